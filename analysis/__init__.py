@@ -1,0 +1,1 @@
+"""The numbers: spectra of weights, measured by diagnostics, with no service around them."""

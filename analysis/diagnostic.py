@@ -1,0 +1,253 @@
+"""What a diagnostic is: one frozen record from which the API, the CSV, the docs and the figures all come.
+
+A `Diagnostic` declares its columns, options and figures, computes a `Measurement` from the weights of one group, and
+summarises the `Table` of all measurements into numbers and findings. To add one, write a file in
+`analysis/diagnostics/` and name it in `DIAGNOSTICS` there.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+from numpy.linalg import LinAlgError
+from numpy.typing import NDArray
+
+from analysis.errors import OptionError, TensorError, shown
+from analysis.weight import Weight, WeightInfo
+
+Scalar = float | int | str | bool | None
+Curve = NDArray[np.float32]
+Options = Mapping[str, Scalar]
+
+
+class Scope(StrEnum):
+    """What a diagnostic looks at, out of a run's ordered checkpoints."""
+
+    ONE = "one"  # each checkpoint by itself
+    PAIR = "pair"  # (base, tuned), for each tuned one
+    UPDATES = "updates"  # (base, tuned a, tuned b), for each two tuned ones
+    FAMILY = "family"  # all together, in their order
+
+
+def groups(scope: Scope, checkpoints: int) -> list[tuple[int, ...]]:
+    """The groups of checkpoint positions that a scope looks at; position 0 is the base.
+
+    >>> groups(Scope.PAIR, 3)
+    [(0, 1), (0, 2)]
+    """
+    everyone = range(checkpoints)
+    match scope:
+        case Scope.ONE:
+            return [(i,) for i in everyone]
+        case Scope.PAIR:
+            return [(0, i) for i in everyone[1:]]
+        case Scope.UPDATES:
+            return [(0, i, j) for i, j in combinations(everyone[1:], 2)]
+        case Scope.FAMILY:
+            return [tuple(everyone)] if checkpoints > 1 else []
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One named quantity. `meaning` says what it is and what high or low implies; `absent` when it is None."""
+
+    name: str
+    title: str  # for headings and axes: "α"
+    meaning: str
+    kind: Literal["number", "integer", "text", "flag", "curve"] = "number"
+    unit: str = ""  # "" where it is a pure number or a count
+    absent: str = ""
+    healthy: tuple[float, float] | None = None  # the range, ends included, outside which a reader should look
+    error: str | None = None  # the column that holds its standard error
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One named setting of a diagnostic."""
+
+    name: str
+    default: Scalar
+    meaning: str
+    choices: tuple[Scalar, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def check(self, value: object) -> Scalar:
+        """The value, if this option takes it; else OptionError naming what it takes."""
+        if self.choices:
+            good = any(value == choice and type(value) is type(choice) for choice in self.choices)
+            wanted = "one of " + ", ".join(map(repr, self.choices))
+        elif isinstance(self.default, bool) or not isinstance(self.default, int | float):
+            good, wanted = type(value) is type(self.default), f"a {type(self.default).__name__}"
+        else:
+            good, wanted = self._within(value), f"a number from {self.minimum} to {self.maximum}"
+        if not good:
+            raise OptionError(f"option {self.name}: {shown(repr(value))} is not {wanted}")
+        return value  # type: ignore[return-value]
+
+    def _within(self, value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return False
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        return low <= value <= high and (isinstance(value, int) or isinstance(self.default, float))
+
+
+class FigureKind(StrEnum):
+    """The small closed set of pictures that frontend.figures can draw."""
+
+    DENSITY = "density"  # one weight: histogram of `values` with the fitted tail from `xmin` with slope `alpha`
+    LINE = "line"  # one weight: curve `y` over curve `x`, the point (`x0`, `y0`) marked
+    DEPTH = "depth"  # the table: `y` ± `error` by depth, a line per role
+    HEATMAP = "heatmap"  # the table: `color` by depth and role
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A declared view of a table: which columns play which part. See FigureKind for the parts."""
+
+    name: str
+    kind: FigureKind
+    title: str
+    caption: str
+    parts: Mapping[str, str]
+
+    @property
+    def per_weight(self) -> bool:
+        return self.kind in (FigureKind.DENSITY, FigureKind.LINE)
+
+
+class Severity(StrEnum):
+    BAD = "bad"
+    WARN = "warn"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One plain sentence, with the numbers behind it."""
+
+    severity: Severity
+    text: str
+    why: str
+    weights: tuple[str, ...] = ()
+    evidence: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a diagnostic found on one weight. A value that cannot be had is None, and `note` says why."""
+
+    values: Mapping[str, Scalar]
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A measurement with the weight and the group of checkpoints it belongs to."""
+
+    weight: WeightInfo
+    group: tuple[int, ...]
+    measurement: Measurement
+
+    def value(self, column: str) -> Scalar:
+        return self.measurement.values.get(column)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The measurements of one diagnostic in one run, in the order of the checkpoint's tensors."""
+
+    diagnostic: "Diagnostic"
+    rows: tuple[Row, ...]
+
+    def numbers(self, column: str) -> list[float]:
+        """The values of a numeric column that are there."""
+        found = (row.value(column) for row in self.rows)
+        return [float(value) for value in found if isinstance(value, int | float) and not isinstance(value, bool)]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A table in one sentence, a few model-level numbers, and findings, worst first."""
+
+    headline: str
+    numbers: Mapping[str, Scalar]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A declared measurement."""
+
+    name: str
+    title: str
+    scope: Scope
+    reference: str  # paper and section
+    description: str
+    columns: tuple[Column, ...]
+    compute: Callable[[Sequence[Weight], Options], Measurement]  # the weights of one group, in its order
+    summarise: Callable[[Table], Summary]
+    options: tuple[Option, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+    def column(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def settings(self, asked: Mapping[str, object]) -> dict[str, Scalar]:
+        """Every option's value: as asked, or its default. Raises OptionError."""
+        known = {option.name: option for option in self.options}
+        for name in asked:
+            if name not in known:
+                offered = ", ".join(known) or "none"
+                raise OptionError(f"{self.name} has no option {shown(name)}; it has: {offered}")
+        return {o.name: o.check(asked[o.name]) if o.name in asked else o.default for o in self.options}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A diagnostic with its settings."""
+
+    diagnostic: Diagnostic
+    options: Options
+
+
+def measure(request: Request, weights: Sequence[Weight]) -> Measurement:
+    """One diagnostic on the weights of one group; what cannot be measured becomes a note, never an exception."""
+    diagnostic = request.diagnostic
+    try:
+        found = diagnostic.compute(weights, request.options)
+    except (TensorError, LinAlgError) as error:
+        return absent(diagnostic, str(error))
+    return checked(diagnostic, found)
+
+
+def absent(diagnostic: Diagnostic, note: str) -> Measurement:
+    """A measurement with no value at all, and the reason."""
+    return Measurement({c.name: None for c in diagnostic.columns if c.kind != "curve"}, {}, note)
+
+
+def checked(diagnostic: Diagnostic, found: Measurement) -> Measurement:
+    """The same measurement with every declared column there, in their order, and nothing that is not finite."""
+    scalars = [c.name for c in diagnostic.columns if c.kind != "curve"]
+    stray = set(found.values) - set(scalars)
+    if stray:
+        raise ValueError(f"{diagnostic.name} returned columns that it does not declare: {sorted(stray)}")
+    return Measurement({name: _finite(found.values.get(name)) for name in scalars}, found.curves, found.note)
+
+
+def _finite(value: Any) -> Scalar:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    scalar: Scalar = value
+    return scalar

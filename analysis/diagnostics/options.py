@@ -1,0 +1,17 @@
+"""Options that several diagnostics share."""
+
+from analysis.diagnostic import Option, Options
+from analysis.weight import Weight
+
+CONV_NORM = Option(
+    "conv_norm",
+    1.0,
+    "Factor on the eigenvalues of a convolution's kernel slices. WeightWatcher halves them: 0.5 gives its numbers.",
+    minimum=1e-6,
+    maximum=1e6,
+)
+
+
+def conv_factor(weight: Weight, options: Options) -> float:
+    """The factor on the eigenvalues: conv_norm for the kernel slices of a convolution, 1 for a matrix."""
+    return float(options["conv_norm"] or 1.0) if weight.info.role == "conv" or weight.info.slices > 1 else 1.0

@@ -1,0 +1,156 @@
+"""Power laws fitted to the tail of a spectrum: p(λ) ∝ λ^-α for λ ≥ xmin.
+
+`fit` searches the start of the tail by the Kolmogorov-Smirnov distance (Clauset, Shalizi and Newman, SIAM Review 51,
+2009, section 3.3), in the form of WeightWatcher 0.7.7; `hill` takes the upper half (TempBalance, Zhou et al. 2023).
+
+The search is exact and does not look at everything. A candidate's distance D is the largest of as many gaps as its tail
+has points, so the largest of a few of them bounds it from below. Candidates whose bound is above a D already found
+cannot win; the rest are evaluated in the order of their bounds until the next bound is above the best.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int
+
+SMALLEST = 8  # eigenvalues below which nothing is fitted (WeightWatcher's min_evals)
+SMALL_N = 20  # eigenvalues below which the estimate is corrected for bias (WeightWatcher's SMALL_N_CUTOFF)
+FLAT = 1e-9  # a tail whose ends differ by less, in ln λ, holds equal values and rounding: it has no slope
+PROBES = (16, 128)  # gaps that bound D: of all candidates, then of those left (fastest of those tried, see docs)
+SLACK = 1e-12  # above the rounding of D, so that a bound never passes the D that it bounds
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLaw:
+    """A fitted tail from `xmin` to `xmax`."""
+
+    alpha: float  # exponent, > 1
+    xmin: float
+    xmax: float
+    D: float  # Kolmogorov-Smirnov distance of tail and law, 0 to 1
+    tail: int  # eigenvalues ≥ xmin
+    fitted: int  # those the exponent was taken from: fewer than the tail where xmin has ties
+
+    @property
+    def sigma(self) -> float:
+        """Standard error of α: (α - 1) / √n (Clauset et al., equation 3.2)."""
+        return (self.alpha - 1.0) / math.sqrt(self.fitted)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Every possible start of the tail with its exponent, before any distance is known."""
+
+    logs: Float64[np.ndarray, " k"]  # ln λ, ascending
+    alphas: Float64[np.ndarray, " c"]  # c = k - 1, one for each start; > 1 where eligible
+    eligible: Bool[np.ndarray, " c"]
+
+    def distance(self, i: int) -> float:
+        """D of an eligible candidate: max over its tail of |1 - (x_j / x_i)^(1 - α) - j / n|, j = 0 … n - 1; below 1.
+
+        Only the left limits j / n of the empirical distribution count, as in WeightWatcher, so D may be 1 / n less
+        than the two-sided distance.
+        """
+        gaps = self.logs[i:] - self.logs[i]
+        gaps *= 1.0 - self.alphas[i]
+        np.exp(gaps, out=gaps)
+        gaps += np.arange(len(gaps)) / len(gaps)
+        gaps -= 1.0
+        return max(float(gaps.max()), -float(gaps.min()))
+
+    def bounds(self, chosen: Int[np.ndarray, " i"], probes: int) -> Float64[np.ndarray, " i"]:
+        """A lower bound on the D of each chosen candidate, from that many positions of its tail."""
+        sizes = len(self.logs) - chosen[:, None]  # (i, 1)
+        steps = np.arange(1, probes + 1) * (sizes - 1) // probes  # (i, probes)
+        rise = self.logs[chosen[:, None] + steps] - self.logs[chosen, None]
+        model = np.exp((1.0 - self.alphas[chosen, None]) * rise)
+        lowest: Float64[np.ndarray, " i"] = np.abs(1.0 - model - steps / sizes).max(axis=1)
+        return lowest
+
+
+def candidates(eigenvalues: Float64[np.ndarray, " k"]) -> Candidates:
+    """The candidates of ascending, positive eigenvalues. Ties are kept, as in WeightWatcher.
+
+    α_i = 1 + n / Σ ln(x_j / x_i) over the n points from x_i on (Clauset et al., equation 3.1), with n - 1 instead of n
+    in small samples, where a tail needs eight points (WeightWatcher's fit_powerlaw_smallN).
+    """
+    logs = np.log(eigenvalues)
+    sizes = np.arange(len(logs), 1, -1)  # n of each tail
+    below_top = logs[-1] - logs  # ≥ 0; sums of it lose less than sums of logarithms of any scale
+    sums = sizes * below_top[:-1] - np.cumsum(below_top[::-1])[:0:-1]
+    eligible = (below_top[:-1] > FLAT) & (sums > 0.0)
+    if len(logs) < SMALL_N:
+        eligible &= sizes >= SMALLEST
+        sizes = sizes - 1
+    alphas = 1.0 + np.divide(sizes, sums, out=np.full(len(sums), np.inf), where=eligible)
+    return Candidates(logs, alphas, eligible)
+
+
+def fit(eigenvalues: Float64[np.ndarray, " k"]) -> PowerLaw | None:
+    """The power law of ascending, positive eigenvalues, or None: fewer than eight of them, or all are equal."""
+    if len(eigenvalues) < SMALLEST:
+        return None
+    found = candidates(eigenvalues)
+    if not found.eligible.any():
+        return None
+    index, distance = search(found)
+    return PowerLaw(
+        alpha=float(found.alphas[index]),
+        xmin=float(eigenvalues[index]),
+        xmax=float(eigenvalues[-1]),
+        D=distance,
+        tail=len(eigenvalues) - int(np.searchsorted(eigenvalues, eigenvalues[index])),  # ties of xmin belong to it
+        fitted=len(eigenvalues) - index,
+    )
+
+
+def search(found: Candidates) -> tuple[int, float]:
+    """The first candidate with the least D, and that D: exactly what evaluating all of them gives."""
+    left = np.flatnonzero(found.eligible)
+    bounds = np.zeros(len(left))
+    ceiling = math.inf
+    for probes in PROBES:
+        bounds = found.bounds(left, probes)
+        ceiling = min(ceiling, found.distance(int(left[np.argmin(bounds)])))
+        near = bounds <= ceiling + SLACK
+        left, bounds = left[near], bounds[near]
+    best, least = -1, math.inf
+    for k in np.argsort(bounds, kind="stable"):
+        if bounds[k] > least + SLACK:
+            break
+        least, best = min((least, best), (found.distance(int(left[k])), int(left[k])))
+    return best, least
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Candidates for a figure: how D and α hang on the start of the tail."""
+
+    xmin: Float64[np.ndarray, " p"]  # ascending
+    D: Float64[np.ndarray, " p"]
+    alpha: Float64[np.ndarray, " p"]
+
+
+def curve(eigenvalues: Float64[np.ndarray, " k"], law: PowerLaw, points: int) -> Curve:
+    """At most that many candidates, evenly spread over ln xmin, and the chosen one."""
+    found = candidates(eigenvalues)
+    starts = found.logs[:-1]
+    spread = np.searchsorted(starts, np.linspace(starts[0], starts[-1], points - 1))
+    chosen = np.union1d(spread if len(starts) > points else np.arange(len(starts)), [len(eigenvalues) - law.fitted])
+    chosen = chosen[found.eligible[chosen]]
+    distances = np.array([found.distance(int(i)) for i in chosen])
+    return Curve(eigenvalues[chosen], distances, found.alphas[chosen])
+
+
+def hill(eigenvalues: Float64[np.ndarray, " k"]) -> float | None:
+    """Hill's exponent of the upper half of ascending eigenvalues; None where that half begins with 0 or is flat.
+
+    1 + n / Σ ln(x_j / x_i) with i = ⌊K / 2⌋ and n = K - i, the threshold itself counted, as in TempBalance's
+    `net_esd_estimator`. No eigenvalue is left out.
+    """
+    start = len(eigenvalues) // 2
+    if len(eigenvalues) < SMALLEST or eigenvalues[start] <= 0.0:
+        return None
+    rise = np.log(eigenvalues[start:]) - math.log(eigenvalues[start])
+    return 1.0 + len(rise) / math.fsum(rise) if rise[-1] > FLAT else None

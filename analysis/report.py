@@ -1,0 +1,165 @@
+"""From checkpoints to a report: the one path that the command line and the workers share.
+
+`measure_tensor` reads one tensor and measures every weight in it; `Report` is what all of them add up to, and
+`Report.to_json` is the object that `eigenscope analyze --json` prints and the API gives for a run.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.device import on_device
+from analysis.diagnostic import Finding, Request, Row, Scope, Severity, Summary, Table, measure
+from analysis.formats import OpenCheckpoint
+from analysis.matrices import weights
+from analysis.weight import TensorInfo, Weight
+
+Progress = Callable[[TensorInfo], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A tensor that was left out, and why."""
+
+    tensor: str
+    shape: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of the checkpoints a report speaks of. A report starts with it."""
+
+    tensors: int
+    analysed: int
+    parameters: int
+    analysed_parameters: int
+    skipped: tuple[Skipped, ...]
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Each reason for leaving tensors out with how many it applies to, most frequent first."""
+        return Counter(left.reason for left in self.skipped).most_common()
+
+    def to_json(self) -> dict[str, Any]:
+        left_out = [{"tensor": s.tensor, "shape": list(s.shape), "reason": s.reason} for s in self.skipped]
+        return {
+            "tensors": self.tensors,
+            "analysed": self.analysed,
+            "parameters": self.parameters,
+            "analysed_parameters": self.analysed_parameters,
+            "skipped": left_out,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """Coverage, tables, and what they say."""
+
+    coverage: Coverage
+    tables: tuple[Table, ...]
+
+    def summaries(self) -> dict[str, Summary]:
+        return {table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables}
+
+    def to_json(self) -> dict[str, Any]:
+        summaries = self.summaries()
+        findings = [
+            {"diagnostic": name, **finding_json(finding)}
+            for name, summary in summaries.items()
+            for finding in summary.findings
+        ]
+        worst_first = list(Severity)
+        return {
+            "coverage": self.coverage.to_json(),
+            "summary": {name: {"headline": summary.headline, **summary.numbers} for name, summary in summaries.items()},
+            "tables": {table.diagnostic.name: [record(row) for row in table.rows] for table in self.tables},
+            "findings": sorted(findings, key=lambda finding: worst_first.index(finding["severity"])),
+        }
+
+
+def record(row: Row) -> dict[str, Any]:
+    """A row as flat JSON: what it is about, then the diagnostic's columns by name, then the note."""
+    info = row.weight
+    return {
+        "weight": info.name,
+        "tensor": info.tensor,
+        "label": info.label,
+        "role": info.role,
+        "depth": info.depth,
+        "shape": [info.rows, info.columns],
+        "slices": info.slices,
+        "group": list(row.group),
+        **row.measurement.values,
+        "note": row.measurement.note,
+    }
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "severity": finding.severity,
+        "text": finding.text,
+        "why": finding.why,
+        "weights": list(finding.weights),
+        "evidence": dict(finding.evidence),
+    }
+
+
+def coverage(tensors: Sequence[TensorInfo], failed: Mapping[str, str] | None = None) -> Coverage:
+    """The coverage of these tensors, of which `failed` maps those that could not be measured to the reason."""
+    reasons = {t.name: t.skip for t in tensors if t.skip is not None} | dict(failed or {})
+    return Coverage(
+        tensors=len(tensors),
+        analysed=sum(t.name not in reasons for t in tensors),
+        parameters=sum(t.size for t in tensors),
+        analysed_parameters=sum(t.size for t in tensors if t.name not in reasons),
+        skipped=tuple(Skipped(t.name, t.shape, reasons[t.name]) for t in tensors if t.name in reasons),
+    )
+
+
+def measure_tensor(
+    checkpoint: OpenCheckpoint, info: TensorInfo, requests: Sequence[Request], position: int = 0, device: str = "cpu"
+) -> Iterator[tuple[str, Row]]:
+    """Reads one tensor and measures every weight in it: (diagnostic name, row) for each.
+
+    `position` is the checkpoint's place in the run. Only diagnostics of scope ONE are measured here.
+    """
+    alone = [request for request in requests if request.diagnostic.scope is Scope.ONE]
+    tensor = checkpoint.read(info.name)
+    for weight in weights(info, tensor):
+        yield from _rows(weight, alone, position, device)
+
+
+def _rows(weight: Weight, requests: Sequence[Request], position: int, device: str) -> list[tuple[str, Row]]:
+    def run(there: Weight) -> list[tuple[str, Row]]:
+        return [(r.diagnostic.name, Row(weight.info, (position,), measure(r, (there,)))) for r in requests]
+
+    return on_device(device, weight, run)
+
+
+def analyze(
+    checkpoint: OpenCheckpoint, requests: Sequence[Request], device: str = "cpu", progress: Progress | None = None
+) -> Report:
+    """The report of one checkpoint, tensor by tensor; `progress` hears of each tensor when it is done."""
+    rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
+    for info in checkpoint.tensors:
+        if info.skip is None:
+            for name, row in measure_tensor(checkpoint, info, requests, device=device):
+                rows[name].append(row)
+        if progress is not None:
+            progress(info)
+    tables = tuple(Table(request.diagnostic, tuple(rows[request.diagnostic.name])) for request in requests)
+    return Report(coverage(checkpoint.tensors, failures(tables)), tables)
+
+
+def failures(tables: Sequence[Table]) -> dict[str, str]:
+    """The tensors of which no weight has any value in any table, with the reason noted for the first."""
+    notes: dict[str, str] = {}
+    measured: set[str] = set()
+    for table in tables:
+        for row in table.rows:
+            if any(value is not None for value in row.measurement.values.values()):
+                measured.add(row.weight.tensor)
+            else:
+                notes.setdefault(row.weight.tensor, row.measurement.note or "no value could be computed")
+    return {tensor: note for tensor, note in notes.items() if tensor not in measured}

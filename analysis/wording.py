@@ -1,0 +1,46 @@
+"""Numbers and places as a sentence says them."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words in a row.
+
+    >>> listed(["query", "key", "value"])
+    'query, key and value'
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """How many of something.
+
+    >>> counted(2, "matrix", "matrices")
+    '2 matrices'
+    """
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
+def short(value: float) -> str:
+    """At most three digits: 12.4, 8.4, 0.135, 384, 1.2e+07."""
+    return f"{value:.1f}" if 1.0 <= abs(value) < 100.0 else f"{value:.3g}"
+
+
+def blocks(depths: Sequence[int]) -> str:
+    """Where in the network: runs of three or more are drawn together.
+
+    >>> blocks([0, 1, 2, 5])
+    'blocks 0–2 and 5'
+    """
+    wanted = sorted(set(depths))
+    starts = [wanted[0], *(b for a, b in pairwise(wanted) if b != a + 1)]
+    ends = [*(a for a, b in pairwise(wanted) if b != a + 1), wanted[-1]]
+    spans = [_span(start, end) for start, end in zip(starts, ends, strict=True)]
+    return f"{'block' if len(wanted) == 1 else 'blocks'} {listed([word for span in spans for word in span])}"
+
+
+def _span(start: int, end: int) -> list[str]:
+    if end - start < 2:
+        return [str(depth) for depth in range(start, end + 1)]
+    return [f"{start}–{end}"]

@@ -1,0 +1,114 @@
+"""The spectrum's columns on weights whose spectrum is known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from analysis.diagnostic import Measurement, Request, Scalar, measure
+from analysis.diagnostics.esd import CURVE_POINTS, ESD
+from analysis.weight import Weight, WeightInfo
+
+
+def measured(slices: Tensor, role: str = "up", **options: Scalar) -> Measurement:
+    count, rows, columns = slices.shape
+    weight = Weight(WeightInfo("w", "w", rows, columns, count, role, 0), slices)
+    return measure(Request(ESD, ESD.settings(options)), (weight,))
+
+
+def diagonal(eigenvalues: np.ndarray) -> Tensor:
+    return torch.diag(torch.from_numpy(np.sqrt(eigenvalues)))[None]
+
+
+def pareto(alpha: float, size: int) -> np.ndarray:
+    return np.sort(np.random.default_rng(1).pareto(alpha - 1.0, size) + 1.0)
+
+
+def randn(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def number(value: Scalar) -> float:
+    assert isinstance(value, float)
+    return value
+
+
+def test_a_diagonal_power_law_is_found() -> None:
+    x = pareto(3.0, 600)
+    values = measured(diagonal(x)).values
+    alpha = number(values["alpha"])
+    assert abs(alpha - 3.0) < 3.0 * number(values["sigma"])
+    assert values["num_evals"] == 600
+    assert values["lambda_max"] == values["xmax"] == pytest.approx(x[-1], rel=1e-12)
+    assert values["num_pl_spikes"] == np.count_nonzero(x >= number(values["xmin"]) * (1 - 1e-9))
+    assert values["alpha_weighted"] == pytest.approx(alpha * math.log10(x[-1]), rel=1e-9)
+    assert values["log_alpha_norm"] == pytest.approx(math.log10(np.sum(x**alpha)), rel=1e-9)
+    assert (values["small_n"], values["low_confidence"], values["warning"]) == (False, False, "")
+
+
+@pytest.mark.parametrize(
+    ("size", "small_n", "low"), [(8, True, True), (19, True, True), (20, False, True), (49, False, True)]
+)
+def test_few_eigenvalues_are_said(size: int, small_n: bool, low: bool) -> None:
+    values = measured(diagonal(pareto(2.5, size))).values
+    assert values["alpha"] is not None
+    assert (values["small_n"], values["low_confidence"]) == (small_n, low)
+
+
+@pytest.mark.parametrize(
+    ("slices", "note"),
+    [
+        (randn(1, 2, 384), "2 eigenvalues; a tail needs 8"),
+        (randn(1, 1, 50), "1 eigenvalue; a tail needs 8"),
+        (torch.zeros(1, 30, 20), "the matrix is zero"),
+        (torch.eye(40)[None], "all its eigenvalues are equal, so there is no tail"),
+        (torch.ones(1, 30, 20), "only 1 of 20 eigenvalues are above the cut; a tail needs 8"),
+    ],
+)
+def test_no_fit_is_none_with_the_reason(slices: Tensor, note: str) -> None:
+    found = measured(slices)
+    assert found.note == note
+    fit = ("alpha", "sigma", "D", "xmin", "num_pl_spikes", "alpha_weighted", "small_n", "low_confidence", "warning")
+    assert {found.values[column] for column in fit} == {None}
+    assert found.values["num_evals"] == min(slices.shape[1:])
+    assert list(found.curves) == ["eigenvalues"]
+
+
+def test_the_cut_is_relative_and_weightwatchers_absolute() -> None:
+    """A LoRA-sized matrix: all its eigenvalues are below WeightWatcher's 1e-5."""
+    small = randn(1, 60, 60) * 2.0**-13
+    ours, theirs = measured(small), measured(small, compat="weightwatcher")
+    large = measured(small * 2.0**13)
+    assert ours.values["alpha"] == pytest.approx(large.values["alpha"], rel=1e-9)
+    assert ours.values["D"] == pytest.approx(large.values["D"], rel=1e-9)
+    assert theirs.values["alpha"] is None
+    assert theirs.note == "only 0 of 60 eigenvalues are above the cut; a tail needs 8"
+
+
+def test_conv_norm_scales_kernel_slices_and_nothing_else() -> None:
+    slices = randn(9, 20, 30)
+    one, half = measured(slices, "conv").values, measured(slices, "conv", conv_norm=0.5).values
+    assert half["lambda_max"] == pytest.approx(number(one["lambda_max"]) / 2, rel=1e-14)
+    assert half["xmin"] == pytest.approx(number(one["xmin"]) / 2, rel=1e-12)
+    assert half["alpha"] == pytest.approx(one["alpha"], rel=1e-9)
+    matrix = randn(1, 20, 30)
+    assert measured(matrix).values == measured(matrix, conv_norm=0.5).values
+
+
+def test_curves_are_what_the_figures_need() -> None:
+    found = measured(randn(1, 500, 400))
+    assert np.all(np.diff(found.curves["eigenvalues"]) >= 0)
+    assert len(found.curves["eigenvalues"]) == 400
+    lengths = {len(found.curves[f"candidate_{what}"]) for what in ("xmin", "D", "alpha")}
+    assert len(lengths) == 1
+    assert lengths.pop() <= CURVE_POINTS + 1
+    at = int(np.argmin(found.curves["candidate_D"]))
+    assert found.curves["candidate_D"][at] == pytest.approx(found.values["D"], rel=1e-6)
+    assert found.curves["candidate_alpha"][at] == pytest.approx(found.values["alpha"], rel=1e-6)
+
+
+def test_eigenvalues_beyond_float32_still_draw() -> None:
+    curve = measured(randn(1, 30, 30).double() * 1e60).curves["eigenvalues"]
+    assert np.isfinite(curve).all()

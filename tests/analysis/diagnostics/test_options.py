@@ -1,0 +1,21 @@
+import pytest
+import torch
+
+from analysis.diagnostics.options import CONV_NORM, conv_factor
+from analysis.errors import OptionError
+from analysis.weight import Weight, WeightInfo
+
+
+@pytest.mark.parametrize(
+    ("role", "slices", "factor"), [("conv", 9, 0.5), ("conv", 1, 0.5), ("embedding", 16, 0.5), ("up", 1, 1.0)]
+)
+def test_the_factor_is_for_convolutions(role: str, slices: int, factor: float) -> None:
+    """A 1 × 1 convolution is one as well, and so is a patch embedding."""
+    weight = Weight(WeightInfo("w", "w", 2, 3, slices, role, None), torch.zeros(slices, 2, 3))
+    assert conv_factor(weight, {"conv_norm": 0.5}) == factor
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), "half"])
+def test_it_takes_positive_numbers(value: object) -> None:
+    with pytest.raises(OptionError):
+        CONV_NORM.check(value)

@@ -1,0 +1,129 @@
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.diagnostic import (
+    Column,
+    Diagnostic,
+    Figure,
+    FigureKind,
+    Measurement,
+    Option,
+    Options,
+    Request,
+    Row,
+    Scope,
+    Summary,
+    Table,
+    absent,
+    groups,
+    measure,
+)
+from analysis.errors import NotFinite, OptionError
+from analysis.weight import Weight, WeightInfo
+
+WEIGHT = Weight(WeightInfo("w", "w", 2, 2, 1, "other", None), torch.eye(2)[None])
+
+
+def diagnostic(found: Measurement | Exception) -> Diagnostic:
+    def compute(weights: Sequence[Weight], options: Options) -> Measurement:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    columns = (Column("a", "A", "a"), Column("b", "B", "b"), Column("line", "L", "l", kind="curve"))
+    return Diagnostic("d", "D", Scope.ONE, "", "", columns, compute, lambda table: Summary("", {}))
+
+
+def measured(found: Measurement | Exception) -> Measurement:
+    return measure(Request(diagnostic(found), {}), (WEIGHT,))
+
+
+@pytest.mark.parametrize(
+    ("scope", "checkpoints", "expected"),
+    [
+        (Scope.ONE, 2, [(0,), (1,)]),
+        (Scope.PAIR, 1, []),
+        (Scope.PAIR, 3, [(0, 1), (0, 2)]),
+        (Scope.UPDATES, 4, [(0, 1, 2), (0, 1, 3), (0, 2, 3)]),
+        (Scope.FAMILY, 3, [(0, 1, 2)]),
+        (Scope.FAMILY, 1, []),
+    ],
+)
+def test_groups(scope: Scope, checkpoints: int, expected: list[tuple[int, ...]]) -> None:
+    assert groups(scope, checkpoints) == expected
+
+
+def test_columns_come_in_their_order_and_what_is_not_finite_is_none() -> None:
+    found = measured(Measurement({"b": np.float64(2.0), "a": math.nan}))
+    assert list(found.values.items()) == [("a", None), ("b", 2.0)]
+    assert type(found.values["b"]) is float
+    assert measured(Measurement({"a": -math.inf})).values == {"a": None, "b": None}
+
+
+def test_a_stray_column_is_a_mistake_of_ours() -> None:
+    with pytest.raises(ValueError, match="stray"):
+        measured(Measurement({"stray": 1.0}))
+
+
+@pytest.mark.parametrize("error", [NotFinite("w: 3 of 9 values are NaN or infinite"), np.linalg.LinAlgError("stuck")])
+def test_what_cannot_be_measured_is_a_note(error: Exception) -> None:
+    found = measured(error)
+    assert found == absent(diagnostic(error), str(error))
+    assert found.values == {"a": None, "b": None}
+
+
+def test_other_errors_are_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        measured(ZeroDivisionError())
+
+
+NUMBER = Option("n", 1.0, "", minimum=0.0, maximum=10.0)
+COUNT = Option("k", 3, "", minimum=1.0)
+CHOICE = Option("c", "a", "", choices=("a", "b"))
+FLAG = Option("f", False, "")
+
+
+@pytest.mark.parametrize(("option", "value"), [(NUMBER, 10.0), (NUMBER, 2), (COUNT, 1), (CHOICE, "b"), (FLAG, True)])
+def test_an_option_takes_what_it_declares(option: Option, value: object) -> None:
+    assert option.check(value) == value
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [(NUMBER, 10.1), (NUMBER, math.nan), (NUMBER, "1"), (NUMBER, True), (COUNT, 0), (COUNT, 1.5), (COUNT, True),
+     (CHOICE, "c"), (CHOICE, None), (FLAG, 1), (FLAG, "true")],
+)  # fmt: skip
+def test_an_option_refuses_the_rest_by_name(option: Option, value: object) -> None:
+    with pytest.raises(OptionError, match=f"option {option.name}"):
+        option.check(value)
+
+
+def test_settings_fill_in_defaults_and_refuse_strangers() -> None:
+    made = Diagnostic(
+        "d", "", Scope.ONE, "", "", (), lambda w, o: Measurement({}), lambda t: Summary("", {}), (COUNT, FLAG)
+    )
+    assert made.settings({"k": 5}) == {"k": 5, "f": False}
+    with pytest.raises(OptionError, match="d has no option x; it has: k, f"):
+        made.settings({"x": 1})
+
+
+def test_a_table_gives_the_numbers_that_are_there() -> None:
+    rows = [Row(WEIGHT.info, (0,), Measurement({"a": value})) for value in (1, None, 2.5, True)]
+    assert Table(diagnostic(Measurement({})), tuple(rows)).numbers("a") == [1.0, 2.5]
+
+
+def test_a_column_is_found_by_name() -> None:
+    assert diagnostic(Measurement({})).column("b").title == "B"
+    with pytest.raises(KeyError):
+        diagnostic(Measurement({})).column("z")
+
+
+def test_figures_of_one_weight() -> None:
+    assert [kind for kind in FigureKind if Figure("f", kind, "", "", {}).per_weight] == [
+        FigureKind.DENSITY,
+        FigureKind.LINE,
+    ]

@@ -1,0 +1,40 @@
+import pytest
+
+from analysis.wording import blocks, counted, listed, short
+
+
+def test_listed() -> None:
+    assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+def test_counted() -> None:
+    assert [counted(1, "fit"), counted(2, "fit"), counted(0, "matrix", "matrices")] == ["1 fit", "2 fits", "0 matrices"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (12.36, "12.4"),
+        (8.44, "8.4"),
+        (0.135, "0.135"),
+        (384.0, "384"),
+        (0.0, "0"),
+        (1e-7, "1e-07"),
+        (123456.0, "1.23e+05"),
+    ],
+)
+def test_short(value: float, said: str) -> None:
+    assert short(value) == said
+
+
+@pytest.mark.parametrize(
+    ("depths", "said"),
+    [
+        ([4], "block 4"),
+        ([5, 4], "blocks 4 and 5"),
+        ([0, 1, 2, 5], "blocks 0–2 and 5"),
+        ([1, 1, 3, 5], "blocks 1, 3 and 5"),
+    ],
+)
+def test_blocks(depths: list[int], said: str) -> None:
+    assert blocks(depths) == said
