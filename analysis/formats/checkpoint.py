@@ -1,0 +1,55 @@
+"""An open checkpoint: tensors known from headers alone, read one at a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from analysis.formats.dtypes import DTYPES
+from analysis.formats.stored import Facts, Stored
+
+if TYPE_CHECKING:
+    import torch
+
+    import analysis.weight
+
+# torch is imported where it is needed: that takes 1.3 s or more, and the ingest child never needs it
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where each tensor of a checkpoint lies, in the order of its files, and the facts that came along."""
+
+    format: str  # name of a Format
+    stored: Mapping[str, Stored]
+    facts: Facts = field(default_factory=dict)
+
+    @cached_property
+    def tensors(self) -> "tuple[analysis.weight.TensorInfo, ...]":
+        """Every tensor with its role and depth, and the reason where it is not analysed."""
+        from analysis.matrices import Header, describe
+
+        return describe({name: Header(t.shape, t.dtype, t.nbytes) for name, t in self.stored.items()})
+
+    @property
+    def kind(self) -> Literal["model", "adapter"]:
+        """Whether most tensors are the factors of a low-rank update ("adapter"), or not ("model")."""
+        factors = sum("lora_A" in name or "lora_B" in name for name in self.stored)
+        return "adapter" if 2 * factors > len(self.stored) else "model"
+
+    def read(self, name: str) -> "torch.Tensor":
+        """One tensor on the CPU, contiguous, in its stored dtype, and nothing else of the file.
+
+        Dtypes of less than a byte come as their packed bytes.
+        """
+        import torch
+
+        stored = self.stored[name]
+        words = stored.load()
+        if DTYPES[stored.dtype].bits < 8:
+            return torch.from_numpy(words)
+        if words.ndim == 0:
+            return torch.from_numpy(np.atleast_1d(words)).view(getattr(torch, stored.dtype))[0]
+        return torch.from_numpy(words).view(getattr(torch, stored.dtype))

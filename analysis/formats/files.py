@@ -1,0 +1,188 @@
+"""Which of the given files make up the checkpoint: one file, shards with or without an index, or a folder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, shown
+from analysis.formats.checkpoint import Checkpoint
+from analysis.formats.facts import config_facts
+from analysis.formats.hostile_json import parse_file, printable
+from analysis.formats.rejected import rejection
+from analysis.formats.stored import HEAD, Contents, Format, Stored
+
+INDEX = ".index.json"
+MOST_FILES = 10_000
+WEIGHT_ENDINGS = {".safetensors", ".bin", ".pt", ".pth", ".ckpt"}
+# what the Hugging Face Trainer saves beside pytorch_model.bin (transformers/trainer.py): no weights of the model
+TRAINER_FILES = {"training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt"}
+
+Chosen = Mapping[Path, Format]
+
+
+def gather(paths: Sequence[Path], formats: Sequence[Format]) -> Checkpoint:
+    """The checkpoint in these files, or in one folder."""
+    files = _listed(paths)
+    indexes = [path for path in files if path.name.endswith(INDEX)]
+    if not indexes:
+        chosen = _recognised(files, formats)
+        contents = {path: _contents(path, form) for path, form in chosen.items()}
+        tensors = _joined(contents)
+    else:
+        index = min(indexes, key=lambda path: (".safetensors" not in path.name, path.name))
+        weight_map = _weight_map(index)
+        shards = {name: _shard(index, name, files, paths) for name in sorted(set(weight_map.values()))}
+        chosen = {path: _format(path, formats) for path in shards.values()}
+        contents = {path: _contents(path, form) for path, form in chosen.items()}
+        tensors = _mapped({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
+    return _checkpoint(files, chosen, contents, tensors)
+
+
+def _checkpoint(
+    files: Sequence[Path], chosen: Chosen, contents: Mapping[Path, Contents], tensors: Mapping[str, Stored]
+) -> Checkpoint:
+    first = next(iter(chosen))
+    if not tensors:
+        raise UnknownFormat(
+            f"{shown(first.name)} can be read, but there is no tensor in it. Save a state dict", "no-tensors"
+        )
+    ignored = [p.name for p in files if p not in chosen and p.suffix in WEIGHT_ENDINGS]
+    facts = {key: value for held in contents.values() for key, value in held.facts.items()}
+    if ignored:
+        facts["ignored_files"] = printable(", ".join(ignored))
+    return Checkpoint(chosen[first].name, tensors, facts | config_facts(first.parent))
+
+
+def _listed(paths: Sequence[Path]) -> list[Path]:
+    """The files meant, folders opened up (not those inside them), each once, in the order given."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        for missing in (inner for inner in inside if not _is_file(inner)):
+            raise MissingShard(f"there is no file {shown(missing)}", "missing-file")
+        found.update(dict.fromkeys(map(_absolute, inside)))
+    if not found:
+        where = ", ".join(shown(path.name) for path in paths[:5])
+        raise UnknownFormat(f"there is no file in {where or 'an empty list'}", "no-tensors")
+    if len(found) > MOST_FILES:
+        raise UnknownFormat(f"{len(found):,} files; at most {MOST_FILES:,} make up a checkpoint", "big-index")
+    return list(found)
+
+
+def _absolute(path: Path) -> Path:
+    """The same file under one name, whichever way it was given. A link stays the file it is called."""
+    return path.parent.resolve() / path.name
+
+
+def _format(path: Path, formats: Sequence[Format]) -> Format:
+    """The format that knows the file's first bytes; else CheckpointError saying what it is instead."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    for form in formats:
+        if form.recognises(head):
+            return form
+    raise rejection(path, head)
+
+
+def _contents(path: Path, form: Format) -> Contents:
+    """What the file holds; an error names the file."""
+    try:
+        return form.contents(path)
+    except CheckpointError as error:
+        raise type(error)(f"{shown(path.name)}: {error}", error.code) from None
+
+
+def _recognised(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, Format]:
+    """The files among these that hold weights, all of the first format of `formats` found, or of torch's two."""
+    if len(files) == 1:
+        return {files[0]: _format(files[0], formats)}
+    known: dict[Path, Format] = {}
+    refused: dict[Path, CheckpointError] = {}
+    for path in files:
+        try:
+            known[path] = _format(path, formats)
+        except CheckpointError as error:
+            refused[path] = error
+    chosen = _preferred(known, formats)
+    endings = {path.suffix for path in chosen} or WEIGHT_ENDINGS
+    broken = [path for path in refused if path.suffix in endings]  # companions, like a tokenizer, are left aside
+    if broken:
+        raise refused[broken[0]]
+    if not chosen:
+        names = ", ".join(shown(path.name) for path in files[:5])
+        raise UnknownFormat(f"none of the {len(files)} files ({names}, …) is a checkpoint that is read here")
+    return chosen
+
+
+def _preferred(known: Chosen, formats: Sequence[Format]) -> dict[Path, Format]:
+    """Of a model saved both as safetensors and for torch, the safetensors; without what a trainer saves beside it."""
+    first = {path: form for path, form in known.items() if form is formats[0]}
+    return first or {p: f for p, f in known.items() if p.name not in TRAINER_FILES} or dict(known)
+
+
+def _joined(contents: Mapping[Path, Contents]) -> dict[str, Stored]:
+    """The tensors of all files; no name may stand in two of them."""
+    tensors: dict[str, Stored] = {}
+    for path, held in contents.items():
+        for name in held.tensors:
+            if name in tensors:
+                both = f"{shown(tensors[name].path.name)} and {shown(path.name)}"
+                raise DamagedFile(
+                    f"tensor {shown(name)} is in {both}. Give the files of one checkpoint only, or its index too.",
+                    "duplicate-tensor",
+                )
+        tensors.update(held.tensors)
+    return tensors
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    """The index: tensor name to name of the shard that holds it."""
+    found = parse_file(index).get("weight_map")
+    if not isinstance(found, dict) or not found or not all(isinstance(shard, str) for shard in found.values()):
+        raise DamagedFile(
+            f"{shown(index.name)} has no weight_map from tensors to files. Download it again.", "bad-header"
+        )
+    if len(set(found.values())) > MOST_FILES:
+        raise UnknownFormat(f"{shown(index.name)} names more than {MOST_FILES:,} files", "big-index")
+    return found
+
+
+def _shard(index: Path, name: str, files: Sequence[Path], paths: Sequence[Path]) -> Path:
+    """The file of a shard: one of those given, or one in the folder given; never one outside the index's folder."""
+    parts = PurePosixPath(name).parts
+    if not parts or parts[0] == "/" or ".." in parts or not name.isprintable() or "\\" in name:
+        raise UnsafeFile(
+            f"{shown(index.name)} names the file {shown(name)}, which is not inside its folder. "
+            "Do not trust this checkpoint; where it is your own, correct the index.",
+            "shard-outside",
+        )
+    path = index.parent / name
+    if path in files or (any(given.is_dir() for given in paths) and _is_file(path)):
+        return path
+    raise MissingShard(
+        f"{shown(index.name)} names the file {shown(name)}, which is not there. "
+        "Give all of its shards, or their folder."
+    )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with NUL in it
+        return False
+
+
+def _mapped(where: Mapping[str, Path], contents: Mapping[Path, Contents]) -> dict[str, Stored]:
+    """The tensors of all shards; one that is in several is taken from the shard that the index names."""
+    for name, path in where.items():
+        if name not in contents[path].tensors:
+            raise DamagedFile(
+                f"the index says that tensor {shown(name)} is in {shown(path.name)}, but it is not. "
+                "The shards are of another save than the index: download them together.",
+                "bad-header",
+            )
+    return {
+        name: stored
+        for path, held in contents.items()
+        for name, stored in held.tensors.items()
+        if where.get(name, path) == path
+    }

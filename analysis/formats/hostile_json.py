@@ -1,0 +1,86 @@
+"""JSON out of files that nobody vouches for: bounded, without doubled keys, and text that is really text."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import DamagedFile, UnknownFormat, shown
+from analysis.formats.stored import Fact, Facts
+
+LARGEST_FILE = 100_000_000  # bytes of an index or a config
+MOST_FACTS = 64
+LONGEST_FACT = 500  # characters
+
+
+def parse(data: bytes, where: str) -> dict[str, Any]:
+    """The object that the bytes hold; DamagedFile, naming `where`, when they do not hold one."""
+    try:
+        found = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
+    except DamagedFile as error:
+        raise DamagedFile(f"{where}: {error}", error.code) from None
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(f"{where} is no JSON ({shown(error)}). The file is damaged.", "bad-header") from None
+    if not isinstance(found, dict):
+        raise DamagedFile(f"{where} is no JSON object. The file is damaged.", "bad-header")
+    return found
+
+
+def parse_file(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of bounded size."""
+    size = path.stat().st_size
+    if size > LARGEST_FILE:
+        raise UnknownFormat(f"{shown(path.name)} has {size:,} bytes; at most {LARGEST_FILE:,} are read", "big-index")
+    return parse(path.read_bytes(), shown(path.name))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise DamagedFile(
+                f"{shown(key)} stands there twice. The file is damaged, or made to deceive.", "duplicate-tensor"
+            )
+        check_name(key)
+        found[key] = value
+    return found
+
+
+def check_name(name: str) -> None:
+    """Refuses lone surrogates: such a name can be neither stored nor sent. All other text is a fine name."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise DamagedFile(
+            f"the name {shown(name)} is no Unicode text. Save it again with proper names.", "bad-name"
+        ) from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def text_facts(values: Mapping[Any, Any]) -> Facts:
+    """The plain values among them, at most MOST_FACTS, long text cut off."""
+    found: dict[str, Fact] = {}
+    for key, value in values.items():
+        if len(found) == MOST_FACTS:
+            break
+        if isinstance(key, str) and len(key) <= LONGEST_FACT and (fact := plain(value)) is not None:
+            found[printable(key)] = fact
+    return found
+
+
+def plain(value: object) -> Fact:
+    """The value, where it is short text, a flag, or a number that JSON and a database can keep; else None."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, bool | int | float) and abs(value) < 2**53:  # False for NaN
+        return value
+    return None
+
+
+def printable(text: str) -> str:
+    """The text without what can be neither stored nor shown (NUL, lone surrogates), at most LONGEST_FACT long."""
+    clean = text.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
+    return clean if len(clean) <= LONGEST_FACT else clean[: LONGEST_FACT - 1] + "…"

@@ -1,0 +1,88 @@
+"""safetensors: eight bytes of length, a JSON header, then the tensors back to back.
+
+https://huggingface.co/docs/safetensors#format. The header is checked here, every offset against the file, before
+anything is read at one.
+"""
+
+import struct
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import DamagedFile, UnknownFormat, shown
+from analysis.formats.dtypes import SAFETENSORS_DTYPES
+from analysis.formats.hostile_json import parse, text_facts
+from analysis.formats.stored import MOST_DIMENSIONS, Contents, Format, Stored
+
+LONGEST_HEADER = 100_000_000  # bytes; the format's own limit, MAX_HEADER_SIZE in safetensors/src/tensor.rs
+METADATA = "__metadata__"
+LARGEST_SIZE = 2**62  # elements in a tensor
+
+
+def _recognises(head: bytes) -> bool:
+    return len(head) > 8 and head[8:9] == b"{" and 2 <= _length(head) <= LONGEST_HEADER
+
+
+def _length(head: bytes) -> int:
+    (length,) = struct.unpack("<Q", head[:8])
+    return int(length)
+
+
+def _contents(path: Path) -> Contents:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = _length(file.read(8))
+        if 8 + length > size:
+            raise DamagedFile(
+                f"the file is cut off: its header takes {length:,} bytes, and it ends after {size:,}. "
+                "Download or copy it again.",
+                "truncated-file",
+            )
+        header = parse(file.read(length), "its header")
+    metadata = header.pop(METADATA, None)
+    tensors = {name: _stored(path, name, entry, 8 + length, size) for name, entry in header.items()}
+    _check_overlap(tensors)
+    return Contents(tensors, text_facts(metadata if isinstance(metadata, Mapping) else {}))
+
+
+def _stored(path: Path, name: str, entry: Any, base: int, size: int) -> Stored:
+    """One entry of the header, checked; `base` is where the tensors begin, `size` where the file ends."""
+    try:
+        code, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+    except (TypeError, KeyError, ValueError):
+        raise _bad(name, "its entry has no dtype, shape and pair of offsets", "bad-header") from None
+    if not isinstance(code, str) or code not in SAFETENSORS_DTYPES:
+        raise UnknownFormat(
+            f"tensor {shown(name)} has the dtype {shown(code)}, which is not known here", "unknown-dtype"
+        )
+    if len(shape) > MOST_DIMENSIONS or not all(_is_count(number) for number in (*shape, begin, end)):
+        raise _bad(name, "its shape and offsets are not whole numbers from 0 up", "bad-header")
+    if base + max(begin, end) > size:
+        missing = base + max(begin, end) - size
+        raise _bad(name, f"it ends {missing:,} bytes behind the end of the file", "truncated-file")
+    stored = Stored(path, base + begin, shape, SAFETENSORS_DTYPES[code].name)
+    wanted = SAFETENSORS_DTYPES[code].nbytes(stored.size) if stored.size < LARGEST_SIZE else None
+    if end - begin != wanted:
+        text = f"shape {shown(list(shape))} of {code} does not take the {end - begin:,} bytes that it has"
+        raise _bad(name, text, "bad-offsets")
+    return stored
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < LARGEST_SIZE
+
+
+def _check_overlap(tensors: Mapping[str, Stored]) -> None:
+    spans = sorted((t.start, t.start + t.nbytes, name) for name, t in tensors.items() if t.nbytes)
+    for (_, end, name), (begin, _, other) in pairwise(spans):
+        if begin < end:
+            raise _bad(name, f"it overlaps with tensor {shown(other)}", "bad-offsets")
+
+
+def _bad(name: str, why: str, code: str) -> DamagedFile:
+    advice = "The file is cut off or damaged: download or copy it again."
+    return DamagedFile(f"tensor {shown(name)}: {why}. {advice}", code)
+
+
+SAFETENSORS = Format("safetensors", "safetensors", _recognises, _contents)

@@ -1,0 +1,125 @@
+"""Where the numbers of a tensor lie, whatever the format: a file, an offset, a shape, strides.
+
+A format's work ends in `Contents`; the rest of the package reads, rewrites and describes those, and needs to know
+no format. Nothing here imports torch: the ingest child checks and rewrites files without it.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from analysis.errors import DamagedFile, shown
+from analysis.formats.dtypes import DTYPES
+
+Fact = float | int | str | bool | None
+Facts = Mapping[str, Fact]
+Words = NDArray[Any]  # the elements as plain words of the same width, see dtypes.py
+MOST_DIMENSIONS = 32
+CHUNK = 16 * 2**20  # bytes that a rewrite holds at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One tensor in one file. `strides` count elements; None means contiguous in C order."""
+
+    path: Path
+    start: int  # byte of the file at which its first element lies
+    shape: tuple[int, ...]
+    dtype: str  # a key of DTYPES
+    strides: tuple[int, ...] | None = None
+    big_endian: bool = False
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes when written out contiguously."""
+        return DTYPES[self.dtype].nbytes(self.size) or 0
+
+    def words(self) -> Words:
+        """A read-only view of its elements, paged in from the file where they are looked at.
+
+        Shaped as the tensor, but flat bytes for dtypes of less than a byte.
+        """
+        dtype = DTYPES[self.dtype]
+        word = np.dtype(dtype.word)
+        if self.nbytes == 0:
+            return np.empty(self.shape, word)
+        shape = self.shape if dtype.bits >= 8 else (self.nbytes,)
+        if self.path.stat().st_size < self.start + self._extent(word.itemsize):
+            raise DamagedFile(f"{shown(self.path.name)} has become shorter since it was opened", "truncated-file")
+        flat = np.memmap(self.path, word, "r", self.start, (self._extent(word.itemsize) // word.itemsize,))
+        if self.strides is None:
+            return flat.reshape(shape)
+        strides = tuple(stride * word.itemsize for stride in self.strides)
+        return as_strided(flat, shape, strides, writeable=False)
+
+    def _extent(self, itemsize: int) -> int:
+        """Bytes from its first element to behind its last one."""
+        if self.strides is None:
+            return self.nbytes
+        return extent(self.shape, self.strides) * itemsize
+
+    def load(self) -> Words:
+        """Its elements in memory: contiguous, little-endian, and nothing else of the file."""
+        return _native(np.array(self.words(), order="C"), self)
+
+    def chunks(self) -> Iterator[Words]:
+        """Its elements in C order, at most CHUNK bytes (or one row of the last axis) at a time."""
+        for piece in _pieces(self.words()):
+            yield _native(np.array(piece, order="C"), self)
+
+
+def extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
+    """Elements from the first to behind the last of a strided array; 0 where it is empty."""
+    if 0 in shape:
+        return 0
+    return 1 + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
+
+
+def _native(words: Words, stored: Stored) -> Words:
+    return words.byteswap() if stored.big_endian else words
+
+
+def _pieces(view: Words) -> Iterator[Words]:
+    """Splits along the first axis, and again within it, until each piece is at most CHUNK bytes or one-dimensional."""
+    if view.nbytes <= CHUNK or view.ndim == 0:
+        yield view
+        return
+    row = view.nbytes // len(view)
+    if row > CHUNK:
+        for part in view:
+            yield from _pieces(part)
+        return
+    step = CHUNK // row
+    for first in range(0, len(view), step):
+        yield view[first : first + step]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What one file holds: its tensors in file order, and facts that it states about itself."""
+
+    tensors: Mapping[str, Stored]
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A checkpoint format: how its first bytes look, and how its contents are found without running or trusting it."""
+
+    name: str
+    title: str
+    recognises: Callable[[bytes], bool]  # of the first HEAD bytes
+    contents: Callable[[Path], Contents]
+
+
+HEAD = 4096  # bytes from which a format is recognised

@@ -1,0 +1,63 @@
+"""PyTorch's format before 1.6: five pickles in a row, then the storages one after the other.
+
+torch/serialization.py, `_legacy_save`: a magic number, a protocol version, facts about the machine, the object, the
+keys of the storages in their order; then for each storage its number of elements (int64) and the elements.
+"""
+
+import io
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+from analysis.errors import DamagedFile, shown
+from analysis.formats.dtypes import DTYPES
+from analysis.formats.stored import Contents, Format
+from analysis.formats.torch_globals import Storage
+from analysis.formats.torch_pickle import LARGEST_PICKLE, unpickle
+from analysis.formats.torch_state import Span, contents
+
+MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py, MAGIC_NUMBER
+MAGIC_BYTES = MAGIC.to_bytes(10, "little")
+PROTOCOL = 1001  # torch/serialization.py, PROTOCOL_VERSION
+
+
+def _recognises(head: bytes) -> bool:
+    return head[:1] == b"\x80" and MAGIC_BYTES in head[:32]
+
+
+def _contents(path: Path) -> Contents:
+    with path.open("rb") as file:
+        return _read(path, file)
+
+
+def _read(path: Path, file: io.BufferedIOBase) -> Contents:
+    pickles = io.BytesIO(file.read(LARGEST_PICKLE))
+    magic, protocol, machine = (unpickle(pickles).value for _ in range(3))
+    if magic != MAGIC or protocol != PROTOCOL or not isinstance(machine, dict):
+        raise DamagedFile("its first bytes are those of torch.save, but not the pickles behind them", "bad-header")
+    saved, keys = unpickle(pickles), unpickle(pickles).value
+    if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
+        raise DamagedFile("the keys of its storages are no list of names", "bad-header")
+    spans = _spans([str(key) for key in keys], saved.storages, file, pickles.tell())
+    return contents(path, saved.value, spans, machine.get("little_endian") is False)
+
+
+def _spans(keys: list[str], storages: Mapping[str, Storage], file: io.BufferedIOBase, start: int) -> dict[str, Span]:
+    """Where the bytes of each storage lie: from `start` on, each behind its number of elements."""
+    size = file.seek(0, io.SEEK_END)
+    found: dict[str, Span] = {}
+    for key in keys:
+        if key not in storages or key in found:
+            raise DamagedFile(f"storage {shown(key)} is listed twice, or belongs to no tensor", "bad-header")
+        file.seek(start)
+        (count,) = struct.unpack("<q", file.read(8).ljust(8, b"\xff"))
+        nbytes = count * DTYPES[storages[key].dtype].bits // 8
+        if count < 0 or start + 8 + nbytes > size:
+            text = f"storage {shown(key)} ends behind the file, which is cut off after {size:,} bytes"
+            raise DamagedFile(f"{text}. Download or copy it again.", "truncated-file")
+        found[key] = Span(start + 8, nbytes)
+        start += 8 + nbytes
+    return found
+
+
+TORCH_LEGACY = Format("torch-legacy", "PyTorch state dict, before 1.6", _recognises, _contents)

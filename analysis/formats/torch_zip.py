@@ -1,0 +1,123 @@
+"""PyTorch's zip format (torch.save since 1.6): a pickle, and beside it each storage as a member of the zip.
+
+torch/csrc/jit/serialization/… and torch/serialization.py, `_load`. Members lie in the file as they are, so a tensor is
+read at an offset, as from safetensors. What torch.save does not write (compressed, encrypted, doubled or overlapping
+members) is refused before anything in the archive is looked at.
+"""
+
+import io
+import struct
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from analysis.errors import DamagedFile, UnknownFormat, UnsafeFile, shown
+from analysis.formats.stored import Contents, Format
+from analysis.formats.torch_pickle import LARGEST_PICKLE, unpickle
+from analysis.formats.torch_state import Span, contents
+
+PICKLE = "/data.pkl"
+ENCRYPTED = 0x1 | 0x40 | 0x2000  # APPNOTE.TXT 4.4.4: encryption, strong encryption, masked headers
+LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT 4.3.7
+BROKEN_ZIP = (BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, EOFError, IndexError, KeyError)
+
+
+def _recognises(head: bytes) -> bool:
+    return head.startswith(b"PK\x03\x04")
+
+
+def _contents(path: Path) -> Contents:
+    try:
+        with ZipFile(path) as archive, path.open("rb") as file:
+            members = archive.infolist()
+            root = _root([member.filename for member in members])
+            spans = _spans(members, file, archive.start_dir)
+            pickled = _small(archive, spans, root + PICKLE, LARGEST_PICKLE)
+            big_endian = _small(archive, spans, root + "/byteorder", 16) == b"big"
+    except BROKEN_ZIP as error:
+        raise DamagedFile(
+            f"the zip archive is cut off or damaged ({shown(error)}). Download or copy it again.",
+            "truncated-file",
+        ) from None
+    folder = f"{root}/data/"
+    storages = {name.removeprefix(folder): span for name, span in spans.items() if name.startswith(folder)}
+    return contents(path, unpickle(io.BytesIO(pickled)).value, storages, big_endian)
+
+
+def _root(names: Sequence[str]) -> str:
+    """The folder inside the archive that holds the pickle; UnknownFormat, saying what it is, where there is none."""
+    roots = [name.removesuffix(PICKLE) for name in names if name.endswith(PICKLE) and name.count("/") == 1]
+    root = roots[0] if len(set(roots)) == 1 else None
+    if root is None or any(name.startswith((f"{root}/code/", f"{root}/constants.pkl")) for name in names):
+        raise _other_zip(names)
+    return root
+
+
+def _other_zip(names: Sequence[str]) -> UnknownFormat:
+    if any(member.endswith("/constants.pkl") for member in names):
+        text = (
+            "this is a TorchScript archive, a program with its weights. Save torch.jit.load(file).state_dict() instead."
+        )
+        return UnknownFormat(text, "torchscript")
+    if any(member.endswith(".npy") for member in names):
+        text = "this is a NumPy archive. Save it with safetensors.numpy.save_file(dict(numpy.load(file)), …)."
+        return UnknownFormat(text, "numpy-file")
+    if any(member.endswith(".weights.h5") for member in names):
+        text = "this is a Keras model. Load it, and save its weights with safetensors.numpy.save_file."
+        return UnknownFormat(text, "keras-archive")
+    text = "this is a zip archive, but no PyTorch checkpoint. Unpack it, and give the checkpoint inside."
+    return UnknownFormat(text, "archive")
+
+
+def _spans(members: Sequence[ZipInfo], file: io.BufferedIOBase, end: int) -> dict[str, Span]:
+    """Where the bytes of each member lie; every member checked, none over another, none behind `end`."""
+    found: dict[str, Span] = {}
+    taken: list[tuple[int, int]] = []
+    for member in members:
+        if member.filename in found:
+            raise UnsafeFile(
+                f"the zip holds {shown(member.filename)} twice, which torch.save never does. "
+                "Load the checkpoint where you trust it, and save it again."
+            )
+        if not 0 <= member.header_offset < end:
+            raise BadZipFile(f"{shown(member.filename)} starts outside the archive")
+        span = found[member.filename] = _span(member, file)
+        taken.append((member.header_offset, span.start + span.nbytes))
+    taken.append((end, end))
+    if any(stop > begin for (_, stop), (begin, _) in pairwise(sorted(taken))):
+        raise UnsafeFile(
+            "the members of the zip overlap, or lie outside it, which torch.save never does. "
+            "The file is damaged, or made to deceive.",
+            "bad-offsets",
+        )
+    return found
+
+
+def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:
+    file.seek(member.header_offset)
+    magic, _, flags, method, *_, name_length, extra_length = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+    name = shown(member.filename)
+    if magic != b"PK\x03\x04":
+        raise BadZipFile(f"no member starts where the directory says that {name} does")
+    if (flags | member.flag_bits) & ENCRYPTED:
+        raise UnsafeFile(f"{name} in the zip is encrypted: decrypt it first", "encrypted-member")
+    if {method, member.compress_type} != {ZIP_STORED} or member.compress_size != member.file_size:
+        raise UnsafeFile(
+            f"{name} in the zip is compressed, which torch.save never does, and could unpack without bound. "
+            "Load the checkpoint where you trust it, and save it again.",
+            "compressed-member",
+        )
+    return Span(member.header_offset + LOCAL_HEADER.size + name_length + extra_length, member.file_size)
+
+
+def _small(archive: ZipFile, spans: Mapping[str, Span], name: str, limit: int) -> bytes:
+    """A small member, its checksum verified; empty where there is none."""
+    if name not in spans:
+        return b""
+    if spans[name].nbytes > limit:
+        raise UnknownFormat(f"{shown(name)} has {spans[name].nbytes:,} bytes; at most {limit:,} are read", "big-index")
+    return archive.read(name)
+
+
+TORCH_ZIP = Format("torch-zip", "PyTorch state dict", _recognises, _contents)

@@ -1,0 +1,74 @@
+"""Facts out of config.json and adapter_config.json."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from analysis.formats.facts import LARGEST_CONFIG, config_facts
+
+
+def written(folder: Path, config: object, name: str = "config.json") -> Path:
+    (folder / name).write_text(json.dumps(config))
+    return folder
+
+
+def test_the_names_of_llama(tmp_path: Path) -> None:
+    config = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": 4096,
+        "num_hidden_layers": 32,
+        "torch_dtype": "bfloat16",
+    }
+    assert config_facts(written(tmp_path, config)) == {
+        "architecture": "LlamaForCausalLM",
+        "model_type": "llama",
+        "width": 4096,
+        "depth": 32,
+        "torch_dtype": "bfloat16",
+    }
+
+
+def test_the_names_of_gpt2_and_t5(tmp_path: Path) -> None:
+    assert config_facts(written(tmp_path, {"n_embd": 768, "n_layer": 12})) == {"width": 768, "depth": 12}
+    assert config_facts(written(tmp_path, {"d_model": 512, "num_layers": 6})) == {"width": 512, "depth": 6}
+
+
+def test_the_language_model_inside_a_multimodal_one(tmp_path: Path) -> None:
+    config = {"model_type": "llava", "text_config": {"model_type": "llama", "hidden_size": 4096}}
+    assert config_facts(written(tmp_path, config)) == {"model_type": "llava", "width": 4096}
+
+
+def test_an_adapter(tmp_path: Path) -> None:
+    config = {"peft_type": "LORA", "r": 16, "lora_alpha": 32, "base_model_name_or_path": "org/model"}
+    facts = config_facts(written(tmp_path, config, "adapter_config.json"))
+    assert facts == {"method": "LORA", "rank": 16, "lora_alpha": 32, "base_model": "org/model"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        [],
+        3,
+        {"architectures": "x"},
+        {"architectures": [[1]]},
+        {"hidden_size": {}},
+        {"hidden_size": 10**30},
+        {"r": None},
+    ],
+)
+def test_what_makes_no_sense_is_no_fact(config: object, tmp_path: Path) -> None:
+    assert config_facts(written(tmp_path, config)) == {}
+
+
+def test_no_config_and_a_huge_one(tmp_path: Path) -> None:
+    assert config_facts(tmp_path) == {}
+    (tmp_path / "config.json").write_text('{"hidden_size": 3}' + " " * LARGEST_CONFIG)
+    assert config_facts(tmp_path) == {}
+
+
+def test_hostile_text_is_cleaned(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "a\\u0000b' + "x" * 10_000 + '"}')
+    assert str(config_facts(tmp_path)["model_type"]).startswith("a�bx")
+    assert len(str(config_facts(tmp_path)["model_type"])) == 500

@@ -1,0 +1,77 @@
+"""Which part of a checkpoint is the model, and what is checked about its tensors."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.errors import DamagedFile
+from analysis.formats import open_checkpoint
+from analysis.formats.checkpoint import Checkpoint
+
+WEIGHTS = {"layer.weight": torch.ones(2, 2), "layer.bias": torch.ones(2)}
+
+
+def opened(value: object, folder: Path) -> Checkpoint:
+    torch.save(value, folder / "model")
+    return open_checkpoint([folder / "model"])
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model", "module"])
+def test_the_model_inside_a_training_checkpoint(key: str, tmp_path: Path) -> None:
+    optimizer = {"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}
+    checkpoint = opened({key: WEIGHTS, "optimizer": optimizer, "epoch": 3, "lr": 0.1, "name": "run"}, tmp_path)
+    assert list(checkpoint.stored) == list(WEIGHTS)
+    assert checkpoint.facts == {"epoch": 3, "lr": 0.1, "name": "run"}
+
+
+def test_a_model_inside_a_model(tmp_path: Path) -> None:
+    assert list(opened({"model": {"state_dict": WEIGHTS}}, tmp_path).stored) == list(WEIGHTS)
+
+
+def test_a_module_of_that_name_is_no_nesting(tmp_path: Path) -> None:
+    assert list(opened({"model": torch.ones(2), "head": torch.ones(2)}, tmp_path).stored) == ["model", "head"]
+    assert list(opened({"model": {"epoch": 3}, "head": torch.ones(2)}, tmp_path).stored) == ["head"]
+
+
+def test_several_models_without_their_optimizer(tmp_path: Path) -> None:
+    value = {"generator": WEIGHTS, "discriminator": WEIGHTS, "optimizer": {"m": torch.ones(2)}}
+    assert list(opened(value, tmp_path).stored) == [
+        f"{model}.{name}" for model in ("generator", "discriminator") for name in WEIGHTS
+    ]
+
+
+def test_lists_and_numbers_are_named_by_their_place(tmp_path: Path) -> None:
+    value = [torch.ones(1), {"a": (torch.ones(1), 3, None), 7: torch.ones(1)}]
+    assert list(opened(value, tmp_path).stored) == ["0", "1.a.0", "1.7"]
+
+
+def test_a_tensor_by_itself(tmp_path: Path) -> None:
+    assert list(opened(torch.ones(3, 3), tmp_path).stored) == ["tensor"]
+    assert list(opened(torch.nn.Parameter(torch.ones(3)), tmp_path).stored) == ["tensor"]
+
+
+def test_parameters_with_attributes_and_buffers(tmp_path: Path) -> None:
+    parameter = torch.nn.Parameter(torch.arange(3.0))
+    parameter.tag = "mine"  # type: ignore[attr-defined]  # as optimizers do
+    checkpoint = opened({"a": parameter, "b": torch.nn.Buffer(torch.ones(2))}, tmp_path)
+    assert checkpoint.read("a").tolist() == [0, 1, 2]
+    assert checkpoint.read("b").tolist() == [1, 1]
+
+
+def test_a_sparse_tensor_is_its_parts(tmp_path: Path) -> None:
+    assert list(opened({"a": torch.eye(3).to_sparse()}, tmp_path).stored) == ["a.sparse_0", "a.sparse_1"]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ({"a.b": torch.ones(1), "a": {"b": torch.ones(1)}}, "duplicate-tensor"),
+        ({"__metadata__": torch.ones(1)}, "bad-name"),
+        ({"\ud800": torch.ones(1)}, "bad-name"),
+    ],
+)
+def test_names_that_cannot_be_kept(value: object, code: str, tmp_path: Path) -> None:
+    with pytest.raises(DamagedFile) as caught:
+        opened(value, tmp_path)
+    assert caught.value.code == code

@@ -1,0 +1,54 @@
+"""PyTorch's zip format. Broken archives are in tests/hostile.py."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.formats import open_checkpoint
+from tests.hostile import torch_zip, view_pickle, zipped
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_every_protocol_of_pickle(protocol: int, tmp_path: Path) -> None:
+    torch.save({"a": torch.arange(6.0).reshape(2, 3)}, tmp_path / "model", pickle_protocol=protocol)
+    assert open_checkpoint([tmp_path / "model"]).read("a").tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_views_share_their_storage(tmp_path: Path) -> None:
+    whole = torch.arange(20.0).reshape(4, 5)
+    views = {
+        "whole": whole,
+        "tied": whole,
+        "t": whole.t(),
+        "row": whole[1],
+        "corner": whole[1:3, ::2],
+        "wide": whole[:1].expand(3, 5),
+    }
+    torch.save(views, tmp_path / "model")
+    checkpoint = open_checkpoint([tmp_path / "model"])
+    assert all(torch.equal(checkpoint.read(name), tensor) for name, tensor in views.items())
+    assert checkpoint.stored["whole"] == checkpoint.stored["tied"]
+
+
+def test_big_endian_files(tmp_path: Path) -> None:
+    numbers = torch.arange(4.0).numpy().astype(">f4").tobytes()
+    members = {"m/data.pkl": view_pickle(), "m/byteorder": b"big", "m/data/0": numbers}
+    (tmp_path / "model").write_bytes(zipped(members))
+    assert open_checkpoint([tmp_path / "model"]).read("weight").tolist() == [[0, 1], [2, 3]]
+
+
+def test_our_hand_made_archive_is_one_that_torch_reads(tmp_path: Path) -> None:
+    numbers = torch.arange(4.0)
+    (tmp_path / "model.pt").write_bytes(torch_zip(view_pickle(), [numbers.numpy().tobytes()]))
+    theirs = torch.load(tmp_path / "model.pt", weights_only=True)["weight"]
+    assert torch.equal(open_checkpoint([tmp_path / "model.pt"]).read("weight"), theirs)
+
+
+def test_a_deflated_archive_that_torch_misreads_is_refused(tmp_path: Path) -> None:
+    """torch.load with mmap=True takes the compressed bytes for the numbers."""
+    numbers = torch.zeros(4).numpy().tobytes()
+    (tmp_path / "model.pt").write_bytes(torch_zip(view_pickle(), [numbers], zipfile.ZIP_DEFLATED))
+    with pytest.raises(Exception, match="is compressed"):
+        open_checkpoint([tmp_path / "model.pt"])

@@ -1,0 +1,1 @@
+"""The hands: processes that ingest checkpoints and measure weights."""
