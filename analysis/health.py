@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import fmean, median, stdev
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
-from analysis.wording import blocks, counted, listed, short
+from analysis.wording import blocks, counted, listed, midway, short
 
 OVER, UNDER = 2.0, 6.0  # WeightWatcher's OVER_TRAINED_THRESH and UNDER_TRAINED_THRESH
 SURE = 2.0  # standard errors outside 2 to 6 from which on a verdict is more than a suspicion (95 % of a normal law)
@@ -136,7 +136,7 @@ def _headline(numbers: dict[str, Scalar], alike: Sequence[Sequence[Row]]) -> str
         return said
     subjects = ["".join(_subject(rows)) for rows in alike[:3]]
     others = [f"{len(alike) - 3} more"] if len(alike) > 3 else []
-    return f"{said} Outside it: {'; '.join([s[:1].lower() + s[1:] for s in subjects] + others)}."
+    return f"{said} Outside it: {'; '.join([*map(midway, subjects), *others])}."
 
 
 def _opening(share: float, numbers: dict[str, Scalar]) -> str:

@@ -27,6 +27,15 @@ def short(value: float) -> str:
     return f"{value:.1f}" if 1.0 <= abs(value) < 100.0 else f"{value:.3g}"
 
 
+def midway(words: str) -> str:
+    """The words as they stand inside a sentence: without their capital, unless it is part of an acronym.
+
+    >>> midway("Value"), midway("MLP up")
+    ('value', 'MLP up')
+    """
+    return words if words[1:2].isupper() else words[:1].lower() + words[1:]
+
+
 def blocks(depths: Sequence[int]) -> str:
     """Where in the network: runs of three or more are drawn together.
 

@@ -1,6 +1,6 @@
 import pytest
 
-from analysis.wording import blocks, counted, listed, short
+from analysis.wording import blocks, counted, listed, midway, short
 
 
 def test_listed() -> None:
@@ -25,6 +25,11 @@ def test_counted() -> None:
 )
 def test_short(value: float, said: str) -> None:
     assert short(value) == said
+
+
+@pytest.mark.parametrize(("words", "said"), [("Value", "value"), ("MLP up", "MLP up"), ("O", "o"), ("", "")])
+def test_midway(words: str, said: str) -> None:
+    assert midway(words) == said
 
 
 @pytest.mark.parametrize(

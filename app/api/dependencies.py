@@ -1,0 +1,58 @@
+"""What routes ask for: a transaction, the storage, the settings, a page of a list."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from app.db import Database, Session
+from app.pings import Pulse
+from app.settings import Settings
+from app.storage import Storage
+
+LARGEST_ID = 2**31 - 1  # of PostgreSQL's integer
+
+
+def get_database(request: Request) -> Database:
+    found: Database = request.app.state.database
+    return found
+
+
+def get_storage(request: Request) -> Storage:
+    found: Storage = request.app.state.storage
+    return found
+
+
+def get_settings(request: Request) -> Settings:
+    found: Settings = request.app.state.settings
+    return found
+
+
+def get_pulse(request: Request) -> Pulse:
+    found: Pulse = request.app.state.pulse
+    return found
+
+
+DatabaseOf = Annotated[Database, Depends(get_database)]
+StorageOf = Annotated[Storage, Depends(get_storage)]
+SettingsOf = Annotated[Settings, Depends(get_settings)]
+PulseOf = Annotated[Pulse, Depends(get_pulse)]
+
+
+def _writing(database: DatabaseOf) -> Iterator[Session]:
+    with database.writing() as session:
+        yield session
+
+
+def _reading(database: DatabaseOf) -> Iterator[Session]:
+    with database.reading() as session:
+        yield session
+
+
+# scope="function": the transaction ends before the answer goes out, so that nobody is told of what is not committed
+Writing = Annotated[Session, Depends(_writing, scope="function")]
+Reading = Annotated[Session, Depends(_reading, scope="function")]
+
+Identity = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Offset = Annotated[int, Query(ge=0, le=LARGEST_ID)]

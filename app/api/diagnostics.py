@@ -1,0 +1,44 @@
+"""The registry: which diagnostics there are, with their columns, options and figures."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from analysis.diagnostic import Diagnostic
+from analysis.diagnostics import DIAGNOSTICS
+
+router = APIRouter(prefix="/diagnostics", tags=["diagnostics"])
+
+
+class DiagnosticShape(BaseModel):
+    """A declared measurement."""
+
+    name: str = Field(examples=["esd"])
+    title: str = Field(examples=["Spectral density and power-law tail"])
+    scope: str = Field(examples=["one"])
+    reference: str
+    description: str
+    columns: list[dict[str, Any]]
+    options: list[dict[str, Any]]
+    figures: list[dict[str, Any]]
+
+
+def shape(diagnostic: Diagnostic) -> DiagnosticShape:
+    return DiagnosticShape(
+        name=diagnostic.name,
+        title=diagnostic.title,
+        scope=diagnostic.scope,
+        reference=diagnostic.reference,
+        description=diagnostic.description,
+        columns=[asdict(column) for column in diagnostic.columns],
+        options=[asdict(option) for option in diagnostic.options],
+        figures=[{**asdict(figure), "per_weight": figure.per_weight} for figure in diagnostic.figures],
+    )
+
+
+@router.get("", operation_id="list_diagnostics")
+def listing() -> list[DiagnosticShape]:
+    """Everything that a run can ask for."""
+    return [shape(diagnostic) for diagnostic in DIAGNOSTICS]

@@ -1,0 +1,72 @@
+"""A run as it happens, over server-sent events, read from its rows."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Depends
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from analysis.report import record
+from app import reports, runs
+from app.api.dependencies import DatabaseOf, Identity, Reading
+from app.api.problems import responses
+from app.api.shapes import Run, run_json
+from app.db import Database
+
+router = APIRouter(prefix="/runs/{identity}/events", tags=["runs"])
+LOOK_SECONDS = 0.5
+
+
+class Watch:
+    """What a listener has heard of a run."""
+
+    def __init__(self, database: Database, run_id: int) -> None:
+        self._database, self._run_id = database, run_id
+        self._heard: set[int] = set()  # ids do not come in order where several workers commit
+
+    def look(self) -> tuple[Run | None, list[dict[str, Any]]]:
+        """The run as it is, None where it was deleted, and the rows that are new. Rows are read after the state."""
+        with self._database.reading() as session:
+            run = runs.find(session, self._run_id)
+            shape = None if run is None else run_json(session, run)
+        with self._database.reading() as session:
+            new = reports.since(session, self._run_id, self._heard)
+        self._heard.update(new)
+        return shape, [{"diagnostic": name, **record(row)} for name, row in new.values()]
+
+
+def known(session: Reading, identity: Identity) -> None:
+    """Refuses before the stream begins."""
+    runs.get(session, identity)
+
+
+@router.get(
+    "",
+    responses=responses(404),
+    response_class=EventSourceResponse,
+    dependencies=[Depends(known)],
+    operation_id="follow_run",
+)
+async def follow(database: DatabaseOf, identity: Identity) -> AsyncIterator[ServerSentEvent]:
+    """Events: `progress` (the run), `row` (a row with its diagnostic), and `end` (the run) when it is over.
+
+    Rows that are there already come first; a listener that keys rows by diagnostic, group and weight may reconnect
+    at any time. Comments keep the connection open in between.
+    """
+    watch, said = Watch(database, identity), ""
+    while True:
+        run, rows = await run_sync(watch.look)
+        for row in rows:
+            yield ServerSentEvent(event="row", data=row)
+        if run is None:
+            return
+        told = run.model_dump_json()
+        if told != said:
+            yield ServerSentEvent(event="progress", raw_data=told)
+            said = told
+        if run.state in runs.ENDED and not rows:
+            yield ServerSentEvent(event="end", raw_data=told)
+            return
+        await anyio.sleep(0 if rows else LOOK_SECONDS)

@@ -1,0 +1,29 @@
+"""Health: not that the process lives, but that the queue turns."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from app.api.dependencies import PulseOf
+from app.api.problems import responses
+from app.errors import QueueStalled
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """The service works, and so does a worker."""
+
+    status: Literal["ok"] = "ok"
+    queue_seconds: float = Field(description="A round trip through the queue.", examples=[0.06])
+    worker: str | None = Field(description="Which worker answered.", examples=["node-1:4711"])
+
+
+@router.get("/health", responses=responses(503), operation_id="get_health")
+def health(pulse: PulseOf) -> Health:
+    """Sends a message through the queue, and answers when a worker has answered it: 503 where none does."""
+    trip = pulse.feel()
+    if trip.seconds is None:
+        raise QueueStalled(f"The queue does not turn: {trip.fault}.")
+    return Health(queue_seconds=round(trip.seconds, 4), worker=trip.worker)

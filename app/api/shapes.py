@@ -1,0 +1,188 @@
+"""The JSON that the API speaks, as models: what FastAPI checks, and what the OpenAPI shows with its examples."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from analysis.diagnostic import Option
+from analysis.diagnostics import DIAGNOSTICS
+from app import checkpoints, models, runs
+from app.db import Session
+
+Scalar = float | int | str | bool | None
+DIGEST = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+class Reason(BaseModel):
+    """Why something ended as it did."""
+
+    code: str = Field(examples=["damaged-file"])
+    message: str = Field(examples=["model.safetensors is cut off: its header promises 90,864,192 bytes, 4,096 came."])
+
+
+class StoredFile(BaseModel):
+    """One of the files that were sent."""
+
+    name: str = Field(examples=["model.safetensors"])
+    bytes: int = Field(examples=[90864192])
+    sha256: str = Field(examples=[DIGEST])
+
+
+class Checkpoint(BaseModel):
+    """A stored model."""
+
+    id: int = Field(examples=[1])
+    name: str = Field(examples=["all-MiniLM-L6-v2"])
+    state: Literal["received", "ingesting", "ready", "rejected"] = Field(examples=["ready"])
+    reason: Reason | None = Field(description="Why it was rejected.", examples=[None])
+    kind: str | None = Field(description="“model” or “adapter”; known when it is ready.", examples=["model"])
+    format: str | None = Field(examples=["safetensors"])
+    bytes: int = Field(examples=[90864192])
+    parameters: int | None = Field(examples=[22713728])
+    tensors: int | None = Field(description="How many.", examples=[101])
+    facts: dict[str, Scalar] = Field(description="What its files state about it.", examples=[{"width": 384}])
+    files: list[StoredFile]
+    created_at: datetime
+    latest_run: int | None = Field(examples=[1])
+
+
+class Tensor(BaseModel):
+    """A tensor of a checkpoint."""
+
+    name: str = Field(examples=["encoder.layer.0.attention.self.query.weight"])
+    shape: list[int] = Field(examples=[[384, 384]])
+    dtype: str = Field(examples=["float32"])
+    bytes: int = Field(examples=[589824])
+    role: str = Field(examples=["q"])
+    depth: int | None = Field(description="Index of the block, if it is in one.", examples=[0])
+    skip: str | None = Field(description="Why it is not analysed, if it is not.", examples=[None])
+
+
+class Member(BaseModel):
+    """A checkpoint of a run."""
+
+    id: int = Field(examples=[1])
+    name: str = Field(examples=["all-MiniLM-L6-v2"])
+
+
+class Progress(BaseModel):
+    """How far a run has come."""
+
+    done: int = Field(description="Tensors with their rows.", examples=[12])
+    total: int = Field(description="Tensors to analyse.", examples=[40])
+    current: str | None = Field(description="What is in hand.", examples=["Block 2 · value"])
+    eta_seconds: float | None = Field(description="Time left, by predicted cost.", examples=[4.2])
+
+
+class Run(BaseModel):
+    """Diagnostics asked of an ordered list of checkpoints."""
+
+    id: int = Field(examples=[1])
+    checkpoints: list[Member]
+    diagnostics: dict[str, dict[str, Scalar]] = Field(examples=[{"esd": {}, "norms": {}}])
+    state: Literal["waiting", "running", "done", "cancelled", "failed"] = Field(examples=["running"])
+    reason: Reason | None = Field(examples=[None])
+    progress: Progress
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    device: str | None = Field(description="Where it is computed.", examples=["cpu"])
+
+
+def option_schema(option: Option) -> dict[str, Any]:
+    """An option as JSON Schema."""
+    told: dict[str, Any] = {"description": option.meaning, "default": option.default}
+    if option.choices:
+        return {**told, "enum": list(option.choices)}
+    match option.default:
+        case bool():
+            return {**told, "type": "boolean"}
+        case int() | float():
+            bounds = {"minimum": option.minimum, "maximum": option.maximum}
+            kind = "integer" if isinstance(option.default, int) else "number"
+            return {**told, "type": kind, **{name: bound for name, bound in bounds.items() if bound is not None}}
+        case _:
+            return {**told, "type": "string"}
+
+
+def diagnostics_schema() -> dict[str, Any]:
+    """What a run can ask for, out of the registry."""
+    properties = {
+        diagnostic.name: {
+            "type": "object",
+            "title": diagnostic.title,
+            "properties": {option.name: option_schema(option) for option in diagnostic.options},
+            "additionalProperties": False,
+        }
+        for diagnostic in DIAGNOSTICS
+    }
+    asked = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1}
+    return {"anyOf": [asked, {"type": "null"}], "examples": [{"esd": {}}]}
+
+
+class RunRequest(BaseModel):
+    """What to analyse, and how."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"checkpoints": [1]}]})
+
+    checkpoints: list[Annotated[int, Field(ge=1, le=2**31 - 1)]] = Field(
+        min_length=1, max_length=runs.MOST_CHECKPOINTS, json_schema_extra={"uniqueItems": True}
+    )
+    diagnostics: Annotated[dict[str, dict[str, Scalar]] | None, WithJsonSchema(diagnostics_schema())] = Field(
+        None, description="Diagnostics with their options; all of them where it is left out."
+    )
+
+
+def reason(code: str | None, message: str | None) -> Reason | None:
+    return None if code is None else Reason(code=code, message=message or code)
+
+
+def checkpoint_json(row: models.Checkpoint, latest: Mapping[int, int]) -> Checkpoint:
+    return Checkpoint(
+        id=row.id,
+        name=row.name,
+        state=row.state,
+        reason=reason(row.reason_code, row.reason),
+        kind=row.kind,
+        format=row.format,
+        bytes=row.bytes,
+        parameters=row.parameters,
+        tensors=row.tensors,
+        facts=row.facts,
+        files=[StoredFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in row.files],
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+        latest_run=latest.get(row.id),
+    )
+
+
+def checkpoints_json(session: Session, rows: Sequence[models.Checkpoint]) -> list[Checkpoint]:
+    latest = checkpoints.latest_runs(session, [row.id for row in rows])
+    return [checkpoint_json(row, latest) for row in rows]
+
+
+def tensor_json(info: Mapping[str, Any]) -> Tensor:
+    return Tensor(bytes=info["nbytes"], **{name: info[name] for name in Tensor.model_fields if name != "bytes"})
+
+
+def run_json(session: Session, row: models.Run) -> Run:
+    progress = runs.progress(session, row)
+    return Run(
+        id=row.id,
+        checkpoints=[Member(id=member.checkpoint_id, name=member.checkpoint.name) for member in row.members],
+        diagnostics=row.diagnostics,
+        state=row.state,
+        reason=reason(row.reason_code, row.reason),
+        progress=Progress(
+            done=progress.done, total=progress.total, current=progress.current, eta_seconds=progress.eta_seconds
+        ),
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+        started_at=moment(row.started_at),
+        finished_at=moment(row.finished_at),
+        device=row.device,
+    )

@@ -1,0 +1,177 @@
+"""Checkpoints: received, ingested by a worker, listed, deleted."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session
+
+from app import leases, units
+from app.db import insert_of, now
+from app.errors import NotFound
+from app.models import Blob, Checkpoint, File, Member, Run, Tensor
+from app.settings import Settings
+from app.storage import Incoming, Storage
+
+LONGEST_NAME = 255
+
+
+def receive(
+    session: Session, storage: Storage, name: str | None, uploads: Sequence[tuple[str, Incoming]]
+) -> Checkpoint:
+    """A checkpoint of these finished (name, file) uploads, offered to a worker for ingest."""
+    files = [
+        File(position=position, name=clean_name(file_name), sha256=incoming.sha256, bytes=incoming.bytes)
+        for position, (file_name, incoming) in enumerate(uploads)
+    ]
+    for _, incoming in sorted(uploads, key=lambda upload: upload[1].sha256):  # one order of locks for everyone
+        keep(session, storage, incoming)
+    checkpoint = Checkpoint(
+        name=clean_name(name or _name_of(files)), bytes=sum(file.bytes for file in files), files=files, facts={}
+    )
+    leases.offer(session, checkpoint)
+    session.refresh(checkpoint)
+    return checkpoint
+
+
+def clean_name(name: str) -> str:
+    """A name that people chose, or a machine: without control characters, and no longer than a file name."""
+    printable = "".join(character for character in name.replace("\\", "/") if character.isprintable())
+    return printable.strip("/ ")[-LONGEST_NAME:] or "unnamed"
+
+
+def _name_of(files: Sequence[File]) -> str:
+    """What to call a checkpoint that was given no name: its folder's name, or that of its largest file."""
+    folders = {file.name.partition("/")[0] for file in files if "/" in file.name}
+    if len(folders) == 1 and all("/" in file.name for file in files):
+        return folders.pop()
+    return max(files, key=lambda file: file.bytes).name
+
+
+def keep(session: Session, storage: Storage, incoming: Incoming) -> None:
+    """Stores a file's bytes once. The row is locked while the file moves, against a deletion of the same bytes."""
+    row = insert_of(session)(Blob).values(sha256=incoming.sha256, bytes=incoming.bytes)
+    session.execute(row.on_conflict_do_update(index_elements=[Blob.sha256], set_={"created_at": now()}))
+    storage.keep(incoming)
+
+
+def listing(session: Session, limit: int = 100, offset: int = 0) -> Sequence[Checkpoint]:
+    """The newest first."""
+    return session.scalars(select(Checkpoint).order_by(Checkpoint.id.desc()).limit(limit).offset(offset)).all()
+
+
+def get(session: Session, identity: int) -> Checkpoint:
+    checkpoint = session.get(Checkpoint, identity)
+    if checkpoint is None:
+        raise NotFound(f"There is no checkpoint {identity}.")
+    return checkpoint
+
+
+def tensors(session: Session, identity: int) -> list[dict[str, Any]]:
+    """Every tensor as JSON, in file order: none before the checkpoint is ready."""
+    get(session, identity)
+    query = select(Tensor.info).where(Tensor.checkpoint_id == identity).order_by(Tensor.position)
+    return list(session.scalars(query))
+
+
+def latest_runs(session: Session, identities: Sequence[int]) -> dict[int, int]:
+    """The newest run of each checkpoint that has one."""
+    query = select(Member.checkpoint_id, Member.run_id).where(Member.checkpoint_id.in_(identities))
+    return {row.checkpoint_id: row.run_id for row in session.execute(query.order_by(Member.run_id))}
+
+
+def delete(session: Session, identity: int) -> list[str]:
+    """Deletes the checkpoint and the runs over it; the digests whose bytes nobody may need any more.
+
+    Call `collect` with them after the commit.
+    """
+    checkpoint = get(session, identity)
+    digests = {file.sha256 for file in checkpoint.files} | ({checkpoint.rewritten} - {None})
+    over = select(Member.run_id).where(Member.checkpoint_id == identity)
+    session.execute(sql_delete(Run).where(Run.id.in_(over)))
+    session.execute(sql_delete(Checkpoint).where(Checkpoint.id == identity))
+    return sorted(digest for digest in digests if digest)
+
+
+def collect(session: Session, storage: Storage, digests: Sequence[str]) -> None:
+    """Removes the bytes that no checkpoint refers to any more."""
+    for digest in digests:
+        # the lock first, the count in a statement of its own: an upload of the same bytes may just have come in
+        blob = session.scalar(select(Blob).where(Blob.sha256 == digest).with_for_update())
+        if blob is not None and not session.scalar(_used(digest)):
+            storage.remove(digest)
+            session.delete(blob)
+            session.flush()
+
+
+def _used(digest: str) -> Any:
+    in_file = exists().where(File.sha256 == digest)
+    return select(or_(in_file, exists().where(Checkpoint.rewritten == digest)))
+
+
+def orphans(session: Session, storage: Storage) -> list[str]:
+    """Bytes without a use: what a process left that was killed between two steps. Call `collect` after the commit."""
+    for digest, size in storage.settled():
+        if session.get(Blob, digest) is None:  # then it gets a row, so that it can be locked before it goes
+            session.execute(insert_of(session)(Blob).values(sha256=digest, bytes=size).on_conflict_do_nothing())
+    used = exists().where(File.sha256 == Blob.sha256)
+    rewritten = exists().where(Checkpoint.rewritten == Blob.sha256)
+    return list(session.scalars(select(Blob.sha256).where(~used, ~rewritten)))
+
+
+# --- the worker's side ----------------------------------------------------------------------------------------------
+
+
+def claim(session: Session, settings: Settings, identity: int) -> Checkpoint | None:
+    """The checkpoint under a lease for its ingest, or None: it is another's, or gone."""
+    return leases.claim(session, Checkpoint, identity, settings.lease_seconds)
+
+
+def accept(
+    session: Session,
+    identity: int,
+    claimed: int,
+    *,
+    form: str,
+    kind: str,
+    facts: Mapping[str, Any],
+    infos: Sequence[Mapping[str, Any]],
+    rewritten: str | None,
+) -> Checkpoint:
+    """The checkpoint is ready, with what the ingest found. Raises LeaseLost."""
+    checkpoint = leases.held(session, Checkpoint, identity, claimed)
+    session.execute(sql_delete(Tensor).where(Tensor.checkpoint_id == identity))
+    session.add_all(
+        Tensor(checkpoint_id=identity, position=position, info=dict(info)) for position, info in enumerate(infos)
+    )
+    checkpoint.state, checkpoint.lease_until, checkpoint.rewritten = "ready", None, rewritten
+    checkpoint.format, checkpoint.kind, checkpoint.facts = form, kind, _storable(facts)
+    checkpoint.tensors = len(infos)
+    checkpoint.parameters = sum(math.prod(info["shape"]) for info in infos)
+    session.flush()
+    return checkpoint
+
+
+def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:
+    """The checkpoint cannot be used, and neither can the runs that wait for it. Raises LeaseLost."""
+    checkpoint = leases.held(session, Checkpoint, identity, claimed)
+    checkpoint.state, checkpoint.lease_until = "rejected", None
+    checkpoint.reason_code, checkpoint.reason = code, reason
+    for run in units.waiting_for(session, identity):
+        units.close(session, run, "failed", code, reason)
+
+
+def fail(session: Session, settings: Settings, checkpoint: Checkpoint, reason: str) -> None:
+    """An attempt to ingest it failed through no fault of its own, as far as we know: again, or rejected at last."""
+    if checkpoint.attempts < settings.attempts:
+        leases.offer(session, checkpoint, later=True)
+    else:
+        told = f"{reason} ({checkpoint.attempts} attempts)"
+        reject(session, checkpoint.id, checkpoint.claim, "ingest-failed", told)
+
+
+def _storable(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts without what JSON has no number for."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in facts.items()}

@@ -1,0 +1,133 @@
+"""The database: SQLite by itself, PostgreSQL in production. One transaction per request or task, then the wake-ups."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Double, Engine, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session as Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 0x6569676E  # any number that no other program locks: "eign"
+BUSY_SECONDS = 30  # how long a writer waits for another's transaction in SQLite
+
+Send = Callable[[str, int], None]
+log = logging.getLogger(__name__)
+
+
+class now(FunctionElement[float]):  # noqa: N801 - reads as the SQL function that it is
+    """The database's clock, in seconds since 1970: the one clock that leases go by, whatever the machines' own say."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(now, "sqlite")
+def _sqlite_now(element: now, compiler: SQLCompiler, **kw: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"  # the Julian day of 1970-01-01 00:00 UTC
+
+
+@compiles(now, "postgresql")
+def _postgresql_now(element: now, compiler: SQLCompiler, **kw: Any) -> str:
+    return "extract(epoch from clock_timestamp())::double precision"
+
+
+class Database:
+    """Where transactions come from. `send(task, id)` is called for each wake-up, after the commit that it speaks of."""
+
+    def __init__(self, url: str, send: Send) -> None:
+        self.engine = connect(url)
+        self._reader = self.engine.execution_options(begin="BEGIN")
+        self._send = send
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on an exception."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            for name, identity in session.info.pop("wakes", ()):
+                self._wake(name, identity)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that writes nothing, and so waits for no writer."""
+        with Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    def _wake(self, name: str, identity: int) -> None:
+        try:
+            self._send(name, identity)
+        except Exception:  # the broker may be away: the row is there, and the sweeper sends again
+            log.warning("the wake-up %s(%d) was not sent; the sweeper will", name, identity, exc_info=True)
+
+    def migrate(self) -> None:
+        """Brings the tables to this version's. Several processes may call it at once."""
+        with self.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            upgrade(connection)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def wake(session: Session, name: str, identity: int) -> None:
+    """Asks for the task to be sent once the session's transaction is committed."""
+    session.info.setdefault("wakes", []).append((name, identity))
+
+
+def insert_of(session: Session) -> Any:
+    """The `insert` of the session's dialect, which knows what to do about a row that is there already."""
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def revisions(connection: Connection) -> tuple[str | None, str | None]:
+    """The version of the tables that are there, and the newest that we know."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    return current, ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+def connect(url: str) -> Engine:
+    if make_url(url).get_backend_name() == "sqlite":
+        return _sqlite(url)
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=40)
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, max_overflow=40)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")  # with WAL: consistent after a crash, durable after a checkpoint
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later fails at once when another wrote in between; IMMEDIATE waits.
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"))
+
+    return engine

@@ -1,0 +1,89 @@
+"""The embedded mode's worker: one supervised child process, started again when it dies, gone when we are."""
+
+import fcntl
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from app.settings import Settings
+
+LONGEST = 40  # how many first pauses the pause grows to, doubling, while workers die young
+GROWN_UP = 20.0  # seconds after which a worker is not said to have died young
+GRACE = 3.0  # seconds to end by itself; what it then still has in hand is offered again
+log = logging.getLogger(__name__)
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """Our own environment, with the settings that the worker must share though they came from elsewhere."""
+    shared: dict[str, str] = {"EIGENSCOPE_DATA_DIR": str(settings.data_dir.absolute())}
+    for name in ("queue_prefix", "lease_seconds", "sweep_seconds", "attempts", "unit_limit_seconds"):
+        shared[f"EIGENSCOPE_{name.upper()}"] = str(getattr(settings, name))
+    if settings.database_url is not None:
+        shared["EIGENSCOPE_DATABASE_URL"] = settings.database_url
+    return {**os.environ, **shared, "EIGENSCOPE_SUPERVISED": "1"}
+
+
+class Supervisor(threading.Thread):
+    """Keeps one worker process alive. It ends when the pipe to its standard input does, so it never outlives us."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], first_pause: float) -> None:
+        super().__init__(name="supervisor", daemon=True)
+        self._command, self._environment, self._first_pause = command, dict(environment), first_pause
+        self._stopped = threading.Event()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        pause = self._first_pause
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            with subprocess.Popen(
+                self._command, env=self._environment, stdin=subprocess.PIPE, start_new_session=True
+            ) as self.process:
+                code = self._wait(self.process)
+            if self._stopped.is_set():
+                return
+            pause = (
+                self._first_pause
+                if time.monotonic() - began > GROWN_UP
+                else min(2 * pause, LONGEST * self._first_pause)
+            )
+            log.warning("the worker ended with %s; another starts in %.1f s", code, pause)
+            self._stopped.wait(pause)
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        while not self._stopped.wait(0.1):
+            if (code := process.poll()) is not None:
+                return code
+        return end(process)
+
+    def stop(self) -> None:
+        """Ends the worker, at the latest after a short grace."""
+        self._stopped.set()
+        self.join()
+
+
+def end(process: subprocess.Popen[bytes], grace: float = GRACE) -> int:
+    """Asks the process to end, and after the grace makes it."""
+    process.terminate()
+    try:
+        return process.wait(grace)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def lock(data_dir: Path) -> IO[str]:
+    """Takes the data folder for this process alone, for as long as the file is open. Raises BlockingIOError."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    file = (data_dir / "lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise
+    return file

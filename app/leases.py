@@ -1,0 +1,107 @@
+"""Who holds which piece of work, by the database's clock: claim, renew, give back, and find what fell through.
+
+Everything here is true of any `Work`: a checkpoint to ingest, a unit to analyse.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from sqlalchemy import exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.db import now, wake
+from app.models import Checkpoint, Unit, Work
+
+FIRST_RESEND = 5.0  # seconds until a message that nobody took is sent again; doubles each time
+LAST_RESEND = 300.0
+IDLE_RESEND = 2.0  # seconds until the same where no worker holds anything, so that waiting means lost
+AT_ONCE = 100
+
+W = TypeVar("W", bound=Work)
+KINDS: tuple[type[Work], ...] = (Checkpoint, Unit)
+
+
+class LeaseLost(Exception):
+    """The work is no longer this worker's: cancelled, or taken over after a silence."""
+
+
+def offer(session: Session, work: Work, later: bool = False) -> None:
+    """Puts work up for any worker, and wakes one at once, or `later` by the sweeper."""
+    moment = clock(session)
+    work.state, work.lease_until = work.WAITING, None
+    work.sent, work.sent_at, work.resend_at = 0, moment, moment + FIRST_RESEND
+    session.add(work)
+    session.flush()
+    if not later:
+        wake(session, work.TASK, work.id)
+
+
+def claim(session: Session, kind: type[W], identity: int, seconds: float) -> W | None:
+    """The work under a new lease, or None where it is not there to be had."""
+    taken = session.execute(
+        update(kind)
+        .where(kind.id == identity, kind.state == kind.WAITING)
+        .values(state=kind.HELD, claim=kind.claim + 1, attempts=kind.attempts + 1, lease_until=now() + seconds)
+        .returning(kind.id),
+        execution_options={"synchronize_session": False},
+    ).scalar()
+    return None if taken is None else session.get(kind, identity, populate_existing=True)
+
+
+def renew(session: Session, kind: type[W], identity: int, claimed: int, seconds: float) -> None:
+    """Holds the work for so many seconds from now on. Raises LeaseLost."""
+    held = session.execute(
+        update(kind)
+        .where(kind.id == identity, kind.state == kind.HELD, kind.claim == claimed)
+        .values(lease_until=now() + seconds)
+        .returning(kind.id),
+        execution_options={"synchronize_session": False},
+    ).scalar()
+    if held is None:
+        raise LeaseLost(f"{kind.__name__} {identity}, claim {claimed}")
+
+
+def held(session: Session, kind: type[W], identity: int, claimed: int) -> W:
+    """The work, locked until the end of the transaction. Raises LeaseLost where it is not this claim's any more."""
+    work = session.get(kind, identity, with_for_update=True, populate_existing=True)
+    if work is None or work.state != kind.HELD or work.claim != claimed:
+        raise LeaseLost(f"{kind.__name__} {identity}, claim {claimed}")
+    return work
+
+
+def expired(session: Session, kind: type[W]) -> Sequence[W]:
+    """Work whose worker has been silent for too long, locked."""
+    query = select(kind).where(kind.state == kind.HELD, kind.lease_until < now())
+    return session.scalars(query.with_for_update(skip_locked=True, of=kind)).all()
+
+
+def release(session: Session) -> None:
+    """Lets every lease run out now: for a worker that knows that there is no other."""
+    for kind in KINDS:
+        session.execute(update(kind).where(kind.state == kind.HELD).values(lease_until=0.0))
+
+
+def resend(session: Session) -> int:
+    """Sends again the wake-ups that seem lost; how many."""
+    moment, count = clock(session), 0
+    idle = not any(session.scalar(select(exists().where(kind.state == kind.HELD))) for kind in KINDS)
+    for kind in KINDS:
+        for work in _unheard(session, kind, moment, idle):
+            work.sent += 1
+            work.sent_at, work.resend_at = moment, moment + min(FIRST_RESEND * 2.0**work.sent, LAST_RESEND)
+            wake(session, kind.TASK, work.id)
+            count += 1
+    return count
+
+
+def _unheard(session: Session, kind: type[W], moment: float, idle: bool) -> Sequence[W]:
+    late = kind.resend_at < moment
+    if idle:
+        late = or_(late, kind.sent_at < moment - IDLE_RESEND)
+    query = select(kind).where(kind.state == kind.WAITING, late).order_by(kind.id).limit(AT_ONCE)
+    return session.scalars(query.with_for_update(skip_locked=True, of=kind)).all()
+
+
+def clock(session: Session) -> float:
+    moment: float = session.execute(select(now())).scalar_one()
+    return moment

@@ -1,0 +1,140 @@
+"""The service: the application with its two doors, and `serve`, which runs it."""
+
+import importlib.util
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+
+from app import embedded, pages
+from app.api import checkpoints, diagnostics, events, figures, health, problems, runs, tables
+from app.api.guard import Guard
+from app.db import Database
+from app.pings import Pulse
+from app.queue import Sender, worker_command
+from app.security import content_security_policy, plotly_style_hashes
+from app.settings import Settings
+from app.storage import Storage
+
+VERSION = "0.1.0"
+STATIC = Path(__file__).parents[1] / "frontend" / "static"
+SHUTDOWN_SECONDS = 2  # open event streams are cut off after that
+YEAR = 31_536_000  # seconds
+DESCRIPTION = """What the spectra of your network's weights say.
+
+Errors are `application/problem+json` with a `code` that never changes. Times are UTC. Numbers that cannot be had are
+`null`, and a note says why."""
+
+
+def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
+    """The application. Its database's tables must be up to date: see `Database.migrate`."""
+    sender = sender or Sender(settings)
+    database = Database(settings.database, sender.send)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+        sender.close()
+
+    app = FastAPI(
+        title="Eigenscope", version=VERSION, description=DESCRIPTION, lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
+    )  # fmt: skip
+    app.state.settings, app.state.database, app.state.pulse = settings, database, Pulse(database, sender)
+    app.state.storage = Storage(settings.data_dir)
+    problems.install(app)
+    policy = content_security_policy(plotly_style_hashes(plotly_script()))
+    app.add_middleware(Guard, settings=settings, policy=policy)
+    app.include_router(_api())
+    app.include_router(health.router)
+    _pages(app)
+    return app
+
+
+def _api() -> APIRouter:
+    router = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
+    for each in (checkpoints, runs, tables, figures, events, diagnostics):
+        router.include_router(each.router)
+    return router
+
+
+def _pages(app: FastAPI) -> None:
+    """The pages and what they load, all from here."""
+    script, name = plotly_script(), plotly_name()
+
+    @app.get(f"/static/{name}", include_in_schema=False)
+    def plotly() -> FileResponse:
+        headers = {"Cache-Control": f"public, max-age={YEAR}, immutable"}  # its version is in its name
+        return FileResponse(script, media_type="text/javascript", headers=headers)
+
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    pages.install(app)
+
+
+@cache
+def plotly_script() -> Path:
+    """The script that comes with the installed plotly package, found without importing it."""
+    spec = importlib.util.find_spec("plotly")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
+
+
+@cache
+def plotly_name() -> str:
+    """The name that pages load it by, with the version of Plotly.js."""
+    with plotly_script().open(encoding="utf-8") as file:
+        head = file.read(200)
+    version = head.partition("plotly.js v")[2].split()[0]
+    return f"plotly-{version}.min.js"
+
+
+def serve(settings: Settings) -> None:
+    """Brings the tables up to date, starts the worker unless a broker is configured, and serves until interrupted."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with ExitStack() as stack:
+        if settings.embedded:
+            try:
+                stack.enter_context(embedded.lock(settings.data_dir))
+            except BlockingIOError:
+                sys.exit(f"Another `eigenscope serve` uses {settings.data_dir}: stop it, or choose another --data-dir.")
+        listener = stack.enter_context(_listener(settings))
+        app = create_app(settings)
+        app.state.database.migrate()
+        if settings.embedded:
+            supervisor = embedded.Supervisor(
+                worker_command(), embedded.worker_environment(settings), settings.restart_seconds
+            )
+            supervisor.start()
+            stack.callback(supervisor.stop)
+        _run(app, listener, settings)
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """The socket that we listen at: taken first, so that a port that is in use stops us before anything starts."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        sys.exit(f"Cannot listen at {settings.host}:{settings.port}: {why}. Choose another with --port.")
+
+
+def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"Eigenscope is at http://{host}:{listener.getsockname()[1]}/", flush=True)  # noqa: T201
+    config = uvicorn.Config(
+        app, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, log_config=None,
+    )  # fmt: skip
+    uvicorn.Server(config).run([listener])

@@ -1,0 +1,178 @@
+"""Results in, reports out: what workers measured becomes rows, and rows become the analysis' own tables and report."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from analysis.diagnostic import Measurement, Request, Row, Severity, Table
+from analysis.diagnostics import diagnostic as diagnostic_named
+from analysis.diagnostics import requests as requests_of
+from analysis.report import Coverage, Report, coverage, failures
+from analysis.weight import TensorInfo, WeightInfo
+from app import checkpoints, leases, units
+from app.db import insert_of
+from app.errors import NotFound
+from app.models import Curve, Member, Result, Run, Unit
+from app.plans import tensor_info
+
+NOT_YET = "not analysed yet"
+STOPPED = "the run was stopped before this tensor"
+ROWS_AT_ONCE = 500  # below every database's limit of parameters in a statement
+CURVE = np.dtype("<f4")
+
+
+def record(session: Session, identity: int, claimed: int, rows: Iterable[tuple[str, Row]]) -> None:
+    """The rows of the tensor in hand, and that it is done. Rows that are there already stay as they are.
+
+    Raises LeaseLost where the unit is not this worker's any more.
+    """
+    unit = leases.held(session, Unit, identity, claimed)
+    counts: dict[str, int] = defaultdict(int)
+    for name, row in rows:
+        _insert(session, unit, name, row, counts[name])
+        counts[name] += 1
+    units.advance(session, unit)
+
+
+def _insert(session: Session, unit: Unit, name: str, row: Row, ordinal: int) -> None:
+    values = {
+        "run_id": unit.run_id,
+        "diagnostic": name,
+        "weight_digest": weight_digest(row.weight),
+        "group": group_text(row.group),
+        "tensor": unit.tensors[unit.done],
+        "ordinal": ordinal,
+        "info": asdict(row.weight),
+        "values": dict(row.measurement.values),
+        "note": row.measurement.note,
+    }
+    added = session.scalar(insert_of(session)(Result).values(values).on_conflict_do_nothing().returning(Result.id))
+    if added is not None:
+        curves = row.measurement.curves.items()
+        session.add_all(Curve(result_id=added, name=k, data=v.astype(CURVE).tobytes()) for k, v in curves)
+
+
+def weight_digest(info: WeightInfo) -> str:
+    """128 bits of what names a weight, which itself may be longer than an index entry can be.
+
+    The tensor counts too: a file may hold a stack "experts.w" beside a tensor "experts.0.w".
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name in (info.tensor, info.name):
+        digest.update(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest())
+    return digest.hexdigest()
+
+
+def group_text(group: Sequence[int]) -> str:
+    return ",".join(map(str, group))
+
+
+def requests(run: Run) -> tuple[Request, ...]:
+    """The run's diagnostics with their settings."""
+    return requests_of(run.diagnostics)
+
+
+def table(session: Session, run_id: int, diagnostic: str, curves_of: str | None = None) -> Table:
+    """The measurements so far of one diagnostic, in the tensors' order, with the curves of one weight if asked."""
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id}.")
+    if diagnostic not in run.diagnostics:
+        raise NotFound(f"Run {run_id} did not ask for that diagnostic; it has: {', '.join(run.diagnostics)}.")
+    query = select(Result).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
+    results = session.scalars(query.order_by(Result.group, Result.tensor, Result.ordinal)).all()
+    wanted = [result.id for result in results if curves_of is not None and result.info["name"] == curves_of]
+    curves = _curves(session, wanted)
+    return Table(diagnostic_named(diagnostic), tuple(row_of(result, curves.get(result.id)) for result in results))
+
+
+def _curves(session: Session, result_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    for curve in session.scalars(select(Curve).where(Curve.result_id.in_(result_ids))):
+        found[curve.result_id][curve.name] = np.frombuffer(curve.data, CURVE).astype(np.float32)
+    return found
+
+
+def since(session: Session, run_id: int, heard: Container[int]) -> dict[int, tuple[str, Row]]:
+    """The run's rows, without curves, whose ids are not among those heard: id -> (diagnostic, row)."""
+    ids = session.scalars(select(Result.id).where(Result.run_id == run_id).order_by(Result.id))
+    new = [identity for identity in ids if identity not in heard][:ROWS_AT_ONCE]
+    found = session.scalars(select(Result).where(Result.id.in_(new)).order_by(Result.id))
+    return {result.id: (result.diagnostic, row_of(result)) for result in found}
+
+
+def row_of(result: Result, curves: Mapping[str, Any] | None = None) -> Row:
+    known = {field.name for field in fields(WeightInfo)}
+    info = WeightInfo(**{name: value for name, value in result.info.items() if name in known})
+    group = tuple(map(int, result.group.split(",")))
+    return Row(info, group, Measurement(result.values, curves or {}, result.note))
+
+
+def report(session: Session, run_id: int) -> Report:
+    """The run's report so far: of a finished run, what `analysis.report.analyze` finds in the same files.
+
+    Summaries see every value and no curve.
+    """
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id}.")
+    tables = tuple(table(session, run_id, name) for name in run.diagnostics)
+    return Report(_together([_coverage(session, run, member, tables) for member in run.members]), tables)
+
+
+def _coverage(session: Session, run: Run, member: Member, tables: Sequence[Table]) -> Coverage:
+    infos = [tensor_info(stored) for stored in checkpoints.tensors(session, member.checkpoint_id)]
+    alone = (member.position,)
+    own = [Table(t.diagnostic, tuple(row for row in t.rows if row.group == alone)) for t in tables]
+    return coverage(infos, _unfinished(session, run, member, infos) | failures(own))
+
+
+def _unfinished(session: Session, run: Run, member: Member, infos: Sequence[TensorInfo]) -> dict[str, str]:
+    """Tensors without rows, with the reason."""
+    missing: dict[str, str] = {}
+    query = select(Unit).where(Unit.run_id == run.id, Unit.member == member.position, Unit.state != "done")
+    for unit in session.scalars(query):
+        match unit.state:
+            case "failed":
+                reason = unit.reason or "the worker gave up"
+            case "cancelled":
+                reason = STOPPED
+            case _:
+                reason = NOT_YET
+        missing |= {infos[position].name: reason for position in unit.tensors[unit.done :]}
+    return missing
+
+
+def _together(parts: Sequence[Coverage]) -> Coverage:
+    return Coverage(
+        tensors=sum(part.tensors for part in parts),
+        analysed=sum(part.analysed for part in parts),
+        parameters=sum(part.parameters for part in parts),
+        analysed_parameters=sum(part.analysed_parameters for part in parts),
+        skipped=tuple(skipped for part in parts for skipped in part.skipped),
+    )
+
+
+def flagged(found: Table) -> frozenset[str]:
+    """The weights that deserve a look: a value outside its healthy range, or named in a finding that warns."""
+    ranges = [(c.name, *c.healthy) for c in found.diagnostic.columns if c.healthy is not None]
+    warned = {
+        weight
+        for finding in found.diagnostic.summarise(found).findings
+        if finding.severity is not Severity.NOTE
+        for weight in finding.weights
+    }
+    outside = {
+        row.weight.name for row in found.rows for name, low, high in ranges if _outside(row.value(name), low, high)
+    }
+    return frozenset(warned | outside)
+
+
+def _outside(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not low <= value <= high

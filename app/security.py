@@ -1,0 +1,101 @@
+"""Who may ask for what: the Host and Origin of a request, the token, and the headers that keep a browser careful.
+
+Plain values in, plain values out; `app.main` puts them between the server and the routes.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.errors import HostNotAllowed, OriginNotAllowed, TokenRequired
+from app.settings import Settings, is_loopback
+
+COOKIE = "eigenscope"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN_PATHS = ("/health", "/login", "/static/")  # reachable without the token
+FIXED_STYLE = re.compile(r"\.textContent\s*=\s*'((?:[^'\\]|\\.)*)'")  # a style sheet that Plotly.js adds to the page
+ESCAPE = re.compile(r"\\(.)")
+PLAIN_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def check_host(host: str | None, settings: Settings) -> None:
+    """Refuses a Host that is neither this machine nor ours: a stranger's name pointed at us (DNS rebinding)."""
+    name = (urlsplit(f"//{host}").hostname or "") if host and _is_host(host) else ""
+    if not (is_loopback(name) or name == settings.host.lower() or name in settings.allowed_hosts):
+        raise HostNotAllowed("Add the name that you reach this service by to EIGENSCOPE_ALLOWED_HOSTS.")
+
+
+def _is_host(host: str) -> bool:
+    return re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?", host) is not None
+
+
+def check_origin(method: str, host: str | None, origin: str | None, site: str | None) -> None:
+    """Refuses a change that another site's page asks for. Programs send neither header, and pass."""
+    if method in SAFE_METHODS:
+        return
+    foreign = origin is not None and origin.partition("://")[2].lower() != (host or "").lower()
+    if foreign or site in ("cross-site", "same-site"):
+        raise OriginNotAllowed("Changes are made from the service's own pages, or by programs.")
+
+
+def check_token(path: str, authorization: str | None, cookie: str | None, settings: Settings) -> None:
+    """Refuses whoever shows neither the token nor the cookie that stands for it, where a token is set."""
+    if settings.token is None or path.startswith(OPEN_PATHS):
+        return
+    scheme, _, shown = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer" and is_token(shown.strip(), settings):
+        return
+    if cookie is None or not hmac.compare_digest(cookie.encode(), cookie_value(settings).encode()):
+        raise TokenRequired("Send the token as `Authorization: Bearer …`, or sign in at /login.")
+
+
+def is_token(shown: str, settings: Settings) -> bool:
+    token = "" if settings.token is None else settings.token.get_secret_value()
+    return bool(token) and hmac.compare_digest(shown.encode("utf-8", "replace"), token.encode())
+
+
+def cookie_value(settings: Settings) -> str:
+    """What the cookie holds: the token cannot be had from it, and changing the token ends it."""
+    token = "" if settings.token is None else settings.token.get_secret_value()
+    return hmac.digest(token.encode(), b"eigenscope cookie", "sha256").hex()
+
+
+def content_security_policy(style_hashes: Iterable[str]) -> str:
+    """Everything from ourselves only; of styles also those that Plotly.js writes, by their hashes."""
+    empty = sha256_source("")
+    styles = " ".join(sorted({empty, *style_hashes}))
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            f"style-src 'self' {styles}",
+            f"style-src-attr 'unsafe-hashes' {empty}",
+            "img-src 'self' data: blob:",
+            "font-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def plotly_style_hashes(script: Path) -> list[str]:
+    """The hashes of the fixed style sheets in a plotly.min.js."""
+    text = script.read_text(encoding="utf-8")
+    return [sha256_source(ESCAPE.sub(r"\1", found)) for found in FIXED_STYLE.findall(text)]
+
+
+def sha256_source(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,137 @@
+"""Checkpoints over HTTP: sent in every form, listed, looked at, deleted; hostile ones refused with a reason."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from app.storage import Incoming
+from tests.hostile import HOSTILE, Hostile, marker
+from tests.service import Service, model
+
+
+def test_a_raw_body_becomes_a_checkpoint(service: Service) -> None:
+    answer = service.client.post("/api/v1/checkpoints?filename=m.safetensors&name=first", content=model())
+    assert answer.status_code == 201
+    assert answer.headers["location"] == "/api/v1/checkpoints/1"
+    sent = answer.json()
+    assert (sent["name"], sent["state"], sent["files"][0]["name"]) == ("first", "received", "m.safetensors")
+    assert sent["bytes"] == len(model())
+    service.work()
+    ready = service.get("/api/v1/checkpoints/1")
+    assert (ready["state"], ready["format"], ready["kind"], ready["tensors"]) == ("ready", "safetensors", "model", 7)
+    assert ready["parameters"] == 40 * 24 + 2 * (24 * 24 + 48 * 24 + 48)
+
+
+def test_a_form_of_several_files_becomes_one_checkpoint(service: Service) -> None:
+    files = [("files", (f"m/model-0000{i}-of-00002.safetensors", model(i))) for i in (1, 2)]
+    answer = service.client.post("/api/v1/checkpoints", files=files, data={"name": "both"})
+    assert answer.status_code == 201
+    assert answer.json()["name"] == "both"
+    assert [file["name"] for file in answer.json()["files"]] == [name for _, (name, _) in files]
+
+
+def test_tensors_are_listed_before_any_analysis(service: Service) -> None:
+    service.upload(model())
+    assert service.get("/api/v1/checkpoints/1/tensors") == []
+    service.work()
+    listed = {each["name"]: each for each in service.get("/api/v1/checkpoints/1/tensors")}
+    query = listed["model.layers.1.self_attn.q_proj.weight"]
+    assert query == {
+        "name": "model.layers.1.self_attn.q_proj.weight", "shape": [24, 24], "dtype": "float32", "bytes": 24 * 24 * 4,
+        "role": "q", "depth": 1, "skip": None,
+    }  # fmt: skip
+    assert listed["model.layers.0.mlp.up_proj.bias"]["skip"]
+
+
+def test_the_newest_comes_first(service: Service) -> None:
+    for layers in (1, 2, 3):
+        service.upload(model(layers), f"{layers}.safetensors")
+    assert [each["id"] for each in service.get("/api/v1/checkpoints")] == [3, 2, 1]
+    assert [each["id"] for each in service.get("/api/v1/checkpoints", limit=1, offset=1)] == [2]
+    service.run(2)
+    assert [each["latest_run"] for each in service.get("/api/v1/checkpoints")] == [None, 1, None]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/checkpoints/1", "/api/v1/checkpoints/1/tensors"])
+def test_what_is_not_there_is_not_found(service: Service, path: str) -> None:
+    assert service.get(path, 404)["code"] == "not-found"
+
+
+def test_deletion_is_for_good(analysed: Service) -> None:
+    assert analysed.client.delete("/api/v1/checkpoints/1").status_code == 204
+    assert analysed.client.delete("/api/v1/checkpoints/1").status_code == 404
+    assert analysed.upload(model())["id"] == 2  # an id never means another checkpoint
+
+
+def test_an_upload_over_the_limit_is_refused(service: Service) -> None:
+    service.client.app.state.settings = service.settings.model_copy(update={"upload_limit": 10})  # type: ignore[attr-defined]
+    answer = service.client.post("/api/v1/checkpoints", content=bytes(11))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+
+
+@pytest.mark.parametrize("multipart", [False, True])
+def test_a_full_disk_is_507_and_leaves_no_half_file(
+    service: Service, monkeypatch: pytest.MonkeyPatch, multipart: bool
+) -> None:
+    class FullDisk:
+        """A file that takes 1,000 bytes."""
+
+        def __init__(self, descriptor: int) -> None:
+            self.descriptor, self.room = descriptor, 1000
+
+        def write(self, data: memoryview) -> int:
+            if self.room <= 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            count = os.write(self.descriptor, data[: self.room])
+            self.room -= count
+            return count
+
+        def fileno(self) -> int:
+            return self.descriptor
+
+        def close(self) -> None:
+            os.close(self.descriptor)
+
+    monkeypatch.setattr("app.storage.os.fdopen", lambda descriptor, *_, **__: FullDisk(descriptor))
+    if multipart:
+        answer = service.client.post("/api/v1/checkpoints", files={"files": ("m.bin", bytes(5000))})
+    else:
+        answer = service.client.post("/api/v1/checkpoints", content=bytes(5000))
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk-full")
+    assert list(service.storage.incoming.iterdir()) == []
+    assert service.get("/api/v1/checkpoints") == []
+
+
+def test_no_room_for_what_is_announced_is_507_at_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(self: Incoming, data: bytes) -> None:
+        raise AssertionError("nothing should be written")
+
+    monkeypatch.setattr(Incoming, "write", never)
+    service.client.app.state.settings = service.settings.model_copy(update={"disk_reserve": 1 << 60})  # type: ignore[attr-defined]
+    assert service.client.post("/api/v1/checkpoints", content=b"x").status_code == 507
+
+
+@pytest.mark.parametrize(
+    "hostile", [each for each in HOSTILE if each.code != "missing-file"], ids=lambda hostile: hostile.name
+)
+def test_hostile_files_are_rejected_with_a_reason_and_the_service_stays_up(
+    service: Service, tmp_path: Path, hostile: Hostile
+) -> None:
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    built = hostile.build(folder)
+    paths = [path for given in built for path in (sorted(given.rglob("*")) if given.is_dir() else [given])]
+    files = [("files", (str(path.relative_to(folder)), path.read_bytes())) for path in paths if path.is_file()]
+    assert service.client.post("/api/v1/checkpoints", files=files).status_code == 201
+    service.run(1)
+    service.work()
+    found = service.get("/api/v1/checkpoints/1")
+    assert (found["state"], found["reason"]["code"]) == ("rejected", hostile.code)
+    assert len(found["reason"]["message"]) > 20
+    assert service.get("/api/v1/runs/1")["state"] == "failed"
+    assert not marker(folder).exists()
+    service.upload(model())
+    service.work()
+    assert service.get("/api/v1/checkpoints/2")["state"] == "ready"

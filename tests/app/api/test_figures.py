@@ -1,0 +1,25 @@
+"""Figures over HTTP: every declared one draws."""
+
+import pytest
+
+from analysis.diagnostics import DIAGNOSTICS
+from tests.service import Service
+
+WEIGHT = "model.layers.0.mlp.up_proj.weight"
+DECLARED = [(diagnostic.name, figure.name) for diagnostic in DIAGNOSTICS for figure in diagnostic.figures]
+
+
+@pytest.mark.parametrize(("diagnostic", "figure"), DECLARED)
+def test_every_declared_figure_is_plotly_json(analysed: Service, diagnostic: str, figure: str) -> None:
+    drawn = analysed.get(f"/api/v1/runs/1/figures/{diagnostic}/{figure}", weight=WEIGHT)
+    assert set(drawn) == {"data", "layout"}
+    assert drawn["data"] or drawn["layout"]["meta"]["note"]
+
+
+def test_faults_are_said(analysed: Service) -> None:
+    place = "/api/v1/runs/1/figures"
+    (alone,) = [f.name for f in DIAGNOSTICS[0].figures if f.kind == "density"]
+    assert analysed.get(f"{place}/esd/nonsense", 404)["code"] == "not-found"
+    assert analysed.get(f"{place}/nonsense/{alone}", 404)["code"] == "not-found"
+    assert analysed.get(f"{place}/esd/{alone}", 400)["code"] == "bad-request"
+    assert analysed.get(f"{place}/esd/{alone}", 404, weight="nobody")["code"] == "not-found"

@@ -1,0 +1,69 @@
+"""The guard, by itself: what it lets through, and what it adds."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.api.guard import Guard
+from app.settings import Settings
+
+HEADERS = [(b"host", b"127.0.0.1")]
+
+
+def call(app: Any, headers: list[tuple[bytes, bytes]] = HEADERS, kind: str = "http") -> list[dict[str, Any]]:
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    scope = {"type": kind, "method": "GET", "path": "/", "headers": headers}
+    asyncio.run(Guard(app, Settings(), "the policy")(scope, receive, send))
+    return sent
+
+
+def answering(headers: list[tuple[bytes, bytes]], fault: bool = False) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if fault:
+            raise RuntimeError("late")
+
+    return app
+
+
+@pytest.mark.parametrize(("kind", "cache"), [(b"text/html", b"no-store"), (b"application/json", b"no-cache")])
+def test_answers_are_dressed(kind: bytes, cache: bytes) -> None:
+    (start,) = call(answering([(b"content-type", kind)]))
+    headers = dict(start["headers"])
+    assert headers[b"content-security-policy"] == b"the policy"
+    assert headers[b"x-frame-options"] == b"DENY"
+    assert headers[b"cache-control"] == cache
+
+
+def test_a_route_that_knows_better_is_not_overruled() -> None:
+    (start,) = call(answering([(b"cache-control", b"immutable")]))
+    assert [value for name, value in start["headers"] if name == b"cache-control"] == [b"immutable"]
+
+
+def test_a_stranger_does_not_reach_the_application() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("reached")
+
+    start, _body = call(app, [(b"host", b"evil.example")])
+    assert start["status"] == 421
+    assert dict(start["headers"])[b"content-security-policy"] == b"the policy"
+
+
+def test_a_fault_in_the_middle_of_an_answer_breaks_it_off() -> None:
+    with pytest.raises(RuntimeError, match="late"):
+        call(answering([], fault=True))
+
+
+def test_what_is_no_request_passes() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+
+    assert call(app, kind="lifespan") == [{"type": "lifespan.startup.complete"}]

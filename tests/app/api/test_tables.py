@@ -1,0 +1,46 @@
+"""Tables over HTTP."""
+
+import csv
+import io
+
+import pytest
+
+from tests.service import Service
+
+TABLE = "/api/v1/runs/1/tables/norms"
+
+
+def test_rows_are_sorted_filtered_and_paged_by_the_server(analysed: Service) -> None:
+    page = analysed.get(TABLE, sort="-sv_max", limit=2)
+    assert page["total"] == 5
+    assert len(page["rows"]) == 2
+    everything = analysed.get(TABLE)["rows"]
+    assert [row["sv_max"] for row in page["rows"]] == sorted((row["sv_max"] for row in everything), reverse=True)[:2]
+    assert analysed.get(TABLE, sort="-sv_max", offset=4)["rows"][0]["sv_max"] == min(r["sv_max"] for r in everything)
+    assert {row["role"] for row in analysed.get(TABLE, role="up")["rows"]} == {"up"}
+    assert analysed.get(TABLE, q="LAYERS.1")["total"] == 2
+    both = [analysed.get(TABLE, flagged=flag)["total"] for flag in ("true", "false")]
+    assert both == [analysed.get(TABLE)["flagged"], 5 - analysed.get(TABLE)["flagged"]]
+
+
+def test_columns_are_the_registered_ones(analysed: Service) -> None:
+    page = analysed.get(TABLE)
+    assert set(page["columns"]) < set(page["rows"][0])
+
+
+def test_csv_holds_the_same_numbers(analysed: Service) -> None:
+    answer = analysed.client.get(f"{TABLE}.csv", params={"sort": "sv_max"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="run-1-norms.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [float(row["sv_max"]) for row in rows] == [
+        row["sv_max"] for row in analysed.get(TABLE, sort="sv_max")["rows"]
+    ]
+
+
+@pytest.mark.parametrize("path", [TABLE, f"{TABLE}.csv"])
+def test_faults_are_said(analysed: Service, path: str) -> None:
+    assert analysed.get(path, 400, sort="nonsense")["code"] == "unknown-column"
+    assert analysed.get(path, 422, colour="red")["code"] == "invalid-request"
+    assert analysed.get(path.replace("norms", "esx"), 404)["code"] == "not-found"
+    assert analysed.get(path.replace("/1/", "/9/"), 404)["code"] == "not-found"

@@ -1,0 +1,124 @@
+"""The database: transactions that end before the wake-ups, a clock of its own, tables that the migrations make."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+
+from app.db import Database, connect, insert_of, now, revisions, upgrade, wake
+from app.models import Base, Member, Ping
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    made = Database(f"sqlite:///{tmp_path}/test.db", lambda name, identity: None)
+    made.migrate()
+    return made
+
+
+def test_migrations_make_the_tables_that_the_models_describe(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+        assert len(set(revisions(connection))) == 1
+
+
+def test_migrating_again_changes_nothing_and_downgrading_leaves_nothing(database: Database) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    from app.db import MIGRATIONS
+
+    database.migrate()
+    with database.engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        left = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
+        assert set(left) <= {"alembic_version", "sqlite_sequence"}
+        upgrade(connection)
+
+
+def test_the_clock_is_the_time(database: Database) -> None:
+    with database.reading() as session:
+        assert abs(session.execute(select(now())).scalar_one() - time.time()) < 2
+
+
+def test_messages_go_out_after_the_commit_and_not_without_one(tmp_path: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+
+    def send(name: str, identity: int) -> None:
+        with made.reading() as session:
+            seen.append((name, identity, session.query(Ping).count()))
+
+    def wake_in_vain() -> None:
+        with made.writing() as session:
+            wake(session, "ingest", 8)
+            session.add(Member(run_id=1, position=0, checkpoint_id=1))
+
+    made = Database(f"sqlite:///{tmp_path}/test.db", send)
+    made.migrate()
+    with made.writing() as session:
+        session.add(Ping())
+        wake(session, "ingest", 7)
+    with pytest.raises(IntegrityError):
+        wake_in_vain()
+    assert seen == [("ingest", 7, 1)]
+
+
+def test_a_broker_that_is_away_does_not_fail_the_request(tmp_path: Path) -> None:
+    def send(name: str, identity: int) -> None:
+        raise ConnectionError("no broker")
+
+    database = Database(f"sqlite:///{tmp_path}/test.db", send)
+    database.migrate()
+    with database.writing() as session:
+        session.add(Ping())
+        wake(session, "ingest", 7)
+    with database.reading() as session:
+        assert session.query(Ping).count() == 1
+
+
+def test_writers_wait_for_each_other(database: Database) -> None:
+    """Read, then write, in eight threads: without BEGIN IMMEDIATE most of them fail at once."""
+
+    def add() -> None:
+        for _ in range(10):
+            with database.writing() as session:
+                session.query(Ping).count()
+                session.add(Ping())
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.reading() as session:
+        assert session.query(Ping).count() == 80
+
+
+def test_an_insert_may_find_its_row_there(database: Database) -> None:
+    for _ in range(2):
+        with database.writing() as session:
+            session.execute(insert_of(session)(Ping).values(id=1).on_conflict_do_nothing())
+    with database.reading() as session:
+        assert session.query(Ping).count() == 1
+
+
+def test_foreign_keys_are_kept(database: Database) -> None:
+    with pytest.raises(IntegrityError), database.writing() as session:
+        session.add(Member(run_id=1, position=0, checkpoint_id=1))
+
+
+def test_sqlite_is_set_up_for_one_writer_and_many_readers(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path}/test.db")
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 30_000
+    engine.dispose()

@@ -1,0 +1,75 @@
+"""The application: its doors, its headers, its files; and `serve`, which refuses what cannot work."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app import embedded, main
+from app.main import plotly_name, plotly_script
+from app.settings import Settings
+from tests.service import ADDRESS, Service, settings
+
+
+def test_every_answer_has_the_careful_headers(service: Service) -> None:
+    for path in ("/api/v1/runs", "/nowhere", f"/static/{plotly_name()}"):
+        headers = service.client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"]
+
+
+def test_plotly_comes_from_the_installed_package_for_good(service: Service) -> None:
+    answer = service.client.get(f"/static/{plotly_name()}")
+    assert answer.content == plotly_script().read_bytes()
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert plotly_name().removeprefix("plotly-")[0].isdigit()
+
+
+def test_the_documentation_that_loads_from_elsewhere_is_off(service: Service) -> None:
+    for path in ("/docs", "/redoc", "/openapi.json"):
+        assert service.client.get(path).status_code == 404
+
+
+def test_strangers_are_kept_out(service: Service) -> None:
+    answer = service.client.get("/api/v1/runs", headers={"host": "evil.example"})
+    assert (answer.status_code, answer.json()["code"]) == (421, "host-not-allowed")
+    answer = service.client.post("/api/v1/runs", json={"checkpoints": [1]}, headers={"origin": "http://evil.example"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "origin-not-allowed")
+
+
+def test_a_token_is_asked_for_where_one_is_set(tmp_path: Path) -> None:
+    service = Service(settings(tmp_path, host="0.0.0.0", token="correct horse battery"))
+    refused = service.client.get("/api/v1/runs")
+    assert (refused.status_code, refused.json()["code"]) == (401, "token-required")
+    assert refused.headers["www-authenticate"] == "Bearer"
+    allowed = service.client.get("/api/v1/runs", headers={"authorization": "Bearer correct horse battery"})
+    assert allowed.status_code == 200
+    service.close()
+
+
+def test_the_schema_is_told_without_the_pages(service: Service) -> None:
+    paths = service.get("/api/v1/openapi.json")["paths"]
+    assert "/api/v1/runs/{identity}/report" in paths
+    assert all(path.startswith("/api/v1/") or path == "/health" for path in paths)
+
+
+def test_the_lifespan_closes_what_it_opened(tmp_path: Path) -> None:
+    app = main.create_app(settings(tmp_path))
+    app.state.database.migrate()
+    with TestClient(app, base_url=ADDRESS) as client:
+        assert client.get("/api/v1/runs").json() == []
+
+
+def test_a_port_that_is_taken_stops_it_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit, match=f"Cannot listen at 127.0.0.1:{port}: .* --port"):
+            main.serve(Settings(data_dir=tmp_path, port=port))
+
+
+def test_a_data_folder_in_use_stops_it(tmp_path: Path) -> None:
+    with embedded.lock(tmp_path), pytest.raises(SystemExit, match="Another `eigenscope serve`"):
+        main.serve(Settings(data_dir=tmp_path, port=0))

@@ -1,0 +1,99 @@
+"""Who is let in, and what browsers are told."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from app.errors import HostNotAllowed, OriginNotAllowed, TokenRequired
+from app.main import plotly_script
+from app.security import (
+    check_host,
+    check_origin,
+    check_token,
+    content_security_policy,
+    cookie_value,
+    is_token,
+    plotly_style_hashes,
+    sha256_source,
+)
+from app.settings import Settings
+
+OPEN = Settings(allowed_hosts=("lab.example",))
+TOKEN = "correct horse battery"
+GUARDED = Settings(host="0.0.0.0", token=TOKEN)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:8000", "lab.example", "LAB.example:443"])
+def test_our_own_names_are_answered(host: str) -> None:
+    check_host(host, OPEN)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [None, "", "evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "lab.example.evil", "127.0.0.1:x",
+     "[::1", "lab.example/", "a b", "[evil]", "localhost:99999999"],
+)  # fmt: skip
+def test_other_names_are_not(host: str | None) -> None:
+    with pytest.raises(HostNotAllowed, match="EIGENSCOPE_ALLOWED_HOSTS"):
+        check_host(host, OPEN)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("origin", "site"),
+    [("http://evil.example", None), ("null", None), ("http://127.0.0.1:9", None), (None, "cross-site"),
+     (None, "same-site"), ("http://127.0.0.1:8000.evil", None), ("", None)],
+)  # fmt: skip
+def test_changes_that_other_sites_ask_for_are_refused(method: str, origin: str | None, site: str | None) -> None:
+    with pytest.raises(OriginNotAllowed):
+        check_origin(method, "127.0.0.1:8000", origin, site)
+
+
+def test_our_pages_and_programs_may_change_things() -> None:
+    check_origin("POST", "127.0.0.1:8000", "http://127.0.0.1:8000", "same-origin")
+    check_origin("DELETE", "127.0.0.1:8000", None, None)
+    check_origin("POST", "127.0.0.1:8000", None, "none")
+    check_origin("GET", "127.0.0.1:8000", "http://evil.example", "cross-site")
+
+
+def test_without_a_token_nobody_is_asked() -> None:
+    check_token("/api/v1/runs", None, None, OPEN)
+    assert not is_token("", OPEN)
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", TOKEN, "Bearer é\udc80"])
+@pytest.mark.parametrize("cookie", [None, "", TOKEN, "wrong", "é"])
+def test_with_a_token_strangers_stay_outside(header: str | None, cookie: str | None) -> None:
+    with pytest.raises(TokenRequired, match="Bearer"):
+        check_token("/api/v1/runs", header, cookie, GUARDED)
+
+
+def test_the_token_or_its_cookie_opens() -> None:
+    check_token("/", f"Bearer {TOKEN}", None, GUARDED)
+    check_token("/", f"bearer  {TOKEN}", None, GUARDED)
+    check_token("/", None, cookie_value(GUARDED), GUARDED)
+    assert TOKEN not in cookie_value(GUARDED)
+
+
+@pytest.mark.parametrize("path", ["/health", "/login", "/static/css/page.css"])
+def test_what_needs_no_token(path: str) -> None:
+    check_token(path, None, None, GUARDED)
+
+
+def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
+    policy = content_security_policy(["'sha256-abc='"])
+    assert "default-src 'none'" in policy
+    assert "unsafe-inline" not in policy
+    assert "unsafe-eval" not in policy
+    assert "http" not in policy
+    assert "'sha256-abc='" in policy
+
+
+def test_the_hashes_are_those_of_the_installed_plotly(tmp_path: Path) -> None:
+    assert sha256_source("") == "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+    assert len(plotly_style_hashes(plotly_script())) == 1
+    (tmp_path / "p.js").write_text(r"""e.textContent='.a{content:"\'x"}';f.textContent=g""")
+    expected = base64.b64encode(hashlib.sha256(b""".a{content:"'x"}""").digest()).decode()
+    assert plotly_style_hashes(tmp_path / "p.js") == [f"'sha256-{expected}'"]

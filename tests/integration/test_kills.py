@@ -1,0 +1,83 @@
+"""kill -9 of the worker in mid-run: nothing lost, nothing twice, and done within a minute of its restart.
+
+24 kills over the embedded mode and Redis: of the main process, with which the pool process goes, and of the pool
+process alone. The worker may also die in the middle of an ingest.
+"""
+
+import json
+import os
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from analysis.diagnostics import requests
+from analysis.formats import open_checkpoint
+from analysis.report import analyze
+from tests.integration.conftest import Deployment, until
+
+KILLS = 12
+SEED = 20260710
+Deploy = Callable[[str], Deployment]
+
+
+def many(count: int = 120) -> bytes:
+    """Tensors of some 20 ms each."""
+    generator = torch.Generator().manual_seed(1)
+    return save({f"layers.{n}.q_proj.weight": torch.randn(160, 160, generator=generator) for n in range(count)})
+
+
+@pytest.mark.parametrize("kind", ["embedded", "redis"])
+def test_a_run_survives_its_workers(deploy: Deploy, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(many())
+    expected = json.loads(json.dumps(analyze(open_checkpoint([path]), requests()).to_json()))
+    chance = random.Random(SEED)
+    deployment = deploy(kind)
+
+    checkpoint = deployment.upload(path.read_bytes())
+    runs = [deployment.run(checkpoint)]
+    kill(deployment, whole=True)  # in the middle of the ingest, or just before it
+    for number in range(1, KILLS):
+        state = in_mid_run(deployment, runs[-1], chance.randrange(1, 5))
+        if state == "done":
+            runs.append(deployment.run(checkpoint))
+            in_mid_run(deployment, runs[-1], 1)
+        kill(deployment, whole=number % 3 != 0)
+
+    for run in runs:
+        finished = deployment.finished(run, 60)
+        assert finished["state"] == "done", finished
+        assert finished["progress"] == {"done": 120, "total": 120, "current": None, "eta_seconds": None}
+        assert deployment.get(f"runs/{run}/report") == expected  # every row once, with the same numbers
+
+
+def in_mid_run(deployment: Deployment, run: int, more: int) -> str:
+    """Waits until the run has that many more tensors, or is over; its state."""
+    begun: int = deployment.get(f"runs/{run}")["progress"]["done"]
+    seen: dict[str, str] = {}
+
+    def far_enough() -> bool:
+        found = deployment.get(f"runs/{run}")
+        seen["state"] = found["state"]
+        assert found["state"] in ("waiting", "running", "done"), found
+        done: int = found["progress"]["done"]
+        return found["state"] == "done" or done >= begun + more
+
+    until(far_enough, "the run goes on after a kill", 60)
+    return seen["state"]
+
+
+def kill(deployment: Deployment, whole: bool) -> None:
+    """Kills the worker's main process, or its pool process alone, where there is one yet."""
+    processes = deployment.worker_processes()
+    until(lambda: len(deployment.worker_processes()) >= 1, "a worker is there", 30)
+    processes = deployment.worker_processes()
+    os.kill(processes[0] if whole or len(processes) == 1 else processes[-1], signal.SIGKILL)
+    if deployment.worker is not None and (whole or len(processes) == 1):
+        deployment.worker.wait()
+        deployment.start_worker()

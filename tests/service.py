@@ -1,0 +1,106 @@
+"""The service in one process, for tests: what would go through the queue is kept, and done when the test says so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from fastapi.testclient import TestClient
+from safetensors.torch import save
+from torch import Tensor
+
+from app.db import Database
+from app.main import create_app
+from app.queue import Sender
+from app.settings import Settings
+from app.storage import Storage
+
+ADDRESS = "http://127.0.0.1:8000"
+
+
+class Hands(Sender):
+    """A queue that keeps what is sent."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.sent: list[tuple[str, int]] = []
+        self.pings: list[int] = []
+
+    def send(self, name: str, identity: int) -> None:
+        self.sent.append((name, identity))
+
+    def ping(self, identity: int) -> None:
+        self.pings.append(identity)
+
+
+@dataclass
+class Service:
+    """An application with its database, storage and queue, in a folder of its own."""
+
+    settings: Settings
+    hands: Hands = field(init=False)
+    client: TestClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hands = Hands(self.settings)
+        app = create_app(self.settings, self.hands)
+        self.database: Database = app.state.database
+        self.storage: Storage = app.state.storage
+        self.database.migrate()
+        self.client = TestClient(app, base_url=ADDRESS, raise_server_exceptions=False)
+
+    def close(self) -> None:
+        self.client.close()
+        self.database.close()
+        self.hands.close()
+
+    def work(self) -> None:
+        """Does what was sent, and what that sends, as a worker would."""
+        from workers.analyst import analyse_unit
+        from workers.intake import ingest_checkpoint
+
+        tasks = {"ingest": ingest_checkpoint, "analyse": analyse_unit}
+        while self.hands.sent:
+            name, identity = self.hands.sent.pop(0)
+            tasks[name](self.database, self.storage, self.settings, identity)
+
+    def upload(self, content: bytes, filename: str = "model.safetensors") -> dict[str, Any]:
+        answer = self.client.post("/api/v1/checkpoints", params={"filename": filename}, content=content)
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def run(self, *checkpoints: int, diagnostics: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        asked = {"checkpoints": list(checkpoints), "diagnostics": diagnostics}
+        answer = self.client.post("/api/v1/runs", json=asked)
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def get(self, path: str, status: int = 200, **parameters: Any) -> Any:
+        answer = self.client.get(path, params=parameters)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+def tensors(layers: int = 2, width: int = 24) -> dict[str, Tensor]:
+    """A little transformer's weights: an embedding, and per block a query and an up projection with its bias."""
+    random = torch.Generator().manual_seed(layers)
+    found = {"model.embed_tokens.weight": torch.randn(40, width, generator=random)}
+    for layer in range(layers):
+        place = f"model.layers.{layer}"
+        found[f"{place}.self_attn.q_proj.weight"] = torch.randn(width, width, generator=random)
+        found[f"{place}.mlp.up_proj.weight"] = torch.randn(2 * width, width, generator=random)
+        found[f"{place}.mlp.up_proj.bias"] = torch.randn(2 * width, generator=random)
+    return found
+
+
+def model(layers: int = 2, width: int = 24) -> bytes:
+    """The same as a safetensors file."""
+    return save(tensors(layers, width))
+
+
+def settings(folder: Path, **values: Any) -> Settings:
+    """Settings that no environment variable changes the meaning of, with a data folder of the test's own."""
+    return Settings(data_dir=folder, **{"disk_reserve": 0, **values})

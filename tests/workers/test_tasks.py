@@ -1,0 +1,90 @@
+"""The tasks: found by name, thin, and answering pings out of the main process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.models import Ping
+from app.queue import TASKS
+from tests.service import Service, model
+from workers import tasks
+
+
+class Message:
+    def __init__(self) -> None:
+        self.acknowledged = False
+
+    def ack(self) -> None:
+        self.acknowledged = True
+
+
+@pytest.fixture
+def wired(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """A service whose worker is this process."""
+    monkeypatch.setattr(tasks, "settings", service.settings)
+    monkeypatch.setattr(tasks, "database", lambda: service.database)
+    monkeypatch.setattr(tasks, "storage", lambda: service.storage)
+    return service
+
+
+def test_every_task_that_is_sent_is_there() -> None:
+    assert set(TASKS) <= set(tasks.celery.tasks)
+
+
+def test_tasks_take_an_id_and_do_its_work(wired: Service) -> None:
+    wired.upload(model())
+    wired.run(1)
+    tasks.ingest(1)
+    for name, identity in wired.hands.sent:
+        if name == "analyse":
+            tasks.analyse(identity)
+    assert wired.get("/api/v1/runs/1")["state"] == "done"
+
+
+def test_a_ping_is_answered(wired: Service) -> None:
+    with wired.database.writing() as session:
+        session.add(Ping(id=4))
+    message = Message()
+    tasks.pong({"id": 4}, message)
+    assert message.acknowledged
+    with wired.database.reading() as session:
+        found = session.get_one(Ping, 4)
+    assert found.answered_at is not None
+    assert found.worker is not None
+    assert found.worker.endswith(str(os.getpid()))
+
+
+@pytest.mark.parametrize("body", [None, [], {"id": "4"}, {"id": 99}, "x"])
+def test_a_message_that_is_no_ping_is_dropped(wired: Service, body: Any) -> None:
+    message = Message()
+    tasks.pong(body, message)
+    assert message.acknowledged
+
+
+def test_the_main_process_does_without_torch(tmp_path: Path) -> None:
+    code = "import sys, workers.tasks; sys.exit('torch' in sys.modules)"
+    environment = {**os.environ, "EIGENSCOPE_DATA_DIR": str(tmp_path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+def test_the_pool_process_has_it_before_the_first_message(tmp_path: Path) -> None:
+    code = "import sys, workers.tasks as tasks; tasks.warm_up(); sys.exit('torch' not in sys.modules)"
+    environment = {**os.environ, "EIGENSCOPE_DATA_DIR": str(tmp_path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+def test_preparing_takes_over_what_a_dead_worker_held(wired: Service) -> None:
+    wired.upload(model())
+    from app import checkpoints
+    from app.leases import expired
+    from app.models import Checkpoint
+
+    with wired.database.writing() as session:
+        checkpoints.claim(session, wired.settings, 1)
+    tasks.prepare()
+    with wired.database.writing() as session:
+        assert len(expired(session, Checkpoint)) == 1

@@ -1,0 +1,112 @@
+"""What workers do when a message wakes them: `celery -A workers.tasks worker`.
+
+The worker's main process only listens, sweeps and answers pings; its one pool process does the work. So the main
+process never imports torch, and what needs it is imported where it is called.
+"""
+
+import logging
+import os
+import signal
+import threading
+from functools import cache
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.signals import worker_init, worker_process_init, worker_ready
+from kombu.messaging import Consumer
+
+from app.db import Database
+from app.leases import release
+from app.pings import answer
+from app.queue import Sender, make_celery, make_folders, ping_queue, process_label
+from app.settings import Settings
+from app.storage import Storage
+from app.sweeper import Sweeper, tidy
+
+log = logging.getLogger(__name__)
+settings = Settings()
+celery: Celery = make_celery(settings)
+
+
+@cache
+def database() -> Database:
+    """One per process: connections do not survive a fork."""
+    return Database(settings.database, Sender(settings).send)
+
+
+@cache
+def storage() -> Storage:
+    return Storage(settings.data_dir)
+
+
+@celery.task(name="ingest")
+def ingest(checkpoint_id: int) -> None:
+    from workers import intake
+
+    intake.ingest_checkpoint(database(), storage(), settings, checkpoint_id)
+
+
+@celery.task(name="analyse")
+def analyse(unit_id: int) -> None:
+    from workers import analyst
+
+    analyst.analyse_unit(database(), storage(), settings, unit_id)
+
+
+def pong(body: Any, message: Any) -> None:
+    """Answers a ping out of the main process, so that a worker in the middle of a unit answers as well."""
+    message.ack()
+    if isinstance(body, dict) and isinstance(body.get("id"), int):
+        with database().writing() as session:
+            answer(session, body["id"], process_label())
+
+
+class PingStep(bootsteps.ConsumerStep):  # type: ignore[misc]  # celery has no types
+    """Listens to the queue of pings on a channel of its own, which the tasks' prefetch limit does not stop."""
+
+    def get_consumers(self, channel: Any) -> list[Consumer]:
+        queue = ping_queue(settings)
+        return [Consumer(channel, queues=[queue], callbacks=[pong], accept=["json"], on_decode_error=_drop)]
+
+
+def _drop(message: Any, error: Exception) -> None:
+    message.ack()
+
+
+celery.steps["consumer"].add(PingStep)
+
+
+@worker_init.connect
+def prepare(**_: object) -> None:
+    """Before the first message: the tables are this version's, and nothing is held that nobody holds."""
+    die_with_parent()
+    make_folders(settings)
+    database().migrate()
+    if settings.embedded:
+        with database().writing() as session:
+            release(session)  # this is the only worker, so whoever held something is dead
+
+
+@worker_ready.connect
+def begin(**_: object) -> None:
+    """Once the main process listens: tidies up after processes that were killed, and sweeps from then on."""
+    tidy(database(), storage())
+    Sweeper(database(), settings).start()
+
+
+@worker_process_init.connect
+def warm_up(**_: object) -> None:
+    """In the pool process: loads torch before the first message, not after it."""
+    from workers import analyst, intake  # noqa: F401
+
+
+def die_with_parent() -> None:
+    """Ends this process when the service that started it is gone: the pipe on its standard input then ends."""
+    if os.environ.get("EIGENSCOPE_SUPERVISED") == "1":
+        threading.Thread(target=_wait_for_end, name="parent", daemon=True).start()
+
+
+def _wait_for_end() -> None:
+    while os.read(0, 1):  # not sys.stdin, whose lock would be in the way of our own end
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)  # what is in hand is offered again: rows decide
