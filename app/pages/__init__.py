@@ -1,0 +1,12 @@
+"""The pages: rendered on the server from the same rows that the API gives, by templates in frontend/."""
+
+from fastapi import FastAPI
+
+from app.pages import checkpoints, home, login, reference, rendering, runs
+
+
+def install(app: FastAPI) -> None:
+    """Adds every page to the application. None of them is in the OpenAPI."""
+    for part in (home, checkpoints, runs, reference, login):
+        app.include_router(part.router, include_in_schema=False)
+    rendering.install(app)

@@ -1,0 +1,116 @@
+"""A checkpoint's page: what is in it, before any analysis."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app import checkpoints, models, runs
+from app.api.dependencies import DatabaseOf, Identity, Reading, StorageOf, Writing
+from app.pages import lists
+from app.pages.home import FIRST
+from app.pages.rendering import PageRoute, page, see
+from app.plans import tensor_info
+from frontend import numbers, palette, states
+
+router = APIRouter(prefix="/checkpoints", route_class=PageRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRow:
+    name: str
+    shape: str
+    dtype: str
+    look: palette.Look
+    depth: int | None
+    size: str
+    skip: str | None
+    search: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointView:
+    id: int
+    name: str
+    look: states.Look
+    subtitle: str
+    size: str
+    reason: str | None
+    code: str | None
+    facts: list[tuple[str, str]]
+    files: list[models.File]
+
+
+@router.get("/{identity}")
+def show(request: Request, session: Reading, identity: Identity) -> Response:
+    row = checkpoints.get(session, identity)
+    tensors = [tensor_row(info) for info in checkpoints.tensors(session, identity)]
+    over = lists.run_rows(session, runs.over(session, identity), time.time())
+    analysed = sum(tensor.skip is None for tensor in tensors)
+    return page(
+        request,
+        "checkpoint.html",
+        checkpoint=view(row),
+        tensors=tensors,
+        tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {analysed} of them to analyse",
+        runs=over,
+        runs_words=lists.summary(over),
+        moving=any(run.look.moving for run in over),
+    )
+
+
+def view(row: models.Checkpoint) -> CheckpointView:
+    known = [
+        None if row.parameters is None else f"{numbers.parameters(row.parameters)} parameters",
+        row.kind,
+        row.format,
+        numbers.size(row.bytes),
+    ]
+    rejected = row.state == "rejected"
+    return CheckpointView(
+        id=row.id,
+        name=row.name,
+        look=states.checkpoint(row.state),
+        subtitle=", ".join(part for part in known if part),
+        size=numbers.size(row.bytes),
+        reason=row.reason or "It was rejected." if rejected else None,
+        code=row.reason_code if rejected else None,
+        facts=[(name.replace("_", " "), fact(value)) for name, value in row.facts.items()],
+        files=row.files,
+    )
+
+
+def fact(value: object) -> str:
+    """A fact out of a file: numbers in full, other things as they are written there."""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else numbers.short(value, 6)
+
+
+def tensor_row(stored: Mapping[str, Any]) -> TensorRow:
+    info = tensor_info(stored)
+    look = palette.look(info.role)
+    return TensorRow(
+        name=info.name,
+        shape=numbers.shape(info.shape),
+        dtype=info.dtype,
+        look=look,
+        depth=info.depth,
+        size=numbers.size(info.nbytes),
+        skip=info.skip,
+        search=f"{info.name} {look.title} {info.dtype} {info.skip or ''}".lower(),
+    )
+
+
+@router.post("/{identity}/analyse")
+def analyse(session: Writing, identity: Identity) -> Response:
+    return see(f"/runs/{runs.request(session, [identity], FIRST).id}")
+
+
+@router.post("/{identity}/delete")
+def delete(database: DatabaseOf, storage: StorageOf, identity: Identity) -> Response:
+    with database.writing() as session:
+        digests = checkpoints.delete(session, identity)
+    with database.writing() as session:
+        checkpoints.collect(session, storage, digests)
+    return see("/")

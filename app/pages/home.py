@@ -1,0 +1,54 @@
+"""The first page: the drop zone, what is stored, what runs."""
+
+import time
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
+
+from app import checkpoints, runs
+from app.api.checkpoints import length
+from app.api.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
+from app.pages import lists
+from app.pages.rendering import PageRoute, page, see
+from app.uploads import Upload, received
+
+router = APIRouter(route_class=PageRoute)
+LISTED = 200
+FIRST: dict[str, dict[str, object]] = {"esd": {}, "norms": {}}  # what is asked of a new upload; as in upload.js
+RUNS = 20
+
+
+@router.get("/")
+def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
+    now = time.time()
+    stored = checkpoints.listing(session, LISTED)
+    rows = lists.checkpoint_rows(session, stored, now)
+    recent = lists.run_rows(session, runs.listing(session, RUNS), now)
+    return page(
+        request,
+        "home.html",
+        page="home",
+        checkpoints=rows,
+        stored=sum(row.bytes for row in stored),
+        runs=recent,
+        runs_words=lists.summary(recent),
+        moving=any(row.look.moving for row in rows) or any(run.look.moving for run in recent),
+        token=settings.token is not None,
+    )
+
+
+@router.post("/checkpoints")
+async def upload(request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf) -> Response:
+    """The form of the drop zone, for browsers without a script: stores the files, asks for a run, shows it."""
+    kind = request.headers.get("content-type", "")
+    async with received(
+        request.stream(), storage, settings, content_type=kind, length=length(request), filename=None
+    ) as found:
+
+        def store(found: Upload) -> int:
+            with database.writing() as session:
+                row = checkpoints.receive(session, storage, found.fields.get("name"), found.files)
+                return runs.request(session, [row.id], FIRST).id
+
+        run = await run_sync(store, found)
+    return see(f"/runs/{run}")

@@ -1,0 +1,178 @@
+"""The lists of checkpoints and runs, as both pages show them."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from analysis.diagnostic import Table
+from app import checkpoints, models, reports, runs
+from app.api.dependencies import Reading
+from frontend import grid, numbers, states
+from frontend.shapes import number, rows_at
+
+MAIN = ("esd", "alpha")  # the diagnostic and the column whose grid stands for a model
+REMEMBERED = 256  # glances at ended runs
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a list tells of a report."""
+
+    finger: grid.Fingerprint | None
+    alpha: str
+    healthy: str
+    headline: str
+
+
+NOTHING = Glance(None, numbers.ABSENT, numbers.ABSENT, "")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    id: int
+    url: str
+    name: str
+    look: states.Look
+    reason: str | None
+    status: str
+    kind: str
+    parameters: str
+    added: str
+    finger: grid.Fingerprint | None
+    alpha: str
+    healthy: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    id: int
+    url: str
+    name: str
+    look: states.Look
+    when: str
+    line: str
+    done: int
+    total: int
+
+
+class Glances:
+    """Glances at ended runs, kept: their rows do not change any more."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, Glance] = OrderedDict()
+
+    def at(self, session: Reading, run: models.Run, position: int) -> Glance:
+        key = (str(session.get_bind().engine.url), run.id, run.finished_at, position)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        found = glance(session, run, position)
+        if run.state in runs.ENDED:
+            self._kept[key] = found
+            while len(self._kept) > REMEMBERED:
+                self._kept.popitem(last=False)
+        return found
+
+
+GLANCES = Glances()
+
+
+def glance(session: Reading, run: models.Run, position: int) -> Glance:
+    diagnostic, column = MAIN
+    if diagnostic not in run.diagnostics:
+        return NOTHING
+    return glance_of(reports.table(session, run.id, diagnostic), column, position)
+
+
+def glance_of(table: Table, column: str, position: int) -> Glance:
+    own = Table(table.diagnostic, tuple(rows_at(table, position)))
+    values = [value for row in own.rows if (value := number(row, column)) is not None]
+    if not values:
+        return NOTHING
+    low, high = own.diagnostic.column(column).healthy or (float("-inf"), float("inf"))
+    inside = sum(low <= value <= high for value in values)
+    return Glance(
+        grid.fingerprint(own, column, position),
+        numbers.short(median(values)),
+        f"{inside} of {len(values)}",
+        own.diagnostic.summarise(own).headline,
+    )
+
+
+def checkpoint_rows(session: Reading, rows: Sequence[models.Checkpoint], now: float) -> list[CheckpointRow]:
+    latest = checkpoints.latest_runs(session, [row.id for row in rows])
+    return [_checkpoint(session, row, latest.get(row.id), now) for row in rows]
+
+
+def _checkpoint(session: Reading, row: models.Checkpoint, latest: int | None, now: float) -> CheckpointRow:
+    run = None if latest is None else runs.get(session, latest)
+    found = NOTHING if run is None else GLANCES.at(session, run, place(run, row.id))
+    look = states.checkpoint(row.state)
+    status = look.word if look.moving else "not analysed" if run is None else states.run(run.state).word
+    return CheckpointRow(
+        id=row.id,
+        url=f"/checkpoints/{row.id}",
+        name=row.name,
+        look=look,
+        reason=row.reason or row.reason_code if row.state == "rejected" else None,
+        status=status if status != "done" else numbers.ABSENT,
+        kind=row.kind or numbers.ABSENT,
+        parameters=numbers.ABSENT if row.parameters is None else numbers.parameters(row.parameters),
+        added=numbers.ago(row.created_at, now),
+        finger=found.finger,
+        alpha=found.alpha,
+        healthy=found.healthy,
+    )
+
+
+def place(run: models.Run, checkpoint: int) -> int:
+    return next((member.position for member in run.members if member.checkpoint_id == checkpoint), 0)
+
+
+def run_rows(session: Reading, rows: Sequence[models.Run], now: float) -> list[RunRow]:
+    return [_run(session, row, now) for row in rows]
+
+
+def _run(session: Reading, row: models.Run, now: float) -> RunRow:
+    progress = runs.progress(session, row)
+    look = states.run(row.state)
+    return RunRow(
+        id=row.id,
+        url=f"/runs/{row.id}",
+        name=name_of(row),
+        look=look,
+        when=eta(progress.eta_seconds) or numbers.ago(row.finished_at or row.created_at, now),
+        line=line(row, progress) or GLANCES.at(session, row, 0).headline,
+        done=progress.done,
+        total=progress.total,
+    )
+
+
+def name_of(run: models.Run) -> str:
+    """The run's checkpoints, as a title."""
+    first, *others = [member.checkpoint.name for member in run.members]
+    return first if not others else f"{first} and {len(others)} more"
+
+
+def eta(seconds: float | None) -> str:
+    return "" if seconds is None else f"about {numbers.duration(seconds)} left"
+
+
+def line(run: models.Run, progress: runs.Progress) -> str:
+    """What an unfinished run is doing, or how it ended; nothing of one that is done."""
+    done = f"{progress.done} of {numbers.plural(progress.total, 'tensor')}"
+    if run.state == "waiting":
+        return "Starts when its checkpoint has been read."
+    if run.state == "running":
+        return f"{done}. Now: {progress.current}" if progress.current else f"{done}. Waiting for a worker."
+    if run.state == "cancelled":
+        return f"Stopped after {done}; those are kept."
+    return (run.reason or "It failed.") if run.state == "failed" else ""
+
+
+def summary(rows: Sequence[RunRow]) -> str:
+    """How many of the runs move: "1 running, 1 waiting"."""
+    words = [row.look.word for row in rows if row.look.moving]
+    counted = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
+    return ", ".join(counted) or numbers.plural(len(rows), "run")

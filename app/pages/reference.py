@@ -1,0 +1,124 @@
+"""The API's own page, rendered from our OpenAPI: FastAPI's would load scripts from elsewhere."""
+
+import json
+from collections import defaultdict
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.dependencies import SettingsOf
+from app.pages.rendering import PageRoute, page
+
+router = APIRouter(prefix="/api", route_class=PageRoute)
+COLORS = {"get": "good", "post": "note", "put": "note", "patch": "note", "delete": "bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    place: str
+    type: str
+    meaning: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    id: str
+    method: str
+    css: str
+    path: str
+    description: str
+    parameters: list[Parameter]
+    body: str
+    example: str  # of a JSON body
+    answers: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    operations: list[Operation]
+
+
+@router.get("")
+def show(request: Request, settings: SettingsOf) -> Response:
+    document = request.app.openapi()
+    return page(
+        request,
+        "api.html",
+        page="api",
+        groups=groups(document),
+        always=sorted(always(document).items()),
+        token=settings.token is not None,
+    )
+
+
+def always(document: Mapping[str, Any]) -> dict[str, str]:
+    """The problems that every operation under /api/ may answer with, by status."""
+    operations = [
+        each["responses"]
+        for path, item in document["paths"].items()
+        for method, each in item.items()
+        if method in COLORS and path.startswith("/api/")
+    ]
+    shared = set.intersection(*(set(responses) for responses in operations)) if operations else set()
+    return {status: operations[0][status]["description"] for status in shared if not status.startswith("2")}
+
+
+def groups(document: Mapping[str, Any]) -> list[Group]:
+    """The operations of an OpenAPI document, by their first tag, in its order."""
+    found: dict[str, list[Operation]] = defaultdict(list)
+    shared, schemas = always(document), document.get("components", {}).get("schemas", {})
+    for path, item in document["paths"].items():
+        for method in [method for method in COLORS if method in item]:
+            found[(item[method].get("tags") or ["other"])[0]].append(
+                operation(path, method, item[method], schemas, shared)
+            )
+    return [Group(title.capitalize(), operations) for title, operations in found.items()]
+
+
+def operation(
+    path: str, method: str, stated: Mapping[str, Any], schemas: Mapping[str, Any], shared: Container[str]
+) -> Operation:
+    return Operation(
+        id=stated["operationId"],
+        method=method.upper(),
+        css=COLORS[method],
+        path=path,
+        description=stated.get("description", ""),
+        parameters=[parameter(each) for each in stated.get("parameters", ()) if each["in"] != "path"],
+        body=" or ".join(stated.get("requestBody", {}).get("content", {})),
+        example=example(stated.get("requestBody", {}), schemas),
+        answers=sorted((s, answer["description"]) for s, answer in stated["responses"].items() if s not in shared),
+    )
+
+
+def example(body: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    """The first example of a JSON body, if its schema has one."""
+    schema = body.get("content", {}).get("application/json", {}).get("schema", {})
+    named = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+    examples = named.get("examples", [])
+    return json.dumps(examples[0]) if examples else ""
+
+
+def parameter(stated: Mapping[str, Any]) -> Parameter:
+    return Parameter(
+        name=stated["name"],
+        place=f"in the {stated['in']}",
+        type=type_of(stated.get("schema", {})),
+        meaning=stated.get("description") or stated.get("schema", {}).get("description", ""),
+        required=stated.get("required", False),
+    )
+
+
+def type_of(schema: Mapping[str, Any]) -> str:
+    """A schema's type in a few words.
+
+    >>> type_of({"anyOf": [{"type": "string"}, {"type": "null"}]})
+    'string'
+    """
+    options = [each for each in schema.get("anyOf", (schema,)) if each.get("type") != "null"]
+    return " or ".join(str(each.get("type", "any")) for each in options)

@@ -1,0 +1,159 @@
+"""A run's page: its report as it grows, and the parts of it that change when a reader chooses."""
+
+import time
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+
+from app import models, reports, runs
+from app.api.dependencies import Identity, Reading, Writing
+from app.errors import NotFound
+from app.pages import lists
+from app.pages.rendering import PageRoute, page, see
+from app.pages.report import ReportView
+from app.pages.state import State, StateOf
+from frontend import numbers, states
+
+router = APIRouter(prefix="/runs", route_class=PageRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class Callout:
+    css: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    name: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    id: int
+    name: str
+    checkpoints: list[models.Checkpoint]
+    look: states.Look
+    subtitle: str
+    line: str
+    eta: str
+    done: int
+    total: int
+    events: str
+    soon: str
+    callout: Callout | None
+
+
+@router.get("/{identity}")
+def show(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+    run = runs.get(session, identity)
+    if state.shown.position >= len(run.members):
+        raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
+    view = run_view(run, runs.progress(session, run), time.time())
+    whole = reports.report(session, identity)
+    report = ReportView(whole.tables, whole.coverage, state, view.look.moving)
+    return page(
+        request,
+        "run.html",
+        run=view,
+        report=report,
+        positions=positions(run, state),
+    )
+
+
+@router.get("/{identity}/panel")
+def panel(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+    """The panel of one layer, which the page puts in the place of the one it shows."""
+    return page(request, "panel_only.html", report=part(session, identity, state))
+
+
+@router.get("/{identity}/health")
+def health(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+    """The grid by block and role, and the figure by depth, in another column's colours."""
+    return page(request, "health_only.html", report=part(session, identity, state))
+
+
+def part(session: Reading, identity: int, state: State) -> ReportView:
+    """The report for a part of the page that does not tell its coverage."""
+    run = runs.get(session, identity)
+    tables = [reports.table(session, identity, name) for name in run.diagnostics]
+    found = ReportView(tables, None, state, states.run(run.state).moving)
+    if found.empty:
+        raise NotFound(f"Run {identity} has no row yet.")
+    return found
+
+
+def run_view(run: models.Run, progress: runs.Progress, now: float) -> RunView:
+    return RunView(
+        id=run.id,
+        name=lists.name_of(run),
+        checkpoints=[member.checkpoint for member in run.members],
+        look=states.run(run.state),
+        subtitle=subtitle(run, now),
+        line=lists.line(run, progress),
+        eta=lists.eta(progress.eta_seconds),
+        done=progress.done,
+        total=progress.total,
+        events=f"/api/v1/runs/{run.id}/events",
+        soon=soon(run),
+        callout=callout(run, progress),
+    )
+
+
+def subtitle(run: models.Run, now: float) -> str:
+    """What was asked, of how much, and how long it took."""
+    counts = [member.checkpoint.parameters for member in run.members]
+    size = f"{numbers.parameters(sum(c or 0 for c in counts))} parameters. " if all(counts) else ""
+    titles = [request.diagnostic.title for request in reports.requests(run)]
+    asked = f"{titles[0]}{''.join(f', {title[:1].lower()}{title[1:]}' for title in titles[1:])}. "
+    if run.finished_at is None or run.started_at is None:
+        return size + asked + f"Asked for {numbers.ago(run.created_at, now)}."
+    took = numbers.duration(run.finished_at - run.started_at)
+    where = f" on {run.device}" if run.device else ""
+    ended = "Finished" if run.state == "done" else "Ended"
+    return size + asked + f"{ended} {numbers.ago(run.finished_at, now)} after {took}{where}."
+
+
+def soon(run: models.Run) -> str:
+    """What to expect while there is no row yet."""
+    if run.state == "waiting":
+        return "The file is being checked and its tensors listed. The analysis starts by itself."
+    return "The first layers appear here within moments."
+
+
+def callout(run: models.Run, progress: runs.Progress) -> Callout | None:
+    if run.state == "cancelled":
+        return Callout("quiet", "Cancelled.", lists.line(run, progress))
+    if run.state == "failed":
+        return Callout("bad", "Failed.", lists.line(run, progress))
+    return None
+
+
+def positions(run: models.Run, state: State) -> list[Position]:
+    return [
+        Position(m.checkpoint.name, state.link(position=m.position, weight=""), m.position == state.shown.position)
+        for m in run.members
+    ]
+
+
+@router.post("/{identity}/cancel")
+def cancel(session: Writing, identity: Identity) -> Response:
+    runs.cancel(session, identity)
+    return see(f"/runs/{identity}")
+
+
+@router.post("/{identity}/again")
+def again(session: Writing, identity: Identity) -> Response:
+    """The same diagnostics of the same checkpoints, as a new run."""
+    run = runs.get(session, identity)
+    ids = [member.checkpoint_id for member in run.members]
+    return see(f"/runs/{runs.request(session, ids, run.diagnostics).id}")
+
+
+@router.post("/{identity}/delete")
+def delete(session: Writing, identity: Identity) -> Response:
+    runs.delete(session, identity)
+    return see("/")

@@ -1,0 +1,53 @@
+"""The state of a report's page. All of it is in the address, so that a link shows what its sender saw."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query
+from pydantic import BaseModel, Field
+
+LONGEST = 200_000  # characters of a weight's name: files may hold names of 64 KB
+
+
+class Shown(BaseModel):
+    """What of a report is shown, and how. A default stays out of the address."""
+
+    weight: str = Field("", max_length=LONGEST)
+    sort: str = Field("", max_length=80)  # a column's name, "-" in front for the largest first
+    q: str = Field("", max_length=500)  # filter of the layers
+    show: str = Field("", max_length=20)  # "flagged", or all
+    color: str = Field("", max_length=80)  # the column that colours the grid
+    position: int = Field(0, ge=0, le=1000)  # the checkpoint's place in the run
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A run's page as its address says it."""
+
+    run: int
+    shown: Shown
+
+    def link(self, **changes: Any) -> str:
+        """The address of the same page with some of its state changed."""
+        return replace(self, shown=self.shown.model_copy(update=changes)).address
+
+    @property
+    def address(self) -> str:
+        query = urlencode(self.parameters(), errors="replace")
+        return f"/runs/{self.run}" + (f"?{query}" if query else "")
+
+    def parameters(self) -> dict[str, str]:
+        named = self.shown.model_dump(exclude_defaults=True)
+        return {name: str(value) for name, value in named.items()}
+
+    def kept(self, *without: str) -> list[tuple[str, str]]:
+        """What a form must carry along so that sending it changes its own fields only."""
+        return [(name, value) for name, value in self.parameters().items() if name not in without]
+
+
+def _state(identity: int, shown: Annotated[Shown, Query()]) -> State:
+    return State(identity, shown)
+
+
+StateOf = Annotated[State, Depends(_state)]

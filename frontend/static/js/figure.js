@@ -1,0 +1,146 @@
+// Figures: fetched as Plotly JSON when they come into view, drawn in the page's own fonts and colours.
+
+import { $, $$, make } from "./dom.js";
+
+const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
+const TOKEN = /^var\((--[\w-]+)\)(?: \/ (\d+)%)?$/;
+
+const probe = document.body.appendChild(make("i", { hidden: true }));
+/** @type {Map<string, Promise<any>>} */
+const fetched = new Map();
+/** @type {Promise<any> | null} */
+let library = null;
+
+/**
+ * A colour token as the rgb that Plotly understands; "--role-q" at 35 percent becomes rgba.
+ * @param {string} name
+ * @param {string} [percent]
+ */
+export function color(name, percent) {
+  probe.style.color = `var(${name})`;
+  const rgb = getComputedStyle(probe).color;
+  return percent ? rgb.replace(/^rgba?\(([^,]+),([^,]+),([^,)]+).*$/, `rgba($1,$2,$3,${Number(percent) / 100})`) : rgb;
+}
+
+/**
+ * The same JSON with every colour token resolved.
+ * @param {any} value
+ * @returns {any}
+ */
+export function resolve(value) {
+  if (typeof value === "string") {
+    const token = TOKEN.exec(value);
+    return token ? color(token[1], token[2]) : value;
+  }
+  if (Array.isArray(value)) return typeof value[0] === "number" ? value : value.map(resolve);
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, resolve(inner)]));
+  }
+  return value;
+}
+
+function template() {
+  const axis = {
+    gridcolor: color("--line"), linecolor: color("--line-2"), tickcolor: color("--line-2"), zeroline: false,
+    showline: true, ticks: "outside", ticklen: 4, automargin: true, fixedrange: true,
+    tickfont: { color: color("--ink-3"), size: 11 },
+    title: { font: { color: color("--ink-2"), size: 12 }, standoff: 8 },
+  };
+  return { layout: {
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: color("--ink-2") },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 52, r: 12, t: 10, b: 40 },
+    showlegend: false, hovermode: "closest", dragmode: false, xaxis: axis, yaxis: axis,
+    hoverlabel: {
+      bgcolor: color("--surface"), bordercolor: color("--line-2"), align: "left",
+      font: { color: color("--ink"), size: 12 },
+    },
+  } };
+}
+
+/** Plotly's own file, loaded when the first figure needs it. */
+function plotly() {
+  library ??= new Promise((loaded, failed) => {
+    const script = make("script", { src: $('meta[name="plotly"]').content, onload: () => loaded(globalThis.Plotly) });
+    script.onerror = () => failed(new Error("Plotly could not be loaded"));
+    document.head.append(script);
+  });
+  return library;
+}
+
+/** @param {string} address */
+function figure(address) {
+  if (!fetched.has(address)) {
+    fetched.set(address, fetch(address).then((answer) => {
+      if (!answer.ok) throw new Error(`figure: ${answer.status}`);
+      return answer.json();
+    }));
+  }
+  return /** @type {Promise<any>} */ (fetched.get(address));
+}
+
+/** @param {any} node */
+async function draw(node) {
+  const address = node.dataset.figure;
+  node.drawn = address;
+  try {
+    const [Plotly, { data, layout }] = await Promise.all([plotly(), figure(address)]);
+    if (node.dataset.figure !== address) return; // another layer was chosen meanwhile
+    if (!data.length) return tell(node, layout.meta?.note ?? "Nothing to draw.");
+    if (!node.querySelector(".plot-container")) node.replaceChildren();
+    await Plotly.react(node, resolve(data), { template: template(), ...resolve(layout) }, CONFIG);
+    node.removeAllListeners?.("plotly_click");
+    node.on("plotly_click", (/** @type {any} */ event) => picked(node, event.points[0]?.customdata));
+    node.removeAttribute("aria-busy");
+  } catch (error) {
+    fetched.delete(address);
+    tell(node, "The figure could not be loaded.");
+    throw error;
+  }
+}
+
+/**
+ * @param {any} node
+ * @param {any} custom
+ */
+function picked(node, custom) {
+  const weight = Array.isArray(custom) ? custom[0] : null;
+  if (typeof weight === "string") node.dispatchEvent(new CustomEvent("pick", { bubbles: true, detail: weight }));
+}
+
+/**
+ * @param {any} node
+ * @param {string} text
+ */
+function tell(node, text) {
+  if (globalThis.Plotly && node.querySelector(".plot-container")) globalThis.Plotly.purge(node);
+  node.replaceChildren(make("p", { className: "none sm", textContent: text }));
+  node.removeAttribute("aria-busy");
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    const node = /** @type {any} */ (entry.target);
+    if (entry.isIntersecting && node.drawn !== node.dataset.figure) draw(node);
+  }
+}, { rootMargin: "300px" });
+
+/** Watches every figure of the page; those whose address changed are drawn anew. */
+export function figures() {
+  for (const node of $$("[data-figure]")) {
+    seen.unobserve(node);
+    seen.observe(node);
+  }
+}
+
+/** Fetches the figures of the whole table again: the table has grown. */
+export function stale() {
+  for (const node of $$("[data-figure]")) {
+    if (new URL(node.dataset.figure, location.href).searchParams.has("weight")) continue;
+    fetched.delete(node.dataset.figure);
+    node.drawn = null;
+  }
+  figures();
+}
+
+document.addEventListener("themechange", () => $$("[data-figure]").filter((node) => node.drawn).forEach(draw));
+document.addEventListener("refreshed", figures);

@@ -1,0 +1,92 @@
+// One upload: sent with its progress shown, then analysed, then opened. What goes wrong is said where it went wrong.
+
+import { $, make } from "./dom.js";
+
+const FIRST = { esd: {}, norms: {} }; // what is asked of a new upload; as in app/pages/home.py
+
+/** @param {number} bytes */
+const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
+
+class Stopped extends Error {} // by the reader: no fault
+
+/**
+ * @param {import("./files.js").Group} group
+ * @param {boolean} open whether to go to the report
+ */
+export async function send(group, open) {
+  const total = group.files.reduce((sum, { file }) => sum + file.size, 0);
+  const progress = make("progress", { max: 1, value: 0 });
+  const words = make("span", { className: "muted nowrap" }, `0 of ${size(total)}`);
+  const stop = make("button", { type: "button", className: "btn bare" }, "Stop");
+  const item = make("div", { className: "upload" }, make("b", {}, group.name), words, stop, progress);
+  progress.setAttribute("aria-label", `Upload of ${group.name}`);
+  $("#uploads").append(item);
+  try {
+    const checkpoint = await transfer(group, stop, (sent) => {
+      progress.value = total ? sent / total : 1;
+      words.textContent = sent < total ? `${size(sent)} of ${size(total)}` : "stored, asking for the analysis";
+    });
+    const run = await ask(checkpoint.id);
+    if (open) location.assign(`/runs/${run.id}`);
+    else item.replaceChildren(make("b", {}, group.name), make("a", { href: `/runs/${run.id}` }, "Open its report"));
+  } catch (error) {
+    words.textContent = "";
+    progress.remove();
+    stop.replaceWith(make("button", { type: "button", className: "btn bare", onclick: () => item.remove() }, "Dismiss"));
+    const stopped = error instanceof Stopped;
+    const text = error instanceof Error ? error.message : String(error);
+    item.append(make("p", { className: `callout ${stopped ? "quiet" : "bad"}`, textContent: text }));
+  }
+}
+
+/**
+ * @param {import("./files.js").Group} group
+ * @param {HTMLElement} stop
+ * @param {(sent: number) => void} moved
+ * @returns {Promise<any>} the checkpoint
+ */
+function transfer(group, stop, moved) {
+  const [only] = group.files;
+  const alone = group.files.length === 1 && !only.path.includes("/");
+  const request = new XMLHttpRequest(); // fetch cannot tell how far an upload is
+  const address = alone ? `/api/v1/checkpoints?filename=${encodeURIComponent(only.path)}` : "/api/v1/checkpoints";
+  request.open("POST", address);
+  request.responseType = "json";
+  request.upload.addEventListener("progress", (event) => moved(event.loaded));
+  stop.addEventListener("click", () => request.abort());
+  return new Promise((done, failed) => {
+    request.addEventListener("load", () => (request.status === 201 ? done(request.response) : failed(problem(request.response, request.status))));
+    request.addEventListener("error", () => failed(new Error("The connection to the service broke. Is it still running?")));
+    request.addEventListener("abort", () => failed(new Stopped("Stopped. Nothing of it was kept.")));
+    if (alone) request.setRequestHeader("content-type", "application/octet-stream");
+    request.send(alone ? only.file : form(group));
+  });
+}
+
+/** @param {import("./files.js").Group} group */
+function form(group) {
+  const data = new FormData();
+  data.append("name", group.name);
+  for (const { file, path } of group.files) data.append("files", file, path);
+  return data;
+}
+
+/** @param {number} checkpoint */
+async function ask(checkpoint) {
+  const answer = await fetch("/api/v1/runs", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ checkpoints: [checkpoint], diagnostics: FIRST }),
+  });
+  const body = await answer.json();
+  if (!answer.ok) throw problem(body, answer.status);
+  return body;
+}
+
+/**
+ * @param {any} body problem+json
+ * @param {number} status
+ */
+function problem(body, status) {
+  return new Error(body?.detail ?? body?.title ?? `The service answered ${status}.`);
+}

@@ -1,0 +1,63 @@
+"""What a run says in one sentence, a few key numbers, and its findings, worst first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.diagnostic import Finding, Severity, Summary
+from frontend.numbers import short
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    title: str
+    value: str
+    small: str = ""
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    strong: str  # the answer
+    rest: str  # and what qualifies it
+    kpis: tuple[Kpi, ...]
+    findings: tuple[Finding, ...]
+
+
+# title, the summary's number, the number that it is part of, meaning
+CHOSEN: Mapping[str, tuple[tuple[str, str, str, str], ...]] = {
+    "esd": (
+        ("median α, healthy is 2–6", "median_alpha", "", "α is the slope of the power-law tail of the eigenvalues."),
+        ("matrices in 2–6", "healthy", "fitted", ""),
+        ("flagged", "flagged", "", "α below 2 or above 6"),
+    ),
+    "norms": (
+        ("median stable rank", "median_stable_rank", "",
+         "Sum of the squared singular values over the largest one squared: how many directions carry the weight."),
+    ),
+}  # fmt: skip
+FEW = 3  # numbers of a diagnostic that is not named above
+
+
+def verdict(summaries: Mapping[str, Summary]) -> Verdict:
+    """The first diagnostic gives the headline; all give key numbers and findings."""
+    headline = next((summary.headline for summary in summaries.values()), "")
+    strong, stop, rest = headline.partition(". ")
+    findings = [finding for summary in summaries.values() for finding in summary.findings]
+    return Verdict(
+        strong=strong + stop.strip(),
+        rest=rest,
+        kpis=kpis(summaries),
+        findings=tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity))),
+    )
+
+
+def kpis(summaries: Mapping[str, Summary]) -> tuple[Kpi, ...]:
+    """The chosen numbers of the diagnostics that CHOSEN knows, or else the first numbers of the first."""
+    found = [(s.numbers, each) for name, s in summaries.items() for each in CHOSEN.get(name, ())]
+    if not found and summaries:
+        first = next(iter(summaries.values())).numbers
+        found = [(first, (name.replace("_", " "), name, "", "")) for name in list(first)[:FEW]]
+    return tuple(
+        Kpi(title, short(numbers.get(name)), f"of {short(numbers.get(whole))}" if whole else "", meaning)
+        for numbers, (title, name, whole, meaning) in found
+    )

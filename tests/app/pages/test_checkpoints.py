@@ -1,0 +1,70 @@
+from app.pages.checkpoints import fact, tensor_row
+from tests.app.pages.reader import read, words
+from tests.service import Service, model
+
+
+def test_tensors_are_listed_before_any_analysis(service: Service) -> None:
+    service.upload(model())
+    service.work()
+    page = read(service.client.get("/checkpoints/1").text)
+    rows = [row for row in page.all("tr") if "data-search" in row.attributes]
+    stated = service.get("/api/v1/checkpoints/1/tensors")
+    assert len(rows) == len(stated) == 7
+    for row, tensor in zip(rows, stated, strict=True):
+        assert tensor["name"] in row.text
+        assert " × ".join(map(str, tensor["shape"])) in row.text
+        assert (tensor["skip"] or "yes") in row.text
+    assert "7 tensors, 5 of them to analyse" in page.one("section", id="tensors").text
+    assert service.get("/api/v1/checkpoints/1")["files"][0]["sha256"] in page.one("section", id="files").text
+
+
+def test_a_rejected_checkpoint_says_why_and_offers_no_analysis(service: Service) -> None:
+    service.upload(b"<html>", filename="page.html")
+    service.work()
+    page = read(service.client.get("/checkpoints/1").text)
+    reason = service.get("/api/v1/checkpoints/1")["reason"]
+    assert reason["message"] in words(page.one("div", id="reason"))
+    assert reason["code"] in page.one("div", id="reason").text
+    assert not page.all("form", action="/checkpoints/1/analyse")
+
+
+def test_a_checkpoint_that_is_being_read_keeps_the_page_watching(service: Service) -> None:
+    service.upload(model())
+    page = read(service.client.get("/checkpoints/1").text)
+    assert "data-moving" in page.one("div", id="head").attributes
+    assert "Being read." in page.one("div", id="reason").text
+
+
+def test_the_buttons_do_what_they_say(analysed: Service) -> None:
+    answer = analysed.client.post("/checkpoints/1/analyse", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/runs/2")
+    assert "1 running" in read(analysed.client.get("/checkpoints/1").text).one("section", id="runs").text
+    answer = analysed.client.post("/checkpoints/1/delete", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert analysed.get("/api/v1/checkpoints") == []
+    assert list(analysed.storage.settled()) == []
+
+
+def test_facts_as_they_are_written() -> None:
+    assert [fact(value) for value in (30522, 0.0001, "pt", True, None)] == [
+        "30,522",
+        "1.00000 × 10⁻⁴",
+        "pt",
+        "yes",
+        "–",
+    ]
+
+
+def test_a_tensor_is_found_by_name_role_and_reason() -> None:
+    stored = {
+        "name": "A.bias",
+        "shape": [4],
+        "dtype": "float16",
+        "nbytes": 8,
+        "role": "bias",
+        "depth": None,
+        "skip": "Flat",
+    }
+    row = tensor_row(stored)
+    assert row.search == "a.bias bias float16 flat"
+    assert (row.shape, row.size) == ("4", "8 bytes")

@@ -1,0 +1,50 @@
+from tests.app.pages.reader import read, words
+from tests.service import Service, model
+
+
+def test_an_empty_service_shows_the_drop_zone_and_how_to_begin(service: Service) -> None:
+    page = read(service.client.get("/").text)
+    assert "Drop a checkpoint anywhere on this page" in page.one("form", id="drop").text
+    assert not page.all("section", id="checkpoints")
+    assert "curl -sf -X POST -T model.safetensors" in page.one("pre", id="ci-code").text
+
+
+def test_the_commands_name_this_service(service: Service) -> None:
+    code = read(service.client.get("/").text).one("pre", id="ci-code").text
+    assert code.startswith("url=http://127.0.0.1:8000/api/v1\n")
+
+
+def test_a_form_without_a_script_uploads_and_analyses(service: Service) -> None:
+    files = [("files", ("tiny.safetensors", model()))]
+    answer = service.client.post("/checkpoints", files=files, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/runs/1")
+    service.work()
+    assert service.get("/api/v1/checkpoints/1")["name"] == "tiny.safetensors"
+    assert service.get("/api/v1/runs/1")["state"] == "done"
+
+
+def test_a_form_without_a_file_is_told_so(service: Service) -> None:
+    answer = service.client.post("/checkpoints", files=[("files", ("", b""))])
+    assert answer.status_code == 400
+    assert "holds no file" in answer.text
+
+
+def test_lists_show_names_numbers_and_reasons(analysed: Service) -> None:
+    analysed.upload(b"<html>", filename="page.html")
+    analysed.work()
+    page = read(analysed.client.get("/").text)
+    ready, rejected = page.one("tr", id="checkpoint-1"), page.one("tr", id="checkpoint-2")
+    report = analysed.get("/api/v1/runs/1/report")
+    assert f"{report['summary']['esd']['healthy']} of {report['summary']['esd']['fitted']}" in words(ready)
+    assert "Rejected" in rejected.text
+    assert analysed.get("/api/v1/checkpoints/2")["reason"]["message"] in words(rejected)
+    assert report["summary"]["esd"]["headline"] in words(page.one("li", id="run-1"))
+    assert not page.all("section", data_moving="")
+
+
+def test_what_moves_is_marked(service: Service) -> None:
+    service.upload(model())
+    service.run(1)
+    page = read(service.client.get("/").text)
+    assert "data-moving" in page.one("section", id="checkpoints").attributes
+    assert "1 waiting" in page.one("section", id="runs").text

@@ -1,0 +1,48 @@
+import doctest
+
+from app.pages import reference
+from tests.app.pages.reader import read, words
+from tests.service import Service
+
+
+def test_the_examples_of_its_docstrings_hold() -> None:
+    assert doctest.testmod(reference).failed == 0
+
+
+def test_every_operation_is_on_the_page(service: Service) -> None:
+    document = service.get("/api/v1/openapi.json")
+    page = read(service.client.get("/api").text)
+    heads = {words(head) for head in page.all("h3")}
+    stated = {f"{method.upper()}{path}" for path, item in document["paths"].items() for method in item}
+    assert {head.replace(" ", "") for head in heads} == stated
+
+
+def test_operations_are_grouped_by_tag() -> None:
+    path = {"get": {"operationId": "a", "tags": ["things"], "responses": {"200": {"description": "Fine"}}}}
+    (group,) = reference.groups({"paths": {"/things": path}})
+    assert group.title == "Things"
+    assert group.operations[0].answers == [("200", "Fine")]
+
+
+def test_a_body_has_its_example(service: Service) -> None:
+    page = read(service.client.get("/api").text)
+    assert '{"checkpoints": [1]}' in page.one("article", id="request_run").text
+
+
+def test_types_in_words() -> None:
+    assert reference.type_of({"type": "integer"}) == "integer"
+    assert reference.type_of({"anyOf": [{"type": "boolean"}, {"type": "null"}]}) == "boolean"
+    assert reference.type_of({}) == "any"
+
+
+def test_what_every_operation_may_answer_is_said_once() -> None:
+    fine, bad, gone = ({"description": words} for words in ("Fine", "Bad Request", "Not Found"))
+    one = {"get": {"operationId": "a", "responses": {"200": fine, "400": bad}}}
+    other = {"get": {"operationId": "b", "responses": {"200": fine, "400": bad, "404": gone}}}
+    document = {"paths": {"/api/v1/a": one, "/api/v1/b": other}}
+    assert reference.always(document) == {"400": "Bad Request"}
+    (group,) = reference.groups(document)
+    assert [operation.answers for operation in group.operations] == [
+        [("200", "Fine")],
+        [("200", "Fine"), ("404", "Not Found")],
+    ]

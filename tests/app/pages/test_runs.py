@@ -1,0 +1,141 @@
+import pytest
+
+from frontend.numbers import short
+from tests.app.pages.reader import Page, read, words
+from tests.service import Service, model
+
+
+def page_of(service: Service, **parameters: str) -> Page:
+    answer = service.client.get("/runs/1", params=parameters)
+    assert answer.status_code == 200
+    return read(answer.text)
+
+
+def layers(page: Page) -> list[str]:
+    rows = [row for row in page.all("tr") if "data-key" in row.attributes and "hidden" not in row.attributes]
+    return [row.attributes["data-key"] or "" for row in rows]
+
+
+def test_a_report_shows_what_the_api_gives(analysed: Service) -> None:
+    page = page_of(analysed)
+    report = analysed.get("/api/v1/runs/1/report")
+    summary = report["summary"]["esd"]
+    assert summary["headline"] == words(page.one("p", class_="verdict"))
+    assert short(summary["median_alpha"]) in page.one("dl", class_="kpis").text
+    assert (
+        f"{report['coverage']['analysed']} of {report['coverage']['tensors']} tensors"
+        in page.one("div", id="coverage").text
+    )
+    shown = {row.attributes["data-key"]: words(row) for row in page.all("tr") if "data-key" in row.attributes}
+    for row in report["tables"]["esd"]:
+        assert short(row["alpha"]) in shown[row["weight"]]
+    for finding in report["findings"]:
+        assert finding["text"] in page.one("section", id="findings").text
+
+
+def test_layers_come_largest_first_and_as_asked(analysed: Service) -> None:
+    by_alpha = [row["weight"] for row in analysed.get("/api/v1/runs/1/tables/esd", sort="-alpha")["rows"]]
+    assert layers(page_of(analysed)) == by_alpha
+    assert layers(page_of(analysed, sort="alpha")) == by_alpha[::-1]
+    by_rank = [row["weight"] for row in analysed.get("/api/v1/runs/1/tables/norms", sort="-stable_rank")["rows"]]
+    page = page_of(analysed, sort="-stable_rank")
+    assert layers(page) == by_rank
+    assert page.one("th", data_name="stable_rank").attributes["aria-sort"] == "descending"
+
+
+def test_filters_are_in_the_address(analysed: Service) -> None:
+    assert layers(page_of(analysed, q="QUERY", sort="layer")) == [
+        "model.layers.0.self_attn.q_proj.weight",
+        "model.layers.1.self_attn.q_proj.weight",
+    ]
+    flagged = analysed.get("/api/v1/runs/1/tables/esd", flagged=True)["rows"]
+    also = analysed.get("/api/v1/runs/1/tables/norms", flagged=True)["rows"]
+    assert set(layers(page_of(analysed, show="flagged"))) == {row["weight"] for row in flagged + also}
+    (none,) = [p for p in page_of(analysed, q="nothing like it").all("p") if "data-none" in p.attributes]
+    assert "hidden" not in none.attributes
+
+
+def test_the_panel_shows_the_chosen_layer(analysed: Service) -> None:
+    name = "model.layers.1.mlp.up_proj.weight"
+    page = page_of(analysed, weight=name)
+    assert page.one("h2", id="p-t").text == "Block 1 · MLP up"
+    assert page.one("tr", data_key=name).attributes["aria-current"] == "true"
+    figures = [e.attributes["data-figure"] for e in page.elements if "data-figure" in e.attributes]
+    assert f"/api/v1/runs/1/figures/esd/density?weight={name}" in figures
+    for address in figures:
+        assert analysed.client.get(address or "").json()["data"]
+
+
+def test_another_colour_changes_the_grid_and_the_figure(analysed: Service) -> None:
+    page = page_of(analysed, color="stable_rank")
+    (chosen,) = [option for option in page.all("option") if "selected" in option.attributes]
+    assert chosen.attributes["value"] == "stable_rank"
+    assert page.one("section", id="depth").text.strip().startswith("Stable rank by depth")
+
+
+def test_a_waiting_run_says_what_it_waits_for(service: Service) -> None:
+    service.upload(model())
+    service.run(1)
+    page = page_of(service)
+    assert page.one("section", id="progress").attributes["data-live"] == "/api/v1/runs/1/events"
+    assert "Waiting" in page.one("section", id="progress").text
+    assert page.all("form", action="/runs/1/cancel")
+    assert not page.all("section", id="layers")
+
+
+def test_a_cancelled_run_keeps_its_rows(service: Service) -> None:
+    service.upload(model())
+    service.run(1)
+    answer = service.client.post("/runs/1/cancel", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/runs/1")
+    page = page_of(service)
+    assert "Cancelled." in page.one("div", id="outcome").text
+    assert not page.all("section", id="progress")
+
+
+def test_a_run_of_a_rejected_file_failed_with_its_reason(service: Service) -> None:
+    service.upload(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    service.run(1)
+    service.work()
+    outcome = page_of(service).one("div", id="outcome")
+    assert "Failed." in outcome.text
+    assert service.get("/api/v1/checkpoints/1")["reason"]["message"] in words(outcome)
+
+
+def test_a_checkpoint_without_a_matrix(service: Service) -> None:
+    import torch
+    from safetensors.torch import save
+
+    service.upload(save({"norm.bias": torch.zeros(4)}))
+    service.run(1)
+    service.work()
+    page = page_of(service)
+    assert "Nothing to show." in page.one("div", id="soon").text
+    assert "0 of 1 tensors analysed" in page.one("div", id="coverage").text
+
+
+def test_several_checkpoints_have_a_report_each(analysed: Service) -> None:
+    analysed.upload(model(layers=3), filename="second.safetensors")
+    analysed.work()
+    analysed.run(1, 2)
+    analysed.work()
+    first, second = (read(analysed.client.get(f"/runs/2?position={position}").text) for position in (0, 1))
+    assert (len(layers(first)), len(layers(second))) == (5, 7)
+    assert [link.text for link in second.all("a", aria_current="true") if "position" in (link.attributes["href"] or "")]
+    assert analysed.client.get("/runs/2?position=2").status_code == 404
+
+
+def test_run_again_and_delete(analysed: Service) -> None:
+    answer = analysed.client.post("/runs/1/again", follow_redirects=False)
+    assert answer.headers["location"] == "/runs/2"
+    assert analysed.get("/api/v1/runs/2")["diagnostics"] == analysed.get("/api/v1/runs/1")["diagnostics"]
+    answer = analysed.client.post("/runs/2/delete", follow_redirects=False)
+    assert answer.headers["location"] == "/"
+    analysed.get("/api/v1/runs/2", status=404)
+
+
+@pytest.mark.parametrize("part", ["panel", "health"])
+def test_parts_of_a_run_without_rows(service: Service, part: str) -> None:
+    service.upload(model())
+    service.run(1)
+    assert service.client.get(f"/runs/1/{part}").status_code == 404

@@ -1,0 +1,115 @@
+"""The real service and a real browser: `eigenscope serve` in a folder of its own, and the system's chromium."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.conftest import missing
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SERVE = "from app.cli import main; main(['serve', '--port', '0'])"
+WATCH = (
+    "addEventListener('securitypolicyviolation', (e) => console.error('CSP ' + e.violatedDirective + ' ' + e.sample))"
+)
+
+
+@dataclass
+class Watched:
+    """A page, and everything that it did and should not have done."""
+
+    page: Page
+    base: str
+    faults: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)  # patterns of errors that a test provokes
+
+    def __post_init__(self) -> None:
+        self.page.add_init_script(WATCH)
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        self.page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"{message.type}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and f"{parts.scheme}://{parts.netloc}" != self.base:
+            self.faults.append(f"request to {request.url}")
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.base + path)
+        return self.page
+
+    def unexpected(self) -> list[str]:
+        return [fault for fault in self.faults if not any(re.search(pattern, fault) for pattern in self.expected)]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("EIGENSCOPE_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        missing("no chromium: install it, or name it in EIGENSCOPE_CHROMIUM")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running service."""
+    folder: Path = tmp_path_factory.mktemp("served")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EIGENSCOPE_")}
+    log = (folder / "log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE], env=kept | {"EIGENSCOPE_DATA_DIR": str(folder / "data")},
+        stdout=subprocess.PIPE, stderr=log, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    found = re.search(r"http://\S+?(?=/?$)", process.stdout.readline().strip())
+    assert found, (folder / "log").read_text()
+    yield found[0]
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    process.stdout.close()
+    log.close()
+
+
+@pytest.fixture
+def watched(browser: Browser, served: str) -> Iterator[Watched]:
+    """A page at desktop size, watched: a request elsewhere, a violation or an error in the console fails the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=served)
+    found = Watched(context.new_page(), served)
+    yield found
+    context.close()
+    assert found.unexpected() == []
+
+
+@pytest.fixture(scope="session")
+def report(browser: Browser, served: str, minilm: Path) -> str:
+    """The path of the report of MiniLM, uploaded through the page as a reader does it."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    watched = Watched(context.new_page(), served)
+    page = watched.open("/")
+    page.locator("#files").set_input_files(minilm)
+    page.wait_for_url("**/runs/*", timeout=60_000)
+    page.locator("#progress").wait_for(state="detached", timeout=60_000)
+    path = urlsplit(page.url).path
+    context.close()
+    assert watched.unexpected() == []
+    return path

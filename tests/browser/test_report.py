@@ -1,0 +1,209 @@
+"""A reader's way through the report of a real model."""
+
+import csv
+import io
+import json
+import re
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from frontend.numbers import short
+from tests.browser.conftest import Watched
+
+ROWS = "#rows tbody tr:not([hidden])"
+
+
+def api(watched: Watched, path: str) -> Any:
+    with urlopen(watched.base + path) as answer:
+        return json.load(answer)
+
+
+def drawn(page: Page, count: int) -> None:
+    """Waits until so many figures are drawn, scrolling to each."""
+    for place in page.locator("[data-figure]").all():
+        place.scroll_into_view_if_needed()
+    expect(page.locator(".plot .main-svg:first-child")).to_have_count(count)
+    expect(page.locator(".plot[aria-busy]")).to_have_count(0)
+
+
+def names(page: Page) -> list[str]:
+    found: list[str] = page.eval_on_selector_all(ROWS, "rows => rows.map((row) => row.dataset.key)")
+    return found
+
+
+def test_the_report_shows_the_numbers_of_the_api(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    found = api(watched, f"/api/v1{report}/report")
+    shown = dict(
+        page.eval_on_selector_all(ROWS, "rows => rows.map((row) => [row.dataset.key, row.cells[2].textContent.trim()])")
+    )
+    assert len(shown) == len(found["tables"]["esd"]) == 40
+    for row in found["tables"]["esd"]:
+        assert shown[row["weight"]] == (short(row["alpha"]) if row["alpha"] is not None else row["note"])
+    pooler = next(row for row in found["tables"]["esd"] if row["weight"] == "pooler.dense.weight")
+    assert pooler["alpha"] == pytest.approx(12.35, abs=0.01)
+    expect(page.locator(".verdict")).to_contain_text("34 of 39 matrices have a healthy tail")
+    expect(page.locator("#coverage")).to_contain_text("40 of 104 tensors analysed")
+    drawn(page, 3)
+
+
+def test_choosing_a_layer_changes_the_panel_and_the_address(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    expect(page.locator("#p-t")).to_have_text("Pooler")  # the worst finding first
+    drawn(page, 3)
+    page.locator(ROWS, has_text="Block 0 · MLP up").click()
+    expect(page.locator("#p-t")).to_have_text("Block 0 · MLP up")
+    assert "weight=encoder.layer.0.intermediate.dense.weight" in page.url
+    expect(page.locator("#panel .density")).to_have_attribute("data-figure", re.compile("layer.0.intermediate"))
+    expect(page.locator("#panel .density text", has_text="slope −2.48")).to_be_visible()
+    page.reload()
+    expect(page.locator("#p-t")).to_have_text("Block 0 · MLP up")
+    expect(page.locator("#rows tr[aria-current]")).to_have_count(1)
+    page.locator("#health a.cell", has_text="8.4").click()
+    expect(page.locator("#p-t")).to_have_text("Block 4 · value")
+
+
+def test_sort_and_filter_are_instant_and_in_the_address(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    assert names(page)[0] == "pooler.dense.weight"
+    page.locator('[data-sort="stable_rank"]').click()
+    table = api(watched, f"/api/v1{report}/tables/norms?sort=-stable_rank")
+    assert names(page) == [row["weight"] for row in table["rows"]]
+    page.locator('[data-sort="stable_rank"]').click()
+    assert names(page) == [row["weight"] for row in table["rows"]][::-1]
+    page.locator("[data-filter] input[type=search]").fill("value")
+    expect(page.locator("[data-count]").first).to_have_text("6 of 40 matrices")
+    assert "sort=stable_rank" in page.url
+    assert "q=value" in page.url
+    before = names(page)
+    page.reload()
+    assert names(page) == before  # the server gives the same for the same address
+    page.locator('[data-show="flagged"]').click()
+    expect(page.locator("[data-count]").first).to_have_text("2 of 40 matrices")
+    page.locator("[data-filter] input[type=search]").fill("no such layer")
+    page.locator("[data-clear]").click()
+    assert len(names(page)) == 40
+
+
+def test_keys(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    page.keyboard.press("j")
+    expect(page.locator("#p-t")).to_have_text("Block 4 · value")
+    page.keyboard.press("k")
+    expect(page.locator("#p-t")).to_have_text("Pooler")
+    page.keyboard.press("/")
+    expect(page.locator("[data-filter] input[type=search]")).to_be_focused()
+    page.keyboard.type("jk?")
+    expect(page.locator("[data-count]").first).to_have_text("0 of 40 matrices")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+
+
+def test_another_colour(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    page.locator("[data-color] select").select_option("stable_rank")
+    expect(page.locator("#d-t")).to_have_text("Stable rank by depth")
+    assert "color=stable_rank" in page.url
+    expect(page.locator("#health .cell.q-5").first).to_be_visible()
+
+
+def test_light_and_dark(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    drawn(page, 3)
+
+    def colours() -> tuple[str, str]:
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        bar = page.locator("#panel .density .bars path").first.evaluate("(path) => getComputedStyle(path).fill")
+        return ground, bar
+
+    light = colours()
+    page.locator("[data-theme-toggle]").click()
+    expect(page.locator("[data-theme-toggle]")).to_have_text("Light")
+    page.wait_for_timeout(500)
+    dark = colours()
+    assert light[0] == "rgb(246, 247, 248)"
+    assert dark[0] == "rgb(15, 18, 22)"
+    assert light[1] != dark[1]  # figures follow
+    page.reload()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark[0]
+
+
+def test_exports(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    page.locator(".menu summary").click()
+    with page.expect_download() as download:
+        page.locator(".menu a", has_text="CSV").first.click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    assert len(rows) == 40
+    assert float(rows[-1]["alpha"]) == api(watched, f"/api/v1{report}/tables/esd")["rows"][-1]["alpha"]
+    page.locator(ROWS, has_text="Block 2 · key").click()
+    expect(page.locator("#p-t")).to_have_text("Block 2 · key")
+    page.locator(".menu summary").click()
+    page.locator("[data-copy-link]").click()
+    expect(page.locator("[data-copy-link]")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
+def test_hovering_a_figure_breaks_no_rule(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    drawn(page, 3)
+    for kind in ("depth", "density", "line"):
+        box = page.locator(f".plot.{kind}")
+        box.scroll_into_view_if_needed()
+        size = box.bounding_box()
+        assert size is not None
+        for part in (0.3, 0.5, 0.7, 0.9):
+            page.mouse.move(size["x"] + part * size["width"], size["y"] + 0.6 * size["height"])
+            page.wait_for_timeout(60)
+
+
+@pytest.mark.parametrize("path", ["/", "/checkpoints/1", "report", "/api", "/login"])
+@pytest.mark.parametrize("width", [390, 1000])
+def test_no_page_is_wider_than_the_screen(watched: Watched, report: str, path: str, width: int) -> None:
+    watched.page.set_viewport_size({"width": width, "height": 844})
+    page = watched.open(report if path == "report" else path)
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if path == "report":
+        drawn(page, 3)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_targets_are_large_enough_for_a_finger(watched: Watched, report: str) -> None:
+    watched.page.set_viewport_size({"width": 390, "height": 844})
+    page = watched.open(report)
+    for box in page.locator("main .btn:visible, #rows tbody tr:visible, .field:visible").all():
+        size = box.bounding_box()
+        assert size is not None
+        assert size["height"] >= 40
+
+
+def test_on_paper_there_are_no_controls(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    page.emulate_media(media="print")
+    expect(page.locator(".top")).to_be_hidden()
+    expect(page.locator(".tools")).to_be_hidden()
+    expect(page.locator("#rows")).to_be_visible()
+
+
+def test_without_a_script_the_report_is_there(watched: Watched, report: str) -> None:
+    assert watched.page.context.browser is not None
+    context = watched.page.context.browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{watched.base}{report}?q=pooler&weight=pooler.dense.weight")
+    expect(page.locator(ROWS)).to_have_count(1)
+    expect(page.locator("#p-t")).to_have_text("Pooler")
+    page.locator("[data-sort=D]").click()
+    assert "q=pooler" in page.url
+    assert "sort=-D" in page.url
+    context.close()

@@ -1,0 +1,31 @@
+from analysis.diagnostic import Finding, Severity, Summary
+from frontend.verdict import kpis, verdict
+
+NUMBERS = {"median_alpha": 3.55, "healthy": 34, "fitted": 39, "flagged": 5}
+
+
+def test_the_first_sentence_is_the_answer() -> None:
+    found = verdict({"esd": Summary("Mostly well trained. 34 of 39 have a healthy tail.", NUMBERS)})
+    assert (found.strong, found.rest) == ("Mostly well trained.", "34 of 39 have a healthy tail.")
+    assert verdict({"esd": Summary("No matrix has a tail to fit.", {})}).strong == "No matrix has a tail to fit."
+    assert verdict({}).strong == ""
+
+
+def test_key_numbers_carry_what_they_are_part_of() -> None:
+    assert [(kpi.value, kpi.small) for kpi in kpis({"esd": Summary("", NUMBERS)})] == [
+        ("3.55", ""),
+        ("34", "of 39"),
+        ("5", ""),
+    ]
+
+
+def test_an_unknown_diagnostic_shows_its_first_numbers() -> None:
+    assert [(kpi.title, kpi.value) for kpi in kpis({"other": Summary("", {"mean_width": 2.0})})] == [
+        ("mean width", "2.00")
+    ]
+    assert kpis({}) == ()
+
+
+def test_findings_come_worst_first() -> None:
+    note, bad = Finding(Severity.NOTE, "n", ""), Finding(Severity.BAD, "b", "")
+    assert verdict({"a": Summary("A.", {}, (note,)), "b": Summary("B.", {}, (bad,))}).findings == (bad, note)
