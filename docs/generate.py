@@ -1,0 +1,123 @@
+"""The pages that come out of the code: docs/diagnostics.md from the registry, docs/errors.md from the error trees.
+
+`python -m docs.generate` writes them, `--check` fails where a page is not what the code says.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+from analysis import errors
+from analysis.diagnostic import Column, Diagnostic, Option
+from analysis.diagnostics import DIAGNOSTICS
+from analysis.errors import EigenscopeError
+from app import errors as service_errors
+from app.errors import ServiceError
+
+HERE = Path(__file__).parent
+
+
+Coded = EigenscopeError | ServiceError
+
+
+def diagnostics_page() -> str:
+    lines = [
+        "# Diagnostics",
+        "",
+        "Generated from the registry by `make docs`; do not edit. Letters are explained in [notation](notation.md).",
+        "",
+    ]
+    for diagnostic in DIAGNOSTICS:
+        lines += section(diagnostic)
+    return "\n".join(lines)
+
+
+def section(diagnostic: Diagnostic) -> list[str]:
+    lines = [f"## `{diagnostic.name}`: {diagnostic.title}", "", diagnostic.description, ""]
+    lines += [f"Looks at: {diagnostic.scope.value}. Source: {diagnostic.reference}", ""]
+    lines += ["| column | | meaning | healthy | None when |", "|---|---|---|---|---|"]
+    lines += [column_row(column) for column in diagnostic.columns]
+    if diagnostic.options:
+        lines += ["", "| option | default | takes | meaning |", "|---|---|---|---|"]
+        lines += [option_row(option) for option in diagnostic.options]
+    figures = "; ".join(f"`{figure.name}` ({figure.kind.value}): {figure.title}" for figure in diagnostic.figures)
+    return [*lines, "", *([f"Figures: {figures}", ""] if figures else [])]
+
+
+def column_row(column: Column) -> str:
+    healthy = "" if column.healthy is None else "{:g} to {:g}".format(*column.healthy)
+    unit = f" ({column.unit})" if column.unit else ""
+    return f"| `{column.name}` | {column.title}{unit} | {cell(column.meaning)} | {healthy} | {cell(column.absent)} |"
+
+
+def option_row(option: Option) -> str:
+    if option.choices:
+        takes = ", ".join(f"`{choice}`" for choice in option.choices)
+    elif option.minimum is None and option.maximum is None:
+        takes = "yes or no" if isinstance(option.default, bool) else "text"
+    else:
+        takes = f"{option.minimum} to {option.maximum}"
+    return f"| `{option.name}` | `{option.default}` | {takes} | {cell(option.meaning)} |"
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def errors_page() -> str:
+    lines = [
+        "# Errors",
+        "",
+        "Generated from the error trees by `make docs`; do not edit. A code never changes its meaning. The API puts it",
+        "in `code` of an `application/problem+json` answer; the command line prints it beside the message.",
+        "",
+        "| code | means |",
+        "|---|---|",
+    ]
+    meanings = {
+        **dict(coded(EigenscopeError, errors)),
+        **errors.REJECTIONS,
+        **dict(coded(ServiceError, service_errors)),
+    }
+    lines += [f"| `{code}` | {cell(meaning)} |" for code, meaning in meanings.items()]
+    return "\n".join([*lines, ""])
+
+
+def coded(root: type[Coded], module: ModuleType) -> Iterator[tuple[str, str]]:
+    """The code of each class of a tree, each parent before its children, with what the module's drawing says of it."""
+    meanings = drawn(inspect.getdoc(module) or "")
+
+    def walk(kind: type[Coded]) -> Iterator[tuple[str, str]]:
+        yield kind.code, meanings[kind.__name__]
+        for child in kind.__subclasses__():
+            yield from walk(child)
+
+    return walk(root)
+
+
+def drawn(text: str) -> dict[str, str]:
+    """What the tree drawn at the top of a module says of each of its classes."""
+    return dict(re.findall(r"^[│├└─ ]*([A-Z][A-Za-z]+) +(?:\d{3} +)?(.*)$", text, re.MULTILINE))
+
+
+PAGES: dict[str, Callable[[], str]] = {"diagnostics.md": diagnostics_page, "errors.md": errors_page}
+
+
+def main(check: bool) -> int:
+    stale = []
+    for name, page in PAGES.items():
+        path, text = HERE / name, page()
+        if not path.exists() or path.read_text() != text:
+            stale.append(name)
+            if not check:
+                path.write_text(text)
+    if check and stale:
+        sys.stderr.write(f"not what the code says: {', '.join(stale)}; run `make docs`\n")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main(check="--check" in sys.argv[1:]))
