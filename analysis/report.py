@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.concurrency import each
 from analysis.device import on_device
 from analysis.diagnostic import Finding, Request, Row, Scope, Severity, Summary, Table, measure
 from analysis.formats import OpenCheckpoint
@@ -140,12 +141,15 @@ def _rows(weight: Weight, requests: Sequence[Request], position: int, device: st
 def analyze(
     checkpoint: OpenCheckpoint, requests: Sequence[Request], device: str = "cpu", progress: Progress | None = None
 ) -> Report:
-    """The report of one checkpoint, tensor by tensor; `progress` hears of each tensor when it is done."""
+    """The report of one checkpoint, in the order of its tensors; `progress` hears of each when it is done."""
     rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
-    for info in checkpoint.tensors:
-        if info.skip is None:
-            for name, row in measure_tensor(checkpoint, info, requests, device=device):
-                rows[name].append(row)
+
+    def work(info: TensorInfo) -> list[tuple[str, Row]]:
+        return list(measure_tensor(checkpoint, info, requests, device=device)) if info.skip is None else []
+
+    for info, found in each(checkpoint.tensors, work, device):
+        for name, row in found:
+            rows[name].append(row)
         if progress is not None:
             progress(info)
     tables = tuple(Table(request.diagnostic, tuple(rows[request.diagnostic.name])) for request in requests)

@@ -1,13 +1,14 @@
 """The spectrum of a weight: its singular values, by the fastest kernel that is exact enough.
 
-Two kernels. **gram** forms the Gram matrix of the smaller side in float64 and takes its eigenvalues, up to 3.5 times
+Three kernels. **gram** forms the Gram matrix of the smaller side in float64 and takes its eigenvalues, up to 4.5 times
 faster than an SVD (docs/benchmarks.md); squaring costs it half the digits, so that singular values far below the
 largest drown in rounding. **svd** keeps them. `decompose` takes the Gram route and then asks, by the error bound of
 `gram_error`, whether the smallest eigenvalue can be told from zero; if not it goes the other way, so that ranks are
-right.
+right. **product** serves a matrix known as two factors of rank r: what it costs is an r × r matrix.
 
 Rows are read in blocks and brought to float64 one block at a time: an embedding of any height costs one block and a
-Gram matrix. Everything is scaled by a power of two, which loses nothing, so that squares neither over- nor underflow.
+Gram matrix. The slices of a convolution go through each step together, as many as fit in a block: on a GPU that is one
+batched call. Everything is scaled by a power of two, which loses nothing, so that squares neither over- nor underflow.
 """
 
 import math
@@ -24,7 +25,10 @@ from torch import Tensor
 from analysis.errors import NotFinite, TensorError
 
 EPS = float(np.finfo(np.float64).eps)
-BLOCK = 1 << 22  # numbers in float64 at a time: 32 MiB
+BLOCK = 1 << 20  # numbers in float64 at a time on the CPU: 8 MiB, as fast as 32 MiB (docs/benchmarks.md)
+GPU_BLOCK = 1 << 26  # and on a GPU, 512 MiB: few launches
+STRIPS = 4  # of a Gram matrix: 1.4 to 1.7 times as fast as the whole, more are no faster (docs/benchmarks.md)
+NARROWEST_STRIP = 64  # columns
 SERIAL = 2048  # largest side solved by one thread: more gain nothing, and stall on a busy machine (docs/benchmarks.md)
 LARGEST_EXPONENT = 480  # of two: squares of singular values up to 2^30 times larger stay inside float64's 2^±1022
 
@@ -40,7 +44,7 @@ class Spectrum:
     rows: int
     columns: int
     squared_norm: float  # sum of the squares of all entries, not of the eigenvalues
-    kernel: str  # "gram" or "svd"
+    kernel: str  # "gram", "svd" or "product"
     floor: float  # relative to the largest singular value: below it a singular value is rounding, not weight
 
     @cached_property
@@ -66,7 +70,8 @@ def decompose(slices: Float[Tensor, "s m n"]) -> Spectrum:
     rows, columns = slices.shape[1:]
     exponent = _exponent(slices)
     tall = slices if rows >= columns else slices.mT  # (s, N, K), N ≥ K
-    found = [_slice(matrix, exponent) for matrix in tall]
+    together = max(1, _block_size(slices) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
+    found = [one for group in torch.split(tall, together) for one in _solve(group, exponent)]
     return Spectrum(
         slices=np.ldexp(np.stack([one.values for one in found]), exponent),
         rows=rows,
@@ -74,6 +79,29 @@ def decompose(slices: Float[Tensor, "s m n"]) -> Spectrum:
         squared_norm=math.ldexp(math.fsum(one.squared_norm for one in found), 2 * exponent),
         kernel="svd" if any(one.kernel == "svd" for one in found) else "gram",
         floor=max(one.floor for one in found),
+    )
+
+
+def decompose_product(left: Float[Tensor, "m r"], right: Float[Tensor, "r n"]) -> Spectrum:
+    """The spectrum of left · right, exact and without forming it: its min(m, r, n) largest singular values.
+
+    With QR of both factors, left · right = Q₁ R₁ R₂ᵀ Q₂ᵀ, whose singular values are those of R₁ R₂ᵀ; the others are 0.
+    The floor counts what cancels: the QRs err by max(m, n) ε of the factors' norms, which the product may not reach.
+    """
+    exponents = _exponent(left[None]), _exponent(right[None])
+    exponent = _bounded(sum(exponents))
+    factors = _triangle(left, exponents[0]), _triangle(right.T, exponents[1])
+    core = factors[0] @ factors[1].T  # at most (r, r)
+    values = converged(torch.linalg.svdvals, core).flip(0).cpu().numpy()
+    norms = math.prod(float(torch.linalg.matrix_norm(factor)) for factor in factors)
+    rows, columns = left.shape[0], right.shape[1]
+    return Spectrum(
+        slices=np.ldexp(values, exponent)[None],
+        rows=rows,
+        columns=columns,
+        squared_norm=math.ldexp(float(np.square(values).sum()), 2 * exponent),
+        kernel="product",
+        floor=float(max(rows, columns) * EPS * norms / values[-1]) if values[-1] > 0.0 else 0.0,
     )
 
 
@@ -87,14 +115,15 @@ class _Slice:
     floor: float
 
 
-def _slice(matrix: Float[Tensor, "n k"], exponent: int) -> _Slice:
-    """By the Gram matrix where that can tell the smallest eigenvalue from zero, else by the SVD."""
-    eigenvalues, squared_norm = _gram(matrix, exponent)
-    largest = float(eigenvalues[-1])
-    error = gram_error(len(matrix), len(eigenvalues), squared_norm / largest) if largest > 0.0 else 0.0
-    if eigenvalues[0] >= 2.0 * error * largest:  # then the true one is above error · λ₁
-        return _Slice(np.sqrt(eigenvalues), squared_norm, "gram", math.sqrt(error))
-    return _Slice(_svd(matrix, exponent), squared_norm, "svd", max(matrix.shape) * EPS)
+def _solve(group: Float[Tensor, "s n k"], exponent: int) -> Iterator[_Slice]:
+    """Each by its Gram matrix where that can tell the smallest eigenvalue from zero, else by the SVD."""
+    for matrix, eigenvalues, squared_norm in zip(group, *_gram(group, exponent), strict=True):
+        largest = float(eigenvalues[-1])
+        error = gram_error(len(matrix), len(eigenvalues), squared_norm / largest) if largest > 0.0 else 0.0
+        if eigenvalues[0] >= 2.0 * error * largest:  # then the true one is above error · λ₁
+            yield _Slice(np.sqrt(eigenvalues), squared_norm, "gram", math.sqrt(error))
+        else:
+            yield _Slice(_svd(matrix, exponent), squared_norm, "svd", max(matrix.shape) * EPS)
 
 
 def gram_error(rows: int, columns: int, stable_rank: float) -> float:
@@ -108,61 +137,92 @@ def gram_error(rows: int, columns: int, stable_rank: float) -> float:
 
 def _exponent(slices: Float[Tensor, "s m n"]) -> int:
     """The power of two just above the largest entry; 0 for a zero matrix."""
-    low, high = (float(end) for end in torch.aminmax(slices))  # NaN spreads to both
+    ends = torch.stack([torch.stack(torch.aminmax(block)) for block in _blocks(slices)])  # NaN spreads to both
+    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
     if not math.isfinite(low) or not math.isfinite(high):
-        raise NotFinite(f"{_not_finite(slices)} of {slices.numel()} values are NaN or infinite")
-    exponent = math.frexp(max(-low, high))[1]
+        wrong = sum(int((~torch.isfinite(block)).sum()) for block in _blocks(slices))
+        raise NotFinite(f"{wrong} of {slices.numel()} values are NaN or infinite")
+    return _bounded(math.frexp(max(-low, high))[1])
+
+
+def _bounded(exponent: int) -> int:
     if abs(exponent) > LARGEST_EXPONENT:
         raise TensorError(f"its entries reach 2^{exponent}; eigenvalues, their squares, would leave float64")
     return exponent
 
 
-def _not_finite(slices: Float[Tensor, "s m n"]) -> int:
-    return sum(int((~torch.isfinite(block)).sum()) for matrix in slices for block in _blocks(matrix))
+def _block_size(slices: Float[Tensor, "s n k"]) -> int:
+    return GPU_BLOCK if slices.is_cuda else BLOCK
 
 
-def _blocks(matrix: Float[Tensor, "n k"]) -> Iterator[Float[Tensor, "b k"]]:
-    height = max(1, matrix.shape[1], BLOCK // matrix.shape[1])
-    yield from torch.split(matrix, height)
+def _blocks(slices: Float[Tensor, "s n k"]) -> Iterator[Float[Tensor, "s b k"]]:
+    """Some rows of all slices at a time; a quarter of a square matrix at least, for the sake of the arithmetic."""
+    columns = slices.shape[2]
+    height = max(1, columns // 4, _block_size(slices) // (len(slices) * columns))
+    yield from torch.split(slices, height, dim=1)
 
 
-def _double(block: Float[Tensor, "b k"], exponent: int) -> Float64[Tensor, "b k"]:
-    """A copy in float64, scaled by 2^-exponent."""
-    return block.to(torch.float64, copy=True).mul_(math.ldexp(1.0, -exponent))
+def _double(block: Float[Tensor, "*s b k"], exponent: int) -> Float64[Tensor, "*s b k"]:
+    """A copy in float64, scaled by 2^-exponent, that BLAS takes as it lies."""
+    lies = torch.preserve_format if 1 in block.stride()[-2:] else torch.contiguous_format
+    return block.to(torch.float64, copy=True, memory_format=lies).mul_(math.ldexp(1.0, -exponent))
 
 
-def _gram(matrix: Float[Tensor, "n k"], exponent: int) -> tuple[Float64[np.ndarray, " k"], float]:
-    """Ascending eigenvalues of WᵀW, and its trace: the sum of the squares of all entries."""
-    columns = matrix.shape[1]
-    gram = torch.zeros(columns, columns, dtype=torch.float64, device=matrix.device)
-    for block in _blocks(matrix):
-        double = _double(block, exponent)
-        gram.addmm_(double.T, double)
-    eigenvalues: Float64[np.ndarray, " k"] = _converged(torch.linalg.eigvalsh, gram).clamp_(min=0.0).cpu().numpy()
-    return eigenvalues, float(gram.trace())
+def _gram(group: Float[Tensor, "s n k"], exponent: int) -> tuple[Float64[np.ndarray, "s k"], list[float]]:
+    """Ascending eigenvalues of each WᵀW, and its trace: the sum of the squares of all entries."""
+    gram = _inner_products(group, exponent)
+    squared_norms: list[float] = gram.diagonal(dim1=1, dim2=2).sum(dim=1).tolist()
+    eigenvalues: Float64[np.ndarray, "s k"] = converged(torch.linalg.eigvalsh, gram).clamp_(min=0.0).cpu().numpy()
+    return eigenvalues, squared_norms
+
+
+def _inner_products(group: Float[Tensor, "s n k"], exponent: int) -> Float64[Tensor, "s k k"]:
+    """The lower triangle of WᵀW of each, which is what eigvalsh reads."""
+    size, _, columns = group.shape
+    gram = torch.zeros(size, columns, columns, dtype=torch.float64, device=group.device)
+    for block in _blocks(group):
+        _add_inner_products(gram, _double(block, exponent))  # no name here keeps a block while the next is made
+    return gram
+
+
+def _add_inner_products(gram: Float64[Tensor, "s k k"], block: Float64[Tensor, "s b k"]) -> None:
+    """By strips of columns, each from its diagonal down: of 4 × 4 squares, 6 are never formed."""
+    columns = gram.shape[1]
+    width = max(NARROWEST_STRIP, math.ceil(columns / STRIPS))
+    for left in range(0, columns, width):
+        strip = slice(left, left + width)
+        gram[:, left:, strip].baddbmm_(block[:, :, left:].mT, block[:, :, strip])
 
 
 def _svd(matrix: Float[Tensor, "n k"], exponent: int) -> Float64[np.ndarray, " k"]:
-    """Ascending singular values of a tall matrix, by blocked QR (backward stable) and the SVD of its K × K factor."""
-    factor = torch.zeros(0, matrix.shape[1], dtype=torch.float64, device=matrix.device)
-    for block in _blocks(matrix):
-        stacked = torch.cat([factor, _double(block, exponent)])
-        factor = torch.linalg.qr(stacked, mode="r").R if len(stacked) > 2 * stacked.shape[1] else stacked
-    values: Float64[np.ndarray, " k"] = _converged(torch.linalg.svdvals, factor).flip(0).cpu().numpy()
+    """Ascending singular values of a tall matrix: those of its triangle."""
+    triangle = _triangle(matrix, exponent)
+    values: Float64[np.ndarray, " k"] = converged(torch.linalg.svdvals, triangle).flip(0).cpu().numpy()
     return values
 
 
-def _converged(solve: Callable[[Tensor], Tensor], matrix: Float64[Tensor, "n k"]) -> Float64[Tensor, " k"]:
+def _triangle(matrix: Float[Tensor, "n k"], exponent: int) -> Float64[Tensor, "p k"]:
+    """R of its QR, block by block (backward stable): a matrix of min(n, k) rows with the same Gram matrix."""
+    factor = torch.zeros(0, matrix.shape[1], dtype=torch.float64, device=matrix.device)
+    for (block,) in _blocks(matrix[None]):
+        factor = torch.cat([factor, _double(block, exponent)])
+        if len(factor) > matrix.shape[1]:
+            factor = torch.linalg.qr(factor, mode="r").R
+    return factor
+
+
+def converged(solve: Callable[[Tensor], Tensor], matrix: Float64[Tensor, "*s n k"]) -> Float64[Tensor, "*s p"]:
     """What a solver of torch.linalg finds, or TensorError where its iteration finds nothing."""
     try:
-        with _threads(1 if max(matrix.shape) <= SERIAL else torch.get_num_threads()):
+        with threads(1 if max(matrix.shape[-2:]) <= SERIAL else torch.get_num_threads()):
             return solve(matrix)
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # documented, but missing in its __all__
         raise TensorError(f"the decomposition did not converge: {error}") from error
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
+    """Within it PyTorch uses that many threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,7 +1,7 @@
 """Every benchmark, one after the other: `make bench`."""
 
-from benchmarks import power_law, spectrum, weightwatcher
+from benchmarks import concurrency, power_law, spectrum, streaming, weightwatcher
 
-for benchmark in (power_law, spectrum, weightwatcher):
+for benchmark in (power_law, spectrum, concurrency, streaming, weightwatcher):
     print(f"\n{benchmark.__doc__}\n")
     benchmark.main()

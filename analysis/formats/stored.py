@@ -55,7 +55,7 @@ class Stored:
             return np.empty(self.shape, word)
         shape = self.shape if dtype.bits >= 8 else (self.nbytes,)
         if self.path.stat().st_size < self.start + self._extent(word.itemsize):
-            raise DamagedFile(f"{shown(self.path.name)} has become shorter since it was opened", "truncated-file")
+            raise self._shorter()
         flat = np.memmap(self.path, word, "r", self.start, (self._extent(word.itemsize) // word.itemsize,))
         if self.strides is None:
             return flat.reshape(shape)
@@ -68,9 +68,21 @@ class Stored:
             return self.nbytes
         return extent(self.shape, self.strides) * itemsize
 
+    def _shorter(self) -> DamagedFile:
+        return DamagedFile(f"{shown(self.path.name)} has become shorter since it was opened", "truncated-file")
+
     def load(self) -> Words:
-        """Its elements in memory: contiguous, little-endian, and nothing else of the file."""
-        return _native(np.array(self.words(), order="C"), self)
+        """Its elements in memory: contiguous, little-endian, and nothing else of the file.
+
+        Read and not mapped where they lie in one piece: mapped pages count as memory in use beside the copy of them.
+        """
+        if self.strides is not None or self.nbytes == 0:
+            return _native(np.array(self.words(), order="C"), self)
+        dtype = DTYPES[self.dtype]
+        words = np.fromfile(self.path, dtype.word, self.nbytes // np.dtype(dtype.word).itemsize, offset=self.start)
+        if words.nbytes < self.nbytes:
+            raise self._shorter()
+        return _native(words if dtype.bits < 8 else words.reshape(self.shape), self)
 
     def chunks(self) -> Iterator[Words]:
         """Its elements in C order, at most CHUNK bytes (or one row of the last axis) at a time."""

@@ -58,10 +58,16 @@ def test_halves_of_bytes_come_packed(tmp_path: Path) -> None:
 
 
 def test_a_file_that_has_shrunk_is_an_error_and_no_crash(file: Path) -> None:
-    tensor = at(file, (1000,))
-    file.write_bytes(b"abc")
-    with pytest.raises(DamagedFile, match="shorter"):
-        tensor.load()
+    for tensor in (at(file, (1000,)), at(file, (500,), (2,))):
+        for left in (3, 1000):
+            file.write_bytes(b"abc" * left)
+            with pytest.raises(DamagedFile, match="shorter"):
+                tensor.load()
+
+
+def test_what_lies_in_one_piece_is_read_and_not_mapped(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(np, "memmap")
+    assert at(file, (2, 3), first=5).load().tolist() == [[5, 6, 7], [8, 9, 10]]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,0 +1,97 @@
+"""Small tensors at once and large ones alone, in order, within a bound of memory."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from analysis import concurrency
+from analysis.concurrency import bound, each
+from analysis.matrices import Header, describe
+from analysis.weight import TensorInfo
+
+
+def tensors(*shapes: tuple[int, ...]) -> tuple[TensorInfo, ...]:
+    return describe({f"t{i}.weight": Header(s, "float32", 4 * torch.Size(s).numel()) for i, s in enumerate(shapes)})
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+EMBEDDING, SMALL, LARGE, GAIN = (50_000, 1024), (512, 512), (2049, 2049), (512,)
+
+
+def test_the_bound_is_two_tensors_and_four_gram_matrices() -> None:
+    assert bound(tensors((40, 10), (20, 20), (7,))) == 2 * 4 * 400 + 4 * 8 * 20 * 20
+    assert bound(tensors((7,))) == 0
+
+
+def test_results_come_in_order_whoever_is_done_first() -> None:
+    asked = tensors(EMBEDDING, *[SMALL, GAIN] * 6, LARGE, SMALL)
+
+    def work(tensor: TensorInfo) -> str:
+        time.sleep(0.003 * (len(asked) - asked.index(tensor)) % 0.01)
+        return tensor.name
+
+    assert list(each(asked, work)) == [(tensor, tensor.name) for tensor in asked]
+
+
+def test_small_ones_share_the_threads_and_large_ones_have_them_all() -> None:
+    asked = tensors(EMBEDDING, SMALL, SMALL, LARGE, SMALL, SMALL)
+    meet = threading.Barrier(2, timeout=20)
+
+    def work(tensor: TensorInfo) -> int:
+        if tensor.shape == SMALL:
+            meet.wait()  # only two at once get past
+        return torch.get_num_threads()
+
+    assert [found for _, found in each(asked, work)] == [2, 1, 1, 2, 1, 1]
+    assert torch.get_num_threads() == 2
+
+
+def test_what_is_in_memory_at_once_stays_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "MOST_HANDS", 2)
+    asked = tensors((4096, 768), (1024, 1024), (4096, 768), *[(768, 768)] * 8, (30_522, 384))
+    lock, held, peak = threading.Lock(), 0, 0
+
+    def work(tensor: TensorInfo) -> None:
+        nonlocal held, peak
+        need = tensor.nbytes + 16 * min(tensor.shape) ** 2
+        with lock:
+            held += need
+            peak = max(peak, held)
+        time.sleep(0.005)
+        with lock:
+            held -= need
+
+    list(each(asked, work))
+    assert max(t.nbytes + 16 * min(t.shape) ** 2 for t in asked) <= peak <= bound(asked)
+
+
+def test_where_two_do_not_fit_each_has_all_threads() -> None:
+    """Of a checkpoint of equal matrices without an embedding the bound leaves room for one and what libraries hold."""
+    assert [found for _, found in each(tensors(*[SMALL] * 3), lambda _: torch.get_num_threads())] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_one_at_a_time_on_a_gpu_and_with_one_thread(device: str) -> None:
+    if device == "cpu":
+        torch.set_num_threads(1)
+    used = {found for _, found in each(tensors(EMBEDDING, SMALL, SMALL), lambda _: threading.current_thread(), device)}
+    assert used == {threading.main_thread()}
+
+
+def test_an_error_reaches_the_caller_and_the_threads_are_as_they_were() -> None:
+    def work(tensor: TensorInfo) -> None:
+        raise KeyError(tensor.name)
+
+    with pytest.raises(KeyError, match="t1"):
+        list(each(tensors(SMALL, SMALL, EMBEDDING)[1:], work))
+    assert torch.get_num_threads() == 2
