@@ -6,6 +6,7 @@ summarises the `Table` of all measurements into numbers and findings. To add one
 """
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,6 +23,7 @@ from analysis.weight import Weight, WeightInfo
 Scalar = float | int | str | bool | None
 Curve = NDArray[np.float32]
 Options = Mapping[str, Scalar]
+LARGEST = sys.float_info.max  # a whole number out of JSON may be larger, and then is no number that we can hold
 
 
 class Scope(StrEnum):
@@ -63,6 +65,7 @@ class Column:
     absent: str = ""
     healthy: tuple[float, float] | None = None  # the range, ends included, outside which a reader should look
     error: str | None = None  # the column that holds its standard error
+    shown: bool = False  # among the few that a table shows where nobody chooses
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,33 +80,47 @@ class Option:
     maximum: float | None = None
 
     def check(self, value: object) -> Scalar:
-        """The value, if this option takes it; else OptionError naming what it takes."""
+        """The value as this option holds it (to a count, JSON's 3.0 is 3); else OptionError naming what it takes."""
         if self.choices:
-            good = any(value == choice and type(value) is type(choice) for choice in self.choices)
+            for choice in self.choices:
+                if value == choice and isinstance(value, bool) is isinstance(choice, bool):
+                    return choice
             wanted = "one of " + ", ".join(map(repr, self.choices))
         elif isinstance(self.default, bool) or not isinstance(self.default, int | float):
-            good, wanted = type(value) is type(self.default), f"a {type(self.default).__name__}"
+            if isinstance(value, bool | str) and type(value) is type(self.default):
+                return value
+            wanted = f"a {type(self.default).__name__}"
         else:
-            good, wanted = self._within(value), f"a number from {self.minimum} to {self.maximum}"
-        if not good:
-            raise OptionError(f"option {self.name}: {shown(repr(value))} is not {wanted}")
-        return value  # type: ignore[return-value]
+            if isinstance(value, int | float) and self._within(value):
+                return type(self.default)(value)
+            wanted = " ".join(["a whole number" if isinstance(self.default, int) else "a number", *self._limits()])
+        raise OptionError(f"option {self.name}: {shown(repr(value))} is not {wanted}")
 
-    def _within(self, value: object) -> bool:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return False
-        low = -math.inf if self.minimum is None else self.minimum
-        high = math.inf if self.maximum is None else self.maximum
-        return low <= value <= high and (isinstance(value, int) or isinstance(self.default, float))
+    def _limits(self) -> list[str]:
+        ends = (("from", self.minimum), ("to", self.maximum))
+        return [f"{word} {end:.12g}" for word, end in ends if end is not None]
+
+    def _within(self, value: float | int) -> bool:
+        low = -LARGEST if self.minimum is None else self.minimum
+        high = LARGEST if self.maximum is None else self.maximum
+        whole = isinstance(self.default, float) or value == value // 1
+        return not isinstance(value, bool) and low <= value <= high and whole
 
 
 class FigureKind(StrEnum):
-    """The small closed set of pictures that frontend.figures can draw."""
+    """The small closed set of pictures that frontend.figures can draw, and the parts of each.
 
-    DENSITY = "density"  # one weight: histogram of `values` with the fitted tail from `xmin` with slope `alpha`
+    Parts in brackets are optional; what a row has no value for is left out of its picture, and its note says why.
+    The law of a density, `curve_y` over `curve_x`, integrates to the share of the values that it describes.
+    """
+
+    DENSITY = "density"  # one weight: histogram of `values` [its tail from `xmin` with slope `alpha`; its law; a `cut`]
     LINE = "line"  # one weight: curve `y` over curve `x`, the point (`x0`, `y0`) marked
-    DEPTH = "depth"  # the table: `y` ± `error` by depth, a line per role
+    DEPTH = "depth"  # the table: `y` [± `error`; hollow where `hollow`] by depth, a line per role
     HEATMAP = "heatmap"  # the table: `color` by depth and role
+    SCATTER = "scatter"  # the table: `y` over `x` [± `error` along x] on equal axes, with the line where they are equal
+    FLOW = "flow"  # the table: `y` [hollow where `hollow`] over all weights in their order as one line, roles marked
+    DISTRIBUTION = "distribution"  # the table: `x` of every weight as a mark, in a row for each role
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +212,7 @@ class Diagnostic:
     summarise: Callable[[Table], Summary]
     options: tuple[Option, ...] = ()
     figures: tuple[Figure, ...] = ()
+    default: bool = False  # measured where nobody says what to measure
 
     def column(self, name: str) -> Column:
         for column in self.columns:

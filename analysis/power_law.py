@@ -91,7 +91,11 @@ def fit(eigenvalues: Float64[np.ndarray, " k"]) -> PowerLaw | None:
     """The power law of ascending, positive eigenvalues, or None: fewer than eight of them, or all are equal."""
     if len(eigenvalues) < SMALLEST:
         return None
-    found = candidates(eigenvalues)
+    return best(eigenvalues, candidates(eigenvalues))
+
+
+def best(eigenvalues: Float64[np.ndarray, " k"], found: Candidates) -> PowerLaw | None:
+    """The power law of the eligible candidate with the least D; None where none is eligible."""
     if not found.eligible.any():
         return None
     index, distance = search(found)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from analysis import power_law
+from analysis import fingers, power_law
 from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.options import CONV_NORM, conv_factor
 from analysis.health import OVER, UNDER, summarise, verdict
@@ -33,6 +33,36 @@ COMPAT = Option(
     choices=("none", "weightwatcher"),
 )
 
+FIX_FINGERS = Option(
+    "fix_fingers",
+    "none",
+    "What to do about a few eigenvalues far above the others. clip_xmax: leave the largest out until α falls by 1, as "
+    "WeightWatcher does. xmin_peak: let the tail start near the densest place only; xmin_peak_coded: with the lower "
+    "end of that as published code has it, which is none.",
+    choices=("none", "clip_xmax", "xmin_peak", "xmin_peak_coded"),
+)
+LEAVE_OUT = Option(
+    "leave_out",
+    0,
+    "How many of the largest eigenvalues the fit leaves out; WeightWatcher's xmax=-1 is 1.",
+    minimum=0.0,
+    maximum=10_000.0,
+)
+MIN_EVALS = Option(
+    "min_evals",
+    power_law.SMALLEST,
+    "Fewest eigenvalues that are fitted (WeightWatcher's min_evals).",
+    minimum=float(power_law.SMALLEST),
+    maximum=1e9,
+)
+MAX_EVALS = Option(
+    "max_evals",
+    0,
+    "Most eigenvalues that are fitted; 0: any number. WeightWatcher leaves out matrices with more than 15000.",
+    minimum=0.0,
+    maximum=1e9,
+)
+
 COLUMNS = (
     Column(
         "alpha",
@@ -43,6 +73,7 @@ COLUMNS = (
         absent=NO_FIT,
         healthy=(OVER, UNDER),
         error="sigma",
+        shown=True,
     ),
     Column(
         "sigma",
@@ -56,6 +87,7 @@ COLUMNS = (
         "Largest gap between the tail's distribution and the fitted law (Kolmogorov-Smirnov), 0 to 1. Low: the tail is "
         "a power law; above about 0.1 another shape may fit better.",
         absent=NO_FIT,
+        shown=True,
     ),
     Column(
         "xmin",
@@ -83,6 +115,7 @@ COLUMNS = (
         "Eigenvalues in the fitted tail. Below 20 α is a hint; high counts make it firm.",
         kind="integer",
         absent=NO_FIT,
+        shown=True,
     ),
     Column(
         "lambda_max",
@@ -131,6 +164,7 @@ COLUMNS = (
         "under-trained where α is high (above 6), over-trained where it is low (below 2), empty between.",
         kind="text",
         absent=NO_FIT,
+        shown=True,
     ),
     Column(
         "kernel",
@@ -138,6 +172,20 @@ COLUMNS = (
         "How the eigenvalues were found: gram or svd (where the matrix is close to losing rank). Both are float64; "
         "neither high nor low, it says how the smallest values were had.",
         kind="text",
+    ),
+    Column(
+        "num_fingers",
+        "Fingers",
+        "Largest eigenvalues that the option clip_xmax left out, less one, as WeightWatcher counts them. 0: none; "
+        "more: the raw α hung on them.",
+        kind="integer",
+        absent=f"{NO_FIT}, or fix_fingers is not clip_xmax",
+    ),
+    Column(
+        "raw_alpha",
+        "α with fingers",
+        "Exponent before any was left out. Far above α: a few eigenvalues alone made it so high.",
+        absent=f"{NO_FIT}, or fix_fingers is not clip_xmax",
     ),
     Column("eigenvalues", "λ", "All eigenvalues λ = σ², ascending; high ones are the tail.", kind="curve"),
     Column("candidate_xmin", "λ", "Possible starts of the tail, low to high.", kind="curve"),
@@ -149,8 +197,8 @@ COLUMNS = (
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
-    tail = kept(eigenvalues, options["compat"] == "weightwatcher")
-    law = power_law.fit(tail)
+    seen = kept(eigenvalues, options["compat"] == "weightwatcher")
+    tail, law, clipping = fit(seen[: max(0, seen.size - int(options["leave_out"] or 0))], options)
     values: dict[str, Scalar] = {
         "num_evals": eigenvalues.size,
         "lambda_max": float(eigenvalues[-1]),
@@ -158,15 +206,44 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         "kernel": weight.spectrum.kernel,
     }
     curves = {"eigenvalues": single(eigenvalues)}
-    if law is None:
-        return Measurement(values, curves, no_fit(eigenvalues, tail))
+    excluded = out_of_bounds(eigenvalues.size, options)
+    if law is None or excluded:
+        return Measurement(values, curves, excluded or no_fit(eigenvalues, tail))
     starts = power_law.curve(tail, law, CURVE_POINTS)
     curves |= {
         "candidate_xmin": single(starts.xmin),
         "candidate_D": single(starts.D),
         "candidate_alpha": single(starts.alpha),
     }
-    return Measurement(values | fitted(law, eigenvalues, tail.size), curves)
+    return Measurement(values | fitted(law, eigenvalues, tail.size) | clipping, curves)
+
+
+Tail = tuple[Float64[np.ndarray, " p"], PowerLaw | None, dict[str, Scalar]]
+
+
+def fit(seen: Float64[np.ndarray, " k"], options: Options) -> Tail:
+    """What was fitted of the eigenvalues, its power law, and what clipping them found."""
+    match options["fix_fingers"]:
+        case "none":
+            return seen, power_law.fit(seen), {}
+        case "clip_xmax":
+            found = fingers.clipped(seen)
+            if found is None:
+                return seen, None, {}
+            left = seen[: seen.size - found.fingers - 1] if found.fingers else seen
+            return left, found.law, {"num_fingers": found.fingers, "raw_alpha": found.raw.alpha}
+        case how:
+            return seen, fingers.peaked(seen, as_coded=how == "xmin_peak_coded"), {}
+
+
+def out_of_bounds(size: int, options: Options) -> str | None:
+    """Why a spectrum of that many eigenvalues is not to be fitted, None where it is."""
+    least, most = int(options["min_evals"] or 0), int(options["max_evals"] or 0)
+    if power_law.SMALLEST <= size < least:
+        return f"{counted(size, 'eigenvalue')}; min_evals asks for {least}"
+    if most and size > most:
+        return f"{counted(size, 'eigenvalue')}; max_evals allows {most}"
+    return None
 
 
 def kept(eigenvalues: Float64[np.ndarray, " k"], compatible: bool) -> Float64[np.ndarray, " p"]:
@@ -215,12 +292,13 @@ ESD = Diagnostic(
     name="esd",
     title="Eigenvalue spectrum",
     scope=Scope.ONE,
+    default=True,
     reference="Martin and Mahoney, JMLR 22, 2021, section 3; Clauset, Shalizi and Newman, SIAM Review 51, 2009",
     description="The density of each weight's eigenvalues and the power law of its tail: how much it has learned.",
     columns=COLUMNS,
     compute=compute,
     summarise=summarise,
-    options=(COMPAT, CONV_NORM),
+    options=(COMPAT, FIX_FINGERS, LEAVE_OUT, MIN_EVALS, MAX_EVALS, CONV_NORM),
     figures=(
         Figure(
             "density",

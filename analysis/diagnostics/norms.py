@@ -55,6 +55,7 @@ COLUMNS = (
         "σ₁",
         "Largest singular value: the most that the matrix stretches any input. High means strong amplification; far "
         "above its neighbours of the same role it can make training unstable.",
+        shown=True,
     ),
     Column(
         "sv_min",
@@ -67,6 +68,7 @@ COLUMNS = (
         "Sum of the eigenvalues over the largest one, 1 to the rank. Low means that a few directions carry the matrix; "
         "high means that it spreads, as noise does (Rudelson and Vershynin 2007).",
         absent=ZERO,
+        shown=True,
     ),
     Column(
         "participation_ratio",
@@ -248,6 +250,7 @@ NORMS = Diagnostic(
     name="norms",
     title="Norms and ranks",
     scope=Scope.ONE,
+    default=True,
     reference="Martin and Mahoney, JMLR 22, 2021, sections 2 and 3; Roy and Vetterli, EUSIPCO 2007",
     description="How large each weight is, and over how many directions it spreads.",
     columns=COLUMNS,

@@ -17,6 +17,7 @@ from analysis.formats.stored import MOST_DIMENSIONS, Contents, Format, Stored
 
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit, MAX_HEADER_SIZE in safetensors/src/tensor.rs
 METADATA = "__metadata__"
+LIBRARY = "format"  # "pt", "np" …: the library that wrote the file, no fact about the model
 LARGEST_SIZE = 2**62  # elements in a tensor
 
 
@@ -43,7 +44,8 @@ def _contents(path: Path) -> Contents:
     metadata = header.pop(METADATA, None)
     tensors = {name: _stored(path, name, entry, 8 + length, size) for name, entry in header.items()}
     _check_overlap(tensors)
-    return Contents(tensors, text_facts(metadata if isinstance(metadata, Mapping) else {}))
+    said = {key: value for key, value in metadata.items() if key != LIBRARY} if isinstance(metadata, Mapping) else {}
+    return Contents(tensors, text_facts(said))
 
 
 def _stored(path: Path, name: str, entry: Any, base: int, size: int) -> Stored:

@@ -85,17 +85,23 @@ NUMBER = Option("n", 1.0, "", minimum=0.0, maximum=10.0)
 COUNT = Option("k", 3, "", minimum=1.0)
 CHOICE = Option("c", "a", "", choices=("a", "b"))
 FLAG = Option("f", False, "")
+WORTH = Option("w", 1.0, "", choices=(0.5, 1.0))
 
 
-@pytest.mark.parametrize(("option", "value"), [(NUMBER, 10.0), (NUMBER, 2), (COUNT, 1), (CHOICE, "b"), (FLAG, True)])
-def test_an_option_takes_what_it_declares(option: Option, value: object) -> None:
-    assert option.check(value) == value
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [(NUMBER, 10.0), (NUMBER, 2), (COUNT, 1), (COUNT, 4.0), (CHOICE, "b"), (FLAG, True), (WORTH, 1)],
+)
+def test_an_option_takes_what_it_declares_as_its_own_kind(option: Option, value: object) -> None:
+    taken = option.check(value)
+    assert taken == value
+    assert type(taken) is type(option.default)
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
     [(NUMBER, 10.1), (NUMBER, math.nan), (NUMBER, "1"), (NUMBER, True), (COUNT, 0), (COUNT, 1.5), (COUNT, True),
-     (CHOICE, "c"), (CHOICE, None), (FLAG, 1), (FLAG, "true")],
+     (COUNT, 10**400), (CHOICE, "c"), (CHOICE, None), (FLAG, 1), (FLAG, "true")],
 )  # fmt: skip
 def test_an_option_refuses_the_rest_by_name(option: Option, value: object) -> None:
     with pytest.raises(OptionError, match=f"option {option.name}"):
@@ -127,3 +133,13 @@ def test_figures_of_one_weight() -> None:
         FigureKind.DENSITY,
         FigureKind.LINE,
     ]
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted"),
+    [(Option("n", 5, "", minimum=0.0, maximum=100.0), "a whole number from 0 to 100"),
+     (Option("x", 1.0, "", minimum=1e-6), "a number from 1e-06"), (Option("x", 1.0, ""), "a number")],
+)  # fmt: skip
+def test_what_an_option_takes_is_said_in_words(option: Option, wanted: str) -> None:
+    with pytest.raises(OptionError, match=f"'many' is not {wanted}$"):
+        option.check("many")

@@ -1,9 +1,17 @@
 """What the tests of several diagnostics share."""
 
-from collections.abc import Sequence
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from analysis.diagnostic import Diagnostic, Measurement, Request, Row, Scalar, Summary, Table, measure
 from analysis.weight import Weight, WeightInfo
@@ -38,3 +46,32 @@ def summary(diagnostic: Diagnostic, weights: Sequence[Weight], **options: Scalar
 def blocks(matrices: Sequence[Tensor], role: str = "up") -> list[Weight]:
     """The same kind of weight in block after block."""
     return [weight(m, f"layers.{i}.mlp.{role}_proj.weight", role, i) for i, m in enumerate(matrices)]
+
+
+LAYERS = (  # of all-MiniLM-L6-v2: square, long, with traps, never trained
+    "encoder.layer.0.attention.self.query.weight",
+    "encoder.layer.3.attention.output.dense.weight",
+    "encoder.layer.2.intermediate.dense.weight",
+    "encoder.layer.2.output.dense.weight",
+    "pooler.dense.weight",
+)
+
+
+def weightwatcher(minilm: Path, **options: bool | str) -> dict[str, tuple[Weight, Mapping[str, Any]]]:
+    """A few weights of MiniLM, each with what WeightWatcher says of it."""
+    state = {name: tensor for name, tensor in load_file(minilm).items() if name in LAYERS}
+    model = nn.Module()
+    for name, matrix in state.items():
+        layer = nn.Linear(matrix.shape[1], matrix.shape[0], bias=False)
+        layer.weight.data = matrix
+        model.add_module(name.replace(".", "/"), layer)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        import weightwatcher as ww
+
+        logging.getLogger("weightwatcher").setLevel(logging.CRITICAL)
+        np.random.seed(0)
+        said = ww.WeightWatcher(model=model).analyze(**options).to_dict("records")
+    found = {row["longname"].replace("/", "."): row for row in said}
+    assert found.keys() == set(LAYERS)
+    return {name: (weight(matrix, name), found[name]) for name, matrix in state.items()}

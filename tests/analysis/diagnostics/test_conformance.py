@@ -16,10 +16,13 @@ from analysis.weight import Weight, WeightInfo
 
 IMPLIES = re.compile(r"high|low|above|below|more|less|fewer|near|small|large|grows|true", re.IGNORECASE)
 PARTS = {
-    FigureKind.DENSITY: {"values", "xmin", "alpha"},
+    FigureKind.DENSITY: {"values"},
     FigureKind.LINE: {"x", "y", "x0", "y0"},
     FigureKind.DEPTH: {"y"},
     FigureKind.HEATMAP: {"color"},
+    FigureKind.SCATTER: {"x", "y"},
+    FigureKind.FLOW: {"y"},
+    FigureKind.DISTRIBUTION: {"x"},
 }
 
 

@@ -10,20 +10,20 @@ def test_names_are_unique_and_lead_back() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(OptionError, match="there is no diagnostic nosuch; there are: esd, norms"):
+    with pytest.raises(OptionError, match="there is no diagnostic nosuch; there are: esd, norms, random_matrix, "):
         diagnostic("nosuch")
 
 
-def test_nothing_asked_is_everything_with_its_defaults() -> None:
+def test_nothing_asked_is_the_default_ones() -> None:
     asked = requests()
-    assert [request.diagnostic for request in asked] == list(DIAGNOSTICS)
-    assert asked[0].options == {"compat": "none", "conv_norm": 1.0}
+    assert [request.diagnostic.name for request in asked] == ["esd", "norms"]
+    assert all(request.options == request.diagnostic.settings({}) for request in asked)
 
 
 def test_what_is_asked_is_what_comes() -> None:
     (request,) = requests({"esd": {"compat": "weightwatcher"}})
     assert request.diagnostic.name == "esd"
-    assert request.options == {"compat": "weightwatcher", "conv_norm": 1.0}
+    assert request.options == request.diagnostic.settings({}) | {"compat": "weightwatcher"}
     assert requests({}) == ()
 
 

@@ -1,6 +1,7 @@
 """The spectrum's columns on weights whose spectrum is known."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor
 from analysis.diagnostic import Measurement, Request, Scalar, measure
 from analysis.diagnostics.esd import CURVE_POINTS, ESD
 from analysis.weight import Weight, WeightInfo
+from tests.analysis.diagnostics.battery import weightwatcher
 
 
 def measured(slices: Tensor, role: str = "up", **options: Scalar) -> Measurement:
@@ -112,3 +114,57 @@ def test_curves_are_what_the_figures_need() -> None:
 def test_eigenvalues_beyond_float32_still_draw() -> None:
     curve = measured(randn(1, 30, 30).double() * 1e60).curves["eigenvalues"]
     assert np.isfinite(curve).all()
+
+
+def fingered() -> Tensor:
+    """The eigenvalues of noise, and two somewhat above that the fit takes for a tail."""
+    rng = np.random.default_rng(2)
+    bulk = np.linalg.svd(rng.standard_normal((150, 300)), compute_uv=False)[::-1] ** 2
+    return diagonal(np.sort(np.concatenate([bulk, 1.2 * bulk[-1] * np.exp(0.3 * rng.uniform(size=2))])))
+
+
+def test_fingers_may_be_clipped() -> None:
+    raw, clipped = measured(fingered()).values, measured(fingered(), fix_fingers="clip_xmax").values
+    assert (raw["num_fingers"], raw["raw_alpha"]) == (None, None)
+    fingers = clipped["num_fingers"]
+    assert isinstance(fingers, int)
+    assert fingers > 0
+    assert clipped["raw_alpha"] == raw["alpha"]
+    assert number(clipped["alpha"]) + 1.0 < number(raw["alpha"])
+    assert number(clipped["xmax"]) < number(raw["xmax"]) == clipped["lambda_max"]
+    by_hand = measured(fingered(), leave_out=fingers + 1).values
+    for column in ("alpha", "xmin", "xmax", "D", "num_pl_spikes", "log_alpha_norm"):
+        assert by_hand[column] == clipped[column]
+
+
+@pytest.mark.parametrize("how", ["none", "clip_xmax", "xmin_peak", "xmin_peak_coded"])
+def test_every_remedy_gives_a_fit_and_its_curve(how: str) -> None:
+    found = measured(fingered(), fix_fingers=how)
+    at = int(np.argmin(np.abs(found.curves["candidate_xmin"] - number(found.values["xmin"]))))
+    assert found.curves["candidate_D"][at] == pytest.approx(number(found.values["D"]), rel=1e-6)
+    assert measured(torch.zeros(1, 20, 20), fix_fingers=how).note == "the matrix is zero"
+
+
+def test_a_peak_bounds_the_start_of_the_tail() -> None:
+    free, near = measured(fingered()).values, measured(fingered(), fix_fingers="xmin_peak").values
+    assert number(near["xmin"]) < number(free["xmin"])
+    assert number(near["D"]) > number(free["D"])
+
+
+def test_sizes_may_be_bounded() -> None:
+    assert measured(randn(1, 30, 20), min_evals=21).note == "20 eigenvalues; min_evals asks for 21"
+    assert measured(randn(1, 30, 20), max_evals=19).note == "20 eigenvalues; max_evals allows 19"
+    assert measured(randn(1, 30, 20), max_evals=19).values["alpha"] is None
+    assert measured(randn(1, 30, 20), min_evals=20, max_evals=20).values["alpha"] is not None
+    assert measured(randn(1, 30, 20), leave_out=15).note == "only 5 of 20 eigenvalues are above the cut; a tail needs 8"
+
+
+def test_clipped_like_weightwatcher_live(minilm: Path) -> None:
+    clipped = 0
+    for name, (given, peer) in weightwatcher(minilm, fix_fingers="clip_xmax").items():
+        values = measured(given.slices, fix_fingers="clip_xmax", compat="weightwatcher").values
+        assert values["num_fingers"] == peer["num_fingers"], name
+        assert values["alpha"] == pytest.approx(peer["alpha"], rel=1e-6), name
+        assert values["raw_alpha"] == pytest.approx(peer["raw_alpha"], rel=1e-6), name
+        clipped += peer["num_fingers"] > 0
+    assert clipped

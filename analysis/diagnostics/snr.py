@@ -1,0 +1,242 @@
+"""How much of each weight is above noise: Spectrum's signal-to-noise ratio as published, and with the edge of the law.
+
+Spectrum (Hartford et al., arXiv 2406.06623) trains the half of each kind of layer with the highest ratio. Its threshold
+takes the spread of the singular values for that of the entries, and its ratio is divided by σ₁, so that it hangs on the
+scale of the weight; the second ratio mends both.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import median
+
+import numpy as np
+from jaxtyping import Float64
+
+from analysis import marchenko_pastur
+from analysis.diagnostic import (
+    Column,
+    Diagnostic,
+    Figure,
+    FigureKind,
+    Finding,
+    Measurement,
+    Options,
+    Row,
+    Scalar,
+    Scope,
+    Severity,
+    Summary,
+    Table,
+)
+from analysis.shuffling import entries
+from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.weight import Weight
+from analysis.wording import counted
+
+NORMAL_IQR = 1.349  # quartiles of the normal law, in standard deviations
+TRAINED = 0.5  # of the layers of a kind, the share that Spectrum trains by default (--top-percent 50)
+ALWAYS = ("embedding", "head")  # trained whatever their ratio
+FEWEST = 8  # singular values below which no noise is looked for
+
+Values = Float64[np.ndarray, " k"]
+
+COLUMNS = (
+    Column(
+        "snr_spectrum",
+        "SNR Spectrum",
+        "Sum of the singular values above tau over the sum of the others, over σ₁, as in Spectrum's code. Layers with "
+        "a high one are trained first; it falls as the weight grows, so compare layers of one kind only.",
+        absent="the matrix is zero",
+    ),
+    Column(
+        "tau",
+        "τ Spectrum",
+        "Spectrum's threshold on singular values, from their interquartile range. High where the spectrum is wide, be "
+        "it noise or not.",
+    ),
+    Column(
+        "above_tau",
+        "Above τ",
+        "Singular values above Spectrum's threshold. Nearly all in long matrices, where it is too low.",
+        kind="integer",
+    ),
+    Column(
+        "snr_mp",
+        "SNR",
+        "Sum of the singular values above the edge of noise over the sum of the others, whatever the scale. 0: noise; "
+        "high: signal.",
+        absent="fewer than eight singular values, or all entries are equal",
+    ),
+    Column(
+        "tau_mp",
+        "τ noise",
+        "Edge of noise, σ (√m + √n), with σ of the fitted bulk, or of all entries where no bulk fits. High means "
+        "strong noise.",
+        absent="fewer than eight singular values, or all entries are equal",
+    ),
+    Column(
+        "above_mp",
+        "Above noise",
+        "Singular values above the edge of noise. 0: nothing but noise; more: signal.",
+        kind="integer",
+        absent="fewer than eight singular values, or all entries are equal",
+    ),
+    Column(
+        "signal_energy",
+        "Signal share",
+        "Share of ‖W‖² in those singular values, 0 to 1. Near 0: noise; high: few directions carry the weight.",
+        absent="fewer than eight singular values, or all entries are equal",
+    ),
+    Column(
+        "noise_from",
+        "Noise by",
+        "bulk: noise is what the fitted bulk holds. entries: no bulk fits, so all entries count as noise, which puts "
+        "the edge as high as it can be.",
+        kind="text",
+        absent="fewer than eight singular values, or all entries are equal",
+    ),
+)
+
+
+def compute(weights: Sequence[Weight], options: Options) -> Measurement:
+    (weight,) = weights
+    values = weight.spectrum.values
+    tau = spectrum_threshold(values, weight.info.rows, weight.info.columns)
+    found: dict[str, Scalar] = {
+        "tau": tau,
+        "above_tau": int(np.count_nonzero(values > tau)),
+        "snr_spectrum": spectrum_ratio(values, tau),
+    }
+    edge = noise_edge(weight)
+    if edge is None:
+        few = f"{counted(len(values), 'singular value')}; noise needs {FEWEST}" if len(values) < FEWEST else None
+        return Measurement(found, note=few or "all entries are equal, so none is noise")
+    return Measurement(found | _signal(values, *edge))
+
+
+def spectrum_threshold(values: Values, rows: int, columns: int) -> float:
+    """IQR / 1.349 · (1 + √(min / max)), as in Spectrum's calculate_snr_for_layer."""
+    low, high = np.quantile(values, [0.25, 0.75])
+    small, large = sorted((rows, columns))
+    return float(high - low) / NORMAL_IQR * (1.0 + math.sqrt(small / large))
+
+
+def spectrum_ratio(values: Values, tau: float) -> float | None:
+    """Signal over noise over the largest; noise counts as 1 where there is none, as there. None for a zero matrix."""
+    if values[-1] == 0.0:
+        return None
+    noise = math.fsum(values[values <= tau])
+    return math.fsum(values[values > tau]) / (noise or 1.0) / float(values[-1])
+
+
+def noise_edge(weight: Weight) -> tuple[float, str] | None:
+    """The largest singular value that noise would have, once in a thousand, and where the noise was taken from."""
+    of = entries(weight)
+    if len(weight.spectrum.values) < FEWEST or of.variance == 0.0:
+        return None
+    rows, columns = weight.info.rows, weight.info.columns
+    bulk = marchenko_pastur.robust(weight.spectrum.eigenvalues, rows, columns)
+    if bulk is not None and bulk.fits:
+        return math.sqrt(bulk.cut), "bulk"
+    return math.sqrt(marchenko_pastur.noise(rows, columns, of.variance).cut), "entries"
+
+
+def _signal(values: Values, tau: float, source: str) -> dict[str, Scalar]:
+    scaled, edge = values / values[-1], tau / float(values[-1])
+    signal, rest = scaled[scaled > edge], scaled[scaled <= edge]
+    below = math.fsum(rest)
+    return {
+        "tau_mp": tau,
+        "above_mp": int(signal.size),
+        "snr_mp": math.fsum(signal) / below if below > 0.0 else None,
+        "signal_energy": math.fsum(np.square(signal)) / math.fsum(np.square(scaled)),
+        "noise_from": source,
+    }
+
+
+def summarise(table: Table) -> Summary:
+    rows = [row for row in table.rows if row.value("snr_mp") is not None]
+    noise = [row for row in rows if row.value("above_mp") == 0]
+    chosen = trained([row for row in table.rows if row.value("snr_spectrum") is not None])
+    numbers: dict[str, Scalar] = {
+        "measured": len(rows),
+        "without_signal": len(noise),
+        "spectrum_trains": len(chosen),
+        "median_snr": median(table.numbers("snr_mp")) if rows else None,
+        "median_signal_energy": median(table.numbers("signal_energy")) if rows else None,
+    }
+    missing = unmeasured(table.rows, "snr_mp", "signal-to-noise ratio")
+    return Summary(
+        _headline(numbers), numbers, worst_first([*map(_silent, alike(noise)), *_choice(chosen, table), *missing])
+    )
+
+
+def trained(rows: Sequence[Row]) -> list[Row]:
+    """The rows that Spectrum would train: of each role the upper half by its ratio, and embeddings and heads."""
+    kinds: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        kinds[(*row.group, row.weight.role)].append(row)
+    chosen = {
+        id(row)
+        for (*_, role), alike_ in kinds.items()
+        for row in sorted(alike_, key=lambda row: -number(row, "snr_spectrum"))[
+            : len(alike_) if role in ALWAYS else int(len(alike_) * TRAINED)
+        ]
+    }
+    return [row for row in rows if id(row) in chosen]
+
+
+def _silent(rows: Sequence[Row]) -> Finding:
+    verb = "has" if len(rows) == 1 else "have"
+    why = "No singular value is larger than those of noise with the same spread."
+    columns = ("above_mp", "tau_mp", "noise_from")
+    return Finding(
+        Severity.WARN, f"{subject(rows)} {verb} no signal above noise", why, names(rows), evidence(rows, *columns)
+    )
+
+
+def _choice(chosen: Sequence[Row], table: Table) -> list[Finding]:
+    if not chosen:
+        return []
+    text = f"Spectrum would train {len(chosen)} of {counted(len(table.rows), 'matrix', 'matrices')}"
+    why = "The upper half of each kind by its ratio, and embeddings and heads in any case (arXiv 2406.06623)."
+    return [Finding(Severity.NOTE, text, why, names(chosen), evidence(chosen, "snr_spectrum"))]
+
+
+def _headline(numbers: dict[str, Scalar]) -> str:
+    measured, share = int(numbers["measured"] or 0), numbers["median_signal_energy"]
+    if share is None:
+        return "No matrix has a signal-to-noise ratio."
+    silent = int(numbers["without_signal"] or 0)
+    last = f" {silent} {'has' if silent == 1 else 'have'} none at all." if silent else ""
+    noun = counted(measured, "matrix", "matrices")
+    return f"Half of {noun} hold more than {100.0 * float(share):.0f} % of their weight above noise.{last}"
+
+
+SNR = Diagnostic(
+    name="snr",
+    title="Signal to noise",
+    scope=Scope.ONE,
+    reference="Hartford et al., Spectrum, arXiv 2406.06623; Marchenko and Pastur 1967",
+    description="How much of each weight is above noise, by Spectrum's published ratio and by the law of noise.",
+    columns=COLUMNS,
+    compute=compute,
+    summarise=summarise,
+    figures=(
+        Figure(
+            "signal-by-depth",
+            FigureKind.DEPTH,
+            "Signal share by depth",
+            "Share of each weight above the edge of noise. Each line is one role.",
+            {"y": "signal_energy"},
+        ),
+        Figure(
+            "snr-by-role",
+            FigureKind.HEATMAP,
+            "Spectrum's ratio by block and role",
+            "Each cell is one matrix. Compare within a role: the ratio hangs on the scale of the weight.",
+            {"color": "snr_spectrum"},
+        ),
+    ),
+)

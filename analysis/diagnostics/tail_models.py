@@ -1,0 +1,242 @@
+"""Is the tail a power law at all? Likelihood ratios against the laws that look like one over a short range.
+
+Clauset, Shalizi and Newman (SIAM Review 51, 2009, section 5): a power law that fits is no proof of one, and few points
+decide nothing. Each other law is fitted to the same tail; p says how often chance alone would prefer one as clearly.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from analysis import power_law, tails
+from analysis.diagnostic import (
+    Column,
+    Diagnostic,
+    Figure,
+    FigureKind,
+    Finding,
+    Measurement,
+    Option,
+    Options,
+    Row,
+    Scalar,
+    Scope,
+    Severity,
+    Summary,
+    Table,
+)
+from analysis.diagnostics.esd import COMPAT, FEW, NO_FIT, THIN, kept, no_fit
+from analysis.diagnostics.options import CONV_NORM, conv_factor
+from analysis.shuffling import seed_of
+from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.tails import LAWS, Comparison
+from analysis.weight import Weight
+from analysis.wording import counted, short
+
+DECIDED = 0.1  # p up to which a ratio is taken for more than chance (Clauset et al., section 5.1)
+SURE = 0.01  # and up to which an exponential tail is a warning
+SPOKEN = {"truncated": "truncated power law", "exponential": "exponential", "lognormal": "log-normal"}
+
+BOOTSTRAP = Option(
+    "bootstrap",
+    0,
+    "How many resampled spectra to fit for an interval that holds α with 95 %; 0 leaves it out. 200 is enough.",
+    minimum=0.0,
+    maximum=5000.0,
+)
+
+
+def _ratio_columns(law: str, looks: str) -> tuple[Column, Column]:
+    name = SPOKEN[law]
+    return (
+        Column(
+            f"R_{law}",
+            f"R {name}",
+            f"Likelihood ratio of the power law to the {name} law, standardised. Above 0 the power law is better, "
+            f"below 0 the {name}{looks}.",
+            absent=NO_FIT,
+        ),
+        Column(
+            f"p_{law}",
+            f"p {name}",
+            f"How often chance alone would give a ratio as far from 0. Up to 0.1 the sign of R counts; above, the data "
+            f"do not decide between power law and {name}.",
+            absent=NO_FIT,
+        ),
+    )
+
+
+COLUMNS = (
+    Column(
+        "alpha",
+        "α",
+        "Exponent of the fitted power law, as in the diagnostic esd. Low means a heavy tail, high a thin one.",
+        absent=NO_FIT,
+        error="sigma",
+    ),
+    Column("sigma", "± α", "Standard error of α. High: read α as a direction, not as a number.", absent=NO_FIT),
+    Column(
+        "alpha_low",
+        "α from",
+        "Lower end of the interval that holds 95 % of the resampled α, start of the tail searched anew. A wide "
+        "interval means that α hangs on few eigenvalues; eigenvalues repel, so it is rather too wide than too small.",
+        absent=f"{NO_FIT}, or the option bootstrap is 0",
+    ),
+    Column(
+        "alpha_high",
+        "α to",
+        "Upper end of the interval that holds 95 % of the resampled α. High above α: the tail may be thin.",
+        absent=f"{NO_FIT}, or the option bootstrap is 0",
+    ),
+    Column(
+        "num_pl_spikes",
+        "Tail",
+        "Eigenvalues in the tail that the laws are fitted to. Below 20 nothing is decided; more decide more.",
+        kind="integer",
+        absent=NO_FIT,
+    ),
+    Column(
+        "best",
+        "Best law",
+        "power law: the exponential is ruled out and nothing is better. The name of another law: it is better, by more "
+        "than chance. undecided: neither, or fewer than 20 eigenvalues.",
+        kind="text",
+        absent=NO_FIT,
+    ),
+    *_ratio_columns("truncated", ", and R is never above 0, since it holds the power law"),
+    *_ratio_columns("exponential", ", and then the tail is as thin as noise"),
+    *_ratio_columns("lognormal", ", whose tail bends down slowly"),
+    Column(
+        "alpha_truncated",
+        "α truncated",
+        "Exponent of the truncated power law: below α where the tail bends down, equal to it where it does not.",
+        absent=NO_FIT,
+    ),
+    Column(
+        "Lambda",
+        "Λ",
+        "Rate of the exponential cut-off of the truncated power law, per unit of λ. High: cut off early.",
+        absent=f"{NO_FIT}, or the tail does not bend down",
+    ),
+)
+
+
+def compute(weights: Sequence[Weight], options: Options) -> Measurement:
+    (weight,) = weights
+    eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
+    used = kept(eigenvalues, options["compat"] == "weightwatcher")
+    law = power_law.fit(used)
+    if law is None:
+        return Measurement({}, note=no_fit(eigenvalues, used))
+    tail = used[used.size - law.fitted :]
+    found = {name: tails.compare(tail, name) for name in LAWS}
+    values: dict[str, Scalar] = {
+        "alpha": law.alpha,
+        "sigma": law.sigma,
+        "num_pl_spikes": law.tail,
+        "best": "undecided" if law.tail < THIN or used.size < FEW else best(found),
+        "alpha_truncated": found["truncated"].first,
+        "Lambda": found["truncated"].second,
+        **{f"R_{name}": one.R for name, one in found.items()},
+        **{f"p_{name}": one.p for name, one in found.items()},
+    }
+    count = int(options["bootstrap"] or 0)
+    bounds = tails.bootstrap(used, count, seed_of(weight)) if count else None
+    return Measurement(values | ({"alpha_low": bounds[0], "alpha_high": bounds[1]} if bounds else {}))
+
+
+def best(found: Mapping[str, Comparison]) -> str:
+    """The likeliest of the laws that are better than the power law by more than chance; else what is left to say."""
+    better = {name: one for name, one in found.items() if one.R < 0.0 and one.p <= DECIDED}
+    if better:
+        return SPOKEN[min(better, key=lambda name: better[name].ratio)]
+    thin = found["exponential"]
+    return "power law" if thin.R > 0.0 and thin.p <= DECIDED else "undecided"
+
+
+def summarise(table: Table) -> Summary:
+    rows = [row for row in table.rows if row.value("best") is not None]
+    laws = Counter(str(row.value("best")) for row in rows)
+    numbers: dict[str, Scalar] = {
+        "measured": len(rows),
+        "power_law": laws["power law"],
+        "undecided": laws["undecided"],
+        **{law: laws[SPOKEN[law]] for law in LAWS},
+    }
+    other = [row for row in rows if row.value("best") not in ("power law", "undecided")]
+    findings = [
+        *map(_finding, alike(other, lambda row: row.value("best"))),
+        *_undecided([row for row in rows if row.value("best") == "undecided"], len(rows)),
+        *unmeasured(table.rows, "best", "tail to compare"),
+    ]
+    return Summary(_headline(numbers), numbers, worst_first(findings))
+
+
+def _finding(rows: Sequence[Row]) -> Finding:
+    spoken = str(rows[0].value("best"))
+    law = next(name for name, words in SPOKEN.items() if words == spoken)
+    clear = min(rows, key=lambda row: number(row, f"p_{law}"))
+    why = (
+        f"{clear.weight.label}: R {short(number(clear, f'R_{law}'))}, p {short(number(clear, f'p_{law}'))} over "
+        f"{number(clear, 'num_pl_spikes'):.0f} eigenvalues. Its α {short(number(clear, 'alpha'))} describes the tail "
+        "less well than it seems."
+    )
+    noun = "tail is" if len(rows) == 1 else "tails are"
+    text = f"{subject(rows)}: the {noun} better described as {spoken}"
+    severity = Severity.WARN if law == "exponential" and number(clear, "p_exponential") <= SURE else Severity.NOTE
+    return Finding(severity, text, why, names(rows), evidence(rows, "alpha", f"R_{law}", f"p_{law}", "num_pl_spikes"))
+
+
+def _undecided(rows: Sequence[Row], measured: int) -> list[Finding]:
+    if not rows:
+        return []
+    few = sum(number(row, "num_pl_spikes") < THIN for row in rows)
+    why = f"{few} of them have fewer than {THIN} eigenvalues in the tail; " if few else ""
+    return [
+        Finding(
+            Severity.NOTE,
+            f"{len(rows)} of {counted(measured, 'tail')} cannot be told from other laws",
+            f"{why}another law fits them as well: their α says how wide a tail is, and is no evidence of a law.",
+            names(rows),
+            {"undecided": len(rows), "few": few},
+        )
+    ]
+
+
+def _headline(numbers: dict[str, Scalar]) -> str:
+    measured = int(numbers["measured"] or 0)
+    if not measured:
+        return "No matrix has a tail to compare."
+    other = sum(int(numbers[law] or 0) for law in LAWS)
+    return (
+        f"{numbers['power_law']} of {counted(measured, 'tail')} are power laws by the data; {other} follow another law "
+        f"better, {numbers['undecided']} cannot be told."
+    )
+
+
+TAIL_MODELS = Diagnostic(
+    name="tail_models",
+    title="Is it a power law?",
+    scope=Scope.ONE,
+    reference="Clauset, Shalizi and Newman, SIAM Review 51, 2009, section 5; Alstott et al., PLOS ONE 9(1), 2014",
+    description="The power law of each tail against the laws that look like one: which the eigenvalues prefer.",
+    columns=COLUMNS,
+    compute=compute,
+    summarise=summarise,
+    options=(BOOTSTRAP, COMPAT, CONV_NORM),
+    figures=(
+        Figure(
+            "exponential-by-role",
+            FigureKind.HEATMAP,
+            "Power law or exponential",
+            "Each cell is one matrix: above 0 the tail is rather a power law, below 0 rather exponential, as noise.",
+            {"color": "R_exponential"},
+        ),
+        Figure(
+            "truncated-by-depth",
+            FigureKind.DEPTH,
+            "How surely is the tail cut off?",
+            "p of the truncated power law by depth: low where the tail bends down by more than chance.",
+            {"y": "p_truncated"},
+        ),
+    ),
+)

@@ -1,0 +1,96 @@
+"""A weight with its entries shuffled: what is left of its spectrum when all order is taken from it.
+
+Shuffling keeps the sizes of the entries and destroys how they lie. The spectrum is then that of noise, unless a few
+entries are so large that they make singular values by themselves. The shuffles hang on the weight's name alone, so that
+a report can be repeated anywhere.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from analysis.lanczos import ritz_values
+from analysis.spectrum import converged
+from analysis.weight import Weight
+
+SHUFFLED = 1 << 25  # entries in all replicas of a weight, beyond the two that a spread needs
+NARROW = 1 << 22  # entries up to which float64 is shuffled: NumPy moves eight bytes in half the time of four
+FULL = 512  # eigenvalues up to which finding all is as fast as finding the largest
+STEPS = 64  # of Lanczos: the largest of 4,096 eigenvalues of noise, the hardest case, is then good to 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The mean and the variance of a weight's entries."""
+
+    mean: float
+    variance: float  # 0 where all are equal
+
+
+def entries(weight: Weight) -> Entries:
+    """Of a finite weight; a variance below rounding counts as none."""
+    count = weight.slices.numel()
+    mean = math.fsum(float(matrix.sum(dtype=torch.float64)) for matrix in weight.slices) / count
+    square = weight.spectrum.squared_norm / count
+    variance = square - mean * mean
+    return Entries(mean, variance if variance > 1e-12 * square else 0.0)
+
+
+def replicas_for(weight: Weight, wanted: int) -> int:
+    """As many as wanted, and fewer, but no less than two, of a large weight: its largest eigenvalue hardly varies."""
+    return min(wanted, max(2, SHUFFLED // weight.slices.numel()))
+
+
+def seed_of(weight: Weight) -> int:
+    """A seed from the weight's name, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(weight.info.name.encode(errors="surrogatepass")).digest()[:8])
+
+
+def shuffles(weight: Weight, centre: float, scale: float, count: int) -> Iterator[Float[Tensor, "s m n"]]:
+    """(W - centre) / scale, shuffled: each slice of a convolution by itself. In float32 unless stored in float64."""
+    generator = np.random.default_rng(seed_of(weight))
+    wide = weight.slices.dtype == torch.float64
+    moved = torch.float64 if wide or weight.slices[0].numel() <= NARROW else torch.float32
+    flat = weight.slices.flatten(1).to("cpu", moved).numpy()  # (s, mn)
+    for _ in range(count):
+        mixed = np.stack([generator.permutation(entries) for entries in flat])
+        mixed -= centre
+        mixed /= scale
+        scaled = torch.from_numpy(mixed).to(weight.slices.device, torch.float64 if wide else torch.float32)
+        yield scaled.reshape(weight.slices.shape)
+
+
+def largest(slices: Float[Tensor, "s m n"]) -> Float64[np.ndarray, " p"]:
+    """The largest eigenvalues of the Gram matrices, ascending: all where they are few, else those that Lanczos finds.
+
+    The Gram matrix is formed in the slices' own precision, which the largest eigenvalues bear.
+    """
+    tall = slices if slices.shape[1] >= slices.shape[2] else slices.mT
+    grams = torch.bmm(tall.mT, tall).to(torch.float64)  # (s, k, k)
+    if grams.shape[1] <= FULL:
+        found = converged(torch.linalg.eigvalsh, grams).flatten()
+    else:
+        found = torch.cat([ritz_values(gram, STEPS) for gram in grams])
+    ascending: Float64[np.ndarray, " p"] = np.sort(found.cpu().numpy())
+    return ascending
+
+
+def jensen_shannon(one: Float64[np.ndarray, " k"], other: Float64[np.ndarray, " k"]) -> float:
+    """√ of the Jensen-Shannon divergence, in nats, of two ascending spectra taken as shares of their sums: 0 to 0.833.
+
+    WeightWatcher's distance: it compares eigenvalue with eigenvalue by rank, not density with density.
+    """
+    p, q = one / one.sum(), other / other.sum()
+    middle = (p + q) / 2.0
+    return math.sqrt(max(0.0, (_divergence(p, middle) + _divergence(q, middle)) / 2.0))
+
+
+def _divergence(p: Float64[np.ndarray, " k"], q: Float64[np.ndarray, " k"]) -> float:
+    there = p > 0.0
+    return math.fsum(p[there] * np.log(p[there] / q[there]))
