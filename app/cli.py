@@ -3,13 +3,12 @@
 Exit codes: 0 done; 1 the doctor found something wrong; 2 the command was used wrongly; 3 a file could not be analysed.
 """
 
-import csv
 import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from rich.console import Console
@@ -18,17 +17,17 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.device import best_device
-from analysis.diagnostic import Request
+from analysis.diagnostic import Column, Request, Row
 from analysis.diagnostics import DIAGNOSTICS, requests
 from analysis.errors import CheckpointError, OptionError
 from analysis.formats import OpenCheckpoint, open_checkpoint
-from analysis.report import Report, analyze, record
+from analysis.report import Report, analyze
 
 if TYPE_CHECKING:
     from app.settings import Settings
 
 NOT_ANALYSED = 3
-SHOWN = {"esd": ("alpha", "D", "num_pl_spikes", "warning"), "norms": ("stable_rank", "sv_max")}
+FEW = 3  # columns of a report in which none is marked to be shown
 errors = Console(stderr=True)
 
 
@@ -76,18 +75,27 @@ def worker() -> None:
 @main.command("analyze")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--diagnostic", "names", multiple=True, type=click.Choice([d.name for d in DIAGNOSTICS]),
-              help="What to measure; give it more than once for several. Default: everything.")  # fmt: skip
+              help="What to measure; give it more than once for several. Default: esd and norms.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="Measure with every diagnostic. Takes several times as long.")
 @click.option("--option", "settings", multiple=True, metavar="DIAGNOSTIC.NAME=VALUE", help="Say how to measure it.")
 @click.option("--device", default=best_device, help="cpu or cuda. Default: cuda where there is one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, the object that the API gives.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the first diagnostic's table as CSV.")
 def analyze_command(
-    files: tuple[Path, ...], names: tuple[str, ...], settings: tuple[str, ...], device: str, as_json: bool, as_csv: bool
+    files: tuple[Path, ...],
+    names: tuple[str, ...],
+    everything: bool,
+    settings: tuple[str, ...],
+    device: str,
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Analyse one checkpoint: a file, all its shards, or their folder. Needs no service."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv each print to standard output: choose one")
-    asked = chosen(names, settings)
+    if everything and names:
+        raise click.UsageError("--all is every diagnostic: leave out --diagnostic")
+    asked = chosen([d.name for d in DIAGNOSTICS] if everything else names, settings)
     try:
         checkpoint = open_checkpoint(files)
         report = with_progress(checkpoint, asked, device)
@@ -101,7 +109,7 @@ def analyze_command(
 
 def chosen(names: Sequence[str], settings: Sequence[str]) -> tuple[Request, ...]:
     """The requests that the command line's --diagnostic and --option mean."""
-    asked: dict[str, dict[str, object]] = {name: {} for name in names or [d.name for d in DIAGNOSTICS]}
+    asked: dict[str, dict[str, object]] = {name: {} for name in names or [d.name for d in DIAGNOSTICS if d.default]}
     for setting in settings:
         place, equals, value = setting.partition("=")
         diagnostic, dot, name = place.partition(".")
@@ -142,45 +150,61 @@ def write_json(report: Report) -> None:
 
 
 def write_csv(report: Report) -> None:
-    rows = [record(row) for row in report.tables[0].rows]
-    writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else ["weight"])
-    writer.writeheader()
-    writer.writerows(rows)
+    from app.tables import to_csv
+
+    sys.stdout.writelines(to_csv(report.tables[0]))
 
 
 def write_table(report: Report) -> None:
     console = Console()
-    shown = [t.diagnostic.column(name) for t in report.tables for name in SHOWN.get(t.diagnostic.name, ())]
+    shown = shown_columns(report)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Layer", overflow="fold")
     table.add_column("Shape", justify="right", style="dim", no_wrap=True)
-    for column in shown:
+    for _, column in shown:
         table.add_column(column.title, justify="left" if column.kind == "text" else "right", no_wrap=True)
-    for row in merged(report).values():
-        values = (brief(row.get(column.name)) for column in shown)
-        table.add_row(Text(row["label"]), "{} × {}".format(*row["shape"]), *values)
+    for rows in by_weight(report).values():
+        info = next(iter(rows.values())).weight
+        values = (brief(rows[name].value(column.name) if name in rows else None) for name, column in shown)
+        table.add_row(Text(harmless(info.label)), f"{info.rows} × {info.columns}", *values)
     console.print(table)
     write_words(console, report)
 
 
-def merged(report: Report) -> Mapping[str, dict[str, Any]]:
-    """One record per weight, with the columns of every table."""
-    rows: dict[str, dict[str, Any]] = {}
+def shown_columns(report: Report) -> list[tuple[str, Column]]:
+    """The columns to be seen first, each with its diagnostic's name."""
+    known = [(t.diagnostic.name, c) for t in report.tables for c in t.diagnostic.columns if c.kind != "curve"]
+    return [(name, column) for name, column in known if column.shown] or known[:FEW]
+
+
+def by_weight(report: Report) -> Mapping[str, dict[str, Row]]:
+    """The rows of each weight by diagnostic."""
+    rows: dict[str, dict[str, Row]] = {}
     for table in report.tables:
         for row in table.rows:
-            rows.setdefault(row.weight.name, {}).update(record(row))
+            rows.setdefault(row.weight.name, {})[table.diagnostic.name] = row
     return rows
 
 
 def write_words(console: Console, report: Report) -> None:
+    def say(text: str, style: str | None = None) -> None:
+        console.print(Text(harmless(text), style or ""))
+
     covered = report.coverage
-    console.print(f"\n{covered.analysed} of {covered.tensors} tensors analysed.", highlight=False)
+    say("")
+    say(f"{covered.analysed} of {covered.tensors} tensors analysed.")
     for reason, count in covered.reasons():
-        console.print(f"  {count} left out: {reason}", markup=False, highlight=False, style="dim")
+        say(f"  {count} left out: {reason}", "dim")
     for summary in report.summaries().values():
-        console.print(f"\n{summary.headline}", markup=False, highlight=False, style="bold")
+        say("")
+        say(summary.headline, "bold")
         for finding in summary.findings:
-            console.print(f"  {finding.severity}: {finding.text}. {finding.why}", markup=False, highlight=False)
+            say(f"  {finding.severity}: {finding.text}. {finding.why}")
+
+
+def harmless(text: str) -> str:
+    """Text out of a stranger's file without what a terminal would obey."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def brief(value: object) -> str:

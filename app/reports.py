@@ -99,6 +99,14 @@ def _curves(session: Session, result_ids: Sequence[int]) -> dict[int, dict[str, 
     return found
 
 
+def curve_names(session: Session, run_id: int, weight: str, position: int) -> frozenset[tuple[str, str]]:
+    """(diagnostic, name) of each curve that was measured on a weight of the checkpoint at this place."""
+    query = select(Result).where(Result.run_id == run_id, Result.group == group_text((position,)))
+    found = {result.id: result.diagnostic for result in session.scalars(query) if result.info["name"] == weight}
+    names = session.execute(select(Curve.result_id, Curve.name).where(Curve.result_id.in_(found)))
+    return frozenset((found[identity], name) for identity, name in names)
+
+
 def since(session: Session, run_id: int, heard: Container[int]) -> dict[int, tuple[str, Row]]:
     """The run's rows, without curves, whose ids are not among those heard: id -> (diagnostic, row)."""
     ids = session.scalars(select(Result.id).where(Result.run_id == run_id).order_by(Result.id))
@@ -159,9 +167,13 @@ def _together(parts: Sequence[Coverage]) -> Coverage:
     )
 
 
-def flagged(found: Table) -> frozenset[str]:
-    """The weights that deserve a look: a value outside its healthy range, or named in a finding that warns."""
-    ranges = [(c.name, *c.healthy) for c in found.diagnostic.columns if c.healthy is not None]
+def flagged(found: Table, columns: Container[str] | None = None) -> frozenset[str]:
+    """The weights that deserve a look: a value outside its healthy range, or named in a finding that warns.
+
+    Where columns are given, only their ranges count.
+    """
+    counting = [c for c in found.diagnostic.columns if columns is None or c.name in columns]
+    ranges = [(c.name, *c.healthy) for c in counting if c.healthy is not None]
     warned = {
         weight
         for finding in found.diagnostic.summarise(found).findings

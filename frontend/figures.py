@@ -4,22 +4,19 @@ Every kind is prepared first (frontend.shapes, plain numbers) and drawn second (
 healthy ranges and errors come from the columns' own metadata; colours are CSS tokens that the page resolves.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from math import ceil, floor
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from analysis.diagnostic import Column, Figure, FigureKind, Table
-from frontend.numbers import SUPERSCRIPTS
+from frontend.density import density, draw_density
+from frontend.overview import distribution, draw_distribution, draw_flow, draw_scatter, flow, scatter
 from frontend.palette import look, order, role_color, token
+from frontend.plotting import Json, axis, healthy_band, log_axis, note, titled
 from frontend.scale import DIVERGING, SEQUENTIAL
-from frontend.shapes import Density, Depth, Heatmap, Line, density, depth, heatmap, line
+from frontend.shapes import Depth, Heatmap, Line, depth, heatmap, line
 from frontend.spread import spread
 
-Json = dict[str, Any]
 LABEL_GAP = 0.055  # of a plot's height: direct labels at line ends keep this distance
-CAPTION = 11  # px, for everything written inside a plot
-CONFIDENT = 85  # percent strength of the bars that a fit rests on; the others have PALE
-PALE = 38
 
 
 def draw(figure: Figure, table: Table, weight: str | None = None, position: int = 0) -> Json:
@@ -41,85 +38,6 @@ def _columns(figure: Figure, table: Table) -> dict[str, Column | None]:
     return {part: declared.get(name) for part, name in figure.parts.items()}
 
 
-def axis(title: Column | str | None, **more: Any) -> Json:
-    """An axis with a title: a column's own, with its unit, or these words."""
-    if isinstance(title, Column):
-        title = title.title + (f" ({title.unit})" if title.unit else "")
-    return {"title": {"text": title or ""}, **more}
-
-
-def note(x: float, y: float, text: str, color: str = "ink-2", **more: Any) -> Json:
-    return {"x": x, "y": y, "text": text, "showarrow": False, "font": {"size": CAPTION, "color": token(color)}, **more}
-
-
-def rule(x0: float, x1: float, y0: float, y1: float, color: str, width: float = 1, **more: Any) -> Json:
-    return {
-        "type": "line", "x0": x0, "x1": x1, "y0": y0, "y1": y1,
-        "line": {"color": token(color), "width": width}, **more,
-    }  # fmt: skip
-
-
-def log_axis(title: Column | str | None, low: float, high: float, **more: Any) -> Json:
-    """A logarithmic axis from low to high, given as log10, with at most six labelled powers of ten.
-
-    The labels are written here, for Plotly's own raise their exponents by a style attribute, which the page forbids.
-    """
-    step = max(1, ceil((high - low) / 6))
-    powers = range(ceil(low / step) * step, floor(high) + 1, step)
-    ticks = {"tickvals": [10.0**k for k in powers], "ticktext": [power_of_ten(k) for k in powers]}
-    return axis(title, type="log", range=[low, high], **ticks, **more)
-
-
-def power_of_ten(exponent: int) -> str:
-    """A power of ten as a tick's label.
-
-    >>> power_of_ten(-2), power_of_ten(3), power_of_ten(-4)
-    ('0.01', '1000', '10⁻⁴')
-    """
-    return f"{10.0**exponent:g}" if -2 <= exponent <= 3 else f"10{str(exponent).translate(SUPERSCRIPTS)}"
-
-
-# ---------- one weight: the density of its values with the fitted tail ----------
-
-
-def _draw_density(info: Density, columns: Mapping[str, Column]) -> Json:
-    bars: Json = {
-        "type": "bar", "x": info.middles, "y": info.heights, "width": [0.9 * width for width in info.widths],
-        "marker": {"color": [token("accent", CONFIDENT if inside else PALE) for inside in info.in_tail]},
-        "customdata": info.counts,
-        "hovertemplate": "≈ %{x:.3g}<br>%{customdata} of " + str(info.total) + "<extra></extra>",
-    }  # fmt: skip
-    layout: Json = {
-        "bargap": 0,
-        "xaxis": log_axis(columns.get("values"), *info.x_range, showgrid=False),
-        "yaxis": log_axis("density", *info.y_range),
-        "margin": {"l": 56, "r": 12, "t": 22, "b": 42},
-    }
-    if info.fit is None:
-        return {"data": [bars], "layout": layout}
-    xs, ys = info.fit
-    fit = {
-        "type": "scatter", "mode": "lines", "x": xs, "y": ys, "line": {"color": token("role-o"), "width": 2.5},
-        "hovertemplate": f"fitted tail, slope −{info.slope:.2f}<extra></extra>",
-    }  # fmt: skip
-    layout["shapes"] = [rule(xs[0], xs[0], 0, 1, "role-o", yref="paper") | {"line": _dotted("role-o")}]
-    layout["annotations"] = _density_notes(info)
-    return {"data": [bars, fit], "layout": layout}
-
-
-def _dotted(color: str) -> Json:
-    return {"color": token(color), "width": 1, "dash": "dot"}
-
-
-def _density_notes(info: Density) -> list[Json]:
-    """Where the tail starts and how steep it is, written above that place, towards the wider side."""
-    low, high = info.x_range
-    late = info.tail_from > (low + high) / 2
-    words = f"tail from {info.tail_label}, slope −{info.slope:.2f}"
-    side: Json = {"yref": "paper", "xanchor": "right" if late else "left", "yanchor": "bottom"}
-    return [note(info.tail_from, 1, words, "role-o", **side)]
-
-
 # ---------- one weight: a curve over another, with one point marked ----------
 
 
@@ -132,8 +50,11 @@ def _draw_line(info: Line, columns: Mapping[str, Column]) -> Json:
         "xaxis": log_axis(columns.get("x"), *info.x_range, showgrid=False)
         if info.logarithmic
         else axis(columns.get("x"), range=list(info.x_range), showgrid=False),
-        "yaxis": axis(columns.get("y"), range=list(info.y_range), nticks=4),
-        "margin": {"l": 56, "r": 12, "t": 8, "b": 38},
+        "yaxis": axis("", range=list(info.y_range), nticks=4),
+        "margin": {"l": 56, "r": 12, "t": 20, "b": 38},
+        "annotations": [
+            note(0, 1, titled(columns.get("y")), xref="paper", yref="paper", xanchor="left", yanchor="bottom")
+        ],  # above the axis: such a figure is too low for a title beside it
     }
     if info.mark is None:
         return {"data": [curve], "layout": layout}
@@ -200,16 +121,6 @@ def _depth_traces(info: Depth, role: str, column: Column) -> list[Json]:
     return [middle, dots]
 
 
-def healthy_band(column: Column) -> list[Json]:
-    """The healthy range as a pale band with its two ends drawn."""
-    if column.healthy is None:
-        return []
-    low, high = column.healthy
-    across: Json = {"xref": "paper", "layer": "below"}
-    band = {"type": "rect", "x0": 0, "x1": 1, "y0": low, "y1": high, "fillcolor": token("good", 9), **across}
-    return [band | {"line": {"width": 0}}, *(rule(0, 1, end, end, "good", **across) for end in (low, high))]
-
-
 def _band_words(column: Column, span: tuple[float, float]) -> list[Json]:
     if column.healthy is None or column.healthy[1] > span[1]:
         return []
@@ -251,13 +162,11 @@ def _draw_heatmap(info: Heatmap, columns: Mapping[str, Column]) -> Json:
 Prepare = Callable[[Figure, Table, str | None, int], Any]
 Drawing = Callable[[Any, Mapping[str, Column]], Json]
 KINDS: Mapping[FigureKind, tuple[Prepare, Drawing]] = {
-    FigureKind.DENSITY: (density, _draw_density),
+    FigureKind.DENSITY: (density, draw_density),
     FigureKind.LINE: (line, _draw_line),
     FigureKind.DEPTH: (depth, _draw_depth),
     FigureKind.HEATMAP: (heatmap, _draw_heatmap),
+    FigureKind.SCATTER: (scatter, draw_scatter),
+    FigureKind.FLOW: (flow, draw_flow),
+    FigureKind.DISTRIBUTION: (distribution, draw_distribution),
 }
-
-
-def drawable(figures: Sequence[Figure], per_weight: bool) -> list[Figure]:
-    """The figures of one weight, or those of the whole table."""
-    return [figure for figure in figures if figure.per_weight is per_weight]

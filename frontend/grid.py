@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from analysis.diagnostic import Column, Row, Table
-from frontend.numbers import short
+from frontend.numbers import short, tight
 from frontend.palette import Look, look, order
 from frontend.scale import Scale, scale
 from frontend.shapes import number, rows_at
@@ -69,7 +69,7 @@ def _cell(rows: Sequence[Row], column: Column, colors: Scale) -> Cell | None:
     if len(rows) > 1:
         title = f"{len(rows)} weights, {column.title} {short(min(values))} to {short(max(values))}; furthest: {title}"
     side = colors.side(middle) or colors.side(values[furthest])
-    return Cell(info.name, info.label, colors.css(middle), short(middle, 2), MARKS[side], title)
+    return Cell(info.name, info.label, colors.css(middle), tight(middle), MARKS[side], title)
 
 
 # ---------- the same, small: one glyph per checkpoint ----------

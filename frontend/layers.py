@@ -1,21 +1,18 @@
 """The table of layers: for each weight the few columns that matter most, ready to be shown, sorted and filtered."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from analysis.diagnostic import Column, Row, Table
+from frontend.columns import Place, picked
 from frontend.numbers import ABSENT, shape, short
 from frontend.palette import Look, look
 from frontend.shapes import number, rows_at
 
-# What a reader looks at first, by diagnostic. A run of others shows FEW numeric columns of the first of them.
-CHOSEN: Mapping[str, tuple[str, ...]] = {
-    "esd": ("alpha", "D", "num_pl_spikes"),
-    "norms": ("stable_rank", "sv_max"),
-}
-FEW = 3
 BARS = frozenset({"stable_rank"})  # columns that also show a bar, relative to the largest value
+NUMBERS = ("number", "integer")
+NOTE = 24  # letters of a note for each column that it stands across
 TRACK = 132.0  # width of a band's drawing
 
 
@@ -37,6 +34,7 @@ class Cell:
     bar: float | None = None  # 0 … 1
     span: int = 1
     quiet: bool = False
+    title: str = ""  # why there is no value
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,6 @@ class Heading:
     name: str
     title: str
     meaning: str
-    error: bool
     number: bool = True
 
 
@@ -70,35 +67,36 @@ class Layers:
         return sum(row.flagged for row in self.rows)
 
 
-def picked(tables: Sequence[Table]) -> list[tuple[Table, Column]]:
-    """The columns that the table of layers shows, each with the table that holds it."""
-    found = [
-        (table, table.diagnostic.column(name)) for table in tables for name in CHOSEN.get(table.diagnostic.name, ())
-    ]
-    if found or not tables:
-        return found
-    numeric = [column for column in tables[0].diagnostic.columns if column.kind in ("number", "integer")]
-    return [(tables[0], column) for column in numeric[:FEW]]
-
-
-def layers(tables: Sequence[Table], noted: Container[str], position: int = 0, sort: str = "") -> Layers:
-    """All weights of one checkpoint; `noted` names those that deserve a look.
+def layers(
+    tables: Sequence[Table], noted: Container[str], position: int = 0, sort: str = "", columns: Sequence[str] = ()
+) -> Layers:
+    """All weights of one checkpoint; `noted` names those that deserve a look, `columns` what is shown of them.
 
     `sort` is a heading's name, with "-" in front for the largest first.
     """
-    shown = picked(tables)
+    shown = picked(tables, columns)
     headings = (
-        Heading("layer", "Layer", "", False, number=False),
-        Heading("shape", "Shape", "Rows × columns: outputs × inputs", False),
-        *(Heading(c.name, _title(c), c.meaning, c.error is not None) for _, c in shown),
+        Heading("layer", "Layer", "", number=False),
+        Heading("shape", "Shape", "Rows × columns: outputs × inputs"),
+        *(Heading(p.key, _title(p.column), p.column.meaning, p.column.kind in NUMBERS) for p in shown),
     )
     by_weight: dict[str, dict[str, Row]] = {}
     for table in tables:
         for row in rows_at(table, position):
             by_weight.setdefault(row.weight.name, {})[table.diagnostic.name] = row
-    tallest = {column.name: max(table.numbers(column.name), default=0.0) for table, column in shown}
-    rows = [_layer(i, found, shown, tallest, noted) for i, found in enumerate(by_weight.values())]
+    sorters = {place.key: _sorter(place) for place in shown}
+    tallest = {place.key: max(place.table.numbers(place.column.name), default=0.0) for place in shown}
+    rows = [_layer(i, found, shown, sorters, tallest, noted) for i, found in enumerate(by_weight.values())]
     return Layers(headings, tuple(ordered(rows, headings, sort)))
+
+
+def _sorter(place: Place) -> Callable[[Row], float | None]:
+    """What a row sorts by in a column: its number, or its place among the texts."""
+    name = place.column.name
+    if place.column.kind != "text":
+        return lambda row: float(value) if isinstance(value := row.value(name), bool | int | float) else None
+    texts = sorted({str(row.value(name)) for row in place.table.rows})
+    return lambda row: float(texts.index(str(row.value(name)))) if row.value(name) is not None else None
 
 
 def _title(column: Column) -> str:
@@ -119,12 +117,12 @@ def ordered(rows: list[Layer], headings: Sequence[Heading], sort: str) -> list[L
 
 
 def _layer(
-    place: int, found: Mapping[str, Row], shown: Sequence[tuple[Table, Column]], tallest: Mapping[str, float],
-    noted: Container[str],
+    place: int, found: Mapping[str, Row], shown: Sequence[Place],
+    sorters: Mapping[str, Callable[[Row], float | None]], tallest: Mapping[str, float], noted: Container[str],
 ) -> Layer:  # fmt: skip
     info = next(iter(found.values())).weight
-    by_table = [(found.get(name), [column for _, column in part]) for name, part in groupby(shown, key=_diagnostic)]
-    keys = [None if row is None else number(row, column.name) for row, part in by_table for column in part]
+    by_table = [(found.get(name), list(part)) for name, part in groupby(shown, key=_diagnostic)]
+    keys = [None if row is None else sorters[place.key](row) for row, part in by_table for place in part]
     return Layer(
         name=info.name,
         label=info.label,
@@ -137,27 +135,29 @@ def _layer(
     )
 
 
-def _diagnostic(shown: tuple[Table, Column]) -> str:
-    return shown[0].diagnostic.name
+def _diagnostic(place: Place) -> str:
+    return place.table.diagnostic.name
 
 
-def _cells(row: Row | None, columns: Sequence[Column], tallest: Mapping[str, float]) -> list[Cell]:
-    """One table's cells of a row; where the row has a note in place of values, the note across all of them."""
+def _cells(row: Row | None, shown: Sequence[Place], tallest: Mapping[str, float]) -> list[Cell]:
+    """One table's cells of a row; where the row has a note in place of values, the note across them if it fits."""
     if row is None:
-        return [Cell(ABSENT, quiet=True) for _ in columns]
-    if row.measurement.note and all(row.value(column.name) is None for column in columns):
-        return [Cell(row.measurement.note, span=len(columns), quiet=True)]
-    return [_value(row, column, tallest) for column in columns]
+        return [Cell(ABSENT, quiet=True) for _ in shown]
+    note = row.measurement.note or ""
+    if note and len(note) <= NOTE * len(shown) and all(row.value(place.column.name) is None for place in shown):
+        return [Cell(note, span=len(shown), quiet=True)]
+    return [_value(row, place, tallest) for place in shown]
 
 
-def _value(row: Row, column: Column, tallest: Mapping[str, float]) -> Cell:
-    value = number(row, column.name)
+def _value(row: Row, place: Place, tallest: Mapping[str, float]) -> Cell:
+    column = place.column
+    value, text = number(row, column.name), short(row.value(column.name))
     if value is None:
-        return Cell(short(row.value(column.name)), quiet=True)
-    text = short(row.value(column.name))
+        absent = row.value(column.name) is None
+        return Cell(text, quiet=True, title=(row.measurement.note or column.absent) if absent else "")
     if column.healthy is not None:
         return Cell(text, band=band(column, value, number(row, column.error)))
-    largest = tallest.get(column.name, 0.0)
+    largest = tallest[place.key]
     bar = max(0.0, value / largest) if column.name in BARS and largest > 0 else None
     return Cell(text, bar=bar, quiet=column.kind == "integer")
 
@@ -166,7 +166,7 @@ def band(column: Column, value: float, error: float | None) -> Band:
     """The drawing starts half a healthy width below the healthy range and ends one and an eighth above it."""
     assert column.healthy is not None
     low, high = column.healthy
-    wide = high - low
+    wide = high - low or 1.0
     start, end = low - 0.5 * wide, high + 1.125 * wide
 
     def at(x: float) -> float:

@@ -24,6 +24,19 @@ def short(value: object, digits: int = 3) -> str:
     return str(value)
 
 
+def tight(value: float) -> str:
+    """A value for a small cell: two digits, or one where those take more than five letters.
+
+    >>> tight(2.48), tight(0.0025), tight(0.00077), tight(-12345.6)
+    ('2.5', '0.003', '8e−4', '−1e4')
+    """
+    for digits in (2, 1):
+        if len(text := short(value, digits)) <= 5:
+            return text
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{minus(mantissa)}e{minus(str(int(exponent)))}"
+
+
 def _short(value: float, digits: int) -> str:
     if value == 0:
         return "0"

@@ -34,7 +34,6 @@ class Panel:
     everything: tuple[tuple[str, tuple[Fact, ...]], ...]  # diagnostic's title, its columns
     tag: tuple[str, str]  # css class and words
     reading: str
-    notes: tuple[str, ...]
 
 
 def panel(tables: Sequence[Table], weight: str, position: int = 0) -> Panel:
@@ -54,8 +53,9 @@ def panel(tables: Sequence[Table], weight: str, position: int = 0) -> Panel:
         facts = [_fact(c, row) for c in first.diagnostic.columns if c.kind in ("number", "integer")][:FEW]
     size = shape((info.rows, info.columns)) + (f" × {info.slices} slices" if info.slices > 1 else "")
     facts.insert(min(3, len(facts)), Fact("Shape", size, meaning="Rows × columns: outputs × inputs"))
-    values = {name: row.value(name) for _, row in found.values() for name in row.measurement.values}
-    notes = tuple(dict.fromkeys(row.measurement.note for _, row in found.values() if row.measurement.note))
+    values: dict[str, object] = {}
+    for _, row in found.values():  # of two tables with a column of one name, the first is meant
+        values = {**row.measurement.values, **values}
     return Panel(
         name=info.name,
         label=info.label,
@@ -63,7 +63,6 @@ def panel(tables: Sequence[Table], weight: str, position: int = 0) -> Panel:
         everything=tuple((table.diagnostic.title, _everything(table, row)) for table, row in found.values()),
         tag=tag(values),
         reading=reading(values),
-        notes=notes,
     )
 
 

@@ -45,6 +45,8 @@ def scale(column: Column, values: Sequence[float]) -> Scale:
     """The scale of a column: around its healthy range where it has one, else from its least to its greatest value."""
     if column.healthy is not None:
         low, high = column.healthy
+        if low == high:  # one healthy value: what is next to it is pale too
+            low, high = low - 0.5, high + 0.5
         step = (high - low) / 4
         cuts = (low, low + step, low + 2 * step, low + 3 * step, high, high + 2 * step)
         return Scale(DIVERGING, cuts, column.healthy)

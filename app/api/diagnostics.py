@@ -20,6 +20,7 @@ class DiagnosticShape(BaseModel):
     scope: str = Field(examples=["one"])
     reference: str
     description: str
+    default: bool = Field(description="Whether a run measures it where nobody says what to measure.")
     columns: list[dict[str, Any]]
     options: list[dict[str, Any]]
     figures: list[dict[str, Any]]
@@ -32,6 +33,7 @@ def shape(diagnostic: Diagnostic) -> DiagnosticShape:
         scope=diagnostic.scope,
         reference=diagnostic.reference,
         description=diagnostic.description,
+        default=diagnostic.default,
         columns=[asdict(column) for column in diagnostic.columns],
         options=[asdict(option) for option in diagnostic.options],
         figures=[{**asdict(figure), "per_weight": figure.per_weight} for figure in diagnostic.figures],

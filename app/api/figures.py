@@ -9,6 +9,7 @@ from app.api.dependencies import Identity, Reading
 from app.api.problems import responses
 from app.errors import BadRequest, NotFound
 from frontend.figures import draw
+from frontend.views import figure as figure_of
 
 router = APIRouter(prefix="/runs/{identity}/figures", tags=["figures"])
 
@@ -22,14 +23,19 @@ def show(
     weight: Annotated[str | None, Query(max_length=100_000, description="For figures of one weight: its name.")] = None,
     position: Annotated[int, Query(ge=0, le=1000, description="The checkpoint's place in the run.")] = 0,
 ) -> dict[str, Any]:
-    """The figure as `{"data": […], "layout": {…}}` for Plotly. Colours are names of the page's tokens."""
+    """The figure as `{"data": […], "layout": {…}}` for Plotly. Colours are names of the page's tokens.
+
+    Beside the declared figures, every numeric column has `COLUMN.depth`, `COLUMN.flow`, `COLUMN.distribution` and
+    `COLUMN.heatmap`.
+    """
     table = reports.table(session, identity, diagnostic, curves_of=weight)
-    declared = {each.name: each for each in table.diagnostic.figures}
-    if figure not in declared:
-        raise NotFound(f"{diagnostic} has no such figure; it has: {', '.join(declared) or 'none'}.")
-    if declared[figure].per_weight:
+    found = figure_of(table.diagnostic, figure)
+    if found is None:
+        declared = ", ".join(each.name for each in table.diagnostic.figures)
+        raise NotFound(f"{diagnostic} has no such figure; it has: {declared or 'none'}.")
+    if found.per_weight:
         if weight is None:
             raise BadRequest(f"{figure} shows one weight: name it in `weight`.")
         if not any(row.weight.name == weight for row in table.rows):
             raise NotFound(f"Run {identity} has no row for that weight yet.")
-    return draw(declared[figure], table, weight, position)
+    return draw(found, table, weight, position)

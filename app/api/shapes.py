@@ -135,7 +135,7 @@ class RunRequest(BaseModel):
         min_length=1, max_length=runs.MOST_CHECKPOINTS, json_schema_extra={"uniqueItems": True}
     )
     diagnostics: Annotated[dict[str, dict[str, Scalar]] | None, WithJsonSchema(diagnostics_schema())] = Field(
-        None, description="Diagnostics with their options; all of them where it is left out."
+        None, description="Diagnostics with their options; the default ones where it is left out."
     )
 
 

@@ -1,21 +1,23 @@
 """A checkpoint's page: what is in it, before any analysis."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from app import checkpoints, models, runs
 from app.api.dependencies import DatabaseOf, Identity, Reading, StorageOf, Writing
-from app.pages import lists
-from app.pages.home import FIRST
+from app.errors import BadRequest
+from app.pages import chooser, lists
 from app.pages.rendering import PageRoute, page, see
 from app.plans import tensor_info
 from frontend import numbers, palette, states
 
 router = APIRouter(prefix="/checkpoints", route_class=PageRoute)
+LARGEST_FORM, MOST_FIELDS = 100_000, 1000  # bytes, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ class CheckpointView:
 
 @router.get("/{identity}")
 def show(request: Request, session: Reading, identity: Identity) -> Response:
+    return shown(request, session, identity, chooser.blank())
+
+
+def shown(request: Request, session: Reading, identity: int, form: chooser.Chooser) -> Response:
     row = checkpoints.get(session, identity)
     tensors = [tensor_row(info) for info in checkpoints.tensors(session, identity)]
     over = lists.run_rows(session, runs.over(session, identity), time.time())
@@ -52,6 +58,8 @@ def show(request: Request, session: Reading, identity: Identity) -> Response:
     return page(
         request,
         "checkpoint.html",
+        422 if form.open else 200,
+        chooser=form,
         checkpoint=view(row),
         tensors=tensors,
         tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {analysed} of them to analyse",
@@ -102,9 +110,28 @@ def tensor_row(stored: Mapping[str, Any]) -> TensorRow:
     )
 
 
+async def _sent(request: Request) -> Mapping[str, Sequence[str]]:
+    """The fields of a form, which is small."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_FORM:
+            raise BadRequest("The form is too large.")
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise BadRequest("The form has too many fields.") from error
+
+
 @router.post("/{identity}/analyse")
-def analyse(session: Writing, identity: Identity) -> Response:
-    return see(f"/runs/{runs.request(session, [identity], FIRST).id}")
+def analyse(
+    request: Request, session: Writing, identity: Identity, sent: Annotated[Mapping[str, Sequence[str]], Depends(_sent)]
+) -> Response:
+    """The default diagnostics; or those of the chooser's form, where that was sent."""
+    asked = chooser.read(sent) if sent else None
+    if isinstance(asked, chooser.Chooser):
+        return shown(request, session, identity, asked)
+    return see(f"/runs/{runs.request(session, [identity], asked).id}")
 
 
 @router.post("/{identity}/delete")

@@ -14,7 +14,6 @@ from app.uploads import Upload, received
 
 router = APIRouter(route_class=PageRoute)
 LISTED = 200
-FIRST: dict[str, dict[str, object]] = {"esd": {}, "norms": {}}  # what is asked of a new upload; as in upload.js
 RUNS = 20
 
 
@@ -48,7 +47,7 @@ async def upload(request: Request, database: DatabaseOf, storage: StorageOf, set
         def store(found: Upload) -> int:
             with database.writing() as session:
                 row = checkpoints.receive(session, storage, found.fields.get("name"), found.files)
-                return runs.request(session, [row.id], FIRST).id
+                return runs.request(session, [row.id]).id
 
         run = await run_sync(store, found)
     return see(f"/runs/{run}")

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
+from analysis.wording import listed, midway
 from app import models, reports, runs
 from app.api.dependencies import Identity, Reading, Writing
 from app.errors import NotFound
 from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
-from app.pages.report import ReportView
+from app.pages.report import Curves, ReportView
 from app.pages.state import State, StateOf
 from frontend import numbers, states
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)
+NAMED = 3  # diagnostics named above a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def show(request: Request, session: Reading, identity: Identity, state: StateOf)
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
     view = run_view(run, runs.progress(session, run), time.time())
     whole = reports.report(session, identity)
-    report = ReportView(whole.tables, whole.coverage, state, view.look.moving)
+    report = ReportView(whole.tables, whole.coverage, state, view.look.moving, curves(session, state))
     return page(
         request,
         "run.html",
@@ -80,10 +82,15 @@ def part(session: Reading, identity: int, state: State) -> ReportView:
     """The report for a part of the page that does not tell its coverage."""
     run = runs.get(session, identity)
     tables = [reports.table(session, identity, name) for name in run.diagnostics]
-    found = ReportView(tables, None, state, states.run(run.state).moving)
+    found = ReportView(tables, None, state, states.run(run.state).moving, curves(session, state))
     if found.empty:
         raise NotFound(f"Run {identity} has no row yet.")
     return found
+
+
+def curves(session: Reading, state: State) -> Curves:
+    """Which curves a weight has, asked when its figures are wanted."""
+    return lambda weight: reports.curve_names(session, state.run, weight, state.shown.position)
 
 
 def run_view(run: models.Run, progress: runs.Progress, now: float) -> RunView:
@@ -108,7 +115,8 @@ def subtitle(run: models.Run, now: float) -> str:
     counts = [member.checkpoint.parameters for member in run.members]
     size = f"{numbers.parameters(sum(c or 0 for c in counts))} parameters. " if all(counts) else ""
     titles = [request.diagnostic.title for request in reports.requests(run)]
-    asked = f"{titles[0]}{''.join(f', {title[:1].lower()}{title[1:]}' for title in titles[1:])}. "
+    rest = [f"{len(titles) - NAMED} more"] if len(titles) > NAMED else []
+    asked = f"{listed([titles[0], *map(midway, titles[1:NAMED]), *rest])}. "
     if run.finished_at is None or run.started_at is None:
         return size + asked + f"Asked for {numbers.ago(run.created_at, now)}."
     took = numbers.duration(run.finished_at - run.started_at)

@@ -18,6 +18,8 @@ class Shown(BaseModel):
     q: str = Field("", max_length=500)  # filter of the layers
     show: str = Field("", max_length=20)  # "flagged", or all
     color: str = Field("", max_length=80)  # the column that colours the grid
+    view: str = Field("", max_length=20)  # the picture beside it: "flow", "distribution", or by depth
+    columns: list[Annotated[str, Field(max_length=80)]] = Field([], max_length=40)  # of the table of layers
     position: int = Field(0, ge=0, le=1000)  # the checkpoint's place in the run
 
 
@@ -34,16 +36,18 @@ class State:
 
     @property
     def address(self) -> str:
-        query = urlencode(self.parameters(), errors="replace")
+        query = urlencode(self.parameters(), doseq=True, errors="replace")
         return f"/runs/{self.run}" + (f"?{query}" if query else "")
 
-    def parameters(self) -> dict[str, str]:
+    def parameters(self) -> dict[str, list[str]]:
         named = self.shown.model_dump(exclude_defaults=True)
-        return {name: str(value) for name, value in named.items()}
+        return {
+            name: [str(one) for one in (value if isinstance(value, list) else [value])] for name, value in named.items()
+        }
 
     def kept(self, *without: str) -> list[tuple[str, str]]:
         """What a form must carry along so that sending it changes its own fields only."""
-        return [(name, value) for name, value in self.parameters().items() if name not in without]
+        return [(name, one) for name, values in self.parameters().items() if name not in without for one in values]
 
 
 def _state(identity: int, shown: Annotated[Shown, Query()]) -> State:

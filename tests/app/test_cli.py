@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from analysis.diagnostics import DIAGNOSTICS, requests
 from analysis.formats import open_checkpoint
 from analysis.report import analyze
-from app.cli import brief, main, typed
+from app.cli import brief, by_weight, main, shown_columns, typed
+from app.tables import to_csv
 
 
 def run(*arguments: str) -> Result:
@@ -44,7 +45,7 @@ def test_json_is_the_report_of_the_library(small: Path) -> None:
 
 
 def test_json_has_every_declared_column(small: Path) -> None:
-    report = json.loads(run("analyze", str(small), "--json").stdout)
+    report = json.loads(run("analyze", str(small), "--json", "--all").stdout)
     assert report["coverage"]["analysed"] == 2
     assert {left["tensor"] for left in report["coverage"]["skipped"]} == {
         "model.layers.0.input_layernorm.weight",
@@ -64,12 +65,43 @@ def test_csv_is_the_first_table(small: Path) -> None:
     assert [float(row["stable_rank"]) if row["stable_rank"] else None for row in rows] == ranks
 
 
+def test_csv_is_what_the_api_sends(small: Path) -> None:
+    report = analyze(open_checkpoint([small]), requests())
+    printed = run("analyze", str(small), "--csv").stdout_bytes.decode()
+    assert printed == "".join(to_csv(report.tables[0]))
+
+
+def test_a_name_cannot_command_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_file({"\x1b]0;owned\x07[red]": torch.eye(9)}, path)
+    printed = run("analyze", str(path)).stdout
+    assert "\x1b]" not in printed
+    assert "\\x1b]0;owned\\x07[red]" in printed.replace("\n", "")
+
+
 def test_the_table_names_layers_and_what_was_left_out(small: Path) -> None:
     result = run("analyze", str(small))
     assert result.exit_code == 0
     assert "Block 0 · query" in result.stdout
     assert "2 of 4 tensors analysed." in result.stdout
     assert "4608 of 4608 values are NaN or infinite" in result.stdout.replace("\n", " ")
+
+
+def test_columns_of_one_name_keep_their_diagnostic(small: Path) -> None:
+    report = analyze(open_checkpoint([small]), requests({each.name: {} for each in DIAGNOSTICS}))
+    shown = shown_columns(report)
+    assert [(name, column.name) for name, column in shown] == [
+        ("esd", "alpha"), ("esd", "D"), ("esd", "num_pl_spikes"), ("esd", "warning"),
+        ("norms", "sv_max"), ("norms", "stable_rank"),
+    ]  # fmt: skip
+    rows = by_weight(report)["model.layers.0.mlp.up_proj.weight"]
+    assert rows["esd"].value("D") != rows["farms"].value("D")
+
+
+def test_a_report_without_marked_columns_shows_the_first(small: Path) -> None:
+    report = analyze(open_checkpoint([small]), requests({"snr": {}}))
+    assert [column for _, column in shown_columns(report)] == list(report.tables[0].diagnostic.columns[:3])
+    assert run("analyze", str(small), "--diagnostic", "snr", "--device", "cpu").exit_code == 0
 
 
 def test_options_reach_the_diagnostic(small: Path) -> None:
@@ -87,6 +119,10 @@ def test_a_wrong_option_is_a_usage_error(small: Path, setting: str) -> None:
 
 def test_one_format_at_a_time(small: Path) -> None:
     assert run("analyze", str(small), "--json", "--csv").exit_code == 2
+
+
+def test_all_leaves_nothing_to_choose(small: Path) -> None:
+    assert run("analyze", str(small), "--all", "--diagnostic", "esd").exit_code == 2
 
 
 def test_a_file_that_is_no_checkpoint_ends_with_3_and_a_reason(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.diagnostic import Column, Diagnostic, Finding, Measurement, Row, Scope, Severity, Summary, Table
 from analysis.diagnostics import requests
 from analysis.formats import open_checkpoint
 from analysis.report import analyze
@@ -138,3 +139,24 @@ def _ingest(service: Service) -> None:
 def _skipped(service: Service) -> dict[str, str]:
     left = service.get("/api/v1/runs/1/report")["coverage"]["skipped"]
     return {each["tensor"]: each["reason"] for each in left}
+
+
+def test_the_curves_of_a_weight_are_known_by_name(analysed: Service) -> None:
+    with analysed.database.reading() as session:
+        found = reports.curve_names(session, 1, "model.layers.1.mlp.up_proj.weight", 0)
+        assert {("esd", "eigenvalues"), ("esd", "candidate_D")} <= found
+        assert reports.curve_names(session, 1, "model.layers.1.mlp.up_proj.weight", 1) == frozenset()
+        assert reports.curve_names(session, 1, "nobody", 0) == frozenset()
+
+
+def test_only_the_columns_that_are_given_flag() -> None:
+    column = Column("a", "A", "", healthy=(2.0, 6.0))
+    summary = Summary("", {}, (Finding(Severity.WARN, "", "", ("warned",)),))
+    known = Diagnostic("d", "D", Scope.ONE, "", "", (column,), lambda weights, options: Measurement({}),
+                       lambda table: summary)  # fmt: skip
+    rows = tuple(
+        Row(WeightInfo(name, name, 2, 2, 1, "other", None), (0,), Measurement({"a": value}))
+        for name, value in (("out", 9.0), ("in", 3.0), ("warned", 3.0))
+    )
+    assert reports.flagged(Table(known, rows)) == {"out", "warned"}
+    assert reports.flagged(Table(known, rows), ()) == {"warned"}

@@ -117,6 +117,38 @@ def test_another_colour(watched: Watched, report: str) -> None:
     expect(page.locator("#health .cell.q-5").first).to_be_visible()
 
 
+def test_another_picture_of_the_column(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    for tab, title in (("flow", "α along the layers"), ("distribution", "α by role"), ("", "α by depth")):
+        page.locator(f'[data-view="{tab}"]').click()
+        expect(page.locator("#d-t")).to_have_text(title)
+        expect(page.locator("#picture .plot .scatterlayer path.point").first).to_be_visible()
+        assert page.url.endswith(f"view={tab}") if tab else "view=" not in page.url
+    page.locator('[data-view="flow"]').click()
+    expect(page.locator("#picture .key li")).to_have_count(9)
+    page.reload()
+    expect(page.locator("#d-t")).to_have_text("α along the layers")
+
+
+def test_columns_are_chosen(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    page.locator(ROWS, has_text="Block 2 · key").click()
+    page.locator("#columns summary").click()
+    for name in ("alpha", "D", "entropy", "warning"):
+        page.locator(f'#columns input[value="{name}"]').click()
+    page.get_by_role("button", name="Show these").click()
+    heads = page.locator("#rows thead th")
+    expect(heads).to_have_text(["Layer", "Shape", "Tail", "Verdict", "σ₁", "Stable rank", "Entropy"])
+    expect(page.locator("#p-t")).to_have_text("Block 2 · key")
+    page.locator('[data-sort="entropy"]').click()
+    table = api(watched, f"/api/v1{report}/tables/norms?sort=-entropy")
+    assert names(page)[:30] == [row["weight"] for row in table["rows"]][:30]
+    page.locator("#columns summary").click()
+    page.get_by_text("Show the usual").click()
+    expect(heads).to_have_count(7)
+    assert "columns=" not in page.url
+
+
 def test_light_and_dark(watched: Watched, report: str) -> None:
     page = watched.open(report)
     drawn(page, 3)
@@ -140,7 +172,7 @@ def test_light_and_dark(watched: Watched, report: str) -> None:
 
 def test_exports(watched: Watched, report: str) -> None:
     page = watched.open(report)
-    page.locator(".menu summary").click()
+    page.locator("#head .menu summary").click()
     with page.expect_download() as download:
         page.locator(".menu a", has_text="CSV").first.click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
@@ -148,7 +180,7 @@ def test_exports(watched: Watched, report: str) -> None:
     assert float(rows[-1]["alpha"]) == api(watched, f"/api/v1{report}/tables/esd")["rows"][-1]["alpha"]
     page.locator(ROWS, has_text="Block 2 · key").click()
     expect(page.locator("#p-t")).to_have_text("Block 2 · key")
-    page.locator(".menu summary").click()
+    page.locator("#head .menu summary").click()
     page.locator("[data-copy-link]").click()
     expect(page.locator("[data-copy-link]")).to_contain_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.url

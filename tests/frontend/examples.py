@@ -24,7 +24,14 @@ FIGURES = (
     Figure("search", FigureKind.LINE, "Search", "", {"x": "starts", "y": "gaps", "x0": "start", "y0": "gap"}),
     Figure("by-depth", FigureKind.DEPTH, "By depth", "", {"y": "steepness", "error": "doubt", "hollow": "weak"}),
     Figure("map", FigureKind.HEATMAP, "Map", "", {"color": "steepness"}),
+    Figure("pair", FigureKind.SCATTER, "Pair", "", {"x": "count", "y": "steepness", "error": "doubt"}),
+    Figure("flow", FigureKind.FLOW, "Flow", "", {"y": "steepness", "hollow": "weak"}),
+    Figure("spread", FigureKind.DISTRIBUTION, "Spread", "", {"x": "steepness"}),
 )
+BULK = Figure(
+    "bulk", FigureKind.DENSITY, "Bulk", "",
+    {"values": "sizes", "curve_x": "law_x", "curve_y": "law_y", "cut": "edge"},
+)  # fmt: skip
 DIAGNOSTIC = Diagnostic(
     name="steepness",
     title="Steepness",
@@ -38,9 +45,13 @@ DIAGNOSTIC = Diagnostic(
         Column("gap", "gap", "How well it fits."),
         Column("count", "Count", "How many.", kind="integer"),
         Column("weak", "weak", "Whether little supports it.", kind="flag"),
+        Column("word", "Word", "In a word.", kind="text"),
+        Column("edge", "Edge", "Where noise ends.", absent="no noise"),
         Column("sizes", "size", "All sizes.", kind="curve"),
         Column("starts", "start", "Possible starts.", kind="curve"),
         Column("gaps", "gap", "Their gaps.", kind="curve"),
+        Column("law_x", "size", "Sizes of noise.", kind="curve"),
+        Column("law_y", "Noise", "Density of noise.", kind="curve"),
     ),
     compute=lambda weights, options: Measurement({}),
     summarise=lambda table: Summary("Fine. All of it.", {"rows": len(table.rows)}),

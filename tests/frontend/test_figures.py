@@ -11,9 +11,10 @@ from analysis.diagnostics import requests
 from analysis.formats import open_checkpoint
 from analysis.report import analyze
 from frontend import figures
+from frontend.plotting import Json
 from tests.frontend.examples import FIGURES, blocks, power_law, row, table
 
-DENSITY, LINE, DEPTH, MAP = FIGURES
+DENSITY, LINE, DEPTH, MAP, *OTHERS = FIGURES
 
 
 def resolved(value: Any) -> Any:
@@ -25,35 +26,13 @@ def resolved(value: Any) -> Any:
     return [resolved(inner) for inner in value] if isinstance(value, list) else value
 
 
-def accepted(drawn: figures.Json) -> None:
+def accepted(drawn: Json) -> None:
     """Plotly knows every property, and JSON can carry every value."""
     go.Figure(**resolved(json.loads(json.dumps(drawn, allow_nan=False))))
 
 
 def test_every_kind_has_a_drawing() -> None:
     assert set(figures.KINDS) == set(FigureKind)
-
-
-def test_a_density_shows_the_tail_and_its_law() -> None:
-    drawn = figures.draw(DENSITY, power_law(), "w")
-    accepted(drawn)
-    bars, fit = drawn["data"]
-    assert sum(bars["customdata"]) == 970  # the smallest 3 percent are left out of the picture
-    for x, y, count in zip(bars["x"], bars["y"], bars["customdata"], strict=True):
-        if count >= 20:
-            assert y == pytest.approx(2 * x**-3, rel=0.15)
-    (x0, _), (y0, y1) = fit["x"], fit["y"]
-    assert (x0, y0) == pytest.approx((1.0, 2.0))
-    assert y1 == pytest.approx(2 * fit["x"][1] ** -3)
-    assert drawn["layout"]["xaxis"]["title"]["text"] == "size"
-    assert drawn["layout"]["annotations"][0]["text"] == "tail from 1.00, slope −3.00"
-    assert set(bars["marker"]["color"]) == {"var(--accent) / 85%"}  # all of it lies in the tail
-
-
-def test_a_density_without_a_fit_is_bars_alone() -> None:
-    found = power_law().rows[0]
-    drawn = figures.draw(DENSITY, table([row("w", curves=found.measurement.curves)]), "w")
-    assert [trace["type"] for trace in drawn["data"]] == ["bar"]
 
 
 def test_a_line_marks_what_was_chosen() -> None:
@@ -103,7 +82,7 @@ def test_a_weight_that_is_not_there() -> None:
 
 
 def test_every_declared_figure_draws_a_real_model(minilm: Any) -> None:
-    report = analyze(open_checkpoint([minilm]), requests({"esd": {}, "norms": {}}))
+    report = analyze(open_checkpoint([minilm]), requests())
     names = [info.weight.name for info in report.tables[0].rows]
     for found in report.tables:
         for figure in found.diagnostic.figures:
@@ -113,13 +92,10 @@ def test_every_declared_figure_draws_a_real_model(minilm: Any) -> None:
                 assert drawn["data"]
 
 
-def test_power_of_ten() -> None:
-    assert [figures.power_of_ten(k) for k in (-8, -2, 0, 3, 12)] == ["10⁻⁸", "0.01", "1", "1000", "10¹²"]
-
-
 def test_no_markup_that_needs_a_style() -> None:
     """Plotly writes <b> and <sup> as style attributes, which the page's policy forbids."""
-    for figure, found, weight in ((DENSITY, power_law(), "w"), (DEPTH, blocks(), None), (MAP, blocks(), None)):
+    drawn = [(DENSITY, power_law(), "w"), *((figure, blocks(), None) for figure in (DEPTH, MAP, *OTHERS))]
+    for figure, found, weight in drawn:
         text = json.dumps(figures.draw(figure, found, weight))
         assert not any(tag in text for tag in ("<b>", "<i>", "<sup>", "<sub>", "<span"))
         assert '"exponentformat"' not in text

@@ -2,15 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from frontend import layers as module
-from frontend.layers import band, layers, picked
+from frontend.layers import band, layers
 from tests.frontend.examples import DIAGNOSTIC, blocks, row, table
-
-
-def test_a_run_of_unknown_diagnostics_shows_the_first_numbers() -> None:
-    other = replace(blocks(), diagnostic=replace(DIAGNOSTIC, name="other"))
-    assert [column.name for _, column in picked([blocks(), other])] == ["steepness", "doubt", "start"]
-    assert picked([]) == []
 
 
 def test_every_weight_is_a_row_with_its_keys() -> None:
@@ -37,15 +30,29 @@ def test_sorting_puts_what_is_absent_last(sort: str, first: str) -> None:
     assert rows[-1].name == "type"
 
 
-def test_tables_meet_in_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHOSEN", {"steepness": ("steepness", "doubt"), "other": ("count",)})
+def test_tables_meet_in_one_row() -> None:
     embed = table([row("embed", "embedding", None, count=7)])
-    found = layers([blocks(), replace(embed, diagnostic=replace(DIAGNOSTIC, name="other"))], ())
-    assert [heading.name for heading in found.headings][2:] == ["steepness", "doubt", "count"]
+    other = replace(embed, diagnostic=replace(DIAGNOSTIC, name="other"))
+    found = layers([blocks(), other], (), columns=["steepness", "doubt", "other.count"])
+    assert [heading.name for heading in found.headings][2:] == ["steepness", "doubt", "other.count"]
     cells = {layer.name: [cell.text for cell in layer.cells] for layer in found.rows}
     assert cells["embed"] == ["3.50", "0.100", "7"]
     assert cells["layers.0.q"] == ["2.50", "0.500", "–"]
     assert cells["type"] == ["too few", "–"]
+
+
+def test_a_long_note_is_told_on_hover() -> None:
+    rows = table([row("a", note="a note that is far too long for one column", steepness=None)])
+    (cell,) = layers([rows], (), columns=["steepness"]).rows[0].cells
+    assert (cell.text, cell.title) == ("–", "a note that is far too long for one column")
+
+
+def test_words_and_flags_are_sorted_too() -> None:
+    rows = table([row("a", word="zebra", weak=True), row("b", word="ant", weak=False), row("c")])
+    found = layers([rows], (), columns=["word", "weak"], sort="word")
+    assert [layer.name for layer in found.rows] == ["b", "a", "c"]
+    assert [layer.name for layer in layers([rows], (), columns=["weak"], sort="-weak").rows] == ["a", "b", "c"]
+    assert [heading.number for heading in found.headings] == [False, True, False, False]
 
 
 def test_a_band_is_drawn_to_scale() -> None:
@@ -57,3 +64,8 @@ def test_a_band_is_drawn_to_scale() -> None:
     assert (found.css, found.beyond) == ("", False)
     assert (band(column, 12.0, None).css, band(column, 12.0, None).beyond) == ("out", True)
     assert band(column, 1.0, None).css == "low"
+
+
+def test_a_band_around_one_healthy_value() -> None:
+    column = replace(DIAGNOSTIC.column("steepness"), healthy=(0.0, 0.0))
+    assert [band(column, value, None).css for value in (-1.0, 0.0, 1.0)] == ["low", "", "out"]

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
+from analysis.diagnostic import Table
 from frontend.panel import panel, reading, tag
-from tests.frontend.examples import blocks
+from tests.frontend.examples import blocks, row, table
 
 ESD = {"alpha": 3.0, "warning": "", "num_pl_spikes": 120, "num_evals": 384}
 
@@ -19,8 +22,12 @@ def test_a_panel_has_facts_and_every_number_exact() -> None:
     assert {fact.title: fact.exact for fact in everything}["β"] == "7.0"
 
 
-def test_a_note_is_told() -> None:
-    assert panel([blocks()], "type").notes == ("too few",)
+def test_of_two_columns_of_one_name_the_first_is_read() -> None:
+    def of(name: str, tail: int) -> Table:
+        rows = [row("w", alpha=3.0, num_pl_spikes=tail, num_evals=384)]
+        return replace(table(rows), diagnostic=replace(blocks().diagnostic, name=name))
+
+    assert "rests on 120 of 384 eigenvalues" in panel([of("first", 120), of("second", 9)], "w").reading
 
 
 def test_a_weight_that_is_not_there() -> None:

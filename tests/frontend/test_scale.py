@@ -45,3 +45,9 @@ def test_one_value_is_one_class(values: list[float]) -> None:
 def test_the_page_has_every_class() -> None:
     css = (Path(scale.__file__).parent / "static/css/tables.css").read_text()
     assert all(f".{name} {{" in css for name in (*scale.DIVERGING, *scale.SEQUENTIAL))
+
+
+def test_around_one_healthy_value() -> None:
+    found = scale.scale(Column("lost", "lost", "", healthy=(0.0, 0.0)), [])
+    assert [found.css(value) for value in (-1.0, 0.0, 3.0)] == ["a-lo", "a-2", "a-top"]
+    assert [found.side(value) for value in (-1.0, 0.0, 3.0)] == ["low", "", "high"]

@@ -1,35 +1,9 @@
-import numpy as np
 import pytest
 
 from frontend import shapes
-from tests.frontend.examples import FIGURES, blocks, power_law, row, table
+from tests.frontend.examples import FIGURES, blocks, row, table
 
-DENSITY, LINE, DEPTH, MAP = FIGURES
-
-
-def test_a_density_integrates_to_the_share_it_shows() -> None:
-    found = shapes.density(DENSITY, power_law(), "w", 0)
-    assert isinstance(found, shapes.Density)
-    area = sum(height * width for height, width in zip(found.heights, found.widths, strict=True))
-    assert area == pytest.approx(sum(found.counts) / found.total)
-    assert found.total == 1000
-    assert all(found.in_tail)
-
-
-def test_only_what_lies_above_xmin_is_tail() -> None:
-    curves = power_law().rows[0].measurement.curves
-    found = shapes.density(DENSITY, table([row("w", steepness=3.0, curves=curves, start=2.0)]), "w", 0)
-    assert isinstance(found, shapes.Density)
-    assert found.in_tail == [middle >= 2 * 10 ** (-found.step / 2) for middle in found.middles]
-    assert found.fit is not None
-    # a quarter of the law lies above 2: p(2) = 1/4 · (3 - 1)/2
-    assert found.fit[1][0] == pytest.approx(0.25, rel=0.01)
-
-
-@pytest.mark.parametrize("sizes", [[], [1.0], [2.0, 2.0, 2.0], [0.0, 0.0]])
-def test_a_density_needs_different_values(sizes: list[float]) -> None:
-    found = shapes.density(DENSITY, table([row("w", curves={"sizes": np.array(sizes, np.float32)})]), "w", 0)
-    assert isinstance(found, str)
+DEPTH, MAP = FIGURES[2:4]
 
 
 def test_rows_of_one_checkpoint() -> None:
@@ -52,6 +26,10 @@ def test_depth_ends_where_one_value_would_flatten_the_rest() -> None:
     assert found.y_range[1] == pytest.approx(16.84)  # four medians, and some room
     assert [point.value for point in found.roles["q"]] == list(values)
     assert [point.shown == point.value for point in found.roles["q"]] == [True, True, False]
+
+
+def test_one_healthy_value_does_not_end_the_scale_there() -> None:
+    assert shapes.ceiling([0.0, 0.0, 7.0], (0.0, 0.0)) == 7.0
 
 
 def test_a_heat_map_leaves_gaps() -> None:

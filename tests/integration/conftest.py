@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from kombu.exceptions import OperationalError
 from sqlalchemy.engine import make_url
 
-from app.queue import TASKS, make_celery, ping_queue, queue_name, worker_command
+from app.queue import TASKS, make_celery, ping_queue, queue_name, reach, worker_command
 from app.settings import Settings
 from tests.conftest import missing
 
@@ -119,8 +120,8 @@ def stop(process: "subprocess.Popen[str]") -> None:
         process.stdout.close()
 
 
-@pytest.fixture
-def postgresql() -> Iterator[str]:
+@contextmanager
+def a_database() -> Iterator[str]:
     """The URL of a new, empty database, dropped afterwards."""
     name = f"eigenscope_{secrets.token_hex(6)}"
     try:
@@ -135,6 +136,12 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture
+def postgresql() -> Iterator[str]:
+    with a_database() as url:
+        yield url
+
+
+@contextmanager
 def redis() -> Iterator[str]:
     """The URL of a Redis database of our own, emptied afterwards."""
     from redis import Redis
@@ -150,37 +157,33 @@ def redis() -> Iterator[str]:
     client.close()
 
 
-@pytest.fixture
+@contextmanager
 def rabbitmq() -> Iterator[tuple[str, str]]:
     """The URL of RabbitMQ, and a prefix of our own for queues, which are deleted afterwards."""
     settings = Settings(broker_url=RABBITMQ, queue_prefix=f"test-{secrets.token_hex(6)}")
-    celery = make_celery(settings)
     try:
-        with celery.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=3)
-            yield RABBITMQ, settings.queue_prefix
-            names = [*(queue_name(settings, task) for task in TASKS), ping_queue(settings).name]
-            with celery.connection_for_write() as again:
-                for name in names:
-                    again.default_channel.queue_delete(name)
-    except OSError as error:
+        reach(settings)
+    except OperationalError as error:
         missing(f"RabbitMQ does not answer at {RABBITMQ}: {error}")
-    celery.close()
+    yield RABBITMQ, settings.queue_prefix
+    with make_celery(settings).connection_for_write() as connection:
+        for name in (*(queue_name(settings, task) for task in TASKS), ping_queue(settings).name):
+            connection.default_channel.queue_delete(name)
 
 
 @pytest.fixture
-def deploy(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Deployment]]:
-    """Starts a deployment of a kind: "embedded", "redis" or "rabbitmq"."""
+def deploy(tmp_path: Path) -> Iterator[Callable[[str], Deployment]]:
+    """Starts a deployment of a kind: "embedded", "redis" or "rabbitmq". Its processes end before what they use."""
     with ExitStack() as stack:
 
         def start(kind: str) -> Deployment:
             environment = {}
             if kind != "embedded":
-                environment["DATABASE_URL"] = request.getfixturevalue("postgresql")
+                environment["DATABASE_URL"] = stack.enter_context(a_database())
             if kind == "redis":
-                environment["BROKER_URL"] = request.getfixturevalue("redis")
+                environment["BROKER_URL"] = stack.enter_context(redis())
             if kind == "rabbitmq":
-                environment["BROKER_URL"], environment["QUEUE_PREFIX"] = request.getfixturevalue("rabbitmq")
+                environment["BROKER_URL"], environment["QUEUE_PREFIX"] = stack.enter_context(rabbitmq())
             return Deployment(tmp_path / "data", environment, kind == "embedded", stack)
 
         yield start

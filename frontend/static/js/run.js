@@ -35,6 +35,9 @@ async function pick(weight, go = false) {
   if (go && narrow()) $("#panel").scrollIntoView();
 }
 
+/** Shows the column and the picture that the address asks for. */
+const picture = () => refresh(["health", "picture"], `${location.pathname}/health${location.search}`);
+
 /** @param {number} by */
 function step(by) {
   const seen = visible();
@@ -47,6 +50,13 @@ function step(by) {
 
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const tab = event.target.closest("[data-view]");
+  if (tab instanceof HTMLElement) {
+    event.preventDefault();
+    remember({ view: tab.dataset.view ?? "" });
+    picture();
+    return;
+  }
   const row = event.target.closest("#rows tbody tr"), spot = event.target.closest("[data-pick]");
   const weight = row instanceof HTMLElement ? row.dataset.key : /** @type {HTMLElement | null} */ (spot)?.dataset.pick;
   if (!weight) return;
@@ -59,7 +69,17 @@ document.addEventListener("pick", (event) => pick(/** @type {CustomEvent} */ (ev
 document.addEventListener("change", (event) => {
   if (!(event.target instanceof HTMLSelectElement) || !event.target.closest("[data-color]")) return;
   remember({ color: event.target.value });
-  refresh(["health", "depth"], `${location.pathname}/health${location.search}`);
+  picture();
+});
+
+document.addEventListener("submit", (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (!form.matches("[data-columns]")) return;
+  event.preventDefault(); // the address may have changed since the form was made
+  const url = new URL(location.href);
+  url.searchParams.delete("columns");
+  for (const name of new FormData(form).getAll("columns")) url.searchParams.append("columns", String(name));
+  location.assign(url);
 });
 
 document.addEventListener("keydown", (event) => {

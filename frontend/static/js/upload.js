@@ -2,8 +2,6 @@
 
 import { $, make } from "./dom.js";
 
-const FIRST = { esd: {}, norms: {} }; // what is asked of a new upload; as in app/pages/home.py
-
 /** @param {number} bytes */
 const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
 
@@ -76,7 +74,7 @@ async function ask(checkpoint) {
   const answer = await fetch("/api/v1/runs", {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ checkpoints: [checkpoint], diagnostics: FIRST }),
+    body: JSON.stringify({ checkpoints: [checkpoint], diagnostics: null }),
   });
   const body = await answer.json();
   if (!answer.ok) throw problem(body, answer.status);

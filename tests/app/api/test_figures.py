@@ -3,17 +3,26 @@
 import pytest
 
 from analysis.diagnostics import DIAGNOSTICS
-from tests.service import Service
+from tests.service import Service, model
 
 WEIGHT = "model.layers.0.mlp.up_proj.weight"
 DECLARED = [(diagnostic.name, figure.name) for diagnostic in DIAGNOSTICS for figure in diagnostic.figures]
 
 
 @pytest.mark.parametrize(("diagnostic", "figure"), DECLARED)
-def test_every_declared_figure_is_plotly_json(analysed: Service, diagnostic: str, figure: str) -> None:
-    drawn = analysed.get(f"/api/v1/runs/1/figures/{diagnostic}/{figure}", weight=WEIGHT)
+def test_every_declared_figure_is_plotly_json(service: Service, diagnostic: str, figure: str) -> None:
+    service.upload(model(1))
+    service.run(1, diagnostics={diagnostic: {}})
+    service.work()
+    drawn = service.get(f"/api/v1/runs/1/figures/{diagnostic}/{figure}", weight=WEIGHT)
     assert set(drawn) == {"data", "layout"}
     assert drawn["data"] or drawn["layout"]["meta"]["note"]
+
+
+@pytest.mark.parametrize("kind", ["depth", "flow", "distribution", "heatmap"])
+def test_every_number_has_its_pictures(analysed: Service, kind: str) -> None:
+    assert analysed.get(f"/api/v1/runs/1/figures/norms/entropy.{kind}")["data"]
+    assert analysed.get(f"/api/v1/runs/1/figures/norms/kernel.{kind}", 404)["code"] == "not-found"
 
 
 def test_faults_are_said(analysed: Service) -> None:

@@ -1,3 +1,5 @@
+import pytest
+
 from app.pages.checkpoints import fact, tensor_row
 from tests.app.pages.reader import read, words
 from tests.service import Service, model
@@ -39,10 +41,42 @@ def test_the_buttons_do_what_they_say(analysed: Service) -> None:
     answer = analysed.client.post("/checkpoints/1/analyse", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/runs/2")
     assert "1 running" in read(analysed.client.get("/checkpoints/1").text).one("section", id="runs").text
+    assert stored(analysed)
     answer = analysed.client.post("/checkpoints/1/delete", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert analysed.get("/api/v1/checkpoints") == []
-    assert list(analysed.storage.settled()) == []
+    assert stored(analysed) == []
+
+
+def stored(service: Service) -> list[str]:
+    """The digests of the files that the storage holds."""
+    return [path.name for path in service.storage.blobs.glob("??/*")]
+
+
+def test_the_form_asks_for_what_is_chosen(analysed: Service) -> None:
+    form = {"diagnostic": ["esd", "random_matrix"], "esd.max_evals": "500", "random_matrix.replicas": "1"}
+    answer = analysed.client.post("/checkpoints/1/analyse", data=form, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/runs/2")
+    asked = analysed.get("/api/v1/runs/2")["diagnostics"]
+    assert list(asked) == ["esd", "random_matrix"]
+    assert (asked["esd"]["max_evals"], asked["random_matrix"]["replicas"]) == (500, 1)
+
+
+def test_a_wrong_option_is_told_where_it_stands(analysed: Service) -> None:
+    answer = analysed.client.post("/checkpoints/1/analyse", data={"diagnostic": "esd", "esd.max_evals": "-1"})
+    assert answer.status_code == 422
+    page = read(answer.text)
+    assert "open" in page.one("details", id="chooser").attributes
+    assert page.one("input", name="esd.max_evals").attributes["value"] == "-1"
+    (said,) = [words(p) for p in page.all("p", class_="callout bad")]
+    assert said == "Option max_evals: -1 is not a whole number from 0 to 1000000000."
+    assert len(analysed.get("/api/v1/runs")) == 1
+
+
+@pytest.mark.parametrize("body", ["x" * 200_000, "&".join(f"a{i}=1" for i in range(2000))])
+def test_a_form_beyond_all_measure_is_refused(analysed: Service, body: str) -> None:
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    assert analysed.client.post("/checkpoints/1/analyse", content=body, headers=kind).status_code == 400
 
 
 def test_facts_as_they_are_written() -> None:

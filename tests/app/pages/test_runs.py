@@ -5,7 +5,7 @@ from tests.app.pages.reader import Page, read, words
 from tests.service import Service, model
 
 
-def page_of(service: Service, **parameters: str) -> Page:
+def page_of(service: Service, **parameters: str | list[str]) -> Page:
     answer = service.client.get("/runs/1", params=parameters)
     assert answer.status_code == 200
     return read(answer.text)
@@ -70,7 +70,27 @@ def test_another_colour_changes_the_grid_and_the_figure(analysed: Service) -> No
     page = page_of(analysed, color="stable_rank")
     (chosen,) = [option for option in page.all("option") if "selected" in option.attributes]
     assert chosen.attributes["value"] == "stable_rank"
-    assert page.one("section", id="depth").text.strip().startswith("Stable rank by depth")
+    assert page.one("section", id="picture").text.strip().startswith("Stable rank by depth")
+
+
+def test_columns_are_chosen_in_the_address(analysed: Service) -> None:
+    page = page_of(analysed, columns=["norms.entropy", "alpha", "kernel"])
+    heads = [head.attributes["data-name"] for head in page.all("th") if "data-name" in head.attributes]
+    assert heads == ["layer", "shape", "alpha", "kernel", "entropy"]
+    ticked = [box.attributes["value"] for box in page.all("input", name="columns") if "checked" in box.attributes]
+    assert ticked == ["alpha", "kernel", "entropy"]
+    link = page.one("a", data_sort="alpha").attributes["href"] or ""
+    assert link == "/runs/1?sort=alpha&columns=norms.entropy&columns=alpha&columns=kernel"
+
+
+def test_what_is_still_to_come_is_not_left_out(service: Service) -> None:
+    service.upload(model())
+    service.work()
+    service.run(1)
+    coverage = words(page_of(service).one("div", id="coverage"))
+    assert "0 of 7 tensors analysed" in coverage
+    assert "5 still to come" in coverage
+    assert "not analysed yet" not in coverage
 
 
 def test_a_waiting_run_says_what_it_waits_for(service: Service) -> None:
@@ -129,6 +149,12 @@ def test_run_again_and_delete(analysed: Service) -> None:
     answer = analysed.client.post("/runs/1/again", follow_redirects=False)
     assert answer.headers["location"] == "/runs/2"
     assert analysed.get("/api/v1/runs/2")["diagnostics"] == analysed.get("/api/v1/runs/1")["diagnostics"]
+    own = {"random_matrix": {"replicas": 1}}
+    analysed.client.post("/api/v1/runs", json={"checkpoints": [1], "diagnostics": own})
+    analysed.client.post("/runs/3/again")
+    asked = analysed.get("/api/v1/runs/4")["diagnostics"]
+    assert asked == analysed.get("/api/v1/runs/3")["diagnostics"]
+    assert asked["random_matrix"]["replicas"] == 1
     answer = analysed.client.post("/runs/2/delete", follow_redirects=False)
     assert answer.headers["location"] == "/"
     analysed.get("/api/v1/runs/2", status=404)

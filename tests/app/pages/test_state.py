@@ -18,5 +18,12 @@ def test_a_form_keeps_the_rest() -> None:
     assert state.kept("q") == [("sort", "-alpha"), ("position", "1")]
 
 
+def test_a_list_is_written_one_by_one() -> None:
+    state = State(3, Shown(columns=["alpha", "erg.alpha"], view="flow"))
+    assert state.address == "/runs/3?view=flow&columns=alpha&columns=erg.alpha"
+    assert state.kept("view") == [("columns", "alpha"), ("columns", "erg.alpha")]
+    assert state.link(columns=[]) == "/runs/3?view=flow"
+
+
 def test_half_a_surrogate_pair_makes_an_address() -> None:
     assert State(1, Shown()).link(weight="\ud800") == "/runs/1?weight=%3F"

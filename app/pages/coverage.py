@@ -1,0 +1,40 @@
+"""How much of the checkpoint a report speaks of: what is done, what is still to come, what was left out and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.report import Coverage, Skipped
+from app.reports import NOT_YET
+from frontend import numbers
+
+LISTED = 300  # tensors that were left out, listed on the page; the export has all
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageView:
+    analysed: int
+    tensors: int
+    width: float  # percent
+    share: str
+    coming: int  # tensors that a running run has still to analyse
+    reasons: str
+    skipped: Sequence[Skipped]
+    more: int
+
+
+def coverage_view(found: Coverage, moving: bool) -> CoverageView:
+    """In a run that moves, what is not analysed yet is not left out."""
+    coming = {NOT_YET} if moving else set()
+    left_out = [skipped for skipped in found.skipped if skipped.reason not in coming]
+    reasons = [f"{count} × {reason}" for reason, count in found.reasons() if reason not in coming]
+    shown = reasons if len(reasons) < 5 else [*reasons[:3], f"{len(reasons) - 3} other reasons"]
+    return CoverageView(
+        analysed=found.analysed,
+        tensors=found.tensors,
+        width=round(100 * found.analysed / max(1, found.tensors), 1),
+        share=numbers.percent(found.analysed_parameters, found.parameters),
+        coming=len(found.skipped) - len(left_out),
+        reasons="; ".join(shown),
+        skipped=left_out[:LISTED],
+        more=max(0, len(left_out) - LISTED),
+    )

@@ -1,0 +1,58 @@
+"""The pictures that every numeric column has without declaring them: by depth, in order, by role, and as a map."""
+
+from collections.abc import Callable, Mapping
+
+from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind
+
+MAIN: Mapping[FigureKind, str] = {  # the part that a column plays in the pictures of one column
+    FigureKind.DEPTH: "y",
+    FigureKind.FLOW: "y",
+    FigureKind.DISTRIBUTION: "x",
+    FigureKind.HEATMAP: "color",
+}
+TITLES: Mapping[FigureKind, Callable[[str], str]] = {
+    FigureKind.DEPTH: "{} by depth".format,
+    FigureKind.FLOW: "{} along the layers".format,
+    FigureKind.DISTRIBUTION: "{} by role".format,
+    FigureKind.HEATMAP: "{} by block and role".format,
+}
+CAPTIONS: Mapping[FigureKind, str] = {
+    FigureKind.DEPTH: "Each line is one role.",
+    FigureKind.FLOW: "All layers in the order of the file, as one line.",
+    FigureKind.DISTRIBUTION: "Each mark is one matrix; upright lines are medians.",
+    FigureKind.HEATMAP: "Each cell is one matrix.",
+}
+
+
+def view(diagnostic: Diagnostic, column: str, kind: FigureKind) -> Figure:
+    """A column's picture of that kind: the declared one, else the one that every column has."""
+    for figure in diagnostic.figures:
+        if figure.kind is kind and figure.parts[MAIN[kind]] == column:
+            return figure
+    return standard(diagnostic, diagnostic.column(column), kind)
+
+
+def standard(diagnostic: Diagnostic, column: Column, kind: FigureKind) -> Figure:
+    """Named "alpha.flow"; hollow marks are those of the column's declared pictures."""
+    parts = {MAIN[kind]: column.name}
+    drawn = (f.parts for f in diagnostic.figures if column.name in f.parts.values())
+    weak = next((parts["hollow"] for parts in drawn if "hollow" in parts), None)
+    if kind is FigureKind.DEPTH and column.error is not None:
+        parts["error"] = column.error
+    if kind in (FigureKind.DEPTH, FigureKind.FLOW) and weak is not None:
+        parts["hollow"] = weak
+    hollow = " Hollow marks: weak evidence." if "hollow" in parts else ""
+    caption = f"{CAPTIONS[kind]}{hollow} {column.meaning}"
+    return Figure(f"{column.name}.{kind}", kind, TITLES[kind](column.title), caption, parts)
+
+
+def figure(diagnostic: Diagnostic, name: str) -> Figure | None:
+    """The declared figure of that name, or a numeric column's "COLUMN.KIND"."""
+    for declared in diagnostic.figures:
+        if declared.name == name:
+            return declared
+    of, _, kind = name.rpartition(".")
+    for column in diagnostic.columns:
+        if column.name == of and column.kind in ("number", "integer") and kind in {str(each) for each in MAIN}:
+            return standard(diagnostic, column, FigureKind(kind))
+    return None
