@@ -207,14 +207,14 @@ def _triangle(matrix: Float[Tensor, "n k"], exponent: int) -> Float64[Tensor, "p
     for (block,) in _blocks(matrix[None]):
         factor = torch.cat([factor, _double(block, exponent)])
         if len(factor) > matrix.shape[1]:
-            factor = torch.linalg.qr(factor, mode="r").R
+            factor = converged(lambda stacked: torch.linalg.qr(stacked, mode="r").R, factor)
     return factor
 
 
-def converged(solve: Callable[[Tensor], Tensor], matrix: Float64[Tensor, "*s n k"]) -> Float64[Tensor, "*s p"]:
+def converged(solve: Callable[[Tensor], Tensor], matrix: Float64[Tensor, "*s n k"]) -> Float64[Tensor, "..."]:
     """What a solver of torch.linalg finds, or TensorError where its iteration finds nothing."""
     try:
-        with threads(1 if max(matrix.shape[-2:]) <= SERIAL else torch.get_num_threads()):
+        with threads(1 if min(matrix.shape[-2:]) <= SERIAL else torch.get_num_threads()):
             return solve(matrix)
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # documented, but missing in its __all__
         raise TensorError(f"the decomposition did not converge: {error}") from error
