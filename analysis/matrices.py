@@ -19,6 +19,7 @@ FLOATS = ("float64", "float32", "float16", "bfloat16")
 # the order in which PyTorch stacks the gates on the rows (torch.nn.LSTM and torch.nn.GRU, "Variables")
 GATES = {Layout.LSTM: ("input", "forget", "cell", "output"), Layout.GRU: ("reset", "update", "new")}
 STACKS = (Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS)
+MOST_NAMED = 2_000_000  # characters of all their names: a hostile file must not fill the memory with its name
 MOST_PIECES = 4096  # matrices in one tensor; eight times the experts of the largest public models
 WIDEST_KERNEL = 32  # positions of a 1-D convolution whose name does not say that it is one
 CONV1D = ("c_attn", "c_proj", "c_fc", "q_attn")  # transformers.pytorch_utils.Conv1D stores (in, out)
@@ -109,7 +110,11 @@ def _wrong_shape(name: str, role: str, shape: tuple[int, ...]) -> str | None:
     if role == "position" and math.prod(shape[:-2]) != 1:
         return f"a grid of {rank} dimensions, no matrix"
     pieces = math.prod(shape[2:]) if _is_kernel(name, role, shape) else shape[0]
-    return f"{pieces} matrices stacked, no layer known here" if rank > 2 and pieces > MOST_PIECES else None
+    if rank > 2 and pieces > MOST_PIECES:
+        return f"{pieces} matrices stacked, no layer known here"
+    if rank > 2 and pieces * len(name) > MOST_NAMED:
+        return f"{pieces} matrices under a name of {len(name)} characters, which each would repeat"
+    return None
 
 
 def _leaf(name: str) -> str:

@@ -63,10 +63,19 @@ def listing(session: Session, limit: int = 100, offset: int = 0) -> Sequence[Che
 
 
 def get(session: Session, identity: int) -> Checkpoint:
-    checkpoint = session.get(Checkpoint, identity)
-    if checkpoint is None:
+    return _there(session.get(Checkpoint, identity), identity)
+
+
+def hold(session: Session, identity: int, shared: bool = False) -> Checkpoint:
+    """The checkpoint as it is now, locked until the transaction ends, so that its state stays what it is."""
+    found = session.get(Checkpoint, identity, with_for_update={"read": shared}, populate_existing=True)
+    return _there(found, identity)
+
+
+def _there(found: Checkpoint | None, identity: int) -> Checkpoint:
+    if found is None:
         raise NotFound(f"There is no checkpoint {identity}.")
-    return checkpoint
+    return found
 
 
 def tensors(session: Session, identity: int) -> list[dict[str, Any]]:
@@ -87,9 +96,11 @@ def delete(session: Session, identity: int) -> list[str]:
 
     Call `collect` with them after the commit.
     """
-    checkpoint = get(session, identity)
+    checkpoint = hold(session, identity)
     digests = {file.sha256 for file in checkpoint.files} | ({checkpoint.rewritten} - {None})
-    over = select(Member.run_id).where(Member.checkpoint_id == identity)
+    over = sorted(session.scalars(select(Member.run_id).where(Member.checkpoint_id == identity)))
+    for run_id in over:
+        units.lock_open(session, run_id)
     session.execute(sql_delete(Run).where(Run.id.in_(over)))
     session.execute(sql_delete(Checkpoint).where(Checkpoint.id == identity))
     return sorted(digest for digest in digests if digest)

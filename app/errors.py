@@ -8,7 +8,7 @@ ServiceError                  an answer that is no success: an HTTP status, a st
 ├── OriginNotAllowed    403   another site's page sent the request
 ├── NotFound            404   nothing of ours has that address
 ├── Conflict            409   right in itself, but not in the state that things are in
-├── TooLarge            413   the upload is larger than EIGENSCOPE_UPLOAD_LIMIT
+├── TooLarge            413   the upload is larger than EIGENSCOPE_UPLOAD_LIMIT, or another body than 1 MiB
 ├── HostNotAllowed      421   the Host header is none of ours
 ├── QueueStalled        503   no worker answers
 └── DiskFull            507   the upload does not fit on the disk

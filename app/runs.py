@@ -38,7 +38,8 @@ def request(
     asked = requests_of(diagnostics)
     if not any(groups(each.diagnostic.scope, len(checkpoint_ids)) for each in asked):
         raise BadRequest("None of these diagnostics can be measured on so few checkpoints.")
-    found = [checkpoints.get(session, identity) for identity in checkpoint_ids]
+    held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted(checkpoint_ids)}
+    found = [held[identity] for identity in checkpoint_ids]
     for checkpoint in found:
         if checkpoint.state == "rejected":
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")

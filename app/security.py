@@ -31,9 +31,17 @@ PLAIN_HEADERS = {
 
 def check_host(host: str | None, settings: Settings) -> None:
     """Refuses a Host that is neither this machine nor ours: a stranger's name pointed at us (DNS rebinding)."""
-    name = (urlsplit(f"//{host}").hostname or "") if host and _is_host(host) else ""
+    name = _name(host) if host and _is_host(host) else ""
     if not (is_loopback(name) or name == settings.host.lower() or name in settings.allowed_hosts):
         raise HostNotAllowed("Add the name that you reach this service by to EIGENSCOPE_ALLOWED_HOSTS.")
+
+
+def _name(host: str) -> str:
+    """The name without its port; none where it only looks like an address."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_host(host: str) -> bool:

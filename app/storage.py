@@ -7,7 +7,6 @@ by a rename, so it is there as a whole or not at all.
 import errno
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -18,7 +17,7 @@ from typing import Self
 
 from app.errors import DiskFull
 
-SAFE_PART = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,200}")
+LONGEST_PART, MOST_PARTS = 200, 16  # bytes of a part of a path, parts
 STALE_UPLOAD = 3600.0  # seconds; an upload that moves touches its file far more often
 STALE_WORK = 86400.0  # seconds; no unit of work takes that long
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -152,11 +151,22 @@ def _local_names(files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Each file with a relative path that is safe to create: its own where that is harmless and free, else a number."""
     taken: set[str] = set()
     for position, (name, sha256) in enumerate(files):
-        local = name if all(SAFE_PART.fullmatch(part) for part in name.split("/")) else f"file-{position}"
-        if any(local == other or local.startswith(f"{other}/") or other.startswith(f"{local}/") for other in taken):
+        parts = name.split("/")
+        local = name if len(parts) <= MOST_PARTS and all(map(_is_harmless, parts)) else f"file-{position}"
+        while any(_collide(local, other) for other in taken):
             local = f"again-{position}/{local}"
         taken.add(local)
         yield local, sha256
+
+
+def _is_harmless(part: str) -> bool:
+    """Whether a part of a path names a file or folder that we can make, and no other than it says."""
+    short = len(part.encode("utf-8", "replace")) <= LONGEST_PART
+    return bool(part) and part.isprintable() and short and part[0] not in ". " and "\\" not in part
+
+
+def _collide(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def _age(path: Path) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -35,8 +36,8 @@ class Upload:
 class _Target:
     """A file that grows by blocks, written in a thread."""
 
-    def __init__(self, incoming: Incoming) -> None:
-        self.incoming = incoming
+    def __init__(self, incoming: Incoming, room: Callable[[int], None]) -> None:
+        self.incoming, self._room = incoming, room
         self._block = bytearray()
 
     async def write(self, data: bytes) -> None:
@@ -46,6 +47,7 @@ class _Target:
 
     async def _flush(self) -> None:
         block, self._block = bytes(self._block), bytearray()
+        await run_sync(self._room, len(block))  # again, for bodies that do not say their length
         await run_sync(self.incoming.write, block)
 
     async def finish(self) -> None:
@@ -61,9 +63,10 @@ async def received(
 
     A multipart form brings its files in parts; any other body is one file, whatever its type says.
     """
+    room = partial(storage.require, reserve=settings.disk_reserve)
     if length is not None:
         _check_limit(length, settings)
-        await run_sync(storage.require, length, settings.disk_reserve)
+        await run_sync(room, length)
     upload = Upload()
     kind, parameters = parse_options_header(content_type)
     async with AsyncExitStack() as stack:
@@ -74,7 +77,7 @@ async def received(
             incoming = await run_sync(storage.receive)
             stack.push_async_callback(run_sync, incoming.discard)
             upload.files.append((name, incoming))
-            return _Target(incoming)
+            return _Target(incoming, room)
 
         bounded = _bounded(stream, settings)
         if kind == b"multipart/form-data":
@@ -116,7 +119,7 @@ class _Form:
         self._headers: dict[bytes, bytes] = {}
         self._header, self._value = bytearray(), bytearray()
         self._target: _Target | None = None
-        self._field, self._text = "", bytearray()
+        self._field, self._text, self._fields = "", bytearray(), 0
         self._ended = False
         if not boundary:
             raise BadUpload("The form's Content-Type names no boundary.")
@@ -153,12 +156,15 @@ class _Form:
                 self._target = await self._opened(data.decode("utf-8", "replace"))
             case "field":
                 self._field, self._text = data.decode("utf-8", "replace"), bytearray()
+                self._fields += 1
+                if self._fields > MOST_FIELDS:
+                    raise BadUpload(f"The form has more than {MOST_FIELDS} fields.")
             case "data" if self._target is not None:
                 await self._target.write(data)
             case "data":
                 self._text += data
-                if len(self._text) > LONGEST_FIELD or len(self._upload.fields) >= MOST_FIELDS:
-                    raise BadUpload(f"The form has a field of more than {LONGEST_FIELD} bytes, or too many fields.")
+                if len(self._text) > LONGEST_FIELD:
+                    raise BadUpload(f"The form has a field of more than {LONGEST_FIELD} bytes.")
             case "end" if self._target is not None:
                 await self._target.finish()
                 self._target = None

@@ -33,7 +33,13 @@ def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, 
         log.info("stopped: %s", lost)
     except Exception as error:  # this attempt failed through no fault of the file that we know of
         log.exception("checkpoint %d was not ingested", checkpoint_id)
-        _failed(database, settings, checkpoint, f"{type(error).__name__}: {shown(error)}")
+        _failed(database, settings, checkpoint, _said(error))
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, without the paths of this machine."""
+    said = error.strerror if isinstance(error, OSError) else str(error)
+    return f"{type(error).__name__}: {shown(said or 'no more is known')}"
 
 
 def _renew(database: Database, settings: Settings, checkpoint: Checkpoint) -> None:
@@ -57,6 +63,7 @@ def _take_in(database: Database, storage: Storage, checkpoint: Checkpoint) -> No
 def _accept(database: Database, storage: Storage, checkpoint: Checkpoint, found: IngestReport, target: Path) -> None:
     rewritten = Incoming.adopt(target) if found.rewritten else None
     with database.writing() as session:
+        leases.held(session, Checkpoint, checkpoint.id, checkpoint.claim)  # before the bytes move to their place
         if rewritten is not None:
             checkpoints.keep(session, storage, rewritten)
         checkpoints.accept(

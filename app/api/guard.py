@@ -8,13 +8,16 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import of_service, unexpected
-from app.errors import ServiceError, TokenRequired
+from app.errors import ServiceError, TokenRequired, TooLarge
 from app.security import COOKIE, PLAIN_HEADERS, check_host, check_origin, check_token
 from app.settings import Settings
 
+LARGEST_BODY = 1 << 20  # bytes of a JSON body or a form
+UPLOADS = ("/api/v1/checkpoints", "/checkpoints")  # they bound their bodies themselves
+
 
 class Guard:
-    """Middleware that streams: it touches no body."""
+    """Middleware that streams: it keeps no body."""
 
     def __init__(self, app: ASGIApp, settings: Settings, policy: str) -> None:
         self._app, self._settings = app, settings
@@ -36,7 +39,7 @@ class Guard:
 
         try:
             self._check(scope, Headers(scope=scope))
-            await self._app(scope, receive, guarded)
+            await self._app(scope, _bounded(scope, receive), guarded)
         except ServiceError as error:
             answer = _sign_in(scope) if isinstance(error, TokenRequired) and _is_reader(scope) else of_service(error)
             await answer(scope, receive, guarded)
@@ -70,3 +73,20 @@ def _sign_in(scope: Scope) -> Response:
     query = scope["query_string"].decode("latin-1")
     back = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
     return RedirectResponse(f"/login?next={back}", 303)
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """The body as it comes, cut off where it grows larger than any but an upload may be."""
+    if scope["path"] in UPLOADS:
+        return receive
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > LARGEST_BODY:
+            raise TooLarge(f"The body is larger than the {LARGEST_BODY:,} bytes that are taken here.")
+        return message
+
+    return counted

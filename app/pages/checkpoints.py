@@ -1,23 +1,21 @@
 """A checkpoint's page: what is in it, before any analysis."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
-from urllib.parse import parse_qs
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app import checkpoints, models, runs
 from app.api.dependencies import DatabaseOf, Identity, Reading, StorageOf, Writing
-from app.errors import BadRequest
 from app.pages import chooser, lists
+from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
 from app.plans import tensor_info
 from frontend import numbers, palette, states
 
 router = APIRouter(prefix="/checkpoints", route_class=PageRoute)
-LARGEST_FORM, MOST_FIELDS = 100_000, 1000  # bytes, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +108,8 @@ def tensor_row(stored: Mapping[str, Any]) -> TensorRow:
     )
 
 
-async def _sent(request: Request) -> Mapping[str, Sequence[str]]:
-    """The fields of a form, which is small."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_FORM:
-            raise BadRequest("The form is too large.")
-    try:
-        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except ValueError as error:
-        raise BadRequest("The form has too many fields.") from error
-
-
 @router.post("/{identity}/analyse")
-def analyse(
-    request: Request, session: Writing, identity: Identity, sent: Annotated[Mapping[str, Sequence[str]], Depends(_sent)]
-) -> Response:
+def analyse(request: Request, session: Writing, identity: Identity, sent: Sent) -> Response:
     """The default diagnostics; or those of the chooser's form, where that was sent."""
     asked = chooser.read(sent) if sent else None
     if isinstance(asked, chooser.Chooser):

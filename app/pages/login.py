@@ -3,9 +3,10 @@
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.api.dependencies import SettingsOf
+from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
 from app.security import COOKIE, cookie_value, is_token
 
@@ -22,9 +23,9 @@ def show(request: Request, back: Annotated[str, Query(alias="next", max_length=2
 def sign_in(
     request: Request,
     settings: SettingsOf,
-    token: Annotated[str, Form(max_length=1000)],
-    back: Annotated[str, Form(alias="next", max_length=2000)] = "/",
+    sent: Sent,
 ) -> Response:
+    token, back = (sent.get(name, [""])[0] for name in ("token", "next"))
     if not is_token(token.strip(), settings):
         return page(request, "login.html", 401, next=ours(back), wrong=True)
     answer = see(ours(back))
@@ -36,9 +37,9 @@ def sign_in(
 def ours(address: str) -> str:
     """The address if it is a path of this service, else the first page: a link to /login must lead nowhere else.
 
-    >>> ours("/runs/3?q=a"), ours("//evil.example"), ours("https://evil.example")
+    >>> ours("/runs/3?q=a"), ours("///evil.example"), ours("https://evil.example")
     ('/runs/3?q=a', '/', '/')
     """
     parts = urlsplit(address.replace("\\", "/"))
     alone = not parts.scheme and not parts.netloc and parts.path.startswith("/") and parts.path.isprintable()
-    return address if alone and "\\" not in address else "/"
+    return address if alone and "\\" not in address and not address.startswith("//") else "/"

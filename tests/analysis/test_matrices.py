@@ -179,6 +179,7 @@ def test_the_gates_of_an_lstm_compute_what_pytorch_computes() -> None:
         ("pos_embed", (4, 3, 8, 8), "float32", "a grid"),
         ("net.weight", (10**6, 4, 40), "float32", "1000000 matrices stacked"),
         ("net.conv.weight", (4, 4, 1000, 1000), "float32", "1000000 matrices stacked"),
+        ("experts." + "a" * 65_536, (4096, 2, 40), "float32", "4096 matrices under a name of 65544 characters"),
     ],
 )
 def test_what_holds_no_matrix_says_why(name: str, shape: Shape, dtype: str, reason: str) -> None:

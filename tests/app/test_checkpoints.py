@@ -8,9 +8,12 @@ import pytest
 
 from app import checkpoints
 from app.checkpoints import clean_name
+from app.leases import LeaseLost
 from app.models import Blob, Checkpoint, Run
 from app.storage import STALE_WORK, Incoming
 from tests.service import Service, model
+from workers import intake
+from workers.ingest import IngestReport
 
 
 def incoming(service: Service, content: bytes) -> Incoming:
@@ -127,6 +130,20 @@ def test_three_failed_attempts_reject_it(service: Service) -> None:
             checkpoints.fail(session, service.settings, claimed, "The worker died")
     found = service.get("/api/v1/checkpoints/1")
     assert found["reason"] == {"code": "ingest-failed", "message": "The worker died (3 attempts)"}
+
+
+def test_an_ingest_that_nobody_wants_any_more_leaves_no_bytes(service: Service) -> None:
+    service.upload(model(1))
+    with service.database.writing() as session:
+        claimed = checkpoints.claim(session, service.settings, 1)
+    assert claimed is not None
+    service.client.delete("/api/v1/checkpoints/1")
+    target = service.settings.data_dir / "work" / "rewritten"
+    target.write_bytes(b"numbers")
+    found = IngestReport("torch-zip", "model", {}, (), True)
+    with pytest.raises(LeaseLost):
+        intake._accept(service.database, service.storage, claimed, found, target)
+    assert stored(service) == []
 
 
 def test_deleting_a_checkpoint_deletes_the_runs_over_it(analysed: Service) -> None:

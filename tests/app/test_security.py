@@ -33,7 +33,7 @@ def test_our_own_names_are_answered(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [None, "", "evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "lab.example.evil", "127.0.0.1:x",
-     "[::1", "lab.example/", "a b", "[evil]", "localhost:99999999"],
+     "[::1", "lab.example/", "a b", "[evil]", "localhost:99999999", "[:::]", "[1.2]"],
 )  # fmt: skip
 def test_other_names_are_not(host: str | None) -> None:
     with pytest.raises(HostNotAllowed, match="EIGENSCOPE_ALLOWED_HOSTS"):

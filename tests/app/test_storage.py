@@ -133,6 +133,18 @@ def test_opened_files_have_harmless_names_in_a_folder_of_their_own(storage: Stor
     assert list(storage.work.iterdir()) == []
 
 
+def test_a_folder_of_any_language_keeps_its_names(storage: Storage) -> None:
+    names = ["my model/model.safetensors", "my model/config.json", "модель/größe.bin"]
+    with storage.opened([(name, kept(storage, name.encode())) for name in names]) as paths:
+        assert [str(path.relative_to(paths[0].parents[1])) for path in paths] == names
+
+
+def test_a_name_like_our_own_is_no_collision(storage: Storage) -> None:
+    names = ["again-2/x", "x", "x", "again-2/x/y"]
+    with storage.opened([(name, kept(storage, bytes([n]))) for n, name in enumerate(names)]) as paths:
+        assert [path.read_bytes() for path in paths] == [bytes([n]) for n in range(len(names))]
+
+
 def test_what_killed_processes_left_is_removed_when_it_is_old(storage: Storage) -> None:
     (storage.incoming / "fresh").touch()
     (storage.work / "fresh").mkdir()

@@ -88,6 +88,7 @@ def test_a_form_is_read_however_it_is_cut(tmp_path_factory: pytest.TempPathFacto
         (form([("files", "a", b"")]), "multipart/form-data; boundary=" + "x" * 300, "cannot be read"),
         (form([("files", "a", b"")] * 4), FORM, "more than 3 files"),
         (form([("name", None, b"x" * 5000)]), FORM, "more than 4096 bytes"),
+        (form([("name", None, b"")] * 101), FORM, "more than 100 fields"),
     ],
 )
 def test_a_broken_form_leaves_nothing(tmp_path: Path, body: bytes, kind: str, told: str) -> None:
@@ -106,6 +107,8 @@ def test_the_limit_holds_for_what_is_announced_and_for_what_comes(tmp_path: Path
 def test_what_does_not_fit_on_the_disk_is_not_begun(tmp_path: Path) -> None:
     with pytest.raises(DiskFull):
         send(tmp_path, b"x", "", length=10, disk_reserve=1 << 60)
+    with pytest.raises(DiskFull):
+        send(tmp_path, b"x", "", disk_reserve=1 << 60)  # its length is not announced
 
 
 def test_a_sender_that_goes_away_leaves_nothing(tmp_path: Path) -> None:

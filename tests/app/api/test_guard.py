@@ -11,16 +11,18 @@ from app.settings import Settings
 HEADERS = [(b"host", b"127.0.0.1")]
 
 
-def call(app: Any, headers: list[tuple[bytes, bytes]] = HEADERS, kind: str = "http") -> list[dict[str, Any]]:
+def call(
+    app: Any, headers: list[tuple[bytes, bytes]] = HEADERS, kind: str = "http", path: str = "/"
+) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     async def receive() -> Any:
-        return {"type": "http.request"}
+        return {"type": "http.request", "body": b"x" * 100_000, "more_body": True}
 
-    scope = {"type": kind, "method": "GET", "path": "/", "headers": headers}
+    scope = {"type": kind, "method": "GET", "path": path, "headers": headers}
     asyncio.run(Guard(app, Settings(), "the policy")(scope, receive, send))
     return sent
 
@@ -55,6 +57,16 @@ def test_a_stranger_does_not_reach_the_application() -> None:
     start, _body = call(app, [(b"host", b"evil.example")])
     assert start["status"] == 421
     assert dict(start["headers"])[b"content-security-policy"] == b"the policy"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/v1/runs", 413), ("/login", 413), ("/api/v1/checkpoints", 200)])
+def test_only_uploads_are_large(path: str, status: int) -> None:
+    async def reading(scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(20):
+            await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    assert call(reading, path=path)[0]["status"] == status
 
 
 def test_a_fault_in_the_middle_of_an_answer_breaks_it_off() -> None:

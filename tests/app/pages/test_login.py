@@ -40,9 +40,29 @@ def test_a_wrong_token_opens_nothing(guarded: Service) -> None:
     guarded.close()
 
 
-@pytest.mark.parametrize("address", ["//evil.example", "https://evil.example/", "\\\\evil.example", "javascript:x", ""])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "//evil.example",
+        "///evil.example",
+        "////evil.example",
+        "https://evil.example/",
+        "\\\\evil.example",
+        "javascript:x",
+        "",
+    ],
+)
 def test_signing_in_leads_nowhere_else(address: str) -> None:
     assert login.ours(address) == "/"
+
+
+def test_a_form_without_a_token_is_a_wrong_token(guarded: Service) -> None:
+    assert guarded.client.post("/login", data={"next": "/"}).status_code == 401
+
+
+def test_a_stranger_cannot_fill_the_disk_through_the_login(guarded: Service) -> None:
+    answer = guarded.client.post("/login", data={"token": "x"}, files={"f": b"x" * 200_000})
+    assert answer.status_code == 400
 
 
 def test_programs_are_told_without_a_detour(guarded: Service) -> None:
