@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from analysis.adapters.config import AdapterConfig
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.stored import Facts, Stored
 
@@ -25,6 +26,7 @@ class Checkpoint:
     format: str  # name of a Format
     stored: Mapping[str, Stored]
     facts: Facts = field(default_factory=dict)
+    adapter: AdapterConfig | None = None  # what adapter_config.json says, where these tensors are an adapter's
 
     @cached_property
     def tensors(self) -> "tuple[analysis.weight.TensorInfo, ...]":
@@ -35,9 +37,8 @@ class Checkpoint:
 
     @property
     def kind(self) -> Literal["model", "adapter"]:
-        """Whether most tensors are the factors of a low-rank update ("adapter"), or not ("model")."""
-        factors = sum("lora_A" in name or "lora_B" in name for name in self.stored)
-        return "adapter" if 2 * factors > len(self.stored) else "model"
+        """Whether it states how another checkpoint changes ("adapter"), or is one by itself ("model")."""
+        return "model" if self.adapter is None else "adapter"
 
     def read(self, name: str) -> "torch.Tensor":
         """One tensor on the CPU, contiguous, in its stored dtype, and nothing else of the file.

@@ -1,15 +1,18 @@
-"""Facts about a model from the config.json beside its weights."""
+"""Facts about a model from the config.json beside its weights, and the adapter_config.json of an adapter."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from analysis.errors import CheckpointError
+from analysis.adapters.config import NAME, AdapterConfig, check_config
+from analysis.adapters.names import is_adapter, may_be_adapter
+from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat
 from analysis.formats.hostile_json import parse_file, plain, printable
 from analysis.formats.stored import Fact
 
 LARGEST_CONFIG = 2**20  # bytes
+LARGEST_ADAPTER_CONFIG = 2**23  # bytes: AdaLoRA's lists every direction of every module
 
 # fact -> where Hugging Face configurations keep it, the most frequent name first
 KEYS = MappingProxyType(
@@ -25,8 +28,11 @@ ADAPTER_KEYS = MappingProxyType(
     {
         "method": ("peft_type",),
         "rank": ("r",),
-        "lora_alpha": ("lora_alpha",),
+        "lora_alpha": ("lora_alpha", "alpha"),
         "base_model": ("base_model_name_or_path",),
+        "use_rslora": ("use_rslora",),
+        "use_dora": ("use_dora",),
+        "init": ("init_lora_weights", "init_weights"),
     }
 )
 
@@ -41,12 +47,47 @@ def config_facts(folder: Path) -> dict[str, Fact]:
     architectures = config.get("architectures")
     if isinstance(architectures, list) and architectures and isinstance(architectures[0], str):
         found["architecture"] = printable(architectures[0])
-    return found | _pick(_read(folder / "adapter_config.json"), ADAPTER_KEYS)
+    return found | _adapter_facts(_read(folder / NAME, LARGEST_ADAPTER_CONFIG))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def find_adapter_config(folder: Path, names: Iterable[str]) -> AdapterConfig | None:
+    """The config in the folder where tensors of these names are an adapter's; None where they are a model's.
+
+    Raises MissingShard ("adapter-config") where an adapter has none, UnknownFormat ("adapter-method") where it names
+    what states no change of weights, and DamagedFile ("adapter-settings") where it makes no sense.
+    """
+    listed = list(names)
+    path = folder / NAME
+    if not path.is_file():
+        if is_adapter(listed):
+            text = f"these are the factors of an adapter, which say nothing without its config: upload {NAME} too"
+            raise MissingShard(text, "adapter-config")
+        return None
+    if not may_be_adapter(listed):
+        return None  # the files of a model, and an adapter's config in the same folder
+    size = path.stat().st_size
+    if size > LARGEST_ADAPTER_CONFIG:
+        text = f"{NAME} has {size:,} bytes; at most {LARGEST_ADAPTER_CONFIG:,} are read"
+        raise UnknownFormat(text, "adapter-settings")
     try:
-        if not path.is_file() or path.stat().st_size > LARGEST_CONFIG:
+        return check_config(parse_file(path))
+    except DamagedFile as error:
+        raise DamagedFile(error.message, "adapter-settings") from None
+
+
+def _adapter_facts(config: Mapping[str, Any]) -> dict[str, Fact]:
+    found = _pick(config, ADAPTER_KEYS)
+    targets = config.get("target_modules")
+    if isinstance(targets, list):
+        targets = ", ".join(sorted(target for target in targets if isinstance(target, str)))
+    if targets and (text := plain(targets)) is not None:
+        found["target_modules"] = text
+    return found
+
+
+def _read(path: Path, largest: int = LARGEST_CONFIG) -> dict[str, Any]:
+    try:
+        if not path.is_file() or path.stat().st_size > largest:
             return {}
         return parse_file(path)
     except (CheckpointError, OSError):

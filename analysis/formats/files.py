@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, shown
 from analysis.formats.checkpoint import Checkpoint
-from analysis.formats.facts import config_facts
+from analysis.formats.facts import config_facts, find_adapter_config
 from analysis.formats.hostile_json import parse_file, printable
 from analysis.formats.rejected import rejection
 from analysis.formats.stored import HEAD, Contents, Format, Stored
@@ -49,7 +49,8 @@ def _checkpoint(
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
     if ignored:
         facts["ignored_files"] = printable(", ".join(ignored))
-    return Checkpoint(chosen[first].name, tensors, facts | config_facts(first.parent))
+    adapter = find_adapter_config(first.parent, tensors)
+    return Checkpoint(chosen[first].name, tensors, facts | config_facts(first.parent), adapter)
 
 
 def _listed(paths: Sequence[Path]) -> list[Path]:

@@ -14,8 +14,14 @@ def named(*names: str, folder: Path) -> Checkpoint:
     return open_checkpoint([folder / "model"])
 
 
-def test_factors_of_a_low_rank_update_make_an_adapter(tmp_path: Path) -> None:
-    assert named("q.lora_A.weight", "q.lora_B.weight", folder=tmp_path).kind == "adapter"
+def test_factors_with_a_config_make_an_adapter(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 1, "lora_alpha": 2}')
+    adapter = named("q.lora_A.weight", "q.lora_B.weight", folder=tmp_path)
+    assert adapter.kind == "adapter"
+    assert adapter.adapter is not None
+    assert adapter.adapter.settings["lora_alpha"] == 2
+    assert named("q.weight", "k.weight", folder=tmp_path).kind == "model"
+    (tmp_path / "adapter_config.json").unlink()
     assert named("q.weight", "k.weight", "q.lora_A", "q.lora_B", folder=tmp_path).kind == "model"
 
 

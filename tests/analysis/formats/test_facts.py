@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.formats.facts import LARGEST_CONFIG, config_facts
+from analysis.errors import DamagedFile, MissingShard, UnknownFormat
+from analysis.formats.facts import LARGEST_CONFIG, config_facts, find_adapter_config
 
 
 def written(folder: Path, config: object, name: str = "config.json") -> Path:
@@ -41,9 +42,61 @@ def test_the_language_model_inside_a_multimodal_one(tmp_path: Path) -> None:
 
 
 def test_an_adapter(tmp_path: Path) -> None:
-    config = {"peft_type": "LORA", "r": 16, "lora_alpha": 32, "base_model_name_or_path": "org/model"}
+    config = {
+        "peft_type": "LORA",
+        "r": 16,
+        "lora_alpha": 32,
+        "base_model_name_or_path": "org/model",
+        "use_rslora": True,
+        "use_dora": False,
+        "init_lora_weights": "pissa",
+        "target_modules": ["v_proj", "q_proj", 3],
+    }
+    assert config_facts(written(tmp_path, config, "adapter_config.json")) == {
+        "method": "LORA",
+        "rank": 16,
+        "lora_alpha": 32,
+        "base_model": "org/model",
+        "use_rslora": True,
+        "use_dora": False,
+        "init": "pissa",
+        "target_modules": "q_proj, v_proj",
+    }
+
+
+def test_target_modules_as_one_expression(tmp_path: Path) -> None:
+    config = {"peft_type": "LORA", "target_modules": "all-linear", "alpha": 3, "init_weights": True}
     facts = config_facts(written(tmp_path, config, "adapter_config.json"))
-    assert facts == {"method": "LORA", "rank": 16, "lora_alpha": 32, "base_model": "org/model"}
+    assert facts == {"method": "LORA", "target_modules": "all-linear", "lora_alpha": 3, "init": True}
+
+
+FACTORS = ["base_model.model.q.lora_A.weight", "base_model.model.q.lora_B.weight"]
+
+
+def test_the_config_of_an_adapter_is_found_beside_it(tmp_path: Path) -> None:
+    written(tmp_path, {"peft_type": "LORA", "r": 4, "lora_alpha": 8}, "adapter_config.json")
+    found = find_adapter_config(tmp_path, FACTORS)
+    assert found is not None
+    assert (found.method, found.settings["r"]) == ("LORA", 4)
+    assert find_adapter_config(tmp_path, ["base_model.model.norm.weight"]) is not None  # as LN tuning saves
+    assert find_adapter_config(tmp_path, ["model.norm.weight"]) is None  # a model's
+
+
+def test_an_adapter_needs_its_config_and_a_model_none(tmp_path: Path) -> None:
+    with pytest.raises(MissingShard, match=r"upload adapter_config\.json too") as caught:
+        find_adapter_config(tmp_path, FACTORS)
+    assert caught.value.code == "adapter-config"
+    assert find_adapter_config(tmp_path, ["model.norm.weight"]) is None
+
+
+def test_a_bad_config_of_an_adapter(tmp_path: Path) -> None:
+    with pytest.raises(UnknownFormat) as method:
+        find_adapter_config(written(tmp_path, {"peft_type": "CPT"}, "adapter_config.json"), FACTORS)
+    assert method.value.code == "adapter-method"
+    (tmp_path / "adapter_config.json").write_text("{" + '"a": [' * 100_000)
+    with pytest.raises(DamagedFile) as damaged:
+        find_adapter_config(tmp_path, FACTORS)
+    assert damaged.value.code == "adapter-settings"
 
 
 @pytest.mark.parametrize(

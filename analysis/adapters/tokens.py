@@ -1,0 +1,42 @@
+"""Trainable tokens: some rows of an embedding are new, the others are the base's."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from analysis.adapters.config import AdapterConfig
+from analysis.adapters.names import AdaptedModule
+from analysis.errors import AdapterError, shown
+from analysis.weight import Factors
+
+
+def merged(config: AdapterConfig, module: AdaptedModule, base: Tensor, rows: Tensor) -> tuple[Tensor, Factors]:
+    """The embedding with its trained rows, and the update as a product of as many directions as there are rows."""
+    indices = _indices(config, module)
+    if rows.shape != (len(indices), base.shape[1]):
+        raise AdapterError(
+            f"{shown(module.module)}: {' × '.join(map(str, rows.shape))} trained values for {len(indices)} tokens "
+            f"of width {base.shape[1]}"
+        )
+    if max(indices) >= len(base):
+        raise AdapterError(f"{shown(module.module)}: token {max(indices)} was trained; the base has {len(base)}")
+    place = torch.tensor(indices)
+    chosen = torch.zeros(len(base), len(indices), dtype=base.dtype)
+    chosen[place, torch.arange(len(indices))] = 1
+    return base.index_copy(0, place, rows), Factors(chosen, rows - base[place])
+
+
+def _indices(config: AdapterConfig, module: AdaptedModule) -> Sequence[int]:
+    found = config.settings.get("token_indices") or config.settings.get("trainable_token_indices")
+    if isinstance(found, dict):
+        found = next((rows for name, rows in found.items() if _named(name, module.module)), None)
+    if not isinstance(found, list) or not found or len(set(map(str, found))) != len(found):
+        raise AdapterError(f"{shown(module.module)}: adapter_config.json does not list the tokens that were trained")
+    if not all(isinstance(index, int) and not isinstance(index, bool) and index >= 0 for index in found):
+        raise AdapterError(f"{shown(module.module)}: its trained tokens are no list of indices")
+    return found
+
+
+def _named(name: str, module: str) -> bool:
+    return module == name or module.endswith(f".{name}")
