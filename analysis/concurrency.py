@@ -4,7 +4,7 @@ A solver gains little from a second thread on a small matrix and waits for it on
 threads are done in half the time (docs/benchmarks.md). Memory stays within `bound`, however many tensors there are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from statistics import median_low
@@ -28,8 +28,8 @@ def bound(tensors: Sequence[TensorInfo]) -> int:
 
 def each(
     tensors: Sequence[TensorInfo], work: Callable[[TensorInfo], Result], device: str = "cpu"
-) -> Iterator[tuple[TensorInfo, Result]]:
-    """`work` on each tensor, in their order."""
+) -> Generator[tuple[TensorInfo, Result], None, None]:
+    """`work` on each tensor, in their order. Closed early, it ends what is in hand and begins nothing more."""
     everything = torch.get_num_threads()
     hands = min(MOST_HANDS, everything, _room(tensors)) if device == "cpu" else 1
     share = bound(tensors) / hands
@@ -57,8 +57,8 @@ def _is_small(tensor: TensorInfo, share: float) -> bool:
 
 
 def _need(tensor: TensorInfo) -> int:
-    """Bytes that measuring it takes: itself, a Gram matrix, the solver's copy, and what libraries hold."""
-    return tensor.nbytes + 16 * _side(tensor) ** 2 + HELD
+    """Bytes that measuring it takes: itself, a shuffled copy, a Gram matrix, the solver's, and what libraries hold."""
+    return tensor.nbytes + max(4 * tensor.size, tensor.nbytes) + 16 * _side(tensor) ** 2 + HELD
 
 
 def _side(tensor: TensorInfo) -> int:

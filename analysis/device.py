@@ -1,12 +1,12 @@
 """Where the numbers are crunched: CUDA when there is one, the CPU when there is none or its memory runs out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 import torch
 
-from analysis.weight import Weight
+from analysis.weight import Factors, Weight
 
 Result = TypeVar("Result")
 
@@ -21,7 +21,36 @@ def on_device(device: str, weight: Weight, run: Callable[[Weight], Result]) -> R
     if device == "cpu":
         return run(weight)
     try:
-        return run(replace(weight, slices=weight.slices.to(device)))
+        moved = replace(weight, slices=weight.slices.to(device))
+        if "spectrum" in vars(weight):  # found already, with others of its shape
+            vars(moved)["spectrum"] = weight.spectrum
+        return run(moved)
     except torch.OutOfMemoryError:
         torch.cuda.empty_cache()
     return run(weight)
+
+
+def on_devices(
+    device: str, weights: Mapping[int, Weight | str], run: Callable[[Mapping[int, Weight | str]], Result]
+) -> Result:
+    """The same for weights that belong together, number 0 the base of the others; the rest are reasons for none."""
+    if device == "cpu":
+        return run(weights)
+    try:
+        return run(_moved(device, weights))
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+    return run(weights)
+
+
+def _moved(device: str, weights: Mapping[int, Weight | str]) -> dict[int, Weight | str]:
+    moved: dict[int, Weight | str] = {}
+    for number, weight in weights.items():
+        if isinstance(weight, str):
+            moved[number] = weight
+            continue
+        base = moved[0] if number else None
+        factors = weight.factors and Factors(weight.factors.left.to(device), weight.factors.right.to(device))
+        slices = weight.slices.to(device)
+        moved[number] = replace(weight, slices=slices, base=base if isinstance(base, Weight) else None, factors=factors)
+    return moved

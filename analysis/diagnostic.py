@@ -121,6 +121,16 @@ class FigureKind(StrEnum):
     SCATTER = "scatter"  # the table: `y` over `x` [± `error` along x] on equal axes, with the line where they are equal
     FLOW = "flow"  # the table: `y` [hollow where `hollow`] over all weights in their order as one line, roles marked
     DISTRIBUTION = "distribution"  # the table: `x` of every weight as a mark, in a row for each role
+    MATCH = (
+        "match"  # one weight, one pair: square `z` (base × tuned), `best` of each tuned; `k`, `epsilon`
+    )
+    RANKS = "ranks"  # one weight: curve `y` over its index on a logarithmic scale, a line per group [and `base`]
+    SPECTRA = "spectra"  # one weight: densities of the logarithms of curve `values`, a line per group [and `base`]
+    SWEEP = "sweep"  # the table: curve `y` over curve `x`, summed over the weights, a line per group [mark at `x0`]
+    SERIES = "series"  # the table: `y` (counts summed, else the median) over the tuned checkpoints in their order
+
+
+PER_WEIGHT = (FigureKind.DENSITY, FigureKind.LINE, FigureKind.MATCH, FigureKind.RANKS, FigureKind.SPECTRA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +145,7 @@ class Figure:
 
     @property
     def per_weight(self) -> bool:
-        return self.kind in (FigureKind.DENSITY, FigureKind.LINE)
+        return self.kind in PER_WEIGHT
 
 
 class Severity(StrEnum):
@@ -182,6 +192,12 @@ class Table:
 
     diagnostic: "Diagnostic"
     rows: tuple[Row, ...]
+    names: tuple[str, ...] = ()  # of the run's checkpoints, in their order
+    facts: tuple[Mapping[str, Scalar], ...] = ()  # about them, in the same order: "width", "learning_rate", …
+
+    def named(self, position: int) -> str:
+        """What a reader calls the checkpoint at this place of the run."""
+        return self.names[position] if position < len(self.names) else f"checkpoint {position}"
 
     def numbers(self, column: str) -> list[float]:
         """The values of a numeric column that are there."""
@@ -196,6 +212,7 @@ class Summary:
     headline: str
     numbers: Mapping[str, Scalar]
     findings: tuple[Finding, ...] = ()
+    groups: Mapping[tuple[int, ...], Mapping[str, Scalar]] = field(default_factory=dict)  # the same for each group
 
 
 @dataclass(frozen=True)
@@ -213,6 +230,7 @@ class Diagnostic:
     options: tuple[Option, ...] = ()
     figures: tuple[Figure, ...] = ()
     default: bool = False  # measured where nobody says what to measure
+    summary_curves: tuple[str, ...] = ()  # the curves that `summarise` looks at: short ones
 
     def column(self, name: str) -> Column:
         for column in self.columns:

@@ -5,11 +5,16 @@ EigenscopeError                 something the user can understand and mend
 │   ├── UnknownFormat           its content is no checkpoint that we read
 │   ├── DamagedFile             it is empty, cut off, or contradicts itself
 │   ├── UnsafeFile              reading it would run code, or take time or memory without bound
-│   └── MissingShard            an index names a file that did not come along
+│   ├── MissingShard            an index names a file that did not come along
+│   └── WrongBase               the others were not trained from it
 ├── TensorError                 one tensor cannot be measured; the others can
 │   ├── NotFinite               it holds NaN or infinity
-│   └── NotAMatrix              its shape or dtype holds no matrix
-└── OptionError                 a diagnostic was asked for in a way it does not offer
+│   ├── NotAMatrix              its shape or dtype holds no matrix
+│   └── AdapterError            an adapter and its base do not fit each other there
+├── OptionError                 a diagnostic was asked for in a way it does not offer
+└── MitigationError             a tuned checkpoint cannot be mended as asked
+    ├── NoIntruders             there is none in it to be shrunk
+    └── NoAdapterForm           what it changes cannot be written as a LoRA adapter
 
 Each carries a `code` that never changes, for programs, and a message that names the file or the tensor, the
 value at fault and what to do, for people. A checkpoint is rejected with one of the codes in REJECTIONS. Names come
@@ -65,6 +70,10 @@ class MissingShard(CheckpointError):
     code = "missing-shard"
 
 
+class WrongBase(CheckpointError):
+    code = "wrong-base"
+
+
 class TensorError(EigenscopeError):
     code = "tensor-unusable"
 
@@ -77,8 +86,24 @@ class NotAMatrix(TensorError):
     code = "not-a-matrix"
 
 
+class AdapterError(TensorError):
+    code = "adapter-mismatch"
+
+
 class OptionError(EigenscopeError):
     code = "bad-option"
+
+
+class MitigationError(EigenscopeError):
+    code = "mitigation-impossible"
+
+
+class NoIntruders(MitigationError):
+    code = "no-intruders"
+
+
+class NoAdapterForm(MitigationError):
+    code = "no-adapter-form"
 
 
 REJECTIONS = MappingProxyType(
@@ -123,5 +148,15 @@ REJECTIONS = MappingProxyType(
         # MissingShard
         "missing-shard": "The index names a file that is not there.",
         "missing-file": "There is no such file.",
+        # adapters
+        "adapter-config": "The tensors of an adapter without its adapter_config.json.",
+        "adapter-method": "An adapter whose method states no change of weights, or one that is not known here.",
+        "adapter-settings": "An adapter_config.json with a setting that makes no sense.",
+        # WrongBase
+        "wrong-base": "No tensor of a tuned checkpoint belongs to the base, the first checkpoint.",
+        "base-is-adapter": "The first checkpoint of a comparison is an adapter, no whole model.",
+        "adapter-alone": "An adapter without the model that it changes.",
+        "adapter-in-family": "An adapter in a family of widths, which is of whole models.",
+        "no-family": "No matrix has the same name in all models of a family.",
     }
 )

@@ -122,6 +122,11 @@ def noise(rows: int, columns: int, variance: float) -> Law:
     return Law(min(rows, columns), max(rows, columns), variance)
 
 
+def fit(eigenvalues: Values, rows: int, columns: int, compatible: bool) -> Bulk | None:
+    """The bulk by `weightwatcher` where compatible, else by `robust`."""
+    return (weightwatcher if compatible else robust)(eigenvalues, rows, columns)
+
+
 def robust(eigenvalues: Values, rows: int, columns: int) -> Bulk | None:
     """The bulk of ascending eigenvalues, with as many spikes as must go, up to half; None where they are all 0.
 

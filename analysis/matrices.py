@@ -13,6 +13,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from analysis import names
+from analysis.adapters.names import is_factor
 from analysis.weight import Layout, TensorInfo, Weight, WeightInfo
 
 FLOATS = ("float64", "float32", "float16", "bfloat16")
@@ -63,6 +64,8 @@ def _role(name: str, header: Header) -> str:
 def _reason_to_skip(name: str, role: str, headers: Mapping[str, Header]) -> str | None:
     """Why a tensor holds no matrix to analyse, in words; None where it does."""
     header = headers[name]
+    if is_factor(name):
+        return "a factor of an adapter: compare it with its base to see what it changes"
     return _wrong_numbers(name, header.dtype, headers) or _wrong_shape(name, role, header.shape)
 
 
@@ -221,6 +224,11 @@ def weights(info: TensorInfo, tensor: Shaped[Tensor, "..."]) -> Iterator[Weight]
     """The weights of a tensor with their numbers, as views of it, in the order of `matrices`."""
     for planned, cut in zip(matrices(info), _cuts(info), strict=True):
         yield Weight(planned, _view(info, tensor, cut))
+
+
+def outputs(info: TensorInfo) -> Iterator[slice | None]:
+    """Which outputs of its tensor each weight holds, in the order of `matrices`; None for a member of a stack."""
+    yield from (cut.outputs if cut.member is None else None for cut in _cuts(info))
 
 
 def _extents(info: TensorInfo) -> tuple[int, int, int]:

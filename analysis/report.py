@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.batching import Cut, cutter
 from analysis.concurrency import each
 from analysis.device import on_device
 from analysis.diagnostic import Finding, Request, Row, Scope, Severity, Summary, Table, measure
 from analysis.formats import OpenCheckpoint
-from analysis.matrices import weights
 from analysis.weight import TensorInfo, Weight
 
 Progress = Callable[[TensorInfo], None]
@@ -37,28 +37,42 @@ class Coverage:
     parameters: int
     analysed_parameters: int
     skipped: tuple[Skipped, ...]
+    missing: tuple[Skipped, ...] = ()  # of a tuned checkpoint: the base's matrices that it has no partner of
+    members: tuple["Coverage", ...] = ()  # of several checkpoints: each by itself, in their order
 
     def reasons(self) -> list[tuple[str, int]]:
         """Each reason for leaving tensors out with how many it applies to, most frequent first."""
         return Counter(left.reason for left in self.skipped).most_common()
 
-    def to_json(self) -> dict[str, Any]:
-        left_out = [{"tensor": s.tensor, "shape": list(s.shape), "reason": s.reason} for s in self.skipped]
-        return {
+    def to_json(self, names: Sequence[str] = ()) -> dict[str, Any]:
+        """As JSON; of several checkpoints, named by `names`, with what each of them is covered by."""
+        said: dict[str, Any] = {
             "tensors": self.tensors,
             "analysed": self.analysed,
             "parameters": self.parameters,
             "analysed_parameters": self.analysed_parameters,
-            "skipped": left_out,
+            "skipped": [skipped_json(skipped) for skipped in self.skipped],
         }
+        if self.members:
+            parts = zip(names, self.members, strict=True)
+            said["checkpoints"] = [
+                {"checkpoint": name, **part.to_json(), "missing": [skipped_json(missing) for missing in part.missing]}
+                for name, part in parts
+            ]
+        return said
+
+
+def skipped_json(skipped: Skipped) -> dict[str, Any]:
+    return {"tensor": skipped.tensor, "shape": list(skipped.shape), "reason": skipped.reason}
 
 
 @dataclass(frozen=True)
 class Report:
-    """Coverage, tables, and what they say."""
+    """Coverage, tables, and what they say. `names` are the checkpoints' where there are several."""
 
     coverage: Coverage
     tables: tuple[Table, ...]
+    names: tuple[str, ...] = ()
 
     def summaries(self) -> dict[str, Summary]:
         return {table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables}
@@ -72,15 +86,34 @@ class Report:
         ]
         worst_first = list(Severity)
         return {
-            "coverage": self.coverage.to_json(),
-            "summary": {name: {"headline": summary.headline, **summary.numbers} for name, summary in summaries.items()},
-            "tables": {table.diagnostic.name: [record(row) for row in table.rows] for table in self.tables},
+            **({"checkpoints": list(self.names)} if len(self.names) > 1 else {}),
+            "coverage": self.coverage.to_json(self.names),
+            "summary": {name: summary_json(summary, self.names) for name, summary in summaries.items()},
+            "tables": {table.diagnostic.name: records(table) for table in self.tables},
             "findings": sorted(findings, key=lambda finding: worst_first.index(finding["severity"])),
         }
 
 
-def record(row: Row) -> dict[str, Any]:
-    """A row as flat JSON: what it is about, then the diagnostic's columns by name, then the note."""
+def summary_json(summary: Summary, names: Sequence[str] = ()) -> dict[str, Any]:
+    """The headline and the numbers of a table, and those of each group where there are several checkpoints."""
+    said: dict[str, Any] = {"headline": summary.headline, **summary.numbers}
+    if summary.groups:
+        said["groups"] = [
+            {"group": list(group), "checkpoints": [names[position] for position in group], **numbers}
+            for group, numbers in summary.groups.items()
+        ]
+    return said
+
+
+def records(table: Table) -> list[dict[str, Any]]:
+    return [record(row, table.names) for row in table.rows]
+
+
+def record(row: Row, names: Sequence[str] = ()) -> dict[str, Any]:
+    """A row as flat JSON: what it is about, then the diagnostic's columns by name, then the note.
+
+    Where there are several checkpoints, `names` are theirs, and the row tells which it speaks of.
+    """
     info = row.weight
     return {
         "weight": info.name,
@@ -91,6 +124,7 @@ def record(row: Row) -> dict[str, Any]:
         "shape": [info.rows, info.columns],
         "slices": info.slices,
         "group": list(row.group),
+        **({"checkpoints": [names[position] for position in row.group]} if len(names) > 1 else {}),
         **row.measurement.values,
         "note": row.measurement.note,
     }
@@ -118,16 +152,33 @@ def coverage(tensors: Sequence[TensorInfo], failed: Mapping[str, str] | None = N
     )
 
 
+def together(parts: Sequence[Coverage]) -> Coverage:
+    """The coverage of several checkpoints, with that of each."""
+    return Coverage(
+        tensors=sum(part.tensors for part in parts),
+        analysed=sum(part.analysed for part in parts),
+        parameters=sum(part.parameters for part in parts),
+        analysed_parameters=sum(part.analysed_parameters for part in parts),
+        skipped=tuple(skipped for part in parts for skipped in part.skipped),
+        members=tuple(parts),
+    )
+
+
 def measure_tensor(
-    checkpoint: OpenCheckpoint, info: TensorInfo, requests: Sequence[Request], position: int = 0, device: str = "cpu"
+    checkpoint: OpenCheckpoint,
+    info: TensorInfo,
+    requests: Sequence[Request],
+    position: int = 0,
+    device: str = "cpu",
+    cut: Cut | None = None,
 ) -> Iterator[tuple[str, Row]]:
     """Reads one tensor and measures every weight in it: (diagnostic name, row) for each.
 
-    `position` is the checkpoint's place in the run. Only diagnostics of scope ONE are measured here.
+    `position` is the checkpoint's place in the run; `cut` reads the tensor, several at once on a GPU. Only diagnostics
+    of scope ONE are measured here.
     """
     alone = [request for request in requests if request.diagnostic.scope is Scope.ONE]
-    tensor = checkpoint.read(info.name)
-    for weight in weights(info, tensor):
+    for weight in (cut or cutter(checkpoint, (), "cpu"))(info):
         yield from _rows(weight, alone, position, device)
 
 
@@ -144,8 +195,10 @@ def analyze(
     """The report of one checkpoint, in the order of its tensors; `progress` hears of each when it is done."""
     rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
 
+    cut = cutter(checkpoint, checkpoint.tensors, device)
+
     def work(info: TensorInfo) -> list[tuple[str, Row]]:
-        return list(measure_tensor(checkpoint, info, requests, device=device)) if info.skip is None else []
+        return list(measure_tensor(checkpoint, info, requests, device=device, cut=cut)) if info.skip is None else []
 
     for info, found in each(checkpoint.tensors, work, device):
         for name, row in found:

@@ -16,7 +16,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from analysis.lanczos import ritz_values
-from analysis.spectrum import converged
+from analysis.spectrum import block_size, blocks, converged
 from analysis.weight import Weight
 
 SHUFFLED = 1 << 25  # entries in all replicas of a weight, beyond the two that a spread needs
@@ -36,7 +36,8 @@ class Entries:
 def entries(weight: Weight) -> Entries:
     """Of a finite weight; a variance below rounding counts as none."""
     count = weight.slices.numel()
-    mean = math.fsum(float(matrix.sum(dtype=torch.float64)) for matrix in weight.slices) / count
+    sums = (block.sum(dim=(1, 2), dtype=torch.float64) for block in blocks(weight.slices))  # which copies in float64
+    mean = math.fsum(value for block in sums for value in block.tolist()) / count
     square = weight.spectrum.squared_norm / count
     variance = square - mean * mean
     return Entries(mean, variance if variance > 1e-12 * square else 0.0)
@@ -53,17 +54,22 @@ def seed_of(weight: Weight) -> int:
 
 
 def shuffles(weight: Weight, centre: float, scale: float, count: int) -> Iterator[Float[Tensor, "s m n"]]:
-    """(W - centre) / scale, shuffled: each slice of a convolution by itself. In float32 unless stored in float64."""
+    """(W - centre) / scale, shuffled: each slice of a convolution by itself. In float32 unless stored in float64.
+
+    Beside the weight there is one copy of a large one: what was given is gone when the next is asked for.
+    """
     generator = np.random.default_rng(seed_of(weight))
     wide = weight.slices.dtype == torch.float64
     moved = torch.float64 if wide or weight.slices[0].numel() <= NARROW else torch.float32
-    flat = weight.slices.flatten(1).to("cpu", moved).numpy()  # (s, mn)
+    mixed = torch.empty(weight.slices.shape, dtype=moved)
+    flat = mixed.flatten(1).numpy()  # (s, mn), the same memory
     for _ in range(count):
-        mixed = np.stack([generator.permutation(entries) for entries in flat])
-        mixed -= centre
-        mixed /= scale
-        scaled = torch.from_numpy(mixed).to(weight.slices.device, torch.float64 if wide else torch.float32)
-        yield scaled.reshape(weight.slices.shape)
+        mixed.copy_(weight.slices)
+        for entries in flat:
+            generator.shuffle(entries)
+        flat -= centre
+        flat /= scale
+        yield mixed.to(weight.slices.device, torch.float64 if wide else torch.float32)
 
 
 def largest(slices: Float[Tensor, "s m n"]) -> Float64[np.ndarray, " p"]:
@@ -72,13 +78,16 @@ def largest(slices: Float[Tensor, "s m n"]) -> Float64[np.ndarray, " p"]:
     The Gram matrix is formed in the slices' own precision, which the largest eigenvalues bear.
     """
     tall = slices if slices.shape[1] >= slices.shape[2] else slices.mT
-    grams = torch.bmm(tall.mT, tall).to(torch.float64)  # (s, k, k)
-    if grams.shape[1] <= FULL:
-        found = converged(torch.linalg.eigvalsh, grams).flatten()
-    else:
-        found = torch.cat([ritz_values(gram, STEPS) for gram in grams])
+    together = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
+    found = torch.cat([_tops(torch.bmm(some.mT, some).to(torch.float64)) for some in torch.split(tall, together)])
     ascending: Float64[np.ndarray, " p"] = np.sort(found.cpu().numpy())
     return ascending
+
+
+def _tops(grams: Float64[Tensor, "s k k"]) -> Float64[Tensor, " p"]:
+    if grams.shape[1] <= FULL:
+        return converged(torch.linalg.eigvalsh, grams).flatten()
+    return torch.cat([ritz_values(gram, STEPS) for gram in grams])
 
 
 def jensen_shannon(one: Float64[np.ndarray, " k"], other: Float64[np.ndarray, " k"]) -> float:

@@ -7,12 +7,13 @@ largest drown in rounding. **svd** keeps them. `decompose` takes the Gram route 
 right. **product** serves a matrix known as two factors of rank r: what it costs is an r × r matrix.
 
 Rows are read in blocks and brought to float64 one block at a time: an embedding of any height costs one block and a
-Gram matrix. The slices of a convolution go through each step together, as many as fit in a block: on a GPU that is one
-batched call. Everything is scaled by a power of two, which loses nothing, so that squares neither over- nor underflow.
+Gram matrix. The slices of a convolution, and weights of one shape that `decompose_each` gets, go through each step
+together, as many as fit in a block: on a GPU that is one batched call. Everything is scaled by a power of two, which
+loses nothing, so that squares neither over- nor underflow.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,8 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from analysis.errors import NotFinite, TensorError
+
+Scales = Float64[Tensor, "s 1 1"]  # 2^-exponent of each matrix
 
 EPS = float(np.finfo(np.float64).eps)
 BLOCK = 1 << 20  # numbers in float64 at a time on the CPU: 8 MiB, as fast as 32 MiB (docs/benchmarks.md)
@@ -67,11 +70,23 @@ class Spectrum:
 
 def decompose(slices: Float[Tensor, "s m n"]) -> Spectrum:
     """The spectrum of the matrices, on the device where they are. Raises NotFinite where one holds NaN or infinity."""
-    rows, columns = slices.shape[1:]
-    exponent = _exponent(slices)
-    tall = slices if rows >= columns else slices.mT  # (s, N, K), N ≥ K
-    together = max(1, _block_size(slices) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
-    found = [one for group in torch.split(tall, together) for one in _solve(group, exponent)]
+    (found,) = decompose_each(slices[None])
+    return found
+
+
+def decompose_each(weights: Float[Tensor, "w s m n"]) -> list[Spectrum]:
+    """The spectrum of each of several weights of one shape, found together. Raises NotFinite where any is not."""
+    count, rows, columns = weights.shape[1:]
+    exponents = [_exponent(slices) for slices in weights]
+    matrices, scales = weights.flatten(0, 1), _scales(exponents, weights).repeat_interleave(count, 0)  # (ws, …)
+    tall = matrices if rows >= columns else matrices.mT  # (ws, N, K), N ≥ K
+    together = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
+    parts = zip(torch.split(tall, together), torch.split(scales, together), strict=True)
+    found = [one for group, scale in parts for one in _solve(group, scale)]
+    return [_pooled(found[i * count : (i + 1) * count], e, rows, columns) for i, e in enumerate(exponents)]
+
+
+def _pooled(found: Sequence["_Slice"], exponent: int, rows: int, columns: int) -> Spectrum:
     return Spectrum(
         slices=np.ldexp(np.stack([one.values for one in found]), exponent),
         rows=rows,
@@ -89,8 +104,8 @@ def decompose_product(left: Float[Tensor, "m r"], right: Float[Tensor, "r n"]) -
     The floor counts what cancels: the QRs err by max(m, n) ε of the factors' norms, which the product may not reach.
     """
     exponents = _exponent(left[None]), _exponent(right[None])
-    exponent = _bounded(sum(exponents))
-    factors = _triangle(left, exponents[0]), _triangle(right.T, exponents[1])
+    exponent, scales = _bounded(sum(exponents)), _scales(exponents, left)
+    factors = _triangle(left, scales[:1]), _triangle(right.T, scales[1:])
     core = factors[0] @ factors[1].T  # at most (r, r)
     values = converged(torch.linalg.svdvals, core).flip(0).cpu().numpy()
     norms = math.prod(float(torch.linalg.matrix_norm(factor)) for factor in factors)
@@ -115,15 +130,15 @@ class _Slice:
     floor: float
 
 
-def _solve(group: Float[Tensor, "s n k"], exponent: int) -> Iterator[_Slice]:
+def _solve(group: Float[Tensor, "s n k"], scales: Scales) -> Iterator[_Slice]:
     """Each by its Gram matrix where that can tell the smallest eigenvalue from zero, else by the SVD."""
-    for matrix, eigenvalues, squared_norm in zip(group, *_gram(group, exponent), strict=True):
+    for matrix, scale, eigenvalues, squared_norm in zip(group, scales, *_gram(group, scales), strict=True):
         largest = float(eigenvalues[-1])
         error = gram_error(len(matrix), len(eigenvalues), squared_norm / largest) if largest > 0.0 else 0.0
         if eigenvalues[0] >= 2.0 * error * largest:  # then the true one is above error · λ₁
             yield _Slice(np.sqrt(eigenvalues), squared_norm, "gram", math.sqrt(error))
         else:
-            yield _Slice(_svd(matrix, exponent), squared_norm, "svd", max(matrix.shape) * EPS)
+            yield _Slice(_svd(matrix, scale[None]), squared_norm, "svd", max(matrix.shape) * EPS)
 
 
 def gram_error(rows: int, columns: int, stable_rank: float) -> float:
@@ -137,10 +152,10 @@ def gram_error(rows: int, columns: int, stable_rank: float) -> float:
 
 def _exponent(slices: Float[Tensor, "s m n"]) -> int:
     """The power of two just above the largest entry; 0 for a zero matrix."""
-    ends = torch.stack([torch.stack(torch.aminmax(block)) for block in _blocks(slices)])  # NaN spreads to both
+    ends = torch.stack([torch.stack(torch.aminmax(block)) for block in blocks(slices)])  # NaN spreads to both
     low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
     if not math.isfinite(low) or not math.isfinite(high):
-        wrong = sum(int((~torch.isfinite(block)).sum()) for block in _blocks(slices))
+        wrong = sum(int((~torch.isfinite(block)).sum()) for block in blocks(slices))
         raise NotFinite(f"{wrong} of {slices.numel()} values are NaN or infinite")
     return _bounded(math.frexp(max(-low, high))[1])
 
@@ -151,37 +166,51 @@ def _bounded(exponent: int) -> int:
     return exponent
 
 
-def _block_size(slices: Float[Tensor, "s n k"]) -> int:
+def block_size(slices: Float[Tensor, "s n k"]) -> int:
+    """Numbers that are held in float64 at a time, where the slices are."""
     return GPU_BLOCK if slices.is_cuda else BLOCK
 
 
-def _blocks(slices: Float[Tensor, "s n k"]) -> Iterator[Float[Tensor, "s b k"]]:
+def blocks(slices: Float[Tensor, "s n k"]) -> Iterator[Float[Tensor, "s b k"]]:
     """Some rows of all slices at a time; a quarter of a square matrix at least, for the sake of the arithmetic."""
     columns = slices.shape[2]
-    height = max(1, columns // 4, _block_size(slices) // (len(slices) * columns))
+    height = max(1, columns // 4, block_size(slices) // (len(slices) * columns))
     yield from torch.split(slices, height, dim=1)
 
 
-def _double(block: Float[Tensor, "*s b k"], exponent: int) -> Float64[Tensor, "*s b k"]:
-    """A copy in float64, scaled by 2^-exponent, that BLAS takes as it lies."""
+def _scales(exponents: Sequence[int], beside: Tensor) -> Float64[Tensor, "s 1 1"]:
+    """2^-exponent of each, where the weights are."""
+    scales = torch.tensor([math.ldexp(1.0, -exponent) for exponent in exponents], dtype=torch.float64)
+    return scales.to(beside.device)[:, None, None]
+
+
+def _double(block: Float[Tensor, "s b k"], scales: Scales) -> Float64[Tensor, "s b k"]:
+    """A copy in float64, scaled, that BLAS takes as it lies."""
     lies = torch.preserve_format if 1 in block.stride()[-2:] else torch.contiguous_format
-    return block.to(torch.float64, copy=True, memory_format=lies).mul_(math.ldexp(1.0, -exponent))
+    return block.to(torch.float64, copy=True, memory_format=lies).mul_(scales)
 
 
-def _gram(group: Float[Tensor, "s n k"], exponent: int) -> tuple[Float64[np.ndarray, "s k"], list[float]]:
+def _gram(group: Float[Tensor, "s n k"], scales: Scales) -> tuple[Float64[np.ndarray, "s k"], list[float]]:
     """Ascending eigenvalues of each WᵀW, and its trace: the sum of the squares of all entries."""
-    gram = _inner_products(group, exponent)
+    gram = _inner_products(group, scales)
     squared_norms: list[float] = gram.diagonal(dim1=1, dim2=2).sum(dim=1).tolist()
     eigenvalues: Float64[np.ndarray, "s k"] = converged(torch.linalg.eigvalsh, gram).clamp_(min=0.0).cpu().numpy()
     return eigenvalues, squared_norms
 
 
-def _inner_products(group: Float[Tensor, "s n k"], exponent: int) -> Float64[Tensor, "s k k"]:
+def scaled_gram(tall: Float[Tensor, "n k"]) -> tuple[Float64[Tensor, "k k"], int]:
+    """WᵀW / 4ᵉ, of which the lower triangle is good, and the exponent e that `_exponent` finds. Raises NotFinite."""
+    exponent = _exponent(tall[None])
+    (lower,) = _inner_products(tall[None], _scales([exponent], tall))
+    return lower, exponent
+
+
+def _inner_products(group: Float[Tensor, "s n k"], scales: Scales) -> Float64[Tensor, "s k k"]:
     """The lower triangle of WᵀW of each, which is what eigvalsh reads."""
     size, _, columns = group.shape
     gram = torch.zeros(size, columns, columns, dtype=torch.float64, device=group.device)
-    for block in _blocks(group):
-        _add_inner_products(gram, _double(block, exponent))  # no name here keeps a block while the next is made
+    for block in blocks(group):
+        _add_inner_products(gram, _double(block, scales))  # no name here keeps a block while the next is made
     return gram
 
 
@@ -194,18 +223,18 @@ def _add_inner_products(gram: Float64[Tensor, "s k k"], block: Float64[Tensor, "
         gram[:, left:, strip].baddbmm_(block[:, :, left:].mT, block[:, :, strip])
 
 
-def _svd(matrix: Float[Tensor, "n k"], exponent: int) -> Float64[np.ndarray, " k"]:
+def _svd(matrix: Float[Tensor, "n k"], scale: Scales) -> Float64[np.ndarray, " k"]:
     """Ascending singular values of a tall matrix: those of its triangle."""
-    triangle = _triangle(matrix, exponent)
+    triangle = _triangle(matrix, scale)
     values: Float64[np.ndarray, " k"] = converged(torch.linalg.svdvals, triangle).flip(0).cpu().numpy()
     return values
 
 
-def _triangle(matrix: Float[Tensor, "n k"], exponent: int) -> Float64[Tensor, "p k"]:
+def _triangle(matrix: Float[Tensor, "n k"], scale: Scales) -> Float64[Tensor, "p k"]:
     """R of its QR, block by block (backward stable): a matrix of min(n, k) rows with the same Gram matrix."""
     factor = torch.zeros(0, matrix.shape[1], dtype=torch.float64, device=matrix.device)
-    for (block,) in _blocks(matrix[None]):
-        factor = torch.cat([factor, _double(block, exponent)])
+    for block in blocks(matrix[None]):
+        factor = torch.cat([factor, _double(block, scale)[0]])
         if len(factor) > matrix.shape[1]:
             factor = converged(lambda stacked: torch.linalg.qr(stacked, mode="r").R, factor)
     return factor

@@ -5,6 +5,8 @@ m rows are outputs and n columns are inputs, whatever the file's own orientation
 of them with its numbers, sharing one decomposition among all diagnostics.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -15,6 +17,7 @@ from torch import Tensor
 from analysis.errors import TensorError, shown
 from analysis.names import label_of
 from analysis.spectrum import Spectrum, decompose
+from analysis.triplets import Triplets, finite, product_triplets, triplets
 
 
 class Layout(StrEnum):
@@ -81,17 +84,58 @@ class WeightInfo:
         return float(self.slices) * small * small * (large + 4.0 * small)
 
 
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """An update known as a product: ΔW = left · right, scaling included, m rows of outputs and n columns of inputs."""
+
+    left: Float[Tensor, "m r"]
+    right: Float[Tensor, "r n"]
+
+
 @dataclass(frozen=True)
 class Weight:
-    """A weight with its numbers. `slices` holds one matrix, or one for each kernel position of a convolution."""
+    """A weight with its numbers. `slices` holds one matrix, or one for each kernel position of a convolution.
+
+    A tuned weight knows its `base`, the same weight before training, and the `factors` of the update where an adapter
+    gave them. Whatever is derived is found once and kept, so that all diagnostics and all groups share it.
+    """
 
     info: WeightInfo
     slices: Float[Tensor, "s m n"]
+    base: "Weight | None" = None
+    factors: Factors | None = None
 
     @cached_property
     def spectrum(self) -> Spectrum:
         """Its singular values, found once. Raises TensorError, naming the weight."""
-        try:
+        with self.named():
             return decompose(self.slices)
+
+    @property
+    def matrix(self) -> Float[Tensor, "m sn"]:
+        """One matrix: the slices of a convolution side by side."""
+        return self.slices[0] if len(self.slices) == 1 else self.slices.permute(1, 2, 0).flatten(1)
+
+    @cached_property
+    def triplets(self) -> Triplets:
+        """All its singular values with their vectors, in float64, found once. Raises TensorError, naming the weight."""
+        with self.named():
+            return triplets(self.matrix)
+
+    @cached_property
+    def update(self) -> Triplets:
+        """ΔW = W - W₀, decomposed: from its factors where it has them, else in full. Needs `base`."""
+        assert self.base is not None, "only a tuned weight has an update"
+        with self.named():
+            if self.factors is not None:
+                finite(self.matrix)  # what is no number is found here as by the other route
+                return product_triplets(self.factors.left, self.factors.right)
+            return triplets(self.matrix.double() - self.base.matrix.double())
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Within it a TensorError is told which weight it is about."""
+        try:
+            yield
         except TensorError as error:
             raise type(error)(f"{shown(self.info.name)}: {error}") from error

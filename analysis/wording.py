@@ -27,6 +27,16 @@ def short(value: float) -> str:
     return f"{value:.1f}" if 1.0 <= abs(value) < 100.0 else f"{value:.3g}"
 
 
+def percent(share: float) -> str:
+    """A share as a reader says it: one place after the point, two digits below 1 %.
+
+    >>> percent(0.0413), percent(0.62), percent(0.00862)
+    ('4.1 %', '62 %', '0.86 %')
+    """
+    hundred = 100.0 * share
+    return f"{hundred:.2g} %" if abs(hundred) < 1.0 else f"{hundred:.1f}".removesuffix(".0") + " %"
+
+
 def midway(words: str) -> str:
     """The words as they stand inside a sentence: without their capital, unless it is part of an acronym.
 

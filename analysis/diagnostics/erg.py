@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from analysis import power_law
+from analysis.cuts import FEW, NO_FIT, THIN, kept, no_fit
 from analysis.diagnostic import (
     Column,
     Diagnostic,
@@ -28,8 +29,7 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.diagnostics.esd import COMPAT, FEW, NO_FIT, THIN, kept, no_fit
-from analysis.diagnostics.options import CONV_NORM, conv_factor
+from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor
 from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.weight import Weight
 from analysis.wording import counted, listed, short

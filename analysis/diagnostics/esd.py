@@ -10,28 +10,15 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from analysis import fingers, power_law
+from analysis.cuts import FEW, NO_FIT, THIN, kept, no_fit, out_of_bounds
 from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind, Measurement, Option, Options, Scalar, Scope
-from analysis.diagnostics.options import CONV_NORM, conv_factor
+from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor
 from analysis.health import OVER, UNDER, summarise, verdict
 from analysis.measures import log10, log_power_sum
 from analysis.power_law import PowerLaw
 from analysis.weight import Weight
-from analysis.wording import counted
 
-RELATIVE_CUT = 1e-12  # λ/λ₁ = (1e-6)²: float32 weights hold no smaller singular value that is not rounding
-WEIGHTWATCHER_CUT = 1e-5  # WeightWatcher's EVALS_THRESH, an absolute λ
-FEW, THIN = 50, 20  # eigenvalues, and tail points, below which a fit is no firm number
 CURVE_POINTS = 200
-
-NO_FIT = "fewer than eight eigenvalues, or all are equal"
-
-COMPAT = Option(
-    "compat",
-    "none",
-    "weightwatcher: leave out eigenvalues up to 1e-5, an absolute bound, as WeightWatcher does. none: leave out those "
-    "up to 1e-12 of the largest, which does not hang on the scale of the weights.",
-    choices=("none", "weightwatcher"),
-)
 
 FIX_FINGERS = Option(
     "fix_fingers",
@@ -206,7 +193,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         "kernel": weight.spectrum.kernel,
     }
     curves = {"eigenvalues": single(eigenvalues)}
-    excluded = out_of_bounds(eigenvalues.size, options)
+    excluded = out_of_bounds(eigenvalues.size, int(options["min_evals"] or 0), int(options["max_evals"] or 0))
     if law is None or excluded:
         return Measurement(values, curves, excluded or no_fit(eigenvalues, tail))
     starts = power_law.curve(tail, law, CURVE_POINTS)
@@ -236,22 +223,6 @@ def fit(seen: Float64[np.ndarray, " k"], options: Options) -> Tail:
             return seen, fingers.peaked(seen, as_coded=how == "xmin_peak_coded"), {}
 
 
-def out_of_bounds(size: int, options: Options) -> str | None:
-    """Why a spectrum of that many eigenvalues is not to be fitted, None where it is."""
-    least, most = int(options["min_evals"] or 0), int(options["max_evals"] or 0)
-    if power_law.SMALLEST <= size < least:
-        return f"{counted(size, 'eigenvalue')}; min_evals asks for {least}"
-    if most and size > most:
-        return f"{counted(size, 'eigenvalue')}; max_evals allows {most}"
-    return None
-
-
-def kept(eigenvalues: Float64[np.ndarray, " k"], compatible: bool) -> Float64[np.ndarray, " p"]:
-    """The ascending eigenvalues that a fit may see."""
-    cut = WEIGHTWATCHER_CUT if compatible else RELATIVE_CUT * eigenvalues[-1]
-    return eigenvalues[np.searchsorted(eigenvalues, cut, side="right") :]
-
-
 def single(curve: Float64[np.ndarray, " p"]) -> Float32[np.ndarray, " p"]:
     """As float32, the largest and smallest of which bound what a figure can show."""
     limit = float(np.finfo(np.float32).max)
@@ -275,17 +246,6 @@ def fitted(law: PowerLaw, eigenvalues: Float64[np.ndarray, " k"], size: int) -> 
         "low_confidence": law.tail < THIN or size < FEW,
         "warning": verdict(law.alpha),
     }
-
-
-def no_fit(eigenvalues: Float64[np.ndarray, " k"], tail: Float64[np.ndarray, " p"]) -> str:
-    """Why there is no fit, in words."""
-    if eigenvalues[-1] == 0.0:
-        return "the matrix is zero"
-    if tail.size >= power_law.SMALLEST:
-        return "all its eigenvalues are equal, so there is no tail"
-    if tail.size == eigenvalues.size:
-        return f"{counted(tail.size, 'eigenvalue')}; a tail needs {power_law.SMALLEST}"
-    return f"only {tail.size} of {eigenvalues.size} eigenvalues are above the cut; a tail needs {power_law.SMALLEST}"
 
 
 ESD = Diagnostic(

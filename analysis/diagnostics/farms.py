@@ -5,49 +5,33 @@ The longer a matrix, the narrower the spectrum even of noise, and the higher its
 when that is taken out (FARMS, Hu et al., ICML 2025, arXiv 2506.06280).
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
 
 import numpy as np
 from jaxtyping import Float64
 
-from analysis import fingers, power_law, windows
+from analysis import power_law, windows
 from analysis.diagnostic import (
     Column,
     Curve,
     Diagnostic,
     Figure,
     FigureKind,
-    Finding,
     Measurement,
     Option,
     Options,
-    Row,
     Scalar,
     Scope,
-    Severity,
-    Summary,
-    Table,
 )
-from analysis.diagnostics.esd import RELATIVE_CUT, single
-from analysis.health import verdict
-from analysis.power_law import PowerLaw
-from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.diagnostics.esd import single
+from analysis.exponents import FITS, Exponent, Fit, fit_of
+from analysis.shape_bias import summarise
 from analysis.weight import Weight
 from analysis.windows import Windows
-from analysis.wording import counted, listed, midway, short
 
-Values = Float64[np.ndarray, " k"]
-
-THINNED = 20_000  # eigenvalues beyond which a search for the tail's start sees an even sample of them
 SWEEP = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)  # aspects; the authors try 0.5 to 1.5, and 1/q is q seen from the other side
-LARGE_BIAS = 0.25  # share of the raw exponent above 1 from which on a finding speaks of the shape
-FAR = 3.0  # robust standard deviations from the other layers
-FEW = 100  # eigenvalues of all windows below which an exponent is a hint
-ROBUST = 1.4826  # times the median deviation is the standard deviation of a normal law
 
 NO_FIT = "the windows hold fewer than eight eigenvalues, half of them zero, or equal ones"
 
@@ -69,7 +53,6 @@ PRESETS: Mapping[str, Preset] = {
     "llm-pruning-10": Preset(2000, 1.0, 10, "peak-coded"),  # SparseGPT and magnitude on 7B
     "image-classification": Preset(100, 1.0, 9, "hill", blocks=True),  # ResNet and VGG on CIFAR-100
 }
-FITS = ("hill", "ks", "peak", "peak-coded")
 
 OPTIONS = (
     Option(
@@ -217,48 +200,6 @@ def layout(weight: Weight, preset: Preset) -> Windows:
     return windows.covering(rows, columns, preset.side or windows.LARGEST, preset.aspect)
 
 
-@dataclass(frozen=True, slots=True)
-class Exponent:
-    """An exponent and the distance of its fit."""
-
-    alpha: float
-    D: float
-
-
-Fit = Callable[[Values], Exponent | None]
-
-
-def fit_of(name: str) -> Fit:
-    """One of FITS, as a function of ascending eigenvalues."""
-    return _hill if name == "hill" else partial(_searched, SEARCHES[name])
-
-
-SEARCHES: Mapping[str, Callable[[Values], PowerLaw | None]] = {
-    "ks": power_law.fit,
-    "peak": partial(fingers.peaked, as_coded=False),
-    "peak-coded": partial(fingers.peaked, as_coded=True),
-}
-
-
-def _searched(search: Callable[[Values], PowerLaw | None], values: Values) -> Exponent | None:
-    """By a search for the start of the tail, among an even sample where there are very many eigenvalues."""
-    positive = values[values > RELATIVE_CUT * values[-1]]
-    if len(positive) > THINNED:
-        positive = positive[np.linspace(0, len(positive) - 1, THINNED).astype(int)]
-    law = search(positive)
-    return None if law is None else Exponent(law.alpha, law.D)
-
-
-def _hill(values: Values) -> Exponent | None:
-    """At the median, with the distance there."""
-    alpha = power_law.hill(values)
-    if alpha is None:
-        return None
-    tail = values[len(values) // 2 :]
-    gaps = (tail / tail[0]) ** (1.0 - alpha) + np.arange(len(tail)) / len(tail) - 1.0
-    return Exponent(alpha, float(np.abs(gaps).max()))
-
-
 def exponent(found: Float64[np.ndarray, "s w k"], fit: Fit, by_block: bool) -> Exponent | None:
     """Of all windows pooled; or the mean over windows, each pooled over the slices, as the authors treat kernels."""
     if not by_block:
@@ -299,91 +240,6 @@ def sweep(weight: Weight, preset: Preset, fit: Fit) -> dict[str, Curve]:
             points.append((cut.long / cut.short, found.alpha))
     aspects, alphas = np.array(points).reshape(-1, 2).T
     return {"sweep_aspect": single(aspects), "sweep_alpha": single(alphas)}
-
-
-def summarise(table: Table) -> Summary:
-    rows = [row for row in table.rows if row.value("alpha_farms") is not None]
-    alphas, biases = table.numbers("alpha_farms"), table.numbers("aspect_bias")
-    shaped = [row for row in rows if _bias_share(row) >= LARGE_BIAS]
-    numbers: dict[str, Scalar] = {
-        "measured": len(rows),
-        "median_alpha_farms": median(alphas) if alphas else None,
-        "sd_alpha_farms": stdev(alphas) if len(alphas) > 1 else None,
-        "median_alpha_raw": median(table.numbers("alpha_raw")) if table.numbers("alpha_raw") else None,
-        "largest_bias": max(biases, key=abs) if biases else None,
-        "shaped": len(shaped),
-    }
-    findings = [
-        *map(_shape_finding, alike(shaped)),
-        *(_far_finding(group, number(group[0], "alpha_farms") > median(alphas)) for group in _far(rows)),
-        *unmeasured(table.rows, "alpha_farms", "α FARMS"),
-    ]
-    return Summary(_headline(numbers), numbers, worst_first(findings))
-
-
-def _bias_share(row: Row) -> float:
-    """The part of the raw exponent, counted from 1, that is shape; 0 where that is within the spread of the windows."""
-    bias, spread = number(row, "aspect_bias"), number(row, "windows_sd")
-    if not bias > (0.0 if math.isnan(spread) else spread):
-        return 0.0
-    return bias / (number(row, "alpha_raw") - 1.0)
-
-
-def _shape_finding(rows: Sequence[Row]) -> Finding:
-    """What the shape does, and whether a verdict on the raw exponent hangs on it. Hill's exponent has no verdicts."""
-    worst = max(rows, key=_bias_share)
-    raw, seen = number(worst, "alpha_raw"), number(worst, "alpha_farms")
-    why = (
-        f"{worst.weight.label}: α {short(raw)} raw, {short(seen)} by windows of one shape, so {_bias_share(worst):.0%} "
-        f"of what it is above 1 comes from its {short(number(worst, 'aspect'))}:1 shape.{_turned(worst)}"
-    )
-    text = f"The shape raises α of {midway(subject(rows))}"
-    columns = ("alpha_raw", "alpha_farms", "aspect_bias", "windows_sd", "aspect")
-    return Finding(Severity.NOTE, text, why, names(rows), evidence(rows, *columns))
-
-
-def _turned(row: Row) -> str:
-    """Whether the verdict on a searched exponent is one on the shape."""
-    raw, seen = verdict(number(row, "alpha_raw")), verdict(number(row, "alpha_farms"))
-    if row.value("fit") == "hill" or raw == seen:
-        return " Compare it by α FARMS."
-    return f" Its raw exponent alone would call it {raw or 'healthy'}, that of the windows {seen or 'healthy'}."
-
-
-def _far(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows far from the middle of all, by more than the spread of their own windows; few rows have no middle."""
-    values = [number(row, "alpha_farms") for row in rows]
-    if len(values) < 8:
-        return []
-    middle = median(values)
-    width = ROBUST * median(abs(value - middle) for value in values)
-
-    def far(row: Row) -> bool:
-        spread = number(row, "windows_sd")
-        return abs(number(row, "alpha_farms") - middle) > FAR * max(width, 0.0 if math.isnan(spread) else spread)
-
-    return alike(filter(far, rows), lambda row: number(row, "alpha_farms") > middle)
-
-
-def _far_finding(rows: Sequence[Row], thin: bool) -> Finding:
-    alphas = listed([short(number(row, "alpha_farms")) for row in rows[:5]])
-    weak = all(number(row, "num_evals") < FEW for row in rows)
-    hint = " Few eigenvalues stand behind it: a hint, no more." if weak else ""
-    why = f"α FARMS {alphas}, more than three robust standard deviations from the other layers.{hint}"
-    text = (
-        f"{subject(rows)} {'has' if len(rows) == 1 else 'have'} {'thinner' if thin else 'heavier'} tails than the rest"
-    )
-    severity = Severity.NOTE if weak or rows[0].weight.role == "position" else Severity.WARN
-    return Finding(severity, text, why, names(rows), evidence(rows, "alpha_farms", "windows_sd", "aspect"))
-
-
-def _headline(numbers: dict[str, Scalar]) -> str:
-    middle, shaped = numbers["median_alpha_farms"], int(numbers["shaped"] or 0)
-    if middle is None:
-        return "No matrix has windows to fit."
-    noun = counted(int(numbers["measured"] or 0), "matrix", "matrices")
-    bias = f" The shape raises the raw α of {shaped} of them much." if shaped else " Their shapes hardly change it."
-    return f"Half of {noun} have α FARMS above {short(float(middle))}.{bias}"
 
 
 FARMS = Diagnostic(

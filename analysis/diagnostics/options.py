@@ -3,6 +3,14 @@
 from analysis.diagnostic import Option, Options
 from analysis.weight import Weight
 
+COMPAT = Option(
+    "compat",
+    "none",
+    "weightwatcher: leave out eigenvalues up to 1e-5, an absolute bound, as WeightWatcher does. none: leave out those "
+    "up to 1e-12 of the largest, which does not hang on the scale of the weights.",
+    choices=("none", "weightwatcher"),
+)
+
 CONV_NORM = Option(
     "conv_norm",
     1.0,

@@ -7,7 +7,6 @@ eigenvalues are larger than those of the same entries shuffled can always be sai
 
 import math
 from collections.abc import Sequence
-from statistics import fmean, median, stdev
 
 import numpy as np
 from jaxtyping import Float64
@@ -19,25 +18,19 @@ from analysis.diagnostic import (
     Diagnostic,
     Figure,
     FigureKind,
-    Finding,
     Measurement,
     Option,
     Options,
-    Row,
     Scalar,
     Scope,
-    Severity,
-    Summary,
-    Table,
 )
 from analysis.diagnostics.esd import single
 from analysis.diagnostics.options import CONV_NORM, conv_factor
-from analysis.marchenko_pastur import Bulk, Law
-from analysis.shuffling import Entries, entries, jensen_shannon, largest, replicas_for, shuffles
-from analysis.spectrum import decompose
-from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.marchenko_pastur import Bulk
+from analysis.noise import summarise, why_no_bulk
+from analysis.traps import against_noise
 from analysis.weight import Weight
-from analysis.wording import counted, listed, short
+from analysis.wording import counted
 
 FEWEST = 8  # eigenvalues below which no bulk is looked for (WeightWatcher's min_evals)
 CURVE_POINTS = 200
@@ -227,13 +220,15 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     if len(eigenvalues) < FEWEST or eigenvalues[-1] == 0.0:
         few = f"{counted(len(eigenvalues), 'eigenvalue')}; a bulk needs {FEWEST}"
         return Measurement({"replicas": 0}, curves, few if len(eigenvalues) < FEWEST else "the matrix is zero")
-    values = {"W_scale": _scale(eigenvalues), **against_noise(weight, eigenvalues, factor, options)}
-    found = fitted(eigenvalues, weight, options)
+    compatible = options["compat"] == "weightwatcher"
+    noise = against_noise(weight, eigenvalues, factor, compatible, int(options["replicas"] or 0))
+    values = {"W_scale": _scale(eigenvalues), **noise}
+    found = marchenko_pastur.fit(eigenvalues, weight.info.rows, weight.info.columns, compatible)
     if found is None:
         return Measurement(values, curves, "WeightWatcher's fit admits no σ here: most eigenvalues are near 0")
     values |= {"bulk_D": found.distance, "bulk_fits": found.fits}
-    if not found.fits and options["compat"] == "none":
-        return Measurement(values, curves, _why_no_bulk(found))
+    if not found.fits and not compatible:
+        return Measurement(values, curves, why_no_bulk(found))
     return Measurement(values | columns_of(found, eigenvalues), curves | curves_of(found))
 
 
@@ -241,19 +236,6 @@ def _scale(eigenvalues: Float64[np.ndarray, " k"]) -> float:
     """What brings the mean eigenvalue to 1, by way of shares of the largest: their sum may leave float64."""
     largest = float(eigenvalues[-1])
     return 1.0 / math.sqrt(largest) / math.sqrt(float(np.mean(eigenvalues / largest)))
-
-
-def fitted(eigenvalues: Float64[np.ndarray, " k"], weight: Weight, options: Options) -> Bulk | None:
-    """The bulk by the estimator asked for; None where WeightWatcher's admits none."""
-    fit = marchenko_pastur.robust if options["compat"] == "none" else marchenko_pastur.weightwatcher
-    return fit(eigenvalues, weight.info.rows, weight.info.columns)
-
-
-def _why_no_bulk(bulk: Bulk) -> str:
-    share = bulk.spikes / (bulk.spikes + bulk.inside)
-    if share > marchenko_pastur.MOST_OUTSIDE:
-        return f"no noise bulk: {share:.0%} of the eigenvalues, more than a quarter, are outside the best one"
-    return f"no noise bulk: the best one misses the eigenvalues by D = {bulk.distance:.2f}"
 
 
 def columns_of(bulk: Bulk, eigenvalues: Float64[np.ndarray, " k"]) -> dict[str, Scalar]:
@@ -274,136 +256,6 @@ def curves_of(bulk: Bulk) -> dict[str, Curve]:
     x = low + (high - low) * (1.0 - np.cos(np.linspace(0.0, math.pi, CURVE_POINTS))) / 2.0
     inside = bulk.inside / (bulk.inside + bulk.spikes)
     return {"bulk_x": single(x), "bulk_density": single(inside * bulk.law.density(x))}
-
-
-def against_noise(
-    weight: Weight, eigenvalues: Float64[np.ndarray, " k"], factor: float, options: Options
-) -> dict[str, Scalar]:
-    """What the entries in random order would have, by their variance, and by shuffling them."""
-    of = entries(weight)
-    if of.variance == 0.0:
-        return {"replicas": 0}
-    law = marchenko_pastur.noise(weight.info.rows, weight.info.columns, of.variance * factor)
-    above = len(eigenvalues) - int(np.searchsorted(eigenvalues, law.cut, side="right"))
-    values: dict[str, Scalar] = {"num_above_random": above, "rand_bulk_max": law.edges[1], "replicas": 0}
-    wanted = int(options["replicas"] or 0)
-    return values | shuffled(weight, eigenvalues, of, law, options) if wanted else values
-
-
-def shuffled(
-    weight: Weight, eigenvalues: Float64[np.ndarray, " k"], of: Entries, law: Law, options: Options
-) -> dict[str, Scalar]:
-    """The first replica is decomposed, of the others only the top is."""
-    compatible = options["compat"] == "weightwatcher"
-    unit = law.variance  # the entries are scaled to variance 1, so that no square leaves float32
-    replicas = shuffles(
-        weight,
-        0.0 if compatible else of.mean,
-        math.sqrt(of.variance),
-        replicas_for(weight, int(options["replicas"] or 0)),
-    )
-    whole = decompose(next(replicas)).eigenvalues * unit
-    bulk = fitted(whole, weight, options)
-    cut = bulk.cut if compatible and bulk is not None else law.cut
-    tops = [whole, *(largest(slices) * unit for slices in replicas)]
-    peaks, traps = [float(top[-1]) for top in tops], [float(np.count_nonzero(top > cut)) for top in tops]
-    peak = fmean(peaks)
-    values: dict[str, Scalar] = {
-        "num_traps": fmean(traps),
-        "num_traps_sd": stdev(traps) if len(traps) > 1 else None,
-        "max_rand_eval": peak,
-        "max_rand_eval_sd": _spread(peaks),
-        "rand_distance": jensen_shannon(eigenvalues, whole),
-        "ww_softrank": peak / float(eigenvalues[-1]),
-        "ww_maxdist": float(eigenvalues[-1]) - peak,
-        "rand_sigma_mp": bulk.sigma if bulk is not None and (compatible or bulk.fits) else None,
-        "replicas": len(tops),
-    }
-    return values | ({"rand_bulk_max": bulk.law.edges[1]} if compatible and bulk is not None else {})
-
-
-def _spread(values: Sequence[float]) -> float | None:
-    """The standard deviation, by way of shares of the largest: squares of eigenvalues may leave float64."""
-    if len(values) < 2:
-        return None
-    return max(values) * stdev(value / max(values) for value in values)
-
-
-def summarise(table: Table) -> Summary:
-    rows = [row for row in table.rows if row.value("bulk_D") is not None]
-    bulks = [row for row in rows if row.value("bulk_fits")]
-    above = table.numbers("num_above_random")
-    trapped = [row for row in rows if number(row, "num_traps") >= 1.0]
-    numbers: dict[str, Scalar] = {
-        "measured": len(rows),
-        "with_bulk": len(bulks),
-        "without_bulk": len(rows) - len(bulks),
-        "noise_only": sum(_is_noise(row) for row in rows),
-        "trapped": len(trapped),
-        "median_above_random": median(above) if above else None,
-        "median_rand_distance": median(table.numbers("rand_distance")) if table.numbers("rand_distance") else None,
-    }
-    findings = [
-        *map(_noise_finding, alike(filter(_is_noise, rows))),
-        *map(_trap_finding, alike(trapped)),
-        *_bulkless(rows),
-        *unmeasured(table.rows, "bulk_D", "spectrum to compare with noise"),
-    ]
-    return Summary(_headline(numbers), numbers, worst_first(findings))
-
-
-def _is_noise(row: Row) -> bool:
-    """A bulk that fits, and nothing above it or above what shuffling leaves."""
-    return row.value("bulk_fits") is True and row.value("num_spikes") == 0 and row.value("num_above_random") == 0
-
-
-def _noise_finding(rows: Sequence[Row]) -> Finding:
-    gaps = listed([short(number(row, "bulk_D")) for row in rows[:5]])
-    verb = "is" if len(rows) == 1 else "are"
-    why = f"All eigenvalues lie in a noise bulk that fits to D {gaps}: nothing was learned, or it was never trained."
-    columns = ("num_spikes", "num_above_random", "bulk_D", "rand_distance")
-    return Finding(
-        Severity.BAD, f"{subject(rows)} {verb} indistinguishable from noise", why, names(rows), evidence(rows, *columns)
-    )
-
-
-def _trap_finding(rows: Sequence[Row]) -> Finding:
-    worst = max(rows, key=lambda row: number(row, "num_traps"))
-    traps, spread = number(worst, "num_traps"), number(worst, "num_traps_sd")
-    times = number(worst, "max_rand_eval") / number(worst, "rand_bulk_max")
-    has = "has" if len(rows) == 1 else "have"
-    why = (
-        f"Shuffled, {worst.weight.label} keeps {short(traps)} ± {short(spread)} eigenvalues above noise, the largest "
-        f"{short(times)} times the random edge: a few entries are far larger than the others."
-    )
-    columns = ("num_traps", "num_traps_sd", "max_rand_eval", "rand_bulk_max", "replicas")
-    return Finding(Severity.WARN, f"{subject(rows)} {has} traps", why, names(rows), evidence(rows, *columns))
-
-
-def _bulkless(rows: Sequence[Row]) -> list[Finding]:
-    without = [row for row in rows if row.value("bulk_fits") is False and row.value("num_spikes") is None]
-    if not without:
-        return []
-    above = [number(row, "num_above_random") for row in without if row.value("num_above_random") is not None]
-    text = f"{len(without)} of {counted(len(rows), 'matrix has', 'matrices have')} no noise bulk"
-    said = f" Read instead how many are above random: {min(above):.0f} to {max(above):.0f}." if above else ""
-    why = f"Usual for trained layers: their eigenvalues go on beyond any edge of noise, so no spikes are counted.{said}"
-    return [Finding(Severity.NOTE, text, why, names(without), {"without_bulk": len(without)})]
-
-
-def _headline(numbers: dict[str, Scalar]) -> str:
-    measured = int(numbers["measured"] or 0)
-    if not measured:
-        return "No matrix could be compared with noise."
-    noise, bulks = int(numbers["noise_only"] or 0), int(numbers["with_bulk"] or 0)
-    first = (
-        f"{noise} of {counted(measured, 'matrix', 'matrices')} cannot be told from noise."
-        if noise
-        else (f"All {counted(measured, 'matrix', 'matrices')} stand out of noise.")
-    )
-    trapped = int(numbers["trapped"] or 0)
-    last = f" {trapped} {'has' if trapped == 1 else 'have'} traps." if trapped else ""
-    return f"{first} {bulks} {'has' if bulks == 1 else 'have'} a noise bulk.{last}"
 
 
 RANDOM_MATRIX = Diagnostic(

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from analysis import power_law, tails
+from analysis.cuts import FEW, NO_FIT, THIN, kept, no_fit
 from analysis.diagnostic import (
     Column,
     Diagnostic,
@@ -24,8 +25,7 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.diagnostics.esd import COMPAT, FEW, NO_FIT, THIN, kept, no_fit
-from analysis.diagnostics.options import CONV_NORM, conv_factor
+from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor
 from analysis.shuffling import seed_of
 from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.tails import LAWS, Comparison

@@ -5,6 +5,7 @@ that rule the weight, such as outlier channels and rare tokens (Martin and Mahon
 localisation).
 """
 
+import math
 from collections.abc import Sequence
 from statistics import median
 
@@ -31,6 +32,7 @@ from analysis.diagnostic import (
 )
 from analysis.diagnostics.esd import single
 from analysis.lanczos import leading
+from analysis.spectrum import blocks, scaled_gram
 from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.weight import Weight
 from analysis.wording import counted
@@ -59,6 +61,14 @@ def _columns(side: str, what: str) -> tuple[Column, ...]:
             f"{side}_least",
             f"Spread, least {what}",
             f"The least such share among the leading vectors. Low: one of them sits on a few {what}s.",
+            absent=ZERO,
+        ),
+        Column(
+            f"{side}_least_at",
+            "Which vector",
+            f"Which leading vector that is, 1 for that of σ₁. A place: high only means that a weaker direction sits on "
+            f"a few {what}s.",
+            kind="integer",
             absent=ZERO,
         ),
         Column(
@@ -106,6 +116,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         spread = participation(shares)
         at, peak = divmod(int(np.argmax(shares)), shares.shape[1])[0], float(shares.max())
         values |= {f"{side}_participation": float(spread[0]), f"{side}_least": float(spread.min())}
+        values |= {f"{side}_least_at": int(np.argmin(spread)) + 1}
         values |= {f"{side}_peak": peak, f"{side}_peak_at": at}
         curves[f"{side}_spread"] = single(spread)
     return Measurement(values, curves)
@@ -130,13 +141,22 @@ def singular_vectors(
     By the Gram matrix of the smaller side, whose leading vectors are good to rounding over their gaps.
     """
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
-    scaled = tall.to(torch.float64) / float(tall.abs().max())
     steps = tall.shape[1] if tall.shape[1] <= FULL else STEPS
-    values, short = leading(scaled.T @ scaled, min(count, tall.shape[1]), steps, TOLERANCE)
-    short = short[:, values > 1e-12 * values[0]]
-    long = scaled @ short
+    gram, exponent = scaled_gram(tall)
+    values, short = leading(gram, min(count, tall.shape[1]), steps, TOLERANCE)
+    short = short[:, values > 1e-12 * values[0]] * math.ldexp(1.0, -exponent)
+    long, short = images(tall, short), short / short.norm(dim=0)
     sides = (long / long.norm(dim=0)).cpu().numpy(), short.cpu().numpy()
     return sides if tall is matrix else sides[::-1]
+
+
+def images(tall: Float[Tensor, "n k"], short: Float64[Tensor, "k v"]) -> Float64[Tensor, "n v"]:
+    """W v by rows in float64, in place: results kept between blocks leave holes of a block's size in memory."""
+    long, done = short.new_empty(len(tall), short.shape[1]), 0
+    for (block,) in blocks(tall[None]):
+        torch.matmul(block.to(torch.float64), short, out=long[done : done + len(block)])
+        done += len(block)
+    return long
 
 
 def summarise(table: Table) -> Summary:
@@ -222,8 +242,8 @@ VECTORS = Diagnostic(
             "spread",
             FigureKind.LINE,
             "Spread of the leading vectors",
-            "Share of the outputs that take part in each leading vector. A third is noise.",
-            {"x": "order", "y": "left_spread", "x0": "vectors", "y0": "left_participation"},
+            "Share of the outputs that take part in each leading vector. A third is noise. Marked: the least.",
+            {"x": "order", "y": "left_spread", "x0": "left_least_at", "y0": "left_least"},
         ),
     ),
 )

@@ -132,6 +132,9 @@ def test_figures_of_one_weight() -> None:
     assert [kind for kind in FigureKind if Figure("f", kind, "", "", {}).per_weight] == [
         FigureKind.DENSITY,
         FigureKind.LINE,
+        FigureKind.MATCH,
+        FigureKind.RANKS,
+        FigureKind.SPECTRA,
     ]
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from analysis import spectrum
 from analysis.errors import NotFinite, TensorError
-from analysis.spectrum import BLOCK, EPS, decompose, decompose_product, gram_error
+from analysis.spectrum import BLOCK, EPS, decompose, decompose_each, decompose_product, gram_error
 
 
 def orthogonal(size: int, seed: int) -> Tensor:
@@ -257,3 +257,19 @@ def test_a_tall_embedding_costs_one_block_of_memory() -> None:
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     assert grown < 6 * BLOCK * 8
     assert found.largest == pytest.approx(math.sqrt(256 * math.ceil(120_000 / 7)), rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(5, 1, 60, 40), (5, 1, 40, 60), (4, 9, 12, 30), (3, 1, 700, 600)])
+def test_several_weights_together_are_each_by_itself(shape: tuple[int, ...]) -> None:
+    """Of scales far apart, one without full rank and one of zeros: every one by its own kernel, with its own floor."""
+    weights = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    weights[1] *= 1e-30
+    weights[-2][..., 0, :] = weights[-2][..., 1, :]
+    weights[-1] = 0.0
+    for together, slices in zip(decompose_each(weights), weights, strict=True):
+        alone = decompose(slices)
+        assert together.kernel == alone.kernel
+        assert (together.rows, together.columns) == (alone.rows, alone.columns)
+        assert together.slices == pytest.approx(alone.slices, rel=1e-9, abs=2.0 * alone.floor * alone.largest)
+        assert together.squared_norm == pytest.approx(alone.squared_norm, rel=1e-13)
+        assert together.floor == pytest.approx(alone.floor, rel=1e-9)

@@ -1,6 +1,6 @@
 import pytest
 
-from analysis.wording import blocks, counted, listed, midway, short
+from analysis.wording import blocks, counted, listed, midway, percent, short
 
 
 def test_listed() -> None:
@@ -25,6 +25,22 @@ def test_counted() -> None:
 )
 def test_short(value: float, said: str) -> None:
     assert short(value) == said
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.0, "0 %"),
+        (0.00862, "0.86 %"),
+        (0.0413, "4.1 %"),
+        (0.5, "50 %"),
+        (0.143, "14.3 %"),
+        (1.0, "100 %"),
+        (7.3, "730 %"),
+    ],
+)
+def test_percent(share: float, said: str) -> None:
+    assert percent(share) == said
 
 
 @pytest.mark.parametrize(("words", "said"), [("Value", "value"), ("MLP up", "MLP up"), ("O", "o"), ("", "")])

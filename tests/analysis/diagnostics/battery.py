@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from analysis.diagnostic import Diagnostic, Measurement, Request, Row, Scalar, Summary, Table, measure
-from analysis.weight import Weight, WeightInfo
+from analysis.diagnostic import Diagnostic, Measurement, Request, Row, Scalar, Summary, Table, groups, measure
+from analysis.weight import Factors, Weight, WeightInfo
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
@@ -75,3 +75,33 @@ def weightwatcher(minilm: Path, **options: bool | str) -> dict[str, tuple[Weight
     found = {row["longname"].replace("/", "."): row for row in said}
     assert found.keys() == set(LAYERS)
     return {name: (weight(matrix, name), found[name]) for name, matrix in state.items()}
+
+
+def low_rank(base: Weight, left: Tensor, right: Tensor) -> Weight:
+    """The base with the update left · right, and the factors beside it, as an adapter gives them."""
+    return Weight(base.info, base.slices + left @ right, base, Factors(left, right))
+
+
+def changed(base: Weight, slices: Tensor) -> Weight:
+    """A stored tuned weight of that base."""
+    return Weight(base.info, slices if slices.ndim == 3 else slices[None], base)
+
+
+def compared(diagnostic: Diagnostic, *tuned: Weight, **options: Scalar) -> Measurement:
+    """The tuned weights beside the base that they know."""
+    assert tuned[0].base is not None
+    return measure(Request(diagnostic, diagnostic.settings(options)), (tuned[0].base, *tuned))
+
+
+def comparison(
+    diagnostic: Diagnostic, models: Sequence[Sequence[Weight]], *names: str, **options: Scalar
+) -> tuple[Table, Summary]:
+    """The table of several tuned models, each a list of tuned weights of the same bases, and its summary."""
+    wanted = [group[1:] for group in groups(diagnostic.scope, 1 + len(models))]
+    rows = [
+        Row(weights[0].info, (0, *chosen), compared(diagnostic, *weights, **options))
+        for chosen in wanted
+        for weights in zip(*(models[place - 1] for place in chosen), strict=True)
+    ]
+    found = Table(diagnostic, tuple(rows), names)
+    return found, diagnostic.summarise(found)

@@ -3,16 +3,18 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import cycle
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from analysis.diagnostic import Diagnostic, FigureKind, Measurement, Request, Row, Scope, Table, groups, measure
+from analysis.diagnostic import Diagnostic, FigureKind, Measurement, Request, Row, Scope, Table, measure
 from analysis.diagnostics import DIAGNOSTICS
-from analysis.weight import Weight, WeightInfo
+from analysis.spectrum import threads
+from analysis.weight import Factors, Weight, WeightInfo
 
 IMPLIES = re.compile(r"high|low|above|below|more|less|fewer|near|small|large|grows|true", re.IGNORECASE)
 PARTS = {
@@ -23,7 +25,13 @@ PARTS = {
     FigureKind.SCATTER: {"x", "y"},
     FigureKind.FLOW: {"y"},
     FigureKind.DISTRIBUTION: {"x"},
+    FigureKind.MATCH: {"z", "best", "k", "epsilon"},
+    FigureKind.RANKS: {"y"},
+    FigureKind.SPECTRA: {"values"},
+    FigureKind.SWEEP: {"x", "y"},
+    FigureKind.SERIES: {"y"},
 }
+Tuned = tuple[Tensor, Factors | None]  # slices, and the factors of the update
 
 
 def randn(*shape: int) -> Tensor:
@@ -54,6 +62,34 @@ MATRICES: Mapping[str, Tensor] = {
 }
 
 
+CHANGES: Mapping[str, Callable[[Weight], Tuned]] = {
+    "double": lambda base: (base.slices * 2, None),
+    "same": lambda base: (base.slices.clone(), None),
+    "dense": lambda base: (base.slices + 0.01 * size(base) * randn(*base.slices.shape), None),
+    "in half": lambda base: ((base.slices * 1.01).to(torch.bfloat16), None),
+    "unrelated": lambda base: (size(base) * randn(*base.slices.shape), None),
+    "zeroed": lambda base: (torch.zeros_like(base.slices), None),
+    "lora": lambda base: low_rank(base, 2, 0.1),
+    "rank 1": lambda base: low_rank(base, 1, 10.0),
+    "untrained lora": lambda base: low_rank(base, 2, 0.0),
+}
+OTHERS = ("lora", "dense", "same", "double")  # what stands beside each of them in turn, where two are compared
+TUNED = {Scope.ONE: 0, Scope.PAIR: 1, Scope.UPDATES: 2, Scope.FAMILY: 2}
+
+
+def size(base: Weight) -> float:
+    largest = float(base.slices.abs().max())
+    return largest if largest > 0.0 else 1.0
+
+
+def low_rank(base: Weight, rank: int, scale: float) -> Tuned:
+    """The base with an update of that rank, in float32, and the update's factors."""
+    rows, columns = base.matrix.shape
+    left, right = scale * size(base) * randn(rows, rank), randn(rank, columns)
+    grid = (left @ right).reshape(rows, -1, len(base.slices)).permute(2, 0, 1)
+    return base.slices.float() + grid, Factors(left, right)
+
+
 def weight(name: str) -> Weight:
     slices = MATRICES[name]
     count, rows, columns = slices.shape
@@ -61,13 +97,38 @@ def weight(name: str) -> Weight:
     return Weight(WeightInfo(name, name, rows, columns, count, role, 3), slices)
 
 
-def measured(diagnostic: Diagnostic, name: str) -> Measurement:
-    """On as many checkpoints as the scope asks for: the first, then ever larger multiples of it."""
-    count = {Scope.ONE: 1, Scope.PAIR: 2, Scope.UPDATES: 3, Scope.FAMILY: 3}[diagnostic.scope]
-    group = groups(diagnostic.scope, count)[0]
-    given = weight(name)
-    weights = [Weight(given.info, given.slices * (1 + position)) for position in group]
-    return measure(Request(diagnostic, diagnostic.settings({})), weights)
+def tuned(base: Weight, change: str) -> Weight:
+    slices, factors = CHANGES[change](base)
+    return Weight(base.info, slices, base, factors)
+
+
+def measured(diagnostic: Diagnostic, name: str, *changes: str) -> Measurement:
+    """On a matrix, and as many changes of it as the scope asks for."""
+    base = weight(name)
+    given = (changes or ("lora", "dense"))[: TUNED[diagnostic.scope]]
+    return measure(Request(diagnostic, diagnostic.settings({})), (base, *(tuned(base, change) for change in given)))
+
+
+def ways(diagnostic: Diagnostic) -> list[tuple[str, ...]]:
+    """What is done to each matrix: nothing, every change, or every change beside some other."""
+    match diagnostic.scope:
+        case Scope.PAIR:
+            return [(change,) for change in CHANGES]
+        case Scope.UPDATES:
+            return [*zip(CHANGES, cycle(OTHERS), strict=False), ("same", "same"), ("lora", "lora")]
+        case _:
+            return [()]
+
+
+def everything(diagnostic: Diagnostic, name: str) -> list[Measurement]:
+    return [measured(diagnostic, name, *way) for way in ways(diagnostic)]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """A second thread is waited for on a busy machine, for nothing: these matrices are small."""
+    with threads(1):
+        yield
 
 
 @pytest.fixture(params=DIAGNOSTICS, ids=lambda diagnostic: diagnostic.name)
@@ -79,26 +140,28 @@ def diagnostic(request: pytest.FixtureRequest) -> Diagnostic:
 @pytest.mark.parametrize("name", MATRICES)
 def test_scalars_are_those_declared_finite_and_of_their_kind(diagnostic: Diagnostic, name: str) -> None:
     kinds = {"number": (float, int), "integer": (int,), "text": (str,), "flag": (bool,)}
-    found = measured(diagnostic, name)
-    assert list(found.values) == [c.name for c in diagnostic.columns if c.kind != "curve"]
-    for column, value in found.values.items():
-        if value is not None:
-            assert type(value) in kinds[diagnostic.column(column).kind], (column, value)
-            assert not isinstance(value, float) or math.isfinite(value), column
-    json.dumps(dict(found.values), allow_nan=False)
+    for found in everything(diagnostic, name):
+        assert list(found.values) == [c.name for c in diagnostic.columns if c.kind != "curve"]
+        for column, value in found.values.items():
+            if value is not None:
+                assert type(value) in kinds[diagnostic.column(column).kind], (column, value)
+                assert not isinstance(value, float) or math.isfinite(value), column
+        json.dumps(dict(found.values), allow_nan=False)
 
 
 @pytest.mark.parametrize("name", MATRICES)
 def test_absent_is_none_with_a_note(diagnostic: Diagnostic, name: str) -> None:
-    found = measured(diagnostic, name)
-    missing = [column for column, value in found.values.items() if value is None]
-    assert not missing or found.note or all(diagnostic.column(column).absent for column in missing)
-    assert -1 not in [value for value in found.values.values() if isinstance(value, int)]
+    for found in everything(diagnostic, name):
+        missing = [column for column, value in found.values.items() if value is None]
+        assert not missing or found.note or all(diagnostic.column(column).absent for column in missing), missing
+        counts = [column for column in diagnostic.columns if column.kind == "integer"]
+        assert -1 not in [found.values[column.name] for column in counts]
 
 
 @pytest.mark.parametrize("name", MATRICES)
 def test_curves_are_those_declared_and_finite(diagnostic: Diagnostic, name: str) -> None:
-    for column, curve in measured(diagnostic, name).curves.items():
+    curves = [curve for found in everything(diagnostic, name) for curve in found.curves.items()]
+    for column, curve in curves:
         assert diagnostic.column(column).kind == "curve"
         assert curve.dtype == np.float32
         assert curve.ndim == 1
@@ -107,10 +170,10 @@ def test_curves_are_those_declared_and_finite(diagnostic: Diagnostic, name: str)
 
 @pytest.mark.parametrize("name", MATRICES)
 def test_twice_is_the_same(diagnostic: Diagnostic, name: str) -> None:
-    one, other = measured(diagnostic, name), measured(diagnostic, name)
-    assert (one.values, one.note) == (other.values, other.note)
-    assert one.curves.keys() == other.curves.keys()
-    assert all(np.array_equal(one.curves[column], other.curves[column]) for column in one.curves)
+    for one, other in zip(everything(diagnostic, name), everything(diagnostic, name), strict=True):
+        assert (one.values, one.note) == (other.values, other.note)
+        assert one.curves.keys() == other.curves.keys()
+        assert all(np.array_equal(one.curves[column], other.curves[column]) for column in one.curves)
 
 
 def test_nan_weights_have_no_value_and_say_so(diagnostic: Diagnostic) -> None:
@@ -131,6 +194,22 @@ def test_what_no_scale_should_change(diagnostic: Diagnostic) -> None:
         "erank_lam",
         "participation_ratio",
         "entropy",
+        "relative_norm",
+        "spectral_ratio",
+        "rank",
+        "effective_rank",
+        "share_in_base",
+        "amplification",
+        "alpha_shift",
+        "delta_direction",
+        "cosine",
+        "left_overlap",
+        "smallest_angle",
+        "interference_removed",
+        "count",
+        "count_guarded",
+        "lowest_match",
+        "mean_match",
     }
     tiny, huge = measured(diagnostic, "tiny").values, measured(diagnostic, "huge").values
     for column in free & tiny.keys():
@@ -170,11 +249,23 @@ def test_figures_name_columns_that_exist(diagnostic: Diagnostic) -> None:
         assert figure.caption.endswith(".")
 
 
+PLACES = range(1, 40)
+
+
+def rows(diagnostic: Diagnostic) -> Iterator[Row]:
+    """Every matrix in every way, each way a group of checkpoints."""
+    for place, way in enumerate(ways(diagnostic)):
+        group = (0, *(1 + 2 * place + i for i in range(len(way))))
+        yield from (Row(weight(name).info, group, measured(diagnostic, name, *way)) for name in MATRICES)
+
+
 def test_a_table_is_summed_up_in_words(diagnostic: Diagnostic) -> None:
-    table = Table(diagnostic, tuple(Row(weight(name).info, (0,), measured(diagnostic, name)) for name in MATRICES))
-    summary = diagnostic.summarise(table)
+    summary = diagnostic.summarise(
+        Table(diagnostic, tuple(rows(diagnostic)), ("base", *map("tuned {}".format, PLACES)))
+    )
     assert summary.headline.endswith(".")
-    json.dumps(dict(summary.numbers), allow_nan=False)
+    for numbers in (summary.numbers, *summary.groups.values()):
+        json.dumps(dict(numbers), allow_nan=False)
     for finding in summary.findings:
         assert finding.text
         assert finding.why
@@ -187,3 +278,4 @@ def test_an_empty_table_is_summed_up_too(diagnostic: Diagnostic) -> None:
     summary = diagnostic.summarise(Table(diagnostic, ()))
     assert summary.headline
     assert summary.findings == ()
+    assert summary.groups == {}

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from analysis import power_law
-from analysis.diagnostic import Measurement, Row, Scalar, Severity, Table
-from analysis.diagnostics.farms import FARMS, PRESETS, fit_of
-from tests.analysis.diagnostics.battery import blocks, measured, randn, summary, weight
+from analysis.diagnostics.farms import FARMS, PRESETS
+from tests.analysis.diagnostics.battery import measured, randn, weight
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 RECORDED = json.loads((GOLDEN / "farms.json").read_text())
@@ -68,21 +67,6 @@ def test_the_authors_kernels_are_fitted_block_by_block() -> None:
     assert pooled_all["alpha_farms"] == pytest.approx(values["alpha_farms"], abs=0.1)
 
 
-def test_the_distance_of_hills_exponent() -> None:
-    x = np.sort(np.random.default_rng(0).pareto(1.5, 301) + 1.0)
-    found, law = fit_of("hill")(x), power_law.candidates(x)
-    assert found is not None
-    assert found.alpha == pytest.approx(float(law.alphas[150]), rel=1e-12)
-    assert pytest.approx(law.distance(150), rel=1e-12) == found.D
-
-
-def test_very_many_eigenvalues_are_thinned_for_a_search() -> None:
-    x = np.sort(np.random.default_rng(0).pareto(1.5, 50_000) + 1.0)
-    found = fit_of("ks")(x)
-    assert found is not None
-    assert found.alpha == pytest.approx(2.5, abs=0.1)
-
-
 def test_the_sweep_rises_with_the_aspect() -> None:
     found = measured(FARMS, randn(512, 64), sweep=True)
     aspects, alphas = found.curves["sweep_aspect"], found.curves["sweep_alpha"]
@@ -103,30 +87,3 @@ def test_zeros_have_no_exponent() -> None:
     assert found.values["alpha_farms"] is None
     assert found.values["aspect"] == 1.5
     assert found.note
-
-
-def test_what_is_said_of_a_model() -> None:
-    """Eight square layers and one long one of the same noise: it is the shape; a heavy one stands out."""
-    heavy = torch.from_numpy(np.random.default_rng(0).standard_t(1.5, (96, 96))).float()
-    square = [randn(96, 96, seed=seed) for seed in range(8)]
-    said = summary(FARMS, [*blocks(square), *blocks([randn(400, 96, seed=9)], "down"), *blocks([heavy], "gate")])
-    texts = [(finding.severity, finding.text) for finding in said.findings]
-    assert (Severity.NOTE, "The shape raises α of MLP down in block 0") in texts
-    assert (Severity.NOTE, "MLP gate in block 0 has heavier tails than the rest") in texts
-    assert said.numbers["shaped"] == 1
-    assert not any("up" in text for _, text in texts)
-
-
-def test_a_verdict_that_is_one_on_the_shape() -> None:
-    """With a search, 2 to 6 is the healthy range, and a long matrix may leave it by its shape alone."""
-    values: dict[str, Scalar] = {
-        "alpha_farms": 5.1, "alpha_raw": 8.2, "aspect_bias": 3.1, "windows_sd": 0.2, "aspect": 4.0, "num_evals": 999,
-    }  # fmt: skip
-    info = blocks([randn(64, 16)])[0].info
-    for fit, ending in (
-        ("ks", "Its raw exponent alone would call it under-trained, that of the windows healthy."),
-        ("hill", "Compare it by α FARMS."),
-    ):
-        (found,) = FARMS.summarise(Table(FARMS, (Row(info, (0,), Measurement(values | {"fit": fit})),))).findings
-        assert found.why.endswith(ending)
-        assert "α 8.2 raw, 5.1 by windows of one shape, so 43% of what it is above 1 comes from its 4.0:1" in found.why

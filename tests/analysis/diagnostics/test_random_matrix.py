@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.diagnostic import Severity
 from analysis.diagnostics.random_matrix import RANDOM_MATRIX
 from analysis.weight import Weight
-from tests.analysis.diagnostics.battery import blocks, measured, randn, summary, weight, weightwatcher
+from tests.analysis.diagnostics.battery import measured, randn, weight, weightwatcher
 
 
 def test_noise_has_neither_spikes_nor_traps() -> None:
@@ -37,26 +36,6 @@ def test_planted_spikes_are_counted_and_vanish_when_shuffled() -> None:
     assert values["bulk_fits"] is True
     share = 300.0 * 200.0 / (300.0 * 200.0 + 7.0 * 3600.0)  # of ‖W‖² in the noise
     assert values["sigma_mp"] == pytest.approx(math.sqrt(share), rel=0.02)
-
-
-def test_large_entries_are_traps() -> None:
-    matrix = randn(300, 200)
-    for i in range(3):
-        matrix[40 * i, 31 * i] = 60.0
-    values = measured(RANDOM_MATRIX, matrix).values
-    assert values["num_traps"] == pytest.approx(3.0)
-    assert values["num_traps_sd"] == pytest.approx(0.0)
-    alone = (
-        (3600.0 + 300.0) * (3600.0 + 200.0) / 3600.0
-    )  # where noise carries such a spike (Benaych-Georges, Nadakuditi)
-    assert values["max_rand_eval"] == pytest.approx(alone, rel=0.06)
-    assert values["ww_softrank"] == pytest.approx(1.0, rel=0.1)
-
-
-def test_the_mean_of_the_entries_is_no_trap() -> None:
-    shifted = randn(200, 150) + 0.5
-    assert measured(RANDOM_MATRIX, shifted).values["num_traps"] == 0.0
-    assert measured(RANDOM_MATRIX, shifted, compat="weightwatcher").values["num_traps"] == 1.0
 
 
 def test_the_top_by_lanczos_is_the_top_of_all() -> None:
@@ -117,30 +96,6 @@ def test_shuffling_can_be_left_out() -> None:
 def test_a_few_eigenvalues_are_no_bulk(rows: int) -> None:
     found = measured(RANDOM_MATRIX, randn(rows, 60))
     assert found.note == f"{rows} eigenvalues; a bulk needs 8"
-
-
-def test_what_is_said_of_a_model() -> None:
-    trapped = randn(120, 100, seed=9)
-    trapped[0, 0] = 50.0
-    u, v = (torch.linalg.qr(randn(100, 100, seed=seed)).Q for seed in (1, 2))
-    trained = u @ torch.diag(torch.arange(1.0, 101.0) ** -0.7) @ v.T
-    said = summary(RANDOM_MATRIX, blocks([randn(100, 100), trained, trained.T, trapped, randn(2, 9)]))
-    assert said.headline == "1 of 4 matrices cannot be told from noise. 2 have a noise bulk. 1 has traps."
-    texts = [finding.text for finding in said.findings]
-    assert texts == [
-        "MLP up in block 0 is indistinguishable from noise",
-        "MLP up in block 3 has traps",
-        "2 of 4 matrices have no noise bulk",
-        "1 matrix has no spectrum to compare with noise",
-    ]
-    assert [finding.severity for finding in said.findings] == [
-        Severity.BAD,
-        Severity.WARN,
-        Severity.NOTE,
-        Severity.NOTE,
-    ]
-    assert said.findings[1].evidence["num_traps"] == 1.0
-    assert (said.numbers["with_bulk"], said.numbers["without_bulk"], said.numbers["trapped"]) == (2, 2, 1)
 
 
 def wavering(given: Weight) -> float:

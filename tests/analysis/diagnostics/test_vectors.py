@@ -52,6 +52,19 @@ def test_a_planted_row_and_column_are_named() -> None:
     assert measured(VECTORS, matrix).values["right_peak_at"] == 41
 
 
+def test_the_mark_of_the_figure_is_on_its_curve() -> None:
+    """A weak direction on one output: neither the first nor the last of the leading vectors."""
+    left, right = torch.linalg.qr(randn(80, 2, seed=1)).Q, torch.linalg.qr(randn(60, 3, seed=2)).Q
+    matrix = 0.1 * randn(80, 60) + 40.0 * left[:, :1] @ right[:, :1].T + 20.0 * left[:, 1:] @ right[:, 1:2].T
+    matrix[17] += 30.0 * right[:, 2]
+    found = measured(VECTORS, matrix, leading=5)
+    assert found.values["left_least_at"] == 2
+    for figure in (figure for figure in VECTORS.figures if "x0" in figure.parts):
+        x, y = (found.curves[figure.parts[axis]] for axis in ("x", "y"))
+        at = list(x).index(found.values[figure.parts["x0"]])
+        assert y[at] == pytest.approx(found.values[figure.parts["y0"]], rel=1e-6)
+
+
 def test_a_kernel_shows_its_strongest_slice() -> None:
     kernel = randn(9, 40, 30)
     kernel[4, 3] *= 20.0

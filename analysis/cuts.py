@@ -1,0 +1,39 @@
+"""Which eigenvalues a fit may see, when there are too few for a firm one, and why there is none."""
+
+import numpy as np
+from jaxtyping import Float64
+
+from analysis import power_law
+from analysis.wording import counted
+
+RELATIVE_CUT = 1e-12  # λ/λ₁ = (1e-6)²: float32 weights hold no smaller singular value that is not rounding
+WEIGHTWATCHER_CUT = 1e-5  # WeightWatcher's EVALS_THRESH, an absolute λ
+FEW, THIN = 50, 20  # eigenvalues, and tail points, below which a fit is no firm number
+
+NO_FIT = "fewer than eight eigenvalues, or all are equal"
+
+
+def kept(eigenvalues: Float64[np.ndarray, " k"], compatible: bool) -> Float64[np.ndarray, " p"]:
+    """The ascending eigenvalues that a fit may see."""
+    cut = WEIGHTWATCHER_CUT if compatible else RELATIVE_CUT * eigenvalues[-1]
+    return eigenvalues[np.searchsorted(eigenvalues, cut, side="right") :]
+
+
+def out_of_bounds(size: int, least: int, most: int) -> str | None:
+    """Why a spectrum of that many eigenvalues is not to be fitted, None where it is; `most` 0 is any number."""
+    if power_law.SMALLEST <= size < least:
+        return f"{counted(size, 'eigenvalue')}; min_evals asks for {least}"
+    if most and size > most:
+        return f"{counted(size, 'eigenvalue')}; max_evals allows {most}"
+    return None
+
+
+def no_fit(eigenvalues: Float64[np.ndarray, " k"], tail: Float64[np.ndarray, " p"]) -> str:
+    """Why there is no fit, in words."""
+    if eigenvalues[-1] == 0.0:
+        return "the matrix is zero"
+    if tail.size >= power_law.SMALLEST:
+        return "all its eigenvalues are equal, so there is no tail"
+    if tail.size == eigenvalues.size:
+        return f"{counted(tail.size, 'eigenvalue')}; a tail needs {power_law.SMALLEST}"
+    return f"only {tail.size} of {eigenvalues.size} eigenvalues are above the cut; a tail needs {power_law.SMALLEST}"

@@ -1,0 +1,168 @@
+"""Which name of one checkpoint means which name of another, where only what stands in front of them differs.
+
+`model.layers.0.q.weight`, `base_model.model.model.layers.0.q.weight` and `layers.0.q.weight` name one tensor. No list
+of prefixes is kept: every two names that end alike propose a change of prefix, and the changes that explain most names
+win. What two changes explain equally well is refused, not guessed.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+Parts = tuple[str, ...]
+Pair = tuple[Parts, Parts]  # a name here, one there
+Change = tuple[Parts, Parts]  # what stands in front here, and there
+Score = tuple[int, int]
+
+# what PyTorch's and PEFT's wrappers put inside a name: no part of where the tensor lies
+WRAPPERS = frozenset({"base_layer", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
+CHOSEN = "modules_to_save"  # PEFT: followed by the adapter's name
+MOST_PARTS = 32  # of a name; a longer one is compared as a whole only (public models have under 16)
+MOST_ALIKE = 16  # names that end alike; an ending of more says nothing
+WHOLE_BLOCK = 16  # names that a change of one prefix for another must explain: about those of a transformer's block
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """The name there that each name here means, and for names that could mean several, those."""
+
+    partners: Mapping[str, str]
+    ambiguous: Mapping[str, tuple[str, ...]]
+
+
+def pair_names(here: Iterable[str], there: Iterable[str], fits: Callable[[str, str], bool]) -> Pairing:
+    """Pairs names one to one. `fits(here, there)` says whether two may be the same tensor, by their shapes.
+
+    The same names pair first, whatever their shapes. Exchanging here and there gives the inverse.
+    """
+    ours, theirs = _named(here), _named(there)
+    same = {name: found for parts, name in ours.items() if (found := theirs.get(parts)) is not None}
+    left = {parts: name for parts, name in ours.items() if parts not in theirs}
+    open_ = {parts: name for parts, name in theirs.items() if parts not in ours}
+    smaller = min(len(ours), len(theirs))
+    chosen, refused = _choose(_changes(left, open_), lambda a, b: fits(left[a], open_[b]), smaller)
+    return Pairing(
+        same | {left[a]: open_[b] for a, b in chosen.items()},
+        {left[a]: tuple(sorted(open_[b] for b in could)) for a, could in refused.items()},
+    )
+
+
+def parts_of(name: str) -> Parts:
+    """Where a tensor lies, without what wrappers put inside its name.
+
+    >>> parts_of("encoder.query.base_layer.weight")
+    ('encoder', 'query', 'weight')
+    """
+    found = name.split(".")
+    kept, skip = [], False
+    for part in found:
+        if not skip and part not in WRAPPERS and part != CHOSEN:
+            kept.append(part)
+        skip = part == CHOSEN
+    return tuple(kept) if len(found) <= MOST_PARTS else (name,)
+
+
+def _named(names: Iterable[str]) -> dict[Parts, str]:
+    """Names by their parts; of those that wrappers alone tell apart, the one that is no wrapped original."""
+    found: dict[Parts, str] = {}
+    for name in names:
+        parts = parts_of(name)
+        if parts not in found or len(found[parts]) > len(name):
+            found[parts] = name
+    return found
+
+
+def _changes(left: Iterable[Parts], right: Iterable[Parts]) -> dict[Change, list[Pair]]:
+    """Every change of prefix that some pair of names proposes, with all the pairs that it would make."""
+    ours, theirs = _endings(left), _endings(right)
+    pairs: dict[Change, list[Pair]] = defaultdict(list)
+    for ending in ours.keys() & theirs.keys():
+        if len(ours[ending]) > MOST_ALIKE or len(theirs[ending]) > MOST_ALIKE:
+            continue
+        for a in ours[ending]:
+            for b in theirs[ending]:
+                change = a[: -len(ending)], b[: -len(ending)]
+                if not _end_alike(*change) and _tells(len(ending), a, b):
+                    pairs[change].append((a, b))
+    return pairs
+
+
+def _endings(names: Iterable[Parts]) -> dict[Parts, list[Parts]]:
+    """The names by each way they end; a few more than MOST_ALIKE of each at most."""
+    found: dict[Parts, list[Parts]] = defaultdict(list)
+    for parts in names:
+        for start in range(len(parts)):
+            alike = found[parts[start:]]
+            if len(alike) <= MOST_ALIKE:
+                alike.append(parts)
+    return found
+
+
+def _end_alike(a: Parts, b: Parts) -> bool:
+    return bool(a and b) and a[-1] == b[-1]
+
+
+def _tells(length: int, a: Parts, b: Parts) -> bool:
+    """Whether an ending of that many parts says more than that both are a "weight"."""
+    return length > 1 or length in (len(a), len(b))
+
+
+def _choose(
+    changes: Mapping[Change, Sequence[Pair]], fits: Callable[[Parts, Parts], bool], smaller: int
+) -> tuple[dict[Parts, Parts], dict[Parts, set[Parts]]]:
+    """The pairs of the changes that explain most, and what several changes explain equally well."""
+    chosen: dict[Parts, Parts] = {}
+    refused: dict[Parts, set[Parts]] = defaultdict(set)
+    gone: tuple[set[Parts], set[Parts]] = set(), set()
+    waiting = {change: (_score(pairs, fits), pairs) for change, pairs in changes.items()}
+    while waiting:
+        best = max(score for score, _ in waiting.values())
+        top = {change: _left(waiting.pop(change)[1], gone) for change in _scoring(waiting, best)}
+        equal = {change: pairs for change, pairs in top.items() if _score(pairs, fits) == best}
+        waiting |= {change: (_score(pairs, fits), pairs) for change, pairs in top.items() if change not in equal}
+        equal = {change: pairs for change, pairs in equal.items() if _carries(change, len(pairs), smaller)}
+        rivals = _rivals(equal)
+        for change, pairs in equal.items():
+            for a, b in pairs:
+                gone[0].add(a)
+                gone[1].add(b)
+                if change in rivals:
+                    refused[a].add(b)
+                else:
+                    chosen[a] = b
+    return chosen, refused
+
+
+def _scoring(waiting: Mapping[Change, tuple[Score, Sequence[Pair]]], best: Score) -> list[Change]:
+    return [change for change, (score, _) in waiting.items() if score == best]
+
+
+def _score(pairs: Sequence[Pair], fits: Callable[[Parts, Parts], bool]) -> Score:
+    """How many pairs fit by shape, then how many there are."""
+    return sum(fits(a, b) for a, b in pairs), len(pairs)
+
+
+def _left(pairs: Sequence[Pair], gone: tuple[set[Parts], set[Parts]]) -> list[Pair]:
+    return [(a, b) for a, b in pairs if a not in gone[0] and b not in gone[1]]
+
+
+def _carries(change: Change, count: int, smaller: int) -> bool:
+    """Whether so many names are enough to believe the change.
+
+    More than half of the smaller checkpoint's always are. Of fewer, a prefix may only come or go, and lead into no
+    block: a classifier's "dense" is not the pooler's, and a final norm is not that of block 0.
+    """
+    if 2 * count > smaller or count >= WHOLE_BLOCK:
+        return count > 0
+    before, after = change
+    return count > 0 and not (before and after) and not any(part.isdigit() for part in before + after)
+
+
+def _rivals(equal: Mapping[Change, Sequence[Pair]]) -> set[Change]:
+    """The changes that want a name which another of these wants too."""
+    wanted: tuple[dict[Parts, list[Change]], ...] = defaultdict(list), defaultdict(list)
+    for change, pairs in equal.items():
+        for pair in pairs:
+            for side, parts in enumerate(pair):
+                wanted[side][parts].append(change)
+    return {change for side in wanted for those in side.values() if len(those) > 1 for change in those}

@@ -1,0 +1,65 @@
+"""Coverage of several checkpoints: each tensor counted once, and whatever is left out has its reason."""
+
+from analysis.covering import ALONE, covered
+from analysis.diagnostic import Column, Diagnostic, Measurement, Row, Scope, Summary, Table
+from analysis.matching import Member, align
+from analysis.matrices import Header, describe, matrices
+from analysis.report import Coverage
+
+
+def member(*names: str) -> Member:
+    return Member("model", describe({name: Header((4, 4), "float32", 64) for name in names}))
+
+
+BASE = member("q.weight", "k.weight", "v.weight")
+TUNED = member("q.weight", "k.weight", "head.weight")
+MEMBERS = [BASE, TUNED]
+ALIGNED = align(MEMBERS)
+
+
+def table(scope: Scope, *rows: tuple[str, tuple[int, ...], float | None]) -> Table:
+    planned = {weight.name: weight for m in MEMBERS for info in m.tensors for weight in matrices(info)}
+    columns = (Column("a", "a", ""),)
+    known = Diagnostic(
+        "d", "D", scope, "", "", columns, lambda weights, options: Measurement({}), lambda t: Summary("", {})
+    )
+    return Table(known, tuple(Row(planned[n], g, Measurement({"a": v}, note=f"bad {n}")) for n, g, v in rows))
+
+
+def reasons(coverage: Coverage, position: int) -> dict[str, str]:
+    return {skipped.tensor: skipped.reason for skipped in coverage.members[position].skipped}
+
+
+def test_a_pair_covers_what_both_have() -> None:
+    found = covered(MEMBERS, ALIGNED, [table(Scope.PAIR, ("q.weight", (0, 1), 1.0), ("k.weight", (0, 1), None))])
+    assert (found.tensors, found.analysed) == (6, 2)
+    assert reasons(found, 0) == {"k.weight": "bad k.weight", "v.weight": ALONE}
+    assert reasons(found, 1) == {"k.weight": "bad k.weight", "head.weight": "not in the base"}
+    assert [missing.tensor for missing in found.members[1].missing] == ["v.weight"]
+
+
+def test_alone_everything_is_covered() -> None:
+    rows = [(n, (0,), 1.0) for n in ("q.weight", "k.weight", "v.weight")]
+    rows += [(n, (1,), 1.0) for n in ("q.weight", "k.weight", "head.weight")]
+    found = covered(MEMBERS, ALIGNED, [table(Scope.ONE, *rows)])
+    assert found.analysed == found.tensors == 6
+    assert found.skipped == ()
+
+
+def test_what_one_checkpoint_cannot_give_counts_against_that_one() -> None:
+    found = covered(MEMBERS, ALIGNED, [table(Scope.ONE, ("q.weight", (0,), 1.0), ("q.weight", (1,), None))])
+    assert "q.weight" not in reasons(found, 0)
+    assert reasons(found, 1) == {"q.weight": "bad q.weight"}
+
+
+def test_a_tensor_is_covered_by_any_row_that_it_is_in() -> None:
+    single = table(Scope.ONE, ("k.weight", (1,), None))
+    pair = table(Scope.PAIR, ("k.weight", (0, 1), 2.0))
+    assert reasons(covered(MEMBERS, ALIGNED, [single, pair]), 1) == {}
+
+
+def test_what_is_not_there_yet_is_so_in_every_checkpoint() -> None:
+    waiting = {0: {"q.weight": "not yet"}, 1: {"head.weight": "soon"}}
+    found = covered(MEMBERS, ALIGNED, [table(Scope.ONE)], waiting)
+    assert reasons(found, 0)["q.weight"] == "not yet"
+    assert reasons(found, 1) == {"q.weight": "not yet", "head.weight": "soon"}

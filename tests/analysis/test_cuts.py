@@ -1,0 +1,41 @@
+"""Which eigenvalues a fit sees, and the reasons for none."""
+
+import numpy as np
+import pytest
+
+from analysis.cuts import kept, no_fit, out_of_bounds
+
+
+def test_the_cut_is_relative_or_weightwatchers_absolute() -> None:
+    values = np.array([0.0, 1e-14, 1e-11, 1e-5, 2e-5, 1.0])
+    assert list(kept(values, compatible=False)) == [1e-11, 1e-5, 2e-5, 1.0]
+    assert list(kept(values, compatible=True)) == [2e-5, 1.0]
+    assert len(kept(values * 1e-20, compatible=False)) == 4
+    assert len(kept(values * 1e-20, compatible=True)) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "least", "most", "said"),
+    [
+        (20, 8, 0, None),
+        (20, 20, 20, None),
+        (20, 21, 0, "20 eigenvalues; min_evals asks for 21"),
+        (20, 8, 19, "20 eigenvalues; max_evals allows 19"),
+        (5, 21, 0, None),  # too few for any fit, which no_fit says
+    ],
+)
+def test_bounds_of_the_size(size: int, least: int, most: int, said: str | None) -> None:
+    assert out_of_bounds(size, least, most) == said
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.zeros(9), "the matrix is zero"),
+        (np.ones(9), "all its eigenvalues are equal, so there is no tail"),
+        (np.arange(1.0, 6.0), "5 eigenvalues; a tail needs 8"),
+        (np.array([0.0] * 7 + [1.0, 2.0]), "only 2 of 9 eigenvalues are above the cut; a tail needs 8"),
+    ],
+)
+def test_reasons_for_no_fit(values: np.ndarray, said: str) -> None:
+    assert no_fit(values, kept(values, compatible=False)) == said
