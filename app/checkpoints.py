@@ -85,9 +85,29 @@ def tensors(session: Session, identity: int) -> list[dict[str, Any]]:
     return list(session.scalars(query))
 
 
-def latest_runs(session: Session, identities: Sequence[int]) -> dict[int, int]:
-    """The newest run of each checkpoint that has one."""
+def to_open(checkpoint: Checkpoint) -> list[tuple[str, str]]:
+    """(name, sha256) of what a worker opens: the files as they were sent, or what they were rewritten to.
+
+    Beside a rewritten file lie the configs that lay beside the original: an adapter means nothing without its own.
+    """
+    files = [(file.name, file.sha256) for file in checkpoint.files]
+    if checkpoint.rewritten is None:
+        return files
+    folder, _, _ = max(checkpoint.files, key=lambda file: file.bytes).name.rpartition("/")
+    beside = [(name.rpartition("/")[2], digest) for name, digest in files if name.rpartition("/")[0] == folder]
+    return [("model.safetensors", checkpoint.rewritten), *((n, d) for n, d in beside if _is_config(n))]
+
+
+def _is_config(name: str) -> bool:
+    return name.endswith(".json") and not name.endswith(".index.json")
+
+
+def latest_runs(session: Session, identities: Sequence[int], measuring: str = "") -> dict[int, int]:
+    """The newest run of each checkpoint that has one; where a diagnostic is named, the newest that asked for it."""
     query = select(Member.checkpoint_id, Member.run_id).where(Member.checkpoint_id.in_(identities))
+    if measuring:
+        asked = Run.diagnostics[measuring].as_string().is_not(None)
+        query = query.join(Run, Run.id == Member.run_id).where(asked)
     return {row.checkpoint_id: row.run_id for row in session.execute(query.order_by(Member.run_id))}
 
 

@@ -1,6 +1,6 @@
 """Who holds which piece of work, by the database's clock: claim, renew, give back, and find what fell through.
 
-Everything here is true of any `Work`: a checkpoint to ingest, a unit to analyse.
+Everything here is true of any `Work`: a checkpoint to ingest or to mend, a unit to analyse.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import now, wake
-from app.models import Checkpoint, Unit, Work
+from app.models import Checkpoint, Mitigation, Unit, Work
 
 FIRST_RESEND = 5.0  # seconds until a message that nobody took is sent again; doubles each time
 LAST_RESEND = 300.0
@@ -18,7 +18,7 @@ IDLE_RESEND = 2.0  # seconds until the same where no worker holds anything, so t
 AT_ONCE = 100
 
 W = TypeVar("W", bound=Work)
-KINDS: tuple[type[Work], ...] = (Checkpoint, Unit)
+KINDS: tuple[type[Work], ...] = (Checkpoint, Mitigation, Unit)
 
 
 class LeaseLost(Exception):
@@ -67,6 +67,13 @@ def held(session: Session, kind: type[W], identity: int, claimed: int) -> W:
     if work is None or work.state != kind.HELD or work.claim != claimed:
         raise LeaseLost(f"{kind.__name__} {identity}, claim {claimed}")
     return work
+
+
+def give_back(session: Session, kind: type[W], identity: int, claimed: int) -> None:
+    """Offers the work again as if it had not been claimed: its worker was told to stop. Raises LeaseLost."""
+    work = held(session, kind, identity, claimed)
+    work.attempts = max(0, work.attempts - 1)
+    offer(session, work)
 
 
 def expired(session: Session, kind: type[W]) -> Sequence[W]:

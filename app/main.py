@@ -16,7 +16,19 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from app import embedded, pages
-from app.api import checkpoints, diagnostics, events, figures, health, problems, runs, tables
+from app.api import (
+    checkpoints,
+    curves,
+    diagnostics,
+    downloads,
+    events,
+    figures,
+    health,
+    mitigations,
+    problems,
+    runs,
+    tables,
+)
 from app.api.guard import Guard
 from app.db import Database
 from app.pings import Pulse
@@ -63,7 +75,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
 
 def _api() -> APIRouter:
     router = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
-    for each in (checkpoints, runs, tables, figures, events, diagnostics):
+    for each in (checkpoints, runs, tables, curves, figures, events, diagnostics, downloads, mitigations):
         router.include_router(each.router)
     return router
 

@@ -105,6 +105,30 @@ class Tensor(Base):
     info: Mapped[dict[str, Any]]
 
 
+class Mitigation(Work, Base):
+    """A mended checkpoint to be made of a tuned one. States: queued, making, done, failed.
+
+    It outlives what it speaks of: a checkpoint or run that is deleted leaves None.
+    """
+
+    __tablename__ = "mitigations"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    WAITING, HELD, TASK = "queued", "making", "mend"
+
+    name: Mapped[str]  # of the checkpoint that is made
+    recipe: Mapped[dict[str, Any]]  # analysis.mitigation.Recipe
+    base_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
+    tuned_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
+    checkpoint_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
+    current: Mapped[str | None]  # label of the tensor in hand
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.mitigation.Mended
+    reason_code: Mapped[str | None] = mapped_column(String(64))
+    reason: Mapped[str | None]
+    created_at: Mapped[float] = mapped_column(default=now())
+    finished_at: Mapped[float | None]
+
+
 class Run(Base):
     """Diagnostics asked of an ordered list of checkpoints. States: waiting, running, done, cancelled, failed."""
 
@@ -139,6 +163,7 @@ class Member(Base):
 class Unit(Work, Base):
     """Some tensors of one checkpoint in a run, as much as one message asks for.
 
+    Of several checkpoints, those of the base (member 0) are measured together with their partners in all others.
     States: queued, leased, done, failed, cancelled. `done` of its tensors have their rows.
     """
 

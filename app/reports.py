@@ -7,19 +7,21 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
+from analysis.comparison import alignment_of
+from analysis.covering import covered
 from analysis.diagnostic import Measurement, Request, Row, Severity, Table
 from analysis.diagnostics import diagnostic as diagnostic_named
 from analysis.diagnostics import requests as requests_of
-from analysis.report import Coverage, Report, coverage, failures
+from analysis.report import Coverage, Report, coverage, failures, together
 from analysis.weight import TensorInfo, WeightInfo
-from app import checkpoints, leases, units
+from app import leases, units
 from app.db import insert_of
 from app.errors import NotFound
-from app.models import Curve, Member, Result, Run, Unit
-from app.plans import tensor_info
+from app.models import Curve, Result, Run, Unit
+from app.plans import facts_of, members_of, names_of
 
 NOT_YET = "not analysed yet"
 STOPPED = "the run was stopped before this tensor"
@@ -27,26 +29,27 @@ ROWS_AT_ONCE = 500  # below every database's limit of parameters in a statement
 CURVE = np.dtype("<f4")
 
 
-def record(session: Session, identity: int, claimed: int, rows: Iterable[tuple[str, Row]]) -> None:
+def record(session: Session, identity: int, claimed: int, rows: Iterable[tuple[str, Row]], behind: int = 0) -> None:
     """The rows of the tensor in hand, and that it is done. Rows that are there already stay as they are.
 
-    Raises LeaseLost where the unit is not this worker's any more.
+    `behind` counts the tensors that come before this checkpoint's own in a table. Raises LeaseLost where the unit is
+    not this worker's any more.
     """
     unit = leases.held(session, Unit, identity, claimed)
     counts: dict[str, int] = defaultdict(int)
     for name, row in rows:
-        _insert(session, unit, name, row, counts[name])
+        _insert(session, unit, name, row, behind, counts[name])
         counts[name] += 1
     units.advance(session, unit)
 
 
-def _insert(session: Session, unit: Unit, name: str, row: Row, ordinal: int) -> None:
+def _insert(session: Session, unit: Unit, name: str, row: Row, behind: int, ordinal: int) -> None:
     values = {
         "run_id": unit.run_id,
         "diagnostic": name,
         "weight_digest": weight_digest(row.weight),
         "group": group_text(row.group),
-        "tensor": unit.tensors[unit.done],
+        "tensor": behind + unit.tensors[unit.done],
         "ordinal": ordinal,
         "info": asdict(row.weight),
         "values": dict(row.measurement.values),
@@ -73,28 +76,45 @@ def group_text(group: Sequence[int]) -> str:
     return ",".join(map(str, group))
 
 
+def group_of(text: str) -> tuple[int, ...]:
+    """The positions that `group_text` wrote."""
+    return tuple(map(int, text.split(",")))
+
+
 def requests(run: Run) -> tuple[Request, ...]:
     """The run's diagnostics with their settings."""
     return requests_of(run.diagnostics)
 
 
-def table(session: Session, run_id: int, diagnostic: str, curves_of: str | None = None) -> Table:
-    """The measurements so far of one diagnostic, in the tensors' order, with the curves of one weight if asked."""
+def table(
+    session: Session, run_id: int, diagnostic: str, curves_of: str | None = None, curves_named: Sequence[str] = ()
+) -> Table:
+    """The measurements so far of one diagnostic, in the tensors' order.
+
+    With all curves of one weight, or with the curves of these names of every weight, if asked.
+    """
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound(f"There is no run {run_id}.")
     if diagnostic not in run.diagnostics:
         raise NotFound(f"Run {run_id} did not ask for that diagnostic; it has: {', '.join(run.diagnostics)}.")
     query = select(Result).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
-    results = session.scalars(query.order_by(Result.group, Result.tensor, Result.ordinal)).all()
-    wanted = [result.id for result in results if curves_of is not None and result.info["name"] == curves_of]
+    found = session.scalars(query.order_by(Result.tensor, Result.ordinal)).all()
+    results = sorted(found, key=lambda result: group_of(result.group))
+    named = {*curves_named, *diagnostic_named(diagnostic).summary_curves}
+    of_one = [result.id for result in results if curves_of is not None and result.info["name"] == curves_of]
+    wanted: ColumnElement[bool] = Curve.result_id.in_(of_one)
+    if named:
+        of_all = select(Result.id).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
+        wanted = wanted | Curve.result_id.in_(of_all) & Curve.name.in_(named)
     curves = _curves(session, wanted)
-    return Table(diagnostic_named(diagnostic), tuple(row_of(result, curves.get(result.id)) for result in results))
+    rows = tuple(row_of(result, curves.get(result.id)) for result in results)
+    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run))
 
 
-def _curves(session: Session, result_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _curves(session: Session, wanted: ColumnElement[bool]) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = defaultdict(dict)
-    for curve in session.scalars(select(Curve).where(Curve.result_id.in_(result_ids))):
+    for curve in session.scalars(select(Curve).where(wanted)):
         found[curve.result_id][curve.name] = np.frombuffer(curve.data, CURVE).astype(np.float32)
     return found
 
@@ -118,33 +138,42 @@ def since(session: Session, run_id: int, heard: Container[int]) -> dict[int, tup
 def row_of(result: Result, curves: Mapping[str, Any] | None = None) -> Row:
     known = {field.name for field in fields(WeightInfo)}
     info = WeightInfo(**{name: value for name, value in result.info.items() if name in known})
-    group = tuple(map(int, result.group.split(",")))
-    return Row(info, group, Measurement(result.values, curves or {}, result.note))
+    return Row(info, group_of(result.group), Measurement(result.values, curves or {}, result.note))
 
 
 def report(session: Session, run_id: int) -> Report:
     """The run's report so far: of a finished run, what `analysis.report.analyze` finds in the same files.
 
-    Summaries see every value and no curve.
+    Summaries see every value, and of the curves only those that their diagnostic asks for.
     """
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound(f"There is no run {run_id}.")
     tables = tuple(table(session, run_id, name) for name in run.diagnostics)
-    return Report(_together([_coverage(session, run, member, tables) for member in run.members]), tables)
+    return Report(_coverage(session, run, tables), tables, names_of(run))
 
 
-def _coverage(session: Session, run: Run, member: Member, tables: Sequence[Table]) -> Coverage:
-    infos = [tensor_info(stored) for stored in checkpoints.tensors(session, member.checkpoint_id)]
-    alone = (member.position,)
-    own = [Table(t.diagnostic, tuple(row for row in t.rows if row.group == alone)) for t in tables]
-    return coverage(infos, _unfinished(session, run, member, infos) | failures(own))
+def _coverage(session: Session, run: Run, tables: Sequence[Table]) -> Coverage:
+    members = members_of(session, run)
+    if not _planned(session, run):
+        reason = run.reason or NOT_YET
+        parts = [coverage(m.tensors, {t.name: reason for t in m.tensors if t.skip is None}) for m in members]
+        return parts[0] if len(parts) == 1 else together(parts)
+    waiting = {at: _unfinished(session, run, at, member.tensors) for at, member in enumerate(members)}
+    if len(members) == 1:
+        return coverage(members[0].tensors, waiting[0] | failures(tables))
+    return covered(members, alignment_of(members, requests(run)), tables, waiting)
 
 
-def _unfinished(session: Session, run: Run, member: Member, infos: Sequence[TensorInfo]) -> dict[str, str]:
+def _planned(session: Session, run: Run) -> bool:
+    """Whether the run ever had its units; one that was stopped or refused before has none."""
+    return run.state in ("running", "done") or bool(session.scalar(select(exists().where(Unit.run_id == run.id))))
+
+
+def _unfinished(session: Session, run: Run, position: int, infos: Sequence[TensorInfo]) -> dict[str, str]:
     """Tensors without rows, with the reason."""
     missing: dict[str, str] = {}
-    query = select(Unit).where(Unit.run_id == run.id, Unit.member == member.position, Unit.state != "done")
+    query = select(Unit).where(Unit.run_id == run.id, Unit.member == position, Unit.state != "done")
     for unit in session.scalars(query):
         match unit.state:
             case "failed":
@@ -153,18 +182,8 @@ def _unfinished(session: Session, run: Run, member: Member, infos: Sequence[Tens
                 reason = STOPPED
             case _:
                 reason = NOT_YET
-        missing |= {infos[position].name: reason for position in unit.tensors[unit.done :]}
+        missing |= {infos[tensor].name: reason for tensor in unit.tensors[unit.done :]}
     return missing
-
-
-def _together(parts: Sequence[Coverage]) -> Coverage:
-    return Coverage(
-        tensors=sum(part.tensors for part in parts),
-        analysed=sum(part.analysed for part in parts),
-        parameters=sum(part.parameters for part in parts),
-        analysed_parameters=sum(part.analysed_parameters for part in parts),
-        skipped=tuple(skipped for part in parts for skipped in part.skipped),
-    )
 
 
 def flagged(found: Table, columns: Container[str] | None = None) -> frozenset[str]:

@@ -7,14 +7,14 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from analysis.diagnostic import groups
+from analysis.diagnostics import check_scopes
 from analysis.diagnostics import requests as requests_of
 from app import checkpoints, leases, units
 from app.errors import BadRequest, Conflict, NotFound
 from app.models import Member, Run, Unit
 from app.plans import plan
 
-MOST_CHECKPOINTS = 8
+MOST_CHECKPOINTS = 16
 ENDED = ("done", "cancelled", "failed")
 
 
@@ -32,12 +32,16 @@ class Progress:
 def request(
     session: Session, checkpoint_ids: Sequence[int], diagnostics: Mapping[str, Mapping[str, object]] | None = None
 ) -> Run:
-    """A run over these checkpoints, started as soon as all of them are ready. Raises OptionError, among others."""
+    """A run over these checkpoints, started as soon as all of them are ready; of several, the first is the base.
+
+    Raises OptionError, and WrongBase where what is ready already cannot be compared, among others.
+    """
     if not 1 <= len(checkpoint_ids) <= MOST_CHECKPOINTS or len(set(checkpoint_ids)) < len(checkpoint_ids):
         raise BadRequest(f"A run is over 1 to {MOST_CHECKPOINTS} different checkpoints.")
-    asked = requests_of(diagnostics)
-    if not any(groups(each.diagnostic.scope, len(checkpoint_ids)) for each in asked):
-        raise BadRequest("None of these diagnostics can be measured on so few checkpoints.")
+    if diagnostics is not None and not diagnostics:
+        raise BadRequest("Ask for at least one diagnostic.")
+    asked = requests_of(diagnostics, len(checkpoint_ids))
+    check_scopes(asked, len(checkpoint_ids))
     held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted(checkpoint_ids)}
     found = [held[identity] for identity in checkpoint_ids]
     for checkpoint in found:
@@ -74,6 +78,12 @@ def get(session: Session, identity: int) -> Run:
     if run is None:
         raise NotFound(f"There is no run {identity}.")
     return run
+
+
+def steps(run: Run) -> dict[int, float]:
+    """The training step of each checkpoint that states one, by its place in the run."""
+    stated = {member.position: member.checkpoint.facts.get("step") for member in run.members}
+    return {at: float(step) for at, step in stated.items() if isinstance(step, int | float)}
 
 
 def progress(session: Session, run: Run) -> Progress:

@@ -6,9 +6,9 @@ It runs in every worker, every few seconds, and does nothing that two of them co
 import logging
 import threading
 
-from app import checkpoints, leases, pings, units
+from app import checkpoints, leases, mending, pings, units
 from app.db import Database, Session
-from app.models import Checkpoint, Run, Unit
+from app.models import Checkpoint, Mitigation, Run, Unit
 from app.settings import Settings
 from app.storage import Storage
 
@@ -24,6 +24,9 @@ def sweep(session: Session, settings: Settings) -> None:
     for unit in leases.expired(session, Unit):
         log.warning("unit %d: its worker is silent, attempt %d", unit.id, unit.attempts)
         units.fail(session, settings, unit, f"{SILENT} over {unit.current or 'this tensor'}")
+    for mitigation in leases.expired(session, Mitigation):
+        log.warning("mitigation %d: its worker is silent, attempt %d", mitigation.id, mitigation.attempts)
+        mending.fail(session, settings, mitigation, f"{SILENT} over {mitigation.current or 'the checkpoint'}")
     session.flush()
     leases.resend(session)
     for run_id in units.unsettled(session):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.diagnostic import Diagnostic, Row, Table
-from analysis.report import record
+from analysis.report import records as records
 from app.errors import UnknownColumn
 from app.reports import flagged
 
@@ -78,18 +78,22 @@ def cell(row: Row, name: str) -> Any:
             return row.value(name)
 
 
-def header(diagnostic: Diagnostic) -> list[str]:
-    return [*ABOUT, *scalars(diagnostic), "note"]
+def header(table: Table) -> list[str]:
+    """The names of a CSV's columns; where there are several checkpoints, one says which a row speaks of."""
+    named = ["checkpoints"] if len(table.names) > 1 else []
+    return [*ABOUT, *named, *scalars(table.diagnostic), "note"]
 
 
 def to_csv(table: Table) -> Iterator[str]:
     """The table as CSV (RFC 4180), line by line: exact numbers, empty where absent."""
-    names = header(table.diagnostic)
+    names = header(table)
     yield _line(names)
     for row in table.rows:
-        values: Mapping[str, Any] = {name: cell(row, name) for name in names[:-1]}
-        group = " ".join(map(str, row.group))
-        yield _line([harmless(value) for value in {**values, "group": group, "note": row.measurement.note}.values()])
+        values: Mapping[str, Any] = {name: cell(row, name) for name in names}
+        told = {"group": " ".join(map(str, row.group)), "note": row.measurement.note}
+        if "checkpoints" in values:
+            told["checkpoints"] = ", ".join(map(table.named, row.group))
+        yield _line([harmless(value) for value in {**values, **told}.values()])
 
 
 def harmless(value: Any) -> Any:
@@ -103,7 +107,3 @@ def _line(values: Sequence[Any]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerow(values)
     return out.getvalue()
-
-
-def records(table: Table) -> list[dict[str, Any]]:
-    return [record(row) for row in table.rows]

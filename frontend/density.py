@@ -10,7 +10,7 @@ from analysis.diagnostic import Column, Figure, Row, Table
 from frontend.numbers import short
 from frontend.palette import token
 from frontend.plotting import Json, dotted, log_axis, note, rule
-from frontend.shapes import number, row_of
+from frontend.shapes import At, number, row_of
 
 Values = NDArray[np.float64]
 LEFT_OUT = 0.03  # share of the smallest values that a density leaves out of the picture: a long thin left end
@@ -43,7 +43,7 @@ class Density:
 # ---------- prepared ----------
 
 
-def density(figure: Figure, table: Table, weight: str | None, position: int) -> Density | str:
+def density(figure: Figure, table: Table, weight: str | None, position: At) -> Density | str:
     """`values` in bins; the tail from `xmin` falls with the exponent `alpha`; the law is `curve_y` over `curve_x`."""
     row = row_of(table, weight, position)
     values = _positive(_curve(row, figure, "values"))

@@ -9,25 +9,32 @@ from typing import Any
 
 from analysis.diagnostic import Column, Figure, FigureKind, Table
 from frontend.density import density, draw_density
+from frontend.match import draw_match, match
 from frontend.overview import distribution, draw_distribution, draw_flow, draw_scatter, flow, scatter
 from frontend.palette import look, order, role_color, token
 from frontend.plotting import Json, axis, healthy_band, log_axis, note, titled
 from frontend.scale import DIVERGING, SEQUENTIAL
-from frontend.shapes import Depth, Heatmap, Line, depth, heatmap, line
+from frontend.shapes import At, Depth, Heatmap, Line, depth, heatmap, line
+from frontend.spectra import draw_ranks, draw_spectra, ranks, spectra
 from frontend.spread import spread
+from frontend.trends import draw_series, draw_sweep, series, sweep
 
 LABEL_GAP = 0.055  # of a plot's height: direct labels at line ends keep this distance
 
 
-def draw(figure: Figure, table: Table, weight: str | None = None, position: int = 0) -> Json:
-    """{"data": […], "layout": {…}} for Plotly. `position` is the checkpoint's place in the run.
+def draw(
+    figure: Figure, table: Table, weight: str | None = None, position: At = 0, steps: Mapping[int, float] = {}
+) -> Json:
+    """{"data": […], "layout": {…}} for Plotly. `position` is the checkpoint's place in the run, or a group of places.
 
-    A figure of one weight needs `weight`, its name; KeyError where the table does not hold it. Where there is nothing
-    to draw, data is empty and layout.meta.note says why.
+    A figure of one weight needs `weight`, its name; KeyError where the table does not hold it. A series stands over
+    `steps`, the training step of each place, where they are known. Where there is nothing to draw, data is empty and
+    layout.meta.note says why.
     """
     prepared, drawn = KINDS[figure.kind]
     columns = {part: column for part, column in _columns(figure, table).items() if column is not None}
-    info = prepared(figure, table, weight, position)
+    at = steps if figure.kind is FigureKind.SERIES else position
+    info = prepared(figure, table, weight, at)
     if isinstance(info, str):
         return {"data": [], "layout": {"meta": {"note": info}}}
     return drawn(info, columns)
@@ -159,7 +166,7 @@ def _draw_heatmap(info: Heatmap, columns: Mapping[str, Column]) -> Json:
     return {"data": [data], "layout": layout}
 
 
-Prepare = Callable[[Figure, Table, str | None, int], Any]
+Prepare = Callable[[Figure, Table, str | None, Any], Any]  # the last: a place, or of a series its steps
 Drawing = Callable[[Any, Mapping[str, Column]], Json]
 KINDS: Mapping[FigureKind, tuple[Prepare, Drawing]] = {
     FigureKind.DENSITY: (density, draw_density),
@@ -169,4 +176,9 @@ KINDS: Mapping[FigureKind, tuple[Prepare, Drawing]] = {
     FigureKind.SCATTER: (scatter, draw_scatter),
     FigureKind.FLOW: (flow, draw_flow),
     FigureKind.DISTRIBUTION: (distribution, draw_distribution),
+    FigureKind.MATCH: (match, draw_match),
+    FigureKind.RANKS: (ranks, draw_ranks),
+    FigureKind.SPECTRA: (spectra, draw_spectra),
+    FigureKind.SWEEP: (sweep, draw_sweep),
+    FigureKind.SERIES: (series, draw_series),
 }

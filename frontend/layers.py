@@ -35,6 +35,7 @@ class Cell:
     span: int = 1
     quiet: bool = False
     title: str = ""  # why there is no value
+    out: bool = False  # outside the healthy range, where no band shows that
 
 
 @dataclass(frozen=True, slots=True)

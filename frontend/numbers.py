@@ -108,6 +108,16 @@ def percent(part: float, whole: float) -> str:
     return f"{share:.0f} %" if 1 <= share <= 99 else f"{share:.1f} %"
 
 
+def share(value: float) -> str:
+    """A share of one as percent, for comparing: two digits, whole from ten percent on.
+
+    >>> share(0.1432), share(0.0206), share(0.00023), share(1.0), share(0)
+    ('14 %', '2.1 %', '0.023 %', '100 %', '0 %')
+    """
+    hundred = 100.0 * value
+    return f"{minus(f'{hundred:.0f}' if abs(hundred) >= 9.95 or not hundred else f'{hundred:.2g}')} %"
+
+
 def duration(seconds: float) -> str:
     """A stretch of time.
 

@@ -15,7 +15,7 @@ from frontend.numbers import short
 from frontend.palette import look, order, role_color, token
 from frontend.plotting import Json, axis, healthy_band, log_axis, note, rule
 from frontend.scale import WIDE
-from frontend.shapes import CROWD, drawn_range, number, rows_at
+from frontend.shapes import CROWD, At, alike, drawn_range, number, rows_at
 
 MOST_TICKS = 12
 PARTS = 48  # of a distribution's axis: marks in the same part stand above each other
@@ -78,7 +78,7 @@ class Scatter:
     dense: bool
 
 
-def scatter(figure: Figure, table: Table, weight: str | None, position: int) -> Scatter | str:
+def scatter(figure: Figure, table: Table, weight: str | None, position: At) -> Scatter | str:
     """`y` over `x`, with `error` along x."""
     parts, found = figure.parts, []
     titles = [table.diagnostic.column(parts[part]).title for part in "xy"]
@@ -121,7 +121,7 @@ class Flow:
     y_range: tuple[float, float]  # log10 where logarithmic
 
 
-def flow(figure: Figure, table: Table, weight: str | None, position: int) -> Flow | str:
+def flow(figure: Figure, table: Table, weight: str | None, position: At) -> Flow | str:
     """`y` over the weights in the order of the file."""
     name = figure.parts["y"]
     rows = [row for row in rows_at(table, position) if number(row, name) is not None]
@@ -129,8 +129,9 @@ def flow(figure: Figure, table: Table, weight: str | None, position: int) -> Flo
         return "No weight has this value."
     values = [number(row, name) or 0.0 for row in rows]
     column = table.diagnostic.column(name)
-    logarithmic = _wide(values, column)
-    span = drawn_range([log10(value) for value in values] if logarithmic else values, column.healthy)
+    scaled = alike(table, name, position)
+    logarithmic = _wide(scaled, column)
+    span = drawn_range([log10(value) for value in scaled] if logarithmic else scaled, column.healthy)
     shown = values if logarithmic else [min(value, span[1]) for value in values]
     found = [
         (row, Mark(i, y, row.weight.name, f"{row.weight.label}<br>{column.title} {short(value)}", None,
@@ -186,7 +187,7 @@ class Distribution:
     x_range: tuple[float, float]  # log10 where logarithmic
 
 
-def distribution(figure: Figure, table: Table, weight: str | None, position: int) -> Distribution | str:
+def distribution(figure: Figure, table: Table, weight: str | None, position: At) -> Distribution | str:
     """`x` of every weight, in a row for each role; by logarithm where it spans much."""
     name = figure.parts["x"]
     rows = [row for row in rows_at(table, position) if number(row, name) is not None]
@@ -194,9 +195,10 @@ def distribution(figure: Figure, table: Table, weight: str | None, position: int
         return "No weight has this value."
     column = table.diagnostic.column(name)
     values = [number(row, name) or 0.0 for row in rows]
-    logarithmic = _wide(values, column)
+    scaled = alike(table, name, position)
+    logarithmic = _wide(scaled, column)
     places = [log10(value) for value in values] if logarithmic else values
-    low, high = drawn_range(places, column.healthy)
+    low, high = drawn_range([log10(value) for value in scaled] if logarithmic else scaled, column.healthy)
     found = [
         (row, Mark(min(value, high) if not logarithmic else value, place, row.weight.name,
                    f"{row.weight.label}<br>{column.title} {short(value)}"))

@@ -54,6 +54,11 @@ def power_of_ten(exponent: int) -> str:
     return f"{10.0**exponent:g}" if -2 <= exponent <= 3 else f"10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
+def plain(name: str) -> str:
+    """A name inside a hover template, whose braces and markup mean something there."""
+    return name.replace("%{", "% {").replace("<", "‹").replace(">", "›")
+
+
 def dotted(color: str) -> Json:
     return {"color": token(color), "width": 1, "dash": "dot"}
 

@@ -18,13 +18,17 @@ CROWD = 160  # points from which a depth figure draws them small
 BEYOND, MEDIANS = 2.0, 4.0  # a scale ends so many healthy widths above the healthy range, or medians above zero
 LOG_FROM = 20.0  # a line's x axis is logarithmic from this ratio of its ends on
 
+At = int | tuple[int, ...]  # a checkpoint's place in the run, or a group of places
 
-def rows_at(table: Table, position: int) -> list[Row]:
-    """The rows about the checkpoint at this place in the run."""
+
+def rows_at(table: Table, position: At) -> list[Row]:
+    """The rows about the checkpoint at this place in the run; or about this group of checkpoints."""
+    if isinstance(position, tuple):
+        return [row for row in table.rows if row.group == position]
     return [row for row in table.rows if row.group[-1:] in ((position,), ())]
 
 
-def row_of(table: Table, weight: str | None, position: int) -> Row:
+def row_of(table: Table, weight: str | None, position: At) -> Row:
     for row in rows_at(table, position):
         if row.weight.name == weight:
             return row
@@ -35,6 +39,13 @@ def number(row: Row, column: str | None) -> float | None:
     """The row's value in a numeric column, if there is one."""
     value = None if column is None else row.value(column)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def alike(table: Table, name: str, position: At, in_blocks: bool = False) -> list[float]:
+    """The values that share a scale: of a group those of all groups, whose pictures stand side by side."""
+    rows = table.rows if isinstance(position, tuple) else rows_at(table, position)
+    kept = (row for row in rows if row.weight.depth is not None or not in_blocks)
+    return [value for row in kept if (value := number(row, name)) is not None]
 
 
 # ---------- line ----------
@@ -50,7 +61,7 @@ class Line:
     y_range: tuple[float, float]
 
 
-def line(figure: Figure, table: Table, weight: str | None, position: int) -> Line | str:
+def line(figure: Figure, table: Table, weight: str | None, position: At) -> Line | str:
     """`y` over `x`, with the point (`x0`, `y0`) marked."""
     row = row_of(table, weight, position)
     curves, parts = row.measurement.curves, figure.parts
@@ -95,14 +106,14 @@ class Depth:
     y_range: tuple[float, float]
 
 
-def depth(figure: Figure, table: Table, weight: str | None, position: int) -> Depth | str:
+def depth(figure: Figure, table: Table, weight: str | None, position: At) -> Depth | str:
     """`y` ± `error` by depth, for each role; points whose flag `hollow` is true are drawn hollow."""
     name = figure.parts["y"]
     rows = [row for row in rows_at(table, position) if row.weight.depth is not None and number(row, name) is not None]
     if not rows:
         return "No weight here belongs to a numbered block."
     healthy = table.diagnostic.column(name).healthy
-    span = drawn_range([number(row, name) or 0.0 for row in rows], healthy)
+    span = drawn_range(alike(table, name, position, in_blocks=True), healthy)
     roles: dict[str, list[Point]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.weight.depth or 0):
         roles[row.weight.role].append(_point(row, figure, span[1]))
@@ -164,7 +175,7 @@ class Heatmap:
     span: tuple[float, float]
 
 
-def heatmap(figure: Figure, table: Table, weight: str | None, position: int) -> Heatmap | str:
+def heatmap(figure: Figure, table: Table, weight: str | None, position: At) -> Heatmap | str:
     """`color` by depth and role."""
     name = figure.parts["color"]
     cells: dict[tuple[str, int], list[Row]] = defaultdict(list)

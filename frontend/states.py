@@ -26,6 +26,12 @@ RUNS = {
     "cancelled": Look("square", "quiet", "cancelled"),
     "failed": Look("octagon", "bad", "failed"),
 }
+MITIGATIONS = {
+    "queued": Look("ring", "note", "waiting", moving=True),
+    "making": Look("turn", "note", "being made", moving=True),
+    "done": Look("tick", "good", "done"),
+    "failed": Look("octagon", "bad", "failed"),
+}
 SEVERITIES = {
     "bad": Look("octagon", "bad", "Problem"),
     "warn": Look("triangle", "warn", "Warning"),
@@ -40,6 +46,10 @@ def checkpoint(state: str) -> Look:
 
 def run(state: str) -> Look:
     return RUNS.get(str(state), UNKNOWN)
+
+
+def mitigation(state: str) -> Look:
+    return MITIGATIONS.get(str(state), UNKNOWN)
 
 
 def severity(name: str) -> Look:

@@ -59,14 +59,23 @@ class Service:
         """Does what was sent, and what that sends, as a worker would."""
         from workers.analyst import analyse_unit
         from workers.intake import ingest_checkpoint
+        from workers.mender import mend_checkpoint
 
-        tasks = {"ingest": ingest_checkpoint, "analyse": analyse_unit}
+        tasks = {"ingest": ingest_checkpoint, "analyse": analyse_unit, "mend": mend_checkpoint}
         while self.hands.sent:
             name, identity = self.hands.sent.pop(0)
             tasks[name](self.database, self.storage, self.settings, identity)
 
     def upload(self, content: bytes, filename: str = "model.safetensors") -> dict[str, Any]:
         answer = self.client.post("/api/v1/checkpoints", params={"filename": filename}, content=content)
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def send(self, name: str, files: Mapping[str, bytes]) -> dict[str, Any]:
+        """Several files as one checkpoint of that name."""
+        parts = [("files", (file, content)) for file, content in files.items()]
+        answer = self.client.post("/api/v1/checkpoints", data={"name": name}, files=parts)
         assert answer.status_code == 201, answer.text
         found: dict[str, Any] = answer.json()
         return found

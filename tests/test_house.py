@@ -60,9 +60,12 @@ def inside(module: str, *packages: str) -> bool:
 
 # --- the rules ------------------------------------------------------------------------------------------------------
 
-NUMERICAL = {"jaxtyping", "numpy", "safetensors", "scipy", "threadpoolctl", "torch"}
+NUMERICAL = {"jaxtyping", "numpy", "peft", "safetensors", "scipy", "threadpoolctl", "torch"}
 DOORS = ("app.api", "app.pages", "app.main")
-ROWS = ("app.db", "app.models", "app.checkpoints", "app.runs", "app.leases", "app.plans", "app.reports", "app.units")
+ROWS = (
+    "app.db", "app.models", "app.checkpoints", "app.runs", "app.leases", "app.plans", "app.reports", "app.units",
+    "app.mending", "app.mitigations",
+)  # fmt: skip
 HOMES = {
     "fastapi": ("app.main", "app.api", "app.pages"),
     "starlette": ("app.main", "app.api", "app.pages"),
@@ -74,6 +77,7 @@ HOMES = {
     "plotly": ("frontend", "app.main", "app.pages"),
     "jinja2": ("app.pages",),
     "pickle": ("analysis.formats",),
+    "peft": ("analysis.adapters",),
 }
 
 

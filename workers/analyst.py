@@ -1,12 +1,21 @@
-"""Measures the tensors of one unit, one at a time, and records the rows of each before it reads the next."""
+"""Measures the tensors of one unit and records the rows of each, in their order, before those of the next.
+
+Small tensors are measured several at once, like `analysis.concurrency.each` has it. After an attempt that failed they
+are measured one by one, so that the tensor in hand is the one that nobody survives.
+"""
 
 import logging
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 
+from analysis.batching import cutter
+from analysis.comparison import Comparison, measure_aligned, opened
+from analysis.concurrency import each
 from analysis.device import best_device
-from analysis.diagnostic import Request
-from analysis.errors import EigenscopeError, shown
-from analysis.formats import OpenCheckpoint, open_checkpoint
+from analysis.diagnostic import Request, Row
+from analysis.errors import CheckpointError, EigenscopeError, shown
+from analysis.formats import open_checkpoint
 from analysis.names import label_of
 from analysis.report import measure_tensor
 from analysis.weight import TensorInfo
@@ -14,12 +23,15 @@ from app import checkpoints, leases, reports, units
 from app.db import Database
 from app.leases import LeaseLost
 from app.models import Run, Unit
-from app.plans import tensor_info
+from app.plans import names_of, tensor_info
 from app.settings import Settings
 from app.storage import Storage
 from workers.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
+Rows = list[tuple[str, Row]]
+Work = Generator[tuple[TensorInfo, Rows], None, None]
+Files = tuple[tuple[str, str], ...]  # (name, sha256)
 
 
 @dataclass(frozen=True)
@@ -28,10 +40,22 @@ class Job:
 
     unit: int
     claim: int
+    attempt: int
     member: int  # the checkpoint's position in the run
+    behind: int  # tensors that come before this checkpoint's own in a table: the base's
     tensors: tuple[TensorInfo, ...]  # those still to do
     requests: tuple[Request, ...]
-    files: tuple[tuple[str, str], ...]  # (name, sha256)
+    names: tuple[str, ...]  # of the run's checkpoints
+    files: tuple[Files, ...]  # of each of them
+
+    @property
+    def joint(self) -> bool:
+        """Whether its tensors are the base's, measured together with their partners in the other checkpoints."""
+        return self.member == 0 and len(self.files) > 1
+
+
+class Refused(Exception):
+    """The checkpoints cannot be compared, whoever tries."""
 
 
 def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_id: int) -> None:
@@ -45,6 +69,11 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
             _measure(database, storage, job, device)
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
+    except SystemExit:  # this worker was told to stop
+        _given_back(database, job)
+        raise
+    except Refused as refused:
+        _refused(database, job, refused)
     except Exception as error:  # this attempt failed; the sweeper offers the unit again, or it is given up
         log.exception("unit %d failed", unit_id)
         _failed(database, settings, job, error)
@@ -56,12 +85,19 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
         if unit is None:
             return None
         run = session.get_one(Run, unit.run_id)
-        checkpoint = run.members[unit.member].checkpoint
-        stored = checkpoints.tensors(session, checkpoint.id)
-        infos = tuple(tensor_info(stored[position]) for position in unit.tensors[unit.done :])
-        files = [("model.safetensors", checkpoint.rewritten)] if checkpoint.rewritten else None
-        named = files or [(file.name, file.sha256) for file in checkpoint.files]
-        return Job(unit.id, unit.claim, unit.member, infos, reports.requests(run), tuple(named))
+        members = [member.checkpoint for member in run.members]
+        stored = checkpoints.tensors(session, members[unit.member].id)
+        return Job(
+            unit=unit.id,
+            claim=unit.claim,
+            attempt=unit.attempts,
+            member=unit.member,
+            behind=(members[0].tensors or 0) if unit.member else 0,
+            tensors=tuple(tensor_info(stored[position]) for position in unit.tensors[unit.done :]),
+            requests=reports.requests(run),
+            names=names_of(run),
+            files=tuple(tuple(checkpoints.to_open(checkpoint)) for checkpoint in members),
+        )
 
 
 def _renew(database: Database, settings: Settings, job: Job) -> None:
@@ -70,20 +106,60 @@ def _renew(database: Database, settings: Settings, job: Job) -> None:
 
 
 def _measure(database: Database, storage: Storage, job: Job, device: str) -> None:
-    with storage.opened(job.files) as paths:
-        checkpoint = open_checkpoint(paths)
-        for info in job.tensors:
-            _one(database, checkpoint, info, job, device)
+    with ExitStack() as folders:
+        work = _joint(storage, job, device, folders) if job.joint else _alone(storage, job, device, folders)
+        several: Work = each(job.tensors, work, device) if job.attempt == 1 else _one_by_one(job.tensors, work)
+        with closing(several) as found:
+            for info in job.tensors:
+                _announce(database, job, info)
+                _, rows = next(found)
+                with database.writing() as session:
+                    reports.record(session, job.unit, job.claim, rows, job.behind)
     with database.writing() as session:
         units.finish(session, job.unit, job.claim)
 
 
-def _one(database: Database, checkpoint: OpenCheckpoint, info: TensorInfo, job: Job, device: str) -> None:
+def _one_by_one(tensors: Iterable[TensorInfo], work: Callable[[TensorInfo], Rows]) -> Work:
+    for info in tensors:
+        yield info, work(info)
+
+
+def _alone(storage: Storage, job: Job, device: str, folders: ExitStack) -> Callable[[TensorInfo], Rows]:
+    """Measures a tensor of one checkpoint by itself."""
+    checkpoint = open_checkpoint(folders.enter_context(storage.opened(job.files[job.member])))
+    cut = cutter(checkpoint, job.tensors if job.attempt == 1 else (), device)
+    return lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut))
+
+
+def _joint(storage: Storage, job: Job, device: str, folders: ExitStack) -> Callable[[TensorInfo], Rows]:
+    """Measures a tensor of the base in every checkpoint of the run."""
+    found = [open_checkpoint(folders.enter_context(storage.opened(files))) for files in job.files]
+    try:
+        run: Comparison = opened(found, job.names, job.requests)
+    except CheckpointError as error:
+        raise Refused(error.code, error.message) from error
+    aligned = {row.base.name: row for row in run.alignment.rows}
+    return lambda info: measure_aligned(run, aligned[info.name], job.requests, device)
+
+
+def _announce(database: Database, job: Job, info: TensorInfo) -> None:
     with database.writing() as session:
         units.announce(session, job.unit, job.claim, label_of(info.name, info.role, info.depth))
-    rows = list(measure_tensor(checkpoint, info, job.requests, job.member, device))
+
+
+def _refused(database: Database, job: Job, refused: Refused) -> None:
+    """Ends the run: no other attempt, and no other worker, can do better."""
     with database.writing() as session:
-        reports.record(session, job.unit, job.claim, rows)
+        unit = session.get_one(Unit, job.unit)
+        units.lock_open(session, unit.run_id)
+        run = units.lock_run(session, unit.run_id)
+        if run.state == "running":
+            units.close(session, run, "failed", *refused.args)
+
+
+def _given_back(database: Database, job: Job) -> None:
+    with suppress(LeaseLost), database.writing() as session:
+        leases.give_back(session, Unit, job.unit, job.claim)
 
 
 def _failed(database: Database, settings: Settings, job: Job, error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, 
             _take_in(database, storage, checkpoint)
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
+    except SystemExit:  # this worker was told to stop
+        with suppress(LeaseLost), database.writing() as session:
+            leases.give_back(session, Checkpoint, checkpoint.id, checkpoint.claim)
+        raise
     except Exception as error:  # this attempt failed through no fault of the file that we know of
         log.exception("checkpoint %d was not ingested", checkpoint_id)
         _failed(database, settings, checkpoint, _said(error))

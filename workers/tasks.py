@@ -8,11 +8,13 @@ import logging
 import os
 import signal
 import threading
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from billiard import active_children  # type: ignore[import-untyped]  # it has no types
 from celery import Celery, bootsteps
-from celery.signals import worker_init, worker_process_init, worker_ready
+from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
 from kombu.messaging import Consumer
 
 from app.db import Database
@@ -51,6 +53,13 @@ def analyse(unit_id: int) -> None:
     from workers import analyst
 
     analyst.analyse_unit(database(), storage(), settings, unit_id)
+
+
+@celery.task(name="mend")
+def mend(mitigation_id: int) -> None:
+    from workers import mender
+
+    mender.mend_checkpoint(database(), storage(), settings, mitigation_id)
 
 
 def pong(body: Any, message: Any) -> None:
@@ -97,7 +106,15 @@ def begin(**_: object) -> None:
 @worker_process_init.connect
 def warm_up(**_: object) -> None:
     """In the pool process: loads torch before the first message, not after it."""
-    from workers import analyst, intake  # noqa: F401
+    from workers import analyst, intake, mender  # noqa: F401
+
+
+@worker_shutting_down.connect
+def give_back(**_: object) -> None:
+    """An orderly stop: the pool process leaves what it has in hand, which it gives back, rather than end it first."""
+    for process in active_children():
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)  # there it raises SystemExit
 
 
 def die_with_parent() -> None:

@@ -14,6 +14,7 @@ from app.api.dependencies import DatabaseOf, Identity, Reading
 from app.api.problems import responses
 from app.api.shapes import Run, run_json
 from app.db import Database
+from app.plans import names_of
 
 router = APIRouter(prefix="/runs/{identity}/events", tags=["runs"])
 LOOK_SECONDS = 0.5
@@ -31,10 +32,11 @@ class Watch:
         with self._database.reading() as session:
             run = runs.find(session, self._run_id)
             shape = None if run is None else run_json(session, run)
+            names = () if run is None else names_of(run)
         with self._database.reading() as session:
             new = reports.since(session, self._run_id, self._heard)
         self._heard.update(new)
-        return shape, [{"diagnostic": name, **record(row)} for name, row in new.values()]
+        return shape, [{"diagnostic": name, **record(row, names)} for name, row in new.values()]
 
 
 def known(session: Reading, identity: Identity) -> None:

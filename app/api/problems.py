@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from analysis.errors import EigenscopeError, OptionError
+from analysis.errors import EigenscopeError, OptionError, WrongBase
 from app.errors import ServiceError, TokenRequired
 
 MEDIA_TYPE = "application/problem+json"
@@ -70,7 +70,8 @@ async def _service(request: Request, error: Exception) -> Response:
 async def _analysis(request: Request, error: Exception) -> Response:
     assert isinstance(error, EigenscopeError)
     title = "There is no such option" if isinstance(error, OptionError) else "The checkpoint cannot be used"
-    return problem(400, error.code, title, error.message)
+    status = 409 if isinstance(error, WrongBase) else 400  # right in itself: it hangs on what the files hold
+    return problem(status, error.code, title, error.message)
 
 
 async def _validation(request: Request, error: Exception) -> Response:

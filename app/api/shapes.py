@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from analysis.diagnostic import Option
+from analysis.diagnostic import Diagnostic, Option, groups
 from analysis.diagnostics import DIAGNOSTICS
 from app import checkpoints, models, runs
 from app.db import Session
 
 Scalar = float | int | str | bool | None
+GROUP = r"^\d{1,3}(,\d{1,3}){0,99}$"  # places in a run: "0,1"
 DIGEST = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -126,16 +127,38 @@ def diagnostics_schema() -> dict[str, Any]:
     return {"anyOf": [asked, {"type": "null"}], "examples": [{"esd": {}}]}
 
 
+def counts_schema() -> list[Any]:
+    """Which diagnostics can be asked of how many checkpoints: of fewer than it compares, one is left out."""
+    found: list[Any] = []
+    for count in range(1, max(map(_least, DIAGNOSTICS)) + 1):
+        refused = {each.name: False for each in DIAGNOSTICS if _least(each) > count}
+        properties = {"checkpoints": {"minItems": count}, "diagnostics": {"properties": refused}}
+        found.append({"properties": properties})
+    return found
+
+
+def _least(diagnostic: Diagnostic) -> int:
+    """The fewest checkpoints that the diagnostic can look at."""
+    return next(count for count in range(1, runs.MOST_CHECKPOINTS) if groups(diagnostic.scope, count))
+
+
 class RunRequest(BaseModel):
     """What to analyse, and how."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"checkpoints": [1]}]})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"checkpoints": [1]}], "anyOf": counts_schema()}
+    )
 
     checkpoints: list[Annotated[int, Field(ge=1, le=2**31 - 1)]] = Field(
-        min_length=1, max_length=runs.MOST_CHECKPOINTS, json_schema_extra={"uniqueItems": True}
+        min_length=1,
+        max_length=runs.MOST_CHECKPOINTS,
+        json_schema_extra={"uniqueItems": True},
+        description="Of several, the first is the base of the others.",
     )
     diagnostics: Annotated[dict[str, dict[str, Scalar]] | None, WithJsonSchema(diagnostics_schema())] = Field(
-        None, description="Diagnostics with their options; the default ones where it is left out."
+        None,
+        description="Diagnostics with their options. Where it is left out: of one checkpoint the default ones, "
+        "of several what compares them with the first.",
     )
 
 

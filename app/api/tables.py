@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 from app import reports, tables
 from app.api.dependencies import Identity, Limit, Offset, Reading
 from app.api.problems import responses
+from app.api.shapes import GROUP
+from app.reports import group_of
 
 router = APIRouter(prefix="/runs/{identity}/tables", tags=["tables"])
 Name = str
@@ -32,10 +34,14 @@ class Filters(BaseModel):
     q: str = Field("", max_length=1000, description="Text in the weight's name or label.", examples=["query"])
     role: str | None = Field(None, max_length=100, examples=["q"])
     depth: int | None = Field(None, ge=0, le=2**31 - 1)
+    group: str | None = Field(
+        None, pattern=GROUP, examples=["0,1"], description="Only rows of these places of the run: base and tuned."
+    )
     flagged: bool | None = Field(None, description="Only the rows that deserve a look, or only the others.")
 
     def selection(self) -> tables.Selection:
-        return tables.Selection(self.sort, self.q, self.role, self.depth, None, self.flagged)
+        group = None if self.group is None else group_of(self.group)
+        return tables.Selection(self.sort, self.q, self.role, self.depth, group, self.flagged)
 
 
 class Page(Filters):

@@ -41,6 +41,8 @@ class CheckpointView:
     code: str | None
     facts: list[tuple[str, str]]
     files: list[models.File]
+    adapter: bool
+    base: str  # what an adapter calls its base
 
 
 @router.get("/{identity}")
@@ -85,6 +87,8 @@ def view(row: models.Checkpoint) -> CheckpointView:
         code=row.reason_code if rejected else None,
         facts=[(name.replace("_", " "), fact(value)) for name, value in row.facts.items()],
         files=row.files,
+        adapter=row.kind == "adapter" and row.state == "ready",
+        base=str(row.facts.get("base_model") or ""),
     )
 
 

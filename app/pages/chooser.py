@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from analysis.diagnostic import Diagnostic, Option, groups
+from analysis.diagnostic import Diagnostic, Option, Scope, groups
 from analysis.diagnostics import DIAGNOSTICS
 from analysis.errors import OptionError
 
 CHOSEN = "diagnostic"  # the field of the checkboxes; an option's field is "esd.compat"
 OFFERED = tuple(each for each in DIAGNOSTICS if groups(each.scope, 1))  # of one checkpoint by itself
+COMPARING = tuple(d for d in DIAGNOSTICS if groups(d.scope, 3) and d.scope is not Scope.FAMILY)  # and each alone
+OF_SEVERAL = tuple(sorted(COMPARING, key=lambda d: d.scope is Scope.ONE))
 NOTHING = "Choose at least one diagnostic."
 
 Fields = Mapping[str, Sequence[str]]
@@ -62,15 +64,25 @@ def blank() -> Chooser:
     return Chooser(tuple(_choice(each, each.default, {}, {}) for each in OFFERED))
 
 
-def read(sent: Fields) -> Asked | Chooser:
+def blank_of_several() -> Chooser:
+    """The same for a comparison: whatever compares, and the others to choose from."""
+    return Chooser(tuple(_choice(each, each.scope is not Scope.ONE, {}, {}) for each in OF_SEVERAL))
+
+
+def read(sent: Fields, offered: Sequence[Diagnostic] = OFFERED) -> Asked | Chooser:
     """What a sent form asks for; or the form again, with what is wrong."""
-    chosen = [each for each in OFFERED if each.name in sent.get(CHOSEN, ())]
+    chosen = [each for each in offered if each.name in sent.get(CHOSEN, ())]
     errors: dict[str, str] = {}
     asked = {each.name: _options(each, sent, errors) for each in chosen}
     if asked and not errors:
         return asked
-    choices = tuple(_choice(each, each in chosen, sent, errors) for each in OFFERED)
+    choices = tuple(_choice(each, each in chosen, sent, errors) for each in offered)
     return Chooser(choices, "" if asked else NOTHING, open=True)
+
+
+def sent_back(sent: Fields, offered: Sequence[Diagnostic]) -> Chooser:
+    """The form as it was sent."""
+    return Chooser(tuple(_choice(each, each.name in sent.get(CHOSEN, ()), sent, {}) for each in offered))
 
 
 def _options(diagnostic: Diagnostic, sent: Fields, errors: dict[str, str]) -> dict[str, object]:

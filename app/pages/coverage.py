@@ -1,6 +1,6 @@
 """How much of the checkpoint a report speaks of: what is done, what is still to come, what was left out and why."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from analysis.report import Coverage, Skipped
@@ -8,6 +8,17 @@ from app.reports import NOT_YET
 from frontend import numbers
 
 LISTED = 300  # tensors that were left out, listed on the page; the export has all
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One checkpoint of several: what it has to do with the others, and what it lacks."""
+
+    name: str
+    words: str
+    skipped: Sequence[Skipped]  # its own tensors that were left out
+    missing: Sequence[Skipped]  # matrices of the base that it has no partner of
+    more: int  # of both, in the export
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +31,11 @@ class CoverageView:
     reasons: str
     skipped: Sequence[Skipped]
     more: int
+    parts: Sequence[Part] = ()  # of several checkpoints
 
 
-def coverage_view(found: Coverage, moving: bool) -> CoverageView:
-    """In a run that moves, what is not analysed yet is not left out."""
+def coverage_view(found: Coverage, moving: bool, names: Sequence[str] = ()) -> CoverageView:
+    """In a run that moves, what is not analysed yet is not left out. `names` are those of several checkpoints."""
     coming = {NOT_YET} if moving else set()
     left_out = [skipped for skipped in found.skipped if skipped.reason not in coming]
     reasons = [f"{count} × {reason}" for reason, count in found.reasons() if reason not in coming]
@@ -37,4 +49,15 @@ def coverage_view(found: Coverage, moving: bool) -> CoverageView:
         reasons="; ".join(shown),
         skipped=left_out[:LISTED],
         more=max(0, len(left_out) - LISTED),
+        parts=[_part(name, part, coming) for name, part in zip(names, found.members, strict=False)],
     )
+
+
+def _part(name: str, of: Coverage, coming: Collection[str]) -> Part:
+    skipped = [one for one in of.skipped if one.reason not in coming]
+    missing = [one for one in of.missing if one.reason not in coming]
+    words = f"{of.analysed} of {numbers.plural(of.tensors, 'tensor')}"
+    if missing:
+        words += f"; {numbers.plural(len(missing), 'matrix', 'matrices')} of the base without a partner"
+    more = max(0, len(skipped) - LISTED) + max(0, len(missing) - LISTED)
+    return Part(name, words, skipped[:LISTED], missing[:LISTED], more)

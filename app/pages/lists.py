@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from analysis.diagnostic import Table
@@ -81,7 +81,8 @@ GLANCES = Glances()
 def glance(session: Reading, run: models.Run, position: int) -> Glance:
     diagnostic, column = MAIN
     if diagnostic not in run.diagnostics:
-        return NOTHING
+        table = reports.table(session, run.id, next(iter(run.diagnostics)))
+        return replace(NOTHING, headline=table.diagnostic.summarise(table).headline if table.rows else "")
     return glance_of(reports.table(session, run.id, diagnostic), column, position)
 
 
@@ -101,7 +102,8 @@ def glance_of(table: Table, column: str, position: int) -> Glance:
 
 
 def checkpoint_rows(session: Reading, rows: Sequence[models.Checkpoint], now: float) -> list[CheckpointRow]:
-    latest = checkpoints.latest_runs(session, [row.id for row in rows])
+    ids = [row.id for row in rows]
+    latest = checkpoints.latest_runs(session, ids) | checkpoints.latest_runs(session, ids, MAIN[0])
     return [_checkpoint(session, row, latest.get(row.id), now) for row in rows]
 
 

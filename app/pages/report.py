@@ -1,6 +1,6 @@
 """A run's report as the page shows it: every part prepared once, in the state that the address asks for."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import quote, urlencode
@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from analysis.diagnostic import Diagnostic, Figure, FigureKind, Row, Table
 from analysis.report import Coverage
 from app.pages.coverage import CoverageView, coverage_view
+from app.pages.filters import Filter
 from app.pages.state import State
 from app.reports import flagged
 from frontend import numbers
@@ -88,7 +89,7 @@ class ReportView:
     @cached_property
     def coverage(self) -> CoverageView:
         assert self.covered is not None
-        return coverage_view(self.covered, self.moving)
+        return coverage_view(self.covered, self.moving, self.whole[0].names if self.whole else ())
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -162,8 +163,7 @@ class ReportView:
         """A figure; of the whole table with the roles that have values in these columns, or of one row."""
         query = {} if row is None else {"weight": row.weight.name}
         query |= {"position": str(self.position)} if self.position else {}
-        path = f"/api/v1/runs/{self.state.run}/figures/{quote(table.diagnostic.name)}/{quote(figure.name)}"
-        url = path + (f"?{urlencode(query, errors='replace')}" if query else "")
+        url = figure_url(self.state.run, table, figure, query)
         keyed = figure.kind in BY_ROLE
         roles = {r.weight.role for r in table.rows if keyed and all(number(r, name) is not None for name in columns)}
         return View(
@@ -198,18 +198,20 @@ class ReportView:
         groups = grouped(list(self.places.values()))
         return [(title, [(place, place.key in shown) for place in group]) for title, group in groups]
 
+    @cached_property
+    def _filter(self) -> Filter:
+        return Filter(self.layers.rows, self.q, bool(self.show))
+
     def visible(self, row: Layer) -> bool:
-        return self.q.strip().lower() in row.search and (not self.show or row.flagged)
+        return self._filter.visible(row)
 
     @property
     def any_visible(self) -> bool:
-        return any(map(self.visible, self.layers.rows))
+        return self._filter.any_visible
 
     @property
     def count(self) -> str:
-        rows = self.layers.rows
-        seen = sum(map(self.visible, rows))
-        return (f"{seen} of " if seen < len(rows) else "") + numbers.plural(len(rows), "matrix", "matrices")
+        return self._filter.count
 
     @cached_property
     def weight(self) -> str:
@@ -251,14 +253,21 @@ class ReportView:
 
     @cached_property
     def exports(self) -> list[Export]:
-        return [
-            Export(
-                table.diagnostic.title,
-                f"/api/v1/runs/{self.state.run}/tables/{quote(table.diagnostic.name)}.csv",
-                f"{numbers.plural(len(table.rows), 'row')}, exact values",
-            )
-            for table in self.whole
-        ]
+        return [export(self.state.run, table) for table in self.whole]
+
+
+def figure_url(run: int, table: Table, figure: Figure, query: Mapping[str, str]) -> str:
+    """Where a figure's Plotly JSON is."""
+    path = f"/api/v1/runs/{run}/figures/{quote(table.diagnostic.name)}/{quote(figure.name)}"
+    return path + (f"?{urlencode(query, errors='replace')}" if query else "")
+
+
+def export(run: int, table: Table) -> Export:
+    return Export(
+        table.diagnostic.title,
+        f"/api/v1/runs/{run}/tables/{quote(table.diagnostic.name)}.csv",
+        f"{numbers.plural(len(table.rows), 'row')}, exact values",
+    )
 
 
 def measured(row: Row) -> bool:

@@ -1,18 +1,23 @@
 """A run's page: its report as it grows, and the parts of it that change when a reader chooses."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
+from analysis.diagnostic import Scope, Table
 from analysis.wording import listed, midway
 from app import models, reports, runs
 from app.api.dependencies import Identity, Reading, Writing
 from app.errors import NotFound
-from app.pages import lists
+from app.pages import lists, mitigate
+from app.pages.comparison import ComparisonView, compares
 from app.pages.rendering import PageRoute, page, see
-from app.pages.report import Curves, ReportView
-from app.pages.state import State, StateOf
+from app.pages.report import Curves, ReportView, Tab
+from app.pages.state import Shown, State, StateOf
 from frontend import numbers, states
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)
@@ -47,23 +52,32 @@ class RunView:
     events: str
     soon: str
     callout: Callout | None
+    adapter: int | None  # the id of an adapter that is analysed by itself
 
 
 @router.get("/{identity}")
 def show(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+    """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison."""
     run = runs.get(session, identity)
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
     view = run_view(run, runs.progress(session, run), time.time())
     whole = reports.report(session, identity)
-    report = ReportView(whole.tables, whole.coverage, state, view.look.moving, curves(session, state))
-    return page(
-        request,
-        "run.html",
-        run=view,
-        report=report,
-        positions=positions(run, state),
-    )
+    shown: dict[str, Any] = {"run": view, "tabs": tabs(whole.tables, state)}
+    if compares(whole.tables) and not state.shown.alone:
+        steps = runs.steps(run)
+        stepped = all(member.position in steps for member in run.members[1:])
+        found = ComparisonView(whole.tables, whole.coverage, state, view.look.moving, stepped)
+        return page(
+            request,
+            "comparison.html",
+            **shown,
+            report=found,
+            add=again_address(run),
+            mitigation=mitigate.view(session, run, state),
+        )
+    report = ReportView(alone(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
+    return page(request, "run.html", **shown, report=report, positions=positions(run, state))
 
 
 @router.get("/{identity}/panel")
@@ -78,14 +92,64 @@ def health(request: Request, session: Reading, identity: Identity, state: StateO
     return page(request, "health_only.html", report=part(session, identity, state))
 
 
+@router.get("/{identity}/matrix")
+def matrix(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+    """Of a comparison, one matrix in one tuned checkpoint."""
+    return page(request, "matrix_only.html", report=part_of_comparison(session, identity, state))
+
+
+@router.get("/{identity}/cells")
+def cells(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+    """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
+    return page(request, "cells_only.html", report=part_of_comparison(session, identity, state))
+
+
 def part(session: Reading, identity: int, state: State) -> ReportView:
     """The report for a part of the page that does not tell its coverage."""
     run = runs.get(session, identity)
-    tables = [reports.table(session, identity, name) for name in run.diagnostics]
-    found = ReportView(tables, None, state, states.run(run.state).moving, curves(session, state))
+    found = ReportView(alone(tables(session, run)), None, state, states.run(run.state).moving, curves(session, state))
     if found.empty:
         raise NotFound(f"Run {identity} has no row yet.")
     return found
+
+
+def part_of_comparison(session: Reading, identity: int, state: State) -> ComparisonView:
+    run = runs.get(session, identity)
+    found = tables(session, run)
+    if not compares(found) or state.shown.position >= len(run.members):
+        raise NotFound(f"Run {identity} compares nothing there.")
+    view = ComparisonView(found, None, state, states.run(run.state).moving)
+    if view.empty:
+        raise NotFound(f"Run {identity} has no row yet.")
+    return view
+
+
+def tables(session: Reading, run: models.Run) -> list[Table]:
+    return [reports.table(session, run.id, name) for name in run.diagnostics]
+
+
+def alone(found: Sequence[Table]) -> list[Table]:
+    """The tables that look at each checkpoint by itself; all where there is none."""
+    own = [table for table in found if table.diagnostic.scope is Scope.ONE]
+    return own or list(found)
+
+
+def tabs(found: Sequence[Table], state: State) -> list[Tab]:
+    """The two pages of a run that both compares checkpoints and looks at each by itself."""
+    if not compares(found) or all(table.diagnostic.scope is not Scope.ONE for table in found):
+        return []
+    fresh = State(state.run, Shown())
+    one = state.shown.alone
+    return [
+        Tab("Comparison", "", fresh.address, not one),
+        Tab("Each by itself", "alone", fresh.link(alone=True), one),
+    ]
+
+
+def again_address(run: models.Run) -> str:
+    """The form of this comparison, to change it."""
+    base, *tuned = [str(member.checkpoint_id) for member in run.members]
+    return "/compare?" + urlencode({"base": base, "tuned": ",".join(tuned)})
 
 
 def curves(session: Reading, state: State) -> Curves:
@@ -107,7 +171,13 @@ def run_view(run: models.Run, progress: runs.Progress, now: float) -> RunView:
         events=f"/api/v1/runs/{run.id}/events",
         soon=soon(run),
         callout=callout(run, progress),
+        adapter=lone_adapter(run),
     )
+
+
+def lone_adapter(run: models.Run) -> int | None:
+    only = run.members[0].checkpoint
+    return only.id if len(run.members) == 1 and only.kind == "adapter" else None
 
 
 def subtitle(run: models.Run, now: float) -> str:

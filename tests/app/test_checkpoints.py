@@ -9,7 +9,7 @@ import pytest
 from app import checkpoints
 from app.checkpoints import clean_name
 from app.leases import LeaseLost
-from app.models import Blob, Checkpoint, Run
+from app.models import Blob, Checkpoint, File, Run
 from app.storage import STALE_WORK, Incoming
 from tests.service import Service, model
 from workers import intake
@@ -150,3 +150,24 @@ def test_deleting_a_checkpoint_deletes_the_runs_over_it(analysed: Service) -> No
     assert analysed.client.delete("/api/v1/checkpoints/1").status_code == 204
     with analysed.database.reading() as session:
         assert session.query(Run).count() == session.query(Checkpoint).count() == 0
+
+
+def sent(*files: tuple[str, int], rewritten: str | None = None) -> Checkpoint:
+    held = [File(position=at, name=name, sha256=f"of {name}", bytes=size) for at, (name, size) in enumerate(files)]
+    return Checkpoint(files=held, rewritten=rewritten)
+
+
+def test_files_are_opened_as_they_were_sent() -> None:
+    files = ("m/model-1.safetensors", 9), ("m/model.safetensors.index.json", 1)
+    assert checkpoints.to_open(sent(*files)) == [(name, f"of {name}") for name, _ in files]
+
+
+def test_configs_stay_beside_what_was_rewritten() -> None:
+    """Those of its own folder, and no index, whose shards are gone."""
+    files = [("lora/adapter_model.bin", 9), ("lora/adapter_config.json", 1), ("lora/pytorch_model.bin.index.json", 1),
+             ("lora/README.md", 1), ("lora/1_Pooling/config.json", 1)]  # fmt: skip
+    assert checkpoints.to_open(sent(*files, rewritten="d")) == [
+        ("model.safetensors", "d"), ("adapter_config.json", "of lora/adapter_config.json"),
+    ]  # fmt: skip
+    loose = [("config.json", 1), ("m.bin", 9)]
+    assert checkpoints.to_open(sent(*loose, rewritten="d"))[1:] == [("config.json", "of config.json")]

@@ -6,6 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.diagnostics import requests
+from analysis.errors import WrongBase
+from analysis.matching import Member
 from analysis.matrices import Header, describe
 from app import plans
 
@@ -30,3 +33,49 @@ def test_a_tensor_survives_its_json() -> None:
     stored = {**asdict(info), "shape": [8, 4], "from a later version": 1}
     assert plans.tensor_info(stored) == info
     assert plans.cost_of(info) == plans.PER_TENSOR + 4 * 4 * (8 + 4 * 4)
+
+
+# --- several checkpoints --------------------------------------------------------------------------------------------
+
+WIDTH = 64
+NAMES = ("base", "lora", "full")
+
+
+def members() -> list[Member]:
+    def model(*names: str) -> Member:
+        return Member("model", describe({name: Header((WIDTH, WIDTH), "float32", 4 * WIDTH**2) for name in names}))
+
+    factors = {"layers.0.q_proj.lora_A.weight": (4, WIDTH), "layers.0.q_proj.lora_B.weight": (WIDTH, 4)}
+    lora = Member("adapter", describe({name: Header(shape, "float32", 16 * WIDTH) for name, shape in factors.items()}))
+    base = model("layers.0.q_proj.weight", "layers.0.k_proj.weight")
+    return [base, lora, model("layers.0.q_proj.weight", "layers.0.k_proj.weight", "layers.0.new.weight")]
+
+
+def test_a_tensor_of_the_base_stands_for_its_partners() -> None:
+    one = plans.cost_of(members()[0].tensors[0]) - plans.PER_TENSOR
+    alone = plans.costs_of(members(), NAMES, requests({"norms": {}, "esd": {}}))
+    assert alone[0] == {0: 3 * (plans.PER_TENSOR + one), 1: 2 * (plans.PER_TENSOR + one)}
+    assert alone[2] == {2: plans.PER_TENSOR + one}, "the one that the base does not have"
+    pairs = plans.costs_of(members(), NAMES, requests({"update": {}}))
+    assert pairs == {
+        0: {0: 3 * (plans.PER_TENSOR + plans.VECTORS * one), 1: 2 * (plans.PER_TENSOR + plans.VECTORS * one)}
+    }
+    both = plans.costs_of(members(), NAMES, requests({"overlap": {}}))
+    assert list(both[0]) == [0], "of the second tensor there are no two updates"
+
+
+def test_what_cannot_be_compared_has_no_cost() -> None:
+    base, lora, full = members()
+    for asked, code in (([lora], "adapter-alone"), ([lora, base], "base-is-adapter")):
+        with pytest.raises(WrongBase) as refused:
+            plans.costs_of(asked, NAMES, requests({"norms": {}}))
+        assert refused.value.code == code
+    other = Member("model", describe({"x.weight": Header((8, 8), "float32", 256)}))
+    with pytest.raises(WrongBase):
+        plans.costs_of([other, full], NAMES, requests({"update": {}}))
+    assert plans.costs_of([other, full], NAMES, requests({"norms": {}})).keys() == {0, 1}
+
+
+def test_a_single_checkpoint_costs_what_its_tensors_do() -> None:
+    (costs,) = plans.costs_of(members()[:1], NAMES, requests()).values()
+    assert costs == {at: plans.cost_of(info) for at, info in enumerate(members()[0].tensors)}

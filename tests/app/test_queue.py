@@ -76,7 +76,7 @@ def test_redis_waits_longer_than_any_unit_takes() -> None:
 
 def test_queues_are_named_after_the_installation(tmp_path: Path) -> None:
     conf = make_celery(Settings(data_dir=tmp_path, queue_prefix="mine")).conf
-    assert {each.name for each in conf.task_queues} == {"mine-ingest", "mine-analyse"}
+    assert {each.name for each in conf.task_queues} == {"mine-ingest", "mine-analyse", "mine-mend"}
 
 
 def test_a_broker_that_is_not_there_is_said_so(settings: Settings) -> None:

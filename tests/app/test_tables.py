@@ -74,7 +74,7 @@ def test_csv_gives_back_the_exact_values() -> None:
     text = "".join(to_csv(table))
     assert text.count("\r\n") == 3
     first, second = csv.DictReader(io.StringIO(text))
-    assert list(first) == header(table.diagnostic)
+    assert list(first) == header(table)
     assert float(first["alpha"]) == third
     assert (first["weight"], first["rows"], first["columns"], first["group"]) == ("x", "4", "8", "0")
     assert (first["warning"], first["small_n"], first["sigma"]) == ("over-trained", "True", "")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from analysis.diagnostics import DIAGNOSTICS
+from app.pages.chooser import OFFERED
 from tests.browser.conftest import Watched
 from tests.browser.test_uploads import post
 from tests.service import model
@@ -37,7 +37,7 @@ def test_every_diagnostic_through_the_form(watched: Watched) -> None:
     page.get_by_role("button", name="Analyse with these").click()
     page.wait_for_url("**/runs/*")
     page.locator("#progress").wait_for(state="detached", timeout=30_000)
-    expect(page.locator("#sayings dt")).to_have_count(len(DIAGNOSTICS) - 1)
+    expect(page.locator("#sayings dt")).to_have_count(len(OFFERED) - 1)
     for details in page.locator("#panel details").all():
         details.locator("summary").click()
     assert settled(page) >= 7  # depth, shape bias, two spectra, cut-off, sweep, vectors

@@ -1,5 +1,7 @@
-from frontend.grid import fingerprint, grid
+from frontend.grid import counts, fingerprint, grid
 from tests.frontend.examples import blocks, row, table
+from tests.frontend.pairs import pair
+from tests.frontend.pairs import table as table_of_pairs
 
 
 def test_roles_are_lines_and_blocks_are_columns() -> None:
@@ -38,3 +40,17 @@ def test_a_fingerprint_has_a_box_for_each_cell() -> None:
     assert {css for css, _ in found.paths} >= {"a-lo", "a-hi"}
     assert found.words == "2 cells out of range"
     assert fingerprint(table([row("a", depth=None, steepness=1.0)]), "steepness") is None
+
+
+def test_counts_are_summed_where_weights_share_a_place() -> None:
+    rows = [pair("layers.0.q.1", 1), pair("layers.0.q.2", 1, (0.1, 0.1, 0.1, 0.1)), pair("embed", 1, depth=None)]
+    found = counts(table_of_pairs([*rows, pair("layers.2.k", 2, (0.9, 0.9, 0.9), role="k", depth=2)]), "strangers", 1)
+    assert (found.total, found.depths, [look.role for look, _ in found.lines]) == (7, [0, 2], ["q", "k"])
+    (first, absent), (other, _) = (cells for _, cells in found.lines)
+    assert first is not None
+    assert (first.key, first.weight, first.number, first.css, first.text) == ("q.0", "layers.0.q.2", 5, "q-5", "5")
+    assert (absent, other) == (None, None)
+    assert [(one.key, one.number) for one in found.others] == [("embed", 2)]
+    none = counts(table_of_pairs([pair("layers.0.q", 1, (0.9, 0.9, 0.9))]), "strangers", 1).lines[0][1][0]
+    assert none is not None
+    assert (none.text, none.css) == ("·", "q-0")

@@ -19,13 +19,21 @@ def test_every_severity_is_known() -> None:
 def test_only_what_changes_by_itself_moves() -> None:
     assert [name for name, look in states.RUNS.items() if look.moving] == ["waiting", "running"]
     assert [name for name, look in states.CHECKPOINTS.items() if look.moving] == ["received", "ingesting"]
+    assert [name for name, look in states.MITIGATIONS.items() if look.moving] == ["queued", "making"]
 
 
 def test_an_unknown_state_is_called_so() -> None:
     assert states.run("elsewhere").word == states.checkpoint("elsewhere").word == "unknown"
+    assert states.mitigation("elsewhere").word == "unknown"
 
 
 def test_the_sprite_has_every_shape() -> None:
     sprite = (Path(states.__file__).parent / "templates/sprite.html").read_text()
-    for look in (*states.CHECKPOINTS.values(), *states.RUNS.values(), *states.SEVERITIES.values(), states.UNKNOWN):
+    for look in (
+        *states.CHECKPOINTS.values(),
+        *states.RUNS.values(),
+        *states.MITIGATIONS.values(),
+        *states.SEVERITIES.values(),
+        states.UNKNOWN,
+    ):
         assert f'id="{look.shape}"' in sprite

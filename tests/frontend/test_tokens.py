@@ -21,7 +21,7 @@ READ = [
     *((f"{cell}-ink", cell) for cell in ("a-lo", "a-hi", "a-top")),
     *(("q-ink-hi", cell) for cell in ("q-3", "q-4", "q-5")),
     ("on-accent", "accent"),
-    *((role, "surface") for role in PAIRS if role.startswith("role-")),
+    *((mark, "surface") for mark in PAIRS if mark.startswith(("role-", "m-"))),
 ]
 
 

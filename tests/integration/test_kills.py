@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 import torch
 from safetensors.torch import save
@@ -25,10 +26,10 @@ SEED = 20260710
 Deploy = Callable[[str], Deployment]
 
 
-def many(count: int = 120) -> bytes:
+def many(count: int = 120, width: int = 160) -> bytes:
     """Tensors of some 20 ms each."""
     generator = torch.Generator().manual_seed(1)
-    return save({f"layers.{n}.q_proj.weight": torch.randn(160, 160, generator=generator) for n in range(count)})
+    return save({f"layers.{n}.q_proj.weight": torch.randn(width, width, generator=generator) for n in range(count)})
 
 
 @pytest.mark.parametrize("kind", ["embedded", "redis"])
@@ -54,6 +55,29 @@ def test_a_run_survives_its_workers(deploy: Deploy, kind: str, tmp_path: Path) -
         assert finished["state"] == "done", finished
         assert finished["progress"] == {"done": 120, "total": 120, "current": None, "eta_seconds": None}
         assert deployment.get(f"runs/{run}/report") == expected  # every row once, with the same numbers
+
+
+def test_a_worker_that_is_told_to_stop_gives_back_what_it_holds(deploy: Deploy) -> None:
+    """At once, and as if nobody had tried: a roll-out of a new version costs no attempt and waits for no lease."""
+    deployment = deploy("redis")
+    run = deployment.run(deployment.upload(many(12, 1200)))
+    until(lambda: "leased" in [state for state, _ in units(deployment)], "a unit is in hand", 60)
+    assert deployment.worker is not None
+    deployment.worker.terminate()
+    deployment.worker.wait(30)
+    states = dict(units(deployment))
+    assert states["queued"] == 0
+    assert "leased" not in states
+    deployment.start_worker()
+    assert deployment.finished(run, 120)["state"] == "done"
+    assert deployment.get(f"runs/{run}/report")["coverage"]["analysed"] == 12
+
+
+def units(deployment: Deployment) -> list[tuple[str, int]]:
+    """State and attempts of every unit, the most attempts last."""
+    with psycopg.connect(deployment.environment["EIGENSCOPE_DATABASE_URL"]) as connection:
+        found = connection.execute("SELECT state, attempts FROM units ORDER BY attempts")
+        return [(state, attempts) for state, attempts in found]
 
 
 def in_mid_run(deployment: Deployment, run: int, more: int) -> str:

@@ -1,13 +1,17 @@
 """The analyst: tensor by tensor, and what goes wrong in the middle."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
 
 from analysis.diagnostic import Row
+from analysis.errors import UnknownFormat
 from analysis.report import measure_tensor
 from app.models import Result, Unit
+from tests import comparisons as made
 from tests.service import Service, model
 from workers import analyst
 from workers.intake import ingest_checkpoint
@@ -123,3 +127,131 @@ def test_what_was_taken_over_is_not_recorded_by_the_first(planned: Service, monk
     analyse(planned)
     assert results(planned) == 0
     assert unit(planned).state == Unit.HELD
+
+
+# --- small tensors several at once ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of two cores with room for two of any tensors."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr("analysis.concurrency._room", lambda tensors: 2)
+    monkeypatch.setattr("analysis.concurrency._is_small", lambda tensor, share: True)
+
+
+@pytest.mark.usefixtures("roomy")
+def test_small_tensors_go_together_and_are_recorded_in_their_order(
+    planned: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = threading.Event()
+
+    def wait(number: int) -> None:
+        if number == 1:
+            assert second.wait(30), "nobody measures beside the first"
+        second.set()
+
+    measuring(monkeypatch, wait)
+    analyse(planned)
+    assert planned.get("/api/v1/runs/1")["state"] == "done"
+    with planned.database.reading() as session:
+        tensors = [result.tensor for result in session.query(Result).order_by(Result.id)]
+    assert tensors == sorted(tensors)
+    assert len(tensors) == 2 * WEIGHTS
+
+
+@pytest.mark.usefixtures("roomy")
+def test_after_a_failure_they_go_one_by_one(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    with planned.database.writing() as session:
+        session.get_one(Unit, 1).attempts = 1
+    seen: list[tuple[str, int]] = []
+    measuring(monkeypatch, lambda number: seen.append((threading.current_thread().name, results(planned))))
+    analyse(planned)
+    assert seen == [("MainThread", 2 * number) for number in range(WEIGHTS)]
+
+
+@pytest.mark.usefixtures("roomy")
+def test_a_failure_among_several_is_that_of_its_own_tensor(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(checkpoint: Any, info: Any, *arguments: Any) -> Iterator[tuple[str, Row]]:
+        if info.depth == 0 and info.role == "q":
+            raise MemoryError("no room")
+        return measure_tensor(checkpoint, info, *arguments)
+
+    monkeypatch.setattr("workers.analyst.measure_tensor", measured)
+    analyse(planned)
+    assert (unit(planned).done, results(planned)) == (2, 4), "what came before it is kept, what came after is not"
+
+
+# --- several checkpoints --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def comparison(service: Service) -> Service:
+    """A service whose run 1 compares an adapter and a full fine-tune with their base; its first unit waits."""
+    for name, files in (("base", made.model(made.base())), ("lora", made.adapter()), ("full", made.model(made.full()))):
+        service.send(name, files)
+    service.work()
+    service.run(1, 2, 3, diagnostics={"norms": {}, "update": {}})
+    service.hands.sent.clear()
+    return service
+
+
+def test_a_comparison_goes_on_where_it_was(comparison: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analysis.comparison import measure_aligned
+
+    seen: list[str] = []
+
+    def measured(run: Any, aligned: Any, *arguments: Any) -> Any:
+        seen.append(aligned.base.name)
+        if len(seen) == 3:
+            raise OSError("the disk hiccups")
+        return measure_aligned(run, aligned, *arguments)
+
+    monkeypatch.setattr("workers.analyst.measure_aligned", measured)
+    analyse(comparison)
+    assert (unit(comparison).state, unit(comparison).done) == ("queued", 2)
+    analyse(comparison)
+    comparison.hands.send("analyse", 2)
+    comparison.work()
+    assert comparison.get("/api/v1/runs/1")["state"] == "done"
+    names = [name for name in made.base() if not name.endswith("bias")]
+    assert seen == [*names[:3], *names[2:]]
+
+
+def test_what_has_no_partner_is_a_unit_of_its_own(comparison: Service) -> None:
+    with comparison.database.reading() as session:
+        assert [(unit.member, len(unit.tensors)) for unit in session.query(Unit)] == [(0, 5), (2, 1)]
+    for identity in (1, 2):
+        analyst.analyse_unit(comparison.database, comparison.storage, comparison.settings, identity)
+    rows = comparison.get("/api/v1/runs/1/report")["tables"]["norms"]
+    assert rows[-1]["weight"] == "classifier.weight"
+    assert rows[-1]["checkpoints"] == ["full"]
+
+
+def test_an_adapter_that_cannot_be_opened_ends_the_run_at_once(
+    comparison: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where PEFT is not installed on the worker."""
+
+    def refuse(*arguments: Any) -> None:
+        raise UnknownFormat("LOKR needs PEFT", "adapter-method")
+
+    monkeypatch.setattr("workers.analyst.opened", refuse)
+    analyse(comparison)
+    run = comparison.get("/api/v1/runs/1")
+    assert run["state"] == "failed"
+    assert run["reason"] == {"code": "adapter-method", "message": "LOKR needs PEFT"}
+    assert unit(comparison).state == "cancelled"
+
+
+def test_a_worker_that_is_told_to_stop_gives_its_unit_back(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(number: int) -> None:
+        if number == 2:
+            raise SystemExit  # as the pool process does on SIGTERM
+
+    measuring(monkeypatch, stop)
+    with pytest.raises(SystemExit):
+        analyse(planned)
+    given = unit(planned)
+    assert (given.state, given.done, given.attempts, given.lease_until) == (Unit.WAITING, 1, 0, None)
+    assert planned.hands.sent == [("analyse", 1)], "another worker is woken at once"

@@ -66,7 +66,7 @@ def test_anything_else_is_rewritten_once(zip_format: bool, tmp_path: Path) -> No
 def test_an_adapter_is_one(tmp_path: Path) -> None:
     factors = {f"q.lora_{side}.weight": torch.zeros(2, 2) for side in "AB"}
     safetensors.torch.save_file(factors, tmp_path / "adapter_model.safetensors")
-    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 2}')
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 2, "lora_alpha": 4}')
     report = ingest([tmp_path], tmp_path / "target")
     assert report.kind == "adapter"
     assert report.facts["rank"] == 2

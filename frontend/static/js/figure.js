@@ -3,13 +3,25 @@
 import { $, $$, make } from "./dom.js";
 
 const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
+const FAINT = 0.2; // opacity of lines that are not pointed at
 const TOKEN = /^var\((--[\w-]+)\)(?: \/ (\d+)%)?$/;
 
 const probe = document.body.appendChild(make("i", { hidden: true }));
 /** @type {Map<string, Promise<any>>} */
 const fetched = new Map();
+/** @type {Map<string, (figure: any) => any>} */
+const adjusted = new Map();
 /** @type {Promise<any> | null} */
 let library = null;
+
+/**
+ * Lets a page change the figures of one kind before they are drawn.
+ * @param {string} kind
+ * @param {(figure: any) => any} change gets what was fetched, gives what is drawn
+ */
+export function adjust(kind, change) {
+  adjusted.set(kind, change);
+}
 
 /**
  * A colour token as the rgb that Plotly understands; "--role-q" at 35 percent becomes rgba.
@@ -32,7 +44,7 @@ export function resolve(value) {
     const token = TOKEN.exec(value);
     return token ? color(token[1], token[2]) : value;
   }
-  if (Array.isArray(value)) return typeof value[0] === "number" ? value : value.map(resolve);
+  if (Array.isArray(value)) return typeof value[0] === "number" && typeof value[1] !== "string" ? value : value.map(resolve);
   if (value && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, resolve(inner)]));
   }
@@ -83,19 +95,61 @@ async function draw(node) {
   const address = node.dataset.figure;
   node.drawn = address;
   try {
-    const [Plotly, { data, layout }] = await Promise.all([plotly(), figure(address)]);
+    const [Plotly, found] = await Promise.all([plotly(), figure(address)]);
     if (node.dataset.figure !== address) return; // another layer was chosen meanwhile
+    const change = [...adjusted.keys()].find((kind) => node.classList.contains(kind));
+    const { data, layout } = change && found.data.length ? adjusted.get(change)?.(found) : found;
     if (!data.length) return tell(node, layout.meta?.note ?? "Nothing to draw.");
     if (!node.querySelector(".plot-container")) node.replaceChildren();
     await Plotly.react(node, resolve(data), { template: template(), ...resolve(layout) }, CONFIG);
     node.removeAllListeners?.("plotly_click");
     node.on("plotly_click", (/** @type {any} */ event) => picked(node, event.points[0]?.customdata));
+    linked(node);
+    describe(node, layout.meta?.words);
     node.removeAttribute("aria-busy");
   } catch (error) {
     fetched.delete(address);
     tell(node, "The figure could not be loaded.");
     throw error;
   }
+}
+
+/**
+ * A figure's own sentence joins its title and caption, for those who do not see it.
+ * @param {any} node
+ * @param {string | undefined} words
+ */
+function describe(node, words) {
+  const label = node.getAttribute("aria-label");
+  if (label !== node.described) node.label = label; // the page has named it anew
+  node.described = words ? `${node.label} ${words}` : node.label;
+  node.setAttribute("aria-label", node.described);
+}
+
+/** Tells the page which member a reader points at, where the figure's lines belong to members. @param {any} node */
+function linked(node) {
+  if (!node.data.some((/** @type {any} */ trace) => trace.meta?.member !== undefined)) return;
+  const point = (/** @type {any} */ member) => node.dispatchEvent(new CustomEvent("lit", { bubbles: true, detail: member }));
+  node.removeAllListeners("plotly_hover");
+  node.removeAllListeners("plotly_unhover");
+  node.on("plotly_hover", (/** @type {any} */ event) => point(event.points[0]?.data.meta?.member));
+  node.on("plotly_unhover", () => point(""));
+}
+
+/** Lets one member's lines stand out in every figure that has them; "" ends it. @param {string} member */
+export function spotlight(member) {
+  for (const node of $$("[data-figure]")) {
+    const traces = node.drawn && node.data ? node.data : [];
+    const of = traces.map((/** @type {any} */ trace) => trace.meta?.member);
+    if (!of.some((/** @type {any} */ one) => one !== undefined)) continue;
+    const opacity = of.map((/** @type {any} */ one) => (member === "" || one === undefined || String(one) === member ? 1 : FAINT));
+    globalThis.Plotly.restyle(node, { opacity });
+  }
+}
+
+/** Draws the figures of a kind anew, from what was fetched before. @param {string} kind */
+export function redraw(kind) {
+  for (const node of $$(`.plot.${kind}`)) if (node.drawn) draw(node);
 }
 
 /**

@@ -24,7 +24,7 @@ function filter() {
 
 /** @param {string} name */
 function sort(name) {
-  const heads = $$("#rows thead th");
+  const heads = $$("#rows thead th[data-name]");
   const at = heads.findIndex((head) => head.dataset.name === name);
   const down = heads[at].getAttribute("aria-sort") !== "descending" && (at > 0 || heads[at].hasAttribute("aria-sort"));
   heads.forEach((head) => head.removeAttribute("aria-sort"));

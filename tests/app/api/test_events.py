@@ -39,3 +39,12 @@ def test_a_stopped_run_ends_too(service: Service) -> None:
 
 def test_a_run_that_is_not_there_is_not_found(service: Service) -> None:
     assert service.get("/api/v1/runs/1/events", 404)["code"] == "not-found"
+
+
+def test_rows_of_a_comparison_come_as_the_report_has_them(compared: Service) -> None:
+    heard = [row for kind, row in events(compared) if kind == "row"]
+    report = compared.get("/api/v1/runs/1/report")["tables"]
+    for name, rows in report.items():
+        told = [row for row in heard if row["diagnostic"] == name]
+        assert sorted(map(str, told)) == sorted(str({"diagnostic": name, **row}) for row in rows)
+        assert all(row["checkpoints"] for row in told)

@@ -2,7 +2,9 @@
 
 import pytest
 
+from analysis.diagnostic import Scope
 from analysis.diagnostics import DIAGNOSTICS
+from analysis.diagnostics import diagnostic as diagnostic_named
 from tests.service import Service, model
 
 WEIGHT = "model.layers.0.mlp.up_proj.weight"
@@ -11,10 +13,13 @@ DECLARED = [(diagnostic.name, figure.name) for diagnostic in DIAGNOSTICS for fig
 
 @pytest.mark.parametrize(("diagnostic", "figure"), DECLARED)
 def test_every_declared_figure_is_plotly_json(service: Service, diagnostic: str, figure: str) -> None:
-    service.upload(model(1))
-    service.run(1, diagnostics={diagnostic: {}})
+    for layers, name in enumerate(("base", "one", "other"), 1):
+        service.upload(model(layers), filename=f"{name}.safetensors")
+    scope = diagnostic_named(diagnostic).scope
+    service.run(*(range(1, 2) if scope is Scope.ONE else range(1, 4)), diagnostics={diagnostic: {}})
     service.work()
-    drawn = service.get(f"/api/v1/runs/1/figures/{diagnostic}/{figure}", weight=WEIGHT)
+    place = {"position": 1} if scope is Scope.PAIR else {"group": "0,1,2"} if scope is Scope.UPDATES else {}
+    drawn = service.get(f"/api/v1/runs/1/figures/{diagnostic}/{figure}", weight=WEIGHT, **place)
     assert set(drawn) == {"data", "layout"}
     assert drawn["data"] or drawn["layout"]["meta"]["note"]
 

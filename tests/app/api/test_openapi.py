@@ -20,9 +20,10 @@ from tests.service import Service, model
 from tests.service import settings as service_settings
 
 OPERATIONS = [
-    "cancel_run", "delete_checkpoint", "delete_run", "follow_run", "get_checkpoint", "get_figure", "get_health",
-    "get_report", "get_run", "get_table", "get_table_csv", "list_checkpoints", "list_diagnostics", "list_runs",
-    "list_tensors", "request_run", "send_checkpoint",
+    "cancel_run", "delete_checkpoint", "delete_mitigation", "delete_run", "download_file", "follow_run",
+    "get_checkpoint", "get_curves", "get_figure", "get_health", "get_mitigation", "get_report", "get_run",
+    "get_table", "get_table_csv", "list_checkpoints", "list_diagnostics", "list_mitigations", "list_runs",
+    "list_tensors", "request_mitigation", "request_run", "send_checkpoint",
 ]  # fmt: skip
 
 

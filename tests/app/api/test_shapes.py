@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import BaseModel
 
+from analysis.diagnostic import Scope
+from analysis.diagnostics import DIAGNOSTICS
 from app.api import shapes
 from tests.service import Service
 
@@ -34,3 +36,10 @@ def test_rows_become_json(analysed: Service) -> None:
     assert run.progress == shapes.Progress(done=5, total=5, current=None, eta_seconds=None)
     checkpoint = shapes.Checkpoint.model_validate(analysed.get("/api/v1/checkpoints/1"))
     assert checkpoint.latest_run == run.id
+
+
+def test_the_schema_says_how_many_checkpoints_a_diagnostic_compares() -> None:
+    one, two, three = ({*found["properties"]["diagnostics"]["properties"]} for found in shapes.counts_schema())
+    assert {"intruders", "update", "overlap"} <= one
+    assert two == {each.name for each in DIAGNOSTICS if each.scope is Scope.UPDATES}
+    assert three == set()

@@ -44,3 +44,21 @@ def test_faults_are_said(analysed: Service, path: str) -> None:
     assert analysed.get(path, 422, colour="red")["code"] == "invalid-request"
     assert analysed.get(path.replace("norms", "esx"), 404)["code"] == "not-found"
     assert analysed.get(path.replace("/1/", "/9/"), 404)["code"] == "not-found"
+
+
+def test_rows_of_a_comparison_say_whose_they_are(compared: Service) -> None:
+    place = "/api/v1/runs/1/tables/update"
+    groups = [(row["group"], row["checkpoints"]) for row in compared.get(place)["rows"]]
+    assert set(map(str, groups)) == {"([0, 1], ['base', 'lora'])", "([0, 2], ['base', 'full'])"}
+    assert groups == sorted(groups)
+    assert {row["group"][-1] for row in compared.get(place, group="0,2")["rows"]} == {2}
+    assert compared.get(place, group="0,2")["total"] == 5
+    assert compared.get(place, group="2")["total"] == 0
+    assert compared.get(place, 422, group="0;2")["code"] == "invalid-request"
+
+
+def test_csv_of_a_comparison_names_the_checkpoints(compared: Service) -> None:
+    answer = compared.client.get("/api/v1/runs/1/tables/update.csv", params={"group": "0,1"})
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {row["checkpoints"] for row in rows} == {"base, lora"}
+    assert {row["group"] for row in rows} == {"0 1"}

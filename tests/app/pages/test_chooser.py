@@ -4,9 +4,12 @@ import doctest
 
 import pytest
 
+from analysis.diagnostic import Scope
 from analysis.diagnostics import DIAGNOSTICS, requests
 from app.pages import chooser
-from app.pages.chooser import NOTHING, Chooser, blank, read
+from app.pages.chooser import NOTHING, OF_SEVERAL, Chooser, blank, blank_of_several, read, sent_back
+
+ALONE = [each for each in DIAGNOSTICS if each.scope is Scope.ONE]
 
 
 def as_sent(form: Chooser) -> dict[str, list[str]]:
@@ -18,9 +21,9 @@ def as_sent(form: Chooser) -> dict[str, list[str]]:
 
 def test_it_begins_with_the_defaults() -> None:
     form = blank()
-    assert [choice.name for choice in form.choices] == [each.name for each in DIAGNOSTICS]
+    assert [choice.name for choice in form.choices] == [each.name for each in ALONE]
     assert [choice.name for choice in form.choices if choice.checked] == [d.name for d in DIAGNOSTICS if d.default]
-    for choice, known in zip(form.choices, DIAGNOSTICS, strict=True):
+    for choice, known in zip(form.choices, ALONE, strict=True):
         assert [field.meaning for field in choice.fields] == [option.meaning for option in known.options]
     assert doctest.testmod(chooser).failed == 0
 
@@ -32,9 +35,24 @@ def test_an_untouched_form_asks_for_the_default_run() -> None:
 
 
 def test_every_diagnostic_with_its_defaults() -> None:
-    asked = read(as_sent(blank()) | {"diagnostic": [each.name for each in DIAGNOSTICS]})
+    asked = read(as_sent(blank()) | {"diagnostic": [each.name for each in ALONE]})
     assert not isinstance(asked, Chooser)
-    assert requests(asked) == requests({each.name: {} for each in DIAGNOSTICS})
+    assert requests(asked) == requests({each.name: {} for each in ALONE})
+
+
+def test_of_several_it_offers_what_compares_first() -> None:
+    form = blank_of_several()
+    assert {choice.name for choice in form.choices} == {d.name for d in DIAGNOSTICS if d.scope is not Scope.FAMILY}
+    assert [choice.name for choice in form.choices if choice.checked] == [
+        each.diagnostic.name for each in requests(None, 3)
+    ]
+    assert [choice.checked for choice in form.choices] == sorted((c.checked for c in form.choices), reverse=True)
+    asked = read(as_sent(form) | {"intruders.k": ["5"]}, OF_SEVERAL)
+    assert not isinstance(asked, Chooser)
+    assert asked["intruders"]["k"] == 5
+    again = sent_back(as_sent(form) | {"diagnostic": ["update"], "update.directions": ["9"]}, OF_SEVERAL)
+    assert [choice.name for choice in again.choices if choice.checked] == ["update"]
+    assert [f.value for c in again.choices for f in c.fields if f.name == "update.directions"] == ["9"]
 
 
 def test_options_are_read_as_their_kind() -> None:

@@ -23,7 +23,9 @@ HOSTILE = [
 
 
 def pages(service: Service) -> list[str]:
-    return ["/", "/checkpoints/1", "/runs/1", "/runs/1/panel", "/runs/1/health", "/api", "/login", "/runs/99"]
+    alone = ["/", "/checkpoints/1", "/runs/1", "/runs/1/panel", "/runs/1/health", "/api", "/login", "/runs/99"]
+    cells = ["/runs/2/cells", "/runs/2/cells?color=relative_norm", "/runs/2/cells?view=flow"]
+    return [*alone, "/compare", "/compare?base=1&tuned=2", "/runs/2", "/runs/2/matrix", *cells]
 
 
 @pytest.fixture
@@ -32,8 +34,11 @@ def hostile(service: Service) -> Service:
     tensors = {name: torch.randn(24, 24, generator=random) for name in HOSTILE}
     service.upload(save(tensors), filename='<svg onload=alert(1)>".safetensors')
     service.run(1)
+    tuned = {name: tensor + 0.1 * torch.randn(24, 24, generator=random) for name, tensor in tensors.items()}
+    service.upload(save(tuned), filename='"><img src=x onerror=alert(1)>.safetensors')
+    service.run(1, 2)
     service.work()
-    assert service.get("/api/v1/runs/1")["state"] == "done"
+    assert [service.get(f"/api/v1/runs/{identity}")["state"] for identity in (1, 2)] == ["done", "done"]
     return service
 
 
@@ -65,6 +70,17 @@ def test_every_name_can_be_chosen(hostile: Service) -> None:
             answer = hostile.client.get(figure.attributes["data-figure"] or "")
             assert answer.status_code == 200
             assert json.loads(answer.text)["data"]
+
+
+def test_every_name_can_be_compared(hostile: Service) -> None:
+    for row in hostile.get("/api/v1/runs/2/tables/intruders")["rows"]:
+        page = read(hostile.client.get("/runs/2/matrix", params={"weight": row["weight"]}).text)
+        assert page.one("p", class_="mono raw muted xs breaks").text == row["weight"]
+        for figure in (element for element in page.elements if "data-figure" in element.attributes):
+            drawn = hostile.client.get(figure.attributes["data-figure"] or "").json()
+            assert drawn["data"]
+            drawn["layout"].pop("meta")  # for those who do not see it: text
+            assert "<img" not in json.dumps(drawn)  # Plotly would read it as markup
 
 
 def test_pages_ask_for_nothing_from_elsewhere(analysed: Service) -> None:

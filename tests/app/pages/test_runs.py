@@ -2,6 +2,7 @@ import pytest
 
 from frontend.numbers import short
 from tests.app.pages.reader import Page, read, words
+from tests.comparisons import adapter
 from tests.service import Service, model
 
 
@@ -137,7 +138,7 @@ def test_a_checkpoint_without_a_matrix(service: Service) -> None:
 def test_several_checkpoints_have_a_report_each(analysed: Service) -> None:
     analysed.upload(model(layers=3), filename="second.safetensors")
     analysed.work()
-    analysed.run(1, 2)
+    analysed.run(1, 2, diagnostics={"esd": {}, "norms": {}})
     analysed.work()
     first, second = (read(analysed.client.get(f"/runs/2?position={position}").text) for position in (0, 1))
     assert (len(layers(first)), len(layers(second))) == (5, 7)
@@ -165,3 +166,15 @@ def test_parts_of_a_run_without_rows(service: Service, part: str) -> None:
     service.upload(model())
     service.run(1)
     assert service.client.get(f"/runs/1/{part}").status_code == 404
+
+
+def test_an_adapter_by_itself_says_what_to_do(service: Service) -> None:
+    service.send("LoRA", adapter())
+    service.run(1)  # as the first page does, before anybody knows what it is
+    service.work()
+    checkpoint = read(service.client.get("/checkpoints/1").text)
+    links = [link.attributes["href"] for link in checkpoint.all("a") if "base" in link.text]
+    assert links == ["/compare?tuned=1"] * 2
+    assert not checkpoint.all("form", action="/checkpoints/1/analyse")
+    (link,) = page_of(service).all("a", href="/compare?tuned=1")
+    assert link.text == "Compare it with its base"

@@ -1,0 +1,10 @@
+"""Intruder dimensions made smaller: a tuned checkpoint in, a mended adapter or mended weights out.
+
+`mend` is the one entry: `Recipe` says what to do, `Mended` what was done.
+"""
+
+from analysis.mitigation.mend import mend
+from analysis.mitigation.recipe import OPTIONS, RANK, Recipe
+from analysis.mitigation.report import Mended, MendedWeight
+
+__all__ = ["OPTIONS", "RANK", "Mended", "MendedWeight", "Recipe", "mend"]

@@ -1,0 +1,68 @@
+"""The intruders of a tuned checkpoint, matrix by matrix, with the change that scales them by λ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Int64
+from torch import Tensor
+
+from analysis.comparison import Comparison, held_in
+from analysis.device import on_devices
+from analysis.diagnostic import Scope
+from analysis.errors import TensorError
+from analysis.intruder_rule import match
+from analysis.leading import leading
+from analysis.matching import Aligned
+from analysis.mitigation.formula import change
+from analysis.mitigation.recipe import Recipe
+from analysis.pieces import Family, Held, Piece, pieces
+from analysis.weight import Factors, Weight, WeightInfo
+
+
+@dataclass(frozen=True)
+class Intruding:
+    """The intruders of one matrix. `change`: what is to be added to the tuned matrix, None where nothing is."""
+
+    weight: WeightInfo
+    count: int | None  # by the authors' rule, on the left side; None where it could not be had
+    change: Factors | None = None
+    note: str | None = None
+
+
+def intruding(run: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
+    """Every matrix of one tensor of the base, compared with the tuned checkpoint at position 1 of the run."""
+    base = run.checkpoints[0].read(aligned.base.name)
+    held = {0: Held(base), 1: held_in(run, aligned, 1, base)}
+    found = pieces(aligned.base, held, run.names)
+    return [on_devices(device, piece.weights, partial(_of_piece, piece, recipe)) for piece in found]
+
+
+def _of_piece(piece: Piece, recipe: Recipe, weights: Mapping[int, Weight | str]) -> Intruding:
+    pair = Family(weights, piece.names).group(Scope.PAIR, (0, 1))
+    if isinstance(pair, str):
+        return Intruding(piece.planned, None, note=pair)
+    base, tuned = pair
+    try:
+        return _of_pair(base, tuned, recipe)
+    except TensorError as error:
+        return Intruding(piece.planned, None, note=error.message)
+
+
+def _of_pair(base: Weight, tuned: Weight, recipe: Recipe) -> Intruding:
+    """By the rule of the `intruders` diagnostic (analysis.intruder_rule), strongest first."""
+    first = leading(tuned, recipe.k).triplets
+    found = match(base.triplets, first, "left")
+    intruders = _places(found.intruders(recipe.k, recipe.epsilon))
+    chosen = _places(found.guarded(recipe.k, recipe.epsilon)) if recipe.only == "guarded" else intruders
+    chosen = chosen[:1] if recipe.only == "strongest" else chosen
+    if not len(chosen):
+        return Intruding(base.info, len(intruders))
+    added = change(tuned.matrix, first.left[:, chosen], recipe.factor)
+    return Intruding(base.info, len(intruders), Factors(added.left.cpu(), added.right.cpu()))
+
+
+def _places(which: Bool[Tensor, " k"]) -> Int64[Tensor, " i"]:
+    """Where it is true."""
+    return torch.nonzero(which).flatten()

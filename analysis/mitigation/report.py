@@ -1,0 +1,104 @@
+"""What a mitigation did: intruders before and after, matrix by matrix, and what the low rank lost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.mitigation.formula import energy_lost
+from analysis.mitigation.recipe import Recipe
+from analysis.weight import WeightInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Of one module of an adapter: its rank before and after, Σσ² of the mended update, and how much of it was kept."""
+
+    rank_before: int
+    rank: int
+    energy: float
+    kept: float
+
+    @property
+    def lost(self) -> float:
+        """0 to 1: the share of the mended update that does not fit into the rank."""
+        return energy_lost(self.kept, self.energy)
+
+
+@dataclass(frozen=True, slots=True)
+class MendedWeight:
+    """One matrix. `before` and `after` count its intruders; None where they could not be had, and `note` says why.
+
+    `after` is counted in the file that was written. `energy`: where an adapter's module was written anew.
+    """
+
+    weight: WeightInfo
+    before: int | None
+    after: int | None
+    energy: Energy | None = None
+    note: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        energy = self.energy
+        return {
+            "weight": self.weight.name,
+            "label": self.weight.label,
+            "shape": [self.weight.rows, self.weight.columns],
+            "before": self.before,
+            "after": self.after,
+            "rank_before": energy and energy.rank_before,
+            "rank": energy and energy.rank,
+            "energy_lost": energy and energy.lost,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Mended:
+    """A mitigation that was written."""
+
+    recipe: Recipe
+    form: str  # "adapter" or "weights"
+    files: tuple[str, ...]
+    weights: tuple[MendedWeight, ...]  # every matrix that was compared with the base
+    left_out: tuple[str, ...] = ()  # what the tuned checkpoint says and this form cannot
+
+    @property
+    def before(self) -> int:
+        return sum(each.before or 0 for each in self.weights)
+
+    @property
+    def after(self) -> int:
+        return sum(each.after or 0 for each in self.weights)
+
+    @property
+    def changed(self) -> tuple[MendedWeight, ...]:
+        """The matrices that had an intruder."""
+        return tuple(each for each in self.weights if each.before)
+
+    @property
+    def energy_lost(self) -> float | None:
+        """Of all mended modules together; None where none was brought back to a rank."""
+        found = {each.weight.tensor: each.energy for each in self.weights if each.energy is not None}
+        return (
+            energy_lost(_sum([e.kept for e in found.values()]), _sum([e.energy for e in found.values()]))
+            if found
+            else None
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "recipe": self.recipe.to_json(),
+            "form": self.form,
+            "files": list(self.files),
+            "before": self.before,
+            "after": self.after,
+            "matrices": len(self.weights),
+            "matrices_with": len(self.changed),
+            "energy_lost": self.energy_lost,
+            "weights": [each.to_json() for each in self.weights],
+            "left_out": list(self.left_out),
+        }
+
+
+def _sum(numbers: Sequence[float]) -> float:
+    return float(sum(numbers))

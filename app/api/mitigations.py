@@ -1,0 +1,138 @@
+"""Mitigations: intruder dimensions of a tuned checkpoint made smaller, as a new checkpoint beside it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
+
+from analysis.mitigation import OPTIONS, RANK
+from app import mitigations, models
+from app.api.dependencies import LARGEST_ID, Identity, Limit, Offset, Reading, Writing
+from app.api.problems import responses
+from app.api.shapes import Reason, Scalar, moment, option_schema, reason
+
+router = APIRouter(prefix="/mitigations", tags=["mitigations"])
+
+NAMED = {option.name: option for option in (*OPTIONS, RANK)}
+EXAMPLE: JsonDict = {"base": 1, "tuned": 2, "lambda": 0.75}
+
+
+def _schema(name: str) -> WithJsonSchema:
+    return WithJsonSchema(option_schema(NAMED[name]))
+
+
+class MitigationRequest(BaseModel):
+    """Which intruders to make smaller, and by how much."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+
+    base: int = Field(ge=1, le=LARGEST_ID, description="The checkpoint that the other was trained from.")
+    tuned: int = Field(ge=1, le=LARGEST_ID, description="A full fine-tune, or an adapter.")
+    name: str | None = Field(None, max_length=255, description="What to call the mended checkpoint.")
+    factor: Annotated[Scalar, _schema("lambda")] = Field(NAMED["lambda"].default, alias="lambda")
+    k: Annotated[Scalar, _schema("k")] = NAMED["k"].default
+    epsilon: Annotated[Scalar, _schema("epsilon")] = NAMED["epsilon"].default
+    only: Annotated[Scalar, _schema("only")] = NAMED["only"].default
+    form: Annotated[Scalar, _schema("form")] = NAMED["form"].default
+    rank: Annotated[Scalar, WithJsonSchema({"anyOf": [option_schema(RANK), {"type": "null"}]})] = None
+
+    @property
+    def options(self) -> dict[str, object]:
+        """By their own names, as analysis.mitigation checks them."""
+        return self.model_dump(by_alias=True, include={"factor", "k", "epsilon", "only", "form", "rank"})
+
+
+class MendedWeight(BaseModel):
+    """A matrix that was compared with the base."""
+
+    weight: str = Field(examples=["encoder.layer.4.output.dense.weight"])
+    label: str = Field(examples=["Block 4 · MLP down"])
+    shape: list[int] = Field(examples=[[384, 1536]])
+    before: int | None = Field(description="Its intruders.", examples=[4])
+    after: int | None = Field(description="Counted in the file that was written.", examples=[1])
+    rank_before: int | None = Field(description="Of the adapter's module.", examples=[8])
+    rank: int | None = Field(examples=[8])
+    energy_lost: float | None = Field(description="Share of the mended update that the rank lost.", examples=[0.001])
+    note: str | None = Field(examples=[None])
+
+
+class MitigationReport(BaseModel):
+    """What was done."""
+
+    form: Literal["adapter", "weights"] = Field(examples=["adapter"])
+    files: list[str] = Field(examples=[["adapter_config.json", "adapter_model.safetensors"]])
+    before: int = Field(description="Intruders in all matrices.", examples=[31])
+    after: int = Field(examples=[12])
+    matrices: int = Field(description="Compared with the base.", examples=[36])
+    matrices_with: int = Field(description="With an intruder before.", examples=[17])
+    energy_lost: float | None = Field(description="Of all mended modules together.", examples=[0.002])
+    weights: list[MendedWeight]
+    left_out: list[str] = Field(description="What the tuned checkpoint says and this form cannot.")
+
+
+class Mitigation(BaseModel):
+    """A mended checkpoint that is to be made, or was."""
+
+    id: int = Field(examples=[1])
+    name: str = Field(description="Of the mended checkpoint.", examples=["LoRA r=8 mended λ=0.75"])
+    base: int | None = Field(description="None where it was deleted since.", examples=[1])
+    tuned: int | None = Field(examples=[2])
+    options: dict[str, Scalar] = Field(examples=[{"lambda": 0.75, "k": 10, "epsilon": 0.5}])
+    state: Literal["queued", "making", "done", "failed"] = Field(examples=["done"])
+    reason: Reason | None = Field(description="Why it failed.", examples=[None])
+    current: str | None = Field(description="What is in hand.", examples=["Block 4 · MLP down"])
+    checkpoint: int | None = Field(description="The mended checkpoint.", examples=[3])
+    run: int | None = Field(description="The run that compares base, tuned and mended.", examples=[7])
+    report: MitigationReport | None = Field(description="What was done, where it is done.")
+    created_at: datetime
+    finished_at: datetime | None
+
+
+def mitigation_json(row: models.Mitigation) -> Mitigation:
+    told: dict[str, Any] | None = row.report
+    return Mitigation(
+        id=row.id,
+        name=row.name,
+        base=row.base_id,
+        tuned=row.tuned_id,
+        options=row.recipe,
+        state=row.state,
+        reason=reason(row.reason_code, row.reason),
+        current=row.current,
+        checkpoint=row.checkpoint_id,
+        run=row.run_id,
+        report=None if told is None else MitigationReport.model_validate(told),
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+        finished_at=moment(row.finished_at),
+    )
+
+
+@router.post("", status_code=201, responses=responses(400, 404, 409), operation_id="request_mitigation")
+def request(session: Writing, asked: MitigationRequest, incoming: Request, response: Response) -> Mitigation:
+    """Asks for a mended checkpoint: W' = W + (λ − 1) Σ u σ vᵀ over the intruders of each tuned matrix W.
+
+    A worker makes it. It then becomes a checkpoint to download and analyse, and a run compares base, tuned and mended.
+    """
+    made = mitigations.request(session, asked.base, asked.tuned, asked.options, asked.name)
+    response.headers["Location"] = f"{incoming.url.path}/{made.id}"
+    return mitigation_json(made)
+
+
+@router.get("", operation_id="list_mitigations")
+def listing(session: Reading, limit: Limit = 100, offset: Offset = 0) -> list[Mitigation]:
+    """The newest first."""
+    return [mitigation_json(row) for row in mitigations.listing(session, limit, offset)]
+
+
+@router.get("/{identity}", responses=responses(404), operation_id="get_mitigation")
+def show(session: Reading, identity: Identity) -> Mitigation:
+    """One mitigation, with what was done."""
+    return mitigation_json(mitigations.get(session, identity))
+
+
+@router.delete("/{identity}", status_code=204, responses=responses(404), operation_id="delete_mitigation")
+def delete(session: Writing, identity: Identity) -> None:
+    """Forgets it; one that is being made is stopped. The checkpoint that it made stays."""
+    mitigations.delete(session, identity)

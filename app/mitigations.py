@@ -1,0 +1,134 @@
+"""Mitigations: asked of a base and a tuned checkpoint, made by a worker, compared with both where they end well.
+
+Locks are taken in one order everywhere, checkpoints before the mitigations that speak of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from analysis.comparison import distinct
+from analysis.diagnostics import requests as requests_of
+from analysis.matching import Member as Side
+from analysis.matching import align, check_base
+from analysis.mitigation import Recipe
+from app import checkpoints, leases, mending, runs
+from app.errors import Conflict, NotFound
+from app.models import Checkpoint, Mitigation, Run
+from app.plans import tensor_info
+from app.storage import Incoming, Storage
+
+OPEN = (Mitigation.WAITING, Mitigation.HELD)
+MOST_OPEN = 100  # that wait or are being made at once
+
+
+def request(
+    session: Session, base: int, tuned: int, options: Mapping[str, object], name: str | None = None
+) -> Mitigation:
+    """A mitigation of two checkpoints that are ready, offered to a worker.
+
+    Raises OptionError for the options (analysis.mitigation.OPTIONS), WrongBase where the two do not belong together by
+    their headers, Conflict where one is not ready or the form cannot be had.
+    """
+    recipe = Recipe.of(options)
+    held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted({base, tuned})}
+    _check(session, held[base], held[tuned], recipe)
+    if (
+        len(session.scalars(select(Mitigation.id).where(Mitigation.state.in_(OPEN)).limit(MOST_OPEN)).all())
+        == MOST_OPEN
+    ):
+        raise Conflict(f"{MOST_OPEN} mitigations wait already. Ask again when some of them are done.")
+    called = name or f"{held[tuned].name} mended λ={recipe.factor:g}"
+    made = Mitigation(
+        name=checkpoints.clean_name(called), recipe=recipe.to_json(), base_id=base, tuned_id=tuned, report=None
+    )
+    leases.offer(session, made)
+    session.refresh(made)
+    return made
+
+
+def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Recipe) -> None:
+    if base is tuned:
+        raise Conflict("The base and the tuned checkpoint are the same one: nothing was changed in it.")
+    for checkpoint in (base, tuned):
+        if checkpoint.state == "rejected":
+            raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
+        if checkpoint.state != "ready":
+            raise Conflict(f"Checkpoint {checkpoint.id} is still being read. Ask again when it is ready.")
+    if recipe.form == "adapter" and tuned.kind != "adapter":
+        raise Conflict(f"Checkpoint {tuned.id} is a whole model, so no adapter can be made of it: ask for weights.")
+    check_base(align([_side(session, base), _side(session, tuned)]), distinct([base.name, tuned.name]))
+
+
+def _side(session: Session, checkpoint: Checkpoint) -> Side:
+    tensors = [tensor_info(stored) for stored in checkpoints.tensors(session, checkpoint.id)]
+    return Side("adapter" if checkpoint.kind == "adapter" else "model", tensors)
+
+
+def listing(session: Session, limit: int = 100, offset: int = 0) -> Sequence[Mitigation]:
+    """The newest first."""
+    return session.scalars(select(Mitigation).order_by(Mitigation.id.desc()).limit(limit).offset(offset)).all()
+
+
+def between(session: Session, base: int, tuned: Sequence[int]) -> Sequence[Mitigation]:
+    """The mitigations of these tuned checkpoints against this base, the newest first."""
+    query = select(Mitigation).where(Mitigation.base_id == base, Mitigation.tuned_id.in_(tuned))
+    return session.scalars(query.order_by(Mitigation.id.desc())).all()
+
+
+def get(session: Session, identity: int) -> Mitigation:
+    found = session.get(Mitigation, identity)
+    if found is None:
+        raise NotFound(f"There is no mitigation {identity}.")
+    return found
+
+
+def delete(session: Session, identity: int) -> None:
+    """Forgets the mitigation; one that is being made is stopped. What it made stays."""
+    get(session, identity)
+    found = session.get(Mitigation, identity, with_for_update=True, populate_existing=True)
+    if found is not None:
+        session.delete(found)
+
+
+def finish(
+    session: Session,
+    storage: Storage,
+    identity: int,
+    claimed: int,
+    files: Sequence[tuple[str, Incoming]],
+    report: Mapping[str, Any],
+) -> Mitigation:
+    """The mended files become a checkpoint, and a run begins that compares it with both it came from.
+
+    Raises LeaseLost, and SourceGone.
+    """
+    base, tuned = mending.sources(session, mending.current(session, identity))
+    for source in sorted((base.id, tuned.id)):
+        _still(session, source)
+    mitigation = leases.held(session, Mitigation, identity, claimed)
+    made = checkpoints.receive(session, storage, mitigation.name, files)
+    mitigation.checkpoint_id = made.id
+    mitigation.run_id = _compare(session, [base.id, tuned.id, made.id], mitigation.recipe).id
+    mitigation.report = dict(report)
+    mending.end(session, mitigation, "done")
+    return mitigation
+
+
+def _still(session: Session, identity: int) -> None:
+    """Locks a source until the end of the transaction."""
+    try:
+        checkpoints.hold(session, identity, shared=True)
+    except NotFound:
+        raise mending.SourceGone("A source was deleted before the mended checkpoint was made.") from None
+
+
+def _compare(session: Session, ids: Sequence[int], recipe: Mapping[str, Any]) -> Run:
+    """What compares several checkpoints, with the intruders counted as the recipe counts them."""
+    asked: dict[str, dict[str, object]] = {
+        each.diagnostic.name: dict(each.options) for each in requests_of(None, len(ids))
+    }
+    asked["intruders"] |= {"k": recipe["k"], "epsilon": recipe["epsilon"]}
+    return runs.request(session, ids, asked)

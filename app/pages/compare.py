@@ -1,0 +1,136 @@
+"""The form that starts a comparison: which base, which tuned checkpoints, what to measure."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from analysis.diagnostic import groups
+from analysis.diagnostics import diagnostic
+from analysis.errors import EigenscopeError
+from app import checkpoints, models, runs
+from app.api.dependencies import LARGEST_ID, Reading, Writing
+from app.errors import ServiceError
+from app.pages import chooser
+from app.pages.forms import Sent
+from app.pages.rendering import PageRoute, page, see, sentence
+from frontend import numbers, states
+
+router = APIRouter(prefix="/compare", route_class=PageRoute)
+LISTED = 500
+LONGEST = 400  # characters of the list of tuned checkpoints in the address
+NO_BASE, NO_TUNED = "Choose a base.", "Choose at least one tuned checkpoint."
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A checkpoint to choose. One that is still being read says so, and can be a tuned one only."""
+
+    id: int
+    name: str
+    words: str
+    added: str
+    look: states.Look
+    base: bool  # whether it may be the base: a whole model
+    ready: bool
+    is_base: bool = False
+    is_tuned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is chosen, by ids; 0 stands for no base."""
+
+    base: int = 0
+    tuned: tuple[int, ...] = ()
+
+
+@router.get("")
+def show(
+    request: Request,
+    session: Reading,
+    base: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
+    tuned: Annotated[str, Query(max_length=LONGEST)] = "",
+) -> Response:
+    """The form, filled in as the address says."""
+    choice = Choice(base, tuple(dict.fromkeys(_ids(tuned.split(",")))))
+    return form(request, session, choice, chooser.blank_of_several())
+
+
+def form(request: Request, session: Reading, choice: Choice, asked: chooser.Chooser, error: str = "") -> Response:
+    stored = [row for row in reversed(checkpoints.listing(session, LISTED)) if row.state != "rejected"]
+    found = choice if choice.base or not choice.tuned else replace(choice, base=guessed(stored, choice.tuned))
+    options = [option(row, found, time.time()) for row in stored]
+    return page(
+        request,
+        "compare.html",
+        422 if error or asked.open else 200,
+        page="compare",
+        bases=[one for one in options if one.base and one.ready],
+        options=options,
+        chooser=asked,
+        error=error,
+        most=runs.MOST_CHECKPOINTS - 1,
+    )
+
+
+def option(row: models.Checkpoint, choice: Choice, now: float) -> Option:
+    facts = row.facts
+    known = [
+        row.kind,
+        facts.get("method"),
+        None if facts.get("rank") is None else f"rank {facts['rank']}",
+        None if row.parameters is None else f"{numbers.parameters(row.parameters)} parameters",
+    ]
+    return Option(
+        id=row.id,
+        name=row.name,
+        words=", ".join(str(one) for one in known if one) or "being read",
+        added=numbers.ago(row.created_at, now),
+        look=states.checkpoint(row.state),
+        base=row.kind != "adapter",
+        ready=row.state == "ready",
+        is_base=row.id == choice.base,
+        is_tuned=row.id in choice.tuned and row.id != choice.base,
+    )
+
+
+def guessed(stored: Sequence[models.Checkpoint], tuned: Sequence[int]) -> int:
+    """The newest base of the name that a tuned checkpoint states, or else the only model that it can be; 0: open."""
+    stated = [str(row.facts.get("base_model") or "") for row in stored if row.id in tuned]
+    named = {name.rstrip("/").rpartition("/")[2].lower() for name in stated} - {""}
+    could = [row for row in stored if row.kind != "adapter" and row.state == "ready" and row.id not in tuned]
+    fitting = [row for row in could if row.name.lower().removesuffix(".safetensors") in named]
+    return fitting[-1].id if fitting else could[0].id if len(could) == 1 else 0
+
+
+@router.post("")
+def compare(request: Request, session: Writing, sent: Sent) -> Response:
+    """Starts the run and shows it; or the form again, with what is wrong."""
+    base, tuned = (_ids(sent.get(name, ())) for name in ("base", "tuned"))
+    choice = Choice(base[0] if base else 0, tuple(one for one in tuned if one not in base))
+    asked = chooser.read(sent, chooser.OF_SEVERAL)
+    wrong = NO_BASE if not choice.base else "" if choice.tuned else NO_TUNED
+    if isinstance(asked, chooser.Chooser):
+        return form(request, session, choice, asked, wrong)
+    if not wrong:
+        try:
+            with session.begin_nested():
+                return see(f"/runs/{started(session, choice, asked).id}")
+        except (EigenscopeError, ServiceError) as error:
+            wrong = sentence(str(error))
+    return form(request, session, choice, chooser.sent_back(sent, chooser.OF_SEVERAL), wrong)
+
+
+def started(session: Writing, choice: Choice, asked: chooser.Asked) -> models.Run:
+    """The run; without what needs more tuned checkpoints than there are."""
+    ids = [choice.base, *choice.tuned]
+    possible = {name: options for name, options in asked.items() if groups(diagnostic(name).scope, len(ids))}
+    return runs.request(session, ids, possible or asked)
+
+
+def _ids(fields: Sequence[str]) -> list[int]:
+    found = [int(text) for text in fields if text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_ID))]
+    return [one for one in found if 0 < one <= LARGEST_ID]

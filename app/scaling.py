@@ -1,0 +1,202 @@
+"""`eigenscope scaling`: models of several widths in, exponents and a recipe out, and no service needed."""
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from analysis.comparison import compare
+from analysis.device import best_device
+from analysis.diagnostics import requests
+from analysis.errors import OptionError
+from analysis.family import Family, Kind, Scaling, family, scaling
+from analysis.recipe import Recipe, decoupled, transferred
+from analysis.report import Report
+from analysis.scaling import STEADY, Estimate
+from analysis.transfer import called as kind_called
+from analysis.transfer import said
+from app.commands import called, opened, progress, refusals
+from app.printing import harmless, write_words
+
+NUMBERS = {
+    "width": "width", "d": "width", "depth": "depth", "lr": "learning_rate", "learning_rate": "learning_rate",
+    "mean_lr": "mean_learning_rate", "mean_learning_rate": "mean_learning_rate", "wd": "weight_decay",
+    "weight_decay": "weight_decay", "steps": "step", "step": "step",
+}  # fmt: skip
+WORDS = ("optimizer", "schedule", "parametrisation")
+SIGNS = {"pass": "✓", "warn": "!", "fail": "✕"}
+SETTING = re.compile(r":(?=[A-Za-z_]+=)")
+Facts = dict[str, float | str]
+
+
+class Model(click.ParamType[tuple[Path, Facts]]):
+    """A file or folder, with facts after a colon: "small.safetensors:width=256,lr=1e-3,wd=0.1,steps=20000"."""
+
+    name = "FILE[:width=N,lr=X,wd=X,steps=N]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Path, Facts]:
+        if isinstance(value, tuple):
+            return value
+        path, *told = SETTING.split(value, maxsplit=1)
+        if not Path(path).exists():
+            self.fail(f"{path!r} does not exist", param, ctx)
+        try:
+            return Path(path), facts(told[0] if told else "")
+        except ValueError as error:
+            self.fail(f"{path}: {error}", param, ctx)
+
+
+def facts(text: str) -> Facts:
+    """Facts out of "width=256,lr=1e-3". Raises ValueError, which says what is wrong.
+
+    >>> facts("width=256,lr=1e-3")
+    {'width': 256.0, 'learning_rate': 0.001}
+    """
+    found: Facts = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        fact = NUMBERS.get(name, name if name in WORDS else None)
+        if not equals or not value or fact is None:
+            known = ", ".join([*NUMBERS, *WORDS])
+            raise ValueError(f"{part!r} is not NAME=VALUE with one of the names {known}")
+        if fact in found:
+            raise ValueError(f"{fact} is given twice")
+        found[fact] = value if fact in WORDS else _number(fact, value)
+    return found
+
+
+def _number(fact: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{fact} must be a number, not {text!r}") from None
+    if not (value > 0.0 or (value == 0.0 and fact == "weight_decay")) or value == float("inf"):
+        raise ValueError(f"{fact} must be {'0 or more' if fact == 'weight_decay' else 'above 0'}, not {text}")
+    return value
+
+
+@click.command("scaling")
+@click.argument("models", nargs=-1, required=True, type=Model())
+@click.option("--target-width", type=click.IntRange(1), help="Width to write a recipe for. Default: twice the widest.")
+@click.option("--independent-decay", is_flag=True,
+              help="The wd= given are independent, w ← w - λ w: they are divided by lr to be PyTorch's.")  # fmt: skip
+@click.option("--quantiles", is_flag=True, help="Compare the shapes of the spectra too. Takes several times as long.")
+@click.option("--device", default=best_device, help="cpu or cuda. Default: cuda where there is one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, with the fits and the recipe.")
+def scaling_command(
+    models: tuple[tuple[Path, Facts], ...],
+    target_width: int | None,
+    independent_decay: bool,
+    quantiles: bool,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Does the recipe transfer? How σ₁ scales over MODELS of several widths, beside √(η/λ) · d^0.75."""
+    if len(models) < 2:
+        raise click.UsageError("a family is of two models or more")
+    paths = [path for path, _ in models]
+    known = [_as_pytorch(path, told) if independent_decay else told for path, told in models]
+    with refusals():
+        checkpoints = [opened(path) for path in paths]
+        with progress(checkpoints[:1]) as heard:
+            asked = requests({"top_singular_value": {"quantiles": quantiles}})
+            report = compare(checkpoints, asked, called(paths), device, heard, known)
+    found = family(report.tables[0])
+    fits = scaling(found) if found else None
+    recipe = recipe_of(found, target_width) if found else "No weight could be measured in all models."
+    (write_json if as_json else write)(report, fits, recipe)
+
+
+def _as_pytorch(path: Path, told: Facts) -> Mapping[str, float | str]:
+    if "weight_decay" not in told:
+        return told
+    try:
+        decay, rate = float(told["weight_decay"]), float(told.get("learning_rate", 0.0))
+        return {**told, "weight_decay": decoupled(decay, rate)}
+    except OptionError as error:
+        raise click.BadParameter(f"{path}: {error.message}: give lr=") from error
+
+
+def recipe_of(found: Family, target: int | None) -> Recipe | str:
+    """From the narrowest model whose η and λ > 0 are known; else what is missing."""
+    settings = sorted(found.settings, key=lambda setting: setting.width)
+    wanted = target or round(2.0 * settings[-1].width)
+    for setting in settings:
+        if setting.learning_rate and setting.weight_decay:
+            return transferred(setting.width, setting.learning_rate, setting.weight_decay, wanted)
+    return "A recipe needs the learning rate and a weight decay above 0 of one model: lr= and wd="
+
+
+def write_json(report: Report, fits: Scaling | None, recipe: Recipe | str) -> None:
+    said = {
+        **report.to_json(),
+        "scaling": fits and fits.to_json(),
+        "recipe": None if isinstance(recipe, str) else recipe.to_json(),
+    }
+    json.dump(said, sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
+    sys.stdout.write("\n")
+
+
+def write(report: Report, fits: Scaling | None, recipe: Recipe | str) -> None:
+    console = Console()
+    if fits is not None:
+        console.print(_members(fits.family))
+        console.print()
+        console.print(_kinds(fits))
+    write_words(console, report)
+    console.print()
+    console.print(Text(recipe if isinstance(recipe, str) else recipe.to_python()), soft_wrap=True)
+
+
+def _grid(*headings: str) -> Grid:
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    for at, heading in enumerate(headings):
+        grid.add_column(Text(heading), justify="right" if at else "left", overflow="fold")
+    return grid
+
+
+def _members(found: Family) -> Grid:
+    grid = _grid("Model", "d", "η", "λ", "Steps", "steps·η·λ", "State")
+    for name, setting in zip(found.names, found.settings, strict=True):
+        forgotten = setting.forgotten
+        state = "–" if forgotten is None else "steady" if forgotten >= STEADY else "not steady"
+        numbers = (setting.width, setting.learning_rate, setting.weight_decay, setting.step, forgotten)
+        grid.add_row(Text(harmless(name)), *map(_brief, numbers), state)
+    return grid
+
+
+def _brief(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}" if value == int(value) else f"{value:.3g}"
+
+
+def _kinds(fits: Scaling) -> Grid:
+    """A row for each kind of weight: exponents, and σ₁ of each wider model over the narrowest, beside the law's."""
+    found = fits.family
+    wider = [f"×, d = {found.settings[at].width:g}" for at in found.wider]
+    grid = _grid("Weights", "Exponent of d", "95 %", "Drift of σ₁", "of η/λ", *wider)
+    for kind in fits.kinds:
+        grid.add_row(f"{kind_called(kind)}{'' if kind in fits.matrices else f' ({kind.layers.kind})'}", *_row(kind))
+    if fits.overall:
+        grid.add_row("all matrices", *_row(fits.overall))
+        of_law = [_brief(pair.predicted) for pair in fits.overall.pairs]
+        grid.add_row("the law", "0.75", "", "", "0.5", *of_law, style="dim")
+    return grid
+
+
+def _row(kind: Kind) -> Sequence[str]:
+    fit = kind.fit
+    ends = fit.exponent.widest if fit.exponent else None
+    pairs = [f"{said(pair.measured)} {SIGNS[pair.law] if pair.law else ''}".strip() for pair in kind.pairs]
+    interval = f"{said(ends[0])} to {said(ends[1])}" if ends else "–"
+    return [_said(fit.exponent), interval, _said(fit.drift), _said(fit.ratio), *pairs]
+
+
+def _said(found: Estimate | None) -> str:
+    return "–" if found is None else said(found.value)

@@ -1,0 +1,73 @@
+"""How the checkpoints of a comparison look: each has its colour, its dash and its marker, on every figure and table.
+
+A checkpoint's look goes by its place in the run, so it never changes with what is shown. Place 0 is the base.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.diagnostic import Table
+
+LEFT_OUT = "…"  # in the middle of a long name
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A checkpoint of a comparison for the eye. No two of a run share both colour and dash."""
+
+    position: int
+    name: str
+    color: str  # of the token --m-…, and the class of its mark
+    dash: str  # as Plotly names it
+    strokes: str  # the same as an SVG's stroke-dasharray
+    marker: str
+
+
+DASHES = (  # as Plotly and as an SVG names them
+    ("dot", "2 3"),
+    ("dash", "7 3"),
+    ("solid", ""),
+    ("dashdot", "7 3 2 3"),
+    ("longdash", "11 3"),
+    ("longdashdot", "11 3 2 3"),
+)
+MARKERS = ("diamond", "circle", "square", "triangle-up", "cross", "pentagon", "hexagon")
+
+
+def compared(name: str, position: int) -> Compared:
+    """The look of the checkpoint at this place. The colours come round after seven, each time with other dashes."""
+    if position == 0:
+        return Compared(0, name, "m-base", "solid", "", "circle")
+    turn, at = divmod(position - 1, len(MARKERS))
+    dash, strokes = DASHES[(position - 1 + turn) % len(DASHES)]
+    return Compared(position, name, f"m-{at + 1}", dash, strokes, MARKERS[at])
+
+
+def of_group(table: Table, group: Sequence[int]) -> Compared:
+    """The look of a group: that of its last checkpoint, by the names of all but the base."""
+    return compared(called(table, group), group[-1])
+
+
+def called(table: Table, group: Sequence[int]) -> str:
+    """What a reader calls a group: its tuned checkpoints.
+
+    A group of one checkpoint is that checkpoint.
+    """
+    return " and ".join(table.named(position) for position in (group[1:] or group))
+
+
+def groups_in(table: Table) -> list[tuple[int, ...]]:
+    """The groups that have rows, in order."""
+    return sorted({row.group for row in table.rows})
+
+
+def clipped(name: str, letters: int = 15) -> str:
+    """A name as a label inside a plot holds it.
+
+    >>> clipped("bert-base-uncased-squad-2024"), clipped("LoRA r = 8")
+    ('bert-ba…ad-2024', 'LoRA r = 8')
+    """
+    if len(name) <= letters:
+        return name
+    head = (letters - 1) // 2
+    return name[:head] + LEFT_OUT + name[-(letters - 1 - head) :]

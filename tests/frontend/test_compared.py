@@ -1,0 +1,32 @@
+import doctest
+from pathlib import Path
+
+from frontend import compared
+from tests.frontend.pairs import both
+
+TOKENS = (Path(compared.__file__).parent / "static/css/tokens.css").read_text()
+
+
+def test_the_examples_of_its_docstrings_hold() -> None:
+    assert doctest.testmod(compared).failed == 0
+
+
+def test_no_two_checkpoints_of_a_run_look_alike() -> None:
+    looks = [compared.compared("model", position) for position in range(16)]
+    assert len({(look.color, look.dash) for look in looks}) == 16
+    assert len({look.color for look in looks}) == 8
+    assert looks[0].color == "m-base"
+
+
+def test_the_page_has_every_colour() -> None:
+    for position in range(8):
+        assert f"--{compared.compared('model', position).color}:" in TOKENS
+
+
+def test_a_group_is_called_by_its_tuned_checkpoints() -> None:
+    table = both()
+    assert compared.groups_in(table) == [(0, 1), (0, 2)]
+    assert compared.called(table, (0, 2)) == "full"
+    assert compared.called(table, (0, 1, 2)) == "LoRA r = 1 and full"
+    assert compared.called(table, (0,)) == "base"
+    assert compared.of_group(table, (0, 1)) == compared.compared("LoRA r = 1", 1)
