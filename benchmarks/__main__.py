@@ -1,7 +1,20 @@
 """Every benchmark, one after the other: `make bench`."""
 
-from benchmarks import concurrency, power_law, spectrum, streaming, weightwatcher
+from benchmarks import (
+    concurrency,
+    farms,
+    intruders,
+    overhead,
+    power_law,
+    spectrum,
+    streaming,
+    weightwatcher,
+    whole_process,
+)
 
-for benchmark in (power_law, spectrum, concurrency, streaming, weightwatcher):
-    print(f"\n{benchmark.__doc__}\n")
-    benchmark.main()
+EVERY = (power_law, spectrum, farms, overhead, concurrency, streaming, intruders, whole_process, weightwatcher)
+
+if __name__ == "__main__":
+    for benchmark in EVERY:
+        print(f"\n{benchmark.__doc__}\n", flush=True)
+        benchmark.main()

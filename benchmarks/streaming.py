@@ -1,24 +1,28 @@
 """Peak memory of `analyze` over a checkpoint far larger than its bound: `python -m benchmarks.streaming`.
 
-Writes 4.0 GB of sharded safetensors into a temporary folder and analyses them in a process of its own; then so with
-fewer tensors, all of one shape. What counts is the highest resident memory of that process above the one after its
+Writes 4.0 GB of sharded safetensors into a temporary folder and analyses them in a process of its own with esd and
+norms; then so with fewer tensors, all of one shape; then fewer with every diagnostic, as glibc manages memory by itself
+and with MALLOC_MMAP_THRESHOLD_. What counts is the highest resident memory of that process above the one after its
 imports and one 64 × 64 matrix, at which the libraries page in their own code (Linux: VmHWM and VmRSS).
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors.torch import save_file
 
 from analysis.concurrency import bound
-from analysis.diagnostics import requests
+from analysis.diagnostic import Scope
+from analysis.diagnostics import DIAGNOSTICS, requests
 from analysis.formats import open_checkpoint
 from analysis.report import analyze
 from analysis.spectrum import decompose
@@ -45,6 +49,12 @@ LARGE = (
     Shard("layers.5.mlp", 24, (2048, 8192), torch.bfloat16),
 )
 EVEN = (Shard("layers.5.mlp", 12, (2048, 8192), torch.bfloat16),)
+TALL = (
+    Shard("embed_tokens", 3, (50257, 512), torch.float32),
+    Shard("layers.0.mlp", 4, (2048, 512), torch.bfloat16),
+)
+PLAIN = ("esd", "norms")
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(MIB)}  # glibc gives blocks of more than this back, instead of keeping them
 
 
 def write(folder: Path, shards: Sequence[Shard]) -> None:
@@ -65,12 +75,17 @@ def memory(field: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 
-def child(folder: Path) -> None:
+def every() -> tuple[str, ...]:
+    """Every diagnostic that one checkpoint has."""
+    return tuple(known.name for known in DIAGNOSTICS if known.scope is Scope.ONE)
+
+
+def child(folder: Path, names: Sequence[str]) -> None:
     """Analyses the folder and prints what it took."""
     decompose(torch.eye(64)[None])
     before, began = memory("VmRSS"), time.perf_counter()
     checkpoint = open_checkpoint([folder])
-    report = analyze(checkpoint, requests({"esd": {}, "norms": {}}))
+    report = analyze(checkpoint, requests({name: {} for name in names}))
     measured = {
         "tensors": report.coverage.analysed,
         "stored": sum(t.nbytes for t in checkpoint.tensors),
@@ -81,20 +96,28 @@ def child(folder: Path) -> None:
     print(json.dumps(measured))
 
 
-def measure(folder: Path) -> dict[str, float]:
+def measure(
+    folder: Path, names: Sequence[str] = PLAIN, environment: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, float]:
     """What `child` prints, run in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.streaming", str(folder)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1]).stdout
+    command = [sys.executable, "-m", "benchmarks.streaming", str(folder), *names]
+    here, around = Path(__file__).parents[1], {**os.environ, **environment}
+    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=here, env=around).stdout
     found: dict[str, float] = json.loads(said)
     return found
 
 
 def main() -> None:
     rows = []
-    for title, shards in (("with tall embeddings", LARGE), ("all 2048 × 8192", EVEN)):
+    for title, shards, names, around in (
+        ("with tall embeddings", LARGE, PLAIN, {}),
+        ("all 2048 × 8192", EVEN, PLAIN, {}),
+        ("50257 × 512, every diagnostic", TALL, every(), {}),
+        ("the same, memory given back", TALL, every(), RETURNED),
+    ):
         with tempfile.TemporaryDirectory() as folder:
             write(Path(folder), shards)
-            found = measure(Path(folder))
+            found = measure(Path(folder), names, around)
         sizes = (f"{found[key] / MIB:,.0f} MiB" for key in ("stored", "peak", "bound"))
         rows.append((title, f"{found['tensors']}", *sizes, f"{found['seconds']:.0f} s"))
     print(markdown(("checkpoint", "tensors", "on disk", "peak above imports", "bound", "time"), rows))
@@ -102,6 +125,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        child(Path(sys.argv[1]))
+        child(Path(sys.argv[1]), sys.argv[2:])
     else:
         main()

@@ -16,6 +16,25 @@ def paired(ours: Callable[[], object], theirs: Callable[[], object], rounds: int
     return median(times[0][1:]), median(times[1][1:])
 
 
+def busy(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> tuple[tuple[float, float], ...]:
+    """The same, each as (wall, CPU of all threads), without a round that does not count: for what takes minutes."""
+    times: tuple[list[float], ...] = ([], [], [], [])
+    for _ in range(rounds):
+        for i, run in enumerate((ours, theirs)):
+            began, burnt = time.perf_counter(), time.process_time()
+            run()
+            times[2 * i].append(time.perf_counter() - began)
+            times[2 * i + 1].append(time.process_time() - burnt)
+    walls = [median(found) for found in times]
+    return (walls[0], walls[1]), (walls[2], walls[3])
+
+
+def busy_row(name: str, ours: tuple[float, float], theirs: tuple[float, float]) -> tuple[str, ...]:
+    """Seconds of wall and of CPU on both sides, and both ratios."""
+    told = [f"{spoken(wall)} ({spoken(burnt)})" for wall, burnt in (ours, theirs)]
+    return (name, *told, f"{theirs[0] / ours[0]:.1f} ×", f"{theirs[1] / ours[1]:.1f} ×")
+
+
 def ratio_row(name: str, ours: float, theirs: float) -> tuple[str, ...]:
     return (name, spoken(ours), spoken(theirs), f"{theirs / ours:.1f} ×")
 

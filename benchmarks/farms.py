@@ -1,0 +1,45 @@
+"""FARMS windows by default settings against a plain loop of SVDs over them: `python -m benchmarks.farms`.
+
+The loop is the authors' way: cut a window, take its singular values, go on; once in float64 as ours, once in float32 as
+theirs. One thread. Medians.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis import windows
+from analysis.weight import Weight, WeightInfo
+from analysis.windows import Windows
+from benchmarks.timing import markdown, paired, ratio_row
+
+SHAPES = ((1536, 384, 5), (3072, 768, 3), (2048, 2048, 1), (4096, 1024, 1))
+
+
+def ours(weight: Weight, cut: Windows) -> np.ndarray:
+    return windows.spectra(weight, cut)
+
+
+def loop(matrix: Tensor, cut: Windows, dtype: torch.dtype) -> np.ndarray:
+    found = [torch.linalg.svdvals(window.to(dtype)).flip(0).square().numpy() for window in cut.cut(matrix)]
+    return np.array(found)[None]
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    rows, worst = [], 0.0
+    for m, n, rounds in SHAPES:
+        matrix = torch.randn(m, n, generator=torch.Generator().manual_seed(0))
+        weight = Weight(WeightInfo("w", "w", m, n, 1, "up", 0), matrix[None])
+        cut = windows.covering(m, n, windows.LARGEST, 1.0)
+        one, other = ours(weight, cut), loop(matrix, cut, torch.float64)
+        worst = max(worst, float(np.max(np.abs(one - other) / other[..., -1:])))
+        for name, dtype in (("float64", torch.float64), ("float32", torch.float32)):
+            times = paired(lambda w=weight, c=cut: ours(w, c), lambda w=matrix, c=cut, d=dtype: loop(w, c, d), rounds)  # type: ignore[misc]
+            rows.append(ratio_row(f"{m} × {n}, {cut.count} of {cut.long} × {cut.short}; loop in {name}", *times))
+    print(markdown(("windows", "Eigenscope", "loop of svdvals", "ratio"), rows))
+    print(f"\nLargest difference to the loop in float64: {worst:.1e} of the largest eigenvalue.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""`eigenscope analyze` start to end, against a script with WeightWatcher: `python -m benchmarks.whole_process`.
+
+On all-MiniLM-L6-v2. Each a fresh process: imports, reading, analysing, printing. Medians of three.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.examples import minilm
+from benchmarks.timing import markdown, paired, ratio_row
+
+SCRIPT = """
+import sys, weightwatcher as ww
+from benchmarks.weightwatcher import module
+from safetensors.torch import load_file
+print(ww.WeightWatcher(model=module(load_file(sys.argv[1]))).analyze().to_string())
+"""
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parents[1])
+
+
+def main() -> None:
+    file, python = str(minilm()), sys.executable
+    eigenscope = str(Path(python).with_name("eigenscope"))
+    times = paired(lambda: run(eigenscope, "analyze", file), lambda: run(python, "-c", SCRIPT, file), 3)
+    started = paired(lambda: run(eigenscope, "--help"), lambda: run(python, "-c", "import weightwatcher"), 3)
+    rows = [ratio_row("MiniLM, whole process", *times), ratio_row("of which starting", *started)]
+    print(markdown(("process", "eigenscope analyze", "WeightWatcher 0.7.7", "ratio"), rows))
+
+
+if __name__ == "__main__":
+    main()
