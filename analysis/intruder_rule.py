@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64
-from scipy.integrate import quad
 from scipy.special import erf, gammaln
 from torch import Tensor
 
@@ -121,6 +120,7 @@ def chance(*sides: tuple[int, int]) -> float:
     A Gaussian vector is its length times its direction, and the two are independent: so the mean is E max |gᵢ| / E ‖g‖
     with p of m numbers gᵢ, exact for one side. About √(2 ln m / m); with two, ‖g‖ is taken at its mean.
     """
+    from scipy.integrate import quad  # half a second that no start of a program should wait for
 
     def below(t: float) -> float:
         return math.prod(float(erf(t * mean_length(m) / math.sqrt(2.0))) ** p for m, p in sides)

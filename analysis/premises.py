@@ -10,6 +10,7 @@ from analysis.diagnostic import Finding, Severity
 from analysis.errors import shown
 from analysis.family import Family, Scaling
 from analysis.scaling import STEADY, WIDTHS
+from analysis.trajectory import trajectory
 from analysis.wording import counted, listed, short
 
 ADAMW = ("adamw", "adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused", "adamw_bnb_8bit")
@@ -113,10 +114,10 @@ def _training(family: Family) -> Iterator[Finding]:
 
 def _widths(family: Family) -> Iterator[Finding]:
     count = len({setting.width for setting in family.settings})
-    if count == 1:
+    if count == 1 and not trajectory(family):
         why = "How σ₁ depends on width takes models of two widths for a check, of three for an exponent."
         yield Finding(Severity.NOTE, f"All models have the width {family.settings[0].width:g}", why)
-    elif count < WIDTHS:
+    elif 1 < count < WIDTHS:
         why = "Two widths are checked against the law; an exponent with an interval takes three or more."
         yield Finding(Severity.NOTE, "Two widths: no exponents", why, (), {"widths": count})
 

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy import stats
+from scipy import special
 
 WIDTH_EXPONENT = 0.75  # of d: empirical (the paper's abstract)
 RATIO_EXPONENT = 0.5  # of η/λ
@@ -194,7 +194,7 @@ def slopes(axes: Sequence[Series], logs: Sizes, blocks: Places) -> list[Estimate
     for at in range(1, design.shape[1]):
         value, ends = float(each[:, at].mean()), resampled(each[:, at], blocks)
         error = math.sqrt(scatter / free * float(variances[at])) if free > 0 else None
-        far = float(stats.t.ppf(0.5 + LEVEL / 2.0, free)) * error if error is not None else None
+        far = float(special.stdtrit(free, 0.5 + LEVEL / 2.0)) * error if error is not None else None
         spread = None if far is None else (value - far, value + far)
         low, high = ends or (None, None)
         found.append(Estimate(value, low, high, error, spread))
@@ -224,8 +224,8 @@ def resampled(values: Float64[np.ndarray, " layers"], blocks: Places) -> tuple[f
     sizes = np.bincount(places, minlength=count).astype(float)
     draws = _draws(count)
     means = sums[draws].sum(axis=1) / sizes[draws].sum(axis=1)
-    out = math.sqrt(count / (count - 1)) * float(stats.t.ppf(0.5 - LEVEL / 2.0, count - 1))
-    tail = float(stats.norm.cdf(out))
+    out = math.sqrt(count / (count - 1)) * float(special.stdtrit(count - 1, 0.5 - LEVEL / 2.0))
+    tail = float(special.ndtr(out))
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)
 

@@ -5,7 +5,7 @@ that every layer's gain does; under the law λ ∝ √d at η ∝ 1/d makes it s
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Scalar, Severity, Summary, Table
 from analysis.family import Family, Kind, Scaling, family, scaling
@@ -14,6 +14,7 @@ from analysis.premises import premises
 from analysis.recipe import repaired
 from analysis.scaling import WIDTH_EXPONENT, Estimate, Pair
 from analysis.subjects import unmeasured, worst_first
+from analysis.trajectory import Moment, in_words, losing_pace, trajectory
 from analysis.wording import counted, listed
 
 OF_MODELS = ("exponent", "drift", "joint", "ratio")
@@ -25,11 +26,13 @@ def summarise(table: Table) -> Summary:
     if found is None:
         return Summary("No weight could be measured in all models.", {"members": len(table.facts)}, tuple(missing))
     fits = scaling(found)
-    findings = [*_law(fits), *_drifts(fits), *premises(fits), *missing]
+    moments = trajectory(found)
+    findings = [*_law(fits), *_drifts(fits), *losing_pace(moments), *premises(fits), *missing]
     groups: dict[tuple[int, ...], Mapping[str, Scalar]] = {
-        (found.narrowest, at): _pairs(fits, at) for at in found.wider
+        (found.narrowest, at): {**_pairs(fits, at), **_moment(moments, at)} for at in found.wider
     }
-    return Summary(_headline(fits), _numbers(fits), worst_first(findings), groups)
+    headline = in_words(moments) if moments else _headline(fits)
+    return Summary(headline, _numbers(fits), worst_first(findings), groups)
 
 
 def said(value: float) -> str:
@@ -119,12 +122,21 @@ def _pairs(fits: Scaling, at: int) -> Mapping[str, Scalar]:
     return numbers
 
 
+def _moment(moments: Sequence[Moment], at: int) -> Mapping[str, Scalar]:
+    """What one step of a training run is beside the first."""
+    return {
+        f"run.{name}": getattr(m, name) for m in moments if m.at == at for name in ("step", "sigma", "norm", "rate")
+    }
+
+
 def called(kind: Kind) -> str:
     return WORDS.get(kind.layers.role, kind.layers.role)
 
 
 def _law(fits: Scaling) -> Iterator[Finding]:
-    """Where the exponent of d is not the law's."""
+    """Where the exponent of d is not the law's. Steps of one run are on their way to the steady state: not judged."""
+    if trajectory(fits.family):
+        return
     for kind in fits.matrices:
         exponent = kind.fit.exponent
         if exponent is None or exponent.agrees(WIDTH_EXPONENT) is not False:

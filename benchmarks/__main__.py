@@ -6,13 +6,14 @@ from benchmarks import (
     intruders,
     overhead,
     power_law,
+    scaling,
     spectrum,
     streaming,
     weightwatcher,
     whole_process,
 )
 
-EVERY = (power_law, spectrum, farms, overhead, concurrency, streaming, intruders, whole_process, weightwatcher)
+EVERY = (power_law, spectrum, scaling, farms, overhead, concurrency, streaming, intruders, whole_process, weightwatcher)
 
 if __name__ == "__main__":
     for benchmark in EVERY:

@@ -199,7 +199,7 @@ TOP_SINGULAR_VALUE = Diagnostic(
     columns=COLUMNS,
     compute=compute,
     summarise=summarise,
-    summary_curves=("widths", "sigma"),
+    summary_curves=("widths", "sigma", "rms"),
     options=(QUANTILES,),
     figures=(
         Figure(

@@ -86,7 +86,7 @@ def test_the_newest_comes_first_and_one_can_be_forgotten(service: Service) -> No
         ({"form": "gguf"}, 400, "bad-option"),
         ({"rank": 0}, 400, "bad-option"),
         ({"colour": "red"}, 422, "invalid-request"),
-        ({"base": 2, "tuned": 1}, 400, "base-is-adapter"),
+        ({"base": 2, "tuned": 1}, 409, "base-is-adapter"),
         ({"base": "x"}, 422, "invalid-request"),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_base_of_another_model_is_refused(service: Service) -> None:
     service.upload(save({"blocks.0.w.weight": torch.randn(9, 5)}))
     send_adapter(service)
     service.work()
-    assert ask(service, 400)["code"] == "wrong-base"
+    assert ask(service, 409)["code"] == "wrong-base"
 
 
 def test_no_adapter_is_made_of_a_whole_model(service: Service) -> None:
