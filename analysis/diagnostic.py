@@ -121,9 +121,7 @@ class FigureKind(StrEnum):
     SCATTER = "scatter"  # the table: `y` over `x` [± `error` along x] on equal axes, with the line where they are equal
     FLOW = "flow"  # the table: `y` [hollow where `hollow`] over all weights in their order as one line, roles marked
     DISTRIBUTION = "distribution"  # the table: `x` of every weight as a mark, in a row for each role
-    MATCH = (
-        "match"  # one weight, one pair: square `z` (base × tuned), `best` of each tuned; `k`, `epsilon`
-    )
+    MATCH = "match"  # one weight, one pair: square `z` (base × tuned), `best` of each tuned; `k`, `epsilon`
     RANKS = "ranks"  # one weight: curve `y` over its index on a logarithmic scale, a line per group [and `base`]
     SPECTRA = "spectra"  # one weight: densities of the logarithms of curve `values`, a line per group [and `base`]
     SWEEP = "sweep"  # the table: curve `y` over curve `x`, summed over the weights, a line per group [mark at `x0`]
