@@ -10,8 +10,15 @@ setup: .venv/.dev  ## everything, for working on Eigenscope itself
 serve: .venv/.serve  ## the service at http://127.0.0.1:8000
 	@$(BIN)/eigenscope serve
 
+# Two halves side by side, one a core: the numbers, and everything with the service.
+PYTEST := $(BIN)/python -m pytest
+NUMBERS := tests/analysis tests/frontend
+
 test: .venv/.dev  ## every test that this machine can run
-	$(BIN)/python -m pytest
+	@log=$$(mktemp); $(PYTEST) $(NUMBERS) > $$log 2>&1 & numbers=$$!; \
+	$(PYTEST) $(addprefix --ignore=,$(NUMBERS)); service=$$?; \
+	wait $$numbers; numbers=$$?; cat $$log; rm -f $$log; \
+	exit $$((service | numbers))
 
 check: .venv/.dev  ## style, types and generated docs
 	$(BIN)/ruff check .

@@ -69,11 +69,11 @@ class Sides:
         self.details = self.watcher.analyze(**extras).to_dict("records")
 
     def gap(self, diagnostic: str, ours: str, theirs: str) -> float:
-        """The largest relative difference of a column."""
+        """The largest relative difference of a column where both have it; WeightWatcher never says that it has none."""
         table = next(table for table in self.report.tables if table.diagnostic.name == diagnostic)
         mine = {row.weight.name: row.value(ours) for row in table.rows}
-        both = [(float(mine[d["longname"].replace("/", ".")] or 0.0), float(d[theirs])) for d in self.details]
-        return max(abs(a - b) / abs(b) for a, b in both)
+        both = [(mine[d["longname"].replace("/", ".")], float(d[theirs])) for d in self.details]
+        return max(abs(a - b) / abs(b) for a, b in both if isinstance(a, float))
 
 
 def plain(name: str, file: Path, rounds: int) -> tuple[str, ...]:
