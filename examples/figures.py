@@ -59,8 +59,6 @@ def by_rank(runs: Sequence[Run]) -> Figure:
         axis.set_xticks(range(len(groups)), ["full" if rank == 0 else f"r={rank}\nα={alpha}" for rank, alpha in groups])
         axis.set_title(title)
         axis.grid(visible=False, axis="x")
-    axes[0].set_yscale("symlog", linthresh=5)
-    axes[0].set_ylim(bottom=-0.5)
     axes[1].set_yscale("log")
     axes[2].set_yscale("log")
     _legend(axes[0], ranks=False)
@@ -78,8 +76,6 @@ def against(runs: Sequence[Run]) -> Figure:
         _point(axes[0], run, run.found.intruders, run.result.forgetting)
         _point(axes[1], run, run.found.relative_norm, run.result.forgetting)
         _point(axes[2], run, run.result.forgetting, run.result.accuracy)
-    axes[0].set_xscale("symlog", linthresh=5)
-    axes[0].set_xlim(left=-0.5)
     axes[1].set_xscale("log")
     for axis, x, y, one, other in (
         (axes[0], "intruders", "forgetting", "intruders", "forgetting"),
