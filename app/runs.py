@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from analysis.diagnostics import check_scopes
 from analysis.diagnostics import requests as requests_of
-from app import checkpoints, leases, units
+from app import audit, checkpoints, leases, quotas, retention, units
 from app.errors import BadRequest, Conflict, NotFound
 from app.models import Member, Run, Unit
 from app.plans import plan
@@ -47,6 +47,8 @@ def request(
     for checkpoint in found:
         if checkpoint.state == "rejected":
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
+        retention.still_there(checkpoint)
+    quotas.check(session, runs=1)
     members = [Member(position=position, checkpoint=checkpoint) for position, checkpoint in enumerate(found)]
     settings = {each.diagnostic.name: dict(each.options) for each in asked}
     run = Run(state="waiting", diagnostics=settings, members=members)
@@ -55,6 +57,7 @@ def request(
     session.refresh(run)
     if all(checkpoint.state == "ready" for checkpoint in found):
         plan(session, run)
+    audit.note(session, "run.request", f"run {run.id}", {"checkpoints": list(checkpoint_ids)})
     return run
 
 
@@ -112,6 +115,7 @@ def cancel(session: Session, identity: int) -> Run:
     run = units.lock_run(session, identity)
     if run.state not in ENDED:
         units.close(session, run, "cancelled", "cancelled", "The run was stopped.")
+        audit.note(session, "run.cancel", f"run {identity}")
     return run
 
 
@@ -120,3 +124,4 @@ def delete(session: Session, identity: int) -> None:
     get(session, identity)
     units.lock_open(session, identity)
     session.execute(sql_delete(Run).where(Run.id == identity))
+    audit.note(session, "run.delete", f"run {identity}")

@@ -23,7 +23,7 @@ from app.pings import answer
 from app.queue import Sender, make_celery, make_folders, ping_queue, process_label
 from app.settings import Settings
 from app.storage import Storage
-from app.sweeper import Sweeper, tidy
+from app.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
 settings = Settings()
@@ -98,9 +98,8 @@ def prepare(**_: object) -> None:
 
 @worker_ready.connect
 def begin(**_: object) -> None:
-    """Once the main process listens: tidies up after processes that were killed, and sweeps from then on."""
-    tidy(database(), storage())
-    Sweeper(database(), settings).start()
+    """Once the main process listens: sweeps and tidies up from now on."""
+    Sweeper(database(), storage(), settings).start()
 
 
 @worker_process_init.connect
