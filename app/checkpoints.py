@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import audit, leases, units
 from app.db import insert_of, now
 from app.errors import NotFound
-from app.models import Blob, Checkpoint, File, Member, Run, Tensor
+from app.models import Blob, Checkpoint, File, Member, Run, Tensor, Transfer
 from app.settings import Settings
 from app.storage import Incoming, Storage
 
@@ -22,12 +22,17 @@ def receive(
     session: Session, storage: Storage, name: str | None, uploads: Sequence[tuple[str, Incoming]]
 ) -> Checkpoint:
     """A checkpoint of these finished (name, file) uploads, offered to a worker for ingest."""
-    files = [
-        File(position=position, name=clean_name(file_name), sha256=incoming.sha256, bytes=incoming.bytes)
-        for position, (file_name, incoming) in enumerate(uploads)
-    ]
     for _, incoming in sorted(uploads, key=lambda upload: upload[1].sha256):  # one order of locks for everyone
         keep(session, storage, incoming)
+    return offer(session, name, [(called, incoming.sha256, incoming.bytes) for called, incoming in uploads])
+
+
+def offer(session: Session, name: str | None, stored: Sequence[tuple[str, str, int]]) -> Checkpoint:
+    """A checkpoint of (name, sha256, bytes) whose Blob rows this transaction has locked, offered for ingest."""
+    files = [
+        File(position=position, name=clean_name(called), sha256=digest, bytes=size)
+        for position, (called, digest, size) in enumerate(stored)
+    ]
     checkpoint = Checkpoint(
         name=clean_name(name or _name_of(files)), bytes=sum(file.bytes for file in files), files=files, facts={}
     )
@@ -58,10 +63,15 @@ def _name_of(files: Sequence[File]) -> str:
 
 def keep(session: Session, storage: Storage, incoming: Incoming) -> None:
     """Stores a file's bytes once. The row is locked while the file moves, against a deletion of the same bytes."""
-    row = insert_of(session)(Blob).values(sha256=incoming.sha256, bytes=incoming.bytes)
+    lock_blob(session, incoming.sha256, incoming.bytes)
+    storage.keep(incoming)
+
+
+def lock_blob(session: Session, digest: str, size: int) -> None:
+    """The row of these bytes, made if need be and locked until the transaction ends."""
+    row = insert_of(session)(Blob).values(sha256=digest, bytes=size)
     back = {"created_at": now(), "removed_at": None}
     session.execute(row.on_conflict_do_update(index_elements=[Blob.sha256], set_=back))
-    storage.keep(incoming)
 
 
 def listing(session: Session, limit: int = 100, offset: int = 0) -> Sequence[Checkpoint]:
@@ -139,9 +149,9 @@ def orphans(session: Session, storage: Storage) -> list[str]:
     for digest, size in storage.settled():
         if session.get(Blob, digest) is None:  # then it gets a row, so that it can be locked before it goes
             session.execute(insert_of(session)(Blob).values(sha256=digest, bytes=size).on_conflict_do_nothing())
-    used = exists().where(File.sha256 == Blob.sha256)
-    rewritten = exists().where(Checkpoint.rewritten == Blob.sha256)
-    return list(session.scalars(select(Blob.sha256).where(~used, ~rewritten, Blob.removed_at.is_(None))))
+    uses = (File.sha256, Checkpoint.rewritten, Transfer.sha256)
+    unused = (~exists().where(column == Blob.sha256) for column in uses)
+    return list(session.scalars(select(Blob.sha256).where(Blob.removed_at.is_(None), *unused)))
 
 
 # --- the worker's side ----------------------------------------------------------------------------------------------

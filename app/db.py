@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,15 +15,19 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Double, Engine, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session as Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.errors import Overloaded
 from app.owned import speak
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6569676E  # any number that no other program locks: "eign"
+OVERLOADED = "Others write to the database, and it is not this request's turn in time. Nothing was done: try again."
 BUSY_SECONDS = 30  # how long a writer waits for another's transaction in SQLite
 
 Send = Callable[[str, int], None]
@@ -57,6 +62,7 @@ class Database:
         self.engine = connect(url)
         self._reader = self.engine.execution_options(begin="BEGIN")
         self._send = send
+        self._turns = threading.Lock()
 
     def within(self, project: int, actor: str | None = None) -> Self:
         """The same database, for what speaks for one project."""
@@ -66,9 +72,9 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """One transaction: committed at the end, rolled back on an exception."""
+        """One transaction: committed at the end, rolled back on an exception. Raises Overloaded."""
         with self._session(self.engine) as session:
-            with session.begin():
+            with self._turn(), _in_time(), session.begin():
                 yield session
             for name, identity in session.info.pop("wakes", ()):
                 self._wake(name, identity)
@@ -90,6 +96,19 @@ class Database:
         speak(session, self.project, self.actor, self.limits)
         return session
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite has one writer, and lets chance choose the next: within the process, one waits behind the other."""
+        if self.engine.dialect.name != "sqlite":
+            yield
+        elif not self._turns.acquire(timeout=BUSY_SECONDS):
+            raise Overloaded(OVERLOADED)
+        else:
+            try:
+                yield
+            finally:
+                self._turns.release()
+
     def _wake(self, name: str, identity: int) -> None:
         try:
             self._send(name, identity)
@@ -105,6 +124,17 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Says Overloaded where the database, or a connection to it, was not to be had in time."""
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        if isinstance(error, PoolTimeout) or "database is locked" in str(error):
+            raise Overloaded(OVERLOADED) from error
+        raise
 
 
 def wake(session: Session, name: str, identity: int) -> None:
@@ -146,7 +176,7 @@ def _sqlite(url: str) -> Engine:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")  # with WAL: consistent after a crash, durable after a checkpoint
         cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

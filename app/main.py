@@ -18,6 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from app import embedded, pages
 from app.api import (
     audit,
+    blobs,
     checkpoints,
     curves,
     diagnostics,
@@ -31,6 +32,7 @@ from app.api import (
     runs,
     tables,
     tokens,
+    tus,
 )
 from app.api.guard import Guard
 from app.db import Database
@@ -82,7 +84,7 @@ def _api() -> APIRouter:
     router = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
     for each in (
         checkpoints, runs, tables, curves, figures, events, diagnostics, downloads, mitigations,
-        projects, tokens, audit,
+        blobs, tus, projects, tokens, audit,
     ):  # fmt: skip
         router.include_router(each.router)
     return router

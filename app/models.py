@@ -121,6 +121,37 @@ class Blob(Base):
     removed_at: Mapped[float | None]
 
 
+class Transfer(Owned, Base):
+    """A file that arrives in pieces, or has arrived and may become part of a checkpoint. Gone once it has expired.
+
+    How much of it is here is the length of its file among the partials; with a digest, it is whole, and a Blob.
+    """
+
+    __tablename__ = "transfers"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)  # of the whole
+    told: Mapped[str]  # Upload-Metadata, as its sender wrote it
+    sha256: Mapped[str | None] = mapped_column(ForeignKey("blobs.sha256"), index=True)
+    created_at: Mapped[float] = mapped_column(default=now())
+    expires_at: Mapped[float] = mapped_column(index=True)
+
+
+class Source(Base):
+    """Where a checkpoint's files are to be fetched from, with what a worker found there.
+
+    `plan` lists the files that were chosen, and pins their versions; None before a worker has looked.
+    """
+
+    __tablename__ = "sources"
+
+    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True)
+    url: Mapped[str]
+    plan: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    fetched: Mapped[int] = mapped_column(BigInteger, default=0)  # bytes that are here
+
+
 class Checkpoint(Owned, Work, Base):
     """A stored model. States: received, ingesting, ready, rejected."""
 
@@ -143,6 +174,7 @@ class Checkpoint(Owned, Work, Base):
     created_at: Mapped[float] = mapped_column(default=now())
 
     files: Mapped[list["File"]] = relationship(order_by="File.position", passive_deletes=True, lazy="selectin")
+    source: Mapped["Source | None"] = relationship(passive_deletes=True, lazy="selectin")
 
 
 class File(Base):

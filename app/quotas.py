@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import BadRequest, QuotaExceeded
-from app.models import Checkpoint, File, Project, Run
+from app.models import Checkpoint, File, Project, Run, Transfer
 from app.owned import LIMITS, project_of
 from app.settings import Settings
 
@@ -45,9 +45,20 @@ def usage(session: Session) -> Amounts:
     kept = select(func.coalesce(func.sum(File.bytes), 0), func.count(File.position))
     kept = kept.select_from(Checkpoint).join(File, File.checkpoint_id == Checkpoint.id)
     size, files = session.execute(kept.where(Checkpoint.released_at.is_(None))).one()
+    coming_bytes, coming = session.execute(_coming()).one()
     tensors = session.scalar(select(func.coalesce(func.sum(Checkpoint.tensors), 0)))
     pending = session.scalar(select(func.count(Run.id)).where(Run.state.in_(PENDING)))
-    return Amounts(int(size), int(files), int(tensors or 0), int(pending or 0))
+    return Amounts(int(size + coming_bytes), int(files + coming), int(tensors or 0), int(pending or 0))
+
+
+def _coming() -> Select[int, int]:
+    """Of the uploads that are no checkpoint's yet: their bytes, here or to come, and how many they are."""
+    used = exists().where(
+        File.sha256 == Transfer.sha256,
+        File.checkpoint_id == Checkpoint.id,
+        Checkpoint.project_id == Transfer.project_id,
+    )
+    return select(func.coalesce(func.sum(Transfer.bytes), 0), func.count(Transfer.id)).where(~used)
 
 
 def check(session: Session, **more: int) -> None:

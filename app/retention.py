@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import audit, leases
 from app.errors import Conflict
-from app.models import Blob, Checkpoint, File, Member, Mitigation, Run
+from app.models import Blob, Checkpoint, File, Member, Mitigation, Run, Transfer
 from app.owned import EVERYWHERE
 from app.settings import Settings
 from app.storage import Storage
@@ -84,10 +84,11 @@ def release(session: Session, settings: Settings, identity: int) -> list[str]:
 
 
 def holders(digest: str) -> ColumnElement[bool]:
-    """Whether a checkpoint, of whatever project, still holds these bytes."""
+    """Whether a checkpoint or an upload, of whatever project, still holds these bytes."""
     holding = Checkpoint.released_at.is_(None)
     of_file = exists().where(File.sha256 == digest, File.checkpoint_id == Checkpoint.id, holding)
-    return or_(of_file, exists().where(Checkpoint.rewritten == digest, holding))
+    arrived = exists().where(Transfer.sha256 == digest)
+    return or_(of_file, exists().where(Checkpoint.rewritten == digest, holding), arrived)
 
 
 def mentioned(digest: str) -> ColumnElement[bool]:

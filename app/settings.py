@@ -1,6 +1,7 @@
 """Every setting of the service, read from the environment as `EIGENSCOPE_<NAME>`. docs/operations.md explains them."""
 
 import os
+import re
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -45,7 +46,14 @@ class Settings(BaseSettings):
 
     upload_limit: int = Field(64 * GIB, ge=1)  # bytes in one upload, all its files together
     upload_files: int = Field(1000, ge=1)
+    upload_keep_seconds: float = Field(86400.0, gt=0)  # an upload that nobody goes on with or uses goes after so long
+    upload_idle_seconds: float = Field(60.0, gt=0)  # a piece of an upload that is silent for so long is cut off
     disk_reserve: int = Field(GIB // 4, ge=0)  # bytes of the disk that uploads leave free
+
+    source_roots: Annotated[tuple[Path, ...], NoDecode] = ()  # folders that checkpoints may be read from
+    source_stores: Annotated[tuple[str, ...], NoDecode] = ()  # object stores likewise, as s3://bucket/prefix
+    source_hub: bool = False  # whether models may be fetched from the Hugging Face Hub
+    source_hub_endpoint: str | None = None  # another hub; HF_ENDPOINT where None
 
     lease_seconds: float = Field(30.0, gt=0)  # a worker that is silent for so long is taken for dead
     sweep_seconds: float = Field(2.0, gt=0)
@@ -59,9 +67,27 @@ class Settings(BaseSettings):
         for field in ("allowed_hosts", "proxy_addresses"):
             listed = values.get(field)
             if isinstance(listed, str):
-                names = (name.strip().lower() for name in listed.split(","))
-                values = {**values, field: tuple(name for name in names if name)}
+                values = {**values, field: _split(listed.lower(), ",")}
         return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_sources(cls, values: dict[str, object]) -> dict[str, object]:
+        for name, between in (("source_roots", ":"), ("source_stores", ",")):
+            text = values.get(name)
+            if isinstance(text, str):
+                values = {**values, name: _split(text, between)}
+        return values
+
+    @model_validator(mode="after")
+    def _named_in_full(self) -> Self:
+        for root in self.source_roots:
+            if not root.is_absolute() or ".." in root.parts:
+                raise ValueError(f"EIGENSCOPE_SOURCE_ROOTS: “{root}” is no absolute path")
+        for store in self.source_stores:
+            if not re.match(r"[a-z0-9]+://[^/]", store):
+                raise ValueError(f"EIGENSCOPE_SOURCE_STORES: “{store}” is not of the form s3://bucket/prefix")
+        return self
 
     @field_validator("proxy_addresses")
     @classmethod
@@ -92,6 +118,10 @@ class Settings(BaseSettings):
         url = self.database_url or f"sqlite:///{self.data_dir.absolute() / 'eigenscope.db'}"
         scheme, separator, rest = url.partition("://")
         return f"postgresql+psycopg{separator}{rest}" if scheme in ("postgres", "postgresql") else url
+
+
+def _split(text: str, between: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(between) if part.strip())
 
 
 def is_loopback(host: str) -> bool:

@@ -1,43 +1,33 @@
 """Bytes on disk, under their SHA-256 and never under a name that a stranger chose.
 
-`incoming/` holds uploads on their way, `blobs/` whole files, `work/` what a worker has opened. A file enters `blobs/`
-by a rename, so it is there as a whole or not at all.
+`incoming/` holds uploads on their way, `partials/` those that may be interrupted and go on, `blobs/` whole files,
+`work/` what a worker has opened. A file enters `blobs/` by a rename or a link, so it is there as a whole or not at all.
 """
 
-import errno
 import hashlib
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from app.disk import room, sync_folder
 from app.errors import DiskFull
+from app.partials import Partials
 
 LONGEST_PART, MOST_PARTS = 200, 16  # bytes of a part of a path, parts
 STALE_UPLOAD = 3600.0  # seconds; an upload that moves touches its file far more often
 STALE_WORK = 86400.0  # seconds; no unit of work takes that long
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise DiskFull("The disk of the service is full, and nothing of this upload was kept.") from error
-        raise
 
 
 class Incoming:
     """A file on its way in. Ends either in `Storage.keep` or in `discard`."""
 
     def __init__(self, folder: Path) -> None:
-        with _room():
+        with room():
             descriptor, path = tempfile.mkstemp(dir=folder)
         self.path = Path(path)
         self.bytes = 0
@@ -56,14 +46,14 @@ class Incoming:
     def write(self, data: bytes) -> None:
         self._hash.update(data)
         rest = memoryview(data)
-        with _room():
+        with room():
             while rest:
                 rest = rest[self._file.write(rest) :]
         self.bytes += len(data)
 
     def finish(self) -> None:
         """Everything is written: on the disk, not only in its cache."""
-        with _room():
+        with room():
             os.fsync(self._file.fileno())
         self._file.close()
 
@@ -84,6 +74,7 @@ class Storage:
         self.incoming, self.blobs, self.work = root / "incoming", root / "blobs", root / "work"
         for folder in (self.incoming, self.blobs, self.work):
             folder.mkdir(parents=True, exist_ok=True)
+        self.partials = Partials(root / "partials")
 
     def receive(self) -> Incoming:
         return Incoming(self.incoming)
@@ -94,10 +85,22 @@ class Storage:
     def keep(self, incoming: Incoming) -> None:
         """Moves a finished file to its place. The caller's transaction holds the lock on its Blob row."""
         target = self.path(incoming.sha256)
-        with _room():
+        with room():
             target.parent.mkdir(exist_ok=True)
             incoming.path.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
+
+    def keep_partial(self, name: str, sha256: str) -> None:
+        """A whole partial file gets its place too. It keeps its own until the caller's transaction has ended."""
+        source, target = self.partials.path(name), self.path(sha256)
+        with room():
+            target.parent.mkdir(exist_ok=True)
+            try:
+                with suppress(FileExistsError):
+                    target.hardlink_to(source)
+            except OSError:  # a file system without hard links
+                source.replace(target)
+            sync_folder(target.parent)
 
     def remove(self, sha256: str) -> None:
         self.path(sha256).unlink(missing_ok=True)
@@ -174,11 +177,3 @@ def _age(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

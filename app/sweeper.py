@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 
-from app import audit, checkpoints, leases, mending, pings, retention, units
+from app import audit, checkpoints, leases, mending, pings, retention, transfers, units
 from app.db import Database, Session
 from app.models import Checkpoint, Mitigation, Run, Unit
 from app.settings import Settings
@@ -40,6 +40,10 @@ def sweep(session: Session, settings: Settings) -> None:
 def tidy(database: Database, storage: Storage) -> None:
     """Removes the bytes that killed processes left."""
     storage.tidy()
+    with database.writing() as session:
+        for name in transfers.strays(session, storage):
+            storage.partials.remove(name)
+    transfers.expire(database, storage)
     with database.writing() as session:
         unused = checkpoints.orphans(session, storage)
     with database.writing() as session:

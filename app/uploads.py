@@ -7,11 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from anyio import fail_after
 from anyio.to_thread import run_sync
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from app.errors import BadUpload, TooLarge
+from app.errors import BadUpload, TooLarge, UploadStalled
 from app.settings import Settings
 from app.storage import Incoming, Storage
 
@@ -37,26 +38,38 @@ class Upload:
         return sum(incoming.bytes for _, incoming in self.files)
 
 
-class _Target:
-    """A file that grows by blocks, written in a thread."""
+class Blocks:
+    """What comes in chunks of any size, written in blocks and in a thread."""
 
-    def __init__(self, incoming: Incoming, room: Callable[[int], None]) -> None:
-        self.incoming, self._room = incoming, room
+    def __init__(self, write: Callable[[bytes], None], room: Callable[[int], None]) -> None:
+        self._write, self._room = write, room
         self._block = bytearray()
 
     async def write(self, data: bytes) -> None:
         self._block += data
         if len(self._block) >= WRITTEN_AT_ONCE:
-            await self._flush()
+            await self.flush()
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
         block, self._block = bytes(self._block), bytearray()
-        await run_sync(self._room, len(block))  # again, for bodies that do not say their length
-        await run_sync(self.incoming.write, block)
+        if block:
+            await run_sync(self._store, block)
+
+    def _store(self, block: bytes) -> None:
+        self._room(len(block))  # again, for bodies that do not say their length
+        self._write(block)
+
+
+class _Target:
+    """A file that grows by blocks."""
+
+    def __init__(self, incoming: Incoming, room: Callable[[int], None]) -> None:
+        self._incoming, self._blocks = incoming, Blocks(incoming.write, room)
+        self.write = self._blocks.write
 
     async def finish(self) -> None:
-        await self._flush()
-        await run_sync(self.incoming.finish)
+        await self._blocks.flush()
+        await run_sync(self._incoming.finish)
 
 
 @asynccontextmanager
@@ -69,7 +82,7 @@ async def received(
     """
     room = partial(storage.require, reserve=settings.disk_reserve)
     if length is not None:
-        _check_limit(length, settings)
+        check_limit(length, settings)
         await run_sync(room, length)
     upload = Upload()
     kind, parameters = parse_options_header(content_type)
@@ -83,28 +96,44 @@ async def received(
             upload.files.append((name, incoming))
             return _Target(incoming, room)
 
-        bounded = _bounded(stream, settings)
+        body = bounded(stream, settings.upload_limit)
         if kind == b"multipart/form-data":
-            await _Form(upload, opened, parameters.get(b"boundary", b"")).read(bounded)
+            await _Form(upload, opened, parameters.get(b"boundary", b"")).read(body)
         else:
-            await _one_file(bounded, await opened(filename or "unnamed"))
+            await _one_file(body, await opened(filename or "unnamed"))
         if not upload.files:
             raise BadUpload("The form holds no file: send one or more in the field “files”.")
         yield upload
 
 
-def _check_limit(size: int, settings: Settings) -> None:
+def check_limit(size: int, settings: Settings) -> None:
     if size > settings.upload_limit:
         raise TooLarge(
             f"The upload is larger than the {settings.upload_limit:,} bytes that this service takes at once."
         )
 
 
-async def _bounded(stream: Stream, settings: Settings) -> Stream:
+async def bounded(stream: Stream, most: int) -> Stream:
+    """The stream while it has no more than so many bytes. Raises TooLarge."""
     size = 0
     async for chunk in stream:
         size += len(chunk)
-        _check_limit(size, settings)
+        if size > most:
+            raise TooLarge(f"The upload is larger than the {most:,} bytes that are taken here.")
+        yield chunk
+
+
+async def lively(stream: Stream, seconds: float) -> Stream:
+    """The stream while it is never silent for so long. Raises UploadStalled."""
+    chunks = aiter(stream)
+    while True:
+        try:
+            with fail_after(seconds):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise UploadStalled(f"No byte came for {seconds:g} seconds. What had come before is kept.") from None
         yield chunk
 
 

@@ -9,11 +9,24 @@ from benchmarks import (
     scaling,
     spectrum,
     streaming,
+    uploads,
     weightwatcher,
     whole_process,
 )
 
-EVERY = (power_law, spectrum, scaling, farms, overhead, concurrency, streaming, intruders, whole_process, weightwatcher)
+EVERY = (
+    power_law,
+    spectrum,
+    scaling,
+    farms,
+    overhead,
+    concurrency,
+    streaming,
+    uploads,
+    intruders,
+    whole_process,
+    weightwatcher,
+)
 
 if __name__ == "__main__":
     for benchmark in EVERY:

@@ -64,7 +64,8 @@ NUMERICAL = {"jaxtyping", "numpy", "peft", "safetensors", "scipy", "threadpoolct
 DOORS = ("app.api", "app.pages", "app.main")
 ROWS = (
     "app.db", "app.models", "app.checkpoints", "app.runs", "app.leases", "app.plans", "app.reports", "app.units",
-    "app.mending", "app.mitigations", "app.owned", "app.access", "app.projects", "app.tokens", "app.logins",
+    "app.mending", "app.mitigations", "app.assembly", "app.transfers", "app.owned",
+    "app.access", "app.projects", "app.tokens", "app.logins",
     "app.audit", "app.quotas", "app.retention",
 )  # fmt: skip
 HOMES = {
@@ -79,6 +80,8 @@ HOMES = {
     "jinja2": ("app.pages",),
     "pickle": ("analysis.formats",),
     "peft": ("analysis.adapters",),
+    "obstore": ("workers.places",),
+    "huggingface_hub": ("workers.places",),
 }
 
 

@@ -1,4 +1,6 @@
-"""Takes a checkpoint in: has the limited child read it, and stores what the child found or why it cannot be used."""
+"""Takes a checkpoint in: fetches what lies elsewhere, has the limited child read it, stores what the child found or why
+it cannot be used.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -10,11 +12,14 @@ from typing import Any
 from analysis.errors import CheckpointError, shown
 from app import checkpoints, leases
 from app.db import Database
+from app.errors import DiskFull
 from app.leases import LeaseLost
 from app.models import Checkpoint
 from app.plans import plan_waiting
 from app.settings import Settings
+from app.sources import SourceFault
 from app.storage import Incoming, Storage
+from workers.fetch import fetch
 from workers.heartbeat import Heartbeat
 from workers.ingest import IngestReport, ingest
 
@@ -29,9 +34,11 @@ def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, 
         return
     try:
         with Heartbeat(lambda: _renew(database, settings, checkpoint), settings.lease_seconds):
-            _take_in(database, storage, checkpoint)
+            _take_in(database, storage, fetch(database, storage, settings, checkpoint))
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
+    except (SourceFault, DiskFull) as fault:
+        _rejected(database, checkpoint, fault.code, str(fault))
     except SystemExit:  # this worker was told to stop
         with suppress(LeaseLost), database.writing() as session:
             leases.give_back(session, Checkpoint, checkpoint.id, checkpoint.claim)
@@ -59,8 +66,7 @@ def _take_in(database: Database, storage: Storage, checkpoint: Checkpoint) -> No
         try:
             found = ingest(paths, target)
         except CheckpointError as error:
-            with database.writing() as session:
-                checkpoints.reject(session, checkpoint.id, checkpoint.claim, error.code, error.message)
+            _rejected(database, checkpoint, error.code, error.message)
             return
         _accept(database, storage, checkpoint, found, target)
 
@@ -86,6 +92,11 @@ def _accept(database: Database, storage: Storage, checkpoint: Checkpoint, found:
 
 def _json(tensors: Sequence[Any]) -> list[dict[str, Any]]:
     return [asdict(info) if is_dataclass(info) and not isinstance(info, type) else dict(info) for info in tensors]
+
+
+def _rejected(database: Database, checkpoint: Checkpoint, code: str, reason: str) -> None:
+    with database.writing() as session, suppress(LeaseLost):
+        checkpoints.reject(session, checkpoint.id, checkpoint.claim, code, reason)
 
 
 def _failed(database: Database, settings: Settings, checkpoint: Checkpoint, reason: str) -> None:

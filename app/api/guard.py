@@ -3,6 +3,7 @@
 Nothing behind it has to remember to ask: what is not known to be open is closed, whether a route is there or not.
 """
 
+import re
 from urllib.parse import quote, unquote
 
 from anyio.to_thread import run_sync
@@ -20,7 +21,9 @@ from app.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, chec
 from app.settings import Settings
 
 LARGEST_BODY = 1 << 20  # bytes of a JSON body or a form
-UPLOADS = ("/api/v1/checkpoints", "/checkpoints")  # they bound their bodies themselves
+UPLOADS = re.compile(r"(/api/v1)?/checkpoints|/api/v1/(blobs|uploads)(/[^/]*)?")  # they bound their bodies themselves
+TUS = "/api/v1/uploads"
+TUS_HEADERS = {"Tus-Resumable": "1.0.0", "Tus-Version": "1.0.0"}  # on every answer there, also on a refusal
 OPEN_PATHS = ("/health", "/login")  # for everybody; so is what lies under STATIC
 STATIC = "/static/"
 PROJECT_HEADER = "eigenscope-project"
@@ -47,7 +50,7 @@ class Guard:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                self._dress(MutableHeaders(scope=message))
+                self._dress(MutableHeaders(scope=message), scope["path"])
             await send(message)
 
         try:
@@ -86,8 +89,9 @@ class Guard:
             self._strangers.take(peer)
             raise
 
-    def _dress(self, headers: MutableHeaders) -> None:
-        for name, value in self._headers.items():
+    def _dress(self, headers: MutableHeaders, path: str) -> None:
+        more = TUS_HEADERS if path.startswith(TUS) else {}
+        for name, value in (self._headers | more).items():
             headers.setdefault(name, value)
         headers.setdefault(
             "Cache-Control", "no-store" if "text/html" in headers.get("content-type", "") else "no-cache"
@@ -123,7 +127,7 @@ def _sign_in(scope: Scope) -> Response:
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
     """The body as it comes, cut off where it grows larger than any but an upload may be."""
-    if scope["path"] in UPLOADS:
+    if UPLOADS.fullmatch(scope["path"]):
         return receive
     size = 0
 

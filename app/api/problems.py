@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from analysis.errors import EigenscopeError, OptionError, WrongBase
-from app.errors import ServiceError, TokenRequired, TooMany
+from app.errors import ChecksumMismatch, Overloaded, ServiceError, TokenRequired, TooMany
 
 MEDIA_TYPE = "application/problem+json"
 CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
@@ -38,7 +38,11 @@ class Problem(BaseModel):
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: its problems by status."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    return {status: {"description": _phrase(status), "content": content} for status in statuses}
+
+
+def _phrase(status: int) -> str:
+    return "Checksum Mismatch" if status == ChecksumMismatch.status else HTTPStatus(status).phrase  # tus's own
 
 
 EVERYWHERE = responses(401, 403, 421, 422, 429)  # token, Origin or scope, Host, the form of the request, its rate
@@ -62,7 +66,7 @@ def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Res
 
 
 def of_service(error: ServiceError) -> Response:
-    more = {"retry_after": error.seconds} if isinstance(error, TooMany) else {}
+    more = {"retry_after": error.seconds} if isinstance(error, TooMany | Overloaded) else {}
     return problem(error.status, error.code, error.title, str(error), **more)
 
 

@@ -40,6 +40,14 @@ class StoredFile(BaseModel):
     sha256: str = Field(examples=[DIGEST])
 
 
+class Source(BaseModel):
+    """Where a checkpoint's files are fetched from."""
+
+    url: str = Field(examples=["s3://models/run-7"])
+    bytes: int | None = Field(description="Of all its files; known once a worker has looked.", examples=[90864192])
+    fetched: int = Field(description="Of them, here.", examples=[67108864])
+
+
 class Checkpoint(BaseModel):
     """A stored model."""
 
@@ -54,6 +62,7 @@ class Checkpoint(BaseModel):
     tensors: int | None = Field(description="How many.", examples=[101])
     facts: dict[str, Scalar] = Field(description="What its files state about it.", examples=[{"width": 384}])
     files: list[StoredFile]
+    source: Source | None = Field(description="Where it is fetched from, if it was not sent.", examples=[None])
     pinned: bool = Field(description="Its weights are kept for good.", examples=[False])
     released_at: datetime | None = Field(description="When its weights were deleted; reports stay.", examples=[None])
     created_at: datetime
@@ -186,11 +195,17 @@ def checkpoint_json(row: models.Checkpoint, latest: Mapping[int, int]) -> Checkp
         tensors=row.tensors,
         facts=row.facts,
         files=[StoredFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in row.files],
+        source=None if row.source is None else source_json(row.source),
         pinned=row.pinned,
         released_at=moment(row.released_at),
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         latest_run=latest.get(row.id),
     )
+
+
+def source_json(row: models.Source) -> Source:
+    size = None if row.plan is None else sum(file["bytes"] for file in row.plan)
+    return Source(url=row.url, bytes=size, fetched=row.fetched)
 
 
 def checkpoints_json(session: Session, rows: Sequence[models.Checkpoint]) -> list[Checkpoint]:

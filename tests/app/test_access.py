@@ -1,5 +1,6 @@
 """Who may: every route with every kind of caller, and two projects that know nothing of each other."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 from fastapi.routing import iter_route_contexts
+from sqlalchemy import update
 
-from app import access, projects, tokens
+from app import access, projects, quotas, tokens, transfers
 from app.access import Shown, is_local, needed
 from app.api.events import Watch
 from app.api.guard import OPEN_PATHS, STATIC
+from app.models import Project, Transfer
 from app.settings import Settings
 from tests.service import Service, model, settings
 
@@ -237,6 +240,59 @@ def test_the_callers_name_is_in_the_audit_log(guarded: Service) -> None:
     assert told["checkpoint.delete"]["subject"].startswith("checkpoint 1, ")
     assert told["checkpoint.receive"]["detail"]["files"] == 1
     assert access.ADMIN_PATHS[2] == "/api/v1/audit"
+
+
+def test_another_projects_bytes_are_not_told_of(guarded: Service) -> None:
+    """Neither by digest nor by upload: who does not have the bytes must send them, whoever else has them."""
+    digest = hashlib.sha256(model()).hexdigest()
+    tus = {"Tus-Resumable": "1.0.0"}
+    piece = {**tus, "Content-Type": "application/offset+octet-stream"}
+    own, stranger = (guarded.caller(token(guarded, "write", project)) for project in ("default", "other"))
+    begun = own.post("/api/v1/uploads", headers={**piece, "Upload-Length": "5"}, content=b"abc").headers["location"]
+    assert own.put(f"/api/v1/blobs/{digest}", content=model()).status_code == 201
+    assert own.head(f"/api/v1/blobs/{digest}").status_code == 200
+    for answer in (
+        stranger.head(f"/api/v1/blobs/{digest}"),
+        stranger.head(begun, headers=tus),
+        stranger.patch(begun, headers={**piece, "Upload-Offset": "3"}, content=b"de"),
+        stranger.delete(begun, headers=tus),
+        stranger.post("/api/v1/checkpoints", json={"files": [{"sha256": digest}]}),
+        stranger.post("/api/v1/checkpoints", json={"files": [{"upload": begun.rpartition("/")[2]}]}),
+    ):
+        assert answer.status_code == 404, answer.request.url
+    assert stranger.put(f"/api/v1/blobs/{digest}", content=b"other bytes").json()["code"] == "digest-mismatch"
+    assert stranger.put(f"/api/v1/blobs/{digest}", content=model()).status_code == 201
+    assert own.head(begun, headers=tus).headers["upload-offset"] == "3"
+    assert len(list(guarded.storage.blobs.glob("??/*"))) == 1
+    with guarded.everything.writing() as session:
+        session.execute(update(Transfer).where(Transfer.project_id == 1).values(expires_at=1.0))
+    assert own.head(f"/api/v1/blobs/{digest}").status_code == 404
+    transfers.expire(guarded.everything, guarded.storage)
+    assert stranger.post("/api/v1/checkpoints", json={"files": [{"sha256": digest}]}).status_code == 201
+    guarded.work()
+    assert stranger.get("/api/v1/checkpoints").json()[0]["state"] == "ready"
+
+
+def test_uploads_count_against_the_quota_once(guarded: Service) -> None:
+    size = len(model())
+    with guarded.everything.writing() as session:
+        quotas.set_limits(session, session.get_one(Project, 1), {"bytes": size + 10, "files": 2})
+    own = guarded.caller(token(guarded, "write"))
+    tus = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+    too_much = own.post("/api/v1/uploads", headers={**tus, "Upload-Length": str(size + 11)})
+    assert too_much.json()["code"] == "quota-exceeded"
+    begun = own.post("/api/v1/uploads", headers={**tus, "Upload-Length": str(size)}, content=model())
+    assert begun.status_code == 201
+    for refused in (
+        own.post("/api/v1/uploads", headers={**tus, "Upload-Length": "11"}),
+        own.put(f"/api/v1/blobs/{'0' * 64}", content=bytes(11)),
+        own.put("/api/v1/checkpoints", content=bytes(11)),
+    ):
+        assert refused.json()["code"] == "quota-exceeded"
+    file = {"upload": begun.headers["location"].rpartition("/")[2]}
+    assert own.post("/api/v1/checkpoints", json={"files": [file, file]}).json()["code"] == "quota-exceeded"
+    assert own.post("/api/v1/checkpoints", json={"files": [file]}).status_code == 201
+    assert own.post("/api/v1/uploads", headers={**tus, "Upload-Length": "10"}).status_code == 201
 
 
 def test_a_stream_ends_with_the_token_that_opened_it(guarded: Service) -> None:

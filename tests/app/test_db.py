@@ -8,9 +8,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.db import Database, connect, insert_of, now, revisions, upgrade, wake
+from app.errors import Overloaded
 from app.models import Base, Member, Ping
 
 
@@ -122,3 +123,27 @@ def test_sqlite_is_set_up_for_one_writer_and_many_readers(tmp_path: Path) -> Non
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 30_000
     engine.dispose()
+
+
+def test_who_does_not_get_a_turn_is_told_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a thread of this process writes, or another process."""
+    monkeypatch.setattr("app.db.BUSY_SECONDS", 0.05)
+    one, other = (Database(f"sqlite:///{tmp_path}/test.db", lambda name, identity: None) for _ in range(2))
+    one.migrate()
+    with one.writing() as holder:
+        holder.add(Ping())
+        holder.flush()
+        for late in (one, other):
+            with pytest.raises(Overloaded), late.writing() as session:
+                session.add(Ping())
+    with one.writing() as session:
+        session.add(Ping())
+    with other.reading() as session:
+        assert session.query(Ping).count() == 2
+    for each in (one, other):
+        each.close()
+
+
+def test_another_fault_of_the_database_keeps_its_name(database: Database) -> None:
+    with pytest.raises(OperationalError, match="no such table"), database.writing() as session:
+        session.execute(text("SELECT 1 FROM nowhere"))

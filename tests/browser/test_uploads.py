@@ -9,7 +9,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import torch
-from playwright.sync_api import expect
+from playwright.sync_api import Page, Route, expect
 from safetensors.torch import save_file
 
 from tests.browser.conftest import Watched
@@ -166,3 +166,68 @@ def test_the_commands_for_ci_do_what_they_say(watched: Watched, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     assert "event: end" in done.stdout
     assert len(json.loads((tmp_path / "report.json").read_text())["tables"]["esd"]) == 5
+
+
+def large(folder: Path) -> Path:
+    """A checkpoint of three pieces, in which next to nothing is analysed."""
+    path = folder / "large.safetensors"
+    random = torch.Generator().manual_seed(3)
+    save_file({"a.weight": torch.randn(24, 24, generator=random), "a.bias": torch.zeros(5_000_000)}, path)
+    return path
+
+
+def offsets(page: Page) -> list[int]:
+    """Where the pieces begin that the page sends from now on."""
+    seen: list[int] = []
+    page.on("request", lambda sent: seen.append(int(sent.headers["upload-offset"])) if sent.method == "PATCH" else None)
+    return seen
+
+
+def test_a_lost_connection_and_a_reload_cost_one_piece(watched: Watched, tmp_path: Path) -> None:
+    watched.expected = ["ERR_FAILED", "ERR_INTERNET_DISCONNECTED"]
+    page = watched.open("/")
+    page.route("**/api/v1/uploads/*", lambda route: route.abort() if _later(route) else route.continue_())
+    page.locator("#files").set_input_files(large(tmp_path))
+    expect(page.locator(".upload")).to_contain_text("the connection is lost, trying again", timeout=20_000)
+    expect(page.locator(".upload")).to_contain_text("8.4 MB of 20.0 MB")
+    page.unroute("**/api/v1/uploads/*")
+    page = watched.open("/")  # a reload in the middle
+    sent = offsets(page)
+    page.locator("#files").set_input_files(tmp_path / "large.safetensors")
+    page.wait_for_url("**/runs/*", timeout=30_000)
+    assert sent == [8 << 20, 16 << 20]
+    expect(page.locator("h1")).to_have_text("large.safetensors")
+    assert page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('upload '))") == []
+
+
+def _later(route: Route) -> bool:
+    return route.request.method == "PATCH" and route.request.headers["upload-offset"] != "0"
+
+
+def test_an_upload_can_be_paused_and_stopped(watched: Watched, tmp_path: Path) -> None:
+    watched.expected = ["ERR_FAILED", "ERR_INTERNET_DISCONNECTED"]
+    page = watched.open("/")
+    held: list[Route] = []
+    page.route("**/api/v1/uploads/*", lambda route: held.append(route) if _later(route) else route.continue_())
+    page.locator("#files").set_input_files(large(tmp_path))
+    while not held:
+        page.wait_for_timeout(20)
+    page.get_by_role("button", name="Pause").click()
+    page.unroute("**/api/v1/uploads/*")
+    sent = offsets(page)
+    page.wait_for_timeout(300)
+    assert sent == []
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_url("**/runs/*", timeout=30_000)
+    assert sent == [8 << 20, 16 << 20]
+    page = watched.open("/")
+    held.clear()
+    (tmp_path / "large.safetensors").rename(tmp_path / "other.safetensors")
+    page.route("**/api/v1/uploads/*", lambda route: held.append(route) if _later(route) else route.continue_())
+    page.locator("#files").set_input_files(tmp_path / "other.safetensors")
+    while not held:
+        page.wait_for_timeout(20)
+    with page.expect_request(lambda asked: asked.method == "DELETE"):
+        page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".upload .callout")).to_have_text("Stopped. Nothing of it was kept.")
+    page.unroute("**/api/v1/uploads/*")

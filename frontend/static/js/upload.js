@@ -1,11 +1,13 @@
 // One upload: sent with its progress shown, then analysed, then opened. What goes wrong is said where it went wrong.
+// Small ones go in one request; others in pieces, which can be paused and survive a lost connection and a reload.
 
 import { $, make } from "./dom.js";
+import { Sending, Stopped } from "./tus.js";
+
+const SMALL = 8 << 20; // bytes
 
 /** @param {number} bytes */
 const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
-
-class Stopped extends Error {} // by the reader: no fault
 
 /**
  * @param {import("./files.js").Group} group
@@ -16,20 +18,24 @@ export async function send(group, open) {
   const progress = make("progress", { max: 1, value: 0 });
   const words = make("span", { className: "muted nowrap" }, `0 of ${size(total)}`);
   const stop = make("button", { type: "button", className: "btn bare" }, "Stop");
-  const item = make("div", { className: "upload" }, make("b", {}, group.name), words, stop, progress);
+  const pause = make("button", { type: "button", className: "btn bare", hidden: total <= SMALL }, "Pause");
+  const item = make("div", { className: "upload" }, make("b", {}, group.name), words, pause, stop, progress);
   progress.setAttribute("aria-label", `Upload of ${group.name}`);
   $("#uploads").append(item);
   try {
-    const checkpoint = await transfer(group, stop, (sent) => {
+    const moved = (/** @type {number} */ sent, note = "") => {
       progress.value = total ? sent / total : 1;
-      words.textContent = sent < total ? `${size(sent)} of ${size(total)}` : "stored, asking for the analysis";
-    });
+      const far = `${size(Math.min(sent, total))} of ${size(total)}`;
+      words.textContent = note ? `${far}, ${note}` : sent < total ? far : "stored, asking for the analysis";
+    };
+    const checkpoint = total > SMALL ? await inPieces(group, pause, stop, moved) : await transfer(group, stop, moved);
     const run = await ask(checkpoint.id);
     if (open) location.assign(`/runs/${run.id}`);
     else item.replaceChildren(make("b", {}, group.name), make("a", { href: `/runs/${run.id}` }, "Open its report"));
   } catch (error) {
     words.textContent = "";
     progress.remove();
+    pause.remove();
     stop.replaceWith(make("button", { type: "button", className: "btn bare", onclick: () => item.remove() }, "Dismiss"));
     const stopped = error instanceof Stopped;
     const text = error instanceof Error ? error.message : String(error);
@@ -61,6 +67,27 @@ function transfer(group, stop, moved) {
   });
 }
 
+/**
+ * @param {import("./files.js").Group} group
+ * @param {HTMLElement} pause
+ * @param {HTMLElement} stop
+ * @param {(sent: number, note?: string) => void} moved
+ * @returns {Promise<any>} the checkpoint
+ */
+async function inPieces(group, pause, stop, moved) {
+  const sending = new Sending(group.files, moved);
+  stop.addEventListener("click", () => sending.stop());
+  pause.addEventListener("click", () => {
+    const rests = pause.textContent === "Pause";
+    pause.textContent = rests ? "Go on" : "Pause";
+    if (rests) sending.pause();
+    else sending.resume();
+  });
+  const checkpoint = await post("/api/v1/checkpoints", { name: group.name, files: await sending.run() });
+  sending.forget();
+  return checkpoint;
+}
+
 /** @param {import("./files.js").Group} group */
 function form(group) {
   const data = new FormData();
@@ -70,12 +97,12 @@ function form(group) {
 }
 
 /** @param {number} checkpoint */
-async function ask(checkpoint) {
-  const answer = await fetch("/api/v1/runs", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ checkpoints: [checkpoint], diagnostics: null }),
-  });
+const ask = (checkpoint) => post("/api/v1/runs", { checkpoints: [checkpoint], diagnostics: null });
+
+/** @param {string} path @param {any} asked */
+async function post(path, asked) {
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(asked) });
   const body = await answer.json();
   if (!answer.ok) throw problem(body, answer.status);
   return body;

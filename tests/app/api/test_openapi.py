@@ -8,9 +8,9 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case, GenerationMode
-from schemathesis.checks import CheckFunction
+from schemathesis.checks import CheckFunction, not_a_server_error
 from schemathesis.python.asgi import HOST
-from schemathesis.specs.openapi.checks import negative_data_rejection
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from app.db import now
@@ -21,12 +21,13 @@ from tests.service import settings as service_settings
 
 TOKEN = "a-token-of-some-length"
 OPERATIONS = [
-    "cancel_run", "create_project", "create_token", "delete_checkpoint", "delete_mitigation", "delete_run",
-    "download_file", "follow_run", "get_checkpoint", "get_curves", "get_figure", "get_health", "get_mitigation",
-    "get_project", "get_report", "get_run", "get_table", "get_table_csv", "limit_project", "list_checkpoints",
+    "add_to_upload", "begin_upload", "cancel_run", "create_project", "create_token", "delete_checkpoint",
+    "delete_mitigation", "delete_run", "download_file", "end_upload", "follow_run", "get_checkpoint",
+    "get_curves", "get_figure", "get_health", "get_mitigation", "get_project", "get_report", "get_run",
+    "get_table", "get_table_csv", "get_upload", "has_blob", "limit_project", "list_checkpoints",
     "list_diagnostics", "list_mitigations", "list_projects", "list_runs", "list_tensors", "list_tokens",
-    "pin_checkpoint", "read_audit_log", "request_mitigation", "request_run", "revoke_token", "send_checkpoint",
-    "unpin_checkpoint", "who_am_i",
+    "pin_checkpoint", "put_blob", "put_checkpoint", "read_audit_log", "request_mitigation", "request_run",
+    "revoke_token", "send_checkpoint", "tus_options", "unpin_checkpoint", "who_am_i",
 ]  # fmt: skip
 
 
@@ -50,7 +51,9 @@ def answer(service: Service, identity: int) -> None:
 
 @pytest.fixture(scope="module")
 def schema(service: Service) -> OpenApiSchema:
-    return schemathesis.openapi.from_asgi("/api/v1/openapi.json", service.client.app)
+    return schemathesis.openapi.from_asgi(
+        "/api/v1/openapi.json", service.client.app, headers={"Authorization": f"Bearer {TOKEN}"}
+    )
 
 
 def test_every_operation_is_tried(schema: OpenApiSchema) -> None:
@@ -58,7 +61,7 @@ def test_every_operation_is_tried(schema: OpenApiSchema) -> None:
     assert sorted(found) == OPERATIONS
 
 
-NOTHING = ("get_health", "list_diagnostics", "list_projects", "list_tokens", "who_am_i")
+NOTHING = ("get_health", "list_diagnostics", "list_projects", "list_tokens", "tus_options", "who_am_i")
 TRIED = [
     (identity, mode)
     for identity in OPERATIONS
@@ -68,7 +71,16 @@ TRIED = [
 
 
 # A form has nothing but text: what the schema tells from text, a null or a list, arrives as text.
-EXCLUDED: dict[str, list[CheckFunction]] = {"send_checkpoint": [negative_data_rejection]}
+# A source's address, a blob's digest and metadata in base64 are right or wrong in ways that no schema says.
+# tus answers 412 to whoever does not say its version, which the check does not know for a refusal.
+TUS = ("begin_upload", "get_upload", "add_to_upload", "end_upload")
+EXCLUDED: dict[str, list[CheckFunction]] = {
+    "send_checkpoint": [negative_data_rejection, positive_data_acceptance],
+    "put_blob": [positive_data_acceptance],
+    **{identity: [negative_data_rejection, positive_data_acceptance] for identity in TUS},
+}
+EXCLUDED["begin_upload"].append(not_a_server_error)  # 507 where the disk has no room for the length
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 
 @pytest.mark.parametrize(("identity", "mode"), TRIED)

@@ -1,0 +1,69 @@
+"""Checkpoints made of files that are here already: named by their digests, or by the uploads that brought them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app import checkpoints, quotas, transfers
+from app.db import Database, now
+from app.errors import UnknownFile
+from app.models import Blob, Checkpoint, File
+from app.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of the checkpoint to be made: its name there, and its digest or its upload."""
+
+    name: str | None
+    sha256: str | None = None
+    upload: str | None = None
+
+
+def assemble(database: Database, storage: Storage, name: str | None, parts: Sequence[Part]) -> int:
+    """A checkpoint of these parts, offered for ingest; its id. Raises UnknownFile, UploadIncomplete, QuotaExceeded."""
+    named = [(part, *_digest(database, storage, part)) for part in parts]
+    with database.writing() as session:
+        for digest in sorted({digest for _, _, digest in named}):  # one order of locks for everyone
+            _hold(session, digest)
+        stored = [(called, digest, _size(session, called, digest)) for _, called, digest in named]
+        made = checkpoints.offer(session, name, stored)
+        quotas.check(session, tensors=1, bytes=0, files=0)  # once they are its files, and no longer on their way
+        return made.id
+
+
+def _digest(database: Database, storage: Storage, part: Part) -> tuple[str, str]:
+    """A part's name and digest; an upload that is whole and not yet a blob becomes one."""
+    if part.upload is None:
+        assert part.sha256 is not None
+        return part.name or "unnamed", part.sha256
+    with database.reading() as session:
+        transfer = transfers.get(session, part.upload)
+    return part.name or transfer.name, transfers.finish(database, storage, transfer)
+
+
+def _hold(session: Session, digest: str) -> None:
+    """Locks the bytes against whoever would collect them."""
+    session.execute(update(Blob).where(Blob.sha256 == digest).values(created_at=now()))
+
+
+def _size(session: Session, called: str, digest: str) -> int:
+    size = transfers.known(session, digest)
+    if size is None:
+        raise UnknownFile(f"“{called}”: nothing of yours has the SHA-256 {digest}. Send it to /api/v1/blobs/{digest}.")
+    return size
+
+
+def same(session: Session, name: str, sha256: str) -> Checkpoint | None:
+    """The newest checkpoint that is this one file under this name and was not rejected: what was sent twice."""
+    query = (
+        select(Checkpoint)
+        .join(File, File.checkpoint_id == Checkpoint.id)
+        .where(
+            File.sha256 == sha256, File.name == name, Checkpoint.state != "rejected", Checkpoint.released_at.is_(None)
+        )
+        .order_by(Checkpoint.id.desc())
+    )
+    return next((found for found in session.scalars(query) if len(found.files) == 1), None)

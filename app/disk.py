@@ -1,0 +1,39 @@
+"""What a full disk and a power failure ask of whoever writes files."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.errors import DiskFull
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Says DiskFull where the system says that there is no room."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFull("The disk of the service is full, and nothing of this upload was kept.") from error
+        raise
+
+
+def write_all(descriptor: int, data: bytes | bytearray) -> None:
+    """All of the bytes, however few the system takes at a time."""
+    rest = memoryview(data)
+    with room():
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """The folder's names are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
