@@ -28,8 +28,11 @@ from app.api import (
     problems,
     runs,
     tables,
+    verdicts,
+    webhooks,
 )
 from app.api.guard import Guard
+from app.api.waiting import Waiting
 from app.db import Database
 from app.pings import Pulse
 from app.queue import Sender, worker_command
@@ -63,6 +66,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
     )  # fmt: skip
     app.state.settings, app.state.database, app.state.pulse = settings, database, Pulse(database, sender)
+    app.state.waiting = Waiting(settings.waiting_limit)
     app.state.storage = Storage(settings.data_dir)
     problems.install(app)
     policy = content_security_policy(plotly_style_hashes(plotly_script()))
@@ -75,8 +79,21 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
 
 def _api() -> APIRouter:
     router = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
-    for each in (checkpoints, runs, tables, curves, figures, events, diagnostics, downloads, mitigations):
+    for each in (
+        checkpoints,
+        runs,
+        tables,
+        curves,
+        figures,
+        events,
+        diagnostics,
+        downloads,
+        mitigations,
+        verdicts,
+        webhooks,
+    ):
         router.include_router(each.router)
+    router.include_router(verdicts.schemas)
     return router
 
 

@@ -222,3 +222,77 @@ class Ping(Base):
     sent_at: Mapped[float] = mapped_column(default=now())
     answered_at: Mapped[float | None]
     worker: Mapped[str | None]
+
+
+class Verdict(Base):
+    """What a policy says of a run. `result` is None until the run has ended; the same rows always give the same.
+
+    The policy is kept as it was sent and as it was understood, the baseline as far as the policy looks at it, so that
+    a verdict can be made again when the baseline's run is gone.
+    """
+
+    __tablename__ = "verdicts"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    baseline_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
+    source: Mapped[str]
+    policy: Mapped[dict[str, Any]]  # analysis.gate.policy.Policy
+    baseline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.gate.baseline.distilled
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.gate.verdict.Verdict
+    asks: Mapped[int] = mapped_column(default=0)  # how often the sweeper asked a worker for it, and when it does next
+    ask_at: Mapped[float] = mapped_column(default=0.0)
+    created_at: Mapped[float] = mapped_column(default=now())
+    judged_at: Mapped[float | None]
+
+
+class Webhook(Base):
+    """An address that hears when runs end: one run, or every run where `run_id` is None."""
+
+    __tablename__ = "webhooks"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    url: Mapped[str]
+    secret: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[float] = mapped_column(default=now())
+
+
+class Delivery(Base):
+    """What a webhook is to be told of a run. States: waiting (for the run's end), sent, failed."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("webhook_id", "run_id", name="uq_deliveries_run"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(String(16), default="waiting", index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[float] = mapped_column(default=0.0)
+    answer: Mapped[str | None]  # of the last attempt: a status, or why there was none
+    created_at: Mapped[float] = mapped_column(default=now())
+    sent_at: Mapped[float | None]
+
+    webhook: Mapped[Webhook] = relationship(lazy="joined", innerjoin=True)
+
+
+class Key(Base):
+    """An Idempotency-Key with the answer that its first request was given, kept for a day."""
+
+    __tablename__ = "keys"
+    __table_args__ = (UniqueConstraint("route", "key", name="uq_keys_route"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    route: Mapped[str] = mapped_column(String(255))  # the path that was asked
+    key: Mapped[str] = mapped_column(String(255))
+    digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of the request
+    status: Mapped[int | None]
+    location: Mapped[str | None]
+    body: Mapped[str | None]
+    created_at: Mapped[float] = mapped_column(default=now(), index=True)

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from analysis.diagnostics import check_scopes
 from analysis.diagnostics import requests as requests_of
-from app import checkpoints, leases, units
+from app import checkpoints, deliveries, leases, units
+from app.awaited import ENDED as ENDED
 from app.errors import BadRequest, Conflict, NotFound
 from app.models import Member, Run, Unit
 from app.plans import plan
 
 MOST_CHECKPOINTS = 16
-ENDED = ("done", "cancelled", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ def request(
     session.add(run)
     session.flush()
     session.refresh(run)
+    deliveries.expect(session, run)
     if all(checkpoint.state == "ready" for checkpoint in found):
         plan(session, run)
     return run

@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names by which browsers reach us, beside loopback
     token: SecretStr | None = None
 
+    webhook_hosts: Annotated[
+        tuple[str, ...], NoDecode
+    ] = ()  # hosts and networks that may be told; none: webhooks are off
+    waiting_limit: int = Field(200, ge=0)  # requests that may wait for a run's end at the same time
+
     upload_limit: int = Field(64 * GIB, ge=1)  # bytes in one upload, all its files together
     upload_files: int = Field(1000, ge=1)
     disk_reserve: int = Field(GIB // 4, ge=0)  # bytes of the disk that uploads leave free
@@ -46,10 +51,11 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_hosts(cls, values: dict[str, object]) -> dict[str, object]:
-        hosts = values.get("allowed_hosts")
-        if isinstance(hosts, str):
-            names = (name.strip().lower() for name in hosts.split(","))
-            values = {**values, "allowed_hosts": tuple(name for name in names if name)}
+        for setting in ("allowed_hosts", "webhook_hosts"):
+            hosts = values.get(setting)
+            if isinstance(hosts, str):
+                names = (name.strip().lower() for name in hosts.split(","))
+                values = {**values, setting: tuple(name for name in names if name)}
         return values
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ It runs in every worker, every few seconds, and does nothing that two of them co
 import logging
 import threading
 
-from app import checkpoints, leases, mending, pings, units
+from app import awaited, checkpoints, idempotency, leases, mending, pings, units
 from app.db import Database, Session
 from app.models import Checkpoint, Mitigation, Run, Unit
 from app.settings import Settings
@@ -31,7 +31,9 @@ def sweep(session: Session, settings: Settings) -> None:
     leases.resend(session)
     for run_id in units.unsettled(session):
         units.settle(session, session.get_one(Run, run_id, with_for_update=True))
+    awaited.ask(session)
     pings.forget(session)
+    idempotency.forget(session)
 
 
 def tidy(database: Database, storage: Storage) -> None:

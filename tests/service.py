@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from safetensors.torch import save
 from torch import Tensor
 
+from app import verdicts
 from app.db import Database
 from app.main import create_app
 from app.queue import Sender
@@ -61,7 +62,11 @@ class Service:
         from workers.intake import ingest_checkpoint
         from workers.mender import mend_checkpoint
 
-        tasks = {"ingest": ingest_checkpoint, "analyse": analyse_unit, "mend": mend_checkpoint}
+        def judge(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
+            with database.writing() as session:
+                verdicts.make(session, identity)
+
+        tasks = {"judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mend": mend_checkpoint}
         while self.hands.sent:
             name, identity = self.hands.sent.pop(0)
             tasks[name](self.database, self.storage, self.settings, identity)

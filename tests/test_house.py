@@ -64,7 +64,7 @@ NUMERICAL = {"jaxtyping", "numpy", "peft", "safetensors", "scipy", "threadpoolct
 DOORS = ("app.api", "app.pages", "app.main")
 ROWS = (
     "app.db", "app.models", "app.checkpoints", "app.runs", "app.leases", "app.plans", "app.reports", "app.units",
-    "app.mending", "app.mitigations",
+    "app.mending", "app.mitigations", "app.verdicts", "app.awaited", "app.deliveries", "app.idempotency",
 )  # fmt: skip
 HOMES = {
     "fastapi": ("app.main", "app.api", "app.pages"),
@@ -78,6 +78,8 @@ HOMES = {
     "jinja2": ("app.pages",),
     "pickle": ("analysis.formats",),
     "peft": ("analysis.adapters",),
+    "yaml": ("app.policies",),
+    "httpx": ("app.webhooks", "app.remote"),
 }
 
 

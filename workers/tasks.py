@@ -17,6 +17,7 @@ from celery import Celery, bootsteps
 from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
 from kombu.messaging import Consumer
 
+from app.courier import Courier
 from app.db import Database
 from app.leases import release
 from app.pings import answer
@@ -62,6 +63,14 @@ def mend(mitigation_id: int) -> None:
     mender.mend_checkpoint(database(), storage(), settings, mitigation_id)
 
 
+@celery.task(name="judge")
+def judge(verdict_id: int) -> None:
+    from app import verdicts
+
+    with database().writing() as session:
+        verdicts.make(session, verdict_id)
+
+
 def pong(body: Any, message: Any) -> None:
     """Answers a ping out of the main process, so that a worker in the middle of a unit answers as well."""
     message.ack()
@@ -98,9 +107,10 @@ def prepare(**_: object) -> None:
 
 @worker_ready.connect
 def begin(**_: object) -> None:
-    """Once the main process listens: tidies up after processes that were killed, and sweeps from then on."""
+    """Once the main process listens: tidies up after processes that were killed, then sweeps and delivers."""
     tidy(database(), storage())
     Sweeper(database(), settings).start()
+    Courier(database(), settings).start()
 
 
 @worker_process_init.connect

@@ -65,14 +65,14 @@ def _gap(rule: Rule, used: Sequence[Item], without: Sequence[Item], evidence: Ev
     """What is missing of the evidence, in words; empty where it is enough."""
     if rule.regression is not None and baseline is None:
         return "there is no baseline to compare with"
+    if evidence.ended and not used:
+        return evidence.ended
     if not used and not without:
         return "no layer matches"
     what = "layer" if rule.metric.column else "number"
     failed = [item for item in without if item.failed]
     if failed and rule.coverage is None:
         return f"{counted(len(failed), 'layer')} could not be measured ({failed[0].why})"
-    if evidence.ended and not used:
-        return evidence.ended
     if len(used) < rule.rows:
         why = f" ({without[0].why})" if without else ""
         return f"{counted(len(used), what)} with a value, and the rule asks for {rule.rows}{why}"

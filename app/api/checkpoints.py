@@ -5,10 +5,12 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
-from app import checkpoints
+from app import checkpoints, idempotency
 from app.api.dependencies import DatabaseOf, Identity, Limit, Offset, Reading, SettingsOf, StorageOf
+from app.api.idempotent import KeyHeader, replay
 from app.api.problems import responses
 from app.api.shapes import Checkpoint, Tensor, checkpoints_json, tensor_json
+from app.idempotency import Answer
 from app.uploads import Upload, file_name, received
 
 router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
@@ -41,7 +43,12 @@ def length(request: Request) -> int | None:
 
 
 @router.post(
-    "", status_code=201, responses=responses(400, 413, 507), openapi_extra=BODY, operation_id="send_checkpoint"
+    "",
+    status_code=201,
+    response_model=Checkpoint,
+    responses=responses(400, 409, 413, 507),
+    openapi_extra=BODY,
+    operation_id="send_checkpoint",
 )
 async def send(
     request: Request,
@@ -51,7 +58,8 @@ async def send(
     settings: SettingsOf,
     filename: Annotated[str | None, Query(max_length=1000, examples=["model.safetensors"])] = None,
     name: Annotated[str | None, Query(max_length=255, description="What to call it.", examples=["run 7"])] = None,
-) -> Checkpoint:
+    key: KeyHeader = None,
+) -> Any:
     """Sends a checkpoint: `curl -X POST -T model.safetensors '…/api/v1/checkpoints?filename=model.safetensors'`.
 
     Sharded checkpoints are sent as one form: `curl -F files=@model-00001-of-00002.safetensors -F files=@…`.
@@ -63,14 +71,30 @@ async def send(
         request.stream(), storage, settings, content_type=kind, length=length(request), filename=named
     ) as upload:
 
-        def receive(upload: Upload) -> Checkpoint:
+        def receive(upload: Upload) -> Response | Checkpoint:
             with database.writing() as session:
+                digest = sent_digest(upload, str(request.url.query))
+                before = None if key is None else idempotency.claim(session, request.url.path, key, digest)
+                if before is not None:
+                    return replay(before)
                 row = checkpoints.receive(session, storage, name or upload.fields.get("name"), upload.files)
-                return checkpoints_json(session, [row])[0]
+                made = checkpoints_json(session, [row])[0]
+                if key is not None:
+                    said = Answer(201, f"{request.url.path}/{made.id}", made.model_dump_json())
+                    idempotency.keep(session, request.url.path, key, said)
+                return made
 
-        checkpoint = await run_sync(receive, upload)
-    response.headers["Location"] = f"{request.url.path}/{checkpoint.id}"
-    return checkpoint
+        answer = await run_sync(receive, upload)
+    if isinstance(answer, Checkpoint):
+        response.headers["Location"] = f"{request.url.path}/{answer.id}"
+    return answer
+
+
+def sent_digest(upload: Upload, query: str) -> str:
+    """What makes two uploads the same: their files' digests, which are known already, and what was said of them."""
+    files = [f"{name}={incoming.sha256}".encode() for name, incoming in upload.files]
+    fields = [f"{name}={value}".encode() for name, value in sorted(upload.fields.items())]
+    return idempotency.digest_of(query.encode(), *files, b"", *fields)
 
 
 @router.get("", operation_id="list_checkpoints")

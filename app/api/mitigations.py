@@ -10,10 +10,11 @@ from pydantic.config import JsonDict
 from analysis.mitigation import OPTIONS, RANK
 from app import mitigations, models
 from app.api.dependencies import LARGEST_ID, Identity, Limit, Offset, Reading, Writing
+from app.api.idempotent import Once, OnceRoute
 from app.api.problems import responses
 from app.api.shapes import Reason, Scalar, moment, option_schema, reason
 
-router = APIRouter(prefix="/mitigations", tags=["mitigations"])
+router = APIRouter(prefix="/mitigations", tags=["mitigations"], route_class=OnceRoute)
 
 NAMED = {option.name: option for option in (*OPTIONS, RANK)}
 EXAMPLE: JsonDict = {"base": 1, "tuned": 2, "lambda": 0.75}
@@ -109,7 +110,9 @@ def mitigation_json(row: models.Mitigation) -> Mitigation:
     )
 
 
-@router.post("", status_code=201, responses=responses(400, 404, 409), operation_id="request_mitigation")
+@router.post(
+    "", status_code=201, responses=responses(400, 404, 409), dependencies=[Once], operation_id="request_mitigation"
+)  # fmt: skip
 def request(session: Writing, asked: MitigationRequest, incoming: Request, response: Response) -> Mitigation:
     """Asks for a mended checkpoint: W' = W + (λ − 1) Σ u σ vᵀ over the intruders of each tuned matrix W.
 

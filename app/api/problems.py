@@ -14,11 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from analysis.errors import EigenscopeError, OptionError, WrongBase
+from analysis.errors import BaselineError, EigenscopeError, OptionError, PolicyError, WrongBase
 from app.errors import ServiceError, TokenRequired
 
 MEDIA_TYPE = "application/problem+json"
 CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+TITLES = {
+    OptionError: "There is no such option",
+    PolicyError: "The policy cannot be kept",
+    BaselineError: "The baseline is no report",
+}
 log = logging.getLogger(__name__)
 
 
@@ -69,7 +74,7 @@ async def _service(request: Request, error: Exception) -> Response:
 
 async def _analysis(request: Request, error: Exception) -> Response:
     assert isinstance(error, EigenscopeError)
-    title = "There is no such option" if isinstance(error, OptionError) else "The checkpoint cannot be used"
+    title = next((said for kind, said in TITLES.items() if isinstance(error, kind)), "The checkpoint cannot be used")
     status = 409 if isinstance(error, WrongBase) else 400  # right in itself: it hangs on what the files hold
     return problem(status, error.code, title, error.message)
 

@@ -4,20 +4,37 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app import reports, runs
-from app.api.dependencies import Identity, Limit, Offset, Reading, Writing
+from app import deliveries, reports, runs, verdicts, webhooks
+from app.api.dependencies import DatabaseOf, Identity, Limit, Offset, Reading, SettingsOf, Writing
+from app.api.gated import GatedRequest, RequestedRun, requested_json
+from app.api.idempotent import Once, OnceRoute
 from app.api.problems import responses
-from app.api.shapes import Run, RunRequest, run_json
+from app.api.shapes import Run, run_json
+from app.api.waiting import Seconds, WaitingOf, until
 
-router = APIRouter(prefix="/runs", tags=["runs"])
+router = APIRouter(prefix="/runs", tags=["runs"], route_class=OnceRoute)
 
 
-@router.post("", status_code=201, responses=responses(400, 404, 409), operation_id="request_run")
-def request(session: Writing, asked: RunRequest, incoming: Request, response: Response) -> Run:
-    """Asks for a run. It starts when all its checkpoints are ready."""
-    run = runs.request(session, asked.checkpoints, asked.diagnostics)
+@router.post(
+    "", status_code=201, responses=responses(400, 404, 409), dependencies=[Once], operation_id="request_run"
+)  # fmt: skip
+def request(
+    session: Writing, settings: SettingsOf, asked: GatedRequest, incoming: Request, response: Response
+) -> RequestedRun:
+    """Asks for a run, and with a policy for a verdict on it. It starts when all its checkpoints are ready."""
+    policy = None if asked.policy is None else verdicts.understood(asked.policy)
+    measured = asked.diagnostics
+    if policy is not None and measured is None:
+        measured = policy.diagnostics(len(asked.checkpoints))
+    run = runs.request(session, asked.checkpoints, measured)
+    if asked.policy is not None:
+        verdicts.request(session, run, asked.policy, asked.baseline)
+    hook = None
+    if asked.webhook is not None:
+        webhooks.check(asked.webhook, settings)
+        hook = deliveries.hook(session, asked.webhook, run)
     response.headers["Location"] = f"{incoming.url.path}/{run.id}"
-    return run_json(session, run)
+    return requested_json(session, run, hook)
 
 
 @router.get("", operation_id="list_runs")
@@ -26,10 +43,17 @@ def listing(session: Reading, limit: Limit = 100, offset: Offset = 0) -> list[Ru
     return [run_json(session, run) for run in runs.listing(session, limit, offset)]
 
 
-@router.get("/{identity}", responses=responses(404), operation_id="get_run")
-def show(session: Reading, identity: Identity) -> Run:
-    """One run, with its progress."""
-    return run_json(session, runs.get(session, identity))
+@router.get("/{identity}", responses=responses(404, 503), operation_id="get_run")
+async def show(
+    incoming: Request, database: DatabaseOf, waiting: WaitingOf, identity: Identity, wait: Seconds = 0
+) -> Run:
+    """One run, with its progress; with `wait`, once it has ended or so many seconds have passed."""
+
+    def look() -> Run:
+        with database.reading() as session:
+            return run_json(session, runs.get(session, identity))
+
+    return await until(incoming, waiting, wait, look, lambda run: run.state in runs.ENDED)
 
 
 @router.post("/{identity}/cancel", responses=responses(404), operation_id="cancel_run")
