@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from app import leases, units
+from app import audit, leases, units
 from app.db import insert_of, now
 from app.errors import NotFound
 from app.models import Blob, Checkpoint, File, Member, Run, Tensor
@@ -33,7 +33,13 @@ def receive(
     )
     leases.offer(session, checkpoint)
     session.refresh(checkpoint)
+    audit.note(session, "checkpoint.receive", called(checkpoint), {"bytes": checkpoint.bytes, "files": len(files)})
     return checkpoint
+
+
+def called(checkpoint: Checkpoint) -> str:
+    """How the audit log names it."""
+    return f"checkpoint {checkpoint.id}, {checkpoint.name}"
 
 
 def clean_name(name: str) -> str:
@@ -53,7 +59,8 @@ def _name_of(files: Sequence[File]) -> str:
 def keep(session: Session, storage: Storage, incoming: Incoming) -> None:
     """Stores a file's bytes once. The row is locked while the file moves, against a deletion of the same bytes."""
     row = insert_of(session)(Blob).values(sha256=incoming.sha256, bytes=incoming.bytes)
-    session.execute(row.on_conflict_do_update(index_elements=[Blob.sha256], set_={"created_at": now()}))
+    back = {"created_at": now(), "removed_at": None}
+    session.execute(row.on_conflict_do_update(index_elements=[Blob.sha256], set_=back))
     storage.keep(incoming)
 
 
@@ -114,7 +121,7 @@ def latest_runs(session: Session, identities: Sequence[int], measuring: str = ""
 def delete(session: Session, identity: int) -> list[str]:
     """Deletes the checkpoint and the runs over it; the digests whose bytes nobody may need any more.
 
-    Call `collect` with them after the commit.
+    Call `retention.collect` with them after the commit.
     """
     checkpoint = hold(session, identity)
     digests = {file.sha256 for file in checkpoint.files} | ({checkpoint.rewritten} - {None})
@@ -123,33 +130,18 @@ def delete(session: Session, identity: int) -> list[str]:
         units.lock_open(session, run_id)
     session.execute(sql_delete(Run).where(Run.id.in_(over)))
     session.execute(sql_delete(Checkpoint).where(Checkpoint.id == identity))
+    audit.note(session, "checkpoint.delete", called(checkpoint), {"runs": over})
     return sorted(digest for digest in digests if digest)
 
 
-def collect(session: Session, storage: Storage, digests: Sequence[str]) -> None:
-    """Removes the bytes that no checkpoint refers to any more."""
-    for digest in digests:
-        # the lock first, the count in a statement of its own: an upload of the same bytes may just have come in
-        blob = session.scalar(select(Blob).where(Blob.sha256 == digest).with_for_update())
-        if blob is not None and not session.scalar(_used(digest)):
-            storage.remove(digest)
-            session.delete(blob)
-            session.flush()
-
-
-def _used(digest: str) -> Any:
-    in_file = exists().where(File.sha256 == digest)
-    return select(or_(in_file, exists().where(Checkpoint.rewritten == digest)))
-
-
 def orphans(session: Session, storage: Storage) -> list[str]:
-    """Bytes without a use: what a process left that was killed between two steps. Call `collect` after the commit."""
+    """Bytes without a use: what a process left that was killed between two steps. `retention.collect` them then."""
     for digest, size in storage.settled():
         if session.get(Blob, digest) is None:  # then it gets a row, so that it can be locked before it goes
             session.execute(insert_of(session)(Blob).values(sha256=digest, bytes=size).on_conflict_do_nothing())
     used = exists().where(File.sha256 == Blob.sha256)
     rewritten = exists().where(Checkpoint.rewritten == Blob.sha256)
-    return list(session.scalars(select(Blob.sha256).where(~used, ~rewritten)))
+    return list(session.scalars(select(Blob.sha256).where(~used, ~rewritten, Blob.removed_at.is_(None))))
 
 
 # --- the worker's side ----------------------------------------------------------------------------------------------

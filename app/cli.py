@@ -1,4 +1,4 @@
-"""The command line: `eigenscope serve | worker | analyze | compare | mitigate | scaling | demo | doctor`.
+"""The command line: `eigenscope serve | worker | analyze | compare | mitigate | scaling | demo | doctor | token | …`.
 
 Exit codes: 0 done; 1 the doctor found something wrong; 2 the command was used wrongly; 3 a file could not be analysed.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app import admin
 from app.commands import analyze_command, compare_command
 from app.mitigate import mitigate_command
 from app.scaling import scaling_command
@@ -91,3 +92,5 @@ main.add_command(analyze_command)
 main.add_command(compare_command)
 main.add_command(mitigate_command)
 main.add_command(scaling_command)
+for group in admin.commands(settings):
+    main.add_command(group)

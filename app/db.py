@@ -1,10 +1,11 @@
 """The database: SQLite by itself, PostgreSQL in production. One transaction per request or task, then the wake-ups."""
 
+import copy
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from alembic import command
 from alembic.config import Config
@@ -17,6 +18,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session as Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+from app.owned import speak
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6569676E  # any number that no other program locks: "eign"
@@ -46,15 +49,25 @@ def _postgresql_now(element: now, compiler: SQLCompiler, **kw: Any) -> str:
 class Database:
     """Where transactions come from. `send(task, id)` is called for each wake-up, after the commit that it speaks of."""
 
+    project: int | None = None  # whose rows its sessions see; None: everyone's
+    actor: str | None = None  # in whose name they act
+    limits: object = None  # app.quotas.Amounts of a project without its own; None: no limits, as for workers
+
     def __init__(self, url: str, send: Send) -> None:
         self.engine = connect(url)
         self._reader = self.engine.execution_options(begin="BEGIN")
         self._send = send
 
+    def within(self, project: int, actor: str | None = None) -> Self:
+        """The same database, for what speaks for one project."""
+        confined = copy.copy(self)
+        confined.project, confined.actor = project, actor
+        return confined
+
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an exception."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with self._session(self.engine) as session:
             with session.begin():
                 yield session
             for name, identity in session.info.pop("wakes", ()):
@@ -63,8 +76,19 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that writes nothing, and so waits for no writer."""
-        with Session(self._reader, expire_on_commit=False) as session:
+        with self._session(self._reader) as session:
             yield session
+
+    def acting(self, actor: str) -> Self:
+        """The same database, for what an administrator does to all projects."""
+        named = copy.copy(self)
+        named.actor = actor
+        return named
+
+    def _session(self, engine: Engine) -> Session:
+        session = Session(engine, expire_on_commit=False)
+        speak(session, self.project, self.actor, self.limits)
+        return session
 
     def _wake(self, name: str, identity: int) -> None:
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from app import checkpoints, runs, synthetic
+from app import checkpoints, projects, runs, synthetic
 from app.db import Database, Session
 from app.errors import BadUpload, ServiceError
 from app.queue import Sender
@@ -47,7 +47,7 @@ def fill(settings: Settings, experiment: Path | None = None) -> Demo:
     try:
         database.migrate()
         with sources(experiment) as found:
-            return register(database, storage, settings, found)
+            return register(database.within(projects.DEFAULT, "eigenscope demo"), storage, settings, found)
     finally:
         database.close()
         sender.close()

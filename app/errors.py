@@ -7,12 +7,15 @@ ServiceError                  an answer that is no success: an HTTP status, a st
 │   └── BadUpload             the form is cut off, holds no file, or too many
 ├── TokenRequired       401   no token came along, or not the right one
 ├── OriginNotAllowed    403   another site's page sent the request
+├── NotAllowed          403   the token's scope or project does not reach so far
+├── QuotaExceeded       403   the project has used up what it may keep, or have in the queue
 ├── NotFound            404   nothing of ours has that address
 ├── Conflict            409   right in itself, but not in the state that things are in
 ├── KeyReused           422   an Idempotency-Key came with another request than before
 ├── TooManyWaiting      503   as many wait for the end of a run as this server holds connections open for
 ├── TooLarge            413   the upload is larger than EIGENSCOPE_UPLOAD_LIMIT, or another body than 1 MiB
 ├── HostNotAllowed      421   the Host header is none of ours
+├── TooMany             429   too many requests in a minute; `Retry-After` says how long to wait
 ├── QueueStalled        503   no worker answers
 └── DiskFull            507   the upload does not fit on the disk
 
@@ -54,6 +57,14 @@ class OriginNotAllowed(ServiceError):
     status, code, title = 403, "origin-not-allowed", "Another site sent this request"
 
 
+class NotAllowed(ServiceError):
+    status, code, title = 403, "not-allowed", "Not with this token"
+
+
+class QuotaExceeded(ServiceError):
+    status, code, title = 403, "quota-exceeded", "The project's quota is used up"
+
+
 class NotFound(ServiceError):
     status, code, title = 404, "not-found", "Not found"
 
@@ -76,6 +87,16 @@ class TooLarge(ServiceError):
 
 class HostNotAllowed(ServiceError):
     status, code, title = 421, "host-not-allowed", "This server does not answer to that name"
+
+
+class TooMany(ServiceError):
+    """Too many requests: `seconds` until one is taken again."""
+
+    status, code, title = 429, "too-many-requests", "Too many requests"
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class QueueStalled(ServiceError):

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.db import insert_of, now
 from app.errors import BadRequest, Conflict, KeyReused
 from app.models import Key
+from app.owned import project_of
 
 KEPT = 24 * 3600.0  # seconds
 LONGEST = 255  # characters of a key
@@ -64,7 +65,8 @@ def claim(session: Session, route: str, key: str, digest: str) -> Answer | None:
 
 def _first(session: Session, route: str, key: str, digest: str) -> bool:
     """Whether nobody had the key before; waits for whoever is about to have it."""
-    row = insert_of(session)(Key).values(route=route, key=key, digest=digest)
+    project = project_of(session)
+    row = insert_of(session)(Key).values(project_id=project, route=route, key=key, digest=digest)
     patient = session.get_bind().dialect.name == "postgresql"
     try:
         if patient:

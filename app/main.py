@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 
 from app import embedded, pages
 from app.api import (
+    audit,
     checkpoints,
     curves,
     diagnostics,
@@ -26,8 +27,10 @@ from app.api import (
     health,
     mitigations,
     problems,
+    projects,
     runs,
     tables,
+    tokens,
     verdicts,
     webhooks,
 )
@@ -36,6 +39,7 @@ from app.api.waiting import Waiting
 from app.db import Database
 from app.pings import Pulse
 from app.queue import Sender, worker_command
+from app.quotas import usual
 from app.security import content_security_policy, plotly_style_hashes
 from app.settings import Settings
 from app.storage import Storage
@@ -54,6 +58,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
     """The application. Its database's tables must be up to date: see `Database.migrate`."""
     sender = sender or Sender(settings)
     database = Database(settings.database, sender.send)
+    database.limits = usual(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -70,7 +75,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
     app.state.storage = Storage(settings.data_dir)
     problems.install(app)
     policy = content_security_policy(plotly_style_hashes(plotly_script()))
-    app.add_middleware(Guard, settings=settings, policy=policy)
+    app.add_middleware(Guard, settings=settings, database=database, policy=policy)
     app.include_router(_api())
     app.include_router(health.router)
     _pages(app)
@@ -80,18 +85,9 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
 def _api() -> APIRouter:
     router = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
     for each in (
-        checkpoints,
-        runs,
-        tables,
-        curves,
-        figures,
-        events,
-        diagnostics,
-        downloads,
-        mitigations,
-        verdicts,
-        webhooks,
-    ):
+        checkpoints, runs, tables, curves, figures, events, diagnostics, downloads, mitigations,
+        projects, tokens, audit, verdicts, webhooks,
+    ):  # fmt: skip
         router.include_router(each.router)
     router.include_router(verdicts.schemas)
     return router
@@ -165,5 +161,6 @@ def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
     print(f"Eigenscope is at http://{host}:{listener.getsockname()[1]}/", flush=True)  # noqa: T201
     config = uvicorn.Config(
         app, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, log_config=None,
+        proxy_headers=False,  # whom to believe is `app.access`'s to say
     )  # fmt: skip
     uvicorn.Server(config).run([listener])

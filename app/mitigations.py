@@ -14,9 +14,10 @@ from analysis.diagnostics import requests as requests_of
 from analysis.matching import Member as Side
 from analysis.matching import align, check_base
 from analysis.mitigation import Recipe
-from app import checkpoints, leases, mending, runs
+from app import audit, checkpoints, leases, mending, retention, runs
 from app.errors import Conflict, NotFound
 from app.models import Checkpoint, Mitigation, Run
+from app.owned import confine
 from app.plans import tensor_info
 from app.storage import Incoming, Storage
 
@@ -46,6 +47,7 @@ def request(
     )
     leases.offer(session, made)
     session.refresh(made)
+    audit.note(session, "mitigation.request", f"mitigation {made.id}, {made.name}")
     return made
 
 
@@ -57,6 +59,7 @@ def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Recipe
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
         if checkpoint.state != "ready":
             raise Conflict(f"Checkpoint {checkpoint.id} is still being read. Ask again when it is ready.")
+        retention.still_there(checkpoint)
     if recipe.form == "adapter" and tuned.kind != "adapter":
         raise Conflict(f"Checkpoint {tuned.id} is a whole model, so no adapter can be made of it: ask for weights.")
     check_base(align([_side(session, base), _side(session, tuned)]), distinct([base.name, tuned.name]))
@@ -91,6 +94,7 @@ def delete(session: Session, identity: int) -> None:
     found = session.get(Mitigation, identity, with_for_update=True, populate_existing=True)
     if found is not None:
         session.delete(found)
+        audit.note(session, "mitigation.delete", f"mitigation {identity}")
 
 
 def finish(
@@ -105,7 +109,9 @@ def finish(
 
     Raises LeaseLost, and SourceGone.
     """
-    base, tuned = mending.sources(session, mending.current(session, identity))
+    current = mending.current(session, identity)
+    confine(session, current.project_id)  # what is made is of the same project
+    base, tuned = mending.sources(session, current)
     for source in sorted((base.id, tuned.id)):
         _still(session, source)
     mitigation = leases.held(session, Mitigation, identity, claimed)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from app.db import now
+from app.owned import Owned
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate
 
@@ -51,17 +52,76 @@ class Work:
     resend_at: Mapped[float] = mapped_column(default=0.0)
 
 
+class Project(Base):
+    """Whose things they are. Project 1 is there from the start, and is everyone's who names no other."""
+
+    __tablename__ = "projects"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict)  # app.quotas.Limits that differ from the settings'
+    created_at: Mapped[float] = mapped_column(default=now())
+
+
+class Token(Base):
+    """A program's key, of which only a hash is kept. Without a project it may choose one with each request."""
+
+    __tablename__ = "tokens"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(16), unique=True)  # the part that may be seen
+    digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of the secret part, which is 256 random bits
+    name: Mapped[str]
+    scope: Mapped[str] = mapped_column(String(8))  # read, write, admin
+    project_id: Mapped[int | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    created_by: Mapped[str]
+    created_at: Mapped[float] = mapped_column(default=now())
+    expires_at: Mapped[float | None]
+    used_at: Mapped[float | None]
+    revoked_at: Mapped[float | None]
+
+
+class Login(Base):
+    """A browser that signed in with a token: its cookie is a key of its own, and ends with the token."""
+
+    __tablename__ = "logins"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the cookie
+    token_id: Mapped[int | None] = mapped_column(ForeignKey("tokens.id", ondelete="CASCADE"), index=True)
+    master: Mapped[str | None] = mapped_column(String(64))  # without a token of ours: SHA-256 of EIGENSCOPE_TOKEN then
+    created_at: Mapped[float] = mapped_column(default=now())
+    expires_at: Mapped[float]
+
+
+class Event(Base):
+    """A line of the audit log: who did what to what. It outlives all of them."""
+
+    __tablename__ = "audit"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[float] = mapped_column(default=now(), index=True)
+    actor: Mapped[str]
+    action: Mapped[str] = mapped_column(String(64), index=True)
+    subject: Mapped[str]
+    project_id: Mapped[int | None] = mapped_column(index=True)
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
 class Blob(Base):
-    """Bytes on disk, once, under their SHA-256."""
+    """Bytes on disk, once, under their SHA-256. The row stays where retention removed the bytes."""
 
     __tablename__ = "blobs"
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     bytes: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[float] = mapped_column(default=now())
+    removed_at: Mapped[float | None]
 
 
-class Checkpoint(Work, Base):
+class Checkpoint(Owned, Work, Base):
     """A stored model. States: received, ingesting, ready, rejected."""
 
     __tablename__ = "checkpoints"
@@ -78,6 +138,8 @@ class Checkpoint(Work, Base):
     tensors: Mapped[int | None]
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     rewritten: Mapped[str | None] = mapped_column(ForeignKey("blobs.sha256"), index=True)  # as safetensors
+    pinned: Mapped[bool] = mapped_column(default=False)  # retention leaves its weights alone
+    released_at: Mapped[float | None]  # when retention let its weights go: the reports stay
     created_at: Mapped[float] = mapped_column(default=now())
 
     files: Mapped[list["File"]] = relationship(order_by="File.position", passive_deletes=True, lazy="selectin")
@@ -105,7 +167,7 @@ class Tensor(Base):
     info: Mapped[dict[str, Any]]
 
 
-class Mitigation(Work, Base):
+class Mitigation(Owned, Work, Base):
     """A mended checkpoint to be made of a tuned one. States: queued, making, done, failed.
 
     It outlives what it speaks of: a checkpoint or run that is deleted leaves None.
@@ -129,7 +191,7 @@ class Mitigation(Work, Base):
     finished_at: Mapped[float | None]
 
 
-class Run(Base):
+class Run(Owned, Base):
     """Diagnostics asked of an ordered list of checkpoints. States: waiting, running, done, cancelled, failed."""
 
     __tablename__ = "runs"
@@ -224,7 +286,7 @@ class Ping(Base):
     worker: Mapped[str | None]
 
 
-class Verdict(Base):
+class Verdict(Owned, Base):
     """What a policy says of a run. `result` is None until the run has ended; the same rows always give the same.
 
     The policy is kept as it was sent and as it was understood, the baseline as far as the policy looks at it, so that
@@ -247,7 +309,7 @@ class Verdict(Base):
     judged_at: Mapped[float | None]
 
 
-class Webhook(Base):
+class Webhook(Owned, Base):
     """An address that hears when runs end: one run, or every run where `run_id` is None."""
 
     __tablename__ = "webhooks"
@@ -260,7 +322,7 @@ class Webhook(Base):
     created_at: Mapped[float] = mapped_column(default=now())
 
 
-class Delivery(Base):
+class Delivery(Owned, Base):
     """What a webhook is to be told of a run. States: waiting (for the run's end), sent, failed."""
 
     __tablename__ = "deliveries"
@@ -282,11 +344,14 @@ class Delivery(Base):
     webhook: Mapped[Webhook] = relationship(lazy="joined", innerjoin=True)
 
 
-class Key(Base):
+class Key(Owned, Base):
     """An Idempotency-Key with the answer that its first request was given, kept for a day."""
 
     __tablename__ = "keys"
-    __table_args__ = (UniqueConstraint("route", "key", name="uq_keys_route"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("project_id", "route", "key", name="uq_keys_route"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     route: Mapped[str] = mapped_column(String(255))  # the path that was asked

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from analysis.diagnostics import check_scopes
 from analysis.diagnostics import requests as requests_of
-from app import checkpoints, deliveries, leases, units
+from app import audit, checkpoints, deliveries, leases, quotas, retention, units
 from app.awaited import ENDED as ENDED
 from app.errors import BadRequest, Conflict, NotFound
 from app.models import Member, Run, Unit
@@ -47,6 +47,8 @@ def request(
     for checkpoint in found:
         if checkpoint.state == "rejected":
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
+        retention.still_there(checkpoint)
+    quotas.check(session, runs=1)
     members = [Member(position=position, checkpoint=checkpoint) for position, checkpoint in enumerate(found)]
     settings = {each.diagnostic.name: dict(each.options) for each in asked}
     run = Run(state="waiting", diagnostics=settings, members=members)
@@ -56,6 +58,7 @@ def request(
     deliveries.expect(session, run)
     if all(checkpoint.state == "ready" for checkpoint in found):
         plan(session, run)
+    audit.note(session, "run.request", f"run {run.id}", {"checkpoints": list(checkpoint_ids)})
     return run
 
 
@@ -113,6 +116,7 @@ def cancel(session: Session, identity: int) -> Run:
     run = units.lock_run(session, identity)
     if run.state not in ENDED:
         units.close(session, run, "cancelled", "cancelled", "The run was stopped.")
+        audit.note(session, "run.cancel", f"run {identity}")
     return run
 
 
@@ -121,3 +125,4 @@ def delete(session: Session, identity: int) -> None:
     get(session, identity)
     units.lock_open(session, identity)
     session.execute(sql_delete(Run).where(Run.id == identity))
+    audit.note(session, "run.delete", f"run {identity}")

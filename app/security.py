@@ -1,20 +1,19 @@
-"""Who may ask for what: the Host and Origin of a request, the token, and the headers that keep a browser careful.
+"""Where a request comes from: its Host and Origin, and the headers that keep a browser careful.
 
 Plain values in, plain values out; `app.main` puts them between the server and the routes.
 """
 
 import base64
 import hashlib
-import hmac
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.errors import HostNotAllowed, OriginNotAllowed, TokenRequired
+from app.errors import HostNotAllowed, OriginNotAllowed
 from app.settings import Settings, is_loopback
 
-COOKIE = "eigenscope"
+COOKIE, PROJECT_COOKIE = "eigenscope", "eigenscope_project"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN_PATHS = ("/health", "/login", "/static/")  # reachable without the token
 FIXED_STYLE = re.compile(r"\.textContent\s*=\s*'((?:[^'\\]|\\.)*)'")  # a style sheet that Plotly.js adds to the page
@@ -31,13 +30,15 @@ PLAIN_HEADERS = {
 
 def check_host(host: str | None, settings: Settings) -> None:
     """Refuses a Host that is neither this machine nor ours: a stranger's name pointed at us (DNS rebinding)."""
-    name = _name(host) if host and _is_host(host) else ""
+    name = host_name(host)
     if not (is_loopback(name) or name == settings.host.lower() or name in settings.allowed_hosts):
         raise HostNotAllowed("Add the name that you reach this service by to EIGENSCOPE_ALLOWED_HOSTS.")
 
 
-def _name(host: str) -> str:
+def host_name(host: str | None) -> str:
     """The name without its port; none where it only looks like an address."""
+    if not host or not _is_host(host):
+        return ""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -55,28 +56,6 @@ def check_origin(method: str, host: str | None, origin: str | None, site: str | 
     foreign = origin is not None and origin.partition("://")[2].lower() != (host or "").lower()
     if foreign or site in ("cross-site", "same-site"):
         raise OriginNotAllowed("Changes are made from the service's own pages, or by programs.")
-
-
-def check_token(path: str, authorization: str | None, cookie: str | None, settings: Settings) -> None:
-    """Refuses whoever shows neither the token nor the cookie that stands for it, where a token is set."""
-    if settings.token is None or path.startswith(OPEN_PATHS):
-        return
-    scheme, _, shown = (authorization or "").partition(" ")
-    if scheme.lower() == "bearer" and is_token(shown.strip(), settings):
-        return
-    if cookie is None or not hmac.compare_digest(cookie.encode(), cookie_value(settings).encode()):
-        raise TokenRequired("Send the token as `Authorization: Bearer …`, or sign in at /login.")
-
-
-def is_token(shown: str, settings: Settings) -> bool:
-    token = "" if settings.token is None else settings.token.get_secret_value()
-    return bool(token) and hmac.compare_digest(shown.encode("utf-8", "replace"), token.encode())
-
-
-def cookie_value(settings: Settings) -> str:
-    """What the cookie holds: the token cannot be had from it, and changing the token ends it."""
-    token = "" if settings.token is None else settings.token.get_secret_value()
-    return hmac.digest(token.encode(), b"eigenscope cookie", "sha256").hex()
 
 
 def content_security_policy(style_hashes: Iterable[str]) -> str:

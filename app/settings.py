@@ -2,11 +2,11 @@
 
 import os
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 GIB = 1 << 30
@@ -32,10 +32,18 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names by which browsers reach us, beside loopback
     token: SecretStr | None = None
+    proxy_addresses: Annotated[tuple[str, ...], NoDecode] = ()  # networks of proxies whose word counts: 10.1.0.0/16
+    proxy_user_header: str | None = None  # in which such a proxy says who signed in there; off where None
+    proxy_scope: Literal["read", "write", "admin"] = "write"  # what they may do
 
-    webhook_hosts: Annotated[
-        tuple[str, ...], NoDecode
-    ] = ()  # hosts and networks that may be told; none: webhooks are off
+    rate_limit: int = Field(1200, ge=0)  # requests of one caller in a minute; 0: as many as they like
+    quota_bytes: int = Field(1024 * GIB, ge=0)  # of a project's files, each time that one refers to them
+    quota_files: int = Field(10_000, ge=0)
+    quota_tensors: int = Field(2_000_000, ge=0)
+    quota_runs: int = Field(100, ge=0)  # waiting or running at once
+    keep_days: float = Field(7.0, ge=0)  # weights go so long after their last analysis; reports stay. 0: never
+
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names and networks; none: webhooks are off
     waiting_limit: int = Field(200, ge=0)  # requests that may wait for a run's end at the same time
 
     upload_limit: int = Field(64 * GIB, ge=1)  # bytes in one upload, all its files together
@@ -50,13 +58,20 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _split_hosts(cls, values: dict[str, object]) -> dict[str, object]:
-        for setting in ("allowed_hosts", "webhook_hosts"):
-            hosts = values.get(setting)
-            if isinstance(hosts, str):
-                names = (name.strip().lower() for name in hosts.split(","))
-                values = {**values, setting: tuple(name for name in names if name)}
+    def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
+        for field in ("allowed_hosts", "proxy_addresses", "webhook_hosts"):
+            listed = values.get(field)
+            if isinstance(listed, str):
+                names = (name.strip().lower() for name in listed.split(","))
+                values = {**values, field: tuple(name for name in names if name)}
         return values
+
+    @field_validator("proxy_addresses")
+    @classmethod
+    def _are_networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            ip_network(text)  # says what is wrong with it
+        return texts
 
     @model_validator(mode="after")
     def _closed_unless_guarded(self) -> Self:

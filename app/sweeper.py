@@ -1,17 +1,20 @@
 """The sweeper: finds what no message will ever wake, because a worker died or a message was lost.
 
-It runs in every worker, every few seconds, and does nothing that two of them could not do at once.
+It runs in every worker, every few seconds, and does nothing that two of them could not do at once. It also removes what
+nobody needs any more: what killed processes left, and weights that have been kept long enough.
 """
 
 import logging
 import threading
+import time
 
-from app import awaited, checkpoints, idempotency, leases, mending, pings, units
+from app import audit, awaited, checkpoints, idempotency, leases, mending, pings, retention, units
 from app.db import Database, Session
 from app.models import Checkpoint, Mitigation, Run, Unit
 from app.settings import Settings
 from app.storage import Storage
 
+TIDY_SECONDS = 3600.0
 SILENT = "The worker died or fell silent"
 log = logging.getLogger(__name__)
 
@@ -37,30 +40,51 @@ def sweep(session: Session, settings: Settings) -> None:
 
 
 def tidy(database: Database, storage: Storage) -> None:
-    """At start: removes the bytes that killed processes left."""
+    """Removes the bytes that killed processes left."""
     storage.tidy()
     with database.writing() as session:
         unused = checkpoints.orphans(session, storage)
     with database.writing() as session:
-        checkpoints.collect(session, storage, unused)
+        retention.collect(session, storage, unused)
+
+
+def let_go(database: Database, storage: Storage, settings: Settings) -> None:
+    """Deletes the weights that have been kept long enough, and lines of the audit log that are too old."""
+    with database.reading() as session:
+        found = retention.due(session, settings)
+    for identity in found:
+        with database.writing() as session:
+            digests = retention.release(session, settings, identity)
+        with database.writing() as session:
+            retention.collect(session, storage, digests)
+    with database.writing() as session:
+        audit.forget(session)
 
 
 class Sweeper(threading.Thread):
-    """Sweeps every few seconds until it is stopped; a failed sweep is logged, and tried again."""
+    """Sweeps every few seconds until it is stopped, and tidies up every hour; what fails is logged, and tried again."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, storage: Storage, settings: Settings) -> None:
         super().__init__(name="sweeper", daemon=True)
-        self._database, self._settings = database, settings
+        self._database, self._storage, self._settings = database, storage, settings
         self._stopped = threading.Event()
+        self._tidy_at = 0.0
 
     def run(self) -> None:
         while not self._stopped.is_set():
             try:
-                with self._database.writing() as session:
-                    sweep(session, self._settings)
+                self._once()
             except Exception:  # the database may be away for a while
                 log.exception("the sweep failed")
             self._stopped.wait(self._settings.sweep_seconds)
+
+    def _once(self) -> None:
+        with self._database.writing() as session:
+            sweep(session, self._settings)
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + TIDY_SECONDS
+            tidy(self._database, self._storage)
+            let_go(self._database, self._storage, self._settings)
 
     def stop(self) -> None:
         self._stopped.set()

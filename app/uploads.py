@@ -32,6 +32,10 @@ class Upload:
     files: list[tuple[str, Incoming]] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def bytes(self) -> int:
+        return sum(incoming.bytes for _, incoming in self.files)
+
 
 class _Target:
     """A file that grows by blocks, written in a thread."""

@@ -12,9 +12,10 @@ from analysis.gate.evidence import Evidence, Lost
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
 from analysis.gate.reading import policy_of
-from app import leases, policies, reports, runs
+from app import audit, leases, policies, reports, runs
 from app.errors import Conflict, NotFound
 from app.models import Checkpoint, Member, Run, Verdict
+from app.owned import confined
 from app.plans import members_of
 
 Asked = str | Mapping[str, Any]  # a policy: YAML text, or what it says
@@ -39,6 +40,7 @@ def request(session: Session, run: Run, asked: Asked, against: Baseline | None =
     session.add(verdict)
     session.flush()
     session.refresh(verdict)
+    audit.note(session, "verdict.request", f"verdict {verdict.id} of run {run.id}")
     return judged(session, verdict)
 
 
@@ -81,6 +83,8 @@ def judged(session: Session, verdict: Verdict) -> Verdict:
     if verdict.result is None and run.state in runs.ENDED:
         verdict.result = judge(policy_of(verdict.policy), evidence(session, run), verdict.baseline).to_json()
         verdict.judged_at = leases.clock(session)
+        found = {name: verdict.result[name] for name in ("verdict", "passed")}
+        audit.note(session, "verdict.make", f"verdict {verdict.id} of run {run.id}", found)
     return verdict
 
 
@@ -124,4 +128,5 @@ def make(session: Session, identity: int) -> None:
     """The verdict, made by a worker. Nothing happens where it is gone, or there already."""
     found = session.get(Verdict, identity, with_for_update=True, populate_existing=True)
     if found is not None:
-        judged(session, found)
+        with confined(session, found.project_id):
+            judged(session, found)

@@ -45,15 +45,24 @@ class Service:
 
     def __post_init__(self) -> None:
         self.hands = Hands(self.settings)
-        app = create_app(self.settings, self.hands)
-        self.database: Database = app.state.database
+        self.app = app = create_app(self.settings, self.hands)
+        self.everything: Database = app.state.database
+        self.database = self.everything.within(1, "a test")
         self.storage: Storage = app.state.storage
-        self.database.migrate()
-        self.client = TestClient(app, base_url=ADDRESS, raise_server_exceptions=False)
+        self.everything.migrate()
+        self.client = self.caller()
+
+    def caller(self, token: str | None = None, **headers: str) -> TestClient:
+        """A client on this machine, or whoever the token says."""
+        shown = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return TestClient(
+            self.app, base_url=ADDRESS, raise_server_exceptions=False, client=("127.0.0.1", 50_000),
+            headers={**shown, **headers},
+        )  # fmt: skip
 
     def close(self) -> None:
         self.client.close()
-        self.database.close()
+        self.everything.close()
         self.hands.close()
 
     def work(self) -> None:
@@ -69,7 +78,7 @@ class Service:
         tasks = {"judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mend": mend_checkpoint}
         while self.hands.sent:
             name, identity = self.hands.sent.pop(0)
-            tasks[name](self.database, self.storage, self.settings, identity)
+            tasks[name](self.everything, self.storage, self.settings, identity)
 
     def upload(self, content: bytes, filename: str = "model.safetensors") -> dict[str, Any]:
         answer = self.client.post("/api/v1/checkpoints", params={"filename": filename}, content=content)

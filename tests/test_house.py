@@ -64,7 +64,8 @@ NUMERICAL = {"jaxtyping", "numpy", "peft", "safetensors", "scipy", "threadpoolct
 DOORS = ("app.api", "app.pages", "app.main")
 ROWS = (
     "app.db", "app.models", "app.checkpoints", "app.runs", "app.leases", "app.plans", "app.reports", "app.units",
-    "app.mending", "app.mitigations", "app.verdicts", "app.awaited", "app.deliveries", "app.idempotency",
+    "app.mending", "app.mitigations", "app.owned", "app.access", "app.projects", "app.tokens", "app.logins",
+    "app.audit", "app.quotas", "app.retention", "app.verdicts", "app.awaited", "app.deliveries", "app.idempotency",
 )  # fmt: skip
 HOMES = {
     "fastapi": ("app.main", "app.api", "app.pages"),

@@ -24,7 +24,7 @@ from app.pings import answer
 from app.queue import Sender, make_celery, make_folders, ping_queue, process_label
 from app.settings import Settings
 from app.storage import Storage
-from app.sweeper import Sweeper, tidy
+from app.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
 settings = Settings()
@@ -107,9 +107,8 @@ def prepare(**_: object) -> None:
 
 @worker_ready.connect
 def begin(**_: object) -> None:
-    """Once the main process listens: tidies up after processes that were killed, then sweeps and delivers."""
-    tidy(database(), storage())
-    Sweeper(database(), settings).start()
+    """Once the main process listens: sweeps, tidies up and delivers from now on."""
+    Sweeper(database(), storage(), settings).start()
     Courier(database(), settings).start()
 
 

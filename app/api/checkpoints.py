@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
-from app import checkpoints, idempotency
-from app.api.dependencies import DatabaseOf, Identity, Limit, Offset, Reading, SettingsOf, StorageOf
+from app import checkpoints, idempotency, quotas, retention
+from app.api.dependencies import DatabaseOf, Identity, Limit, Offset, Reading, SettingsOf, StorageOf, Writing
 from app.api.idempotent import KeyHeader, replay
 from app.api.problems import responses
 from app.api.shapes import Checkpoint, Tensor, checkpoints_json, tensor_json
+from app.db import Database
 from app.idempotency import Answer
 from app.uploads import Upload, file_name, received
 
@@ -42,6 +43,12 @@ def length(request: Request) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
+def admit(database: Database, size: int) -> None:
+    """Refuses what does not fit the project's quota before its bytes are taken. Raises QuotaExceeded."""
+    with database.reading() as session:
+        quotas.admit(session, size)
+
+
 @router.post(
     "",
     status_code=201,
@@ -65,6 +72,7 @@ async def send(
     Sharded checkpoints are sent as one form: `curl -F files=@model-00001-of-00002.safetensors -F files=@…`.
     The answer comes once everything is on the disk; a worker then reads it, which `state` and `reason` tell of.
     """
+    await run_sync(admit, database, length(request) or 0)
     kind = request.headers.get("content-type", "")
     named = file_name(filename, request.headers.get("content-disposition"))
     async with received(
@@ -77,6 +85,7 @@ async def send(
                 before = None if key is None else idempotency.claim(session, request.url.path, key, digest)
                 if before is not None:
                     return replay(before)
+                quotas.admit(session, upload.bytes, len(upload.files))
                 row = checkpoints.receive(session, storage, name or upload.fields.get("name"), upload.files)
                 made = checkpoints_json(session, [row])[0]
                 if key is not None:
@@ -115,10 +124,22 @@ def tensors(session: Reading, identity: Identity) -> list[Tensor]:
     return [tensor_json(info) for info in checkpoints.tensors(session, identity)]
 
 
+@router.put("/{identity}/pin", status_code=204, responses=responses(404, 409), operation_id="pin_checkpoint")
+def pin(session: Writing, identity: Identity) -> None:
+    """Keeps its weights for good: without that they are deleted some days after their last analysis."""
+    retention.pin(session, checkpoints.hold(session, identity), True)
+
+
+@router.delete("/{identity}/pin", status_code=204, responses=responses(404), operation_id="unpin_checkpoint")
+def unpin(session: Writing, identity: Identity) -> None:
+    """Keeps its weights no longer than others'."""
+    retention.pin(session, checkpoints.hold(session, identity), False)
+
+
 @router.delete("/{identity}", status_code=204, responses=responses(404), operation_id="delete_checkpoint")
 def delete(database: DatabaseOf, storage: StorageOf, identity: Identity) -> None:
     """Deletes it, its files unless another checkpoint has the same bytes, and the runs over it."""
     with database.writing() as session:
         digests = checkpoints.delete(session, identity)
     with database.writing() as session:
-        checkpoints.collect(session, storage, digests)
+        retention.collect(session, storage, digests)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
+from app.access import Caller, check_admin
 from app.db import Database, Session
 from app.pings import Pulse
 from app.settings import Settings
@@ -13,9 +14,18 @@ from app.storage import Storage
 LARGEST_ID = 2**31 - 1  # of PostgreSQL's integer
 
 
-def get_database(request: Request) -> Database:
-    found: Database = request.app.state.database
+def get_caller(request: Request) -> Caller:
+    found: Caller = request.state.caller  # the guard put it there; without one there is no answer
     return found
+
+
+CallerOf = Annotated[Caller, Depends(get_caller)]
+
+
+def get_database(request: Request, caller: CallerOf) -> Database:
+    """The database as the caller may see it: its project's rows and no others'."""
+    found: Database = request.app.state.database
+    return found.within(caller.project, caller.name)
 
 
 def get_storage(request: Request) -> Storage:
@@ -52,6 +62,23 @@ def _reading(database: DatabaseOf) -> Iterator[Session]:
 # scope="function": the transaction ends before the answer goes out, so that nobody is told of what is not committed
 Writing = Annotated[Session, Depends(_writing, scope="function")]
 Reading = Annotated[Session, Depends(_reading, scope="function")]
+
+
+def _all_reading(request: Request, caller: CallerOf) -> Iterator[Session]:
+    """For what is not any one project's. The guard has asked for the scope admin: see `app.access.ADMIN_PATHS`."""
+    check_admin(caller)
+    with request.app.state.database.reading() as session:
+        yield session
+
+
+def _all_writing(request: Request, caller: CallerOf) -> Iterator[Session]:
+    check_admin(caller)
+    with request.app.state.database.acting(caller.name).writing() as session:
+        yield session
+
+
+Admin = Annotated[Session, Depends(_all_reading, scope="function")]
+Changing = Annotated[Session, Depends(_all_writing, scope="function")]
 
 Identity = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
 Limit = Annotated[int, Query(ge=1, le=1000)]

@@ -1,26 +1,39 @@
-"""What stands between the server and every route: Host, Origin and token on the way in, headers on the way out."""
+"""What stands between the server and every route: Host, Origin, caller and scope on the way in, headers on the way out.
 
-from urllib.parse import quote
+Nothing behind it has to remember to ask: what is not known to be open is closed, whether a route is there or not.
+"""
 
+from urllib.parse import quote, unquote
+
+from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access import Caller, Shown, caller, check_scope, is_proxy
 from app.api.problems import of_service, unexpected
+from app.db import Database
 from app.errors import ServiceError, TokenRequired, TooLarge
-from app.security import COOKIE, PLAIN_HEADERS, check_host, check_origin, check_token
+from app.rates import Rates
+from app.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
 from app.settings import Settings
 
 LARGEST_BODY = 1 << 20  # bytes of a JSON body or a form
 UPLOADS = ("/api/v1/checkpoints", "/checkpoints")  # they bound their bodies themselves
+OPEN_PATHS = ("/health", "/login")  # for everybody; so is what lies under STATIC
+STATIC = "/static/"
+PROJECT_HEADER = "eigenscope-project"
+WRITTEN_BY_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+STRANGERS_PER_MINUTE = 60  # requests of one address with a wrong token or none
 
 
 class Guard:
-    """Middleware that streams: it keeps no body."""
+    """Middleware that streams: it keeps no body. The caller is in `request.state.caller` from here on."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, policy: str) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: ASGIApp, settings: Settings, database: Database, policy: str) -> None:
+        self._app, self._settings, self._database = app, settings, database
+        self._rates, self._strangers = Rates(settings.rate_limit), Rates(STRANGERS_PER_MINUTE)
         self._headers = {**PLAIN_HEADERS, "Content-Security-Policy": policy}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,7 +51,7 @@ class Guard:
             await send(message)
 
         try:
-            self._check(scope, Headers(scope=scope))
+            await self._check(scope, Headers(scope=scope))
             await self._app(scope, _bounded(scope, receive), guarded)
         except ServiceError as error:
             answer = _sign_in(scope) if isinstance(error, TokenRequired) and _is_reader(scope) else of_service(error)
@@ -49,12 +62,27 @@ class Guard:
                 raise
             await answer(scope, receive, guarded)
 
-    def _check(self, scope: Scope, headers: Headers) -> None:
-        host = headers.get("host")
+    async def _check(self, scope: Scope, headers: Headers) -> None:
+        host, path, peer = headers.get("host"), scope["path"], (scope.get("client") or ("",))[0]
         check_host(host, self._settings)
         check_origin(scope["method"], host, headers.get("origin"), headers.get("sec-fetch-site"))
-        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
-        check_token(scope["path"], headers.get("authorization"), cookie, self._settings)
+        if is_proxy(self._settings, peer) and headers.get("x-forwarded-proto") == "https":
+            scope["scheme"] = "https"
+        if path in OPEN_PATHS or path.startswith(STATIC):
+            self._strangers.take(peer) if path == "/login" and scope["method"] == "POST" else None
+            return
+        found = await self._known(shown(headers, peer, self._settings), peer)
+        if not found.local:
+            self._rates.take(found.name)
+        check_scope(found, scope["method"], path)
+        scope.setdefault("state", {})["caller"] = found
+
+    async def _known(self, showing: Shown, peer: str) -> Caller:
+        try:
+            return await run_sync(caller, self._database, self._settings, showing)
+        except TokenRequired:
+            self._strangers.take(peer)
+            raise
 
     def _dress(self, headers: MutableHeaders) -> None:
         for name, value in self._headers.items():
@@ -62,6 +90,22 @@ class Guard:
         headers.setdefault(
             "Cache-Control", "no-store" if "text/html" in headers.get("content-type", "") else "no-cache"
         )
+
+
+def shown(headers: Headers, peer: str, settings: Settings) -> Shown:
+    """What the request shows of who sends it."""
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    cookies = cookie_parser(headers.get("cookie", ""))
+    project = headers.get(PROJECT_HEADER) or unquote(cookies.get(PROJECT_COOKIE, ""))
+    return Shown(
+        peer=peer,
+        host=headers.get("host"),
+        forwarded=any(name in headers for name in WRITTEN_BY_PROXIES),
+        bearer=bearer.strip() if scheme.lower() == "bearer" else None,
+        cookie=cookies.get(COOKIE),
+        user=headers.get(settings.proxy_user_header) if settings.proxy_user_header else None,
+        project=project or None,
+    )
 
 
 def _is_reader(scope: Scope) -> bool:

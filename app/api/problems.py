@@ -1,6 +1,7 @@
 """Errors as application/problem+json (RFC 9457), each with a code that never changes."""
 
 import logging
+import math
 import secrets
 from collections.abc import Mapping
 from functools import cache
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from analysis.errors import BaselineError, EigenscopeError, OptionError, PolicyError, WrongBase
-from app.errors import ServiceError, TokenRequired
+from app.errors import ServiceError, TokenRequired, TooMany
 
 MEDIA_TYPE = "application/problem+json"
 CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
@@ -45,7 +46,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
-EVERYWHERE = responses(401, 403, 421, 422)  # token, Origin, Host, and the form of the request
+EVERYWHERE = responses(401, 403, 421, 422, 429)  # token, Origin or scope, Host, the form of the request, its rate
 
 
 def document(schema: dict[str, Any]) -> dict[str, Any]:
@@ -60,11 +61,14 @@ def document(schema: dict[str, Any]) -> dict[str, Any]:
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Response:
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code, **more}
     headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"} if status == TokenRequired.status else {}
+    if (seconds := more.pop("retry_after", None)) is not None:
+        headers = {"Retry-After": str(math.ceil(seconds))}
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 
 
 def of_service(error: ServiceError) -> Response:
-    return problem(error.status, error.code, error.title, str(error))
+    more = {"retry_after": error.seconds} if isinstance(error, TooMany) else {}
+    return problem(error.status, error.code, error.title, str(error), **more)
 
 
 async def _service(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, overload
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -16,7 +16,12 @@ GROUP = r"^\d{1,3}(,\d{1,3}){0,99}$"  # places in a run: "0,1"
 DIGEST = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
+@overload
+def moment(seconds: float) -> datetime: ...
+@overload
+def moment(seconds: None) -> None: ...
 def moment(seconds: float | None) -> datetime | None:
+    """The database's seconds as a time in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
@@ -49,6 +54,8 @@ class Checkpoint(BaseModel):
     tensors: int | None = Field(description="How many.", examples=[101])
     facts: dict[str, Scalar] = Field(description="What its files state about it.", examples=[{"width": 384}])
     files: list[StoredFile]
+    pinned: bool = Field(description="Its weights are kept for good.", examples=[False])
+    released_at: datetime | None = Field(description="When its weights were deleted; reports stay.", examples=[None])
     created_at: datetime
     latest_run: int | None = Field(examples=[1])
 
@@ -179,6 +186,8 @@ def checkpoint_json(row: models.Checkpoint, latest: Mapping[int, int]) -> Checkp
         tensors=row.tensors,
         facts=row.facts,
         files=[StoredFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in row.files],
+        pinned=row.pinned,
+        released_at=moment(row.released_at),
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         latest_run=latest.get(row.id),
     )

@@ -3,16 +3,18 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app import checkpoints, models, runs
-from app.api.dependencies import DatabaseOf, Identity, Reading, StorageOf, Writing
+from app import checkpoints, models, retention, runs
+from app.api.dependencies import DatabaseOf, Identity, Reading, SettingsOf, StorageOf, Writing
 from app.pages import chooser, lists
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
 from app.plans import tensor_info
+from app.settings import Settings
 from frontend import numbers, palette, states
 
 router = APIRouter(prefix="/checkpoints", route_class=PageRoute)
@@ -43,14 +45,17 @@ class CheckpointView:
     files: list[models.File]
     adapter: bool
     base: str  # what an adapter calls its base
+    pinned: bool
+    released: str | None  # the day on which its weights were deleted
+    kept_until: str | None
 
 
 @router.get("/{identity}")
-def show(request: Request, session: Reading, identity: Identity) -> Response:
-    return shown(request, session, identity, chooser.blank())
+def show(request: Request, session: Reading, settings: SettingsOf, identity: Identity) -> Response:
+    return shown(request, session, settings, identity, chooser.blank())
 
 
-def shown(request: Request, session: Reading, identity: int, form: chooser.Chooser) -> Response:
+def shown(request: Request, session: Reading, settings: Settings, identity: int, form: chooser.Chooser) -> Response:
     row = checkpoints.get(session, identity)
     tensors = [tensor_row(info) for info in checkpoints.tensors(session, identity)]
     over = lists.run_rows(session, runs.over(session, identity), time.time())
@@ -60,7 +65,7 @@ def shown(request: Request, session: Reading, identity: int, form: chooser.Choos
         "checkpoint.html",
         422 if form.open else 200,
         chooser=form,
-        checkpoint=view(row),
+        checkpoint=view(row, retention.kept_until(session, settings, row)),
         tensors=tensors,
         tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {analysed} of them to analyse",
         runs=over,
@@ -69,7 +74,7 @@ def shown(request: Request, session: Reading, identity: int, form: chooser.Choos
     )
 
 
-def view(row: models.Checkpoint) -> CheckpointView:
+def view(row: models.Checkpoint, until: float | None = None) -> CheckpointView:
     known = [
         None if row.parameters is None else f"{numbers.parameters(row.parameters)} parameters",
         row.kind,
@@ -89,7 +94,14 @@ def view(row: models.Checkpoint) -> CheckpointView:
         files=row.files,
         adapter=row.kind == "adapter" and row.state == "ready",
         base=str(row.facts.get("base_model") or ""),
+        pinned=row.pinned,
+        released=day(row.released_at),
+        kept_until=day(until),
     )
+
+
+def day(moment: float | None) -> str | None:
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%-d %B %Y")
 
 
 def fact(value: object) -> str:
@@ -113,12 +125,18 @@ def tensor_row(stored: Mapping[str, Any]) -> TensorRow:
 
 
 @router.post("/{identity}/analyse")
-def analyse(request: Request, session: Writing, identity: Identity, sent: Sent) -> Response:
+def analyse(request: Request, session: Writing, settings: SettingsOf, identity: Identity, sent: Sent) -> Response:
     """The default diagnostics; or those of the chooser's form, where that was sent."""
     asked = chooser.read(sent) if sent else None
     if isinstance(asked, chooser.Chooser):
-        return shown(request, session, identity, asked)
+        return shown(request, session, settings, identity, asked)
     return see(f"/runs/{runs.request(session, [identity], asked).id}")
+
+
+@router.post("/{identity}/pin")
+def pin(session: Writing, identity: Identity, sent: Sent) -> Response:
+    retention.pin(session, checkpoints.hold(session, identity), sent.get("pinned") == ["yes"])
+    return see(f"/checkpoints/{identity}")
 
 
 @router.post("/{identity}/delete")
@@ -126,5 +144,5 @@ def delete(database: DatabaseOf, storage: StorageOf, identity: Identity) -> Resp
     with database.writing() as session:
         digests = checkpoints.delete(session, identity)
     with database.writing() as session:
-        checkpoints.collect(session, storage, digests)
+        retention.collect(session, storage, digests)
     return see("/")

@@ -5,8 +5,8 @@ import time
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
-from app import checkpoints, runs
-from app.api.checkpoints import length
+from app import checkpoints, quotas, runs
+from app.api.checkpoints import admit, length
 from app.api.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
@@ -39,6 +39,7 @@ def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
 @router.post("/checkpoints")
 async def upload(request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf) -> Response:
     """The form of the drop zone, for browsers without a script: stores the files, asks for a run, shows it."""
+    await run_sync(admit, database, length(request) or 0)
     kind = request.headers.get("content-type", "")
     async with received(
         request.stream(), storage, settings, content_type=kind, length=length(request), filename=None
@@ -46,6 +47,7 @@ async def upload(request: Request, database: DatabaseOf, storage: StorageOf, set
 
         def store(found: Upload) -> int:
             with database.writing() as session:
+                quotas.admit(session, found.bytes, len(found.files))
                 row = checkpoints.receive(session, storage, found.fields.get("name"), found.files)
                 return runs.request(session, [row.id]).id
 

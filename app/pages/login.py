@@ -3,15 +3,18 @@
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dependencies import SettingsOf
+from app.api.dependencies import DatabaseOf, SettingsOf
+from app.db import Database
+from app.logins import MONTH, begin, end
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
-from app.security import COOKIE, cookie_value, is_token
+from app.security import COOKIE
+from app.settings import Settings
 
 router = APIRouter(prefix="/login", route_class=PageRoute)
-MONTH = 30 * 86_400  # seconds
 
 
 @router.get("")
@@ -20,17 +23,29 @@ def show(request: Request, back: Annotated[str, Query(alias="next", max_length=2
 
 
 @router.post("")
-def sign_in(
-    request: Request,
-    settings: SettingsOf,
-    sent: Sent,
-) -> Response:
+async def sign_in(request: Request, settings: SettingsOf, sent: Sent) -> Response:
     token, back = (sent.get(name, [""])[0] for name in ("token", "next"))
-    if not is_token(token.strip(), settings):
+    cookie = await run_sync(_begin, request.app.state.database, settings, token.strip())
+    if cookie is None:
         return page(request, "login.html", 401, next=ours(back), wrong=True)
     answer = see(ours(back))
     secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, cookie_value(settings), MONTH, httponly=True, samesite="strict", secure=secure)
+    answer.set_cookie(COOKIE, cookie, MONTH, httponly=True, samesite="lax", secure=secure)
+    return answer
+
+
+def _begin(database: Database, settings: Settings, token: str) -> str | None:
+    with database.writing() as session:
+        return begin(session, settings, token)
+
+
+@router.post("/out")
+def sign_out(request: Request, database: DatabaseOf) -> Response:
+    if cookie := request.cookies.get(COOKIE):
+        with database.writing() as session:
+            end(session, cookie)
+    answer = see("/login")
+    answer.delete_cookie(COOKIE)
     return answer
 
 

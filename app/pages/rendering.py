@@ -69,7 +69,9 @@ def page(request: Request, template: str, code: int = 200, **context: Any) -> Re
     """An HTML page. It shows rows that change, so nothing keeps a copy."""
     base_url = f"{request.url.scheme}://{request.url.netloc}"
     plotly = request.app.url_path_for("plotly")
-    context = {"page": "", "base_url": base_url, "plotly": plotly, "version": request.app.version, **context}
+    caller = getattr(request.state, "caller", None)  # nobody yet where they sign in
+    known = {"base_url": base_url, "plotly": plotly, "version": request.app.version, "caller": caller}
+    context = {"page": "", **known, **context}
     text = ENVIRONMENT.get_template(template).render(context)
     # names may hold half a surrogate pair, which UTF-8 cannot carry
     return HTMLResponse(text.encode("utf-8", "replace"), code, {"Cache-Control": "no-store"})

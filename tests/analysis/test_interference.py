@@ -16,7 +16,8 @@ def randn(*shape: int, seed: int = 0) -> Tensor:
 def steps(first: np.ndarray, second: np.ndarray, share: float) -> tuple[float, float, float]:
     """Project, cut, transform back, as the paper does it: block, diagonal and removed share of a full-rank first."""
     u, s, vt = np.linalg.svd(first)
-    k = int(np.argmax(np.cumsum(s) / s.sum() > share))
+    sums = np.cumsum(s)
+    k = int(np.argmax(sums / sums[-1] > share))  # s.sum() adds in another order: the last may then be above 1
     z = u.T @ second @ vt.T
     whole = np.linalg.norm(second) ** 2
     block, diagonal = np.linalg.norm(z[:k, :k]) ** 2 / whole, np.square(np.diagonal(z)).sum() / whole

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app import checkpoints
+from app import checkpoints, retention
 from app.checkpoints import clean_name
 from app.leases import LeaseLost
 from app.models import Blob, Checkpoint, File, Run
@@ -68,7 +68,7 @@ def test_bytes_that_came_back_before_they_were_collected_stay(service: Service) 
         digests = checkpoints.delete(session, 1)
     service.upload(model())
     with service.database.writing() as session:
-        checkpoints.collect(session, service.storage, digests)
+        retention.collect(session, service.storage, digests)
     assert len(stored(service)) == 1
 
 
@@ -78,7 +78,7 @@ def test_orphans_are_found(service: Service) -> None:
         checkpoints.delete(session, 1)
     with service.database.writing() as session:
         unused = checkpoints.orphans(session, service.storage)
-        checkpoints.collect(session, service.storage, unused)
+        retention.collect(session, service.storage, unused)
     assert len(unused) == 1
     assert stored(service) == []
 
@@ -92,7 +92,7 @@ def test_a_file_without_a_row_is_an_orphan_once_it_is_old(service: Service) -> N
         with service.database.writing() as session:
             unused = checkpoints.orphans(session, service.storage)
         with service.database.writing() as session:
-            checkpoints.collect(session, service.storage, unused)
+            retention.collect(session, service.storage, unused)
         assert len(stored(service)) == expected
 
 

@@ -59,7 +59,7 @@ def test_the_schema_is_told_without_the_pages(service: Service) -> None:
 def test_the_lifespan_closes_what_it_opened(tmp_path: Path) -> None:
     app = main.create_app(settings(tmp_path))
     app.state.database.migrate()
-    with TestClient(app, base_url=ADDRESS) as client:
+    with TestClient(app, base_url=ADDRESS, client=("127.0.0.1", 50_000)) as client:
         assert client.get("/api/v1/runs").json() == []
 
 

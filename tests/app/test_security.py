@@ -6,23 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import HostNotAllowed, OriginNotAllowed, TokenRequired
+from app.errors import HostNotAllowed, OriginNotAllowed
 from app.main import plotly_script
 from app.security import (
     check_host,
     check_origin,
-    check_token,
     content_security_policy,
-    cookie_value,
-    is_token,
     plotly_style_hashes,
     sha256_source,
 )
 from app.settings import Settings
 
 OPEN = Settings(allowed_hosts=("lab.example",))
-TOKEN = "correct horse battery"
-GUARDED = Settings(host="0.0.0.0", token=TOKEN)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:8000", "lab.example", "LAB.example:443"])
@@ -56,30 +51,6 @@ def test_our_pages_and_programs_may_change_things() -> None:
     check_origin("DELETE", "127.0.0.1:8000", None, None)
     check_origin("POST", "127.0.0.1:8000", None, "none")
     check_origin("GET", "127.0.0.1:8000", "http://evil.example", "cross-site")
-
-
-def test_without_a_token_nobody_is_asked() -> None:
-    check_token("/api/v1/runs", None, None, OPEN)
-    assert not is_token("", OPEN)
-
-
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", TOKEN, "Bearer é\udc80"])
-@pytest.mark.parametrize("cookie", [None, "", TOKEN, "wrong", "é"])
-def test_with_a_token_strangers_stay_outside(header: str | None, cookie: str | None) -> None:
-    with pytest.raises(TokenRequired, match="Bearer"):
-        check_token("/api/v1/runs", header, cookie, GUARDED)
-
-
-def test_the_token_or_its_cookie_opens() -> None:
-    check_token("/", f"Bearer {TOKEN}", None, GUARDED)
-    check_token("/", f"bearer  {TOKEN}", None, GUARDED)
-    check_token("/", None, cookie_value(GUARDED), GUARDED)
-    assert TOKEN not in cookie_value(GUARDED)
-
-
-@pytest.mark.parametrize("path", ["/health", "/login", "/static/css/page.css"])
-def test_what_needs_no_token(path: str) -> None:
-    check_token(path, None, None, GUARDED)
 
 
 def test_the_policy_lets_nothing_in_from_elsewhere() -> None:

@@ -85,7 +85,7 @@ def test_the_thread_sweeps_until_it_is_stopped(service: Service) -> None:
     settings = service.settings.model_copy(update={"sweep_seconds": 0.05})
     with service.database.writing() as session:
         session.add(Ping(sent_at=0.0))
-    sweeper = Sweeper(service.database, settings)
+    sweeper = Sweeper(service.everything, service.storage, settings)
     sweeper.start()
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:

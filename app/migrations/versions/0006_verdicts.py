@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.create_table(
         "verdicts",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("baseline_run_id", sa.Integer(), nullable=True),
         sa.Column("source", sa.Text(), nullable=False),
@@ -33,6 +34,7 @@ def upgrade() -> None:
     op.create_table(
         "webhooks",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=True),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("secret", sa.String(length=64), nullable=False),
@@ -44,6 +46,7 @@ def upgrade() -> None:
     op.create_table(
         "deliveries",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("webhook_id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
@@ -61,6 +64,7 @@ def upgrade() -> None:
     op.create_table(
         "keys",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("route", sa.String(length=255), nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -69,13 +73,13 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("route", "key", name="uq_keys_route"),
+        sa.UniqueConstraint("project_id", "route", "key", name="uq_keys_route"),
         sqlite_autoincrement=True,
     )
     indices = {"verdicts": ("run_id", "baseline_run_id"), "webhooks": ("run_id",), "deliveries": ("run_id", "state"),
                "keys": ("created_at",)}  # fmt: skip
     for table, names in indices.items():
-        for name in names:
+        for name in ("project_id", *names):
             op.create_index(f"ix_{table}_{name}", table, [name])
 
 

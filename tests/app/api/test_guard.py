@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.api.guard import Guard
+from app.db import Database
 from app.settings import Settings
 
 HEADERS = [(b"host", b"127.0.0.1")]
@@ -22,8 +23,9 @@ def call(
     async def receive() -> Any:
         return {"type": "http.request", "body": b"x" * 100_000, "more_body": True}
 
-    scope = {"type": kind, "method": "GET", "path": path, "headers": headers}
-    asyncio.run(Guard(app, Settings(), "the policy")(scope, receive, send))
+    scope = {"type": kind, "method": "GET", "path": path, "headers": headers, "client": ("127.0.0.1", 50_000)}
+    database = Database("sqlite://", lambda name, identity: None)  # it is not asked: the caller is this machine
+    asyncio.run(Guard(app, Settings(), database, "the policy")(scope, receive, send))
     return sent
 
 

@@ -19,17 +19,21 @@ from app.models import Ping
 from tests.service import Service, model
 from tests.service import settings as service_settings
 
+TOKEN = "a-token-of-some-length"
 OPERATIONS = [
-    "cancel_run", "delete_checkpoint", "delete_mitigation", "delete_run", "download_file", "follow_run",
-    "get_checkpoint", "get_curves", "get_figure", "get_health", "get_mitigation", "get_report", "get_run",
-    "get_table", "get_table_csv", "list_checkpoints", "list_diagnostics", "list_mitigations", "list_runs",
-    "list_tensors", "request_mitigation", "request_run", "send_checkpoint",
+    "cancel_run", "create_project", "create_token", "delete_checkpoint", "delete_mitigation", "delete_run",
+    "download_file", "follow_run", "get_checkpoint", "get_curves", "get_figure", "get_health", "get_mitigation",
+    "get_project", "get_report", "get_run", "get_table", "get_table_csv", "limit_project", "list_checkpoints",
+    "list_diagnostics", "list_mitigations", "list_projects", "list_runs", "list_tensors", "list_tokens",
+    "pin_checkpoint", "read_audit_log", "request_mitigation", "request_run", "revoke_token", "send_checkpoint",
+    "unpin_checkpoint", "who_am_i",
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    made = Service(service_settings(tmp_path_factory.mktemp("api"), allowed_hosts=(HOST,)))
+    made = Service(service_settings(tmp_path_factory.mktemp("api"), allowed_hosts=(HOST,), token=TOKEN, rate_limit=0))
+    made.client = made.caller(TOKEN)
     made.hands.ping = lambda identity: answer(made, identity)  # type: ignore[method-assign]
     for _ in range(3):
         made.upload(model())
@@ -54,11 +58,12 @@ def test_every_operation_is_tried(schema: OpenApiSchema) -> None:
     assert sorted(found) == OPERATIONS
 
 
+NOTHING = ("get_health", "list_diagnostics", "list_projects", "list_tokens", "who_am_i")
 TRIED = [
     (identity, mode)
     for identity in OPERATIONS
     for mode in GenerationMode
-    if mode is GenerationMode.POSITIVE or identity not in ("get_health", "list_diagnostics")  # which take nothing
+    if mode is GenerationMode.POSITIVE or identity not in NOTHING  # which take nothing
 ]
 
 
@@ -79,7 +84,7 @@ def test_answers_are_as_the_schema_says(schema: OpenApiSchema, identity: str, mo
     )
     @given(operation.as_strategy(generation_mode=mode))
     def answers(case: Case[Any]) -> None:
-        case.call_and_validate(excluded_checks=EXCLUDED.get(identity, []))
+        case.call_and_validate(headers={"Authorization": f"Bearer {TOKEN}"}, excluded_checks=EXCLUDED.get(identity, []))
 
     answers()
 

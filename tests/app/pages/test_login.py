@@ -35,7 +35,7 @@ def test_a_reader_is_sent_to_sign_in_and_back(guarded: Service) -> None:
 def test_a_wrong_token_opens_nothing(guarded: Service) -> None:
     answer = guarded.client.post("/login", data={"token": "wrong"})
     assert answer.status_code == 401
-    assert "That is not the token." in answer.text
+    assert "That is no token that is good now." in answer.text
     assert guarded.client.get("/", headers=HTML, follow_redirects=False).status_code == 303
     guarded.close()
 
@@ -68,4 +68,14 @@ def test_a_stranger_cannot_fill_the_disk_through_the_login(guarded: Service) -> 
 def test_programs_are_told_without_a_detour(guarded: Service) -> None:
     assert guarded.client.get("/api/v1/runs").status_code == 401
     assert "EIGENSCOPE_TOKEN" in guarded.client.get("/", headers={"authorization": f"Bearer {TOKEN}"}).text
+    guarded.close()
+
+
+def test_signing_out_ends_the_cookie(guarded: Service) -> None:
+    guarded.client.post("/login", data={"token": TOKEN, "next": "/"})
+    cookie = guarded.client.cookies["eigenscope"]
+    assert "Sign out" in guarded.client.get("/", headers=HTML).text
+    guarded.client.post("/login/out", follow_redirects=False)
+    thief = guarded.caller(**{"Cookie": f"eigenscope={cookie}"})
+    assert thief.get("/api/v1/runs").status_code == 401
     guarded.close()

@@ -1,0 +1,114 @@
+"""How long weights are kept: some days after their last analysis, unless somebody pins them. Reports stay.
+
+What lets go marks the checkpoint; the bytes go when no checkpoint that still holds them is left.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from app import audit, leases
+from app.errors import Conflict
+from app.models import Blob, Checkpoint, File, Member, Mitigation, Run
+from app.owned import EVERYWHERE
+from app.settings import Settings
+from app.storage import Storage
+
+DAY = 86_400.0  # seconds
+OPEN_RUNS = ("waiting", "running")
+OPEN_MITIGATIONS = (Mitigation.WAITING, Mitigation.HELD)
+AT_ONCE = 100
+
+
+def still_there(checkpoint: Checkpoint) -> None:
+    """Raises Conflict where the weights are gone."""
+    if checkpoint.released_at is not None:
+        raise Conflict(
+            f"The weights of checkpoint {checkpoint.id} were deleted when they had been kept as long as they are. "
+            "Its reports are there; for another analysis, send it again, and pin it to keep it."
+        )
+
+
+def kept_until(session: Session, settings: Settings, checkpoint: Checkpoint) -> float | None:
+    """When its weights are to go, in seconds since 1970; None where they stay, or are gone."""
+    if not settings.keep_days or checkpoint.pinned or checkpoint.released_at is not None:
+        return None
+    since = checkpoint.created_at if checkpoint.state == "rejected" else _last_end(session, checkpoint.id)
+    return None if since is None else since + settings.keep_days * DAY
+
+
+def _last_end(session: Session, identity: int) -> float | None:
+    """When the last run over it ended; None where none did, or one is under way."""
+    query = select(func.max(Run.finished_at)).join(Member).where(Member.checkpoint_id == identity)
+    return None if session.scalar(select(_busy(identity))) else session.scalar(query)
+
+
+def _busy(identity: object) -> ColumnElement[bool]:
+    runs = exists().where(Member.checkpoint_id == identity, Member.run_id == Run.id, Run.state.in_(OPEN_RUNS))
+    either = or_(Mitigation.base_id == identity, Mitigation.tuned_id == identity)
+    return or_(runs, exists().where(either, Mitigation.state.in_(OPEN_MITIGATIONS)))
+
+
+def pin(session: Session, checkpoint: Checkpoint, pinned: bool) -> None:
+    """Keeps its weights for good, or no longer."""
+    if pinned:
+        still_there(checkpoint)
+    if checkpoint.pinned != pinned:
+        checkpoint.pinned = pinned
+        audit.note(session, "checkpoint.pin" if pinned else "checkpoint.unpin", f"checkpoint {checkpoint.id}")
+
+
+def due(session: Session, settings: Settings) -> Sequence[int]:
+    """The checkpoints whose weights have been kept long enough, oldest first."""
+    if not settings.keep_days:
+        return []
+    limit = leases.clock(session) - settings.keep_days * DAY
+    ended = select(func.max(Run.finished_at)).join(Member).where(Member.checkpoint_id == Checkpoint.id)
+    analysed = (Checkpoint.state == "ready") & (ended.scalar_subquery() < limit)
+    useless = (Checkpoint.state == "rejected") & (Checkpoint.created_at < limit)
+    query = select(Checkpoint.id).where(
+        Checkpoint.released_at.is_(None), Checkpoint.pinned.is_(False), or_(analysed, useless), ~_busy(Checkpoint.id)
+    )
+    return session.scalars(query.order_by(Checkpoint.id).limit(AT_ONCE)).all()
+
+
+def release(session: Session, settings: Settings, identity: int) -> list[str]:
+    """Lets go of one that is still due; the digests whose bytes nobody may need any more. `collect` them afterwards."""
+    found = session.get(Checkpoint, identity, with_for_update=True, populate_existing=True)
+    if found is None or identity not in due(session, settings):
+        return []
+    found.released_at = leases.clock(session)
+    audit.note(session, "checkpoint.release", f"checkpoint {found.id}, {found.name}", {"bytes": found.bytes})
+    return sorted({file.sha256 for file in found.files} | ({found.rewritten} if found.rewritten else set()))
+
+
+def holders(digest: str) -> ColumnElement[bool]:
+    """Whether a checkpoint, of whatever project, still holds these bytes."""
+    holding = Checkpoint.released_at.is_(None)
+    of_file = exists().where(File.sha256 == digest, File.checkpoint_id == Checkpoint.id, holding)
+    return or_(of_file, exists().where(Checkpoint.rewritten == digest, holding))
+
+
+def mentioned(digest: str) -> ColumnElement[bool]:
+    """Whether a checkpoint at least remembers that it had them."""
+    return or_(exists().where(File.sha256 == digest), exists().where(Checkpoint.rewritten == digest))
+
+
+def collect(session: Session, storage: Storage, digests: Sequence[str]) -> None:
+    """Removes the bytes that no checkpoint holds any more; the row stays where one remembers them."""
+    for digest in digests:
+        # the lock first, the count in a statement of its own: an upload of the same bytes may just have come in
+        blob = session.scalar(select(Blob).where(Blob.sha256 == digest).with_for_update())
+        if blob is None or _asked(session, holders(digest)):
+            continue
+        storage.remove(digest)
+        if _asked(session, mentioned(digest)):
+            blob.removed_at = leases.clock(session)
+        else:
+            session.delete(blob)
+        session.flush()
+
+
+def _asked(session: Session, condition: ColumnElement[bool]) -> bool:
+    return bool(session.scalar(select(condition).execution_options(**EVERYWHERE)))

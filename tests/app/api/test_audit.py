@@ -1,0 +1,14 @@
+"""The audit log's route."""
+
+from tests.service import Service, model
+
+
+def test_it_tells_what_was_done(service: Service) -> None:
+    service.upload(model())
+    service.run(1)
+    service.client.delete("/api/v1/runs/1")
+    lines = service.get("/api/v1/audit")
+    assert [line["action"] for line in lines] == ["run.delete", "run.request", "checkpoint.receive"]
+    assert {line["actor"] for line in lines} == {"this machine"}
+    assert service.get("/api/v1/audit", before=lines[1]["id"])[0]["action"] == "checkpoint.receive"
+    assert len(service.get("/api/v1/audit", action="run")) == 2
