@@ -16,7 +16,6 @@ from analysis.gate.policy import Rule
 
 Report = Mapping[str, Any]
 WEAK_FIT = "its fit is weak"
-NO_BASELINE = "there is no baseline"
 NOT_THERE = "the baseline has no such layer"
 
 
@@ -187,10 +186,8 @@ def _lost(rule: Rule, evidence: Evidence) -> list[Item]:
     ]
 
 
-def against(found: Sequence[Item], rule: Rule, baseline: Report | None) -> list[Item]:
+def against(found: Sequence[Item], rule: Rule, baseline: Report) -> list[Item]:
     """The same items, each with its value in the baseline; the reason where there is none."""
-    if baseline is None:
-        return [replace(item, matched=False, why=item.why or NO_BASELINE) for item in found]
     theirs = items(rule, Evidence(baseline))
     alone = len({item.group for item in theirs}) <= 1 and len({item.group for item in found}) <= 1
     known = {_key(item, alone): item for item in theirs}

@@ -35,12 +35,12 @@ def judge(policy: Policy, evidence: Evidence, baseline: Report | None = None) ->
 
 
 def _rule(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> RuleVerdict:
-    reason = _unmeasured(rule, policy, evidence)
+    reason = _unmeasured(rule, policy, evidence, baseline)
     found = [] if reason else items(rule, evidence)
-    if rule.regression is not None:
+    if rule.regression is not None and baseline is not None:
         found = against(found, rule, baseline)
     used, without = [item for item in found if item.usable], tuple(item for item in found if not item.usable)
-    reason = reason or _gap(rule, used, without, evidence, baseline)
+    reason = reason or _gap(rule, used, without, evidence)
     verdict = _judged(rule, used) if used or (found and rule.aggregate == "count") else None
     if reason and not (verdict and _certain(rule, verdict.outcome)):
         verdict = _insufficient(rule, reason, verdict)
@@ -48,8 +48,10 @@ def _rule(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | Non
     return replace(verdict, items=len(found), judged=len(used), without=without)
 
 
-def _unmeasured(rule: Rule, policy: Policy, evidence: Evidence) -> str:
-    """Why the report says nothing of the rule's metric; empty where it does."""
+def _unmeasured(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> str:
+    """Why there is nothing to judge the rule by; empty where there may be."""
+    if rule.regression is not None and baseline is None:
+        return "there is no baseline to compare with"
     name = rule.metric.diagnostic
     if name == "coverage":
         return ""
@@ -61,10 +63,8 @@ def _unmeasured(rule: Rule, policy: Policy, evidence: Evidence) -> str:
     return f"{name} was measured with another {', '.join(differ) or 'set of options'} than the policy asks for"
 
 
-def _gap(rule: Rule, used: Sequence[Item], without: Sequence[Item], evidence: Evidence, baseline: Report | None) -> str:
+def _gap(rule: Rule, used: Sequence[Item], without: Sequence[Item], evidence: Evidence) -> str:
     """What is missing of the evidence, in words; empty where it is enough."""
-    if rule.regression is not None and baseline is None:
-        return "there is no baseline to compare with"
     if evidence.ended and not used:
         return evidence.ended
     if not used and not without:

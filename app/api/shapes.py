@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, overload
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from analysis.diagnostic import Diagnostic, Option, groups
+from analysis.diagnostic import Diagnostic, groups
 from analysis.diagnostics import DIAGNOSTICS
+from analysis.gate.schema import option_schema as option_schema
 from app import checkpoints, models, runs
 from app.db import Session
 
@@ -101,22 +102,6 @@ class Run(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     device: str | None = Field(description="Where it is computed.", examples=["cpu"])
-
-
-def option_schema(option: Option) -> dict[str, Any]:
-    """An option as JSON Schema."""
-    told: dict[str, Any] = {"description": option.meaning, "default": option.default}
-    if option.choices:
-        return {**told, "enum": list(option.choices)}
-    match option.default:
-        case bool():
-            return {**told, "type": "boolean"}
-        case int() | float():
-            bounds = {"minimum": option.minimum, "maximum": option.maximum}
-            kind = "integer" if isinstance(option.default, int) else "number"
-            return {**told, "type": kind, **{name: bound for name, bound in bounds.items() if bound is not None}}
-        case _:
-            return {**told, "type": "string"}
 
 
 def diagnostics_schema() -> dict[str, Any]:
