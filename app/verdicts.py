@@ -77,14 +77,21 @@ def ready(session: Session, verdict: Verdict) -> bool:
     return session.get_one(Run, verdict.run_id).state in runs.ENDED
 
 
+def result_of(session: Session, verdict: Verdict) -> dict[str, Any] | None:
+    """What it says, stored or not; None before the run has ended. Writes nothing."""
+    if verdict.result is not None or not ready(session, verdict):
+        return verdict.result
+    run = session.get_one(Run, verdict.run_id)
+    return judge(policy_of(verdict.policy), evidence(session, run), verdict.baseline).to_json()
+
+
 def judged(session: Session, verdict: Verdict) -> Verdict:
     """The verdict with its result, where its run has ended; a result that is there stays."""
-    run = session.get_one(Run, verdict.run_id)
-    if verdict.result is None and run.state in runs.ENDED:
-        verdict.result = judge(policy_of(verdict.policy), evidence(session, run), verdict.baseline).to_json()
-        verdict.judged_at = leases.clock(session)
-        found = {name: verdict.result[name] for name in ("verdict", "passed")}
-        audit.note(session, "verdict.make", f"verdict {verdict.id} of run {run.id}", found)
+    found = result_of(session, verdict) if verdict.result is None else None
+    if found is not None:
+        verdict.result, verdict.judged_at = found, leases.clock(session)
+        told = {name: found[name] for name in ("verdict", "passed")}
+        audit.note(session, "verdict.make", f"verdict {verdict.id} of run {verdict.run_id}", told)
     return verdict
 
 

@@ -13,7 +13,7 @@ from analysis.wording import listed, midway
 from app import models, reports, runs
 from app.api.dependencies import Identity, Reading, Writing
 from app.errors import NotFound
-from app.pages import lists, mitigate
+from app.pages import gate, lists, mitigate
 from app.pages.comparison import ComparisonView, compares
 from app.pages.rendering import PageRoute, page, see
 from app.pages.report import Curves, ReportView, Tab
@@ -63,7 +63,7 @@ def show(request: Request, session: Reading, identity: Identity, state: StateOf)
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
     view = run_view(run, runs.progress(session, run), time.time())
     whole = reports.report(session, identity)
-    shown: dict[str, Any] = {"run": view, "tabs": tabs(whole.tables, state)}
+    shown: dict[str, Any] = {"run": view, "tabs": tabs(whole.tables, state), "gates": gate.view(session, run)}
     if compares(whole.tables) and not state.shown.alone:
         steps = runs.steps(run)
         stepped = all(member.position in steps for member in run.members[1:])
