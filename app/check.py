@@ -112,8 +112,8 @@ def outcomes(seconds: float) -> Iterator[None]:
         raise Late
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         yield
     except Late:
         end("time-out", f"no verdict within {seconds:g} s", LATE)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -167,3 +168,30 @@ def test_the_github_action(live: Deployment, repository: Path) -> None:
         assert f"passed={passed}" in (repository / "output").read_text().splitlines()
     assert "### ❌" in (repository / "summary").read_text()
     assert live.get("checkpoints/1")["name"] == inputs["name"]
+
+
+def test_the_command_line_by_a_service(live: Deployment, repository: Path, tmp_path: Path) -> None:
+    server = str(live.client.base_url)
+    command = [sys.executable, "-c", "from app.cli import main; main()", "check", "model.safetensors"]
+    command += ["--policy", "eigenscope.yml", "--server", server, "--json"]
+
+    def check(*more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*command, *more], cwd=repository, env={**os.environ, "PYTHONPATH": str(DOCS.parent)}, capture_output=True,
+            text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    good = check("--name", "model@main", "--junit", str(tmp_path / "junit.xml"))
+    assert good.returncode == 0, good.stderr
+    assert json.loads(good.stdout)["verdict"] == "pass"
+    assert JUnitXml.fromfile(str(tmp_path / "junit.xml")).failures == 0
+    narrower(repository)
+    worse = check("--baseline", "model@main")
+    assert worse.returncode == 1, worse.stderr
+    assert check("--baseline", "1").returncode == 1
+    assert check("--baseline", "nobody").returncode == 3
+    report = tmp_path / "main.json"
+    report.write_text(json.dumps(live.get("runs/1/report")))
+    assert check("--baseline", str(report)).returncode == 1
+    (repository / "model.safetensors").write_bytes(b"no checkpoint")
+    assert check().returncode == 1  # read by nobody: not enough evidence

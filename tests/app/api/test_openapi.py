@@ -21,12 +21,14 @@ from tests.service import settings as service_settings
 
 TOKEN = "a-token-of-some-length"
 OPERATIONS = [
-    "cancel_run", "create_project", "create_token", "delete_checkpoint", "delete_mitigation", "delete_run",
-    "download_file", "follow_run", "get_checkpoint", "get_curves", "get_figure", "get_health", "get_mitigation",
-    "get_project", "get_report", "get_run", "get_table", "get_table_csv", "limit_project", "list_checkpoints",
-    "list_diagnostics", "list_mitigations", "list_projects", "list_runs", "list_tensors", "list_tokens",
-    "pin_checkpoint", "read_audit_log", "request_mitigation", "request_run", "revoke_token", "send_checkpoint",
-    "unpin_checkpoint", "who_am_i",
+    "add_webhook", "cancel_run", "create_project", "create_token", "delete_checkpoint", "delete_mitigation",
+    "delete_run", "delete_webhook", "download_file", "follow_run", "get_checkpoint", "get_curves", "get_figure",
+    "get_health", "get_last_verdict", "get_last_verdict_as", "get_mitigation", "get_policy_schema", "get_project",
+    "get_report", "get_run", "get_table", "get_table_csv", "get_verdict", "get_verdict_as", "limit_project",
+    "list_checkpoints", "list_deliveries", "list_diagnostics", "list_mitigations", "list_projects", "list_runs",
+    "list_tensors", "list_tokens", "list_verdicts", "list_webhooks", "pin_checkpoint", "read_audit_log",
+    "request_mitigation", "request_run", "request_verdict", "revoke_token", "send_checkpoint", "unpin_checkpoint",
+    "who_am_i",
 ]  # fmt: skip
 
 
