@@ -49,8 +49,6 @@ class Caller:
 
 def caller(database: Database, settings: Settings, shown: Shown) -> Caller:
     """Raises TokenRequired for nobody in particular, NotFound for a project that is not there, NotAllowed."""
-    if is_local(settings, shown) and shown.project is None and shown.bearer is None:
-        return Caller("this machine", tokens.ADMIN, projects.DEFAULT, local=True, free=True)
     with database.reading() as session:
         found = _known(session, settings, shown)
         if found is None:
@@ -60,6 +58,18 @@ def caller(database: Database, settings: Settings, shown: Shown) -> Caller:
         with database.within(found.project, found.name).writing() as session:
             tokens.used(session, found.token)
     return found
+
+
+def this_machine(settings: Settings, shown: Shown) -> Caller | None:
+    """The caller, where it is this machine and asks for nothing else: told without a look at the database."""
+    if is_local(settings, shown) and shown.project is None and shown.bearer is None:
+        return Caller("this machine", tokens.ADMIN, projects.DEFAULT, local=True, free=True)
+    return None
+
+
+def still_good(session: Session, found: Caller) -> bool:
+    """Whether the caller's token is good yet: for answers that take long, as streams do."""
+    return found.token is None or session.scalar(tokens.good().where(Token.id == found.token)) is not None
 
 
 def _unnoted(session: Session, token: int) -> bool:

@@ -21,6 +21,7 @@ from app.settings import Settings
 
 TASKS = ("ingest", "analyse", "mend", "judge")
 POLL_SECONDS = 0.05  # how often the worker of the embedded mode looks for a message
+POOL_STARTS = 120.0  # seconds a pool process may take to start. Celery's 4 kill it, again and again, on a busy machine
 PING_EXPIRES = 60  # seconds after which an unanswered ping may be forgotten
 
 
@@ -79,6 +80,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_concurrency=1,
         worker_pool="prefork",
         worker_pool_start_method="spawn",  # a forked child could not use CUDA
+        worker_proc_alive_timeout=POOL_STARTS,
         worker_cancel_long_running_tasks_on_connection_loss=True,
         worker_enable_remote_control=False,
         worker_send_task_events=False,

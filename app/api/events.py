@@ -10,7 +10,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from analysis.report import record
 from app import reports, runs
-from app.api.dependencies import DatabaseOf, Identity, Reading
+from app.access import Caller, still_good
+from app.api.dependencies import CallerOf, DatabaseOf, Identity, Reading
 from app.api.problems import responses
 from app.api.shapes import Run, run_json
 from app.db import Database
@@ -23,14 +24,17 @@ LOOK_SECONDS = 0.5
 class Watch:
     """What a listener has heard of a run."""
 
-    def __init__(self, database: Database, run_id: int) -> None:
-        self._database, self._run_id = database, run_id
+    def __init__(self, database: Database, caller: Caller, run_id: int) -> None:
+        self._database, self._caller, self._run_id = database, caller, run_id
         self._heard: set[int] = set()  # ids do not come in order where several workers commit
 
     def look(self) -> tuple[Run | None, list[dict[str, Any]]]:
-        """The run as it is, None where it was deleted, and the rows that are new. Rows are read after the state."""
+        """The run and the rows that are new. None where it was deleted, or the token that opened this is good no more.
+
+        Rows are read after the state.
+        """
         with self._database.reading() as session:
-            run = runs.find(session, self._run_id)
+            run = runs.find(session, self._run_id) if still_good(session, self._caller) else None
             shape = None if run is None else run_json(session, run)
             names = () if run is None else names_of(run)
         with self._database.reading() as session:
@@ -51,13 +55,13 @@ def known(session: Reading, identity: Identity) -> None:
     dependencies=[Depends(known)],
     operation_id="follow_run",
 )
-async def follow(database: DatabaseOf, identity: Identity) -> AsyncIterator[ServerSentEvent]:
+async def follow(database: DatabaseOf, caller: CallerOf, identity: Identity) -> AsyncIterator[ServerSentEvent]:
     """Events: `progress` (the run), `row` (a row with its diagnostic), and `end` (the run) when it is over.
 
     Rows that are there already come first; a listener that keys rows by diagnostic, group and weight may reconnect
     at any time. Comments keep the connection open in between.
     """
-    watch, said = Watch(database, identity), ""
+    watch, said = Watch(database, caller, identity), ""
     while True:
         run, rows = await run_sync(watch.look)
         for row in rows:

@@ -11,7 +11,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.access import Caller, Shown, caller, check_scope, is_proxy
+from app.access import Caller, Shown, caller, check_scope, is_proxy, this_machine
 from app.api.problems import of_service, unexpected
 from app.db import Database
 from app.errors import ServiceError, TokenRequired, TooLarge
@@ -78,6 +78,8 @@ class Guard:
         scope.setdefault("state", {})["caller"] = found
 
     async def _known(self, showing: Shown, peer: str) -> Caller:
+        if found := this_machine(self._settings, showing):
+            return found
         try:
             return await run_sync(caller, self._database, self._settings, showing)
         except TokenRequired:

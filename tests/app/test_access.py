@@ -10,6 +10,7 @@ from fastapi.routing import iter_route_contexts
 
 from app import access, projects, tokens
 from app.access import Shown, is_local, needed
+from app.api.events import Watch
 from app.api.guard import OPEN_PATHS, STATIC
 from app.settings import Settings
 from tests.service import Service, model, settings
@@ -236,3 +237,16 @@ def test_the_callers_name_is_in_the_audit_log(guarded: Service) -> None:
     assert told["checkpoint.delete"]["subject"].startswith("checkpoint 1, ")
     assert told["checkpoint.receive"]["detail"]["files"] == 1
     assert access.ADMIN_PATHS[2] == "/api/v1/audit"
+
+
+def test_a_stream_ends_with_the_token_that_opened_it(guarded: Service) -> None:
+    with guarded.everything.writing() as session:
+        made, _ = tokens.create(session, "CI", "read", "default")
+        found = access.Caller("token CI", "read", 1, made.id)
+        assert access.still_good(session, found)
+        tokens.revoke(session, made.key)
+        assert not access.still_good(session, found)
+    guarded.caller(MASTER).post("/api/v1/checkpoints", content=model())
+    guarded.caller(MASTER).post("/api/v1/runs", json={"checkpoints": [1]})
+    assert Watch(guarded.database, found, 1).look() == (None, [])
+    assert Watch(guarded.database, access.Caller("this machine", "admin", 1), 1).look()[0] is not None

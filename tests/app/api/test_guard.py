@@ -24,7 +24,7 @@ def call(
         return {"type": "http.request", "body": b"x" * 100_000, "more_body": True}
 
     scope = {"type": kind, "method": "GET", "path": path, "headers": headers, "client": ("127.0.0.1", 50_000)}
-    database = Database("sqlite://", lambda name, identity: None)  # it is not asked: the caller is this machine
+    database = Database("sqlite:///nowhere.db", lambda name, identity: None)  # not asked: the caller is this machine
     asyncio.run(Guard(app, Settings(), database, "the policy")(scope, receive, send))
     return sent
 
