@@ -3,7 +3,6 @@
 ServiceError                  an answer that is no success: an HTTP status, a stable code, a sentence
 ├── BadRequest          400   the request contradicts itself or names what is not there
 │   ├── UnknownColumn         a sort or filter names a column that the diagnostic does not have
-│   ├── WebhookNotAllowed     a webhook's address is none that EIGENSCOPE_WEBHOOK_HOSTS lists
 │   └── BadUpload             the form is cut off, holds no file, or too many
 ├── TokenRequired       401   no token came along, or not the right one
 ├── OriginNotAllowed    403   another site's page sent the request
@@ -11,7 +10,8 @@ ServiceError                  an answer that is no success: an HTTP status, a st
 ├── QuotaExceeded       403   the project has used up what it may keep, or have in the queue
 ├── NotFound            404   nothing of ours has that address
 ├── Conflict            409   right in itself, but not in the state that things are in
-├── KeyReused           422   an Idempotency-Key came with another request than before
+├── WebhookNotAllowed   403   a webhook's address is none that EIGENSCOPE_WEBHOOK_HOSTS lists
+├── KeyReused           409   an Idempotency-Key came with another request than before
 ├── TooManyWaiting      503   as many wait for the end of a run as this server holds connections open for
 ├── TooLarge            413   the upload is larger than EIGENSCOPE_UPLOAD_LIMIT, or another body than 1 MiB
 ├── HostNotAllowed      421   the Host header is none of ours
@@ -45,8 +45,8 @@ class BadUpload(BadRequest):
     code, title = "bad-upload", "The upload cannot be read"
 
 
-class WebhookNotAllowed(BadRequest):
-    code, title = "webhook-not-allowed", "The webhook's address is not allowed"
+class WebhookNotAllowed(ServiceError):
+    status, code, title = 403, "webhook-not-allowed", "The webhook's address is not allowed"
 
 
 class TokenRequired(ServiceError):
@@ -74,7 +74,7 @@ class Conflict(ServiceError):
 
 
 class KeyReused(ServiceError):
-    status, code, title = 422, "idempotency-key-reused", "The key belongs to another request"
+    status, code, title = 409, "idempotency-key-reused", "The key belongs to another request"
 
 
 class TooManyWaiting(ServiceError):

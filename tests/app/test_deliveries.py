@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import update
 
-from app import deliveries, runs, verdicts
+from app import deliveries, leases, runs, verdicts
 from app.models import Delivery
 from tests.service import Service, model
 
@@ -81,7 +81,7 @@ def test_what_fails_is_tried_again_ever_later_and_given_up(service: Service) -> 
         assert row(service).state == "waiting"
         tell(service, False, "status 500")
         with service.everything.reading() as session:
-            waits.append(round(row(service).next_at - deliveries.clock(session)))
+            waits.append(round(row(service).next_at - leases.clock(session)))
     assert row(service).state == "failed"
     assert due(service) == []
     assert waits[:4] == [10, 20, 40, 80]

@@ -70,10 +70,10 @@ def test_it_waits_for_the_verdict() -> None:
 
 
 def test_the_deadline_is_for_everything() -> None:
-    with receiving(Receiver(200, body=b'{"state": "waiting"}')) as there, Remote(there.url, None, 0.3) as remote:
-        with pytest.raises(Late):
-            remote.verdict(5)
-    assert there.heard
+    waiting = Receiver(200, body=b'{"state": "waiting"}')
+    with receiving(waiting) as there, Remote(there.url, None, 0.3) as remote, pytest.raises(Late):
+        remote.verdict(5)
+    assert waiting.heard
 
 
 def test_refusals_are_told_from_failures() -> None:

@@ -24,7 +24,8 @@ def ask(service: Service, policy: Any = POLICY, baseline: Any = None, run: int =
 
 def result(service: Service, identity: int) -> dict[str, Any] | None:
     with service.database.reading() as session:
-        return session.get_one(Verdict, identity).result
+        found: dict[str, Any] | None = session.get_one(Verdict, identity).result
+        return found
 
 
 def test_of_an_ended_run_it_is_made_at_once(analysed: Service) -> None:

@@ -35,7 +35,7 @@ def test_the_run_measures_what_the_policy_is_about_unless_it_says(service: Servi
         ({"policy": "rules: []"}, 400, "bad-policy"),
         ({"baseline": 1}, 422, "invalid-request"),
         ({"policy": POLICY, "baseline": 99}, 404, "not-found"),
-        ({"webhook": "https://ci.example/"}, 400, "webhook-not-allowed"),
+        ({"webhook": "https://ci.example/"}, 403, "webhook-not-allowed"),
     ],
 )
 def test_what_cannot_be_done_makes_no_run(service: Service, body: dict[str, Any], status: int, code: str) -> None:

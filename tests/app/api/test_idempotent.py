@@ -43,7 +43,7 @@ def test_the_same_again_is_answered_alike_and_creates_nothing(ready: Service, pa
     assert first.headers["location"] == again.headers["location"]
     assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (None, "true")
     reused = post(ready, path, other)
-    assert (reused.status_code, reused.json()["code"]) == (422, "idempotency-key-reused")
+    assert (reused.status_code, reused.json()["code"]) == (409, "idempotency-key-reused")
     assert post(ready, path, body, "another").json()["id"] != first.json()["id"]
 
 
@@ -60,7 +60,7 @@ def test_an_upload_is_known_by_the_digests_of_its_files(service: Service) -> Non
     assert again.headers["idempotency-replayed"] == "true"
     assert count(service, Checkpoint) == 1
     for other in (send(model(3)), send(model(), "b.safetensors")):
-        assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+        assert (other.status_code, other.json()["code"]) == (409, "idempotency-key-reused")
 
 
 def test_a_form_is_known_by_its_fields_too(service: Service) -> None:
@@ -69,7 +69,7 @@ def test_a_form_is_known_by_its_fields_too(service: Service) -> None:
         headers = {"Idempotency-Key": "k"}
         return service.client.post("/api/v1/checkpoints", data={"name": name}, files=files, headers=headers).status_code
 
-    assert [send("x"), send("x"), send("y")] == [201, 201, 422]
+    assert [send("x"), send("x"), send("y")] == [201, 201, 409]
 
 
 def test_what_was_refused_may_be_sent_again(service: Service) -> None:

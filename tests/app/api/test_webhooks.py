@@ -35,7 +35,7 @@ def test_one_is_added_listed_and_forgotten(hooked: Service) -> None:
 @pytest.mark.parametrize("url", ["https://other.example/", "file:///etc/passwd", "http://127.0.0.1/"])
 def test_hosts_that_are_not_listed(hooked: Service, url: str) -> None:
     answer = hooked.client.post("/api/v1/webhooks", json={"url": url})
-    assert (answer.status_code, answer.json()["code"]) == (400, "webhook-not-allowed")
+    assert (answer.status_code, answer.json()["code"]) == (403, "webhook-not-allowed")
 
 
 def test_off_by_default(service: Service) -> None:
