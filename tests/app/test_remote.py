@@ -71,7 +71,7 @@ def test_it_waits_for_the_verdict() -> None:
 
 def test_the_deadline_is_for_everything() -> None:
     waiting = Receiver(200, body=b'{"state": "waiting"}')
-    with receiving(waiting) as there, Remote(there.url, None, 0.3) as remote, pytest.raises(Late):
+    with receiving(waiting) as there, Remote(there.url, None, 2.0) as remote, pytest.raises(Late):
         remote.verdict(5)
     assert waiting.heard
 
