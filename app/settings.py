@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names by which browsers reach us, beside loopback
     token: SecretStr | None = None
+    log: Literal["text", "json"] = "text"  # how lines of the log are written
     proxy_addresses: Annotated[tuple[str, ...], NoDecode] = ()  # networks of proxies whose word counts: 10.1.0.0/16
     proxy_user_header: str | None = None  # in which such a proxy says who signed in there; off where None
     proxy_scope: Literal["read", "write", "admin"] = "write"  # what they may do

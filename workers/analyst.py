@@ -5,6 +5,7 @@ are measured one by one, so that the tensor in hand is the one that nobody survi
 """
 
 import logging
+import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from analysis.formats import open_checkpoint
 from analysis.names import label_of
 from analysis.report import measure_tensor
 from analysis.weight import TensorInfo
-from app import checkpoints, leases, reports, units
+from app import checkpoints, leases, logs, reports, units
 from app.db import Database
 from app.leases import LeaseLost
 from app.models import Run, Unit
@@ -39,6 +40,7 @@ class Job:
     """A claimed unit with all that it needs to know, read in one transaction."""
 
     unit: int
+    run: int
     claim: int
     attempt: int
     member: int  # the checkpoint's position in the run
@@ -64,9 +66,17 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
     job = _claim(database, settings, unit_id, device)
     if job is None:
         return
+    with logs.about(run=job.run, claim=job.claim):
+        _do(database, storage, settings, job, device)
+
+
+def _do(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
+    began = time.perf_counter()
     try:
         with Heartbeat(lambda: _renew(database, settings, job), settings.lease_seconds):
             _measure(database, storage, job, device)
+        seconds = round(time.perf_counter() - began, 3)
+        log.info("unit done", extra=logs.told(tensors=len(job.tensors), seconds=seconds, device=device))
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
     except SystemExit:  # this worker was told to stop
@@ -75,7 +85,7 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
     except Refused as refused:
         _refused(database, job, refused)
     except Exception as error:  # this attempt failed; the sweeper offers the unit again, or it is given up
-        log.exception("unit %d failed", unit_id)
+        log.exception("unit %d failed", job.unit)
         _failed(database, settings, job, error)
 
 
@@ -89,6 +99,7 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
         stored = checkpoints.tensors(session, members[unit.member].id)
         return Job(
             unit=unit.id,
+            run=run.id,
             claim=unit.claim,
             attempt=unit.attempts,
             member=unit.member,

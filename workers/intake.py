@@ -30,6 +30,7 @@ def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, 
     try:
         with Heartbeat(lambda: _renew(database, settings, checkpoint), settings.lease_seconds):
             _take_in(database, storage, checkpoint)
+        log.info("checkpoint read")
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
     except SystemExit:  # this worker was told to stop

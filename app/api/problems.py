@@ -4,7 +4,6 @@ import logging
 import math
 import secrets
 from collections.abc import Mapping
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from analysis.errors import EigenscopeError, OptionError, WrongBase
+from app import logs
 from app.errors import ServiceError, TokenRequired, TooMany
 
 MEDIA_TYPE = "application/problem+json"
@@ -41,16 +41,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
-EVERYWHERE = responses(401, 403, 421, 422, 429)  # token, Origin or scope, Host, the form of the request, its rate
-
-
-def document(schema: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI with problems in place of FastAPI's own validation errors."""
-    shapes = schema["components"]["schemas"]
-    shapes["Problem"] = Problem.model_json_schema()
-    shapes.pop("HTTPValidationError", None)
-    shapes.pop("ValidationError", None)
-    return schema
+EVERYWHERE = responses(401, 403, 421, 422, 429, 500)  # token, Origin or scope, Host, form, rate, and faults of ours
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Response:
@@ -98,8 +89,8 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 
 def unexpected(method: str, path: str, error: Exception) -> Response:
-    """A fault of ours: told under an id, by which the log tells the rest."""
-    incident = secrets.token_hex(6)
+    """A fault of ours: told under the request's id, by which the log tells the rest."""
+    incident = logs.current("request") or secrets.token_hex(8)
     log.error("incident %s: %s %s", incident, method, _safe(path), exc_info=error)
     told = f"That is a fault of ours. The service's log tells more under {incident}."
     return problem(500, "internal-error", "Something went wrong here", told, incident=incident)
@@ -111,9 +102,7 @@ def _safe(text: object) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Has the application tell every error as a problem, and say so in its OpenAPI."""
-    plain = app.openapi
-    app.openapi = cache(lambda: document(plain()))  # type: ignore[method-assign]  # FastAPI's documented way
+    """Has the application tell every error as a problem."""
     app.add_exception_handler(ServiceError, _service)
     app.add_exception_handler(EigenscopeError, _analysis)
     app.add_exception_handler(RequestValidationError, _validation)
