@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app import audit, leases, units
 from app.db import insert_of, now
 from app.errors import NotFound
+from app.listings import newest
 from app.models import Blob, Checkpoint, File, Member, Run, Tensor
 from app.settings import Settings
 from app.storage import Incoming, Storage
@@ -64,9 +65,9 @@ def keep(session: Session, storage: Storage, incoming: Incoming) -> None:
     storage.keep(incoming)
 
 
-def listing(session: Session, limit: int = 100, offset: int = 0) -> Sequence[Checkpoint]:
-    """The newest first."""
-    return session.scalars(select(Checkpoint).order_by(Checkpoint.id.desc()).limit(limit).offset(offset)).all()
+def listing(session: Session, limit: int = 100, before: int | None = None) -> Sequence[Checkpoint]:
+    """The newest first; where an id is given, those made before it."""
+    return newest(session, Checkpoint, limit, before)
 
 
 def get(session: Session, identity: int) -> Checkpoint:
@@ -90,6 +91,16 @@ def tensors(session: Session, identity: int) -> list[dict[str, Any]]:
     get(session, identity)
     query = select(Tensor.info).where(Tensor.checkpoint_id == identity).order_by(Tensor.position)
     return list(session.scalars(query))
+
+
+def tensors_after(
+    session: Session, identity: int, position: int | None, limit: int
+) -> list[tuple[int, dict[str, Any]]]:
+    """At most so many of them with their positions, of those that come after this one."""
+    get(session, identity)
+    query = select(Tensor.position, Tensor.info).where(Tensor.checkpoint_id == identity)
+    after = query if position is None else query.where(Tensor.position > position)
+    return [(at, info) for at, info in session.execute(after.order_by(Tensor.position).limit(limit))]
 
 
 def to_open(checkpoint: Checkpoint) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 ServiceError                  an answer that is no success: an HTTP status, a stable code, a sentence
 ├── BadRequest          400   the request contradicts itself or names what is not there
 │   ├── UnknownColumn         a sort or filter names a column that the diagnostic does not have
+│   ├── BadCursor             a page is asked for by a cursor of another list, or by none
 │   └── BadUpload             the form is cut off, holds no file, or too many
 ├── TokenRequired       401   no token came along, or not the right one
 ├── OriginNotAllowed    403   another site's page sent the request
@@ -36,6 +37,10 @@ class BadRequest(ServiceError):
 
 class UnknownColumn(BadRequest):
     code, title = "unknown-column", "There is no such column"
+
+
+class BadCursor(BadRequest):
+    code, title = "bad-cursor", "The cursor is none of this list"
 
 
 class BadUpload(BadRequest):

@@ -11,6 +11,7 @@ from analysis.diagnostics import check_scopes
 from analysis.diagnostics import requests as requests_of
 from app import audit, checkpoints, leases, quotas, retention, units
 from app.errors import BadRequest, Conflict, NotFound
+from app.listings import newest
 from app.models import Member, Run, Unit
 from app.plans import plan
 
@@ -61,9 +62,9 @@ def request(
     return run
 
 
-def listing(session: Session, limit: int = 100, offset: int = 0) -> Sequence[Run]:
-    """The newest first."""
-    return session.scalars(select(Run).order_by(Run.id.desc()).limit(limit).offset(offset)).all()
+def listing(session: Session, limit: int = 100, before: int | None = None) -> Sequence[Run]:
+    """The newest first; where an id is given, those made before it."""
+    return newest(session, Run, limit, before)
 
 
 def over(session: Session, checkpoint_id: int) -> Sequence[Run]:

@@ -64,7 +64,8 @@ NUMERICAL = {"jaxtyping", "numpy", "peft", "safetensors", "scipy", "threadpoolct
 DOORS = ("app.api", "app.pages", "app.main")
 ROWS = (
     "app.db", "app.models", "app.checkpoints", "app.runs", "app.leases", "app.plans", "app.reports", "app.units",
-    "app.mending", "app.mitigations", "app.owned", "app.access", "app.projects", "app.tokens", "app.logins",
+    "app.mending", "app.mitigations", "app.census", "app.editions", "app.listings",
+    "app.owned", "app.access", "app.projects", "app.tokens", "app.logins",
     "app.audit", "app.quotas", "app.retention",
 )  # fmt: skip
 HOMES = {
@@ -77,6 +78,7 @@ HOMES = {
     "kombu": ("app.queue", "workers"),
     "plotly": ("frontend", "app.main", "app.pages"),
     "jinja2": ("app.pages",),
+    "prometheus_client": ("app.api",),
     "pickle": ("analysis.formats",),
     "peft": ("analysis.adapters",),
 }

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
-from app import checkpoints, quotas, retention
-from app.api.dependencies import DatabaseOf, Identity, Limit, Offset, Reading, SettingsOf, StorageOf, Writing
+from app import checkpoints, editions, quotas, retention
+from app.api import examples, kept
+from app.api.cursors import PAGED, PageOf
+from app.api.dependencies import DatabaseOf, Identity, Reading, SettingsOf, StorageOf, Writing
 from app.api.problems import responses
 from app.api.shapes import Checkpoint, Tensor, checkpoints_json, tensor_json
 from app.db import Database
@@ -19,8 +21,12 @@ BODY: dict[str, Any] = {
         "required": True,
         "description": "One file as it is, or a form with one or more files.",
         "content": {
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "(the bytes of model.safetensors)",
+            },
             "multipart/form-data": {
+                "example": examples.FORM,
                 "schema": {
                     "type": "object",
                     "required": ["files"],
@@ -28,7 +34,7 @@ BODY: dict[str, Any] = {
                         "files": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
                         "name": {"type": "string"},
                     },
-                }
+                },
             },
         },
     }
@@ -82,22 +88,33 @@ async def send(
     return checkpoint
 
 
-@router.get("", operation_id="list_checkpoints")
-def listing(session: Reading, limit: Limit = 100, offset: Offset = 0) -> list[Checkpoint]:
+@router.get("", responses=PAGED | responses(400), operation_id="list_checkpoints")
+def listing(session: Reading, page: PageOf) -> list[Checkpoint]:
     """The newest first."""
-    return checkpoints_json(session, checkpoints.listing(session, limit, offset))
+    found = checkpoints.listing(session, page.limit + 1, page.number)
+    return checkpoints_json(session, page.shown(found, lambda row: row.id))
 
 
-@router.get("/{identity}", responses=responses(404), operation_id="get_checkpoint")
-def show(session: Reading, identity: Identity) -> Checkpoint:
-    """One checkpoint."""
-    return checkpoints_json(session, [checkpoints.get(session, identity)])[0]
+@router.get(
+    "/{identity}",
+    responses=kept.UNCHANGED | responses(404),
+    response_model=Checkpoint,
+    operation_id="get_checkpoint",
+)
+def show(request: Request, session: Reading, identity: Identity) -> Response:
+    """One checkpoint, with the facts that its files state and its newest run."""
+
+    def made() -> kept.Made:
+        return kept.made(checkpoints_json(session, [checkpoints.get(session, identity)])[0])
+
+    return kept.answer(request, editions.of_checkpoint(session, identity), made)
 
 
-@router.get("/{identity}/tensors", responses=responses(404), operation_id="list_tensors")
-def tensors(session: Reading, identity: Identity) -> list[Tensor]:
+@router.get("/{identity}/tensors", responses=PAGED | responses(400, 404), operation_id="list_tensors")
+def tensors(session: Reading, identity: Identity, page: PageOf) -> list[Tensor]:
     """Its tensors in file order, from their headers alone. Empty before it is ready."""
-    return [tensor_json(info) for info in checkpoints.tensors(session, identity)]
+    found = checkpoints.tensors_after(session, identity, page.number, page.limit + 1)
+    return [tensor_json(info) for _, info in page.shown(found, lambda row: row[0])]
 
 
 @router.put("/{identity}/pin", status_code=204, responses=responses(404, 409), operation_id="pin_checkpoint")

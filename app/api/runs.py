@@ -4,15 +4,17 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app import reports, runs
-from app.api.dependencies import Identity, Limit, Offset, Reading, Writing
+from app import editions, reports, runs
+from app.api import examples, kept
+from app.api.cursors import PAGED, PageOf
+from app.api.dependencies import DatabaseOf, Identity, Reading, Writing
 from app.api.problems import responses
 from app.api.shapes import Run, RunRequest, run_json
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 
-@router.post("", status_code=201, responses=responses(400, 404, 409), operation_id="request_run")
+@router.post("", status_code=201, responses=responses(400, 404, 409, 413), operation_id="request_run")
 def request(session: Writing, asked: RunRequest, incoming: Request, response: Response) -> Run:
     """Asks for a run. It starts when all its checkpoints are ready."""
     run = runs.request(session, asked.checkpoints, asked.diagnostics)
@@ -20,10 +22,11 @@ def request(session: Writing, asked: RunRequest, incoming: Request, response: Re
     return run_json(session, run)
 
 
-@router.get("", operation_id="list_runs")
-def listing(session: Reading, limit: Limit = 100, offset: Offset = 0) -> list[Run]:
+@router.get("", responses=PAGED | responses(400), operation_id="list_runs")
+def listing(session: Reading, page: PageOf) -> list[Run]:
     """The newest first."""
-    return [run_json(session, run) for run in runs.listing(session, limit, offset)]
+    found = page.shown(runs.listing(session, page.limit + 1, page.number), lambda row: row.id)
+    return [run_json(session, run) for run in found]
 
 
 @router.get("/{identity}", responses=responses(404), operation_id="get_run")
@@ -44,7 +47,17 @@ def delete(session: Writing, identity: Identity) -> None:
     runs.delete(session, identity)
 
 
-@router.get("/{identity}/report", responses=responses(404), operation_id="get_report")
-def report(session: Reading, identity: Identity) -> dict[str, Any]:
+@router.get(
+    "/{identity}/report",
+    responses=examples.ok(examples.REPORT) | kept.UNCHANGED | responses(404),
+    response_model=dict[str, Any],
+    operation_id="get_report",
+)
+def report(request: Request, database: DatabaseOf, identity: Identity) -> Response:
     """Coverage, summary, tables and findings: the object that `eigenscope analyze --json` prints."""
-    return reports.report(session, identity).to_json()
+    with database.reading() as session:
+
+        def made() -> kept.Made:
+            return kept.made(reports.report(session, identity).to_json())
+
+        return kept.answer(request, editions.of_run(session, identity), made)

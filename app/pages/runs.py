@@ -1,8 +1,9 @@
 """A run's page: its report as it grows, and the parts of it that change when a reader chooses."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,8 +11,10 @@ from fastapi import APIRouter, Request, Response
 
 from analysis.diagnostic import Scope, Table
 from analysis.wording import listed, midway
-from app import models, reports, runs
-from app.api.dependencies import Identity, Reading, Writing
+from app import editions, models, reports, runs
+from app.api import kept
+from app.api.dependencies import DatabaseOf, Identity, Writing
+from app.db import Database, Session
 from app.errors import NotFound
 from app.pages import lists, mitigate
 from app.pages.comparison import ComparisonView, compares
@@ -56,14 +59,21 @@ class RunView:
 
 
 @router.get("/{identity}")
-def show(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def show(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison."""
+    with database.reading() as session:
+        edition = editions.of_page(session, identity)
+        since = "" if edition.ended_at is None else numbers.ago(edition.ended_at, time.time())
+        return kept.page(request, edition, lambda: shown(request, session, identity, state), since)
+
+
+def shown(request: Request, session: Session, identity: int, state: State) -> Response:
     run = runs.get(session, identity)
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
     view = run_view(run, runs.progress(session, run), time.time())
     whole = reports.report(session, identity)
-    shown: dict[str, Any] = {"run": view, "tabs": tabs(whole.tables, state)}
+    always: dict[str, Any] = {"run": view, "tabs": tabs(whole.tables, state)}
     if compares(whole.tables) and not state.shown.alone:
         steps = runs.steps(run)
         stepped = all(member.position in steps for member in run.members[1:])
@@ -71,40 +81,55 @@ def show(request: Request, session: Reading, identity: Identity, state: StateOf)
         return page(
             request,
             "comparison.html",
-            **shown,
+            **always,
             report=found,
             add=again_address(run),
             mitigation=mitigate.view(session, run, state),
         )
     report = ReportView(alone(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
-    return page(request, "run.html", **shown, report=report, positions=positions(run, state))
+    return page(request, "run.html", **always, report=report, positions=positions(run, state))
 
 
 @router.get("/{identity}/panel")
-def panel(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def panel(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The panel of one layer, which the page puts in the place of the one it shows."""
-    return page(request, "panel_only.html", report=part(session, identity, state))
+    return partly(request, database, identity, lambda session: ("panel_only.html", part(session, identity, state)))
 
 
 @router.get("/{identity}/health")
-def health(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def health(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The grid by block and role, and the figure by depth, in another column's colours."""
-    return page(request, "health_only.html", report=part(session, identity, state))
+    return partly(request, database, identity, lambda session: ("health_only.html", part(session, identity, state)))
 
 
 @router.get("/{identity}/matrix")
-def matrix(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, one matrix in one tuned checkpoint."""
-    return page(request, "matrix_only.html", report=part_of_comparison(session, identity, state))
+    found = partial(part_of_comparison, identity=identity, state=state)
+    return partly(request, database, identity, lambda session: ("matrix_only.html", found(session)))
 
 
 @router.get("/{identity}/cells")
-def cells(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
-    return page(request, "cells_only.html", report=part_of_comparison(session, identity, state))
+    found = partial(part_of_comparison, identity=identity, state=state)
+    return partly(request, database, identity, lambda session: ("cells_only.html", found(session)))
 
 
-def part(session: Reading, identity: int, state: State) -> ReportView:
+def partly(
+    request: Request, database: Database, identity: int, make: Callable[[Session], tuple[str, object]]
+) -> Response:
+    """A part of the page, made of its template and what that shows, or kept from before."""
+    with database.reading() as session:
+
+        def made() -> Response:
+            template, report = make(session)
+            return page(request, template, report=report)
+
+        return kept.page(request, editions.of_run(session, identity), made)
+
+
+def part(session: Session, identity: int, state: State) -> ReportView:
     """The report for a part of the page that does not tell its coverage."""
     run = runs.get(session, identity)
     found = ReportView(alone(tables(session, run)), None, state, states.run(run.state).moving, curves(session, state))
@@ -113,7 +138,7 @@ def part(session: Reading, identity: int, state: State) -> ReportView:
     return found
 
 
-def part_of_comparison(session: Reading, identity: int, state: State) -> ComparisonView:
+def part_of_comparison(session: Session, identity: int, state: State) -> ComparisonView:
     run = runs.get(session, identity)
     found = tables(session, run)
     if not compares(found) or state.shown.position >= len(run.members):
@@ -124,7 +149,7 @@ def part_of_comparison(session: Reading, identity: int, state: State) -> Compari
     return view
 
 
-def tables(session: Reading, run: models.Run) -> list[Table]:
+def tables(session: Session, run: models.Run) -> list[Table]:
     return [reports.table(session, run.id, name) for name in run.diagnostics]
 
 
@@ -152,7 +177,7 @@ def again_address(run: models.Run) -> str:
     return "/compare?" + urlencode({"base": base, "tuned": ",".join(tuned)})
 
 
-def curves(session: Reading, state: State) -> Curves:
+def curves(session: Session, state: State) -> Curves:
     """Which curves a weight has, asked when its figures are wanted."""
     return lambda weight: reports.curve_names(session, state.run, weight, state.shown.position)
 

@@ -49,7 +49,7 @@ def test_the_newest_comes_first(service: Service) -> None:
     for layers in (1, 2, 3):
         service.upload(model(layers), f"{layers}.safetensors")
     assert [each["id"] for each in service.get("/api/v1/checkpoints")] == [3, 2, 1]
-    assert [each["id"] for each in service.get("/api/v1/checkpoints", limit=1, offset=1)] == [2]
+    assert [each["id"] for each in service.get("/api/v1/checkpoints", limit=1)] == [3]
     service.run(2)
     assert [each["latest_run"] for each in service.get("/api/v1/checkpoints")] == [None, 1, None]
 

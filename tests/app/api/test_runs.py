@@ -21,7 +21,7 @@ def test_a_run_from_request_to_report(service: Service) -> None:
 def test_the_newest_comes_first(analysed: Service) -> None:
     analysed.run(1)
     assert [run["id"] for run in analysed.get("/api/v1/runs")] == [2, 1]
-    assert [run["id"] for run in analysed.get("/api/v1/runs", offset=1)] == [1]
+    assert [run["id"] for run in analysed.get("/api/v1/runs", limit=1)] == [2]
 
 
 def test_a_run_can_be_stopped_and_deleted(service: Service) -> None:
