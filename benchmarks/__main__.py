@@ -7,13 +7,26 @@ from benchmarks import (
     overhead,
     power_law,
     scaling,
+    service,
     spectrum,
     streaming,
     weightwatcher,
     whole_process,
 )
 
-EVERY = (power_law, spectrum, scaling, farms, overhead, concurrency, streaming, intruders, whole_process, weightwatcher)
+EVERY = (
+    power_law,
+    spectrum,
+    scaling,
+    farms,
+    overhead,
+    concurrency,
+    streaming,
+    intruders,
+    whole_process,
+    weightwatcher,
+    service,
+)
 
 if __name__ == "__main__":
     for benchmark in EVERY:
