@@ -5,7 +5,7 @@ of every request on the same `Weight` objects, so that each decomposition is com
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import Tensor
@@ -131,7 +131,10 @@ def compare(
             rows[name].append(row)
     given = [*facts, *({} for _ in checkpoints[len(facts) :])]
     known = tuple({**c.facts, **told} for c, told in zip(checkpoints, given, strict=True))
-    tables = tuple(_table(request, rows[request.diagnostic.name], run.names, known) for request in requests)
+    found = tuple(c.facts for c in checkpoints)
+    tables = tuple(
+        replace(_table(request, rows[request.diagnostic.name], run.names, known), found=found) for request in requests
+    )
     return Report(covered(members, run.alignment, tables), tables, run.names)
 
 

@@ -12,6 +12,7 @@ EigenscopeError                 something the user can understand and mend
 │   ├── NotAMatrix              its shape or dtype holds no matrix
 │   └── AdapterError            an adapter and its base do not fit each other there
 ├── OptionError                 a diagnostic was asked for in a way it does not offer
+├── FactError                   a fact about a checkpoint that makes no sense
 └── MitigationError             a tuned checkpoint cannot be mended as asked
     ├── NoIntruders             there is none in it to be shrunk
     └── NoAdapterForm           what it changes cannot be written as a LoRA adapter
@@ -92,6 +93,10 @@ class AdapterError(TensorError):
 
 class OptionError(EigenscopeError):
     code = "bad-option"
+
+
+class FactError(EigenscopeError):
+    code = "bad-fact"
 
 
 class MitigationError(EigenscopeError):

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
+from analysis.facts import checked
 from app import leases, units
 from app.db import insert_of, now
 from app.errors import NotFound
@@ -19,9 +21,16 @@ LONGEST_NAME = 255
 
 
 def receive(
-    session: Session, storage: Storage, name: str | None, uploads: Sequence[tuple[str, Incoming]]
+    session: Session,
+    storage: Storage,
+    name: str | None,
+    uploads: Sequence[tuple[str, Incoming]],
+    stated: Mapping[str, Any] = MappingProxyType({}),
 ) -> Checkpoint:
-    """A checkpoint of these finished (name, file) uploads, offered to a worker for ingest."""
+    """A checkpoint of these finished (name, file) uploads, offered to a worker for ingest.
+
+    `stated` are facts that came along, as `analysis.facts.parsed` gives them.
+    """
     files = [
         File(position=position, name=clean_name(file_name), sha256=incoming.sha256, bytes=incoming.bytes)
         for position, (file_name, incoming) in enumerate(uploads)
@@ -29,10 +38,29 @@ def receive(
     for _, incoming in sorted(uploads, key=lambda upload: upload[1].sha256):  # one order of locks for everyone
         keep(session, storage, incoming)
     checkpoint = Checkpoint(
-        name=clean_name(name or _name_of(files)), bytes=sum(file.bytes for file in files), files=files, facts={}
+        name=clean_name(name or _name_of(files)),
+        bytes=sum(file.bytes for file in files),
+        files=files,
+        facts={},
+        stated=dict(stated),
     )
     leases.offer(session, checkpoint)
     session.refresh(checkpoint)
+    return checkpoint
+
+
+def edit(session: Session, identity: int, name: str | None, told: Mapping[str, object]) -> Checkpoint:
+    """The checkpoint under another name, where one is given, and with these facts stated; None takes one back.
+
+    Reports read facts when they are shown, so that those of ended runs change too. Raises FactError.
+    """
+    changes = checked(told)
+    checkpoint = hold(session, identity)
+    if name is not None:
+        checkpoint.name = clean_name(name)
+    kept = {**checkpoint.stated, **changes}
+    checkpoint.stated = {fact: value for fact, value in kept.items() if value is not None}
+    session.flush()
     return checkpoint
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, LargeBinary,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+from analysis.facts import effective
 from app.db import now
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate
@@ -76,11 +77,17 @@ class Checkpoint(Work, Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     parameters: Mapped[int | None] = mapped_column(BigInteger)
     tensors: Mapped[int | None]
-    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what its files say
+    stated: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # what people say: analysis.facts
     rewritten: Mapped[str | None] = mapped_column(ForeignKey("blobs.sha256"), index=True)  # as safetensors
     created_at: Mapped[float] = mapped_column(default=now())
 
     files: Mapped[list["File"]] = relationship(order_by="File.position", passive_deletes=True, lazy="selectin")
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What is known about it: what people say goes before what its files say."""
+        return effective(self.facts, self.stated)
 
 
 class File(Base):

@@ -21,7 +21,7 @@ from app import leases, units
 from app.db import insert_of
 from app.errors import NotFound
 from app.models import Curve, Result, Run, Unit
-from app.plans import facts_of, members_of, names_of
+from app.plans import facts_of, found_of, members_of, names_of
 
 NOT_YET = "not analysed yet"
 STOPPED = "the run was stopped before this tensor"
@@ -109,7 +109,7 @@ def table(
         wanted = wanted | Curve.result_id.in_(of_all) & Curve.name.in_(named)
     curves = _curves(session, wanted)
     rows = tuple(row_of(result, curves.get(result.id)) for result in results)
-    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run))
+    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), found_of(run))
 
 
 def _curves(session: Session, wanted: ColumnElement[bool]) -> dict[int, dict[str, Any]]:

@@ -82,7 +82,7 @@ def get(session: Session, identity: int) -> Run:
 
 def steps(run: Run) -> dict[int, float]:
     """The training step of each checkpoint that states one, by its place in the run."""
-    stated = {member.position: member.checkpoint.facts.get("step") for member in run.members}
+    stated = {member.position: member.checkpoint.known.get("step") for member in run.members}
     return {at: float(step) for at, step in stated.items() if isinstance(step, int | float)}
 
 

@@ -5,14 +5,16 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
+from analysis.facts import parsed
 from app import checkpoints
-from app.api.dependencies import DatabaseOf, Identity, Limit, Offset, Reading, SettingsOf, StorageOf
+from app.api.dependencies import DatabaseOf, Identity, Limit, Offset, Reading, SettingsOf, StorageOf, Writing
 from app.api.problems import responses
-from app.api.shapes import Checkpoint, Tensor, checkpoints_json, tensor_json
+from app.api.shapes import Checkpoint, Edit, Tensor, checkpoints_json, tensor_json
 from app.uploads import Upload, file_name, received
 
 router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 
+FACTS = "Facts about it, as `eigenscope scaling` takes them: “lr=1e-3,wd=0.1,steps=20000”."
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -26,6 +28,7 @@ BODY: dict[str, Any] = {
                     "properties": {
                         "files": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
                         "name": {"type": "string"},
+                        "facts": {"type": "string"},
                     },
                 }
             },
@@ -51,12 +54,14 @@ async def send(
     settings: SettingsOf,
     filename: Annotated[str | None, Query(max_length=1000, examples=["model.safetensors"])] = None,
     name: Annotated[str | None, Query(max_length=255, description="What to call it.", examples=["run 7"])] = None,
+    facts: Annotated[str | None, Query(max_length=1000, description=FACTS, examples=["lr=1e-3,wd=0.1"])] = None,
 ) -> Checkpoint:
     """Sends a checkpoint: `curl -X POST -T model.safetensors '…/api/v1/checkpoints?filename=model.safetensors'`.
 
     Sharded checkpoints are sent as one form: `curl -F files=@model-00001-of-00002.safetensors -F files=@…`.
     The answer comes once everything is on the disk; a worker then reads it, which `state` and `reason` tell of.
     """
+    stated = parsed(facts or "")  # before the body, which may be long
     kind = request.headers.get("content-type", "")
     named = file_name(filename, request.headers.get("content-disposition"))
     async with received(
@@ -64,8 +69,9 @@ async def send(
     ) as upload:
 
         def receive(upload: Upload) -> Checkpoint:
+            known = {**stated, **parsed(upload.fields.get("facts", ""))}
             with database.writing() as session:
-                row = checkpoints.receive(session, storage, name or upload.fields.get("name"), upload.files)
+                row = checkpoints.receive(session, storage, name or upload.fields.get("name"), upload.files, known)
                 return checkpoints_json(session, [row])[0]
 
         checkpoint = await run_sync(receive, upload)
@@ -83,6 +89,12 @@ def listing(session: Reading, limit: Limit = 100, offset: Offset = 0) -> list[Ch
 def show(session: Reading, identity: Identity) -> Checkpoint:
     """One checkpoint."""
     return checkpoints_json(session, [checkpoints.get(session, identity)])[0]
+
+
+@router.patch("/{identity}", responses=responses(400, 404), operation_id="edit_checkpoint")
+def edit(session: Writing, identity: Identity, asked: Edit) -> Checkpoint:
+    """Renames it, or states facts about it. Reports over it that are read from now on use them; none is run again."""
+    return checkpoints_json(session, [checkpoints.edit(session, identity, asked.name, asked.facts)])[0]
 
 
 @router.get("/{identity}/tensors", responses=responses(404), operation_id="list_tensors")

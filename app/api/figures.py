@@ -27,6 +27,7 @@ def show(
     group: Annotated[
         str | None, Query(pattern=GROUP, description="In place of it, all places that a row compares: “0,1”.")
     ] = None,
+    role: Annotated[str | None, Query(max_length=100, description="Of width scaling: one role alone.")] = None,
 ) -> dict[str, Any]:
     """The figure as `{"data": […], "layout": {…}}` for Plotly. Colours are names of the page's tokens.
 
@@ -42,7 +43,7 @@ def show(
         if not any(row.weight.name == weight for row in table.rows):
             raise NotFound(f"Run {identity} has no row for that weight yet.")
     at = position if group is None else reports.group_of(group)
-    return draw(found, table, weight, at, runs.steps(runs.get(session, identity)))
+    return draw(found, table, weight, at, runs.steps(runs.get(session, identity)), role)
 
 
 def _declared(session: Reading, identity: int, diagnostic: str, figure: str) -> Figure:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from analysis.errors import EigenscopeError, OptionError, WrongBase
+from analysis.errors import EigenscopeError, FactError, OptionError, WrongBase
 from app.errors import ServiceError, TokenRequired
 
 MEDIA_TYPE = "application/problem+json"
@@ -69,7 +69,8 @@ async def _service(request: Request, error: Exception) -> Response:
 
 async def _analysis(request: Request, error: Exception) -> Response:
     assert isinstance(error, EigenscopeError)
-    title = "There is no such option" if isinstance(error, OptionError) else "The checkpoint cannot be used"
+    titles = {OptionError: "There is no such option", FactError: "A fact makes no sense"}
+    title = titles.get(type(error), "The checkpoint cannot be used")
     status = 409 if isinstance(error, WrongBase) else 400  # right in itself: it hangs on what the files hold
     return problem(status, error.code, title, error.message)
 

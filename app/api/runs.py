@@ -1,14 +1,19 @@
 """Runs: asked for, followed, stopped, deleted, and what they found."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from analysis.advice import advice
+from analysis.diagnostics.top_singular_value import TOP_SINGULAR_VALUE
 from app import reports, runs
 from app.api.dependencies import Identity, Limit, Offset, Reading, Writing
 from app.api.problems import responses
 from app.api.shapes import Run, RunRequest, run_json
 
+Target = Annotated[
+    int | None, Query(ge=1, le=10**9, description="Width of the recipe. Default: twice the widest.", examples=[2048])
+]
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 
@@ -48,3 +53,10 @@ def delete(session: Writing, identity: Identity) -> None:
 def report(session: Reading, identity: Identity) -> dict[str, Any]:
     """Coverage, summary, tables and findings: the object that `eigenscope analyze --json` prints."""
     return reports.report(session, identity).to_json()
+
+
+@router.get("/{identity}/scaling", responses=responses(400, 404), operation_id="get_scaling")
+def scaling(session: Reading, identity: Identity, target_width: Target = None) -> dict[str, Any]:
+    """Of a run with `top_singular_value`: the fits, the recipe, and what would mend a drift, by the facts of now."""
+    found = reports.table(session, identity, TOP_SINGULAR_VALUE.name)
+    return {"checkpoints": list(found.names), **advice(found, target_width)}

@@ -30,6 +30,8 @@ PARTS = {
     FigureKind.SPECTRA: {"values"},
     FigureKind.SWEEP: {"x", "y"},
     FigureKind.SERIES: {"y"},
+    FigureKind.WIDTHS: {"x", "y"},
+    FigureKind.GROWTH: {"y"},
 }
 Tuned = tuple[Tensor, Factors | None]  # slices, and the factors of the update
 
