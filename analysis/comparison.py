@@ -131,9 +131,9 @@ def compare(
             rows[name].append(row)
     given = [*facts, *({} for _ in checkpoints[len(facts) :])]
     known = tuple({**c.facts, **told} for c, told in zip(checkpoints, given, strict=True))
-    found = tuple(c.facts for c in checkpoints)
+    files = tuple(c.facts for c in checkpoints)
     tables = tuple(
-        replace(_table(request, rows[request.diagnostic.name], run.names, known), found=found) for request in requests
+        replace(_table(request, rows[request.diagnostic.name], run.names, known), found=files) for request in requests
     )
     return Report(covered(members, run.alignment, tables), tables, run.names)
 

@@ -36,8 +36,7 @@ def training_facts(folder: Path) -> dict[str, Fact]:
     state = _read(folder / STATE, LARGEST_STATE)
     arguments = next((found for name in ARGUMENTS if (found := _read(folder / name, LARGEST_ARGUMENTS))), {})
     found = {fact: value for fact, names in KEYS.items() if (value := _picked(fact, arguments, names)) is not None}
-    step = state.get("global_step")
-    if _is_number(step) and step > 0:
+    if (step := _number(state.get("global_step"))) is not None and step > 0:
         found["step"] = step
     if (mean := _mean_rate(state.get("log_history"))) is not None:
         found["mean_learning_rate"] = mean
@@ -47,13 +46,15 @@ def training_facts(folder: Path) -> dict[str, Fact]:
 def _picked(fact: str, arguments: Mapping[str, Any], names: Sequence[str]) -> Fact:
     value = next((arguments[name] for name in names if arguments.get(name) is not None), None)
     if fact in NUMBERS:
-        least = value if _is_number(value) else -1
-        return plain(value) if least > 0 or (least == 0 and fact == "weight_decay") else None
+        number = _number(value)
+        return number if number is not None and (number > 0 or (number == 0 and fact == "weight_decay")) else None
     return plain(value) if isinstance(value, str) and value else None
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and plain(value) is not None
+def _number(value: object) -> int | float | None:
+    """The value, where it is a number that JSON and a database can keep."""
+    kept = plain(value)
+    return kept if isinstance(kept, int | float) and not isinstance(kept, bool) else None
 
 
 def _mean_rate(log: object) -> float | None:
@@ -63,12 +64,8 @@ def _mean_rate(log: object) -> float | None:
     """
     if not isinstance(log, list):
         return None
-    entries = [entry for entry in log if isinstance(entry, dict)]
-    points = [
-        (entry["step"], entry["learning_rate"])
-        for entry in entries
-        if _is_number(entry.get("step")) and _is_number(entry.get("learning_rate"))
-    ]
+    entries = [(_number(e.get("step")), _number(e.get("learning_rate"))) for e in log if isinstance(e, dict)]
+    points = [(step, rate) for step, rate in entries if step is not None and rate is not None]
     steps = [0, *(step for step, _ in points)]
     if len(points) < 2 or any(later <= before for before, later in pairwise(steps)):
         return None

@@ -7,9 +7,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from analysis.errors import FactError
 from app import checkpoints, models, runs
 from app.api.dependencies import DatabaseOf, Identity, Reading, StorageOf, Writing
-from app.pages import chooser, lists
+from app.pages import chooser, facts, lists
+from app.pages.facts import Fields, Sheet
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
 from app.plans import tensor_info
@@ -39,7 +41,8 @@ class CheckpointView:
     size: str
     reason: str | None
     code: str | None
-    facts: list[tuple[str, str]]
+    facts: list[tuple[str, str, str]]  # name, value, and what the files say where that is something else
+    sheet: Sheet
     files: list[models.File]
     adapter: bool
     base: str  # what an adapter calls its base
@@ -50,7 +53,9 @@ def show(request: Request, session: Reading, identity: Identity) -> Response:
     return shown(request, session, identity, chooser.blank())
 
 
-def shown(request: Request, session: Reading, identity: int, form: chooser.Chooser) -> Response:
+def shown(
+    request: Request, session: Reading, identity: int, form: chooser.Chooser, sent: Fields | None = None
+) -> Response:
     row = checkpoints.get(session, identity)
     tensors = [tensor_row(info) for info in checkpoints.tensors(session, identity)]
     over = lists.run_rows(session, runs.over(session, identity), time.time())
@@ -58,9 +63,9 @@ def shown(request: Request, session: Reading, identity: int, form: chooser.Choos
     return page(
         request,
         "checkpoint.html",
-        422 if form.open else 200,
+        422 if form.open or sent is not None else 200,
         chooser=form,
-        checkpoint=view(row),
+        checkpoint=view(row, sent),
         tensors=tensors,
         tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {analysed} of them to analyse",
         runs=over,
@@ -69,7 +74,7 @@ def shown(request: Request, session: Reading, identity: int, form: chooser.Choos
     )
 
 
-def view(row: models.Checkpoint) -> CheckpointView:
+def view(row: models.Checkpoint, sent: Fields | None = None) -> CheckpointView:
     known = [
         None if row.parameters is None else f"{numbers.parameters(row.parameters)} parameters",
         row.kind,
@@ -85,16 +90,12 @@ def view(row: models.Checkpoint) -> CheckpointView:
         size=numbers.size(row.bytes),
         reason=row.reason or "It was rejected." if rejected else None,
         code=row.reason_code if rejected else None,
-        facts=[(name.replace("_", " "), fact(value)) for name, value in row.facts.items()],
+        facts=facts.shown(row),
+        sheet=facts.sheet(row, sent),
         files=row.files,
         adapter=row.kind == "adapter" and row.state == "ready",
         base=str(row.facts.get("base_model") or ""),
     )
-
-
-def fact(value: object) -> str:
-    """A fact out of a file: numbers in full, other things as they are written there."""
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else numbers.short(value, 6)
 
 
 def tensor_row(stored: Mapping[str, Any]) -> TensorRow:
@@ -119,6 +120,16 @@ def analyse(request: Request, session: Writing, identity: Identity, sent: Sent) 
     if isinstance(asked, chooser.Chooser):
         return shown(request, session, identity, asked)
     return see(f"/runs/{runs.request(session, [identity], asked).id}")
+
+
+@router.post("/{identity}/facts")
+def state(request: Request, session: Writing, identity: Identity, sent: Sent) -> Response:
+    """Its name and the facts that the form brings; or the form again, with what is wrong."""
+    try:
+        checkpoints.edit(session, identity, next(iter(sent.get("name", ())), None) or None, facts.changes(sent))
+    except FactError:
+        return shown(request, session, identity, chooser.blank(), sent)
+    return see(f"/checkpoints/{identity}")
 
 
 @router.post("/{identity}/delete")

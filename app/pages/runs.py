@@ -15,6 +15,7 @@ from app.api.dependencies import Identity, Reading, Writing
 from app.errors import NotFound
 from app.pages import lists, mitigate
 from app.pages.comparison import ComparisonView, compares
+from app.pages.family import FamilyView
 from app.pages.rendering import PageRoute, page, see
 from app.pages.report import Curves, ReportView, Tab
 from app.pages.state import Shown, State, StateOf
@@ -57,13 +58,17 @@ class RunView:
 
 @router.get("/{identity}")
 def show(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
-    """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison."""
+    """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison or the widths."""
     run = runs.get(session, identity)
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
     view = run_view(run, runs.progress(session, run), time.time())
     whole = reports.report(session, identity)
     shown: dict[str, Any] = {"run": view, "tabs": tabs(whole.tables, state)}
+    if scales(whole.tables, state):
+        ids = [member.checkpoint_id for member in run.members]
+        of_widths = FamilyView(whole.tables, whole.coverage, state, view.look.moving, ids)
+        return page(request, "family.html", page="scaling", **shown, report=of_widths, add=of_widths.edit)
     if compares(whole.tables) and not state.shown.alone:
         steps = runs.steps(run)
         stepped = all(member.position in steps for member in run.members[1:])
@@ -134,16 +139,22 @@ def alone(found: Sequence[Table]) -> list[Table]:
     return own or list(found)
 
 
+def scales(found: Sequence[Table], state: State) -> bool:
+    """Whether the page is of width scaling: where nothing else compares, that is the first to be seen."""
+    asked = any(table.diagnostic.scope is Scope.FAMILY for table in found) and not state.shown.alone
+    return asked and (state.shown.widths or not compares(found))
+
+
 def tabs(found: Sequence[Table], state: State) -> list[Tab]:
-    """The two pages of a run that both compares checkpoints and looks at each by itself."""
-    if not compares(found) or all(table.diagnostic.scope is not Scope.ONE for table in found):
-        return []
-    fresh = State(state.run, Shown())
-    one = state.shown.alone
-    return [
-        Tab("Comparison", "", fresh.address, not one),
-        Tab("Each by itself", "alone", fresh.link(alone=True), one),
-    ]
+    """The pages of a run, where it has several: what compares checkpoints, and each by itself."""
+    scopes = {table.diagnostic.scope for table in found}
+    fresh, alone, widths = State(state.run, Shown()), state.shown.alone, scales(found, state)
+    pages = [Tab("Comparison", "", fresh.address, not alone and not widths)] if compares(found) else []
+    if Scope.FAMILY in scopes:
+        pages.append(Tab("Width scaling", "widths", fresh.link(widths=True) if pages else fresh.address, widths))
+    if Scope.ONE in scopes and pages:
+        pages.append(Tab("Each by itself", "alone", fresh.link(alone=True), alone))
+    return pages if len(pages) > 1 else []
 
 
 def again_address(run: models.Run) -> str:

@@ -5,7 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from analysis.diagnostic import (
-    Column, Diagnostic, Figure, FigureKind, Measurement, Row, Scalar, Scope, Summary, Table
+    Column,
+    Diagnostic,
+    Figure,
+    FigureKind,
+    Measurement,
+    Row,
+    Scalar,
+    Scope,
+    Summary,
+    Table,
 )  # fmt: skip
 from analysis.weight import WeightInfo
 
