@@ -7,7 +7,7 @@ from math import log10
 import numpy as np
 
 from analysis.diagnostic import Column, Figure, Row, Scalar, Summary, Table
-from frontend.numbers import short
+from frontend.numbers import minus
 from frontend.palette import look, order, role_color, token
 from frontend.plotting import Json, axis, note, titled
 from frontend.spread import spread
@@ -174,7 +174,7 @@ def _names(info: Widths, roles: Sequence[str]) -> list[Json]:
 
 
 def _said(slope: float | None) -> str:
-    return "" if slope is None else short(round(slope, 2))
+    return "" if slope is None else minus(f"{round(slope, 2) + 0.0:.2f}")
 
 
 def _words(info: Widths, roles: Sequence[str]) -> str:

@@ -153,6 +153,7 @@ class FamilyView:
             *_kpi("exponent of d, law says 0.75", fit.exponent.value if fit and fit.exponent else None),
             *_kpi("drift of σ₁, rule says 0", fit.drift.value if fit and fit.drift else None, signed=True),
             *([Kpi("kinds of matrix agree", str(agree), f"of {len(told)}")] if told else []),
+            *_kpi("largest gap between spectra, want under 0.05", self.fits.shape_gap),
             *([Kpi(f"lowest steps · η · λ, want {STEADY:g}", numbers.short(min(steady)))] if steady else []),
         ]
 

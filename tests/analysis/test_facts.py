@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from analysis.diagnostic import Scalar
 from analysis.errors import FactError
 from analysis.facts import FACTS, LONGEST, checked, contradicted, effective, parsed, typed
 
@@ -73,7 +74,8 @@ def test_an_empty_field_takes_a_fact_back() -> None:
 
 
 def test_what_people_say_goes_before_what_files_say() -> None:
-    found, stated = {"width": 64, "optimizer": "adamw", "step": 10}, {"width": 64.0, "optimizer": "AdamW", "step": 20.0}
+    found: dict[str, Scalar] = {"width": 64, "optimizer": "adamw", "step": 10}
+    stated: dict[str, Scalar] = {"width": 64.0, "optimizer": "AdamW", "step": 20.0}
     assert effective(found, stated) == stated
     assert list(contradicted(found, stated)) == ["step"]
     assert list(contradicted({}, stated)) == []

@@ -53,7 +53,9 @@ def table(members: Members, sizes: Mapping[tuple[str, int | None], list[float]])
 
 def widths(*scales: float | None) -> Table:
     """Three models of widths 10, 20, 40. A query grows as d, a key not at all, an embedding lies in no block."""
-    members = {(at,): {"width": 10.0 * 2**at, "scale": scale} for at, scale in enumerate(scales or (0.5, 0.5, 0.5))}
+    members: Members = {
+        (at,): {"width": 10.0 * 2**at, "scale": scale} for at, scale in enumerate(scales or (0.5, 0.5, 0.5))
+    }
     return table(
         members,
         {
@@ -67,7 +69,7 @@ def widths(*scales: float | None) -> Table:
 
 def steps() -> Table:
     """Two steps of a run, the later one first."""
-    members = {
+    members: Members = {
         (0,): {"width": 10.0, "run.step": 200.0, "run.sigma": 2.0, "run.norm": 3.0, "run.rate": None},
         (1,): {"width": 10.0, "run.step": 100.0, "run.sigma": 1.0, "run.norm": 1.0, "run.rate": 1.0},
     }

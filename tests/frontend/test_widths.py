@@ -33,7 +33,7 @@ def test_one_role_has_a_point_for_each_block_and_model_and_two_lines() -> None:
 def test_all_roles_are_named_at_their_ends_and_those_outside_blocks_left_out() -> None:
     drawn = draw(PLAIN, widths())
     accepted(drawn)
-    assert [label["text"] for label in drawn["layout"]["annotations"]] == ["query 1.00", "key 0"]
+    assert [label["text"] for label in drawn["layout"]["annotations"]] == ["query 1.00", "key 0.00"]
     assert slope(drawn["data"][-1]) == pytest.approx(0.0)
 
 

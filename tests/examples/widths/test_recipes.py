@@ -21,7 +21,7 @@ def test_the_narrowest_width_is_in_all_families() -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_rule_of_the_root_is_our_own_recipe(width: int) -> None:
-    recipe, ours = Recipe(width, "sqrt"), transferred(WIDTHS[0], RATE, DECAY, width)
+    recipe, ours = Recipe(width, "sqrt"), transferred(float(WIDTHS[0]), RATE, DECAY, width)
     assert recipe.rate == pytest.approx(ours.learning_rate)
     assert recipe.decay == pytest.approx(ours.weight_decay)
 
