@@ -85,12 +85,12 @@ def shown(row: models.Checkpoint) -> list[tuple[str, str, str]]:
     """What is known about it, in words, and what the files say where that is something else."""
     against = set(contradicted(row.facts, row.stated))
     return [
-        (name.replace("_", " "), _said(value), _said(row.facts[name]) if name in against else "")
+        (name.replace("_", " "), fact(value), fact(row.facts[name]) if name in against else "")
         for name, value in row.known.items()
     ]
 
 
-def _said(value: object) -> str:
+def fact(value: object) -> str:
     """Numbers in full, other things as they are written there."""
     if isinstance(value, float) and abs(value) < LARGEST:
         return f"{value:,.0f}" if value == int(value) else f"{value:.6g}"

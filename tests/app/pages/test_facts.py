@@ -1,7 +1,7 @@
 """Facts as fields: what is stated, what the files say, and the form on a checkpoint's page."""
 
 from app.models import Checkpoint
-from app.pages.facts import changes, sheet, shown
+from app.pages.facts import changes, fact, sheet, shown
 from tests.app.pages.reader import read, words
 from tests.service import Service, model
 
@@ -57,3 +57,9 @@ def test_a_wrong_fact_comes_back_marked(service: Service) -> None:
     assert page.one("input", name="weight_decay").attributes["aria-invalid"] == "true"
     assert "must be 0 or more" in words(page.one("section", id="facts"))
     assert service.get("/api/v1/checkpoints/1")["name"] == "model.safetensors"
+
+
+def test_a_fact_as_it_is_written() -> None:
+    assert [fact(value) for value in (30522, 0.0001, 20000.0, "pt", True, None)] == [
+        "30,522", "0.0001", "20,000", "pt", "yes", "–"
+    ]  # fmt: skip
