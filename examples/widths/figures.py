@@ -88,7 +88,7 @@ def intervals(found: Mapping[Rule, Measured]) -> Figure:
     axis.set_yticks(range(len(titles)), titles[::-1])
     axis.set_xlim(0.0, 1.5)
     axis.set_xlabel("exponent of d in σ₁ / √(η/λ), 95 % intervals; the law says 0.75")
-    axis.legend(frameon=False, loc="upper left")
+    axis.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
     return figure
 
 

@@ -1,13 +1,13 @@
 """A family of little models in a service, with the facts that are true of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from safetensors.torch import save
 
 from tests import families
 from tests.service import Service
 
-ASKED = {"top_singular_value": {}}
+ASKED: Mapping[str, Mapping[str, object]] = {"top_singular_value": {}}
 
 
 def upload(service: Service, rule: str = "λ constant", widths: Sequence[float] = families.WIDTHS) -> list[int]:

@@ -1,5 +1,7 @@
 """The decoder: against LLaMA of transformers, and what it must not see."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,11 +14,17 @@ WIDTH = 64
 def test_it_computes_what_llama_does() -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    config = LlamaConfig(
-        hidden_size=WIDTH, intermediate_size=round(MLP * WIDTH), num_hidden_layers=DEPTH, vocab_size=256,
-        num_attention_heads=WIDTH // HEAD, rms_norm_eps=1e-6, attn_implementation="eager", tie_word_embeddings=False,
-    )  # fmt: skip
-    ours, theirs = Decoder(WIDTH, seed=1), LlamaForCausalLM(config).eval()
+    settings: dict[str, Any] = {
+        "hidden_size": WIDTH,
+        "intermediate_size": round(MLP * WIDTH),
+        "num_hidden_layers": DEPTH,
+        "vocab_size": 256,
+        "num_attention_heads": WIDTH // HEAD,
+        "rms_norm_eps": 1e-6,
+        "attn_implementation": "eager",
+        "tie_word_embeddings": False,
+    }
+    ours, theirs = Decoder(WIDTH, seed=1), LlamaForCausalLM(LlamaConfig(**settings))
     missing, unexpected = theirs.load_state_dict(ours.state_dict(), strict=False)
     assert not unexpected
     assert not [name for name in missing if "rotary" not in name]
