@@ -79,6 +79,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_concurrency=1,
         worker_pool="prefork",
         worker_pool_start_method="spawn",  # a forked child could not use CUDA
+        worker_proc_alive_timeout=120,  # it loads torch first: on a busy machine more than celery's 4 s, each time anew
         worker_cancel_long_running_tasks_on_connection_loss=True,
         worker_enable_remote_control=False,
         worker_send_task_events=False,
