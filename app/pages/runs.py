@@ -74,7 +74,7 @@ def show(request: Request, session: Reading, identity: Identity, state: StateOf)
             **shown,
             report=found,
             add=again_address(run),
-            mitigation=mitigate.view(session, run, state),
+            mitigation=mitigate.view(session, run, state, found.one.position),
         )
     report = ReportView(alone(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
     return page(request, "run.html", **shown, report=report, positions=positions(run, state))
