@@ -162,7 +162,8 @@ def measure_aligned(run: Comparison, aligned: Aligned, requests: Sequence[Reques
 
     What one partner cannot give is a row with a note in each group that needs it; the other groups go on.
     """
-    asked = [(request, group) for request in requests for group in groups_of(aligned, request)]
+    ordered = sorted(requests, key=lambda request: not request.diagnostic.whole)
+    asked = [(request, group) for request in ordered for group in groups_of(aligned, request)]
     if not asked:
         return []
     wanted = {position for _, group in asked for position in group} - {0}

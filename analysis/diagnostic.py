@@ -228,6 +228,7 @@ class Diagnostic:
     options: tuple[Option, ...] = ()
     figures: tuple[Figure, ...] = ()
     default: bool = False  # measured where nobody says what to measure
+    whole: bool = False  # decomposes all that it looks at, so that others, measured after it, find that done
     summary_curves: tuple[str, ...] = ()  # the curves that `summarise` looks at: short ones
 
     def column(self, name: str) -> Column:

@@ -67,7 +67,7 @@ def leading(tuned: Weight, count: int) -> Leading:
     with tuned.named():
         finite(tuned.matrix)
     side = min(tuned.matrix.shape)
-    if side <= WHOLE:
+    if side <= WHOLE or tuned.decomposed:
         return full(tuned.triplets, count)
     with threads(1 if side <= SERIAL else torch.get_num_threads()):
         if tuned.factors is not None and LOW * tuned.factors.left.shape[1] <= side:
