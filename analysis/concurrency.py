@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import torch
 
+from analysis.kernels import SERIAL, threads
 from analysis.matrices import matrices
-from analysis.spectrum import BLOCK, SERIAL, threads
+from analysis.spectrum import BLOCK
 from analysis.weight import TensorInfo
 
 Result = TypeVar("Result")
@@ -38,7 +39,8 @@ def each(
         for small, some in groupby(tensors, lambda tensor: hands > 1 and _is_small(tensor, share)):
             run = list(some)
             if small:
-                yield from zip(run, pool.map(work, run), strict=True)
+                with threads(1):  # OpenBLAS has one number for all threads, and with more than 1 takes turns
+                    yield from zip(run, pool.map(work, run), strict=True)
                 continue
             for tensor in run:
                 with threads(everything):

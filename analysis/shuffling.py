@@ -15,8 +15,9 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from analysis.kernels import add_inner_products, eigenvalues, mirrored
 from analysis.lanczos import ritz_values
-from analysis.spectrum import block_size, blocks, converged
+from analysis.spectrum import block_size, blocks
 from analysis.weight import Weight
 
 SHUFFLED = 1 << 25  # entries in all replicas of a weight, beyond the two that a spread needs
@@ -79,15 +80,21 @@ def largest(slices: Float[Tensor, "s m n"]) -> Float64[np.ndarray, " p"]:
     """
     tall = slices if slices.shape[1] >= slices.shape[2] else slices.mT
     together = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
-    found = torch.cat([_tops(torch.bmm(some.mT, some).to(torch.float64)) for some in torch.split(tall, together)])
+    found = torch.cat([_tops(_inner_products(some)) for some in torch.split(tall, together)])
     ascending: Float64[np.ndarray, " p"] = np.sort(found.cpu().numpy())
     return ascending
 
 
-def _tops(grams: Float64[Tensor, "s k k"]) -> Float64[Tensor, " p"]:
-    if grams.shape[1] <= FULL:
-        return converged(torch.linalg.eigvalsh, grams).flatten()
-    return torch.cat([ritz_values(gram, STEPS) for gram in grams])
+def _inner_products(tall: Float[Tensor, "s n k"]) -> Float64[Tensor, "s k k"]:
+    lower = tall.new_zeros(len(tall), tall.shape[2], tall.shape[2])
+    add_inner_products(lower, tall)
+    return lower.to(torch.float64)
+
+
+def _tops(lower: Float64[Tensor, "s k k"]) -> Float64[Tensor, " p"]:
+    if lower.shape[1] <= FULL:
+        return eigenvalues(lower).flatten()
+    return torch.cat([ritz_values(mirrored(gram), STEPS) for gram in lower])
 
 
 def jensen_shannon(one: Float64[np.ndarray, " k"], other: Float64[np.ndarray, " k"]) -> float:

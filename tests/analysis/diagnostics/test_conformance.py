@@ -13,7 +13,7 @@ from torch import Tensor
 
 from analysis.diagnostic import Diagnostic, FigureKind, Measurement, Request, Row, Scope, Table, measure
 from analysis.diagnostics import DIAGNOSTICS
-from analysis.spectrum import threads
+from analysis.kernels import threads
 from analysis.weight import Factors, Weight, WeightInfo
 
 IMPLIES = re.compile(r"high|low|above|below|more|less|fewer|near|small|large|grows|true", re.IGNORECASE)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from analysis import leading
 from analysis.diagnostics.intruders import INTRUDERS
-from analysis.spectrum import threads
+from analysis.kernels import threads
 from analysis.weight import Factors, Weight
 from tests.analysis.diagnostics.battery import changed, compared, comparison, low_rank, randn, weight
 
