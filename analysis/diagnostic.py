@@ -228,6 +228,7 @@ class Diagnostic:
     options: tuple[Option, ...] = ()
     figures: tuple[Figure, ...] = ()
     default: bool = False  # measured where nobody says what to measure
+    copies: int = 0  # of a whole weight that it holds at a time, beside the weight
     summary_curves: tuple[str, ...] = ()  # the curves that `summarise` looks at: short ones
 
     def column(self, name: str) -> Column:

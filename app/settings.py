@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(2.0, gt=0)
     attempts: int = Field(3, ge=1)
     restart_seconds: float = Field(0.5, gt=0)  # pause before the embedded worker is started again; grows to 40 times
+    memory_limit: int | None = Field(None, ge=1)  # bytes that one tensor may take; None: what is available
     unit_limit_seconds: int = Field(7200, ge=1)  # one unit of work is ended after so long, whatever it does
 
     @model_validator(mode="before")

@@ -66,7 +66,7 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
         return
     try:
         with Heartbeat(lambda: _renew(database, settings, job), settings.lease_seconds):
-            _measure(database, storage, job, device)
+            _measure(database, storage, settings, job, device)
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
     except SystemExit:  # this worker was told to stop
@@ -105,9 +105,9 @@ def _renew(database: Database, settings: Settings, job: Job) -> None:
         leases.renew(session, Unit, job.unit, job.claim, settings.lease_seconds)
 
 
-def _measure(database: Database, storage: Storage, job: Job, device: str) -> None:
+def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     with ExitStack() as folders:
-        work = _joint(storage, job, device, folders) if job.joint else _alone(storage, job, device, folders)
+        work = (_joint if job.joint else _alone)(storage, job, device, folders, settings.memory_limit)
         several: Work = each(job.tensors, work, device) if job.attempt == 1 else _one_by_one(job.tensors, work)
         with closing(several) as found:
             for info in job.tensors:
@@ -124,14 +124,18 @@ def _one_by_one(tensors: Iterable[TensorInfo], work: Callable[[TensorInfo], Rows
         yield info, work(info)
 
 
-def _alone(storage: Storage, job: Job, device: str, folders: ExitStack) -> Callable[[TensorInfo], Rows]:
+def _alone(
+    storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None
+) -> Callable[[TensorInfo], Rows]:
     """Measures a tensor of one checkpoint by itself."""
     checkpoint = open_checkpoint(folders.enter_context(storage.opened(job.files[job.member])))
     cut = cutter(checkpoint, job.tensors if job.attempt == 1 else (), device)
-    return lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut))
+    return lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut, memory))
 
 
-def _joint(storage: Storage, job: Job, device: str, folders: ExitStack) -> Callable[[TensorInfo], Rows]:
+def _joint(
+    storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None
+) -> Callable[[TensorInfo], Rows]:
     """Measures a tensor of the base in every checkpoint of the run."""
     found = [open_checkpoint(folders.enter_context(storage.opened(files))) for files in job.files]
     try:
@@ -139,7 +143,7 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack) -> Calla
     except CheckpointError as error:
         raise Refused(error.code, error.message) from error
     aligned = {row.base.name: row for row in run.alignment.rows}
-    return lambda info: measure_aligned(run, aligned[info.name], job.requests, device)
+    return lambda info: measure_aligned(run, aligned[info.name], job.requests, device, memory)
 
 
 def _announce(database: Database, job: Job, info: TensorInfo) -> None:
