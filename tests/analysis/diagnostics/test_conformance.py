@@ -57,6 +57,12 @@ MATRICES: Mapping[str, Tensor] = {
     "tiny": randn(1, 40, 30) * 1e-30,
     "huge": randn(1, 40, 30) * 1e30,
     "half dead": torch.cat([randn(1, 40, 30), torch.zeros(1, 40, 30)], dim=2),
+    "half zeros": randn(1, 40, 30) * (torch.rand(1, 40, 30, generator=torch.Generator().manual_seed(1)) < 0.5),
+    "few": randn(1, 30, 5),  # eigenvalues
+    "deficient": torch.cat([randn(1, 40, 30), randn(1, 40, 30)[:, :, :6]], dim=2),
+    "ties": torch.diag(torch.tensor([1.0, 2.0, 3.0]).repeat_interleave(20))[None],
+    "denormal": randn(1, 40, 30) * 1e-42,
+    "outlier": randn(1, 40, 30).index_put((torch.tensor(0), torch.tensor(3), torch.tensor(4)), torch.tensor(1e6)),
     "one hot": torch.nn.functional.one_hot(torch.arange(30) % 20).float()[None],
     "nan": torch.full((1, 20, 20), math.nan),
 }
@@ -129,6 +135,13 @@ def _one_thread() -> Iterator[None]:
     """A second thread is waited for on a busy machine, for nothing: these matrices are small."""
     with threads(1):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_printed(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Warnings are errors (pyproject.toml); LAPACK and BLAS print theirs past Python."""
+    yield
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.fixture(params=DIAGNOSTICS, ids=lambda diagnostic: diagnostic.name)
