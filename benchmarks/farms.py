@@ -4,6 +4,8 @@ The loop is the authors' way: cut a window, take its singular values, go on; onc
 theirs. One thread, CPU seconds. Medians.
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,9 +37,7 @@ def main() -> None:
         one, other = ours(weight, cut), loop(matrix, cut, torch.float64)
         worst = max(worst, float(np.max(np.abs(one - other) / other[..., -1:])))
         for name, dtype in (("float64", torch.float64), ("float32", torch.float32)):
-            times = paired(
-                lambda w=weight, c=cut: ours(w, c), lambda w=matrix, c=cut, d=dtype: loop(w, c, d), rounds, burnt
-            )  # type: ignore[misc]
+            times = paired(partial(ours, weight, cut), partial(loop, matrix, cut, dtype), rounds, burnt)
             rows.append(ratio_row(f"{m} × {n}, {cut.count} of {cut.long} × {cut.short}; loop in {name}", *times))
     print(markdown(("windows", "Eigenscope", "loop of svdvals", "ratio"), rows))
     print(f"\nLargest difference to the loop in float64: {worst:.1e} of the largest eigenvalue.")

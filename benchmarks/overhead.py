@@ -1,8 +1,9 @@
 """Everything but the decompositions: whole analyses against bare kernels: `python -m benchmarks.overhead [FILE]`.
 
 Bare: each matrix is read by safetensors, its Gram matrix formed in float64 in one product, and LAPACK's eigenvalues
-taken by NumPy, the faster library here; no rank guard, no fit, no table. Whole: each tensor by `measure_tensor` with the default diagnostics. One thread
-each, one tensor after the other. CPU seconds are what counts: other work on the machine adds little to them.
+taken by NumPy, the faster library here; no rank guard, no fit, no table. Whole: each tensor by `measure_tensor` with
+the default diagnostics. One thread each, one tensor after the other. CPU seconds are what counts: other work on the
+machine adds little to them.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Paired timings: both sides in one run, in turn, so that a busy machine slows both; medians and their ratio."""
 
-import os
+import resource
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -17,8 +17,8 @@ def one_thread() -> None:
 
 def burnt() -> float:
     """CPU seconds of this process and of those that it waited for: a busy machine adds little to them."""
-    told = os.times()
-    return told.user + told.system + told.children_user + told.children_system
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def paired(
