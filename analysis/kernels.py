@@ -37,7 +37,8 @@ def add_inner_products(grams: Float[Tensor, "s k k"], block: Float[Tensor, "s b 
     if grams.is_cuda:
         _add_strips(grams, block)
     else:
-        _add_halves(grams, block)
+        with suited(grams.shape[-1]):  # so that the last bits hang on no number of threads
+            _add_halves(grams, block)
 
 
 def _add_halves(grams: Float[Tensor, "s k k"], block: Float[Tensor, "s b k"]) -> None:

@@ -96,6 +96,18 @@ def test_small_sides_have_one_thread_and_all_is_as_it_was() -> None:
         assert (torch.get_num_threads(), openblas()) == before
 
 
+def test_the_last_bits_hang_on_no_number_of_threads() -> None:
+    """A unit tried again measures alone what `analyze` measures side by side, and must find the same."""
+    found = []
+    for count in (1, 2):
+        grams = torch.zeros(1, 384, 384, dtype=torch.float64)
+        with threads(count):
+            add_inner_products(grams, randn(1, 3000, 384))
+            found.append((grams, eigenvalues(grams)))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
 def test_numpy_and_scipy_are_told() -> None:
     """Their wheels bring OpenBLAS, each its own; a build with another library has none to tell."""
     built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
