@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup serve test check bench example docs clean
+.PHONY: setup serve test check bench example widths docs clean
 
 setup: .venv/.dev  ## everything, for working on Eigenscope itself
 
@@ -31,6 +31,9 @@ bench: .venv/.dev  ## ours beside the peers, in one run
 
 example: .venv/.dev  ## LoRA and full fine-tuning of a small encoder, analysed: some 20 minutes on two cores
 	$(BIN)/python -m examples
+
+widths: .venv/.dev  ## LLaMAs of six widths under three rules for the weight decay: some 15 minutes a seed on two cores
+	$(BIN)/python -m examples.widths
 
 docs: .venv/.dev  ## the pages that come out of the code
 	$(BIN)/python -m docs.generate

@@ -4,8 +4,8 @@
 of every request on the same `Weight` objects, so that each decomposition is computed once.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import Tensor
@@ -18,8 +18,9 @@ from analysis.diagnostic import Request, Row, Scalar, Scope, Table, groups
 from analysis.errors import TensorError, WrongBase, shown
 from analysis.formats import OpenCheckpoint
 from analysis.matching import Aligned, Alignment, Member, align, check_base
+from analysis.memory import together, too_large
 from analysis.pieces import Group, Held, pieces
-from analysis.report import Progress, Report, measure_tensor
+from analysis.report import Progress, Report, measure_tensor, refused
 from analysis.weight import TensorInfo
 from analysis.wording import listed
 
@@ -106,11 +107,13 @@ def compare(
     device: str = "cpu",
     progress: Progress | None = None,
     facts: Sequence[Mapping[str, Scalar]] = (),
+    memory: int | None = None,
 ) -> Report:
     """The report of a base and what was trained from it, the first of them the base; or of a family of models.
 
     `facts` about each win over those that came with it. `progress` hears of each tensor of the base when it is done.
-    Raises WrongBase, and what `open_adapter` raises.
+    What needs more than `memory`, in bytes, is left out with the reason; None is what there is. Raises WrongBase, and
+    what `open_adapter` raises.
     """
     run = opened(checkpoints, distinct(names), requests)
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
@@ -118,7 +121,7 @@ def compare(
     aligned = {row.base.name: row for row in run.alignment.rows}
 
     def work(info: TensorInfo) -> Found:
-        return measure_aligned(run, aligned[info.name], requests, device)
+        return measure_aligned(run, aligned[info.name], requests, device, memory)
 
     for info, found in each([row.base for row in run.alignment.rows], work, device):
         for name, row in found:
@@ -127,11 +130,14 @@ def compare(
             progress(info)
     for position, index in alone(members, run.alignment, requests):
         info = members[position].tensors[index]
-        for name, row in measure_tensor(checkpoints[position], info, requests, position, device):
+        for name, row in measure_tensor(checkpoints[position], info, requests, position, device, memory=memory):
             rows[name].append(row)
     given = [*facts, *({} for _ in checkpoints[len(facts) :])]
     known = tuple({**c.facts, **told} for c, told in zip(checkpoints, given, strict=True))
-    tables = tuple(_table(request, rows[request.diagnostic.name], run.names, known) for request in requests)
+    files = tuple(c.facts for c in checkpoints)
+    tables = tuple(
+        replace(_table(request, rows[request.diagnostic.name], run.names, known), found=files) for request in requests
+    )
     return Report(covered(members, run.alignment, tables), tables, run.names)
 
 
@@ -157,15 +163,21 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def measure_aligned(run: Comparison, aligned: Aligned, requests: Sequence[Request], device: str = "cpu") -> Found:
+def measure_aligned(
+    run: Comparison, aligned: Aligned, requests: Sequence[Request], device: str = "cpu", memory: int | None = None
+) -> Found:
     """Every group of every request on one tensor of the base and its partners: (diagnostic name, row) for each.
 
-    What one partner cannot give is a row with a note in each group that needs it; the other groups go on.
+    What one partner cannot give is a row with a note in each group that needs it; the other groups go on. Where all of
+    them together need more than `memory`, in bytes (None: what there is), each row says so.
     """
-    asked = [(request, group) for request in requests for group in groups_of(aligned, request)]
+    ordered = sorted(requests, key=lambda request: not request.diagnostic.whole)
+    asked = [(request, group) for request in ordered for group in groups_of(aligned, request)]
     if not asked:
         return []
     wanted = {position for _, group in asked for position in group} - {0}
+    if reason := _too_large(aligned, wanted, {request.diagnostic.scope for request, _ in asked}, memory):
+        return list(refused(aligned.base, [(request, group, reason) for request, group in asked]))
     base = run.checkpoints[0].read(aligned.base.name)
     held: dict[int, Held | str] = {0: Held(base)}
     for position in sorted(wanted):
@@ -174,6 +186,12 @@ def measure_aligned(run: Comparison, aligned: Aligned, requests: Sequence[Reques
     for piece in pieces(aligned.base, held, run.names):
         found += on_devices(device, piece.weights, partial(piece.measured, asked))
     return found
+
+
+def _too_large(aligned: Aligned, wanted: Collection[int], scopes: Collection[Scope], memory: int | None) -> str | None:
+    sources = [partner.source for at, partner in enumerate(aligned.partners, 1) if partner is not None and at in wanted]
+    infos = [aligned.base, *(one if isinstance(one, TensorInfo) else aligned.base for one in sources)]
+    return too_large(aligned.base, together(infos, scopes), memory)
 
 
 def held_in(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held | str:

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import torch
 
-from analysis.matrices import matrices
-from analysis.spectrum import BLOCK, SERIAL, threads
+from analysis.kernels import SERIAL, threads
+from analysis.memory import alone, side
+from analysis.spectrum import BLOCK
 from analysis.weight import TensorInfo
 
 Result = TypeVar("Result")
@@ -23,7 +24,7 @@ HELD = 40 * BLOCK  # bytes: five blocks; two threads kept 34 MiB each (docs/benc
 
 def bound(tensors: Sequence[TensorInfo]) -> int:
     """Bytes that measuring may take: twice the largest tensor in float32 and four of its float64 Gram matrices."""
-    return max((8 * tensor.size + 32 * _side(tensor) ** 2 for tensor in tensors if tensor.skip is None), default=0)
+    return max((8 * tensor.size + 32 * side(tensor) ** 2 for tensor in tensors if tensor.skip is None), default=0)
 
 
 def each(
@@ -38,7 +39,8 @@ def each(
         for small, some in groupby(tensors, lambda tensor: hands > 1 and _is_small(tensor, share)):
             run = list(some)
             if small:
-                yield from zip(run, pool.map(work, run), strict=True)
+                with threads(1):  # OpenBLAS has one number for all threads, and with more than 1 takes turns
+                    yield from zip(run, pool.map(work, run), strict=True)
                 continue
             for tensor in run:
                 with threads(everything):
@@ -53,14 +55,9 @@ def _room(tensors: Sequence[TensorInfo]) -> int:
 
 
 def _is_small(tensor: TensorInfo, share: float) -> bool:
-    return _side(tensor) <= SERIAL and _need(tensor) <= share
+    return side(tensor) <= SERIAL and _need(tensor) <= share
 
 
 def _need(tensor: TensorInfo) -> int:
-    """Bytes that measuring it takes: itself, a shuffled copy, a Gram matrix, the solver's, and what libraries hold."""
-    return tensor.nbytes + max(4 * tensor.size, tensor.nbytes) + 16 * _side(tensor) ** 2 + HELD
-
-
-def _side(tensor: TensorInfo) -> int:
-    """The largest smaller side of its matrices; 0 where it has none."""
-    return max((min(weight.rows, weight.columns) for weight in matrices(tensor)), default=0)
+    """Bytes that measuring it takes, with a shuffled copy and what libraries hold."""
+    return alone(tensor, copies=1) + HELD

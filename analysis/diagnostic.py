@@ -125,6 +125,10 @@ class FigureKind(StrEnum):
     RANKS = "ranks"  # one weight: curve `y` over its index on a logarithmic scale, a line per group [and `base`]
     SPECTRA = "spectra"  # one weight: densities of the logarithms of curve `values`, a line per group [and `base`]
     SWEEP = "sweep"  # the table: curve `y` over curve `x`, summed over the weights, a line per group [mark at `x0`]
+    WIDTHS = (
+        "widths"  # the table: curve `y` over the checkpoints' width, of one role or all [÷ `scale`, as `slope` says]
+    )
+    GROWTH = "growth"  # the table: what became of `y` and other sizes over the steps of one training run
     SERIES = "series"  # the table: `y` (counts summed, else the median) over the tuned checkpoints in their order
 
 
@@ -192,6 +196,7 @@ class Table:
     rows: tuple[Row, ...]
     names: tuple[str, ...] = ()  # of the run's checkpoints, in their order
     facts: tuple[Mapping[str, Scalar], ...] = ()  # about them, in the same order: "width", "learning_rate", …
+    found: tuple[Mapping[str, Scalar], ...] = ()  # what their files say of it, where people may have said otherwise
 
     def named(self, position: int) -> str:
         """What a reader calls the checkpoint at this place of the run."""
@@ -228,6 +233,8 @@ class Diagnostic:
     options: tuple[Option, ...] = ()
     figures: tuple[Figure, ...] = ()
     default: bool = False  # measured where nobody says what to measure
+    copies: int = 0  # of a whole weight that it holds at a time, beside the weight
+    whole: bool = False  # decomposes all that it looks at, so that others, measured after it, find that done
     summary_curves: tuple[str, ...] = ()  # the curves that `summarise` looks at: short ones
 
     def column(self, name: str) -> Column:

@@ -13,15 +13,15 @@ from analysis.subspaces import extent
 from analysis.triplets import Triplets
 
 
-def values_drift(base: Triplets, tuned: Triplets) -> float:
+def values_drift(base: Float64[Tensor, " p"], tuned: Float64[Tensor, " p"]) -> float:
     """Δσ = mean of |σᵢ - σᵢ⁰|, in the unit of the weights: how far the strengths moved. 0: the spectrum is the same."""
-    return float((tuned.values - base.values).abs().mean())
+    return float((tuned - base).abs().mean())
 
 
-def values_distance(base: Triplets, tuned: Triplets) -> float | None:
+def values_distance(base: Float64[Tensor, " p"], tuned: Float64[Tensor, " p"]) -> float | None:
     """√Σ(σᵢ - σᵢ⁰)² / √Σσᵢ⁰²: at most ‖W - W₀‖ / ‖W₀‖ (Mirsky 1960). None for a zero base."""
-    norm = float(torch.linalg.vector_norm(base.values))
-    return float(torch.linalg.vector_norm(tuned.values - base.values)) / norm if norm > 0.0 else None
+    norm = float(torch.linalg.vector_norm(base))
+    return float(torch.linalg.vector_norm(tuned - base)) / norm if norm > 0.0 else None
 
 
 def directions_drift(base: Triplets, tuned: Triplets, window: int = 0) -> float | None:

@@ -12,6 +12,9 @@ EigenscopeError                 something the user can understand and mend
 │   ├── NotAMatrix              its shape or dtype holds no matrix
 │   └── AdapterError            an adapter and its base do not fit each other there
 ├── OptionError                 a diagnostic was asked for in a way it does not offer
+├── PolicyError                 a policy says something that no gate can keep
+├── BaselineError               what a policy is to be held against is no report
+├── FactError                   a fact about a checkpoint that makes no sense
 └── MitigationError             a tuned checkpoint cannot be mended as asked
     ├── NoIntruders             there is none in it to be shrunk
     └── NoAdapterForm           what it changes cannot be written as a LoRA adapter
@@ -92,6 +95,18 @@ class AdapterError(TensorError):
 
 class OptionError(EigenscopeError):
     code = "bad-option"
+
+
+class PolicyError(EigenscopeError):
+    code = "bad-policy"
+
+
+class BaselineError(EigenscopeError):
+    code = "bad-baseline"
+
+
+class FactError(EigenscopeError):
+    code = "bad-fact"
 
 
 class MitigationError(EigenscopeError):

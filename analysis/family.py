@@ -49,6 +49,7 @@ class Family:
     shapes: tuple[float, ...]  # the widths that the shapes tell
     stated: tuple[float | None, ...]  # the widths that the facts tell
     facts: tuple[Mapping[str, Scalar], ...] = ()
+    found: tuple[Mapping[str, Scalar], ...] = ()  # what the files say, where people may have said otherwise
 
     @property
     def contradictions(self) -> list[int]:
@@ -92,7 +93,8 @@ def family(table: Table) -> Family | None:
     widths = stated if trusted else shapes
     settings = tuple(_setting(w or s, fact) for w, s, fact in zip(widths, shapes, facts, strict=True))
     names = tuple(table.named(at) for at in rows[0].group)
-    return Family(names, settings, _layers(rows), shapes, stated, tuple(facts))
+    found = tuple(table.found[at] for at in rows[0].group) if table.found else ()
+    return Family(names, settings, _layers(rows), shapes, stated, tuple(facts), found)
 
 
 def _measured(row: Row) -> bool:

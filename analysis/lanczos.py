@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from analysis.spectrum import SERIAL, converged, threads
+from analysis.kernels import eigenvalues, eigenvectors, suited
 
 Matrix = Float64[Tensor, "k k"]
 
@@ -19,7 +19,7 @@ def basis(matrix: Matrix, steps: int) -> Float64[Tensor, "j k"]:
     start = torch.randn(len(matrix), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(matrix.device)
     rows[0] = start / start.norm()
     nothing = 1e-12 * float(matrix.diagonal().abs().max())
-    with threads(1 if len(matrix) <= SERIAL else torch.get_num_threads()):
+    with suited(len(matrix)):
         for j in range(1, len(rows)):
             after = matrix @ rows[j - 1]
             for _ in range(2):
@@ -34,7 +34,7 @@ def basis(matrix: Matrix, steps: int) -> Float64[Tensor, "j k"]:
 def ritz_values(matrix: Matrix, steps: int) -> Float64[Tensor, " j"]:
     """Ascending values, of which the largest and the smallest are eigenvalues; repeated ones are found once."""
     rows = basis(matrix, steps)
-    return converged(torch.linalg.eigvalsh, rows @ matrix @ rows.T)
+    return eigenvalues(rows @ matrix @ rows.T)
 
 
 def leading(
@@ -52,6 +52,5 @@ def leading(
 
 
 def _largest(matrix: Matrix, count: int) -> tuple[Float64[Tensor, " c"], Float64[Tensor, "k c"]]:
-    with threads(1 if len(matrix) <= SERIAL else torch.get_num_threads()):
-        values, vectors = torch.linalg.eigh(matrix)
+    values, vectors = eigenvectors(matrix)
     return values.flip(0)[:count], vectors.flip(1)[:, :count]

@@ -15,9 +15,10 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from analysis.kernels import mirrored, suited
 from analysis.krylov import Ritz, krylov
 from analysis.low_rank import low_rank
-from analysis.spectrum import SERIAL, gram_error, scaled_gram, threads
+from analysis.spectrum import gram_error, scaled_gram
 from analysis.subspaces import extent
 from analysis.triplets import Triplets, finite
 from analysis.weight import Weight
@@ -67,9 +68,9 @@ def leading(tuned: Weight, count: int) -> Leading:
     with tuned.named():
         finite(tuned.matrix)
     side = min(tuned.matrix.shape)
-    if side <= WHOLE:
+    if side <= WHOLE or tuned.decomposed:
         return full(tuned.triplets, count)
-    with threads(1 if side <= SERIAL else torch.get_num_threads()):
+    with suited(side):
         if tuned.factors is not None and LOW * tuned.factors.left.shape[1] <= side:
             found = by_factors(base.triplets, tuned.update, count)
         else:
@@ -126,7 +127,7 @@ def by_gram(base: Triplets, tuned: Weight, count: int) -> Leading | None:
     wide = matrix.shape[0] < matrix.shape[1]
     tall, start = (matrix.mT, base.left) if wide else (matrix, base.right)
     lower, exponent = scaled_gram(tall)
-    gram = lower.tril() + lower.tril(-1).mT
+    gram = mirrored(lower)
 
     def proves(found: Ritz, bound: float) -> bool:
         rest = torch.addmm(gram, found.vectors.mT, found.vectors * found.values[:, None], alpha=-1.0).neg_()

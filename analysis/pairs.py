@@ -10,7 +10,7 @@ from analysis.diagnostic import Scalar
 from analysis.drift import directions_drift, values_distance, values_drift
 from analysis.measures import effective_rank
 from analysis.origin import cosine
-from analysis.subspaces import extent
+from analysis.subspaces import above_rounding, extent
 from analysis.triplets import Triplets
 from analysis.updates import amplification, inside
 from analysis.weight import Weight
@@ -66,7 +66,7 @@ def _eigenvalues(weight: Weight) -> Float64[np.ndarray, " p"]:
     """The ESD, ascending; of a convolution the pooled one of its slices, as esd fits it."""
     if len(weight.slices) > 1:
         return weight.spectrum.eigenvalues
-    squares: Float64[np.ndarray, " p"] = np.square(weight.triplets.values.flip(0).cpu().numpy())
+    squares: Float64[np.ndarray, " p"] = np.square(weight.singular_values.flip(0).cpu().numpy())
     return squares
 
 
@@ -83,16 +83,28 @@ def tails(base: Weight, tuned: Weight) -> dict[str, Scalar]:
     }
 
 
-def drift(base: Triplets, tuned: Triplets) -> dict[str, Scalar]:
-    """How far the singular values and vectors moved."""
-    ranks = [effective_rank(one.values.cpu().numpy()) if extent(one) else None for one in (base, tuned)]
+def drift(base: Weight, tuned: Weight) -> dict[str, Scalar]:
+    """How far the singular values moved."""
+    values = base.triplets.values, tuned.singular_values
+    ranks = [effective_rank(one.cpu().numpy()) if float(one[0]) > 0.0 else None for one in values]
     return {
         "rank_shift": None if ranks[0] is None or ranks[1] is None else ranks[1] - ranks[0],
-        "delta_sigma": values_drift(base, tuned),
+        "delta_sigma": values_drift(*values),
+        "spectrum_distance": values_distance(*values),
+    }
+
+
+def turns(base: Triplets, tuned: Triplets) -> dict[str, Scalar]:
+    """How far the singular vectors turned."""
+    return {
         "delta_direction": directions_drift(base, tuned),
         "delta_direction_matched": directions_drift(base, tuned, WINDOW),
-        "spectrum_distance": values_distance(base, tuned),
     }
+
+
+def significant(weight: Weight) -> Float64[torch.Tensor, " p"]:
+    """Its singular values that are no rounding, descending; none of a zero matrix."""
+    return weight.singular_values[: above_rounding(weight.singular_values, max(weight.matrix.shape))]
 
 
 def entries(base: Weight, tuned: Weight) -> dict[str, Scalar]:

@@ -6,8 +6,9 @@ can be said all the same.
 
 from collections.abc import Iterator, Sequence
 
-from analysis.diagnostic import Finding, Severity
+from analysis.diagnostic import Finding, Scalar, Severity
 from analysis.errors import shown
+from analysis.facts import contradicted
 from analysis.family import Family, Scaling
 from analysis.scaling import STEADY, WIDTHS
 from analysis.trajectory import trajectory
@@ -24,6 +25,7 @@ def premises(found: Scaling) -> Iterator[Finding]:
     """What to doubt, and what is missing."""
     family = found.family
     yield from _contradictory(family)
+    yield from _overruled(family)
     yield from _missing(family)
     yield from _without_decay(family)
     yield from _unsteady(family)
@@ -49,6 +51,28 @@ def _contradictory(family: Family) -> Iterator[Finding]:
         ]
         why = f"{'; '.join(pairs)}. The widths of the shapes were used for all: mend the stated ones."
         yield Finding(Severity.WARN, text, why, (), {"contradictions": len(wrong)})
+
+
+def _overruled(family: Family) -> Iterator[Finding]:
+    """Where people say of a model what its own files do not: the stated facts were used."""
+    pairs = [
+        (at, name)
+        for at, (found, facts) in enumerate(zip(family.found, family.facts, strict=False))
+        for name in contradicted(found, {name: facts[name] for name in found.keys() & facts.keys()})
+    ]
+    if pairs:
+        text = f"What is stated of {told(family, sorted({at for at, _ in pairs}))} contradicts the files"
+        parts = [
+            f"{shown(family.names[at])}: {name.replace('_', ' ')} {_valued(family.facts[at][name])} stated, "
+            f"{_valued(family.found[at][name])} in the files"
+            for at, name in sorted(pairs)
+        ]
+        why = f"{'; '.join(parts[:6])}. What is stated was used: take it back where the files are right."
+        yield Finding(Severity.WARN, text, why, (), {"overruled": len(pairs)})
+
+
+def _valued(value: Scalar) -> str:
+    return f"{float(value):.4g}" if isinstance(value, int | float) else shown(value)
 
 
 def _missing(family: Family) -> Iterator[Finding]:

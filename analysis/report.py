@@ -12,8 +12,11 @@ from typing import Any
 from analysis.batching import Cut, cutter
 from analysis.concurrency import each
 from analysis.device import on_device
-from analysis.diagnostic import Finding, Request, Row, Scope, Severity, Summary, Table, measure
+from analysis.diagnostic import Finding, Measurement, Request, Row, Scope, Severity, Summary, Table, absent, measure
 from analysis.formats import OpenCheckpoint
+from analysis.matrices import matrices
+from analysis.memory import alone as needed_alone
+from analysis.memory import too_large
 from analysis.weight import TensorInfo, Weight
 
 Progress = Callable[[TensorInfo], None]
@@ -171,34 +174,63 @@ def measure_tensor(
     position: int = 0,
     device: str = "cpu",
     cut: Cut | None = None,
+    memory: int | None = None,
 ) -> Iterator[tuple[str, Row]]:
     """Reads one tensor and measures every weight in it: (diagnostic name, row) for each.
 
     `position` is the checkpoint's place in the run; `cut` reads the tensor, several at once on a GPU. Only diagnostics
-    of scope ONE are measured here.
+    of scope ONE are measured here, and only what fits in `memory`, in bytes, or, where that is None, in what there is.
     """
     alone = [request for request in requests if request.diagnostic.scope is Scope.ONE]
+    reasons = {r.diagnostic.name: too_large(info, needed_alone(info, r.diagnostic.copies), memory) for r in alone}
+    if all(reasons.values()):
+        yield from refused(info, [(r, (position,), reasons[r.diagnostic.name]) for r in alone])
+        return
     for weight in (cut or cutter(checkpoint, (), "cpu"))(info):
-        yield from _rows(weight, alone, position, device)
+        yield from _rows(weight, alone, position, device, reasons)
 
 
-def _rows(weight: Weight, requests: Sequence[Request], position: int, device: str) -> list[tuple[str, Row]]:
+def refused(
+    info: TensorInfo, asked: Sequence[tuple[Request, tuple[int, ...], str | None]]
+) -> Iterator[tuple[str, Row]]:
+    """A row without values for each weight of a tensor that is not read, each group, with the reason."""
+    for planned in matrices(info):
+        for request, group, reason in asked:
+            yield request.diagnostic.name, Row(planned, group, absent(request.diagnostic, reason or ""))
+
+
+def _rows(
+    weight: Weight, requests: Sequence[Request], position: int, device: str, reasons: Mapping[str, str | None]
+) -> list[tuple[str, Row]]:
+    def one(request: Request, there: Weight) -> Measurement:
+        reason = reasons[request.diagnostic.name]
+        return absent(request.diagnostic, reason) if reason else measure(request, (there,))
+
     def run(there: Weight) -> list[tuple[str, Row]]:
-        return [(r.diagnostic.name, Row(weight.info, (position,), measure(r, (there,)))) for r in requests]
+        return [(r.diagnostic.name, Row(weight.info, (position,), one(r, there))) for r in requests]
 
     return on_device(device, weight, run)
 
 
 def analyze(
-    checkpoint: OpenCheckpoint, requests: Sequence[Request], device: str = "cpu", progress: Progress | None = None
+    checkpoint: OpenCheckpoint,
+    requests: Sequence[Request],
+    device: str = "cpu",
+    progress: Progress | None = None,
+    memory: int | None = None,
 ) -> Report:
-    """The report of one checkpoint, in the order of its tensors; `progress` hears of each when it is done."""
+    """The report of one checkpoint, in the order of its tensors; `progress` hears of each when it is done.
+
+    What needs more than `memory`, in bytes, is left out with the reason; None is what there is.
+    """
     rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
 
     cut = cutter(checkpoint, checkpoint.tensors, device)
 
     def work(info: TensorInfo) -> list[tuple[str, Row]]:
-        return list(measure_tensor(checkpoint, info, requests, device=device, cut=cut)) if info.skip is None else []
+        if info.skip is not None:
+            return []
+        return list(measure_tensor(checkpoint, info, requests, device=device, cut=cut, memory=memory))
 
     for info, found in each(checkpoint.tensors, work, device):
         for name, row in found:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float32, Float64, UInt8
 from torch import Tensor
 
+from analysis.kernels import add_inner_products, eigenvalues, mirrored
 from analysis.lanczos import ritz_values
-from analysis.spectrum import block_size, blocks, converged
+from analysis.spectrum import block_size, blocks
 from analysis.weight import Weight
 
 SHUFFLED = 1 << 25  # entries in all replicas of a weight, beyond the two that a spread needs
-NARROW = 1 << 22  # entries up to which float64 is shuffled: NumPy moves eight bytes in half the time of four
+NARROW = 1 << 20  # entries up to which one shuffle of all is fastest: in float64, which NumPy moves faster than float32
+BUCKETS, CHUNK = 256, 1 << 18  # beyond: parts that fit in the caches, and entries that are dealt to them at a time
 FULL = 512  # eigenvalues up to which finding all is as fast as finding the largest
 STEPS = 64  # of Lanczos: the largest of 4,096 eigenvalues of noise, the hardest case, is then good to 1e-5
 
@@ -64,12 +66,46 @@ def shuffles(weight: Weight, centre: float, scale: float, count: int) -> Iterato
     mixed = torch.empty(weight.slices.shape, dtype=moved)
     flat = mixed.flatten(1).numpy()  # (s, mn), the same memory
     for _ in range(count):
-        mixed.copy_(weight.slices)
-        for entries in flat:
-            generator.shuffle(entries)
+        if moved == torch.float64:
+            mixed.copy_(weight.slices)
+            for entries in flat:
+                generator.shuffle(entries)
+        else:
+            for matrix, entries in zip(weight.slices, flat, strict=True):
+                deal(matrix, entries, generator)
         flat -= centre
         flat /= scale
         yield mixed.to(weight.slices.device, torch.float64 if wide else torch.float32)
+
+
+def deal(matrix: Float[Tensor, "m n"], into: Float32[np.ndarray, " p"], generator: np.random.Generator) -> None:
+    """The entries in random order, every order as likely as any other; one shuffle of all would leave the caches.
+
+    Each goes to a random bucket, and each bucket is shuffled by itself (Rao 1961; Sandelius 1962).
+    """
+    seed = int(generator.integers(1 << 63))
+    counts = sum(np.bincount(labels, minlength=BUCKETS) for _, labels in _dealt(matrix, seed))
+    ends = np.cumsum(counts)
+    places = ends - counts
+    for entries, labels in _dealt(matrix, seed):
+        sizes = np.bincount(labels, minlength=BUCKETS)
+        parts = np.split(entries[np.argsort(labels, kind="stable")], np.cumsum(sizes)[:-1])
+        for place, part in zip(places, parts, strict=True):
+            into[place : place + len(part)] = part
+        places += sizes
+    for bucket in np.split(into, ends[:-1]):
+        mixed = bucket.astype(np.float64)
+        generator.shuffle(mixed)
+        bucket[:] = mixed
+
+
+def _dealt(
+    matrix: Float[Tensor, "m n"], seed: int
+) -> Iterator[tuple[Float32[np.ndarray, " p"], UInt8[np.ndarray, " p"]]]:
+    """Some entries at a time, with a bucket for each; the same whenever asked for with this seed."""
+    generator = np.random.default_rng(seed)
+    for rows in torch.split(matrix, max(1, CHUNK // matrix.shape[1])):
+        yield rows.to("cpu", torch.float32).flatten().numpy(), generator.integers(0, BUCKETS, rows.numel(), np.uint8)
 
 
 def largest(slices: Float[Tensor, "s m n"]) -> Float64[np.ndarray, " p"]:
@@ -79,15 +115,21 @@ def largest(slices: Float[Tensor, "s m n"]) -> Float64[np.ndarray, " p"]:
     """
     tall = slices if slices.shape[1] >= slices.shape[2] else slices.mT
     together = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
-    found = torch.cat([_tops(torch.bmm(some.mT, some).to(torch.float64)) for some in torch.split(tall, together)])
+    found = torch.cat([_tops(_inner_products(some)) for some in torch.split(tall, together)])
     ascending: Float64[np.ndarray, " p"] = np.sort(found.cpu().numpy())
     return ascending
 
 
-def _tops(grams: Float64[Tensor, "s k k"]) -> Float64[Tensor, " p"]:
-    if grams.shape[1] <= FULL:
-        return converged(torch.linalg.eigvalsh, grams).flatten()
-    return torch.cat([ritz_values(gram, STEPS) for gram in grams])
+def _inner_products(tall: Float[Tensor, "s n k"]) -> Float64[Tensor, "s k k"]:
+    lower = tall.new_zeros(len(tall), tall.shape[2], tall.shape[2])
+    add_inner_products(lower, tall)
+    return lower.to(torch.float64)
+
+
+def _tops(lower: Float64[Tensor, "s k k"]) -> Float64[Tensor, " p"]:
+    if lower.shape[1] <= FULL:
+        return eigenvalues(lower).flatten()
+    return torch.cat([ritz_values(mirrored(gram), STEPS) for gram in lower])
 
 
 def jensen_shannon(one: Float64[np.ndarray, " k"], other: Float64[np.ndarray, " k"]) -> float:

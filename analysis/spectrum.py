@@ -13,8 +13,7 @@ loses nothing, so that squares neither over- nor underflow.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,15 +23,13 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from analysis.errors import NotFinite, TensorError
+from analysis.kernels import add_inner_products, converged, eigenvalues
 
 Scales = Float64[Tensor, "s 1 1"]  # 2^-exponent of each matrix
 
 EPS = float(np.finfo(np.float64).eps)
 BLOCK = 1 << 20  # numbers in float64 at a time on the CPU: 8 MiB, as fast as 32 MiB (docs/benchmarks.md)
 GPU_BLOCK = 1 << 26  # and on a GPU, 512 MiB: few launches
-STRIPS = 4  # of a Gram matrix: 1.4 to 1.7 times as fast as the whole, more are no faster (docs/benchmarks.md)
-NARROWEST_STRIP = 64  # columns
-SERIAL = 2048  # largest side solved by one thread: more gain nothing, and stall on a busy machine (docs/benchmarks.md)
 LARGEST_EXPONENT = 480  # of two: squares of singular values up to 2^30 times larger stay inside float64's 2^±1022
 
 
@@ -132,11 +129,11 @@ class _Slice:
 
 def _solve(group: Float[Tensor, "s n k"], scales: Scales) -> Iterator[_Slice]:
     """Each by its Gram matrix where that can tell the smallest eigenvalue from zero, else by the SVD."""
-    for matrix, scale, eigenvalues, squared_norm in zip(group, scales, *_gram(group, scales), strict=True):
-        largest = float(eigenvalues[-1])
-        error = gram_error(len(matrix), len(eigenvalues), squared_norm / largest) if largest > 0.0 else 0.0
-        if eigenvalues[0] >= 2.0 * error * largest:  # then the true one is above error · λ₁
-            yield _Slice(np.sqrt(eigenvalues), squared_norm, "gram", math.sqrt(error))
+    for matrix, scale, squares, squared_norm in zip(group, scales, *_gram(group, scales), strict=True):
+        largest = float(squares[-1])
+        error = gram_error(len(matrix), len(squares), squared_norm / largest) if largest > 0.0 else 0.0
+        if squares[0] >= 2.0 * error * largest:  # then the true one is above error · λ₁
+            yield _Slice(np.sqrt(squares), squared_norm, "gram", math.sqrt(error))
         else:
             yield _Slice(_svd(matrix, scale[None]), squared_norm, "svd", max(matrix.shape) * EPS)
 
@@ -194,8 +191,8 @@ def _gram(group: Float[Tensor, "s n k"], scales: Scales) -> tuple[Float64[np.nda
     """Ascending eigenvalues of each WᵀW, and its trace: the sum of the squares of all entries."""
     gram = _inner_products(group, scales)
     squared_norms: list[float] = gram.diagonal(dim1=1, dim2=2).sum(dim=1).tolist()
-    eigenvalues: Float64[np.ndarray, "s k"] = converged(torch.linalg.eigvalsh, gram).clamp_(min=0.0).cpu().numpy()
-    return eigenvalues, squared_norms
+    found: Float64[np.ndarray, "s k"] = eigenvalues(gram).clamp_(min=0.0).cpu().numpy()
+    return found, squared_norms
 
 
 def scaled_gram(tall: Float[Tensor, "n k"]) -> tuple[Float64[Tensor, "k k"], int]:
@@ -206,21 +203,12 @@ def scaled_gram(tall: Float[Tensor, "n k"]) -> tuple[Float64[Tensor, "k k"], int
 
 
 def _inner_products(group: Float[Tensor, "s n k"], scales: Scales) -> Float64[Tensor, "s k k"]:
-    """The lower triangle of WᵀW of each, which is what eigvalsh reads."""
+    """The lower triangle of WᵀW of each, which is what `eigenvalues` reads."""
     size, _, columns = group.shape
     gram = torch.zeros(size, columns, columns, dtype=torch.float64, device=group.device)
     for block in blocks(group):
-        _add_inner_products(gram, _double(block, scales))  # no name here keeps a block while the next is made
+        add_inner_products(gram, _double(block, scales))  # no name here keeps a block while the next is made
     return gram
-
-
-def _add_inner_products(gram: Float64[Tensor, "s k k"], block: Float64[Tensor, "s b k"]) -> None:
-    """By strips of columns, each from its diagonal down: of 4 × 4 squares, 6 are never formed."""
-    columns = gram.shape[1]
-    width = max(NARROWEST_STRIP, math.ceil(columns / STRIPS))
-    for left in range(0, columns, width):
-        strip = slice(left, left + width)
-        gram[:, left:, strip].baddbmm_(block[:, :, left:].mT, block[:, :, strip])
 
 
 def _svd(matrix: Float[Tensor, "n k"], scale: Scales) -> Float64[np.ndarray, " k"]:
@@ -238,23 +226,3 @@ def _triangle(matrix: Float[Tensor, "n k"], scale: Scales) -> Float64[Tensor, "p
         if len(factor) > matrix.shape[1]:
             factor = converged(lambda stacked: torch.linalg.qr(stacked, mode="r").R, factor)
     return factor
-
-
-def converged(solve: Callable[[Tensor], Tensor], matrix: Float64[Tensor, "*s n k"]) -> Float64[Tensor, "..."]:
-    """What a solver of torch.linalg finds, or TensorError where its iteration finds nothing."""
-    try:
-        with threads(1 if min(matrix.shape[-2:]) <= SERIAL else torch.get_num_threads()):
-            return solve(matrix)
-    except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # documented, but missing in its __all__
-        raise TensorError(f"the decomposition did not converge: {error}") from error
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Within it PyTorch uses that many threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -16,11 +16,14 @@ from analysis.triplets import Triplets
 
 def extent(found: Triplets) -> int:
     """How many singular values are no rounding: above σ₁ max(m, n) ε, as numpy.linalg.matrix_rank has it."""
-    values = found.values
+    return above_rounding(found.values, max(len(found.left), len(found.right)))
+
+
+def above_rounding(values: Float64[Tensor, " k"], longest: int) -> int:
+    """The same of descending values alone, of a matrix whose longer side is `longest`."""
     if not len(values) or float(values[0]) == 0.0:
         return 0
-    tolerance = float(values[0]) * max(len(found.left), len(found.right)) * EPS
-    return int((values > tolerance).sum())
+    return int((values > float(values[0]) * longest * EPS).sum())
 
 
 def overlap(one: Float64[Tensor, "m i"], other: Float64[Tensor, "m j"]) -> float:

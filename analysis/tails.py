@@ -90,7 +90,10 @@ def _cutoff_reach(a: float, b: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """The normalising integral of e^(a t - b s(t)) over t ≥ 0 and the moments of (t, s) under it."""
+    """The normalising integral of e^(a t - b s(t)) over t ≥ 0 and the moments of (t, s) under it.
+
+    The integral counts as infinite where its peak is so narrow that it falls between the nodes.
+    """
 
     log_total: float
     mean: Float64[np.ndarray, "2"]
@@ -108,7 +111,9 @@ def moments(a: float, b: float, bend: Bend, reach: Reach) -> Moments:
     shares = shares / total
     mean = both @ shares
     away = both - mean[:, None]
-    return Moments(top + math.log(total * end / 2.0), mean, (away * shares) @ away.T)
+    covariance = (away * shares) @ away.T
+    resolved = math.sqrt(covariance[0, 0]) * len(NODES) > end
+    return Moments(top + math.log(total * end / 2.0) if resolved else math.inf, mean, covariance)
 
 
 def bent(t: Values, bend: Bend, reach: Reach) -> tuple[float, float, Values]:

@@ -19,8 +19,9 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.special import betaincinv
 from torch import Tensor
 
+from analysis.kernels import suited
 from analysis.krylov import Space, spaces
-from analysis.spectrum import BLOCK, EPS, SERIAL, decompose, threads
+from analysis.spectrum import BLOCK, EPS, decompose
 from analysis.triplets import finite
 from analysis.weight import Weight
 
@@ -61,7 +62,7 @@ def largest(matrix: Float[Tensor, "m n"]) -> TopValue:
     """σ₁ of a matrix to a relative 1e-6, by the fastest way. Raises NotFinite."""
     finite(matrix)
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.mT
-    with threads(1 if tall.shape[1] <= SERIAL else torch.get_num_threads()):
+    with suited(tall.shape[1]):
         found = by_krylov(tall) if tall.shape[1] > WHOLE else None
     if found is not None:
         return found

@@ -28,8 +28,10 @@ def summarise(table: Table) -> Summary:
     fits = scaling(found)
     moments = trajectory(found)
     findings = [*_law(fits), *_drifts(fits), *losing_pace(moments), *premises(fits), *missing]
+    members = range(len(found.settings))
     groups: dict[tuple[int, ...], Mapping[str, Scalar]] = {
-        (found.narrowest, at): {**_pairs(fits, at), **_moment(moments, at)} for at in found.wider
+        **{(at,): {**_member(found, at), **_moment(moments, at)} for at in members},
+        **{(found.narrowest, at): {**_pairs(fits, at), **_moment(moments, at)} for at in found.wider},
     }
     headline = in_words(moments) if moments else _headline(fits)
     return Summary(headline, _numbers(fits), worst_first(findings), groups)
@@ -85,6 +87,8 @@ def _numbers(fits: Scaling) -> dict[str, Scalar]:
         "widest": max(s.width for s in found.settings),
         "steady": min(steady) if steady else None,
         "shape_gap": fits.shape_gap,
+        "exponent.law": WIDTH_EXPONENT,
+        "drift.law": 0.0,  # under the rule λ ∝ √d at η ∝ 1/d
     }
     kinds = {"": fits.overall} | {f".{_key(kind)}": kind for kind in fits.kinds}
     for suffix, kind in kinds.items():
@@ -108,6 +112,16 @@ def _flat(name: str, found: Estimate | None) -> dict[str, Scalar]:
     low, high = found.spread or (None, None)
     ends = {"low": found.low, "high": found.high, "error": found.error, "spread_low": low, "spread_high": high}
     return {name: found.value, **{f"{name}.{end}": value for end, value in ends.items()}}
+
+
+def _member(found: Family, at: int) -> Mapping[str, Scalar]:
+    """How one model was trained, and √(η/λ), by which the law divides its σ₁."""
+    setting = found.settings[at]
+    return {
+        "width": setting.width,
+        "scale": None if setting.ratio is None else math.sqrt(setting.ratio),
+        "steps_eta_lambda": setting.forgotten,
+    }
 
 
 def _pairs(fits: Scaling, at: int) -> Mapping[str, Scalar]:

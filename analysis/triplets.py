@@ -15,7 +15,8 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from analysis.errors import NotFinite, TensorError
-from analysis.spectrum import EPS, SERIAL, scaled_gram, threads
+from analysis.kernels import eigenvectors, suited
+from analysis.spectrum import EPS, scaled_gram
 
 SMALL = 256  # largest smaller side for which one SVD is as fast (docs/benchmarks.md)
 WEAK = 0.01  # of σ₁: above it W v / σ is orthogonal to the others to ε / WEAK², ten thousand roundings
@@ -46,7 +47,7 @@ def triplets(matrix: Float[Tensor, "m n"]) -> Triplets:
     finite(matrix)
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.mT
     try:
-        with threads(1 if tall.shape[1] <= SERIAL else torch.get_num_threads()):
+        with suited(tall.shape[1]):
             found = (_by_gram(tall) if tall.shape[1] > SMALL else None) or _by_svd(tall)
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # documented, but missing in its __all__
         raise TensorError(f"the decomposition did not converge: {error}") from error
@@ -76,7 +77,7 @@ def _by_svd(tall: Float[Tensor, "n k"]) -> Triplets:
 def _by_gram(tall: Float[Tensor, "n k"]) -> Triplets | None:
     """None where more than half of the directions are weak."""
     gram, exponent = scaled_gram(tall)
-    squares, short = torch.linalg.eigh(gram)
+    squares, short = eigenvectors(gram)
     squares, short = squares.flip(0), short.flip(1)
     strong, steep = _strong(squares, WEAK), False
     if strong < MOST * len(squares):

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from analysis.spectrum import SERIAL, threads
+from analysis.kernels import suited
 from analysis.subspaces import extent
 from analysis.triplets import Triplets
 from analysis.weight import Weight
@@ -21,7 +21,7 @@ from analysis.weight import Weight
 @contextmanager
 def calm(weight: Weight) -> Iterator[None]:
     """Within it a small weight has one thread: its products wait for a second one longer than that one helps."""
-    with threads(1 if min(weight.matrix.shape) <= SERIAL else torch.get_num_threads()):
+    with suited(min(weight.matrix.shape)):
         yield
 
 

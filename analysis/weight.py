@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from analysis.errors import TensorError, shown
@@ -121,6 +122,21 @@ class Weight:
         """All its singular values with their vectors, in float64, found once. Raises TensorError, naming the weight."""
         with self.named():
             return triplets(self.matrix)
+
+    @property
+    def decomposed(self) -> bool:
+        """Whether its triplets were found already, so that they cost nothing more."""
+        return "triplets" in vars(self)
+
+    @cached_property
+    def singular_values(self) -> Float64[Tensor, " k"]:
+        """Those of `matrix`, descending: of its triplets where it has them, else by themselves, which is faster."""
+        if self.decomposed:
+            return self.triplets.values
+        with self.named():
+            finite(self.matrix)
+            found = self.spectrum if len(self.slices) == 1 else decompose(self.matrix[None])
+        return torch.from_numpy(found.values[::-1].copy()).to(self.slices.device)
 
     @cached_property
     def update(self) -> Triplets:

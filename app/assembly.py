@@ -1,7 +1,9 @@
 """Checkpoints made of files that are here already: named by their digests, or by the uploads that brought them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -22,16 +24,32 @@ class Part:
     upload: str | None = None
 
 
-def assemble(database: Database, storage: Storage, name: str | None, parts: Sequence[Part]) -> int:
-    """A checkpoint of these parts, offered for ingest; its id. Raises UnknownFile, UploadIncomplete, QuotaExceeded."""
-    named = [(part, *_digest(database, storage, part)) for part in parts]
-    with database.writing() as session:
-        for digest in sorted({digest for _, _, digest in named}):  # one order of locks for everyone
-            _hold(session, digest)
-        stored = [(called, digest, _size(session, called, digest)) for _, called, digest in named]
-        made = checkpoints.offer(session, name, stored)
-        quotas.check(session, tensors=1, bytes=0, files=0)  # once they are its files, and no longer on their way
-        return made.id
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A part by its name and digest."""
+
+    name: str
+    sha256: str
+
+
+def locate(database: Database, storage: Storage, parts: Sequence[Part]) -> list[Located]:
+    """Where the parts are; uploads that are whole and not yet blobs become blobs. Raises UploadIncomplete, NotFound."""
+    return [Located(*_digest(database, storage, part)) for part in parts]
+
+
+def assemble(
+    session: Session,
+    name: str | None,
+    parts: Sequence[Located],
+    stated: Mapping[str, Any] = MappingProxyType({}),
+) -> Checkpoint:
+    """A checkpoint of these parts, offered for ingest. Raises UnknownFile and QuotaExceeded."""
+    for digest in sorted({part.sha256 for part in parts}):  # one order of locks for everyone
+        _hold(session, digest)
+    stored = [(part.name, part.sha256, _size(session, part.name, part.sha256)) for part in parts]
+    made = checkpoints.offer(session, name, stored, stated)
+    quotas.check(session, tensors=1, bytes=0, files=0)  # once they are its files, and no longer on their way
+    return made
 
 
 def _digest(database: Database, storage: Storage, part: Part) -> tuple[str, str]:

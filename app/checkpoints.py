@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from analysis.facts import checked
 from app import audit, leases, units
 from app.db import insert_of, now
 from app.errors import NotFound
+from app.listings import newest
 from app.models import Blob, Checkpoint, File, Member, Run, Tensor, Transfer
 from app.settings import Settings
 from app.storage import Incoming, Storage
@@ -19,22 +22,39 @@ LONGEST_NAME = 255
 
 
 def receive(
-    session: Session, storage: Storage, name: str | None, uploads: Sequence[tuple[str, Incoming]]
+    session: Session,
+    storage: Storage,
+    name: str | None,
+    uploads: Sequence[tuple[str, Incoming]],
+    stated: Mapping[str, Any] = MappingProxyType({}),
 ) -> Checkpoint:
-    """A checkpoint of these finished (name, file) uploads, offered to a worker for ingest."""
+    """A checkpoint of these finished (name, file) uploads, offered to a worker for ingest.
+
+    `stated` are facts that came along, as `analysis.facts.parsed` gives them.
+    """
     for _, incoming in sorted(uploads, key=lambda upload: upload[1].sha256):  # one order of locks for everyone
         keep(session, storage, incoming)
-    return offer(session, name, [(called, incoming.sha256, incoming.bytes) for called, incoming in uploads])
+    stored = [(called, incoming.sha256, incoming.bytes) for called, incoming in uploads]
+    return offer(session, name, stored, stated)
 
 
-def offer(session: Session, name: str | None, stored: Sequence[tuple[str, str, int]]) -> Checkpoint:
+def offer(
+    session: Session,
+    name: str | None,
+    stored: Sequence[tuple[str, str, int]],
+    stated: Mapping[str, Any] = MappingProxyType({}),
+) -> Checkpoint:
     """A checkpoint of (name, sha256, bytes) whose Blob rows this transaction has locked, offered for ingest."""
     files = [
         File(position=position, name=clean_name(called), sha256=digest, bytes=size)
         for position, (called, digest, size) in enumerate(stored)
     ]
     checkpoint = Checkpoint(
-        name=clean_name(name or _name_of(files)), bytes=sum(file.bytes for file in files), files=files, facts={}
+        name=clean_name(name or _name_of(files)),
+        bytes=sum(file.bytes for file in files),
+        files=files,
+        facts={},
+        stated=dict(stated),
     )
     leases.offer(session, checkpoint)
     session.refresh(checkpoint)
@@ -45,6 +65,21 @@ def offer(session: Session, name: str | None, stored: Sequence[tuple[str, str, i
 def called(checkpoint: Checkpoint) -> str:
     """How the audit log names it."""
     return f"checkpoint {checkpoint.id}, {checkpoint.name}"
+
+
+def edit(session: Session, identity: int, name: str | None, told: Mapping[str, object]) -> Checkpoint:
+    """The checkpoint under another name, where one is given, and with these facts stated; None takes one back.
+
+    Reports read facts when they are shown, so that those of ended runs change too. Raises FactError.
+    """
+    changes = checked(told)
+    checkpoint = hold(session, identity)
+    if name is not None:
+        checkpoint.name = clean_name(name)
+    kept = {**checkpoint.stated, **changes}
+    checkpoint.stated = {fact: value for fact, value in kept.items() if value is not None}
+    session.flush()
+    return checkpoint
 
 
 def clean_name(name: str) -> str:
@@ -74,9 +109,9 @@ def lock_blob(session: Session, digest: str, size: int) -> None:
     session.execute(row.on_conflict_do_update(index_elements=[Blob.sha256], set_=back))
 
 
-def listing(session: Session, limit: int = 100, offset: int = 0) -> Sequence[Checkpoint]:
-    """The newest first."""
-    return session.scalars(select(Checkpoint).order_by(Checkpoint.id.desc()).limit(limit).offset(offset)).all()
+def listing(session: Session, limit: int = 100, before: int | None = None) -> Sequence[Checkpoint]:
+    """The newest first; where an id is given, those made before it."""
+    return newest(session, Checkpoint, limit, before)
 
 
 def get(session: Session, identity: int) -> Checkpoint:
@@ -100,6 +135,16 @@ def tensors(session: Session, identity: int) -> list[dict[str, Any]]:
     get(session, identity)
     query = select(Tensor.info).where(Tensor.checkpoint_id == identity).order_by(Tensor.position)
     return list(session.scalars(query))
+
+
+def tensors_after(
+    session: Session, identity: int, position: int | None, limit: int
+) -> list[tuple[int, dict[str, Any]]]:
+    """At most so many of them with their positions, of those that come after this one."""
+    get(session, identity)
+    query = select(Tensor.position, Tensor.info).where(Tensor.checkpoint_id == identity)
+    after = query if position is None else query.where(Tensor.position > position)
+    return [(at, info) for at, info in session.execute(after.order_by(Tensor.position).limit(limit))]
 
 
 def to_open(checkpoint: Checkpoint) -> list[tuple[str, str]]:

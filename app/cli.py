@@ -1,6 +1,7 @@
-"""The command line: `eigenscope serve | worker | analyze | compare | mitigate | scaling | demo | doctor | token | …`.
+"""The command line: `eigenscope serve`, `analyze`, `compare`, `check` and the others, each with --help.
 
 Exit codes: 0 done; 1 the doctor found something wrong; 2 the command was used wrongly; 3 a file could not be analysed.
+`check` has its own: app.check.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import admin
+from app.check import check_command, policy_group
 from app.commands import analyze_command, compare_command
 from app.mitigate import mitigate_command
 from app.scaling import scaling_command
@@ -90,6 +92,8 @@ def doctor(as_json: bool) -> None:
 
 main.add_command(analyze_command)
 main.add_command(compare_command)
+main.add_command(check_command)
+main.add_command(policy_group)
 main.add_command(mitigate_command)
 main.add_command(scaling_command)
 for group in admin.commands(settings):

@@ -37,6 +37,8 @@ def reporting(command: Command) -> Command:
         click.option("--option", "settings", multiple=True, metavar="DIAGNOSTIC.NAME=VALUE",
                      help="Say how to measure it."),
         click.option("--device", default=best_device, help="cpu or cuda. Default: cuda where there is one."),
+        click.option("--memory-limit", "memory", type=click.IntRange(min=1), envvar="EIGENSCOPE_MEMORY_LIMIT",
+                     metavar="BYTES", help="What one tensor may take. Default: what is available."),
         click.option("--json", "as_json", is_flag=True,
                      help="Print the report as JSON, the object that the API gives."),
         click.option("--csv", "as_csv", is_flag=True, help="Print the first diagnostic's table as CSV."),
@@ -57,6 +59,7 @@ def analyze_command(
     everything: bool,
     settings: tuple[str, ...],
     device: str,
+    memory: int | None,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -71,7 +74,7 @@ def analyze_command(
             said = "this is an adapter, which says little without its base: eigenscope compare BASE ADAPTER"
             raise WrongBase(said, "adapter-alone")
         with progress([checkpoint]) as heard:
-            report = analyze(checkpoint, asked, device, heard)
+            report = analyze(checkpoint, asked, device, heard, memory)
     write(report)
 
 
@@ -87,6 +90,7 @@ def compare_command(
     names: tuple[str, ...],
     settings: tuple[str, ...],
     device: str,
+    memory: int | None,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -97,7 +101,7 @@ def compare_command(
     with refusals():
         checkpoints = [opened(path) for path in paths]
         with progress(checkpoints[:1]) as heard:
-            report = compare(checkpoints, asked, called(paths), device, heard)
+            report = compare(checkpoints, asked, called(paths), device, heard, memory=memory)
     write(report)
 
 

@@ -167,7 +167,8 @@ def connect(url: str) -> Engine:
 
 
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, max_overflow=40)
+    arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, connect_args=arguments, pool_size=50, max_overflow=0)  # opening one takes a millisecond
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: object) -> None:

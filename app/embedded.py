@@ -25,6 +25,7 @@ def worker_environment(settings: Settings) -> dict[str, str]:
         shared[f"EIGENSCOPE_{name.upper()}"] = str(getattr(settings, name))
     if settings.database_url is not None:
         shared["EIGENSCOPE_DATABASE_URL"] = settings.database_url
+    shared["EIGENSCOPE_WEBHOOK_HOSTS"] = ",".join(settings.webhook_hosts)
     return {**os.environ, **shared, "EIGENSCOPE_SUPERVISED": "1"}
 
 

@@ -3,11 +3,13 @@
 ServiceError                  an answer that is no success: an HTTP status, a stable code, a sentence
 ├── BadRequest          400   the request contradicts itself or names what is not there
 │   ├── UnknownColumn         a sort or filter names a column that the diagnostic does not have
+│   ├── BadCursor             a page is asked for by a cursor of another list, or by none
 │   ├── BadUpload             the form is cut off, holds no file, or too many
 │   ├── DigestMismatch        what came has another digest than was promised
 │   └── BadSource             a source is of no kind that can be read, or its address is malformed
 ├── TokenRequired       401   no token came along, or not the right one
 ├── OriginNotAllowed    403   another site's page sent the request
+├── WebhookNotAllowed   403   a webhook's address is none that EIGENSCOPE_WEBHOOK_HOSTS lists
 ├── SourceNotAllowed    403   the administrator has not allowed that source
 ├── NotAllowed          403   the token's scope or project does not reach so far
 ├── QuotaExceeded       403   the project has used up what it may keep, or have in the queue
@@ -17,6 +19,7 @@ ServiceError                  an answer that is no success: an HTTP status, a st
 ├── Conflict            409   right in itself, but not in the state that things are in
 │   ├── WrongOffset           a piece of an upload does not begin where the upload ends
 │   └── UploadIncomplete      the upload that a checkpoint names is not all here
+├── KeyReused           409   an Idempotency-Key came with another request than before
 ├── UnsupportedVersion  412   the request speaks no tus 1.0.0
 ├── TooLarge            413   the upload is larger than EIGENSCOPE_UPLOAD_LIMIT, or another body than 1 MiB
 ├── WrongMedia          415   the body is of a type that is not taken there
@@ -24,6 +27,7 @@ ServiceError                  an answer that is no success: an HTTP status, a st
 ├── UploadBusy          423   another request is sending the same upload
 ├── ChecksumMismatch    460   a piece of an upload has another checksum than its header says; it was not kept
 ├── TooMany             429   too many requests in a minute; `Retry-After` says how long to wait
+├── TooManyWaiting      503   as many wait for the end of a run as this server holds connections open for
 ├── Overloaded          503   more is written at once than the database takes; `Retry-After` says how long to wait
 ├── QueueStalled        503   no worker answers
 └── DiskFull            507   the upload does not fit on the disk
@@ -50,6 +54,10 @@ class UnknownColumn(BadRequest):
     code, title = "unknown-column", "There is no such column"
 
 
+class BadCursor(BadRequest):
+    code, title = "bad-cursor", "The cursor is none of this list"
+
+
 class BadUpload(BadRequest):
     code, title = "bad-upload", "The upload cannot be read"
 
@@ -60,6 +68,10 @@ class DigestMismatch(BadRequest):
 
 class BadSource(BadRequest):
     code, title = "bad-source", "The source cannot be read"
+
+
+class WebhookNotAllowed(ServiceError):
+    status, code, title = 403, "webhook-not-allowed", "The webhook's address is not allowed"
 
 
 class TokenRequired(ServiceError):
@@ -108,6 +120,14 @@ class UploadIncomplete(Conflict):
 
 class UnsupportedVersion(ServiceError):
     status, code, title = 412, "tus-version", "Another version of the protocol"
+
+
+class KeyReused(ServiceError):
+    status, code, title = 409, "idempotency-key-reused", "The key belongs to another request"
+
+
+class TooManyWaiting(ServiceError):
+    status, code, title = 503, "too-many-waiting", "Too many are waiting"
 
 
 class TooLarge(ServiceError):

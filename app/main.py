@@ -1,7 +1,6 @@
 """The service: the application with its two doors, and `serve`, which runs it."""
 
 import importlib.util
-import logging
 import os
 import socket
 import sys
@@ -15,26 +14,38 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
-from app import embedded, pages
+from app import embedded, logs, pages
 from app.api import (
     audit,
     blobs,
     checkpoints,
+    contract,
     curves,
     diagnostics,
     downloads,
     events,
     figures,
     health,
+    metrics,
     mitigations,
     problems,
     projects,
     runs,
+    sending,
     tables,
     tokens,
     tus,
+    verdicts,
+    webhooks,
 )
 from app.api.guard import Guard
+from app.api.heads import Heads
+from app.api.kept import Shelf
+from app.api.metrics import Gauges
+from app.api.observed import Observed
+from app.api.squeezed import Squeezed
+from app.api.traffic import Traffic
+from app.api.waiting import Waiting
 from app.db import Database
 from app.pings import Pulse
 from app.queue import Sender, worker_command
@@ -70,12 +81,20 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
     )  # fmt: skip
     app.state.settings, app.state.database, app.state.pulse = settings, database, Pulse(database, sender)
+    app.state.waiting = Waiting(settings.waiting_limit)
     app.state.storage = Storage(settings.data_dir)
+    app.state.shelf, traffic = Shelf(), Traffic()
+    app.state.gauges = Gauges(database, app.state.pulse, traffic)
     problems.install(app)
+    contract.install(app)
     policy = content_security_policy(plotly_style_hashes(plotly_script()))
     app.add_middleware(Guard, settings=settings, database=database, policy=policy)
+    app.add_middleware(Squeezed)
+    app.add_middleware(Heads, owner=app)
+    app.add_middleware(Observed, owner=app, traffic=traffic)
     app.include_router(_api())
     app.include_router(health.router)
+    app.include_router(metrics.router)
     _pages(app)
     return app
 
@@ -83,10 +102,11 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
 def _api() -> APIRouter:
     router = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
     for each in (
-        checkpoints, runs, tables, curves, figures, events, diagnostics, downloads, mitigations,
-        blobs, tus, projects, tokens, audit,
+        sending, checkpoints, runs, tables, curves, figures, events, diagnostics, downloads, mitigations,
+        blobs, tus, projects, tokens, audit, verdicts, webhooks,
     ):  # fmt: skip
         router.include_router(each.router)
+    router.include_router(verdicts.schemas)
     return router
 
 
@@ -123,8 +143,7 @@ def plotly_name() -> str:
 
 def serve(settings: Settings) -> None:
     """Brings the tables up to date, starts the worker unless a broker is configured, and serves until interrupted."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.setup(settings.log)
     with ExitStack() as stack:
         if settings.embedded:
             try:

@@ -36,11 +36,22 @@ def sources(session: Session, mitigation: Mitigation) -> tuple[Checkpoint, Check
     return found[0], found[1]
 
 
+def went_on(session: Session, identity: int, claimed: int) -> None:
+    """The attempt before this one found something: that is progress, so attempts start anew. Raises LeaseLost."""
+    leases.held(session, Mitigation, identity, claimed).attempts = 1
+
+
 def announce(session: Session, identity: int, claimed: int, label: str) -> None:
     """Says which tensor is in hand. Raises LeaseLost, and SourceGone, so that nobody works for nothing."""
     mitigation = leases.held(session, Mitigation, identity, claimed)
     sources(session, mitigation)
     mitigation.current = label
+
+
+def over(session: Session, identity: int) -> bool:
+    """Whether nobody will go on with it: it is done, failed or forgotten."""
+    found = session.get(Mitigation, identity)
+    return found is None or found.state not in (Mitigation.WAITING, Mitigation.HELD)
 
 
 def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:

@@ -16,6 +16,7 @@ from analysis.matching import align, check_base
 from analysis.mitigation import Recipe
 from app import audit, checkpoints, leases, mending, retention, runs
 from app.errors import Conflict, NotFound
+from app.listings import newest
 from app.models import Checkpoint, Mitigation, Run
 from app.owned import confine
 from app.plans import tensor_info
@@ -70,9 +71,9 @@ def _side(session: Session, checkpoint: Checkpoint) -> Side:
     return Side("adapter" if checkpoint.kind == "adapter" else "model", tensors)
 
 
-def listing(session: Session, limit: int = 100, offset: int = 0) -> Sequence[Mitigation]:
-    """The newest first."""
-    return session.scalars(select(Mitigation).order_by(Mitigation.id.desc()).limit(limit).offset(offset)).all()
+def listing(session: Session, limit: int = 100, before: int | None = None) -> Sequence[Mitigation]:
+    """The newest first; where an id is given, those made before it."""
+    return newest(session, Mitigation, limit, before)
 
 
 def between(session: Session, base: int, tuned: Sequence[int]) -> Sequence[Mitigation]:

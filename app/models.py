@@ -10,6 +10,7 @@ from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, LargeBinary,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+from analysis.facts import effective
 from app.db import now
 from app.owned import Owned
 
@@ -167,7 +168,8 @@ class Checkpoint(Owned, Work, Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     parameters: Mapped[int | None] = mapped_column(BigInteger)
     tensors: Mapped[int | None]
-    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what its files say
+    stated: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # what people say: analysis.facts
     rewritten: Mapped[str | None] = mapped_column(ForeignKey("blobs.sha256"), index=True)  # as safetensors
     pinned: Mapped[bool] = mapped_column(default=False)  # retention leaves its weights alone
     released_at: Mapped[float | None]  # when retention let its weights go: the reports stay
@@ -175,6 +177,11 @@ class Checkpoint(Owned, Work, Base):
 
     files: Mapped[list["File"]] = relationship(order_by="File.position", passive_deletes=True, lazy="selectin")
     source: Mapped["Source | None"] = relationship(passive_deletes=True, lazy="selectin")
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What is known about it: what people say goes before what its files say."""
+        return effective(self.facts, self.stated)
 
 
 class File(Base):
@@ -316,3 +323,80 @@ class Ping(Base):
     sent_at: Mapped[float] = mapped_column(default=now())
     answered_at: Mapped[float | None]
     worker: Mapped[str | None]
+
+
+class Verdict(Owned, Base):
+    """What a policy says of a run. `result` is None until the run has ended; the same rows always give the same.
+
+    The policy is kept as it was sent and as it was understood, the baseline as far as the policy looks at it, so that
+    a verdict can be made again when the baseline's run is gone.
+    """
+
+    __tablename__ = "verdicts"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    baseline_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
+    source: Mapped[str]
+    policy: Mapped[dict[str, Any]]  # analysis.gate.policy.Policy
+    baseline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.gate.baseline.distilled
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.gate.verdict.Verdict
+    asks: Mapped[int] = mapped_column(default=0)  # how often the sweeper asked a worker for it, and when it does next
+    ask_at: Mapped[float] = mapped_column(default=0.0)
+    created_at: Mapped[float] = mapped_column(default=now())
+    judged_at: Mapped[float | None]
+
+
+class Webhook(Owned, Base):
+    """An address that hears when runs end: one run, or every run where `run_id` is None."""
+
+    __tablename__ = "webhooks"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    url: Mapped[str]
+    secret: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[float] = mapped_column(default=now())
+
+
+class Delivery(Owned, Base):
+    """What a webhook is to be told of a run. States: waiting (for the run's end), sent, failed."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("webhook_id", "run_id", name="uq_deliveries_run"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(String(16), default="waiting", index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[float] = mapped_column(default=0.0)
+    answer: Mapped[str | None]  # of the last attempt: a status, or why there was none
+    created_at: Mapped[float] = mapped_column(default=now())
+    sent_at: Mapped[float | None]
+
+    webhook: Mapped[Webhook] = relationship(lazy="joined", innerjoin=True)
+
+
+class Key(Owned, Base):
+    """An Idempotency-Key with the answer that its first request was given, kept for a day."""
+
+    __tablename__ = "keys"
+    __table_args__ = (
+        UniqueConstraint("project_id", "route", "key", name="uq_keys_route"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    route: Mapped[str] = mapped_column(String(255))  # the path that was asked
+    key: Mapped[str] = mapped_column(String(255))
+    digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of the request
+    status: Mapped[int | None]
+    location: Mapped[str | None]
+    body: Mapped[str | None]
+    created_at: Mapped[float] = mapped_column(default=now(), index=True)

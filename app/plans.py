@@ -57,6 +57,11 @@ def names_of(run: Run) -> tuple[str, ...]:
 
 def facts_of(run: Run) -> tuple[Mapping[str, Any], ...]:
     """What is known about the run's checkpoints, in their order."""
+    return tuple(member.checkpoint.known for member in run.members)
+
+
+def found_of(run: Run) -> tuple[Mapping[str, Any], ...]:
+    """What the files of the run's checkpoints say of them, in their order."""
     return tuple(member.checkpoint.facts for member in run.members)
 
 

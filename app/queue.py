@@ -19,7 +19,7 @@ from kombu.utils.json import dumps
 
 from app.settings import Settings
 
-TASKS = ("ingest", "analyse", "mend")
+TASKS = ("ingest", "analyse", "mend", "judge")
 POLL_SECONDS = 0.05  # how often the worker of the embedded mode looks for a message
 POOL_STARTS = 120.0  # seconds a pool process may take to start. Celery's 4 kill it, again and again, on a busy machine
 PING_EXPIRES = 60  # seconds after which an unanswered ping may be forgotten

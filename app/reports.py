@@ -21,7 +21,7 @@ from app import leases, units
 from app.db import insert_of
 from app.errors import NotFound
 from app.models import Curve, Result, Run, Unit
-from app.plans import facts_of, members_of, names_of
+from app.plans import facts_of, found_of, members_of, names_of
 
 NOT_YET = "not analysed yet"
 STOPPED = "the run was stopped before this tensor"
@@ -109,7 +109,7 @@ def table(
         wanted = wanted | Curve.result_id.in_(of_all) & Curve.name.in_(named)
     curves = _curves(session, wanted)
     rows = tuple(row_of(result, curves.get(result.id)) for result in results)
-    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run))
+    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), found_of(run))
 
 
 def _curves(session: Session, wanted: ColumnElement[bool]) -> dict[int, dict[str, Any]]:
@@ -159,7 +159,7 @@ def _coverage(session: Session, run: Run, tables: Sequence[Table]) -> Coverage:
         reason = run.reason or NOT_YET
         parts = [coverage(m.tensors, {t.name: reason for t in m.tensors if t.skip is None}) for m in members]
         return parts[0] if len(parts) == 1 else together(parts)
-    waiting = {at: _unfinished(session, run, at, member.tensors) for at, member in enumerate(members)}
+    waiting = {at: unfinished(session, run, at, member.tensors) for at, member in enumerate(members)}
     if len(members) == 1:
         return coverage(members[0].tensors, waiting[0] | failures(tables))
     return covered(members, alignment_of(members, requests(run)), tables, waiting)
@@ -170,7 +170,7 @@ def _planned(session: Session, run: Run) -> bool:
     return run.state in ("running", "done") or bool(session.scalar(select(exists().where(Unit.run_id == run.id))))
 
 
-def _unfinished(session: Session, run: Run, position: int, infos: Sequence[TensorInfo]) -> dict[str, str]:
+def unfinished(session: Session, run: Run, position: int, infos: Sequence[TensorInfo]) -> dict[str, str]:
     """Tensors without rows, with the reason."""
     missing: dict[str, str] = {}
     query = select(Unit).where(Unit.run_id == run.id, Unit.member == position, Unit.state != "done")

@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from analysis.diagnostics import check_scopes
 from analysis.diagnostics import requests as requests_of
-from app import audit, checkpoints, leases, quotas, retention, units
+from app import audit, checkpoints, deliveries, leases, quotas, retention, units
+from app.awaited import ENDED as ENDED
 from app.errors import BadRequest, Conflict, NotFound
+from app.listings import newest
 from app.models import Member, Run, Unit
 from app.plans import plan
 
 MOST_CHECKPOINTS = 16
-ENDED = ("done", "cancelled", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,16 @@ def request(
     session.add(run)
     session.flush()
     session.refresh(run)
+    deliveries.expect(session, run)
     if all(checkpoint.state == "ready" for checkpoint in found):
         plan(session, run)
     audit.note(session, "run.request", f"run {run.id}", {"checkpoints": list(checkpoint_ids)})
     return run
 
 
-def listing(session: Session, limit: int = 100, offset: int = 0) -> Sequence[Run]:
-    """The newest first."""
-    return session.scalars(select(Run).order_by(Run.id.desc()).limit(limit).offset(offset)).all()
+def listing(session: Session, limit: int = 100, before: int | None = None) -> Sequence[Run]:
+    """The newest first; where an id is given, those made before it."""
+    return newest(session, Run, limit, before)
 
 
 def over(session: Session, checkpoint_id: int) -> Sequence[Run]:
@@ -85,7 +87,7 @@ def get(session: Session, identity: int) -> Run:
 
 def steps(run: Run) -> dict[int, float]:
     """The training step of each checkpoint that states one, by its place in the run."""
-    stated = {member.position: member.checkpoint.facts.get("step") for member in run.members}
+    stated = {member.position: member.checkpoint.known.get("step") for member in run.members}
     return {at: float(step) for at, step in stated.items() if isinstance(step, int | float)}
 
 

@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from analysis.advice import NO_FAMILY, NO_SETTINGS, advice, recipe_of
 from analysis.comparison import compare
 from analysis.device import best_device
 from analysis.diagnostics import requests
-from analysis.errors import OptionError
+from analysis.errors import FactError, OptionError
+from analysis.facts import Stated, parsed
 from analysis.family import Family, Kind, Scaling, family, scaling
-from analysis.recipe import Recipe, decoupled, transferred
+from analysis.recipe import decoupled
 from analysis.report import Report
 from analysis.scaling import STEADY, Estimate
 from analysis.transfer import called as kind_called
@@ -25,61 +27,25 @@ from analysis.transfer import said
 from app.commands import called, opened, progress, refusals
 from app.printing import harmless, write_words
 
-NUMBERS = {
-    "width": "width", "d": "width", "depth": "depth", "lr": "learning_rate", "learning_rate": "learning_rate",
-    "mean_lr": "mean_learning_rate", "mean_learning_rate": "mean_learning_rate", "wd": "weight_decay",
-    "weight_decay": "weight_decay", "steps": "step", "step": "step",
-}  # fmt: skip
-WORDS = ("optimizer", "schedule", "parametrisation")
 SIGNS = {"pass": "✓", "warn": "!", "fail": "✕"}
 SETTING = re.compile(r":(?=[A-Za-z_]+=)")
-Facts = dict[str, float | str]
 
 
-class Model(click.ParamType[tuple[Path, Facts]]):
+class Model(click.ParamType[tuple[Path, Stated]]):
     """A file or folder, with facts after a colon: "small.safetensors:width=256,lr=1e-3,wd=0.1,steps=20000"."""
 
     name = "FILE[:width=N,lr=X,wd=X,steps=N]"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Path, Facts]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Path, Stated]:
         if isinstance(value, tuple):
             return value
         path, *told = SETTING.split(value, maxsplit=1)
         if not Path(path).exists():
             self.fail(f"{path!r} does not exist", param, ctx)
         try:
-            return Path(path), facts(told[0] if told else "")
-        except ValueError as error:
-            self.fail(f"{path}: {error}", param, ctx)
-
-
-def facts(text: str) -> Facts:
-    """Facts out of "width=256,lr=1e-3". Raises ValueError, which says what is wrong.
-
-    >>> facts("width=256,lr=1e-3")
-    {'width': 256.0, 'learning_rate': 0.001}
-    """
-    found: Facts = {}
-    for part in filter(None, text.split(",")):
-        name, equals, value = part.partition("=")
-        fact = NUMBERS.get(name, name if name in WORDS else None)
-        if not equals or not value or fact is None:
-            known = ", ".join([*NUMBERS, *WORDS])
-            raise ValueError(f"{part!r} is not NAME=VALUE with one of the names {known}")
-        if fact in found:
-            raise ValueError(f"{fact} is given twice")
-        found[fact] = value if fact in WORDS else _number(fact, value)
-    return found
-
-
-def _number(fact: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{fact} must be a number, not {text!r}") from None
-    if not (value > 0.0 or (value == 0.0 and fact == "weight_decay")) or value == float("inf"):
-        raise ValueError(f"{fact} must be {'0 or more' if fact == 'weight_decay' else 'above 0'}, not {text}")
-    return value
+            return Path(path), parsed(told[0] if told else "")
+        except FactError as error:
+            self.fail(f"{path}: {error.message}", param, ctx)
 
 
 @click.command("scaling")
@@ -91,7 +57,7 @@ def _number(fact: str, text: str) -> float:
 @click.option("--device", default=best_device, help="cpu or cuda. Default: cuda where there is one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, with the fits and the recipe.")
 def scaling_command(
-    models: tuple[tuple[Path, Facts], ...],
+    models: tuple[tuple[Path, Stated], ...],
     target_width: int | None,
     independent_decay: bool,
     quantiles: bool,
@@ -108,13 +74,10 @@ def scaling_command(
         with progress(checkpoints[:1]) as heard:
             asked = requests({"top_singular_value": {"quantiles": quantiles}})
             report = compare(checkpoints, asked, called(paths), device, heard, known)
-    found = family(report.tables[0])
-    fits = scaling(found) if found else None
-    recipe = recipe_of(found, target_width) if found else "No weight could be measured in all models."
-    (write_json if as_json else write)(report, fits, recipe)
+    (write_json if as_json else write)(report, target_width)
 
 
-def _as_pytorch(path: Path, told: Facts) -> Mapping[str, float | str]:
+def _as_pytorch(path: Path, told: Stated) -> Mapping[str, float | str]:
     if "weight_decay" not in told:
         return told
     try:
@@ -124,35 +87,24 @@ def _as_pytorch(path: Path, told: Facts) -> Mapping[str, float | str]:
         raise click.BadParameter(f"{path}: {error.message}: give lr=") from error
 
 
-def recipe_of(found: Family, target: int | None) -> Recipe | str:
-    """From the narrowest model whose η and λ > 0 are known; else what is missing."""
-    settings = sorted(found.settings, key=lambda setting: setting.width)
-    wanted = target or round(2.0 * settings[-1].width)
-    for setting in settings:
-        if setting.learning_rate and setting.weight_decay:
-            return transferred(setting.width, setting.learning_rate, setting.weight_decay, wanted)
-    return "A recipe needs the learning rate and a weight decay above 0 of one model: lr= and wd="
-
-
-def write_json(report: Report, fits: Scaling | None, recipe: Recipe | str) -> None:
-    said = {
-        **report.to_json(),
-        "scaling": fits and fits.to_json(),
-        "recipe": None if isinstance(recipe, str) else recipe.to_json(),
-    }
+def write_json(report: Report, target: int | None) -> None:
+    said = {**report.to_json(), **advice(report.tables[0], target)}
     json.dump(said, sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
     sys.stdout.write("\n")
 
 
-def write(report: Report, fits: Scaling | None, recipe: Recipe | str) -> None:
+def write(report: Report, target: int | None) -> None:
     console = Console()
-    if fits is not None:
-        console.print(_members(fits.family))
+    found = family(report.tables[0])
+    if found is not None:
+        console.print(_members(found))
         console.print()
-        console.print(_kinds(fits))
+        console.print(_kinds(scaling(found)))
     write_words(console, report)
+    recipe = recipe_of(found, target) if found else NO_FAMILY
+    said = recipe.to_python() if not isinstance(recipe, str) else recipe
     console.print()
-    console.print(Text(recipe if isinstance(recipe, str) else recipe.to_python()), soft_wrap=True)
+    console.print(Text(f"{said}: lr= and wd=" if said == NO_SETTINGS else said), soft_wrap=True)
 
 
 def _grid(*headings: str) -> Grid:

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names by which browsers reach us, beside loopback
     token: SecretStr | None = None
+    log: Literal["text", "json"] = "text"  # how lines of the log are written
     proxy_addresses: Annotated[tuple[str, ...], NoDecode] = ()  # networks of proxies whose word counts: 10.1.0.0/16
     proxy_user_header: str | None = None  # in which such a proxy says who signed in there; off where None
     proxy_scope: Literal["read", "write", "admin"] = "write"  # what they may do
@@ -43,6 +44,9 @@ class Settings(BaseSettings):
     quota_tensors: int = Field(2_000_000, ge=0)
     quota_runs: int = Field(100, ge=0)  # waiting or running at once
     keep_days: float = Field(7.0, ge=0)  # weights go so long after their last analysis; reports stay. 0: never
+
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names and networks; none: webhooks are off
+    waiting_limit: int = Field(200, ge=0)  # requests that may wait for a run's end at the same time
 
     upload_limit: int = Field(64 * GIB, ge=1)  # bytes in one upload, all its files together
     upload_files: int = Field(1000, ge=1)
@@ -59,12 +63,13 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(2.0, gt=0)
     attempts: int = Field(3, ge=1)
     restart_seconds: float = Field(0.5, gt=0)  # pause before the embedded worker is started again; grows to 40 times
+    memory_limit: int | None = Field(None, ge=1)  # bytes that one tensor may take; None: what is available
     unit_limit_seconds: int = Field(7200, ge=1)  # one unit of work is ended after so long, whatever it does
 
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
-        for field in ("allowed_hosts", "proxy_addresses"):
+        for field in ("allowed_hosts", "proxy_addresses", "webhook_hosts"):
             listed = values.get(field)
             if isinstance(listed, str):
                 values = {**values, field: _split(listed.lower(), ",")}

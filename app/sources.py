@@ -5,14 +5,15 @@ Here an address is taken apart and held against what is allowed, without looking
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from app import audit, checkpoints, leases, quotas
-from app.db import Database
+from app.db import Session
 from app.errors import BadSource, SourceNotAllowed
 from app.models import Checkpoint, Source
 from app.settings import Settings
@@ -65,21 +66,28 @@ class Found:
     sha256: str | None = None  # where the source tells
 
 
-def request(database: Database, settings: Settings, url: str, name: str | None) -> int:
-    """A checkpoint to be fetched from there by a worker; its id. Raises BadSource and SourceNotAllowed."""
+def request(
+    session: Session,
+    settings: Settings,
+    url: str,
+    name: str | None,
+    stated: Mapping[str, Any] = MappingProxyType({}),
+) -> Checkpoint:
+    """A checkpoint to be fetched from there by a worker. Raises BadSource and SourceNotAllowed."""
     address = parse(url, settings)
-    with database.writing() as session:
-        checkpoint = Checkpoint(
-            name=checkpoints.clean_name(name or _name_of(address)),
-            bytes=0,
-            files=[],
-            facts={},
-            source=Source(url=url, plan=None),
-        )
-        quotas.admit(session, 0)  # how much it is, a worker finds out, and asks again
-        leases.offer(session, checkpoint)
-        audit.note(session, "checkpoint.request", checkpoints.called(checkpoint), {"source": url})
-        return checkpoint.id
+    checkpoint = Checkpoint(
+        name=checkpoints.clean_name(name or _name_of(address)),
+        bytes=0,
+        files=[],
+        facts={},
+        stated=dict(stated),
+        source=Source(url=url, plan=None),
+    )
+    quotas.admit(session, 0)  # how much it is, a worker finds out, and asks again
+    leases.offer(session, checkpoint)
+    session.refresh(checkpoint)
+    audit.note(session, "checkpoint.request", checkpoints.called(checkpoint), {"source": url})
+    return checkpoint
 
 
 def _name_of(address: Address) -> str:

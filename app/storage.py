@@ -135,6 +135,16 @@ class Storage:
         with tempfile.TemporaryDirectory(dir=self.work) as folder:
             yield Path(folder)
 
+    def lasting(self, name: str) -> Path:
+        """A folder of that name for work that outlives its worker, until `drop`, or a day after it last changed."""
+        folder = self.work / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def drop(self, name: str) -> None:
+        """Removes a lasting folder; harmless where there is none."""
+        shutil.rmtree(self.work / name, ignore_errors=True)
+
     @contextmanager
     def opened(self, files: Iterable[tuple[str, str]]) -> Iterator[list[Path]]:
         """(name, sha256) pairs as files in a folder of their own, so that an index finds its shards by name."""

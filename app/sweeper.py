@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 
-from app import audit, checkpoints, leases, mending, pings, retention, transfers, units
+from app import audit, awaited, checkpoints, idempotency, leases, mending, pings, retention, transfers, units
 from app.db import Database, Session
 from app.models import Checkpoint, Mitigation, Run, Unit
 from app.settings import Settings
@@ -34,7 +34,9 @@ def sweep(session: Session, settings: Settings) -> None:
     leases.resend(session)
     for run_id in units.unsettled(session):
         units.settle(session, session.get_one(Run, run_id, with_for_update=True))
+    awaited.ask(session)
     pings.forget(session)
+    idempotency.forget(session)
 
 
 def tidy(database: Database, storage: Storage) -> None:

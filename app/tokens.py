@@ -104,7 +104,10 @@ def revoke(session: Session, key: str) -> Token:
     return found
 
 
-def listing(session: Session) -> Sequence[tuple[Token, str | None]]:
-    """Each with its project's name, the newest first."""
+def listing(
+    session: Session, limit: int | None = None, before: int | None = None
+) -> Sequence[tuple[Token, str | None]]:
+    """Each with its project's name, the newest first; where an id is given, those made before it."""
     query = select(Token, Project.name).outerjoin(Project, Project.id == Token.project_id).order_by(Token.id.desc())
-    return [(token, name) for token, name in session.execute(query)]
+    older = query if before is None else query.where(Token.id < before)
+    return [(token, name) for token, name in session.execute(older.limit(limit))]

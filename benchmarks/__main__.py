@@ -7,6 +7,7 @@ from benchmarks import (
     overhead,
     power_law,
     scaling,
+    service,
     spectrum,
     streaming,
     uploads,
@@ -26,6 +27,7 @@ EVERY = (
     intruders,
     whole_process,
     weightwatcher,
+    service,
 )
 
 if __name__ == "__main__":

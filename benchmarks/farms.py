@@ -1,8 +1,10 @@
 """FARMS windows by default settings against a plain loop of SVDs over them: `python -m benchmarks.farms`.
 
 The loop is the authors' way: cut a window, take its singular values, go on; once in float64 as ours, once in float32 as
-theirs. One thread. Medians.
+theirs. One thread, CPU seconds. Medians.
 """
+
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor
 from analysis import windows
 from analysis.weight import Weight, WeightInfo
 from analysis.windows import Windows
-from benchmarks.timing import markdown, paired, ratio_row
+from benchmarks.timing import burnt, markdown, one_thread, paired, ratio_row
 
 SHAPES = ((1536, 384, 5), (3072, 768, 3), (2048, 2048, 1), (4096, 1024, 1))
 
@@ -26,7 +28,7 @@ def loop(matrix: Tensor, cut: Windows, dtype: torch.dtype) -> np.ndarray:
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    one_thread()
     rows, worst = [], 0.0
     for m, n, rounds in SHAPES:
         matrix = torch.randn(m, n, generator=torch.Generator().manual_seed(0))
@@ -35,7 +37,7 @@ def main() -> None:
         one, other = ours(weight, cut), loop(matrix, cut, torch.float64)
         worst = max(worst, float(np.max(np.abs(one - other) / other[..., -1:])))
         for name, dtype in (("float64", torch.float64), ("float32", torch.float32)):
-            times = paired(lambda w=weight, c=cut: ours(w, c), lambda w=matrix, c=cut, d=dtype: loop(w, c, d), rounds)  # type: ignore[misc]
+            times = paired(partial(ours, weight, cut), partial(loop, matrix, cut, dtype), rounds, burnt)
             rows.append(ratio_row(f"{m} × {n}, {cut.count} of {cut.long} × {cut.short}; loop in {name}", *times))
     print(markdown(("windows", "Eigenscope", "loop of svdvals", "ratio"), rows))
     print(f"\nLargest difference to the loop in float64: {worst:.1e} of the largest eigenvalue.")

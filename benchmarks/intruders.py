@@ -20,7 +20,7 @@ from analysis.diagnostic import Measurement, Request, measure
 from analysis.diagnostics.intruders import INTRUDERS
 from analysis.triplets import triplets
 from analysis.weight import Factors, Weight, WeightInfo
-from benchmarks.timing import markdown, spoken
+from benchmarks.timing import markdown, one_thread, spoken
 
 SHAPES = ((768, 768, 5), (3072, 768, 3), (2048, 2048, 1), (4096, 4096, 1))
 REQUEST = Request(INTRUDERS, INTRUDERS.settings({}))
@@ -158,7 +158,7 @@ def adapted_model() -> tuple[Any, list[tuple[Weight, Weight]]]:
 
 
 def main(*chosen: int) -> None:
-    torch.set_num_threads(1)
+    one_thread()
     head = ("", "Eigenscope", "authors, float64", "ratio", "authors, float32", "ratio")
     for rows, columns, rounds in SHAPES:
         if chosen and rows not in chosen:

@@ -1,14 +1,16 @@
 """Everything but the decompositions: whole analyses against bare kernels: `python -m benchmarks.overhead [FILE]`.
 
 Bare: each matrix is read by safetensors, its Gram matrix formed in float64 in one product, and LAPACK's eigenvalues
-taken; no rank guard, no fit, no table. Whole: each tensor by `measure_tensor` with the default diagnostics. One thread
-each, one tensor after the other. CPU seconds are what counts: other work on the machine adds little to them.
+taken by NumPy, the faster library here; no rank guard, no fit, no table. Whole: each tensor by `measure_tensor` with
+the default diagnostics. One thread each, one tensor after the other. CPU seconds are what counts: other work on the
+machine adds little to them.
 """
 
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import safe_open
 
@@ -18,7 +20,7 @@ from analysis.report import measure_tensor
 from analysis.spectrum import decompose
 from benchmarks.checkpoints import GPT2, write
 from benchmarks.examples import minilm
-from benchmarks.timing import busy, busy_row, markdown
+from benchmarks.timing import busy, busy_row, markdown, one_thread
 
 HEAD = ("one thread: wall (CPU)", "Eigenscope", "bare", "wall", "CPU")
 
@@ -28,8 +30,8 @@ def bare(file: Path) -> None:
         for name in stored.keys():  # noqa: SIM118  # no mapping
             matrix = stored.get_tensor(name)
             if matrix.ndim == 2 and matrix.is_floating_point():
-                tall = (matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T).double()
-                torch.linalg.eigvalsh(tall.T @ tall)
+                tall = (matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T).double().numpy()
+                np.linalg.eigvalsh(tall.T @ tall)
 
 
 def kernels(checkpoint: OpenCheckpoint) -> None:
@@ -54,7 +56,7 @@ def compared(name: str, file: Path) -> list[tuple[str, ...]]:
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    one_thread()
     rows = compared("MiniLM", Path(sys.argv[1]) if len(sys.argv) > 1 else minilm())
     with tempfile.TemporaryDirectory() as folder:
         rows += compared("GPT-2 small, two blocks", write(Path(folder), GPT2, torch.float32))

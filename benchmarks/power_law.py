@@ -1,4 +1,4 @@
-"""Our tail fit against WeightWatcher's on the same eigenvalues: `python -m benchmarks.power_law`."""
+"""Our tail fit against WeightWatcher's on the same eigenvalues, CPU seconds: `python -m benchmarks.power_law`."""
 
 import contextlib
 import io
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import eigvalsh_tridiagonal
 
 from analysis.power_law import fit
-from benchmarks.timing import markdown, paired, ratio_row
+from benchmarks.timing import burnt, markdown, one_thread, paired, ratio_row
 
 with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
     warnings.simplefilter("ignore")
@@ -37,13 +37,14 @@ def large(size: int) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
+    one_thread()
     rows = []
     for size, rounds in ((384, 31), (768, 15), (4096, 7), (15000, 3)):
         for kind, values in (spectra(size) if size <= 4096 else large(size)).items():
             law, peer = fit(values), WWFit(values)
             assert law is not None
             assert abs(law.alpha - peer.alpha) < 1e-9 * peer.alpha
-            ours, theirs = paired(lambda x=values: fit(x), lambda x=values: WWFit(x), rounds)  # type: ignore[misc]
+            ours, theirs = paired(lambda x=values: fit(x), lambda x=values: WWFit(x), rounds, burnt)  # type: ignore[misc]
             rows.append(ratio_row(f"{kind}, {size} eigenvalues", ours, theirs))
     print(markdown(("tail fit", "Eigenscope", "WeightWatcher 0.7.7", "ratio"), rows))
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from analysis.spectrum import decompose
 from analysis.top_value import largest
-from benchmarks.timing import markdown, spoken
+from benchmarks.timing import markdown, one_thread, spoken
 
 SHAPES = ((1024, 1024, 5), (2048, 2048, 3), (8192, 2048, 1), (4096, 4096, 1))
 HEAD = ("", "σ₁ alone", "bound", "all σ, ours", "ratio", "svdvals, float64", "ratio", "svd, float64", "ratio")
@@ -56,7 +56,7 @@ def row(name: str, matrix: Tensor, rounds: int) -> tuple[str, ...]:
 
 
 def main(largest_side: int = 8192) -> None:
-    torch.set_num_threads(1)
+    one_thread()
     rows = []
     for m, n, rounds in SHAPES:
         if max(m, n) <= largest_side:

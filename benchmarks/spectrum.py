@@ -4,13 +4,13 @@ import numpy as np
 import torch
 
 from analysis.spectrum import decompose
-from benchmarks.timing import markdown, paired, ratio_row
+from benchmarks.timing import burnt, markdown, one_thread, paired, ratio_row
 
 SHAPES = ((384, 384, 9), (1536, 384, 9), (30522, 384, 3), (1024, 1024, 5), (2048, 2048, 3), (4096, 1024, 3))
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    one_thread()
     rows, worst = [], 0.0
     for m, n, rounds in SHAPES:
         matrix = torch.randn(m, n, generator=torch.Generator().manual_seed(0))
@@ -20,6 +20,7 @@ def main() -> None:
             lambda w=matrix: decompose(w[None]),  # type: ignore[misc]
             lambda w=matrix: torch.linalg.svdvals(w.double()),  # type: ignore[misc]
             rounds,
+            burnt,
         )
         rows.append(ratio_row(f"{m} × {n}", ours, theirs))
     print(markdown(("singular values", "Gram route", "SVD", "ratio"), rows))

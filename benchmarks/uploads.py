@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -112,7 +112,7 @@ def tus(url: str, mebibytes: int, salt: int) -> float:
 
 
 def throughput(ours: str, theirs: str) -> list[tuple[str, ...]]:
-    ways = {
+    ways: dict[str, Callable[[int], float]] = {
         "one PUT": lambda salt: put(f"{ours}/api/v1/checkpoints", COMPARED, salt),
         "tus, pieces of 8 MiB": lambda salt: tus(ours, COMPARED, salt),
     }

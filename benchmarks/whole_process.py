@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.examples import minilm
-from benchmarks.timing import markdown, paired, ratio_row
+from benchmarks.timing import busy, busy_row, markdown
 
 SCRIPT = """
 import sys, weightwatcher as ww
@@ -25,10 +25,10 @@ def run(*command: str) -> None:
 def main() -> None:
     file, python = str(minilm()), sys.executable
     eigenscope = str(Path(python).with_name("eigenscope"))
-    times = paired(lambda: run(eigenscope, "analyze", file), lambda: run(python, "-c", SCRIPT, file), 3)
-    started = paired(lambda: run(eigenscope, "--help"), lambda: run(python, "-c", "import weightwatcher"), 3)
-    rows = [ratio_row("MiniLM, whole process", *times), ratio_row("of which starting", *started)]
-    print(markdown(("process", "eigenscope analyze", "WeightWatcher 0.7.7", "ratio"), rows))
+    times = busy(lambda: run(eigenscope, "analyze", file), lambda: run(python, "-c", SCRIPT, file), 3)
+    started = busy(lambda: run(eigenscope, "--help"), lambda: run(python, "-c", "import weightwatcher"), 3)
+    rows = [busy_row("MiniLM, whole process", *times), busy_row("of which starting", *started)]
+    print(markdown(("process: wall (CPU)", "eigenscope analyze", "WeightWatcher 0.7.7", "wall", "CPU"), rows))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""The pages that come out of the code: docs/diagnostics.md from the registry, docs/errors.md from the error trees.
+"""The pages that come out of the code: docs/diagnostics.md from the registry, docs/errors.md from the error
+trees, docs/eigenscope.schema.json from both.
 
 `python -m docs.generate` writes them, `--check` fails where a page is not what the code says.
 """
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from analysis import errors
 from analysis.diagnostic import Column, Diagnostic, Option
 from analysis.diagnostics import DIAGNOSTICS
 from analysis.errors import EigenscopeError
+from analysis.gate.schema import schema
 from app import errors as service_errors
 from app.errors import ServiceError
 
@@ -103,7 +106,16 @@ def drawn(text: str) -> dict[str, str]:
     return dict(re.findall(r"^[│├└─ ]*([A-Z][A-Za-z]+) +(?:\d{3} +)?(.*)$", text, re.MULTILINE))
 
 
-PAGES: dict[str, Callable[[], str]] = {"diagnostics.md": diagnostics_page, "errors.md": errors_page}
+def schema_page() -> str:
+    """The JSON Schema of a policy, for editors."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "diagnostics.md": diagnostics_page,
+    "errors.md": errors_page,
+    "eigenscope.schema.json": schema_page,
+}
 
 
 def main(check: bool) -> int:

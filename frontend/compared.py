@@ -61,6 +61,38 @@ def groups_in(table: Table) -> list[tuple[int, ...]]:
     return sorted({row.group for row in table.rows})
 
 
+def brief(names: Sequence[str], letters: int = 18) -> list[str]:
+    """The names for narrow columns: where one is long, all without the words that they share, then clipped.
+
+    >>> brief(["MiniLM, full, high rate", "MiniLM, LoRA r=64 α=128, high rate"])
+    ['full', 'LoRA r=64 α=128']
+    >>> brief(["model", "model"]), brief(["fine-tuned-on-everything.safetensors"])
+    (['model', 'model'], ['fine-tun…fetensors'])
+    """
+    if max(map(len, names), default=0) <= letters:
+        return list(names)
+    words = [name.split() for name in names]
+    lead = _shared(words)
+    trail = _shared([line[lead:][::-1] for line in words])
+    short = [" ".join(line[lead : len(line) - trail]).strip(" ,;:·-") for line in words]
+    apart = all(short) and len(set(short)) == len(set(names))
+    return [clipped(name, letters) for name in (short if apart else names)]
+
+
+def labels(looks: Sequence[Compared], letters: int = 15) -> list[str]:
+    """The names of checkpoints in one plot, as it holds them: the tuned ones told apart, the base by itself."""
+    told = iter(brief([look.name for look in looks if look.position], letters))
+    return [next(told) if look.position else clipped(look.name, letters) for look in looks]
+
+
+def _shared(lines: Sequence[Sequence[str]]) -> int:
+    """How many words all lines begin with, one of each left over; none of a single line."""
+    if len(lines) < 2:
+        return 0
+    columns = list(zip(*(line[:-1] for line in lines), strict=False))
+    return next((at for at, column in enumerate(columns) if len(set(column)) > 1), len(columns))
+
+
 def clipped(name: str, letters: int = 15) -> str:
     """A name as a label inside a plot holds it.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.diagnostic import Column, Figure, FigureKind, Table
 from frontend.density import density, draw_density
+from frontend.growth import draw_growth, growth
 from frontend.match import draw_match, match
 from frontend.overview import distribution, draw_distribution, draw_flow, draw_scatter, flow, scatter
 from frontend.palette import look, order, role_color, token
@@ -18,22 +19,28 @@ from frontend.shapes import At, Depth, Heatmap, Line, depth, heatmap, line
 from frontend.spectra import draw_ranks, draw_spectra, ranks, spectra
 from frontend.spread import spread
 from frontend.trends import draw_series, draw_sweep, series, sweep
+from frontend.widths import draw_widths, widths
 
 LABEL_GAP = 0.055  # of a plot's height: direct labels at line ends keep this distance
 
 
 def draw(
-    figure: Figure, table: Table, weight: str | None = None, position: At = 0, steps: Mapping[int, float] = {}
+    figure: Figure,
+    table: Table,
+    weight: str | None = None,
+    position: At = 0,
+    steps: Mapping[int, float] = {},
+    role: str | None = None,
 ) -> Json:
     """{"data": […], "layout": {…}} for Plotly. `position` is the checkpoint's place in the run, or a group of places.
 
     A figure of one weight needs `weight`, its name; KeyError where the table does not hold it. A series stands over
-    `steps`, the training step of each place, where they are known. Where there is nothing to draw, data is empty and
-    layout.meta.note says why.
+    `steps`, the training step of each place, where they are known; widths may be of one `role` alone. Where there is
+    nothing to draw, data is empty and layout.meta.note says why.
     """
     prepared, drawn = KINDS[figure.kind]
     columns = {part: column for part, column in _columns(figure, table).items() if column is not None}
-    at = steps if figure.kind is FigureKind.SERIES else position
+    at = {FigureKind.SERIES: steps, FigureKind.WIDTHS: role}.get(figure.kind, position)
     info = prepared(figure, table, weight, at)
     if isinstance(info, str):
         return {"data": [], "layout": {"meta": {"note": info}}}
@@ -166,7 +173,7 @@ def _draw_heatmap(info: Heatmap, columns: Mapping[str, Column]) -> Json:
     return {"data": [data], "layout": layout}
 
 
-Prepare = Callable[[Figure, Table, str | None, Any], Any]  # the last: a place, or of a series its steps
+Prepare = Callable[[Figure, Table, str | None, Any], Any]  # the last: a place, steps or a role
 Drawing = Callable[[Any, Mapping[str, Column]], Json]
 KINDS: Mapping[FigureKind, tuple[Prepare, Drawing]] = {
     FigureKind.DENSITY: (density, draw_density),
@@ -181,4 +188,6 @@ KINDS: Mapping[FigureKind, tuple[Prepare, Drawing]] = {
     FigureKind.SPECTRA: (spectra, draw_spectra),
     FigureKind.SWEEP: (sweep, draw_sweep),
     FigureKind.SERIES: (series, draw_series),
+    FigureKind.WIDTHS: (widths, draw_widths),
+    FigureKind.GROWTH: (growth, draw_growth),
 }

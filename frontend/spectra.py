@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.diagnostic import Column, Figure, Row, Table
-from frontend.compared import Compared, clipped, compared, of_group
+from frontend.compared import Compared, compared, labels, of_group
 from frontend.numbers import plural, short
 from frontend.palette import token
 from frontend.plotting import Json, log_axis, note, plain, titled
@@ -129,24 +129,26 @@ def _ends(info: Spectra) -> list[Json]:
     """Every line's name right of the plot, as near its end as the others let it; short lines are led to theirs."""
     low, high = info.y_range
     places = spread([_end(line, low) for line in info.lines], (high - low) * GAP, low, high)
-    return [_label(line, place, info.x_range[1]) for line, place in zip(info.lines, places, strict=True)]
+    names = labels([line.look for line in info.lines])
+    ends = zip(info.lines, names, places, strict=True)
+    return [_label(line, plain(name), place, info.x_range[1]) for line, name, place in ends]
 
 
 def _end(line: Spectrum, low: float) -> float:
     return max(low, log10(line.y[-1] or 1.0))
 
 
-def _label(line: Spectrum, place: float, right: float) -> Json:
+def _label(line: Spectrum, name: str, place: float, right: float) -> Json:
     """A name at the right edge. Where the line ends before it, a thin rule leads there."""
     look, last, end = line.look, log10(line.x[-1]), log10(line.y[-1] or 1.0)
     place_: Json = {"xanchor": "left", "yanchor": "middle", "font": {"size": 11, "color": token(look.color)}}
     if right - last < 0.1:
-        return note(right, place, plain(clipped(look.name)), **place_) | {"xshift": 4}
+        return note(right, place, name, **place_) | {"xshift": 4}
     arrow = {
         "showarrow": True, "arrowhead": 0, "arrowwidth": 1, "arrowcolor": token(look.color, 45), "axref": "x",
         "ayref": "y", "ax": right, "ay": place, "standoff": 6,
     }  # fmt: skip
-    return note(last, end, plain(clipped(look.name)), **place_) | arrow
+    return note(last, end, name, **place_) | arrow
 
 
 # ---------- densities of the logarithms ----------

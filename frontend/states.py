@@ -37,6 +37,13 @@ SEVERITIES = {
     "warn": Look("triangle", "warn", "Warning"),
     "note": Look("dot", "note", "Note"),
 }
+OUTCOMES = {  # of a gate, and of its rules
+    "waiting": Look("ring", "note", "waiting"),
+    "pass": Look("tick", "good", "pass"),
+    "warn": Look("triangle", "warn", "warning"),
+    "insufficient": Look("square", "quiet", "not enough evidence"),
+    "fail": Look("octagon", "bad", "fail"),
+}
 UNKNOWN = Look("ring", "quiet", "unknown")
 
 
@@ -54,3 +61,7 @@ def mitigation(state: str) -> Look:
 
 def severity(name: str) -> Look:
     return SEVERITIES.get(str(name), UNKNOWN)
+
+
+def outcome(name: str) -> Look:
+    return OUTCOMES.get(str(name), UNKNOWN)

@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 
 from analysis.diagnostic import Column, Figure, Table
-from frontend.compared import Compared, clipped, groups_in, of_group
+from frontend.compared import Compared, groups_in, labels, of_group
 from frontend.numbers import short
 from frontend.palette import token
 from frontend.plotting import Json, axis, note, plain, rule
@@ -58,7 +58,7 @@ def _summed(figure: Figure, table: Table, group: tuple[int, ...]) -> Swept | Non
 def draw_sweep(info: Sweep, columns: Mapping[str, Column]) -> Json:
     top = 1.1 * info.top or 1.0
     places = spread([line.y[-1] for line in info.lines], top * GAP, 0, top)
-    ends = zip(info.lines, places, strict=True)
+    ends = zip(info.lines, labels([line.look for line in info.lines]), places, strict=True)
     xs = info.lines[0].x
     layout: Json = {
         "xaxis": axis(columns.get("x"), range=[xs[0], xs[-1]], showgrid=False, nticks=7),
@@ -67,7 +67,7 @@ def draw_sweep(info: Sweep, columns: Mapping[str, Column]) -> Json:
         "shapes": [] if info.mark is None else [upright(info.mark)],
         "annotations": [
             *([] if info.mark is None else [_marked(info.mark, columns.get("x"))]),
-            *(_end(line.look, xs[-1], place) for line, place in ends),
+            *(_end(line.look, name, xs[-1], place) for line, name, place in ends),
         ],
         "meta": {"words": info.words},
     }
@@ -83,9 +83,9 @@ def _marked(x: float, column: Column | None) -> Json:
     return note(x, 1, words, yref="paper", xanchor="center", yanchor="bottom")
 
 
-def _end(look: Compared, x: float, y: float) -> Json:
+def _end(look: Compared, name: str, x: float, y: float) -> Json:
     font = {"font": {"size": 11, "color": token(look.color)}}
-    return note(x, y, plain(clipped(look.name)), xanchor="left", xshift=6) | font
+    return note(x, y, plain(name), xanchor="left", xshift=6) | font
 
 
 def _line(line: Swept) -> Json:
@@ -152,8 +152,9 @@ def draw_series(info: Series, columns: Mapping[str, Column]) -> Json:
     column = columns["y"]
     how = "in all matrices" if column.kind == "integer" else "median"
     room = max(4, 30 // len(info.steps))
+    told = labels([point.look for point in info.steps], room)
     names = {
-        "tickvals": [p.x for p in info.steps], "ticktext": [plain(clipped(p.look.name, room)) for p in info.steps],
+        "tickvals": [p.x for p in info.steps], "ticktext": [plain(name) for name in told],
         "tickangle": 0 if len(info.steps) < 5 else "auto", "ticklabeloverflow": "allow", "tickfont": {"size": 10},
     }  # fmt: skip
     xs = [point.x for point in info.steps]

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from safetensors.torch import save
 from torch import Tensor
 
+from app import verdicts
 from app.db import Database
 from app.main import create_app
 from app.queue import Sender
@@ -46,7 +47,7 @@ class Service:
         self.hands = Hands(self.settings)
         self.app = app = create_app(self.settings, self.hands)
         self.everything: Database = app.state.database
-        self.database = self.everything.within(1, "a test")
+        self.database: Database = self.everything.within(1, "a test")
         self.storage: Storage = app.state.storage
         self.everything.migrate()
         self.client = self.caller()
@@ -70,7 +71,11 @@ class Service:
         from workers.intake import ingest_checkpoint
         from workers.mender import mend_checkpoint
 
-        tasks = {"ingest": ingest_checkpoint, "analyse": analyse_unit, "mend": mend_checkpoint}
+        def judge(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
+            with database.writing() as session:
+                verdicts.make(session, identity)
+
+        tasks = {"judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mend": mend_checkpoint}
         while self.hands.sent:
             name, identity = self.hands.sent.pop(0)
             tasks[name](self.everything, self.storage, self.settings, identity)

@@ -64,9 +64,9 @@ NUMERICAL = {"jaxtyping", "numpy", "peft", "safetensors", "scipy", "threadpoolct
 DOORS = ("app.api", "app.pages", "app.main")
 ROWS = (
     "app.db", "app.models", "app.checkpoints", "app.runs", "app.leases", "app.plans", "app.reports", "app.units",
-    "app.mending", "app.mitigations", "app.assembly", "app.transfers", "app.owned",
-    "app.access", "app.projects", "app.tokens", "app.logins",
-    "app.audit", "app.quotas", "app.retention",
+    "app.mending", "app.mitigations", "app.assembly", "app.transfers", "app.owned", "app.access", "app.projects",
+    "app.tokens", "app.logins", "app.audit", "app.quotas", "app.retention", "app.verdicts", "app.awaited",
+    "app.deliveries", "app.idempotency", "app.census", "app.editions", "app.listings",
 )  # fmt: skip
 HOMES = {
     "fastapi": ("app.main", "app.api", "app.pages"),
@@ -78,10 +78,13 @@ HOMES = {
     "kombu": ("app.queue", "workers"),
     "plotly": ("frontend", "app.main", "app.pages"),
     "jinja2": ("app.pages",),
+    "prometheus_client": ("app.api",),
     "pickle": ("analysis.formats",),
     "peft": ("analysis.adapters",),
     "obstore": ("workers.places",),
     "huggingface_hub": ("workers.places",),
+    "yaml": ("app.policies",),
+    "httpx": ("app.webhooks", "app.remote"),
 }
 
 

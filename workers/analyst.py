@@ -5,6 +5,7 @@ are measured one by one, so that the tensor in hand is the one that nobody survi
 """
 
 import logging
+import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from analysis.formats import open_checkpoint
 from analysis.names import label_of
 from analysis.report import measure_tensor
 from analysis.weight import TensorInfo
-from app import checkpoints, leases, reports, units
+from app import checkpoints, leases, logs, reports, units
 from app.db import Database
 from app.leases import LeaseLost
 from app.models import Run, Unit
@@ -39,6 +40,7 @@ class Job:
     """A claimed unit with all that it needs to know, read in one transaction."""
 
     unit: int
+    run: int
     claim: int
     attempt: int
     member: int  # the checkpoint's position in the run
@@ -64,9 +66,17 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
     job = _claim(database, settings, unit_id, device)
     if job is None:
         return
+    with logs.about(run=job.run, claim=job.claim):
+        _do(database, storage, settings, job, device)
+
+
+def _do(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
+    began = time.perf_counter()
     try:
         with Heartbeat(lambda: _renew(database, settings, job), settings.lease_seconds):
-            _measure(database, storage, job, device)
+            _measure(database, storage, settings, job, device)
+        seconds = round(time.perf_counter() - began, 3)
+        log.info("unit done", extra=logs.told(tensors=len(job.tensors), seconds=seconds, device=device))
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
     except SystemExit:  # this worker was told to stop
@@ -75,7 +85,7 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
     except Refused as refused:
         _refused(database, job, refused)
     except Exception as error:  # this attempt failed; the sweeper offers the unit again, or it is given up
-        log.exception("unit %d failed", unit_id)
+        log.exception("unit %d failed", job.unit)
         _failed(database, settings, job, error)
 
 
@@ -89,6 +99,7 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
         stored = checkpoints.tensors(session, members[unit.member].id)
         return Job(
             unit=unit.id,
+            run=run.id,
             claim=unit.claim,
             attempt=unit.attempts,
             member=unit.member,
@@ -105,9 +116,9 @@ def _renew(database: Database, settings: Settings, job: Job) -> None:
         leases.renew(session, Unit, job.unit, job.claim, settings.lease_seconds)
 
 
-def _measure(database: Database, storage: Storage, job: Job, device: str) -> None:
+def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     with ExitStack() as folders:
-        work = _joint(storage, job, device, folders) if job.joint else _alone(storage, job, device, folders)
+        work = (_joint if job.joint else _alone)(storage, job, device, folders, settings.memory_limit)
         several: Work = each(job.tensors, work, device) if job.attempt == 1 else _one_by_one(job.tensors, work)
         with closing(several) as found:
             for info in job.tensors:
@@ -124,14 +135,18 @@ def _one_by_one(tensors: Iterable[TensorInfo], work: Callable[[TensorInfo], Rows
         yield info, work(info)
 
 
-def _alone(storage: Storage, job: Job, device: str, folders: ExitStack) -> Callable[[TensorInfo], Rows]:
+def _alone(
+    storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None
+) -> Callable[[TensorInfo], Rows]:
     """Measures a tensor of one checkpoint by itself."""
     checkpoint = open_checkpoint(folders.enter_context(storage.opened(job.files[job.member])))
     cut = cutter(checkpoint, job.tensors if job.attempt == 1 else (), device)
-    return lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut))
+    return lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut, memory))
 
 
-def _joint(storage: Storage, job: Job, device: str, folders: ExitStack) -> Callable[[TensorInfo], Rows]:
+def _joint(
+    storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None
+) -> Callable[[TensorInfo], Rows]:
     """Measures a tensor of the base in every checkpoint of the run."""
     found = [open_checkpoint(folders.enter_context(storage.opened(files))) for files in job.files]
     try:
@@ -139,7 +154,7 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack) -> Calla
     except CheckpointError as error:
         raise Refused(error.code, error.message) from error
     aligned = {row.base.name: row for row in run.alignment.rows}
-    return lambda info: measure_aligned(run, aligned[info.name], job.requests, device)
+    return lambda info: measure_aligned(run, aligned[info.name], job.requests, device, memory)
 
 
 def _announce(database: Database, job: Job, info: TensorInfo) -> None:

@@ -35,6 +35,7 @@ def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, 
     try:
         with Heartbeat(lambda: _renew(database, settings, checkpoint), settings.lease_seconds):
             _take_in(database, storage, fetch(database, storage, settings, checkpoint))
+        log.info("checkpoint read")
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
     except (SourceFault, DiskFull) as fault:

@@ -1,14 +1,18 @@
-"""Makes a mended checkpoint: written in a folder of its own, moved into storage in the transaction that ends it."""
+"""Makes a mended checkpoint: written in a folder of its own, moved into storage in the transaction that ends it.
+
+What is found on the way lies in a folder that outlives the worker, so that the next one goes on where this one stopped.
+"""
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.device import best_device
 from analysis.errors import EigenscopeError, shown
 from analysis.formats import open_checkpoint
-from analysis.mitigation import Mended, Recipe, mend
+from analysis.mitigation import Memory, Mended, Recipe, mend
 from analysis.names import label_of
 from analysis.weight import TensorInfo
 from app import checkpoints, leases, mending, mitigations
@@ -35,6 +39,7 @@ class Job:
     names: tuple[str, str]  # of the base and the tuned checkpoint
     files: tuple[Files, Files]
     bytes: int  # of the larger of the two: the mended one is about as large at most
+    memory: str  # the folder of what was found so far
 
 
 def mend_checkpoint(database: Database, storage: Storage, settings: Settings, mitigation_id: int) -> None:
@@ -46,6 +51,9 @@ def mend_checkpoint(database: Database, storage: Storage, settings: Settings, mi
     try:
         with Heartbeat(lambda: _renew(database, settings, row), settings.lease_seconds):
             _make(database, storage, settings, _job(database, row))
+    except SystemExit:  # this worker was told to stop
+        _given_back(database, row)
+        raise
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
     except SourceGone as gone:
@@ -55,6 +63,14 @@ def mend_checkpoint(database: Database, storage: Storage, settings: Settings, mi
     except Exception as error:  # this attempt failed through no fault of the files that we know of
         log.exception("mitigation %d failed", mitigation_id)
         _failed(database, settings, row, _said(error))
+    with database.reading() as session:
+        if mending.over(session, mitigation_id):
+            storage.drop(_memory(row))
+
+
+def _memory(row: Mitigation) -> str:
+    """The name of the mitigation's folder, which no later one of another database has."""
+    return f"mend-{row.id}-{row.created_at:.0f}"
 
 
 def _job(database: Database, row: Mitigation) -> Job:
@@ -63,7 +79,7 @@ def _job(database: Database, row: Mitigation) -> Job:
         base, tuned = mending.sources(session, mitigation)
         files = tuple(checkpoints.to_open(base)), tuple(checkpoints.to_open(tuned))
         names, size = (base.name, tuned.name), max(base.bytes, tuned.bytes)
-        return Job(row.id, row.claim, Recipe.of(mitigation.recipe), names, files, size)
+        return Job(row.id, row.claim, Recipe.of(mitigation.recipe), names, files, size, _memory(row))
 
 
 def _renew(database: Database, settings: Settings, row: Mitigation) -> None:
@@ -73,6 +89,10 @@ def _renew(database: Database, settings: Settings, row: Mitigation) -> None:
 
 def _make(database: Database, storage: Storage, settings: Settings, job: Job) -> None:
     storage.require(job.bytes, settings.disk_reserve)
+    memory = Memory(storage.lasting(job.memory))
+    if memory.begin():
+        with database.writing() as session:
+            mending.went_on(session, job.mitigation, job.claim)
     with storage.opened(job.files[0]) as base, storage.opened(job.files[1]) as tuned, storage.folder() as folder:
         found = mend(
             open_checkpoint(base),
@@ -82,6 +102,7 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
             job.names,
             best_device(),
             _announcing(database, job),
+            memory,
         )
         _keep(database, storage, job, folder, found)
 
@@ -104,6 +125,11 @@ def _said(error: Exception) -> str:
     """What went wrong, without the paths of this machine."""
     said = error.strerror if isinstance(error, OSError) else str(error)
     return f"{type(error).__name__}: {shown(said or 'no more is known')}"
+
+
+def _given_back(database: Database, row: Mitigation) -> None:
+    with suppress(LeaseLost), database.writing() as session:
+        leases.give_back(session, Mitigation, row.id, row.claim)
 
 
 def _rejected(database: Database, row: Mitigation, code: str, reason: str) -> None:

@@ -14,9 +14,11 @@ from typing import Any
 
 from billiard import active_children  # type: ignore[import-untyped]  # it has no types
 from celery import Celery, bootsteps
-from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready, worker_shutting_down
 from kombu.messaging import Consumer
 
+from app import logs
+from app.courier import Courier
 from app.db import Database
 from app.leases import release
 from app.pings import answer
@@ -25,6 +27,7 @@ from app.settings import Settings
 from app.storage import Storage
 from app.sweeper import Sweeper
 
+NICE = 5  # of a worker beside its server: a third of its weight in what both want, all of what it leaves
 log = logging.getLogger(__name__)
 settings = Settings()
 celery: Celery = make_celery(settings)
@@ -45,21 +48,32 @@ def storage() -> Storage:
 def ingest(checkpoint_id: int) -> None:
     from workers import intake
 
-    intake.ingest_checkpoint(database(), storage(), settings, checkpoint_id)
+    with logs.about(task="ingest", checkpoint=checkpoint_id):
+        intake.ingest_checkpoint(database(), storage(), settings, checkpoint_id)
 
 
 @celery.task(name="analyse")
 def analyse(unit_id: int) -> None:
     from workers import analyst
 
-    analyst.analyse_unit(database(), storage(), settings, unit_id)
+    with logs.about(task="analyse", unit=unit_id):
+        analyst.analyse_unit(database(), storage(), settings, unit_id)
 
 
 @celery.task(name="mend")
 def mend(mitigation_id: int) -> None:
     from workers import mender
 
-    mender.mend_checkpoint(database(), storage(), settings, mitigation_id)
+    with logs.about(task="mend", mitigation=mitigation_id):
+        mender.mend_checkpoint(database(), storage(), settings, mitigation_id)
+
+
+@celery.task(name="judge")
+def judge(verdict_id: int) -> None:
+    from app import verdicts
+
+    with database().writing() as session:
+        verdicts.make(session, verdict_id)
 
 
 def pong(body: Any, message: Any) -> None:
@@ -85,6 +99,12 @@ def _drop(message: Any, error: Exception) -> None:
 celery.steps["consumer"].add(PingStep)
 
 
+@setup_logging.connect
+def write_lines(**_: object) -> None:
+    """In each of a worker's processes: our own lines in place of Celery's."""
+    logs.setup(settings.log)
+
+
 @worker_init.connect
 def prepare(**_: object) -> None:
     """Before the first message: the tables are this version's, and nothing is held that nobody holds."""
@@ -98,8 +118,9 @@ def prepare(**_: object) -> None:
 
 @worker_ready.connect
 def begin(**_: object) -> None:
-    """Once the main process listens: sweeps and tidies up from now on."""
+    """Once the main process listens: sweeps, tidies up and delivers from now on."""
     Sweeper(database(), storage(), settings).start()
+    Courier(database(), settings).start()
 
 
 @worker_process_init.connect
@@ -117,8 +138,12 @@ def give_back(**_: object) -> None:
 
 
 def die_with_parent() -> None:
-    """Ends this process when the service that started it is gone: the pipe on its standard input then ends."""
+    """Ends this process when the service that started it is gone: the pipe on its standard input then ends.
+
+    Until then it stands back for it, so that readers are answered while an analysis takes every core.
+    """
     if os.environ.get("EIGENSCOPE_SUPERVISED") == "1":
+        os.nice(NICE)
         threading.Thread(target=_wait_for_end, name="parent", daemon=True).start()
 
 

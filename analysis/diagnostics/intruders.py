@@ -42,7 +42,13 @@ OPTIONS = (
         "direction is an intruder where it is one on either side's own terms, new among the outputs and the inputs.",
         choices=("left", "right", "both"),
     ),
-    Option("directions", 24, "How many directions of base and tuned are kept for figures.", minimum=1.0, maximum=64.0),
+    Option(
+        "directions",
+        24,
+        "How many directions of base and tuned are kept for figures; at least k are.",
+        minimum=1.0,
+        maximum=64.0,
+    ),
 )
 
 COLUMNS = (
@@ -152,9 +158,9 @@ COLUMNS = (
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     base, tuned = weights
     side: Side = options["side"]  # type: ignore[assignment]  # one of its choices
-    k, kept = int(options["k"] or 1), int(options["directions"] or 1)
-    epsilon = float(options["epsilon"] or 0.0)
-    found = leading(tuned, max(k, kept))
+    k, epsilon = int(options["k"] or 1), float(options["epsilon"] or 0.0)
+    kept = max(k, int(options["directions"] or 1))  # else a count over the figures would be another than the row's
+    found = leading(tuned, kept)
     ranks = extent(base.triplets), extent(found.triplets)
     if not all(ranks):
         return Measurement({"k": 0, "epsilon": epsilon}, note=ZERO_TUNED if ranks[0] else ZERO_BASE)

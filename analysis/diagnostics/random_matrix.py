@@ -267,6 +267,7 @@ RANDOM_MATRIX = Diagnostic(
     columns=COLUMNS,
     compute=compute,
     summarise=summarise,
+    copies=1,  # shuffled
     options=(COMPAT, REPLICAS, CONV_NORM),
     figures=(
         Figure(

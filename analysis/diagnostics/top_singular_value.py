@@ -203,6 +203,29 @@ TOP_SINGULAR_VALUE = Diagnostic(
     options=(QUANTILES,),
     figures=(
         Figure(
+            "scaling",
+            FigureKind.WIDTHS,
+            "Measured against the law",
+            "σ₁ / √(η/λ) against the width, both axes logarithmic. One point for each block, a line fitted through "
+            "them; the dashed line has the law's slope, 0.75.",
+            {"x": "widths", "y": "sigma", "slope": "exponent"},
+        ),
+        Figure(
+            "drift",
+            FigureKind.WIDTHS,
+            "σ₁ itself",
+            "σ₁ against the width, both axes logarithmic. Where the fitted line is flat, as the dashed one is, "
+            "settings transfer.",
+            {"x": "widths", "y": "sigma"},
+        ),
+        Figure(
+            "growth",
+            FigureKind.GROWTH,
+            "Over the steps of one run",
+            "Geometric means over all matrices, beside the first step. η / ‖W‖ is how far a step turns them.",
+            {"y": "sigma"},
+        ),
+        Figure(
             "exponent-by-depth",
             FigureKind.DEPTH,
             "Exponent of the width by depth",

@@ -31,6 +31,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.esd import single
+from analysis.kernels import mirrored
 from analysis.lanczos import leading
 from analysis.spectrum import blocks, scaled_gram
 from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
@@ -143,7 +144,7 @@ def singular_vectors(
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     steps = tall.shape[1] if tall.shape[1] <= FULL else STEPS
     gram, exponent = scaled_gram(tall)
-    values, short = leading(gram, min(count, tall.shape[1]), steps, TOLERANCE)
+    values, short = leading(mirrored(gram), min(count, tall.shape[1]), steps, TOLERANCE)
     short = short[:, values > 1e-12 * values[0]] * math.ldexp(1.0, -exponent)
     long, short = images(tall, short), short / short.norm(dim=0)
     sides = (long / long.norm(dim=0)).cpu().numpy(), short.cpu().numpy()

@@ -1,4 +1,4 @@
-"""Facts about a model from the config.json beside its weights, and the adapter_config.json of an adapter."""
+"""Facts about a model from the files beside its weights: config.json, adapter_config.json, files of the training."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +10,7 @@ from analysis.adapters.names import is_adapter, may_be_adapter
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat
 from analysis.formats.hostile_json import parse_file, plain, printable
 from analysis.formats.stored import Fact
+from analysis.formats.training import training_facts
 
 LARGEST_CONFIG = 2**20  # bytes
 LARGEST_ADAPTER_CONFIG = 2**23  # bytes: AdaLoRA's lists every direction of every module
@@ -38,7 +39,7 @@ ADAPTER_KEYS = MappingProxyType(
 
 
 def config_facts(folder: Path) -> dict[str, Fact]:
-    """What config.json and adapter_config.json in the folder say; nothing where they are absent or make no sense."""
+    """What the files in the folder say; nothing where they are absent or make no sense."""
     config = _read(folder / "config.json")
     found = _pick(config, KEYS)
     text = config.get("text_config")  # the language model inside a multimodal one
@@ -47,7 +48,7 @@ def config_facts(folder: Path) -> dict[str, Fact]:
     architectures = config.get("architectures")
     if isinstance(architectures, list) and architectures and isinstance(architectures[0], str):
         found["architecture"] = printable(architectures[0])
-    return found | _adapter_facts(_read(folder / NAME, LARGEST_ADAPTER_CONFIG))
+    return found | _adapter_facts(_read(folder / NAME, LARGEST_ADAPTER_CONFIG)) | training_facts(folder)
 
 
 def find_adapter_config(folder: Path, names: Iterable[str]) -> AdapterConfig | None:

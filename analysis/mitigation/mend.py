@@ -1,23 +1,23 @@
 """A tuned checkpoint mended: read, changed and written one tensor at a time, then looked at again from its files."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from analysis.comparison import Comparison, opened
-from analysis.concurrency import each
 from analysis.errors import NoIntruders, shown
 from analysis.formats import Checkpoint, open_checkpoint
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.writer import Writer
-from analysis.matching import Aligned, check_base
+from analysis.matching import check_base
 from analysis.mitigation.forms import Form, form_of
-from analysis.mitigation.intruding import Intruding, intruding
+from analysis.mitigation.intruding import Intruding
+from analysis.mitigation.memory import Memory
 from analysis.mitigation.recipe import Recipe
 from analysis.mitigation.report import Energy, Mended, MendedWeight
-from analysis.weight import TensorInfo
+from analysis.mitigation.search import Progress, Search
 from analysis.wording import counted
 
-Progress = Callable[[TensorInfo], None]
 Done = list[tuple[Sequence[Intruding], Energy | None]]
 
 
@@ -29,20 +29,22 @@ def mend(
     names: tuple[str, str] = ("the base", "the tuned checkpoint"),
     device: str = "cpu",
     progress: Progress | None = None,
+    memory: Memory | None = None,
 ) -> Mended:
-    """Writes the mended checkpoint into an empty folder; `progress` hears of each tensor of the base, of some twice.
+    """Writes the mended checkpoint into an empty folder; `progress` hears of each tensor when its turn comes.
 
-    Modules without an intruder are copied bit for bit. Raises WrongBase where the two do not belong together,
+    Those with intruders have a second turn. What the `memory` holds is not looked for again, and all else is kept
+    there. Modules without an intruder are copied bit for bit. Raises WrongBase where the two do not belong together,
     NoIntruders where there is nothing to shrink, NoAdapterForm where the form that is asked for cannot be had, and
     what `open_adapter` raises. Then the folder is as it was.
     """
     run = opened((base, tuned), names, ())
     check_base(run.alignment, names)
-    form = form_of(run, tuned, recipe)
+    form, search = form_of(run, tuned, recipe), Search(recipe, device, progress, memory)
     try:
-        found = _write(run, form, folder / form.file, recipe, device, progress)
+        found = _write(run, form, folder / form.file, search)
         form.finish(folder)
-        after = _look_again(base, folder, found, recipe, names, device, progress)
+        after = _look_again(base, folder, found, names, search)
     except BaseException:
         for path in folder.iterdir():
             path.unlink()
@@ -51,34 +53,19 @@ def mend(
     return Mended(recipe, form.name, files, tuple(_rows(found, after)), tuple(form.left_out))
 
 
-def _write(run: Comparison, form: Form, target: Path, recipe: Recipe, device: str, progress: Progress | None) -> Done:
+def _write(run: Comparison, form: Form, target: Path, search: Search) -> Done:
     """Writes every job of the form, the widest first (Writer). Raises NoIntruders."""
     jobs = list(form.jobs())
     order = sorted(jobs, key=lambda job: -DTYPES[job.dtype].bits)
-    searched = _searched(run, [job.aligned for job in order if job.aligned is not None], recipe, device, progress)
+    searched = search.through(run, [job.aligned for job in order if job.aligned is not None], "before")
     names = {name: rank for job in jobs for name, rank in job.names.items()}
     done: Done = []
-    with Writer(target, names, _metadata(run.names, recipe)) as writer:
+    with closing(searched), Writer(target, names, _metadata(run.names, search.recipe)) as writer:
         for job in order:
             found = next(searched) if job.aligned is not None else ()
             done.append((found, form.write(writer, job, found)))
-        _check_any(done, recipe)
+        _check_any(done, search.recipe)
     return done
-
-
-def _searched(
-    run: Comparison, rows: Sequence[Aligned], recipe: Recipe, device: str, progress: Progress | None
-) -> Iterator[list[Intruding]]:
-    """The intruders of these tensors, one after the other, small ones several at once."""
-    aligned = {row.base.name: row for row in rows}
-
-    def work(info: TensorInfo) -> list[Intruding]:
-        return intruding(run, aligned[info.name], recipe, device)
-
-    for info, found in each([row.base for row in rows], work, device):
-        if progress is not None:
-            progress(info)
-        yield found
 
 
 def _check_any(done: Done, recipe: Recipe) -> None:
@@ -106,19 +93,13 @@ def _metadata(names: Sequence[str], recipe: Recipe) -> dict[str, str]:
 
 
 def _look_again(
-    base: Checkpoint,
-    folder: Path,
-    done: Done,
-    recipe: Recipe,
-    names: tuple[str, str],
-    device: str,
-    progress: Progress | None,
+    base: Checkpoint, folder: Path, done: Done, names: tuple[str, str], search: Search
 ) -> dict[str, Intruding]:
     """The intruders of the mended matrices by name, counted in the files that were written."""
     mended = {one.weight.tensor for found, _ in done for one in found if one.change}
     run = opened((base, open_checkpoint([folder])), (names[0], shown("the mended checkpoint")), ())
     rows = [row for row in run.alignment.rows if row.base.name in mended and row.partners[0] is not None]
-    return {one.weight.name: one for found in _searched(run, rows, recipe, device, progress) for one in found}
+    return {one.weight.name: one for found in search.through(run, rows, "after") for one in found}
 
 
 def _rows(done: Done, after: dict[str, Intruding]) -> Iterator[MendedWeight]:

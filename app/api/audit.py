@@ -7,7 +7,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from app import audit, models
-from app.api.dependencies import LARGEST_ID, Admin, Limit
+from app.api.cursors import PAGED, PageOf
+from app.api.dependencies import Admin
+from app.api.problems import responses
 from app.api.shapes import moment
 
 router = APIRouter(prefix="/audit", tags=["access"])
@@ -30,12 +32,12 @@ def line_json(row: models.Event) -> Line:
     return Line(at=moment(row.at), **told)
 
 
-@router.get("", operation_id="read_audit_log")
+@router.get("", responses=PAGED | responses(400), operation_id="read_audit_log")
 def listing(
     session: Admin,
-    limit: Limit = 100,
-    before: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="Lines with smaller ids only.")] = None,
+    page: PageOf,
     action: Annotated[str | None, Query(max_length=64, examples=["token"], description="All of one kind.")] = None,
 ) -> list[Line]:
     """The newest first: tokens made, used and revoked, sign-ins, what was sent, asked for, deleted, and verdicts."""
-    return [line_json(row) for row in audit.listing(session, limit, before, action)]
+    found = audit.listing(session, page.limit + 1, page.number, action)
+    return [line_json(row) for row in page.shown(found, lambda row: row.id)]

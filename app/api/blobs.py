@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from app import quotas, transfers
-from app.api.checkpoints import admit, length
 from app.api.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 from app.api.problems import responses
+from app.api.sending import admit, length
 from app.api.shapes import DIGEST
 from app.db import Database
 from app.errors import DigestMismatch, NotFound

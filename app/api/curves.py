@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from app import reports
-from app.api.dependencies import Identity, Reading
+from app import editions, reports
+from app.api import kept
+from app.api.dependencies import DatabaseOf, Identity
 from app.api.problems import responses
+from app.db import Session
 from app.errors import NotFound
 
 router = APIRouter(prefix="/runs/{identity}/curves", tags=["tables"])
@@ -31,11 +33,26 @@ class CurvePage(BaseModel):
     rows: list[CurveRow]
 
 
-@router.get("/{diagnostic}/{curve}", responses=responses(404), operation_id="get_curves")
+@router.get(
+    "/{diagnostic}/{curve}",
+    responses=kept.UNCHANGED | responses(404),
+    response_model=CurvePage,
+    operation_id="get_curves",
+)
 def show(
-    session: Reading, identity: Identity, diagnostic: str, curve: Annotated[str, Path(max_length=100)]
-) -> CurvePage:
+    request: Request,
+    database: DatabaseOf,
+    identity: Identity,
+    diagnostic: Annotated[str, Path(examples=["esd"])],
+    curve: Annotated[str, Path(max_length=100, examples=["eigenvalues"])],
+) -> Response:
     """A declared curve of every weight of the run that has it."""
+    with database.reading() as session:
+        edition = editions.of_run(session, identity)
+        return kept.answer(request, edition, lambda: kept.made(curves(session, identity, diagnostic, curve)))
+
+
+def curves(session: Session, identity: int, diagnostic: str, curve: str) -> CurvePage:
     table = reports.table(session, identity, diagnostic, curves_named=(curve,))
     declared = [column.name for column in table.diagnostic.columns if column.kind == "curve"]
     if curve not in declared:

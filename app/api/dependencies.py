@@ -1,4 +1,7 @@
-"""What routes ask for: a transaction, the storage, the settings, a page of a list."""
+"""What routes ask for: a transaction, the storage, the settings, a page of a list.
+
+Those that only look something up are coroutines: FastAPI sends plain functions to a thread each.
+"""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -14,7 +17,7 @@ from app.storage import Storage
 LARGEST_ID = 2**31 - 1  # of PostgreSQL's integer
 
 
-def get_caller(request: Request) -> Caller:
+async def get_caller(request: Request) -> Caller:
     found: Caller = request.state.caller  # the guard put it there; without one there is no answer
     return found
 
@@ -22,23 +25,23 @@ def get_caller(request: Request) -> Caller:
 CallerOf = Annotated[Caller, Depends(get_caller)]
 
 
-def get_database(request: Request, caller: CallerOf) -> Database:
+async def get_database(request: Request, caller: CallerOf) -> Database:
     """The database as the caller may see it: its project's rows and no others'."""
     found: Database = request.app.state.database
     return found.within(caller.project, caller.name)
 
 
-def get_storage(request: Request) -> Storage:
+async def get_storage(request: Request) -> Storage:
     found: Storage = request.app.state.storage
     return found
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     found: Settings = request.app.state.settings
     return found
 
 
-def get_pulse(request: Request) -> Pulse:
+async def get_pulse(request: Request) -> Pulse:
     found: Pulse = request.app.state.pulse
     return found
 
@@ -81,5 +84,4 @@ Admin = Annotated[Session, Depends(_all_reading, scope="function")]
 Changing = Annotated[Session, Depends(_all_writing, scope="function")]
 
 Identity = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Offset = Annotated[int, Query(ge=0, le=LARGEST_ID)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Things on one page.", examples=[100])]

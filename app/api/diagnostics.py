@@ -18,12 +18,12 @@ class DiagnosticShape(BaseModel):
     name: str = Field(examples=["esd"])
     title: str = Field(examples=["Spectral density and power-law tail"])
     scope: str = Field(examples=["one"])
-    reference: str
-    description: str
+    reference: str = Field(examples=["Martin and Mahoney 2021, section 4"])
+    description: str = Field(examples=["Fits a power law to the tail of the eigenvalues."])
     default: bool = Field(description="Whether a run measures it where nobody says what to measure.")
-    columns: list[dict[str, Any]]
-    options: list[dict[str, Any]]
-    figures: list[dict[str, Any]]
+    columns: list[dict[str, Any]] = Field(examples=[[{"name": "alpha", "meaning": "Exponent of the tail."}]])
+    options: list[dict[str, Any]] = Field(examples=[[{"name": "fit", "default": "tail"}]])
+    figures: list[dict[str, Any]] = Field(examples=[[{"name": "tail", "title": "Eigenvalues and tail"}]])
 
 
 def shape(diagnostic: Diagnostic) -> DiagnosticShape:

@@ -1,6 +1,6 @@
 """The files of a checkpoint, as they were sent or made."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse
@@ -12,6 +12,12 @@ from app.errors import NotFound
 
 router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 BYTES = "application/octet-stream"  # whatever it is: no browser is to show it
+BODY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {BYTES: {"example": "(the bytes of model.safetensors)"}},
+        "description": "The bytes, in ranges where asked.",
+    }
+}
 
 Name = Annotated[str, Path(description="One of the checkpoint's `files`.", examples=["model.safetensors"])]
 
@@ -19,7 +25,13 @@ Name = Annotated[str, Path(description="One of the checkpoint's `files`.", examp
 @router.get(
     "/{identity}/files/{name:path}",
     response_class=FileResponse,
-    responses={200: {"content": {BYTES: {}}, "description": "The bytes, in ranges where asked."}, **responses(404)},
+    responses={
+        200: {
+            "content": {BYTES: {"example": "(the bytes of model.safetensors)"}},
+            "description": "The bytes, in ranges where asked.",
+        },
+        **responses(404),
+    },
     operation_id="download_file",
 )
 def download(session: Reading, storage: StorageOf, identity: Identity, name: Name) -> FileResponse:

@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from analysis.report import record
 from app import reports, runs
 from app.access import Caller, still_good
+from app.api import examples
 from app.api.dependencies import CallerOf, DatabaseOf, Identity, Reading
 from app.api.problems import responses
 from app.api.shapes import Run, run_json
@@ -50,7 +51,7 @@ def known(session: Reading, identity: Identity) -> None:
 
 @router.get(
     "",
-    responses=responses(404),
+    responses=examples.ok(examples.EVENTS, "text/event-stream") | responses(404),
     response_class=EventSourceResponse,
     dependencies=[Depends(known)],
     operation_id="follow_run",

@@ -2,13 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from analysis.diagnostic import Figure, FigureKind
-from app import reports, runs
-from app.api.dependencies import Identity, Reading
+from app import editions, reports, runs
+from app.api import examples, kept
+from app.api.dependencies import DatabaseOf, Identity
 from app.api.problems import responses
 from app.api.shapes import GROUP
+from app.db import Session
 from app.errors import BadRequest, NotFound
 from frontend.figures import draw
 from frontend.views import figure as figure_of
@@ -16,23 +18,58 @@ from frontend.views import figure as figure_of
 router = APIRouter(prefix="/runs/{identity}/figures", tags=["figures"])
 
 
-@router.get("/{diagnostic}/{figure}", responses=responses(400, 404), operation_id="get_figure")
+OfWeight = Annotated[
+    str | None,
+    Query(max_length=100_000, examples=[examples.WEIGHT], description="For figures of one weight: its name."),
+]
+OfRole = Annotated[str | None, Query(max_length=100, examples=["q"], description="Of width scaling: one role alone.")]
+Position = Annotated[int, Query(ge=0, le=1000, examples=[0], description="The checkpoint's place in the run.")]
+Group = Annotated[
+    str | None,
+    Query(pattern=GROUP, examples=["0,1"], description="In place of it, all places that a row compares: “0,1”."),
+]
+
+
+@router.get(
+    "/{diagnostic}/{figure}",
+    responses=examples.ok(examples.FIGURE) | kept.UNCHANGED | responses(400, 404),
+    response_model=dict[str, Any],
+    operation_id="get_figure",
+)
 def show(
-    session: Reading,
+    request: Request,
+    database: DatabaseOf,
     identity: Identity,
-    diagnostic: str,
-    figure: str,
-    weight: Annotated[str | None, Query(max_length=100_000, description="For figures of one weight: its name.")] = None,
-    position: Annotated[int, Query(ge=0, le=1000, description="The checkpoint's place in the run.")] = 0,
-    group: Annotated[
-        str | None, Query(pattern=GROUP, description="In place of it, all places that a row compares: “0,1”.")
-    ] = None,
-) -> dict[str, Any]:
+    diagnostic: Annotated[str, Path(examples=["esd"])],
+    figure: Annotated[str, Path(examples=["alpha.depth"])],
+    weight: OfWeight = None,
+    position: Position = 0,
+    group: Group = None,
+    role: OfRole = None,
+) -> Response:
     """The figure as `{"data": […], "layout": {…}}` for Plotly. Colours are names of the page's tokens.
 
     Beside the declared figures, every numeric column has `COLUMN.depth`, `COLUMN.flow`, `COLUMN.distribution` and
     `COLUMN.heatmap`.
     """
+    with database.reading() as session:
+
+        def made() -> kept.Made:
+            at = position if group is None else reports.group_of(group)
+            return kept.made(drawn(session, identity, diagnostic, figure, weight, at, role))
+
+        return kept.answer(request, editions.of_run(session, identity), made)
+
+
+def drawn(
+    session: Session,
+    identity: int,
+    diagnostic: str,
+    figure: str,
+    weight: str | None,
+    at: int | tuple[int, ...],
+    role: str | None,
+) -> dict[str, Any]:
     found = _declared(session, identity, diagnostic, figure)
     of_all = tuple(found.parts.values()) if found.kind is FigureKind.SWEEP else ()
     table = reports.table(session, identity, diagnostic, curves_of=weight, curves_named=of_all)
@@ -41,11 +78,10 @@ def show(
             raise BadRequest(f"{figure} shows one weight: name it in `weight`.")
         if not any(row.weight.name == weight for row in table.rows):
             raise NotFound(f"Run {identity} has no row for that weight yet.")
-    at = position if group is None else reports.group_of(group)
-    return draw(found, table, weight, at, runs.steps(runs.get(session, identity)))
+    return draw(found, table, weight, at, runs.steps(runs.get(session, identity)), role)
 
 
-def _declared(session: Reading, identity: int, diagnostic: str, figure: str) -> Figure:
+def _declared(session: Session, identity: int, diagnostic: str, figure: str) -> Figure:
     asked = {each.diagnostic.name: each.diagnostic for each in reports.requests(runs.get(session, identity))}
     if diagnostic not in asked:
         raise NotFound(f"Run {identity} did not ask for that diagnostic; it has: {', '.join(asked)}.")

@@ -9,11 +9,13 @@ from pydantic.config import JsonDict
 
 from analysis.mitigation import OPTIONS, RANK
 from app import mitigations, models
-from app.api.dependencies import LARGEST_ID, Identity, Limit, Offset, Reading, Writing
+from app.api.cursors import PAGED, PageOf
+from app.api.dependencies import LARGEST_ID, Identity, Reading, Writing
+from app.api.idempotent import Once, OnceRoute
 from app.api.problems import responses
 from app.api.shapes import Reason, Scalar, moment, option_schema, reason
 
-router = APIRouter(prefix="/mitigations", tags=["mitigations"])
+router = APIRouter(prefix="/mitigations", tags=["mitigations"], route_class=OnceRoute)
 
 NAMED = {option.name: option for option in (*OPTIONS, RANK)}
 EXAMPLE: JsonDict = {"base": 1, "tuned": 2, "lambda": 0.75}
@@ -109,7 +111,9 @@ def mitigation_json(row: models.Mitigation) -> Mitigation:
     )
 
 
-@router.post("", status_code=201, responses=responses(400, 404, 409), operation_id="request_mitigation")
+@router.post(
+    "", status_code=201, responses=responses(400, 404, 409, 413), dependencies=[Once], operation_id="request_mitigation"
+)  # fmt: skip
 def request(session: Writing, asked: MitigationRequest, incoming: Request, response: Response) -> Mitigation:
     """Asks for a mended checkpoint: W' = W + (λ − 1) Σ u σ vᵀ over the intruders of each tuned matrix W.
 
@@ -120,10 +124,11 @@ def request(session: Writing, asked: MitigationRequest, incoming: Request, respo
     return mitigation_json(made)
 
 
-@router.get("", operation_id="list_mitigations")
-def listing(session: Reading, limit: Limit = 100, offset: Offset = 0) -> list[Mitigation]:
+@router.get("", responses=PAGED | responses(400), operation_id="list_mitigations")
+def listing(session: Reading, page: PageOf) -> list[Mitigation]:
     """The newest first."""
-    return [mitigation_json(row) for row in mitigations.listing(session, limit, offset)]
+    found = mitigations.listing(session, page.limit + 1, page.number)
+    return [mitigation_json(row) for row in page.shown(found, lambda row: row.id)]
 
 
 @router.get("/{identity}", responses=responses(404), operation_id="get_mitigation")

@@ -4,7 +4,6 @@ import logging
 import math
 import secrets
 from collections.abc import Mapping
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -15,11 +14,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from analysis.errors import EigenscopeError, OptionError, WrongBase
+from analysis.errors import BaselineError, EigenscopeError, FactError, OptionError, PolicyError, WrongBase
+from app import logs
 from app.errors import ChecksumMismatch, Overloaded, ServiceError, TokenRequired, TooMany
 
 MEDIA_TYPE = "application/problem+json"
 CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+TITLES = {
+    OptionError: "There is no such option",
+    PolicyError: "The policy cannot be kept",
+    BaselineError: "The baseline is no report",
+    FactError: "A fact makes no sense",
+}
 log = logging.getLogger(__name__)
 
 
@@ -45,16 +51,7 @@ def _phrase(status: int) -> str:
     return "Checksum Mismatch" if status == ChecksumMismatch.status else HTTPStatus(status).phrase  # tus's own
 
 
-EVERYWHERE = responses(401, 403, 421, 422, 429)  # token, Origin or scope, Host, the form of the request, its rate
-
-
-def document(schema: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI with problems in place of FastAPI's own validation errors."""
-    shapes = schema["components"]["schemas"]
-    shapes["Problem"] = Problem.model_json_schema()
-    shapes.pop("HTTPValidationError", None)
-    shapes.pop("ValidationError", None)
-    return schema
+EVERYWHERE = responses(401, 403, 421, 422, 429, 500)  # token, Origin or scope, Host, form, rate, and faults of ours
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Response:
@@ -77,7 +74,7 @@ async def _service(request: Request, error: Exception) -> Response:
 
 async def _analysis(request: Request, error: Exception) -> Response:
     assert isinstance(error, EigenscopeError)
-    title = "There is no such option" if isinstance(error, OptionError) else "The checkpoint cannot be used"
+    title = next((said for kind, said in TITLES.items() if isinstance(error, kind)), "The checkpoint cannot be used")
     status = 409 if isinstance(error, WrongBase) else 400  # right in itself: it hangs on what the files hold
     return problem(status, error.code, title, error.message)
 
@@ -102,8 +99,8 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 
 def unexpected(method: str, path: str, error: Exception) -> Response:
-    """A fault of ours: told under an id, by which the log tells the rest."""
-    incident = secrets.token_hex(6)
+    """A fault of ours: told under the request's id, by which the log tells the rest."""
+    incident = logs.current("request") or secrets.token_hex(8)
     log.error("incident %s: %s %s", incident, method, _safe(path), exc_info=error)
     told = f"That is a fault of ours. The service's log tells more under {incident}."
     return problem(500, "internal-error", "Something went wrong here", told, incident=incident)
@@ -115,9 +112,7 @@ def _safe(text: object) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Has the application tell every error as a problem, and say so in its OpenAPI."""
-    plain = app.openapi
-    app.openapi = cache(lambda: document(plain()))  # type: ignore[method-assign]  # FastAPI's documented way
+    """Has the application tell every error as a problem."""
     app.add_exception_handler(ServiceError, _service)
     app.add_exception_handler(EigenscopeError, _analysis)
     app.add_exception_handler(RequestValidationError, _validation)

@@ -102,7 +102,7 @@ def show(session: Admin, name: Name) -> Project:
     return project_json(session, projects.named(session, name))
 
 
-@router.patch("/projects/{name}", responses=responses(404), operation_id="limit_project")
+@router.patch("/projects/{name}", responses=responses(400, 404), operation_id="limit_project")
 def limit(session: Changing, name: Name, asked: Limits) -> Project:
     """Sets what it may have, in place of what was set before."""
     project = projects.named(session, name)

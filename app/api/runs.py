@@ -1,35 +1,67 @@
 """Runs: asked for, followed, stopped, deleted, and what they found."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from app import reports, runs
-from app.api.dependencies import Identity, Limit, Offset, Reading, Writing
+from analysis.advice import advice
+from analysis.diagnostics.top_singular_value import TOP_SINGULAR_VALUE
+from app import deliveries, editions, reports, runs, verdicts, webhooks
+from app.api import examples, kept
+from app.api.cursors import PAGED, PageOf
+from app.api.dependencies import DatabaseOf, Identity, Reading, SettingsOf, Writing
+from app.api.gated import GatedRequest, RequestedRun, requested_json
+from app.api.idempotent import Once, OnceRoute
 from app.api.problems import responses
-from app.api.shapes import Run, RunRequest, run_json
+from app.api.shapes import Run, run_json
+from app.api.waiting import Seconds, WaitingOf, until
 
-router = APIRouter(prefix="/runs", tags=["runs"])
+Target = Annotated[
+    int | None, Query(ge=1, le=10**9, description="Width of the recipe. Default: twice the widest.", examples=[2048])
+]
+router = APIRouter(prefix="/runs", tags=["runs"], route_class=OnceRoute)
 
 
-@router.post("", status_code=201, responses=responses(400, 404, 409), operation_id="request_run")
-def request(session: Writing, asked: RunRequest, incoming: Request, response: Response) -> Run:
-    """Asks for a run. It starts when all its checkpoints are ready."""
-    run = runs.request(session, asked.checkpoints, asked.diagnostics)
+@router.post(
+    "", status_code=201, responses=responses(400, 404, 409, 413), dependencies=[Once], operation_id="request_run"
+)  # fmt: skip
+def request(
+    session: Writing, settings: SettingsOf, asked: GatedRequest, incoming: Request, response: Response
+) -> RequestedRun:
+    """Asks for a run, and with a policy for a verdict on it. It starts when all its checkpoints are ready."""
+    policy = None if asked.policy is None else verdicts.understood(asked.policy)
+    measured = asked.diagnostics
+    if policy is not None and measured is None:
+        measured = policy.diagnostics(len(asked.checkpoints))
+    run = runs.request(session, asked.checkpoints, measured)
+    if asked.policy is not None:
+        verdicts.request(session, run, asked.policy, asked.baseline)
+    hook = None
+    if asked.webhook is not None:
+        webhooks.check(asked.webhook, settings)
+        hook = deliveries.hook(session, asked.webhook, run)
     response.headers["Location"] = f"{incoming.url.path}/{run.id}"
-    return run_json(session, run)
+    return requested_json(session, run, hook)
 
 
-@router.get("", operation_id="list_runs")
-def listing(session: Reading, limit: Limit = 100, offset: Offset = 0) -> list[Run]:
+@router.get("", responses=PAGED | responses(400), operation_id="list_runs")
+def listing(session: Reading, page: PageOf) -> list[Run]:
     """The newest first."""
-    return [run_json(session, run) for run in runs.listing(session, limit, offset)]
+    found = page.shown(runs.listing(session, page.limit + 1, page.number), lambda row: row.id)
+    return [run_json(session, run) for run in found]
 
 
-@router.get("/{identity}", responses=responses(404), operation_id="get_run")
-def show(session: Reading, identity: Identity) -> Run:
-    """One run, with its progress."""
-    return run_json(session, runs.get(session, identity))
+@router.get("/{identity}", responses=responses(404, 503), operation_id="get_run")
+async def show(
+    incoming: Request, database: DatabaseOf, waiting: WaitingOf, identity: Identity, wait: Seconds = 0
+) -> Run:
+    """One run, with its progress; with `wait`, once it has ended or so many seconds have passed."""
+
+    def look() -> Run:
+        with database.reading() as session:
+            return run_json(session, runs.get(session, identity))
+
+    return await until(incoming, waiting, wait, look, lambda run: run.state in runs.ENDED)
 
 
 @router.post("/{identity}/cancel", responses=responses(404), operation_id="cancel_run")
@@ -44,7 +76,24 @@ def delete(session: Writing, identity: Identity) -> None:
     runs.delete(session, identity)
 
 
-@router.get("/{identity}/report", responses=responses(404), operation_id="get_report")
-def report(session: Reading, identity: Identity) -> dict[str, Any]:
+@router.get(
+    "/{identity}/report",
+    responses=examples.ok(examples.REPORT) | kept.UNCHANGED | responses(404),
+    response_model=dict[str, Any],
+    operation_id="get_report",
+)
+def report(request: Request, database: DatabaseOf, identity: Identity) -> Response:
     """Coverage, summary, tables and findings: the object that `eigenscope analyze --json` prints."""
-    return reports.report(session, identity).to_json()
+    with database.reading() as session:
+
+        def made() -> kept.Made:
+            return kept.made(reports.report(session, identity).to_json())
+
+        return kept.answer(request, editions.of_run(session, identity), made)
+
+
+@router.get("/{identity}/scaling", responses=responses(400, 404), operation_id="get_scaling")
+def scaling(session: Reading, identity: Identity, target_width: Target = None) -> dict[str, Any]:
+    """Of a run with `top_singular_value`: the fits, the recipe, and what would mend a drift, by the facts of now."""
+    found = reports.table(session, identity, TOP_SINGULAR_VALUE.name)
+    return {"checkpoints": list(found.names), **advice(found, target_width)}

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal, overload
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from analysis.diagnostic import Diagnostic, Option, groups
+from analysis.diagnostic import Diagnostic, groups
 from analysis.diagnostics import DIAGNOSTICS
+from analysis.facts import FACTS, LARGEST, LONGEST, VISIBLE, Fact, contradicted
+from analysis.gate.schema import option_schema as option_schema
 from app import checkpoints, models, runs
 from app.db import Session
 
@@ -60,13 +62,46 @@ class Checkpoint(BaseModel):
     bytes: int = Field(examples=[90864192])
     parameters: int | None = Field(examples=[22713728])
     tensors: int | None = Field(description="How many.", examples=[101])
-    facts: dict[str, Scalar] = Field(description="What its files state about it.", examples=[{"width": 384}])
+    facts: dict[str, Scalar] = Field(
+        description="What is known about it: what people state goes before what its files say.",
+        examples=[{"width": 384, "learning_rate": 0.001}],
+    )
+    stated: dict[str, Scalar] = Field(description="What people state about it.", examples=[{"learning_rate": 0.001}])
+    contradictions: list[str] = Field(description="Facts of which its files say something else.", examples=[[]])
     files: list[StoredFile]
     source: Source | None = Field(description="Where it is fetched from, if it was not sent.", examples=[None])
     pinned: bool = Field(description="Its weights are kept for good.", examples=[False])
     released_at: datetime | None = Field(description="When its weights were deleted; reports stay.", examples=[None])
     created_at: datetime
     latest_run: int | None = Field(examples=[1])
+
+
+def fact_schema(fact: Fact) -> dict[str, Any]:
+    """A fact as JSON Schema: null takes it back."""
+    told = {"description": fact.meaning}
+    if fact.words:
+        return {**told, "type": ["string", "null"], "maxLength": LONGEST, "pattern": VISIBLE}
+    least = {"minimum" if fact.zero else "exclusiveMinimum": 0}
+    return {**told, "type": ["number", "null"], **least, "exclusiveMaximum": LARGEST}
+
+
+FACTS_SCHEMA = {
+    "type": "object",
+    "properties": {fact.name: fact_schema(fact) for fact in FACTS},
+    "additionalProperties": False,
+    "examples": [{"learning_rate": 0.001, "weight_decay": 0.1, "step": 20000}],
+}
+
+
+class Edit(BaseModel):
+    """What to change about a checkpoint. What is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(None, min_length=1, max_length=checkpoints.LONGEST_NAME, examples=["run 7"])
+    facts: Annotated[dict[str, Any], WithJsonSchema(FACTS_SCHEMA)] = Field(
+        {}, description="Facts to state. Null takes one back, so that what its files say counts again."
+    )
 
 
 class Tensor(BaseModel):
@@ -110,22 +145,6 @@ class Run(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     device: str | None = Field(description="Where it is computed.", examples=["cpu"])
-
-
-def option_schema(option: Option) -> dict[str, Any]:
-    """An option as JSON Schema."""
-    told: dict[str, Any] = {"description": option.meaning, "default": option.default}
-    if option.choices:
-        return {**told, "enum": list(option.choices)}
-    match option.default:
-        case bool():
-            return {**told, "type": "boolean"}
-        case int() | float():
-            bounds = {"minimum": option.minimum, "maximum": option.maximum}
-            kind = "integer" if isinstance(option.default, int) else "number"
-            return {**told, "type": kind, **{name: bound for name, bound in bounds.items() if bound is not None}}
-        case _:
-            return {**told, "type": "string"}
 
 
 def diagnostics_schema() -> dict[str, Any]:
@@ -193,7 +212,9 @@ def checkpoint_json(row: models.Checkpoint, latest: Mapping[int, int]) -> Checkp
         bytes=row.bytes,
         parameters=row.parameters,
         tensors=row.tensors,
-        facts=row.facts,
+        facts=row.known,
+        stated=row.stated,
+        contradictions=list(contradicted(row.facts, row.stated)),
         files=[StoredFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in row.files],
         source=None if row.source is None else source_json(row.source),
         pinned=row.pinned,

@@ -1,18 +1,24 @@
 """Tables: the measurements of one diagnostic in one run, as JSON and as CSV."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from app import reports, tables
-from app.api.dependencies import Identity, Limit, Offset, Reading
+from analysis.diagnostic import Row, Table
+from app import editions, reports, tables
+from app.api import examples, kept
+from app.api.cursors import PAGED, UNKNOWN, Cursor, Pager
+from app.api.dependencies import DatabaseOf, Identity, Limit
 from app.api.problems import responses
 from app.api.shapes import GROUP
+from app.errors import BadCursor
 from app.reports import group_of
 
 router = APIRouter(prefix="/runs/{identity}/tables", tags=["tables"])
-Name = str
+Name = Annotated[str, Path(examples=["esd"])]
 
 
 class TablePage(BaseModel):
@@ -22,7 +28,7 @@ class TablePage(BaseModel):
     columns: list[str] = Field(examples=[["alpha", "sigma", "D", "xmin"]])
     total: int = Field(description="Rows that match, on all pages.", examples=[40])
     flagged: int = Field(description="Rows of them that deserve a look.", examples=[3])
-    rows: list[dict[str, Any]]
+    rows: list[dict[str, Any]] = Field(examples=[[examples.ROW]])
 
 
 class Filters(BaseModel):
@@ -33,11 +39,13 @@ class Filters(BaseModel):
     sort: str | None = Field(None, max_length=100, examples=["-alpha"], description="A column; with “-” descending.")
     q: str = Field("", max_length=1000, description="Text in the weight's name or label.", examples=["query"])
     role: str | None = Field(None, max_length=100, examples=["q"])
-    depth: int | None = Field(None, ge=0, le=2**31 - 1)
+    depth: int | None = Field(None, ge=0, le=2**31 - 1, examples=[0], description="Index of the block.")
     group: str | None = Field(
         None, pattern=GROUP, examples=["0,1"], description="Only rows of these places of the run: base and tuned."
     )
-    flagged: bool | None = Field(None, description="Only the rows that deserve a look, or only the others.")
+    flagged: bool | None = Field(
+        None, examples=[True], description="Only the rows that deserve a look, or only the others."
+    )
 
     def selection(self) -> tables.Selection:
         group = None if self.group is None else group_of(self.group)
@@ -48,38 +56,82 @@ class Page(Filters):
     """Filters, and which page."""
 
     limit: Limit = 1000
-    offset: Offset = 0
+    cursor: Cursor = None
 
 
 CSV: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The rows, exact."}
+    200: {
+        "content": {"text/csv": {"schema": {"type": "string"}, "example": examples.CSV}},
+        "description": "The rows, exact.",
+    }
 }
 
 
 @router.get(
     "/{diagnostic}.csv",
-    responses=CSV | responses(400, 404),
+    responses=CSV | kept.UNCHANGED | responses(400, 404),
     response_class=Response,
     operation_id="get_table_csv",
 )
-def as_csv(session: Reading, identity: Identity, diagnostic: Name, asked: Annotated[Filters, Query()]) -> Response:
+def as_csv(
+    request: Request, database: DatabaseOf, identity: Identity, diagnostic: Name, asked: Annotated[Filters, Query()]
+) -> Response:
     """The table as CSV: one header line of registered names, exact numbers, empty where absent."""
-    found = tables.select(reports.table(session, identity, diagnostic), asked.selection())
-    name = f"run-{identity}-{found.diagnostic.name}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response("".join(tables.to_csv(found)), media_type="text/csv; charset=utf-8", headers=headers)
+    with database.reading() as session:
+        edition = editions.of_run(session, identity)
+
+        def made() -> kept.Made:
+            found = tables.select(reports.table(session, identity, diagnostic), asked.selection())
+            name = f"run-{identity}-{found.diagnostic.name}.csv"
+            headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+            return kept.Made("".join(tables.to_csv(found)).encode("utf-8", "replace"), headers)
+
+        return kept.answer(request, edition, made, "text/csv; charset=utf-8")
 
 
-@router.get("/{diagnostic}", responses=responses(400, 404), operation_id="get_table")
-def show(session: Reading, identity: Identity, diagnostic: Name, asked: Annotated[Page, Query()]) -> TablePage:
-    """The rows so far: of a running run those that are done."""
-    whole = reports.table(session, identity, diagnostic)
-    found = tables.select(whole, asked.selection())
+@router.get(
+    "/{diagnostic}",
+    responses=PAGED | kept.UNCHANGED | responses(400, 404),
+    response_model=TablePage,
+    operation_id="get_table",
+)
+def show(
+    request: Request, database: DatabaseOf, identity: Identity, diagnostic: Name, asked: Annotated[Page, Query()]
+) -> Response:
+    """The rows so far: of a running run those that are done. Pages follow the order that is asked for."""
+    page = Pager(request, asked.limit, asked.cursor)
+    with database.reading() as session:
+
+        def made() -> kept.Made:
+            return kept.made(*page_of(reports.table(session, identity, diagnostic), asked.selection(), page))
+
+        return kept.answer(request, editions.of_run(session, identity), made)
+
+
+def page_of(whole: Table, selection: tables.Selection, page: Pager) -> tuple[TablePage, dict[str, str]]:
+    """The rows after the one that the cursor names, wherever that stands by now, and the headers."""
+    found = tables.select(whole, selection)
     noted = reports.flagged(whole)
+    shown, headers = page.cut(found.rows[begin(found.rows, page.name) :], key)
     return TablePage(
-        diagnostic=diagnostic,
+        diagnostic=found.diagnostic.name,
         columns=tables.scalars(found.diagnostic),
         total=len(found.rows),
         flagged=sum(row.weight.name in noted for row in found.rows),
-        rows=tables.records(found)[asked.offset : asked.offset + asked.limit],
-    )
+        rows=tables.records(replace(found, rows=tuple(shown))),
+    ), headers
+
+
+def begin(rows: Sequence[Row], last: str | None) -> int:
+    """Where the page begins that follows this row. Raises BadCursor where there is none such."""
+    if last is None:
+        return 0
+    for place, row in enumerate(rows):
+        if key(row) == last:
+            return place + 1
+    raise BadCursor(UNKNOWN)
+
+
+def key(row: Row) -> str:
+    """What tells a row from every other one of its table."""
+    return f"{reports.weight_digest(row.weight)}:{reports.group_text(row.group)}"

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app import models, tokens
+from app.api.cursors import PAGED, PageOf
 from app.api.dependencies import Admin, Changing
 from app.api.problems import responses
 from app.api.shapes import moment
@@ -67,10 +68,11 @@ def create(session: Changing, asked: TokenRequest) -> NewToken:
     return NewToken(**token_json(row, asked.project).model_dump(), token=shown)
 
 
-@router.get("", operation_id="list_tokens")
-def listing(session: Admin) -> list[Token]:
+@router.get("", responses=PAGED | responses(400), operation_id="list_tokens")
+def listing(session: Admin, page: PageOf) -> list[Token]:
     """All of them, revoked ones too, the newest first."""
-    return [token_json(row, project) for row, project in tokens.listing(session)]
+    found = page.shown(tokens.listing(session, page.limit + 1, page.number), lambda each: each[0].id)
+    return [token_json(row, project) for row, project in found]
 
 
 @router.delete("/{key}", status_code=204, responses=responses(404), operation_id="revoke_token")

@@ -8,9 +8,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from analysis.errors import FactError
 from app import checkpoints, models, retention, runs
 from app.api.dependencies import DatabaseOf, Identity, Reading, SettingsOf, StorageOf, Writing
-from app.pages import chooser, lists
+from app.pages import chooser, facts, lists
+from app.pages.facts import Fields, Sheet
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
 from app.plans import tensor_info
@@ -41,7 +43,8 @@ class CheckpointView:
     size: str
     reason: str | None
     code: str | None
-    facts: list[tuple[str, str]]
+    facts: list[tuple[str, str, str]]  # name, value, and what the files say where that is something else
+    sheet: Sheet
     files: list[models.File]
     adapter: bool
     base: str  # what an adapter calls its base
@@ -55,7 +58,14 @@ def show(request: Request, session: Reading, settings: SettingsOf, identity: Ide
     return shown(request, session, settings, identity, chooser.blank())
 
 
-def shown(request: Request, session: Reading, settings: Settings, identity: int, form: chooser.Chooser) -> Response:
+def shown(
+    request: Request,
+    session: Reading,
+    settings: Settings,
+    identity: int,
+    form: chooser.Chooser,
+    sent: Fields | None = None,
+) -> Response:
     row = checkpoints.get(session, identity)
     tensors = [tensor_row(info) for info in checkpoints.tensors(session, identity)]
     over = lists.run_rows(session, runs.over(session, identity), time.time())
@@ -63,9 +73,9 @@ def shown(request: Request, session: Reading, settings: Settings, identity: int,
     return page(
         request,
         "checkpoint.html",
-        422 if form.open else 200,
+        422 if form.open or sent is not None else 200,
         chooser=form,
-        checkpoint=view(row, retention.kept_until(session, settings, row)),
+        checkpoint=view(row, retention.kept_until(session, settings, row), sent),
         tensors=tensors,
         tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {analysed} of them to analyse",
         runs=over,
@@ -74,7 +84,7 @@ def shown(request: Request, session: Reading, settings: Settings, identity: int,
     )
 
 
-def view(row: models.Checkpoint, until: float | None = None) -> CheckpointView:
+def view(row: models.Checkpoint, until: float | None = None, sent: Fields | None = None) -> CheckpointView:
     known = [
         None if row.parameters is None else f"{numbers.parameters(row.parameters)} parameters",
         row.kind,
@@ -90,7 +100,8 @@ def view(row: models.Checkpoint, until: float | None = None) -> CheckpointView:
         size=numbers.size(row.bytes),
         reason=row.reason or "It was rejected." if rejected else None,
         code=row.reason_code if rejected else None,
-        facts=[(name.replace("_", " "), fact(value)) for name, value in row.facts.items()],
+        facts=facts.shown(row),
+        sheet=facts.sheet(row, sent),
         files=row.files,
         adapter=row.kind == "adapter" and row.state == "ready",
         base=str(row.facts.get("base_model") or ""),
@@ -102,11 +113,6 @@ def view(row: models.Checkpoint, until: float | None = None) -> CheckpointView:
 
 def day(moment: float | None) -> str | None:
     return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%-d %B %Y")
-
-
-def fact(value: object) -> str:
-    """A fact out of a file: numbers in full, other things as they are written there."""
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else numbers.short(value, 6)
 
 
 def tensor_row(stored: Mapping[str, Any]) -> TensorRow:
@@ -136,6 +142,16 @@ def analyse(request: Request, session: Writing, settings: SettingsOf, identity: 
 @router.post("/{identity}/pin")
 def pin(session: Writing, identity: Identity, sent: Sent) -> Response:
     retention.pin(session, checkpoints.hold(session, identity), sent.get("pinned") == ["yes"])
+    return see(f"/checkpoints/{identity}")
+
+
+@router.post("/{identity}/facts")
+def state(request: Request, session: Writing, settings: SettingsOf, identity: Identity, sent: Sent) -> Response:
+    """Its name and the facts that the form brings; or the form again, with what is wrong."""
+    try:
+        checkpoints.edit(session, identity, next(iter(sent.get("name", ())), None) or None, facts.changes(sent))
+    except FactError:
+        return shown(request, session, settings, identity, chooser.blank(), sent)
     return see(f"/checkpoints/{identity}")
 
 

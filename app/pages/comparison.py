@@ -14,7 +14,7 @@ from app.pages.state import State
 from app.reports import flagged
 from frontend import numbers
 from frontend.columns import Place, grouped, places
-from frontend.compared import Compared, compared
+from frontend.compared import Compared, brief, compared
 from frontend.contrast import Contrast, contrast
 from frontend.matrices import Matrices, chosen, keys, matrices
 from frontend.verdict import Verdict, verdict
@@ -62,6 +62,12 @@ class ComparisonView:
 
     def at(self, weight: str, position: int | None = None) -> str:
         return self.link(weight=weight, **({} if position is None else {"position": position}))
+
+    @cached_property
+    def brief(self) -> list[str]:
+        """The checkpoints' names where there is little room, by position."""
+        base, *tuned = (one.name for one in self.members)
+        return [*brief([base]), *brief(tuned)]
 
     # --- the answer ---
 

@@ -6,8 +6,8 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from app import checkpoints, quotas, runs
-from app.api.checkpoints import admit, length
 from app.api.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
+from app.api.sending import admit, length
 from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
 from app.uploads import Upload, received

@@ -1,5 +1,6 @@
 """The lists of checkpoints and runs, as both pages show them."""
 
+import json
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -57,13 +58,14 @@ class RunRow:
 
 
 class Glances:
-    """Glances at ended runs, kept: their rows do not change any more."""
+    """Glances at ended runs, kept: their rows do not change any more, only what is stated of their checkpoints."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, Glance] = OrderedDict()
 
     def at(self, session: Reading, run: models.Run, position: int) -> Glance:
-        key = (str(session.get_bind().engine.url), run.id, run.finished_at, position)
+        stated = json.dumps([member.checkpoint.stated for member in run.members], sort_keys=True)
+        key = (str(session.get_bind().engine.url), run.id, run.finished_at, position, stated)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]

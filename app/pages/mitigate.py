@@ -51,15 +51,15 @@ class MitigationView:
     made: list[Made]
 
 
-def view(session: Reading, run: models.Run, state: State) -> MitigationView | None:
-    """None where the run has no tuned checkpoint that is ready."""
+def view(session: Reading, run: models.Run, state: State, position: int) -> MitigationView | None:
+    """`position` is that of the tuned checkpoint to propose. None where the run has none that is ready."""
     base, *others = run.members
     named = dict(zip((m.checkpoint_id for m in run.members), names_of(run), strict=True))
     tuned = [(m.checkpoint_id, named[m.checkpoint_id]) for m in others if m.checkpoint.state == "ready"]
     if not tuned or base.checkpoint.state != "ready":
         return None
     rule = run.diagnostics.get("intruders", {})
-    here = next((m.checkpoint_id for m in others if m.position == state.shown.position), tuned[0][0])
+    here = next((m.checkpoint_id for m in others if m.position == position), tuned[0][0])
     found = mitigations.between(session, base.checkpoint_id, [identity for identity, _ in tuned])
     return MitigationView(
         run=run.id,

@@ -1,8 +1,9 @@
 """A run's page: its report as it grows, and the parts of it that change when a reader chooses."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,11 +11,14 @@ from fastapi import APIRouter, Request, Response
 
 from analysis.diagnostic import Scope, Table
 from analysis.wording import listed, midway
-from app import models, reports, runs
-from app.api.dependencies import Identity, Reading, Writing
+from app import editions, models, reports, runs
+from app.api import kept
+from app.api.dependencies import DatabaseOf, Identity, Writing
+from app.db import Database, Session
 from app.errors import NotFound
-from app.pages import lists, mitigate
+from app.pages import gate, lists, mitigate
 from app.pages.comparison import ComparisonView, compares
+from app.pages.family import FamilyView
 from app.pages.rendering import PageRoute, page, see
 from app.pages.report import Curves, ReportView, Tab
 from app.pages.state import Shown, State, StateOf
@@ -56,14 +60,25 @@ class RunView:
 
 
 @router.get("/{identity}")
-def show(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def show(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison."""
+    with database.reading() as session:
+        edition = editions.of_page(session, identity)
+        since = "" if edition.ended_at is None else numbers.ago(edition.ended_at, time.time())
+        return kept.page(request, edition, lambda: shown(request, session, identity, state), since)
+
+
+def shown(request: Request, session: Session, identity: int, state: State) -> Response:
     run = runs.get(session, identity)
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
     view = run_view(run, runs.progress(session, run), time.time())
     whole = reports.report(session, identity)
-    shown: dict[str, Any] = {"run": view, "tabs": tabs(whole.tables, state)}
+    always: dict[str, Any] = {"run": view, "tabs": tabs(whole.tables, state), "gates": gate.view(session, run)}
+    if scales(whole.tables, state):
+        ids = [member.checkpoint_id for member in run.members]
+        of_widths = FamilyView(whole.tables, whole.coverage, state, view.look.moving, ids)
+        return page(request, "family.html", page="scaling", **always, report=of_widths, add=of_widths.edit)
     if compares(whole.tables) and not state.shown.alone:
         steps = runs.steps(run)
         stepped = all(member.position in steps for member in run.members[1:])
@@ -71,40 +86,55 @@ def show(request: Request, session: Reading, identity: Identity, state: StateOf)
         return page(
             request,
             "comparison.html",
-            **shown,
+            **always,
             report=found,
             add=again_address(run),
-            mitigation=mitigate.view(session, run, state),
+            mitigation=mitigate.view(session, run, state, found.one.position),
         )
     report = ReportView(alone(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
-    return page(request, "run.html", **shown, report=report, positions=positions(run, state))
+    return page(request, "run.html", **always, report=report, positions=positions(run, state))
 
 
 @router.get("/{identity}/panel")
-def panel(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def panel(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The panel of one layer, which the page puts in the place of the one it shows."""
-    return page(request, "panel_only.html", report=part(session, identity, state))
+    return partly(request, database, identity, lambda session: ("panel_only.html", part(session, identity, state)))
 
 
 @router.get("/{identity}/health")
-def health(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def health(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The grid by block and role, and the figure by depth, in another column's colours."""
-    return page(request, "health_only.html", report=part(session, identity, state))
+    return partly(request, database, identity, lambda session: ("health_only.html", part(session, identity, state)))
 
 
 @router.get("/{identity}/matrix")
-def matrix(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, one matrix in one tuned checkpoint."""
-    return page(request, "matrix_only.html", report=part_of_comparison(session, identity, state))
+    found = partial(part_of_comparison, identity=identity, state=state)
+    return partly(request, database, identity, lambda session: ("matrix_only.html", found(session)))
 
 
 @router.get("/{identity}/cells")
-def cells(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
-    return page(request, "cells_only.html", report=part_of_comparison(session, identity, state))
+    found = partial(part_of_comparison, identity=identity, state=state)
+    return partly(request, database, identity, lambda session: ("cells_only.html", found(session)))
 
 
-def part(session: Reading, identity: int, state: State) -> ReportView:
+def partly(
+    request: Request, database: Database, identity: int, make: Callable[[Session], tuple[str, object]]
+) -> Response:
+    """A part of the page, made of its template and what that shows, or kept from before."""
+    with database.reading() as session:
+
+        def made() -> Response:
+            template, report = make(session)
+            return page(request, template, report=report)
+
+        return kept.page(request, editions.of_run(session, identity), made)
+
+
+def part(session: Session, identity: int, state: State) -> ReportView:
     """The report for a part of the page that does not tell its coverage."""
     run = runs.get(session, identity)
     found = ReportView(alone(tables(session, run)), None, state, states.run(run.state).moving, curves(session, state))
@@ -113,7 +143,7 @@ def part(session: Reading, identity: int, state: State) -> ReportView:
     return found
 
 
-def part_of_comparison(session: Reading, identity: int, state: State) -> ComparisonView:
+def part_of_comparison(session: Session, identity: int, state: State) -> ComparisonView:
     run = runs.get(session, identity)
     found = tables(session, run)
     if not compares(found) or state.shown.position >= len(run.members):
@@ -124,7 +154,7 @@ def part_of_comparison(session: Reading, identity: int, state: State) -> Compari
     return view
 
 
-def tables(session: Reading, run: models.Run) -> list[Table]:
+def tables(session: Session, run: models.Run) -> list[Table]:
     return [reports.table(session, run.id, name) for name in run.diagnostics]
 
 
@@ -134,16 +164,22 @@ def alone(found: Sequence[Table]) -> list[Table]:
     return own or list(found)
 
 
+def scales(found: Sequence[Table], state: State) -> bool:
+    """Whether the page is of width scaling: where nothing else compares, that is the first to be seen."""
+    asked = any(table.diagnostic.scope is Scope.FAMILY for table in found) and not state.shown.alone
+    return asked and (state.shown.widths or not compares(found))
+
+
 def tabs(found: Sequence[Table], state: State) -> list[Tab]:
-    """The two pages of a run that both compares checkpoints and looks at each by itself."""
-    if not compares(found) or all(table.diagnostic.scope is not Scope.ONE for table in found):
-        return []
-    fresh = State(state.run, Shown())
-    one = state.shown.alone
-    return [
-        Tab("Comparison", "", fresh.address, not one),
-        Tab("Each by itself", "alone", fresh.link(alone=True), one),
-    ]
+    """The pages of a run, where it has several: what compares checkpoints, and each by itself."""
+    scopes = {table.diagnostic.scope for table in found}
+    fresh, alone, widths = State(state.run, Shown()), state.shown.alone, scales(found, state)
+    pages = [Tab("Comparison", "", fresh.address, not alone and not widths)] if compares(found) else []
+    if Scope.FAMILY in scopes:
+        pages.append(Tab("Width scaling", "widths", fresh.link(widths=True) if pages else fresh.address, widths))
+    if Scope.ONE in scopes and pages:
+        pages.append(Tab("Each by itself", "alone", fresh.link(alone=True), alone))
+    return pages if len(pages) > 1 else []
 
 
 def again_address(run: models.Run) -> str:
@@ -152,7 +188,7 @@ def again_address(run: models.Run) -> str:
     return "/compare?" + urlencode({"base": base, "tuned": ",".join(tuned)})
 
 
-def curves(session: Reading, state: State) -> Curves:
+def curves(session: Session, state: State) -> Curves:
     """Which curves a weight has, asked when its figures are wanted."""
     return lambda weight: reports.curve_names(session, state.run, weight, state.shown.position)
 

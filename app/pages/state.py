@@ -21,6 +21,8 @@ class Shown(BaseModel):
     view: str = Field("", max_length=20)  # the picture beside it: "flow", "distribution", or by depth
     columns: list[Annotated[str, Field(max_length=80)]] = Field([], max_length=40)  # of the table of layers
     position: int = Field(0, ge=0, le=1000)  # the checkpoint's place in the run
+    target: int = Field(0, ge=0, le=10**9)  # of width scaling: the width to write a recipe for
+    widths: bool = False  # of a run that compares checkpoints too: width scaling
     alone: bool = False  # of a comparison: each checkpoint by itself
     k: int = Field(0, ge=0, le=4096)  # of a comparison: directions looked at, where not as many as the run did
     epsilon: float | None = Field(None, ge=0, le=1)  # and below which best match one is an intruder

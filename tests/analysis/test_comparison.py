@@ -86,6 +86,15 @@ def test_a_tuned_weight_is_the_base_with_what_was_added(checkpoints: list[Checkp
     assert lora["based"] is full["based"] is True
 
 
+@pytest.mark.parametrize("scope", [Scope.ONE, Scope.PAIR, Scope.UPDATES])
+def test_what_needs_more_memory_than_allowed_is_not_read(checkpoints: list[Checkpoint], scope: Scope) -> None:
+    whole = rows(compare(checkpoints, [spy(scope)], NAMES), scope.value)
+    found = rows(compare(checkpoints, [spy(scope)], NAMES, memory=100), scope.value)
+    assert found.keys() == whole.keys()
+    assert {row["away"] for row in found.values()} == {None}
+    assert all("100 bytes are allowed" in str(row["note"]) for row in found.values())
+
+
 def test_a_spectrum_of_an_adapter_is_that_of_the_merged_weight(checkpoints: list[Checkpoint], tmp_path: Path) -> None:
     report = compare(checkpoints, requests({"norms": {}}), NAMES)
     (path,) = made.write(tmp_path, merged=made.model(made.merged(made.factors())))

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from analysis.intruder_rule import chance, match, sweep, unsettled, widest, windows
+from analysis.kernels import threads
 from analysis.leading import rounding
-from analysis.spectrum import threads
 from analysis.triplets import Triplets, triplets
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from analysis.kernels import threads
 from analysis.krylov import Ritz, Space, krylov, ritz, spaces
-from analysis.spectrum import threads
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from analysis import leading as module
 from analysis.errors import NotFinite
+from analysis.kernels import threads
 from analysis.krylov import Ritz
 from analysis.leading import Leading, Operator, certified, errors, gaps, leading, rounding
-from analysis.spectrum import threads
 from analysis.triplets import triplets
 from analysis.weight import Weight
 from tests.analysis.diagnostics.battery import changed, low_rank, randn, weight

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from analysis.kernels import threads
 from analysis.low_rank import LowRank, low_rank
-from analysis.spectrum import threads
 from analysis.triplets import product_triplets, triplets
 
 

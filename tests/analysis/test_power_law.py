@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from analysis import power_law
 from analysis.power_law import SMALL_N, Candidates, candidates, curve, fit, hill, search
 
 Values = NDArray[np.float64]
@@ -186,6 +187,20 @@ def test_the_curve_holds_the_chosen_start() -> None:
     assert np.all(np.diff(found.xmin) > 0)
     few = curve(x[:100], fit(x[:100]) or law, 200)
     assert len(few.xmin) == 99
+
+
+@pytest.mark.parametrize("size", [9, 200, 3000])
+@pytest.mark.parametrize("together", [1, 700, 1 << 14])
+def test_distances_at_once_are_bit_equal_to_each_alone(
+    monkeypatch: pytest.MonkeyPatch, size: int, together: int
+) -> None:
+    x = np.sort(np.random.default_rng(size).pareto(2.0, size) + 0.1)
+    x[size // 2 : size // 2 + 3] = x[size // 2]
+    found = candidates(x)
+    chosen = np.flatnonzero(found.eligible)[:: max(1, size // 300)]
+    monkeypatch.setattr(power_law, "TOGETHER", together)
+    assert list(found.distances(chosen)) == [found.distance(int(i)) for i in chosen]
+    assert found.distances(chosen[:0]).size == 0
 
 
 def test_hill_of_pareto_samples() -> None:

@@ -110,5 +110,25 @@ def test_rows_carry_the_place_of_their_checkpoint(checkpoint: InMemory) -> None:
     assert [(name, row.group) for name, row in rows] == [("esd", (2,)), ("norms", (2,))]
 
 
+def test_what_needs_more_memory_than_allowed_is_left_out_with_the_numbers(checkpoint: InMemory) -> None:
+    report = analyze(checkpoint, requests({"norms": {}, "random_matrix": {}}), memory=60 * 300 * 4 + 16 * 60**2 + 1)
+    assert report.coverage.analysed == 5 - 1  # the one with NaN
+    (row,) = (row for row in report.tables[1].rows if row.weight.name == "model.embed_tokens.weight")
+    assert row.value("num_above_random") is None
+    assert "measuring 300 × 60 takes 201,600 bytes of memory, and 129,601 bytes are allowed" in str(
+        row.measurement.note
+    )
+    assert report.tables[0].rows[0].value("norm") is not None  # which needs no shuffled copy
+
+
+def test_what_fits_in_no_memory_is_not_read(checkpoint: InMemory) -> None:
+    report = analyze(checkpoint, BOTH, memory=1000)
+    assert checkpoint.read_names == []
+    assert report.coverage.analysed == 0
+    assert len(report.tables[0].rows) == 6  # one for each weight, both experts among them
+    left_out = {skipped.tensor: skipped.reason for skipped in report.coverage.skipped}
+    assert "set EIGENSCOPE_MEMORY_LIMIT" in left_out["model.layers.0.mlp.experts.down_proj"]
+
+
 def test_a_report_twice_is_the_same(checkpoint: InMemory, report: Report) -> None:
     assert analyze(checkpoint, BOTH).to_json() == report.to_json()

@@ -112,6 +112,18 @@ def test_ratios_by_hand() -> None:
     assert nested(other, one)[1] == pytest.approx(math.erfc(1.0))  # χ² of 2
 
 
+@pytest.mark.parametrize("width", [1e-3, 1e-7, 3e-9])
+@pytest.mark.parametrize("law", tails.LAWS)
+def test_a_tail_hardly_wider_than_rounding_is_compared_without_a_warning(law: str, width: float) -> None:
+    """Singular values of an orthogonal matrix in float32: normal about 1, so that they bend far below any power law."""
+    for seed in range(20):
+        x = np.sort(1.0 + width * np.random.default_rng(seed).normal(size=40))
+        found = compare(x / x[0], law)
+        assert np.isfinite([found.R, found.ratio, found.first]).all()
+        assert 0.0 <= found.p <= 1.0
+        assert found.ratio < 0.0 or law == "exponential"
+
+
 def test_the_bootstrap_is_seeded_and_holds_the_truth() -> None:
     x = np.sort(np.random.default_rng(0).pareto(1.5, 600) + 1.0)
     bounds = bootstrap(x, 60, seed=7)

@@ -77,7 +77,9 @@ def test_one_width_with_several_decays() -> None:
 
 def test_each_wider_model_is_a_group() -> None:
     groups = summarise(table(settings("λ constant"))).groups
-    assert list(groups) == [(0, 1), (0, 2), (0, 3)]
+    assert list(groups) == [(0,), (1,), (2,), (3,), (0, 1), (0, 2), (0, 3)]
+    assert groups[3,]["width"] == 48.0
+    assert groups[3,]["scale"] == pytest.approx((0.64 / 48 / 2.0) ** 0.5)
     assert groups[0, 3]["predicted"] == pytest.approx(3**0.25)
     assert groups[0, 3]["measured.down"] == pytest.approx(3**0.25, rel=1e-5)
 

@@ -9,7 +9,7 @@ import torch
 
 from analysis import triplets as module
 from analysis.errors import NotFinite
-from analysis.spectrum import threads
+from analysis.kernels import threads
 from analysis.triplets import product_triplets, triplets
 
 

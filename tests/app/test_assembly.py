@@ -10,6 +10,13 @@ from app.errors import NotFound, UnknownFile, UploadIncomplete
 from app.models import Checkpoint
 from tests.service import Service, model
 
+
+def made_of(service: Service, name: str | None, parts: list[Part]) -> int:
+    located = assembly.locate(service.database, service.storage, parts)
+    with service.database.writing() as session:
+        return assembly.assemble(session, name, located).id
+
+
 DIGEST = hashlib.sha256(model()).hexdigest()
 
 
@@ -21,11 +28,11 @@ def test_an_upload_that_nobody_finished_is_finished(service: Service) -> None:
     growing.write(model()[:-1])
     growing.close()
     with pytest.raises(UploadIncomplete):
-        assembly.assemble(service.database, service.storage, None, [Part(None, upload=made.id)])
+        made_of(service, None, [Part(None, upload=made.id)])
     growing = service.storage.partials.open(made.id)
     growing.write(model()[-1:])
     growing.close()
-    identity = assembly.assemble(service.database, service.storage, None, [Part(None, upload=made.id)])
+    identity = made_of(service, None, [Part(None, upload=made.id)])
     with service.database.reading() as session:
         found = session.get_one(Checkpoint, identity)
         assert [(file.name, file.sha256) for file in found.files] == [("m.bin", DIGEST)]
@@ -35,15 +42,15 @@ def test_an_upload_that_nobody_finished_is_finished(service: Service) -> None:
 def test_nothing_is_made_of_what_is_not_here(service: Service) -> None:
     service.upload(model())
     with pytest.raises(UnknownFile, match=r"b\.bin"):
-        assembly.assemble(service.database, service.storage, None, [Part("a", DIGEST), Part("b.bin", "0" * 64)])
+        made_of(service, None, [Part("a", DIGEST), Part("b.bin", "0" * 64)])
     with pytest.raises(NotFound):
-        assembly.assemble(service.database, service.storage, None, [Part("a", upload="0" * 32)])
+        made_of(service, None, [Part("a", upload="0" * 32)])
     assert len(service.get("/api/v1/checkpoints")) == 1
 
 
 def test_the_same_file_twice_is_two_files(service: Service) -> None:
     service.upload(model())
-    identity = assembly.assemble(service.database, service.storage, "n", [Part("a", DIGEST), Part("b", DIGEST)])
+    identity = made_of(service, "n", [Part("a", DIGEST), Part("b", DIGEST)])
     assert [file["name"] for file in service.get(f"/api/v1/checkpoints/{identity}")["files"]] == ["a", "b"]
 
 

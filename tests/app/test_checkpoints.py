@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis.errors import FactError
 from app import checkpoints, retention
 from app.checkpoints import clean_name
+from app.errors import NotFound
 from app.leases import LeaseLost
 from app.models import Blob, Checkpoint, File, Run
 from app.storage import STALE_WORK, Incoming
@@ -171,3 +173,33 @@ def test_configs_stay_beside_what_was_rewritten() -> None:
     ]  # fmt: skip
     loose = [("config.json", 1), ("m.bin", 9)]
     assert checkpoints.to_open(sent(*loose, rewritten="d"))[1:] == [("config.json", "of config.json")]
+
+
+def test_what_people_state_goes_before_what_the_files_say(service: Service) -> None:
+    service.send("m", {"model.safetensors": model(), "config.json": b'{"hidden_size": 24}'})
+    service.work()
+    with service.database.writing() as session:
+        checkpoints.edit(session, 1, " run\n7 ", {"width": 48, "lr": 0.01})
+        checkpoints.edit(session, 1, None, {"wd": 0})
+    with service.database.reading() as session:
+        row = checkpoints.get(session, 1)
+        assert (row.name, row.facts) == ("run7", {"width": 24})
+        assert row.known == {"width": 48.0, "learning_rate": 0.01, "weight_decay": 0.0}
+    with service.database.writing() as session:
+        assert checkpoints.edit(session, 1, None, {"width": None, "step": None}).known == {
+            "width": 24, "learning_rate": 0.01, "weight_decay": 0.0
+        }  # fmt: skip
+        with pytest.raises(FactError):
+            checkpoints.edit(session, 1, "never", {"learning_rate": -1})
+        with pytest.raises(NotFound):
+            checkpoints.edit(session, 2, None, {})
+    assert service.get("/api/v1/checkpoints/1")["name"] == "run7"
+
+
+def test_facts_that_came_along_stay_through_the_ingest(service: Service) -> None:
+    with service.database.writing() as session:
+        files = [("m.safetensors", incoming(service, model()))]
+        checkpoints.receive(session, service.storage, None, files, {"learning_rate": 0.5})
+    service.work()
+    with service.database.reading() as session:
+        assert checkpoints.get(session, 1).known == {"learning_rate": 0.5}

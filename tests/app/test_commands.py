@@ -46,6 +46,16 @@ def test_json_is_the_report_of_the_library(small: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_the_limit_of_memory(small: Path, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if by == "environment":
+        monkeypatch.setenv("EIGENSCOPE_MEMORY_LIMIT", "50000")
+    result = run("analyze", str(small), "--json", *(["--memory-limit", "50000"] if by == "option" else []))
+    left_out = {left["tensor"]: left["reason"] for left in json.loads(result.stdout)["coverage"]["skipped"]}
+    assert "and 50,000 bytes are allowed" in left_out["model.layers.0.mlp.up_proj.weight"]
+    assert "model.layers.0.self_attn.q_proj.weight" not in left_out
+
+
 def test_json_has_every_declared_column(small: Path) -> None:
     report = json.loads(run("analyze", str(small), "--json", "--all").stdout)
     assert report["coverage"]["analysed"] == 2

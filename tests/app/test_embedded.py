@@ -74,6 +74,7 @@ time.sleep(60)
         pid = int(process.stdout.readline())
         time.sleep(0.3)
         assert Path(f"/proc/{pid}").exists()
+        until(lambda: os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, process.pid))
         process.kill()
         until(lambda: _gone(pid))
 

@@ -55,6 +55,33 @@ def test_three_deaths_are_the_end_of_it(service: Service) -> None:
     assert row(service).reason == "The worker died or fell silent over Block 0 · MLP up (3 attempts)"
 
 
+def test_deaths_over_one_tensor_after_another_are_no_end(service: Service) -> None:
+    ask(sent(service))
+    for at in range(6):
+        found = claim(service)
+        with service.database.writing() as session:
+            mending.went_on(session, 1, found.claim)
+            mending.announce(session, 1, found.claim, f"Block {at} · MLP up")
+        silence(service)
+    assert (row(service).state, row(service).attempts) == ("queued", 1)
+
+
+def test_it_is_over_when_nobody_will_go_on_with_it(service: Service) -> None:
+    def over() -> bool:
+        with service.database.reading() as session:
+            return mending.over(session, 1)
+
+    ask(sent(service))
+    assert not over()
+    claim(service)
+    assert not over()
+    silence(service)
+    service.work()
+    assert (row(service).state, over()) == ("done", True)
+    assert service.client.delete("/api/v1/mitigations/1").status_code == 204
+    assert over()
+
+
 @pytest.mark.parametrize(("gone", "what"), [(1, "base"), (2, "tuned checkpoint")])
 def test_a_source_that_was_deleted_ends_it_with_a_reason(service: Service, gone: int, what: str) -> None:
     ask(sent(service))

@@ -31,4 +31,4 @@ def test_nothing_is_left_of_a_deleted_run(analysed: Service) -> None:
 
 
 def test_every_table_is_made_by_a_model() -> None:
-    assert len(Base.metadata.tables) == 17
+    assert len(Base.metadata.tables) == 21

@@ -1,5 +1,6 @@
 """Quotas: asked before bytes are taken."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,22 @@ def test_an_upload_that_does_not_fit_is_refused(tmp_path: Path, limits: dict[str
 def test_it_is_refused_before_its_bytes_are_read(tmp_path: Path) -> None:
     service = limited(tmp_path, quota_bytes=10)
 
-    def body() -> Any:
+    async def receive() -> Any:
         raise AssertionError("the body was read")
-        yield b""
 
-    headers = {"content-length": "1000"}
-    answer = service.client.post("/api/v1/checkpoints", content=body(), headers=headers)
-    assert answer.status_code in (403, 500)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1:8000"), (b"content-length", b"1000")]
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/v1/checkpoints", "raw_path": b"/api/v1/checkpoints",
+        "query_string": b"", "headers": headers, "client": ("127.0.0.1", 50_000), "server": ("127.0.0.1", 8000),
+        "scheme": "http", "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+    asyncio.run(service.app(scope, receive, send))
+    assert sent[0]["status"] == 403
     service.close()
 
 

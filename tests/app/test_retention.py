@@ -20,8 +20,8 @@ def age(service: Service, days: float) -> None:
         session.execute(update(Checkpoint).values(created_at=Checkpoint.created_at - days * DAY))
 
 
-def sweep(service: Service, **settings: float) -> None:
-    let_go(service.everything, service.storage, Settings(**settings))
+def sweep(service: Service, keep_days: float = 7.0) -> None:
+    let_go(service.everything, service.storage, Settings(keep_days=keep_days))
 
 
 def stored(service: Service) -> int:

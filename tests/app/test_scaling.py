@@ -8,7 +8,6 @@ from click.testing import CliRunner, Result
 from safetensors.torch import save_file
 
 from app.cli import main
-from app.scaling import facts
 from tests import comparisons as made
 from tests import families
 
@@ -24,21 +23,27 @@ def told(tmp_path: Path) -> list[str]:
     return [f"{path}:lr={s.learning_rate},wd={s.weight_decay:g},steps={s.step:g}" for path, s in given]
 
 
-def test_facts_after_the_colon() -> None:
-    assert facts("d=256,lr=1e-3,wd=0,steps=20000,schedule=cosine") == {
-        "width": 256.0,
-        "learning_rate": 1e-3,
-        "weight_decay": 0.0,
-        "step": 20000.0,
-        "schedule": "cosine",
-    }
-    assert facts("") == {}
+@pytest.mark.parametrize("wrong", ["lr=fast", "lr=0", "foo=1", "lr=1,lr=2"])
+def test_facts_that_make_no_sense_are_refused(told: list[str], wrong: str) -> None:
+    result = run(told[0].split(":lr=")[0] + f":{wrong}", told[1])
+    assert result.exit_code == 2
+    assert wrong.split("=")[0].replace("lr", "learning_rate") in result.stderr or "twice" in result.stderr
 
 
-@pytest.mark.parametrize("wrong", ["lr", "lr=", "foo=1", "lr=fast", "lr=0", "lr=nan", "wd=-1", "d=inf", "lr=1,lr=2"])
-def test_facts_that_make_no_sense(wrong: str) -> None:
-    with pytest.raises(ValueError, match=r"NAME=VALUE|must be|twice"):
-        facts(wrong)
+def test_facts_that_contradict_the_files_are_told(tmp_path: Path) -> None:
+    folders = []
+    for width, path in zip(families.WIDTHS, families.write(tmp_path, "λ constant"), strict=True):
+        folders.append(tmp_path / f"run{width:g}")
+        folders[-1].mkdir()
+        path.rename(folders[-1] / "model.safetensors")
+        args = {"learning_rate": 0.64 / width, "weight_decay": 2.0}
+        (folders[-1] / "training_args.json").write_text(json.dumps(args))
+    quiet = json.loads(run(*map(str, folders), "--json").stdout)
+    assert quiet["scaling"]["overall"]["exponent"]["value"] == pytest.approx(0.75, abs=1e-3)
+    said = json.loads(run(f"{folders[0]}:lr=0.08", *map(str, folders[1:]), "--json").stdout)
+    (finding,) = (found for found in said["findings"] if "contradicts the files" in found["text"])
+    assert "run16: learning rate 0.08 stated, 0.04 in the files" in finding["why"]
+    assert said["scaling"]["members"][0]["learning_rate"] == 0.08
 
 
 def test_it_says_exponents_pairs_and_the_recipe(told: list[str]) -> None:

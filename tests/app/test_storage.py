@@ -159,6 +159,14 @@ def test_what_killed_processes_left_is_removed_when_it_is_old(storage: Storage) 
     assert [path.name for path in storage.work.iterdir()] == ["fresh"]
 
 
+def test_a_lasting_folder_is_there_until_it_is_dropped(storage: Storage) -> None:
+    (storage.lasting("mend-1") / "found").touch()
+    assert [path.name for path in storage.lasting("mend-1").iterdir()] == ["found"]
+    storage.drop("mend-1")
+    storage.drop("mend-1")
+    assert list(storage.work.iterdir()) == []
+
+
 def test_what_has_been_there_for_a_while_is_listed(storage: Storage) -> None:
     old, _fresh = kept(storage, b"old"), kept(storage, b"fresh")
     ago = time.time() - 2 * storage_module.STALE_WORK

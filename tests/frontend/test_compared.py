@@ -23,6 +23,20 @@ def test_the_page_has_every_colour() -> None:
         assert f"--{compared.compared('model', position).color}:" in TOKENS
 
 
+def test_labels_tell_the_tuned_apart_and_leave_the_base_out_of_it() -> None:
+    names = ["MiniLM, as pre-trained", "MiniLM, full, high rate", "MiniLM, LoRA r=64 α=128, high rate"]
+    looks = [compared.compared(name, position) for position, name in enumerate(names)]
+    assert compared.labels(looks) == ["MiniLM,…trained", "full", "LoRA r=64 α=128"]
+    assert compared.labels(looks[1:], 8) == ["full", "LoR…=128"]
+
+
+def test_names_keep_a_word_each() -> None:
+    assert compared.brief(["a long name of a model", "a long name of a model again"]) == ["model", "model again"]
+    short = compared.brief(["a long name of a model -", "a long name of a model :"])
+    assert [name[-1] for name in short] == ["-", ":"]  # nothing would be left of them: they stay whole, and are clipped
+    assert compared.brief([]) == []
+
+
 def test_a_group_is_called_by_its_tuned_checkpoints() -> None:
     table = both()
     assert compared.groups_in(table) == [(0, 1), (0, 2)]

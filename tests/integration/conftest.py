@@ -83,6 +83,16 @@ class Deployment:
         identity: int = answer.json()["id"]
         return identity
 
+    def mitigation(self, base: int, tuned: int) -> int:
+        """Asked for as soon as both are ready."""
+        until(
+            lambda: all(self.get(f"checkpoints/{i}")["state"] == "ready" for i in (base, tuned)), "both are ready", 60
+        )
+        answer = self.client.post("/api/v1/mitigations", json={"base": base, "tuned": tuned})
+        assert answer.status_code == 201, answer.text
+        identity: int = answer.json()["id"]
+        return identity
+
     def get(self, path: str) -> Any:
         answer = self.client.get(f"/api/v1/{path}")
         assert answer.status_code == 200, answer.text

@@ -1,7 +1,7 @@
 """kill -9 of the worker in mid-run: nothing lost, nothing twice, and done within a minute of its restart.
 
 24 kills over the embedded mode and Redis: of the main process, with which the pool process goes, and of the pool
-process alone. The worker may also die in the middle of an ingest.
+process alone. The worker may also die in the middle of an ingest, and 8 times in the middle of a mitigation.
 """
 
 import json
@@ -10,6 +10,7 @@ import random
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,6 +23,7 @@ from analysis.report import analyze
 from tests.integration.conftest import Deployment, until
 
 KILLS = 12
+KILLS_OF_MENDING = 4  # more than the attempts that one tensor has
 SEED = 20260710
 Deploy = Callable[[str], Deployment]
 
@@ -105,3 +107,71 @@ def kill(deployment: Deployment, whole: bool) -> None:
     if deployment.worker is not None and (whole or len(processes) == 1):
         deployment.worker.wait()
         deployment.start_worker()
+
+
+def mended_from(count: int = 40, width: int = 256) -> tuple[bytes, bytes]:
+    """A base, and a full fine-tune of it with an intruder in every matrix: some 100 ms of search each."""
+    generator = torch.Generator().manual_seed(2)
+    base = {f"layers.{n}.q_proj.weight": torch.randn(width, width, generator=generator) for n in range(count)}
+    direction = torch.ones(width, width) / width
+    return save(base), save({name: tensor + 60.0 * direction for name, tensor in base.items()})
+
+
+@pytest.mark.parametrize("kind", ["embedded", "redis"])
+def test_a_mitigation_survives_its_workers(deploy: Deploy, kind: str) -> None:
+    """Four kills, each in the middle; what comes out is what an undisturbed one makes of the same two."""
+    deployment = deploy(kind)
+    base, tuned = (deployment.upload(content) for content in mended_from())
+    asked = deployment.mitigation(base, tuned)
+    for number in range(KILLS_OF_MENDING):
+        in_mid_mending(deployment, asked)
+        kill(deployment, whole=number % 2 == 0)
+    disturbed = mended(deployment, asked)
+    undisturbed = mended(deployment, deployment.mitigation(base, tuned))
+    assert disturbed["report"] == undisturbed["report"]
+    assert disturbed["report"]["matrices_with"] == 40
+    assert downloaded(deployment, disturbed) == downloaded(deployment, undisturbed)
+    assert len(deployment.get("checkpoints")) == 4  # base, tuned, and each mended one once
+    until(lambda: not list((deployment.folder / "work").glob("mend-*")), "what it had kept is gone", 30)
+    assert deployment.finished(disturbed["run"], 120)["state"] == "done"
+
+
+def test_a_mitigation_that_is_told_to_stop_is_given_back(deploy: Deploy) -> None:
+    deployment = deploy("redis")
+    base, tuned = (deployment.upload(content) for content in mended_from())
+    asked = deployment.mitigation(base, tuned)
+    in_mid_mending(deployment, asked)
+    assert deployment.worker is not None
+    deployment.worker.terminate()
+    deployment.worker.wait(30)
+    with psycopg.connect(deployment.environment["EIGENSCOPE_DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT state, attempts FROM mitigations").fetchall() == [("queued", 0)]
+    assert len(list((deployment.folder / "work").glob("mend-*/*"))) > 0  # what was found stays for the next
+    deployment.start_worker()
+    assert mended(deployment, asked)["report"]["matrices_with"] == 40
+
+
+def in_mid_mending(deployment: Deployment, mitigation: int) -> None:
+    """Waits until one tensor more than before is kept, which says that the search goes on."""
+    kept = set((deployment.folder / "work").glob("mend-*/*.safetensors"))
+
+    def far_enough() -> bool:
+        found = deployment.get(f"mitigations/{mitigation}")
+        assert found["state"] in ("queued", "making"), found
+        return bool(set((deployment.folder / "work").glob("mend-*/*.safetensors")) - kept)
+
+    until(far_enough, "the mitigation goes on after a kill", 120)
+
+
+def mended(deployment: Deployment, mitigation: int) -> dict[str, Any]:
+    """The mitigation once it is done."""
+    until(lambda: deployment.get(f"mitigations/{mitigation}")["state"] in ("done", "failed"), "it ends", 240)
+    found: dict[str, Any] = deployment.get(f"mitigations/{mitigation}")
+    assert found["state"] == "done", found
+    return found
+
+
+def downloaded(deployment: Deployment, mitigation: dict[str, Any]) -> bytes:
+    answer = deployment.client.get(f"/api/v1/checkpoints/{mitigation['checkpoint']}/files/model.safetensors")
+    assert answer.status_code == 200, answer.text
+    return answer.content

@@ -92,6 +92,16 @@ def test_a_failure_is_tried_again_from_where_it_was(planned: Service, monkeypatc
     assert planned.get("/api/v1/runs/1")["state"] == "done"
 
 
+def test_what_needs_more_memory_than_the_limit_is_a_row_with_the_numbers(planned: Service) -> None:
+    settings = planned.settings.model_copy(update={"memory_limit": 2000})
+    analyst.analyse_unit(planned.database, planned.storage, settings, 1)
+    assert planned.get("/api/v1/runs/1")["state"] == "done"
+    report = planned.get("/api/v1/runs/1/report")
+    assert report["coverage"]["analysed"] == 0
+    assert len(report["tables"]["norms"]) == WEIGHTS
+    assert "2,000 bytes are allowed" in report["tables"]["norms"][0]["note"]
+
+
 def test_a_tensor_that_always_fails_costs_itself_only(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def measured(checkpoint: Any, info: Any, *arguments: Any) -> Iterator[tuple[str, Row]]:
         if info.depth == 0 and info.role == "q":
@@ -216,6 +226,14 @@ def test_a_comparison_goes_on_where_it_was(comparison: Service, monkeypatch: pyt
     assert comparison.get("/api/v1/runs/1")["state"] == "done"
     names = [name for name in made.base() if not name.endswith("bias")]
     assert seen == [*names[:3], *names[2:]]
+
+
+def test_a_comparison_keeps_to_the_limit_of_memory(comparison: Service) -> None:
+    settings = comparison.settings.model_copy(update={"memory_limit": 2000})
+    analyst.analyse_unit(comparison.database, comparison.storage, settings, 1)
+    rows = comparison.get("/api/v1/runs/1/report")["tables"]["update"]
+    assert rows
+    assert all("2,000 bytes are allowed" in row["note"] for row in rows)
 
 
 def test_what_has_no_partner_is_a_unit_of_its_own(comparison: Service) -> None:

@@ -1,6 +1,7 @@
 """Fetching: block by block, from where it was left, whatever interrupts it; the same path from there on."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,8 @@ def test_a_worker_that_is_killed_is_followed_by_one_that_goes_on(
 ) -> None:
     allowing(service, source_roots=(root,))
     identity = ask(service, f"file://{root}/run")
-    real, read = places.os.pread, []
+    real = os.pread
+    read: list[int] = []
 
     def dies(descriptor: int, count: int, start: int) -> bytes:
         if start >= share * len(model()) and len(read) < 100:
@@ -106,12 +108,14 @@ def test_a_worker_that_is_killed_is_followed_by_one_that_goes_on(
         read.append(start)
         return real(descriptor, count, start)
 
-    monkeypatch.setattr(places.os, "pread", dies)
+    def noted(descriptor: int, count: int, start: int) -> bytes:
+        read.append(start)
+        return real(descriptor, count, start)
+
+    monkeypatch.setattr(os, "pread", dies)
     with pytest.raises(Killed):
         intake.ingest_checkpoint(service.everything, service.storage, service.settings, identity)
-    monkeypatch.setattr(
-        places.os, "pread", lambda descriptor, count, start: read.append(start) or real(descriptor, count, start)
-    )
+    monkeypatch.setattr(os, "pread", noted)
     with service.everything.writing() as session:
         session.execute(update(Checkpoint).values(lease_until=1.0))
         for checkpoint in leases.expired(session, Checkpoint):
@@ -141,7 +145,7 @@ def test_what_is_too_large_is_not_begun(service: Service, root: Path, monkeypatc
     def never(*_: object) -> bytes:
         raise AssertionError("nothing should be read")
 
-    monkeypatch.setattr(places.os, "pread", never)
+    monkeypatch.setattr(os, "pread", never)
     for values, code in (
         ({"upload_limit": 100}, "source-too-large"), ({"upload_files": 1}, "source-too-large"),
         ({"disk_reserve": 1 << 60}, "disk-full"),

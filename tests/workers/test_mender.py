@@ -1,11 +1,16 @@
 """The mender: what it cannot make it says, what fails it tries again, and it leaves nothing lying about."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save
 
+from analysis.comparison import Comparison
+from analysis.matching import Aligned
+from analysis.mitigation import Recipe
+from analysis.mitigation.intruding import Intruding
 from app import mitigations
 from app.models import Mitigation
 from tests.mending import NAMES, ask, base, sent
@@ -91,3 +96,66 @@ def test_a_tensor_that_is_not_finite_is_noted(service: Service) -> None:
     assert found.state == "done"
     assert found.report is not None
     assert "NaN" in found.report["weights"][1]["note"]
+
+
+class Searches:
+    """Stands in for the search for intruders: notes each tensor, and stops at some in its own way."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException] | None = None) -> None:
+        from analysis.mitigation.intruding import intruding
+
+        self.seen: list[str] = []
+        self.stop = stop
+
+        def watched(run: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
+            self.seen.append(aligned.base.name)
+            if aligned.base.name == NAMES[1] and self.stop is not None:
+                raise self.stop()
+            return intruding(run, aligned, recipe, device)
+
+        monkeypatch.setattr("analysis.mitigation.search.intruding", watched)
+
+
+def content(service: Service, identity: int) -> list[str]:
+    """The digests of a checkpoint's files."""
+    names = [file["name"] for file in service.get(f"/api/v1/checkpoints/{identity}")["files"]]
+    got = [service.client.get(f"/api/v1/checkpoints/{identity}/files/{name}").content for name in names]
+    return [sha256(each).hexdigest() for each in got]
+
+
+def test_told_to_stop_it_gives_back_and_the_next_goes_on_there(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(sent(service))
+    service.hands.sent.clear()
+    searches = Searches(monkeypatch, SystemExit)
+    with pytest.raises(SystemExit):
+        make(service)
+    with service.database.reading() as session:
+        left = mitigations.get(session, 1)
+    assert (left.state, left.attempts) == ("queued", 0)
+    assert ("mend", 1) in service.hands.sent
+
+    searches.seen.clear()
+    searches.stop = None
+    assert make(service).state == "done"
+    assert searches.seen == [NAMES[1], NAMES[0]]  # the one left, and the mended one again
+    assert list(service.storage.work.iterdir()) == []
+    ask(service)
+    service.work()
+    with service.database.reading() as session:
+        broken, whole = mitigations.get(session, 1), mitigations.get(session, 2)
+    assert broken.report == whole.report
+    assert broken.checkpoint_id is not None
+    assert whole.checkpoint_id is not None
+    assert content(service, broken.checkpoint_id) == content(service, whole.checkpoint_id)
+
+
+def test_attempts_over_one_tensor_end_and_their_findings_go(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(sent(service))
+    searches = Searches(monkeypatch, MemoryError)
+    assert [(made.state, made.attempts) for made in (make(service) for _ in range(4))] == [
+        ("queued", 1), ("queued", 1), ("queued", 2), ("failed", 3),  # the first had found something
+    ]  # fmt: skip
+    assert searches.seen.count(NAMES[0]) == 1
+    assert list(service.storage.work.iterdir()) == []

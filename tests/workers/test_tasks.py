@@ -1,13 +1,18 @@
 """The tasks: found by name, thin, and answering pings out of the main process."""
 
+import io
+import json
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app import logs
 from app.models import Ping
 from app.queue import TASKS
 from tests.service import Service, model
@@ -43,6 +48,36 @@ def test_tasks_take_an_id_and_do_its_work(wired: Service) -> None:
         if name == "analyse":
             tasks.analyse(identity)
     assert wired.get("/api/v1/runs/1")["state"] == "done"
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What is logged as JSON meanwhile."""
+    root, stream = logging.getLogger(), io.StringIO()
+    before, level = root.handlers[:], root.level
+    logs.setup("json", stream)
+    yield stream
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_lines_tell_of_which_piece_of_work_they_are(wired: Service, written: io.StringIO) -> None:
+    wired.upload(model())
+    wired.run(1)
+    tasks.ingest(1)
+    unit = next(identity for name, identity in wired.hands.sent if name == "analyse")
+    tasks.analyse(unit)
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    read, done = (next(line for line in lines if line["message"] == told) for told in ("checkpoint read", "unit done"))
+    assert (read["task"], read["checkpoint"]) == ("ingest", 1)
+    assert (done["task"], done["unit"], done["run"], done["claim"]) == ("analyse", unit, 1, 1)
+    assert done["tensors"] == 5
+
+
+def test_celery_leaves_the_lines_to_us(written: io.StringIO) -> None:
+    tasks.write_lines()
+    (handler,) = logging.getLogger().handlers
+    assert isinstance(handler.formatter, logs.FORMATS[tasks.settings.log])
 
 
 def test_a_ping_is_answered(wired: Service) -> None:

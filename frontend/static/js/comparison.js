@@ -9,7 +9,6 @@ import { mark, narrow, reveal, rows } from "./rows.js";
 import { table } from "./table.js";
 
 const FULL = 5; // counts from here on share the strongest colour (frontend/grid.py)
-const DEFAULT_DIRECTIONS = 24;
 
 // ---------- one matrix ----------
 
@@ -65,7 +64,7 @@ document.addEventListener("change", (event) => {
 let curves = null;
 /** @type {Promise<void> | null} */
 let asked = null;
-let directions = DEFAULT_DIRECTIONS, drawing = 0;
+let directions = 0, drawing = 0; // the most that a matrix shown so far has: no k beyond can be counted
 
 /** The sliders with their values, and whether they stand where the run stood; null where the page has none. */
 function settings() {
@@ -139,7 +138,7 @@ adjust("match", (figure) => {
   if (!at || !figure.layout.meta?.match) return figure;
   const { best } = figure.layout.meta.match, said = $("#said");
   directions = Math.max(directions, best.length);
-  $("#k").max = String(Math.max(directions, at.k));
+  $("#k").max = String(Math.max(directions, at.run.k, at.k));
   const words = sentence(best, at.k, at.epsilon, said.dataset.label, said.dataset.name);
   if (said.textContent !== words) said.textContent = words;
   return matched(figure, at.k, at.epsilon);

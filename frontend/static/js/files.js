@@ -4,7 +4,7 @@
 /** @typedef {{ name: string, files: Found[] }} Group */
 
 const WEIGHTS = /\.(safetensors|pt|pth|bin|ckpt)$/i;
-const BESIDE = /(^|\/)([^/]*\.index\.json|config\.json|adapter_config\.json)$/i;
+const BESIDE = /(^|\/)([^/]*\.index\.json|config\.json|adapter_config\.json|trainer_state\.json|train(ing)?_arg(s|uments)\.json|args\.json|hparams\.json)$/i;
 const NOT_WEIGHTS = /(^|\/)(optimizer|scheduler|training_args|rng_state)[^/]*$/i;
 const SHARD = /-\d+-of-\d+\.|\.index\.json$/i;
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from analysis.diagnostic import Diagnostic, FigureKind, Measurement, Request, Row, Scope, Table, measure
 from analysis.diagnostics import DIAGNOSTICS
-from analysis.spectrum import threads
+from analysis.kernels import threads
 from analysis.weight import Factors, Weight, WeightInfo
 
 IMPLIES = re.compile(r"high|low|above|below|more|less|fewer|near|small|large|grows|true", re.IGNORECASE)
@@ -30,6 +30,8 @@ PARTS = {
     FigureKind.SPECTRA: {"values"},
     FigureKind.SWEEP: {"x", "y"},
     FigureKind.SERIES: {"y"},
+    FigureKind.WIDTHS: {"x", "y"},
+    FigureKind.GROWTH: {"y"},
 }
 Tuned = tuple[Tensor, Factors | None]  # slices, and the factors of the update
 
@@ -57,6 +59,12 @@ MATRICES: Mapping[str, Tensor] = {
     "tiny": randn(1, 40, 30) * 1e-30,
     "huge": randn(1, 40, 30) * 1e30,
     "half dead": torch.cat([randn(1, 40, 30), torch.zeros(1, 40, 30)], dim=2),
+    "half zeros": randn(1, 40, 30) * (torch.rand(1, 40, 30, generator=torch.Generator().manual_seed(1)) < 0.5),
+    "few": randn(1, 30, 5),  # eigenvalues
+    "deficient": torch.cat([randn(1, 40, 30), randn(1, 40, 30)[:, :, :6]], dim=2),
+    "ties": torch.diag(torch.tensor([1.0, 2.0, 3.0]).repeat_interleave(20))[None],
+    "denormal": randn(1, 40, 30) * 1e-42,
+    "outlier": randn(1, 40, 30).index_put((torch.tensor(0), torch.tensor(3), torch.tensor(4)), torch.tensor(1e6)),
     "one hot": torch.nn.functional.one_hot(torch.arange(30) % 20).float()[None],
     "nan": torch.full((1, 20, 20), math.nan),
 }
@@ -129,6 +137,13 @@ def _one_thread() -> Iterator[None]:
     """A second thread is waited for on a busy machine, for nothing: these matrices are small."""
     with threads(1):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_printed(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Warnings are errors (pyproject.toml); LAPACK and BLAS print theirs past Python."""
+    yield
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.fixture(params=DIAGNOSTICS, ids=lambda diagnostic: diagnostic.name)

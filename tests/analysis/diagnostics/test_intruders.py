@@ -13,7 +13,7 @@ from torch import Tensor
 
 from analysis import leading
 from analysis.diagnostics.intruders import INTRUDERS
-from analysis.spectrum import threads
+from analysis.kernels import threads
 from analysis.weight import Factors, Weight
 from tests.analysis.diagnostics.battery import changed, compared, comparison, low_rank, randn, weight
 
@@ -98,17 +98,25 @@ def test_a_fine_tune_of_a_real_model(minilm: Path) -> None:
 def test_the_curves() -> None:
     base = weight(randn(90, 80))
     tuned = changed(base, base.matrix + 0.1 * randn(90, 80, seed=3))
-    found = compared(INTRUDERS, tuned, directions=12, k=20, epsilon=0.7)
-    z = found.curves["similarity"].reshape(12, 12)
-    ours = torch.linalg.svd(base.matrix.double()).U[:, :12].T @ torch.linalg.svd(tuned.matrix.double()).U[:, :12]
+    found = compared(INTRUDERS, tuned, directions=22, k=20, epsilon=0.7)
+    z = found.curves["similarity"].reshape(22, 22)
+    ours = torch.linalg.svd(base.matrix.double()).U[:, :22].T @ torch.linalg.svd(tuned.matrix.double()).U[:, :22]
     assert z == pytest.approx(ours.abs().numpy(), abs=1e-6)
-    assert len(found.curves["best_match"]) == len(found.curves["captured"]) == 12
+    assert len(found.curves["best_match"]) == len(found.curves["captured"]) == 22
     assert (found.curves["captured"] >= found.curves["best_match"] - 1e-6).all()
     at = dict(
         zip(np.round(found.curves["sweep_epsilon"].astype(float), 2).tolist(), found.curves["sweep_count"], strict=True)
     )
     for epsilon in (0.05, 0.35, 0.95):
         assert at[epsilon] == compared(INTRUDERS, tuned, k=20, epsilon=epsilon).values["count"]
+
+
+def test_figures_hold_all_directions_that_are_counted() -> None:
+    """So that whoever counts over them at the row's own k and ε counts what the row says."""
+    base = weight(randn(90, 80))
+    found = compared(INTRUDERS, changed(base, base.matrix + 0.1 * randn(90, 80, seed=3)), directions=3, k=20)
+    assert len(found.curves["best_match"]) == 20
+    assert (found.curves["best_match"] < 0.5).sum() == found.values["count"]
 
 
 def test_sides() -> None:

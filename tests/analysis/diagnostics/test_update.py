@@ -228,3 +228,19 @@ def test_every_tuned_shares_the_bases_decomposition(monkeypatch: pytest.MonkeyPa
     tuned = [[changed(base[0], base[0].slices + 0.1 * randn(1, 20, 10, seed=k))] for k in (1, 2, 3)]
     comparison(UPDATE, tuned)
     assert len(seen) == 1 + 3 * 2
+
+
+@pytest.mark.parametrize("shape", [(90, 60), (60, 90)])
+def test_without_turns_all_else_is_the_same_and_the_tuned_keeps_its_values_only(shape: tuple[int, int]) -> None:
+    base = weight(randn(*shape))
+    whole, values = (changed(base, base.matrix + 0.1 * randn(*shape, seed=1)) for _ in range(2))
+    expected, found = compared(UPDATE, whole), compared(UPDATE, values, turns="no")
+    assert whole.decomposed
+    assert not values.decomposed
+    turned = {"delta_direction": None, "delta_direction_matched": None}
+    assert found.values == {
+        name: pytest.approx(value, rel=1e-6) if isinstance(value, float) else value
+        for name, value in {**expected.values, **turned}.items()
+    }
+    for name, curve in found.curves.items():
+        assert curve == pytest.approx(expected.curves[name], rel=1e-6), name

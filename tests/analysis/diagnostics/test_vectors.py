@@ -5,9 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from analysis import lanczos
 from analysis.diagnostics import vectors
 from analysis.diagnostics.vectors import VECTORS, participation, singular_vectors
+from analysis.kernels import eigenvectors
 from tests.analysis.diagnostics.battery import blocks, measured, randn, summary, weight
 
 
@@ -23,6 +26,21 @@ def test_equal_to_numpys_svd(shape: tuple[int, int]) -> None:
     u, _, vt = np.linalg.svd(matrix.numpy())
     assert np.abs((u[:, :6] * left).sum(axis=0)) == pytest.approx(np.ones(6), abs=1e-9)
     assert np.abs((vt[:6].T * right).sum(axis=0)) == pytest.approx(np.ones(6), abs=1e-9)
+
+
+def test_a_large_matrix_is_not_decomposed_in_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    decomposed = []
+
+    def counted(matrix: Tensor) -> tuple[Tensor, Tensor]:
+        decomposed.append(len(matrix))
+        return eigenvectors(matrix)
+
+    monkeypatch.setattr(lanczos, "eigenvectors", counted)
+    matrix = randn(900, 600)
+    left, _ = singular_vectors(matrix, 4)
+    assert decomposed == [vectors.STEPS]
+    exact = torch.linalg.svd(matrix.double()).U[:, :4].numpy()
+    assert np.abs((left * exact).sum(axis=0)) == pytest.approx(np.ones(4), abs=1e-9)
 
 
 def test_large_matrices_go_by_lanczos_and_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def test_the_newest_comes_first(service: Service) -> None:
     for layers in (1, 2, 3):
         service.upload(model(layers), f"{layers}.safetensors")
     assert [each["id"] for each in service.get("/api/v1/checkpoints")] == [3, 2, 1]
-    assert [each["id"] for each in service.get("/api/v1/checkpoints", limit=1, offset=1)] == [2]
+    assert [each["id"] for each in service.get("/api/v1/checkpoints", limit=1)] == [3]
     service.run(2)
     assert [each["latest_run"] for each in service.get("/api/v1/checkpoints")] == [None, 1, None]
 
@@ -135,3 +135,56 @@ def test_hostile_files_are_rejected_with_a_reason_and_the_service_stays_up(
     service.upload(model())
     service.work()
     assert service.get("/api/v1/checkpoints/2")["state"] == "ready"
+
+
+def test_facts_come_along_with_an_upload(service: Service) -> None:
+    facts = {"filename": "m.safetensors", "facts": "lr=1e-3,wd=0,optimizer=AdamW"}
+    sent = service.client.post("/api/v1/checkpoints", params=facts, content=model()).json()
+    assert sent["facts"] == {"learning_rate": 1e-3, "weight_decay": 0.0, "optimizer": "AdamW"}
+    form = {"files": ("m.safetensors", model())}
+    sent = service.client.post("/api/v1/checkpoints", files=form, data={"facts": "steps=7"}).json()
+    assert (sent["stated"], sent["contradictions"]) == ({"step": 7.0}, [])
+
+
+@pytest.mark.parametrize("where", ["query", "form"])
+def test_facts_that_make_no_sense_refuse_the_upload(service: Service, where: str) -> None:
+    told = {"facts": "lr=0"}
+    files = {"files": ("m.safetensors", model())}
+    params, data = (told, {}) if where == "query" else ({}, told)
+    answer = service.client.post("/api/v1/checkpoints", params=params, data=data, files=files)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-fact")
+    assert answer.json()["detail"] == "learning_rate must be above 0, not 0"
+    assert service.get("/api/v1/checkpoints") == []
+    assert list(service.storage.incoming.iterdir()) == []
+
+
+def test_facts_are_edited_and_contradictions_told(service: Service) -> None:
+    service.send("m", {"model.safetensors": model(), "config.json": b'{"hidden_size": 24}'})
+    service.work()
+    asked = {"name": "narrow", "facts": {"width": 32, "learning_rate": 0.01}}
+    edited = service.client.patch("/api/v1/checkpoints/1", json=asked).json()
+    assert (edited["name"], edited["contradictions"]) == ("narrow", ["width"])
+    assert edited["facts"] == {"width": 32.0, "learning_rate": 0.01}
+    back = service.client.patch("/api/v1/checkpoints/1", json={"facts": {"width": None}}).json()
+    assert (back["facts"], back["contradictions"]) == ({"width": 24, "learning_rate": 0.01}, [])
+    assert back["name"] == "narrow"
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"weight_decay": -0.1}, "weight_decay must be 0 or more"),
+        ({"learning_rate": 0}, "learning_rate must be above 0"),
+        ({"step": "many"}, "step must be a number"),
+        ({"step": True}, "step must be a number"),
+        ({"optimizer": "x" * 101}, "at most 100 characters"),
+        ({"colour": 1}, "there is no fact 'colour'"),
+    ],
+)
+def test_facts_that_make_no_sense_change_nothing(service: Service, facts: dict[str, object], said: str) -> None:
+    service.upload(model())
+    answer = service.client.patch("/api/v1/checkpoints/1", json={"name": "other", "facts": facts})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-fact")
+    assert said in answer.json()["detail"]
+    assert service.get("/api/v1/checkpoints/1")["stated"] == {}
+    assert service.get("/api/v1/checkpoints/1")["name"] == "model.safetensors"

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests import comparisons as made
+from tests.app import families as family
 from tests.hostile import entry, safetensors
 from tests.service import Service, model
 
@@ -21,7 +23,7 @@ def test_a_run_from_request_to_report(service: Service) -> None:
 def test_the_newest_comes_first(analysed: Service) -> None:
     analysed.run(1)
     assert [run["id"] for run in analysed.get("/api/v1/runs")] == [2, 1]
-    assert [run["id"] for run in analysed.get("/api/v1/runs", offset=1)] == [1]
+    assert [run["id"] for run in analysed.get("/api/v1/runs", limit=1)] == [2]
 
 
 def test_a_run_can_be_stopped_and_deleted(service: Service) -> None:
@@ -77,3 +79,35 @@ def test_names_of_tensors_are_only_names(service: Service) -> None:
     rows = {row["weight"]: row for row in service.get("/api/v1/runs/1/report")["tables"]["norms"]}
     assert {"../../etc/passwd", "<script>alert(1)</script>", "a\x00b", "x" * 65_536} <= set(rows)
     assert "\r\n'=1+1," in service.client.get("/api/v1/runs/1/tables/norms.csv").text
+
+
+def test_the_scaling_follows_the_facts_without_a_new_run(service: Service) -> None:
+    ids = family.upload(service)
+    service.run(*ids, diagnostics=family.ASKED)
+    service.work()
+    bare = service.get("/api/v1/runs/1/scaling")
+    assert (bare["recipe"], bare["checkpoints"][0]) == (None, "d16.safetensors")
+    assert "learning rate" in bare["missing"]
+    assert bare["scaling"]["overall"]["exponent"] is None
+    family.state(service, ids)
+    told = service.get("/api/v1/runs/1/scaling", target_width=128)
+    assert told["scaling"]["overall"]["exponent"]["value"] == pytest.approx(0.75, abs=1e-4)
+    assert told["recipe"]["groups"][0]["lr"] == pytest.approx(0.64 / 128)
+    assert told["recipe"]["python"].startswith("# width 128, from width 16\n")
+    assert [each["name"] for each in told["repairs"]] == ["d32.safetensors", "d48.safetensors"]
+
+
+def test_a_run_of_something_else_has_no_scaling(analysed: Service) -> None:
+    assert analysed.get("/api/v1/runs/1/scaling", 404)["code"] == "not-found"
+    assert analysed.get("/api/v1/runs/1/scaling", 422, target_width=0)["code"] == "invalid-request"
+
+
+def test_no_family_is_refused_with_its_reason(service: Service) -> None:
+    family.upload(service)
+    service.send("bert", made.model(made.base()))
+    service.send("lora", made.adapter())
+    service.work()
+    for ids, code in (([1], "bad-option"), ([1, 5], "no-family"), ([1, 6], "adapter-in-family")):
+        answer = service.client.post("/api/v1/runs", json={"checkpoints": ids, "diagnostics": family.ASKED})
+        assert answer.status_code in (400, 409)
+        assert answer.json()["code"] == code

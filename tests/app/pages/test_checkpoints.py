@@ -1,6 +1,6 @@
 import pytest
 
-from app.pages.checkpoints import fact, tensor_row
+from app.pages.checkpoints import tensor_row
 from tests.app.pages.reader import read, words
 from tests.service import Service, model
 
@@ -77,16 +77,6 @@ def test_a_wrong_option_is_told_where_it_stands(analysed: Service) -> None:
 def test_a_form_beyond_all_measure_is_refused(analysed: Service, body: str) -> None:
     kind = {"content-type": "application/x-www-form-urlencoded"}
     assert analysed.client.post("/checkpoints/1/analyse", content=body, headers=kind).status_code == 400
-
-
-def test_facts_as_they_are_written() -> None:
-    assert [fact(value) for value in (30522, 0.0001, "pt", True, None)] == [
-        "30,522",
-        "1.00000 × 10⁻⁴",
-        "pt",
-        "yes",
-        "–",
-    ]
 
 
 def test_a_tensor_is_found_by_name_role_and_reason() -> None:

@@ -22,10 +22,13 @@ HOSTILE = [
 ]
 
 
+WIDTHS = ["/scaling", "/scaling?of=1&of=2&run=1", "/runs/3", "/runs/3?view=drift&target=9"]
+
+
 def pages(service: Service) -> list[str]:
     alone = ["/", "/checkpoints/1", "/runs/1", "/runs/1/panel", "/runs/1/health", "/api", "/login", "/runs/99"]
     cells = ["/runs/2/cells", "/runs/2/cells?color=relative_norm", "/runs/2/cells?view=flow"]
-    return [*alone, "/compare", "/compare?base=1&tuned=2", "/runs/2", "/runs/2/matrix", *cells]
+    return [*alone, "/compare", "/compare?base=1&tuned=2", "/runs/2", "/runs/2/matrix", *cells, *WIDTHS]
 
 
 @pytest.fixture
@@ -37,8 +40,9 @@ def hostile(service: Service) -> Service:
     tuned = {name: tensor + 0.1 * torch.randn(24, 24, generator=random) for name, tensor in tensors.items()}
     service.upload(save(tuned), filename='"><img src=x onerror=alert(1)>.safetensors')
     service.run(1, 2)
+    service.run(1, 2, diagnostics={"top_singular_value": {}})
     service.work()
-    assert [service.get(f"/api/v1/runs/{identity}")["state"] for identity in (1, 2)] == ["done", "done"]
+    assert [service.get(f"/api/v1/runs/{identity}")["state"] for identity in (1, 2, 3)] == ["done"] * 3
     return service
 
 

@@ -1,0 +1,132 @@
+"""The facts about a checkpoint that people may state: how wide it is, and how it was trained.
+
+Files state facts too (analysis.formats). What people state goes before, and what contradicts is told.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from analysis.diagnostic import Scalar
+from analysis.errors import FactError, shown
+
+LARGEST = 2.0**53  # what JSON keeps of a whole number
+LONGEST = 100  # characters of a word
+VISIBLE = "[!-~]"  # a word has at least one such character
+SAME = 1e-3  # relative difference of two numbers that say the same
+Stated = dict[str, float | str]
+Changes = dict[str, float | str | None]  # None takes back what was stated
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact by the name that it is stored under, and those that the command line knows it by."""
+
+    name: str
+    title: str
+    meaning: str
+    short: tuple[str, ...] = ()
+    words: bool = False  # text, and no number
+    zero: bool = False  # whether 0 makes sense
+
+
+FACTS = (
+    Fact("width", "Width", "d, the hidden size. Without it, it is taken from the shapes.", ("d",)),
+    Fact("depth", "Depth", "How many blocks."),
+    Fact("learning_rate", "Learning rate", "η: the peak that the matrices got.", ("lr",)),
+    Fact("weight_decay", "Weight decay", "λ as PyTorch's AdamW takes it: w ← w − η λ w.", ("wd",), zero=True),
+    Fact("step", "Steps", "Steps of the optimizer up to this checkpoint.", ("steps",)),
+    Fact("mean_learning_rate", "Mean learning rate", "η over all steps, where the schedule changes it.", ("mean_lr",)),
+    Fact("optimizer", "Optimizer", "The law is of AdamW.", words=True),
+    Fact("schedule", "Schedule", "Of the learning rate: constant, cosine, …", words=True),
+    Fact("parametrisation", "Parametrisation", "standard, or μP.", ("parametrization",), words=True),
+)
+BY_NAME: Mapping[str, Fact] = {name: fact for fact in FACTS for name in (fact.name, *fact.short)}
+
+
+def checked(told: Mapping[str, object]) -> Changes:
+    """The facts under their own names. Raises FactError, which names the fact, the value and what is taken.
+
+    >>> checked({"lr": 0.001, "optimizer": " AdamW ", "wd": None})
+    {'learning_rate': 0.001, 'optimizer': 'AdamW', 'weight_decay': None}
+    """
+    found: Changes = {}
+    for name, value in told.items():
+        fact = BY_NAME.get(name)
+        if fact is None:
+            raise FactError(f"there is no fact {shown(name)!r}; there are {', '.join(BY_NAME)}")
+        if fact.name in found:
+            raise FactError(f"{fact.name} is given twice")
+        found[fact.name] = None if value is None else _word(fact, value) if fact.words else _number(fact, value)
+    return found
+
+
+def parsed(text: str) -> Stated:
+    """Facts as the command line and an upload's `facts` have them. Raises FactError.
+
+    >>> parsed("width=256,lr=1e-3,schedule=cosine")
+    {'width': 256.0, 'learning_rate': 0.001, 'schedule': 'cosine'}
+    """
+    told: dict[str, str] = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals or not value:
+            raise FactError(f"{shown(part)!r} is not NAME=VALUE with one of the names {', '.join(BY_NAME)}")
+        if name in told:
+            raise FactError(f"{shown(name)} is given twice")
+        told[name] = value
+    return {name: value for name, value in typed(told).items() if value is not None}
+
+
+def typed(fields: Mapping[str, str]) -> Changes:
+    """Facts as they are typed: a number in digits, nothing to take one back. Raises FactError."""
+    return checked({name: _read(BY_NAME.get(name), text.strip()) for name, text in fields.items()})
+
+
+def effective(found: Mapping[str, Scalar], stated: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """What is known: what the files say, and before that what people say."""
+    return {**found, **stated}
+
+
+def contradicted(found: Mapping[str, Scalar], stated: Mapping[str, Scalar]) -> Iterator[str]:
+    """The facts of which people say something else than the files."""
+    for name, value in stated.items():
+        if name in found and not _same(found[name], value):
+            yield name
+
+
+def _read(fact: Fact | None, text: str) -> object:
+    """A number where one is wanted and can be read; the text itself is refused with the reason later."""
+    if not text:
+        return None
+    if fact is None or fact.words:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _number(fact: Fact, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FactError(f"{fact.name} must be a number, not {shown(value)!r}")
+    if not (0.0 < value < LARGEST or (value == 0 and fact.zero)):
+        least = "0 or more" if fact.zero else "above 0"
+        text = f"{value:g}" if abs(value) < LARGEST else "that large"
+        raise FactError(f"{fact.name} must be {least}, not {text}")
+    return float(value)
+
+
+def _word(fact: Fact, value: object) -> str:
+    if not isinstance(value, str):
+        raise FactError(f"{fact.name} must be text, not {shown(repr(value))}")
+    if len(value) > LONGEST or not re.search(VISIBLE, value):
+        raise FactError(f"{fact.name} must have a letter, digit or sign, and at most {LONGEST} characters")
+    return "".join(letter for letter in value.strip() if letter.isprintable())
+
+
+def _same(one: Scalar, other: Scalar) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=SAME)
+    return str(one).casefold() == str(other).casefold()

@@ -1,0 +1,82 @@
+"""How a checkpoint was trained, as the files beside it say: trainer_state.json and training arguments in JSON.
+
+`training_args.bin` is a pickle of the trainer's own classes: reading it would run code, so it never is.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from analysis.errors import CheckpointError
+from analysis.formats.hostile_json import parse_file, plain
+from analysis.formats.stored import Fact
+
+STATE = "trainer_state.json"  # of the Hugging Face Trainer
+ARGUMENTS = ("training_args.json", "training_arguments.json", "train_args.json", "args.json", "hparams.json")
+LARGEST_STATE = 2**23  # bytes: the log of a long run has some megabytes
+LARGEST_ARGUMENTS = 2**20
+
+# fact -> where arguments keep it, the Trainer's name first
+KEYS = MappingProxyType(
+    {
+        "learning_rate": ("learning_rate", "lr"),
+        "weight_decay": ("weight_decay", "wd"),
+        "optimizer": ("optim", "optimizer"),
+        "schedule": ("lr_scheduler_type", "lr_scheduler", "schedule"),
+        "parametrisation": ("parametrization", "parametrisation"),
+    }
+)
+NUMBERS = ("learning_rate", "weight_decay")
+
+
+def training_facts(folder: Path) -> dict[str, Fact]:
+    """What the files in the folder say of the training; nothing where they are absent or make no sense."""
+    state = _read(folder / STATE, LARGEST_STATE)
+    arguments = next((found for name in ARGUMENTS if (found := _read(folder / name, LARGEST_ARGUMENTS))), {})
+    found = {fact: value for fact, names in KEYS.items() if (value := _picked(fact, arguments, names)) is not None}
+    if (step := _number(state.get("global_step"))) is not None and step > 0:
+        found["step"] = step
+    if (mean := _mean_rate(state.get("log_history"))) is not None:
+        found["mean_learning_rate"] = mean
+    return found
+
+
+def _picked(fact: str, arguments: Mapping[str, Any], names: Sequence[str]) -> Fact:
+    value = next((arguments[name] for name in names if arguments.get(name) is not None), None)
+    if fact in NUMBERS:
+        number = _number(value)
+        return number if number is not None and (number > 0 or (number == 0 and fact == "weight_decay")) else None
+    return plain(value) if isinstance(value, str) and value else None
+
+
+def _number(value: object) -> int | float | None:
+    """The value, where it is a number that JSON and a database can keep."""
+    kept = plain(value)
+    return kept if isinstance(kept, int | float) and not isinstance(kept, bool) else None
+
+
+def _mean_rate(log: object) -> float | None:
+    """The logged learning rates, each for the steps since the one before; None where fewer than two are logged.
+
+    A log that starts late says nothing of the steps before it: those get the first rate that it has.
+    """
+    if not isinstance(log, list):
+        return None
+    entries = [(_number(e.get("step")), _number(e.get("learning_rate"))) for e in log if isinstance(e, dict)]
+    points = [(step, rate) for step, rate in entries if step is not None and rate is not None]
+    steps = [0, *(step for step, _ in points)]
+    if len(points) < 2 or any(later <= before for before, later in pairwise(steps)):
+        return None
+    mean = sum(rate * (later - before) for (_, rate), (before, later) in zip(points, pairwise(steps), strict=True))
+    return float(mean / steps[-1]) if mean > 0 else None
+
+
+def _read(path: Path, largest: int) -> dict[str, Any]:
+    try:
+        if not path.is_file() or path.stat().st_size > largest:
+            return {}
+        return parse_file(path)
+    except (CheckpointError, OSError):
+        return {}  # the weights can be read all the same

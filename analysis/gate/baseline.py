@@ -1,0 +1,88 @@
+"""A report to compare with: checked where it comes from elsewhere, and cut down to what a policy looks at."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.errors import BaselineError, shown
+from analysis.gate.evidence import Report, names_in
+from analysis.gate.metrics import COVERAGE, WEAK
+from analysis.gate.policy import Policy
+
+ABOUT = ("weight", "label", "role", "depth", "group", "note")
+
+
+def checked(report: object) -> Report:
+    """The report, sure to be of the form that rules read. Raises BaselineError."""
+    if not isinstance(report, Mapping):
+        raise BaselineError("the baseline is no report: give the object that `eigenscope analyze --json` prints")
+    try:
+        _check(report)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        said = "the baseline is no report of Eigenscope, or a damaged one"
+        raise BaselineError(f"{said} ({type(error).__name__}: {shown(error)})") from None
+    return report
+
+
+def _check(report: Mapping[str, Any]) -> None:
+    names = report.get("checkpoints", [])
+    _demand(isinstance(names, list) and all(isinstance(name, str) for name in names), "checkpoints")
+    for part in (report["coverage"], *report["coverage"].get("checkpoints", ())):
+        for key in (*COVERAGE, "analysed", "analysed_parameters"):
+            _demand(isinstance(part[key], int) and part[key] >= 0, key)
+    for summary in report["summary"].values():
+        _check_scalars({k: v for k, v in summary.items() if k != "groups"})
+        for group in summary.get("groups", ()):
+            _check_group(group["group"])
+            _check_scalars({k: v for k, v in group.items() if k not in ("group", "checkpoints")})
+    for table in report["tables"].values():
+        for row in table:
+            _check_row(row)
+
+
+def _check_row(row: Mapping[str, Any]) -> None:
+    _check_group(row["group"])
+    _demand(isinstance(row["weight"], str) and isinstance(row["label"], str), "weight")
+    _demand(isinstance(row["role"], str), "role")
+    _demand(row["depth"] is None or isinstance(row["depth"], int), "depth")
+    _check_scalars({key: value for key, value in row.items() if key not in ("group", "shape", "checkpoints")})
+
+
+def _check_group(group: object) -> None:
+    _demand(isinstance(group, list) and bool(group) and all(isinstance(place, int) for place in group), "group")
+
+
+def _check_scalars(values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        _demand(value is None or isinstance(value, bool | int | float | str), key)
+        _demand(not isinstance(value, int | float) or abs(value) < math.inf, key)
+
+
+def _demand(good: bool, what: str) -> None:
+    if not good:
+        raise ValueError(what)
+
+
+def distilled(policy: Policy, report: Report) -> dict[str, Any]:
+    """Of a report, no more than the policy's rules look at in a baseline."""
+    rules = [rule for rule in policy.rules if rule.regression is not None]
+    wanted: dict[str, set[str]] = {}
+    for rule in rules:
+        wanted.setdefault(rule.metric.diagnostic, {WEAK}).add(rule.metric.name)
+    summed = {rule.metric.diagnostic for rule in rules if rule.metric.column is None}
+    return {
+        **({"checkpoints": list(names_in(report))} if names_in(report) else {}),
+        "coverage": _shares(report["coverage"]),
+        "summary": {name: said for name, said in report["summary"].items() if name in summed},
+        "tables": {
+            name: [{key: value for key, value in row.items() if key in {*ABOUT, *wanted[name]}} for row in table]
+            for name, table in report["tables"].items()
+            if name in wanted and name not in summed - {rule.metric.diagnostic for rule in rules if rule.metric.column}
+        },
+    }
+
+
+def _shares(covered: Mapping[str, Any]) -> dict[str, Any]:
+    said: dict[str, Any] = {key: covered[key] for key in (*COVERAGE, "analysed", "analysed_parameters")}
+    parts = covered.get("checkpoints")
+    return said if parts is None else {**said, "checkpoints": [_shares(part) for part in parts]}

@@ -1,0 +1,231 @@
+"""A policy held against a report: the same rows and the same policy always give the same verdict."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from analysis.diagnostic import Scalar
+from analysis.gate.evidence import Evidence, Item, Report, against, items
+from analysis.gate.policy import PER_LAYER, Bound, Missing, Policy, Regression, Rule, Severity
+from analysis.gate.verdict import Outcome, RuleVerdict, Verdict
+from analysis.wording import counted, short
+
+LEAST_COVERAGE = 0.5  # share of a rule's layers that must have a value, where the rule says nothing of it
+Reduce = Callable[[Sequence[float]], float]
+
+
+def _p95(values: Sequence[float]) -> float:
+    return float(np.percentile(np.asarray(values, np.float64), 95.0))
+
+
+REDUCE: Mapping[str, Reduce] = {
+    "mean": lambda values: math.fsum(values) / len(values),
+    "median": lambda values: float(np.median(np.asarray(values, np.float64))),
+    "p95": _p95,
+    "min": min,
+    "max": max,
+}
+
+
+def judge(policy: Policy, evidence: Evidence, baseline: Report | None = None) -> Verdict:
+    """The verdict on a report. What cannot be judged is part of it, and never an error."""
+    return Verdict(policy, tuple(_rule(rule, policy, evidence, baseline) for rule in policy.rules))
+
+
+def _rule(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> RuleVerdict:
+    reason = _unmeasured(rule, policy, evidence, baseline)
+    found = [] if reason else items(rule, evidence)
+    if rule.regression is not None and baseline is not None:
+        found = against(found, rule, baseline)
+    used, without = [item for item in found if item.usable], tuple(item for item in found if not item.usable)
+    reason = reason or _gap(rule, used, without, evidence)
+    verdict = _judged(rule, used) if used or (found and rule.aggregate == "count") else None
+    if reason and not (verdict and _certain(rule, verdict.outcome)):
+        verdict = _insufficient(rule, reason, verdict)
+    assert verdict is not None
+    return replace(verdict, items=len(found), judged=len(used), without=without)
+
+
+def _unmeasured(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> str:
+    """Why there is nothing to judge the rule by; empty where there may be."""
+    if rule.regression is not None and baseline is None:
+        return "there is no baseline to compare with"
+    name = rule.metric.diagnostic
+    if name == "coverage":
+        return ""
+    if name not in evidence.report["tables"]:
+        return f"{name} was not measured"
+    if evidence.measured is None or evidence.measured.get(name) == policy.measure[name]:
+        return ""
+    differ = [key for key, value in policy.measure[name].items() if evidence.measured.get(name, {}).get(key) != value]
+    return f"{name} was measured with another {', '.join(differ) or 'set of options'} than the policy asks for"
+
+
+def _gap(rule: Rule, used: Sequence[Item], without: Sequence[Item], evidence: Evidence) -> str:
+    """What is missing of the evidence, in words; empty where it is enough."""
+    if evidence.ended and not used:
+        return evidence.ended
+    if not used and not without:
+        return "no layer matches"
+    what = "layer" if rule.metric.column else "number"
+    failed = [item for item in without if item.failed]
+    if failed and rule.coverage is None:
+        return f"{counted(len(failed), 'layer')} could not be measured ({failed[0].why})"
+    if len(used) < rule.rows:
+        why = f" ({without[0].why})" if without else ""
+        return f"{counted(len(used), what)} with a value, and the rule asks for {rule.rows}{why}"
+    share = len(used) / (len(used) + len(without))
+    if share < (LEAST_COVERAGE if rule.coverage is None else rule.coverage):
+        return f"only {len(used)} of {len(used) + len(without)} layers have a value ({without[0].why})"
+    return evidence.ended if rule.metric.column is None else ""
+
+
+def _certain(rule: Rule, outcome: Outcome) -> bool:
+    """Whether the layers that are missing could change nothing."""
+    if rule.aggregate == "any":
+        return outcome is Outcome.PASS
+    return rule.aggregate == "all" and outcome is not Outcome.PASS and rule.metric.column is not None
+
+
+def _insufficient(rule: Rule, reason: str, there: RuleVerdict | None) -> RuleVerdict:
+    """What the rule says of missing evidence."""
+    blank = there or RuleVerdict(rule, Outcome.PASS, "")
+    match rule.missing:
+        case Missing.PASS:
+            outcome, rest = blank.outcome, f" {blank.sentence}" if there else " The rule lets that pass."
+        case Missing.FAIL:
+            outcome, rest = _bad(rule), " The rule takes that for a failure."
+        case Missing.INSUFFICIENT:
+            outcome, rest = Outcome.WARN if rule.severity is Severity.WARN else Outcome.INSUFFICIENT, ""
+    return replace(blank, outcome=outcome, sentence=f"Not enough evidence: {reason}.{rest}")
+
+
+def _bad(rule: Rule) -> Outcome:
+    return Outcome.WARN if rule.severity is Severity.WARN else Outcome.FAIL
+
+
+def _judged(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+    if rule.aggregate == "count":
+        return _count(rule, used)
+    if rule.aggregate in PER_LAYER:
+        return _each(rule, used)
+    return _together(rule, used)
+
+
+def _each(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+    """`all` and `any`: layer by layer."""
+    beyond = {item: _beyond(rule, item) for item in used}
+    bad = tuple(sorted((item for item in used if beyond[item] > 0.0), key=lambda item: -beyond[item]))
+    good = not bad if rule.aggregate == "all" else len(bad) < len(used)
+    one = used[0] if len(used) == 1 else None
+    return RuleVerdict(
+        rule,
+        Outcome.PASS if good else _bad(rule),
+        _of_one(rule, one, good) if one is not None else _of_many(rule, len(used), bad),
+        value=one.value if one is not None else None,
+        baseline=one.baseline if one is not None else None,
+        offenders=() if good else bad,
+    )
+
+
+def _beyond(rule: Rule, item: Item) -> float:
+    """How far a layer's value is from what the rule allows; 0 where it is allowed."""
+    if rule.regression is not None:
+        assert item.baseline is not None
+        return rule.regression.beyond(item.number, item.baseline)
+    assert rule.bound is not None
+    if rule.bound.holds(item.value):
+        return 0.0
+    return max(rule.bound.outside(item.number), math.ulp(0.0)) if isinstance(item.value, int | float) else 1.0
+
+
+def _together(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+    """Mean, median, p95, min or max of all layers."""
+    value = REDUCE[rule.aggregate]([item.number for item in used])
+    base = None
+    if rule.regression is not None:
+        base = REDUCE[rule.aggregate]([item.baseline for item in used if item.baseline is not None])
+    good = _good(rule.bound, rule.regression, value, base)
+    bad = sorted((item for item in used if _beyond(rule, item) > 0.0), key=lambda item: -_beyond(rule, item))
+    sentence = (
+        f"The {rule.aggregate} of {rule.metric.key} over {counted(len(used), 'layer')} {_went(rule, value, base)}"
+    )
+    return RuleVerdict(rule, Outcome.PASS if good else _bad(rule), sentence, value, base, offenders=_if(good, bad))
+
+
+def _if(good: bool, bad: Sequence[Item]) -> tuple[Item, ...]:
+    return () if good else tuple(bad)
+
+
+def _count(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+    """How many layers `where` holds for."""
+    assert rule.where is not None
+    hits = [item for item in used if rule.where.holds(item.value)]
+    base = None
+    if rule.regression is not None:
+        base = float(sum(rule.where.holds(item.baseline) for item in used))
+    good = _good(rule.bound, rule.regression, float(len(hits)), base)
+    many = base is not None or (rule.bound is not None and not _few(rule.bound, len(hits)))
+    said = f"{rule.metric.key} is {rule.where.words()} in {counted(len(hits), 'layer')} of {len(used)}"
+    sentence = f"{said}: that {_went(rule, float(len(hits)), base)}"
+    outcome = Outcome.PASS if good else _bad(rule)
+    return RuleVerdict(rule, outcome, sentence, len(hits), base, offenders=_if(good or not many, hits))
+
+
+def _few(bound: Bound, count: int) -> bool:
+    """Whether a count is outside because it is too small, so that no layer is to blame."""
+    least = [end for end in (bound.minimum, bound.above) if end is not None]
+    return any(count <= end for end in least)
+
+
+def _good(bound: Bound | None, regression: Regression | None, value: float, base: float | None) -> bool:
+    if bound is not None:
+        return bound.holds(value)
+    assert regression is not None
+    assert base is not None
+    return regression.beyond(value, base) <= 0.0
+
+
+# --- in words -------------------------------------------------------------------------------------------------------
+
+
+def _went(rule: Rule, value: float, base: float | None) -> str:
+    """The end of a sentence on one number."""
+    if rule.bound is not None:
+        return f"is {_shown(value)}; it should be {rule.bound.words()}."
+    assert rule.regression is not None
+    assert base is not None
+    worse = rule.regression.worse(value, base)
+    how = f"worse by {_shown(worse)}" if worse > 0.0 else "no worse"
+    return f"went from {_shown(base)} to {_shown(value)}: {how}, and {rule.regression.words()} is allowed."
+
+
+def _shown(value: Scalar) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value).lower()
+    return f"{value:.0f}" if value == int(value) and abs(value) < 1e9 else short(value)
+
+
+def _of_one(rule: Rule, item: Item, good: bool) -> str:
+    what = f"{rule.metric.key} of {item.label}" if item.label else rule.metric.key
+    if isinstance(item.value, int | float) and not isinstance(item.value, bool):
+        return f"{what} {_went(rule, item.number, item.baseline)}"
+    assert rule.bound is not None
+    return f"{what} is {_shown(item.value)}; it should be {rule.bound.words()}."
+
+
+def _of_many(rule: Rule, used: int, bad: Sequence[Item]) -> str:
+    if rule.bound is not None:
+        asked = rule.bound.words()
+    else:
+        assert rule.regression is not None
+        asked = f"at most {rule.regression.words()} worse than in the baseline"
+    how_many = f"{used - len(bad)} of" if bad else "all"
+    every = f"{rule.metric.key} is {asked} in {how_many} {counted(used, 'layer')}."
+    if not bad or (rule.aggregate == "any" and len(bad) < used):
+        return every
+    worst = bad[0]
+    moved = f", which went from {_shown(worst.baseline)}" if worst.baseline is not None else ""
+    return f"{every} Furthest from it: {worst.label} with {_shown(worst.value)}{moved}."

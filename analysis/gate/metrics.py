@@ -1,0 +1,63 @@
+"""What a rule can be about: every scalar column of every diagnostic, and the numbers of a summary."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from analysis.diagnostic import Column, Diagnostic, Table
+from analysis.diagnostics import DIAGNOSTICS
+
+WEAK = "low_confidence"  # the column in which a diagnostic flags a fit that is a hint and no number
+COVERAGE = {
+    "parameters": "Share of the parameters that were analysed, 0 to 1.",
+    "tensors": "Share of the tensors that were analysed, 0 to 1: biases and norms are not.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A column of a table (one value for each layer), or a number of a summary (`column` is then None)."""
+
+    diagnostic: str  # or "coverage"
+    name: str
+    column: Column | None = None
+
+    @property
+    def key(self) -> str:
+        """How a policy names it: "esd.alpha"."""
+        return f"{self.diagnostic}.{self.name}"
+
+    @property
+    def healthy(self) -> tuple[float, float] | None:
+        return None if self.column is None else self.column.healthy
+
+    @property
+    def numeric(self) -> bool:
+        return self.column is None or self.column.kind in ("number", "integer")
+
+
+@cache
+def columns() -> dict[str, Metric]:
+    """Every scalar column by its key; a curve is no value that a bound could hold."""
+    return {
+        f"{each.name}.{column.name}": Metric(each.name, column.name, column)
+        for each in DIAGNOSTICS
+        for column in each.columns
+        if column.kind != "curve"
+    }
+
+
+@cache
+def summaries() -> dict[str, Metric]:
+    """Every number of a summary by its key: those that a diagnostic gives of any table, and the coverage's."""
+    numbers = [(each.name, name) for each in DIAGNOSTICS for name in each.summarise(Table(each, ())).numbers]
+    return {f"{of}.{name}": Metric(of, name) for of, name in [*numbers, *(("coverage", name) for name in COVERAGE)]}
+
+
+@cache
+def weak_flagged(name: str) -> bool:
+    """Whether the diagnostic flags weak fits."""
+    return any(column.name == WEAK for each in _named(name) for column in each.columns)
+
+
+def _named(name: str) -> list[Diagnostic]:
+    return [each for each in DIAGNOSTICS if each.name == name]

@@ -1,0 +1,88 @@
+"""The policy that `eigenscope policy init` writes: good defaults with their reasons, out of the healthy ranges."""
+
+from analysis.diagnostic import Column
+from analysis.gate.metrics import columns
+
+PARTLY = 0.5  # the share of healthy tails below which our headline no longer says "partly well trained"
+MOSTLY = 0.8  # and from which on it says "mostly"
+
+
+def starter() -> str:
+    """The file's text, YAML with comments."""
+    alpha, intruders, change, loss = (
+        _range(columns()[key].column)
+        for key in ("esd.alpha", "intruders.count", "update.relative_norm", "norms.rank_loss")
+    )
+    return TEMPLATE.format(alpha=alpha, intruders=intruders, change=change, loss=loss, partly=PARTLY, mostly=MOSTLY)
+
+
+def _range(column: Column | None) -> str:
+    assert column is not None
+    assert column.healthy is not None
+    return "[{:g}, {:g}]".format(*column.healthy)
+
+
+TEMPLATE = """\
+# What a checkpoint must keep to: eigenscope check model.safetensors --policy eigenscope.yml
+# yaml-language-server: $schema=eigenscope.schema.json
+#
+# A rule is about a column (a value of each layer) or a summary (a number of the model), and says where it should lie.
+# Evidence that is missing makes a rule insufficient, unless it says `missing: pass` or `missing: fail`.
+version: 1
+insufficient: fail   # a gate without enough evidence stays closed
+
+rules:
+  - name: most of the model was read
+    summary: coverage.parameters
+    min: 0.9
+
+  - name: half of the layers have a healthy tail
+    # Trained layers end up in the range 2 to 6; at initialisation hardly one does.
+    summary: esd.share_healthy
+    min: {partly}
+
+  - name: nearly all layers have a healthy tail
+    summary: esd.share_healthy
+    min: {mostly}
+    severity: warn
+
+  - name: the typical layer is trained
+    # The healthy range of α. Fits that rest on few eigenvalues are hints: they are left out.
+    column: esd.alpha
+    aggregate: median
+    between: {alpha}
+    weak: drop
+
+  - name: no layer lost rank
+    column: norms.rank_loss
+    between: {loss}
+
+  - name: no worse than the last report
+    # With a baseline only. A column with a healthy range gets worse where it leaves that range.
+    column: esd.alpha
+    aggregate: median
+    max_regression: "10%"
+    weak: drop
+    missing: pass
+
+# For fine-tunes: these need the base, as in `eigenscope check tuned/ --base base/`.
+#
+#  - name: no intruder dimensions
+#    column: intruders.count
+#    between: {intruders}
+#    severity: warn
+#
+#  - name: no layer moved far
+#    column: update.relative_norm
+#    aggregate: p95
+#    between: {change}
+#
+# More to choose from: every column in docs/diagnostics.md, for layers by name, role or depth:
+#
+#  - name: attention keeps its width
+#    column: norms.stable_rank
+#    layers: {{role: [q, k, v], depth: [0, 5], except: "*pooler*"}}
+#    aggregate: min
+#    max_regression: 2.0
+#    better: higher
+"""

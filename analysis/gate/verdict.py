@@ -1,0 +1,115 @@
+"""What the gate says: of each rule pass, warn, insufficient or fail, why, and over which layers; the worst of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from analysis.diagnostic import Scalar
+from analysis.errors import LONGEST_NAME
+from analysis.gate.evidence import Item
+from analysis.gate.policy import Missing, Policy, Rule
+from analysis.wording import counted, listed
+
+VERSION = 1
+MOST_LISTED = 100  # layers that a verdict names for one rule; it counts them all
+
+
+class Outcome(StrEnum):
+    """From best to worst."""
+
+    PASS = "pass"  # noqa: S105
+    WARN = "warn"
+    INSUFFICIENT = "insufficient"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class RuleVerdict:
+    """What became of a rule."""
+
+    rule: Rule
+    outcome: Outcome
+    sentence: str
+    value: Scalar = None  # the aggregate, where there is one number
+    baseline: float | None = None
+    items: int = 0  # layers that the rule is about
+    judged: int = 0  # those with a value to judge by
+    offenders: tuple[Item, ...] = ()  # worst first
+    without: tuple[Item, ...] = ()  # those that have no value, and why
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "rule": self.rule.name,
+            "metric": self.rule.metric.key,
+            "aggregate": self.rule.aggregate if self.rule.metric.column else None,
+            "severity": str(self.rule.severity),
+            "outcome": str(self.outcome),
+            "sentence": self.sentence,
+            "bound": (self.rule.bound or self.rule.regression or self.rule).to_json(),
+            "value": self.value,
+            "baseline": self.baseline,
+            "layers": self.items,
+            "judged": self.judged,
+            "offending": len(self.offenders),
+            "offenders": [item_json(item) for item in self.offenders[:MOST_LISTED]],
+            "missing": len(self.without),
+            "without": [item_json(item) for item in self.without[:MOST_LISTED]],
+        }
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    return {
+        "weight": item.weight,
+        "label": item.label[:LONGEST_NAME] or item.weight,
+        "group": list(item.group),
+        "checkpoints": list(item.checkpoints),
+        "value": item.value,
+        "baseline": item.baseline,
+        "why": item.why or None,
+    }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of a report."""
+
+    policy: Policy
+    rules: tuple[RuleVerdict, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        ranks = list(Outcome)
+        return max((each.outcome for each in self.rules), key=ranks.index)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate is open: nothing failed, and what is insufficient counts as the policy says."""
+        if self.outcome is Outcome.INSUFFICIENT:
+            return self.policy.insufficient is Missing.PASS
+        return self.outcome is not Outcome.FAIL
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "verdict": str(self.outcome),
+            "passed": self.passed,
+            "headline": headline([str(each.outcome) for each in self.rules], self.passed),
+            "rules": [each.to_json() for each in self.rules],
+        }
+
+
+WORDS: Mapping[str, str] = {"fail": "failed", "insufficient": "without enough evidence", "warn": "with a warning"}
+
+
+def headline(outcomes: Sequence[str], passed: bool) -> str:
+    """The verdict in a sentence.
+
+    >>> headline(["pass", "warn", "pass"], True)
+    'The gate is open: 2 of 3 rules hold, 1 with a warning.'
+    """
+    held = outcomes.count("pass")
+    rest = [f"{outcomes.count(each)} {word}" for each, word in WORDS.items() if each in outcomes]
+    every = "every rule holds" if len(outcomes) > 1 else "its rule holds"
+    said = every if not rest else f"{held} of {counted(len(outcomes), 'rule')} {'holds' if held == 1 else 'hold'}"
+    return f"The gate is {'open' if passed else 'closed'}: {said}{', ' + listed(rest) if rest else ''}."

@@ -1,0 +1,77 @@
+"""What a mitigation has found so far, tensor by tensor in a folder: one that was interrupted goes on where it was.
+
+Finding the intruders is nearly all of the work; writing the file from them is not worth keeping.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from analysis.mitigation.intruding import Intruding
+from analysis.weight import Factors, WeightInfo
+
+FOUND = "found"  # the key of the metadata that holds all but the factors
+BEGUN = "begun"  # the file that says how many findings there were when the last attempt began
+
+
+@dataclass
+class Memory:
+    """A folder of findings, each whole or not there. A finding is a stage and a tensor's name."""
+
+    folder: Path
+    again: bool = False  # whether an attempt was interrupted
+
+    def begin(self) -> bool:
+        """Notes that an attempt begins; whether the one before it had found something."""
+        note, count = self.folder / BEGUN, sum(1 for _ in self.folder.glob("*.safetensors"))
+        self.again = note.exists()
+        before = int(note.read_text() or 0) if self.again else count
+        note.write_text(str(count))
+        return count > before
+
+    def recall(self, stage: str, tensor: str) -> list[Intruding] | None:
+        """What was kept, to the last bit; None where nothing was."""
+        path = self._path(stage, tensor)
+        if not path.exists():
+            return None
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
+            return list(_restored(json.loads(file.metadata()[FOUND]), tensors))
+
+    def keep(self, stage: str, tensor: str, found: Sequence[Intruding]) -> None:
+        """Keeps it: on the disk when this returns, or not at all. Raises OSError."""
+        path = self._path(stage, tensor)
+        partial = path.with_suffix(f".{os.getpid()}.part")
+        said = [{"weight": asdict(one.weight), "count": one.count, "note": one.note} for one in found]
+        tensors = {name: factor for at, one in enumerate(found) for name, factor in _factors(at, one)}
+        try:
+            save_file(tensors, partial, {FOUND: json.dumps(said)})
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _path(self, stage: str, tensor: str) -> Path:
+        return self.folder / f"{stage}-{sha256(tensor.encode('utf-8', 'surrogatepass')).hexdigest()}.safetensors"
+
+
+def _factors(at: int, one: Intruding) -> Iterator[tuple[str, Tensor]]:
+    if one.change is not None:
+        yield f"{at}.left", one.change.left.contiguous()
+        yield f"{at}.right", one.change.right.contiguous()
+
+
+def _restored(said: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> Iterator[Intruding]:
+    for at, told in enumerate(said):
+        left = tensors.get(f"{at}.left")
+        change = None if left is None else Factors(left, tensors[f"{at}.right"])
+        yield Intruding(WeightInfo(**told["weight"]), told["count"], change, told["note"])

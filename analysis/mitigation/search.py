@@ -1,0 +1,50 @@
+"""The intruders of many tensors, one after the other; what was found before is remembered and not looked for again."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from analysis.comparison import Comparison
+from analysis.concurrency import each
+from analysis.matching import Aligned
+from analysis.mitigation.intruding import Intruding, intruding
+from analysis.mitigation.memory import Memory
+from analysis.mitigation.recipe import Recipe
+from analysis.weight import TensorInfo
+
+Progress = Callable[[TensorInfo], None]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How intruders are looked for, in the tuned checkpoint and again in the mended one."""
+
+    recipe: Recipe
+    device: str
+    progress: Progress | None
+    memory: Memory | None
+
+    def through(self, run: Comparison, rows: Sequence[Aligned], stage: str) -> Generator[list[Intruding], None, None]:
+        """The intruders of these tensors, one after the other, small ones several at once.
+
+        After an attempt that was interrupted each is by itself, so that one that nobody survives holds up no other.
+        """
+        aligned = {row.base.name: row for row in rows}
+
+        def work(info: TensorInfo) -> list[Intruding]:
+            known = self.memory.recall(stage, info.name) if self.memory else None
+            if known is not None:
+                return known
+            found = intruding(run, aligned[info.name], self.recipe, self.device)
+            if self.memory:
+                self.memory.keep(stage, info.name, found)
+            return found
+
+        tensors = [row.base for row in rows]
+        one_by_one = ((info, work(info)) for info in tensors)
+        again = self.memory is not None and self.memory.again
+        with closing(one_by_one if again else each(tensors, work, self.device)) as several:
+            for info in tensors:
+                if self.progress is not None:
+                    self.progress(info)
+                yield next(several)[1]

@@ -1,0 +1,34 @@
+"""Examples for the OpenAPI of what no model describes: a report, a figure, a table as CSV, a stream of events."""
+
+from typing import Any
+
+WEIGHT = "encoder.layer.0.attention.self.query.weight"
+ROW = {"weight": WEIGHT, "label": "Block 0 · query", "role": "q", "depth": 0, "alpha": 3.12, "D": 0.04, "note": None}
+SKIPPED = {"tensor": "encoder.layer.0.output.LayerNorm.bias", "shape": [384], "reason": "one-dimensional: a bias"}
+REPORT: dict[str, Any] = {
+    "coverage": {
+        "tensors": 101, "analysed": 39, "parameters": 22713728, "analysed_parameters": 22566912, "skipped": [SKIPPED],
+    },
+    "summary": {"esd": {"headline": "36 of 39 matrices have a healthy tail.", "median_alpha": 3.4}},
+    "tables": {"esd": [ROW]},
+    "findings": [
+        {
+            "diagnostic": "esd", "severity": "warn", "text": "Query has a very heavy tail in block 0", "why": "α 1.9.",
+            "weights": [WEIGHT], "evidence": {WEIGHT: 1.9},
+        }
+    ],
+}  # fmt: skip
+FIGURE: dict[str, Any] = {
+    "data": [{"type": "scatter", "mode": "markers", "x": [0], "y": [3.1], "marker": {"color": "var(--role-q)"}}],
+    "layout": {"xaxis": {"title": {"text": "block"}}, "yaxis": {"title": {"text": "alpha"}}},
+}
+CSV = "weight,label,role,depth,alpha,note\r\n" + f"{WEIGHT},Block 0 · query,q,0,3.12,\r\n"
+EVENTS = 'event: progress\ndata: {"id": 1, "state": "running"}\n\nevent: end\ndata: {"id": 1, "state": "done"}\n\n'
+FORM = {"files": ["(the bytes of model.safetensors)"], "name": "run 7"}
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def ok(example: object, media_type: str = "application/json") -> Responses:
+    """The `responses` of a route, with an example of its success."""
+    return {200: {"content": {media_type: {"example": example}}}}

@@ -1,0 +1,216 @@
+"""Verdicts: what a policy says of a run, as JSON, JUnit, Markdown and a badge."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from analysis.gate.schema import schema
+from app import junit, markdown, models, runs, verdicts
+from app.api.dependencies import LARGEST_ID, DatabaseOf, Identity, Reading, Writing
+from app.api.idempotent import Once, OnceRoute
+from app.api.problems import responses
+from app.api.shapes import moment
+from app.api.waiting import Seconds, WaitingOf, until
+from app.db import Database
+from frontend.badge import badge
+
+router = APIRouter(prefix="/runs/{identity}", tags=["verdicts"], route_class=OnceRoute)
+schemas = APIRouter(tags=["verdicts"])
+
+EXAMPLE = "rules:\n  - {column: esd.alpha, aggregate: median, between: [2, 6]}\n"
+Form = Literal["json", "xml", "md", "svg"]
+TYPES: dict[str, str] = {
+    "json": "application/json",
+    "xml": "application/xml",
+    "md": "text/markdown; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+ACCEPTED = {"application/xml": "xml", "text/xml": "xml", "text/markdown": "md", "image/svg+xml": "svg"}
+PolicyText = Annotated[
+    str | dict[str, Any],
+    Field(description="YAML text, or the same as JSON; see /api/v1/policy-schema.", examples=[EXAMPLE]),
+]
+RunId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+CheckpointName = Annotated[str, Field(min_length=1, max_length=255)]
+BaselineOf = Annotated[
+    RunId | CheckpointName | dict[str, Any] | None,
+    Field(
+        description="What to compare with: a run's id, a checkpoint's name (its last finished run), or a report.",
+        examples=["model@main"],
+    ),
+]  # fmt: skip
+
+
+class VerdictRequest(BaseModel):
+    """A policy, and what to compare with."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"policy": EXAMPLE}]})
+
+    policy: PolicyText
+    baseline: BaselineOf = None
+
+
+class Verdict(BaseModel):
+    """What a policy says of a run."""
+
+    id: int = Field(examples=[1])
+    run: int = Field(examples=[1])
+    state: Literal["waiting", "done"] = Field(description="“waiting” until the run has ended.", examples=["done"])
+    verdict: Literal["pass", "warn", "insufficient", "fail"] | None = Field(examples=["pass"])
+    passed: bool | None = Field(description="Whether the gate is open.", examples=[True])
+    headline: str | None = Field(examples=["The gate is open: every rule holds."])
+    rules: list[dict[str, Any]] = Field(description="What became of each rule, with the layers that break it.")
+    version: int | None = Field(description="Of this form of a verdict.", examples=[1])
+    policy: dict[str, Any] = Field(description="As it was understood.", examples=[{"rules": []}])
+    source: str = Field(description="As it was sent.", examples=[EXAMPLE])
+    baseline_run: int | None = Field(examples=[None])
+    has_baseline: bool = Field(examples=[False])
+    created_at: datetime
+    judged_at: datetime | None
+
+
+def verdict_json(row: models.Verdict) -> Verdict:
+    result: dict[str, Any] = row.result or {}
+    return Verdict(
+        id=row.id,
+        run=row.run_id,
+        state="waiting" if row.result is None else "done",
+        verdict=result.get("verdict"),
+        passed=result.get("passed"),
+        headline=result.get("headline"),
+        rules=result.get("rules", []),
+        version=result.get("version"),
+        policy=row.policy,
+        source=row.source,
+        baseline_run=row.baseline_run_id,
+        has_baseline=row.baseline is not None,
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+        judged_at=moment(row.judged_at),
+    )
+
+
+@router.post(
+    "/verdicts", status_code=201, responses=responses(400, 404, 409), dependencies=[Once],
+    operation_id="request_verdict",
+)  # fmt: skip
+def request(
+    session: Writing, identity: Identity, asked: VerdictRequest, incoming: Request, response: Response
+) -> Verdict:
+    """Holds a policy against the run: at once where it has ended, or else as soon as it does."""
+    made = verdicts.request(session, runs.get(session, identity), asked.policy, asked.baseline)
+    response.headers["Location"] = f"{incoming.url.path}/{made.id}"
+    return verdict_json(made)
+
+
+@router.get("/verdicts", responses=responses(404), operation_id="list_verdicts")
+def listing(session: Reading, identity: Identity) -> list[Verdict]:
+    """The run's verdicts, the newest first; at most 100."""
+    return [verdict_json(row) for row in verdicts.listing(session, identity)]
+
+
+KINDS: dict[str, Any] = {kind.partition(";")[0]: {} for kind in TYPES.values()}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The verdict.", "model": Verdict, "content": KINDS},
+    202: {"description": "The run has not ended: ask again.", "model": Verdict},
+    **responses(404, 503),
+}
+FORM = Path(description="json, xml (JUnit), md (Markdown) or svg (a badge).", examples=["md"])
+
+
+@router.get("/verdict", responses=ANSWERS, response_class=JSONResponse, operation_id="get_last_verdict")
+async def last(
+    incoming: Request, database: DatabaseOf, waiting: WaitingOf, identity: Identity, wait: Seconds = 0
+) -> Response:
+    """The run's newest verdict, in the form that `Accept` asks for; with `wait`, once the run has ended."""
+    found = await _awaited(incoming, database, waiting, identity, None, wait)
+    return written(found, accepted(incoming))
+
+
+@router.get("/verdict.{form}", responses=ANSWERS, response_class=JSONResponse, operation_id="get_last_verdict_as")
+async def last_as(
+    incoming: Request,
+    database: DatabaseOf,
+    waiting: WaitingOf,
+    identity: Identity,
+    form: Annotated[Form, FORM],
+    wait: Seconds = 0,
+) -> Response:
+    """The run's newest verdict in this form."""
+    return written(await _awaited(incoming, database, waiting, identity, None, wait), form)
+
+
+@router.get("/verdicts/{number}.{form}", responses=ANSWERS, response_class=JSONResponse, operation_id="get_verdict_as")
+async def show_as(
+    incoming: Request,
+    database: DatabaseOf,
+    waiting: WaitingOf,
+    identity: Identity,
+    number: Identity,
+    form: Annotated[Form, FORM],
+    wait: Seconds = 0,
+) -> Response:
+    """One verdict in this form."""
+    return written(await _awaited(incoming, database, waiting, identity, number, wait), form)
+
+
+@router.get("/verdicts/{number}", responses=ANSWERS, response_class=JSONResponse, operation_id="get_verdict")
+async def show(
+    incoming: Request,
+    database: DatabaseOf,
+    waiting: WaitingOf,
+    identity: Identity,
+    number: Identity,
+    wait: Seconds = 0,
+) -> Response:
+    """One verdict, in the form that `Accept` asks for."""
+    return written(await _awaited(incoming, database, waiting, identity, number, wait), accepted(incoming))
+
+
+async def _awaited(
+    incoming: Request, database: Database, waiting: WaitingOf, run_id: int, number: int | None, seconds: float
+) -> Verdict:
+    return await until(
+        incoming, waiting, seconds, lambda: seen(database, run_id, number), lambda found: found.state == "done"
+    )
+
+
+def seen(database: Database, run_id: int, number: int | None) -> Verdict:
+    """The verdict as it is; one that can be made now is made."""
+    with database.reading() as session:
+        row = verdicts.latest(session, run_id) if number is None else verdicts.get(session, run_id, number)
+        if row.result is not None or not verdicts.ready(session, row):
+            return verdict_json(row)
+    with database.writing() as session:
+        return verdict_json(verdicts.judged(session, verdicts.get(session, run_id, row.id)))
+
+
+def accepted(incoming: Request) -> Form:
+    """The form that `Accept` names first; JSON where it names none of ours."""
+    for part in incoming.headers.get("accept", "").split(","):
+        kind = part.partition(";")[0].strip().lower()
+        if kind in ACCEPTED:
+            return ACCEPTED[kind]  # type: ignore[return-value]
+        if kind == "application/json":
+            break
+    return "json"
+
+
+def written(found: Verdict, form: Form) -> Response:
+    """The verdict in a form; before there is one, JSON that says so, or a badge that does."""
+    told = found.model_dump(mode="json")
+    done = found.state == "done"
+    if form == "svg":
+        return Response(badge(found.verdict or "pending"), 200, {"Vary": "Accept"}, TYPES["svg"])
+    if form == "json" or not done:
+        return JSONResponse(told, 200 if done else 202, {"Vary": "Accept"})
+    text = junit.write(told) if form == "xml" else markdown.write(told)
+    return Response(text.encode("utf-8", "replace"), 200, {"Vary": "Accept"}, TYPES[form])
+
+
+@schemas.get("/policy-schema", operation_id="get_policy_schema")
+def policy_schema() -> dict[str, Any]:
+    """The JSON Schema of a policy, for editors: every diagnostic and column by its name."""
+    return schema()

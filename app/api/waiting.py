@@ -1,0 +1,63 @@
+"""Long polls: a request that waits for the end of a run costs a timer, no thread and no connection to the database."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import Depends, Query, Request
+
+from app.errors import TooManyWaiting
+
+LONGEST = 60.0  # seconds
+FIRST_LOOK, LAST_LOOK = 0.1, 1.0  # seconds between two looks at the rows
+T = TypeVar("T")
+
+Seconds = Annotated[
+    float, Query(ge=0, le=LONGEST, description="Wait for the end, at most so many seconds.", examples=[60])
+]
+
+
+class Waiting:
+    """How many wait, and how many may."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self.count = most, 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Raises TooManyWaiting."""
+        if self.count >= self._most:
+            raise TooManyWaiting(f"{self._most} requests are waiting here already: ask again in some seconds.")
+        self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+
+
+def get_waiting(request: Request) -> Waiting:
+    found: Waiting = request.app.state.waiting
+    return found
+
+
+WaitingOf = Annotated[Waiting, Depends(get_waiting)]
+
+
+async def until(
+    request: Request, waiting: Waiting, seconds: float, look: Callable[[], T], over: Callable[[T], bool]
+) -> T:
+    """What `look` sees, once it is over, the time is up, or whoever asked has gone."""
+    found = await run_sync(look)
+    if seconds <= 0.0 or over(found):
+        return found
+    with waiting.place():
+        deadline, pause = anyio.current_time() + seconds, FIRST_LOOK
+        while not over(found) and (left := deadline - anyio.current_time()) > 0.0:
+            if await request.is_disconnected():
+                break
+            await anyio.sleep(min(pause, left))
+            pause = min(2.0 * pause, LAST_LOOK)
+            found = await run_sync(look)
+    return found

@@ -1,0 +1,83 @@
+"""Webhooks that hear of the end of every run, and what became of the messages about one."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app import deliveries, runs, webhooks
+from app.api.dependencies import Identity, Reading, SettingsOf, Writing
+from app.api.gated import Hook, hook_json
+from app.api.idempotent import Once, OnceRoute
+from app.api.problems import responses
+from app.api.shapes import moment
+
+router = APIRouter(tags=["webhooks"], route_class=OnceRoute)
+URL = "https://ci.example/hooks/eigenscope"
+
+
+class HookRequest(BaseModel):
+    """Where to send."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"url": URL}]})
+
+    url: str = Field(min_length=1, max_length=webhooks.LONGEST_URL, examples=[URL])
+
+
+class StandingHook(BaseModel):
+    """A webhook without its secret."""
+
+    id: int = Field(examples=[1])
+    url: str = Field(examples=[URL])
+    created_at: datetime
+
+
+class Delivery(BaseModel):
+    """A message to a webhook."""
+
+    id: int = Field(examples=[1])
+    url: str = Field(examples=[URL])
+    state: Literal["waiting", "sent", "failed"] = Field(examples=["sent"])
+    attempts: int = Field(examples=[1])
+    answer: str | None = Field(description="What the last attempt was answered.", examples=["status 204"])
+    sent_at: datetime | None
+
+
+@router.post(
+    "/webhooks", status_code=201, responses=responses(400, 409), dependencies=[Once], operation_id="add_webhook"
+)
+def add(session: Writing, settings: SettingsOf, asked: HookRequest, incoming: Request, response: Response) -> Hook:
+    """Adds an address that hears of every run from now on. Its secret is in this answer, and never again."""
+    webhooks.check(asked.url, settings)
+    made = deliveries.add(session, asked.url)
+    response.headers["Location"] = f"{incoming.url.path}/{made.id}"
+    return hook_json(made)
+
+
+@router.get("/webhooks", operation_id="list_webhooks")
+def listing(session: Reading) -> list[StandingHook]:
+    """Those that hear of every run."""
+    return [
+        StandingHook(id=row.id, url=row.url, created_at=datetime.fromtimestamp(row.created_at, UTC))
+        for row in deliveries.hooks(session)
+    ]
+
+
+@router.delete("/webhooks/{identity}", status_code=204, responses=responses(404), operation_id="delete_webhook")
+def delete(session: Writing, identity: Identity) -> None:
+    """Forgets it; what it was still to be told is told no more."""
+    deliveries.forget(session, identity)
+
+
+@router.get("/runs/{identity}/deliveries", responses=responses(404), operation_id="list_deliveries")
+def of_run(session: Reading, identity: Identity) -> list[Delivery]:
+    """What webhooks were told of a run, or will be."""
+    runs.get(session, identity)
+    return [
+        Delivery(
+            id=row.id, url=row.webhook.url, state=row.state, attempts=row.attempts, answer=row.answer,
+            sent_at=moment(row.sent_at),
+        )
+        for row in deliveries.of_run(session, identity)
+    ]  # fmt: skip

@@ -1,0 +1,101 @@
+"""Editions: a short name for what a reader sees of a run or a checkpoint, told from a few rows without making it.
+
+It changes whenever the answer could: with a row, a state, a name or a fact of a checkpoint, and with the program.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound
+from app.models import Checkpoint, Member, Mitigation, Result, Run, Unit, Verdict
+from app.runs import ENDED
+
+SOURCES = ("analysis", "app", "frontend")  # what makes an answer out of rows
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """`name` is of 128 bits. `final`: nothing will change it but names, facts and deletion."""
+
+    name: str
+    final: bool
+    ended_at: float | None = None
+    checkpoints: int = 1
+
+
+SEEN = (
+    select(
+        Run.id, Run.state, Run.reason_code, Run.finished_at, Checkpoint.id, Checkpoint.name, Checkpoint.state,
+        Checkpoint.facts, Checkpoint.stated,
+    )
+    .join(Member, Member.run_id == Run.id)
+    .join(Checkpoint, Checkpoint.id == Member.checkpoint_id)
+    .where(Run.id == bindparam("run"))
+    .order_by(Member.position)
+)  # fmt: skip
+
+
+def of_run(session: Session, identity: int) -> Edition:
+    """Of a report, and of every table, curve and figure of it. Raises NotFound."""
+    found = [tuple(row) for row in session.execute(SEEN, {"run": identity})]
+    if not found:
+        raise NotFound(f"There is no run {identity}.")
+    _, state, _, finished_at, *_ = found[0]
+    final = state in ENDED
+    grown = None if final else _grown(session, identity)
+    return Edition(_name("run", found, grown), final, finished_at, len(found))
+
+
+def of_page(session: Session, identity: int) -> Edition:
+    """Of a run's page, which also tells of verdicts, and of what was mended of its checkpoints. Raises NotFound."""
+    run = of_run(session, identity)
+    if run.checkpoints == 1:  # and nothing that could have been mended
+        return run
+    mended = (Mitigation.id, Mitigation.state, Mitigation.current, Mitigation.checkpoint_id, Mitigation.run_id)
+    own = select(Member.checkpoint_id).where(Member.run_id == identity)
+    query = select(*mended).where(Mitigation.base_id.in_(own), Mitigation.tuned_id.in_(own)).order_by(Mitigation.id)
+    judged = select(Verdict.id, Verdict.judged_at).where(Verdict.run_id == identity).order_by(Verdict.id)
+    found = [list(map(tuple, session.execute(each))) for each in (query, judged)]
+    return replace(run, name=_name("page", run.name, found)) if any(found) else run
+
+
+def _grown(session: Session, identity: int) -> list[Any]:
+    """How far a run is whose rows still come: ids alone would not do, for they are not committed in their order."""
+    rows = select(func.count(), func.max(Result.id)).where(Result.run_id == identity)
+    units = select(Unit.state, func.count(), func.sum(Unit.done)).where(Unit.run_id == identity).group_by(Unit.state)
+    return [list(session.execute(rows).one()), sorted(map(list, session.execute(units)))]
+
+
+def of_checkpoint(session: Session, identity: int) -> Edition:
+    """Of a checkpoint's own answer, and of its list of tensors. Raises NotFound."""
+    states = (Checkpoint.state, Checkpoint.claim, Checkpoint.pinned, Checkpoint.released_at)
+    query = select(Checkpoint.id, Checkpoint.name, Checkpoint.facts, Checkpoint.stated, *states).where(
+        Checkpoint.id == identity
+    )
+    found = session.execute(query).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no checkpoint {identity}.")
+    latest = session.scalar(select(func.max(Member.run_id)).where(Member.checkpoint_id == identity))
+    return Edition(_name("checkpoint", tuple(found), latest), found.state in ("ready", "rejected"))
+
+
+def _name(*parts: object) -> str:
+    told = json.dumps([program(), *parts], sort_keys=True, default=str)
+    return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+
+@cache
+def program() -> str:
+    """A name for the program that makes the answers: the same on every machine that has the same sources."""
+    root, found = Path(__file__).parents[1], hashlib.blake2b(digest_size=16)
+    sources = (path for part in SOURCES for path in (root / part).rglob("*") if path.suffix in (".py", ".html"))
+    for path in sorted(sources):
+        found.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()

@@ -1,0 +1,69 @@
+"""A verdict as JUnit XML, the form that CI systems show: each rule is a test case."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree as ET
+
+LISTED = 20  # layers that a failure names
+UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 has no character for
+
+
+def write(verdict: Mapping[str, Any]) -> str:
+    """JUnit's XML. A rule that fails is a failure; what is insufficient is one too where it closes the gate."""
+    rules = verdict["rules"]
+    closed = [rule for rule in rules if _closes(rule, verdict)]
+    skipped = [rule for rule in rules if rule["outcome"] == "insufficient" and rule not in closed]
+    counts = {"tests": len(rules), "failures": len(closed), "errors": 0, "skipped": len(skipped)}
+    suites = ET.Element("testsuites", {key: str(value) for key, value in counts.items() if key != "skipped"})
+    suites.set("name", "eigenscope")
+    suite = ET.SubElement(suites, "testsuite", {key: str(value) for key, value in counts.items()})
+    suite.set("name", "eigenscope")
+    for rule in rules:
+        _case(suite, rule, rule in closed, rule in skipped)
+    ET.indent(suites)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+
+
+def _closes(rule: Mapping[str, Any], verdict: Mapping[str, Any]) -> bool:
+    return rule["outcome"] == "fail" or (rule["outcome"] == "insufficient" and not _lenient(verdict))
+
+
+def _lenient(verdict: Mapping[str, Any]) -> bool:
+    return bool(verdict["policy"]["insufficient"] == "pass")
+
+
+def _case(suite: ET.Element, rule: Mapping[str, Any], closes: bool, skips: bool) -> None:
+    case = ET.SubElement(suite, "testcase", name=clean(rule["rule"]), classname=clean(f"eigenscope.{rule['metric']}"))
+    if closes:
+        found = ET.SubElement(case, "failure", message=clean(rule["sentence"]), type=rule["outcome"])
+        found.text = clean("\n".join([rule["sentence"], *layers(rule)]))
+    elif skips:
+        ET.SubElement(case, "skipped", message=clean(rule["sentence"]))
+    else:
+        mark = "warning: " if rule["outcome"] == "warn" else ""
+        ET.SubElement(case, "system-out").text = clean("\n".join([mark + rule["sentence"], *layers(rule)]))
+
+
+def layers(rule: Mapping[str, Any]) -> list[str]:
+    """A line for each layer that breaks the rule, and for each that has no value."""
+    lines = [_line(item) for item in rule["offenders"][:LISTED]]
+    lines += _more(rule["offending"], "break this rule")
+    lines += [_line(item) for item in rule["without"][:LISTED]] if rule["sentence"].startswith("Not enough") else []
+    return lines
+
+
+def _more(count: int, what: str) -> list[str]:
+    return [f"and {count - LISTED} more that {what}"] if count > LISTED else []
+
+
+def _line(item: Mapping[str, Any]) -> str:
+    named = f" ({' → '.join(item['checkpoints'])})" if item["checkpoints"] else ""
+    value = item["why"] or f"{item['value']}" if item["value"] is None else f"{item['value']}"
+    before = f", was {item['baseline']}" if item["baseline"] is not None else ""
+    return f"{item['weight'] or item['label'] or 'the model'}{named}: {value}{before}"
+
+
+def clean(text: str) -> str:
+    """Text out of hostile files, as XML can carry it."""
+    return UNWRITABLE.sub("\ufffd", text)

@@ -1,0 +1,162 @@
+"""The form that starts a check of width scaling: which checkpoints, and how they were trained."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+
+from analysis.diagnostics.top_singular_value import TOP_SINGULAR_VALUE
+from analysis.errors import EigenscopeError, FactError, OptionError
+from analysis.facts import Changes
+from analysis.recipe import decoupled
+from app import checkpoints, models, runs
+from app.api.dependencies import LARGEST_ID, Reading, Writing
+from app.errors import NotFound, ServiceError
+from app.pages.facts import changes, sheet
+from app.pages.forms import Sent
+from app.pages.rendering import PageRoute, page, see, sentence
+from frontend import numbers
+
+router = APIRouter(prefix="/scaling", route_class=PageRoute)
+LISTED = 500
+NOBODY: list[int] = []
+FEW = "Choose two models or more: a check takes two widths, an exponent three."
+Ids = Annotated[list[Annotated[int, Query(ge=1, le=LARGEST_ID)]], Query(max_length=100)]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A model to choose."""
+
+    id: int
+    name: str
+    words: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was sent: whose facts, and what to do with them."""
+
+    of: tuple[int, ...]
+    run: int = 0  # whose page asked for the facts
+    quantiles: bool = False
+    independent: bool = False
+    error: str = ""
+    sent: Mapping[str, Sequence[str]] | None = None
+
+
+@router.get("")
+def show(
+    request: Request, session: Reading, of: Ids = NOBODY, run: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0
+) -> Response:
+    """Models to choose from; of those in the address, their facts."""
+    return shown(request, session, Form(tuple(dict.fromkeys(of)), run))
+
+
+def shown(request: Request, session: Reading, form: Form) -> Response:
+    stored = [row for row in checkpoints.listing(session, LISTED) if row.state == "ready" and row.kind != "adapter"]
+    rows = [checkpoints.get(session, identity) for identity in form.of]
+    sheets = [sheet(row, form.sent, f"{row.id}.") for row in sorted(rows, key=order)]
+    now = time.time()
+    return page(
+        request,
+        "scaling.html",
+        422 if form.error else 200,
+        page="scaling",
+        options=[option(row, form.of, now) for row in stored],
+        sheets=sheets,
+        form=form,
+        few=FEW if len(sheets) == 1 else "",
+        most=runs.MOST_CHECKPOINTS,
+        contradicted=any(one.against for one in sheets),
+    )
+
+
+def option(row: models.Checkpoint, of: Sequence[int], now: float) -> Option:
+    width, step = (_number(row.known.get(name)) for name in ("width", "step"))
+    told = [
+        width and f"width {width:g}",
+        row.parameters and f"{numbers.parameters(row.parameters)} parameters",
+        step and f"step {step:,.0f}",
+        numbers.ago(row.created_at, now),
+    ]
+    return Option(row.id, row.name, ", ".join(str(one) for one in told if one), row.id in of)
+
+
+def order(row: models.Checkpoint) -> tuple[float, float, int]:
+    """A family is ordered by width, then by step."""
+    width, step = (_number(row.known.get(name)) for name in ("width", "step"))
+    return width or math.inf, step or math.inf, row.id
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+@router.post("")
+def state(request: Request, session: Writing, sent: Sent) -> Response:
+    """Saves the facts of all, and starts the run where that is asked for; or the form again, with what is wrong."""
+    form = read(sent)
+    try:
+        with session.begin_nested():
+            rows = save(session, form, sent)
+    except FactError as error:
+        wrong = "Nothing was saved: see the fields that are marked." if marked(session, form) else sentence(str(error))
+        return shown(request, session, Form(form.of, form.run, form.quantiles, form.independent, wrong, sent))
+    if "save" in sent:
+        return see(f"/runs/{form.run}" if form.run else f"/scaling?{urlencode({'of': form.of}, doseq=True)}")
+    try:
+        with session.begin_nested():
+            return see(f"/runs/{started(session, rows, form.quantiles).id}")
+    except (EigenscopeError, ServiceError) as error:
+        wrong = FEW if len(rows) < 2 else sentence(str(error))
+        return shown(request, session, Form(form.of, form.run, form.quantiles, form.independent, wrong))
+
+
+def read(sent: Mapping[str, Sequence[str]]) -> Form:
+    ids = [identity for identity in map(_identity, sent.get("of", ())) if identity]
+    run = next(iter(sent.get("run", ())), "")
+    return Form(tuple(dict.fromkeys(ids)), _identity(run), "quantiles" in sent, "independent" in sent, sent=sent)
+
+
+def _identity(text: str) -> int:
+    fits = text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_ID))
+    return int(text) if fits and 0 < int(text) <= LARGEST_ID else 0
+
+
+def save(session: Writing, form: Form, sent: Mapping[str, Sequence[str]]) -> list[models.Checkpoint]:
+    """The checkpoints with their facts stated, by width. Raises FactError and NotFound."""
+    rows = []
+    for identity in sorted(form.of):
+        told = changes(sent, f"{identity}.")
+        known = checkpoints.get(session, identity).facts
+        rows.append(checkpoints.edit(session, identity, None, as_pytorch(told, known) if form.independent else told))
+    return sorted(rows, key=order)
+
+
+def as_pytorch(told: Changes, known: Mapping[str, Any]) -> Changes:
+    """An independent weight decay as PyTorch's. Raises FactError where it needs an η that nobody tells."""
+    decay = told.get("weight_decay")
+    if not isinstance(decay, float) or decay == 0.0:
+        return told
+    rate = told.get("learning_rate") or known.get("learning_rate") or 0.0
+    try:
+        return {**told, "weight_decay": decoupled(decay, float(rate))}
+    except OptionError as error:
+        raise FactError(error.message) from error
+
+
+def marked(session: Reading, form: Form) -> bool:
+    """Whether one of the fields is wrong by itself."""
+    return any(sheet(checkpoints.get(session, one), form.sent, f"{one}.").wrong for one in form.of)
+
+
+def started(session: Writing, rows: Sequence[models.Checkpoint], quantiles: bool) -> models.Run:
+    if not rows:
+        raise NotFound(FEW)
+    return runs.request(session, [row.id for row in rows], {TOP_SINGULAR_VALUE.name: {"quantiles": quantiles}})

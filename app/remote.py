@@ -1,0 +1,149 @@
+"""A service somewhere else, as `eigenscope check --server` asks it: upload, run, verdict, within a time.
+
+Every request that creates something carries an Idempotency-Key, so that one whose answer was lost is sent again.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from analysis.errors import shown
+
+ATTEMPTS = 3
+PAUSE = 0.3  # seconds before the second attempt; doubles
+CONNECT, SILENT = 10.0, 90.0  # seconds: a long poll is answered after 60
+POLL = 60
+BLOCK = 1 << 20
+
+
+class RemoteError(Exception):
+    """The service did not do what it was asked. `code` is its own where it gave one."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Refused(RemoteError):
+    """It did not like the request: the policy or the baseline, for one."""
+
+
+class Late(Exception):
+    """The time is up."""
+
+
+class Remote:
+    """Talks to one service until the deadline."""
+
+    def __init__(self, url: str, token: str | None, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        base = url.rstrip("/").removesuffix("/api/v1") + "/api/v1"
+        self._client = httpx.Client(base_url=base, headers=headers, follow_redirects=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._client.close()
+
+    def upload(self, files: Sequence[tuple[str, Path]], name: str) -> int:
+        """The id of a checkpoint of these files, streamed."""
+        key = str(uuid.uuid4())
+        if len(files) == 1 and "/" not in files[0][0]:
+            return self._id(lambda: self._send_one(*files[0], name, key))
+        return self._id(lambda: self._send_form(files, name, key))
+
+    def _send_one(self, filename: str, path: Path, name: str, key: str) -> httpx.Response:
+        query = {"filename": filename, "name": name}
+        headers = {"Idempotency-Key": key, "Content-Length": str(path.stat().st_size)}
+        return self._client.post(
+            "/checkpoints", params=query, content=_blocks(path), headers=headers, timeout=self._timeout()
+        )
+
+    def _send_form(self, files: Sequence[tuple[str, Path]], name: str, key: str) -> httpx.Response:
+        with ExitStack() as stack:
+            parts = [("files", (called, stack.enter_context(path.open("rb")))) for called, path in files]
+            return self._client.post(
+                "/checkpoints", data={"name": name}, files=parts, headers={"Idempotency-Key": key},
+                timeout=self._timeout(),
+            )  # fmt: skip
+
+    def run(self, asked: Mapping[str, Any]) -> int:
+        """The id of a run, with its verdict to come."""
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        return self._id(lambda: self._client.post("/runs", json=asked, headers=headers, timeout=self._timeout()))
+
+    def verdict(self, run: int) -> dict[str, Any]:
+        """The run's verdict, once there is one."""
+        while (found := self._json(lambda: self._look(run))).get("state") != "done":
+            time.sleep(min(PAUSE, self._left()))
+        return found
+
+    def _look(self, run: int) -> httpx.Response:
+        wait = max(0.0, min(POLL, self._left() - 1.0))
+        return self._client.get(f"/runs/{run}/verdict", params={"wait": wait}, timeout=self._timeout())
+
+    def _id(self, send: Callable[[], httpx.Response]) -> int:
+        found = self._json(send).get("id")
+        if not isinstance(found, int):
+            raise RemoteError("strange-answer", "the server's answer names no id: is this an Eigenscope service?")
+        return found
+
+    def _json(self, send: Callable[[], httpx.Response]) -> dict[str, Any]:
+        answer = self._answer(send)
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        told = found if isinstance(found, dict) else {}
+        if answer.is_success and isinstance(found, dict):
+            return told
+        code = str(told.get("code", "strange-answer"))
+        said = f"the server answered {answer.status_code}: {shown(told.get('detail') or answer.reason_phrase)}"
+        raise (Refused if answer.status_code in (400, 422) else RemoteError)(code, said)
+
+    def _answer(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """The answer to a request, which is tried again where the connection or the server gave way."""
+        pause = PAUSE
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = send()
+            except httpx.TransportError as error:
+                self._left()
+                if attempt == ATTEMPTS:
+                    said = shown(error) or type(error).__name__
+                    raise RemoteError("server-unreachable", f"{self._client.base_url.host}: {said}") from error
+            except (httpx.InvalidURL, UnicodeError) as error:
+                raise RemoteError(
+                    "server-unreachable", f"the server's address cannot be read: {shown(error)}"
+                ) from error
+            else:
+                if answer.status_code < 500 or attempt == ATTEMPTS:
+                    return answer
+            time.sleep(min(pause, self._left()))
+            pause *= 2.0
+        raise AssertionError("unreachable")
+
+    def _left(self) -> float:
+        """Seconds left. Raises Late."""
+        left = self._deadline - time.monotonic()
+        if left <= 0.0:
+            raise Late
+        return left
+
+    def _timeout(self) -> httpx.Timeout:
+        left = self._left()
+        return httpx.Timeout(min(SILENT, left), connect=min(CONNECT, left))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            yield block

@@ -1,0 +1,80 @@
+"""Baselines: a report out of strange hands is checked, and kept as small as its policy allows."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from analysis.errors import BaselineError
+from analysis.gate.baseline import checked, distilled
+from analysis.gate.evidence import Evidence
+from analysis.gate.judge import judge
+from analysis.gate.reading import policy_of
+from tests.reports import alphas, report, row
+
+FOUND = report(
+    {"esd": alphas(3.0, 9.0), "norms": [row("a", sv_max=2.0)]},
+    names=["base", "tuned"],
+    summary={"esd": {"flagged": 1, "groups": [{"group": [0], "checkpoints": ["base"], "flagged": 1}]}},
+)
+
+
+def test_a_report_passes_as_it_is() -> None:
+    assert checked(FOUND) is FOUND
+
+
+def broken(*path: Any, to: Any) -> dict[str, Any]:
+    found: dict[str, Any] = copy.deepcopy(FOUND)
+    *above, last = path
+    inner: Any = found
+    for key in above:
+        inner = inner[key]
+    inner[last] = to
+    return found
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        None, [], 7, "x", {},
+        broken("checkpoints", to="base"),
+        broken("checkpoints", to=[1]),
+        broken("coverage", to=None),
+        broken("coverage", "tensors", to="many"),
+        broken("coverage", "analysed_parameters", to=-1),
+        broken("summary", to=[]),
+        broken("summary", "esd", to=3),
+        broken("summary", "esd", "flagged", to={}),
+        broken("summary", "esd", "groups", 0, "group", to=[]),
+        broken("tables", to=None),
+        broken("tables", "esd", to={"a": 1}),
+        broken("tables", "esd", 0, to="row"),
+        broken("tables", "esd", 0, "weight", to=None),
+        broken("tables", "esd", 0, "role", to=3),
+        broken("tables", "esd", 0, "depth", to="top"),
+        broken("tables", "esd", 0, "group", to="01"),
+        broken("tables", "esd", 0, "alpha", to=[1]),
+        broken("tables", "esd", 0, "alpha", to=float("nan")),
+    ],
+)  # fmt: skip
+def test_what_is_no_report_is_refused(hostile: object) -> None:
+    with pytest.raises(BaselineError, match="baseline"):
+        checked(hostile)
+
+
+def test_a_distilled_baseline_gives_the_same_verdict() -> None:
+    rules = [
+        {"column": "esd.alpha", "max_regression": 0, "checkpoint": "every"},
+        {"summary": "esd.flagged", "max_regression": 0, "better": "lower", "checkpoint": "base"},
+        {"summary": "coverage.parameters", "max_regression": 0, "better": "higher"},
+        {"column": "norms.sv_max", "max": 1},
+    ]
+    policy = policy_of({"rules": rules})
+    small = distilled(policy, FOUND)
+    assert "norms" not in small["tables"]
+    assert set(small["tables"]["esd"][0]) == {
+        "weight", "label", "role", "depth", "group", "note", "alpha", "low_confidence",
+    }  # fmt: skip
+    assert checked(json.loads(json.dumps(small))) == small
+    assert judge(policy, Evidence(FOUND), small).to_json() == judge(policy, Evidence(FOUND), FOUND).to_json()

@@ -1,0 +1,49 @@
+"""The verdict as JSON: everything that a reader or a program asks for."""
+
+import json
+
+import pytest
+
+from analysis.gate.evidence import Evidence
+from analysis.gate.judge import judge
+from analysis.gate.reading import policy_of
+from analysis.gate.verdict import MOST_LISTED, headline
+from tests.reports import alphas, report, row
+
+
+def test_a_rule_tells_its_bound_its_value_and_its_layers() -> None:
+    policy = policy_of({"rules": [{"name": "tails", "column": "esd.alpha", "between": [2, 6]}]})
+    told = judge(policy, Evidence(report({"esd": alphas(3.0, 9.0, None)}))).to_json()
+    assert (told["version"], told["verdict"], told["passed"]) == (1, "fail", False)
+    (rule,) = told["rules"]
+    assert (rule["rule"], rule["metric"], rule["aggregate"], rule["severity"]) == ("tails", "esd.alpha", "all", "error")
+    assert rule["bound"] == {"min": 2.0, "max": 6.0}
+    assert (rule["layers"], rule["judged"], rule["offending"], rule["missing"]) == (3, 2, 1, 1)
+    assert rule["offenders"] == [
+        {"weight": "b", "label": "Block 1 · b", "group": [0], "checkpoints": [], "value": 9.0, "baseline": None,
+         "why": None}
+    ]  # fmt: skip
+    assert rule["without"][0]["weight"] == "c"
+    json.dumps(told, allow_nan=False)
+
+
+def test_a_thousand_offenders_are_counted_and_a_hundred_named() -> None:
+    rows = [row(f"w{n}", alpha=9.0 + n, num_evals=9) for n in range(1000)]
+    told = judge(policy_of({"rules": [{"column": "esd.alpha", "max": 6}]}), Evidence(report({"esd": rows}))).to_json()
+    assert told["rules"][0]["offending"] == 1000
+    assert [each["value"] for each in told["rules"][0]["offenders"]] == [1008.0 - n for n in range(MOST_LISTED)]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "passed", "said"),
+    [
+        (["pass"], True, "The gate is open: its rule holds."),
+        (["pass", "pass"], True, "The gate is open: every rule holds."),
+        (["pass", "warn"], True, "The gate is open: 1 of 2 rules holds, 1 with a warning."),
+        (["fail"], False, "The gate is closed: 0 of 1 rule hold, 1 failed."),
+        (["insufficient", "fail", "pass", "pass"], False,
+         "The gate is closed: 2 of 4 rules hold, 1 failed and 1 without enough evidence."),
+    ],
+)  # fmt: skip
+def test_the_headline(outcomes: list[str], passed: bool, said: str) -> None:
+    assert headline(outcomes, passed) == said

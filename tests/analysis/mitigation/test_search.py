@@ -1,0 +1,48 @@
+"""Many tensors in their order, each announced before it is looked for, none looked for twice."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.comparison import Comparison, opened
+from analysis.matching import Aligned
+from analysis.mitigation.intruding import Intruding, intruding
+from analysis.mitigation.memory import Memory
+from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.search import Search
+from tests.analysis.mitigation import planted
+
+NAMES = [f"layers.{at}.q.weight" for at in range(5)]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Comparison:
+    base = {name: torch.randn(30, 20, generator=torch.Generator().manual_seed(at)) for at, name in enumerate(NAMES)}
+    tuned = {name: tensor + 0.01 for name, tensor in base.items()}
+    checkpoints = planted.saved(tmp_path / "base", base), planted.saved(tmp_path / "tuned", tuned)
+    return opened(checkpoints, ("base", "tuned"), ())
+
+
+def test_they_come_in_order_and_each_is_announced_when_its_turn_comes(run: Comparison) -> None:
+    heard: list[str] = []
+    search = Search(Recipe(), "cpu", lambda info: heard.append(info.name), None)
+    for at, found in enumerate(search.through(run, run.alignment.rows, "before")):
+        assert [one.weight.name for one in found] == [NAMES[at]]
+        assert heard == NAMES[: at + 1]
+
+
+def test_what_is_remembered_is_not_looked_for(run: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def watched(run: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
+        looked.append(aligned.base.name)
+        return intruding(run, aligned, recipe, device)
+
+    monkeypatch.setattr("analysis.mitigation.search.intruding", watched)
+    rows, folder = run.alignment.rows, tmp_path / "kept"
+    folder.mkdir()
+    first = list(Search(Recipe(), "cpu", None, Memory(folder)).through(run, rows[:3], "before"))
+    again = list(Search(Recipe(), "cpu", None, Memory(folder)).through(run, rows, "before"))
+    assert again[:3] == first
+    assert sorted(looked) == NAMES

@@ -1,0 +1,87 @@
+"""Facts that people state: read, checked, and held against what files say."""
+
+import math
+
+import pytest
+
+from analysis.diagnostic import Scalar
+from analysis.errors import FactError
+from analysis.facts import FACTS, LONGEST, checked, contradicted, effective, parsed, typed
+
+
+def test_as_the_command_line_has_them() -> None:
+    assert parsed("d=256,lr=1e-3,wd=0,steps=20000,schedule=cosine") == {
+        "width": 256.0,
+        "learning_rate": 1e-3,
+        "weight_decay": 0.0,
+        "step": 20000.0,
+        "schedule": "cosine",
+    }
+    assert parsed("") == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "lr",
+        "lr=",
+        "foo=1",
+        "lr=fast",
+        "lr=0",
+        "lr=nan",
+        "wd=-1",
+        "d=inf",
+        "lr=1,lr=2",
+        "lr=1,learning_rate=2",
+        "d=1e300",
+    ],
+)
+def test_what_makes_no_sense_is_refused(wrong: str) -> None:
+    with pytest.raises(FactError, match=r"NAME=VALUE|must be|twice|there is no fact|above 0|0 or more") as caught:
+        parsed(wrong)
+    assert caught.value.code == "bad-fact"
+
+
+def test_a_message_names_the_fact_the_value_and_what_is_taken() -> None:
+    with pytest.raises(FactError, match="weight_decay must be 0 or more, not -1"):
+        checked({"wd": -1})
+    with pytest.raises(FactError, match="learning_rate must be a number, not 'fast'"):
+        checked({"lr": "fast"})
+    with pytest.raises(FactError, match="there is no fact 'color'; there are width, d, depth"):
+        checked({"color": 1})
+
+
+@pytest.mark.parametrize("value", [True, [], {}, "", " ", "x" * (LONGEST + 1), 3])
+def test_words_are_bounded_text(value: object) -> None:
+    with pytest.raises(FactError, match="optimizer must"):
+        checked({"optimizer": value})
+
+
+def test_words_lose_what_cannot_be_seen() -> None:
+    assert checked({"optimizer": " Adam\0W\n"}) == {"optimizer": "AdamW"}
+
+
+@pytest.mark.parametrize("value", [True, "1", None.__class__, math.nan, math.inf, -math.inf, 10**400])
+def test_numbers_are_finite_numbers(value: object) -> None:
+    with pytest.raises(FactError, match="width must be"):
+        checked({"width": value})
+
+
+def test_an_empty_field_takes_a_fact_back() -> None:
+    assert typed({"lr": "", "wd": " 0.1 ", "optimizer": ""}) == {
+        "learning_rate": None, "weight_decay": 0.1, "optimizer": None
+    }  # fmt: skip
+
+
+def test_what_people_say_goes_before_what_files_say() -> None:
+    found: dict[str, Scalar] = {"width": 64, "optimizer": "adamw", "step": 10}
+    stated: dict[str, Scalar] = {"width": 64.0, "optimizer": "AdamW", "step": 20.0}
+    assert effective(found, stated) == stated
+    assert list(contradicted(found, stated)) == ["step"]
+    assert list(contradicted({}, stated)) == []
+
+
+def test_every_fact_says_what_it_means() -> None:
+    for fact in FACTS:
+        assert fact.title
+        assert fact.meaning.endswith((".", "…"))

@@ -1,0 +1,70 @@
+"""How checkpoints come in: what holds of bytes, forms and JSON alike. Uploads and sources have tests of their own."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.service import Service, model
+
+DIGEST = hashlib.sha256(model()).hexdigest()
+Send = Callable[[Service, dict[str, Any]], Any]
+
+
+def as_bytes(service: Service, headers: dict[str, Any]) -> Any:
+    asked = {"filename": "m.safetensors", "name": "run 7", "facts": "lr=1e-3"}
+    return service.client.post("/api/v1/checkpoints", params=asked, content=model(), headers=headers)
+
+
+def as_form(service: Service, headers: dict[str, Any]) -> Any:
+    fields = {"name": "run 7", "facts": "lr=1e-3"}
+    return service.client.post("/api/v1/checkpoints", data=fields, files=[("files", ("m", model()))], headers=headers)
+
+
+def as_json(service: Service, headers: dict[str, Any]) -> Any:
+    service.client.put(f"/api/v1/blobs/{DIGEST}", content=model()).raise_for_status()
+    body = {"name": "run 7", "files": [{"name": "m.safetensors", "sha256": DIGEST}]}
+    return service.client.post("/api/v1/checkpoints", params={"facts": "lr=1e-3"}, json=body, headers=headers)
+
+
+WAYS = pytest.mark.parametrize("send", [as_bytes, as_form, as_json])
+
+
+@WAYS
+def test_a_checkpoint_with_its_name_and_facts(service: Service, send: Send) -> None:
+    answer = send(service, {})
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["location"] == f"/api/v1/checkpoints/{answer.json()['id']}"
+    service.work()
+    found = service.get(answer.headers["location"])
+    assert (found["name"], found["state"]) == ("run 7", "ready")
+    assert found["facts"]["learning_rate"] == 1e-3
+
+
+@WAYS
+def test_the_same_key_makes_one(service: Service, send: Send) -> None:
+    first, again = (send(service, {"Idempotency-Key": "ci-1"}) for _ in range(2))
+    assert first.status_code == again.status_code == 201
+    assert first.json() == again.json()
+    assert first.headers["location"] == again.headers["location"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert len(service.get("/api/v1/checkpoints")) == 1
+    assert send(service, {}).json()["id"] != first.json()["id"]
+
+
+@WAYS
+def test_a_key_that_came_with_something_else_is_refused(service: Service, send: Send) -> None:
+    key = {"Idempotency-Key": "ci-1"}
+    service.client.post("/api/v1/checkpoints", content=model(1), headers=key).raise_for_status()
+    answer = send(service, key)
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency-key-reused")
+    assert len(service.get("/api/v1/checkpoints")) == 1
+
+
+def test_a_put_takes_facts_too(service: Service) -> None:
+    asked = {"filename": "m.safetensors", "facts": "wd=0.1"}
+    answers = [service.client.put("/api/v1/checkpoints", params=asked, content=model()) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert answers[0].json()["facts"]["weight_decay"] == 0.1
+    assert service.client.put("/api/v1/checkpoints", params={"facts": "x=1"}, content=model()).status_code == 400

@@ -1,0 +1,197 @@
+"""What docs/ci.md tells people to copy, run with bash as they would, against a live service."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from junitparser import JUnitXml
+from safetensors.torch import save_file
+
+from tests.integration.conftest import Deployment
+from tests.service import model, tensors
+
+DOCS = Path(__file__).parents[2] / "docs"
+CI = DOCS / "ci"
+POLICY = """
+rules:
+  - {name: full rank, column: norms.rank_loss, max: 0}
+  - {name: no smaller than main, column: norms.stable_rank, aggregate: median, max_regression: "10%", better: higher,
+     missing: pass}
+"""
+
+
+@pytest.fixture
+def live(deploy: Callable[[str], Deployment]) -> Deployment:
+    return deploy("embedded")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with a policy, a trained model, and the files that people are told to copy."""
+    folder = tmp_path / "repository"
+    (folder / "docs").mkdir(parents=True)
+    (folder / "docs" / "ci").symlink_to(CI)
+    (folder / "eigenscope.yml").write_text(POLICY)
+    (folder / "model.safetensors").write_bytes(model())
+    return folder
+
+
+def broken(folder: Path) -> None:
+    """The model with a query half of whose outputs are dead."""
+    weights = tensors()
+    name = "model.layers.1.self_attn.q_proj.weight"
+    weights[name][:12] = 0.0
+    save_file(weights, folder / "model.safetensors")
+
+
+def bash(script: str, folder: Path, live: Deployment, **environment: str) -> "subprocess.CompletedProcess[str]":
+    base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    ours = {"EIGENSCOPE_URL": str(live.client.base_url).rstrip("/"), "EIGENSCOPE_TIMEOUT": "60"}
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env={**base, **ours, **environment}, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+
+
+def fenced(text: str, mark: str) -> str:
+    found = re.search(rf"<!-- {mark} -->\n```sh\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_three_lines_of_curl(live: Deployment, repository: Path) -> None:
+    script = fenced((DOCS / "ci.md").read_text(), "curl")
+    assert len(script.splitlines()) == 3
+    url = f"url={str(live.client.base_url).rstrip('/')}/api/v1\n"
+    good = bash(url + script, repository, live)
+    assert good.returncode == 0, good.stderr
+    broken(repository)
+    bad = bash(url + script, repository, live)
+    assert bad.returncode == 1, bad.stderr
+    told = json.loads((repository / "verdict.json").read_text())
+    assert [rule["outcome"] for rule in told["rules"]] == ["fail", "pass"]
+
+
+def test_the_shell_script_compares_a_pull_request_with_main(live: Deployment, repository: Path) -> None:
+    script = "bash docs/ci/check.sh model.safetensors"
+    first = bash(f"{script} model@pr-1 model@main", repository, live)  # there is no main yet
+    assert first.returncode == 0, first.stderr
+    main = bash(f"{script} model@main", repository, live)
+    assert main.returncode == 0, main.stderr
+    narrower(repository)
+    worse = bash(f"{script} model@pr-2 model@main", repository, live)
+    assert worse.returncode == 1, worse.stderr
+    told = json.loads((repository / "eigenscope.json").read_text())
+    assert [rule["outcome"] for rule in told["rules"]] == ["pass", "fail"]
+    assert told["baseline_run"] is not None
+    assert "no smaller than main" in (repository / "eigenscope.md").read_text()
+    (suite,) = JUnitXml.fromfile(str(repository / "eigenscope.xml"))
+    assert (suite.tests, suite.failures) == (2, 1)
+
+
+def narrower(folder: Path) -> None:
+    """The model with a few directions that rule in each matrix: full rank, and a smaller stable rank."""
+    random = torch.Generator().manual_seed(1)
+    weights = tensors()
+    for name, weight in weights.items():
+        if weight.ndim == 2:
+            left, right = (torch.randn(size, generator=random) for size in weight.shape)
+            weights[name] = weight + 2.0 * torch.outer(left, right)
+    save_file(weights, folder / "model.safetensors")
+
+
+def test_the_shell_script_says_what_went_wrong(live: Deployment, repository: Path) -> None:
+    script = "bash docs/ci/check.sh model.safetensors"
+    away = bash(script, repository, live, EIGENSCOPE_URL="http://127.0.0.1:1")
+    assert (away.returncode, "the upload failed" in away.stderr) == (3, True)
+    (repository / "eigenscope.yml").write_text("rules: []")
+    wrong = bash(script, repository, live)
+    assert (wrong.returncode, "bad-policy" in wrong.stderr) == (3, True)
+    (repository / "eigenscope.yml").write_text(POLICY)
+    (repository / "model.safetensors").write_bytes(b"")
+    empty = bash(script, repository, live)
+    assert empty.returncode == 1, empty.stderr  # a checkpoint that cannot be read is no evidence: the gate stays closed
+    assert "insufficient" in (repository / "eigenscope.json").read_text()
+
+
+def test_the_gitlab_job(live: Deployment, repository: Path) -> None:
+    job: dict[str, Any] = yaml.safe_load((CI / "gitlab-ci.yml").read_text())["eigenscope"]
+    script = "set -e\n" + "\n".join(job["script"])
+    branch = {"CI_DEFAULT_BRANCH": "main", "CI_JOB_ID": "7"}
+    main = bash(script, repository, live, CI_COMMIT_REF_NAME="main", **branch)
+    assert main.returncode == 0, main.stderr
+    narrower(repository)
+    other = bash(script, repository, live, CI_COMMIT_REF_NAME="wide/layers #2", **branch)
+    assert other.returncode == 1, other.stderr
+    for name in (*job["artifacts"]["paths"], job["artifacts"]["reports"]["junit"]):
+        assert (repository / name).is_file()
+
+
+def steps(action: dict[str, Any], inputs: dict[str, str], folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """The steps of a composite action with their expressions worked out."""
+    known = {
+        "github.action_path": str(folder / "docs" / "ci" / "github"),
+        "github.run_id": "1",
+        "github.run_attempt": "1",
+    }
+    known |= {
+        f"inputs.{name}": inputs.get(name, str(said.get("default", ""))) for name, said in action["inputs"].items()
+    }
+
+    def worked_out(text: str) -> str:
+        return re.sub(r"\$\{\{ *([a-z_.]+) *\}\}", lambda found: known[found[1]], text)
+
+    for step in action["runs"]["steps"]:
+        assert step["shell"] == "bash"
+        assert "${{" not in step["run"]  # no expression in a script: a branch's name would be run
+        yield step["run"], {name: worked_out(value) for name, value in step["env"].items()}
+
+
+def test_the_github_action(live: Deployment, repository: Path) -> None:
+    action = yaml.safe_load((CI / "github" / "action.yml").read_text())
+    inputs = {"url": str(live.client.base_url), "file": "model.safetensors", "name": 'x"; exit 0; "', "baseline": ""}
+    files = {"GITHUB_STEP_SUMMARY": str(repository / "summary"), "GITHUB_OUTPUT": str(repository / "output")}
+    for damage, status, passed in ((None, 0, "true"), (broken, 1, "false")):
+        if damage is not None:
+            damage(repository)
+        for script, environment in steps(action, inputs, repository):
+            done = bash(script, repository, live, **environment, **files)
+            assert done.returncode == status, done.stderr
+        assert f"passed={passed}" in (repository / "output").read_text().splitlines()
+    assert "### ❌" in (repository / "summary").read_text()
+    assert live.get("checkpoints/1")["name"] == inputs["name"]
+
+
+def test_the_command_line_by_a_service(live: Deployment, repository: Path, tmp_path: Path) -> None:
+    server = str(live.client.base_url)
+    command = [sys.executable, "-c", "from app.cli import main; main()", "check", "model.safetensors"]
+    command += ["--policy", "eigenscope.yml", "--server", server, "--json"]
+
+    def check(*more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*command, *more], cwd=repository, env={**os.environ, "PYTHONPATH": str(DOCS.parent)}, capture_output=True,
+            text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    good = check("--name", "model@main", "--junit", str(tmp_path / "junit.xml"))
+    assert good.returncode == 0, good.stderr
+    assert json.loads(good.stdout)["verdict"] == "pass"
+    assert JUnitXml.fromfile(str(tmp_path / "junit.xml")).failures == 0
+    narrower(repository)
+    worse = check("--baseline", "model@main")
+    assert worse.returncode == 1, worse.stderr
+    assert check("--baseline", "1").returncode == 1
+    assert check("--baseline", "nobody").returncode == 3
+    report = tmp_path / "main.json"
+    report.write_text(json.dumps(live.get("runs/1/report")))
+    assert check("--baseline", str(report)).returncode == 1
+    (repository / "model.safetensors").write_bytes(b"no checkpoint")
+    assert check().returncode == 1  # read by nobody: not enough evidence
