@@ -1,16 +1,18 @@
 """Demo data: checkpoints and the runs over them, put into the data folder on the path that uploads take.
 
 Without an experiment the checkpoints are made up (app.synthetic) and say so by their names. With one, they are those
-that its folder lists in `demo.json`, as `make example` writes it: {"checkpoints": [{"name": …, "files": [path, …]}]},
-the base first, paths relative to the folder. What is there already is left as it is.
+that its folder lists in `demo.json`, as `make example` and `make widths` write it: {"checkpoints": [{"name": …,
+"files": [path, …]}], "runs": [{"checkpoints": [name, …], "diagnostics": {…}}]}, the base first, paths relative to the
+folder. Without runs: one over the base, and one over all of them. What is there already is left as it is.
 """
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import click
 
@@ -26,6 +28,29 @@ BLOCK = 1 << 20  # bytes copied at once
 LISTED = 1000  # checkpoints looked through for those of an earlier call
 
 Files = dict[str, list[Path]]
+Settled = Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A run over the checkpoints of these names; without diagnostics, with the default ones."""
+
+    names: tuple[str, ...]
+    diagnostics: Settled | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is to be there: each checkpoint's files by its name, base first, and the runs over them."""
+
+    files: Files
+    runs: tuple[Wanted, ...]
+
+    @classmethod
+    def of(cls, files: Files, runs_over: Sequence[Wanted] = ()) -> Self:
+        names = tuple(files)
+        usual = [Wanted(names[:1]), *([Wanted(names[: runs.MOST_CHECKPOINTS])] if len(names) > 1 else ())]
+        return cls(files, tuple(runs_over or usual))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,41 +90,43 @@ def command(settings: Settings, experiment: Path | None) -> None:
 
 
 @contextmanager
-def sources(experiment: Path | None) -> Iterator[Files]:
-    """The files of each checkpoint by its name, base first."""
+def sources(experiment: Path | None) -> Iterator[Shown]:
+    """What is to be shown."""
     if experiment is not None:
         yield listed(experiment)
         return
     with tempfile.TemporaryDirectory() as folder:
-        yield synthetic.write(Path(folder))
+        yield Shown.of(synthetic.write(Path(folder)))
 
 
-def listed(experiment: Path) -> Files:
-    """The checkpoints that the experiment's folder lists."""
+def listed(experiment: Path) -> Shown:
+    """What the experiment's folder lists."""
     path = experiment / MANIFEST
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["checkpoints"]
-        found = {str(entry["name"]): [experiment / file for file in entry["files"]] for entry in entries}
+        told = json.loads(path.read_text(encoding="utf-8"))
+        found = {str(each["name"]): [experiment / file for file in each["files"]] for each in told["checkpoints"]}
+        over = [Wanted(tuple(each["checkpoints"]), each.get("diagnostics")) for each in told.get("runs", ())]
     except OSError as error:
         raise BadUpload(f"{path} cannot be read: {error.strerror}. `make example` writes it.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadUpload(f"{path} lists no checkpoints with names and files: run `make example` again.") from error
     missing = [str(file) for files in found.values() for file in files if not file.is_file()]
     if missing:
         raise BadUpload(f"{path} lists {missing[0]}, which is not there: run `make example` again.")
-    return found
+    if strange := [name for each in over for name in each.names if name not in found]:
+        raise BadUpload(f"{path} asks for a run over {strange[0]}, which it does not list: run `make example` again.")
+    return Shown.of(found, over)
 
 
-def register(database: Database, storage: Storage, settings: Settings, found: Files) -> Demo:
-    """The checkpoints, a run over the base alone and one over all of them, each unless it is there."""
-    storage.require(sum(file.stat().st_size for files in found.values() for file in files), settings.disk_reserve)
-    received = [_checkpoint(database, storage, name, files) for name, files in found.items()]
-    identities = tuple(identity for identity, _ in received)
+def register(database: Database, storage: Storage, settings: Settings, found: Shown) -> Demo:
+    """The checkpoints and the runs over them, each unless it is there."""
+    sizes = [file.stat().st_size for files in found.files.values() for file in files]
+    storage.require(sum(sizes), settings.disk_reserve)
+    received = {name: _checkpoint(database, storage, name, files) for name, files in found.files.items()}
     with database.writing() as session:
-        over = [_run(session, identities[:1])]
-        if len(identities) > 1:
-            over.append(_run(session, identities[: runs.MOST_CHECKPOINTS]))
-    return Demo(identities, tuple(over), sum(new for _, new in received))
+        over = [_run(session, [received[name][0] for name in wanted.names], wanted) for wanted in found.runs]
+    identities = tuple(identity for identity, _ in received.values())
+    return Demo(identities, tuple(over), sum(new for _, new in received.values()))
 
 
 def _checkpoint(database: Database, storage: Storage, name: str, files: Sequence[Path]) -> tuple[int, bool]:
@@ -132,9 +159,9 @@ def _there(session: Session, name: str, digests: Sequence[str]) -> int | None:
     return None
 
 
-def _run(session: Session, identities: Sequence[int]) -> int:
-    """The newest run over exactly these checkpoints, or a new one with the default diagnostics."""
+def _run(session: Session, identities: Sequence[int], wanted: Wanted) -> int:
+    """The newest run over exactly these checkpoints, or a new one."""
     for run in runs.over(session, identities[0]):
-        if tuple(member.checkpoint_id for member in run.members) == tuple(identities):
+        if [member.checkpoint_id for member in run.members] == list(identities):
             return run.id
-    return runs.request(session, identities).id
+    return runs.request(session, identities, wanted.diagnostics).id

@@ -19,7 +19,7 @@ from app.demo import MANIFEST
 from examples.widths.data import Text, text
 from examples.widths.figures import draw
 from examples.widths.measure import by_rule, ended, measure
-from examples.widths.recipes import SEEDS, WIDTHS, Recipe, grid
+from examples.widths.recipes import RULES, SEEDS, WIDTHS, Recipe, grid
 from examples.widths.report import report
 from examples.widths.train import DONE, Trained, train
 
@@ -57,10 +57,15 @@ def conclude(results: Mapping[Recipe, Trained], out: Path) -> None:
 
 
 def manifest(recipes: Sequence[Recipe]) -> dict[str, object]:
-    """What `eigenscope demo` shows of the experiment: every model of the first seed."""
+    """What `eigenscope demo` shows of the experiment: every model of the first seed, and the family of each rule."""
     first = [recipe for recipe in recipes if recipe.seed == recipes[0].seed]
+    families = {rule: [r.name for r in first if r.rule == rule or r.width == WIDTHS[0]] for rule in RULES}
+    asked = {"top_singular_value": {"quantiles": True}}
     return {
-        "checkpoints": [{"name": recipe.name, "files": [f"{recipe.name}/{file}" for file in FILES]} for recipe in first]
+        "checkpoints": [
+            {"name": recipe.name, "files": [f"{recipe.name}/{file}" for file in FILES]} for recipe in first
+        ],
+        "runs": [{"checkpoints": names, "diagnostics": asked} for names in families.values() if len(names) > 1],
     }
 
 

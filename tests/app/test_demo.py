@@ -76,8 +76,18 @@ def test_another_of_that_name_is_left_alone(service: Service, experiment: Path) 
 
 
 def test_a_base_alone_has_one_run(service: Service, experiment: Path) -> None:
-    found = dict(list(demo.listed(experiment).items())[:1])
+    found = demo.Shown.of(dict(list(demo.listed(experiment).files.items())[:1]))
     assert len(demo.register(service.database, service.storage, service.settings, found).runs) == 1
+
+
+def test_an_experiment_may_say_which_runs_it_wants(service: Service, experiment: Path) -> None:
+    path = experiment / demo.MANIFEST
+    wanted = {"checkpoints": ["base", "full"], "diagnostics": {"norms": {}}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "runs": [wanted]}))
+    (run,) = demo.register(service.database, service.storage, service.settings, demo.listed(experiment)).runs
+    found = service.get(f"/api/v1/runs/{run}")
+    assert [member["name"] for member in found["checkpoints"]] == ["base", "full"]
+    assert list(found["diagnostics"]) == ["norms"]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +97,7 @@ def test_a_base_alone_has_one_run(service: Service, experiment: Path) -> None:
         ("{", "lists no checkpoints"),
         ('{"checkpoints": [{"name": "base"}]}', "lists no checkpoints"),
         ('{"checkpoints": 3}', "lists no checkpoints"),
+        ('{"checkpoints": [], "runs": [{"checkpoints": ["gone"]}]}', "run over gone, which it does not list"),
         ('{"checkpoints": [{"name": "base", "files": ["gone.safetensors"]}]}', "gone.safetensors, which is not there"),
     ],
 )

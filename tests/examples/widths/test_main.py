@@ -28,8 +28,14 @@ def test_what_is_trained_is_measured_and_written(
     assert (tmp_path / "results.md").read_text() in capsys.readouterr().out
     assert (tmp_path / MANIFEST).exists()
     found = listed(tmp_path)
-    assert list(found) == [recipe.name for recipe in results]
-    assert all(len(files) == 4 for files in found.values())
+    assert list(found.files) == [recipe.name for recipe in results]
+    assert all(len(files) == 4 for files in found.files.values())
+    assert [wanted.names[-1] for wanted in found.runs] == [
+        "sqrt-d128-seed0",
+        "constant-d128-seed0",
+        "linear-d128-seed0",
+    ]
+    assert {wanted.names[0] for wanted in found.runs} == {"base-d64-seed0"}
 
 
 def test_only_what_is_asked_for_is_trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
