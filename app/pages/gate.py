@@ -16,6 +16,7 @@ class RuleView:
     name: str
     sentence: str
     weight: str  # the first layer that breaks it, where the page can show one
+    holds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +44,5 @@ def _gate(session: Reading, row: models.Verdict) -> GateView:
 
 def _rule(told: dict[str, Any]) -> RuleView:
     weight = next((each["weight"] for each in told["offenders"] if each["weight"]), "")
-    return RuleView(outcome(told["outcome"]), told["rule"], told["sentence"], weight)
+    holds = told["outcome"] == "pass"
+    return RuleView(outcome(told["outcome"]), told["rule"], told["sentence"], weight, holds)
