@@ -1,22 +1,32 @@
 """What only PostgreSQL can show: its tables, its locks, its text."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import select
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
-from app import leases
+from app import checkpoints, leases, plans, projects, runs
 from app.db import Database, now
-from app.models import Base, Run, Unit
+from app.errors import NotFound
+from app.models import Base, Checkpoint, Member, Run, Unit
+from tests.integration.conftest import until
+
+Found = TypeVar("Found")
+SECONDS = 30  # how long anything may take
+NOTHING_IN_IT: Any = {"form": "safetensors", "kind": "model", "facts": {}, "infos": [], "rewritten": None}
 
 
 @pytest.fixture
 def database(postgresql: str) -> Iterator[Database]:
     made = Database(postgresql.replace("postgresql://", "postgresql+psycopg://"), lambda name, identity: None)
-    yield made
+    yield made.within(projects.DEFAULT, "a test")
     made.close()
 
 
@@ -65,3 +75,94 @@ def test_a_unit_goes_to_one_of_many_workers(database: Database) -> None:
     with database.reading() as session:
         assert session.scalars(select(Run.diagnostics)).one() == {"a\x00\ud800": {}}
         assert session.execute(select(now())).scalar_one() > 1.7e9
+
+
+# --- two at once, in a fixed order: the one holds its locks while the other is seen to wait for them ------------------
+
+
+@pytest.fixture
+def checkpoint(database: Database) -> int:
+    """One that is being ingested, under claim 1."""
+    database.migrate()
+    with database.writing() as session:
+        made = Checkpoint(name="a", bytes=1, state="ingesting", claim=1, attempts=1)
+        session.add(made)
+    return made.id
+
+
+@contextmanager
+def two(database: Database) -> Iterator[tuple[Session, Callable[[Callable[[Session], Found]], "Future[Found]"]]]:
+    """A transaction, and a way to begin work in another one on a connection of its own.
+
+    The first ends before the second is waited for: a test that fails does not hang.
+    """
+
+    def apart(work: Callable[[Session], Found]) -> Found:
+        with database.writing() as session:
+            return work(session)
+
+    with ThreadPoolExecutor(1) as pool, database.writing() as session:
+        yield session, lambda work: pool.submit(apart, work)
+
+
+def waits(database: Database) -> None:
+    """Returns once PostgreSQL says that somebody in this database waits for another's lock."""
+    asked = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    def waiting() -> int:
+        with database.reading() as session:
+            return int(session.execute(asked).scalar_one())
+
+    until(waiting, "the other waits for the lock", SECONDS)
+
+
+def count(database: Database, kind: type[Base]) -> int:
+    with database.reading() as session:
+        return int(session.execute(select(func.count()).select_from(kind)).scalar_one())
+
+
+def test_a_run_asked_for_while_its_checkpoint_is_being_deleted_is_refused(database: Database, checkpoint: int) -> None:
+    with two(database) as (session, begin):
+        checkpoints.delete(session, checkpoint)
+        asked = begin(lambda other: runs.request(other, [checkpoint]))
+        waits(database)
+        session.commit()
+        with pytest.raises(NotFound, match=f"no checkpoint {checkpoint}"):
+            asked.result(SECONDS)
+    assert [count(database, kind) for kind in (Checkpoint, Run, Member)] == [0, 0, 0]
+
+
+def test_a_checkpoint_deleted_while_a_run_over_it_is_asked_for_takes_the_run_along(
+    database: Database, checkpoint: int
+) -> None:
+    with two(database) as (session, begin):
+        assert runs.request(session, [checkpoint]).state == "waiting"
+        deleted = begin(lambda other: checkpoints.delete(other, checkpoint))
+        waits(database)
+        session.commit()
+        assert deleted.result(SECONDS) == []
+    assert [count(database, kind) for kind in (Checkpoint, Run, Member)] == [0, 0, 0]
+
+
+def test_a_run_asked_for_while_its_checkpoint_becomes_ready_does_not_wait_for_ever(
+    database: Database, checkpoint: int
+) -> None:
+    """Either who makes it ready sees the run, or who asks for the run sees it ready."""
+    with two(database) as (session, begin):
+        checkpoints.accept(session, checkpoint, 1, **NOTHING_IN_IT)
+        plans.plan_waiting(session, checkpoint)
+        asked = begin(lambda other: runs.request(other, [checkpoint]))
+        waits(database)
+        session.commit()
+        assert asked.result(SECONDS).state == "done"  # there is nothing to measure
+
+
+def test_two_may_ask_for_runs_over_one_checkpoint_at_once(database: Database, checkpoint: int) -> None:
+    """They share the lock: the second is through while the first still holds it."""
+    with two(database) as (session, begin):
+        first = runs.request(session, [checkpoint])
+        second = begin(lambda other: runs.request(other, [checkpoint])).result(SECONDS)
+        assert second.id != first.id
+    assert count(database, Run) == 2
