@@ -123,7 +123,7 @@ def compare(
     def work(info: TensorInfo) -> Found:
         return measure_aligned(run, aligned[info.name], requests, device, memory)
 
-    for info, found in each([row.base for row in run.alignment.rows], work, device):
+    for info, found in each([row.base for row in run.alignment.rows], work, device, lambda i: aligned[i.name].largest):
         for name, row in found:
             rows[name].append(row)
         if progress is not None:
@@ -189,8 +189,7 @@ def measure_aligned(
 
 
 def _too_large(aligned: Aligned, wanted: Collection[int], scopes: Collection[Scope], memory: int | None) -> str | None:
-    sources = [partner.source for at, partner in enumerate(aligned.partners, 1) if partner is not None and at in wanted]
-    infos = [aligned.base, *(one if isinstance(one, TensorInfo) else aligned.base for one in sources)]
+    infos = [aligned.at(position) for position in sorted({0, *wanted})]
     return too_large(aligned.base, together(infos, scopes), memory)
 
 

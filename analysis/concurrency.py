@@ -27,16 +27,28 @@ def bound(tensors: Sequence[TensorInfo]) -> int:
     return max((8 * tensor.size + 32 * side(tensor) ** 2 for tensor in tensors if tensor.skip is None), default=0)
 
 
+def _itself(tensor: TensorInfo) -> TensorInfo:
+    return tensor
+
+
 def each(
-    tensors: Sequence[TensorInfo], work: Callable[[TensorInfo], Result], device: str = "cpu"
+    tensors: Sequence[TensorInfo],
+    work: Callable[[TensorInfo], Result],
+    device: str = "cpu",
+    largest: Callable[[TensorInfo], TensorInfo] = _itself,
 ) -> Generator[tuple[TensorInfo, Result], None, None]:
-    """`work` on each tensor, in their order. Closed early, it ends what is in hand and begins nothing more."""
+    """`work` on each tensor, in their order. Closed early, it ends what is in hand and begins nothing more.
+
+    `largest` is what counts as its size where the work reads its partners in other checkpoints too. With n checkpoints
+    the memory is up to n times the bound: each holds one like it.
+    """
     everything = torch.get_num_threads()
-    hands = min(MOST_HANDS, everything, _room(tensors)) if device == "cpu" else 1
-    share = bound(tensors) / hands
+    sizes = {tensor.name: largest(tensor) for tensor in tensors}
+    hands = min(MOST_HANDS, everything, _room(list(sizes.values()))) if device == "cpu" else 1
+    share = bound(list(sizes.values())) / hands
     pool = ThreadPoolExecutor(hands, initializer=torch.set_num_threads, initargs=(1,))
     with threads(everything), pool:  # restored behind the pool: MKL has one number for all threads
-        for small, some in groupby(tensors, lambda tensor: hands > 1 and _is_small(tensor, share)):
+        for small, some in groupby(tensors, lambda tensor: hands > 1 and _is_small(sizes[tensor.name], share)):
             run = list(some)
             if small:
                 with threads(1):  # OpenBLAS has one number for all threads, and with more than 1 takes turns

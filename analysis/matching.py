@@ -47,6 +47,16 @@ class Aligned:
     base: TensorInfo
     partners: tuple[Partner | None, ...]
 
+    def at(self, position: int) -> TensorInfo:
+        """How it lies in the checkpoint at this position: as in the base, where that is an adapter or has none."""
+        partner = self.partners[position - 1] if position else None
+        return partner.source if partner is not None and isinstance(partner.source, TensorInfo) else self.base
+
+    @property
+    def largest(self) -> TensorInfo:
+        """The base's tensor or, in a family, the widest of its partners."""
+        return max((self.at(position) for position in range(1 + len(self.partners))), key=lambda info: info.size)
+
 
 class Unmatched(NamedTuple):
     tensor: str

@@ -101,11 +101,13 @@ def _joint_cost(aligned: Aligned, requests: Sequence[Request]) -> float:
     0 where no request looks at it.
     """
     looked = [(request.diagnostic.scope, group) for request in requests for group in groups_of(aligned, request)]
-    spectra = {group for scope, group in looked if scope is Scope.ONE}
+    spectra = {position for scope, group in looked if scope is Scope.ONE for position in group}
     compared = {position for scope, group in looked if scope is not Scope.ONE for position in group}
-    decompositions = len(spectra) + VECTORS * len(compared)
-    read = len(compared | {position for group in spectra for position in group})
-    return read * PER_TENSOR + decompositions * sum(weight.cost for weight in matrices(aligned.base))
+    times = {position: (position in spectra) + VECTORS * (position in compared) for position in spectra | compared}
+    return sum(
+        PER_TENSOR + count * sum(weight.cost for weight in matrices(aligned.at(position)))
+        for position, count in times.items()
+    )
 
 
 def plan(session: Session, run: Run) -> None:

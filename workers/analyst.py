@@ -32,6 +32,7 @@ from workers.heartbeat import Heartbeat
 log = logging.getLogger(__name__)
 Rows = list[tuple[str, Row]]
 Work = Generator[tuple[TensorInfo, Rows], None, None]
+Measured = tuple[Callable[[TensorInfo], Rows], Callable[[TensorInfo], TensorInfo]]  # how, and what counts as its size
 Files = tuple[tuple[str, str], ...]  # (name, sha256)
 
 
@@ -118,8 +119,8 @@ def _renew(database: Database, settings: Settings, job: Job) -> None:
 
 def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     with ExitStack() as folders:
-        work = (_joint if job.joint else _alone)(storage, job, device, folders, settings.memory_limit)
-        several: Work = each(job.tensors, work, device) if job.attempt == 1 else _one_by_one(job.tensors, work)
+        work, size = (_joint if job.joint else _alone)(storage, job, device, folders, settings.memory_limit)
+        several: Work = each(job.tensors, work, device, size) if job.attempt == 1 else _one_by_one(job.tensors, work)
         with closing(several) as found:
             for info in job.tensors:
                 _announce(database, job, info)
@@ -135,18 +136,17 @@ def _one_by_one(tensors: Iterable[TensorInfo], work: Callable[[TensorInfo], Rows
         yield info, work(info)
 
 
-def _alone(
-    storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None
-) -> Callable[[TensorInfo], Rows]:
+def _alone(storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None) -> Measured:
     """Measures a tensor of one checkpoint by itself."""
     checkpoint = open_checkpoint(folders.enter_context(storage.opened(job.files[job.member])))
     cut = cutter(checkpoint, job.tensors if job.attempt == 1 else (), device)
-    return lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut, memory))
+    return (
+        lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut, memory)),
+        lambda info: info,
+    )
 
 
-def _joint(
-    storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None
-) -> Callable[[TensorInfo], Rows]:
+def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None) -> Measured:
     """Measures a tensor of the base in every checkpoint of the run."""
     found = [open_checkpoint(folders.enter_context(storage.opened(files))) for files in job.files]
     try:
@@ -154,7 +154,10 @@ def _joint(
     except CheckpointError as error:
         raise Refused(error.code, error.message) from error
     aligned = {row.base.name: row for row in run.alignment.rows}
-    return lambda info: measure_aligned(run, aligned[info.name], job.requests, device, memory)
+    return (
+        lambda info: measure_aligned(run, aligned[info.name], job.requests, device, memory),
+        lambda info: aligned[info.name].largest,
+    )
 
 
 def _announce(database: Database, job: Job, info: TensorInfo) -> None:

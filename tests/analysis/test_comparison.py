@@ -27,6 +27,7 @@ from analysis.diagnostics import requests
 from analysis.errors import CheckpointError, WrongBase
 from analysis.formats import Checkpoint, open_checkpoint
 from analysis.matching import Member
+from analysis.memory import together
 from analysis.report import Report, analyze
 from analysis.weight import TensorInfo, Weight
 from tests import comparisons as made
@@ -93,6 +94,18 @@ def test_what_needs_more_memory_than_allowed_is_not_read(checkpoints: list[Check
     assert found.keys() == whole.keys()
     assert {row["away"] for row in found.values()} == {None}
     assert all("100 bytes are allowed" in str(row["note"]) for row in found.values())
+
+
+def test_every_partner_counts_for_the_memory_that_a_tensor_takes(checkpoints: list[Checkpoint]) -> None:
+    """What is enough for a base and one tuned model is not for a base and two."""
+    base, _, full = checkpoints
+    info = next(info for info in base.tensors if info.name == UP)
+    enough = together([info, info], [Scope.PAIR])
+    for tuned, fits in (([full], True), ([full, full], False)):
+        found = rows(compare([base, *tuned], [spy(Scope.PAIR)], ["base", *"ab"[: len(tuned)]], memory=enough), "pair")
+        of_one = [row for (weight, _), row in found.items() if weight == UP]
+        assert len(of_one) == len(tuned)
+        assert all((row["note"] is None) is fits for row in of_one)
 
 
 def test_a_spectrum_of_an_adapter_is_that_of_the_merged_weight(checkpoints: list[Checkpoint], tmp_path: Path) -> None:

@@ -75,6 +75,15 @@ def test_what_is_in_memory_at_once_stays_within_the_bound(monkeypatch: pytest.Mo
     assert max(2 * t.nbytes + 16 * min(t.shape) ** 2 for t in asked) <= peak <= bound(asked)
 
 
+def test_partners_in_other_checkpoints_decide_what_is_small() -> None:
+    """Of a family the base may be the narrowest: what is small there is not where the others are wide."""
+    asked = tensors(SMALL, EMBEDDING, SMALL, SMALL)
+    wide = tensors(LARGE, EMBEDDING, *[SMALL] * 2)
+    sizes = {own.name: one for own, one in zip(asked, wide, strict=True)}
+    found = each(asked, lambda _: torch.get_num_threads(), largest=lambda tensor: sizes[tensor.name])
+    assert [(tensor, threads) for tensor, threads in found] == list(zip(asked, [2, 2, 1, 1], strict=True))
+
+
 def test_where_two_do_not_fit_each_has_all_threads() -> None:
     """Of a checkpoint of equal matrices without an embedding the bound leaves room for one and what libraries hold."""
     assert [found for _, found in each(tensors(*[SMALL] * 3), lambda _: torch.get_num_threads())] == [2, 2, 2]

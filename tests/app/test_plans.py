@@ -64,6 +64,17 @@ def test_a_tensor_of_the_base_stands_for_its_partners() -> None:
     assert list(both[0]) == [0], "of the second tensor there are no two updates"
 
 
+def test_each_member_of_a_family_costs_what_its_own_width_does() -> None:
+    def model(width: int) -> Member:
+        return Member("model", describe({"layers.0.q_proj.weight": Header((width, width), "float32", 4 * width**2)}))
+
+    family = [model(width) for width in (64, 128, 256)]
+    found = plans.costs_of(family, ("a", "b", "c"), requests({"top_singular_value": {}, "norms": {}}))
+    own = [plans.cost_of(member.tensors[0]) - plans.PER_TENSOR for member in family]
+    assert own[2] == 64 * own[0]
+    assert found == {0: {0: pytest.approx(3 * plans.PER_TENSOR + (1 + plans.VECTORS) * sum(own))}}
+
+
 def test_what_cannot_be_compared_has_no_cost() -> None:
     base, lora, full = members()
     for asked, code in (([lora], "adapter-alone"), ([lora, base], "base-is-adapter")):
