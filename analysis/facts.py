@@ -7,9 +7,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from analysis.diagnostic import Scalar
 from analysis.errors import FactError, shown
+
+if TYPE_CHECKING:  # the main process of a worker knows facts, and does without torch
+    from analysis.diagnostic import Scalar
 
 LARGEST = 2.0**53  # what JSON keeps of a whole number
 LONGEST = 100  # characters of a word
@@ -84,12 +87,12 @@ def typed(fields: Mapping[str, str]) -> Changes:
     return checked({name: _read(BY_NAME.get(name), text.strip()) for name, text in fields.items()})
 
 
-def effective(found: Mapping[str, Scalar], stated: Mapping[str, Scalar]) -> dict[str, Scalar]:
+def effective(found: Mapping[str, "Scalar"], stated: Mapping[str, "Scalar"]) -> dict[str, "Scalar"]:
     """What is known: what the files say, and before that what people say."""
     return {**found, **stated}
 
 
-def contradicted(found: Mapping[str, Scalar], stated: Mapping[str, Scalar]) -> Iterator[str]:
+def contradicted(found: Mapping[str, "Scalar"], stated: Mapping[str, "Scalar"]) -> Iterator[str]:
     """The facts of which people say something else than the files."""
     for name, value in stated.items():
         if name in found and not _same(found[name], value):
@@ -126,7 +129,7 @@ def _word(fact: Fact, value: object) -> str:
     return "".join(letter for letter in value.strip() if letter.isprintable())
 
 
-def _same(one: Scalar, other: Scalar) -> bool:
+def _same(one: "Scalar", other: "Scalar") -> bool:
     if isinstance(one, int | float) and isinstance(other, int | float):
         return math.isclose(one, other, rel_tol=SAME)
     return str(one).casefold() == str(other).casefold()
