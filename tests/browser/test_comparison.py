@@ -1,5 +1,7 @@
 """A reader's way through a comparison: a base, a LoRA adapter and a full fine-tune, made here with torch."""
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -246,6 +248,107 @@ def test_one_checkpoint_stands_out_in_all_figures(watched: Watched, compared: Co
     expect(page.locator('.chip[data-member="2"]')).to_have_class(re.compile("dim"))
     page.locator("h1").hover()
     page.wait_for_function(f"() => ({look})().every(([, opacity]) => opacity === 1)")
+
+
+def onto(page: Page, kind: str, member: int, at: int) -> None:
+    """Moves the mouse onto a point of a member's line in the first figure of a kind."""
+    place = page.evaluate(
+        """([kind, member, at]) => {
+            const node = document.querySelector(`.plot.${kind}`), { xaxis, yaxis } = node._fullLayout;
+            const line = node.data.find((trace) => trace.meta?.member === member), box = node.getBoundingClientRect();
+            const [x, y] = [[xaxis, line.x], [yaxis, line.y]].map(([axis, of]) => axis._offset + axis.d2p(of[at]));
+            return [box.left + x, box.top + y];
+        }""",
+        [kind, member, at],
+    )
+    page.mouse.move(place[0] - 3, place[1])
+    page.mouse.move(*place)
+
+
+def test_a_line_that_is_pointed_at_stands_out_in_the_other_figures(watched: Watched, compared: Compared) -> None:
+    page = watched.open(f"{compared.path}?weight={QUERY}")
+    settled(page)
+    page.locator(".plot.ranks").scroll_into_view_if_needed()
+    onto(page, "ranks", 2, 5)
+    look = "(kind) => document.querySelector(`.plot.${kind}`).data.map((trace) => [trace.meta?.member, trace.opacity])"
+    for kind in ("ranks", "spectra", "sweep"):
+        page.wait_for_function(f"(kind) => ({look})(kind).some(([, opacity]) => opacity < 1)", arg=kind)
+        seen = dict(page.evaluate(look, kind))
+        assert seen[2] == 1
+        assert seen[1] < 1
+    expect(page.locator('.chip[data-member="1"]')).to_have_class(re.compile("dim"))
+    expect(page.locator('.chip[data-member="2"]')).not_to_have_class(re.compile("dim"))
+    page.mouse.move(2, 2)
+    page.wait_for_function(f"() => ({look})('spectra').every(([, opacity]) => opacity === 1)")
+    expect(page.locator(".chip.dim")).to_have_count(0)
+
+
+def test_a_cell_that_is_pointed_at_shows_its_twins(watched: Watched, compared: Compared) -> None:
+    page = watched.open(compared.path)
+    page.locator(f'#where [data-position="1"][data-pick="{QUERY}"]').hover()
+    twins = page.locator("#where .twin")
+    expect(twins).to_have_count(2)
+    assert {(twin.get_attribute("data-pick"), twin.get_attribute("data-position")) for twin in twins.all()} == {
+        (QUERY, "1"),
+        (QUERY, "2"),
+    }
+    page.locator("h1").hover()
+    expect(twins).to_have_count(0)
+
+
+def test_a_copied_link_shows_another_reader_the_same(watched: Watched, compared: Compared, browser: Browser) -> None:
+    """The matrix, the tuned one, k and ε, the colour, the order, the filter and the columns."""
+    page = watched.open(f"{compared.path}?color=relative_norm&columns=intruders.count&columns=update.rank")
+    settled(page)
+    page.locator('[data-tuned="2"]').click()
+    page.locator("[data-matrix] select").select_option(QUERY)
+    expect(page.locator("#said")).to_contain_text("Block 1 · query after Full")
+    move(page, "k", 7)
+    move(page, "epsilon", 0.85)
+    page.locator('#rows [data-sort="rank.1"]').click()
+    page.locator('[name="q"]').fill("query")
+    expect(page.locator("#rows tbody tr:visible")).to_have_count(2)
+    expect(page.locator("#epsilon-o")).to_have_text("0.85")
+    page.locator("#head .menu summary").click()
+    page.locator("[data-copy-link]").click()
+    expect(page.locator("[data-copy-link]")).to_contain_text("Copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    settled(page)
+
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    other = Watched(context.new_page(), watched.base)
+    theirs = other.open(link.removeprefix(watched.base))
+    settled(theirs)
+    for part in ("#said", "#w-t", "#k-o", "#epsilon-o", "[data-tuned][aria-current]", "#rows", "#overlaid"):
+        expect(theirs.locator(part)).to_have_text(page.locator(part).inner_text(), use_inner_text=True)
+    expect(theirs.locator("#rows tbody tr:visible")).to_have_count(2)
+    expect(theirs.locator("#rows [aria-sort]")).to_have_attribute("data-name", "rank.1")
+    expect(theirs.locator("#moved")).to_be_visible()
+    for kind in ("match", "sweep", "ranks", "spectra"):
+        shown = f"document.querySelector('.plot.{kind}').data.map((trace) => [trace.name, trace.x, trace.y])"
+        assert theirs.evaluate(shown) == page.evaluate(shown)
+    context.close()
+    assert other.unexpected() == []
+
+
+def test_what_is_exported_is_what_the_run_kept(watched: Watched, compared: Compared) -> None:
+    """Moved sliders change no export: it holds what was measured."""
+    page = watched.open(f"{compared.path}?k=3&epsilon=0.9")
+    page.locator("#head .menu summary").click()
+    for title, name in (("Intruder", "intruders"), ("Update", "update"), ("verlap", "overlap")):
+        with page.expect_download() as download:
+            page.locator(".menu a", has_text=re.compile(f"{title}.*CSV")).click()
+        found = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+        kept = api(watched, f"/api/v1{compared.path}/tables/{name}")["rows"]
+        assert len(found) == len(kept) > 0
+        for ours, theirs in zip(found, kept, strict=True):
+            assert ours["weight"] == theirs["weight"]
+            numbers = [key for key, value in theirs.items() if type(value) in (int, float) and key in ours]
+            assert len(numbers) >= 3
+            assert {key: float(ours[key]) for key in numbers} == {key: theirs[key] for key in numbers}
+    with page.expect_download() as download:
+        page.locator(".menu a", has_text="JSON").click()
+    assert json.loads(download.value.path().read_text()) == api(watched, f"/api/v1{compared.path}/report")
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -29,7 +29,8 @@ function sort(name) {
   const down = heads[at].getAttribute("aria-sort") !== "descending" && (at > 0 || heads[at].hasAttribute("aria-sort"));
   heads.forEach((head) => head.removeAttribute("aria-sort"));
   heads[at].setAttribute("aria-sort", down ? "descending" : "ascending");
-  const keyed = rows().map((row) => ({ row, key: JSON.parse(row.dataset.keys)[at] }));
+  const placed = rows().map((row) => ({ row, keys: JSON.parse(row.dataset.keys) })).sort((a, b) => a.keys[0] - b.keys[0]);
+  const keyed = placed.map(({ row, keys }) => ({ row, key: keys[at] })); // equal ones stay in the order of the file
   const there = keyed.filter(({ key }) => key !== null).sort((a, b) => (down ? b.key - a.key : a.key - b.key));
   const absent = keyed.filter(({ key }) => key === null);
   body().append(...[...there, ...absent].map(({ row }) => row));
