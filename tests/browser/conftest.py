@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.conftest import missing
 
@@ -21,6 +21,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SERVE = "from app.cli import main; main(['serve', '--port', '0'])"
+expect.set_options(timeout=60_000)  # Playwright's 5 s are not enough on a busy machine
 WATCH = (
     "addEventListener('securitypolicyviolation', (e) => console.error('CSP ' + e.violatedDirective + ' ' + e.sample))"
 )
@@ -107,8 +108,8 @@ def report(browser: Browser, served: str, minilm: Path) -> str:
     watched = Watched(context.new_page(), served)
     page = watched.open("/")
     page.locator("#files").set_input_files(minilm)
-    page.wait_for_url("**/runs/*", timeout=60_000)
-    page.locator("#progress").wait_for(state="detached", timeout=60_000)
+    page.wait_for_url("**/runs/*", timeout=120_000)
+    page.locator("#progress").wait_for(state="detached", timeout=120_000)
     path = urlsplit(page.url).path
     context.close()
     assert watched.unexpected() == []

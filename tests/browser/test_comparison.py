@@ -84,7 +84,7 @@ def compared(browser: Browser, served: str) -> Compared:
     )
     watched = Watched(browser.new_context(viewport={"width": 1440, "height": 900}).new_page(), served)
     page = watched.open(f"/checkpoints/{ids[1]}")
-    expect(page.locator("#adapter")).to_be_visible(timeout=30_000)
+    expect(page.locator("#adapter")).to_be_visible(timeout=120_000)
     page.locator("#adapter a").click()
     expect(page.locator('[name="base"]')).to_have_value(str(ids[0]))  # the adapter names it
     page.locator(f'[name="tuned"][value="{ids[2]}"]').check()
@@ -93,7 +93,7 @@ def compared(browser: Browser, served: str) -> Compared:
     expect(page.locator(f'[name="tuned"][value="{ids[2]}"]')).to_be_checked()
     page.get_by_role("button", name="Compare").click()
     page.wait_for_url("**/runs/*")
-    page.locator("#progress").wait_for(state="detached", timeout=60_000)
+    page.locator("#progress").wait_for(state="detached", timeout=120_000)
     expect(page.locator(".verdict")).to_contain_text("LoRA r = 3 adds")
     path = page.url.removeprefix(served)
     page.context.close()
