@@ -10,9 +10,9 @@ setup: .venv/.dev  ## everything, for working on Eigenscope itself
 serve: .venv/.serve  ## the service at http://127.0.0.1:8000
 	@$(BIN)/eigenscope serve
 
-# Two halves side by side, one a core: the numbers, and everything with the service.
+# Two halves side by side, one a core: the numbers and what waits for other processes, and the service with its pages.
 PYTEST := $(BIN)/python -m pytest
-NUMBERS := tests/analysis tests/frontend
+NUMBERS := tests/analysis tests/frontend tests/integration tests/examples
 
 test: .venv/.dev  ## every test that this machine can run
 	@log=$$(mktemp); $(PYTEST) $(NUMBERS) > $$log 2>&1 & numbers=$$!; \
