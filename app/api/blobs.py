@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from app import quotas, transfers
 from app.api.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 from app.api.problems import responses
-from app.api.sending import admit, length
+from app.api.sending import RAW, admit, length
 from app.api.shapes import DIGEST
 from app.db import Database
 from app.errors import DigestMismatch, NotFound
@@ -21,7 +21,7 @@ Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in 
 BODY = {
     "requestBody": {
         "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": RAW,
     }
 }
 
@@ -44,7 +44,7 @@ def head(session: Reading, sha256: Digest) -> Response:
 @router.put(
     "/{sha256}",
     status_code=201,
-    responses={**responses(400, 413, 507), 200: {"model": Blob, "description": "It was here already."}},
+    responses={**responses(400, 404, 413, 507), 200: {"model": Blob, "description": "It was here already."}},
     openapi_extra=BODY,
     operation_id="put_blob",
 )

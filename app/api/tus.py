@@ -59,11 +59,19 @@ Name = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["0f8fad5bd9cb469
 def _headers(*names: str) -> dict[str, Any]:
     """The request headers of a route, for the OpenAPI: the routes read them themselves, as tus says."""
     kinds = {
-        "Tus-Resumable": {"type": "string", "enum": [VERSION]},
-        "Upload-Length": {"type": "integer", "minimum": 0},
-        "Upload-Offset": {"type": "integer", "minimum": 0},
-        "Upload-Metadata": {"type": "string", "description": "name base64, …; filename and sha256 mean something here"},
-        "Upload-Checksum": {"type": "string", "description": "sha1 or sha256, a space, the digest in base64"},
+        "Tus-Resumable": {"type": "string", "enum": [VERSION], "examples": [VERSION]},
+        "Upload-Length": {"type": "integer", "minimum": 0, "examples": [90864192]},
+        "Upload-Offset": {"type": "integer", "minimum": 0, "examples": [8388608]},
+        "Upload-Metadata": {
+            "type": "string",
+            "description": "name base64, …; filename and sha256 mean something here",
+            "examples": ["filename bW9kZWwuc2FmZXRlbnNvcnM="],
+        },
+        "Upload-Checksum": {
+            "type": "string",
+            "description": "sha1 or sha256, a space, the digest in base64",
+            "examples": ["sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="],
+        },
     }
     optional = ("Upload-Metadata", "Upload-Checksum")
     return {
@@ -73,7 +81,8 @@ def _headers(*names: str) -> dict[str, Any]:
     }
 
 
-BODY = {"requestBody": {"content": {PIECE: {"schema": {"type": "string", "format": "binary"}}}}}
+BYTES = {"schema": {"type": "string", "format": "binary"}, "example": "(the bytes from Upload-Offset on)"}
+BODY = {"requestBody": {"content": {PIECE: BYTES}}}
 
 
 @router.options("", status_code=204, operation_id="tus_options")

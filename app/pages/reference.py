@@ -12,7 +12,9 @@ from app.api.dependencies import SettingsOf
 from app.pages.rendering import PageRoute, page
 
 router = APIRouter(prefix="/api", route_class=PageRoute)
-COLORS = {"get": "good", "post": "note", "put": "note", "patch": "note", "delete": "bad"}
+COLORS = {
+    "get": "good", "head": "good", "options": "good", "post": "note", "put": "note", "patch": "note", "delete": "bad",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
