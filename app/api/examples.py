@@ -26,6 +26,13 @@ CSV = "weight,label,role,depth,alpha,note\r\n" + f"{WEIGHT},Block 0 · query,q,0
 EVENTS = 'event: progress\ndata: {"id": 1, "state": "running"}\n\nevent: end\ndata: {"id": 1, "state": "done"}\n\n'
 FORM = {"files": ["(the bytes of model.safetensors)"], "name": "run 7"}
 
+VERDICT = {
+    "xml": '<testsuites name="eigenscope" tests="1" failures="0"><testsuite name="all-MiniLM-L6-v2">'
+    '<testcase name="the typical layer is trained"/></testsuite></testsuites>',
+    "md": "### ✅ The gate is open: every rule holds.\n",
+    "svg": '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="eigenscope: pass">…</svg>',
+}
+
 Responses = dict[int | str, dict[str, Any]]
 
 

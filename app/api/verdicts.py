@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.gate.schema import schema
 from app import junit, markdown, models, runs, verdicts
+from app.api import examples
 from app.api.dependencies import LARGEST_ID, DatabaseOf, Identity, Reading, Writing
 from app.api.idempotent import Once, OnceRoute
 from app.api.problems import responses
@@ -111,7 +112,10 @@ def listing(session: Reading, identity: Identity) -> list[Verdict]:
     return [verdict_json(row) for row in verdicts.listing(session, identity)]
 
 
-KINDS: dict[str, Any] = {kind.partition(";")[0]: {} for kind in TYPES.values()}
+KINDS: dict[str, Any] = {
+    kind.partition(";")[0]: {"example": examples.VERDICT[form]} if form in examples.VERDICT else {}
+    for form, kind in TYPES.items()
+}
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The verdict.", "model": Verdict, "content": KINDS},
     202: {"description": "The run has not ended: ask again.", "model": Verdict},
