@@ -12,7 +12,7 @@ serve: .venv/.serve  ## the service at http://127.0.0.1:8000
 
 # Two halves side by side, one a core: the numbers and what waits for other processes, and the service with its pages.
 PYTEST := $(BIN)/python -m pytest
-NUMBERS := tests/analysis tests/frontend tests/integration tests/examples
+NUMBERS := tests/analysis tests/frontend tests/workers tests/integration tests/examples
 
 test: .venv/.dev  ## every test that this machine can run
 	@log=$$(mktemp); $(PYTEST) $(NUMBERS) > $$log 2>&1 & numbers=$$!; \
