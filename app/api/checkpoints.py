@@ -1,5 +1,7 @@
 """Checkpoints: listed, looked at, described, pinned, deleted. `app.api.sending` is how they come in."""
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 
 from app import checkpoints, editions, retention
@@ -8,6 +10,7 @@ from app.api.cursors import PAGED, PageOf
 from app.api.dependencies import DatabaseOf, Identity, Reading, StorageOf, Writing
 from app.api.problems import responses
 from app.api.shapes import Checkpoint, Edit, Tensor, checkpoints_json, tensor_json
+from app.db import Session
 
 router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 
@@ -25,13 +28,13 @@ def listing(session: Reading, page: PageOf) -> list[Checkpoint]:
     response_model=Checkpoint,
     operation_id="get_checkpoint",
 )
-def show(request: Request, session: Reading, identity: Identity) -> Response:
+async def show(request: Request, database: DatabaseOf, identity: Identity) -> Response:
     """One checkpoint, with the facts that its files state and its newest run."""
 
-    def made() -> kept.Made:
+    def made(session: Session) -> kept.Made:
         return kept.made(checkpoints_json(session, [checkpoints.get(session, identity)])[0])
 
-    return kept.answer(request, editions.of_checkpoint(session, identity), made)
+    return await kept.answer(request, database, partial(editions.of_checkpoint, identity=identity), made)
 
 
 @router.patch("/{identity}", responses=responses(400, 404), operation_id="edit_checkpoint")

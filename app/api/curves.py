@@ -1,5 +1,6 @@
 """Curves: one of a diagnostic's curves on every weight, for whoever counts anew what a run counted."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -39,7 +40,7 @@ class CurvePage(BaseModel):
     response_model=CurvePage,
     operation_id="get_curves",
 )
-def show(
+async def show(
     request: Request,
     database: DatabaseOf,
     identity: Identity,
@@ -47,9 +48,11 @@ def show(
     curve: Annotated[str, Path(max_length=100, examples=["eigenvalues"])],
 ) -> Response:
     """A declared curve of every weight of the run that has it."""
-    with database.reading() as session:
-        edition = editions.of_run(session, identity)
-        return kept.answer(request, edition, lambda: kept.made(curves(session, identity, diagnostic, curve)))
+
+    def made(session: Session) -> kept.Made:
+        return kept.made(curves(session, identity, diagnostic, curve))
+
+    return await kept.answer(request, database, partial(editions.of_run, identity=identity), made)
 
 
 def curves(session: Session, identity: int, diagnostic: str, curve: str) -> CurvePage:

@@ -1,5 +1,6 @@
 """Figures: a declared view of a table, drawn as Plotly JSON."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -36,7 +37,7 @@ Group = Annotated[
     response_model=dict[str, Any],
     operation_id="get_figure",
 )
-def show(
+async def show(
     request: Request,
     database: DatabaseOf,
     identity: Identity,
@@ -52,13 +53,12 @@ def show(
     Beside the declared figures, every numeric column has `COLUMN.depth`, `COLUMN.flow`, `COLUMN.distribution` and
     `COLUMN.heatmap`.
     """
-    with database.reading() as session:
 
-        def made() -> kept.Made:
-            at = position if group is None else reports.group_of(group)
-            return kept.made(drawn(session, identity, diagnostic, figure, weight, at, role))
+    def made(session: Session) -> kept.Made:
+        at = position if group is None else reports.group_of(group)
+        return kept.made(drawn(session, identity, diagnostic, figure, weight, at, role))
 
-        return kept.answer(request, editions.of_run(session, identity), made)
+    return await kept.answer(request, database, partial(editions.of_run, identity=identity), made)
 
 
 def drawn(

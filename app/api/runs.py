@@ -1,5 +1,6 @@
 """Runs: asked for, followed, stopped, deleted, and what they found."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -15,6 +16,7 @@ from app.api.idempotent import Once, OnceRoute
 from app.api.problems import responses
 from app.api.shapes import Run, run_json
 from app.api.waiting import Seconds, WaitingOf, until
+from app.db import Session
 
 Target = Annotated[
     int | None, Query(ge=1, le=10**9, description="Width of the recipe. Default: twice the widest.", examples=[2048])
@@ -82,14 +84,13 @@ def delete(session: Writing, identity: Identity) -> None:
     response_model=dict[str, Any],
     operation_id="get_report",
 )
-def report(request: Request, database: DatabaseOf, identity: Identity) -> Response:
+async def report(request: Request, database: DatabaseOf, identity: Identity) -> Response:
     """Coverage, summary, tables and findings: the object that `eigenscope analyze --json` prints."""
-    with database.reading() as session:
 
-        def made() -> kept.Made:
-            return kept.made(reports.report(session, identity).to_json())
+    def made(session: Session) -> kept.Made:
+        return kept.made(reports.report(session, identity).to_json())
 
-        return kept.answer(request, editions.of_run(session, identity), made)
+    return await kept.answer(request, database, partial(editions.of_run, identity=identity), made)
 
 
 @router.get("/{identity}/scaling", responses=responses(400, 404), operation_id="get_scaling")

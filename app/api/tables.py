@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -14,6 +15,7 @@ from app.api.cursors import PAGED, UNKNOWN, Cursor, Pager
 from app.api.dependencies import DatabaseOf, Identity, Limit
 from app.api.problems import responses
 from app.api.shapes import GROUP
+from app.db import Session
 from app.errors import BadCursor
 from app.reports import group_of
 
@@ -73,20 +75,19 @@ CSV: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     operation_id="get_table_csv",
 )
-def as_csv(
+async def as_csv(
     request: Request, database: DatabaseOf, identity: Identity, diagnostic: Name, asked: Annotated[Filters, Query()]
 ) -> Response:
     """The table as CSV: one header line of registered names, exact numbers, empty where absent."""
-    with database.reading() as session:
-        edition = editions.of_run(session, identity)
 
-        def made() -> kept.Made:
-            found = tables.select(reports.table(session, identity, diagnostic), asked.selection())
-            name = f"run-{identity}-{found.diagnostic.name}.csv"
-            headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-            return kept.Made("".join(tables.to_csv(found)).encode("utf-8", "replace"), headers)
+    def made(session: Session) -> kept.Made:
+        found = tables.select(reports.table(session, identity, diagnostic), asked.selection())
+        name = f"run-{identity}-{found.diagnostic.name}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return kept.Made("".join(tables.to_csv(found)).encode("utf-8", "replace"), headers)
 
-        return kept.answer(request, edition, made, "text/csv; charset=utf-8")
+    edition = partial(editions.of_run, identity=identity)
+    return await kept.answer(request, database, edition, made, "text/csv; charset=utf-8")
 
 
 @router.get(
@@ -95,17 +96,16 @@ def as_csv(
     response_model=TablePage,
     operation_id="get_table",
 )
-def show(
+async def show(
     request: Request, database: DatabaseOf, identity: Identity, diagnostic: Name, asked: Annotated[Page, Query()]
 ) -> Response:
     """The rows so far: of a running run those that are done. Pages follow the order that is asked for."""
     page = Pager(request, asked.limit, asked.cursor)
-    with database.reading() as session:
 
-        def made() -> kept.Made:
-            return kept.made(*page_of(reports.table(session, identity, diagnostic), asked.selection(), page))
+    def made(session: Session) -> kept.Made:
+        return kept.made(*page_of(reports.table(session, identity, diagnostic), asked.selection(), page))
 
-        return kept.answer(request, editions.of_run(session, identity), made)
+    return await kept.answer(request, database, partial(editions.of_run, identity=identity), made)
 
 
 def page_of(whole: Table, selection: tables.Selection, page: Pager) -> tuple[TablePage, dict[str, str]]:

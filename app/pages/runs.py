@@ -60,12 +60,14 @@ class RunView:
 
 
 @router.get("/{identity}")
-def show(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def show(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison."""
-    with database.reading() as session:
-        edition = editions.of_page(session, identity)
-        since = "" if edition.ended_at is None else numbers.ago(edition.ended_at, time.time())
-        return kept.page(request, edition, lambda: shown(request, session, identity, state), since)
+
+    def since(edition: editions.Edition) -> str:
+        return "" if edition.ended_at is None else numbers.ago(edition.ended_at, time.time())
+
+    make = partial(shown, request, identity=identity, state=state)
+    return await kept.page(request, database, partial(editions.of_page, identity=identity), make, since)
 
 
 def shown(request: Request, session: Session, identity: int, state: State) -> Response:
@@ -96,42 +98,45 @@ def shown(request: Request, session: Session, identity: int, state: State) -> Re
 
 
 @router.get("/{identity}/panel")
-def panel(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def panel(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The panel of one layer, which the page puts in the place of the one it shows."""
-    return partly(request, database, identity, lambda session: ("panel_only.html", part(session, identity, state)))
+    return await partly(
+        request, database, identity, lambda session: ("panel_only.html", part(session, identity, state))
+    )
 
 
 @router.get("/{identity}/health")
-def health(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def health(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The grid by block and role, and the figure by depth, in another column's colours."""
-    return partly(request, database, identity, lambda session: ("health_only.html", part(session, identity, state)))
+    return await partly(
+        request, database, identity, lambda session: ("health_only.html", part(session, identity, state))
+    )
 
 
 @router.get("/{identity}/matrix")
-def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, one matrix in one tuned checkpoint."""
     found = partial(part_of_comparison, identity=identity, state=state)
-    return partly(request, database, identity, lambda session: ("matrix_only.html", found(session)))
+    return await partly(request, database, identity, lambda session: ("matrix_only.html", found(session)))
 
 
 @router.get("/{identity}/cells")
-def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
     found = partial(part_of_comparison, identity=identity, state=state)
-    return partly(request, database, identity, lambda session: ("cells_only.html", found(session)))
+    return await partly(request, database, identity, lambda session: ("cells_only.html", found(session)))
 
 
-def partly(
+async def partly(
     request: Request, database: Database, identity: int, make: Callable[[Session], tuple[str, object]]
 ) -> Response:
     """A part of the page, made of its template and what that shows, or kept from before."""
-    with database.reading() as session:
 
-        def made() -> Response:
-            template, report = make(session)
-            return page(request, template, report=report)
+    def made(session: Session) -> Response:
+        template, report = make(session)
+        return page(request, template, report=report)
 
-        return kept.page(request, editions.of_run(session, identity), made)
+    return await kept.page(request, database, partial(editions.of_run, identity=identity), made)
 
 
 def part(session: Session, identity: int, state: State) -> ReportView:

@@ -55,7 +55,7 @@ class State:
         return [(name, one) for name, values in self.parameters().items() if name not in without for one in values]
 
 
-def _state(identity: int, shown: Annotated[Shown, Query()]) -> State:
+async def _state(identity: int, shown: Annotated[Shown, Query()]) -> State:
     return State(identity, shown)
 
 
