@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import torch
 
+from analysis.errors import OptionError
 from analysis.weight import Factors, Weight
 
 Result = TypeVar("Result")
@@ -14,6 +15,19 @@ Result = TypeVar("Result")
 def best_device() -> str:
     """CUDA ("cuda") where PyTorch sees a usable GPU, else "cpu"; Apple's has no float64 and is no candidate."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def check_device(name: str) -> str:
+    """The device's name if there is one: "cpu", or "cuda" with or without a number. Raises OptionError."""
+    try:
+        kind, number = torch.device(name).type, torch.device(name).index or 0
+    except RuntimeError:
+        kind, number = "", 0
+    if kind not in ("cpu", "cuda"):
+        raise OptionError(f"there is no device {name[:40]!r}: say cpu, cuda, or one of several as cuda:1")
+    if kind == "cuda" and number >= torch.cuda.device_count():
+        raise OptionError(f"PyTorch sees {torch.cuda.device_count()} CUDA devices here, and no {name!r}: say cpu")
+    return kind if kind == "cpu" else name
 
 
 def on_device(device: str, weight: Weight, run: Callable[[Weight], Result]) -> Result:

@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.text import Text
 
 from analysis.comparison import compare
-from analysis.device import best_device
 from analysis.diagnostics import check_scopes, requests
 from analysis.errors import CheckpointError, EigenscopeError, OptionError, PolicyError, WrongBase
 from analysis.formats import open_checkpoint
@@ -30,6 +29,7 @@ from analysis.gate.starter import starter
 from analysis.report import analyze
 from app import junit, markdown, policies
 from app.commands import called, opened, progress
+from app.devices import device_option
 from app.printing import harmless
 from app.remote import Late, Refused, Remote, RemoteError
 
@@ -70,7 +70,7 @@ OUT = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="Seconds after which to give up.",
 )
-@click.option("--device", default=best_device, help="cpu or cuda. Default: cuda where there is one.")
+@device_option
 def check_command(
     files: tuple[Path, ...],
     policy_file: Path,

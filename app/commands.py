@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from analysis.comparison import compare, distinct
-from analysis.device import best_device
 from analysis.diagnostic import Request, Scope
 from analysis.diagnostics import DIAGNOSTICS, check_scopes, requests
 from analysis.errors import CheckpointError, OptionError, WrongBase
 from analysis.formats import OpenCheckpoint, open_checkpoint
 from analysis.report import Report, analyze
 from analysis.weight import TensorInfo
+from app.devices import device_option
 from app.printing import write_comparison, write_csv, write_json, write_table
 
 NOT_ANALYSED = 3
@@ -36,7 +36,7 @@ def reporting(command: Command) -> Command:
     for option in reversed((
         click.option("--option", "settings", multiple=True, metavar="DIAGNOSTIC.NAME=VALUE",
                      help="Say how to measure it."),
-        click.option("--device", default=best_device, help="cpu or cuda. Default: cuda where there is one."),
+        device_option,
         click.option("--memory-limit", "memory", type=click.IntRange(min=1), envvar="EIGENSCOPE_MEMORY_LIMIT",
                      metavar="BYTES", help="What one tensor may take. Default: what is available."),
         click.option("--json", "as_json", is_flag=True,

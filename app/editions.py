@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Executable, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
@@ -56,13 +56,14 @@ def of_run(session: Session, identity: int) -> Edition:
 def of_page(session: Session, identity: int) -> Edition:
     """Of a run's page, which also tells of verdicts, and of what was mended of its checkpoints. Raises NotFound."""
     run = of_run(session, identity)
-    if run.checkpoints == 1:  # and nothing that could have been mended
-        return run
-    mended = (Mitigation.id, Mitigation.state, Mitigation.current, Mitigation.checkpoint_id, Mitigation.run_id)
-    own = select(Member.checkpoint_id).where(Member.run_id == identity)
-    query = select(*mended).where(Mitigation.base_id.in_(own), Mitigation.tuned_id.in_(own)).order_by(Mitigation.id)
     judged = select(Verdict.id, Verdict.judged_at).where(Verdict.run_id == identity).order_by(Verdict.id)
-    found = [list(map(tuple, session.execute(each))) for each in (query, judged)]
+    queries: list[Executable] = [judged]
+    if run.checkpoints > 1:  # else there is nothing that could have been mended
+        mended = (Mitigation.id, Mitigation.state, Mitigation.current, Mitigation.checkpoint_id, Mitigation.run_id)
+        own = select(Member.checkpoint_id).where(Member.run_id == identity)
+        both = (Mitigation.base_id.in_(own), Mitigation.tuned_id.in_(own))
+        queries.append(select(*mended).where(*both).order_by(Mitigation.id))
+    found = [list(map(tuple, session.execute(each))) for each in queries]
     return replace(run, name=_name("page", run.name, found)) if any(found) else run
 
 

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from analysis.device import best_device
 from analysis.errors import EigenscopeError, MitigationError, OptionError
 from analysis.formats import Checkpoint, open_checkpoint
 from analysis.mitigation import OPTIONS, RANK, Mended, Recipe, mend
 from analysis.wording import counted, percent
 from app.commands import called, fail, progress, refusals
+from app.devices import device_option
 from app.printing import harmless
 
 HELP = {option.name: option.meaning for option in (*OPTIONS, RANK)}
@@ -32,7 +32,7 @@ DEFAULT = {option.name: option.default for option in OPTIONS}
 @click.option("--only", default=DEFAULT["only"], show_default=True, help=HELP["only"])
 @click.option("--rank", type=int, help=HELP["rank"])
 @click.option("--form", default=DEFAULT["form"], show_default=True, help=HELP["form"])
-@click.option("--device", default=best_device, help="cpu or cuda. Default: cuda where there is one.")
+@device_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def mitigate_command(
     base: Path, tuned: Path, out: Path, factor: float, device: str, as_json: bool, **asked: object

@@ -14,7 +14,6 @@ from rich.text import Text
 
 from analysis.advice import NO_FAMILY, NO_SETTINGS, advice, recipe_of
 from analysis.comparison import compare
-from analysis.device import best_device
 from analysis.diagnostics import requests
 from analysis.errors import FactError, OptionError
 from analysis.facts import Stated, parsed
@@ -25,6 +24,7 @@ from analysis.scaling import STEADY, Estimate
 from analysis.transfer import called as kind_called
 from analysis.transfer import said
 from app.commands import called, opened, progress, refusals
+from app.devices import device_option
 from app.printing import harmless, write_words
 
 SIGNS = {"pass": "✓", "warn": "!", "fail": "✕"}
@@ -54,7 +54,7 @@ class Model(click.ParamType[tuple[Path, Stated]]):
 @click.option("--independent-decay", is_flag=True,
               help="The wd= given are independent, w ← w - λ w: they are divided by lr to be PyTorch's.")  # fmt: skip
 @click.option("--quantiles", is_flag=True, help="Compare the shapes of the spectra too. Takes several times as long.")
-@click.option("--device", default=best_device, help="cpu or cuda. Default: cuda where there is one.")
+@device_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, with the fits and the recipe.")
 def scaling_command(
     models: tuple[tuple[Path, Stated], ...],

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from analysis.batching import share
-from analysis.device import best_device, on_device, on_devices
+from analysis.device import best_device, check_device, on_device, on_devices
+from analysis.errors import OptionError
 from analysis.spectrum import decompose
 from analysis.weight import Factors, Weight, WeightInfo
 
@@ -22,6 +23,19 @@ def test_the_cpu_is_the_device_where_there_is_no_gpu(monkeypatch: pytest.MonkeyP
     assert best_device() == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert best_device() == "cuda"
+
+
+@pytest.mark.parametrize(("name", "found"), [("cpu", "cpu"), ("cpu:0", "cpu"), ("cuda", "cuda"), ("cuda:1", "cuda:1")])
+def test_a_device_that_is_there(name: str, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert check_device(name) == found
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "mps", "meta", "cuda:2"])
+def test_a_device_that_is_not_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(OptionError):
+        check_device(name)
 
 
 def test_on_the_cpu_nothing_moves(weight: Weight) -> None:

@@ -62,6 +62,15 @@ def test_a_page_also_follows_what_was_mended(compared: Service) -> None:
     assert len({before.name, asked.name, of(compared, editions.of_page).name}) == 3
 
 
+def test_a_page_also_follows_its_verdicts(analysed: Service) -> None:
+    before = of(analysed, editions.of_page)
+    assert before == of(analysed, editions.of_run)
+    policy = {"rules": [{"column": "norms.rank_loss", "max": 0}]}
+    answer = analysed.client.post("/api/v1/runs/1/verdicts", json={"policy": policy})
+    assert answer.is_success, answer.text
+    assert of(analysed, editions.of_page).name != before.name
+
+
 @pytest.mark.parametrize("values", [{"name": "another"}, {"facts": {"step": 3}}, {"pinned": True}, {"released_at": 1}])
 def test_a_checkpoints_edition_follows_it(analysed: Service, values: dict[str, Any]) -> None:
     before = of(analysed, editions.of_checkpoint)
