@@ -5,7 +5,9 @@
 
 The search is exact and does not look at everything. A candidate's distance D is the largest of as many gaps as its tail
 has points, so the largest of a few of them bounds it from below. Candidates whose bound is above a D already found
-cannot win; the rest are evaluated in the order of their bounds until the next bound is above the best.
+cannot win. Of those left, a few spread over all of them are evaluated, and where the gap of one is widest, that of its
+neighbours is nearly so: two gaps bound a neighbour closely. The rest are evaluated in the order of their bounds until
+the next bound is above the best.
 """
 
 import math
@@ -17,7 +19,8 @@ from jaxtyping import Bool, Float64, Int
 SMALLEST = 8  # eigenvalues below which nothing is fitted (WeightWatcher's min_evals)
 SMALL_N = 20  # eigenvalues below which the estimate is corrected for bias (WeightWatcher's SMALL_N_CUTOFF)
 FLAT = 1e-9  # a tail whose ends differ by less, in ln λ, holds equal values and rounding: it has no slope
-PROBES = (16, 128)  # gaps that bound D: of all candidates, then of those left (fastest of those tried, see docs)
+PROBES = 8  # gaps that bound D, of all candidates (fastest of those tried, see docs)
+STRIDE = 2.0  # times √n: one of so many of those left is evaluated for its neighbours' sake
 TOGETHER = 1 << 14  # gaps at a time, 128 KiB: of half and twice that as fast or faster
 SLACK = 1e-12  # above the rounding of D, so that a bound never passes the D that it bounds
 
@@ -53,12 +56,22 @@ class Candidates:
         Only the left limits j / n of the empirical distribution count, as in WeightWatcher, so D may be 1 / n less
         than the two-sided distance.
         """
-        gaps = self.logs[i:] - self.logs[i]
+        gaps = self._gaps(i)
+        return max(float(gaps.max()), -float(gaps.min()))
+
+    def widest(self, i: int) -> tuple[float, int]:
+        """D of an eligible candidate, and which eigenvalue has that gap."""
+        gaps = np.abs(self._gaps(i))
+        at = int(gaps.argmax())
+        return float(gaps[at]), i + at
+
+    def _gaps(self, i: int) -> Float64[np.ndarray, " n"]:
+        gaps: Float64[np.ndarray, " n"] = self.logs[i:] - self.logs[i]
         gaps *= 1.0 - self.alphas[i]
         np.exp(gaps, out=gaps)
         gaps += np.arange(len(gaps)) / len(gaps)
         gaps -= 1.0
-        return max(float(gaps.max()), -float(gaps.min()))
+        return gaps
 
     def distances(self, chosen: Int[np.ndarray, " i"]) -> Float64[np.ndarray, " i"]:
         """D of each of them, ascending, to the last bit as `distance` has it: as many at a time as the caches hold."""
@@ -82,10 +95,16 @@ class Candidates:
     def bounds(self, chosen: Int[np.ndarray, " i"], probes: int) -> Float64[np.ndarray, " i"]:
         """A lower bound on the D of each chosen candidate, from that many positions of its tail."""
         sizes = len(self.logs) - chosen[:, None]  # (i, 1)
-        steps = np.arange(1, probes + 1) * (sizes - 1) // probes  # (i, probes)
-        rise = self.logs[chosen[:, None] + steps] - self.logs[chosen, None]
-        model = np.exp((1.0 - self.alphas[chosen, None]) * rise)
-        lowest: Float64[np.ndarray, " i"] = np.abs(1.0 - model - steps / sizes).max(axis=1)
+        return self._bounds(chosen[:, None], np.arange(1, probes + 1) * (sizes - 1) // probes)
+
+    def bounds_at(self, chosen: Int[np.ndarray, " i"], places: Int[np.ndarray, "i p"]) -> Float64[np.ndarray, " i"]:
+        """The same from the gaps at these eigenvalues, of those that lie in the tail."""
+        return self._bounds(chosen[:, None], np.maximum(places - chosen[:, None], 0))
+
+    def _bounds(self, starts: Int[np.ndarray, "i 1"], steps: Int[np.ndarray, "i p"]) -> Float64[np.ndarray, " i"]:
+        rise = self.logs[starts + steps] - self.logs[starts]
+        model = np.exp((1.0 - self.alphas[starts]) * rise)
+        lowest: Float64[np.ndarray, " i"] = np.abs(1.0 - model - steps / (len(self.logs) - starts)).max(axis=1)
         return lowest
 
 
@@ -132,18 +151,31 @@ def best(eigenvalues: Float64[np.ndarray, " k"], found: Candidates) -> PowerLaw 
 def search(found: Candidates) -> tuple[int, float]:
     """The first candidate with the least D, and that D: exactly what evaluating all of them gives."""
     left = np.flatnonzero(found.eligible)
-    bounds = np.zeros(len(left))
-    ceiling = math.inf
-    for probes in PROBES:
-        bounds = found.bounds(left, probes)
-        ceiling = min(ceiling, found.distance(int(left[np.argmin(bounds)])))
-        near = bounds <= ceiling + SLACK
-        left, bounds = left[near], bounds[near]
+    bounds = found.bounds(left, PROBES)
+    ceiling = found.distance(int(left[np.argmin(bounds)]))
+    left, bounds = _near(left, bounds, ceiling)
+    guides = np.arange(0, len(left), max(1, int(STRIDE * math.sqrt(len(left)))))
+    widest = [found.widest(int(left[k])) for k in guides]
+    ceiling = min(ceiling, *(distance for distance, _ in widest))
+    below = np.searchsorted(guides, np.arange(len(left)), side="right") - 1
+    places = np.array([at for _, at in widest])[np.stack([below, np.minimum(below + 1, len(guides) - 1)], axis=1)]
+    return _least(found, *_near(left, np.maximum(bounds, found.bounds_at(left, places)), ceiling))
+
+
+def _near(
+    chosen: Int[np.ndarray, " i"], bounds: Float64[np.ndarray, " i"], ceiling: float
+) -> tuple[Int[np.ndarray, " j"], Float64[np.ndarray, " j"]]:
+    """Those that may still win, with their bounds."""
+    near = bounds <= ceiling + SLACK
+    return chosen[near], bounds[near]
+
+
+def _least(found: Candidates, chosen: Int[np.ndarray, " i"], bounds: Float64[np.ndarray, " i"]) -> tuple[int, float]:
     best, least = -1, math.inf
     for k in np.argsort(bounds, kind="stable"):
         if bounds[k] > least + SLACK:
             break
-        least, best = min((least, best), (found.distance(int(left[k])), int(left[k])))
+        least, best = min((least, best), (found.distance(int(chosen[k])), int(chosen[k])))
     return best, least
 
 

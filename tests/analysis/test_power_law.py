@@ -118,6 +118,18 @@ def test_the_search_is_bit_equal_at_4096() -> None:
         assert search(found) == naive(found)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gap_anywhere_bounds_the_distance(kind: str) -> None:
+    found = candidates(spectrum(kind, 60, 5))
+    chosen = np.flatnonzero(found.eligible)
+    places = np.random.default_rng(0).integers(0, 60, (len(chosen), 3))
+    distances = found.distances(chosen)
+    assert (found.bounds_at(chosen, places) <= distances + 1e-15).all()
+    widest = [found.widest(int(i)) for i in chosen]
+    assert [distance for distance, _ in widest] == list(distances)
+    assert found.bounds_at(chosen, np.array([[at] for _, at in widest])) == pytest.approx(distances, abs=1e-15)
+
+
 def test_scale_does_not_matter() -> None:
     x = pareto(3.0, 500, 3)
     one, other = fit(x), fit(x * 2.0**-200)
