@@ -29,7 +29,7 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor
+from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
 from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.weight import Weight
 from analysis.wording import counted, listed, short
@@ -120,7 +120,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         start = float(eigenvalues[-tail])
         values = {"detX_num": tail, "detX_val": start, "detX_val_rescaled": start / float(eigenvalues.mean())}
     used = kept(eigenvalues, options["compat"] == "weightwatcher")
-    law = power_law.fit(used)
+    law = power_law.fit(used, flatness(weight, options))
     if law is None:
         return Measurement(values, note=no_fit(eigenvalues, used))
     weak = law.tail < THIN or used.size < FEW

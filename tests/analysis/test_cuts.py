@@ -32,7 +32,7 @@ def test_bounds_of_the_size(size: int, least: int, most: int, said: str | None) 
     ("values", "said"),
     [
         (np.zeros(9), "the matrix is zero"),
-        (np.ones(9), "all its eigenvalues are equal, so there is no tail"),
+        (np.ones(9), "its eigenvalues are equal up to the rounding of their type, so there is no tail"),
         (np.arange(1.0, 6.0), "5 eigenvalues; a tail needs 8"),
         (np.array([0.0] * 7 + [1.0, 2.0]), "only 2 of 9 eigenvalues are above the cut; a tail needs 8"),
     ],

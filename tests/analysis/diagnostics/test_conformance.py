@@ -65,6 +65,7 @@ MATRICES: Mapping[str, Tensor] = {
     "ties": torch.diag(torch.tensor([1.0, 2.0, 3.0]).repeat_interleave(20))[None],
     "denormal": randn(1, 40, 30) * 1e-42,
     "outlier": randn(1, 40, 30).index_put((torch.tensor(0), torch.tensor(3), torch.tensor(4)), torch.tensor(1e6)),
+    "far outlier": randn(1, 40, 30).index_put((torch.tensor(0), torch.tensor(3), torch.tensor(4)), torch.tensor(1e30)),
     "one hot": torch.nn.functional.one_hot(torch.arange(30) % 20).float()[None],
     "nan": torch.full((1, 20, 20), math.nan),
 }
@@ -181,6 +182,15 @@ def test_curves_are_those_declared_and_finite(diagnostic: Diagnostic, name: str)
         assert curve.dtype == np.float32
         assert curve.ndim == 1
         assert np.isfinite(curve).all()
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_what_else_may_be_asked_for_stands_every_matrix(diagnostic: Diagnostic, name: str) -> None:
+    """Every option that is off, on."""
+    asked = {option.name: True for option in diagnostic.options if option.default is False}
+    if asked:
+        found = measure(Request(diagnostic, diagnostic.settings(asked)), (weight(name),))
+        assert all(np.isfinite(curve).all() for curve in found.curves.values())
 
 
 @pytest.mark.parametrize("name", MATRICES)
