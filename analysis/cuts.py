@@ -28,12 +28,14 @@ def out_of_bounds(size: int, least: int, most: int) -> str | None:
     return None
 
 
-def no_fit(eigenvalues: Float64[np.ndarray, " k"], tail: Float64[np.ndarray, " p"]) -> str:
-    """Why there is no fit, in words."""
+def no_fit(eigenvalues: Float64[np.ndarray, " k"], tail: Float64[np.ndarray, " p"], left_out: int = 0) -> str:
+    """Why there is no fit to the tail, in words; `left_out` of the largest were not to be fitted."""
     if eigenvalues[-1] == 0.0:
         return "the matrix is zero"
     if tail.size >= power_law.SMALLEST:
         return "its eigenvalues are equal up to the rounding of their type, so there is no tail"
+    if left_out and tail.size + left_out >= power_law.SMALLEST:
+        return f"leave_out leaves {tail.size} of {eigenvalues.size} eigenvalues; a tail needs {power_law.SMALLEST}"
     if tail.size == eigenvalues.size:
         return f"{counted(tail.size, 'eigenvalue')}; a tail needs {power_law.SMALLEST}"
     return f"only {tail.size} of {eigenvalues.size} eigenvalues are above the cut; a tail needs {power_law.SMALLEST}"

@@ -186,7 +186,8 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
     seen = kept(eigenvalues, options["compat"] == "weightwatcher")
     flat = flatness(weight, options)
-    tail, law, clipping = fit(seen[: max(0, seen.size - int(options["leave_out"] or 0))], options, flat)
+    left_out = min(seen.size, int(options["leave_out"] or 0))
+    tail, law, clipping = fit(seen[: seen.size - left_out], options, flat)
     values: dict[str, Scalar] = {
         "num_evals": eigenvalues.size,
         "lambda_max": float(eigenvalues[-1]),
@@ -196,7 +197,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     curves = {"eigenvalues": single(eigenvalues)}
     excluded = out_of_bounds(eigenvalues.size, int(options["min_evals"] or 0), int(options["max_evals"] or 0))
     if law is None or excluded:
-        return Measurement(values, curves, excluded or no_fit(eigenvalues, tail))
+        return Measurement(values, curves, excluded or no_fit(eigenvalues, tail, left_out))
     starts = power_law.curve(tail, law, CURVE_POINTS, flat)
     curves |= {
         "candidate_xmin": single(starts.xmin),

@@ -47,11 +47,12 @@ BOOTSTRAP = Option(
 
 def _ratio_columns(law: str, looks: str) -> tuple[Column, Column]:
     name = SPOKEN[law]
+    noun = name if name.endswith(" law") else f"{name} law"
     return (
         Column(
             f"R_{law}",
             f"R {name}",
-            f"Likelihood ratio of the power law to the {name} law, standardised. Above 0 the power law is better, "
+            f"Likelihood ratio of the power law to the {noun}, standardised. Above 0 the power law is better, "
             f"below 0 the {name}{looks}.",
             absent=NO_FIT,
         ),

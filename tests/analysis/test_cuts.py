@@ -39,3 +39,11 @@ def test_bounds_of_the_size(size: int, least: int, most: int, said: str | None) 
 )
 def test_reasons_for_no_fit(values: np.ndarray, said: str) -> None:
     assert no_fit(values, kept(values, compatible=False)) == said
+
+
+def test_what_was_left_out_is_not_blamed_on_the_cut() -> None:
+    values = np.arange(1.0, 21.0)
+    assert no_fit(values, values[:5], 15) == "leave_out leaves 5 of 20 eigenvalues; a tail needs 8"
+    assert no_fit(values, values[:0], 20) == "leave_out leaves 0 of 20 eigenvalues; a tail needs 8"
+    few = np.append(np.zeros(15), np.arange(1.0, 6.0))
+    assert no_fit(few, few[15:18], 2) == "only 3 of 20 eigenvalues are above the cut; a tail needs 8"

@@ -112,6 +112,11 @@ def test_hill_does_not_fit_the_rounding_of_lost_ranks(slices: Tensor) -> None:
     assert measured(slices).values["alpha_hill"] is None
 
 
+def test_leaving_all_out_is_said() -> None:
+    found = measured(randn(1, 60, 40), leave_out=10_000)
+    assert found.note == "leave_out leaves 0 of 40 eigenvalues; a tail needs 8"
+
+
 def test_the_cut_is_relative_and_weightwatchers_absolute() -> None:
     """A LoRA-sized matrix: all its eigenvalues are below WeightWatcher's 1e-5."""
     small = randn(1, 60, 60) * 2.0**-13
@@ -190,7 +195,7 @@ def test_sizes_may_be_bounded() -> None:
     assert measured(randn(1, 30, 20), max_evals=19).note == "20 eigenvalues; max_evals allows 19"
     assert measured(randn(1, 30, 20), max_evals=19).values["alpha"] is None
     assert measured(randn(1, 30, 20), min_evals=20, max_evals=20).values["alpha"] is not None
-    assert measured(randn(1, 30, 20), leave_out=15).note == "only 5 of 20 eigenvalues are above the cut; a tail needs 8"
+    assert measured(randn(1, 30, 20), leave_out=15).note == "leave_out leaves 5 of 20 eigenvalues; a tail needs 8"
 
 
 def test_clipped_like_weightwatcher_live(minilm: Path) -> None:
