@@ -4,13 +4,13 @@ import numpy as np
 from jaxtyping import Float64
 
 from analysis import power_law
+from analysis.power_law import RELATIVE_CUT
 from analysis.wording import counted
 
-RELATIVE_CUT = 1e-12  # λ/λ₁ = (1e-6)²: float32 weights hold no smaller singular value that is not rounding
 WEIGHTWATCHER_CUT = 1e-5  # WeightWatcher's EVALS_THRESH, an absolute λ
 FEW, THIN = 50, 20  # eigenvalues, and tail points, below which a fit is no firm number
 
-NO_FIT = "fewer than eight eigenvalues, or all are equal"
+NO_FIT = "fewer than eight eigenvalues, or all are equal up to rounding"
 
 
 def kept(eigenvalues: Float64[np.ndarray, " k"], compatible: bool) -> Float64[np.ndarray, " p"]:
@@ -28,12 +28,14 @@ def out_of_bounds(size: int, least: int, most: int) -> str | None:
     return None
 
 
-def no_fit(eigenvalues: Float64[np.ndarray, " k"], tail: Float64[np.ndarray, " p"]) -> str:
-    """Why there is no fit, in words."""
+def no_fit(eigenvalues: Float64[np.ndarray, " k"], tail: Float64[np.ndarray, " p"], left_out: int = 0) -> str:
+    """Why there is no fit to the tail, in words; `left_out` of the largest were not to be fitted."""
     if eigenvalues[-1] == 0.0:
         return "the matrix is zero"
     if tail.size >= power_law.SMALLEST:
-        return "all its eigenvalues are equal, so there is no tail"
+        return "its eigenvalues are equal up to the rounding of their type, so there is no tail"
+    if left_out and tail.size + left_out >= power_law.SMALLEST:
+        return f"leave_out leaves {tail.size} of {eigenvalues.size} eigenvalues; a tail needs {power_law.SMALLEST}"
     if tail.size == eigenvalues.size:
         return f"{counted(tail.size, 'eigenvalue')}; a tail needs {power_law.SMALLEST}"
     return f"only {tail.size} of {eigenvalues.size} eigenvalues are above the cut; a tail needs {power_law.SMALLEST}"

@@ -89,7 +89,7 @@ class Option:
         elif isinstance(self.default, bool) or not isinstance(self.default, int | float):
             if isinstance(value, bool | str) and type(value) is type(self.default):
                 return value
-            wanted = f"a {type(self.default).__name__}"
+            wanted = "yes or no" if isinstance(self.default, bool) else f"a {type(self.default).__name__}"
         else:
             if isinstance(value, int | float) and self._within(value):
                 return type(self.default)(value)

@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from analysis import fingers, power_law
-from analysis.cuts import RELATIVE_CUT
-from analysis.power_law import PowerLaw
+from analysis.power_law import FLAT, RELATIVE_CUT, PowerLaw
 
 Values = Float64[np.ndarray, " k"]
 
@@ -28,32 +27,33 @@ class Exponent:
 Fit = Callable[[Values], Exponent | None]
 
 
-def fit_of(name: str) -> Fit:
-    """One of FITS, as a function of ascending eigenvalues."""
-    return _hill if name == "hill" else partial(_searched, SEARCHES[name])
+def fit_of(name: str, flat: float = FLAT) -> Fit:
+    """One of FITS, as a function of ascending eigenvalues; `flat` is what of ln λ is rounding."""
+    return partial(_hill, flat) if name == "hill" else partial(_searched, SEARCHES[name], flat)
 
 
-SEARCHES: Mapping[str, Callable[[Values], PowerLaw | None]] = {
+SEARCHES: Mapping[str, Callable[[Values, float], PowerLaw | None]] = {
     "ks": power_law.fit,
-    "peak": partial(fingers.peaked, as_coded=False),
-    "peak-coded": partial(fingers.peaked, as_coded=True),
+    "peak": lambda values, flat: fingers.peaked(values, False, flat),
+    "peak-coded": lambda values, flat: fingers.peaked(values, True, flat),
 }
 
 
-def _searched(search: Callable[[Values], PowerLaw | None], values: Values) -> Exponent | None:
+def _searched(search: Callable[[Values, float], PowerLaw | None], flat: float, values: Values) -> Exponent | None:
     """By a search for the start of the tail, among an even sample where there are very many eigenvalues."""
     positive = values[values > RELATIVE_CUT * values[-1]]
     if len(positive) > THINNED:
         positive = positive[np.linspace(0, len(positive) - 1, THINNED).astype(int)]
-    law = search(positive)
+    law = search(positive, flat)
     return None if law is None else Exponent(law.alpha, law.D)
 
 
-def _hill(values: Values) -> Exponent | None:
+def _hill(flat: float, values: Values) -> Exponent | None:
     """At the median, with the distance there."""
-    alpha = power_law.hill(values)
+    alpha = power_law.hill(values, flat)
     if alpha is None:
         return None
     tail = values[len(values) // 2 :]
-    gaps = (tail / tail[0]) ** (1.0 - alpha) + np.arange(len(tail)) / len(tail) - 1.0
+    model = np.exp((1.0 - alpha) * (np.log(tail) - np.log(tail[0])))
+    gaps = model + np.arange(len(tail)) / len(tail) - 1.0
     return Exponent(alpha, float(np.abs(gaps).max()))

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from analysis import power_law
-from analysis.power_law import PowerLaw
+from analysis.power_law import FLAT, PowerLaw
 
 FINGER_THRESH, MAX_FINGERS, LOWEST_ALPHA = 1.0, 10, 2.0  # RMT_Util.fit_clipped_powerlaw's defaults
 BINS = 100  # of the histogram of log10 λ
@@ -27,17 +27,19 @@ class Clipped:
     fingers: int  # as WeightWatcher counts them: one less than were left out; 0 where all are kept
 
 
-def clipped(eigenvalues: Float64[np.ndarray, " k"], threshold: float = FINGER_THRESH) -> Clipped | None:
+def clipped(
+    eigenvalues: Float64[np.ndarray, " k"], threshold: float = FINGER_THRESH, flat: float = FLAT
+) -> Clipped | None:
     """The first fit without the 2, 3, … 9 largest of ascending, positive eigenvalues whose α is lower by the threshold.
 
     Nothing is left out where no α falls that far before one is at most 2. One alone is never tried, as in
     WeightWatcher's fit_clipped_powerlaw, which this repeats.
     """
-    raw = power_law.fit(eigenvalues)
+    raw = power_law.fit(eigenvalues, flat)
     if raw is None:
         return None
     for left_out in range(2, MAX_FINGERS):
-        law = power_law.fit(eigenvalues[:-left_out])
+        law = power_law.fit(eigenvalues[:-left_out], flat)
         if law is None:
             break
         if law.alpha + threshold < raw.alpha:
@@ -59,11 +61,11 @@ def peak_range(eigenvalues: Float64[np.ndarray, " k"], as_coded: bool) -> tuple[
     return (math.log10(low) if as_coded else low), high
 
 
-def peaked(eigenvalues: Float64[np.ndarray, " k"], as_coded: bool = False) -> PowerLaw | None:
+def peaked(eigenvalues: Float64[np.ndarray, " k"], as_coded: bool = False, flat: float = FLAT) -> PowerLaw | None:
     """The power law of ascending, positive eigenvalues whose tail starts near the densest place; or None."""
     if len(eigenvalues) < power_law.SMALLEST:
         return None
     low, high = peak_range(eigenvalues, as_coded)
-    found = power_law.candidates(eigenvalues)
+    found = power_law.candidates(eigenvalues, flat)
     inside = (eigenvalues[:-1] >= low) & (eigenvalues[:-1] <= high)
     return power_law.best(eigenvalues, replace(found, eligible=found.eligible & inside))

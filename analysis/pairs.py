@@ -72,7 +72,7 @@ def _eigenvalues(weight: Weight) -> Float64[np.ndarray, " p"]:
 
 def tails(base: Weight, tuned: Weight) -> dict[str, Scalar]:
     """The exponents of both tails, as the diagnostic esd fits them, and their difference."""
-    before, after = (power_law.fit(kept(_eigenvalues(one), False)) for one in (base, tuned))
+    before, after = (power_law.fit(kept(_eigenvalues(one), False), rounding.flat(one.slices)) for one in (base, tuned))
     if before is None or after is None:
         return {name: law.alpha for name, law in (("alpha_base", before), ("alpha_tuned", after)) if law}
     return {

@@ -18,7 +18,8 @@ from jaxtyping import Bool, Float64, Int
 
 SMALLEST = 8  # eigenvalues below which nothing is fitted (WeightWatcher's min_evals)
 SMALL_N = 20  # eigenvalues below which the estimate is corrected for bias (WeightWatcher's SMALL_N_CUTOFF)
-FLAT = 1e-9  # a tail whose ends differ by less, in ln λ, holds equal values and rounding: it has no slope
+FLAT = 1e-9  # a tail whose ends differ by less, in ln λ, holds equal values and rounding (see analysis.rounding.flat)
+RELATIVE_CUT = 1e-12  # λ/λ₁ = (1e-6)²: float32 weights hold no smaller singular value that is not rounding
 PROBES = 8  # gaps that bound D, of all candidates (fastest of those tried, see docs)
 STRIDE = 2.0  # times √n: one of so many of those left is evaluated for its neighbours' sake
 TOGETHER = 1 << 14  # gaps at a time, 128 KiB: of half and twice that as fast or faster
@@ -108,8 +109,8 @@ class Candidates:
         return lowest
 
 
-def candidates(eigenvalues: Float64[np.ndarray, " k"]) -> Candidates:
-    """The candidates of ascending, positive eigenvalues. Ties are kept, as in WeightWatcher.
+def candidates(eigenvalues: Float64[np.ndarray, " k"], flat: float = FLAT) -> Candidates:
+    """The candidates of ascending, positive eigenvalues. Ties are kept, as in WeightWatcher; flat tails are out.
 
     α_i = 1 + n / Σ ln(x_j / x_i) over the n points from x_i on (Clauset et al., equation 3.1), with n - 1 instead of n
     in small samples, where a tail needs eight points (WeightWatcher's fit_powerlaw_smallN).
@@ -118,7 +119,7 @@ def candidates(eigenvalues: Float64[np.ndarray, " k"]) -> Candidates:
     sizes = np.arange(len(logs), 1, -1)  # n of each tail
     below_top = logs[-1] - logs  # ≥ 0; sums of it lose less than sums of logarithms of any scale
     sums = sizes * below_top[:-1] - np.cumsum(below_top[::-1])[:0:-1]
-    eligible = (below_top[:-1] > FLAT) & (sums > 0.0)
+    eligible = (below_top[:-1] > flat) & (sums > 0.0)
     if len(logs) < SMALL_N:
         eligible &= sizes >= SMALLEST
         sizes = sizes - 1
@@ -126,11 +127,14 @@ def candidates(eigenvalues: Float64[np.ndarray, " k"]) -> Candidates:
     return Candidates(logs, alphas, eligible)
 
 
-def fit(eigenvalues: Float64[np.ndarray, " k"]) -> PowerLaw | None:
-    """The power law of ascending, positive eigenvalues, or None: fewer than eight of them, or all are equal."""
+def fit(eigenvalues: Float64[np.ndarray, " k"], flat: float = FLAT) -> PowerLaw | None:
+    """The power law of ascending, positive eigenvalues, or None: fewer than eight of them, or all are equal.
+
+    Equal are those that differ by no more than `flat`, in ln λ.
+    """
     if len(eigenvalues) < SMALLEST:
         return None
-    return best(eigenvalues, candidates(eigenvalues))
+    return best(eigenvalues, candidates(eigenvalues, flat))
 
 
 def best(eigenvalues: Float64[np.ndarray, " k"], found: Candidates) -> PowerLaw | None:
@@ -188,9 +192,9 @@ class Curve:
     alpha: Float64[np.ndarray, " p"]
 
 
-def curve(eigenvalues: Float64[np.ndarray, " k"], law: PowerLaw, points: int) -> Curve:
+def curve(eigenvalues: Float64[np.ndarray, " k"], law: PowerLaw, points: int, flat: float = FLAT) -> Curve:
     """At most that many candidates, evenly spread over ln xmin, and the chosen one."""
-    found = candidates(eigenvalues)
+    found = candidates(eigenvalues, flat)
     starts = found.logs[:-1]
     spread = np.searchsorted(starts, np.linspace(starts[0], starts[-1], points - 1))
     chosen = np.union1d(spread if len(starts) > points else np.arange(len(starts)), [len(eigenvalues) - law.fitted])
@@ -198,14 +202,14 @@ def curve(eigenvalues: Float64[np.ndarray, " k"], law: PowerLaw, points: int) ->
     return Curve(eigenvalues[chosen], found.distances(chosen), found.alphas[chosen])
 
 
-def hill(eigenvalues: Float64[np.ndarray, " k"]) -> float | None:
+def hill(eigenvalues: Float64[np.ndarray, " k"], flat: float = FLAT) -> float | None:
     """Hill's exponent of the upper half of ascending eigenvalues; None where that half begins with 0 or is flat.
 
     1 + n / Σ ln(x_j / x_i) with i = ⌊K / 2⌋ and n = K - i, the threshold itself counted, as in TempBalance's
-    `net_esd_estimator`. No eigenvalue is left out.
+    `net_esd_estimator`. No eigenvalue is left out, and what the other fits cut off counts as 0.
     """
     start = len(eigenvalues) // 2
-    if len(eigenvalues) < SMALLEST or eigenvalues[start] <= 0.0:
+    if len(eigenvalues) < SMALLEST or eigenvalues[start] <= RELATIVE_CUT * eigenvalues[-1]:
         return None
     rise = np.log(eigenvalues[start:]) - math.log(eigenvalues[start])
-    return 1.0 + len(rise) / math.fsum(rise) if rise[-1] > FLAT else None
+    return 1.0 + len(rise) / math.fsum(rise) if rise[-1] > flat else None

@@ -4,6 +4,8 @@ A tuned matrix is stored in some type, and its difference from the base holds th
 as that, its directions and its rank are those of noise, and many of its entries have vanished.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -28,6 +30,19 @@ def floor(stored: Float[Tensor, "m n"]) -> float:
     squares = stored.double().square()
     longest = squares.sum(dim=1).max().sqrt() + squares.sum(dim=0).max().sqrt()
     return 2.0 * unit(stored.dtype) * float(longest)
+
+
+def flat(stored: Float[Tensor, "s m n"]) -> float:
+    """What rounding alone makes the ends of a tail of equal eigenvalues differ by, at most, in ln λ: 4 (ε + √k ε₃₂).
+
+    ε is the spacing at 1 of the type. No row or column is longer than σ₁, so that `floor` is at most ε σ₁; by Weyl each
+    σ moves by no more, ln λ by twice that, and two ends by twice that again. The entries were found in float32 (ε₃₂) as
+    a rule, also where they are kept in float64, by sums of k terms, k the smaller side: √k ε₃₂ in each σ. Orthogonal
+    matrices reach 0.6 of the bound (tests/analysis/test_rounding.py). A tail so short would have an α above
+    1 + 1 / bound: 32 in bfloat16, 250 in float16, and 1e4 in float32 or more.
+    """
+    single = torch.finfo(torch.float32).eps
+    return 4.0 * (max(torch.finfo(stored.dtype).eps, single) + math.sqrt(min(stored.shape[1:])) * single)
 
 
 def ratio(dtype: torch.dtype, update: float, base: float) -> float | None:

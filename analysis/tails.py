@@ -174,14 +174,16 @@ def nested(one: Values, other: Values) -> tuple[float, float]:
     return vuong(one, other)[0] if ratio < 0.0 else 0.0, math.erfc(math.sqrt(-ratio))
 
 
-def bootstrap(eigenvalues: Values, count: int, seed: int, level: float = 0.95) -> tuple[float, float] | None:
+def bootstrap(
+    eigenvalues: Values, count: int, seed: int, level: float = 0.95, flat: float = power_law.FLAT
+) -> tuple[float, float] | None:
     """Bounds of α by resampling ascending, positive eigenvalues and fitting each sample, start of the tail and all.
 
     Eigenvalues repel each other and vary less than independent draws: the interval is on the wide side.
     """
     generator = np.random.default_rng(seed)
     size = len(eigenvalues)
-    fits = (power_law.fit(np.sort(eigenvalues[generator.integers(0, size, size)])) for _ in range(count))
+    fits = (power_law.fit(np.sort(eigenvalues[generator.integers(0, size, size)]), flat) for _ in range(count))
     alphas = [law.alpha for law in fits if law is not None]
     if len(alphas) < count // 2 + 1:
         return None

@@ -5,7 +5,7 @@ from analysis.pairs import WINDOW
 
 ZERO = "the base or the update is zero"
 ZERO_BASE = "the base is zero"
-NO_FIT = "one of the two has fewer than eight eigenvalues, or all are equal"
+NO_FIT = "one of the two has fewer than eight eigenvalues, or all are equal up to rounding"
 FACTORS = "the update comes from an adapter's factors, and was not rounded to the type of the weights"
 NO_TURNS = "the option turns is no"
 

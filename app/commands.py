@@ -24,6 +24,7 @@ from app.printing import write_comparison, write_csv, write_json, write_table
 NOT_ANALYSED = 3
 ALONE = [known for known in DIAGNOSTICS if known.scope is Scope.ONE]
 DEFAULT = [known.name for known in ALONE if known.default]
+WORDS = {"yes": True, "true": True, "no": False, "false": False}
 GENERIC = ("model", "pytorch_model", "adapter_model")  # file names that say less than their folder's
 errors = Console(stderr=True)
 
@@ -120,13 +121,26 @@ def chosen(names: Sequence[str], settings: Sequence[str], checkpoints: int = 1) 
         diagnostic, dot, name = place.partition(".")
         if not equals or not dot or diagnostic not in asked:
             raise click.BadParameter(f"{setting!r} is not DIAGNOSTIC.NAME=VALUE of a diagnostic that is asked for")
-        asked[diagnostic][name] = typed(value)
+        asked[diagnostic][name] = meant(diagnostic, name, value)
     try:
         found = requests(asked)
         check_scopes(found, checkpoints)
     except OptionError as error:
         raise click.BadParameter(str(error)) from error
     return found
+
+
+def meant(diagnostic: str, name: str, text: str) -> object:
+    """What the text is to that option: yes, no, true and false in any case, where it takes yes or no; else as typed."""
+    said = WORDS.get(text.strip().lower())
+    options = (option for known in DIAGNOSTICS if known.name == diagnostic for option in known.options)
+    takes = next((option for option in options if option.name == name), None)
+    if said is not None and takes is not None:
+        if isinstance(takes.default, bool):
+            return said
+        if set(takes.choices) == {"yes", "no"}:
+            return "yes" if said else "no"
+    return typed(text)
 
 
 def typed(text: str) -> object:

@@ -29,14 +29,14 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor
+from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
 from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.weight import Weight
 from analysis.wording import counted, listed, short
 
-# SETOL gives the ideal point and no tolerance. Ours: α within 0.25 or two standard errors of 2, and tails that differ
-# by a twentieth of all eigenvalues
-NEAR_ALPHA, NEAR_GAP, ERRORS = 0.25, 0.05, 2.0
+# SETOL gives the ideal point and no tolerance. Ours: α within 0.25 or two standard errors of 2, at most 0.5 (the errors
+# of a tail of 16, fewer than which are weak evidence), and tails that differ by a twentieth of all eigenvalues
+NEAR_ALPHA, FAR_ALPHA, NEAR_GAP, ERRORS = 0.25, 0.5, 0.05, 2.0
 Reading = Literal["ideal", "near 2 with another tail", "tail too short", "tail too long", "over-correlated"]
 
 COLUMNS = (
@@ -95,8 +95,9 @@ COLUMNS = (
     Column(
         "reading",
         "SETOL",
-        "ideal: α near 2 and the tails agree. near 2 with another tail: only α says so. tail too short: α above 2, "
-        "still learning. tail too long: above 2, but the power law reaches into the bulk. over-correlated: α below 2.",
+        "ideal: α near 2 and the tails agree; a hint only where the evidence is weak. near 2 with another tail: only α "
+        "says so. tail too short: α above 2, still learning. tail too long: above 2, but the power law reaches into "
+        "the bulk. over-correlated: α below 2.",
         kind="text",
         absent=f"no ERG tail, or {NO_FIT}",
     ),
@@ -120,7 +121,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         start = float(eigenvalues[-tail])
         values = {"detX_num": tail, "detX_val": start, "detX_val_rescaled": start / float(eigenvalues.mean())}
     used = kept(eigenvalues, options["compat"] == "weightwatcher")
-    law = power_law.fit(used)
+    law = power_law.fit(used, flatness(weight, options))
     if law is None:
         return Measurement(values, note=no_fit(eigenvalues, used))
     weak = law.tail < THIN or used.size < FEW
@@ -149,7 +150,7 @@ def volume_preserving(eigenvalues: Float64[np.ndarray, " k"]) -> int:
 def reading(alpha: float, sigma: float, gap: float) -> Reading:
     """What SETOL makes of an exponent and of the ERG gap as a share of the eigenvalues."""
     agree = abs(gap) <= NEAR_GAP
-    if abs(alpha - 2.0) <= max(NEAR_ALPHA, ERRORS * sigma):
+    if abs(alpha - 2.0) <= max(NEAR_ALPHA, min(FAR_ALPHA, ERRORS * sigma)):
         return "ideal" if agree else "near 2 with another tail"
     if alpha < 2.0:
         return "over-correlated"
@@ -161,17 +162,20 @@ def summarise(table: Table) -> Summary:
     by: dict[Scalar, list[Row]] = {}
     for row in read:
         by.setdefault(row.value("reading"), []).append(row)
+    ideal = by.get("ideal", [])
+    firm = [row for row in ideal if not row.value("low_confidence")]
     gaps = table.numbers("ERG_gap_share")
     numbers: dict[str, Scalar] = {
         "measured": len(read),
-        "ideal": len(by.get("ideal", [])),
+        "ideal": len(firm),
+        "ideal_on_weak_evidence": len(ideal) - len(firm),
         "tail_too_short": len(by.get("tail too short", [])),
         "tail_too_long": len(by.get("tail too long", [])),
         "over_correlated": len(by.get("over-correlated", [])),
         "median_gap_share": median(gaps) if gaps else None,
         "median_alpha": median(number(row, "alpha") for row in read) if read else None,
     }
-    findings = [*map(_over, alike(by.get("over-correlated", []))), *_ideal(by.get("ideal", []))]
+    findings = [*map(_over, alike(by.get("over-correlated", []))), *_ideal(firm, len(ideal) - len(firm))]
     missing = unmeasured(table.rows, "reading", "ERG gap")
     return Summary(_headline(numbers), numbers, worst_first([*findings, *missing]))
 
@@ -190,17 +194,23 @@ def _over(rows: Sequence[Row]) -> Finding:
     return Finding(severity, f"{subject(rows)} {verb} over-correlated", why, names(rows), evidence(rows, *columns))
 
 
-def _ideal(rows: Sequence[Row]) -> list[Finding]:
+def _ideal(rows: Sequence[Row], weak: int) -> list[Finding]:
+    """Those whose evidence is firm; how many more look so is said beside them."""
     if not rows:
         return []
     first = max(rows, key=lambda row: number(row, "num_pl_spikes"))
     why = (
-        f"α within 0.25 or two errors of 2, and both tails agree to a twentieth of all eigenvalues. The firmest is "
-        f"{first.weight.label}: α {short(number(first, 'alpha'))} ± {short(number(first, 'sigma'))}, ERG gap "
-        f"{number(first, 'ERG_gap'):.0f}."
+        "α within 0.25 or two errors of 2, at most 0.5, and both tails agree to a twentieth of all eigenvalues. The "
+        f"firmest is {first.weight.label}: α {short(number(first, 'alpha'))} ± {short(number(first, 'sigma'))}, ERG "
+        f"gap {number(first, 'ERG_gap'):.0f}.{_weakly(weak)}"
     )
     text = f"{counted(len(rows), 'matrix is', 'matrices are')} at SETOL's ideal point"
     return [Finding(Severity.NOTE, text, why, names(rows), evidence(rows, "alpha", "ERG_gap"))]
+
+
+def _weakly(count: int) -> str:
+    verb = "looks" if count == 1 else "look"
+    return f" {count} more {verb} so, on too few eigenvalues to count." if count else ""
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:
@@ -208,7 +218,8 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     if not measured:
         return "No matrix has both tails to compare."
     middle = f" The median gap is {100.0 * float(gap):.0f} % of the eigenvalues." if gap is not None else ""
-    return f"{numbers['ideal']} of {counted(measured, 'matrix', 'matrices')} at SETOL's ideal point.{middle}"
+    weak = _weakly(int(numbers["ideal_on_weak_evidence"] or 0))
+    return f"{numbers['ideal']} of {counted(measured, 'matrix', 'matrices')} at SETOL's ideal point.{weak}{middle}"
 
 
 ERG = Diagnostic(

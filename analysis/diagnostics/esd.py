@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64
 from analysis import fingers, power_law
 from analysis.cuts import FEW, NO_FIT, THIN, kept, no_fit, out_of_bounds
 from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind, Measurement, Option, Options, Scalar, Scope
-from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor
+from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
 from analysis.health import OVER, UNDER, summarise, verdict
 from analysis.measures import log10, log_power_sum
 from analysis.power_law import PowerLaw
@@ -185,18 +185,20 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
     seen = kept(eigenvalues, options["compat"] == "weightwatcher")
-    tail, law, clipping = fit(seen[: max(0, seen.size - int(options["leave_out"] or 0))], options)
+    flat = flatness(weight, options)
+    left_out = min(seen.size, int(options["leave_out"] or 0))
+    tail, law, clipping = fit(seen[: seen.size - left_out], options, flat)
     values: dict[str, Scalar] = {
         "num_evals": eigenvalues.size,
         "lambda_max": float(eigenvalues[-1]),
-        "alpha_hill": power_law.hill(eigenvalues),
+        "alpha_hill": power_law.hill(eigenvalues, flat),
         "kernel": weight.spectrum.kernel,
     }
     curves = {"eigenvalues": single(eigenvalues)}
     excluded = out_of_bounds(eigenvalues.size, int(options["min_evals"] or 0), int(options["max_evals"] or 0))
     if law is None or excluded:
-        return Measurement(values, curves, excluded or no_fit(eigenvalues, tail))
-    starts = power_law.curve(tail, law, CURVE_POINTS)
+        return Measurement(values, curves, excluded or no_fit(eigenvalues, tail, left_out))
+    starts = power_law.curve(tail, law, CURVE_POINTS, flat)
     curves |= {
         "candidate_xmin": single(starts.xmin),
         "candidate_D": single(starts.D),
@@ -208,19 +210,19 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
 Tail = tuple[Float64[np.ndarray, " p"], PowerLaw | None, dict[str, Scalar]]
 
 
-def fit(seen: Float64[np.ndarray, " k"], options: Options) -> Tail:
-    """What was fitted of the eigenvalues, its power law, and what clipping them found."""
+def fit(seen: Float64[np.ndarray, " k"], options: Options, flat: float) -> Tail:
+    """What was fitted of the eigenvalues, its power law, and what clipping them found; `flat` as in power_law."""
     match options["fix_fingers"]:
         case "none":
-            return seen, power_law.fit(seen), {}
+            return seen, power_law.fit(seen, flat), {}
         case "clip_xmax":
-            found = fingers.clipped(seen)
+            found = fingers.clipped(seen, flat=flat)
             if found is None:
                 return seen, None, {}
             left = seen[: seen.size - found.fingers - 1] if found.fingers else seen
             return left, found.law, {"num_fingers": found.fingers, "raw_alpha": found.raw.alpha}
         case how:
-            return seen, fingers.peaked(seen, as_coded=how == "xmin_peak_coded"), {}
+            return seen, fingers.peaked(seen, as_coded=how == "xmin_peak_coded", flat=flat), {}
 
 
 def single(curve: Float64[np.ndarray, " p"]) -> Float32[np.ndarray, " p"]:

@@ -12,7 +12,7 @@ from statistics import fmean, stdev
 import numpy as np
 from jaxtyping import Float64
 
-from analysis import power_law, windows
+from analysis import power_law, rounding, windows
 from analysis.diagnostic import (
     Column,
     Curve,
@@ -33,7 +33,7 @@ from analysis.windows import Windows
 
 SWEEP = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)  # aspects; the authors try 0.5 to 1.5, and 1/q is q seen from the other side
 
-NO_FIT = "the windows hold fewer than eight eigenvalues, half of them zero, or equal ones"
+NO_FIT = "the windows hold fewer than eight eigenvalues, half of them zero, or ones that are equal up to rounding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ COLUMNS = (
         "alpha_raw",
         "α raw",
         "Exponent of the whole spectrum by the same fit. Higher for longer matrices, whatever they have learned.",
-        absent="fewer than eight eigenvalues, half of them zero, or equal ones",
+        absent="fewer than eight eigenvalues, half of them zero, or ones that are equal up to rounding",
     ),
     Column(
         "aspect_bias",
@@ -157,7 +157,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     preset = settings(options)
     cut = layout(weight, preset)
     found = windows.spectra(weight, cut)  # (s, w, k)
-    fit = fit_of(preset.fit)
+    fit = fit_of(preset.fit, rounding.flat(weight.slices))
     seen = exponent(found, fit, preset.blocks and weight.info.slices > 1)
     raw = fit(whole)
     values = {

@@ -225,9 +225,15 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     if not measured:
         return "No matrix could be measured."
     ranks = "All have full rank." if not lost else f"{lost} of them lose rank."
-    middle = numbers["median_stable_rank"]
-    spread = f" Half of them have a stable rank above {short(float(middle))}." if middle is not None else ""
-    return f"{counted(measured, 'matrix', 'matrices')} measured. {ranks}{spread}"
+    return f"{counted(measured, 'matrix', 'matrices')} measured. {ranks}{_middle(numbers, measured)}"
+
+
+def _middle(numbers: dict[str, Scalar], measured: int) -> str:
+    """The median of the stable ranks, in words that hold with ties as well."""
+    if numbers["median_stable_rank"] is None:
+        return ""
+    rank = short(float(numbers["median_stable_rank"]))
+    return f" Its stable rank is {rank}." if measured == 1 else f" At least half have a stable rank of {rank} or more."
 
 
 def _findings(table: Table) -> list[Finding]:

@@ -1,6 +1,8 @@
 """Options that several diagnostics share."""
 
+from analysis import rounding
 from analysis.diagnostic import Option, Options
+from analysis.power_law import FLAT
 from analysis.weight import Weight
 
 COMPAT = Option(
@@ -23,3 +25,8 @@ CONV_NORM = Option(
 def conv_factor(weight: Weight, options: Options) -> float:
     """The factor on the eigenvalues: conv_norm for the kernel slices of a convolution, 1 for a matrix."""
     return float(options["conv_norm"] or 1.0) if weight.info.role == "conv" or weight.info.slices > 1 else 1.0
+
+
+def flatness(weight: Weight, options: Options) -> float:
+    """Below what difference in ln λ eigenvalues are equal: by the rounding of their type; WeightWatcher knows none."""
+    return FLAT if options["compat"] == "weightwatcher" else rounding.flat(weight.slices)

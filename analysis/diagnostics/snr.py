@@ -32,7 +32,7 @@ from analysis.diagnostic import (
 from analysis.shuffling import entries
 from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.weight import Weight
-from analysis.wording import counted
+from analysis.wording import counted, percent
 
 NORMAL_IQR = 1.349  # quartiles of the normal law, in standard deviations
 TRAINED = 0.5  # of the layers of a kind, the share that Spectrum trains by default (--top-percent 50)
@@ -211,7 +211,11 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     silent = int(numbers["without_signal"] or 0)
     last = f" {silent} {'has' if silent == 1 else 'have'} none at all." if silent else ""
     noun = counted(measured, "matrix", "matrices")
-    return f"Half of {noun} hold more than {100.0 * float(share):.0f} % of their weight above noise.{last}"
+    if share == 0.0:
+        return f"{silent} of {noun} {'has' if silent == 1 else 'have'} no signal above noise."
+    if measured == 1:
+        return f"The matrix holds {percent(float(share))} of its weight above noise."
+    return f"At least half of {noun} hold {percent(float(share))} or more of their weight above noise.{last}"
 
 
 SNR = Diagnostic(

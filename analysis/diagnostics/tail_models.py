@@ -25,7 +25,7 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor
+from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
 from analysis.shuffling import seed_of
 from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.tails import LAWS, Comparison
@@ -47,11 +47,12 @@ BOOTSTRAP = Option(
 
 def _ratio_columns(law: str, looks: str) -> tuple[Column, Column]:
     name = SPOKEN[law]
+    noun = name if name.endswith(" law") else f"{name} law"
     return (
         Column(
             f"R_{law}",
             f"R {name}",
-            f"Likelihood ratio of the power law to the {name} law, standardised. Above 0 the power law is better, "
+            f"Likelihood ratio of the power law to the {noun}, standardised. Above 0 the power law is better, "
             f"below 0 the {name}{looks}.",
             absent=NO_FIT,
         ),
@@ -124,7 +125,8 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
     used = kept(eigenvalues, options["compat"] == "weightwatcher")
-    law = power_law.fit(used)
+    flat = flatness(weight, options)
+    law = power_law.fit(used, flat)
     if law is None:
         return Measurement({}, note=no_fit(eigenvalues, used))
     tail = used[used.size - law.fitted :]
@@ -140,7 +142,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         **{f"p_{name}": one.p for name, one in found.items()},
     }
     count = int(options["bootstrap"] or 0)
-    bounds = tails.bootstrap(used, count, seed_of(weight)) if count else None
+    bounds = tails.bootstrap(used, count, seed_of(weight), flat=flat) if count else None
     return Measurement(values | ({"alpha_low": bounds[0], "alpha_high": bounds[1]} if bounds else {}))
 
 

@@ -32,10 +32,18 @@ def test_bounds_of_the_size(size: int, least: int, most: int, said: str | None) 
     ("values", "said"),
     [
         (np.zeros(9), "the matrix is zero"),
-        (np.ones(9), "all its eigenvalues are equal, so there is no tail"),
+        (np.ones(9), "its eigenvalues are equal up to the rounding of their type, so there is no tail"),
         (np.arange(1.0, 6.0), "5 eigenvalues; a tail needs 8"),
         (np.array([0.0] * 7 + [1.0, 2.0]), "only 2 of 9 eigenvalues are above the cut; a tail needs 8"),
     ],
 )
 def test_reasons_for_no_fit(values: np.ndarray, said: str) -> None:
     assert no_fit(values, kept(values, compatible=False)) == said
+
+
+def test_what_was_left_out_is_not_blamed_on_the_cut() -> None:
+    values = np.arange(1.0, 21.0)
+    assert no_fit(values, values[:5], 15) == "leave_out leaves 5 of 20 eigenvalues; a tail needs 8"
+    assert no_fit(values, values[:0], 20) == "leave_out leaves 0 of 20 eigenvalues; a tail needs 8"
+    few = np.append(np.zeros(15), np.arange(1.0, 6.0))
+    assert no_fit(few, few[15:18], 2) == "only 3 of 20 eigenvalues are above the cut; a tail needs 8"

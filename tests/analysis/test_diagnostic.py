@@ -141,7 +141,8 @@ def test_figures_of_one_weight() -> None:
 @pytest.mark.parametrize(
     ("option", "wanted"),
     [(Option("n", 5, "", minimum=0.0, maximum=100.0), "a whole number from 0 to 100"),
-     (Option("x", 1.0, "", minimum=1e-6), "a number from 1e-06"), (Option("x", 1.0, ""), "a number")],
+     (Option("x", 1.0, "", minimum=1e-6), "a number from 1e-06"), (Option("x", 1.0, ""), "a number"),
+     (FLAG, "yes or no")],
 )  # fmt: skip
 def test_what_an_option_takes_is_said_in_words(option: Option, wanted: str) -> None:
     with pytest.raises(OptionError, match=f"'many' is not {wanted}$"):

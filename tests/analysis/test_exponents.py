@@ -34,6 +34,18 @@ def test_every_fit_finds_the_exponent_of_a_pareto_sample(name: str, alpha: float
 
 
 @pytest.mark.parametrize("name", FITS)
+def test_what_is_equal_up_to_the_rounding_of_a_type_is_none(name: str) -> None:
+    x = np.sort(1.0 + 1e-3 * np.random.default_rng(0).uniform(size=60))
+    assert fit_of(name)(x) is not None
+    assert fit_of(name, flat=2e-3)(x) is None
+
+
+@pytest.mark.parametrize("name", FITS)
 def test_nothing_to_fit_is_none(name: str) -> None:
-    for values in (np.zeros(50), np.ones(50), np.arange(1.0, 6.0)):
+    for values in (
+        np.zeros(50),
+        np.ones(50),
+        np.arange(1.0, 6.0),
+        np.geomspace(1e-34, 1e-31, 50) + (np.arange(50) > 44),
+    ):
         assert fit_of(name)(values) is None

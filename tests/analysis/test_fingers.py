@@ -51,6 +51,10 @@ def test_clipping_lowers_the_exponent_by_the_threshold_or_leaves_it() -> None:
 
 def test_equal_values_have_nothing_to_clip() -> None:
     assert clipped(np.ones(30)) is None
+    near = np.linspace(1.0, 1.001, 30)
+    assert clipped(near) is not None
+    assert clipped(near, flat=2e-3) is None
+    assert peaked(near, flat=2e-3) is None
 
 
 def test_the_coded_lower_end_is_no_bound() -> None:

@@ -180,6 +180,21 @@ def test_a_flat_top_is_not_taken_for_a_tail() -> None:
     assert law.alpha < 1e6
 
 
+def test_what_counts_as_flat_may_be_told() -> None:
+    """Two clusters, each a thousandth wide: a tail in the upper one alone, or in none of them."""
+    rng = np.random.default_rng(0)
+    x = np.sort(np.concatenate([centre * (1.0 + 1e-3 * rng.uniform(size=60)) for centre in (1.0, 4.0)]))
+    narrow, whole = fit(x), fit(x, flat=2e-3)
+    assert narrow is not None
+    assert whole is not None
+    assert whole.alpha < 20.0 < 500.0 < narrow.alpha
+    assert fit(x[60:], flat=2e-3) is None
+    assert hill(x, flat=2e-3) is None
+    found = candidates(x, 2e-3)
+    assert search(found) == naive(found)
+    assert curve(x, whole, 200, 2e-3).alpha.max() < 20.0
+
+
 def test_ties_of_xmin_belong_to_the_tail() -> None:
     x = np.sort(np.concatenate([np.full(30, 1.0), pareto(2.5, 70, 2) + 0.5]))
     law = fit(x)
@@ -230,6 +245,13 @@ def test_hill_by_hand() -> None:
 def test_hill_wants_half_of_the_eigenvalues() -> None:
     assert hill(np.concatenate([np.zeros(11), np.arange(1.0, 10.0)])) is None
     assert hill(np.concatenate([np.zeros(9), np.arange(1.0, 12.0)])) is not None
+
+
+def test_hill_takes_what_the_other_fits_cut_off_for_zero() -> None:
+    rng = np.random.default_rng(0)
+    noise, values = np.sort(rng.uniform(1e-34, 1e-31, 11)), np.arange(1.0, 10.0)
+    assert hill(np.concatenate([noise, values])) is None
+    assert hill(np.concatenate([noise[:9], [0.5], values])) is not None
 
 
 def test_nothing_is_quadratic_in_memory() -> None:

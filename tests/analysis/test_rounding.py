@@ -1,5 +1,6 @@
 """The rounding of stored numbers, measured by rounding some."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -37,6 +38,26 @@ def test_errors_stay_below_the_floor_and_come_near(dtype: torch.dtype, spread: f
     error = matrix - matrix.to(dtype).double()
     reached = float(torch.linalg.matrix_norm(error, 2)) / rounding.floor(matrix.to(dtype))
     assert 0.15 < reached < 0.5
+
+
+@pytest.mark.parametrize("dtype", [*HALVES, torch.float32])
+@pytest.mark.parametrize("shape", [(16, 16), (64, 64), (256, 256), (256, 700)])
+def test_equal_values_stay_within_the_bound(dtype: torch.dtype, shape: tuple[int, int]) -> None:
+    """Orthogonal matrices found in float32, and cosines, whose entries repeat and are rounded alike."""
+    small = shape[0]
+    found = torch.linalg.qr(randn(*shape[::-1]).float()).Q.T
+    k = torch.arange(small, dtype=torch.float64)
+    cosines = torch.cos(np.pi / small * (k[None] + 0.5) * k[:, None]) * (2.0 / small) ** 0.5
+    cosines[0] *= 0.5**0.5
+    for matrix in (found, cosines):
+        stored = matrix.to(dtype)
+        values = torch.linalg.svdvals(stored.double())
+        assert 2.0 * float(torch.log(values[0] / values[-1])) < 0.8 * rounding.flat(stored[None])
+
+
+def test_float64_may_hold_what_was_found_in_float32() -> None:
+    zeros = torch.zeros(1, 30, 20)
+    assert rounding.flat(zeros.double()) == rounding.flat(zeros) == pytest.approx(4.0 * (1.0 + 20**0.5) * 2**-23)
 
 
 def test_ratio() -> None:

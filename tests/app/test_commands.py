@@ -16,7 +16,7 @@ from analysis.diagnostics import requests
 from analysis.formats import open_checkpoint
 from analysis.report import analyze
 from app.cli import main
-from app.commands import ALONE, called, typed
+from app.commands import ALONE, called, meant, typed
 from tests import comparisons as made
 
 
@@ -118,6 +118,32 @@ def test_a_missing_file_is_a_usage_error() -> None:
 )
 def test_typed(text: str, value: object) -> None:
     assert typed(text) == value
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [
+        *(("farms.sweep", text, True) for text in ("yes", "Yes", "true", "TRUE")),
+        *(("top_singular_value.quantiles", text, False) for text in ("no", "NO", "false", "False")),
+        *(("update.turns", text, "no") for text in ("no", "No", "false", "FALSE")),
+        ("update.turns", "True", "yes"),
+        ("update.directions", "8", 8),
+        ("esd.compat", "no", "no"),
+        ("farms.sweep", "maybe", "maybe"),
+    ],
+)
+def test_yes_and_no_are_meant_in_any_case(option: str, text: str, value: object) -> None:
+    diagnostic, name = option.split(".")
+    assert meant(diagnostic, name, text) == value
+    assert type(meant(diagnostic, name, text)) is type(value)
+
+
+def test_yes_or_no_reaches_the_diagnostic(small: Path) -> None:
+    arguments = ("analyze", str(small), "--json", "--diagnostic", "farms", "--option")
+    assert run(*arguments, "farms.sweep=Yes").exit_code == 0
+    wrong = run(*arguments, "farms.sweep=maybe")
+    assert wrong.exit_code == 2
+    assert "'maybe' is not yes or no" in wrong.stderr
 
 
 # --- compare --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from analysis.diagnostic import Diagnostic, FigureKind, Measurement, Request, Row, Scope, Table, measure
+from analysis.diagnostic import Diagnostic, FigureKind, Measurement, Request, Row, Scalar, Scope, Table, measure
 from analysis.diagnostics import DIAGNOSTICS
 from analysis.kernels import threads
 from analysis.weight import Factors, Weight, WeightInfo
@@ -65,6 +65,7 @@ MATRICES: Mapping[str, Tensor] = {
     "ties": torch.diag(torch.tensor([1.0, 2.0, 3.0]).repeat_interleave(20))[None],
     "denormal": randn(1, 40, 30) * 1e-42,
     "outlier": randn(1, 40, 30).index_put((torch.tensor(0), torch.tensor(3), torch.tensor(4)), torch.tensor(1e6)),
+    "far outlier": torch.ones(1, 64, 64).index_put((torch.tensor(0),) * 3, torch.tensor(1e30)),
     "one hot": torch.nn.functional.one_hot(torch.arange(30) % 20).float()[None],
     "nan": torch.full((1, 20, 20), math.nan),
 }
@@ -110,11 +111,13 @@ def tuned(base: Weight, change: str) -> Weight:
     return Weight(base.info, slices, base, factors)
 
 
-def measured(diagnostic: Diagnostic, name: str, *changes: str) -> Measurement:
+def measured(diagnostic: Diagnostic, name: str, *changes: str, **options: Scalar) -> Measurement:
     """On a matrix, and as many changes of it as the scope asks for."""
     base = weight(name)
     given = (changes or ("lora", "dense"))[: TUNED[diagnostic.scope]]
-    return measure(Request(diagnostic, diagnostic.settings({})), (base, *(tuned(base, change) for change in given)))
+    return measure(
+        Request(diagnostic, diagnostic.settings(options)), (base, *(tuned(base, change) for change in given))
+    )
 
 
 def ways(diagnostic: Diagnostic) -> list[tuple[str, ...]]:
@@ -175,8 +178,9 @@ def test_absent_is_none_with_a_note(diagnostic: Diagnostic, name: str) -> None:
 
 @pytest.mark.parametrize("name", MATRICES)
 def test_curves_are_those_declared_and_finite(diagnostic: Diagnostic, name: str) -> None:
-    curves = [curve for found in everything(diagnostic, name) for curve in found.curves.items()]
-    for column, curve in curves:
+    on = {option.name: True for option in diagnostic.options if option.default is False}  # every option that is off
+    asked = [*everything(diagnostic, name), *([measured(diagnostic, name, **on)] if on else [])]
+    for column, curve in (curve for found in asked for curve in found.curves.items()):
         assert diagnostic.column(column).kind == "curve"
         assert curve.dtype == np.float32
         assert curve.ndim == 1

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.diagnostic import Severity
+from analysis.diagnostic import Measurement, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.erg import ERG, reading, volume_preserving
 from tests.analysis.diagnostics.battery import blocks, measured, randn, summary, weight, weightwatcher
 
@@ -52,7 +53,9 @@ def test_no_product_overflows() -> None:
     [
         (2.1, 0.05, 0.01, "ideal"),
         (2.1, 0.05, 0.3, "near 2 with another tail"),
-        (2.6, 0.4, 0.0, "ideal"),
+        (2.4, 0.3, 0.0, "ideal"),
+        (2.6, 0.4, 0.0, "tail too short"),  # however weak the fit
+        (3.9, 1.1, 0.0, "tail too short"),
         (1.5, 0.05, 0.0, "over-correlated"),
         (4.0, 0.3, 0.4, "tail too short"),
         (4.0, 0.3, 0.0, "tail too short"),
@@ -98,6 +101,24 @@ def test_what_is_said_of_a_model() -> None:
     assert said.findings[0].severity is Severity.WARN
     assert said.numbers["over_correlated"] == 1
     assert said.headline.startswith(f"{said.numbers['ideal']} of 3 matrices at SETOL's ideal point.")
+
+
+def test_weak_evidence_is_not_counted_as_ideal() -> None:
+    firm, weak = ({"reading": "ideal", "low_confidence": low, "alpha": 2.1, "sigma": 0.1} for low in (False, True))
+    common = {"ERG_gap": 1, "ERG_gap_share": 0.01, "num_pl_spikes": 30}
+
+    def said(*rows: Mapping[str, Scalar]) -> Summary:
+        info = weight(randn(4, 3)).info
+        return ERG.summarise(Table(ERG, tuple(Row(info, (0,), Measurement({**common, **row})) for row in rows)))
+
+    both = said(firm, weak, weak)
+    assert (both.numbers["ideal"], both.numbers["ideal_on_weak_evidence"]) == (1, 2)
+    assert both.headline.startswith("1 of 3 matrices at SETOL's ideal point. 2 more look so, on too few eigenvalues")
+    assert both.findings[0].text == "1 matrix is at SETOL's ideal point"
+    assert "2 more look so" in both.findings[0].why
+    alone = said(weak)
+    assert alone.headline.startswith("0 of 1 matrix at SETOL's ideal point. 1 more looks so")
+    assert alone.findings == ()
 
 
 def test_equal_to_weightwatcher_live(minilm: Path) -> None:

@@ -65,7 +65,7 @@ def test_few_eigenvalues_are_said(size: int, small_n: bool, low: bool) -> None:
         (randn(1, 2, 384), "2 eigenvalues; a tail needs 8"),
         (randn(1, 1, 50), "1 eigenvalue; a tail needs 8"),
         (torch.zeros(1, 30, 20), "the matrix is zero"),
-        (torch.eye(40)[None], "all its eigenvalues are equal, so there is no tail"),
+        (torch.eye(40)[None], "its eigenvalues are equal up to the rounding of their type, so there is no tail"),
         (torch.ones(1, 30, 20), "only 1 of 20 eigenvalues are above the cut; a tail needs 8"),
     ],
 )
@@ -76,6 +76,43 @@ def test_no_fit_is_none_with_the_reason(slices: Tensor, note: str) -> None:
     assert {found.values[column] for column in fit} == {None}
     assert found.values["num_evals"] == min(slices.shape[1:])
     assert list(found.curves) == ["eigenvalues"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("fix", ["none", "clip_xmax", "xmin_peak"])
+def test_equal_singular_values_have_no_exponent_in_any_type(dtype: torch.dtype, fix: str) -> None:
+    """Rounding spreads them a little, and 1 / that spread is no exponent."""
+    orthogonal = torch.linalg.qr(randn(128, 128)).Q
+    single = measured(orthogonal.to(dtype)[None], fix_fingers=fix)
+    assert single.values["alpha"] is single.values["alpha_hill"] is single.values["warning"] is None
+    assert single.note == "its eigenvalues are equal up to the rounding of their type, so there is no tail"
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_ties_are_no_tail_of_their_own(dtype: torch.dtype) -> None:
+    """σ is 2 or 1: the equal ones at the top have no slope."""
+    u, v = (torch.linalg.qr(torch.randn(128, 128, generator=torch.Generator().manual_seed(i))).Q for i in (1, 2))
+    tied = u @ torch.diag(torch.tensor([2.0, 1.0]).repeat_interleave(64)) @ v
+    alpha = measured(tied.to(dtype)[None]).values["alpha"]
+    assert alpha is None or number(alpha) < 40.0
+
+
+@pytest.mark.parametrize(
+    "slices",
+    [
+        torch.cat([randn(48, 256), torch.zeros(80, 256)])[None],
+        (randn(64, 1) @ randn(1, 256))[None],
+        torch.full((1, 64, 64), 0.3),
+    ],
+    ids=["dead rows", "rank 1", "constant"],
+)
+def test_hill_does_not_fit_the_rounding_of_lost_ranks(slices: Tensor) -> None:
+    assert measured(slices).values["alpha_hill"] is None
+
+
+def test_leaving_all_out_is_said() -> None:
+    found = measured(randn(1, 60, 40), leave_out=10_000)
+    assert found.note == "leave_out leaves 0 of 40 eigenvalues; a tail needs 8"
 
 
 def test_the_cut_is_relative_and_weightwatchers_absolute() -> None:
@@ -156,7 +193,7 @@ def test_sizes_may_be_bounded() -> None:
     assert measured(randn(1, 30, 20), max_evals=19).note == "20 eigenvalues; max_evals allows 19"
     assert measured(randn(1, 30, 20), max_evals=19).values["alpha"] is None
     assert measured(randn(1, 30, 20), min_evals=20, max_evals=20).values["alpha"] is not None
-    assert measured(randn(1, 30, 20), leave_out=15).note == "only 5 of 20 eigenvalues are above the cut; a tail needs 8"
+    assert measured(randn(1, 30, 20), leave_out=15).note == "leave_out leaves 5 of 20 eigenvalues; a tail needs 8"
 
 
 def test_clipped_like_weightwatcher_live(minilm: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 
 from analysis import power_law
 from analysis.diagnostics.farms import FARMS, PRESETS
+from analysis.exponents import FITS
 from tests.analysis.diagnostics.battery import measured, randn, weight
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -65,6 +66,21 @@ def test_the_authors_kernels_are_fitted_block_by_block() -> None:
     assert values["num_windows"] == 18
     pooled_all = measured(FARMS, weight(kernel, "conv.weight", "conv")).values
     assert pooled_all["alpha_farms"] == pytest.approx(values["alpha_farms"], abs=0.1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("fit", FITS)
+def test_equal_singular_values_have_no_exponent(dtype: torch.dtype, fit: str) -> None:
+    orthogonal = torch.linalg.qr(randn(128, 128)).Q.to(dtype)
+    values = measured(FARMS, orthogonal, fit=fit, sweep=True).values
+    assert values["alpha_farms"] is values["alpha_raw"] is None
+
+
+def test_windows_of_lost_ranks_have_no_exponent() -> None:
+    dead = torch.cat([randn(256, 48), torch.zeros(256, 80)], dim=1)
+    for matrix in (dead, randn(256, 1) @ randn(1, 64), torch.full((64, 64), 0.3)):
+        values = measured(FARMS, matrix).values
+        assert values["alpha_farms"] is values["alpha_raw"] is values["windows_sd"] is None
 
 
 def test_the_sweep_rises_with_the_aspect() -> None:

@@ -121,4 +121,9 @@ def test_findings_name_what_is_dead() -> None:
 def test_a_sound_model_has_no_finding() -> None:
     summary = NORMS.summarise(table(good=randn(5, 5)))
     assert summary.findings == ()
-    assert summary.headline.startswith("1 matrix measured. All have full rank.")
+    assert summary.headline.startswith("1 matrix measured. All have full rank. Its stable rank is ")
+
+
+def test_the_headline_holds_with_ties() -> None:
+    headline = NORMS.summarise(table(one=torch.eye(5), other=torch.eye(5))).headline
+    assert headline.endswith("At least half have a stable rank of 5.0 or more.")

@@ -1,8 +1,10 @@
 import pytest
 import torch
 
-from analysis.diagnostics.options import CONV_NORM, conv_factor
+from analysis import rounding
+from analysis.diagnostics.options import CONV_NORM, conv_factor, flatness
 from analysis.errors import OptionError
+from analysis.power_law import FLAT
 from analysis.weight import Weight, WeightInfo
 
 
@@ -19,3 +21,10 @@ def test_the_factor_is_for_convolutions(role: str, slices: int, factor: float) -
 def test_it_takes_positive_numbers(value: object) -> None:
     with pytest.raises(OptionError):
         CONV_NORM.check(value)
+
+
+def test_weightwatcher_knows_no_rounding() -> None:
+    slices = torch.zeros(1, 30, 20, dtype=torch.bfloat16)
+    weight = Weight(WeightInfo("w", "w", 30, 20, 1, "up", None), slices)
+    assert flatness(weight, {"compat": "none"}) == rounding.flat(slices)
+    assert flatness(weight, {"compat": "weightwatcher"}) == FLAT

@@ -1,6 +1,7 @@
 """Signal-to-noise by Spectrum's own lines, and by the edge of noise."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -77,3 +78,12 @@ def test_what_is_said_of_a_model() -> None:
         "2 matrices have no signal-to-noise ratio",
     ]
     assert said.headline.endswith("1 has none at all.")
+
+
+def test_the_headline_holds_with_ties() -> None:
+    silent, signal = randn(60, 50), randn(60, 50) + 1.0
+    assert summary(SNR, blocks([silent, silent, signal])).headline == "2 of 3 matrices have no signal above noise."
+    assert summary(SNR, blocks([silent])).headline == "1 of 1 matrix has no signal above noise."
+    said = summary(SNR, blocks([signal, signal])).headline
+    assert re.fullmatch(r"At least half of 2 matrices hold \d+(\.\d)? % or more of their weight above noise\.", said)
+    assert summary(SNR, blocks([signal])).headline.startswith("The matrix holds ")

@@ -81,6 +81,12 @@ def test_no_scale_decides() -> None:
     assert one["best"] == other["best"]
 
 
+def test_no_law_is_called_a_law_twice() -> None:
+    meanings = {column.name: column.meaning for column in TAIL_MODELS.columns}
+    assert "to the truncated power law, standardised" in meanings["R_truncated"]
+    assert "to the exponential law, standardised" in meanings["R_exponential"]
+
+
 def test_what_is_said_of_a_model() -> None:
     said = summary(TAIL_MODELS, blocks([PARETO, CUT, CUT * 2.0, randn(30, 20), randn(3, 4)]))
     assert said.numbers["power_law"] == 1
