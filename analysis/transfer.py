@@ -57,7 +57,8 @@ def _headline(fits: Scaling) -> str:
     if exponent is not None:
         itself = f"; σ₁ itself as d^{said(drift.value)}" if drift is not None else ""
         law = f"σ₁ / √(η/λ) grows as d^{said(exponent.value)}{between(exponent)}"
-        return f"{law} over widths {low:g} to {high:g}, where the law says 0.75{itself}."
+        wide = ": too wide an interval to decide" if exponent.undecided else ""
+        return f"{law} over widths {low:g} to {high:g}, where the law says 0.75{wide}{itself}."
     if drift is not None:
         return f"σ₁ grows as d^{said(drift.value)}{between(drift)} over widths {low:g} to {high:g}. {_unknown(found)}."
     if ratio is not None:
@@ -160,8 +161,7 @@ def _law(fits: Scaling) -> Iterator[Finding]:
         why = f"Beside √(η/λ){between(exponent)}. The rule λ ∝ √d does not keep this σ₁ the same."
         names = tuple(row.weight.name for row in kind.layers.rows)
         yield Finding(Severity.WARN, text[:1].upper() + text[1:], why, names, {"exponent": exponent.value})
-    failed = [kind for kind in fits.matrices if kind.fit.exponent is None and _worst(kind, "law") in ("warn", "fail")]
-    if failed:
+    if failed := [kind for kind in fits.matrices if _unforeseen(kind)]:
         text = f"The law does not foresee how σ₁ changes in {listed([called(kind) for kind in failed])}"
         pairs = [max(kind.pairs, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failed]
         parts = [
@@ -171,7 +171,16 @@ def _law(fits: Scaling) -> Iterator[Finding]:
         names = tuple(row.weight.name for kind in failed for row in kind.layers.rows)
         bad = any(_worst(kind, "law") == "fail" for kind in failed)
         why = f"Measured factor against the law's: {', '.join(parts)}. Within 16 % passes, beyond 42 % fails."
+        if any(kind.fit.exponent for kind in failed):
+            why += " The interval of the exponent holds 0.75 all the same: it is wide, and does not outweigh that."
         yield Finding(Severity.BAD if bad else Severity.WARN, text, why, names, {"kinds": len(failed)})
+
+
+def _unforeseen(kind: Kind) -> bool:
+    """Whether its pairs are not the law's: where an exponent agrees with it, only where a pair fails altogether."""
+    if kind.fit.exponent is None:
+        return _worst(kind, "law") in ("warn", "fail")
+    return kind.fit.exponent.agrees(WIDTH_EXPONENT) is not False and _worst(kind, "law") == "fail"
 
 
 def _drifts(fits: Scaling) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.diagnostic import Finding, Severity, Table
+from analysis.scaling import Setting
 from analysis.transfer import said, summarise
 from tests.families import REQUEST, RULES, facts, settings, table
 
@@ -55,6 +56,17 @@ def test_two_widths_are_a_check() -> None:
     (found,) = (f for f in failing.findings if f.text.startswith("The law does not foresee"))
     assert found.severity is Severity.BAD
     assert "query 0.76 against 2.28" in found.why
+
+
+def test_pairs_that_fail_are_told_though_a_wide_interval_agrees() -> None:
+    """σ₁ that is the same in all, where η and λ are not."""
+    told = [Setting(64.0, 0.01, 1.0), Setting(128.0, 0.005, 1.0), Setting(256.0, 0.001, 2.0)]
+    summary = summarise(table(settings("λ ∝ √d", (16.0, 32.0, 64.0)), [facts(one) for one in told]))
+    assert "where the law says 0.75: too wide an interval to decide" in summary.headline
+    (found,) = (f for f in summary.findings if f.text.startswith("The law does not foresee"))
+    assert found.severity is Severity.BAD
+    assert "query 1.00 against 0.63" in found.why
+    assert "it is wide" in found.why
 
 
 def test_without_rates_the_drift_alone() -> None:
