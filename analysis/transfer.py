@@ -28,10 +28,11 @@ def summarise(table: Table) -> Summary:
     fits = scaling(found)
     moments = trajectory(found)
     findings = [*_law(fits), *_drifts(fits), *losing_pace(moments), *premises(fits), *missing]
-    members = range(len(found.settings))
+    members, instead = range(len(found.settings)), fits.overall.instead if fits.overall else ()
     groups: dict[tuple[int, ...], Mapping[str, Scalar]] = {
         **{(at,): {**_member(found, at), **_moment(moments, at)} for at in members},
-        **{(found.narrowest, at): {**_pairs(fits, at), **_moment(moments, at)} for at in found.wider},
+        **{(found.narrowest, at): {**_pairs(fits, found.narrowest, at), **_moment(moments, at)} for at in found.wider},
+        **{(pair.base, pair.target): _pairs(fits, pair.base, pair.target) for pair in instead},
     }
     headline = in_words(moments) if moments else _headline(fits)
     return Summary(headline, _numbers(fits), worst_first(findings), groups)
@@ -63,12 +64,12 @@ def _headline(fits: Scaling) -> str:
         return f"σ₁ grows as d^{said(drift.value)}{between(drift)} over widths {low:g} to {high:g}. {_unknown(found)}."
     if ratio is not None:
         return f"At width {low:g} σ₁ grows as (η/λ)^{said(ratio.value)}{between(ratio)}, where the law says 0.5."
-    return _pair_in_words(found, max(overall.pairs, key=lambda pair: abs(math.log(pair.measured))))
+    return _pair_in_words(found, max(overall.checked, key=lambda pair: abs(math.log(pair.measured))))
 
 
 def _unknown(found: Family) -> str:
     without = any(s.weight_decay == 0.0 for s in found.settings)
-    return f"Too few models have {'a known η and a λ above 0' if without else 'known η and λ'} to check the law"
+    return f"Too few models have {'a known η and a λ above 0' if without else 'known η and λ'} to fit the law"
 
 
 def _pair_in_words(found: Family, pair: Pair) -> str:
@@ -96,9 +97,8 @@ def _numbers(fits: Scaling) -> dict[str, Scalar]:
         for name in OF_MODELS if kind is not None else ():
             assert kind is not None
             numbers |= _flat(f"{name}{suffix}", getattr(kind.fit, name))
-    pairs = [pair for kind in fits.matrices for pair in kind.pairs]
-    for what in ("law", "transfer"):
-        verdicts = [getattr(pair, what) for pair in pairs]
+    for what, of in (("law", "checked"), ("transfer", "pairs")):
+        verdicts = [getattr(pair, what) for kind in fits.matrices for pair in getattr(kind, of)]
         numbers |= {f"{what}.{word}": verdicts.count(word) for word in ("pass", "warn", "fail")}
     return numbers
 
@@ -125,15 +125,16 @@ def _member(found: Family, at: int) -> Mapping[str, Scalar]:
     }
 
 
-def _pairs(fits: Scaling, at: int) -> Mapping[str, Scalar]:
-    """What one wider model is beside the narrowest."""
+def _pairs(fits: Scaling, base: int, target: int) -> Mapping[str, Scalar]:
+    """What one wider model is beside the narrowest, or beside the narrowest that the law speaks of."""
     overall = [fits.overall] if fits.overall else []
-    numbers: dict[str, Scalar] = {"width": fits.family.settings[at].width}
+    numbers: dict[str, Scalar] = {"width": fits.family.settings[target].width}
     for suffix, kind in [("", kind) for kind in overall] + [(f".{_key(kind)}", kind) for kind in fits.kinds]:
-        (pair,) = (pair for pair in kind.pairs if pair.target == at)
-        told = {"measured": pair.measured, "log_ratio": pair.log_ratio, "law": pair.law, "transfer": pair.transfer}
-        numbers |= {f"{name}{suffix}": value for name, value in told.items()}
-        numbers.setdefault("predicted", pair.predicted)
+        for pair in (*kind.pairs, *kind.instead):
+            if (pair.base, pair.target) == (base, target):
+                told = {name: getattr(pair, name) for name in ("measured", "log_ratio", "law", "transfer")}
+                numbers |= {f"{name}{suffix}": value for name, value in told.items()}
+                numbers.setdefault("predicted", pair.predicted)
     return numbers
 
 
@@ -163,13 +164,13 @@ def _law(fits: Scaling) -> Iterator[Finding]:
         yield Finding(Severity.WARN, text[:1].upper() + text[1:], why, names, {"exponent": exponent.value})
     if failed := [kind for kind in fits.matrices if _unforeseen(kind)]:
         text = f"The law does not foresee how σ₁ changes in {listed([called(kind) for kind in failed])}"
-        pairs = [max(kind.pairs, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failed]
+        pairs = [max(kind.checked, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failed]
         parts = [
             f"{called(kind)} {said(pair.measured)} against {said(pair.predicted or 0.0)}"
             for kind, pair in zip(failed, pairs, strict=True)
         ]
         names = tuple(row.weight.name for kind in failed for row in kind.layers.rows)
-        bad = any(_worst(kind, "law") == "fail" for kind in failed)
+        bad = any(_worst(kind) == "fail" for kind in failed)
         why = f"Measured factor against the law's: {', '.join(parts)}. Within 16 % passes, beyond 42 % fails."
         if any(kind.fit.exponent for kind in failed):
             why += " The interval of the exponent holds 0.75 all the same: it is wide, and does not outweigh that."
@@ -179,8 +180,8 @@ def _law(fits: Scaling) -> Iterator[Finding]:
 def _unforeseen(kind: Kind) -> bool:
     """Whether its pairs are not the law's: where an exponent agrees with it, only where a pair fails altogether."""
     if kind.fit.exponent is None:
-        return _worst(kind, "law") in ("warn", "fail")
-    return kind.fit.exponent.agrees(WIDTH_EXPONENT) is not False and _worst(kind, "law") == "fail"
+        return _worst(kind) in ("warn", "fail")
+    return kind.fit.exponent.agrees(WIDTH_EXPONENT) is not False and _worst(kind) == "fail"
 
 
 def _drifts(fits: Scaling) -> Iterator[Finding]:
@@ -211,7 +212,8 @@ def _repair(fits: Scaling, target: int) -> str:
     return f"{why} Over all matrices, at the same η, λ R² would bring it back: {mended}."
 
 
-def _worst(kind: Kind, what: str) -> str | None:
+def _worst(kind: Kind) -> str | None:
+    """The worst that the law comes out as over its pairs."""
     order = ["pass", "warn", "fail"]
-    verdicts = [v for pair in kind.pairs if (v := getattr(pair, what)) is not None]
+    verdicts = [pair.law for pair in kind.checked if pair.law is not None]
     return max(verdicts, key=order.index) if verdicts else None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.diagnostic import Finding, Severity, Table
+from analysis.diagnostic import Finding, Scalar, Severity, Table
 from analysis.scaling import Setting
 from analysis.transfer import said, summarise
 from tests.families import REQUEST, RULES, facts, settings, table
@@ -56,6 +56,19 @@ def test_two_widths_are_a_check() -> None:
     (found,) = (f for f in failing.findings if f.text.startswith("The law does not foresee"))
     assert found.severity is Severity.BAD
     assert "query 0.76 against 2.28" in found.why
+
+
+@pytest.mark.parametrize("fact", [{"weight_decay": 0.0}, {"learning_rate": None}])
+def test_without_settings_of_the_narrowest_the_others_are_checked(fact: dict[str, float | None]) -> None:
+    given = settings("λ ∝ √d", (16.0, 32.0, 48.0))
+    told: list[dict[str, Scalar]] = [{**facts(one), "weight_decay": 2.0, "learning_rate": 0.01} for one in given]
+    summary = summarise(table(given, [{**told[0], **fact}, *told[1:]]))
+    assert summary.groups[1, 2]["law"] == "warn"
+    assert summary.groups[1, 2]["measured.q"] == pytest.approx(1.0, abs=1e-4)
+    assert summary.groups[0, 2]["law"] is None
+    assert summary.numbers["law.warn"] == 7
+    (found,) = (f for f in summary.findings if f.text.startswith("The law does not foresee"))
+    assert "query 1.00 against 1.36" in found.why
 
 
 def test_pairs_that_fail_are_told_though_a_wide_interval_agrees() -> None:
