@@ -114,6 +114,8 @@ def _read(fact: Fact | None, text: str) -> object:
 def _number(fact: Fact, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FactError(f"{fact.name} must be a number, not {shown(value)!r}")
+    if isinstance(value, float) and math.isnan(value):
+        raise FactError(f"{fact.name} must be a number, not NaN")
     if not (0.0 < value < LARGEST or (value == 0 and fact.zero)):
         least = "0 or more" if fact.zero else "above 0"
         text = f"{value:g}" if abs(value) < LARGEST else "that large"

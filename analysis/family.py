@@ -88,7 +88,7 @@ class Family:
 
 def family(table: Table) -> Family | None:
     """The family that a table speaks of; None where no weight of it was measured in all models."""
-    rows = [row for row in table.rows if _measured(row)]
+    rows = [row for row in table.rows if measured(row)]
     if not rows:
         return None
     members = len(rows[0].group)
@@ -105,7 +105,8 @@ def family(table: Table) -> Family | None:
     return Family(names, settings, _layers(rows), shapes, stated, tuple(facts), found)
 
 
-def _measured(row: Row) -> bool:
+def measured(row: Row) -> bool:
+    """Whether it has a σ₁ above 0 in every model."""
     sigma = row.measurement.curves.get("sigma")
     return sigma is not None and len(sigma) == len(row.group) > 1 and bool((sigma > 0.0).all())
 

@@ -8,12 +8,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Scalar, Severity, Summary, Table
-from analysis.family import Family, Kind, Scaling, family, scaling
+from analysis.errors import shown
+from analysis.family import Family, Kind, Scaling, family, measured, scaling
 from analysis.names import WORDS
 from analysis.premises import premises
 from analysis.recipe import repaired
 from analysis.scaling import WIDTH_EXPONENT, Estimate, Pair
-from analysis.subjects import unmeasured, worst_first
+from analysis.subjects import names, unmeasured, worst_first
 from analysis.trajectory import Moment, in_words, losing_pace, trajectory
 from analysis.wording import counted, listed
 
@@ -21,7 +22,7 @@ OF_MODELS = ("exponent", "drift", "joint", "ratio")
 
 
 def summarise(table: Table) -> Summary:
-    missing = unmeasured(table.rows, "kind_class", "singular values to compare")
+    missing = [*unmeasured(table.rows, "kind_class", "singular values to compare"), *_zero(table)]
     found = family(table)
     if found is None:
         return Summary("No weight could be measured in all models.", {"members": len(table.facts)}, tuple(missing))
@@ -36,6 +37,17 @@ def summarise(table: Table) -> Summary:
     }
     headline = in_words(moments) if moments else _headline(fits)
     return Summary(headline, _numbers(fits), worst_first(findings), groups)
+
+
+def _zero(table: Table) -> Iterator[Finding]:
+    """What was measured and has no logarithm."""
+    dropped = [row for row in table.rows if row.value("kind_class") is not None and not measured(row)]
+    if dropped:
+        text = f"{counted(len(dropped), 'weight is', 'weights are')} zero in one of the models, and left out"
+        some = [row.weight.label for row in dropped[:6]]
+        which = listed([*some, f"{len(dropped) - 6} more"] if len(dropped) > 6 else some)
+        why = f"{which}: a σ₁ of 0 grows with no exponent. Of the other models nothing is said there either."
+        yield Finding(Severity.NOTE, text, why, names(dropped), {"zero": len(dropped)})
 
 
 def said(value: float) -> str:
@@ -75,8 +87,13 @@ def _unknown(found: Family) -> str:
 def _pair_in_words(found: Family, pair: Pair) -> str:
     base, target = found.settings[pair.base], found.settings[pair.target]
     law = f", where the law says {said(pair.predicted)}" if pair.predicted is not None else ""
-    ends = "" if pair.low is None or pair.high is None else f" ({said(pair.low)} to {said(pair.high)} over layers)"
-    return f"From width {base.width:g} to {target.width:g} σ₁ changes by a factor of {said(pair.measured)}{ends}{law}."
+    ends = "" if pair.low is None or pair.high is None else f" ({said(pair.low)} to {said(pair.high)} over blocks)"
+    way = f"From width {base.width:g} to {target.width:g}"
+    if base.width == target.width:
+        way = (
+            f"From {shown(found.names[pair.base])} to {shown(found.names[pair.target])}, both of width {base.width:g},"
+        )
+    return f"{way} σ₁ changes by a factor of {said(pair.measured)}{ends}{law}."
 
 
 def _numbers(fits: Scaling) -> dict[str, Scalar]:
@@ -160,8 +177,8 @@ def _law(fits: Scaling) -> Iterator[Finding]:
         word = "more" if exponent.value > WIDTH_EXPONENT else "less"
         text = f"{called(kind)}: σ₁ grows {word} with width than the law says: d^{said(exponent.value)}, not d^0.75"
         why = f"Beside √(η/λ){between(exponent)}. The rule λ ∝ √d does not keep this σ₁ the same."
-        names = tuple(row.weight.name for row in kind.layers.rows)
-        yield Finding(Severity.WARN, text[:1].upper() + text[1:], why, names, {"exponent": exponent.value})
+        which = names(kind.layers.rows)
+        yield Finding(Severity.WARN, text[:1].upper() + text[1:], why, which, {"exponent": exponent.value})
     if failed := [kind for kind in fits.matrices if _unforeseen(kind)]:
         text = f"The law does not foresee how σ₁ changes in {listed([called(kind) for kind in failed])}"
         pairs = [max(kind.checked, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failed]
@@ -169,12 +186,12 @@ def _law(fits: Scaling) -> Iterator[Finding]:
             f"{called(kind)} {said(pair.measured)} against {said(pair.predicted or 0.0)}"
             for kind, pair in zip(failed, pairs, strict=True)
         ]
-        names = tuple(row.weight.name for kind in failed for row in kind.layers.rows)
+        which = names(row for kind in failed for row in kind.layers.rows)
         bad = any(_worst(kind) == "fail" for kind in failed)
         why = f"Measured factor against the law's: {', '.join(parts)}. Within 16 % passes, beyond 42 % fails."
         if any(kind.fit.exponent for kind in failed):
             why += " The interval of the exponent holds 0.75 all the same: it is wide, and does not outweigh that."
-        yield Finding(Severity.BAD if bad else Severity.WARN, text, why, names, {"kinds": len(failed)})
+        yield Finding(Severity.BAD if bad else Severity.WARN, text, why, which, {"kinds": len(failed)})
 
 
 def _unforeseen(kind: Kind) -> bool:
@@ -195,10 +212,10 @@ def _drifts(fits: Scaling) -> Iterator[Finding]:
     if moved:
         widths = f"from width {found.settings[found.narrowest].width:g} to {found.settings[target].width:g}"
         parts = listed([f"{called(kind)} ×{said(pair.measured)}" for kind, pair in moved])
-        names = tuple(row.weight.name for kind, _ in moved for row in kind.layers.rows)
+        which = names(row for kind, _ in moved for row in kind.layers.rows)
         evidence = {f"measured.{_key(kind)}": pair.measured for kind, pair in moved}
         severity = Severity.BAD if any(pair.transfer == "fail" for _, pair in moved) else Severity.WARN
-        yield Finding(severity, f"σ₁ drifts {widths}: {parts}", _repair(fits, target), names, evidence)
+        yield Finding(severity, f"σ₁ drifts {widths}: {parts}", _repair(fits, target), which, evidence)
 
 
 def _repair(fits: Scaling, target: int) -> str:

@@ -80,8 +80,10 @@ def scaling_command(
 def _as_pytorch(path: Path, told: Stated) -> Mapping[str, float | str]:
     if "weight_decay" not in told:
         return told
+    if "learning_rate" not in told:
+        raise click.BadParameter(f"{path}: --independent-decay divides wd= by lr=, which is not given")
     try:
-        decay, rate = float(told["weight_decay"]), float(told.get("learning_rate", 0.0))
+        decay, rate = float(told["weight_decay"]), float(told["learning_rate"])
         return {**told, "weight_decay": decoupled(decay, rate)}
     except OptionError as error:
         raise click.BadParameter(f"{path}: {error.message}: give lr=") from error

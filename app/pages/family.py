@@ -269,7 +269,7 @@ class FamilyView:
         verdict = pair.transfer if law is None else str(pair.law)
         if law is None and not self.itself:
             return Cell(numbers.ABSENT, "", "", "η and λ of both models are wanted, λ above 0")
-        ends = "" if pair.low is None else f", {said(pair.low)} to {said(pair.high or 0.0)} over layers"
+        ends = "" if pair.low is None else f", {said(pair.low)} to {said(pair.high or 0.0)} over blocks"
         foreseen = "" if pair.predicted is None else f"; the law foresees {said(pair.predicted)}"
         css, sign = SIGNS[verdict]
         title = f"{verdict}: measured {said(pair.measured)}{ends}{foreseen}"

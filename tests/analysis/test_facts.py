@@ -85,3 +85,8 @@ def test_every_fact_says_what_it_means() -> None:
     for fact in FACTS:
         assert fact.title
         assert fact.meaning.endswith((".", "…"))
+
+
+def test_nan_is_said_to_be_no_number() -> None:
+    with pytest.raises(FactError, match="learning_rate must be a number, not NaN"):
+        parsed("lr=nan")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from analysis.diagnostic import Finding, Scalar, Severity, Table
@@ -47,7 +48,7 @@ def test_an_exponent_that_is_not_the_laws() -> None:
 
 def test_two_widths_are_a_check() -> None:
     summary = summarise(table(settings("λ constant", (16.0, 32.0))))
-    wanted = "From width 16 to 32 σ₁ changes by a factor of 1.19 (1.19 to 1.19 over layers), where the law says 1.19."
+    wanted = "From width 16 to 32 σ₁ changes by a factor of 1.19 (1.19 to 1.19 over blocks), where the law says 1.19."
     assert summary.headline == wanted
     assert "exponent" not in summary.numbers
     assert summary.groups[0, 1]["law.q"] == "pass"
@@ -123,3 +124,22 @@ def test_a_summary_is_the_same_twice() -> None:
 def test_numbers_in_words() -> None:
     assert said(-0.001) == "0.00"
     assert said(-0.25) == "−0.25"
+
+
+def test_models_of_one_width_are_told_by_name() -> None:
+    summary = summarise(table([Setting(16.0, 0.01, 1.0), Setting(16.0, 0.01, 4.0)]))
+    assert summary.headline.startswith("From d16 to d16, both of width 16, σ₁ changes by a factor of 0.50")
+
+
+def test_weights_that_are_zero_in_a_model_are_listed() -> None:
+    given = table(settings("λ constant"))
+    rows = list(given.rows)
+    curves = dict(rows[1].measurement.curves)
+    curves["sigma"] = curves["sigma"] * np.array([1, 0, 1, 1])
+    rows[1] = replace(rows[1], measurement=replace(rows[1].measurement, curves=curves))
+    summary = summarise(replace(given, rows=tuple(rows)))
+    (found,) = (f for f in summary.findings if "zero" in f.text)
+    assert found.text == "1 weight is zero in one of the models, and left out"
+    assert found.why.startswith("Block 0 · query: ")
+    (few,) = (f for f in summary.findings if f.text.startswith("2 blocks"))
+    assert few.text == "2 blocks for query: intervals by resampling blocks are too narrow"

@@ -80,7 +80,7 @@ def test_an_independent_decay_is_divided_by_the_rate(told: list[str]) -> None:
         [2.0 * d / 0.64 for d in families.WIDTHS], rel=1e-3
     )
     bare = [one.split(":lr=")[0] + ":wd=1" for one in told]
-    assert "needs a learning rate above 0" in run(*bare, "--independent-decay").stderr
+    assert "divides wd= by lr=, which is" in run(*bare, "--independent-decay").stderr
 
 
 def test_without_facts_it_says_what_it_can(told: list[str]) -> None:
