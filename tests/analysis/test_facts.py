@@ -29,6 +29,7 @@ def test_as_the_command_line_has_them() -> None:
         "lr=fast",
         "lr=0",
         "lr=nan",
+        "steps=1.5",
         "wd=-1",
         "d=inf",
         "lr=1,lr=2",
