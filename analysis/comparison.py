@@ -15,14 +15,14 @@ from analysis.concurrency import each
 from analysis.covering import covered
 from analysis.device import on_devices
 from analysis.diagnostic import Request, Row, Scalar, Scope, Table, groups
-from analysis.errors import TensorError, WrongBase, shown
+from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, shown
 from analysis.formats import OpenCheckpoint
 from analysis.matching import Aligned, Alignment, Member, align, check_base
 from analysis.memory import together, too_large
 from analysis.pieces import Group, Held, pieces
 from analysis.report import Progress, Report, measure_tensor, refused
 from analysis.weight import TensorInfo
-from analysis.wording import listed
+from analysis.wording import counted, listed
 
 Found = list[tuple[str, Row]]
 
@@ -38,10 +38,36 @@ class Comparison:
 
 
 def opened(checkpoints: Sequence[OpenCheckpoint], names: Sequence[str], requests: Sequence[Request]) -> Comparison:
-    """Aligns the checkpoints. Raises WrongBase, and what `open_adapter` raises."""
+    """Aligns the checkpoints. Raises WrongBase, also where an adapter fits nowhere, and what `open_adapter` raises."""
     adapters = {at: open_adapter(c) for at, c in enumerate(checkpoints) if at and c.kind == "adapter"}
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
-    return Comparison(checkpoints, tuple(names), aligned_for(members, names, requests), adapters)
+    run = Comparison(checkpoints, tuple(names), aligned_for(members, names, requests), adapters)
+    for position in adapters:
+        check_adapter(run, position)
+    return run
+
+
+def check_adapter(run: Comparison, position: int) -> None:
+    """Raises WrongBase where no module of an adapter fits the base. Smallest first: mostly the first one fits."""
+    rows = sorted((row for row in run.alignment.rows if row.partners[position - 1]), key=lambda row: row.base.size)
+    wrong: list[AdapterError] = []
+    for row in rows:
+        try:
+            _held(run, row, position, run.checkpoints[0].read(row.base.name))
+        except AdapterError as error:
+            wrong.append(error)
+        except TensorError:  # NaN, say: of this module, and not of the base
+            return
+        else:
+            return
+    if wrong:
+        base, modules = shown(run.names[0]), counted(len(wrong), "module")
+        code = wrong[0].code if isinstance(wrong[0], SettingsError) else None
+        raise WrongBase(
+            f"{shown(run.names[position])} fits {base} in none of {modules}. {wrong[0].message} Give the model that it "
+            "was trained from as the base, and the adapter with its own adapter_config.json.",
+            code,
+        )
 
 
 def alignment_of(members: Sequence[Member], requests: Sequence[Request]) -> Alignment:
@@ -195,13 +221,17 @@ def _too_large(aligned: Aligned, wanted: Collection[int], scopes: Collection[Sco
 
 def held_in(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held | str:
     """The tensor in a tuned checkpoint, as the base stores it; where that cannot be had, the reason."""
+    try:
+        return _held(run, aligned, position, base)
+    except TensorError as error:
+        return error.message
+
+
+def _held(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held:
     partner = aligned.partners[position - 1]
     assert partner is not None, "groups_of asks for what is there"
     if isinstance(partner.source, TensorInfo):
         tensor = run.checkpoints[position].read(partner.source.name)
         return Held(tensor.mT) if partner.turned else Held(tensor, info=partner.source)
-    try:
-        tuned = run.adapters[position].tuned(partner.source, aligned.base, base)
-    except TensorError as error:
-        return error.message
+    tuned = run.adapters[position].tuned(partner.source, aligned.base, base)
     return Held(tuned.tensor, tuned.factors)

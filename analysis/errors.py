@@ -11,6 +11,7 @@ EigenscopeError                 something the user can understand and mend
 │   ├── NotFinite               it holds NaN or infinity
 │   ├── NotAMatrix              its shape or dtype holds no matrix
 │   └── AdapterError            an adapter and its base do not fit each other there
+│       └── SettingsError       its tensors are not what its adapter_config.json says
 ├── OptionError                 a diagnostic was asked for in a way it does not offer
 ├── PolicyError                 a policy says something that no gate can keep
 ├── BaselineError               what a policy is to be held against is no report
@@ -93,6 +94,10 @@ class AdapterError(TensorError):
     code = "adapter-mismatch"
 
 
+class SettingsError(AdapterError):
+    code = "adapter-settings"
+
+
 class OptionError(EigenscopeError):
     code = "bad-option"
 
@@ -166,9 +171,9 @@ REJECTIONS = MappingProxyType(
         # adapters
         "adapter-config": "The tensors of an adapter without its adapter_config.json.",
         "adapter-method": "An adapter whose method states no change of weights, or one that is not known here.",
-        "adapter-settings": "An adapter_config.json with a setting that makes no sense.",
+        "adapter-settings": "An adapter_config.json with a setting that makes no sense, or that no tensor goes with.",
         # WrongBase
-        "wrong-base": "No tensor of a tuned checkpoint belongs to the base, the first checkpoint.",
+        "wrong-base": "No tensor of a tuned checkpoint belongs to the base, the first checkpoint, or fits it.",
         "base-is-adapter": "The first checkpoint of a comparison is an adapter, no whole model.",
         "adapter-alone": "An adapter without the model that it changes.",
         "adapter-in-family": "An adapter in a family of widths, which is of whole models.",

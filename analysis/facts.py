@@ -32,14 +32,15 @@ class Fact:
     short: tuple[str, ...] = ()
     words: bool = False  # text, and no number
     zero: bool = False  # whether 0 makes sense
+    whole: bool = False  # a count
 
 
 FACTS = (
     Fact("width", "Width", "d, the hidden size. Without it, it is taken from the shapes.", ("d",)),
-    Fact("depth", "Depth", "How many blocks."),
+    Fact("depth", "Depth", "How many blocks.", whole=True),
     Fact("learning_rate", "Learning rate", "η: the peak that the matrices got.", ("lr",)),
     Fact("weight_decay", "Weight decay", "λ as PyTorch's AdamW takes it: w ← w − η λ w.", ("wd",), zero=True),
-    Fact("step", "Steps", "Steps of the optimizer up to this checkpoint.", ("steps",)),
+    Fact("step", "Steps", "Steps of the optimizer up to this checkpoint.", ("steps",), whole=True),
     Fact("mean_learning_rate", "Mean learning rate", "η over all steps, where the schedule changes it.", ("mean_lr",)),
     Fact("optimizer", "Optimizer", "The law is of AdamW.", words=True),
     Fact("schedule", "Schedule", "Of the learning rate: constant, cosine, …", words=True),
@@ -114,10 +115,14 @@ def _read(fact: Fact | None, text: str) -> object:
 def _number(fact: Fact, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FactError(f"{fact.name} must be a number, not {shown(value)!r}")
+    if isinstance(value, float) and math.isnan(value):
+        raise FactError(f"{fact.name} must be a number, not NaN")
     if not (0.0 < value < LARGEST or (value == 0 and fact.zero)):
         least = "0 or more" if fact.zero else "above 0"
         text = f"{value:g}" if abs(value) < LARGEST else "that large"
         raise FactError(f"{fact.name} must be {least}, not {text}")
+    if fact.whole and value != int(value):
+        raise FactError(f"{fact.name} is a count and must be a whole number, not {value:g}")
     return float(value)
 
 

@@ -74,13 +74,21 @@ class Family:
     @property
     def wider(self) -> list[int]:
         """The others, by width."""
-        order = sorted(range(len(self.settings)), key=lambda at: self.settings[at].width)
-        return [at for at in order if at != self.narrowest]
+        return [at for at in self._order if at != self.narrowest]
+
+    @property
+    def lawful(self) -> list[int]:
+        """The models whose η and λ > 0 are known, by width: the law is checked from the first of them to the others."""
+        return [at for at in self._order if self.settings[at].ratio is not None]
+
+    @property
+    def _order(self) -> list[int]:
+        return sorted(range(len(self.settings)), key=lambda at: self.settings[at].width)
 
 
 def family(table: Table) -> Family | None:
     """The family that a table speaks of; None where no weight of it was measured in all models."""
-    rows = [row for row in table.rows if _measured(row)]
+    rows = [row for row in table.rows if measured(row)]
     if not rows:
         return None
     members = len(rows[0].group)
@@ -97,7 +105,8 @@ def family(table: Table) -> Family | None:
     return Family(names, settings, _layers(rows), shapes, stated, tuple(facts), found)
 
 
-def _measured(row: Row) -> bool:
+def measured(row: Row) -> bool:
+    """Whether it has a σ₁ above 0 in every model."""
     sigma = row.measurement.curves.get("sigma")
     return sigma is not None and len(sigma) == len(row.group) > 1 and bool((sigma > 0.0).all())
 
@@ -142,6 +151,13 @@ class Kind:
     layers: Layers
     fit: Fit
     pairs: tuple[Pair, ...]  # of the narrowest model with each wider one
+    # Where the law says nothing of the narrowest: of the narrowest that it speaks of with each wider one of those
+    instead: tuple[Pair, ...] = ()
+
+    @property
+    def checked(self) -> tuple[Pair, ...]:
+        """The pairs that are held against the law."""
+        return self.instead or self.pairs
 
 
 @dataclass(frozen=True)
@@ -184,11 +200,17 @@ def scaling(found: Family) -> Scaling:
 def _fitted(found: Family, layers: Layers) -> Kind:
     """The law speaks of matrices: of all others, only what σ₁ itself does is said."""
     fitted = fit(found.settings, layers.sigma, layers.blocks)
-    pairs = [pair(found.settings, layers.sigma, layers.blocks, found.narrowest, at) for at in found.wider]
+    pairs, instead = _pairs(found, layers, found.narrowest, found.wider), list[Pair]()
+    if found.lawful and found.lawful[0] != found.narrowest:
+        instead = _pairs(found, layers, found.lawful[0], found.lawful[1:])
     if layers.kind != MATRIX:
         fitted = replace(fitted, exponent=None, joint=None, ratio=None, why=("the law does not speak of it",))
-        pairs = [replace(one, predicted=None) for one in pairs]
-    return Kind(layers, fitted, tuple(pairs))
+        pairs, instead = [replace(one, predicted=None) for one in pairs], []
+    return Kind(layers, fitted, tuple(pairs), tuple(instead))
+
+
+def _pairs(found: Family, layers: Layers, base: int, targets: Sequence[int]) -> list[Pair]:
+    return [pair(found.settings, layers.sigma, layers.blocks, base, at) for at in targets]
 
 
 def _member(found: Family, at: int) -> dict[str, Any]:
@@ -202,7 +224,7 @@ def _kind(kind: Kind) -> dict[str, Any]:
     return {
         **fitted,
         "why": list(kind.fit.why),
-        "pairs": [_pair(one) for one in kind.pairs],
+        "pairs": [_pair(one) for one in (*kind.pairs, *kind.instead)],
         "layers": [
             {"weight": row.weight.name, "depth": row.weight.depth, "sigma": [float(s) for s in sigma]}
             for row, sigma in zip(kind.layers.rows, kind.layers.sigma, strict=True)

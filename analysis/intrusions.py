@@ -32,7 +32,11 @@ def summarise(table: Table) -> Summary:
 
 
 def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
+    """None where no matrix was compared: nobody looked, so there may be any number."""
     compared = having(rows, "count")
+    if not compared:
+        names = ("intruders", "guarded", "matrices", "matrices_with", "directions", "median_lowest_match")
+        return dict.fromkeys(names) | {"matrices": 0}
     return {
         "intruders": _total(compared, "count"),
         "guarded": _total(compared, "count_guarded"),

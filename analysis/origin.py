@@ -46,6 +46,12 @@ def unrelated(row: Row) -> bool:
     return is_unrelated(number(row, "cosine"), row.weight.rows * row.weight.columns * row.weight.slices)
 
 
+def is_foreign_by(found: Sequence[tuple[float | None, int]]) -> bool:
+    """The same as `is_foreign` of cosines, each with the number of entries, and with matrices enough to be sure."""
+    told = [is_unrelated(shared, size) for shared, size in found if shared is not None]
+    return len(told) >= ENOUGH and sum(told) >= MOST * len(told)
+
+
 def is_foreign(rows: Sequence[Row]) -> bool:
     """Whether the rows of one pair say that the tuned does not stem from the base."""
     compared = having(rows, "cosine")

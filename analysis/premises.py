@@ -10,6 +10,7 @@ from analysis.diagnostic import Finding, Scalar, Severity
 from analysis.errors import shown
 from analysis.facts import contradicted
 from analysis.family import Family, Scaling
+from analysis.names import WORDS
 from analysis.scaling import STEADY, WIDTHS
 from analysis.trajectory import trajectory
 from analysis.wording import counted, listed, short
@@ -151,14 +152,25 @@ def _together(found: Scaling) -> Iterator[Finding]:
     if overall is None:
         return
     for reason in overall.fit.why:
-        if "cannot be told apart" in reason:
+        if "cannot be told apart" in reason and overall.fit.exponent is not None:
             why = "The exponent of d takes that of η/λ as the law has it, 0.5. Vary λ at one width to fit both."
             yield Finding(Severity.NOTE, reason, why)
-    layers = min(len(set(kind.layers.blocks.tolist())) for kind in found.matrices)
-    if overall.fit.drift is not None and layers < FEW:
-        text = f"{counted(layers, 'block')} for each kind of weight: intervals by resampling them are too narrow"
-        why = "They say how blocks differ. Intervals from the scatter of the models about the line are beside them."
-        yield Finding(Severity.NOTE, text, why, (), {"blocks": layers})
+    yield from _few(found)
+
+
+def _few(found: Scaling) -> Iterator[Finding]:
+    """Kinds of weight of few blocks, where what is said has an interval over the blocks."""
+    counts = {kind.layers.role: len(set(kind.layers.blocks.tolist())) for kind in found.matrices}
+    fewest = min(counts.values())
+    if fewest >= FEW or len({setting.width for setting in found.family.settings}) == 1:
+        return
+    least = [WORDS.get(role, role) for role, count in counts.items() if count == fewest]
+    kinds = "each kind of weight" if len(least) == len(counts) else listed(least)
+    text = f"{counted(fewest, 'block')} for {kinds}: intervals by resampling blocks are too narrow"
+    why = "They say how blocks differ."
+    if found.overall and found.overall.fit.drift is not None:
+        why += " Intervals from the scatter of the models about the line are beside them."
+    yield Finding(Severity.NOTE, text, why, (), {"blocks": fewest})
 
 
 def _shapes(found: Scaling) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ WIDTH_EXPONENT = 0.75  # of d: empirical (the paper's abstract)
 RATIO_EXPONENT = 0.5  # of η/λ
 PASS, WARN = 0.15, 0.35  # |ln(measured / predicted)|: ours, as algorithms of this kind have no published bounds
 STEADY = 2.0  # steps · η · λ from which the decay has forgotten the start: e^-2 of it is left, ours
+WIDE = (0.5, 1.0)  # an interval over both says nothing of 0.75: over four times the width either is 1.41, WARN, away
 WIDTHS = 3  # fewest different widths that make an exponent
 COLLINEAR = 10.0  # variance inflation from which two exponents are not told apart (Kutner et al., chapter 10)
 RESAMPLED = 2000  # bootstrap samples
@@ -77,6 +78,11 @@ class Estimate:
     def agrees(self, value: float) -> bool | None:
         """Whether the value lies in that interval; None where there is none."""
         return None if self.widest is None else self.widest[0] <= value <= self.widest[1]
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the interval is too wide to say of an exponent of d if it is the law's; false without one."""
+        return all(self.agrees(end) for end in WIDE)
 
 
 @dataclass(frozen=True, slots=True)

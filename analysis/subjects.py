@@ -70,7 +70,7 @@ def unmeasured(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
     if not missing:
         return []
     noun = "matrix has" if len(missing) == 1 else "matrices have"
-    reasons = [f"{row.weight.label}: {row.measurement.note or 'no value'}." for row in missing[:3]]
+    reasons = [f"{row.weight.label}: {(row.measurement.note or 'no value').removesuffix('.')}." for row in missing[:3]]
     more = [f"{len(missing) - 3} more."] if len(missing) > 3 else []
     text = f"{len(missing)} {noun} no {what}"
     return [Finding(Severity.NOTE, text, " ".join(reasons + more), names(missing), {"missing": len(missing)})]

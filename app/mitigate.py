@@ -108,5 +108,14 @@ def said(found: Mended) -> list[str]:
         lines.append(
             f"Brought back to a low rank, the mended updates lost {percent(found.energy_lost)} of their energy."
         )
+    lines += _own_rank(found)
     lines += [f"Not looked at: {each.weight.name}: {each.note}" for each in found.weights if each.before is None]
     return [*lines, *(f"Left out: {each}" for each in found.left_out)]
+
+
+def _own_rank(found: Mended) -> list[str]:
+    """That a rank was asked for which is below what the modules have, and is not followed."""
+    rank = found.recipe.rank
+    kept = {each.weight.tensor for each in found.changed if rank and each.energy and each.energy.rank_before > rank}
+    text = f"Rank {rank} was asked for, and is below the own rank of {counted(len(kept), 'module')}, which was kept."
+    return [text] if kept else []

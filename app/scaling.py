@@ -20,7 +20,7 @@ from analysis.facts import Stated, parsed
 from analysis.family import Family, Kind, Scaling, family, scaling
 from analysis.recipe import decoupled
 from analysis.report import Report
-from analysis.scaling import STEADY, Estimate
+from analysis.scaling import STEADY, Estimate, Pair
 from analysis.transfer import called as kind_called
 from analysis.transfer import said
 from app.commands import called, opened, progress, refusals
@@ -80,8 +80,10 @@ def scaling_command(
 def _as_pytorch(path: Path, told: Stated) -> Mapping[str, float | str]:
     if "weight_decay" not in told:
         return told
+    if "learning_rate" not in told:
+        raise click.BadParameter(f"{path}: --independent-decay divides wd= by lr=, which is not given")
     try:
-        decay, rate = float(told["weight_decay"]), float(told.get("learning_rate", 0.0))
+        decay, rate = float(told["weight_decay"]), float(told["learning_rate"])
         return {**told, "weight_decay": decoupled(decay, rate)}
     except OptionError as error:
         raise click.BadParameter(f"{path}: {error.message}: give lr=") from error
@@ -132,12 +134,15 @@ def _kinds(fits: Scaling) -> Grid:
     """A row for each kind of weight: exponents, and σ₁ of each wider model over the narrowest, beside the law's."""
     found = fits.family
     wider = [f"×, d = {found.settings[at].width:g}" for at in found.wider]
+    if fits.overall:  # what the law speaks of starts from another model where it says nothing of the narrowest
+        ends = [[found.settings[at].width for at in (one.base, one.target)] for one in fits.overall.instead]
+        wider += [f"×, d = {low:g} → {high:g}" for low, high in ends]
     grid = _grid("Weights", "Exponent of d", "95 %", "Drift of σ₁", "of η/λ", *wider)
     for kind in fits.kinds:
         grid.add_row(f"{kind_called(kind)}{'' if kind in fits.matrices else f' ({kind.layers.kind})'}", *_row(kind))
     if fits.overall:
         grid.add_row("all matrices", *_row(fits.overall))
-        of_law = [_brief(pair.predicted) for pair in fits.overall.pairs]
+        of_law = [_brief(pair.predicted) for pair in _columns(fits.overall)]
         grid.add_row("the law", "0.75", "", "", "0.5", *of_law, style="dim")
     return grid
 
@@ -145,9 +150,13 @@ def _kinds(fits: Scaling) -> Grid:
 def _row(kind: Kind) -> Sequence[str]:
     fit = kind.fit
     ends = fit.exponent.widest if fit.exponent else None
-    pairs = [f"{said(pair.measured)} {SIGNS[pair.law] if pair.law else ''}".strip() for pair in kind.pairs]
+    pairs = [f"{said(pair.measured)} {SIGNS[pair.law] if pair.law else ''}".strip() for pair in _columns(kind)]
     interval = f"{said(ends[0])} to {said(ends[1])}" if ends else "–"
     return [_said(fit.exponent), interval, _said(fit.drift), _said(fit.ratio), *pairs]
+
+
+def _columns(kind: Kind) -> Sequence[Pair]:
+    return (*kind.pairs, *kind.instead)
 
 
 def _said(found: Estimate | None) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from analysis.adapters.config import AdapterConfig
 from analysis.adapters.names import AdaptedModule
-from analysis.errors import AdapterError, shown
+from analysis.errors import AdapterError, SettingsError, shown
 from analysis.weight import Factors, TensorInfo
 
 
@@ -81,7 +81,7 @@ def _product(
     A, B = (parts.get(f"lora_embedding_{side}" if embedding else f"lora_{side}") for side in "AB")
     if A is None or B is None:
         missing = "A" if A is None else "B"
-        raise AdapterError(f"{shown(module.module)}: lora_{missing} is missing. Save the adapter again.")
+        raise SettingsError(f"{shown(module.module)}: lora_{missing} is missing. Save the adapter again.")
     if config.method == "ADALORA":
         A = _with_singular_values(module, A, parts.get("lora_E"))
     if A.ndim < 2 or B.ndim != A.ndim or B.shape[2:].numel() != 1:
@@ -106,7 +106,8 @@ def _checked_rank(config: AdapterConfig, module: AdaptedModule, A: Tensor, B: Te
         return rank  # it prunes ranks as it trains, and saves what is left
     said = config.of_module("r", "rank_pattern", module.module)
     if rank != said:
-        raise _mismatch(module, A, B, info, f"rank {rank}, where adapter_config.json says {shown(said)}")
+        wrong = _mismatch(module, A, B, info, f"rank {rank}, where adapter_config.json says {shown(said)}")
+        raise SettingsError(wrong.message)
     return rank
 
 

@@ -18,7 +18,7 @@ from analysis.adapters.config import AdapterConfig
 from analysis.adapters.lora import stored_inputs_first
 from analysis.adapters.methods import DELEGATED
 from analysis.adapters.names import SHARED, AdaptedModule, factor
-from analysis.errors import AdapterError, UnknownFormat, shown
+from analysis.errors import AdapterError, SettingsError, UnknownFormat, shown
 from analysis.weight import TensorInfo
 
 LAYER = "layer"
@@ -236,7 +236,7 @@ def _load(built: Any, module: AdaptedModule, placed: Mapping[str, Tensor]) -> No
     if missing or result.unexpected_keys:
         text = "missing" if missing else "not understood"
         name = (missing or list(result.unexpected_keys))[0].removeprefix(f"{PLACE}.")
-        raise AdapterError(f"{shown(module.module)}: {shown(name)} is {text}. Save the adapter again.")
+        raise SettingsError(f"{shown(module.module)}: {shown(name)} is {text}. Save the adapter again.")
 
 
 def _sizes(error: str) -> str:

@@ -16,7 +16,7 @@ LONGEST_FACT = 500  # characters
 def parse(data: bytes, where: str) -> dict[str, Any]:
     """The object that the bytes hold; DamagedFile, naming `where`, when they do not hold one."""
     try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
+        found = _loaded(data.decode("utf-8"))
     except DamagedFile as error:
         raise DamagedFile(f"{where}: {error}", error.code) from None
     except (ValueError, RecursionError) as error:
@@ -32,6 +32,27 @@ def parse_file(path: Path) -> dict[str, Any]:
     if size > LARGEST_FILE:
         raise UnknownFormat(f"{shown(path.name)} has {size:,} bytes; at most {LARGEST_FILE:,} are read", "big-index")
     return parse(path.read_bytes(), shown(path.name))
+
+
+def _loaded(text: str) -> Any:
+    """The JSON of the text. Raises ValueError at NaN and infinity, with the key that has it where there is one."""
+    constants: list[str] = []
+
+    def noted(name: str) -> object:
+        if not constants:
+            constants.append(name)
+        return constants
+
+    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if constants:
+            keys = [f"{shown(key)}: " for key, value in pairs if value is constants]
+            raise ValueError(f"{''.join(keys[:1])}{constants[0]} is no number")
+        return _object(pairs)
+
+    found = json.loads(text, object_pairs_hook=checked, parse_constant=noted)
+    if constants:
+        raise ValueError(f"{constants[0]} is no number")
+    return found
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -54,10 +75,6 @@ def check_name(name: str) -> None:
         raise DamagedFile(
             f"the name {shown(name)} is no Unicode text. Save it again with proper names.", "bad-name"
         ) from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 def text_facts(values: Mapping[Any, Any]) -> Facts:

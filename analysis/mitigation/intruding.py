@@ -17,6 +17,7 @@ from analysis.leading import leading
 from analysis.matching import Aligned
 from analysis.mitigation.formula import change
 from analysis.mitigation.recipe import Recipe
+from analysis.origin import cosine
 from analysis.pieces import Family, Held, Piece, pieces
 from analysis.weight import Factors, Weight, WeightInfo
 
@@ -29,6 +30,7 @@ class Intruding:
     count: int | None  # by the authors' rule, on the left side; None where it could not be had
     change: Factors | None = None
     note: str | None = None
+    cosine: float | None = None  # of base and tuned, as origin has it; None where one is zero or could not be had
 
 
 def intruding(run: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
@@ -52,15 +54,16 @@ def _of_piece(piece: Piece, recipe: Recipe, weights: Mapping[int, Weight | str])
 
 def _of_pair(base: Weight, tuned: Weight, recipe: Recipe) -> Intruding:
     """By the rule of the `intruders` diagnostic (analysis.intruder_rule), strongest first."""
+    shared = cosine(base.matrix, tuned.matrix)
     first = leading(tuned, recipe.k).triplets
     found = match(base.triplets, first, "left")
     intruders = _places(found.intruders(recipe.k, recipe.epsilon))
     chosen = _places(found.guarded(recipe.k, recipe.epsilon)) if recipe.only == "guarded" else intruders
     chosen = chosen[:1] if recipe.only == "strongest" else chosen
     if not len(chosen):
-        return Intruding(base.info, len(intruders))
+        return Intruding(base.info, len(intruders), cosine=shared)
     added = change(tuned.matrix, first.left[:, chosen], recipe.factor)
-    return Intruding(base.info, len(intruders), Factors(added.left.cpu(), added.right.cpu()))
+    return Intruding(base.info, len(intruders), Factors(added.left.cpu(), added.right.cpu()), cosine=shared)
 
 
 def _places(which: Bool[Tensor, " k"]) -> Int64[Tensor, " i"]:

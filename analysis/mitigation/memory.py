@@ -50,7 +50,8 @@ class Memory:
         """Keeps it: on the disk when this returns, or not at all. Raises OSError."""
         path = self._path(stage, tensor)
         partial = path.with_suffix(f".{os.getpid()}.part")
-        said = [{"weight": asdict(one.weight), "count": one.count, "note": one.note} for one in found]
+        names = ("count", "note", "cosine")
+        said = [{"weight": asdict(one.weight), **{name: getattr(one, name) for name in names}} for one in found]
         tensors = {name: factor for at, one in enumerate(found) for name, factor in _factors(at, one)}
         try:
             save_file(tensors, partial, {FOUND: json.dumps(said)})
@@ -74,4 +75,4 @@ def _restored(said: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> Ite
     for at, told in enumerate(said):
         left = tensors.get(f"{at}.left")
         change = None if left is None else Factors(left, tensors[f"{at}.right"])
-        yield Intruding(WeightInfo(**told["weight"]), told["count"], change, told["note"])
+        yield Intruding(WeightInfo(**told["weight"]), told["count"], change, told["note"], told.get("cosine"))

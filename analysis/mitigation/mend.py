@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from analysis.comparison import Comparison, opened
-from analysis.errors import NoIntruders, shown
+from analysis.errors import NoIntruders, WrongBase, shown
 from analysis.formats import Checkpoint, open_checkpoint
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.writer import Writer
@@ -16,6 +16,7 @@ from analysis.mitigation.memory import Memory
 from analysis.mitigation.recipe import Recipe
 from analysis.mitigation.report import Energy, Mended, MendedWeight
 from analysis.mitigation.search import Progress, Search
+from analysis.origin import is_foreign_by
 from analysis.wording import counted
 
 Done = list[tuple[Sequence[Intruding], Energy | None]]
@@ -34,9 +35,9 @@ def mend(
     """Writes the mended checkpoint into an empty folder; `progress` hears of each tensor when its turn comes.
 
     Those with intruders have a second turn. What the `memory` holds is not looked for again, and all else is kept
-    there. Modules without an intruder are copied bit for bit. Raises WrongBase where the two do not belong together,
-    NoIntruders where there is nothing to shrink, NoAdapterForm where the form that is asked for cannot be had, and
-    what `open_adapter` raises. Then the folder is as it was.
+    there. Modules without an intruder are copied bit for bit. Raises WrongBase where the two do not belong together
+    by their headers or their weights, NoIntruders where there is nothing to shrink, NoAdapterForm where the form that
+    is asked for cannot be had, and what `open_adapter` raises. Then the folder is as it was.
     """
     run = opened((base, tuned), names, ())
     check_base(run.alignment, names)
@@ -64,8 +65,21 @@ def _write(run: Comparison, form: Form, target: Path, search: Search) -> Done:
         for job in order:
             found = next(searched) if job.aligned is not None else ()
             done.append((found, form.write(writer, job, found)))
+        _check_origin(done, run.names)
         _check_any(done, search.recipe)
     return done
+
+
+def _check_origin(done: Done, names: Sequence[str]) -> None:
+    """As a comparison says it: between unrelated models every direction is new, and none of them is an intruder."""
+    sizes = [
+        (one.cosine, one.weight.rows * one.weight.columns * one.weight.slices) for found, _ in done for one in found
+    ]
+    if is_foreign_by(sizes):
+        raise WrongBase(
+            f"{shown(names[1])} cannot be a fine-tune of {shown(names[0])}: its weights share nothing with the base. "
+            "Choose another base; no file was written"
+        )
 
 
 def _check_any(done: Done, recipe: Recipe) -> None:

@@ -237,29 +237,39 @@ class FamilyView:
     def told_ratio(self) -> bool:
         return any(kind.fit.ratio for kind in self.fits.kinds)
 
+    @property
+    def _compared(self) -> list[int]:
+        """The model that the pairs start from, and those wider: for the law, of those that it speaks of."""
+        found = self.fits.family
+        lawful = not self.itself and found.lawful[0] != found.narrowest
+        return found.lawful if lawful else [found.narrowest, *found.wider]
+
     @cached_property
     def wider(self) -> list[tuple[str, str]]:
         """The wider models: width, and the name."""
         found = self.fits.family
-        return [(f"{found.settings[at].width:g}", found.names[at]) for at in found.wider]
+        return [(f"{found.settings[at].width:g}", found.names[at]) for at in self._compared[1:]]
 
     @property
     def narrowest(self) -> str:
-        return f"{self.fits.family.settings[self.fits.family.narrowest].width:g}"
+        return f"{self.fits.family.settings[self._compared[0]].width:g}"
 
     @cached_property
     def pairs(self) -> list[tuple[Line, list[Cell]]]:
         """The measured ratio of σ₁ over the law's, or as it is, of each kind in each wider model."""
         kinds = [*((kind, "") for kind in self.fits.matrices)]
         kinds += [(self.fits.overall, "all matrices")] if self.fits.overall else []
-        return [(self.line(kind, title), [self._cell(pair) for pair in kind.pairs]) for kind, title in kinds]
+        return [
+            (self.line(kind, title), [self._cell(pair) for pair in (kind.pairs if self.itself else kind.checked)])
+            for kind, title in kinds
+        ]
 
     def _cell(self, pair: Pair) -> Cell:
         law = None if self.itself else pair.log_ratio
         verdict = pair.transfer if law is None else str(pair.law)
         if law is None and not self.itself:
             return Cell(numbers.ABSENT, "", "", "η and λ of both models are wanted, λ above 0")
-        ends = "" if pair.low is None else f", {said(pair.low)} to {said(pair.high or 0.0)} over layers"
+        ends = "" if pair.low is None else f", {said(pair.low)} to {said(pair.high or 0.0)} over blocks"
         foreseen = "" if pair.predicted is None else f"; the law foresees {said(pair.predicted)}"
         css, sign = SIGNS[verdict]
         title = f"{verdict}: measured {said(pair.measured)}{ends}{foreseen}"

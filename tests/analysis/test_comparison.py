@@ -220,6 +220,32 @@ def test_a_base_of_another_model_is_refused_before_any_work(checkpoints: list[Ch
     assert {row.group for row in report.tables[0].rows} == {(0,), (1,)}, "beside each other they may stand"
 
 
+@pytest.mark.parametrize(
+    ("changes", "base", "code"),
+    [
+        ({}, 2 * made.WIDTH, "wrong-base"),
+        ({"r": 2 * made.RANK}, made.WIDTH, "adapter-settings"),
+        ({"peft_type": "LOHA", "alpha": 1}, made.WIDTH, "adapter-settings"),
+    ],
+)
+def test_an_adapter_that_fits_in_no_module_is_refused(
+    tmp_path: Path, changes: dict[str, object], base: int, code: str
+) -> None:
+    wide = {name: torch.randn(*(base // made.WIDTH * n for n in value.shape)) for name, value in made.base().items()}
+    paths = made.write(tmp_path, base=made.model(wide), lora=made.adapter(None, **changes))
+    with pytest.raises(WrongBase, match="lora fits base in none of 2 modules") as refused:
+        compare([open_checkpoint([path]) for path in paths], requests({"intruders": {}}), NAMES)
+    assert refused.value.code == code
+
+
+def test_a_broken_adapter_of_the_right_base_is_not_refused(checkpoints: list[Checkpoint], tmp_path: Path) -> None:
+    broken = {name: value * math.nan for name, value in made.factors().items()}
+    (path,) = made.write(tmp_path, broken=made.adapter(broken))
+    report = compare([checkpoints[0], open_checkpoint([path])], requests({"intruders": {}}), ["base", "broken"])
+    assert "NaN" in str(report.tables[0].rows[0].measurement.note)
+    assert report.to_json()["summary"]["intruders"]["intruders"] is None
+
+
 def test_an_adapter_on_modules_that_the_base_lacks(checkpoints: list[Checkpoint], tmp_path: Path) -> None:
     (path,) = made.write(tmp_path, deep=made.adapter(made.factors(4)))
     report = compare([checkpoints[0], open_checkpoint([path])], [spy(Scope.PAIR)], NAMES)

@@ -29,6 +29,7 @@ def test_as_the_command_line_has_them() -> None:
         "lr=fast",
         "lr=0",
         "lr=nan",
+        "steps=1.5",
         "wd=-1",
         "d=inf",
         "lr=1,lr=2",
@@ -85,3 +86,8 @@ def test_every_fact_says_what_it_means() -> None:
     for fact in FACTS:
         assert fact.title
         assert fact.meaning.endswith((".", "…"))
+
+
+def test_nan_is_said_to_be_no_number() -> None:
+    with pytest.raises(FactError, match="learning_rate must be a number, not NaN"):
+        parsed("lr=nan")

@@ -77,6 +77,14 @@ def test_those_that_only_turned_are_no_warning() -> None:
     assert "4 of them only turned" in finding.why
 
 
+def test_where_nothing_was_compared_no_number_is_given() -> None:
+    found = said([row(i, None) for i in range(3)])
+    assert found.headline == "No directions could be compared."
+    for numbers in (found.numbers, found.groups[0, 1]):
+        assert (numbers["intruders"], numbers["guarded"], numbers["matrices_with"]) == (None, None, None)
+        assert numbers["matrices"] == 0
+
+
 def test_thin_evidence_is_said() -> None:
     (finding,) = said([row(0, 3), row(1, 0)]).findings
     assert "only 2 matrices compared" in finding.why

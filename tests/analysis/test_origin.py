@@ -7,7 +7,7 @@ from torch import Tensor
 
 from analysis.diagnostic import Finding, Severity
 from analysis.diagnostics.update import UPDATE
-from analysis.origin import cosine, is_foreign, is_unrelated
+from analysis.origin import cosine, is_foreign, is_foreign_by, is_unrelated
 from analysis.weight import Weight
 from tests.analysis.diagnostics.battery import blocks, changed, comparison, randn
 
@@ -90,3 +90,11 @@ def test_unrelated_hangs_on_size_where_that_is_tiny() -> None:
     assert not is_unrelated(0.6, 4)
     assert not is_unrelated(None, 100)
     assert not is_foreign([])
+
+
+def test_cosines_alone_tell_it_where_they_are_enough() -> None:
+    size = 1200
+    assert is_foreign_by([(0.01, size)] * 3)
+    assert is_foreign_by([(0.01, size)] * 3 + [(0.99, size)] * 3 + [(None, size)])
+    assert not is_foreign_by([(0.01, size)] * 2)
+    assert not is_foreign_by([(0.01, size)] * 3 + [(0.99, size)] * 4)

@@ -1,6 +1,7 @@
 """What the law takes for granted: each thing that a family may lack is named, with what can be said all the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -79,3 +80,20 @@ def test_one_and_two_widths() -> None:
 def test_exponents_that_cannot_be_told_apart() -> None:
     (said,) = (text for text in texts(settings(RULE)) if "told apart" in text)
     assert said == "η/λ and the width change together: their exponents cannot be told apart"
+
+
+@pytest.mark.parametrize("fact", [{}, {"weight_decay": 0.0}])
+def test_nothing_is_told_apart_where_there_is_no_exponent(fact: dict[str, float | str | None]) -> None:
+    assert not [text for text in texts(settings(RULE, (16.0, 24.0)), fact) if "told apart" in text]
+    found = texts(settings(RULE, (16.0, 24.0, 32.0)), fact)
+    assert bool([text for text in found if "told apart" in text]) is not bool(fact)
+
+
+def test_few_blocks_are_said_of_two_widths_too() -> None:
+    given = table(settings(RULE, (16.0, 32.0)))
+    rows = tuple(row for row in given.rows if row.weight.depth != 2)
+    found = family(replace(given, rows=rows))
+    assert found is not None
+    (few,) = (f for f in premises(scaling(found)) if "resampling" in f.text)
+    assert few.text == "2 blocks for each kind of weight: intervals by resampling blocks are too narrow"
+    assert few.why == "They say how blocks differ."

@@ -1,6 +1,7 @@
 """What findings call the rows they speak of."""
 
 import math
+from dataclasses import replace
 
 from analysis.diagnostic import Finding, Measurement, Row, Scalar, Severity
 from analysis.subjects import alike, evidence, names, number, parts, subject, unmeasured, worst_first
@@ -49,3 +50,10 @@ def test_the_missing_are_named_with_their_reasons() -> None:
 def test_the_worst_come_first_and_keep_their_order() -> None:
     findings = [Finding(s, t, "") for s, t in ((Severity.NOTE, "a"), (Severity.BAD, "b"), (Severity.NOTE, "c"))]
     assert [finding.text for finding in worst_first(findings)] == ["b", "a", "c"]
+
+
+def test_a_reason_that_is_a_sentence_ends_once() -> None:
+    row = block(1)
+    told = replace(row, measurement=replace(row.measurement, note="A is 4 × 96."))
+    assert unmeasured([told], "alpha", "α")[0].why.endswith("A is 4 × 96.")
+    assert not unmeasured([told], "alpha", "α")[0].why.endswith("..")

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from analysis.diagnostic import Finding, Severity, Table
+from analysis.diagnostic import Finding, Scalar, Severity, Table
+from analysis.scaling import Setting
 from analysis.transfer import said, summarise
 from tests.families import REQUEST, RULES, facts, settings, table
 
@@ -46,7 +48,7 @@ def test_an_exponent_that_is_not_the_laws() -> None:
 
 def test_two_widths_are_a_check() -> None:
     summary = summarise(table(settings("λ constant", (16.0, 32.0))))
-    wanted = "From width 16 to 32 σ₁ changes by a factor of 1.19 (1.19 to 1.19 over layers), where the law says 1.19."
+    wanted = "From width 16 to 32 σ₁ changes by a factor of 1.19 (1.19 to 1.19 over blocks), where the law says 1.19."
     assert summary.headline == wanted
     assert "exponent" not in summary.numbers
     assert summary.groups[0, 1]["law.q"] == "pass"
@@ -55,6 +57,30 @@ def test_two_widths_are_a_check() -> None:
     (found,) = (f for f in failing.findings if f.text.startswith("The law does not foresee"))
     assert found.severity is Severity.BAD
     assert "query 0.76 against 2.28" in found.why
+
+
+@pytest.mark.parametrize("fact", [{"weight_decay": 0.0}, {"learning_rate": None}])
+def test_without_settings_of_the_narrowest_the_others_are_checked(fact: dict[str, float | None]) -> None:
+    given = settings("λ ∝ √d", (16.0, 32.0, 48.0))
+    told: list[dict[str, Scalar]] = [{**facts(one), "weight_decay": 2.0, "learning_rate": 0.01} for one in given]
+    summary = summarise(table(given, [{**told[0], **fact}, *told[1:]]))
+    assert summary.groups[1, 2]["law"] == "warn"
+    assert summary.groups[1, 2]["measured.q"] == pytest.approx(1.0, abs=1e-4)
+    assert summary.groups[0, 2]["law"] is None
+    assert summary.numbers["law.warn"] == 7
+    (found,) = (f for f in summary.findings if f.text.startswith("The law does not foresee"))
+    assert "query 1.00 against 1.36" in found.why
+
+
+def test_pairs_that_fail_are_told_though_a_wide_interval_agrees() -> None:
+    """σ₁ that is the same in all, where η and λ are not."""
+    told = [Setting(64.0, 0.01, 1.0), Setting(128.0, 0.005, 1.0), Setting(256.0, 0.001, 2.0)]
+    summary = summarise(table(settings("λ ∝ √d", (16.0, 32.0, 64.0)), [facts(one) for one in told]))
+    assert "where the law says 0.75: too wide an interval to decide" in summary.headline
+    (found,) = (f for f in summary.findings if f.text.startswith("The law does not foresee"))
+    assert found.severity is Severity.BAD
+    assert "query 1.00 against 0.63" in found.why
+    assert "it is wide" in found.why
 
 
 def test_without_rates_the_drift_alone() -> None:
@@ -98,3 +124,22 @@ def test_a_summary_is_the_same_twice() -> None:
 def test_numbers_in_words() -> None:
     assert said(-0.001) == "0.00"
     assert said(-0.25) == "−0.25"
+
+
+def test_models_of_one_width_are_told_by_name() -> None:
+    summary = summarise(table([Setting(16.0, 0.01, 1.0), Setting(16.0, 0.01, 4.0)]))
+    assert summary.headline.startswith("From d16 to d16, both of width 16, σ₁ changes by a factor of 0.50")
+
+
+def test_weights_that_are_zero_in_a_model_are_listed() -> None:
+    given = table(settings("λ constant"))
+    rows = list(given.rows)
+    curves = dict(rows[1].measurement.curves)
+    curves["sigma"] = curves["sigma"] * np.array([1, 0, 1, 1])
+    rows[1] = replace(rows[1], measurement=replace(rows[1].measurement, curves=curves))
+    summary = summarise(replace(given, rows=tuple(rows)))
+    (found,) = (f for f in summary.findings if "zero" in f.text)
+    assert found.text == "1 weight is zero in one of the models, and left out"
+    assert found.why.startswith("Block 0 · query: ")
+    (few,) = (f for f in summary.findings if f.text.startswith("2 blocks"))
+    assert few.text == "2 blocks for query: intervals by resampling blocks are too narrow"

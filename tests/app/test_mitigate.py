@@ -47,6 +47,11 @@ def test_json_holds_every_matrix_and_the_recipe(folders: Path) -> None:
     assert told["files"] == ["adapter_config.json", "adapter_model.safetensors"]
 
 
+def test_a_rank_below_the_adapters_own_is_not_followed_and_said(folders: Path) -> None:
+    said = "Rank 2 was asked for, and is below the own rank of 1 module, which was kept."
+    assert said in " ".join(run(folders, "--rank", "2").output.split())
+
+
 def test_nothing_is_written_over(folders: Path) -> None:
     (folders / "out").mkdir()
     (folders / "out" / "notes.txt").write_text("mine")

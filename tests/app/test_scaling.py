@@ -56,6 +56,13 @@ def test_it_says_exponents_pairs_and_the_recipe(told: list[str]) -> None:
     assert "not steady" not in result.stdout
 
 
+def test_where_the_narrowest_has_no_decay_the_law_is_checked_from_the_next(told: list[str]) -> None:
+    result = run(told[0].replace("wd=2", "wd=0"), *told[1:3])
+    assert "d = 24 → 32" in result.stdout
+    (query,) = (line.split() for line in result.stdout.splitlines() if line.startswith("query"))
+    assert query[-3:] == ["1.19", "1.07", "✓"]
+
+
 def test_json_is_the_report_with_the_fits_and_the_recipe(told: list[str]) -> None:
     said = json.loads(run(*told, "--json").stdout)
     assert said["checkpoints"] == ["d16", "d24", "d32", "d48"]
@@ -73,7 +80,7 @@ def test_an_independent_decay_is_divided_by_the_rate(told: list[str]) -> None:
         [2.0 * d / 0.64 for d in families.WIDTHS], rel=1e-3
     )
     bare = [one.split(":lr=")[0] + ":wd=1" for one in told]
-    assert "needs a learning rate above 0" in run(*bare, "--independent-decay").stderr
+    assert "divides wd= by lr=, which is" in run(*bare, "--independent-decay").stderr
 
 
 def test_without_facts_it_says_what_it_can(told: list[str]) -> None:

@@ -262,6 +262,17 @@ def test_an_adapter_that_cannot_be_opened_ends_the_run_at_once(
     assert unit(comparison).state == "cancelled"
 
 
+def test_an_adapter_that_fits_in_no_module_ends_the_run(service: Service) -> None:
+    for name, files in (("base", made.model(made.base())), ("lora", made.adapter(r=2 * made.RANK))):
+        service.send(name, files)
+    service.work()
+    service.run(1, 2, diagnostics={"intruders": {}})
+    service.work()
+    run = service.get("/api/v1/runs/1")
+    assert (run["state"], run["reason"]["code"]) == ("failed", "adapter-settings")
+    assert "lora fits base in none of 2 modules" in run["reason"]["message"]
+
+
 def test_a_worker_that_is_told_to_stop_gives_its_unit_back(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(number: int) -> None:
         if number == 2:

@@ -29,6 +29,21 @@ def test_what_is_no_object_is_refused(text: bytes, code: str) -> None:
     assert "the header" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b'{"r": 8, "lora_alpha": NaN}', "lora_alpha: NaN is no number"),
+        (b'{"a": {"b": -Infinity}}', "(b: -Infinity is no number"),
+        (b'{"a": [1, NaN]}', "(NaN is no number"),
+        (b"[NaN]", "(NaN is no number"),
+    ],
+)
+def test_what_is_no_number_is_named_with_its_key(text: bytes, said: str) -> None:
+    with pytest.raises(DamagedFile) as caught:
+        parse(text, "the header")
+    assert said in caught.value.message
+
+
 def test_what_is_one_is_read() -> None:
     assert parse('{"λ": [1, 2.5, null, true, "\\u0000"]}'.encode(), "it") == {"λ": [1, 2.5, None, True, "\0"]}
 

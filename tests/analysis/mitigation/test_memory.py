@@ -24,7 +24,7 @@ def found() -> list[Intruding]:
     return [
         Intruding(info("h.3.q"), 2, Factors(left, right)),
         Intruding(info("h.3.k\ud800"), 0),
-        Intruding(info("h.3.v"), None, note="é: 1 of 800 values are NaN or infinite"),
+        Intruding(info("h.3.v"), None, cosine=0.25, note="é: 1 of 800 values are NaN or infinite"),
     ]
 
 
@@ -33,8 +33,8 @@ def test_it_is_kept_to_the_last_bit(tmp_path: Path) -> None:
     kept.keep("before", "h.3.qkv\ud800", expected)
     remembered = Memory(tmp_path).recall("before", "h.3.qkv\ud800")
     assert remembered is not None
-    assert [(one.weight, one.count, one.note) for one in remembered] == [
-        (one.weight, one.count, one.note) for one in expected
+    assert [(one.weight, one.count, one.note, one.cosine) for one in remembered] == [
+        (one.weight, one.count, one.note, one.cosine) for one in expected
     ]
     change, was = remembered[0].change, expected[0].change
     assert change is not None

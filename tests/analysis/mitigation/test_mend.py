@@ -211,6 +211,22 @@ def test_another_model_is_no_base(tmp_path: Path) -> None:
         mended(tmp_path, other, planted.adapted(tmp_path / "lora", planted.adapter()))
 
 
+def test_an_adapter_of_another_width_is_refused(tmp_path: Path) -> None:
+    wide = {name: torch.cat([value, value]) for name, value in planted.model().state_dict().items()}
+    with pytest.raises(WrongBase, match="lora fits base in none of 4 modules"):
+        mended(tmp_path, planted.saved(tmp_path / "wide", wide), planted.adapted(tmp_path / "lora", planted.adapter()))
+
+
+def test_an_unrelated_model_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
+    base = planted.base(tmp_path / "base")
+    random = torch.Generator().manual_seed(5)
+    other = {name: torch.randn(value.shape, generator=random) for name, value in planted.model().state_dict().items()}
+    with pytest.raises(WrongBase, match="lora cannot be a fine-tune of base") as caught:
+        mended(tmp_path, base, planted.saved(tmp_path / "other", other))
+    assert caught.value.code == "wrong-base"
+    assert list((tmp_path / "mended").iterdir()) == []
+
+
 def test_dora_is_refused_as_an_adapter_and_merged_instead(tmp_path: Path) -> None:
     made = planted.adapter(use_dora=True)
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
