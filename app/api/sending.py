@@ -177,7 +177,8 @@ async def put(
 ) -> Checkpoint:
     """Sends a checkpoint of one file: `curl -T model.safetensors '…/api/v1/checkpoints?filename=model.safetensors'`.
 
-    The same file under the same name once more is the same checkpoint.
+    The same request once more is the same checkpoint. With another `name` or other `facts` it is another one, of bytes
+    that are kept once.
     """
     stated = parsed(facts or "")
     await run_sync(admit, database, length(request) or 0)
@@ -188,7 +189,7 @@ async def put(
         def receive(upload: Upload) -> tuple[Checkpoint, bool]:
             (called, incoming) = upload.files[0]
             with database.writing() as session:
-                there = assembly.same(session, checkpoints.clean_name(called), incoming.sha256)
+                there = assembly.same(session, checkpoints.clean_name(called), incoming.sha256, name, stated)
                 if there is None:
                     quotas.admit(session, upload.bytes)
                 row = there or checkpoints.receive(session, storage, name, upload.files, stated)
