@@ -33,6 +33,7 @@ class Shown:
     cookie: str | None = None
     user: str | None = None  # as a proxy says; see `is_proxy`
     project: str | None = None  # the name of a project that it chooses
+    kept: bool = False  # the project is what a browser's cookie has kept: nobody chose it now
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +128,16 @@ def _free(session: Session, name: str, shown: Shown, local: bool = False) -> Cal
 
 def _any(session: Session, shown: Shown) -> int:
     """The project that a caller without one of its own has chosen."""
-    return projects.DEFAULT if shown.project is None else projects.named(session, shown.project).id
+    if shown.project is None:
+        return projects.DEFAULT
+    if shown.kept:  # a project that is gone must not lock its browser out
+        return projects.find(session, shown.project) or projects.DEFAULT
+    return projects.named(session, shown.project).id
 
 
 def _chosen(session: Session, own: int, shown: Shown) -> int:
-    """The caller's own project, which is the only one that it can name."""
-    if shown.project is not None and projects.find(session, shown.project) != own:
+    """The caller's own project, which is the only one that it can name. What a cookie has kept does not count."""
+    if shown.project is not None and not shown.kept and projects.find(session, shown.project) != own:
         raise NotAllowed("This token is of another project than the one that the request names.")
     return own
 

@@ -102,7 +102,7 @@ def shown(headers: Headers, peer: str, settings: Settings) -> Shown:
     """What the request shows of who sends it."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     cookies = cookie_parser(headers.get("cookie", ""))
-    project = headers.get(PROJECT_HEADER) or unquote(cookies.get(PROJECT_COOKIE, ""))
+    project, kept = headers.get(PROJECT_HEADER), unquote(cookies.get(PROJECT_COOKIE, ""))
     return Shown(
         peer=peer,
         host=headers.get("host"),
@@ -110,7 +110,8 @@ def shown(headers: Headers, peer: str, settings: Settings) -> Shown:
         bearer=bearer.strip() if scheme.lower() == "bearer" else None,
         cookie=cookies.get(COOKIE),
         user=headers.get(settings.proxy_user_header) if settings.proxy_user_header else None,
-        project=project or None,
+        project=project or kept or None,
+        kept=not project,
     )
 
 

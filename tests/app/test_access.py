@@ -144,6 +144,22 @@ def test_who_may_choose_a_project(guarded: Service) -> None:
     assert own.get("/api/v1/me", headers={"Eigenscope-Project": "default"}).json()["scope"] == "read"
 
 
+def test_a_project_that_a_cookie_has_kept_locks_nobody_out(guarded: Service) -> None:
+    wide, own = guarded.caller(token(guarded, "admin", None)), guarded.caller(token(guarded, "read"))
+    for caller, kept, project in (
+        (wide, "other", "other"),
+        (wide, "gone", "default"),
+        (wide, "%00", "default"),
+        (own, "other", "default"),
+        (own, "gone", "default"),
+    ):
+        answer = caller.get("/api/v1/me", headers={"Cookie": f"eigenscope_project={kept}"})
+        assert (answer.status_code, answer.json()["project"]["name"]) == (200, project), kept
+    strict = {"Cookie": "eigenscope_project=default", "Eigenscope-Project": "gone"}
+    assert wide.get("/api/v1/me", headers=strict).status_code == 404
+    assert own.get("/api/v1/me", headers=strict).status_code == 403
+
+
 def test_a_revoked_or_expired_token_is_nobodys_at_once(guarded: Service) -> None:
     shown = token(guarded, "read")
     caller = guarded.caller(shown)
