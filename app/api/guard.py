@@ -21,6 +21,8 @@ from app.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, chec
 from app.settings import Settings
 
 LARGEST_BODY = 1 << 20  # bytes of a JSON body or a form
+LARGEST_REPORT = 16 << 20  # bytes where a report may come along: one of 1,000 layers has some 1.4 MB
+REPORTS = re.compile(r"/api/v1/runs(/[^/]*/verdicts)?")  # a baseline to compare with
 UPLOADS = re.compile(r"(/api/v1)?/checkpoints|/api/v1/(blobs|uploads)(/[^/]*)?")  # they bound their bodies themselves
 TUS = "/api/v1/uploads"
 TUS_HEADERS = {"Tus-Resumable": "1.0.0", "Tus-Version": "1.0.0"}  # on every answer there, also on a refusal
@@ -44,10 +46,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        begun = False
+        begun, body = False, Bounded(scope["path"], receive)
 
         async def guarded(message: Message) -> None:
             nonlocal begun
+            if body.fault and not begun:  # what read the body may make another error of it
+                return
             if message["type"] == "http.response.start":
                 begun = True
                 self._dress(MutableHeaders(scope=message), scope["path"])
@@ -55,8 +59,11 @@ class Guard:
 
         try:
             await self._check(scope, Headers(scope=scope))
-            await self._app(scope, _bounded(scope, receive), guarded)
+            await self._app(scope, body.receive, guarded)
+            if body.fault and not begun:
+                raise body.fault
         except ServiceError as error:
+            body.fault = None
             answer = _sign_in(scope) if isinstance(error, TokenRequired) and _is_reader(scope) else of_service(error)
             await answer(scope, receive, guarded)
         except Exception as error:
@@ -126,18 +133,25 @@ def _sign_in(scope: Scope) -> Response:
     return RedirectResponse(f"/login?next={back}", 303)
 
 
-def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """The body as it comes, cut off where it grows larger than any but an upload may be."""
-    if UPLOADS.fullmatch(scope["path"]):
-        return receive
-    size = 0
+class Bounded:
+    """The body as it comes, cut off where it grows larger than any but an upload may be; `fault` tells of it then."""
 
-    async def counted() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > LARGEST_BODY:
-            raise TooLarge(f"The body is larger than the {LARGEST_BODY:,} bytes that are taken here.")
+    def __init__(self, path: str, receive: Receive) -> None:
+        self._next, self._most = receive, largest(path)
+        self._size = 0
+        self.fault: TooLarge | None = None
+
+    async def receive(self) -> Message:
+        message = await self._next()
+        self._size += len(message.get("body", b""))
+        if self._most is not None and self._size > self._most:
+            self.fault = TooLarge(f"The body is larger than the {self._most:,} bytes that are taken here.")
+            raise self.fault
         return message
 
-    return counted
+
+def largest(path: str) -> int | None:
+    """How many bytes a body may have there; None where the route itself bounds it."""
+    if UPLOADS.fullmatch(path):
+        return None
+    return LARGEST_REPORT if REPORTS.fullmatch(path) else LARGEST_BODY
