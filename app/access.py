@@ -18,8 +18,9 @@ from app.models import Token
 from app.security import SAFE_METHODS, host_name
 from app.settings import Settings, is_loopback
 
-ADMIN_PATHS = ("/api/v1/tokens", "/api/v1/projects", "/api/v1/audit", "/access")
+ADMIN_PATHS = ("/api/v1/tokens", "/api/v1/projects", "/api/v1/audit", "/access", "/metrics")
 LONGEST_USER = 200  # characters of a name that a proxy tells
+LONGEST_ADDRESS = 100  # characters of an address that a proxy tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,14 @@ def is_proxy(settings: Settings, peer: str) -> bool:
     except ValueError:
         return False
     return any(address in network for network in _networks(settings.proxy_addresses))
+
+
+def address(settings: Settings, peer: str, forwarded: str) -> str:
+    """Whom a request comes from: behind proxies that are trusted, the last of X-Forwarded-For that is none of them."""
+    steps = [step.strip() for step in forwarded.split(",") if step.strip()]
+    while steps and is_proxy(settings, peer):
+        peer = steps.pop()[:LONGEST_ADDRESS]
+    return peer
 
 
 @cache

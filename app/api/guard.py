@@ -12,7 +12,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.access import Caller, Shown, caller, check_scope, is_proxy, this_machine
+from app.access import Caller, Shown, address, caller, check_scope, is_proxy, this_machine
 from app.api.problems import of_service, unexpected
 from app.db import Database
 from app.errors import ServiceError, TokenRequired, TooLarge
@@ -31,6 +31,7 @@ STATIC = "/static/"
 PROJECT_HEADER = "eigenscope-project"
 WRITTEN_BY_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 STRANGERS_PER_MINUTE = 60  # requests of one address with a wrong token or none
+SIGN_INS_PER_MINUTE = 60  # of one address, by themselves: strangers beside them keep nobody from signing in
 
 
 class Guard:
@@ -39,6 +40,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings, database: Database, policy: str) -> None:
         self._app, self._settings, self._database = app, settings, database
         self._rates, self._strangers = Rates(settings.rate_limit), Rates(STRANGERS_PER_MINUTE)
+        self._sign_ins = Rates(SIGN_INS_PER_MINUTE)
         self._headers = {**PLAIN_HEADERS, "Content-Security-Policy": policy}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,22 +80,23 @@ class Guard:
         check_origin(scope["method"], host, headers.get("origin"), headers.get("sec-fetch-site"))
         if is_proxy(self._settings, peer) and headers.get("x-forwarded-proto") == "https":
             scope["scheme"] = "https"
+        whence = address(self._settings, peer, ",".join(headers.getlist("x-forwarded-for")))
         if path in OPEN_PATHS or path.startswith(STATIC):
-            self._strangers.take(peer) if path == "/login" and scope["method"] == "POST" else None
+            self._sign_ins.take(whence) if path == "/login" and scope["method"] == "POST" else None
             return
-        found = await self._known(shown(headers, peer, self._settings), peer)
+        found = await self._known(shown(headers, peer, self._settings), whence)
         if not found.local:
             self._rates.take(found.name)
         check_scope(found, scope["method"], path)
         scope.setdefault("state", {})["caller"] = found
 
-    async def _known(self, showing: Shown, peer: str) -> Caller:
+    async def _known(self, showing: Shown, whence: str) -> Caller:
         if found := this_machine(self._settings, showing):
             return found
         try:
             return await run_sync(caller, self._database, self._settings, showing)
         except TokenRequired:
-            self._strangers.take(peer)
+            self._strangers.take(whence)
             raise
 
     def _dress(self, headers: MutableHeaders, path: str) -> None:
