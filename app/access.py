@@ -74,6 +74,12 @@ def still_good(session: Session, found: Caller) -> bool:
     return found.token is None or session.scalar(tokens.good().where(Token.id == found.token)) is not None
 
 
+def check_good(session: Session, found: Caller) -> None:
+    """Raises TokenRequired where the token was revoked, or expired, while its bytes came."""
+    if not still_good(session, found):
+        raise TokenRequired("The token was good when the request began, and is not any more. Nothing was made of it.")
+
+
 def _unnoted(session: Session, token: int) -> bool:
     return tokens.stale(session.get_one(Token, token), leases.clock(session))
 

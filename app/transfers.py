@@ -5,6 +5,7 @@ blobs until it expires; checkpoints made of it meanwhile keep its bytes.
 """
 
 import secrets
+from collections.abc import Callable
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -69,9 +70,12 @@ def prolong(session: Session, settings: Settings, identity: str) -> float:
     return session.scalar(select(Transfer.expires_at).where(Transfer.id == identity)) or 0.0
 
 
-def finish(database: Database, storage: Storage, transfer: Transfer) -> str:
+def finish(
+    database: Database, storage: Storage, transfer: Transfer, allowed: Callable[[Session], None] = lambda session: None
+) -> str:
     """A whole partial file becomes a blob; its digest. Done again, or twice at once, it changes nothing.
 
+    `allowed` is asked in the same transaction, and raises where it must not be.
     Raises UploadIncomplete, and DigestMismatch where another digest was promised: then nothing of it is kept.
     """
     if transfer.sha256 is not None:
@@ -90,6 +94,7 @@ def finish(database: Database, storage: Storage, transfer: Transfer) -> str:
         forget(database, storage, transfer.id)
         raise DigestMismatch(f"SHA-256 {promised} was promised, and {digest} came. Nothing was kept.")
     with database.writing() as session:
+        allowed(session)
         checkpoints.lock_blob(session, digest, transfer.bytes)  # of two that finish it, one waits here
         if get(session, transfer.id).sha256 is None:
             storage.keep_partial(transfer.id, digest)

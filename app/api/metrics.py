@@ -104,7 +104,7 @@ def _counter(name: str, meaning: str, label: str, values: Mapping[str, float]) -
 
 @router.get("/metrics", responses=TEXT | responses(401, 403, 421), response_class=Response, operation_id="get_metrics")
 def metrics(request: Request, caller: CallerOf) -> Response:
-    """Of all projects: queue, runs, storage and workers from the database's rows, and this process' requests, for Prometheus.
+    """Queue, runs, storage and workers, of all projects, from the rows, and this process' requests, for Prometheus.
 
     Rows are counted anew every two seconds at most. Where no worker answers, that takes three seconds more.
     """

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from analysis.facts import parsed
 from app import assembly, checkpoints, idempotency, models, quotas, sources
+from app.access import check_good
 from app.api import examples, references
 from app.api.dependencies import DatabaseOf, SettingsOf, StorageOf
 from app.api.idempotent import KeyHeader, replay
@@ -71,6 +72,7 @@ def answered(
     """What is made, in one transaction with the answer that its key keeps; or the answer that was given before."""
     path = request.url.path
     with database.writing() as session:
+        check_good(session, request.state.caller)
         before = None if key is None else idempotency.claim(session, path, key, digest)
         if before is not None:
             return replay(before)
@@ -189,6 +191,7 @@ async def put(
         def receive(upload: Upload) -> tuple[Checkpoint, bool]:
             (called, incoming) = upload.files[0]
             with database.writing() as session:
+                check_good(session, request.state.caller)
                 there = assembly.same(session, checkpoints.clean_name(called), incoming.sha256, name, stated)
                 if there is None:
                     quotas.admit(session, upload.bytes)

@@ -15,6 +15,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from app import promises, quotas, transfers
+from app.access import check_good
 from app.api.dependencies import DatabaseOf, SettingsOf, StorageOf
 from app.api.problems import responses
 from app.db import Database
@@ -223,7 +224,8 @@ async def _add(
     if here < transfer.bytes:
         here = await _grow(request, storage, settings, transfer, at, checksum)
     if here == transfer.bytes:
-        await run_sync(transfers.finish, database, storage, transfer)
+        allowed = partial(check_good, found=request.state.caller)
+        await run_sync(transfers.finish, database, storage, transfer, allowed)
     return here
 
 

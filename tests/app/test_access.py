@@ -220,6 +220,40 @@ def test_a_trusted_proxy_says_who_it_is_and_nobody_else_does(tmp_path: Path) -> 
     plain.close()
 
 
+SENT: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("POST", "/api/v1/checkpoints", {}),
+    ("PUT", "/api/v1/checkpoints", {}),
+    ("PUT", f"/api/v1/blobs/{hashlib.sha256(model()).hexdigest()}", {}),
+    (
+        "POST",
+        "/api/v1/uploads",
+        {
+            "Tus-Resumable": "1.0.0",
+            "Upload-Length": str(len(model())),
+            "Content-Type": "application/offset+octet-stream",
+        },
+    ),
+)
+
+
+@pytest.mark.parametrize(("method", "path", "headers"), SENT)
+def test_a_token_that_is_revoked_while_its_bytes_come_makes_nothing(
+    guarded: Service, method: str, path: str, headers: dict[str, str]
+) -> None:
+    shown = token(guarded, "write")
+
+    def body() -> Iterator[bytes]:
+        yield model()[:100]
+        with guarded.everything.writing() as session:
+            tokens.revoke(session, shown.split("_")[1])
+        yield model()[100:]
+
+    answer = guarded.caller(shown).request(method, path, content=body(), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "token-required"), answer.text
+    assert guarded.caller(MASTER).get("/api/v1/checkpoints").json() == []
+    assert not list(guarded.storage.blobs.glob("??/*"))
+
+
 def test_strangers_are_slowed_down(guarded: Service) -> None:
     answers = [guarded.caller("x").get("/api/v1/runs") for _ in range(70)]
     statuses = [answer.status_code for answer in answers]
