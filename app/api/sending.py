@@ -15,6 +15,7 @@ from app.api.idempotent import KeyHeader, replay
 from app.api.problems import responses
 from app.api.shapes import Checkpoint, checkpoints_json
 from app.db import Database, Session
+from app.errors import BadUpload
 from app.idempotency import Answer
 from app.uploads import Upload, file_name, received
 
@@ -123,6 +124,10 @@ async def send(
     async with received(
         request.stream(), storage, settings, content_type=kind, length=length(request), filename=named
     ) as upload:
+        if not upload.bytes and not named and not kind.startswith("multipart/"):
+            raise BadUpload(
+                "The body is empty: send a file, a form of files, or JSON that names what is there already."
+            )
         known = {**stated, **parsed(upload.fields.get("facts", ""))}
 
         def receive(session: Session) -> models.Checkpoint:

@@ -82,3 +82,9 @@ def test_the_same_bytes_under_another_name_or_with_other_facts_are_another_check
     assert put(name="model@pr-1") == (200, 2)
     assert put() == (200, 3)
     assert service.get("/api/v1/checkpoints/2")["name"] == "model@pr-1"
+
+
+def test_a_request_without_a_body_is_no_checkpoint(service: Service) -> None:
+    answer = service.client.post("/api/v1/checkpoints", params={"name": "run 7"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-upload")
+    assert service.get("/api/v1/checkpoints") == []
