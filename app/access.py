@@ -18,8 +18,9 @@ from app.models import Token
 from app.security import SAFE_METHODS, host_name
 from app.settings import Settings, is_loopback
 
-ADMIN_PATHS = ("/api/v1/tokens", "/api/v1/projects", "/api/v1/audit", "/access")
+ADMIN_PATHS = ("/api/v1/tokens", "/api/v1/projects", "/api/v1/audit", "/access", "/metrics")
 LONGEST_USER = 200  # characters of a name that a proxy tells
+LONGEST_ADDRESS = 100  # characters of an address that a proxy tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Shown:
     cookie: str | None = None
     user: str | None = None  # as a proxy says; see `is_proxy`
     project: str | None = None  # the name of a project that it chooses
+    kept: bool = False  # the project is what a browser's cookie has kept: nobody chose it now
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,12 @@ def still_good(session: Session, found: Caller) -> bool:
     return found.token is None or session.scalar(tokens.good().where(Token.id == found.token)) is not None
 
 
+def check_good(session: Session, found: Caller) -> None:
+    """Raises TokenRequired where the token was revoked, or expired, while its bytes came."""
+    if not still_good(session, found):
+        raise TokenRequired("The token was good when the request began, and is not any more. Nothing was made of it.")
+
+
 def _unnoted(session: Session, token: int) -> bool:
     return tokens.stale(session.get_one(Token, token), leases.clock(session))
 
@@ -89,6 +97,14 @@ def is_proxy(settings: Settings, peer: str) -> bool:
     except ValueError:
         return False
     return any(address in network for network in _networks(settings.proxy_addresses))
+
+
+def address(settings: Settings, peer: str, forwarded: str) -> str:
+    """Whom a request comes from: behind proxies that are trusted, the last of X-Forwarded-For that is none of them."""
+    steps = [step.strip() for step in forwarded.split(",") if step.strip()]
+    while steps and is_proxy(settings, peer):
+        peer = steps.pop()[:LONGEST_ADDRESS]
+    return peer
 
 
 @cache
@@ -127,12 +143,16 @@ def _free(session: Session, name: str, shown: Shown, local: bool = False) -> Cal
 
 def _any(session: Session, shown: Shown) -> int:
     """The project that a caller without one of its own has chosen."""
-    return projects.DEFAULT if shown.project is None else projects.named(session, shown.project).id
+    if shown.project is None:
+        return projects.DEFAULT
+    if shown.kept:  # a project that is gone must not lock its browser out
+        return projects.find(session, shown.project) or projects.DEFAULT
+    return projects.named(session, shown.project).id
 
 
 def _chosen(session: Session, own: int, shown: Shown) -> int:
-    """The caller's own project, which is the only one that it can name."""
-    if shown.project is not None and projects.find(session, shown.project) != own:
+    """The caller's own project, which is the only one that it can name. What a cookie has kept does not count."""
+    if shown.project is not None and not shown.kept and projects.find(session, shown.project) != own:
         raise NotAllowed("This token is of another project than the one that the request names.")
     return own
 

@@ -74,14 +74,26 @@ def _size(session: Session, called: str, digest: str) -> int:
     return size
 
 
-def same(session: Session, name: str, sha256: str) -> Checkpoint | None:
-    """The newest checkpoint that is this one file under this name and was not rejected: what was sent twice."""
+def same(
+    session: Session,
+    file: str,
+    sha256: str,
+    name: str | None = None,
+    stated: Mapping[str, Any] = MappingProxyType({}),
+) -> Checkpoint | None:
+    """The newest checkpoint that is this one file under this name and was not rejected: what was sent twice.
+
+    Where a name of the checkpoint or facts are given too, it has that name, and these facts were stated about it.
+    """
     query = (
         select(Checkpoint)
         .join(File, File.checkpoint_id == Checkpoint.id)
         .where(
-            File.sha256 == sha256, File.name == name, Checkpoint.state != "rejected", Checkpoint.released_at.is_(None)
+            File.sha256 == sha256, File.name == file, Checkpoint.state != "rejected", Checkpoint.released_at.is_(None)
         )
         .order_by(Checkpoint.id.desc())
     )
-    return next((found for found in session.scalars(query) if len(found.files) == 1), None)
+    if name:
+        query = query.where(Checkpoint.name == checkpoints.clean_name(name))
+    alone = (found for found in session.scalars(query) if len(found.files) == 1)
+    return next((found for found in alone if stated.items() <= found.stated.items()), None)

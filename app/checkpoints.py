@@ -74,8 +74,9 @@ def edit(session: Session, identity: int, name: str | None, told: Mapping[str, o
     """
     changes = checked(told)
     checkpoint = hold(session, identity)
-    if name is not None:
-        checkpoint.name = clean_name(name)
+    if name is not None and (new := clean_name(name)) != checkpoint.name:
+        audit.note(session, "checkpoint.rename", called(checkpoint), {"name": new})
+        checkpoint.name = new
     kept = {**checkpoint.stated, **changes}
     checkpoint.stated = {fact: value for fact, value in kept.items() if value is not None}
     session.flush()

@@ -14,7 +14,7 @@ from sqlalchemy import Executable, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
-from app.models import Checkpoint, Member, Mitigation, Result, Run, Unit, Verdict
+from app.models import Checkpoint, Member, Mitigation, Result, Run, Source, Unit, Verdict
 from app.runs import ENDED
 
 SOURCES = ("analysis", "app", "frontend")  # what makes an answer out of rows
@@ -84,7 +84,8 @@ def of_checkpoint(session: Session, identity: int) -> Edition:
     if found is None:
         raise NotFound(f"There is no checkpoint {identity}.")
     latest = session.scalar(select(func.max(Member.run_id)).where(Member.checkpoint_id == identity))
-    return Edition(_name("checkpoint", tuple(found), latest), found.state in ("ready", "rejected"))
+    fetched = session.scalar(select(Source.fetched).where(Source.checkpoint_id == identity))
+    return Edition(_name("checkpoint", tuple(found), latest, fetched), found.state in ("ready", "rejected"))
 
 
 def _name(*parts: object) -> str:

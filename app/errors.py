@@ -21,7 +21,7 @@ ServiceError                  an answer that is no success: an HTTP status, a st
 │   └── UploadIncomplete      the upload that a checkpoint names is not all here
 ├── KeyReused           409   an Idempotency-Key came with another request than before
 ├── UnsupportedVersion  412   the request speaks no tus 1.0.0
-├── TooLarge            413   the upload is larger than EIGENSCOPE_UPLOAD_LIMIT, or another body than 1 MiB
+├── TooLarge            413   the upload is larger than EIGENSCOPE_UPLOAD_LIMIT, or another body than is taken there
 ├── WrongMedia          415   the body is of a type that is not taken there
 ├── HostNotAllowed      421   the Host header is none of ours
 ├── UploadBusy          423   another request is sending the same upload

@@ -61,8 +61,11 @@ class Partials:
         return Growing(self, name, descriptor, checksum)
 
     def sha256(self, name: str) -> str:
-        """The digest of what is here: as it came, or read again where another process took a part of it."""
-        known = self.recall(name, self.offset(name) or 0)
+        """The digest of what is here: as it came, or read again where another process took a part of it.
+
+        Raises FileNotFoundError.
+        """
+        known = self.recall(name, self.path(name).stat().st_size)
         if known is not None:
             return known.hexdigest()
         with self.path(name).open("rb", buffering=0) as file:

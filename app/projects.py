@@ -22,6 +22,8 @@ def listing(session: Session) -> Sequence[Project]:
 
 def find(session: Session, name: str) -> int | None:
     """The id of the project of that name."""
+    if not NAME.fullmatch(name):
+        return None
     return session.scalar(select(Project.id).where(Project.name == name))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
+from app import audit
 from app.errors import BadRequest, QuotaExceeded
 from app.models import Checkpoint, File, Project, Run, Transfer
 from app.owned import LIMITS, project_of
@@ -86,4 +87,5 @@ def set_limits(session: Session, project: Project, own: dict[str, Any]) -> None:
     for name, value in own.items():
         if name not in WORDS or isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise BadRequest(f"A limit is a whole number of {', '.join(WORDS)}, not {name}={value!r}.")
+    audit.note(session, "project.limit", project.name, {"before": project.limits, "now": own})
     project.limits = dict(own)

@@ -5,11 +5,12 @@ blobs until it expires; checkpoints made of it meanwhile keep its bytes.
 """
 
 import secrets
+from collections.abc import Callable
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from app import checkpoints, retention
+from app import checkpoints, promises, retention
 from app.db import Database, now
 from app.errors import DigestMismatch, NotFound, UploadIncomplete
 from app.models import Checkpoint, File, Transfer
@@ -69,25 +70,45 @@ def prolong(session: Session, settings: Settings, identity: str) -> float:
     return session.scalar(select(Transfer.expires_at).where(Transfer.id == identity)) or 0.0
 
 
-def finish(database: Database, storage: Storage, transfer: Transfer, promised: str | None = None) -> str:
-    """A whole partial file becomes a blob; its digest. Done again, it changes nothing.
+def finish(
+    database: Database, storage: Storage, transfer: Transfer, allowed: Callable[[Session], None] = lambda session: None
+) -> str:
+    """A whole partial file becomes a blob; its digest. Done again, or twice at once, it changes nothing.
 
+    `allowed` is asked in the same transaction, and raises where it must not be.
     Raises UploadIncomplete, and DigestMismatch where another digest was promised: then nothing of it is kept.
     """
     if transfer.sha256 is not None:
         return transfer.sha256
-    here = offset(storage, transfer)
+    here = storage.partials.offset(transfer.id)
+    if here is None:
+        return _finished(database, transfer.id)
     if here < transfer.bytes:
         raise UploadIncomplete(f"Of upload {transfer.id} {here:,} of {transfer.bytes:,} bytes are here.")
-    digest = storage.partials.sha256(transfer.id)
+    try:
+        digest = storage.partials.sha256(transfer.id)
+    except FileNotFoundError:  # another request has finished it
+        return _finished(database, transfer.id)
+    promised = promises.digest(transfer.told)
     if promised is not None and digest != promised:
         forget(database, storage, transfer.id)
         raise DigestMismatch(f"SHA-256 {promised} was promised, and {digest} came. Nothing was kept.")
     with database.writing() as session:
-        checkpoints.lock_blob(session, digest, transfer.bytes)
-        storage.keep_partial(transfer.id, digest)
+        allowed(session)
+        checkpoints.lock_blob(session, digest, transfer.bytes)  # of two that finish it, one waits here
+        if get(session, transfer.id).sha256 is None:
+            storage.keep_partial(transfer.id, digest)
         session.execute(update(Transfer).where(Transfer.id == transfer.id).values(sha256=digest))
     storage.partials.remove(transfer.id)  # after the commit: killed in between, it is finished once more
+    return digest
+
+
+def _finished(database: Database, identity: str) -> str:
+    """The digest of one that another request has made a blob meanwhile. Raises NotFound."""
+    with database.reading() as session:
+        digest = get(session, identity).sha256
+    if digest is None:
+        raise NotFound("The bytes of this upload are gone. Begin it again.")
     return digest
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from app import quotas, transfers
+from app.access import check_good
 from app.api.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 from app.api.problems import responses
 from app.api.sending import RAW, admit, length
@@ -77,6 +78,7 @@ async def put(
 
         def arrive() -> None:
             with database.writing() as session:
+                check_good(session, request.state.caller)
                 quotas.admit(session, incoming.bytes)
                 transfers.arrived(session, storage, settings, name, incoming)
 

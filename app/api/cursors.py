@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request, Response
 
-from app.api.dependencies import Limit
+from app.api.dependencies import LARGEST_ID, Limit
 from app.errors import BadCursor
 
 T = TypeVar("T")
@@ -48,9 +48,12 @@ class Pager:
     @property
     def number(self) -> int | None:
         """The last id or position of the page before; None where there is none."""
-        if self._place is not None and (isinstance(self._place, bool) or not isinstance(self._place, int)):
+        place = self._place
+        if place is None:
+            return None
+        if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place <= LARGEST_ID:
             raise BadCursor(UNKNOWN)
-        return self._place
+        return place
 
     @property
     def name(self) -> str | None:

@@ -10,6 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from app import census
+from app.access import check_admin
+from app.api.dependencies import CallerOf
 from app.api.problems import responses
 from app.api.traffic import Traffic
 from app.census import Census
@@ -101,10 +103,11 @@ def _counter(name: str, meaning: str, label: str, values: Mapping[str, float]) -
 
 
 @router.get("/metrics", responses=TEXT | responses(401, 403, 421), response_class=Response, operation_id="get_metrics")
-def metrics(request: Request) -> Response:
-    """Queue, runs, storage and workers from the database's rows, and this process' requests, for Prometheus.
+def metrics(request: Request, caller: CallerOf) -> Response:
+    """Queue, runs, storage and workers, of all projects, from the rows, and this process' requests, for Prometheus.
 
     Rows are counted anew every two seconds at most. Where no worker answers, that takes three seconds more.
     """
+    check_admin(caller)
     gauges: Gauges = request.app.state.gauges
     return Response(gauges.text(), media_type=CONTENT_TYPE_LATEST)

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from analysis.facts import parsed
 from app import assembly, checkpoints, idempotency, models, quotas, sources
+from app.access import check_good
 from app.api import examples, references
 from app.api.dependencies import DatabaseOf, SettingsOf, StorageOf
 from app.api.idempotent import KeyHeader, replay
 from app.api.problems import responses
 from app.api.shapes import Checkpoint, checkpoints_json
 from app.db import Database, Session
+from app.errors import BadUpload
 from app.idempotency import Answer
 from app.uploads import Upload, file_name, received
 
@@ -71,6 +73,7 @@ def answered(
     """What is made, in one transaction with the answer that its key keeps; or the answer that was given before."""
     path = request.url.path
     with database.writing() as session:
+        check_good(session, request.state.caller)
         before = None if key is None else idempotency.claim(session, path, key, digest)
         if before is not None:
             return replay(before)
@@ -121,6 +124,10 @@ async def send(
     async with received(
         request.stream(), storage, settings, content_type=kind, length=length(request), filename=named
     ) as upload:
+        if not upload.bytes and not named and not kind.startswith("multipart/"):
+            raise BadUpload(
+                "The body is empty: send a file, a form of files, or JSON that names what is there already."
+            )
         known = {**stated, **parsed(upload.fields.get("facts", ""))}
 
         def receive(session: Session) -> models.Checkpoint:
@@ -177,7 +184,8 @@ async def put(
 ) -> Checkpoint:
     """Sends a checkpoint of one file: `curl -T model.safetensors '…/api/v1/checkpoints?filename=model.safetensors'`.
 
-    The same file under the same name once more is the same checkpoint.
+    The same request once more is the same checkpoint. With another `name` or other `facts` it is another one, of bytes
+    that are kept once.
     """
     stated = parsed(facts or "")
     await run_sync(admit, database, length(request) or 0)
@@ -188,7 +196,8 @@ async def put(
         def receive(upload: Upload) -> tuple[Checkpoint, bool]:
             (called, incoming) = upload.files[0]
             with database.writing() as session:
-                there = assembly.same(session, checkpoints.clean_name(called), incoming.sha256)
+                check_good(session, request.state.caller)
+                there = assembly.same(session, checkpoints.clean_name(called), incoming.sha256, name, stated)
                 if there is None:
                     quotas.admit(session, upload.bytes)
                 row = there or checkpoints.receive(session, storage, name, upload.files, stated)

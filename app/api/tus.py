@@ -4,10 +4,8 @@ https://tus.io/protocols/resumable-upload. `app.api.guard` puts Tus-Resumable an
 that is whole becomes part of a checkpoint by `POST /api/v1/checkpoints`, which names it.
 """
 
-import base64
-import binascii
 import hashlib
-import re
+from contextlib import suppress
 from email.utils import formatdate
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,13 +14,15 @@ from anyio import CancelScope
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from app import quotas, transfers
+from app import promises, quotas, transfers
+from app.access import check_good
 from app.api.dependencies import DatabaseOf, SettingsOf, StorageOf
 from app.api.problems import responses
 from app.db import Database
 from app.errors import (
     BadUpload,
     ChecksumMismatch,
+    NotFound,
     TooLarge,
     UnsupportedVersion,
     WrongMedia,
@@ -42,7 +42,6 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
 ALGORITHMS = ("sha1", "sha256")
 PIECE = "application/offset+octet-stream"
-LONGEST_METADATA = 8192  # characters
 
 
 def speaks(request: Request) -> None:
@@ -110,19 +109,24 @@ async def create(request: Request, database: DatabaseOf, storage: StorageOf, set
     size = _number(request, "upload-length")
     check_limit(size, settings)
     told = request.headers.get("upload-metadata", "")
-    metadata = _metadata(told)
+    named = promises.metadata(told).get("filename")
     checksum = _checksum(request)
 
     def begin() -> Transfer:
         storage.require(size, settings.disk_reserve)
         with database.writing() as session:
             quotas.admit(session, size)
-            return transfers.begin(session, storage, settings, name=metadata.get("filename"), size=size, told=told)
+            return transfers.begin(session, storage, settings, name=named, size=size, told=told)
 
     transfer = await run_sync(begin)
     headers = {"Location": f"{request.url.path}/{transfer.id}", "Upload-Expires": _date(transfer.expires_at)}
     if _is_piece(request) or size == 0:
-        headers["Upload-Offset"] = str(await _add(request, database, storage, settings, transfer, 0, checksum))
+        try:
+            headers["Upload-Offset"] = str(await _add(request, database, storage, settings, transfer, 0, checksum))
+        except BaseException:  # nobody is told its address
+            with CancelScope(shield=True), suppress(NotFound):
+                await run_sync(transfers.forget, database, storage, transfer.id)
+            raise
     return Response(status_code=201, headers=headers)
 
 
@@ -220,8 +224,8 @@ async def _add(
     if here < transfer.bytes:
         here = await _grow(request, storage, settings, transfer, at, checksum)
     if here == transfer.bytes:
-        promised = _metadata(transfer.told).get("sha256")
-        await run_sync(transfers.finish, database, storage, transfer, promised)
+        allowed = partial(check_good, found=request.state.caller)
+        await run_sync(transfers.finish, database, storage, transfer, allowed)
     return here
 
 
@@ -293,21 +297,6 @@ def _date(seconds: float) -> str:
     return formatdate(seconds, usegmt=True)
 
 
-def _metadata(told: str) -> dict[str, str]:
-    """Upload-Metadata: pairs of a name and a base64 value, with commas between."""
-    found: dict[str, str] = {}
-    if len(told) > LONGEST_METADATA:
-        raise BadUpload(f"Upload-Metadata is longer than {LONGEST_METADATA:,} characters.")
-    for pair in filter(None, (each.strip() for each in told.split(","))):
-        name, _, value = pair.partition(" ")
-        if name in found:
-            raise BadUpload(f"Upload-Metadata has “{name[:40]}” twice.")
-        found[name] = _unpacked(value, f"the value of “{name[:40]}” in Upload-Metadata").decode("utf-8", "replace")
-    if "sha256" in found and not re.fullmatch(r"[0-9a-f]{64}", found["sha256"]):
-        raise BadUpload("The sha256 in Upload-Metadata is no SHA-256 in hexadecimal.")
-    return found
-
-
 def _checksum(request: Request) -> "tuple[_Hash, bytes] | None":
     """The checksum to be computed, and what it must be."""
     header = request.headers.get("upload-checksum")
@@ -316,11 +305,4 @@ def _checksum(request: Request) -> "tuple[_Hash, bytes] | None":
     algorithm, _, value = header.partition(" ")
     if algorithm not in ALGORITHMS:
         raise BadUpload(f"Upload-Checksum: “{algorithm[:40]}” is none of {', '.join(ALGORITHMS)}.")
-    return hashlib.new(algorithm, usedforsecurity=False), _unpacked(value, "the checksum in Upload-Checksum")
-
-
-def _unpacked(value: str, what: str) -> bytes:
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        raise BadUpload(f"Not base64: {what}.") from None
+    return hashlib.new(algorithm, usedforsecurity=False), promises.unpacked(value, "the checksum in Upload-Checksum")

@@ -11,7 +11,7 @@ from app.db import Database
 from app.logins import MONTH, begin, end
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
-from app.security import COOKIE
+from app.security import COOKIE, PROJECT_COOKIE
 from app.settings import Settings
 
 router = APIRouter(prefix="/login", route_class=PageRoute)
@@ -31,6 +31,7 @@ async def sign_in(request: Request, settings: SettingsOf, sent: Sent) -> Respons
     answer = see(ours(back))
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, cookie, MONTH, httponly=True, samesite="lax", secure=secure)
+    answer.delete_cookie(PROJECT_COOKIE)  # another token's choice
     return answer
 
 
@@ -46,6 +47,7 @@ def sign_out(request: Request, database: DatabaseOf) -> Response:
             end(session, cookie)
     answer = see("/login")
     answer.delete_cookie(COOKIE)
+    answer.delete_cookie(PROJECT_COOKIE)
     return answer
 
 

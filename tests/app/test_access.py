@@ -95,7 +95,7 @@ def test_read_may_look_and_write_may_change_and_neither_may_rule(guarded: Servic
 def test_an_admin_of_one_project_is_none_of_all(guarded: Service) -> None:
     """Tokens and the audit log are of the whole service."""
     narrow, wide = guarded.caller(token(guarded, "admin")), guarded.caller(token(guarded, "admin", None))
-    for path in ("/api/v1/tokens", "/api/v1/audit", "/api/v1/projects", "/access"):
+    for path in ("/api/v1/tokens", "/api/v1/audit", "/api/v1/projects", "/access", "/metrics"):
         assert narrow.get(path).status_code == 403, path
         assert wide.get(path).status_code == 200, path
 
@@ -142,6 +142,22 @@ def test_who_may_choose_a_project(guarded: Service) -> None:
     own = guarded.caller(token(guarded, "read"))
     assert own.get("/api/v1/me", headers=chosen).status_code == 403
     assert own.get("/api/v1/me", headers={"Eigenscope-Project": "default"}).json()["scope"] == "read"
+
+
+def test_a_project_that_a_cookie_has_kept_locks_nobody_out(guarded: Service) -> None:
+    wide, own = guarded.caller(token(guarded, "admin", None)), guarded.caller(token(guarded, "read"))
+    for caller, kept, project in (
+        (wide, "other", "other"),
+        (wide, "gone", "default"),
+        (wide, "%00", "default"),
+        (own, "other", "default"),
+        (own, "gone", "default"),
+    ):
+        answer = caller.get("/api/v1/me", headers={"Cookie": f"eigenscope_project={kept}"})
+        assert (answer.status_code, answer.json()["project"]["name"]) == (200, project), kept
+    strict = {"Cookie": "eigenscope_project=default", "Eigenscope-Project": "gone"}
+    assert wide.get("/api/v1/me", headers=strict).status_code == 404
+    assert own.get("/api/v1/me", headers=strict).status_code == 403
 
 
 def test_a_revoked_or_expired_token_is_nobodys_at_once(guarded: Service) -> None:
@@ -204,6 +220,40 @@ def test_a_trusted_proxy_says_who_it_is_and_nobody_else_does(tmp_path: Path) -> 
     plain.close()
 
 
+SENT: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("POST", "/api/v1/checkpoints", {}),
+    ("PUT", "/api/v1/checkpoints", {}),
+    ("PUT", f"/api/v1/blobs/{hashlib.sha256(model()).hexdigest()}", {}),
+    (
+        "POST",
+        "/api/v1/uploads",
+        {
+            "Tus-Resumable": "1.0.0",
+            "Upload-Length": str(len(model())),
+            "Content-Type": "application/offset+octet-stream",
+        },
+    ),
+)
+
+
+@pytest.mark.parametrize(("method", "path", "headers"), SENT)
+def test_a_token_that_is_revoked_while_its_bytes_come_makes_nothing(
+    guarded: Service, method: str, path: str, headers: dict[str, str]
+) -> None:
+    shown = token(guarded, "write")
+
+    def body() -> Iterator[bytes]:
+        yield model()[:100]
+        with guarded.everything.writing() as session:
+            tokens.revoke(session, shown.split("_")[1])
+        yield model()[100:]
+
+    answer = guarded.caller(shown).request(method, path, content=body(), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "token-required"), answer.text
+    assert guarded.caller(MASTER).get("/api/v1/checkpoints").json() == []
+    assert not list(guarded.storage.blobs.glob("??/*"))
+
+
 def test_strangers_are_slowed_down(guarded: Service) -> None:
     answers = [guarded.caller("x").get("/api/v1/runs") for _ in range(70)]
     statuses = [answer.status_code for answer in answers]
@@ -212,6 +262,30 @@ def test_strangers_are_slowed_down(guarded: Service) -> None:
     assert int(answers[-1].headers["retry-after"]) >= 1
     assert answers[-1].json()["code"] == "too-many-requests"
     assert guarded.caller(MASTER).get("/api/v1/runs").status_code == 200  # who has a good token is not
+
+
+def test_strangers_keep_nobody_from_signing_in(guarded: Service) -> None:
+    for _ in range(70):
+        guarded.caller("x").get("/api/v1/runs")
+    assert guarded.caller().post("/login", data={"token": "wrong"}).status_code == 401
+    statuses = [guarded.caller().post("/login", data={"token": "wrong"}).status_code for _ in range(70)]
+    assert statuses[-1] == 429
+
+
+def test_the_address_that_a_trusted_proxy_tells_is_counted(tmp_path: Path) -> None:
+    service = Service(settings(tmp_path, token=MASTER, proxy_addresses=("127.0.0.1",)))
+    for _ in range(70):
+        last = service.caller("x", **{"X-Forwarded-For": "10.0.0.1, 10.0.0.7"}).get("/api/v1/runs")
+    assert last.status_code == 429
+    assert service.caller("x", **{"X-Forwarded-For": "10.0.0.7, 10.0.0.8"}).get("/api/v1/runs").status_code == 401
+    service.close()
+
+
+def test_whose_word_on_an_address_counts() -> None:
+    trusting = Settings(proxy_addresses=("10.1.0.0/16",))
+    assert access.address(trusting, "10.1.0.5", "1.2.3.4, 5.6.7.8, 10.1.0.6") == "5.6.7.8"
+    assert access.address(trusting, "10.1.0.5", "") == "10.1.0.5"
+    assert access.address(trusting, "10.2.0.5", "1.2.3.4") == "10.2.0.5"
 
 
 def test_a_caller_has_so_many_requests(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Assembly: checkpoints of what is here."""
 
 import hashlib
+from base64 import b64encode
 
 import pytest
 
 from app import assembly, transfers
 from app.assembly import Part
-from app.errors import NotFound, UnknownFile, UploadIncomplete
+from app.errors import DigestMismatch, NotFound, UnknownFile, UploadIncomplete
 from app.models import Checkpoint
 from tests.service import Service, model
 
@@ -37,6 +38,17 @@ def test_an_upload_that_nobody_finished_is_finished(service: Service) -> None:
         found = session.get_one(Checkpoint, identity)
         assert [(file.name, file.sha256) for file in found.files] == [("m.bin", DIGEST)]
     assert service.hands.sent == [("ingest", identity)]
+
+
+def test_what_was_promised_of_an_upload_holds_whoever_finishes_it(service: Service) -> None:
+    told = f"sha256 {b64encode(b'0' * 64).decode()}"
+    with service.database.writing() as session:
+        made = transfers.begin(session, service.storage, service.settings, name="m", size=3, told=told)
+    growing = service.storage.partials.open(made.id)
+    growing.write(b"abc")
+    growing.close()
+    with pytest.raises(DigestMismatch):
+        made_of(service, None, [Part(None, upload=made.id)])
 
 
 def test_nothing_is_made_of_what_is_not_here(service: Service) -> None:

@@ -4,7 +4,7 @@ from sqlalchemy import update
 
 from app import audit
 from app.models import Event
-from tests.service import Service
+from tests.service import Service, model
 
 
 def test_lines_say_who_where_and_what(service: Service) -> None:
@@ -35,3 +35,15 @@ def test_after_a_year_lines_go(service: Service) -> None:
         session.execute(update(Event).where(Event.subject == "0").values(at=1.0))
         audit.forget(session)
         assert [line.subject for line in audit.listing(session)] == ["1"]
+
+
+def test_renamed_checkpoints_and_limited_projects_are_told(service: Service) -> None:
+    service.upload(model(), "m.safetensors")
+    for name in ("run 7", "run 7"):
+        service.client.patch("/api/v1/checkpoints/1", json={"name": name, "facts": {}}).raise_for_status()
+    service.client.patch("/api/v1/projects/default", json={"runs": 3}).raise_for_status()
+    lines = [(line["action"], line["subject"], line["detail"]) for line in service.get("/api/v1/audit", limit=2)]
+    assert lines == [
+        ("project.limit", "default", {"before": {}, "now": {"runs": 3}}),
+        ("checkpoint.rename", "checkpoint 1, m.safetensors", {"name": "run 7"}),
+    ]

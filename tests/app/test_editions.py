@@ -8,7 +8,7 @@ import pytest
 from app import editions, reports
 from app.db import Session
 from app.errors import NotFound
-from app.models import Checkpoint, Mitigation, Result, Run, Unit
+from app.models import Checkpoint, Mitigation, Result, Run, Source, Unit
 from tests.service import Service
 
 
@@ -102,3 +102,11 @@ def test_another_program_makes_other_answers(analysed: Service, monkeypatch: pyt
     assert editions.program() == editions.program()
     monkeypatch.setattr(editions, "program", lambda: "another")
     assert of(analysed, editions.of_run).name != before.name
+
+
+def test_a_checkpoints_edition_follows_its_fetching(analysed: Service) -> None:
+    with analysed.everything.writing() as session:
+        session.add(Source(checkpoint_id=1, url="file:///models/run-7", fetched=0))
+    before = of(analysed, editions.of_checkpoint)
+    change(analysed, Source, fetched=8 << 20)
+    assert of(analysed, editions.of_checkpoint).name != before.name

@@ -35,6 +35,14 @@ def test_other_names_are_not(host: str | None) -> None:
         check_host(host, OPEN)
 
 
+def test_the_name_to_be_added_is_told_and_nothing_that_is_none() -> None:
+    with pytest.raises(HostNotAllowed, match=r"“10\.0\.0\.7”"):
+        check_host("10.0.0.7:8000", OPEN)
+    with pytest.raises(HostNotAllowed) as refused:
+        check_host("<b>evil</b>", OPEN)
+    assert "evil" not in str(refused.value)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize(
     ("origin", "site"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from base64 import b64encode
 
 import pytest
 from sqlalchemy import select, update
@@ -13,9 +14,9 @@ from app.sweeper import tidy
 from tests.service import Service, model
 
 
-def begun(service: Service, content: bytes, here: int | None = None) -> Transfer:
+def begun(service: Service, content: bytes, here: int | None = None, told: str = "") -> Transfer:
     with service.database.writing() as session:
-        made = transfers.begin(session, service.storage, service.settings, name="w.bin", size=len(content), told="")
+        made = transfers.begin(session, service.storage, service.settings, name="w.bin", size=len(content), told=told)
     growing = service.storage.partials.open(made.id)
     growing.write(content[:here])
     growing.close()
@@ -66,6 +67,26 @@ def test_killed_before_the_commit_it_is_finished_again(service: Service, monkeyp
     assert service.storage.path(digest).read_bytes() == b"abc"
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_of_two_that_finish_it_at_once_both_have_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch, read: bool
+) -> None:
+    """The other one is done after this one has seen an unfinished row, before it has read the file or after."""
+    made = begun(service, b"abc")
+    real = service.storage.partials.sha256
+
+    def overtaken(name: str) -> str:
+        monkeypatch.undo()
+        before = real(name) if read else None
+        transfers.finish(service.database, service.storage, made)
+        return before or real(name)
+
+    monkeypatch.setattr(service.storage.partials, "sha256", overtaken)
+    digest = transfers.finish(service.database, service.storage, made)
+    assert digest == hashlib.sha256(b"abc").hexdigest()
+    assert transfers.finish(service.database, service.storage, made) == digest
+
+
 def test_a_disk_without_links_renames(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def cannot(*_: object) -> None:
         raise PermissionError
@@ -76,9 +97,9 @@ def test_a_disk_without_links_renames(service: Service, monkeypatch: pytest.Monk
 
 
 def test_a_broken_promise_is_not_kept(service: Service) -> None:
-    made = begun(service, b"abc")
+    made = begun(service, b"abc", told=f"sha256 {b64encode(b'0' * 64).decode()}")
     with pytest.raises(DigestMismatch):
-        transfers.finish(service.database, service.storage, made, "0" * 64)
+        transfers.finish(service.database, service.storage, made)
     with service.database.reading() as session, pytest.raises(NotFound):
         transfers.get(session, made.id)
     assert blobs(service) == partials(service) == []

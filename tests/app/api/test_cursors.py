@@ -85,7 +85,7 @@ def test_what_is_no_cursor_is_refused(service: Service, cursor: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "bad-cursor")
 
 
-@pytest.mark.parametrize("place", [True, None, 1.5, [1], "name"])
+@pytest.mark.parametrize("place", [True, None, 1.5, [1], "name", "\ud800", 10**30, -(10**30)])
 def test_a_made_up_place_is_refused(analysed: Service, place: Any) -> None:
     analysed.run(1)
     link = analysed.client.get("/api/v1/runs", params={"limit": 1}).links["next"]["url"]
@@ -94,8 +94,9 @@ def test_a_made_up_place_is_refused(analysed: Service, place: Any) -> None:
     assert analysed.client.get("/api/v1/runs", params={"cursor": made}).status_code == 400
 
 
-def test_a_row_that_is_not_there_begins_no_page(analysed: Service) -> None:
+@pytest.mark.parametrize("place", ["gone:0", "\ud800", "\0", 10**30])
+def test_a_row_that_is_not_there_begins_no_page(analysed: Service, place: Any) -> None:
     link = analysed.client.get(TABLE, params={"limit": 1}).links["next"]["url"]
     held = json.loads(base64.urlsafe_b64decode(link.partition("cursor=")[2] + "=="))
-    made = base64.urlsafe_b64encode(json.dumps(["gone:0", held[1]]).encode()).decode().rstrip("=")
+    made = base64.urlsafe_b64encode(json.dumps([place, held[1]]).encode()).decode().rstrip("=")
     assert analysed.client.get(TABLE, params={"cursor": made}).json()["code"] == "bad-cursor"

@@ -1,12 +1,15 @@
 """The guard, by itself: what it lets through, and what it adds."""
 
 import asyncio
+import contextlib
+import json
 from typing import Any
 
 import pytest
 
 from app.api.guard import Guard
 from app.db import Database
+from app.errors import TooLarge
 from app.settings import Settings
 
 HEADERS = [(b"host", b"127.0.0.1")]
@@ -61,7 +64,16 @@ def test_a_stranger_does_not_reach_the_application() -> None:
     assert dict(start["headers"])[b"content-security-policy"] == b"the policy"
 
 
-@pytest.mark.parametrize(("path", "status"), [("/api/v1/runs", 413), ("/login", 413), ("/api/v1/checkpoints", 200)])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/mitigations", 413),
+        ("/login", 413),
+        ("/api/v1/checkpoints", 200),
+        ("/api/v1/runs", 200),
+        ("/api/v1/runs/1/verdicts", 200),
+    ],
+)
 def test_only_uploads_are_large(path: str, status: int) -> None:
     async def reading(scope: Any, receive: Any, send: Any) -> None:
         for _ in range(20):
@@ -69,6 +81,24 @@ def test_only_uploads_are_large(path: str, status: int) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     assert call(reading, path=path)[0]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("path", "size"), [("/api/v1/mitigations", 1 << 20), ("/api/v1/runs", 16 << 20), ("/login", 1 << 20)]
+)
+def test_what_reads_the_body_cannot_make_another_error_of_it(path: str, size: int) -> None:
+    async def reading(scope: Any, receive: Any, send: Any) -> None:
+        with contextlib.suppress(TooLarge):
+            while True:
+                await receive()
+        await send({"type": "http.response.start", "status": 400, "headers": []})
+        await send({"type": "http.response.body", "body": b"There was an error parsing the body"})
+
+    start, body = call(reading, path=path)
+    assert start["status"] == 413
+    told = json.loads(body["body"])
+    assert told["code"] == "too-large"
+    assert f"{size:,} bytes" in told["detail"]
 
 
 def test_a_fault_in_the_middle_of_an_answer_breaks_it_off() -> None:

@@ -68,3 +68,23 @@ def test_a_put_takes_facts_too(service: Service) -> None:
     assert [answer.status_code for answer in answers] == [201, 200]
     assert answers[0].json()["facts"]["weight_decay"] == 0.1
     assert service.client.put("/api/v1/checkpoints", params={"facts": "x=1"}, content=model()).status_code == 400
+
+
+def test_the_same_bytes_under_another_name_or_with_other_facts_are_another_checkpoint(service: Service) -> None:
+    def put(**asked: str) -> tuple[int, int]:
+        answer = service.client.put("/api/v1/checkpoints", params={"filename": "q", **asked}, content=model())
+        return answer.status_code, answer.json()["id"]
+
+    assert put(name="model@main", facts="lr=1e-3") == (201, 1)
+    assert put(name="model@pr-1", facts="lr=1e-3") == (201, 2)
+    assert put(name="model@main", facts="lr=5e-3") == (201, 3)
+    assert put(name="model@main", facts="lr=1e-3") == (200, 1)
+    assert put(name="model@pr-1") == (200, 2)
+    assert put() == (200, 3)
+    assert service.get("/api/v1/checkpoints/2")["name"] == "model@pr-1"
+
+
+def test_a_request_without_a_body_is_no_checkpoint(service: Service) -> None:
+    answer = service.client.post("/api/v1/checkpoints", params={"name": "run 7"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-upload")
+    assert service.get("/api/v1/checkpoints") == []

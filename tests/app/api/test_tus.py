@@ -376,3 +376,18 @@ def test_an_upload_that_is_not_whole_makes_no_checkpoint(service: Service) -> No
     answer = service.client.post("/api/v1/checkpoints", json=asked)
     assert (answer.status_code, answer.json()["code"]) == (409, "upload-incomplete")
     assert service.get("/api/v1/checkpoints") == []
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "status"),
+    [(b"abc", {"Upload-Checksum": f"sha1 {b64(b'wrong')}"}, 460), (b"abcd", {}, 413)],
+)
+def test_a_creation_whose_first_piece_fails_leaves_nothing(
+    service: Service, data: bytes, headers: dict[str, str], status: int
+) -> None:
+    """Nobody was told its address, so that nobody could end it."""
+    answer = service.client.post(URL, headers={**PIECE, "Upload-Length": "3", **headers}, content=data)
+    assert answer.status_code == status, answer.text
+    assert partials(service) == []
+    with service.database.reading() as session:
+        assert session.query(Transfer).count() == 0

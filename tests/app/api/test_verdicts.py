@@ -135,3 +135,14 @@ def test_another_project_s_are_not_there(analysed: Service) -> None:
 
 def test_the_schema_is_published(service: Service) -> None:
     assert service.get("/api/v1/policy-schema") == schema()
+
+
+def test_a_report_of_many_layers_may_be_the_baseline(analysed: Service) -> None:
+    """Of a thousand layers it has more than the mebibyte that other bodies may have."""
+    report = analysed.get("/api/v1/runs/1/report")
+    report["remark"] = "x" * (3 << 20)
+    asked = {"policy": "rules:\n  - {column: esd.alpha, aggregate: median, between: [0, 90]}\n", "baseline": report}
+    answer = analysed.client.post("/api/v1/runs/1/verdicts", json=asked)
+    assert answer.status_code == 201, answer.text
+    large = analysed.client.post("/api/v1/mitigations", json={"remark": "x" * (1 << 20)})
+    assert (large.status_code, large.json()["code"]) == (413, "too-large")

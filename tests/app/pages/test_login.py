@@ -27,6 +27,7 @@ def test_a_reader_is_sent_to_sign_in_and_back(guarded: Service) -> None:
     answer = guarded.client.post("/login", data={"token": TOKEN, "next": "/api"}, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/api")
     assert "HttpOnly" in answer.headers["set-cookie"]
+    assert 'eigenscope_project=""; ' in answer.headers["set-cookie"]
     assert TOKEN not in answer.headers["set-cookie"]
     assert guarded.client.get("/", headers=HTML).status_code == 200
     guarded.close()
@@ -75,7 +76,10 @@ def test_signing_out_ends_the_cookie(guarded: Service) -> None:
     guarded.client.post("/login", data={"token": TOKEN, "next": "/"})
     cookie = guarded.client.cookies["eigenscope"]
     assert "Sign out" in guarded.client.get("/", headers=HTML).text
-    guarded.client.post("/login/out", follow_redirects=False)
+    guarded.client.cookies["eigenscope_project"] = "gone"
+    answer = guarded.client.post("/login/out", follow_redirects=False)
+    assert answer.status_code == 303
+    assert 'eigenscope_project=""; ' in answer.headers["set-cookie"]
     thief = guarded.caller(**{"Cookie": f"eigenscope={cookie}"})
     assert thief.get("/api/v1/runs").status_code == 401
     guarded.close()
