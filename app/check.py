@@ -98,6 +98,8 @@ def check_command(
         if path is not None:
             path.write_text(write(verdict), encoding="utf-8", errors="replace")
     say(verdict, as_json)
+    if verdict.get("ended"):
+        end("run-ended", verdict["ended"], BROKEN)
     sys.exit(0 if verdict["passed"] else CLOSED)
 
 

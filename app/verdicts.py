@@ -104,7 +104,7 @@ def evidence(session: Session, run: Run) -> Evidence:
         for info in member.tensors
         if info.name in reasons
     ]
-    ended = {"cancelled": STOPPED, "failed": f"the run failed: {run.reason}"}.get(run.state, "")
+    ended = {"cancelled": STOPPED, "failed": f"the run failed: {run.reason or run.reason_code}"}.get(run.state, "")
     return Evidence(reports.report(session, run.id).to_json(), run.diagnostics, tuple(lost), ended)
 
 

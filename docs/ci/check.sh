@@ -38,5 +38,7 @@ done
 printf '%s\n' "$answer" > "$out/eigenscope.json"
 ask "$url/runs/$run/verdict.xml" > "$out/eigenscope.xml" || lost "no JUnit file"
 ask "$url/runs/$run/verdict.md" > "$out/eigenscope.md" || lost "no Markdown"
+ended=$(jq -r '.ended // empty' "$out/eigenscope.json")
+[ -z "$ended" ] || lost "$ended"
 jq -r .headline "$out/eigenscope.json"
 jq -e .passed "$out/eigenscope.json" > /dev/null

@@ -148,6 +148,16 @@ def test_a_server_that_answers_500(folder: Path) -> None:
     assert len({heard.headers["Idempotency-Key"] for heard in there.heard}) == 1
 
 
+def test_a_run_that_failed_there_is_a_failure_and_no_verdict(folder: Path) -> None:
+    ended = "the run failed: the file is empty"
+    told = {"id": 1, "state": "done", "verdict": "insufficient", "passed": False, "headline": "Closed.", "rules": []}
+    body = json.dumps({**told, "ended": ended, "policy": {"insufficient": "pass"}}).encode()
+    with receiving(Receiver(200, body=body)) as there:
+        found = by(there.url, "--junit", "junit.xml")
+    assert (found.exit_code, f"run-ended {ended}" in " ".join(found.stderr.split())) == (3, True)
+    assert 'errors="1"' in Path("junit.xml").read_text()
+
+
 def test_a_server_that_is_another(folder: Path) -> None:
     for body in (b"<html>", b"[]", b'{"id": "x"}'):
         with receiving(Receiver(200, body=body)) as there:

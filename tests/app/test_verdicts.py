@@ -163,6 +163,22 @@ def test_a_stopped_run_is_not_enough_evidence(service: Service) -> None:
     assert (told["verdict"], told["passed"]) == ("insufficient", False)
 
 
+@pytest.mark.parametrize("how", ["failed", "stopped"])
+def test_no_policy_opens_the_gate_to_a_run_that_ended_before_its_time(service: Service, how: str) -> None:
+    service.upload(b"" if how == "failed" else model())
+    service.run(1)
+    lenient = "insufficient: pass\nmissing: pass\nrules: [{column: norms.rank_loss, max: 0}]"
+    made = ask(service, lenient)
+    if how == "stopped":
+        service.client.post("/api/v1/runs/1/cancel")
+    service.work()
+    told = service.get(f"/api/v1/runs/1/verdicts/{made.id}")
+    assert (told["verdict"], told["passed"]) == ("insufficient", False)
+    assert told["ended"].startswith(f"the run {'failed: ' if how == 'failed' else 'was stopped'}")
+    assert told["ended"].rstrip(".") in told["headline"]
+    assert ".." not in json.dumps(told["rules"])
+
+
 def test_a_rejected_checkpoint_is_not_enough_evidence(service: Service) -> None:
     service.upload(b"")
     service.run(1)

@@ -118,7 +118,8 @@ def test_the_shell_script_says_what_went_wrong(live: Deployment, repository: Pat
     (repository / "eigenscope.yml").write_text(POLICY)
     (repository / "model.safetensors").write_bytes(b"")
     empty = bash(script, repository, live)
-    assert empty.returncode == 1, empty.stderr  # a checkpoint that cannot be read is no evidence: the gate stays closed
+    assert empty.returncode == 3, empty.stderr  # a checkpoint that cannot be read: no policy opens the gate to it
+    assert "the run failed: " in empty.stderr
     assert "insufficient" in (repository / "eigenscope.json").read_text()
 
 
@@ -194,4 +195,4 @@ def test_the_command_line_by_a_service(live: Deployment, repository: Path, tmp_p
     report.write_text(json.dumps(live.get("runs/1/report")))
     assert check("--baseline", str(report)).returncode == 1
     (repository / "model.safetensors").write_bytes(b"no checkpoint")
-    assert check().returncode == 1  # read by nobody: not enough evidence
+    assert check().returncode == 3  # read by nobody
