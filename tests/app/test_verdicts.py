@@ -123,9 +123,28 @@ def test_a_name_means_the_last_finished_run_over_it(service: Service) -> None:
     service.work()
     service.run(2)  # goes on: no baseline
     with service.database.reading() as session:
-        assert verdicts.latest_over(session, "model@main", but=3).id == 2
-        assert verdicts.latest_over(session, "model@main", but=2).id == 1
+        policy = verdicts.understood(REGRESSION)
+        assert verdicts.latest_over(session, "model@main", policy, but=3).id == 2
+        assert verdicts.latest_over(session, "model@main", policy, but=2).id == 1
     assert ask(service, REGRESSION, baseline="model@main", run=3).baseline_run_id == 2
+
+
+def test_a_baseline_measured_what_is_compared_and_with_the_same_options(service: Service) -> None:
+    service.send("model@main", {"model.safetensors": model()})
+    for diagnostics in ({"esd": {}}, {"esd": {"leave_out": 1}}, {"norms": {}}, {"esd": {}}):
+        asked = {"checkpoints": [1], "diagnostics": diagnostics}
+        assert service.client.post("/api/v1/runs", json=asked).status_code == 201
+    service.work()
+    worse = {"rules": [{"column": "esd.alpha", "aggregate": "median", "max_regression": 0}]}
+    made = ask(service, worse, baseline="model@main", run=4)
+    assert (made.baseline_run_id, made.result and made.result["verdict"]) == (1, "pass")
+    for run, said in ((2, "run 2 .* with another leave_out"), (3, "run 3 .* did not measure esd")):
+        with pytest.raises(BaselineError, match=said):
+            ask(service, worse, baseline=run, run=4)
+    other = {**worse, "measure": {"esd": {"leave_out": 2}}}
+    with pytest.raises(NotFound, match="no finished run over a checkpoint named 'model@main'"):
+        ask(service, other, baseline="model@main", run=4)
+    assert ask(service, POLICY, baseline=3, run=4).baseline_run_id == 3  # where nothing is compared any run will do
 
 
 @pytest.mark.parametrize(
