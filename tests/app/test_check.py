@@ -82,6 +82,29 @@ def test_wrong_usage(folder: Path, more: list[str], said: str) -> None:
     assert said in " ".join(found.stderr.split())
 
 
+@pytest.mark.parametrize("option", ["--junit", "--markdown"])
+def test_a_place_that_cannot_be_written_to_is_told_before_the_analysis(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr("app.check.here", None)
+    found = check(GOOD, option, "nowhere/file")
+    assert (found.exit_code, "nowhere/file cannot be written: No such file" in found.stderr) == (2, True)
+    Path("file").touch()
+    assert "cannot be written" in check(GOOD, option, "file/inside").stderr
+
+
+def test_a_place_that_can_no_longer_be_written_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.check.writable", lambda path: None)
+    found = check(GOOD, "--junit", "nowhere/junit.xml")
+    assert (found.exit_code, "nowhere/junit.xml cannot be written" in found.stderr) == (2, True)
+
+
+def test_what_was_written_before_stays_where_there_is_no_verdict(folder: Path) -> None:
+    Path("junit.xml").write_text("before")
+    assert check("rules: []", "--junit", "junit.xml", "--markdown", "verdict.md").exit_code == 2
+    assert (Path("junit.xml").read_text(), Path("verdict.md").exists()) == ("before", False)
+
+
 def test_files_that_cannot_be_analysed(folder: Path) -> None:
     Path("empty.safetensors").write_bytes(b"")
     found = check(GOOD, file="empty.safetensors")
@@ -216,6 +239,8 @@ def test_init_writes_a_policy_once(folder: Path) -> None:
     assert policy("init").exit_code == 2
     assert policy("init", "--force").exit_code == 0
     assert policy("init", "other.yml").exit_code == 0
+    nowhere = policy("init", "nowhere/x.yml")
+    assert (nowhere.exit_code, "nowhere/x.yml cannot be written" in nowhere.stderr) == (2, True)
 
 
 def test_check_says_what_it_asks_for_or_what_is_wrong(folder: Path) -> None:
