@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from analysis.gate.reading import policy_of
 from app.check import to_send
 from app.cli import main
+from app.remote import ATTEMPTS
 from tests import comparisons as made
 from tests.receiver import Receiver, receiving
 from tests.service import model, tensors
@@ -167,7 +168,7 @@ def test_a_server_that_answers_500(folder: Path) -> None:
     with receiving(Receiver(500, body=b'{"code": "internal-error", "detail": "oh"}')) as there:
         found = by(there.url)
     assert (found.exit_code, "internal-error" in found.stderr) == (3, True)
-    assert len(there.heard) == 3  # it was tried again
+    assert len(there.heard) == ATTEMPTS  # it was tried again
     assert len({heard.headers["Idempotency-Key"] for heard in there.heard}) == 1
 
 
