@@ -131,7 +131,8 @@ def test_a_name_means_the_last_finished_run_over_it(service: Service) -> None:
 
 def test_a_baseline_measured_what_is_compared_and_with_the_same_options(service: Service) -> None:
     service.send("model@main", {"model.safetensors": model()})
-    for diagnostics in ({"esd": {}}, {"esd": {"leave_out": 1}}, {"norms": {}}, {"esd": {}}):
+    measured: list[dict[str, dict[str, int]]] = [{"esd": {}}, {"esd": {"leave_out": 1}}, {"norms": {}}, {"esd": {}}]
+    for diagnostics in measured:
         asked = {"checkpoints": [1], "diagnostics": diagnostics}
         assert service.client.post("/api/v1/runs", json=asked).status_code == 201
     service.work()
