@@ -14,7 +14,7 @@ EigenscopeError                 something the user can understand and mend
 │       └── SettingsError       its tensors are not what its adapter_config.json says
 ├── OptionError                 a diagnostic was asked for in a way it does not offer
 ├── PolicyError                 a policy says something that no gate can keep
-├── BaselineError               what a policy is to be held against is no report
+├── BaselineError               what a policy is to be held against is no report, or one measured otherwise
 ├── FactError                   a fact about a checkpoint that makes no sense
 └── MitigationError             a tuned checkpoint cannot be mended as asked
     ├── NoIntruders             there is none in it to be shrunk

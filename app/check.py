@@ -86,6 +86,9 @@ def check_command(
     device: str,
 ) -> None:
     """Hold a checkpoint to a policy: a file, all its shards, or their folder."""
+    for path in (junit_file, markdown_file):
+        if path is not None:
+            writable(path)
     with outcomes(timeout):
         text, policy = _policy(policy_file)
         against = _baseline(baseline, server)
@@ -96,8 +99,10 @@ def check_command(
             verdict = there(files, base, text, against, server, token, name, timeout)
     for path, write in ((junit_file, junit.write), (markdown_file, markdown.write)):
         if path is not None:
-            path.write_text(write(verdict), encoding="utf-8", errors="replace")
+            put(path, write(verdict))
     say(verdict, as_json)
+    if verdict.get("ended"):
+        end("run-ended", verdict["ended"], BROKEN)
     sys.exit(0 if verdict["passed"] else CLOSED)
 
 
@@ -132,6 +137,30 @@ def end(code: str, said: str, status: int) -> NoReturn:
     errors.print(f"[bold red]{code}[/]", end=" ")
     errors.print(said, markup=False, highlight=False)
     sys.exit(status)
+
+
+def writable(path: Path) -> None:
+    """Refuses a place that a file cannot be written to, before there is anything to write; leaves it as it is."""
+    there = os.path.lexists(path)
+    if there and not path.is_file():
+        return  # a pipe, which is opened once
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if not there:
+        path.unlink(missing_ok=True)
+
+
+def put(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> click.UsageError:
+    return click.UsageError(f"{path} cannot be written: {error.strerror or error}")
 
 
 def _policy(path: Path) -> tuple[str, Policy]:
@@ -230,7 +259,7 @@ def init_command(file: Path, force: bool) -> None:
     """Write a policy with good defaults and their reasons to FILE, eigenscope.yml."""
     if file.exists() and not force:
         raise click.UsageError(f"{file} is there already: --force writes over it")
-    file.write_text(starter(), encoding="utf-8")
+    put(file, starter())
     click.echo(f"{file}: eigenscope check model.safetensors --policy {file}")
 
 

@@ -6,6 +6,7 @@ import time
 
 import anyio
 
+from analysis.errors import shown
 from app import deliveries, webhooks
 from app.db import Database
 from app.deliveries import Parcel
@@ -29,7 +30,11 @@ async def _send_all(parcels: list[Parcel], settings: Settings) -> list[tuple[boo
     answers: dict[int, tuple[bool, str]] = {}
 
     async def one(parcel: Parcel) -> None:
-        answers[parcel.delivery] = await webhooks.send(parcel, settings, int(time.time()))
+        try:
+            answers[parcel.delivery] = await webhooks.send(parcel, settings, int(time.time()))
+        except Exception as error:  # one webhook's failure must not cost the others their message
+            log.exception("delivery %s failed", parcel.delivery)
+            answers[parcel.delivery] = False, f"{type(error).__name__}: {shown(error)}"
 
     async with anyio.create_task_group() as group:
         for parcel in parcels:

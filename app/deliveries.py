@@ -75,6 +75,7 @@ def of_run(session: Session, run_id: int) -> Sequence[Delivery]:
 
 def due(session: Session) -> list[Parcel]:
     """Takes what can be told now. Each counts as an attempt; the next comes later, whatever becomes of this one."""
+    _give_up(session)
     query = (
         select(Delivery)
         .join(Run, Run.id == Delivery.run_id)
@@ -90,6 +91,14 @@ def due(session: Session) -> list[Parcel]:
         Parcel(each.id, each.webhook.url, each.webhook.secret, json.dumps(message(session, each)).encode())
         for each in found
     ]
+
+
+def _give_up(session: Session) -> None:
+    """Ends those whose last attempt is over without an answer: the courier itself was killed then."""
+    over = sql_update(Delivery).where(
+        Delivery.state == "waiting", Delivery.attempts >= MOST_ATTEMPTS, Delivery.next_at < now()
+    )
+    session.execute(over.values(state="failed"))
 
 
 def message(session: Session, delivery: Delivery) -> dict[str, Any]:

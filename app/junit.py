@@ -10,15 +10,24 @@ UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def write(verdict: Mapping[str, Any]) -> str:
-    """JUnit's XML. A rule that fails is a failure; what is insufficient is one too where it closes the gate."""
+    """JUnit's XML. A rule that fails is a failure; what is insufficient is one too where it closes the gate.
+
+    A run that ended before its time is an error.
+    """
     rules = verdict["rules"]
     closed = [rule for rule in rules if _closes(rule, verdict)]
     skipped = [rule for rule in rules if rule["outcome"] == "insufficient" and rule not in closed]
-    counts = {"tests": len(rules), "failures": len(closed), "errors": 0, "skipped": len(skipped)}
+    ended = verdict.get("ended")
+    counts = {
+        "tests": len(rules) + bool(ended), "failures": len(closed), "errors": int(bool(ended)), "skipped": len(skipped)
+    }  # fmt: skip
     suites = ET.Element("testsuites", {key: str(value) for key, value in counts.items() if key != "skipped"})
     suites.set("name", "eigenscope")
     suite = ET.SubElement(suites, "testsuite", {key: str(value) for key, value in counts.items()})
     suite.set("name", "eigenscope")
+    if ended:
+        run = ET.SubElement(suite, "testcase", name="the run", classname="eigenscope.run")
+        ET.SubElement(run, "error", message=clean(ended), type="ended")
     for rule in rules:
         _case(suite, rule, rule in closed, rule in skipped)
     ET.indent(suites)

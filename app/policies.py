@@ -1,5 +1,6 @@
 """`eigenscope.yml`: a policy as text. YAML is read as data only, and no more of it than a policy can be."""
 
+from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ class Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         plain = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag[-6:] != ":merge"]
-        doubled = next((key for n, key in enumerate(plain) if key in plain[:n]), None)
+        doubled = next((key for key, times in Counter(plain).items() if times > 1), None)
         if doubled is not None:
             raise PolicyError(f"line {node.start_mark.line + 1}: the key {shown(doubled)} is there twice; keep one")
         return super().construct_mapping(node, deep)

@@ -15,8 +15,9 @@ import httpx
 
 from analysis.errors import shown
 
-ATTEMPTS = 3
-PAUSE = 0.3  # seconds before the second attempt; doubles
+ATTEMPTS = 6
+PAUSE = 0.3  # seconds before the second attempt; doubles: some nine in all, as long as a server takes to start again
+BUSY = 429
 CONNECT, SILENT = 10.0, 90.0  # seconds: a long poll is answered after 60
 POLL = 60
 BLOCK = 1 << 20
@@ -78,7 +79,12 @@ class Remote:
     def run(self, asked: Mapping[str, Any]) -> int:
         """The id of a run, with its verdict to come."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
-        return self._id(lambda: self._client.post("/runs", json=asked, headers=headers, timeout=self._timeout()))
+        try:
+            return self._id(lambda: self._client.post("/runs", json=asked, headers=headers, timeout=self._timeout()))
+        except RemoteError as error:
+            if error.code == "not-found" and "baseline" in asked:  # the checkpoints are there: they were just sent
+                raise Refused(error.code, str(error)) from None
+            raise
 
     def verdict(self, run: int) -> dict[str, Any]:
         """The run's verdict, once there is one."""
@@ -110,9 +116,10 @@ class Remote:
         raise (Refused if answer.status_code in (400, 422) else RemoteError)(code, said)
 
     def _answer(self, send: Callable[[], httpx.Response]) -> httpx.Response:
-        """The answer to a request, which is tried again where the connection or the server gave way."""
+        """The answer to a request, which is tried again where the connection or the server gave way, or was busy."""
         pause = PAUSE
         for attempt in range(1, ATTEMPTS + 1):
+            wait = pause
             try:
                 answer = send()
             except httpx.TransportError as error:
@@ -125,9 +132,10 @@ class Remote:
                     "server-unreachable", f"the server's address cannot be read: {shown(error)}"
                 ) from error
             else:
-                if answer.status_code < 500 or attempt == ATTEMPTS:
+                if (answer.status_code < 500 and answer.status_code != BUSY) or attempt == ATTEMPTS:
                     return answer
-            time.sleep(min(pause, self._left()))
+                wait = max(pause, _asked_to_wait(answer))
+            time.sleep(min(wait, self._left()))
             pause *= 2.0
         raise AssertionError("unreachable")
 
@@ -141,6 +149,12 @@ class Remote:
     def _timeout(self) -> httpx.Timeout:
         left = self._left()
         return httpx.Timeout(min(SILENT, left), connect=min(CONNECT, left))
+
+
+def _asked_to_wait(answer: httpx.Response) -> float:
+    """The seconds of `Retry-After`; 0 where it states none."""
+    said = answer.headers.get("Retry-After", "").strip()
+    return float(said) if said.isascii() and said.isdigit() else 0.0
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from analysis.gate.baseline import checked, distilled
+from analysis.errors import BaselineError
+from analysis.gate.baseline import checked, distilled, unlike
 from analysis.gate.evidence import Evidence, Lost
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
@@ -54,22 +55,25 @@ def _baseline(
         case int():
             found = runs.get(session, against)
         case str():
-            found = latest_over(session, against, run.id)
+            found = latest_over(session, against, policy, run.id)
         case _:
             return None, distilled(policy, checked(against))
     if found.state != "done":
         raise Conflict(f"Run {found.id} is {found.state}: a baseline is a run that is done.")
+    if why := unlike(policy, found.diagnostics):
+        raise BaselineError(f"run {found.id} is no baseline for this policy: {why}")
     return found.id, distilled(policy, reports.report(session, found.id).to_json())
 
 
-def latest_over(session: Session, name: str, but: int | None = None) -> Run:
-    """The newest finished run whose last checkpoint has that name: "main's last report"."""
+def latest_over(session: Session, name: str, policy: Policy, but: int | None = None) -> Run:
+    """The newest finished run whose last checkpoint has that name, and that measured what the policy compares."""
     named = Run.members.any(Member.checkpoint.has(Checkpoint.name == name))
     query = select(Run).where(named, Run.state == "done", Run.id != (but or 0)).order_by(Run.id.desc()).limit(AT_ONCE)
     for run in session.scalars(query):
-        if run.members[-1].checkpoint.name == name:
+        if run.members[-1].checkpoint.name == name and not unlike(policy, run.diagnostics):
             return run
-    raise NotFound(f"There is no finished run over a checkpoint named {name!r} to compare with.")
+    like = "that measured what the policy compares, in the same way"
+    raise NotFound(f"There is no finished run over a checkpoint named {name!r} {like}.")
 
 
 def ready(session: Session, verdict: Verdict) -> bool:
@@ -104,7 +108,7 @@ def evidence(session: Session, run: Run) -> Evidence:
         for info in member.tensors
         if info.name in reasons
     ]
-    ended = {"cancelled": STOPPED, "failed": f"the run failed: {run.reason}"}.get(run.state, "")
+    ended = {"cancelled": STOPPED, "failed": f"the run failed: {run.reason or run.reason_code}"}.get(run.state, "")
     return Evidence(reports.report(session, run.id).to_json(), run.diagnostics, tuple(lost), ended)
 
 

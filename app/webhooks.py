@@ -21,6 +21,7 @@ from app.settings import Settings
 
 SECONDS = 15.0  # for everything: name, connection, answer
 LONGEST_URL = 2000
+LARGEST_PORT = 65_535
 AGENT = "eigenscope-webhook"
 Address = IPv4Address | IPv6Address
 
@@ -60,6 +61,8 @@ def _host(url: str, listed: Allowed) -> httpx.URL:
         raise WebhookNotAllowed("The webhook's address cannot be read.") from error
     if len(url) > LONGEST_URL or parts.scheme not in ("http", "https") or not parts.host or parts.userinfo:
         raise WebhookNotAllowed("A webhook's address is http:// or https:// with a host, and no password in it.")
+    if parts.port is not None and not 1 <= parts.port <= LARGEST_PORT:
+        raise WebhookNotAllowed(f"A webhook's port is a number from 1 to {LARGEST_PORT}, not {parts.port}.")
     literal = _literal(parts.host)
     if not (listed.has_address(literal) if literal is not None else _is_named(parts.host, listed)):
         raise WebhookNotAllowed("That host is none of those that an administrator listed in EIGENSCOPE_WEBHOOK_HOSTS.")

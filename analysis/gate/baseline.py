@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from analysis.diagnostic import Scalar
 from analysis.errors import BaselineError, shown
 from analysis.gate.evidence import Report, names_in
 from analysis.gate.metrics import COVERAGE, WEAK
-from analysis.gate.policy import Policy
+from analysis.gate.policy import Policy, names_of
 
 ABOUT = ("weight", "label", "role", "depth", "group", "note")
 
@@ -61,6 +62,17 @@ def _check_scalars(values: Mapping[str, Any]) -> None:
 def _demand(good: bool, what: str) -> None:
     if not good:
         raise ValueError(what)
+
+
+def unlike(policy: Policy, measured: Mapping[str, Mapping[str, Scalar]]) -> str:
+    """Why a run with these diagnostics and options is no baseline for the policy; empty where it is one."""
+    for name in names_of([rule for rule in policy.rules if rule.regression is not None]):
+        if name not in measured:
+            return f"it did not measure {name}"
+        differ = [key for key, value in policy.measure[name].items() if measured[name].get(key) != value]
+        if differ:
+            return f"it measured {name} with another {', '.join(differ)} than the policy asks for"
+    return ""
 
 
 def distilled(policy: Policy, report: Report) -> dict[str, Any]:

@@ -31,7 +31,7 @@ REDUCE: Mapping[str, Reduce] = {
 
 def judge(policy: Policy, evidence: Evidence, baseline: Report | None = None) -> Verdict:
     """The verdict on a report. What cannot be judged is part of it, and never an error."""
-    return Verdict(policy, tuple(_rule(rule, policy, evidence, baseline) for rule in policy.rules))
+    return Verdict(policy, tuple(_rule(rule, policy, evidence, baseline) for rule in policy.rules), evidence.ended)
 
 
 def _rule(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> RuleVerdict:
@@ -99,7 +99,7 @@ def _insufficient(rule: Rule, reason: str, there: RuleVerdict | None) -> RuleVer
             outcome, rest = _bad(rule), " The rule takes that for a failure."
         case Missing.INSUFFICIENT:
             outcome, rest = Outcome.WARN if rule.severity is Severity.WARN else Outcome.INSUFFICIENT, ""
-    return replace(blank, outcome=outcome, sentence=f"Not enough evidence: {reason}.{rest}")
+    return replace(blank, outcome=outcome, sentence=f"Not enough evidence: {reason.rstrip('.')}.{rest}")
 
 
 def _bad(rule: Rule) -> Outcome:

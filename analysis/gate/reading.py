@@ -33,6 +33,7 @@ LARGEST_DEPTH = 100_000
 ENDS = {"min": "minimum", "max": "maximum", "above": "above", "below": "below", "equals": "equals"}
 BOUNDS = (*ENDS, "between")
 PERCENT = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*%\s*", re.ASCII)
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: UTF-8 has no form of it
 POLICY_KEYS = ("version", "measure", "missing", "insufficient", "rules")
 RULE_KEYS = (
     "name", "column", "summary", "layers", "checkpoint", "aggregate", "where", *BOUNDS, "max_regression", "better",
@@ -119,7 +120,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_short(text: object) -> bool:
-    return isinstance(text, str) and 0 < len(text) <= LONGEST
+    return isinstance(text, str) and 0 < len(text) <= LONGEST and not SURROGATE.search(text)
 
 
 def rule_of(asked: object, number: int, missing: Missing) -> Rule:
@@ -150,7 +151,7 @@ def rule_of(asked: object, number: int, missing: Missing) -> Rule:
 def name_of(part: Part, metric: Metric, number: int) -> str:
     name = part.get("name", f"{number}: {metric.key}")
     if not _is_short(name):
-        raise part.refusal("name", f"write a text of at most {LONGEST} characters")
+        raise part.refusal("name", f"write a text of at most {LONGEST} characters, without lone surrogates")
     return str(name)
 
 
@@ -202,7 +203,7 @@ def equals_of(part: Part, metric: Metric | None) -> Scalar:
     match kind:
         case "flag" if isinstance(value, bool):
             return value
-        case "text" if isinstance(value, str) and len(value) <= LONGEST:
+        case "text" if value == "" or _is_short(value):
             return value
         case "number" | "integer" if _is_number(value):
             return value

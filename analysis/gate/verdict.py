@@ -76,15 +76,23 @@ class Verdict:
 
     policy: Policy
     rules: tuple[RuleVerdict, ...]
+    ended: str = ""  # why the run ended before its time, in a sentence
 
     @property
     def outcome(self) -> Outcome:
+        """The worst of the rules; of a run that ended before its time never better than insufficient."""
         ranks = list(Outcome)
-        return max((each.outcome for each in self.rules), key=ranks.index)
+        least = [Outcome.INSUFFICIENT] if self.ended else []
+        return max((*least, *(each.outcome for each in self.rules)), key=ranks.index)
 
     @property
     def passed(self) -> bool:
-        """Whether the gate is open: nothing failed, and what is insufficient counts as the policy says."""
+        """Whether the gate is open: nothing failed, and what is insufficient counts as the policy says.
+
+        What a run that ended before its time did not measure nobody knows, so no policy opens the gate then.
+        """
+        if self.ended:
+            return False
         if self.outcome is Outcome.INSUFFICIENT:
             return self.policy.insufficient is Missing.PASS
         return self.outcome is not Outcome.FAIL
@@ -94,7 +102,8 @@ class Verdict:
             "version": VERSION,
             "verdict": str(self.outcome),
             "passed": self.passed,
-            "headline": headline([str(each.outcome) for each in self.rules], self.passed),
+            "headline": headline([str(each.outcome) for each in self.rules], self.passed, self.ended),
+            "ended": self.ended or None,
             "rules": [each.to_json() for each in self.rules],
         }
 
@@ -102,12 +111,14 @@ class Verdict:
 WORDS: Mapping[str, str] = {"fail": "failed", "insufficient": "without enough evidence", "warn": "with a warning"}
 
 
-def headline(outcomes: Sequence[str], passed: bool) -> str:
+def headline(outcomes: Sequence[str], passed: bool, ended: str = "") -> str:
     """The verdict in a sentence.
 
     >>> headline(["pass", "warn", "pass"], True)
     'The gate is open: 2 of 3 rules hold, 1 with a warning.'
     """
+    if ended:
+        return f"The gate is closed: {ended.rstrip('.')}."
     held = outcomes.count("pass")
     rest = [f"{outcomes.count(each)} {word}" for each, word in WORDS.items() if each in outcomes]
     every = "every rule holds" if len(outcomes) > 1 else "its rule holds"

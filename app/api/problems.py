@@ -23,7 +23,7 @@ CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 TITLES = {
     OptionError: "There is no such option",
     PolicyError: "The policy cannot be kept",
-    BaselineError: "The baseline is no report",
+    BaselineError: "The baseline cannot be compared with",
     FactError: "A fact makes no sense",
 }
 log = logging.getLogger(__name__)

@@ -63,6 +63,7 @@ class Verdict(BaseModel):
     verdict: Literal["pass", "warn", "insufficient", "fail"] | None = Field(examples=["pass"])
     passed: bool | None = Field(description="Whether the gate is open.", examples=[True])
     headline: str | None = Field(examples=["The gate is open: every rule holds."])
+    ended: str | None = Field(description="Why the run ended before its time, which closes the gate.", examples=[None])
     rules: list[dict[str, Any]] = Field(description="What became of each rule, with the layers that break it.")
     version: int | None = Field(description="Of this form of a verdict.", examples=[1])
     policy: dict[str, Any] = Field(description="As it was understood.", examples=[{"rules": []}])
@@ -82,6 +83,7 @@ def verdict_json(row: models.Verdict) -> Verdict:
         verdict=result.get("verdict"),
         passed=result.get("passed"),
         headline=result.get("headline"),
+        ended=result.get("ended"),
         rules=result.get("rules", []),
         version=result.get("version"),
         policy=row.policy,

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from analysis.gate.reading import policy_of
 from app.check import to_send
 from app.cli import main
+from app.remote import ATTEMPTS
 from tests import comparisons as made
 from tests.receiver import Receiver, receiving
 from tests.service import model, tensors
@@ -82,6 +83,29 @@ def test_wrong_usage(folder: Path, more: list[str], said: str) -> None:
     assert said in " ".join(found.stderr.split())
 
 
+@pytest.mark.parametrize("option", ["--junit", "--markdown"])
+def test_a_place_that_cannot_be_written_to_is_told_before_the_analysis(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr("app.check.here", None)
+    found = check(GOOD, option, "nowhere/file")
+    assert (found.exit_code, "nowhere/file cannot be written: No such file" in found.stderr) == (2, True)
+    Path("file").touch()
+    assert "cannot be written" in check(GOOD, option, "file/inside").stderr
+
+
+def test_a_place_that_can_no_longer_be_written_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.check.writable", lambda path: None)
+    found = check(GOOD, "--junit", "nowhere/junit.xml")
+    assert (found.exit_code, "nowhere/junit.xml cannot be written" in found.stderr) == (2, True)
+
+
+def test_what_was_written_before_stays_where_there_is_no_verdict(folder: Path) -> None:
+    Path("junit.xml").write_text("before")
+    assert check("rules: []", "--junit", "junit.xml", "--markdown", "verdict.md").exit_code == 2
+    assert (Path("junit.xml").read_text(), Path("verdict.md").exists()) == ("before", False)
+
+
 def test_files_that_cannot_be_analysed(folder: Path) -> None:
     Path("empty.safetensors").write_bytes(b"")
     found = check(GOOD, file="empty.safetensors")
@@ -144,8 +168,18 @@ def test_a_server_that_answers_500(folder: Path) -> None:
     with receiving(Receiver(500, body=b'{"code": "internal-error", "detail": "oh"}')) as there:
         found = by(there.url)
     assert (found.exit_code, "internal-error" in found.stderr) == (3, True)
-    assert len(there.heard) == 3  # it was tried again
+    assert len(there.heard) == ATTEMPTS  # it was tried again
     assert len({heard.headers["Idempotency-Key"] for heard in there.heard}) == 1
+
+
+def test_a_run_that_failed_there_is_a_failure_and_no_verdict(folder: Path) -> None:
+    ended = "the run failed: the file is empty"
+    told = {"id": 1, "state": "done", "verdict": "insufficient", "passed": False, "headline": "Closed.", "rules": []}
+    body = json.dumps({**told, "ended": ended, "policy": {"insufficient": "pass"}}).encode()
+    with receiving(Receiver(200, body=body)) as there:
+        found = by(there.url, "--junit", "junit.xml")
+    assert (found.exit_code, f"run-ended {ended}" in " ".join(found.stderr.split())) == (3, True)
+    assert 'errors="1"' in Path("junit.xml").read_text()
 
 
 def test_a_server_that_is_another(folder: Path) -> None:
@@ -206,6 +240,8 @@ def test_init_writes_a_policy_once(folder: Path) -> None:
     assert policy("init").exit_code == 2
     assert policy("init", "--force").exit_code == 0
     assert policy("init", "other.yml").exit_code == 0
+    nowhere = policy("init", "nowhere/x.yml")
+    assert (nowhere.exit_code, "nowhere/x.yml cannot be written" in nowhere.stderr) == (2, True)
 
 
 def test_check_says_what_it_asks_for_or_what_is_wrong(folder: Path) -> None:

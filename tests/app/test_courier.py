@@ -4,8 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from app import deliveries, webhooks
 from app.courier import Courier, deliver
+from app.deliveries import Parcel
+from app.models import Delivery
+from app.settings import Settings
 from tests.receiver import Receiver, receiving
 from tests.service import Service, model, settings
 
@@ -43,6 +48,35 @@ def test_what_did_not_arrive_waits(open_service: Service) -> None:
     (told,) = open_service.get("/api/v1/runs/1/deliveries")
     assert (told["state"], told["attempts"]) == ("waiting", 1)
     assert "ConnectError" in told["answer"]
+    open_service.close()
+
+
+def test_one_that_cannot_be_sent_costs_the_others_nothing(
+    open_service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    send = webhooks.send
+
+    async def odd(parcel: Parcel, settings: Settings, moment: int) -> tuple[bool, str]:
+        if parcel.url.endswith("/odd"):
+            raise OverflowError("port must be 0-65535.")
+        return await send(parcel, settings, moment)
+
+    monkeypatch.setattr(webhooks, "send", odd)
+    with receiving(Receiver()) as there:
+        with open_service.database.writing() as session:
+            deliveries.add(session, f"{there.url}/odd")
+        asked(open_service, f"{there.url}/hook")
+        assert deliver(open_service.everything, open_service.settings) == 2
+    assert [heard.path for heard in there.heard] == ["/hook"]
+    bad, good = sorted(open_service.get("/api/v1/runs/1/deliveries"), key=lambda told: bool(told["state"] == "sent"))
+    assert (bad["state"], bad["answer"]) == ("waiting", "OverflowError: port must be 0-65535.")
+    assert (good["state"], good["answer"]) == ("sent", "status 204")
+    assert "delivery 1 failed" in caplog.text
+    for _ in range(deliveries.MOST_ATTEMPTS):
+        with open_service.everything.writing() as session:
+            session.execute(update(Delivery).values(next_at=0.0))
+        deliver(open_service.everything, open_service.settings)
+    assert {told["state"] for told in open_service.get("/api/v1/runs/1/deliveries")} == {"sent", "failed"}
     open_service.close()
 
 

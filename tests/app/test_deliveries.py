@@ -88,6 +88,15 @@ def test_what_fails_is_tried_again_ever_later_and_given_up(service: Service) -> 
     assert max(waits) <= 3600
 
 
+def test_a_last_attempt_without_an_answer_is_given_up(service: Service) -> None:
+    hooked(service)
+    service.work()
+    for _ in range(deliveries.MOST_ATTEMPTS):
+        assert len(due(service)) == 1  # and whoever took it was killed
+    assert due(service) == []
+    assert row(service).state == "failed"
+
+
 def tell(service: Service, good: bool, answer: str) -> None:
     (parcel,) = due(service)
     with service.everything.writing() as session:

@@ -27,6 +27,7 @@ SCHEMA: dict[str, tuple[set[str], set[str], list[str]]] = {
         {"time", "status", "assertions"},
         ["skipped", "error", "failure", "system-out", "system-err"],
     ),
+    "error": (set(), {"message", "type"}, []),
     "failure": (set(), {"message", "type"}, []),
     "skipped": (set(), {"message", "type"}, []),
     "system-out": (set(), set(), []),
@@ -78,6 +79,13 @@ def test_what_the_policy_lets_through_is_skipped() -> None:
     (suite,) = JUnitXml.fromstring(write(verdict("pass")).encode("utf-8"))
     cases = {case.name: case.result for case in suite}
     assert [type(each) for each in cases["unknown"]] == [Skipped]
+
+
+def test_a_run_that_ended_before_its_time_is_an_error() -> None:
+    root = ET.fromstring(write({**verdict("pass"), "ended": "the run failed: it is empty"}))
+    check(root)
+    assert (root[0].get("tests"), root[0].get("errors")) == ("5", "1")
+    assert [each.get("message") for each in root.iter("error")] == ["the run failed: it is empty"]
 
 
 def test_failures_name_the_layers() -> None:

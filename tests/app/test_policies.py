@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from analysis.errors import PolicyError
 from analysis.gate.reading import policy_of
 from analysis.gate.starter import starter
-from app.policies import LONGEST, read, read_file, text_of
+from app.policies import LONGEST, Loader, read, read_file, text_of
 
 RULE = "rules: [{column: esd.alpha, min: 2}]"
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -29,6 +30,32 @@ def test_the_starter_is_a_policy(tmp_path: Path) -> None:
 def test_anchors_and_merges_are_read() -> None:
     policy = read("rules:\n  - &a {column: esd.alpha, min: 2, name: x}\n  - {<<: *a, name: y, min: 3}\n")
     assert [(rule.name, rule.bound and rule.bound.minimum) for rule in policy.rules] == [("x", 2.0), ("y", 3.0)]
+
+
+class Key(str):
+    """A text that counts how often it is compared."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Key.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_the_search_for_doubled_keys_compares_each_with_few() -> None:
+    keys = [yaml.ScalarNode("tag:yaml.org,2002:str", Key(number)) for number in range(1000)]
+    node = yaml.MappingNode("tag:yaml.org,2002:map", [(key, key) for key in keys])
+    assert len(Loader("").construct_mapping(node)) == 1000
+    assert Key.compared < 10_000
+
+
+@pytest.mark.parametrize("form", ['{{"rules": [{}]}}', "rules: [{}]"])
+@pytest.mark.parametrize("where", ['"name": "{}"', '"layers": {{"name": "{}"}}', '"checkpoint": "{}"'])
+def test_a_lone_surrogate_is_no_text(form: str, where: str) -> None:
+    rule = '{"column": "esd.alpha", "min": 2, ' + where.format(r"a\ud800") + "}"
+    with pytest.raises(PolicyError, match="is not possible"):
+        read(form.format(rule))
 
 
 @pytest.mark.parametrize(

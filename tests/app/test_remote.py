@@ -90,6 +90,35 @@ def test_refusals_are_told_from_failures() -> None:
     assert len(there.heard) == 2  # neither is tried again
 
 
+def test_a_baseline_that_is_not_there_is_a_wrong_one() -> None:
+    gone = Receiver(404, body=b'{"code": "not-found", "detail": "no run 9999"}')
+    with receiving(gone) as there, Remote(there.url, None, 30) as remote, pytest.raises(Refused, match="no run 9999"):
+        remote.run({"checkpoints": [1], "baseline": 9999})
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_when_it_says(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("app.remote.time.sleep", lambda seconds: slept.append(seconds))
+    monkeypatch.setattr("app.remote.PAUSE", 0.5)
+    busy = Receiver(status, {"Retry-After": "7"}, b'{"code": "busy", "detail": "later"}')
+    with receiving(busy) as there, Remote(there.url, None, 30) as remote, pytest.raises(RemoteError):
+        remote.run({})
+    assert slept == [7.0, 7.0, 7.0, 7.0, 8.0]
+    slept.clear()
+    busy.headers.clear()
+    with receiving(busy) as there, Remote(there.url, None, 30) as remote, pytest.raises(RemoteError):
+        remote.run({})
+    assert slept == [0.5, 1.0, 2.0, 4.0, 8.0]
+
+
+def test_it_waits_no_longer_than_its_time() -> None:
+    busy = Receiver(429, {"Retry-After": "3600"})
+    with receiving(busy) as there, Remote(there.url, None, 0.5) as remote, pytest.raises(Late):
+        remote.run({})
+    assert len(there.heard) == 1
+
+
 def test_redirects_take_the_token_nowhere() -> None:
     with receiving(Receiver()) as other, receiving(Receiver(302, {"Location": other.url})) as there:
         with Remote(there.url, "secret", 30) as remote, pytest.raises(RemoteError):

@@ -123,9 +123,29 @@ def test_a_name_means_the_last_finished_run_over_it(service: Service) -> None:
     service.work()
     service.run(2)  # goes on: no baseline
     with service.database.reading() as session:
-        assert verdicts.latest_over(session, "model@main", but=3).id == 2
-        assert verdicts.latest_over(session, "model@main", but=2).id == 1
+        policy = verdicts.understood(REGRESSION)
+        assert verdicts.latest_over(session, "model@main", policy, but=3).id == 2
+        assert verdicts.latest_over(session, "model@main", policy, but=2).id == 1
     assert ask(service, REGRESSION, baseline="model@main", run=3).baseline_run_id == 2
+
+
+def test_a_baseline_measured_what_is_compared_and_with_the_same_options(service: Service) -> None:
+    service.send("model@main", {"model.safetensors": model()})
+    measured: list[dict[str, dict[str, int]]] = [{"esd": {}}, {"esd": {"leave_out": 1}}, {"norms": {}}, {"esd": {}}]
+    for diagnostics in measured:
+        asked = {"checkpoints": [1], "diagnostics": diagnostics}
+        assert service.client.post("/api/v1/runs", json=asked).status_code == 201
+    service.work()
+    worse = {"rules": [{"column": "esd.alpha", "aggregate": "median", "max_regression": 0}]}
+    made = ask(service, worse, baseline="model@main", run=4)
+    assert (made.baseline_run_id, made.result and made.result["verdict"]) == (1, "pass")
+    for run, said in ((2, "run 2 .* with another leave_out"), (3, "run 3 .* did not measure esd")):
+        with pytest.raises(BaselineError, match=said):
+            ask(service, worse, baseline=run, run=4)
+    other = {**worse, "measure": {"esd": {"leave_out": 2}}}
+    with pytest.raises(NotFound, match="no finished run over a checkpoint named 'model@main'"):
+        ask(service, other, baseline="model@main", run=4)
+    assert ask(service, POLICY, baseline=3, run=4).baseline_run_id == 3  # where nothing is compared any run will do
 
 
 @pytest.mark.parametrize(
@@ -161,6 +181,22 @@ def test_a_stopped_run_is_not_enough_evidence(service: Service) -> None:
     service.client.post("/api/v1/runs/1/cancel")
     told = service.get(f"/api/v1/runs/1/verdicts/{made.id}")
     assert (told["verdict"], told["passed"]) == ("insufficient", False)
+
+
+@pytest.mark.parametrize("how", ["failed", "stopped"])
+def test_no_policy_opens_the_gate_to_a_run_that_ended_before_its_time(service: Service, how: str) -> None:
+    service.upload(b"" if how == "failed" else model())
+    service.run(1)
+    lenient = "insufficient: pass\nmissing: pass\nrules: [{column: norms.rank_loss, max: 0}]"
+    made = ask(service, lenient)
+    if how == "stopped":
+        service.client.post("/api/v1/runs/1/cancel")
+    service.work()
+    told = service.get(f"/api/v1/runs/1/verdicts/{made.id}")
+    assert (told["verdict"], told["passed"]) == ("insufficient", False)
+    assert told["ended"].startswith(f"the run {'failed: ' if how == 'failed' else 'was stopped'}")
+    assert told["ended"].rstrip(".") in told["headline"]
+    assert ".." not in json.dumps(told["rules"])
 
 
 def test_a_rejected_checkpoint_is_not_enough_evidence(service: Service) -> None:

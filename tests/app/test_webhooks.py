@@ -58,6 +58,9 @@ def test_listed_hosts_are_allowed(url: str, hosts: tuple[str, ...]) -> None:
         ("https://ci.example/" + "x" * 3000, ("ci.example",)),
         ("http://[::1", ("ci.example",)),
         ("http://ci.example:x/", ("ci.example",)),
+        ("http://127.0.0.1:99999/", ("127.0.0.1",)),
+        ("http://127.0.0.1:65536/", ("127.0.0.1",)),
+        ("http://127.0.0.1:0/", ("127.0.0.1",)),
         ("not a url", ("ci.example",)),
     ],
 )

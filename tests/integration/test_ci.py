@@ -16,6 +16,7 @@ from junitparser import JUnitXml
 from safetensors.torch import save_file
 
 from tests.integration.conftest import Deployment
+from tests.receiver import Receiver, receiving
 from tests.service import model, tensors
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -78,6 +79,8 @@ def test_three_lines_of_curl(live: Deployment, repository: Path) -> None:
     assert bad.returncode == 1, bad.stderr
     told = json.loads((repository / "verdict.json").read_text())
     assert [rule["outcome"] for rule in told["rules"]] == ["fail", "pass"]
+    (repository / "eigenscope.yml").write_text("rules: []")
+    assert bash(url + script, repository, live).returncode != 0  # no run: it does not ask for ever
 
 
 def test_the_shell_script_compares_a_pull_request_with_main(live: Deployment, repository: Path) -> None:
@@ -114,12 +117,37 @@ def test_the_shell_script_says_what_went_wrong(live: Deployment, repository: Pat
     assert (away.returncode, "the upload failed" in away.stderr) == (3, True)
     (repository / "eigenscope.yml").write_text("rules: []")
     wrong = bash(script, repository, live)
-    assert (wrong.returncode, "bad-policy" in wrong.stderr) == (3, True)
+    assert (wrong.returncode, "bad-policy" in wrong.stderr) == (2, True)
+    (repository / "eigenscope.yml").unlink()
+    assert bash(script, repository, live).returncode == 2
     (repository / "eigenscope.yml").write_text(POLICY)
+    for without in ("bash docs/ci/check.sh nothing.safetensors", "bash docs/ci/check.sh", f"EIGENSCOPE_URL= {script}"):
+        assert bash(without, repository, live).returncode == 2
     (repository / "model.safetensors").write_bytes(b"")
     empty = bash(script, repository, live)
-    assert empty.returncode == 1, empty.stderr  # a checkpoint that cannot be read is no evidence: the gate stays closed
+    assert empty.returncode == 3, empty.stderr  # a checkpoint that cannot be read: no policy opens the gate to it
+    assert "the run failed: " in empty.stderr
     assert "insufficient" in (repository / "eigenscope.json").read_text()
+
+
+def test_the_key_is_of_the_whole_request_and_no_two_runs_share_it(repository: Path) -> None:
+    def key(*names: str, **environment: str) -> str:
+        with receiving(Receiver(400, body=b'{"status": 400, "code": "bad-upload"}')) as there:
+            done = subprocess.run(
+                ["bash", "docs/ci/check.sh", "model.safetensors", *names], cwd=repository, check=False,
+                env={"PATH": os.environ["PATH"], "EIGENSCOPE_URL": there.url, **environment}, capture_output=True,
+            )  # fmt: skip
+        assert done.returncode == 2, done.stderr
+        return there.heard[0].headers["Idempotency-Key"]
+
+    whole, run = key("a", "b", CI_RUN="7").split("-", 1)
+    assert run == "7-upload"
+    assert key("a", "b", CI_RUN="7").startswith(whole)
+    assert not key("a", "c", CI_RUN="7").startswith(whole)
+    assert not key("c", "b", CI_RUN="7").startswith(whole)
+    assert key("a", "b").startswith(whole)
+    assert len(key("a", "b").split("-")[1]) == 32  # random: a process's number repeats in containers
+    assert key("a", "b") != key("a", "b")
 
 
 def test_the_gitlab_job(live: Deployment, repository: Path) -> None:
@@ -189,9 +217,10 @@ def test_the_command_line_by_a_service(live: Deployment, repository: Path, tmp_p
     worse = check("--baseline", "model@main")
     assert worse.returncode == 1, worse.stderr
     assert check("--baseline", "1").returncode == 1
-    assert check("--baseline", "nobody").returncode == 3
+    assert check("--baseline", "nobody").returncode == 2
+    assert check("--baseline", "9999").returncode == 2
     report = tmp_path / "main.json"
     report.write_text(json.dumps(live.get("runs/1/report")))
     assert check("--baseline", str(report)).returncode == 1
     (repository / "model.safetensors").write_bytes(b"no checkpoint")
-    assert check().returncode == 1  # read by nobody: not enough evidence
+    assert check().returncode == 3  # read by nobody

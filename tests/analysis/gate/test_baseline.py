@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from analysis.errors import BaselineError
-from analysis.gate.baseline import checked, distilled
+from analysis.gate.baseline import checked, distilled, unlike
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.reading import policy_of
@@ -78,3 +78,20 @@ def test_a_distilled_baseline_gives_the_same_verdict() -> None:
     }  # fmt: skip
     assert checked(json.loads(json.dumps(small))) == small
     assert judge(policy, Evidence(FOUND), small).to_json() == judge(policy, Evidence(FOUND), FOUND).to_json()
+
+
+@pytest.mark.parametrize(
+    ("measured", "why"),
+    [
+        ({"esd": {"leave_out": 0}, "norms": {}}, ""),
+        ({"norms": {}}, "it did not measure esd"),
+        ({"esd": {"leave_out": 1}}, "it measured esd with another leave_out than the policy asks for"),
+    ],
+)
+def test_a_run_is_a_baseline_where_it_measured_the_same(measured: dict[str, Any], why: str) -> None:
+    compares = policy_of(
+        {"rules": [{"column": "esd.alpha", "max_regression": 0}, {"column": "norms.sv_max", "max": 9}]}
+    )
+    options = {name: {**compares.measure[name], **said} for name, said in measured.items()}
+    assert unlike(compares, options) == why
+    assert unlike(policy_of({"rules": [{"column": "esd.alpha", "max": 9}]}), options) == ""

@@ -27,6 +27,21 @@ def test_a_rule_tells_its_bound_its_value_and_its_layers() -> None:
     json.dumps(told, allow_nan=False)
 
 
+def test_a_run_that_ended_before_its_time_closes_the_gate() -> None:
+    policy = policy_of({"insufficient": "pass", "missing": "pass", "rules": [{"summary": "esd.flagged", "max": 6}]})
+    found = judge(policy, Evidence(report({}), ended="the run failed: no state dict."))
+    told = found.to_json()
+    assert (told["verdict"], told["passed"]) == ("insufficient", False)
+    assert told["ended"] == "the run failed: no state dict."
+    assert told["headline"] == "The gate is closed: the run failed: no state dict."
+
+
+def test_a_reason_ends_with_one_full_stop() -> None:
+    policy = policy_of({"missing": "pass", "rules": [{"summary": "esd.flagged", "max": 6}]})
+    (rule,) = judge(policy, Evidence(report({"esd": []}), ended="the run failed: no state dict.")).rules
+    assert rule.sentence == ("Not enough evidence: the run failed: no state dict. The rule lets that pass.")
+
+
 def test_a_thousand_offenders_are_counted_and_a_hundred_named() -> None:
     rows = [row(f"w{n}", alpha=9.0 + n, num_evals=9) for n in range(1000)]
     told = judge(policy_of({"rules": [{"column": "esd.alpha", "max": 6}]}), Evidence(report({"esd": rows}))).to_json()
