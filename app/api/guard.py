@@ -69,6 +69,7 @@ class Guard:
             answer = _sign_in(scope) if isinstance(error, TokenRequired) and _is_reader(scope) else of_service(error)
             await answer(scope, receive, guarded)
         except Exception as error:
+            body.fault = None
             answer = unexpected(scope["method"], scope["path"], error)
             if begun:  # too late for an answer: the connection breaks off
                 raise
