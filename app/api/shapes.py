@@ -82,7 +82,7 @@ def fact_schema(fact: Fact) -> dict[str, Any]:
     if fact.words:
         return {**told, "type": ["string", "null"], "maxLength": LONGEST, "pattern": VISIBLE}
     least = {"minimum" if fact.zero else "exclusiveMinimum": 0}
-    return {**told, "type": ["number", "null"], **least, "exclusiveMaximum": LARGEST}
+    return {**told, "type": ["integer" if fact.whole else "number", "null"], **least, "exclusiveMaximum": LARGEST}
 
 
 FACTS_SCHEMA = {
