@@ -12,7 +12,7 @@ from analysis.gate.reading import policy_of
 from app.junit import clean, write
 from tests.reports import alphas, report
 
-HOSTILE = "]]><script>\x00\x1b[31m\ud800&\"'"
+HOSTILE = "]]><script>\x00\x1b[31m&\"'"
 
 # Of each element: the attributes that it must have and may have, and the elements that it may hold, in their order.
 SCHEMA: dict[str, tuple[set[str], set[str], list[str]]] = {
