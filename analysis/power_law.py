@@ -22,6 +22,7 @@ FLAT = 1e-9  # a tail whose ends differ by less, in ln λ, holds equal values an
 RELATIVE_CUT = 1e-12  # λ/λ₁ = (1e-6)²: float32 weights hold no smaller singular value that is not rounding
 PROBES = 8  # gaps that bound D, of all candidates (fastest of those tried, see docs)
 STRIDE = 2.0  # times √n: one of so many of those left is evaluated for its neighbours' sake
+FEW = 16  # candidates left, up to which each may as well be evaluated
 TOGETHER = 1 << 14  # gaps at a time, 128 KiB: of half and twice that as fast or faster
 SLACK = 1e-12  # above the rounding of D, so that a bound never passes the D that it bounds
 
@@ -158,12 +159,14 @@ def search(found: Candidates) -> tuple[int, float]:
     bounds = found.bounds(left, PROBES)
     ceiling = found.distance(int(left[np.argmin(bounds)]))
     left, bounds = _near(left, bounds, ceiling)
-    guides = np.arange(0, len(left), max(1, int(STRIDE * math.sqrt(len(left)))))
-    widest = [found.widest(int(left[k])) for k in guides]
-    ceiling = min(ceiling, *(distance for distance, _ in widest))
-    below = np.searchsorted(guides, np.arange(len(left)), side="right") - 1
-    places = np.array([at for _, at in widest])[np.stack([below, np.minimum(below + 1, len(guides) - 1)], axis=1)]
-    return _least(found, *_near(left, np.maximum(bounds, found.bounds_at(left, places)), ceiling))
+    if len(left) > FEW:
+        stride = int(STRIDE * math.sqrt(len(left)))
+        widest = [found.widest(int(i)) for i in left[::stride]]
+        places = np.array([at for _, at in widest] + [widest[-1][1]])
+        between = np.repeat(np.stack([places[:-1], places[1:]], axis=1), stride, axis=0)[: len(left)]
+        ceiling = min(ceiling, *(distance for distance, _ in widest))
+        left, bounds = _near(left, np.maximum(bounds, found.bounds_at(left, between)), ceiling)
+    return _least(found, left, bounds)
 
 
 def _near(
