@@ -179,12 +179,6 @@ def large(folder: Path) -> Path:
 PIECE = 8 << 20
 
 
-def assert_goes_on(sent: list[int], size: int) -> None:
-    """Nothing of the first piece again, and no gap: of a piece that was cut off, what had arrived counts."""
-    assert PIECE <= sent[0] <= 2 * PIECE, sent
-    assert sent == list(range(sent[0], size, PIECE))
-
-
 def offsets(page: Page) -> list[int]:
     """Where the pieces begin that the page sends from now on."""
     seen: list[int] = []
@@ -222,13 +216,15 @@ def test_an_upload_can_be_paused_and_stopped(watched: Watched, tmp_path: Path) -
     while not held:
         page.wait_for_timeout(20)
     page.get_by_role("button", name="Pause").click()
+    for route in held:
+        route.abort()  # else the browser may let a part of it go when the interception ends
     page.unroute("**/api/v1/uploads/*")
     sent = offsets(page)
     page.wait_for_timeout(300)
     assert sent == []
     page.get_by_role("button", name="Go on").click()
     page.wait_for_url("**/runs/*", timeout=30_000)
-    assert_goes_on(sent, (tmp_path / "large.safetensors").stat().st_size)
+    assert sent == [PIECE, 2 * PIECE]
     page = watched.open("/")
     held.clear()
     (tmp_path / "large.safetensors").rename(tmp_path / "other.safetensors")
