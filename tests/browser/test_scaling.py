@@ -13,7 +13,7 @@ from tests.browser.conftest import Watched
 from tests.browser.test_comparison import send
 
 RULE = "λ constant"
-DRAWN = "document.querySelectorAll('[data-figure][aria-busy=true]').length === 0"
+DRAWN = "() => document.querySelectorAll('[data-figure][aria-busy=true]').length === 0"
 
 
 @dataclass(frozen=True)
