@@ -76,16 +76,17 @@ def windows(
 ) -> tuple[Bool[Tensor, "p d"], Bool[Tensor, " d"]]:
     """For each tuned direction the base vectors whose singular value is within NEAR of its best match's.
 
-    Never so many that a random direction would have more than SHARE of its square there: the nearest then, and True.
+    Never so many that a random direction would have more than SHARE of its square there: the nearest then, and True. Of
+    equally near ones, any: a flat spectrum has nothing else.
     """
     best = similarity.argmax(dim=0)
     centre = values[best]
     distance = (values[:, None] - centre).abs()
     distance[best, torch.arange(len(best), device=best.device)] = -1.0  # itself first, whoever shares its value
     size = min(len(values), widest(dimensions))
-    last = distance.kthvalue(size, dim=0).values
+    nearest = distance.topk(size, dim=0, largest=False).indices
     near = distance <= NEAR * centre
-    return near & (distance <= last), near.sum(dim=0) > size
+    return near & torch.zeros_like(near).scatter(0, nearest, True), near.sum(dim=0) > size
 
 
 def widest(dimensions: int) -> int:

@@ -23,8 +23,13 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def short(value: float) -> str:
-    """At most three digits: 12.4, 8.4, 0.135, 384, 1.2e+07."""
-    return f"{value:.1f}" if 1.0 <= abs(value) < 100.0 else f"{value:.3g}"
+    """At most three digits: 12.4, 8.4, 0.135, 384, 1.2e+07.
+
+    >>> short(0.99999), short(99.96)
+    ('1.0', '100')
+    """
+    said = f"{value:.3g}"
+    return f"{value:.1f}" if 1.0 <= abs(float(said)) < 100.0 else said
 
 
 def percent(share: float) -> str:

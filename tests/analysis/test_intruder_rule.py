@@ -134,7 +134,7 @@ def test_windows_are_near_and_never_wide() -> None:
     assert inside[:, 4].tolist() == [False, False, False, False, True, False, False]
     assert not crowded.any()
     flat, cut = windows(torch.ones(200, dtype=torch.float64), orthogonal(200).abs(), 200)
-    assert flat.sum(dim=0).max() <= 200
+    assert set(flat.sum(dim=0).tolist()) == {widest(200)}  # not all 200, though all are equally near
     assert cut.all()
     assert bool(torch.gather(flat, 0, orthogonal(200).abs().argmax(dim=0)[None]).all())  # its best match is inside
 

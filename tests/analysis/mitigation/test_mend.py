@@ -165,13 +165,17 @@ def test_a_merged_delta_of_an_adapter_has_every_parameter_that_it_changes(tmp_pa
 
 
 def test_only_the_strongest_is_what_the_paper_shrinks(tmp_path: Path) -> None:
-    """A base of three directions among twelve outputs, and two more that are orthogonal to them and stronger."""
+    """Of a base's five directions among twelve outputs the weakest two give way to two stronger ones, new outputs both."""
     out, into = (
-        torch.linalg.qr(torch.randn(side, 5, generator=torch.Generator().manual_seed(side))).Q for side in (12, 5)
+        torch.linalg.qr(torch.randn(side, count, generator=torch.Generator().manual_seed(side))).Q
+        for side, count in ((12, 7), (5, 5))
     )
     base, tuned = (
-        planted.saved(tmp_path / name, {"layers.0.q.weight": out * torch.tensor(values) @ into.mT})
-        for name, values in (("base", [9.0, 8, 7, 0, 0]), ("full", [9.0, 8, 7, 30, 20]))
+        planted.saved(tmp_path / name, {"layers.0.q.weight": out[:, chosen] * torch.tensor(values) @ into.mT})
+        for name, chosen, values in (
+            ("base", [0, 1, 2, 3, 4], [9.0, 8.0, 7.0, 1.0, 0.5]),
+            ("full", [0, 1, 2, 5, 6], [9.0, 8.0, 7.0, 30.0, 20.0]),
+        )
     )
     for only, values in (("strongest", [20, 9, 8, 7, 0]), ("all", [9, 8, 7, 0, 0])):
         folder = tmp_path / only
