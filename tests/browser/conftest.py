@@ -21,7 +21,8 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SERVE = "from app.cli import main; main(['serve', '--port', '0'])"
-expect.set_options(timeout=60_000)  # Playwright's 5 s are not enough on a busy machine
+PATIENCE = 120_000  # ms; Playwright's own 5 and 30 s are not enough on a busy machine
+expect.set_options(timeout=PATIENCE)
 WATCH = (
     "addEventListener('securitypolicyviolation', (e) => console.error('CSP ' + e.violatedDirective + ' ' + e.sample))"
 )
@@ -37,6 +38,7 @@ class Watched:
     expected: list[str] = field(default_factory=list)  # patterns of errors that a test provokes
 
     def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE)
         self.page.add_init_script(WATCH)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
@@ -57,6 +59,20 @@ class Watched:
 
     def unexpected(self) -> list[str]:
         return [fault for fault in self.faults if not any(re.search(pattern, fault) for pattern in self.expected)]
+
+
+def told(page: Page, button: str, words: str) -> None:
+    """Clicks a button and waits for what it says: for good to a screen reader, on itself for a moment only."""
+    page.evaluate("() => { document.querySelector('#say').textContent = '' }")
+    page.locator(button).click()
+    expect(page.locator("#say")).to_have_text(words)
+
+
+def copied(page: Page, button: str) -> str:
+    """What a button copies, once it says that it has."""
+    told(page, button, "Copied")
+    found: str = page.evaluate("navigator.clipboard.readText()")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +101,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert found, (folder / "log").read_text()
     yield found[0]
     process.send_signal(signal.SIGINT)
-    process.wait(30)
+    process.wait(PATIENCE / 1000)
     process.stdout.close()
     log.close()
 
@@ -108,8 +124,8 @@ def report(browser: Browser, served: str, minilm: Path) -> str:
     watched = Watched(context.new_page(), served)
     page = watched.open("/")
     page.locator("#files").set_input_files(minilm)
-    page.wait_for_url("**/runs/*", timeout=120_000)
-    page.locator("#progress").wait_for(state="detached", timeout=120_000)
+    page.wait_for_url("**/runs/*")
+    page.locator("#progress").wait_for(state="detached")
     path = urlsplit(page.url).path
     context.close()
     assert watched.unexpected() == []

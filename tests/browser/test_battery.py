@@ -26,7 +26,7 @@ def settled(page: Page) -> int:
 def test_every_diagnostic_through_the_form(watched: Watched) -> None:
     sent = post(watched, "/api/v1/checkpoints?filename=battery.safetensors", model(layers=2))
     page = watched.open(f"/checkpoints/{sent['id']}")
-    expect(page.locator("#tensors")).to_be_visible(timeout=20_000)
+    expect(page.locator("#tensors")).to_be_visible()
     page.locator("#chooser > summary").click()
     for box in page.locator('#chooser input[name="diagnostic"]').all():
         box.check()
@@ -36,7 +36,7 @@ def test_every_diagnostic_through_the_form(watched: Watched) -> None:
     page.locator('[name="random_matrix.replicas"]').fill("2")
     page.get_by_role("button", name="Analyse with these").click()
     page.wait_for_url("**/runs/*")
-    page.locator("#progress").wait_for(state="detached", timeout=30_000)
+    page.locator("#progress").wait_for(state="detached")
     expect(page.locator("#sayings dt")).to_have_count(len(OFFERED) - 1)
     for details in page.locator("#panel details").all():
         details.locator("summary").click()

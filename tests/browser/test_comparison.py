@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from tests.app.pages.compared import tensors
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, copied
 from tests.browser.test_report import api
 
 QUERY = "model.layers.1.self_attn.q_proj.weight"
@@ -84,7 +84,7 @@ def compared(browser: Browser, served: str) -> Compared:
     )
     watched = Watched(browser.new_context(viewport={"width": 1440, "height": 900}).new_page(), served)
     page = watched.open(f"/checkpoints/{ids[1]}")
-    expect(page.locator("#adapter")).to_be_visible(timeout=120_000)
+    expect(page.locator("#adapter")).to_be_visible()
     page.locator("#adapter a").click()
     expect(page.locator('[name="base"]')).to_have_value(str(ids[0]))  # the adapter names it
     page.locator(f'[name="tuned"][value="{ids[2]}"]').check()
@@ -93,7 +93,7 @@ def compared(browser: Browser, served: str) -> Compared:
     expect(page.locator(f'[name="tuned"][value="{ids[2]}"]')).to_be_checked()
     page.get_by_role("button", name="Compare").click()
     page.wait_for_url("**/runs/*")
-    page.locator("#progress").wait_for(state="detached", timeout=120_000)
+    page.locator("#progress").wait_for(state="detached")
     expect(page.locator(".verdict")).to_contain_text("LoRA r = 3 adds")
     path = page.url.removeprefix(served)
     page.context.close()
@@ -310,9 +310,7 @@ def test_a_copied_link_shows_another_reader_the_same(watched: Watched, compared:
     expect(page.locator("#rows tbody tr:visible")).to_have_count(2)
     expect(page.locator("#epsilon-o")).to_have_text("0.85")
     page.locator("#head .menu summary").click()
-    page.locator("[data-copy-link]").click()
-    expect(page.locator("[data-copy-link]")).to_contain_text("Copied")
-    link = page.evaluate("navigator.clipboard.readText()")
+    link = copied(page, "[data-copy-link]")
     settled(page)
 
     context = browser.new_context(viewport={"width": 1440, "height": 900})

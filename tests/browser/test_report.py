@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from frontend.numbers import short
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, copied
 
 ROWS = "#rows tbody tr:not([hidden])"
 
@@ -153,21 +153,15 @@ def test_light_and_dark(watched: Watched, report: str) -> None:
     page = watched.open(report)
     drawn(page, 3)
 
-    def colours() -> tuple[str, str]:
-        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        bar = page.locator("#panel .density .bars path").first.evaluate("(path) => getComputedStyle(path).fill")
-        return ground, bar
-
-    light = colours()
+    ground, bar = page.locator("body"), page.locator("#panel .density .bars path").first
+    expect(ground).to_have_css("background-color", "rgb(246, 247, 248)")
+    light: str = bar.evaluate("(path) => getComputedStyle(path).fill")
     page.locator("[data-theme-toggle]").click()
     expect(page.locator("[data-theme-toggle]")).to_have_text("Light")
-    page.wait_for_timeout(500)
-    dark = colours()
-    assert light[0] == "rgb(246, 247, 248)"
-    assert dark[0] == "rgb(15, 18, 22)"
-    assert light[1] != dark[1]  # figures follow
+    expect(ground).to_have_css("background-color", "rgb(15, 18, 22)")
+    expect(bar).not_to_have_css("fill", light)  # figures follow
     page.reload()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark[0]
+    expect(ground).to_have_css("background-color", "rgb(15, 18, 22)")
 
 
 def test_exports(watched: Watched, report: str) -> None:
@@ -181,9 +175,7 @@ def test_exports(watched: Watched, report: str) -> None:
     page.locator(ROWS, has_text="Block 2 · key").click()
     expect(page.locator("#p-t")).to_have_text("Block 2 · key")
     page.locator("#head .menu summary").click()
-    page.locator("[data-copy-link]").click()
-    expect(page.locator("[data-copy-link]")).to_contain_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    assert copied(page, "[data-copy-link]") == page.url
 
 
 def test_hovering_a_figure_breaks_no_rule(watched: Watched, report: str) -> None:

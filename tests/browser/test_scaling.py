@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import save
 
 from tests import families
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, copied
 from tests.browser.test_comparison import send
 
 RULE = "λ constant"
@@ -38,7 +38,7 @@ def found(browser: Browser, served: str) -> Found:
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     watched = Watched(context.new_page(), served)
     page = watched.open("/scaling")
-    for _ in range(40):  # until they are read
+    for _ in range(240):  # until they are read
         if all(page.locator(f"[data-checkpoint='{identity}']").count() for identity in ids):
             break
         page.wait_for_timeout(500)
@@ -48,8 +48,8 @@ def found(browser: Browser, served: str) -> Found:
     page.get_by_role("button", name="Next: their facts").click()
     fill(page, ids)
     page.get_by_role("button", name="Save facts and check").click()
-    page.wait_for_url("**/runs/*", timeout=60_000)
-    page.locator("#progress").wait_for(state="detached", timeout=60_000)
+    page.wait_for_url("**/runs/*")
+    page.locator("#progress").wait_for(state="detached")
     path = page.url.removeprefix(served)
     context.close()
     assert watched.unexpected() == []
@@ -82,12 +82,10 @@ def test_a_recipe_for_another_width_is_copied(watched: Watched, found: Found) ->
     page = watched.open(found.path)
     page.locator("[name=target]").fill("128")
     expect(page.locator("#recipe-python")).to_contain_text("# width 128, from width 16")
-    page.locator("[data-copy='#recipe-python']").click()
-    text = page.evaluate("navigator.clipboard.readText()")
+    text = copied(page, "[data-copy='#recipe-python']")
     assert '{"params": matrices, "lr": 0.005, "weight_decay": 5.65685},' in text
     page.get_by_text("As JSON").click()
-    page.locator("[data-copy='#recipe-json']").click()
-    assert json.loads(page.evaluate("navigator.clipboard.readText()"))["width"] == 128
+    assert json.loads(copied(page, "[data-copy='#recipe-json']"))["width"] == 128
     assert "target=128" in page.url
 
 
@@ -122,7 +120,7 @@ def test_no_page_is_wider_than_the_screen(browser: Browser, served: str, found: 
         for top in range(0, height, 700):
             page.evaluate(f"scrollTo(0, {top})")
             page.wait_for_timeout(60)
-        page.wait_for_function(DRAWN, timeout=30_000)
+        page.wait_for_function(DRAWN)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     context.close()
     assert watched.unexpected() == []

@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import Page, Route, expect
 from safetensors.torch import save_file
 
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, copied
 from tests.conftest import missing
 from tests.service import model
 
@@ -35,7 +35,7 @@ def test_a_file_dropped_anywhere_is_analysed(watched: Watched) -> None:
     page = watched.open("/")
     page.evaluate(DROP, ["dropped.safetensors", base64.b64encode(model()).decode()])
     page.wait_for_url("**/runs/*")
-    page.locator("#progress").wait_for(state="detached", timeout=30_000)
+    page.locator("#progress").wait_for(state="detached")
     expect(page.locator("h1")).to_have_text("dropped.safetensors")
     expect(page.locator("#rows tbody tr")).to_have_count(5)
 
@@ -70,7 +70,7 @@ def test_a_rejected_file_says_why(watched: Watched, tmp_path: Path) -> None:
     page = watched.open("/")
     page.locator("#files").set_input_files(pointer)
     page.wait_for_url("**/runs/*")
-    expect(page.locator("#outcome")).to_contain_text("Failed.", timeout=20_000)
+    expect(page.locator("#outcome")).to_contain_text("Failed.")
     expect(page.locator("#outcome")).to_contain_text("git-lfs")
     page = watched.open("/")
     expect(page.locator("tr", has_text="pointer.safetensors").locator(".tag.bad")).to_have_text("Rejected")
@@ -106,7 +106,7 @@ def test_a_running_run_can_be_cancelled(watched: Watched, tmp_path: Path) -> Non
     page = watched.open("/")
     page.locator("#files").set_input_files(tmp_path / "long.safetensors")
     page.wait_for_url("**/runs/*")
-    page.locator("#rows tbody tr").first.wait_for(timeout=30_000)
+    page.locator("#rows tbody tr").first.wait_for()
     page.get_by_role("button", name="Cancel run").click()
     expect(page.locator("#outcome")).to_contain_text("Cancelled.")
     expect(page.locator("#rows tbody tr").first).to_be_visible()
@@ -120,7 +120,7 @@ def test_hostile_names_do_nothing(watched: Watched, tmp_path: Path) -> None:
     page.on("dialog", lambda dialog: watched.faults.append("an alert"))
     page.locator("#files").set_input_files(tmp_path / "x.safetensors")
     page.wait_for_url("**/runs/*")
-    page.locator("#progress").wait_for(state="detached", timeout=30_000)
+    page.locator("#progress").wait_for(state="detached")
     for name in names:
         page.locator(f"#rows tr[data-key={json.dumps(name)}] th").click()
         expect(page.locator("#panel .raw")).to_have_text(name)
@@ -160,9 +160,8 @@ def test_the_commands_for_ci_do_what_they_say(watched: Watched, tmp_path: Path) 
             missing(f"no {tool}")
     (tmp_path / "model.safetensors").write_bytes(model())
     page = watched.open("/api")
-    page.locator("[data-copy]").click()
-    commands = page.evaluate("navigator.clipboard.readText()")
-    done = subprocess.run(["bash", "-eu", "-c", commands], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    commands = copied(page, "[data-copy]")
+    done = subprocess.run(["bash", "-eu", "-c", commands], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "event: end" in done.stdout
     assert len(json.loads((tmp_path / "report.json").read_text())["tables"]["esd"]) == 5
@@ -191,13 +190,13 @@ def test_a_lost_connection_and_a_reload_cost_one_piece(watched: Watched, tmp_pat
     page = watched.open("/")
     page.route("**/api/v1/uploads/*", lambda route: route.abort() if _later(route) else route.continue_())
     page.locator("#files").set_input_files(large(tmp_path))
-    expect(page.locator(".upload")).to_contain_text("the connection is lost, trying again", timeout=20_000)
+    expect(page.locator(".upload")).to_contain_text("the connection is lost, trying again")
     expect(page.locator(".upload")).to_contain_text("8.4 MB of 20.0 MB")
     page = watched.open("/")  # a reload in the middle
     page.unroute("**/api/v1/uploads/*")
     sent = offsets(page)
     page.locator("#files").set_input_files(tmp_path / "large.safetensors")
-    page.wait_for_url("**/runs/*", timeout=30_000)
+    page.wait_for_url("**/runs/*")
     assert sent == [PIECE, 2 * PIECE]
     expect(page.locator("h1")).to_have_text("large.safetensors")
     assert page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('upload '))") == []
@@ -223,7 +222,7 @@ def test_an_upload_can_be_paused_and_stopped(watched: Watched, tmp_path: Path) -
     page.wait_for_timeout(300)
     assert sent == []
     page.get_by_role("button", name="Go on").click()
-    page.wait_for_url("**/runs/*", timeout=30_000)
+    page.wait_for_url("**/runs/*")
     assert sent == [PIECE, 2 * PIECE]
     page = watched.open("/")
     held.clear()

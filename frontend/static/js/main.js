@@ -3,23 +3,46 @@
 import { $, $$, say, typing } from "./dom.js";
 
 /**
+ * Copies, and says so on the button for a moment. Without a clipboard (plain http from another machine has none) the
+ * text is selected instead, so that the reader's own key copies it.
  * @param {HTMLElement} button
  * @param {string} text
+ * @param {Element} [source]
  */
-async function copy(button, text) {
-  await navigator.clipboard.writeText(text);
-  const before = button.firstChild;
-  if (!before) return;
-  const words = before.nodeValue;
-  before.nodeValue = "Copied";
-  say("Copied");
-  setTimeout(() => { before.nodeValue = words; }, 1500);
+async function copy(button, text, source) {
+  try {
+    await navigator.clipboard.writeText(text);
+    answer(button, "Copied");
+  } catch {
+    if (source) getSelection()?.selectAllChildren(source);
+    answer(button, source ? "Selected: press Ctrl C" : "Copy it from the address bar");
+  }
+}
+
+/** Those that wait to have their own words again. @type {WeakMap<HTMLElement, number>} */
+const answering = new WeakMap();
+
+/**
+ * @param {HTMLElement} button
+ * @param {string} words
+ */
+function answer(button, words) {
+  const label = button.firstChild;
+  if (!label) return;
+  const before = button.dataset.words ??= label.nodeValue ?? "";
+  label.nodeValue = words;
+  say(words);
+  clearTimeout(answering.get(button));
+  answering.set(button, setTimeout(() => { label.nodeValue = before; }, 1500));
 }
 
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element)) return;
   const from = event.target.closest("[data-copy]"), link = event.target.closest("[data-copy-link]");
-  if (from instanceof HTMLElement) copy(from, $(from.dataset.copy ?? "").textContent);
+  if (from instanceof HTMLElement) {
+    const source = $(from.dataset.copy ?? "");
+    copy(from, source.textContent, source);
+  }
   if (link instanceof HTMLElement) copy(link, location.href);
   if (event.target.closest("[data-help]")) $("#keys").showModal();
   for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;

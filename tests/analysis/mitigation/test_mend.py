@@ -165,7 +165,7 @@ def test_a_merged_delta_of_an_adapter_has_every_parameter_that_it_changes(tmp_pa
 
 
 def test_only_the_strongest_is_what_the_paper_shrinks(tmp_path: Path) -> None:
-    """Of a base's five directions among twelve outputs the weakest two give way to two stronger ones, new outputs both."""
+    """Of a base's five directions among twelve outputs the weakest two give way to two new and stronger ones."""
     out, into = (
         torch.linalg.qr(torch.randn(side, count, generator=torch.Generator().manual_seed(side))).Q
         for side, count in ((12, 7), (5, 5))
