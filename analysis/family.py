@@ -6,13 +6,13 @@ the fits of analysis.scaling take, and `Scaling` is what they make of it, for pa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from analysis.diagnostic import Row, Scalar, Table
 from analysis.names import ROLES
+from analysis.once import once
 from analysis.scaling import Estimate, Fit, Pair, Places, Setting, Sizes, fit, pair
 from analysis.subjects import number
 
@@ -30,7 +30,7 @@ class Layers:
     rows: tuple[Row, ...]
     blocks: Places
 
-    @cached_property
+    @once
     def sigma(self) -> Sizes:
         return self.curve("sigma")
 

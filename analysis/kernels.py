@@ -16,10 +16,10 @@ from typing import TypeVar
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
-from scipy.linalg import blas
 from threadpoolctl import LibController, ThreadpoolController
 from torch import Tensor
 
+from analysis import unlocked
 from analysis.errors import TensorError
 
 Found = TypeVar("Found")
@@ -29,7 +29,6 @@ SERIAL = 2048  # largest side solved by one thread: more gain nothing, and stall
 OPENBLAS = 1536  # largest side whose eigenvalues OpenBLAS finds faster than MKL (docs/benchmarks.md)
 STRIPS = 4  # of a batched product: 1.4 to 1.7 times as fast as the whole, more are no faster (docs/benchmarks.md)
 NARROWEST_STRIP = 64  # columns
-SYRK = {torch.float32: blas.ssyrk, torch.float64: blas.dsyrk}
 
 
 def add_inner_products(grams: Float[Tensor, "s k k"], block: Float[Tensor, "s b k"]) -> None:
@@ -38,13 +37,8 @@ def add_inner_products(grams: Float[Tensor, "s k k"], block: Float[Tensor, "s b 
         _add_strips(grams, block)
     else:
         with suited(grams.shape[-1]):  # so that the last bits hang on no number of threads
-            _add_halves(grams, block)
-
-
-def _add_halves(grams: Float[Tensor, "s k k"], block: Float[Tensor, "s b k"]) -> None:
-    for gram, rows in zip(grams.numpy(), block.numpy(), strict=True):
-        flat = rows.flags.c_contiguous  # then its transpose lies as Fortran wants it
-        SYRK[grams.dtype](1.0, rows.T if flat else rows, trans=not flat, beta=1.0, c=gram.T, overwrite_c=True)
+            for gram, rows in zip(grams.numpy(), block.numpy(), strict=True):
+                unlocked.add_product(gram, rows)
 
 
 def _add_strips(grams: Float[Tensor, "s k k"], block: Float[Tensor, "s b k"]) -> None:
@@ -66,7 +60,7 @@ def mirrored(lower: Float[Tensor, "k k"]) -> Float[Tensor, "k k"]:
 def eigenvalues(grams: Grams) -> Float64[Tensor, "*s k"]:
     """Ascending eigenvalues of each. Raises TensorError where the iteration finds none."""
     if _by_openblas(grams):
-        return converged(lambda given: torch.from_numpy(np.linalg.eigvalsh(given.numpy())), grams)
+        return converged(_each_by_openblas, grams)
     found: Float64[Tensor, "*s k"] = converged(torch.linalg.eigvalsh, grams)
     return found
 
@@ -75,8 +69,15 @@ def eigenvectors(gram: Float64[Tensor, "k k"]) -> tuple[Float64[Tensor, " k"], F
     """Ascending eigenvalues and their vectors, as columns. Raises TensorError where the iteration finds none."""
     if not _by_openblas(gram):
         return converged(lambda given: tuple(torch.linalg.eigh(given)), gram)
-    values, vectors = converged(lambda given: np.linalg.eigh(given.numpy()), gram)
+    values, vectors = converged(lambda given: unlocked.eigenvectors(given.numpy()), gram)
     return torch.from_numpy(values), torch.from_numpy(vectors)
+
+
+def _each_by_openblas(grams: Grams) -> Float64[Tensor, "*s k"]:
+    found = np.empty(grams.shape[:-1])
+    for place in np.ndindex(grams.shape[:-2]):
+        found[place] = unlocked.eigenvalues(grams[place].numpy())
+    return torch.from_numpy(found)
 
 
 def _by_openblas(grams: Grams) -> bool:

@@ -232,7 +232,8 @@ def analyze(
             return []
         return list(measure_tensor(checkpoint, info, requests, device=device, cut=cut, memory=memory))
 
-    for info, found in each(checkpoint.tensors, work, device):
+    copies = max((request.diagnostic.copies for request in requests), default=0)
+    for info, found in each(checkpoint.tensors, work, device, copies=copies):
         for name, row in found:
             rows[name].append(row)
         if progress is not None:

@@ -15,7 +15,6 @@ loses nothing, so that squares neither over- nor underflow.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from analysis.errors import NotFinite, TensorError
 from analysis.kernels import add_inner_products, converged, eigenvalues
+from analysis.once import once
 
 Scales = Float64[Tensor, "s 1 1"]  # 2^-exponent of each matrix
 
@@ -47,13 +47,13 @@ class Spectrum:
     kernel: str  # "gram", "svd" or "product"
     floor: float  # relative to the largest singular value: below it a singular value is rounding, not weight
 
-    @cached_property
+    @once
     def values(self) -> Float64[np.ndarray, " p"]:
         """All singular values, ascending."""
         pooled: Float64[np.ndarray, " p"] = np.sort(self.slices, axis=None)
         return pooled
 
-    @cached_property
+    @once
     def eigenvalues(self) -> Float64[np.ndarray, " p"]:
         """The ESD: λ = σ², ascending, with neither centring nor 1/N."""
         squares: Float64[np.ndarray, " p"] = np.square(self.values)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 
 import torch
 from jaxtyping import Float, Float64
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from analysis.errors import TensorError, shown
 from analysis.names import label_of
+from analysis.once import once
 from analysis.spectrum import Spectrum, decompose
 from analysis.triplets import Triplets, finite, product_triplets, triplets
 
@@ -106,7 +106,7 @@ class Weight:
     base: "Weight | None" = None
     factors: Factors | None = None
 
-    @cached_property
+    @once
     def spectrum(self) -> Spectrum:
         """Its singular values, found once. Raises TensorError, naming the weight."""
         with self.named():
@@ -117,7 +117,7 @@ class Weight:
         """One matrix: the slices of a convolution side by side."""
         return self.slices[0] if len(self.slices) == 1 else self.slices.permute(1, 2, 0).flatten(1)
 
-    @cached_property
+    @once
     def triplets(self) -> Triplets:
         """All its singular values with their vectors, in float64, found once. Raises TensorError, naming the weight."""
         with self.named():
@@ -128,7 +128,7 @@ class Weight:
         """Whether its triplets were found already, so that they cost nothing more."""
         return "triplets" in vars(self)
 
-    @cached_property
+    @once
     def singular_values(self) -> Float64[Tensor, " k"]:
         """Those of `matrix`, descending: of its triplets where it has them, else by themselves, which is faster."""
         if self.decomposed:
@@ -138,7 +138,7 @@ class Weight:
             found = self.spectrum if len(self.slices) == 1 else decompose(self.matrix[None])
         return torch.from_numpy(found.values[::-1].copy()).to(self.slices.device)
 
-    @cached_property
+    @once
     def update(self) -> Triplets:
         """ΔW = W - W₀, decomposed: from its factors where it has them, else in full. Needs `base`."""
         assert self.base is not None, "only a tuned weight has an update"

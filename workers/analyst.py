@@ -120,7 +120,10 @@ def _renew(database: Database, settings: Settings, job: Job) -> None:
 def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     with ExitStack() as folders:
         work, size = (_joint if job.joint else _alone)(storage, job, device, folders, settings.memory_limit)
-        several: Work = each(job.tensors, work, device, size) if job.attempt == 1 else _one_by_one(job.tensors, work)
+        copies = max((request.diagnostic.copies for request in job.requests), default=0)
+        several: Work = (
+            each(job.tensors, work, device, size, copies) if job.attempt == 1 else _one_by_one(job.tensors, work)
+        )
         with closing(several) as found:
             for info in job.tensors:
                 _announce(database, job, info)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from analysis.adapters.config import AdapterConfig
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.stored import Facts, Stored
+from analysis.once import once
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,7 @@ class Checkpoint:
     facts: Facts = field(default_factory=dict)
     adapter: AdapterConfig | None = None  # what adapter_config.json says, where these tensors are an adapter's
 
-    @cached_property
+    @once
     def tensors(self) -> "tuple[analysis.weight.TensorInfo, ...]":
         """Every tensor with its role and depth, and the reason where it is not analysed."""
         from analysis.matrices import Header, describe

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from analysis import concurrency
-from analysis.concurrency import bound, each
+from analysis.concurrency import HELD, bound, each
 from analysis.matrices import Header, describe
+from analysis.memory import alone
 from analysis.weight import TensorInfo
 
 
@@ -58,6 +59,7 @@ def test_small_ones_share_the_threads_and_large_ones_have_them_all() -> None:
 
 def test_what_is_in_memory_at_once_stays_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concurrency, "MOST_HANDS", 2)
+    monkeypatch.setattr(concurrency, "LITTLE", 0)
     asked = tensors((4096, 768), (1024, 1024), (4096, 768), *[(768, 768)] * 8, (30_522, 384))
     lock, held, peak = threading.Lock(), 0, 0
 
@@ -84,9 +86,39 @@ def test_partners_in_other_checkpoints_decide_what_is_small() -> None:
     assert [(tensor, threads) for tensor, threads in found] == list(zip(asked, [2, 2, 1, 1], strict=True))
 
 
-def test_where_two_do_not_fit_each_has_all_threads() -> None:
-    """Of a checkpoint of equal matrices without an embedding the bound leaves room for one and what libraries hold."""
-    assert [found for _, found in each(tensors(*[SMALL] * 3), lambda _: torch.get_num_threads())] == [2, 2, 2]
+def test_where_two_do_not_fit_each_has_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a checkpoint of equal matrices the bound leaves room for one and what libraries hold; but there is LITTLE."""
+
+    def threads() -> list[int]:
+        return [found for _, found in each(tensors(*[SMALL] * 3), lambda _: torch.get_num_threads())]
+
+    assert threads() == [1, 1, 1]
+    monkeypatch.setattr(concurrency, "LITTLE", 0)
+    assert threads() == [2, 2, 2]
+
+
+def test_one_that_takes_most_of_the_room_waits_for_it_and_is_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the first kind fit, none beside the second: whatever comes behind it waits with it."""
+    asked = tensors(SMALL, SMALL, (40_000, 512), SMALL, SMALL)
+    needs = [alone(tensor) + HELD for tensor in asked]
+    room = needs[2] + needs[0] // 2
+    monkeypatch.setattr(concurrency, "LITTLE", room)
+    lock, inside, seen = threading.Lock(), 0, []
+
+    def work(tensor: TensorInfo) -> None:
+        nonlocal inside
+        with lock:
+            inside += 1
+            seen.append((tensor.name, inside))
+        time.sleep(0.02)
+        with lock:
+            inside -= 1
+
+    assert 2 * needs[0] < room < needs[2] + needs[0]
+    list(each(asked, work, copies=0))
+    assert [name for name, _ in seen][2] == asked[2].name
+    assert seen[2] == (asked[2].name, 1)
+    assert seen[3][1] == 1
 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])

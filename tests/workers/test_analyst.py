@@ -56,6 +56,13 @@ def measuring(monkeypatch: pytest.MonkeyPatch, before: Any) -> None:
     monkeypatch.setattr("workers.analyst.measure_tensor", measured)
 
 
+@pytest.fixture
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where tensors are measured one by one."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+
+
+@pytest.mark.usefixtures("one_core")
 def test_rows_are_there_after_each_tensor(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     measuring(monkeypatch, lambda number: seen.append((results(planned), unit(planned).done, unit(planned).current)))
@@ -66,6 +73,7 @@ def test_rows_are_there_after_each_tensor(planned: Service, monkeypatch: pytest.
     assert planned.get("/api/v1/runs/1")["state"] == "done"
 
 
+@pytest.mark.usefixtures("one_core")
 def test_a_cancelled_run_stops_after_the_tensor_in_hand(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def cancel(number: int) -> None:
         if number == 2:
@@ -77,6 +85,7 @@ def test_a_cancelled_run_stops_after_the_tensor_in_hand(planned: Service, monkey
     assert unit(planned).state == "cancelled"
 
 
+@pytest.mark.usefixtures("one_core")
 def test_a_failure_is_tried_again_from_where_it_was(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail_once(number: int) -> None:
         if number == 3:
@@ -144,10 +153,8 @@ def test_what_was_taken_over_is_not_recorded_by_the_first(planned: Service, monk
 
 @pytest.fixture
 def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine of two cores with room for two of any tensors."""
+    """A machine of two cores, which have room for two of these tensors."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    monkeypatch.setattr("analysis.concurrency._room", lambda tensors: 2)
-    monkeypatch.setattr("analysis.concurrency._is_small", lambda tensor, share: True)
 
 
 @pytest.mark.usefixtures("roomy")
@@ -206,6 +213,7 @@ def comparison(service: Service) -> Service:
     return service
 
 
+@pytest.mark.usefixtures("one_core")
 def test_a_comparison_goes_on_where_it_was(comparison: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     from analysis.comparison import measure_aligned
 

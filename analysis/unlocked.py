@@ -1,0 +1,115 @@
+"""Routines of BLAS and LAPACK that leave the interpreter to other threads while they run.
+
+SciPy's own wrappers keep the interpreter's lock as long as a routine takes, and NumPy's eigenvalues do up to a side of
+500: of two tensors measured at once one then waits for the other all the time (docs/benchmarks.md). SciPy publishes the
+routines' C addresses too, for `scipy.LowLevelCallable` and the like; ctypes lets go of the lock when it calls them.
+A matrix that lies by rows is its transpose to Fortran: what is upper there is lower here.
+"""
+
+import ctypes
+import re
+from collections.abc import Callable
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float64
+from scipy import LowLevelCallable
+from scipy.linalg import cython_blas, cython_lapack
+
+Routine = Callable[..., None]
+
+# uplo, trans, n, k, alpha, a, lda, beta, c, ldc
+SYRK = r"void \(char \*, char \*, int \*, int \*, (\S+) \*, \1 \*, int \*, \1 \*, \1 \*, int \*\)"
+# jobz, uplo, n, a, lda, w, work, lwork, iwork, liwork, info
+SYEVD = r"void \(char \*, char \*, int \*, (\S+) \*, int \*, \1 \*, \1 \*, int \*, int \*, int \*, int \*\)"
+SYRK_OF = {"float32": ("ssyrk", ctypes.c_float), "float64": ("dsyrk", ctypes.c_double)}
+
+
+class NotPublished(RuntimeError):
+    """Another signature than is known, in another SciPy: NumPy does it then, with the lock held."""
+
+
+def add_product(gram: Float[np.ndarray, "k k"], block: Float[np.ndarray, "b k"]) -> None:
+    """Adds BᵀB to the lower triangle of a Gram matrix that lies by rows, of the same dtype, in place."""
+    assert gram.flags.c_contiguous
+    assert gram.dtype == block.dtype
+    if block.itemsize not in block.strides:  # neither rows nor columns lie together
+        block = np.ascontiguousarray(block)
+    name, real = SYRK_OF[gram.dtype.name]
+    try:
+        add = routine(cython_blas, name, SYRK)
+    except NotPublished:
+        gram += np.tril(block.T @ block)
+        return
+    rows, columns = block.shape
+    by_rows, stride = _lies(block)
+    add(b"U", b"N" if by_rows else b"T", columns, rows, real(1.0), block, stride, real(1.0), gram, columns)
+
+
+def _lies(block: Float[np.ndarray, "b k"]) -> tuple[bool, int]:
+    """Whether it lies by rows, else by columns; and how far the next one is, in numbers."""
+    down, across = (stride // block.itemsize for stride in block.strides)
+    return (True, max(down, block.shape[1])) if across == 1 else (False, max(across, block.shape[0]))
+
+
+def eigenvalues(gram: Float64[np.ndarray, "k k"]) -> Float64[np.ndarray, " k"]:
+    """Ascending eigenvalues of the symmetric matrix of which the lower triangle is good. Raises LinAlgError."""
+    try:
+        return _solved(b"N", gram)[0]
+    except NotPublished:
+        return np.linalg.eigvalsh(gram)
+
+
+def eigenvectors(gram: Float64[np.ndarray, "k k"]) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "k k"]]:
+    """The same, and their vectors as columns."""
+    try:
+        return _solved(b"V", gram)
+    except NotPublished:
+        values, vectors = np.linalg.eigh(gram)
+        return values, vectors
+
+
+def _solved(
+    job: bytes, gram: Float64[np.ndarray, "k k"]
+) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "k k"]]:
+    """By divide and conquer, like NumPy's; the second is rubbish where no vectors are asked for."""
+    size = len(gram)
+    solve, info = routine(cython_lapack, "dsyevd", SYEVD), ctypes.c_int(0)
+    whole, values = np.array(gram, dtype=np.float64, order="C"), np.empty(size)
+    work, places = np.empty(1), np.empty(1, dtype=np.intc)
+    solve(job, b"U", size, whole, size, values, work, -1, places, -1, info)  # how much room it wants
+    work, places = np.empty(int(work[0])), np.empty(int(places[0]), dtype=np.intc)
+    solve(job, b"U", size, whole, size, values, work, len(work), places, len(places), info)
+    if info.value != 0:
+        raise np.linalg.LinAlgError(f"LAPACK's dsyevd gave {info.value}")
+    return values, whole.T  # its columns lie by rows here
+
+
+@cache
+def routine(module: ModuleType, name: str, signature: str) -> Routine:
+    """Called with numbers, bytes, arrays and ctypes' own, all of which it gets by address. Raises NotPublished."""
+    published = LowLevelCallable.from_cython(module, name)
+    found = re.fullmatch(signature, published.signature)
+    if found is None:
+        raise NotPublished(f"{name} of this SciPy takes {published.signature}")
+    arguments = [ctypes.c_void_p] * (published.signature.count(",") + 1)
+    call = ctypes.CFUNCTYPE(None, *arguments)(_address(published))
+    return lambda *given: call(*map(_by_address, given))
+
+
+def _address(published: LowLevelCallable) -> int:
+    find = ctypes.pythonapi.PyCapsule_GetPointer
+    find.restype, find.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    found: int = find(published.function, published.signature.encode())
+    return found
+
+
+def _by_address(given: Any) -> Any:
+    """What lives until the call is over: `given` is held by the caller, the rest by what byref gives."""
+    if isinstance(given, np.ndarray):
+        return given.ctypes.data
+    if isinstance(given, bytes):
+        return ctypes.byref(ctypes.c_char(given))
+    return ctypes.byref(ctypes.c_int(given) if isinstance(given, int) else given)
