@@ -238,12 +238,11 @@ def main() -> None:
             small = analysed(base, weights(folder, 10, 96), wait=True)
             run = fill(Settings(data_dir=folder / "data"), small)
             busy = analysed(base, weights(folder, 1000, 640), wait=False)
-            rows = list(measured(base, run, process))
-            print(f"The analysis meanwhile: {state(base, busy)['progress']}")
+            rows = list(measured(base, run, process, busy))
         print(markdown(HEAD, rows))
 
 
-def measured(base: str, run: int, process: int) -> Iterator[tuple[str, ...]]:
+def measured(base: str, run: int, process: int, busy: int) -> Iterator[tuple[str, ...]]:
     paths = {
         "report": f"/api/v1/runs/{run}/report",
         "figure": f"/api/v1/runs/{run}/figures/esd/alpha.depth",
@@ -255,9 +254,22 @@ def measured(base: str, run: int, process: int) -> Iterator[tuple[str, ...]]:
             tag = tag_of(base + path)
             if pause:
                 print(f"{title}, the first time: {time.perf_counter() - began:.2f} s", file=sys.stderr)
-            yield row(f"{title}, {pace}", base, path, GZIP, pause, process)
-            if tag:
-                yield row(f"{title}, {pace}, 304", base, path, {**GZIP, "If-None-Match": tag}, pause, process)
+            for kind, headers in {"": GZIP, **({", 304": {**GZIP, "If-None-Match": tag}} if tag else {})}.items():
+                with analysing(base, busy):
+                    yield row(f"{title}, {pace}{kind}", base, path, headers, pause, process)
+
+
+@contextmanager
+def analysing(base: str, busy: int) -> Iterator[None]:
+    """Within it the worker measures the same checkpoint as that run did; says so where it ended before."""
+    ask(f"{base}/api/v1/runs/{busy}/cancel", b"")
+    again = {"checkpoints": [each["id"] for each in state(base, busy)["checkpoints"]]}
+    fresh = ask(f"{base}/api/v1/runs", json.dumps(again).encode())["id"]
+    yield
+    after = state(base, fresh)
+    print(f"The analysis meanwhile: {after['state']}, {after['progress']['done']} tensors", file=sys.stderr)
+    if after["state"] == "running":
+        ask(f"{base}/api/v1/runs/{fresh}/cancel", b"")
 
 
 def row(title: str, base: str, path: str, headers: dict[str, str], pause: float, process: int) -> tuple[str, ...]:
