@@ -5,10 +5,10 @@ predicted is the least: the numbers, and what the arithmetic must hold beside th
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from analysis.diagnostic import Scope
+from analysis.diagnostic import Request, Scope
 from analysis.errors import shown
 from analysis.matrices import matrices
 from analysis.weight import TensorInfo
@@ -28,6 +28,11 @@ def side(info: TensorInfo) -> int:
 def alone(info: TensorInfo, copies: int = 0) -> int:
     """Bytes for its singular values: itself, so many copies in float32 or wider, a Gram matrix and the solver's."""
     return info.nbytes + copies * max(4 * info.size, info.nbytes) + 16 * side(info) ** 2
+
+
+def copies(requests: Iterable[Request]) -> int:
+    """Copies of a whole tensor that measuring makes at most: as the diagnostics say, and one where they compare."""
+    return max((max(r.diagnostic.copies, r.diagnostic.scope is not Scope.ONE) for r in requests), default=0)
 
 
 def together(infos: Sequence[TensorInfo], scopes: Collection[Scope]) -> int:

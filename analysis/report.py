@@ -16,7 +16,7 @@ from analysis.diagnostic import Finding, Measurement, Request, Row, Scope, Sever
 from analysis.formats import OpenCheckpoint
 from analysis.matrices import matrices
 from analysis.memory import alone as needed_alone
-from analysis.memory import too_large
+from analysis.memory import copies, too_large
 from analysis.weight import TensorInfo, Weight
 
 Progress = Callable[[TensorInfo], None]
@@ -232,8 +232,7 @@ def analyze(
             return []
         return list(measure_tensor(checkpoint, info, requests, device=device, cut=cut, memory=memory))
 
-    copies = max((request.diagnostic.copies for request in requests), default=0)
-    for info, found in each(checkpoint.tensors, work, device, copies=copies):
+    for info, found in each(checkpoint.tensors, work, device, copies=copies(requests)):
         for name, row in found:
             rows[name].append(row)
         if progress is not None:

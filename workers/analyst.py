@@ -17,6 +17,7 @@ from analysis.device import best_device
 from analysis.diagnostic import Request, Row
 from analysis.errors import CheckpointError, EigenscopeError, shown
 from analysis.formats import open_checkpoint
+from analysis.memory import copies
 from analysis.names import label_of
 from analysis.report import measure_tensor
 from analysis.weight import TensorInfo
@@ -120,9 +121,9 @@ def _renew(database: Database, settings: Settings, job: Job) -> None:
 def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     with ExitStack() as folders:
         work, size = (_joint if job.joint else _alone)(storage, job, device, folders, settings.memory_limit)
-        copies = max((request.diagnostic.copies for request in job.requests), default=0)
+        at_once = job.attempt == 1
         several: Work = (
-            each(job.tensors, work, device, size, copies) if job.attempt == 1 else _one_by_one(job.tensors, work)
+            each(job.tensors, work, device, size, copies(job.requests)) if at_once else _one_by_one(job.tensors, work)
         )
         with closing(several) as found:
             for info in job.tensors:

@@ -7,7 +7,8 @@ import pytest
 
 from analysis import memory
 from analysis.diagnostic import Scope
-from analysis.memory import alone, available, side, together, too_large
+from analysis.diagnostics import requests
+from analysis.memory import alone, available, copies, side, together, too_large
 from analysis.weight import TensorInfo
 from tests.analysis.test_concurrency import tensors
 
@@ -77,3 +78,10 @@ def test_a_container_leaves_its_limit_less_what_is_used(tmp_path: Path, limit: s
     (tmp_path / "memory.stat").write_text("anon 300000\ninactive_file 100000\n")
     assert memory._container(tmp_path) == left
     assert memory._container(tmp_path / "none") is None
+
+
+def test_copies_are_what_the_diagnostics_make_and_one_where_they_compare() -> None:
+    assert copies([]) == 0
+    assert copies(requests()) == 0
+    assert copies(requests({"esd": {}, "random_matrix": {}})) == 1
+    assert copies(requests({"norms": {}, "update": {}})) == 1
