@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from analysis.diagnostic import Scope, Table
-from analysis.matching import Alignment, Member
 from analysis.report import Coverage, Skipped, coverage, failures, together
+from analysis.tensors.matching import Alignment, Member
 
 ALONE = "in no other checkpoint of this run"
 

@@ -108,7 +108,7 @@ class Option:
 
 
 class FigureKind(StrEnum):
-    """The small closed set of pictures that frontend.figures can draw, and the parts of each.
+    """The small closed set of pictures that frontend.figures.draw can draw, and the parts of each.
 
     Parts in brackets are optional; what a row has no value for is left out of its picture, and its note says why.
     The law of a density, `curve_y` over `curve_x`, integrates to the share of the values that it describes.

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.batching import Cut, cutter
-from analysis.concurrency import each
-from analysis.device import on_device
 from analysis.diagnostic import Finding, Measurement, Request, Row, Scope, Severity, Summary, Table, absent, measure
+from analysis.engine.batching import Cut, cutter
+from analysis.engine.device import on_device
+from analysis.engine.memory import alone as needed_alone
+from analysis.engine.memory import copies, too_large
+from analysis.engine.scheduling import each
 from analysis.formats import OpenCheckpoint
-from analysis.matrices import matrices
-from analysis.memory import alone as needed_alone
-from analysis.memory import copies, too_large
+from analysis.tensors.matrices import matrices
 from analysis.weight import TensorInfo, Weight
 
 Progress = Callable[[TensorInfo], None]

@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from analysis.cached import once
 from analysis.errors import TensorError, shown
+from analysis.linalg.spectrum import Spectrum, decompose
+from analysis.linalg.triplets import Triplets, finite, product_triplets, triplets
 from analysis.names import label_of
-from analysis.once import once
-from analysis.spectrum import Spectrum, decompose
-from analysis.triplets import Triplets, finite, product_triplets, triplets
 
 
 class Layout(StrEnum):

@@ -10,13 +10,14 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from analysis.facts import checked
-from app import audit, leases, units
+from app.access import audit
 from app.db import insert_of, now
 from app.errors import NotFound
 from app.listings import newest
 from app.models import Blob, Checkpoint, File, Member, Run, Tensor, Transfer
 from app.settings import Settings
-from app.storage import Incoming, Storage
+from app.storage.blobs import Incoming, Storage
+from app.work import leases, units
 
 LONGEST_NAME = 255
 

@@ -23,7 +23,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.errors import Overloaded
-from app.owned import speak
+from app.tenancy import speak
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6569676E  # any number that no other program locks: "eign"
@@ -56,7 +56,7 @@ class Database:
 
     project: int | None = None  # whose rows its sessions see; None: everyone's
     actor: str | None = None  # in whose name they act
-    limits: object = None  # app.quotas.Amounts of a project without its own; None: no limits, as for workers
+    limits: object = None  # app.access.quotas.Amounts of a project without its own; None: no limits, as for workers
 
     def __init__(self, url: str, send: Send) -> None:
         self.engine = connect(url)

@@ -32,7 +32,7 @@ ServiceError                  an answer that is no success: an HTTP status, a st
 ├── QueueStalled        503   no worker answers
 └── DiskFull            507   the upload does not fit on the disk
 
-`app.api.problems` turns them, and the analysis' own errors, into application/problem+json.
+`app.web.problems` turns them, and the analysis' own errors, into application/problem+json.
 """
 
 from typing import ClassVar

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.db import insert_of, now
 from app.errors import BadRequest, Conflict, KeyReused
 from app.models import Key
-from app.owned import project_of
+from app.tenancy import project_of
 
 KEPT = 24 * 3600.0  # seconds
 LONGEST = 255  # characters of a key

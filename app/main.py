@@ -14,12 +14,13 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
-from app import embedded, logs, pages
+from app import logs, pages
+from app.access.quotas import usual
+from app.access.security import content_security_policy, plotly_style_hashes
 from app.api import (
     audit,
     blobs,
     checkpoints,
-    contract,
     curves,
     diagnostics,
     downloads,
@@ -28,31 +29,31 @@ from app.api import (
     health,
     metrics,
     mitigations,
-    problems,
     projects,
     runs,
-    sending,
     tables,
     tokens,
-    tus,
     verdicts,
     webhooks,
 )
-from app.api.guard import Guard
-from app.api.heads import Heads
-from app.api.kept import Shelf
+from app.api import checkpoint_uploads as sending
+from app.api import uploads as tus
 from app.api.metrics import Gauges
-from app.api.observed import Observed
-from app.api.squeezed import Squeezed
-from app.api.traffic import Traffic
-from app.api.waiting import Waiting
 from app.db import Database
-from app.pings import Pulse
-from app.queue import Sender, worker_command
-from app.quotas import usual
-from app.security import content_security_policy, plotly_style_hashes
+from app.queue import supervisor as embedded
+from app.queue.broker import Sender, worker_command
+from app.queue.pings import Pulse
 from app.settings import Settings
-from app.storage import Storage
+from app.storage.blobs import Storage
+from app.web import openapi as contract
+from app.web import problems
+from app.web.compression import Squeezed
+from app.web.guard import Guard
+from app.web.head_requests import Heads
+from app.web.long_poll import Waiting
+from app.web.request_log import Observed
+from app.web.request_metrics import Traffic
+from app.web.response_cache import Shelf
 
 VERSION = "0.1.0"
 STATIC = Path(__file__).parents[1] / "frontend" / "static"
@@ -177,6 +178,6 @@ def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
     print(f"Eigenscope is at http://{host}:{listener.getsockname()[1]}/", flush=True)  # noqa: T201
     config = uvicorn.Config(
         app, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, log_config=None,
-        proxy_headers=False,  # whom to believe is `app.access`'s to say
+        proxy_headers=False,  # whom to believe is `app.access.callers`'s to say
     )  # fmt: skip
     uvicorn.Server(config).run([listener])

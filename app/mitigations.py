@@ -9,18 +9,21 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from analysis.comparison import distinct
 from analysis.diagnostics import requests as requests_of
-from analysis.matching import Member as Side
-from analysis.matching import align, check_base
+from analysis.engine.comparison import distinct
 from analysis.mitigation import Recipe
-from app import audit, checkpoints, leases, mending, retention, runs
+from analysis.tensors.matching import Member as Side
+from analysis.tensors.matching import align, check_base
+from app import checkpoints, retention, runs
+from app.access import audit
 from app.errors import Conflict, NotFound
 from app.listings import newest
 from app.models import Checkpoint, Mitigation, Run
-from app.owned import confine
 from app.plans import tensor_info
-from app.storage import Incoming, Storage
+from app.storage.blobs import Incoming, Storage
+from app.tenancy import confine
+from app.work import leases
+from app.work import mitigations as mending
 
 OPEN = (Mitigation.WAITING, Mitigation.HELD)
 MOST_OPEN = 100  # that wait or are being made at once

@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator
 
 from analysis.facts import effective
 from app.db import now
-from app.owned import Owned
+from app.tenancy import Owned
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate
 
@@ -61,7 +61,7 @@ class Project(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)
-    limits: Mapped[dict[str, Any]] = mapped_column(default=dict)  # app.quotas.Limits that differ from the settings'
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict)  # app.access.quotas.Limits unlike the settings'
     created_at: Mapped[float] = mapped_column(default=now())
 
 

@@ -7,15 +7,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from analysis.comparison import aligned_for, alone, distinct, groups_of
 from analysis.diagnostic import Request, Scope
 from analysis.diagnostics import requests as requests_of
+from analysis.engine.comparison import aligned_for, alone, distinct, groups_of
 from analysis.errors import WrongBase, shown
-from analysis.matching import Aligned, Member
-from analysis.matrices import matrices
+from analysis.tensors.matching import Aligned, Member
+from analysis.tensors.matrices import matrices
 from analysis.weight import TensorInfo
-from app import checkpoints, leases, units
+from app import checkpoints
 from app.models import Run, Unit
+from app.work import leases, units
 
 # Multiply-adds. Two CPU cores do about 2e10 a second (MiniLM's 4.6e10 take 2.5 s): a unit is some 10 s there, a
 # fraction of one on a GPU, so that little is lost with a worker, and a run spreads over 32 of them.

@@ -10,18 +10,18 @@ import numpy as np
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
-from analysis.comparison import alignment_of
 from analysis.covering import covered
 from analysis.diagnostic import Measurement, Request, Row, Severity, Table
 from analysis.diagnostics import diagnostic as diagnostic_named
 from analysis.diagnostics import requests as requests_of
+from analysis.engine.comparison import alignment_of
 from analysis.report import Coverage, Report, coverage, failures, together
 from analysis.weight import TensorInfo, WeightInfo
-from app import leases, units
 from app.db import insert_of
 from app.errors import NotFound
 from app.models import Curve, Result, Run, Unit
 from app.plans import facts_of, found_of, members_of, names_of
+from app.work import leases, units
 
 NOT_YET = "not analysed yet"
 STOPPED = "the run was stopped before this tensor"

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from app import audit, leases
+from app.access import audit
 from app.errors import Conflict
 from app.models import Blob, Checkpoint, File, Member, Mitigation, Run, Transfer
-from app.owned import EVERYWHERE
 from app.settings import Settings
-from app.storage import Storage
+from app.storage.blobs import Storage
+from app.tenancy import EVERYWHERE
+from app.work import leases
 
 DAY = 86_400.0  # seconds
 OPEN_RUNS = ("waiting", "running")

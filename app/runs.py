@@ -9,12 +9,15 @@ from sqlalchemy.orm import Session
 
 from analysis.diagnostics import check_scopes
 from analysis.diagnostics import requests as requests_of
-from app import audit, checkpoints, deliveries, leases, quotas, retention, units
-from app.awaited import ENDED as ENDED
+from app import checkpoints, retention
+from app.access import audit, quotas
 from app.errors import BadRequest, Conflict, NotFound
 from app.listings import newest
 from app.models import Member, Run, Unit
 from app.plans import plan
+from app.webhooks import deliveries
+from app.work import leases, units
+from app.work.verdicts import ENDED as ENDED
 
 MOST_CHECKPOINTS = 16
 

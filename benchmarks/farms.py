@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis import windows
+from analysis.diagnostics.farms import windows
+from analysis.diagnostics.farms.windows import Windows
 from analysis.weight import Weight, WeightInfo
-from analysis.windows import Windows
 from benchmarks.timing import burnt, markdown, one_thread, paired, ratio_row
 
 SHAPES = ((1536, 384, 5), (3072, 768, 3), (2048, 2048, 1), (4096, 1024, 1))

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from analysis.diagnostic import Measurement, Request, measure
-from analysis.diagnostics.intruders import INTRUDERS
-from analysis.triplets import triplets
+from analysis.diagnostics.intruders.diagnostic import INTRUDERS
+from analysis.linalg.triplets import triplets
 from analysis.weight import Factors, Weight, WeightInfo
 from benchmarks.timing import markdown, one_thread, spoken
 

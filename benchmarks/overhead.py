@@ -16,8 +16,8 @@ from safetensors import safe_open
 
 from analysis.diagnostics import requests
 from analysis.formats import OpenCheckpoint, open_checkpoint
+from analysis.linalg.spectrum import decompose
 from analysis.report import measure_tensor
-from analysis.spectrum import decompose
 from benchmarks.checkpoints import GPT2, write
 from benchmarks.examples import minilm
 from benchmarks.timing import busy, busy_row, markdown, one_thread

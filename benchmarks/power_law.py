@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from scipy.linalg import eigvalsh_tridiagonal
 
-from analysis.power_law import fit
+from analysis.statistics.power_law import fit
 from benchmarks.timing import burnt, markdown, one_thread, paired, ratio_row
 
 with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

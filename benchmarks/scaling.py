@@ -12,8 +12,8 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from analysis.spectrum import decompose
-from analysis.top_value import largest
+from analysis.diagnostics.top_singular_value.largest import largest
+from analysis.linalg.spectrum import decompose
 from benchmarks.timing import markdown, one_thread, spoken
 
 SHAPES = ((1024, 1024, 5), (2048, 2048, 3), (8192, 2048, 1), (4096, 4096, 1))

@@ -27,7 +27,8 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from app import models, projects
+from app import models
+from app.access import projects
 from app.db import Database
 from app.settings import Settings
 from benchmarks.timing import markdown
@@ -36,7 +37,7 @@ LAYERS, SIDE = 1000, 384
 READERS = 200
 SECONDS = 8.0  # of each measurement
 PATIENCE = 60.0  # seconds after which an answer counts as none
-SERVE = "from app.cli import main; main(['serve', '--port', '0'])"
+SERVE = "from app.cli.main import main; main(['serve', '--port', '0'])"
 ROOT = Path(__file__).parents[1]
 ROLES = ("q", "k", "v", "o", "up", "down", "gate", "up", "down", "o")
 PART = {"q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj", "o": "self_attn.o_proj"}

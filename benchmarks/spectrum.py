@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from analysis.spectrum import decompose
+from analysis.linalg.spectrum import decompose
 from benchmarks.timing import burnt, markdown, one_thread, paired, ratio_row
 
 SHAPES = ((384, 384, 9), (1536, 384, 9), (30522, 384, 3), (1024, 1024, 5), (2048, 2048, 3), (4096, 1024, 3))

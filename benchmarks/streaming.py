@@ -20,12 +20,12 @@ from types import MappingProxyType
 import torch
 from safetensors.torch import save_file
 
-from analysis.concurrency import bound
 from analysis.diagnostic import Scope
 from analysis.diagnostics import DIAGNOSTICS, requests
+from analysis.engine.scheduling import bound
 from analysis.formats import open_checkpoint
+from analysis.linalg.spectrum import decompose
 from analysis.report import analyze
-from analysis.spectrum import decompose
 from benchmarks.timing import markdown
 
 MIB = 2**20

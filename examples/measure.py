@@ -8,9 +8,9 @@ from statistics import median
 
 import numpy as np
 
-from analysis.comparison import compare
 from analysis.diagnostic import Row
 from analysis.diagnostics import requests
+from analysis.engine.comparison import compare
 from analysis.formats import open_checkpoint
 from analysis.report import Report
 from examples.model import folder as base_folder

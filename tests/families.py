@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from analysis.diagnostic import Request, Scalar, Table
-from analysis.diagnostics.top_singular_value import TOP_SINGULAR_VALUE
-from analysis.matrices import Header, describe
-from analysis.pieces import Held, pieces
-from analysis.scaling import Setting
+from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
+from analysis.engine.pieces import Held, pieces
+from analysis.tensors.matrices import Header, describe
+from analysis.width_scaling.law import Setting
 
 WIDTHS = (16.0, 24.0, 32.0, 48.0)
 BLOCKS, WORDS = 3, 40

@@ -10,12 +10,12 @@ from fastapi.testclient import TestClient
 from safetensors.torch import save
 from torch import Tensor
 
-from app import verdicts
 from app.db import Database
+from app.gate import verdicts
 from app.main import create_app
-from app.queue import Sender
+from app.queue.broker import Sender
 from app.settings import Settings
-from app.storage import Storage
+from app.storage.blobs import Storage
 
 ADDRESS = "http://127.0.0.1:8000"
 
@@ -67,9 +67,9 @@ class Service:
 
     def work(self) -> None:
         """Does what was sent, and what that sends, as a worker would."""
-        from workers.analyst import analyse_unit
-        from workers.intake import ingest_checkpoint
-        from workers.mender import mend_checkpoint
+        from workers.analyse import analyse_unit
+        from workers.ingest.task import ingest_checkpoint
+        from workers.mitigate import mend_checkpoint
 
         def judge(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
             with database.writing() as session:

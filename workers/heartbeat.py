@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from app.leases import LeaseLost
+from app.work.leases import LeaseLost
 
 log = logging.getLogger(__name__)
 

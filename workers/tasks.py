@@ -18,14 +18,14 @@ from celery.signals import setup_logging, worker_init, worker_process_init, work
 from kombu.messaging import Consumer
 
 from app import logs
-from app.courier import Courier
 from app.db import Database
-from app.leases import release
-from app.pings import answer
-from app.queue import Sender, make_celery, make_folders, ping_queue, process_label
+from app.queue.broker import Sender, make_celery, make_folders, ping_queue, process_label
+from app.queue.pings import answer
 from app.settings import Settings
-from app.storage import Storage
-from app.sweeper import Sweeper
+from app.storage.blobs import Storage
+from app.work.leases import release
+from workers.sweeper import Sweeper
+from workers.webhook_sender import Courier
 
 NICE = 5  # of a worker beside its server: a third of its weight in what both want, all of what it leaves
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def storage() -> Storage:
 
 @celery.task(name="ingest")
 def ingest(checkpoint_id: int) -> None:
-    from workers import intake
+    from workers.ingest import task as intake
 
     with logs.about(task="ingest", checkpoint=checkpoint_id):
         intake.ingest_checkpoint(database(), storage(), settings, checkpoint_id)
@@ -54,7 +54,7 @@ def ingest(checkpoint_id: int) -> None:
 
 @celery.task(name="analyse")
 def analyse(unit_id: int) -> None:
-    from workers import analyst
+    from workers import analyse as analyst
 
     with logs.about(task="analyse", unit=unit_id):
         analyst.analyse_unit(database(), storage(), settings, unit_id)
@@ -62,7 +62,7 @@ def analyse(unit_id: int) -> None:
 
 @celery.task(name="mend")
 def mend(mitigation_id: int) -> None:
-    from workers import mender
+    from workers import mitigate as mender
 
     with logs.about(task="mend", mitigation=mitigation_id):
         mender.mend_checkpoint(database(), storage(), settings, mitigation_id)
@@ -70,7 +70,7 @@ def mend(mitigation_id: int) -> None:
 
 @celery.task(name="judge")
 def judge(verdict_id: int) -> None:
-    from app import verdicts
+    from app.gate import verdicts
 
     with database().writing() as session:
         verdicts.make(session, verdict_id)
@@ -126,7 +126,7 @@ def begin(**_: object) -> None:
 @worker_process_init.connect
 def warm_up(**_: object) -> None:
     """In the pool process: loads torch before the first message, not after it."""
-    from workers import analyst, intake, mender  # noqa: F401
+    from workers.ingest import task as intake  # noqa: F401
 
 
 @worker_shutting_down.connect

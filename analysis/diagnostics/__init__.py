@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from analysis.diagnostic import Diagnostic, Request, Scope, groups
 from analysis.diagnostics.erg import ERG
-from analysis.diagnostics.esd import ESD
-from analysis.diagnostics.farms import FARMS
-from analysis.diagnostics.intruders import INTRUDERS
+from analysis.diagnostics.esd.diagnostic import ESD
+from analysis.diagnostics.farms.diagnostic import FARMS
+from analysis.diagnostics.intruders.diagnostic import INTRUDERS
 from analysis.diagnostics.norms import NORMS
-from analysis.diagnostics.overlap import OVERLAP
-from analysis.diagnostics.random_matrix import RANDOM_MATRIX
+from analysis.diagnostics.overlap.diagnostic import OVERLAP
+from analysis.diagnostics.random_matrix.diagnostic import RANDOM_MATRIX
 from analysis.diagnostics.snr import SNR
 from analysis.diagnostics.tail_models import TAIL_MODELS
-from analysis.diagnostics.top_singular_value import TOP_SINGULAR_VALUE
-from analysis.diagnostics.update import UPDATE
+from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
+from analysis.diagnostics.update.diagnostic import UPDATE
 from analysis.diagnostics.vectors import VECTORS
 from analysis.errors import OptionError, shown
 

@@ -12,8 +12,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64
 
-from analysis import power_law
-from analysis.cuts import FEW, NO_FIT, THIN, kept, no_fit
 from analysis.diagnostic import (
     Column,
     Diagnostic,
@@ -30,9 +28,11 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
-from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.findings.wording import counted, listed, short
+from analysis.statistics import power_law
+from analysis.statistics.fit_range import FEW, NO_FIT, THIN, kept, no_fit
 from analysis.weight import Weight
-from analysis.wording import counted, listed, short
 
 # SETOL gives the ideal point and no tolerance. Ours: α within 0.25 or two standard errors of 2, at most 0.5 (the errors
 # of a tail of 16, fewer than which are weak evidence), and tails that differ by a twentieth of all eigenvalues

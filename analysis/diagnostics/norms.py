@@ -22,10 +22,10 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import CONV_NORM, conv_factor
-from analysis.measures import effective_rank, energy_rank, log10, normalised_entropy, participation_ratio
-from analysis.spectrum import EPS, Spectrum
+from analysis.findings.wording import counted, short
+from analysis.linalg.spectrum import EPS, Spectrum
+from analysis.statistics.measures import effective_rank, energy_rank, log10, normalised_entropy, participation_ratio
 from analysis.weight import Weight
-from analysis.wording import counted, short
 
 WEAK = 1e-6  # WeightWatcher's tolerance for weak_rank_loss, an absolute eigenvalue
 ZERO = "the matrix is zero"

@@ -1,8 +1,8 @@
 """Options that several diagnostics share."""
 
-from analysis import rounding
 from analysis.diagnostic import Option, Options
-from analysis.power_law import FLAT
+from analysis.linalg import rounding
+from analysis.statistics.power_law import FLAT
 from analysis.weight import Weight
 
 COMPAT = Option(

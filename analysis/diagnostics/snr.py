@@ -13,7 +13,6 @@ from statistics import median
 import numpy as np
 from jaxtyping import Float64
 
-from analysis import marchenko_pastur
 from analysis.diagnostic import (
     Column,
     Diagnostic,
@@ -29,10 +28,11 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.shuffling import entries
-from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.findings.wording import counted, percent
+from analysis.statistics import marchenko_pastur
+from analysis.statistics.shuffling import entries
 from analysis.weight import Weight
-from analysis.wording import counted, percent
 
 NORMAL_IQR = 1.349  # quartiles of the normal law, in standard deviations
 TRAINED = 0.5  # of the layers of a kind, the share that Spectrum trains by default (--top-percent 50)

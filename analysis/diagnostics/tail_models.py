@@ -7,8 +7,6 @@ decide nothing. Each other law is fitted to the same tail; p says how often chan
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from analysis import power_law, tails
-from analysis.cuts import FEW, NO_FIT, THIN, kept, no_fit
 from analysis.diagnostic import (
     Column,
     Diagnostic,
@@ -26,11 +24,14 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
-from analysis.shuffling import seed_of
-from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
-from analysis.tails import LAWS, Comparison
+from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.findings.wording import counted, short
+from analysis.statistics import alternatives as tails
+from analysis.statistics import power_law
+from analysis.statistics.alternatives import LAWS, Comparison
+from analysis.statistics.fit_range import FEW, NO_FIT, THIN, kept, no_fit
+from analysis.statistics.shuffling import seed_of
 from analysis.weight import Weight
-from analysis.wording import counted, short
 
 DECIDED = 0.1  # p up to which a ratio is taken for more than chance (Clauset et al., section 5.1)
 SURE = 0.01  # and up to which an exponential tail is a warning

@@ -30,13 +30,13 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.diagnostics.esd import single
-from analysis.kernels import mirrored
-from analysis.lanczos import leading
-from analysis.spectrum import blocks, scaled_gram
-from analysis.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.diagnostics.esd.diagnostic import single
+from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.findings.wording import counted
+from analysis.linalg.kernels import mirrored
+from analysis.linalg.lanczos import leading
+from analysis.linalg.spectrum import blocks, scaled_gram
 from analysis.weight import Weight
-from analysis.wording import counted
 
 FULL = 512  # eigenvalues up to which the whole decomposition is as fast
 STEPS, TOLERANCE = 160, 1e-8  # of Lanczos beyond, and its residual over λ₁

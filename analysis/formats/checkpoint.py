@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from analysis.adapters.config import AdapterConfig
+from analysis.cached import once
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.stored import Facts, Stored
-from analysis.once import once
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,7 @@ class Checkpoint:
     @once
     def tensors(self) -> "tuple[analysis.weight.TensorInfo, ...]":
         """Every tensor with its role and depth, and the reason where it is not analysed."""
-        from analysis.matrices import Header, describe
+        from analysis.tensors.matrices import Header, describe
 
         return describe({name: Header(t.shape, t.dtype, t.nbytes) for name, t in self.stored.items()})
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from analysis.diagnostic import Scalar, Scope, groups
 from analysis.diagnostics import diagnostic, requests
+from analysis.findings.wording import listed
 from analysis.gate.metrics import Metric
-from analysis.wording import listed
 
 VERSION = 1
 AGGREGATES = ("all", "any", "mean", "median", "p95", "min", "max", "count")

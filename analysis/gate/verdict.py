@@ -7,9 +7,9 @@ from typing import Any
 
 from analysis.diagnostic import Scalar
 from analysis.errors import LONGEST_NAME
+from analysis.findings.wording import counted, listed
 from analysis.gate.evidence import Item
 from analysis.gate.policy import Missing, Policy, Rule
-from analysis.wording import counted, listed
 
 VERSION = 1
 MOST_LISTED = 100  # layers that a verdict names for one rule; it counts them all

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from analysis.triplets import product_triplets
+from analysis.linalg.triplets import product_triplets
 from analysis.weight import Factors
 
 

@@ -8,17 +8,17 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
-from analysis.comparison import Comparison, held_in
-from analysis.device import on_devices
 from analysis.diagnostic import Scope
+from analysis.diagnostics.intruders.leading import leading
+from analysis.diagnostics.intruders.rule import match
+from analysis.diagnostics.update.origin import cosine
+from analysis.engine.comparison import Comparison, held_in
+from analysis.engine.device import on_devices
+from analysis.engine.pieces import Family, Held, Piece, pieces
 from analysis.errors import TensorError
-from analysis.intruder_rule import match
-from analysis.leading import leading
-from analysis.matching import Aligned
 from analysis.mitigation.formula import change
 from analysis.mitigation.recipe import Recipe
-from analysis.origin import cosine
-from analysis.pieces import Family, Held, Piece, pieces
+from analysis.tensors.matching import Aligned
 from analysis.weight import Factors, Weight, WeightInfo
 
 
@@ -53,7 +53,7 @@ def _of_piece(piece: Piece, recipe: Recipe, weights: Mapping[int, Weight | str])
 
 
 def _of_pair(base: Weight, tuned: Weight, recipe: Recipe) -> Intruding:
-    """By the rule of the `intruders` diagnostic (analysis.intruder_rule), strongest first."""
+    """By the rule of the `intruders` diagnostic (analysis.diagnostics.intruders.rule), strongest first."""
     shared = cosine(base.matrix, tuned.matrix)
     first = leading(tuned, recipe.k).triplets
     found = match(base.triplets, first, "left")

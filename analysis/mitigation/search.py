@@ -4,12 +4,12 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from analysis.comparison import Comparison
-from analysis.concurrency import each
-from analysis.matching import Aligned
+from analysis.engine.comparison import Comparison
+from analysis.engine.scheduling import each
 from analysis.mitigation.intruding import Intruding, intruding
-from analysis.mitigation.memory import Memory
 from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.resume import Memory
+from analysis.tensors.matching import Aligned
 from analysis.weight import TensorInfo
 
 Progress = Callable[[TensorInfo], None]

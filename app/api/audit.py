@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from app import audit, models
-from app.api.cursors import PAGED, PageOf
-from app.api.dependencies import Admin
-from app.api.problems import responses
-from app.api.shapes import moment
+from app import models
+from app.access import audit
+from app.api.schemas import moment
+from app.web.dependencies import Admin
+from app.web.pagination import PAGED, PageOf
+from app.web.problems import responses
 
 router = APIRouter(prefix="/audit", tags=["access"])
 

@@ -6,16 +6,17 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from app import quotas, transfers
-from app.access import check_good
-from app.api.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
-from app.api.problems import responses
-from app.api.sending import RAW, admit, length
-from app.api.shapes import DIGEST
+from app.access import quotas
+from app.access.callers import check_good
+from app.api.checkpoint_uploads import RAW, admit, length
+from app.api.schemas import DIGEST
 from app.db import Database
 from app.errors import DigestMismatch, NotFound
-from app.storage import Incoming
-from app.uploads import received
+from app.storage.blobs import Incoming
+from app.uploads import resumable as transfers
+from app.uploads.streaming import received
+from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
+from app.web.problems import responses
 
 router = APIRouter(prefix="/blobs", tags=["uploads"])
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.", examples=[DIGEST])]

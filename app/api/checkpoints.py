@@ -1,16 +1,17 @@
-"""Checkpoints: listed, looked at, described, pinned, deleted. `app.api.sending` is how they come in."""
+"""Checkpoints: listed, looked at, described, pinned, deleted. `app.api.checkpoint_uploads` is how they come in."""
 
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from app import checkpoints, editions, retention
-from app.api import kept
-from app.api.cursors import PAGED, PageOf
-from app.api.dependencies import DatabaseOf, Identity, Reading, StorageOf, Writing
-from app.api.problems import responses
-from app.api.shapes import Checkpoint, Edit, Tensor, checkpoints_json, tensor_json
+from app import checkpoints, retention
+from app import etags as editions
+from app.api.schemas import Checkpoint, Edit, Tensor, checkpoints_json, tensor_json
 from app.db import Session
+from app.web import response_cache as kept
+from app.web.dependencies import DatabaseOf, Identity, Reading, StorageOf, Writing
+from app.web.pagination import PAGED, PageOf
+from app.web.problems import responses
 
 router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 

@@ -6,12 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from app import editions, reports
-from app.api import kept
-from app.api.dependencies import DatabaseOf, Identity
-from app.api.problems import responses
+from app import etags as editions
+from app import reports
 from app.db import Session
 from app.errors import NotFound
+from app.web import response_cache as kept
+from app.web.dependencies import DatabaseOf, Identity
+from app.web.problems import responses
 
 router = APIRouter(prefix="/runs/{identity}/curves", tags=["tables"])
 

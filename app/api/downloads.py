@@ -6,9 +6,9 @@ from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse
 
 from app import checkpoints
-from app.api.dependencies import Identity, Reading, StorageOf
-from app.api.problems import responses
 from app.errors import NotFound
+from app.web.dependencies import Identity, Reading, StorageOf
+from app.web.problems import responses
 
 router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 BYTES = "application/octet-stream"  # whatever it is: no browser is to show it

@@ -10,13 +10,13 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from analysis.report import record
 from app import reports, runs
-from app.access import Caller, still_good
+from app.access.callers import Caller, still_good
 from app.api import examples
-from app.api.dependencies import CallerOf, DatabaseOf, Identity, Reading
-from app.api.problems import responses
-from app.api.shapes import Run, run_json
+from app.api.schemas import Run, run_json
 from app.db import Database
 from app.plans import names_of
+from app.web.dependencies import CallerOf, DatabaseOf, Identity, Reading
+from app.web.problems import responses
 
 router = APIRouter(prefix="/runs/{identity}/events", tags=["runs"])
 LOOK_SECONDS = 0.5

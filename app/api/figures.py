@@ -6,15 +6,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from analysis.diagnostic import Figure, FigureKind
-from app import editions, reports, runs
-from app.api import examples, kept
-from app.api.dependencies import DatabaseOf, Identity
-from app.api.problems import responses
-from app.api.shapes import GROUP
+from app import etags as editions
+from app import reports, runs
+from app.api import examples
+from app.api.schemas import GROUP
 from app.db import Session
 from app.errors import BadRequest, NotFound
-from frontend.figures import draw
-from frontend.views import figure as figure_of
+from app.web import response_cache as kept
+from app.web.dependencies import DatabaseOf, Identity
+from app.web.problems import responses
+from frontend.figures.draw import draw
+from frontend.figures.views import figure as figure_of
 
 router = APIRouter(prefix="/runs/{identity}/figures", tags=["figures"])
 

@@ -5,9 +5,9 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from app.api.dependencies import PulseOf
-from app.api.problems import responses
 from app.errors import QueueStalled
+from app.web.dependencies import PulseOf
+from app.web.problems import responses
 
 router = APIRouter(tags=["health"])
 

@@ -9,11 +9,11 @@ from pydantic.config import JsonDict
 
 from analysis.mitigation import OPTIONS, RANK
 from app import mitigations, models
-from app.api.cursors import PAGED, PageOf
-from app.api.dependencies import LARGEST_ID, Identity, Reading, Writing
-from app.api.idempotent import Once, OnceRoute
-from app.api.problems import responses
-from app.api.shapes import Reason, Scalar, moment, option_schema, reason
+from app.api.schemas import Reason, Scalar, moment, option_schema, reason
+from app.web.dependencies import LARGEST_ID, Identity, Reading, Writing
+from app.web.idempotency import Once, OnceRoute
+from app.web.pagination import PAGED, PageOf
+from app.web.problems import responses
 
 router = APIRouter(prefix="/mitigations", tags=["mitigations"], route_class=OnceRoute)
 

@@ -6,13 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import models, projects, quotas
-from app.access import Caller
-from app.api.dependencies import Admin, CallerOf, Changing, Reading
-from app.api.problems import responses
-from app.api.shapes import moment
+from app import models
+from app.access import projects, quotas
+from app.access.callers import Caller
+from app.api.schemas import moment
 from app.db import Session
-from app.owned import confined
+from app.tenancy import confined
+from app.web.dependencies import Admin, CallerOf, Changing, Reading
+from app.web.problems import responses
 
 router = APIRouter(tags=["access"])
 Count = Annotated[int, Field(ge=0)]

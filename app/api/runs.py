@@ -5,18 +5,23 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from analysis.advice import advice
-from analysis.diagnostics.top_singular_value import TOP_SINGULAR_VALUE
-from app import deliveries, editions, reports, runs, verdicts, webhooks
-from app.api import examples, kept
-from app.api.cursors import PAGED, PageOf
-from app.api.dependencies import DatabaseOf, Identity, Reading, SettingsOf, Writing
-from app.api.gated import GatedRequest, RequestedRun, requested_json
-from app.api.idempotent import Once, OnceRoute
-from app.api.problems import responses
-from app.api.shapes import Run, run_json
-from app.api.waiting import Seconds, WaitingOf, until
+from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
+from analysis.width_scaling.advice import advice
+from app import etags as editions
+from app import reports, runs
+from app.api import examples
+from app.api.run_requests import GatedRequest, RequestedRun, requested_json
+from app.api.schemas import Run, run_json
 from app.db import Session
+from app.gate import verdicts
+from app.web import response_cache as kept
+from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, Writing
+from app.web.idempotency import Once, OnceRoute
+from app.web.long_poll import Seconds, WaitingOf, until
+from app.web.pagination import PAGED, PageOf
+from app.web.problems import responses
+from app.webhooks import deliveries
+from app.webhooks import sending as webhooks
 
 Target = Annotated[
     int | None, Query(ge=1, le=10**9, description="Width of the recipe. Default: twice the widest.", examples=[2048])

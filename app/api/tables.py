@@ -9,15 +9,17 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from analysis.diagnostic import Row, Table
-from app import editions, reports, tables
-from app.api import examples, kept
-from app.api.cursors import PAGED, UNKNOWN, Cursor, Pager
-from app.api.dependencies import DatabaseOf, Identity, Limit
-from app.api.problems import responses
-from app.api.shapes import GROUP
+from app import etags as editions
+from app import reports, tables
+from app.api import examples
+from app.api.schemas import GROUP
 from app.db import Session
 from app.errors import BadCursor
 from app.reports import group_of
+from app.web import response_cache as kept
+from app.web.dependencies import DatabaseOf, Identity, Limit
+from app.web.pagination import PAGED, UNKNOWN, Cursor, Pager
+from app.web.problems import responses
 
 router = APIRouter(prefix="/runs/{identity}/tables", tags=["tables"])
 Name = Annotated[str, Path(examples=["esd"])]

@@ -6,11 +6,12 @@ from typing import Literal
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import models, tokens
-from app.api.cursors import PAGED, PageOf
-from app.api.dependencies import Admin, Changing
-from app.api.problems import responses
-from app.api.shapes import moment
+from app import models
+from app.access import tokens
+from app.api.schemas import moment
+from app.web.dependencies import Admin, Changing
+from app.web.pagination import PAGED, PageOf
+from app.web.problems import responses
 
 router = APIRouter(prefix="/tokens", tags=["access"])
 Key = Path(pattern=r"^[0-9a-z]{12}$", description="The part after `esc_`.", examples=["3f9k2m1q8z0a"])

@@ -8,14 +8,15 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.gate.schema import schema
-from app import junit, markdown, models, runs, verdicts
+from app import models, runs
 from app.api import examples
-from app.api.dependencies import LARGEST_ID, DatabaseOf, Identity, Reading, Writing
-from app.api.idempotent import Once, OnceRoute
-from app.api.problems import responses
-from app.api.shapes import moment
-from app.api.waiting import Seconds, WaitingOf, until
+from app.api.schemas import moment
 from app.db import Database
+from app.gate import junit, markdown, verdicts
+from app.web.dependencies import LARGEST_ID, DatabaseOf, Identity, Reading, Writing
+from app.web.idempotency import Once, OnceRoute
+from app.web.long_poll import Seconds, WaitingOf, until
+from app.web.problems import responses
 from frontend.badge import badge
 
 router = APIRouter(prefix="/runs/{identity}", tags=["verdicts"], route_class=OnceRoute)

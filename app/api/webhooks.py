@@ -6,12 +6,14 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import deliveries, runs, webhooks
-from app.api.dependencies import Identity, Reading, SettingsOf, Writing
-from app.api.gated import Hook, hook_json
-from app.api.idempotent import Once, OnceRoute
-from app.api.problems import responses
-from app.api.shapes import moment
+from app import runs
+from app.api.run_requests import Hook, hook_json
+from app.api.schemas import moment
+from app.web.dependencies import Identity, Reading, SettingsOf, Writing
+from app.web.idempotency import Once, OnceRoute
+from app.web.problems import responses
+from app.webhooks import deliveries
+from app.webhooks import sending as webhooks
 
 router = APIRouter(tags=["webhooks"], route_class=OnceRoute)
 URL = "https://ci.example/hooks/eigenscope"

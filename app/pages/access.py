@@ -7,14 +7,16 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from app import audit, leases, models, projects, quotas, tokens
-from app.api.dependencies import Admin, CallerOf, Changing
+from app import models
+from app.access import audit, projects, quotas, tokens
+from app.access.security import PROJECT_COOKIE
 from app.db import Session
 from app.errors import BadRequest, ServiceError
-from app.owned import confined
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
-from app.security import PROJECT_COOKIE
+from app.tenancy import confined
+from app.web.dependencies import Admin, CallerOf, Changing
+from app.work import leases
 from frontend import numbers
 
 router = APIRouter(prefix="/access", route_class=PageRoute)

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Request, Response
 
 from analysis.errors import FactError
 from app import checkpoints, models, retention, runs
-from app.api.dependencies import DatabaseOf, Identity, Reading, SettingsOf, StorageOf, Writing
 from app.pages import chooser, facts, lists
 from app.pages.facts import Fields, Sheet
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
 from app.plans import tensor_info
 from app.settings import Settings
+from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, StorageOf, Writing
 from frontend import numbers, palette, states
 
 router = APIRouter(prefix="/checkpoints", route_class=PageRoute)

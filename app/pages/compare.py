@@ -11,11 +11,11 @@ from analysis.diagnostic import groups
 from analysis.diagnostics import diagnostic
 from analysis.errors import EigenscopeError
 from app import checkpoints, models, runs
-from app.api.dependencies import LARGEST_ID, Reading, Writing
 from app.errors import ServiceError
 from app.pages import chooser
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see, sentence
+from app.web.dependencies import LARGEST_ID, Reading, Writing
 from frontend import numbers, states
 
 router = APIRouter(prefix="/compare", route_class=PageRoute)

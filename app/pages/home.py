@@ -5,12 +5,13 @@ import time
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
-from app import checkpoints, quotas, runs
-from app.api.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
-from app.api.sending import admit, length
+from app import checkpoints, runs
+from app.access import quotas
+from app.api.checkpoint_uploads import admit, length
 from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
-from app.uploads import Upload, received
+from app.uploads.streaming import Upload, received
+from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 
 router = APIRouter(route_class=PageRoute)
 LISTED = 200

@@ -8,9 +8,10 @@ from statistics import median
 
 from analysis.diagnostic import Table
 from app import checkpoints, models, reports, runs
-from app.api.dependencies import Reading
-from frontend import grid, numbers, states
-from frontend.shapes import number, rows_at
+from app.web.dependencies import Reading
+from frontend import numbers, states
+from frontend.figures.data import number, rows_at
+from frontend.tables import grid
 
 MAIN = ("esd", "alpha")  # the diagnostic and the column whose grid stands for a model
 REMEMBERED = 256  # glances at ended runs

@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dependencies import DatabaseOf, SettingsOf
+from app.access.security import COOKIE, PROJECT_COOKIE
+from app.access.sessions import MONTH, begin, end
 from app.db import Database
-from app.logins import MONTH, begin, end
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
-from app.security import COOKIE, PROJECT_COOKIE
 from app.settings import Settings
+from app.web.dependencies import DatabaseOf, SettingsOf
 
 router = APIRouter(prefix="/login", route_class=PageRoute)
 

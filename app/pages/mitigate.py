@@ -7,15 +7,15 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Response
 
+from analysis.findings.wording import percent
 from analysis.mitigation import Recipe
-from analysis.wording import percent
 from app import mitigations, models, runs
-from app.api.dependencies import Identity, Reading, Writing
 from app.errors import BadRequest
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, see, sentence
-from app.pages.state import State
+from app.pages.views.state import State
 from app.plans import names_of
+from app.web.dependencies import Identity, Reading, Writing
 from frontend import numbers, states
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)

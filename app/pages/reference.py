@@ -8,8 +8,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.dependencies import SettingsOf
 from app.pages.rendering import PageRoute, page
+from app.web.dependencies import SettingsOf
 
 router = APIRouter(prefix="/api", route_class=PageRoute)
 COLORS = {

@@ -10,18 +10,20 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from analysis.diagnostic import Scope, Table
-from analysis.wording import listed, midway
-from app import editions, models, reports, runs
-from app.api import kept
-from app.api.dependencies import DatabaseOf, Identity, Writing
+from analysis.findings.wording import listed, midway
+from app import etags as editions
+from app import models, reports, runs
 from app.db import Database, Session
 from app.errors import NotFound
-from app.pages import gate, lists, mitigate
-from app.pages.comparison import ComparisonView, compares
-from app.pages.family import FamilyView
+from app.pages import lists, mitigate
 from app.pages.rendering import PageRoute, page, see
-from app.pages.report import Curves, ReportView, Tab
-from app.pages.state import Shown, State, StateOf
+from app.pages.views import gate
+from app.pages.views.comparison import ComparisonView, compares
+from app.pages.views.report import Curves, ReportView, Tab
+from app.pages.views.state import Shown, State, StateOf
+from app.pages.views.width_scaling import FamilyView
+from app.web import response_cache as kept
+from app.web.dependencies import DatabaseOf, Identity, Writing
 from frontend import numbers, states
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)

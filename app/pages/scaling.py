@@ -9,16 +9,16 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
-from analysis.diagnostics.top_singular_value import TOP_SINGULAR_VALUE
+from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
 from analysis.errors import EigenscopeError, FactError, OptionError
 from analysis.facts import Changes
-from analysis.recipe import decoupled
+from analysis.width_scaling.recipe import decoupled
 from app import checkpoints, models, runs
-from app.api.dependencies import LARGEST_ID, Reading, Writing
 from app.errors import NotFound, ServiceError
 from app.pages.facts import changes, sheet
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see, sentence
+from app.web.dependencies import LARGEST_ID, Reading, Writing
 from frontend import numbers
 
 router = APIRouter(prefix="/scaling", route_class=PageRoute)

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.family import Kind
-from analysis.scaling import WIDTH_EXPONENT
-from analysis.transfer import called
+from analysis.width_scaling.family import Kind
+from analysis.width_scaling.law import WIDTH_EXPONENT
+from analysis.width_scaling.summary import called
 from examples.figures import DOTS, STYLE
 from examples.widths.measure import Measured
 from examples.widths.recipes import DRIFTS, TITLES, Rule

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.comparison import compare
 from analysis.diagnostics import requests
-from analysis.diagnostics.top_singular_value import TOP_SINGULAR_VALUE
-from analysis.family import Scaling, family, scaling
+from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
+from analysis.engine.comparison import compare
 from analysis.formats import open_checkpoint
+from analysis.width_scaling.family import Scaling, family, scaling
 from examples.widths.recipes import RULES, Recipe, Rule, grid
 from examples.widths.train import DONE
 

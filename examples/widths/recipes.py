@@ -6,7 +6,7 @@ At the narrowest width the rules say the same, so that one run is the narrow end
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.scaling import Setting
+from analysis.width_scaling.law import Setting
 
 Rule = Literal["sqrt", "constant", "linear"]
 RULES: dict[Rule, float] = {"sqrt": 0.5, "constant": 0.0, "linear": 1.0}  # λ grows as this power of d

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from analysis.family import Kind
-from analysis.scaling import RATIO_EXPONENT, WIDTH_EXPONENT, Estimate
-from analysis.transfer import called, said
+from analysis.width_scaling.family import Kind
+from analysis.width_scaling.law import RATIO_EXPONENT, WIDTH_EXPONENT, Estimate
+from analysis.width_scaling.summary import called, said
 from examples.widths.measure import Measured
 from examples.widths.recipes import DRIFTS, TITLES, Recipe, Rule
 from examples.widths.train import Trained

@@ -2,9 +2,9 @@
 
 from analysis.covering import ALONE, covered
 from analysis.diagnostic import Column, Diagnostic, Measurement, Row, Scope, Summary, Table
-from analysis.matching import Member, align
-from analysis.matrices import Header, describe, matrices
 from analysis.report import Coverage
+from analysis.tensors.matching import Member, align
+from analysis.tensors.matrices import Header, describe, matrices
 
 
 def member(*names: str) -> Member:

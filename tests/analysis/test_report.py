@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from analysis.diagnostics import requests
-from analysis.matrices import Header, describe
 from analysis.report import Report, analyze, measure_tensor
+from analysis.tensors.matrices import Header, describe
 from analysis.weight import TensorInfo
 
 BOTH = requests({"esd": {}, "norms": {}})

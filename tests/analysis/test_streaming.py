@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.concurrency import HELD
+from analysis.engine.scheduling import HELD
 from benchmarks.streaming import RETURNED, Shard, every, measure, write
 
 SHARDS = (

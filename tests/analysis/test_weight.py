@@ -5,7 +5,7 @@ import torch
 
 from analysis import weight as module
 from analysis.errors import NotFinite
-from analysis.spectrum import Spectrum, decompose
+from analysis.linalg.spectrum import Spectrum, decompose
 from analysis.weight import TensorInfo, Weight, WeightInfo
 
 

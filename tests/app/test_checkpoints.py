@@ -10,12 +10,12 @@ from analysis.errors import FactError
 from app import checkpoints, retention
 from app.checkpoints import clean_name
 from app.errors import NotFound
-from app.leases import LeaseLost
 from app.models import Blob, Checkpoint, File, Run
-from app.storage import STALE_WORK, Incoming
+from app.storage.blobs import STALE_WORK, Incoming
+from app.work.leases import LeaseLost
 from tests.service import Service, model
-from workers import intake
-from workers.ingest import IngestReport
+from workers.ingest import task as intake
+from workers.ingest.supervisor import IngestReport
 
 
 def incoming(service: Service, content: bytes) -> Incoming:

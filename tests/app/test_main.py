@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app import embedded, main
+from app import main
 from app.main import plotly_name, plotly_script
+from app.queue import supervisor as embedded
 from app.settings import Settings
 from tests.service import ADDRESS, Service, settings
 

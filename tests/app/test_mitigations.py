@@ -2,9 +2,10 @@
 
 import pytest
 
-from app import leases, mitigations
+from app import mitigations
 from app.models import Checkpoint, Run
-from tests.app.test_mending import claim, row, silence
+from app.work import leases
+from tests.app.work.test_mitigations import claim, row, silence
 from tests.mending import ask, sent
 from tests.service import Service
 

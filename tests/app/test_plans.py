@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from analysis.diagnostics import requests
 from analysis.errors import WrongBase
-from analysis.matching import Member
-from analysis.matrices import Header, describe
+from analysis.tensors.matching import Member
+from analysis.tensors.matrices import Header, describe
 from app import plans
 
 

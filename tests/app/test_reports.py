@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.comparison import compare
 from analysis.diagnostic import Column, Diagnostic, Finding, Measurement, Row, Scope, Severity, Summary, Table
 from analysis.diagnostics import requests
+from analysis.engine.comparison import compare
 from analysis.formats import open_checkpoint
 from analysis.report import analyze
 from analysis.weight import WeightInfo
-from app import leases, reports, units
+from app import reports
 from app.errors import NotFound
 from app.models import Checkpoint, Result, Unit
+from app.work import leases, units
 from tests import comparisons as made
 from tests import families
 from tests.service import Service, model
@@ -195,7 +196,7 @@ def test_names_longer_than_an_index_entry_get_digests() -> None:
 
 
 def _ingest(service: Service, checkpoint: int = 1) -> None:
-    from workers.intake import ingest_checkpoint
+    from workers.ingest.task import ingest_checkpoint
 
     service.hands.sent.clear()
     ingest_checkpoint(service.database, service.storage, service.settings, checkpoint)

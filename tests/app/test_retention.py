@@ -7,8 +7,8 @@ from app import retention
 from app.errors import Conflict
 from app.models import Blob, Checkpoint, Run
 from app.settings import Settings
-from app.sweeper import let_go
 from tests.service import Service, model
+from workers.sweeper import let_go
 
 DAY = 86_400.0
 

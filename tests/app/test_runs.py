@@ -3,9 +3,10 @@
 import pytest
 
 from analysis.errors import OptionError
-from app import leases, runs, units
+from app import runs
 from app.errors import BadRequest, Conflict, NotFound
 from app.models import Checkpoint, Run, Unit
+from app.work import leases, units
 from tests import comparisons as made
 from tests.service import Service, model
 
@@ -68,7 +69,7 @@ def test_a_cancelled_run_says_so_at_once_and_stays_so(service: Service) -> None:
     service.run(1)
     name, identity = service.hands.sent.pop(0)
     assert name == "ingest"
-    from workers.intake import ingest_checkpoint
+    from workers.ingest.task import ingest_checkpoint
 
     ingest_checkpoint(service.database, service.storage, service.settings, identity)
     cancelled = service.client.post("/api/v1/runs/1/cancel").json()

@@ -20,7 +20,7 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-SERVE = "from app.cli import main; main(['serve', '--port', '0'])"
+SERVE = "from app.cli.main import main; main(['serve', '--port', '0'])"
 PATIENCE = 120_000  # ms; Playwright's own 5 and 30 s are not enough on a busy machine
 expect.set_options(timeout=PATIENCE)
 WATCH = (

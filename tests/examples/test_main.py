@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.demo import MANIFEST, listed
+from app.cli.demo import MANIFEST, listed
 from examples import __main__ as main
 from examples import data
 from examples.measure import files

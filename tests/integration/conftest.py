@@ -18,7 +18,7 @@ import pytest
 from kombu.exceptions import OperationalError
 from sqlalchemy.engine import make_url
 
-from app.queue import TASKS, make_celery, ping_queue, queue_name, reach, worker_command
+from app.queue.broker import TASKS, make_celery, ping_queue, queue_name, reach, worker_command
 from app.settings import Settings
 from tests.conftest import missing
 

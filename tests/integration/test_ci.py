@@ -200,7 +200,7 @@ def test_the_github_action(live: Deployment, repository: Path) -> None:
 
 def test_the_command_line_by_a_service(live: Deployment, repository: Path, tmp_path: Path) -> None:
     server = str(live.client.base_url)
-    command = [sys.executable, "-c", "from app.cli import main; main()", "check", "model.safetensors"]
+    command = [sys.executable, "-c", "from app.cli.main import main; main()", "check", "model.safetensors"]
     command += ["--policy", "eigenscope.yml", "--server", server, "--json"]
 
     def check(*more: str) -> "subprocess.CompletedProcess[str]":

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from app.leases import LeaseLost
+from app.work.leases import LeaseLost
 from workers.heartbeat import Heartbeat
 
 

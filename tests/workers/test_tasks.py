@@ -14,7 +14,7 @@ import pytest
 
 from app import logs
 from app.models import Ping
-from app.queue import TASKS
+from app.queue.broker import TASKS
 from tests.service import Service, model
 from workers import tasks
 
@@ -115,8 +115,8 @@ def test_the_pool_process_has_it_before_the_first_message(tmp_path: Path) -> Non
 def test_preparing_takes_over_what_a_dead_worker_held(wired: Service) -> None:
     wired.upload(model())
     from app import checkpoints
-    from app.leases import expired
     from app.models import Checkpoint
+    from app.work.leases import expired
 
     with wired.database.writing() as session:
         checkpoints.claim(session, wired.settings, 1)

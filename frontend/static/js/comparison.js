@@ -8,7 +8,7 @@ import { refresh } from "./morph.js";
 import { mark, narrow, reveal, rows } from "./rows.js";
 import { table } from "./table.js";
 
-const FULL = 5; // counts from here on share the strongest colour (frontend/grid.py)
+const FULL = 5; // counts from here on share the strongest colour (frontend/tables/grid.py)
 
 // ---------- one matrix ----------
 

@@ -1,4 +1,4 @@
-// What moves with k and ε, drawn from a figure's own numbers. frontend/match.py draws the same for the run's k and ε.
+// What moves with k and ε, drawn from a figure's own numbers. frontend/figures/match.py draws the same for the run's k and ε.
 
 /** @typedef {{ weight: string, role: string, depth: number | null, group: number[], values: number[] }} Curve */
 

@@ -11,7 +11,7 @@ import torch
 from analysis.adapters import open_adapter
 from analysis.errors import CheckpointError, MissingShard, TensorError
 from analysis.formats import open_checkpoint
-from analysis.matrices import Header, describe
+from analysis.tensors.matrices import Header, describe
 from tests.adapters import LINEAR, peft, train
 
 CONFIG: dict[str, Any] = {"peft_type": "LORA", "r": 2, "lora_alpha": 4}

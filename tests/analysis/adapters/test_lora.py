@@ -14,7 +14,7 @@ from torch import nn
 from analysis.adapters import Adapter, open_adapter
 from analysis.errors import AdapterError, NotFinite
 from analysis.formats import open_checkpoint
-from analysis.matrices import Header, describe
+from analysis.tensors.matrices import Header, describe
 from analysis.weight import TensorInfo
 from tests.adapters import LINEAR, assert_merges_as_peft, inputs_first, peft, train
 

@@ -14,7 +14,7 @@ from analysis.adapters.names import AdaptedModule
 from analysis.adapters.tokens import merged
 from analysis.errors import AdapterError
 from analysis.formats import open_checkpoint
-from analysis.matrices import Header, describe
+from analysis.tensors.matrices import Header, describe
 from tests.adapters import assert_merges_as_peft, peft, train
 
 MODULE = AdaptedModule("model.embed_tokens.weight", ("x",))

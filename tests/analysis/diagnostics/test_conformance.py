@@ -13,7 +13,7 @@ from torch import Tensor
 
 from analysis.diagnostic import Diagnostic, FigureKind, Measurement, Request, Row, Scalar, Scope, Table, measure
 from analysis.diagnostics import DIAGNOSTICS
-from analysis.kernels import threads
+from analysis.linalg.kernels import threads
 from analysis.weight import Factors, Weight, WeightInfo
 
 IMPLIES = re.compile(r"high|low|above|below|more|less|fewer|near|small|large|grows|true", re.IGNORECASE)

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from analysis import rounding
 from analysis.diagnostics.options import CONV_NORM, conv_factor, flatness
 from analysis.errors import OptionError
-from analysis.power_law import FLAT
+from analysis.linalg import rounding
+from analysis.statistics.power_law import FLAT
 from analysis.weight import Weight, WeightInfo
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from analysis.diagnostic import Severity
 from analysis.diagnostics.tail_models import TAIL_MODELS, best
-from analysis.tails import Comparison
+from analysis.statistics.alternatives import Comparison
 from tests.analysis.diagnostics.battery import blocks, measured, randn, summary
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from analysis import lanczos
 from analysis.diagnostics import vectors
 from analysis.diagnostics.vectors import VECTORS, participation, singular_vectors
-from analysis.kernels import eigenvectors
+from analysis.linalg import lanczos
+from analysis.linalg.kernels import eigenvectors
 from tests.analysis.diagnostics.battery import blocks, measured, randn, summary, weight
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from analysis.diagnostic import Scalar, measure
 from analysis.diagnostics import requests
-from analysis.matrices import Header, describe, weights
+from analysis.tensors.matrices import Header, describe, weights
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 COMPATIBLE = requests({"esd": {"compat": "weightwatcher", "conv_norm": 0.5}, "norms": {"conv_norm": 0.5}})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from analysis.comparison import opened
+from analysis.engine.comparison import opened
 from analysis.mitigation.intruding import intruding
 from analysis.mitigation.recipe import Recipe
 from tests.analysis.mitigation import planted

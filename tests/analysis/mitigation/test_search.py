@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.comparison import Comparison, opened
-from analysis.matching import Aligned
+from analysis.engine.comparison import Comparison, opened
 from analysis.mitigation.intruding import Intruding, intruding
-from analysis.mitigation.memory import Memory
 from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.resume import Memory
 from analysis.mitigation.search import Search
+from analysis.tensors.matching import Aligned
 from tests.analysis.mitigation import planted
 
 NAMES = [f"layers.{at}.q.weight" for at in range(5)]

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from app.storage import Incoming
+from app.storage.blobs import Incoming
 from tests.service import Service, model
 
 CONTENT = b"some weights"

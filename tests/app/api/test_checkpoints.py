@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.storage import Incoming
+from app.storage.blobs import Incoming
 from tests.hostile import HOSTILE, Hostile, marker
 from tests.service import Service, model
 
@@ -94,7 +94,7 @@ def test_a_full_disk_is_507_and_leaves_no_half_file(
         def close(self) -> None:
             os.close(self.descriptor)
 
-    monkeypatch.setattr("app.storage.os.fdopen", lambda descriptor, *_, **__: FullDisk(descriptor))
+    monkeypatch.setattr("app.storage.blobs.os.fdopen", lambda descriptor, *_, **__: FullDisk(descriptor))
     if multipart:
         answer = service.client.post("/api/v1/checkpoints", files={"files": ("m.bin", bytes(5000))})
     else:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from app import pings
 from app.db import now
 from app.models import Ping
+from app.queue import pings
 from tests.service import Service
 
 

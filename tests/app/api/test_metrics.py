@@ -22,7 +22,7 @@ def sampled(service: Service) -> dict[tuple[str, tuple[str, ...]], float]:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "KEPT", 0.0)
-    monkeypatch.setattr("app.pings.PATIENCE", 0.0)
+    monkeypatch.setattr("app.queue.pings.PATIENCE", 0.0)
 
 
 def answering(service: Service) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.deliveries import MOST_HOOKS
+from app.webhooks.deliveries import MOST_HOOKS
 from tests.service import Service, model, settings
 
 URL = "https://ci.example/hook"

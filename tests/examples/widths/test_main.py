@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.demo import MANIFEST, listed
+from app.cli.demo import MANIFEST, listed
 from examples.widths import __main__ as main
 from examples.widths.recipes import Recipe
 from tests.examples.widths.made import write

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.matrices import Header, describe
+from analysis.tensors.matrices import Header, describe
 from examples.widths.model import DEPTH, HEAD, MLP, Decoder
 
 WIDTH = 64

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.recipe import transferred
+from analysis.width_scaling.recipe import transferred
 from examples.widths.recipes import DECAY, DRIFTS, RATE, RULES, STEPS, WIDTHS, Recipe, family, grid
 
 

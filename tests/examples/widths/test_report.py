@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from analysis.scaling import Estimate
+from analysis.width_scaling.law import Estimate
 from examples.widths.measure import by_rule, measure
 from examples.widths.report import estimate, report
 from tests.examples.widths.made import write

@@ -1,0 +1,103 @@
+"""What exponents through windows of one shape say in words: where the shape speaks, and which layers stand out.
+
+The bounds are ours: they say what is worth a look, not what is wrong.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import median, stdev
+
+from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
+from analysis.diagnostics.esd.summary import verdict
+from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.findings.wording import counted, listed, midway, short
+
+LARGE_BIAS = 0.25  # share of the raw exponent above 1 from which on a finding speaks of the shape
+FAR = 3.0  # robust standard deviations from the other layers
+FEW = 100  # eigenvalues of all windows below which an exponent is a hint
+ROBUST = 1.4826  # times the median deviation is the standard deviation of a normal law
+
+
+def summarise(table: Table) -> Summary:
+    rows = [row for row in table.rows if row.value("alpha_farms") is not None]
+    alphas, biases = table.numbers("alpha_farms"), table.numbers("aspect_bias")
+    shaped = [row for row in rows if _bias_share(row) >= LARGE_BIAS]
+    numbers: dict[str, Scalar] = {
+        "measured": len(rows),
+        "median_alpha_farms": median(alphas) if alphas else None,
+        "sd_alpha_farms": stdev(alphas) if len(alphas) > 1 else None,
+        "median_alpha_raw": median(table.numbers("alpha_raw")) if table.numbers("alpha_raw") else None,
+        "largest_bias": max(biases, key=abs) if biases else None,
+        "shaped": len(shaped),
+    }
+    findings = [
+        *map(_shape_finding, alike(shaped)),
+        *(_far_finding(group, number(group[0], "alpha_farms") > median(alphas)) for group in _far(rows)),
+        *unmeasured(table.rows, "alpha_farms", "α FARMS"),
+    ]
+    return Summary(_headline(numbers), numbers, worst_first(findings))
+
+
+def _bias_share(row: Row) -> float:
+    """The part of the raw exponent, counted from 1, that is shape; 0 where that is within the spread of the windows."""
+    bias, spread = number(row, "aspect_bias"), number(row, "windows_sd")
+    if not bias > (0.0 if math.isnan(spread) else spread):
+        return 0.0
+    return bias / (number(row, "alpha_raw") - 1.0)
+
+
+def _shape_finding(rows: Sequence[Row]) -> Finding:
+    """What the shape does, and whether a verdict on the raw exponent hangs on it. Hill's exponent has no verdicts."""
+    worst = max(rows, key=_bias_share)
+    raw, seen = number(worst, "alpha_raw"), number(worst, "alpha_farms")
+    why = (
+        f"{worst.weight.label}: α {short(raw)} raw, {short(seen)} by windows of one shape, so {_bias_share(worst):.0%} "
+        f"of what it is above 1 comes from its {short(number(worst, 'aspect'))}:1 shape.{_turned(worst)}"
+    )
+    text = f"The shape raises α of {midway(subject(rows))}"
+    columns = ("alpha_raw", "alpha_farms", "aspect_bias", "windows_sd", "aspect")
+    return Finding(Severity.NOTE, text, why, names(rows), evidence(rows, *columns))
+
+
+def _turned(row: Row) -> str:
+    """Whether the verdict on a searched exponent is one on the shape."""
+    raw, seen = verdict(number(row, "alpha_raw")), verdict(number(row, "alpha_farms"))
+    if row.value("fit") == "hill" or raw == seen:
+        return " Compare it by α FARMS."
+    return f" Its raw exponent alone would call it {raw or 'healthy'}, that of the windows {seen or 'healthy'}."
+
+
+def _far(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows far from the middle of all, by more than the spread of their own windows; few rows have no middle."""
+    values = [number(row, "alpha_farms") for row in rows]
+    if len(values) < 8:
+        return []
+    middle = median(values)
+    width = ROBUST * median(abs(value - middle) for value in values)
+
+    def far(row: Row) -> bool:
+        spread = number(row, "windows_sd")
+        return abs(number(row, "alpha_farms") - middle) > FAR * max(width, 0.0 if math.isnan(spread) else spread)
+
+    return alike(filter(far, rows), lambda row: number(row, "alpha_farms") > middle)
+
+
+def _far_finding(rows: Sequence[Row], thin: bool) -> Finding:
+    alphas = listed([short(number(row, "alpha_farms")) for row in rows[:5]])
+    weak = all(number(row, "num_evals") < FEW for row in rows)
+    hint = " Few eigenvalues stand behind it: a hint, no more." if weak else ""
+    why = f"α FARMS {alphas}, more than three robust standard deviations from the other layers.{hint}"
+    text = (
+        f"{subject(rows)} {'has' if len(rows) == 1 else 'have'} {'thinner' if thin else 'heavier'} tails than the rest"
+    )
+    severity = Severity.NOTE if weak or rows[0].weight.role == "position" else Severity.WARN
+    return Finding(severity, text, why, names(rows), evidence(rows, "alpha_farms", "windows_sd", "aspect"))
+
+
+def _headline(numbers: dict[str, Scalar]) -> str:
+    middle, shaped = numbers["median_alpha_farms"], int(numbers["shaped"] or 0)
+    if middle is None:
+        return "No matrix has windows to fit."
+    noun = counted(int(numbers["measured"] or 0), "matrix", "matrices")
+    bias = f" The shape raises the raw α of {shaped} of them much." if shaped else " Their shapes hardly change it."
+    return f"Half of {noun} have α FARMS above {short(float(middle))}.{bias}"

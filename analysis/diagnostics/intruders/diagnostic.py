@@ -1,0 +1,275 @@
+"""Directions among the leading ones of a tuned weight that its base did not have: intruder dimensions.
+
+Low-rank adapters leave them, full fine-tuning hardly, and the more of them the more a model forgot (Shuttleworth et
+al., NeurIPS 2025). What they are and how the count and its guard are made: docs/intruders.md.
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+from analysis.diagnostic import (
+    Column,
+    Curve,
+    Diagnostic,
+    Figure,
+    FigureKind,
+    Measurement,
+    Option,
+    Options,
+    Scalar,
+    Scope,
+)
+from analysis.diagnostics.esd.diagnostic import single
+from analysis.diagnostics.intruders.leading import Leading, leading, rounding
+from analysis.diagnostics.intruders.rule import Match, Side, chance, match, sweep, unsettled
+from analysis.diagnostics.intruders.summary import summarise
+from analysis.linalg.subspaces import extent
+from analysis.linalg.triplets import Triplets
+from analysis.weight import Weight
+
+ZERO_BASE = "the base is zero and has no directions"
+ZERO_TUNED = "the tuned is zero and has no directions"
+NONE = "no direction can be compared"
+
+OPTIONS = (
+    Option("k", 10, "How many of the tuned's leading directions are looked at.", minimum=1.0, maximum=64.0),
+    Option("epsilon", 0.5, "Cosine below which a direction is new, 0 to 1.", minimum=0.0, maximum=1.0),
+    Option(
+        "side",
+        "left",
+        "Which singular vectors are compared: left (outputs, as the authors do), right (inputs), or both: then a "
+        "direction is an intruder where it is one on either side's own terms, new among the outputs and the inputs.",
+        choices=("left", "right", "both"),
+    ),
+    Option(
+        "directions",
+        24,
+        "How many directions of base and tuned are kept for figures; at least k are.",
+        minimum=1.0,
+        maximum=64.0,
+    ),
+)
+
+COLUMNS = (
+    Column(
+        "count",
+        "Intruders",
+        "How many of the first k directions have a cosine below ε with every direction of the base, as the authors "
+        "count. 0: the base's leading directions still lead; high: new ones outrank them, which goes with forgetting.",
+        kind="integer",
+        absent=NONE,
+        healthy=(0.0, 0.0),
+        shown=True,
+    ),
+    Column(
+        "count_guarded",
+        "Intruders, guarded",
+        "The same without those that lie among a few base directions of nearly equal singular value: these only "
+        "turned. Never above count; far below it where the base's singular values are close together.",
+        kind="integer",
+        absent=NONE,
+        shown=True,
+    ),
+    Column(
+        "k",
+        "k",
+        "How many directions were looked at: the option k, or fewer in a small matrix or one of low rank.",
+        kind="integer",
+    ),
+    Column("epsilon", "ε", "Cosine below which a direction is an intruder, the option; a higher one finds more."),
+    Column(
+        "first_rank",
+        "First intruder",
+        "Place of the strongest intruder among the tuned's directions, from 1. Low: it is among the strongest of all.",
+        kind="integer",
+        absent="there is no intruder",
+    ),
+    Column(
+        "lowest_match",
+        "Lowest match",
+        "Least of the best cosines of the first k directions, 0 to 1. Near chance: a wholly new one; near 1: none new.",
+        absent=NONE,
+        shown=True,
+    ),
+    Column(
+        "mean_match",
+        "Mean match",
+        "Mean of the best cosines of the first k directions, 0 to 1. Near 1: the tuned leads where the base led; low: "
+        "many directions are new or turned.",
+        absent=NONE,
+    ),
+    Column(
+        "chance",
+        "Match by chance",
+        "Mean best cosine of a random direction with the base's. Where it is near ε or above, the matrix is too small "
+        "for the count to mean anything.",
+        absent=NONE,
+    ),
+    Column(
+        "method",
+        "Method",
+        "How the tuned's directions were found: leading (only those, with a proof that none was missed), full (all "
+        "of them), or same (the tuned equals the base).",
+        kind="text",
+        absent=NONE,
+    ),
+    Column(
+        "error",
+        "Error bound",
+        "Bound on what computing adds to the best matches of the first k directions. High, up to 1, where singular "
+        "values are equal: then which vectors stand for them is arbitrary.",
+        absent=NONE,
+    ),
+    Column(
+        "similarity",
+        "Similarity",
+        "|cos| of the leading directions, row by row: a row per base direction, a column per tuned one. High on the "
+        "diagonal: preserved; a column low throughout: an intruder.",
+        kind="curve",
+        absent=NONE,
+    ),
+    Column(
+        "best_match",
+        "Best match",
+        "Highest |cos| of each kept tuned direction with any direction of the base. Below ε: an intruder.",
+        kind="curve",
+        absent=NONE,
+    ),
+    Column(
+        "captured",
+        "Captured",
+        "Length of each within the window of base directions of nearly the same singular value around its best match, "
+        "0 to 1. High with a low best match: it only turned.",
+        kind="curve",
+        absent=NONE,
+    ),
+    Column("sweep_epsilon", "ε", "Cosines from 0.05, low, to 0.95, high.", kind="curve", absent=NONE),
+    Column(
+        "sweep_count",
+        "Intruders",
+        "How many of the first k directions are intruders at each ε. High already at a low ε: they are wholly new.",
+        kind="curve",
+        absent=NONE,
+    ),
+)
+
+
+def compute(weights: Sequence[Weight], options: Options) -> Measurement:
+    base, tuned = weights
+    side: Side = options["side"]  # type: ignore[assignment]  # one of its choices
+    k, epsilon = int(options["k"] or 1), float(options["epsilon"] or 0.0)
+    kept = max(k, int(options["directions"] or 1))  # else a count over the figures would be another than the row's
+    found = leading(tuned, kept)
+    ranks = extent(base.triplets), extent(found.triplets)
+    if not all(ranks):
+        return Measurement({"k": 0, "epsilon": epsilon}, note=ZERO_TUNED if ranks[0] else ZERO_BASE)
+    matched = match(base.triplets, found.triplets, side)
+    values = {**_counts(matched, k, epsilon), **_certainty(base.triplets, matched, found, k, side)}
+    return Measurement(values, _curves(matched, k, kept), _note(base.triplets, matched, k, epsilon, values))
+
+
+def _counts(matched: Match, k: int, epsilon: float) -> dict[str, Scalar]:
+    best, new = matched.best[:k], matched.intruders(k, epsilon)
+    ranks = new.nonzero().flatten()
+    return {
+        "count": int(new.sum()),
+        "count_guarded": int(matched.guarded(k, epsilon).sum()),
+        "k": len(best),
+        "epsilon": epsilon,
+        "first_rank": int(ranks[0]) + 1 if len(ranks) else None,
+        "lowest_match": float(best.min()),
+        "mean_match": float(best.mean()),
+    }
+
+
+def _certainty(base: Triplets, matched: Match, found: Leading, k: int, side: Side) -> dict[str, Scalar]:
+    both = {"left": (base.left, found.left_errors), "right": (base.right, found.right_errors)}
+    sides = list(both.values()) if side == "both" else [both[side]]
+    error = torch.stack([errors for _, errors in sides]).amax(dim=0)
+    if found.method != "same":
+        error = error + unsettled(matched.similarity, rounding(base))
+    return {
+        "chance": chance(*[(vectors.shape[0], vectors.shape[1]) for vectors, _ in sides]),
+        "method": found.method,
+        "error": min(1.0, float(error[:k].max())),
+    }
+
+
+def _curves(matched: Match, k: int, kept: int) -> dict[str, Curve]:
+    square = min(kept, *matched.similarity.shape)
+    epsilon, count = sweep(matched.best[:k])
+    return {
+        "similarity": single(matched.similarity[:square, :square].flatten().cpu().numpy()),
+        "best_match": single(matched.best[:square].cpu().numpy()),
+        "captured": single(matched.captured[:square].cpu().numpy()),
+        "sweep_epsilon": single(epsilon),
+        "sweep_count": single(count),
+    }
+
+
+def _note(base: Triplets, matched: Match, k: int, epsilon: float, values: dict[str, Scalar]) -> str | None:
+    """What a reader should know before the count is believed."""
+    rank, chance_level = extent(base), float(values["chance"] or 0.0)
+    parts = []
+    if rank < len(base.values):
+        parts.append(f"the base has rank {rank} of {len(base.values)}: its other directions are arbitrary")
+    if float(values["error"] or 0.0) > 1e-4:
+        parts.append("some singular values are equal: which vectors stand for them is arbitrary")
+    if bool((matched.crowded[:k] & matched.intruders(k, epsilon)).any()):
+        parts.append("too many of the base's singular values are nearly equal for the guard to be sure")
+    if chance_level >= epsilon:
+        parts.append(f"a random direction matches with {chance_level:.2f}: too small a matrix for ε = {epsilon:g}")
+    return "; ".join(parts) or None
+
+
+INTRUDERS = Diagnostic(
+    name="intruders",
+    title="Intruder dimensions",
+    scope=Scope.PAIR,
+    reference="Shuttleworth et al., NeurIPS 2025, arXiv 2410.21228, section 3",
+    description="Whether the directions that lead in the tuned were there in the base, or are new.",
+    columns=COLUMNS,
+    compute=compute,
+    summarise=summarise,
+    options=OPTIONS,
+    figures=(
+        Figure(
+            "match",
+            FigureKind.MATCH,
+            "Directions of base and tuned",
+            "|cos| of each direction of the tuned with each of the base. A diagonal is preserved; a blank column is an "
+            "intruder, and shifts those behind it by one.",
+            {"z": "similarity", "best": "best_match", "k": "k", "epsilon": "epsilon"},
+        ),
+        Figure(
+            "sweep",
+            FigureKind.SWEEP,
+            "Intruders by ε",
+            "Intruders in all matrices as the threshold moves. Low-rank adapters have some at a low ε already; full "
+            "fine-tuning hardly any until far to the right.",
+            {"x": "sweep_epsilon", "y": "sweep_count", "x0": "epsilon"},
+        ),
+        Figure(
+            "by-depth",
+            FigureKind.DEPTH,
+            "Intruders by depth",
+            "Intruders among the first k directions of each matrix. Each line is one role.",
+            {"y": "count"},
+        ),
+        Figure(
+            "by-role",
+            FigureKind.HEATMAP,
+            "Intruders by block and role",
+            "Intruders among the first k directions of each matrix: where the tuned leads in new directions.",
+            {"color": "count"},
+        ),
+        Figure(
+            "over-checkpoints",
+            FigureKind.SERIES,
+            "Intruders over the checkpoints",
+            "Intruders in all matrices of each tuned checkpoint, in their order.",
+            {"y": "count"},
+        ),
+    ),
+)

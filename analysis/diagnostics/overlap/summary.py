@@ -1,0 +1,129 @@
+"""What a table of overlaps says in words: whether two updates changed the same things."""
+
+import math
+from collections.abc import Sequence
+
+from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
+from analysis.findings.grouping import grouped, having, medians, middle
+from analysis.findings.subjects import names, number, unmeasured, worst_first
+from analysis.findings.wording import counted, percent, short
+from analysis.linalg.subspaces import chance_deviation
+
+SURE = 3.0  # standard deviations of chance above it, of the mean over all matrices
+MOSTLY = 0.5  # overlap from which on two updates share most of their directions
+SAME, AGAINST = 0.999, -0.2  # cosines
+ENOUGH = 3  # matrices below which a comparison rests on little
+BLURRED = 0.5  # chance from which on an overlap can say nothing
+COLUMNS = (
+    "left_overlap",
+    "right_overlap",
+    "chance_left",
+    "chance_right",
+    "cosine",
+    "smallest_angle",
+    "chordal_distance",
+    "interference_block",
+    "interference_diagonal",
+    "interference_removed",
+    "signature",
+)
+
+
+def summarise(table: Table) -> Summary:
+    groups = {group: rows for group, rows in grouped(table.rows).items() if having(rows, "left_overlap")}
+    said = [_in_short(table, group, rows) for group, rows in groups.items()]
+    findings = [finding for group, rows in groups.items() for finding in _findings(table, group, rows)]
+    missing = unmeasured(table.rows, "left_overlap", "overlap")
+    numbers: dict[str, Scalar] = {"comparisons": len(groups), "matrices": len(having(table.rows, "left_overlap"))}
+    return Summary(
+        f"{'; '.join(said[:3])}{f'; {len(said) - 3} more' if len(said) > 3 else ''}."
+        if said
+        else "No two updates meet.",
+        numbers | {f"median_{name}": value for name, value in medians(table.rows, COLUMNS[:5]).items()},
+        worst_first([*findings, *missing]),
+        {group: _numbers(rows) for group, rows in groups.items()},
+    )
+
+
+def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
+    return {"matrices": len(having(rows, "left_overlap")), **medians(rows, COLUMNS), "above_chance": deviations(rows)}
+
+
+def deviations(rows: Sequence[Row]) -> float | None:
+    """By how many standard deviations of chance the mean overlap of the outputs exceeds chance.
+
+    None where no row leaves room for more than chance.
+    """
+    open_ = [row for row in having(rows, "left_overlap") if number(row, "chance_left") < BLURRED]
+    if not open_:
+        return None
+    excess = sum(number(row, "left_overlap") - number(row, "chance_left") for row in open_)
+    variance = sum(_deviation(row) ** 2 for row in open_)
+    return excess / math.sqrt(variance) if variance > 0.0 else None
+
+
+def _deviation(row: Row) -> float:
+    i, j = int(number(row, "first_directions")), int(number(row, "second_directions"))
+    return chance_deviation(i, j, row.weight.rows)
+
+
+def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
+    if _foreign(rows):
+        return f"{_both(table, group)} do not both stem from {table.named(0)}"
+    return f"{_both(table, group)} share {percent(middle(rows, 'left_overlap') or 0.0)} of their {_what(rows)}"
+
+
+def _both(table: Table, group: tuple[int, ...]) -> str:
+    return f"{table.named(group[1])} and {table.named(group[2])}"
+
+
+def _what(rows: Sequence[Row]) -> str:
+    """The directions compared: "8 leading output directions"; the fewer ones where the two differ."""
+    counts = [min(number(row, "first_directions"), number(row, "second_directions")) for row in rows]
+    most = int(max(counts))
+    return "leading output direction" if most == 1 else f"{most} leading output directions"
+
+
+def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
+    measured = having(rows, "left_overlap")
+    share, chance = middle(measured, "left_overlap") or 0.0, middle(measured, "chance_left") or 0.0
+    cosine = middle(measured, "cosine") or 0.0
+    text = f"The updates of {_both(table, group)} share {percent(share)} of their {_what(measured)}"
+    why = [f"Median of {counted(len(measured), 'matrix', 'matrices')}; chance is {percent(chance)}."]
+    above = deviations(measured)
+    why.append(f"The cosine of the two updates is {short(cosine)}.".replace("-", "−"))
+    if len(measured) < ENOUGH:
+        why.append("Few matrices: read it as a direction.")
+    facts = {**medians(measured, COLUMNS[:5]), "above_chance": above, "matrices": len(measured)}
+    found = Finding(
+        Severity.NOTE, f"{text}: {_verdict(measured, share, cosine, above)}", " ".join(why), names(measured), facts
+    )
+    return [found, *_against(table, group, measured)]
+
+
+def _verdict(rows: Sequence[Row], share: float, cosine: float, above: float | None) -> str:
+    if _foreign(rows):
+        return "that means nothing, for one of them does not stem from the base"
+    if cosine > SAME:
+        return "it is the same update"
+    if above is None:
+        return "the matrices are too small to tell that from chance"
+    if above < SURE:
+        return "no more than chance, they changed different things"
+    return "they changed mostly the same" if share >= MOSTLY else "more than chance, they changed partly the same"
+
+
+def _foreign(rows: Sequence[Row]) -> bool:
+    """Whether one of the two shares nothing with the base in half of the matrices or more."""
+    compared = having(rows, "left_overlap")
+    return 2 * sum(row.value("foreign") is True for row in compared) >= len(compared)
+
+
+def _against(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
+    """Updates that undo each other in half of the matrices or more."""
+    opposed = [row for row in rows if number(row, "cosine") < AGAINST]
+    if 2 * len(opposed) < len(rows):
+        return []
+    text = f"{_both(table, group)} work against each other in {len(opposed)} of {len(rows)} matrices"
+    why = f"The cosine of their updates is below {AGAINST:g} there: merged, each undoes part of the other."
+    return [Finding(Severity.WARN, text, why.replace("-", "−"), names(opposed), {"cosine": middle(opposed, "cosine")})]

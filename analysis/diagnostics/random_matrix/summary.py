@@ -1,0 +1,94 @@
+"""What a comparison of weights with noise says in words: which are noise, which have traps, and which have no bulk."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
+from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.findings.wording import counted, listed, short
+from analysis.statistics.marchenko_pastur import MOST_OUTSIDE, Bulk
+
+
+def why_no_bulk(bulk: Bulk) -> str:
+    """What keeps the best bulk from being one."""
+    share = bulk.spikes / (bulk.spikes + bulk.inside)
+    if share > MOST_OUTSIDE:
+        return f"no noise bulk: {share:.0%} of the eigenvalues, more than a quarter, are outside the best one"
+    return f"no noise bulk: the best one misses the eigenvalues by D = {bulk.distance:.2f}"
+
+
+def summarise(table: Table) -> Summary:
+    rows = [row for row in table.rows if row.value("bulk_D") is not None]
+    bulks = [row for row in rows if row.value("bulk_fits")]
+    above = table.numbers("num_above_random")
+    trapped = [row for row in rows if number(row, "num_traps") >= 1.0]
+    numbers: dict[str, Scalar] = {
+        "measured": len(rows),
+        "with_bulk": len(bulks),
+        "without_bulk": len(rows) - len(bulks),
+        "noise_only": sum(_is_noise(row) for row in rows),
+        "trapped": len(trapped),
+        "median_above_random": median(above) if above else None,
+        "median_rand_distance": median(table.numbers("rand_distance")) if table.numbers("rand_distance") else None,
+    }
+    findings = [
+        *map(_noise_finding, alike(filter(_is_noise, rows))),
+        *map(_trap_finding, alike(trapped)),
+        *_bulkless(rows),
+        *unmeasured(table.rows, "bulk_D", "spectrum to compare with noise"),
+    ]
+    return Summary(_headline(numbers), numbers, worst_first(findings))
+
+
+def _is_noise(row: Row) -> bool:
+    """A bulk that fits, and nothing above it or above what shuffling leaves."""
+    return row.value("bulk_fits") is True and row.value("num_spikes") == 0 and row.value("num_above_random") == 0
+
+
+def _noise_finding(rows: Sequence[Row]) -> Finding:
+    gaps = listed([short(number(row, "bulk_D")) for row in rows[:5]])
+    verb = "is" if len(rows) == 1 else "are"
+    why = f"All eigenvalues lie in a noise bulk that fits to D {gaps}: nothing was learned, or it was never trained."
+    columns = ("num_spikes", "num_above_random", "bulk_D", "rand_distance")
+    return Finding(
+        Severity.BAD, f"{subject(rows)} {verb} indistinguishable from noise", why, names(rows), evidence(rows, *columns)
+    )
+
+
+def _trap_finding(rows: Sequence[Row]) -> Finding:
+    worst = max(rows, key=lambda row: number(row, "num_traps"))
+    traps, spread = number(worst, "num_traps"), number(worst, "num_traps_sd")
+    times = number(worst, "max_rand_eval") / number(worst, "rand_bulk_max")
+    has = "has" if len(rows) == 1 else "have"
+    why = (
+        f"Shuffled, {worst.weight.label} keeps {short(traps)} ± {short(spread)} eigenvalues above noise, the largest "
+        f"{short(times)} times the random edge: a few entries are far larger than the others."
+    )
+    columns = ("num_traps", "num_traps_sd", "max_rand_eval", "rand_bulk_max", "replicas")
+    return Finding(Severity.WARN, f"{subject(rows)} {has} traps", why, names(rows), evidence(rows, *columns))
+
+
+def _bulkless(rows: Sequence[Row]) -> list[Finding]:
+    without = [row for row in rows if row.value("bulk_fits") is False and row.value("num_spikes") is None]
+    if not without:
+        return []
+    above = [number(row, "num_above_random") for row in without if row.value("num_above_random") is not None]
+    text = f"{len(without)} of {counted(len(rows), 'matrix has', 'matrices have')} no noise bulk"
+    said = f" Read instead how many are above random: {min(above):.0f} to {max(above):.0f}." if above else ""
+    why = f"Usual for trained layers: their eigenvalues go on beyond any edge of noise, so no spikes are counted.{said}"
+    return [Finding(Severity.NOTE, text, why, names(without), {"without_bulk": len(without)})]
+
+
+def _headline(numbers: dict[str, Scalar]) -> str:
+    measured = int(numbers["measured"] or 0)
+    if not measured:
+        return "No matrix could be compared with noise."
+    noise, bulks = int(numbers["noise_only"] or 0), int(numbers["with_bulk"] or 0)
+    first = (
+        f"{noise} of {counted(measured, 'matrix', 'matrices')} cannot be told from noise."
+        if noise
+        else (f"All {counted(measured, 'matrix', 'matrices')} stand out of noise.")
+    )
+    trapped = int(numbers["trapped"] or 0)
+    last = f" {trapped} {'has' if trapped == 1 else 'have'} traps." if trapped else ""
+    return f"{first} {bulks} {'has' if bulks == 1 else 'have'} a noise bulk.{last}"

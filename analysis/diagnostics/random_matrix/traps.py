@@ -1,0 +1,68 @@
+"""A weight against its own entries in random order: what stays above noise then is a trap, a few entries far too large.
+
+Martin and Mahoney call them correlation traps: shuffling leaves no structure but the sizes of the entries.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
+import numpy as np
+from jaxtyping import Float64
+
+from analysis.diagnostic import Scalar
+from analysis.linalg.spectrum import decompose
+from analysis.statistics import marchenko_pastur
+from analysis.statistics.marchenko_pastur import Law
+from analysis.statistics.shuffling import Entries, entries, jensen_shannon, largest, replicas_for, shuffles
+from analysis.weight import Weight
+
+
+def against_noise(
+    weight: Weight, eigenvalues: Float64[np.ndarray, " k"], factor: float, compatible: bool, replicas: int
+) -> dict[str, Scalar]:
+    """What the entries in random order would have, by their variance, and by shuffling them that many times.
+
+    The ascending eigenvalues have the factor in them. Compatible: as WeightWatcher does it.
+    """
+    of = entries(weight)
+    if of.variance == 0.0:
+        return {"replicas": 0}
+    law = marchenko_pastur.noise(weight.info.rows, weight.info.columns, of.variance * factor)
+    above = len(eigenvalues) - int(np.searchsorted(eigenvalues, law.cut, side="right"))
+    values: dict[str, Scalar] = {"num_above_random": above, "rand_bulk_max": law.edges[1], "replicas": 0}
+    return values | shuffled(weight, eigenvalues, of, law, compatible, replicas) if replicas else values
+
+
+def shuffled(
+    weight: Weight, eigenvalues: Float64[np.ndarray, " k"], of: Entries, law: Law, compatible: bool, wanted: int
+) -> dict[str, Scalar]:
+    """The first replica is decomposed, of the others only the top is."""
+    unit = law.variance  # the entries are scaled to variance 1, so that no square leaves float32
+    centre = 0.0 if compatible else of.mean
+    replicas = shuffles(weight, centre, math.sqrt(of.variance), replicas_for(weight, wanted))
+    whole = decompose(next(replicas)).eigenvalues * unit
+    bulk = marchenko_pastur.fit(whole, weight.info.rows, weight.info.columns, compatible)
+    cut = bulk.cut if compatible and bulk is not None else law.cut
+    tops = [whole, *(largest(slices) * unit for slices in replicas)]
+    peaks, traps = [float(top[-1]) for top in tops], [float(np.count_nonzero(top > cut)) for top in tops]
+    peak = fmean(peaks)
+    values: dict[str, Scalar] = {
+        "num_traps": fmean(traps),
+        "num_traps_sd": stdev(traps) if len(traps) > 1 else None,
+        "max_rand_eval": peak,
+        "max_rand_eval_sd": _spread(peaks),
+        "rand_distance": jensen_shannon(eigenvalues, whole),
+        "ww_softrank": peak / float(eigenvalues[-1]),
+        "ww_maxdist": float(eigenvalues[-1]) - peak,
+        "rand_sigma_mp": bulk.sigma if bulk is not None and (compatible or bulk.fits) else None,
+        "replicas": len(tops),
+    }
+    return values | ({"rand_bulk_max": bulk.law.edges[1]} if compatible and bulk is not None else {})
+
+
+def _spread(values: Sequence[float]) -> float | None:
+    """The standard deviation, by way of shares of the largest: squares of eigenvalues may leave float64."""
+    if len(values) < 2:
+        return None
+    return max(values) * stdev(value / max(values) for value in values)

@@ -1,0 +1,188 @@
+"""The columns of the diagnostic `update`: what each number about a change means."""
+
+from analysis.diagnostic import Column
+from analysis.diagnostics.update.numbers import WINDOW
+
+ZERO = "the base or the update is zero"
+ZERO_BASE = "the base is zero"
+NO_FIT = "one of the two has fewer than eight eigenvalues, or all are equal up to rounding"
+FACTORS = "the update comes from an adapter's factors, and was not rounded to the type of the weights"
+NO_TURNS = "the option turns is no"
+
+COLUMNS = (
+    Column(
+        "relative_norm",
+        "‖ΔW‖ / ‖W₀‖",
+        "Size of the update: its Frobenius norm over that of the base. 0: nothing changed. Full fine-tuning usually "
+        "stays at a few percent; high means that much of what the base knew may be overwritten, and about 1.4 that the "
+        "two have nothing in common.",
+        absent=ZERO_BASE,
+        healthy=(0.0, 0.1),
+        shown=True,
+    ),
+    Column(
+        "norm",
+        "‖ΔW‖",
+        "Frobenius norm of the update, in the unit of the weights. Compare it within one model: high where training "
+        "changed most.",
+    ),
+    Column(
+        "spectral_ratio",
+        "σ₁(ΔW) / σ₁(W₀)",
+        "Largest singular value of the update over the base's. Above 1 the update's first direction is stronger than "
+        "anything in the base; near 0 no direction stands out.",
+        absent=ZERO_BASE,
+    ),
+    Column(
+        "rank",
+        "Rank of ΔW",
+        "Singular values of the update above the rounding of the stored numbers, or of float64 where an adapter's "
+        "factors are known. At most r for LoRA; low means few directions, 0 that no direction stands above rounding.",
+        kind="integer",
+    ),
+    Column(
+        "available_rank",
+        "Rank offered",
+        "Rank that the adapter's factors could have, at most the smaller side. Far above the effective rank: a smaller "
+        "r would do.",
+        kind="integer",
+        absent="the update comes from two stored matrices, not from factors",
+    ),
+    Column(
+        "effective_rank",
+        "Effective rank of ΔW",
+        "exp of the entropy of the shares σ/Σσ of the update: how many directions it really uses, from 1 to its rank. "
+        "Low for LoRA, high (hundreds) for full fine-tuning; rounding to half precision makes it higher (Roy and "
+        "Vetterli 2007). 0 for an update of zero.",
+        shown=True,
+    ),
+    Column(
+        "stable_rank",
+        "Stable rank of ΔW",
+        "‖ΔW‖² / σ₁², 1 to the rank: how many directions carry the update's energy. Near 1 a single one does; high "
+        "where it is spread. 0 for an update of zero.",
+    ),
+    Column(
+        "share_in_base",
+        "Inside the base",
+        "Share of ‖ΔW‖² inside the base's leading directions (option directions), 0 to 1: the mean of share_left and "
+        "share_right. Above share_chance the update strengthens what the base had; below, it avoids it.",
+        absent=ZERO,
+        shown=True,
+    ),
+    Column(
+        "share_chance",
+        "… by chance",
+        "What share_in_base is on average for an update without any preference: (k/m + k/n)/2. High where the matrix "
+        "is small beside k directions, and then the share says little.",
+        absent=ZERO,
+    ),
+    Column(
+        "share_left",
+        "Inside the base, outputs",
+        "‖UₖᵀΔW‖²/‖ΔW‖²: share of the update among the base's k leading output directions, 0 to 1. Chance is k/m; "
+        "higher means that it writes where the base writes.",
+        absent=ZERO,
+    ),
+    Column(
+        "share_right",
+        "Inside the base, inputs",
+        "‖ΔW Vₖ‖²/‖ΔW‖²: share of the update among the base's k leading input directions, 0 to 1. Chance is k/n; "
+        "higher means that it reads what the base reads.",
+        absent=ZERO,
+    ),
+    Column(
+        "share_both",
+        "Inside the base, both",
+        "‖UₖᵀΔW Vₖ‖²/‖ΔW‖²: share that goes from those inputs to those outputs, 0 to 1. Chance is k²/(mn); higher "
+        "means that the update re-weights the base's own map.",
+        absent=ZERO,
+    ),
+    Column(
+        "amplification",
+        "Amplification",
+        "‖ΔW‖ / ‖UᵀW₀V‖ within the update's leading directions, LoRA's amplification factor. Above 1 the update is "
+        "stronger there than the base was: it lifts what the base hardly used; low means that it follows the base.",
+        absent=f"{ZERO}, or the base is zero in the update's directions",
+    ),
+    Column("alpha_base", "α of the base", "Tail exponent of the base, as esd fits it: low is heavy.", absent=NO_FIT),
+    Column("alpha_tuned", "α of the tuned", "Tail exponent of the tuned, as esd fits it: low is heavy.", absent=NO_FIT),
+    Column(
+        "alpha_shift",
+        "Shift of α",
+        "α of the tuned less α of the base. Below 0 the tail became heavier, as learning makes it; above 0 thinner.",
+        absent=NO_FIT,
+        error="alpha_shift_error",
+        shown=True,
+    ),
+    Column(
+        "alpha_shift_error",
+        "± shift of α",
+        "√(σ² + σ²) of the two fits, as if they were independent. They share most eigenvalues, so this is on the high "
+        "side; a shift below it may be another choice of xmin.",
+        absent=NO_FIT,
+    ),
+    Column(
+        "rank_shift",
+        "Shift of effective rank",
+        "Effective rank of the tuned less that of the base. Below 0 the weight leans on fewer directions, above 0 on "
+        "more.",
+        absent=ZERO_BASE,
+    ),
+    Column(
+        "delta_sigma",
+        "Δσ",
+        "Mean of |σᵢ - σᵢ⁰|, in the unit of the weights: how far the singular values moved. 0: not at all; high: the "
+        "strengths changed, whatever the directions did.",
+    ),
+    Column(
+        "delta_direction",
+        "ΔD",
+        "1 - mean of (|uᵢ·uᵢ⁰| + |vᵢ·vᵢ⁰|)/2 over all directions of singular value above 0, the i-th with the i-th. 0: "
+        "none turned; near 1 all did. High also where two singular values only changed places.",
+        absent=f"{ZERO_BASE}, or {NO_TURNS}",
+    ),
+    Column(
+        "delta_direction_matched",
+        "ΔD, matched",
+        f"The same with the best match within {WINDOW} places. Far below delta_direction: the directions changed "
+        "places and did not turn; as high: they turned.",
+        absent=f"{ZERO_BASE}, or {NO_TURNS}",
+    ),
+    Column(
+        "cosine",
+        "cos(W₀, W)",
+        "Cosine of base and tuned as long vectors, -1 to 1. Near 1 for any fine-tune, near 0 (± 1/√(mn)) for unrelated "
+        "weights; low means that this base is not where the tuned began.",
+        absent="the base or the tuned is zero",
+    ),
+    Column(
+        "unchanged",
+        "Unchanged entries",
+        "Share of the entries that equal the base's, rounded to the tuned's type, 0 to 1. 1: frozen. High in half "
+        "precision: the steps were too small to be stored.",
+    ),
+    Column(
+        "rounding",
+        "ΔW / rounding",
+        "‖ΔW‖ over the rounding of the tuned's type, 2^-9 ‖W₀‖ in bfloat16, 2^-12 in float16, 2^-25 in float32. Below "
+        "about 3 the update is hardly more than rounding, and so are the numbers on its directions; high is safe.",
+        absent=f"{ZERO_BASE}, or {FACTORS}",
+    ),
+    Column(
+        "stored_as",
+        "Stored as",
+        "Where the update comes from: factors (an adapter's, exact) or the type in which the tuned is stored.",
+        kind="text",
+    ),
+    Column(
+        "spectrum_distance",
+        "Distance of spectra",
+        "√Σ(σᵢ - σᵢ⁰)² / √Σσᵢ⁰²: 0 for equal spectra, never more than relative_norm. Far below it: the update turned "
+        "directions and left their strengths; as high: it changed strengths.",
+        absent=ZERO_BASE,
+    ),
+    Column("update_singular_values", "σ of ΔW", "Singular values of the update, high to low.", kind="curve"),
+    Column("base_singular_values", "σ of W₀", "Singular values of the base, high to low.", kind="curve"),
+    Column("tuned_singular_values", "σ of W", "Singular values of the tuned, high to low.", kind="curve"),
+)

@@ -1,0 +1,122 @@
+"""The numbers of a base weight and a tuned one, by the names of the columns of the diagnostic `update`."""
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from analysis.diagnostic import Scalar
+from analysis.diagnostics.update.directions import amplification, inside
+from analysis.diagnostics.update.drift import directions_drift, values_distance, values_drift
+from analysis.diagnostics.update.origin import cosine
+from analysis.linalg import rounding
+from analysis.linalg.subspaces import above_rounding, extent
+from analysis.linalg.triplets import Triplets
+from analysis.statistics import power_law
+from analysis.statistics.fit_range import kept
+from analysis.statistics.measures import effective_rank
+from analysis.weight import Weight
+
+WINDOW = 8  # places on either side in which a direction's best match is looked for
+
+
+def sizes(base: Weight, tuned: Weight) -> dict[str, Scalar]:
+    """What the singular values of the update say by themselves and beside the base's norms."""
+    values = tuned.update.values
+    norm, whole = _norm(values), _norm(base.triplets.values)
+    largest = float(values[0])
+    found: dict[str, Scalar] = {
+        "norm": norm,
+        "rank": _rank(tuned),
+        "available_rank": len(values) if tuned.factors is not None else None,
+        "effective_rank": effective_rank(values.cpu().numpy() / largest) if largest > 0.0 else 0.0,
+        "stable_rank": (norm / largest) ** 2 if largest > 0.0 else 0.0,
+    }
+    if whole > 0.0:
+        found |= {"relative_norm": norm / whole, "spectral_ratio": largest / float(base.triplets.values[0])}
+    return found
+
+
+def _norm(values: Float64[torch.Tensor, " k"]) -> float:
+    return float(torch.linalg.vector_norm(values))
+
+
+def _rank(tuned: Weight) -> int:
+    """Singular values of the update that neither float64 nor the rounding of what is stored can explain."""
+    rank = extent(tuned.update)
+    if tuned.factors is not None:
+        return rank
+    return min(rank, int((tuned.update.values > rounding.floor(tuned.matrix)).sum()))
+
+
+def shares(update: Triplets, base: Triplets, directions: int) -> dict[str, Scalar]:
+    """Where the update lies among the directions of the base, and what it amplifies; nothing where one is zero."""
+    found = inside(update, base, directions)
+    if found is None:
+        return {}
+    return {
+        "share_in_base": (found.left + found.right) / 2.0,
+        "share_chance": found.chance,
+        "share_left": found.left,
+        "share_right": found.right,
+        "share_both": found.both,
+        "amplification": amplification(update, base, directions),
+    }
+
+
+def _eigenvalues(weight: Weight) -> Float64[np.ndarray, " p"]:
+    """The ESD, ascending; of a convolution the pooled one of its slices, as esd fits it."""
+    if len(weight.slices) > 1:
+        return weight.spectrum.eigenvalues
+    squares: Float64[np.ndarray, " p"] = np.square(weight.singular_values.flip(0).cpu().numpy())
+    return squares
+
+
+def tails(base: Weight, tuned: Weight) -> dict[str, Scalar]:
+    """The exponents of both tails, as the diagnostic esd fits them, and their difference."""
+    before, after = (power_law.fit(kept(_eigenvalues(one), False), rounding.flat(one.slices)) for one in (base, tuned))
+    if before is None or after is None:
+        return {name: law.alpha for name, law in (("alpha_base", before), ("alpha_tuned", after)) if law}
+    return {
+        "alpha_base": before.alpha,
+        "alpha_tuned": after.alpha,
+        "alpha_shift": after.alpha - before.alpha,
+        "alpha_shift_error": (before.sigma**2 + after.sigma**2) ** 0.5,
+    }
+
+
+def drift(base: Weight, tuned: Weight) -> dict[str, Scalar]:
+    """How far the singular values moved."""
+    values = base.triplets.values, tuned.singular_values
+    ranks = [effective_rank(one.cpu().numpy()) if float(one[0]) > 0.0 else None for one in values]
+    return {
+        "rank_shift": None if ranks[0] is None or ranks[1] is None else ranks[1] - ranks[0],
+        "delta_sigma": values_drift(*values),
+        "spectrum_distance": values_distance(*values),
+    }
+
+
+def turns(base: Triplets, tuned: Triplets) -> dict[str, Scalar]:
+    """How far the singular vectors turned."""
+    return {
+        "delta_direction": directions_drift(base, tuned),
+        "delta_direction_matched": directions_drift(base, tuned, WINDOW),
+    }
+
+
+def significant(weight: Weight) -> Float64[torch.Tensor, " p"]:
+    """Its singular values that are no rounding, descending; none of a zero matrix."""
+    return weight.singular_values[: above_rounding(weight.singular_values, max(weight.matrix.shape))]
+
+
+def entries(base: Weight, tuned: Weight) -> dict[str, Scalar]:
+    """What the entries say, one by one."""
+    same = base.slices.to(tuned.slices.dtype) == tuned.slices
+    from_factors = tuned.factors is not None
+    return {
+        "cosine": cosine(base.matrix, tuned.matrix),
+        "unchanged": float(same.double().mean()),
+        "rounding": None
+        if from_factors
+        else rounding.ratio(tuned.slices.dtype, _norm(tuned.update.values), _norm(base.triplets.values)),
+        "stored_as": "factors" if from_factors else str(tuned.slices.dtype).removeprefix("torch."),
+    }

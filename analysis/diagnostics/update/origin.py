@@ -1,0 +1,97 @@
+"""Whether a tuned checkpoint can stem from the base that it is compared with.
+
+Training moves weights by a few percent: even a heavy fine-tune keeps a cosine near 1 with its base. Weights that were
+drawn and trained apart have none: √(mn) times their cosine is about a normal variable.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from analysis.diagnostic import Finding, Row, Severity
+from analysis.findings.grouping import having, middle
+from analysis.findings.subjects import names, number, subject
+from analysis.findings.wording import counted, listed
+from analysis.linalg.spectrum import BLOCK
+
+UNRELATED = 0.1  # cosine below which two matrices have nothing in common; ours: fine-tunes stay above 0.9
+DEVIATIONS = 3.0  # of a random cosine, where a matrix is so small that chance alone passes UNRELATED
+MOST = 0.5  # share of the matrices from which on it is the base that is wrong, and not a few layers that are new
+ENOUGH = 3  # matrices below which that is a suspicion
+
+
+def cosine(one: Float[Tensor, "m n"], other: Float[Tensor, "m n"]) -> float | None:
+    """⟨W, W'⟩ / (‖W‖ ‖W'‖), -1 to 1, in float64, some rows at a time. None where one of the two is zero."""
+    height = max(1, BLOCK // one.shape[1])
+    sums = torch.zeros(3, dtype=torch.float64, device=one.device)
+    for a, b in zip(torch.split(one, height), torch.split(other, height), strict=True):
+        x, y = a.double(), b.double()
+        sums += torch.stack([(x * y).sum(), x.square().sum(), y.square().sum()])
+    product, *squares = sums.tolist()
+    norms = math.sqrt(squares[0]) * math.sqrt(squares[1])
+    return max(-1.0, min(1.0, product / norms)) if norms > 0.0 else None
+
+
+def is_unrelated(found: float | None, size: int) -> bool:
+    """Whether that is a cosine of two matrices with so many entries that have nothing to do with each other."""
+    return found is not None and found < min(0.5, max(UNRELATED, DEVIATIONS / math.sqrt(size)))
+
+
+def unrelated(row: Row) -> bool:
+    """Whether base and tuned of this row are as different as unrelated matrices."""
+    return is_unrelated(number(row, "cosine"), row.weight.rows * row.weight.columns * row.weight.slices)
+
+
+def is_foreign_by(found: Sequence[tuple[float | None, int]]) -> bool:
+    """The same as `is_foreign` of cosines, each with the number of entries, and with matrices enough to be sure."""
+    told = [is_unrelated(shared, size) for shared, size in found if shared is not None]
+    return len(told) >= ENOUGH and sum(told) >= MOST * len(told)
+
+
+def is_foreign(rows: Sequence[Row]) -> bool:
+    """Whether the rows of one pair say that the tuned does not stem from the base."""
+    compared = having(rows, "cosine")
+    return bool(compared) and sum(map(unrelated, compared)) >= MOST * len(compared)
+
+
+def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
+    """The finding on a pair that is_foreign."""
+    compared = having(rows, "cosine")
+    strange = [row for row in compared if unrelated(row)]
+    size, shared = middle(strange, "relative_norm") or 0.0, middle(strange, "cosine") or 0.0
+    text = (
+        f"{tuned} cannot be a fine-tune of {base}: its weights share nothing with the base: "
+        f"relative size {size:.2f}, cosine {_two_digits(shared)}"
+    )
+    why = [
+        f"In {len(strange)} of {counted(len(compared), 'matrix', 'matrices')} base and tuned are as different as "
+        "unrelated weights are: relative size about 1.41 where both are equally large, cosine 0. Choose another base; "
+        "what the other diagnostics say of this pair means nothing."
+    ]
+    if len(compared) < ENOUGH:
+        why.append(f"Only {counted(len(compared), 'matrix', 'matrices')} could be compared: a suspicion.")
+    distance = middle(strange, "spectrum_distance")
+    evidence = {"unrelated": len(strange), "compared": len(compared), "relative_norm": size, "cosine": shared}
+    severity = Severity.BAD if len(compared) >= ENOUGH else Severity.WARN
+    return Finding(severity, text, " ".join(why), names(strange), evidence | {"spectrum_distance": distance})
+
+
+def replaced(rows: Sequence[Row], tuned: str) -> list[Finding]:
+    """A note on the few matrices of a true fine-tune that are new; none where there are none."""
+    new = [row for row in having(rows, "cosine") if unrelated(row)]
+    if not new:
+        return []
+    text = f"{tuned}: {listed([subject([row]) for row in new[:3]])} {'is' if len(new) == 1 else 'are'} new"
+    if len(new) > 3:
+        text = f"{tuned}: {len(new)} matrices are new"
+    shared = median(number(row, "cosine") for row in new)
+    why = f"Cosine {_two_digits(shared)} with the base: replaced or drawn anew, as heads for a new task are."
+    return [Finding(Severity.NOTE, text, why, names(new), {"new": len(new), "cosine": shared})]
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")

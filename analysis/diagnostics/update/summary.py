@@ -1,0 +1,195 @@
+"""What a table of updates says in words: how much each tuned checkpoint changed, where, and what to doubt.
+
+The bounds are ours where no source is named: they say what is worth a look, not what is wrong.
+"""
+
+from collections.abc import Sequence
+
+from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
+from analysis.diagnostics.update.origin import is_foreign, replaced, unrelated, wrong_base
+from analysis.diagnostics.update.profile import profile, where
+from analysis.findings.grouping import grouped, having, medians, middle
+from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
+from analysis.findings.wording import counted, listed, midway, percent, short
+
+LARGE = 0.1  # of the base: full fine-tunes usually stay at a few percent
+ROUNDED = 3.0  # times the rounding of the type
+UNUSED, WIDE = 0.5, 4  # share of an adapter's rank that is in use, and the least rank of which that is said
+SHIFTED, ALIKE, ENOUGH = 0.05, 0.75, 8  # shift of α, share of matrices that shift one way, and how many they must be
+COLUMNS = (
+    "relative_norm",
+    "effective_rank",
+    "share_in_base",
+    "share_chance",
+    "alpha_shift",
+    "rank_shift",
+    "amplification",
+    "delta_sigma",
+    "delta_direction",
+    "delta_direction_matched",
+    "cosine",
+    "unchanged",
+    "rounding",
+    "spectrum_distance",
+)
+
+
+def summarise(table: Table) -> Summary:
+    pairs = grouped(table.rows)
+    findings = [finding for group, rows in pairs.items() for finding in _findings(table, group, rows)]
+    numbers: dict[str, Scalar] = {
+        "pairs": len(pairs),
+        "matrices": len(having(table.rows, "norm")),
+        **{f"median_{column}": value for column, value in medians(table.rows, COLUMNS[:5]).items()},
+    }
+    missing = unmeasured(table.rows, "norm", "update to measure")
+    return Summary(
+        _headline(table, pairs),
+        numbers,
+        worst_first([*findings, *missing]),
+        {group: _numbers(rows) for group, rows in pairs.items()},
+    )
+
+
+def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
+    """The model-level numbers of one pair."""
+    found = profile(rows)
+    return {
+        "matrices": len(having(rows, "norm")),
+        **medians(rows, COLUMNS),
+        "zero": len(_zero(rows)),
+        "foreign": is_foreign(rows),
+        **(found.numbers() if found else {}),
+    }
+
+
+def _headline(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> str:
+    said = [_in_short(table, group, rows) for group, rows in pairs.items() if having(rows, "norm")]
+    if not said:
+        return "No update could be measured."
+    more = [f"{len(said) - 4} more"] if len(said) > 4 else []
+    return f"{'; '.join([*said[:4], *more])}."
+
+
+def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
+    tuned, measured = table.named(group[-1]), having(rows, "norm")
+    if is_foreign(rows):
+        return f"{tuned} shares nothing with {table.named(0)}"
+    if len(_zero(rows)) == len(measured):
+        return f"{tuned} is identical to {table.named(0)}"
+    size, rank = middle(rows, "relative_norm"), middle(rows, "effective_rank")
+    amount = f" by {percent(size)} (median)" if size is not None else ""
+    return f"{tuned} changed {counted(len(measured), 'matrix', 'matrices')}{amount}, in {short(rank or 0.0)} directions"
+
+
+def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
+    """What one pair says; of a wrong base nothing else is worth saying."""
+    tuned, base = table.named(group[-1]), table.named(0)
+    if is_foreign(rows):
+        return [wrong_base(rows, tuned, base)]
+    zero = _zero(rows)
+    if zero and len(zero) == len(having(rows, "norm")):
+        text = f"{tuned} is identical to {base} in {counted(len(zero), 'matrix', 'matrices')}"
+        why = "Every update is exactly zero: nothing was trained, or the same weights were given twice."
+        return [Finding(Severity.WARN, text, why, names(zero), {"zero": len(zero)})]
+    moved = [row for row in having(rows, "norm") if number(row, "norm") > 0.0]
+    trained = [row for row in moved if not unrelated(row)]
+    return [
+        *_rounded(trained, tuned),
+        *_large(trained, tuned),
+        *_unused(trained, tuned),
+        *_tails(trained, tuned),
+        *where([*trained, *zero], tuned),
+        *replaced(moved, tuned),
+        *_frozen(zero, len(moved) + len(zero), tuned),
+    ]
+
+
+def _zero(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in having(rows, "norm") if number(row, "norm") == 0.0]
+
+
+def _large(rows: Sequence[Row], tuned: str) -> list[Finding]:
+    large = [row for row in rows if number(row, "relative_norm") > LARGE]
+    if not large:
+        return []
+    most = max(large, key=lambda row: number(row, "relative_norm"))
+    where = subject(large) if len(alike(large)) == 1 else f"{len(large)} of {counted(len(rows), 'matrix', 'matrices')}"
+    text = f"{tuned}: the update is larger than {percent(LARGE)} of the base in {midway(where)}"
+    why = (
+        f"Largest in {midway(most.weight.label)}: {percent(number(most, 'relative_norm'))}. Large updates go with more "
+        "forgetting of what the base could do; a lower learning rate or scaling makes them smaller."
+    )
+    return [Finding(Severity.WARN, text, why, names(large), {"large": len(large), **evidence([most], "relative_norm")})]
+
+
+def _rounded(rows: Sequence[Row], tuned: str) -> list[Finding]:
+    """Updates that the type in which they are stored has all but swallowed."""
+    lost = [row for row in rows if number(row, "rounding") < ROUNDED]
+    if not lost:
+        return []
+    stored = lost[0].value("stored_as")
+    same = middle(lost, "unchanged") or 0.0
+    matrices = f"{len(lost)} of {counted(len(rows), 'matrix', 'matrices')}"
+    text = f"{tuned}: in {matrices} the update is hardly larger than the rounding of {stored}"
+    why = (
+        f"Median {short(middle(lost, 'rounding') or 0.0)} times the rounding; {percent(same)} of the entries did not "
+        "change at all. Ranks, directions and shares of such an update are partly those of noise: compare a file in "
+        "float32, or the adapter itself."
+    )
+    facts = {"rounded": len(lost), "rounding": middle(lost, "rounding"), "unchanged": same}
+    return [Finding(Severity.WARN, text, why, names(lost), facts)]
+
+
+def _unused(rows: Sequence[Row], tuned: str) -> list[Finding]:
+    """Adapters of which the update uses less than half of the rank."""
+    offered = having(rows, "available_rank")
+    rank, used = middle(offered, "available_rank"), middle(offered, "effective_rank")
+    if rank is None or used is None or rank < WIDE or used > UNUSED * rank:
+        return []
+    text = f"{tuned} uses {short(used)} of its {short(rank).removesuffix('.0')} directions: r could be smaller"
+    why = (
+        f"Median effective rank of the update in {counted(len(offered), 'matrix', 'matrices')}. The directions beyond "
+        "it still hold a small part of the change."
+    )
+    if len(offered) < ENOUGH:
+        why += f" Few matrices: {len(offered)}."
+    return [Finding(Severity.NOTE, text, why, names(offered), {"effective_rank": used, "available_rank": rank})]
+
+
+def _tails(rows: Sequence[Row], tuned: str) -> list[Finding]:
+    """A shift of α that most matrices share; each by itself is seldom larger than its error."""
+    fitted = having(rows, "alpha_shift")
+    shift = middle(fitted, "alpha_shift")
+    if shift is None or abs(shift) < SHIFTED or len(fitted) < ENOUGH:
+        return []
+    same = [row for row in fitted if number(row, "alpha_shift") * shift > 0.0]
+    if len(same) < ALIKE * len(fitted):
+        return []
+    sure = [row for row in same if abs(number(row, "alpha_shift")) > 2.0 * number(row, "alpha_shift_error")]
+    word = "heavier" if shift < 0.0 else "thinner"
+    text = f"{tuned}: tails became {word} in {len(same)} of {len(fitted)} matrices (median shift of α {_signed(shift)})"
+    why = (
+        f"{len(sure) or 'None'} of the shifts {'is' if len(sure) == 1 else 'are'} larger than two standard errors by "
+        "itself; together they point one way."
+    )
+    facts = {"median_alpha_shift": shift, "same_way": len(same), "fitted": len(fitted), "sure": len(sure)}
+    return [Finding(Severity.NOTE, text, why, names(same), facts)]
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _frozen(zero: Sequence[Row], all_of_them: int, tuned: str) -> list[Finding]:
+    if not zero:
+        return []
+    which = listed([midway(subject(rows)) for rows in alike(zero)[:3]])
+    more = f" and {len(alike(zero)) - 3} more kinds" if len(alike(zero)) > 3 else ""
+    text = f"{tuned} left {len(zero)} of {counted(all_of_them, 'matrix', 'matrices')} exactly as {_they(zero)}"
+    why = f"{which[:1].upper()}{which[1:]}{more}: frozen, or never reached by a gradient."
+    return [Finding(Severity.NOTE, text, why, names(zero), {"zero": len(zero)})]
+
+
+def _they(rows: Sequence[Row]) -> str:
+    return "it was" if len(rows) == 1 else "they were"

@@ -1,0 +1,237 @@
+"""Several checkpoints of one run, measured tensor by tensor of their base: what `eigenscope compare` and workers share.
+
+`measure_aligned` reads one tensor of the base and every partner of it, cuts all of them alike, and measures every group
+of every request on the same `Weight` objects, so that each decomposition is computed once.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from torch import Tensor
+
+from analysis.adapters import Adapter, open_adapter
+from analysis.covering import covered
+from analysis.diagnostic import Request, Row, Scalar, Scope, Table, groups
+from analysis.engine.device import on_devices
+from analysis.engine.memory import together, too_large
+from analysis.engine.pieces import Group, Held, pieces
+from analysis.engine.scheduling import each
+from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, shown
+from analysis.findings.wording import counted, listed
+from analysis.formats import OpenCheckpoint
+from analysis.report import Progress, Report, measure_tensor, refused
+from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
+from analysis.weight import TensorInfo
+
+Found = list[tuple[str, Row]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The open checkpoints of a run, position 0 the base of the others, and how they lie on each other."""
+
+    checkpoints: Sequence[OpenCheckpoint]
+    names: tuple[str, ...]
+    alignment: Alignment
+    adapters: Mapping[int, Adapter]
+
+
+def opened(checkpoints: Sequence[OpenCheckpoint], names: Sequence[str], requests: Sequence[Request]) -> Comparison:
+    """Aligns the checkpoints. Raises WrongBase, also where an adapter fits nowhere, and what `open_adapter` raises."""
+    adapters = {at: open_adapter(c) for at, c in enumerate(checkpoints) if at and c.kind == "adapter"}
+    members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
+    run = Comparison(checkpoints, tuple(names), aligned_for(members, names, requests), adapters)
+    for position in adapters:
+        check_adapter(run, position)
+    return run
+
+
+def check_adapter(run: Comparison, position: int) -> None:
+    """Raises WrongBase where no module of an adapter fits the base. Smallest first: mostly the first one fits."""
+    rows = sorted((row for row in run.alignment.rows if row.partners[position - 1]), key=lambda row: row.base.size)
+    wrong: list[AdapterError] = []
+    for row in rows:
+        try:
+            _held(run, row, position, run.checkpoints[0].read(row.base.name))
+        except AdapterError as error:
+            wrong.append(error)
+        except TensorError:  # NaN, say: of this module, and not of the base
+            return
+        else:
+            return
+    if wrong:
+        base, modules = shown(run.names[0]), counted(len(wrong), "module")
+        code = wrong[0].code if isinstance(wrong[0], SettingsError) else None
+        raise WrongBase(
+            f"{shown(run.names[position])} fits {base} in none of {modules}. {wrong[0].message} Give the model that it "
+            "was trained from as the base, and the adapter with its own adapter_config.json.",
+            code,
+        )
+
+
+def alignment_of(members: Sequence[Member], requests: Sequence[Request]) -> Alignment:
+    """How the members lie on each other. Raises WrongBase where the first of them is an adapter."""
+    return align(members, same_shape=not any(r.diagnostic.scope is Scope.FAMILY for r in requests))
+
+
+def aligned_for(members: Sequence[Member], names: Sequence[str], requests: Sequence[Request]) -> Alignment:
+    """The same, also refused (WrongBase) where a request compares with a base that is none."""
+    alignment = alignment_of(members, requests)
+    if any(request.diagnostic.scope is Scope.FAMILY for request in requests):
+        check_family(members, alignment, names)
+        return alignment
+    if any(member.kind == "adapter" for member in members) or not all(map(_is_alone, requests)):
+        check_base(alignment, names)
+    return alignment
+
+
+def check_family(members: Sequence[Member], alignment: Alignment, names: Sequence[str]) -> None:
+    """Raises WrongBase where one of the members is an adapter, or no matrix is in all of them."""
+    adapters = [shown(name) for name, member in zip(names, members, strict=True) if member.kind == "adapter"]
+    if adapters:
+        text = "is no whole model: a family is of whole models. Merge it into its base first"
+        raise WrongBase(f"{listed(adapters)} {text}", "adapter-in-family")
+    if not any(all(row.partners) for row in alignment.rows):
+        raise WrongBase(
+            f"no matrix has the same name in all of {listed([shown(name) for name in names])}: a family is of one "
+            "architecture in several widths",
+            "no-family",
+        )
+
+
+def groups_of(aligned: Aligned, request: Request) -> list[Group]:
+    """The groups that the request looks at and in which every checkpoint has this tensor."""
+    there = [True, *(partner is not None for partner in aligned.partners)]
+    found = groups(request.diagnostic.scope, len(there))
+    return [group for group in found if all(there[position] for position in group)]
+
+
+def alone(members: Sequence[Member], alignment: Alignment, requests: Sequence[Request]) -> list[tuple[int, int]]:
+    """(position, index of the tensor) of what the tuned models hold and the base does not, where it is to be measured.
+
+    It has no base to be compared with, so only requests of scope ONE ask for it.
+    """
+    if not any(map(_is_alone, requests)):
+        return []
+    found = []
+    for position, member in enumerate(members[1:], 1):
+        matched = alignment.tensors_of(position)
+        free = (i for i, info in enumerate(member.tensors) if info.skip is None and info.name not in matched)
+        found += [(position, index) for index in free if member.kind == "model"]
+    return found
+
+
+def _is_alone(request: Request) -> bool:
+    return request.diagnostic.scope is Scope.ONE
+
+
+def compare(
+    checkpoints: Sequence[OpenCheckpoint],
+    requests: Sequence[Request],
+    names: Sequence[str],
+    device: str = "cpu",
+    progress: Progress | None = None,
+    facts: Sequence[Mapping[str, Scalar]] = (),
+    memory: int | None = None,
+) -> Report:
+    """The report of a base and what was trained from it, the first of them the base; or of a family of models.
+
+    `facts` about each win over those that came with it. `progress` hears of each tensor of the base when it is done.
+    What needs more than `memory`, in bytes, is left out with the reason; None is what there is. Raises WrongBase, and
+    what `open_adapter` raises.
+    """
+    run = opened(checkpoints, distinct(names), requests)
+    members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
+    rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
+    aligned = {row.base.name: row for row in run.alignment.rows}
+
+    def work(info: TensorInfo) -> Found:
+        return measure_aligned(run, aligned[info.name], requests, device, memory)
+
+    for info, found in each([row.base for row in run.alignment.rows], work, device, lambda i: aligned[i.name].largest):
+        for name, row in found:
+            rows[name].append(row)
+        if progress is not None:
+            progress(info)
+    for position, index in alone(members, run.alignment, requests):
+        info = members[position].tensors[index]
+        for name, row in measure_tensor(checkpoints[position], info, requests, position, device, memory=memory):
+            rows[name].append(row)
+    given = [*facts, *({} for _ in checkpoints[len(facts) :])]
+    known = tuple({**c.facts, **told} for c, told in zip(checkpoints, given, strict=True))
+    files = tuple(c.facts for c in checkpoints)
+    tables = tuple(
+        replace(_table(request, rows[request.diagnostic.name], run.names, known), found=files) for request in requests
+    )
+    return Report(covered(members, run.alignment, tables), tables, run.names)
+
+
+def _table(
+    request: Request, rows: Sequence[Row], names: tuple[str, ...], facts: tuple[Mapping[str, Scalar], ...]
+) -> Table:
+    return Table(request.diagnostic, tuple(sorted(rows, key=lambda row: row.group)), names, facts)
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, of which equal ones get a number.
+
+    >>> distinct(["lora", "full", "lora"])
+    ('lora', 'full', 'lora (2)')
+    """
+    found: list[str] = []
+    for name in names:
+        number, told = 1, name
+        while told in found:
+            number += 1
+            told = f"{name} ({number})"
+        found.append(told)
+    return tuple(found)
+
+
+def measure_aligned(
+    run: Comparison, aligned: Aligned, requests: Sequence[Request], device: str = "cpu", memory: int | None = None
+) -> Found:
+    """Every group of every request on one tensor of the base and its partners: (diagnostic name, row) for each.
+
+    What one partner cannot give is a row with a note in each group that needs it; the other groups go on. Where all of
+    them together need more than `memory`, in bytes (None: what there is), each row says so.
+    """
+    ordered = sorted(requests, key=lambda request: not request.diagnostic.whole)
+    asked = [(request, group) for request in ordered for group in groups_of(aligned, request)]
+    if not asked:
+        return []
+    wanted = {position for _, group in asked for position in group} - {0}
+    if reason := _too_large(aligned, wanted, {request.diagnostic.scope for request, _ in asked}, memory):
+        return list(refused(aligned.base, [(request, group, reason) for request, group in asked]))
+    base = run.checkpoints[0].read(aligned.base.name)
+    held: dict[int, Held | str] = {0: Held(base)}
+    for position in sorted(wanted):
+        held[position] = held_in(run, aligned, position, base)
+    found: Found = []
+    for piece in pieces(aligned.base, held, run.names):
+        found += on_devices(device, piece.weights, partial(piece.measured, asked))
+    return found
+
+
+def _too_large(aligned: Aligned, wanted: Collection[int], scopes: Collection[Scope], memory: int | None) -> str | None:
+    infos = [aligned.at(position) for position in sorted({0, *wanted})]
+    return too_large(aligned.base, together(infos, scopes), memory)
+
+
+def held_in(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held | str:
+    """The tensor in a tuned checkpoint, as the base stores it; where that cannot be had, the reason."""
+    try:
+        return _held(run, aligned, position, base)
+    except TensorError as error:
+        return error.message
+
+
+def _held(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held:
+    partner = aligned.partners[position - 1]
+    assert partner is not None, "groups_of asks for what is there"
+    if isinstance(partner.source, TensorInfo):
+        tensor = run.checkpoints[position].read(partner.source.name)
+        return Held(tensor.mT) if partner.turned else Held(tensor, info=partner.source)
+    tuned = run.adapters[position].tuned(partner.source, aligned.base, base)
+    return Held(tuned.tensor, tuned.factors)

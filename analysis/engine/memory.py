@@ -1,0 +1,94 @@
+"""How much memory a tensor takes and how much there is: what cannot fit is refused before it is read.
+
+Elsewise the system would end the process, with everything that it has in hand, and end the next one that tries. What is
+predicted is the least: the numbers, and what the arithmetic must hold beside them in float64.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from analysis.diagnostic import Request, Scope
+from analysis.errors import shown
+from analysis.tensors.matrices import matrices
+from analysis.weight import TensorInfo
+
+GB = 1e9
+LITTLE = 1 << 28  # bytes that are always there: the libraries alone take about as much
+# numbers in float64 beside a tensor, for each of its entries: what vectors of one matrix take while they are found
+# (analysis.linalg.triplets: the matrix, its images, the long side's vectors), and what one vector's products take
+BESIDE = {Scope.ONE: 0, Scope.FAMILY: 1, Scope.PAIR: 3, Scope.UPDATES: 3}
+
+
+def side(info: TensorInfo) -> int:
+    """The largest smaller side of its matrices; 0 where it has none."""
+    return max((min(weight.rows, weight.columns) for weight in matrices(info)), default=0)
+
+
+def alone(info: TensorInfo, copies: int = 0) -> int:
+    """Bytes for its singular values: itself, so many copies in float32 or wider, a Gram matrix and the solver's."""
+    return info.nbytes + copies * max(4 * info.size, info.nbytes) + 16 * side(info) ** 2
+
+
+def copies(requests: Iterable[Request]) -> int:
+    """Copies of a whole tensor that measuring makes at most: as the diagnostics say, and one where they compare."""
+    return max((max(r.diagnostic.copies, r.diagnostic.scope is not Scope.ONE) for r in requests), default=0)
+
+
+def together(infos: Sequence[TensorInfo], scopes: Collection[Scope]) -> int:
+    """Bytes for the same tensor in several checkpoints at once, compared as these scopes do."""
+    largest = max(info.size for info in infos)
+    vectors = sum(8 * (info.size + side(info) ** 2) for info in infos) if Scope.PAIR in scopes else 0
+    beside = 8 * largest * max(BESIDE[scope] for scope in scopes)
+    return sum(info.nbytes for info in infos) + vectors + beside + 16 * max(map(side, infos)) ** 2
+
+
+def too_large(info: TensorInfo, need: int, limit: int | None) -> str | None:
+    """Why it cannot be measured, in words, where it needs more than the limit; None where it fits.
+
+    The limit is in bytes; None is what is available now.
+    """
+    if limit is None and need < LITTLE:
+        return None
+    there = available() if limit is None else limit
+    if there is None or need <= there:
+        return None
+    shape = " × ".join(f"{extent:,}" for extent in info.shape)
+    whose = "available" if limit is None else "allowed"
+    return (
+        f"{shown(info.name)}: measuring {shape} takes {spoken(need)} of memory, and {spoken(there)} are {whose}; take "
+        "a machine with more, or set EIGENSCOPE_MEMORY_LIMIT (bytes) if this has more"
+    )
+
+
+def spoken(size: int) -> str:
+    return f"{size / GB:,.1f} GB" if size >= GB / 10 else f"{size:,} bytes"
+
+
+def available() -> int | None:
+    """Bytes that the system and the container it may be in still give; None where neither tells."""
+    known = [found for found in (_system(), _container()) if found is not None]
+    return min(known, default=None)
+
+
+def _system(told: Path = Path("/proc/meminfo")) -> int | None:
+    """What Linux can give without swapping; elsewhere what is built in."""
+    try:
+        lines = dict(line.split(":", 1) for line in told.read_text().splitlines())
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _container(group: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """What the control group leaves (version 2); pages of files that it could drop count as free."""
+    try:
+        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        dropped = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return None
+    return None if limit == "max" else max(0, int(limit) - int(used) + int(dropped.get("inactive_file", 0)))

@@ -1,0 +1,98 @@
+"""Small tensors several at once, each on one thread; large ones alone, on all threads.
+
+A solver gains little from a second thread on a small matrix and waits for it on a busy machine, but two matrices on two
+threads are done in half the time (docs/benchmarks.md). What is in hand stays within `bound`, or LITTLE where that is
+more, however many tensors there are: one that takes most of it waits for its room, and has beside it what still fits.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import groupby
+from statistics import median_low
+from threading import Condition, Lock
+from typing import TypeVar
+
+import torch
+
+from analysis.engine.memory import LITTLE, alone, side
+from analysis.linalg.kernels import SERIAL, threads
+from analysis.linalg.spectrum import BLOCK
+from analysis.weight import TensorInfo
+
+Result = TypeVar("Result")
+MOST_HANDS = 4  # tensors at once
+HELD = 40 * BLOCK  # bytes: five blocks; two threads kept 34 MiB each (docs/benchmarks.md)
+
+
+def bound(tensors: Sequence[TensorInfo]) -> int:
+    """Bytes that measuring may take: twice the largest tensor in float32 and four of its float64 Gram matrices."""
+    return max((8 * tensor.size + 32 * side(tensor) ** 2 for tensor in tensors if tensor.skip is None), default=0)
+
+
+def _itself(tensor: TensorInfo) -> TensorInfo:
+    return tensor
+
+
+def each(
+    tensors: Sequence[TensorInfo],
+    work: Callable[[TensorInfo], Result],
+    device: str = "cpu",
+    largest: Callable[[TensorInfo], TensorInfo] = _itself,
+    copies: int = 1,
+) -> Generator[tuple[TensorInfo, Result], None, None]:
+    """`work` on each tensor, in their order. Closed early, it ends what is in hand and begins nothing more.
+
+    `largest` is what counts as its size where the work reads its partners in other checkpoints too. With n checkpoints
+    the memory is up to n times the bound: each holds one like it. `copies` of a whole tensor are made by the work.
+    """
+    everything = torch.get_num_threads()
+    sizes = {tensor.name: largest(tensor) for tensor in tensors}
+    needs = {name: alone(size, copies) + HELD for name, size in sizes.items() if size.skip is None}
+    room = _Room(max(LITTLE, bound(list(sizes.values()))))  # less would leave cores idle to save what libraries take
+    hands = min(MOST_HANDS, everything, room.holds(list(needs.values()))) if device == "cpu" else 1
+
+    def small(tensor: TensorInfo) -> bool:
+        return hands > 1 and side(sizes[tensor.name]) <= SERIAL and needs.get(tensor.name, 0) <= room.size
+
+    def beside(tensor: TensorInfo) -> Result:
+        with room.taken(needs.get(tensor.name, 0)):
+            return work(tensor)
+
+    pool = ThreadPoolExecutor(hands, initializer=torch.set_num_threads, initargs=(1,))
+    with threads(everything), pool:  # restored behind the pool: MKL has one number for all threads
+        for several, some in groupby(tensors, small):
+            run = list(some)
+            if several:
+                with threads(1):  # OpenBLAS has one number for all threads, and with more than 1 takes turns
+                    yield from zip(run, pool.map(beside, run), strict=True)
+                continue
+            for tensor in run:
+                with threads(everything):
+                    result = work(tensor)
+                yield tensor, result
+
+
+class _Room:
+    """Bytes to be taken by one after the other, in their turn, so that a large one is not passed for ever."""
+
+    def __init__(self, size: int) -> None:
+        self.size = self._left = size
+        self._turn, self._changed = Lock(), Condition()
+
+    def holds(self, needs: Sequence[int]) -> int:
+        """How many typical ones fit; at least 1."""
+        return max(1, self.size // median_low(needs)) if needs else 1
+
+    @contextmanager
+    def taken(self, need: int) -> Iterator[None]:
+        """Within it that much is taken, of at most `size`; it begins when there is that much."""
+        with self._turn, self._changed:
+            self._changed.wait_for(lambda: need <= self._left)
+            self._left -= need
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += need
+                self._changed.notify_all()

@@ -1,0 +1,76 @@
+"""What a finding speaks of: rows that one sentence can name together, and the words for them."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from analysis.diagnostic import Finding, Row, Scalar, Severity
+from analysis.findings.wording import blocks
+
+ALONE = ("other", "conv")  # roles whose name says little: each is named by itself
+NAMED = 24  # weights of which a finding carries the numbers
+
+
+def alike(rows: Iterable[Row], verdict: Callable[[Row], Scalar] = lambda _: "") -> list[list[Row]]:
+    """Rows of the same checkpoints, role and verdict, in whichever blocks; in the order of their first."""
+    found: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        kind, _, _ = parts(row)
+        info = row.weight
+        what = info.name if info.depth is None or info.role in ALONE else f"{kind} · {info.role}"
+        found[(*row.group, verdict(row), what)].append(row)
+    return list(found.values())
+
+
+def parts(row: Row) -> tuple[str, str, str]:
+    """("Block", "4", "value") of "Block 4 · value"; ("", "", "Pooler")."""
+    place, _, what = row.weight.label.rpartition(" · ")
+    kind, _, depth = place.rpartition(" ")
+    return kind, depth, what
+
+
+def described(rows: Sequence[Row]) -> tuple[str, str]:
+    """What the rows are and where they lie: ("Value", " in blocks 4 and 5"), ("Pooler", "")."""
+    kind, _, what = parts(rows[0])
+    depths = [row.weight.depth for row in rows if row.weight.depth is not None]
+    side = kind.lower().removesuffix("block")
+    return what[:1].upper() + what[1:], f" in {side}{blocks(depths)}" if depths else ""
+
+
+def subject(rows: Sequence[Row]) -> str:
+    """What the rows are and where they lie: "Value in blocks 4 and 5", "Pooler"."""
+    return "".join(described(rows))
+
+
+def number(row: Row, column: str) -> float:
+    """The value in a numeric column; NaN where it has none."""
+    value = row.value(column)
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def evidence(rows: Sequence[Row], *columns: str) -> Mapping[str, Scalar]:
+    """The values of one row by column, or of the first of several by weight and column."""
+    if len(rows) == 1:
+        return {column: rows[0].value(column) for column in columns}
+    return {f"{row.weight.name}.{column}": row.value(column) for row in rows[:NAMED] for column in columns}
+
+
+def names(rows: Iterable[Row]) -> tuple[str, ...]:
+    return tuple(row.weight.name for row in rows)
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """In order of severity, otherwise as they are."""
+    return tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity)))
+
+
+def unmeasured(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
+    """A note on the rows without a value in a column, with the first reasons; none where all have one."""
+    missing = [row for row in rows if row.value(column) is None]
+    if not missing:
+        return []
+    noun = "matrix has" if len(missing) == 1 else "matrices have"
+    reasons = [f"{row.weight.label}: {(row.measurement.note or 'no value').removesuffix('.')}." for row in missing[:3]]
+    more = [f"{len(missing) - 3} more."] if len(missing) > 3 else []
+    text = f"{len(missing)} {noun} no {what}"
+    return [Finding(Severity.NOTE, text, " ".join(reasons + more), names(missing), {"missing": len(missing)})]

@@ -1,0 +1,124 @@
+"""A tuned checkpoint mended: read, changed and written one tensor at a time, then looked at again from its files."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from analysis.diagnostics.update.origin import is_foreign_by
+from analysis.engine.comparison import Comparison, opened
+from analysis.errors import NoIntruders, WrongBase, shown
+from analysis.findings.wording import counted
+from analysis.formats import Checkpoint, open_checkpoint
+from analysis.formats.dtypes import DTYPES
+from analysis.formats.writer import Writer
+from analysis.mitigation.intruding import Intruding
+from analysis.mitigation.output import Form, form_of
+from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.report import Energy, Mended, MendedWeight
+from analysis.mitigation.resume import Memory
+from analysis.mitigation.search import Progress, Search
+from analysis.tensors.matching import check_base
+
+Done = list[tuple[Sequence[Intruding], Energy | None]]
+
+
+def mend(
+    base: Checkpoint,
+    tuned: Checkpoint,
+    folder: Path,
+    recipe: Recipe,
+    names: tuple[str, str] = ("the base", "the tuned checkpoint"),
+    device: str = "cpu",
+    progress: Progress | None = None,
+    memory: Memory | None = None,
+) -> Mended:
+    """Writes the mended checkpoint into an empty folder; `progress` hears of each tensor when its turn comes.
+
+    Those with intruders have a second turn. What the `memory` holds is not looked for again, and all else is kept
+    there. Modules without an intruder are copied bit for bit. Raises WrongBase where the two do not belong together
+    by their headers or their weights, NoIntruders where there is nothing to shrink, NoAdapterForm where the form that
+    is asked for cannot be had, and what `open_adapter` raises. Then the folder is as it was.
+    """
+    run = opened((base, tuned), names, ())
+    check_base(run.alignment, names)
+    form, search = form_of(run, tuned, recipe), Search(recipe, device, progress, memory)
+    try:
+        found = _write(run, form, folder / form.file, search)
+        form.finish(folder)
+        after = _look_again(base, folder, found, names, search)
+    except BaseException:
+        for path in folder.iterdir():
+            path.unlink()
+        raise
+    files = tuple(sorted(path.name for path in folder.iterdir()))
+    return Mended(recipe, form.name, files, tuple(_rows(found, after)), tuple(form.left_out))
+
+
+def _write(run: Comparison, form: Form, target: Path, search: Search) -> Done:
+    """Writes every job of the form, the widest first (Writer). Raises NoIntruders."""
+    jobs = list(form.jobs())
+    order = sorted(jobs, key=lambda job: -DTYPES[job.dtype].bits)
+    searched = search.through(run, [job.aligned for job in order if job.aligned is not None], "before")
+    names = {name: rank for job in jobs for name, rank in job.names.items()}
+    done: Done = []
+    with closing(searched), Writer(target, names, _metadata(run.names, search.recipe)) as writer:
+        for job in order:
+            found = next(searched) if job.aligned is not None else ()
+            done.append((found, form.write(writer, job, found)))
+        _check_origin(done, run.names)
+        _check_any(done, search.recipe)
+    return done
+
+
+def _check_origin(done: Done, names: Sequence[str]) -> None:
+    """As a comparison says it: between unrelated models every direction is new, and none of them is an intruder."""
+    sizes = [
+        (one.cosine, one.weight.rows * one.weight.columns * one.weight.slices) for found, _ in done for one in found
+    ]
+    if is_foreign_by(sizes):
+        raise WrongBase(
+            f"{shown(names[1])} cannot be a fine-tune of {shown(names[0])}: its weights share nothing with the base. "
+            "Choose another base; no file was written"
+        )
+
+
+def _check_any(done: Done, recipe: Recipe) -> None:
+    weights = [one for found, _ in done for one in found]
+    if any(one.change for one in weights):
+        return
+    told = [one for one in weights if one.count is not None]
+    if turned := sum(one.count or 0 for one in told):
+        raise NoIntruders(
+            f"{'the one intruder' if turned == 1 else f'all {turned} intruders'} only turned among base directions of "
+            "nearly equal strength: without those there is nothing to shrink, and no file was written"
+        )
+    failed = f"; {counted(len(weights) - len(told), 'matrix', 'matrices')} could not be read" if told != weights else ""
+    raise NoIntruders(
+        f"none of {counted(len(told), 'matrix', 'matrices')} has an intruder among its {recipe.k} strongest directions "
+        f"at ε = {recipe.epsilon:g}{failed}: there is nothing to shrink, and no file was written"
+    )
+
+
+def _metadata(names: Sequence[str], recipe: Recipe) -> dict[str, str]:
+    """Facts that the file tells about itself."""
+    told = {"mended_from": names[1], "mended_base": names[0], "mended_lambda": f"{recipe.factor:g}"}
+    rule = {"mended_k": str(recipe.k), "mended_epsilon": f"{recipe.epsilon:g}", "mended_only": recipe.only}
+    return {"format": "pt", **told, **rule}
+
+
+def _look_again(
+    base: Checkpoint, folder: Path, done: Done, names: tuple[str, str], search: Search
+) -> dict[str, Intruding]:
+    """The intruders of the mended matrices by name, counted in the files that were written."""
+    mended = {one.weight.tensor for found, _ in done for one in found if one.change}
+    run = opened((base, open_checkpoint([folder])), (names[0], shown("the mended checkpoint")), ())
+    rows = [row for row in run.alignment.rows if row.base.name in mended and row.partners[0] is not None]
+    return {one.weight.name: one for found in search.through(run, rows, "after") for one in found}
+
+
+def _rows(done: Done, after: dict[str, Intruding]) -> Iterator[MendedWeight]:
+    for found, energy in done:
+        for one in found:
+            again = after.get(one.weight.name)
+            count = one.count if again is None else again.count
+            yield MendedWeight(one.weight, one.count, count, energy, one.note or (again.note if again else None))

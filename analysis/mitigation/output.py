@@ -1,0 +1,251 @@
+"""What a mitigation writes: a LoRA adapter again, or whole tensors in place of the base's.
+
+A form lists its jobs, a few tensors each, and writes one at a time, so that memory holds one tensor of the model. What
+has no intruder is copied bit for bit where it lies in the tuned checkpoint's own files.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from analysis.adapters import AdaptedModule, Adapter
+from analysis.adapters.config import NAME as CONFIG
+from analysis.adapters.names import PREFIX
+from analysis.engine.comparison import Comparison, held_in
+from analysis.errors import MitigationError, shown
+from analysis.formats import Checkpoint
+from analysis.formats.dtypes import DTYPES
+from analysis.formats.writer import Writer
+from analysis.mitigation.intruding import Intruding
+from analysis.mitigation.lora import LoraModule, check_form, open_module, with_ranks
+from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.report import Energy
+from analysis.tensors.matching import Aligned
+from analysis.tensors.matrices import weights
+from analysis.weight import Factors, TensorInfo
+
+
+@dataclass(frozen=True)
+class Job:
+    """Tensors that are written together: their names with how many dimensions each has, and their widest dtype."""
+
+    names: Mapping[str, int]
+    dtype: str
+    aligned: Aligned | None = None  # the base's tensor that they say something about
+    module: AdaptedModule | None = None
+
+
+@runtime_checkable
+class Form(Protocol):
+    """One way to write the result."""
+
+    name: str
+    file: str
+    left_out: list[str]
+
+    def jobs(self) -> Iterable[Job]: ...
+    def write(self, writer: Writer, job: Job, found: Sequence[Intruding]) -> Energy | None: ...
+    def finish(self, folder: Path) -> None: ...
+
+
+def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
+    """The form that the recipe asks for. Raises NoAdapterForm where the tuned checkpoint cannot have it."""
+    adapter = run.adapters.get(1)
+    if recipe.form == "adapter" and adapter is None:
+        raise MitigationError(
+            f"{shown(run.names[1])} is a whole model and no adapter, so no adapter can be made of it. "
+            "Ask for the form “weights”."
+        )
+    if adapter is not None and recipe.form != "weights":
+        try:
+            check_form(adapter)
+        except MitigationError:
+            if recipe.form == "adapter":
+                raise
+        else:
+            return AdapterForm(run, adapter, tuned, recipe)
+    return WeightsForm(run, tuned) if adapter is None else MergedForm(run, adapter, tuned)
+
+
+@dataclass
+class AdapterForm:
+    """The adapter's files again, A and B of the mended modules in the place of the old ones."""
+
+    run: Comparison
+    adapter: Adapter
+    tuned: Checkpoint
+    recipe: Recipe
+    raised: list[tuple[LoraModule, int]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    name = "adapter"
+    file = "adapter_model.safetensors"
+
+    def jobs(self) -> Iterator[Job]:
+        rows = {row.partners[0].tensors: row for row in self.run.alignment.rows if row.partners[0] is not None}
+        for module in self.adapter.modules:
+            stored = {name: self.tuned.stored[name] for name in module.tensors}
+            widest = max((t.dtype for t in stored.values()), key=_bits)
+            names = {name: len(t.shape) for name, t in stored.items()}
+            yield Job(names, widest, rows.get(module.tensors), module)
+
+    def write(self, writer: Writer, job: Job, found: Sequence[Intruding]) -> Energy | None:
+        new: dict[str, Tensor] = {}
+        energy = None
+        assert job.module is not None
+        if job.aligned is not None and any(each.change for each in found):
+            if job.module.whole:
+                new = {name: _whole(self.run, job.aligned, found, self.tuned.stored[name].dtype) for name in job.names}
+            else:
+                new, energy = self._factors(job.module, job.aligned.base, found)
+        for name in sorted(job.names, key=lambda name: -_bits(self.tuned.stored[name].dtype)):
+            if name in new:
+                writer.add(name, new[name])
+            else:
+                writer.copy(name, self.tuned.stored[name])
+        return energy
+
+    def _factors(
+        self, module: AdaptedModule, info: TensorInfo, found: Sequence[Intruding]
+    ) -> tuple[dict[str, Tensor], Energy]:
+        opened = open_module(self.adapter, module, info)
+        change = _together(found)
+        most = opened.rank + change.left.shape[1]
+        rank = min(max(self.recipe.rank or 0, opened.rank), most)
+        new, kept = opened.mended(change, rank)
+        if rank > opened.rank:
+            self.raised.append((opened, rank))
+        return new, Energy(opened.rank, rank, kept.energy, kept.kept)
+
+    def finish(self, folder: Path) -> None:
+        settings = with_ranks(self.adapter.config, self.raised)
+        with (folder / CONFIG).open("w", encoding="utf-8") as file:
+            file.write(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@dataclass
+class WeightsForm:
+    """Every tensor of a fully tuned model, the mended ones anew in its own dtype and orientation."""
+
+    run: Comparison
+    tuned: Checkpoint
+    left_out: list[str] = field(default_factory=list)
+    name = "weights"
+    file = "model.safetensors"
+
+    def jobs(self) -> Iterator[Job]:
+        rows = {name: row for row in self.run.alignment.rows if (p := row.partners[0]) for name in p.tensors}
+        for name, stored in self.tuned.stored.items():
+            if DTYPES[stored.dtype].safetensors is None:
+                self.left_out.append(f"{shown(name)}: safetensors has no {stored.dtype}")
+            else:
+                yield Job({name: len(stored.shape)}, stored.dtype, rows.get(name))
+
+    def write(self, writer: Writer, job: Job, found: Sequence[Intruding]) -> Energy | None:
+        (name,) = job.names
+        if job.aligned is not None and any(each.change for each in found):
+            writer.add(name, _whole(self.run, job.aligned, found, job.dtype))
+        else:
+            writer.copy(name, self.tuned.stored[name])
+        return None
+
+    def finish(self, folder: Path) -> None:
+        return
+
+
+@dataclass
+class MergedForm:
+    """The whole new value of every parameter that an adapter changes, under the base's names and in its dtypes."""
+
+    run: Comparison
+    adapter: Adapter
+    tuned: Checkpoint
+    left_out: list[str] = field(default_factory=list)
+    name = "weights"
+    file = "model.safetensors"
+
+    def jobs(self) -> Iterator[Job]:
+        told: set[str] = set()
+        for row in self.run.alignment.rows:
+            if row.partners[0] is not None:
+                told.update(row.partners[0].tensors)
+                yield Job({row.base.name: len(row.base.shape)}, row.base.dtype, row)
+        names = [info.name for info in self.run.checkpoints[0].tensors]
+        for module in self.adapter.modules:
+            if module.whole and told.isdisjoint(module.tensors):  # a bias, a norm, a head of its own
+                stored = self.tuned.stored[module.tensors[0]]
+                yield Job({_home(module.name, names): len(stored.shape)}, stored.dtype, None, module)
+            elif told.isdisjoint(module.tensors):
+                self.left_out.append(f"{shown(module.name)}: the base does not have it")
+            else:
+                self.left_out += [f"{shown(name)}: a bias of the adapter" for name in module.tensors if _is_bias(name)]
+
+    def write(self, writer: Writer, job: Job, found: Sequence[Intruding]) -> Energy | None:
+        (name,) = job.names
+        if job.aligned is None:
+            assert job.module is not None
+            writer.copy(name, self.tuned.stored[job.module.tensors[0]])
+        elif all(each.count is None for each in found):
+            self.left_out.append(f"{shown(name)}: {found[0].note if found else 'it holds no matrix'}")
+        else:
+            writer.add(name, _whole(self.run, job.aligned, found, job.dtype))
+        return None
+
+    def finish(self, folder: Path) -> None:
+        return
+
+
+def _whole(run: Comparison, aligned: Aligned, found: Sequence[Intruding], dtype: str) -> Tensor:
+    """The tuned tensor with its changes, in its own orientation and with all its rows."""
+    partner = aligned.partners[0]
+    assert partner is not None
+    held = held_in(run, aligned, 1, run.checkpoints[0].read(aligned.base.name))
+    assert not isinstance(held, str), "what cannot be had has no change"
+    tensor = applied(aligned.base, held.tensor, [each.change for each in found])
+    return (tensor.mT if partner.turned else tensor).to(getattr(torch, dtype)).contiguous()
+
+
+def applied(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | None]) -> Tensor:
+    """A copy of the tensor, which lies as `info` says, with a change added to each matrix, in float32 at least.
+
+    A change of fewer rows than its matrix is one of the first rows.
+    """
+    new = tensor.to(torch.promote_types(tensor.dtype, torch.float32), copy=True).contiguous()
+    for weight, change in zip(weights(replace(info, shape=tuple(new.shape)), new), changes, strict=True):
+        if change is not None:
+            count, _, columns = weight.slices.shape
+            added = (change.left @ change.right).reshape(-1, columns, count).permute(2, 0, 1)  # (s, m, n)
+            weight.slices[:, : added.shape[1]] += added.to(new.dtype)
+    return new
+
+
+def _together(found: Sequence[Intruding]) -> Factors:
+    """The changes of a tensor's matrices, which lie below each other in it, as one change of the whole."""
+    lefts = [
+        each.change.left if each.change else torch.zeros(each.weight.rows, 0, dtype=torch.float64) for each in found
+    ]
+    rights = [each.change.right for each in found if each.change]
+    left: Tensor = torch.block_diag(*lefts)  # type: ignore[no-untyped-call]  # has no types
+    return Factors(left, torch.cat(rights))
+
+
+def _bits(dtype: str) -> int:
+    return DTYPES[dtype].bits
+
+
+def _is_bias(name: str) -> bool:
+    return name.endswith(("lora_A.bias", "lora_B.bias"))
+
+
+def _home(name: str, names: Sequence[str]) -> str:
+    """What the base calls the parameter: its own name, or the one name that ends, or begins, alike."""
+    name = name.removeprefix(PREFIX)
+    alike = [other for other in names if other.endswith(f".{name}") or name.endswith(f".{other}")]
+    return name if name in names or len(alike) != 1 else alike[0]

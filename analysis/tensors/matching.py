@@ -1,0 +1,267 @@
+"""Which tensor of a tuned checkpoint is which tensor of its base, from names and shapes alone.
+
+`align` finds for every matrix of the base its partner in each other checkpoint, or says why there is none. Names may
+differ in what stands in front (`analysis.tensors.prefixes`), tensors in dtype, orientation, the file that they lie in,
+and, where a vocabulary was resized, in their rows.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeGuard
+
+from analysis.adapters.names import AdaptedModule, modules, shared
+from analysis.errors import WrongBase, shown
+from analysis.tensors.prefixes import pair_names
+from analysis.weight import Layout, TensorInfo
+
+RESIZED = ("embedding", "position", "head")  # roles whose rows a fine-tune may add to
+TIED = ("embedding", "head")  # one tensor in a model whose head is tied
+TURNABLE = (Layout.MATRIX, Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS)  # what may be stored turned over
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A checkpoint of a run, as its headers tell: position 0 is the base of all others."""
+
+    kind: Literal["model", "adapter"]
+    tensors: Sequence[TensorInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """What stands in a tuned checkpoint for a tensor of the base: a tensor, or an adapter's change to it."""
+
+    source: TensorInfo | AdaptedModule
+    turned: bool = False  # stored (in, out) where the base stores (out, in), or the other way round
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """The names in its own file that make it up."""
+        return (self.source.name,) if isinstance(self.source, TensorInfo) else self.source.tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """A tensor of the base that holds matrices, with its partner in each tuned checkpoint, in their order."""
+
+    base: TensorInfo
+    partners: tuple[Partner | None, ...]
+
+    def at(self, position: int) -> TensorInfo:
+        """How it lies in the checkpoint at this position: as in the base, where that is an adapter or has none."""
+        partner = self.partners[position - 1] if position else None
+        return partner.source if partner is not None and isinstance(partner.source, TensorInfo) else self.base
+
+    @property
+    def largest(self) -> TensorInfo:
+        """The base's tensor or, in a family, the widest of its partners."""
+        return max((self.at(position) for position in range(1 + len(self.partners))), key=lambda info: info.size)
+
+
+class Unmatched(NamedTuple):
+    tensor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """How the checkpoints of a run lie on each other."""
+
+    rows: tuple[Aligned, ...]  # in the base's order
+    # for each tuned checkpoint: its own tensors without a partner, and the base's matrices without one in it
+    unmatched: tuple[tuple[Unmatched, ...], ...] = ()
+    missing: tuple[tuple[Unmatched, ...], ...] = ()
+
+    def tensors_of(self, position: int) -> dict[str, str]:
+        """The matched tensors of the checkpoint at this position, each with the base tensor that its rows speak of."""
+        if position == 0:
+            return {row.base.name: row.base.name for row in self.rows}
+        pairs = ((row.base.name, row.partners[position - 1]) for row in self.rows)
+        return {name: base for base, partner in pairs if partner is not None for name in partner.tensors}
+
+
+def align(members: Sequence[Member], same_shape: bool = True) -> Alignment:
+    """The base's matrices with their partners. Without `same_shape`, names decide alone: models of several widths.
+
+    Raises WrongBase where the first checkpoint is an adapter.
+    """
+    base, *tuned = members
+    if base.kind == "adapter":
+        text = "is an adapter: the first checkpoint must be the whole model that the others come from"
+        raise WrongBase(f"the first of {len(members)} checkpoints {text}", "base-is-adapter")
+    found = [_match(base.tensors, member, same_shape) for member in tuned]
+    rows = tuple(
+        Aligned(info, tuple(match.partners.get(info.name) for match in found))
+        for info in base.tensors
+        if info.skip is None
+    )
+    return Alignment(rows, tuple(match.unmatched for match in found), tuple(match.missing for match in found))
+
+
+def check_base(alignment: Alignment, names: Sequence[str]) -> None:
+    """Raises WrongBase where no tensor of a tuned checkpoint has a partner; `names` are the checkpoints'."""
+    for position, left in enumerate(alignment.unmatched, 1):
+        if not any(row.partners[position - 1] for row in alignment.rows):
+            why = "; ".join(f"{shown(tensor)}: {reason}" for tensor, reason in left[:2]) or "it holds no matrix"
+            raise WrongBase(
+                f"{shown(names[position])} was not trained from {shown(names[0])}: no matrix of the one belongs to the "
+                f"other ({why}). Give the checkpoint that it was trained from as the first."
+            )
+
+
+Source = TensorInfo | AdaptedModule
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """One tuned checkpoint against the base: its partner of each base tensor, and what is left on either side."""
+
+    partners: Mapping[str, Partner]
+    unmatched: tuple[Unmatched, ...]
+    missing: tuple[Unmatched, ...]
+
+
+def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Match:
+    targets = {info.name: info for info in base}
+    sources = _sources(member)
+    pairing = pair_names(sources, targets, lambda a, b: _difference(sources[a], targets[b], same_shape) is None)
+    pairs = {**pairing.partners, **_tied(sources, targets, pairing.partners)}
+    partners: dict[str, Partner] = {}
+    ours = {name: f"could be any of {', '.join(map(shown, could))}" for name, could in pairing.ambiguous.items()}
+    theirs: dict[str, str] = {}
+    turned = any(_turned(sources[a], targets[b]) for a, b in pairs.items())
+    for name, to in pairs.items():
+        source, target = sources[name], targets[to]
+        if (why := _difference(source, target, same_shape)) is not None:
+            ours[name] = theirs[to] = why
+        elif target.skip is not None:
+            ours[name] = f"left out in the base: {target.skip}"
+        else:
+            partners[to] = Partner(source, turned and _differs_in_orientation(source, target))
+    left = _left_here(member, sources, {partner.source for partner in partners.values()}, ours, base)
+    return _Match(partners, left, _left_there(base, partners, theirs, member))
+
+
+def _sources(member: Member) -> dict[str, Source]:
+    """What a tuned checkpoint holds, by the names that it should be found under in the base."""
+    if member.kind == "model":
+        return {info.name: info for info in member.tensors}
+    held = {info.name: info for info in member.tensors}
+    return {module.name: held[module.tensors[0]] if module.whole else module for module in modules(held)}
+
+
+def _difference(source: Source, target: TensorInfo, same_shape: bool) -> str | None:
+    """Why the two are not the same tensor, by their headers; None where they may be."""
+    if not isinstance(source, TensorInfo):
+        return None  # its factors are checked against the base when they are multiplied
+    if source.skip is not None and target.skip is None:
+        return f"left out: {source.skip}"
+    if not same_shape or source.shape == target.shape or _turned(source, target) or _resized(source, target):
+        return None
+    return f"shape differs: {_extents(source)} against {_extents(target)} in the base"
+
+
+def _extents(info: TensorInfo) -> str:
+    return " × ".join(map(str, info.shape)) or "a single number"
+
+
+def _turned(source: Source, target: TensorInfo) -> bool:
+    """Whether one is stored (in, out) and the other (out, in), as their shapes show."""
+    if not _differs_in_orientation(source, target):
+        return False
+    *stack, rows, columns = target.shape
+    return source.shape == (*stack, columns, rows) and rows != columns
+
+
+def _differs_in_orientation(source: Source, target: TensorInfo) -> TypeGuard[TensorInfo]:
+    return (
+        isinstance(source, TensorInfo)
+        and source.transposed != target.transposed
+        and source.layout in TURNABLE
+        and target.layout in TURNABLE
+    )
+
+
+def _resized(source: TensorInfo, target: TensorInfo) -> bool:
+    """Whether an embedding has more or fewer rows. A head must be a vocabulary's, with more rows than columns."""
+    if target.role not in RESIZED or len(source.shape) != 2 or len(target.shape) != 2:
+        return False
+    rows, columns = min(source.shape[0], target.shape[0]), target.shape[1]
+    return source.shape[1] == columns and rows > 0 and (target.role != "head" or rows > columns)
+
+
+def _tied(
+    sources: Mapping[str, Source], targets: Mapping[str, TensorInfo], paired: Mapping[str, str]
+) -> Mapping[str, str]:
+    """A tied head and embedding are one tensor, of which a file may keep either name."""
+    ours, theirs = _vocabularies(sources), _vocabularies(targets)
+    if len(ours) != 1 or len(theirs) != 1 or ours[0].role == theirs[0].role:
+        return {}
+    name = next(name for name, source in sources.items() if source is ours[0])
+    free = name not in paired and theirs[0].name not in paired.values()
+    return {name: theirs[0].name} if free and ours[0].shape == theirs[0].shape else {}
+
+
+def _vocabularies(held: Mapping[str, Source] | Mapping[str, TensorInfo]) -> list[TensorInfo]:
+    """The embeddings and heads with a row for each word."""
+    return [source for source in held.values() if isinstance(source, TensorInfo) and _is_vocabulary(source)]
+
+
+def _is_vocabulary(info: TensorInfo) -> bool:
+    """Whether an embedding or a head has more rows, words, than columns."""
+    tall = len(info.shape) == 2 and info.shape[0] > info.shape[1]
+    return tall and info.skip is None and info.role in TIED
+
+
+def _left_here(
+    member: Member,
+    sources: Mapping[str, Source],
+    used: Collection[Source],
+    why: Mapping[str, str],
+    base: Sequence[TensorInfo],
+) -> tuple[Unmatched, ...]:
+    """The tuned checkpoint's tensors without a partner; of a whole model, only those that hold a matrix."""
+    taken = {tensor for source in used for tensor in Partner(source).tensors}
+    reasons = {
+        tensor: why.get(name) or _stranger(source, base)
+        for name, source in sources.items()
+        for tensor in Partner(source).tensors
+    }
+    if member.kind == "adapter":
+        taken.update(shared(info.name for info in member.tensors))
+    own = [info for info in member.tensors if info.name not in taken]
+    return tuple(
+        Unmatched(info.name, reasons.get(info.name, "no change of a weight"))
+        for info in own
+        if info.skip is None or member.kind == "adapter"
+    )
+
+
+def _stranger(source: Source, base: Sequence[TensorInfo]) -> str:
+    if not isinstance(source, TensorInfo):
+        return f"changes {shown(source.name)}, which the base does not have"
+    if source.role == "head" and _is_vocabulary(source) and (held := _embedding(base)):
+        return f"the base has no head of its own: there it is tied to {shown(held)}"
+    return source.skip or "not in the base"
+
+
+def _left_there(
+    base: Sequence[TensorInfo], partners: Mapping[str, Partner], why: Mapping[str, str], member: Member
+) -> tuple[Unmatched, ...]:
+    held = [info for info in base if info.skip is None and info.name not in partners]
+    return tuple(Unmatched(info.name, why.get(info.name) or _absent(info, base, partners, member)) for info in held)
+
+
+def _absent(info: TensorInfo, base: Sequence[TensorInfo], partners: Mapping[str, Partner], member: Member) -> str:
+    if member.kind == "adapter":
+        return "left as it is by the adapter"
+    embedding = _embedding(base)
+    if info.role == "head" and _is_vocabulary(info) and embedding in partners:
+        return f"not in this checkpoint, whose head is tied to {shown(embedding)}"
+    return "not in this checkpoint"
+
+
+def _embedding(base: Sequence[TensorInfo]) -> str | None:
+    """The word embedding, where there is one and no head beside it."""
+    found = [info for info in _vocabularies({info.name: info for info in base}) if info.role == "embedding"]
+    return found[0].name if len(found) == 1 else None

@@ -1,0 +1,56 @@
+"""What follows from a family for the next model: a recipe for its width, and the weight decays that mend a drift."""
+
+from typing import Any
+
+from analysis.diagnostic import Table
+from analysis.width_scaling.family import Family, Scaling, family, scaling
+from analysis.width_scaling.recipe import Recipe, repaired, transferred
+from analysis.width_scaling.trajectory import trajectory
+
+NO_FAMILY = "No weight could be measured in all models."
+NO_SETTINGS = "A recipe needs the learning rate and a weight decay above 0 of one model"
+
+
+def recipe_of(found: Family, target: int | None) -> Recipe | str:
+    """For the target width, by default twice the widest: from the narrowest model whose η and λ > 0 are known.
+
+    Where there is none, what is missing.
+    """
+    settings = sorted(found.settings, key=lambda setting: setting.width)
+    wanted = target or round(2.0 * settings[-1].width)
+    for setting in settings:
+        if setting.learning_rate and setting.weight_decay:
+            return transferred(setting.width, setting.learning_rate, setting.weight_decay, wanted)
+    return NO_SETTINGS
+
+
+def repairs(fits: Scaling) -> dict[int, float]:
+    """By the model's place, the λ at the same η that would bring its σ₁ back to the narrowest model's: λ R².
+
+    R is over all matrices. Nothing of models whose λ is not known or 0, or whose σ₁ stayed (transfer passes).
+    """
+    pairs = fits.overall.pairs if fits.overall else ()
+    found = {}
+    for pair in pairs:
+        decay = fits.family.settings[pair.target].weight_decay
+        if decay and pair.transfer != "pass":
+            found[pair.target] = repaired(decay, pair.measured)
+    return found
+
+
+def advice(table: Table, target: int | None = None) -> dict[str, Any]:
+    """The fits, the recipe, the repairs and the steps of one run, as JSON. None where there is nothing to say."""
+    found = family(table)
+    if found is None:
+        return {"scaling": None, "recipe": None, "missing": NO_FAMILY, "repairs": [], "trajectory": []}
+    fits, recipe = scaling(found), recipe_of(found, target)
+    return {
+        "scaling": fits.to_json(),
+        "recipe": None if isinstance(recipe, str) else {**recipe.to_json(), "python": recipe.to_python()},
+        "missing": recipe if isinstance(recipe, str) else None,
+        "repairs": [{"name": found.names[at], "weight_decay": decay} for at, decay in repairs(fits).items()],
+        "trajectory": [
+            {"name": found.names[m.at], "step": m.step, "sigma": m.sigma, "norm": m.norm, "effective_rate": m.rate}
+            for m in trajectory(found)
+        ],
+    }

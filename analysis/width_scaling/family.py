@@ -1,0 +1,248 @@
+"""A table of `top_singular_value` as a family of models: their settings, and σ₁ of each kind of weight in each of them.
+
+Widths come from the facts of the checkpoints, or from the shapes of their matrices where nobody says. `Family` is what
+the fits of analysis.width_scaling.law take, and `Scaling` is what they make of it, for pages and for JSON.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from analysis.cached import once
+from analysis.diagnostic import Row, Scalar, Table
+from analysis.findings.subjects import number
+from analysis.names import ROLES
+from analysis.width_scaling.law import Estimate, Fit, Pair, Places, Setting, Sizes, fit, pair
+
+MATRIX, VECTOR, HEAD = "matrix", "vector", "head"
+CLOSE = 0.01  # relative difference of two widths that say the same
+FACTS = ("learning_rate", "weight_decay", "step", "mean_learning_rate")
+
+
+@dataclass(frozen=True)
+class Layers:
+    """One kind of weight: σ₁ and more of each layer in each model."""
+
+    role: str
+    kind: str  # MATRIX, VECTOR or HEAD
+    rows: tuple[Row, ...]
+    blocks: Places
+
+    @once
+    def sigma(self) -> Sizes:
+        return self.curve("sigma")
+
+    def curve(self, name: str) -> Sizes:
+        """A curve of each layer, one value for each model."""
+        return np.array([row.measurement.curves[name] for row in self.rows], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Models of several widths, in the run's order, and their weights by kind."""
+
+    names: tuple[str, ...]
+    settings: tuple[Setting, ...]
+    layers: tuple[Layers, ...]  # in the order of ROLES
+    shapes: tuple[float, ...]  # the widths that the shapes tell
+    stated: tuple[float | None, ...]  # the widths that the facts tell
+    facts: tuple[Mapping[str, Scalar], ...] = ()
+    found: tuple[Mapping[str, Scalar], ...] = ()  # what the files say, where people may have said otherwise
+
+    @property
+    def contradictions(self) -> list[int]:
+        """The models whose stated width does not go with their shapes.
+
+        Where all are stated, they may be the same multiple of what the shapes tell.
+        """
+        scales = [w / s for w, s in zip(self.stated, self.shapes, strict=True) if w]
+        usual = float(np.median(scales)) if len(scales) == len(self.shapes) else 1.0
+        pairs = enumerate(zip(self.stated, self.shapes, strict=True))
+        return [at for at, (w, s) in pairs if w and abs(w / s / usual - 1.0) > CLOSE]
+
+    def missing(self, fact: str) -> list[int]:
+        """The models of which the fact is not known."""
+        return [at for at, setting in enumerate(self.settings) if getattr(setting, fact) is None]
+
+    @property
+    def narrowest(self) -> int:
+        """The model that the others are compared with: of equally narrow ones the first."""
+        return min(range(len(self.settings)), key=lambda at: self.settings[at].width)
+
+    @property
+    def wider(self) -> list[int]:
+        """The others, by width."""
+        return [at for at in self._order if at != self.narrowest]
+
+    @property
+    def lawful(self) -> list[int]:
+        """The models whose η and λ > 0 are known, by width: the law is checked from the first of them to the others."""
+        return [at for at in self._order if self.settings[at].ratio is not None]
+
+    @property
+    def _order(self) -> list[int]:
+        return sorted(range(len(self.settings)), key=lambda at: self.settings[at].width)
+
+
+def family(table: Table) -> Family | None:
+    """The family that a table speaks of; None where no weight of it was measured in all models."""
+    rows = [row for row in table.rows if measured(row)]
+    if not rows:
+        return None
+    members = len(rows[0].group)
+    rows = [row for row in rows if len(row.group) == members]
+    facts = [table.facts[at] if at < len(table.facts) else {} for at in rows[0].group]
+    shapes = _shapes(rows)
+    stated = tuple(_positive(fact, "width") for fact in facts)
+    told = [w for w in stated if w is not None]
+    trusted = len(told) == members and not Family((), (), (), shapes, stated).contradictions
+    widths = stated if trusted else shapes
+    settings = tuple(_setting(w or s, fact) for w, s, fact in zip(widths, shapes, facts, strict=True))
+    names = tuple(table.named(at) for at in rows[0].group)
+    found = tuple(table.found[at] for at in rows[0].group) if table.found else ()
+    return Family(names, settings, _layers(rows), shapes, stated, tuple(facts), found)
+
+
+def measured(row: Row) -> bool:
+    """Whether it has a σ₁ above 0 in every model."""
+    sigma = row.measurement.curves.get("sigma")
+    return sigma is not None and len(sigma) == len(row.group) > 1 and bool((sigma > 0.0).all())
+
+
+def _shapes(rows: Sequence[Row]) -> tuple[float, ...]:
+    """The usual width of the matrices in each model."""
+    matrices = [row for row in rows if row.value("kind_class") == MATRIX] or rows
+    widths = np.array([row.measurement.curves["widths"] for row in matrices], dtype=np.float64)
+    return tuple(float(width) for width in np.median(widths, axis=0))
+
+
+def _positive(facts: Mapping[str, Scalar], name: str) -> float | None:
+    """A fact that is a number above 0, or 0 itself where the fact is the weight decay."""
+    value = facts.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if value > 0.0 or (value == 0.0 and name == "weight_decay") else None
+
+
+def _setting(width: float, facts: Mapping[str, Scalar]) -> Setting:
+    return Setting(width, **{name: _positive(facts, name) for name in FACTS})
+
+
+def _layers(rows: Sequence[Row]) -> tuple[Layers, ...]:
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.weight.role, str(row.value("kind_class"))), []).append(row)
+    order = sorted(found, key=lambda key: ((MATRIX, VECTOR, HEAD).index(key[1]), ROLES.index(key[0])))
+    return tuple(Layers(role, kind, tuple(found[role, kind]), _blocks(found[role, kind])) for role, kind in order)
+
+
+def _blocks(rows: Sequence[Row]) -> Places:
+    """The block of each row; what lies outside the blocks is one by itself."""
+    places = [row.weight.depth if row.weight.depth is not None else -1 - at for at, row in enumerate(rows)]
+    return np.array(places, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the fits say of one kind of weight."""
+
+    layers: Layers
+    fit: Fit
+    pairs: tuple[Pair, ...]  # of the narrowest model with each wider one
+    # Where the law says nothing of the narrowest: of the narrowest that it speaks of with each wider one of those
+    instead: tuple[Pair, ...] = ()
+
+    @property
+    def checked(self) -> tuple[Pair, ...]:
+        """The pairs that are held against the law."""
+        return self.instead or self.pairs
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What the fits say of a family: of each kind of weight, and of all matrices together."""
+
+    family: Family
+    kinds: tuple[Kind, ...]
+    overall: Kind | None  # all matrices together; None without any
+
+    @property
+    def matrices(self) -> list[Kind]:
+        return [kind for kind in self.kinds if kind.layers.kind == MATRIX]
+
+    @property
+    def shape_gap(self) -> float | None:
+        """The largest gap between normalised spectra of one weight; None where only σ₁ was computed."""
+        gaps = [number(row, "shape_gap") for kind in self.matrices for row in kind.layers.rows]
+        told = [gap for gap in gaps if gap == gap]
+        return max(told) if told else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "members": [_member(self.family, at) for at in range(len(self.family.names))],
+            "overall": None if self.overall is None else _kind(self.overall),
+            "kinds": [{"role": kind.layers.role, "class": kind.layers.kind, **_kind(kind)} for kind in self.kinds],
+        }
+
+
+def scaling(found: Family) -> Scaling:
+    """The fits of every kind of weight, and of all matrices together."""
+    kinds = tuple(_fitted(found, layers) for layers in found.layers)
+    matrices = [layers for layers in found.layers if layers.kind == MATRIX]
+    if not matrices:
+        return Scaling(found, kinds, None)
+    rows = tuple(row for layers in matrices for row in layers.rows)
+    return Scaling(found, kinds, _fitted(found, Layers("all", MATRIX, rows, _blocks(rows))))
+
+
+def _fitted(found: Family, layers: Layers) -> Kind:
+    """The law speaks of matrices: of all others, only what σ₁ itself does is said."""
+    fitted = fit(found.settings, layers.sigma, layers.blocks)
+    pairs, instead = _pairs(found, layers, found.narrowest, found.wider), list[Pair]()
+    if found.lawful and found.lawful[0] != found.narrowest:
+        instead = _pairs(found, layers, found.lawful[0], found.lawful[1:])
+    if layers.kind != MATRIX:
+        fitted = replace(fitted, exponent=None, joint=None, ratio=None, why=("the law does not speak of it",))
+        pairs, instead = [replace(one, predicted=None) for one in pairs], []
+    return Kind(layers, fitted, tuple(pairs), tuple(instead))
+
+
+def _pairs(found: Family, layers: Layers, base: int, targets: Sequence[int]) -> list[Pair]:
+    return [pair(found.settings, layers.sigma, layers.blocks, base, at) for at in targets]
+
+
+def _member(found: Family, at: int) -> dict[str, Any]:
+    setting = found.settings[at]
+    told = {name: getattr(setting, name) for name in ("width", *FACTS)}
+    return {"name": found.names[at], **told, "ratio": setting.ratio, "steps_eta_lambda": setting.forgotten}
+
+
+def _kind(kind: Kind) -> dict[str, Any]:
+    fitted = {name: _estimate(getattr(kind.fit, name)) for name in ("drift", "exponent", "joint", "ratio")}
+    return {
+        **fitted,
+        "why": list(kind.fit.why),
+        "pairs": [_pair(one) for one in (*kind.pairs, *kind.instead)],
+        "layers": [
+            {"weight": row.weight.name, "depth": row.weight.depth, "sigma": [float(s) for s in sigma]}
+            for row, sigma in zip(kind.layers.rows, kind.layers.sigma, strict=True)
+        ],
+    }
+
+
+def _estimate(found: Estimate | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "value": found.value,
+        "interval": None if found.low is None else [found.low, found.high],
+        "error": found.error,
+        "spread": None if found.spread is None else list(found.spread),
+    }
+
+
+def _pair(one: Pair) -> dict[str, Any]:
+    names = ("base", "target", "measured", "low", "high", "predicted", "log_ratio", "law", "transfer")
+    return {name: getattr(one, name) for name in names}

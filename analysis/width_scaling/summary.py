@@ -1,0 +1,236 @@
+"""What a family's top singular values say in words: does the law hold, and does the recipe transfer?
+
+Two questions. The law holds where σ₁ / √(η/λ) grows as d^0.75. The recipe transfers where σ₁ itself stays the same, so
+that every layer's gain does; under the law λ ∝ √d at η ∝ 1/d makes it so.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from analysis.diagnostic import Finding, Scalar, Severity, Summary, Table
+from analysis.errors import shown
+from analysis.findings.subjects import names, unmeasured, worst_first
+from analysis.findings.wording import counted, listed
+from analysis.names import WORDS
+from analysis.width_scaling.family import Family, Kind, Scaling, family, measured, scaling
+from analysis.width_scaling.law import WIDTH_EXPONENT, Estimate, Pair
+from analysis.width_scaling.premises import premises
+from analysis.width_scaling.recipe import repaired
+from analysis.width_scaling.trajectory import Moment, in_words, losing_pace, trajectory
+
+OF_MODELS = ("exponent", "drift", "joint", "ratio")
+
+
+def summarise(table: Table) -> Summary:
+    missing = [*unmeasured(table.rows, "kind_class", "singular values to compare"), *_zero(table)]
+    found = family(table)
+    if found is None:
+        return Summary("No weight could be measured in all models.", {"members": len(table.facts)}, tuple(missing))
+    fits = scaling(found)
+    moments = trajectory(found)
+    findings = [*_law(fits), *_drifts(fits), *losing_pace(moments), *premises(fits), *missing]
+    members, instead = range(len(found.settings)), fits.overall.instead if fits.overall else ()
+    groups: dict[tuple[int, ...], Mapping[str, Scalar]] = {
+        **{(at,): {**_member(found, at), **_moment(moments, at)} for at in members},
+        **{(found.narrowest, at): {**_pairs(fits, found.narrowest, at), **_moment(moments, at)} for at in found.wider},
+        **{(pair.base, pair.target): _pairs(fits, pair.base, pair.target) for pair in instead},
+    }
+    headline = in_words(moments) if moments else _headline(fits)
+    return Summary(headline, _numbers(fits), worst_first(findings), groups)
+
+
+def _zero(table: Table) -> Iterator[Finding]:
+    """What was measured and has no logarithm."""
+    dropped = [row for row in table.rows if row.value("kind_class") is not None and not measured(row)]
+    if dropped:
+        text = f"{counted(len(dropped), 'weight is', 'weights are')} zero in one of the models, and left out"
+        some = [row.weight.label for row in dropped[:6]]
+        which = listed([*some, f"{len(dropped) - 6} more"] if len(dropped) > 6 else some)
+        why = f"{which}: a σ₁ of 0 grows with no exponent. Of the other models nothing is said there either."
+        yield Finding(Severity.NOTE, text, why, names(dropped), {"zero": len(dropped)})
+
+
+def said(value: float) -> str:
+    """An exponent or a ratio, two places, with a true minus."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+
+
+def between(found: Estimate) -> str:
+    """Its careful interval in words; nothing where there is none."""
+    ends = found.widest
+    return f" (95 % interval {said(ends[0])} to {said(ends[1])})" if ends else ""
+
+
+def _headline(fits: Scaling) -> str:
+    found, overall = fits.family, fits.overall
+    if overall is None:
+        return f"No matrix that the law speaks of was measured in all of {counted(len(found.names), 'model')}."
+    low, high = min(s.width for s in found.settings), max(s.width for s in found.settings)
+    drift, exponent, ratio = overall.fit.drift, overall.fit.exponent, overall.fit.ratio
+    if exponent is not None:
+        itself = f"; σ₁ itself as d^{said(drift.value)}" if drift is not None else ""
+        law = f"σ₁ / √(η/λ) grows as d^{said(exponent.value)}{between(exponent)}"
+        wide = ": too wide an interval to decide" if exponent.undecided else ""
+        return f"{law} over widths {low:g} to {high:g}, where the law says 0.75{wide}{itself}."
+    if drift is not None:
+        return f"σ₁ grows as d^{said(drift.value)}{between(drift)} over widths {low:g} to {high:g}. {_unknown(found)}."
+    if ratio is not None:
+        return f"At width {low:g} σ₁ grows as (η/λ)^{said(ratio.value)}{between(ratio)}, where the law says 0.5."
+    return _pair_in_words(found, max(overall.checked, key=lambda pair: abs(math.log(pair.measured))))
+
+
+def _unknown(found: Family) -> str:
+    without = any(s.weight_decay == 0.0 for s in found.settings)
+    return f"Too few models have {'a known η and a λ above 0' if without else 'known η and λ'} to fit the law"
+
+
+def _pair_in_words(found: Family, pair: Pair) -> str:
+    base, target = found.settings[pair.base], found.settings[pair.target]
+    law = f", where the law says {said(pair.predicted)}" if pair.predicted is not None else ""
+    ends = "" if pair.low is None or pair.high is None else f" ({said(pair.low)} to {said(pair.high)} over blocks)"
+    way = f"From width {base.width:g} to {target.width:g}"
+    if base.width == target.width:
+        way = (
+            f"From {shown(found.names[pair.base])} to {shown(found.names[pair.target])}, both of width {base.width:g},"
+        )
+    return f"{way} σ₁ changes by a factor of {said(pair.measured)}{ends}{law}."
+
+
+def _numbers(fits: Scaling) -> dict[str, Scalar]:
+    """Flat: exponent, exponent.low, exponent.high of all matrices, exponent.q, exponent.q.low, … of each kind."""
+    found = fits.family
+    steady = [s.forgotten for s in found.settings if s.forgotten is not None]
+    numbers: dict[str, Scalar] = {
+        "members": len(found.names),
+        "narrowest": min(s.width for s in found.settings),
+        "widest": max(s.width for s in found.settings),
+        "steady": min(steady) if steady else None,
+        "shape_gap": fits.shape_gap,
+        "exponent.law": WIDTH_EXPONENT,
+        "drift.law": 0.0,  # under the rule λ ∝ √d at η ∝ 1/d
+    }
+    kinds = {"": fits.overall} | {f".{_key(kind)}": kind for kind in fits.kinds}
+    for suffix, kind in kinds.items():
+        for name in OF_MODELS if kind is not None else ():
+            assert kind is not None
+            numbers |= _flat(f"{name}{suffix}", getattr(kind.fit, name))
+    for what, of in (("law", "checked"), ("transfer", "pairs")):
+        verdicts = [getattr(pair, what) for kind in fits.matrices for pair in getattr(kind, of)]
+        numbers |= {f"{what}.{word}": verdicts.count(word) for word in ("pass", "warn", "fail")}
+    return numbers
+
+
+def _key(kind: Kind) -> str:
+    return kind.layers.role
+
+
+def _flat(name: str, found: Estimate | None) -> dict[str, Scalar]:
+    if found is None:
+        return {}
+    low, high = found.spread or (None, None)
+    ends = {"low": found.low, "high": found.high, "error": found.error, "spread_low": low, "spread_high": high}
+    return {name: found.value, **{f"{name}.{end}": value for end, value in ends.items()}}
+
+
+def _member(found: Family, at: int) -> Mapping[str, Scalar]:
+    """How one model was trained, and √(η/λ), by which the law divides its σ₁."""
+    setting = found.settings[at]
+    return {
+        "width": setting.width,
+        "scale": None if setting.ratio is None else math.sqrt(setting.ratio),
+        "steps_eta_lambda": setting.forgotten,
+    }
+
+
+def _pairs(fits: Scaling, base: int, target: int) -> Mapping[str, Scalar]:
+    """What one wider model is beside the narrowest, or beside the narrowest that the law speaks of."""
+    overall = [fits.overall] if fits.overall else []
+    numbers: dict[str, Scalar] = {"width": fits.family.settings[target].width}
+    for suffix, kind in [("", kind) for kind in overall] + [(f".{_key(kind)}", kind) for kind in fits.kinds]:
+        for pair in (*kind.pairs, *kind.instead):
+            if (pair.base, pair.target) == (base, target):
+                told = {name: getattr(pair, name) for name in ("measured", "log_ratio", "law", "transfer")}
+                numbers |= {f"{name}{suffix}": value for name, value in told.items()}
+                numbers.setdefault("predicted", pair.predicted)
+    return numbers
+
+
+def _moment(moments: Sequence[Moment], at: int) -> Mapping[str, Scalar]:
+    """What one step of a training run is beside the first."""
+    return {
+        f"run.{name}": getattr(m, name) for m in moments if m.at == at for name in ("step", "sigma", "norm", "rate")
+    }
+
+
+def called(kind: Kind) -> str:
+    return WORDS.get(kind.layers.role, kind.layers.role)
+
+
+def _law(fits: Scaling) -> Iterator[Finding]:
+    """Where the exponent of d is not the law's. Steps of one run are on their way to the steady state: not judged."""
+    if trajectory(fits.family):
+        return
+    for kind in fits.matrices:
+        exponent = kind.fit.exponent
+        if exponent is None or exponent.agrees(WIDTH_EXPONENT) is not False:
+            continue
+        word = "more" if exponent.value > WIDTH_EXPONENT else "less"
+        text = f"{called(kind)}: σ₁ grows {word} with width than the law says: d^{said(exponent.value)}, not d^0.75"
+        why = f"Beside √(η/λ){between(exponent)}. The rule λ ∝ √d does not keep this σ₁ the same."
+        which = names(kind.layers.rows)
+        yield Finding(Severity.WARN, text[:1].upper() + text[1:], why, which, {"exponent": exponent.value})
+    if failed := [kind for kind in fits.matrices if _unforeseen(kind)]:
+        text = f"The law does not foresee how σ₁ changes in {listed([called(kind) for kind in failed])}"
+        pairs = [max(kind.checked, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failed]
+        parts = [
+            f"{called(kind)} {said(pair.measured)} against {said(pair.predicted or 0.0)}"
+            for kind, pair in zip(failed, pairs, strict=True)
+        ]
+        which = names(row for kind in failed for row in kind.layers.rows)
+        bad = any(_worst(kind) == "fail" for kind in failed)
+        why = f"Measured factor against the law's: {', '.join(parts)}. Within 16 % passes, beyond 42 % fails."
+        if any(kind.fit.exponent for kind in failed):
+            why += " The interval of the exponent holds 0.75 all the same: it is wide, and does not outweigh that."
+        yield Finding(Severity.BAD if bad else Severity.WARN, text, why, which, {"kinds": len(failed)})
+
+
+def _unforeseen(kind: Kind) -> bool:
+    """Whether its pairs are not the law's: where an exponent agrees with it, only where a pair fails altogether."""
+    if kind.fit.exponent is None:
+        return _worst(kind) in ("warn", "fail")
+    return kind.fit.exponent.agrees(WIDTH_EXPONENT) is not False and _worst(kind) == "fail"
+
+
+def _drifts(fits: Scaling) -> Iterator[Finding]:
+    """Where σ₁ does not stay the same, from the narrowest model to the widest: settings do not transfer."""
+    found = fits.family
+    if not found.wider or found.settings[found.wider[-1]].width == found.settings[found.narrowest].width:
+        return
+    target = found.wider[-1]
+    moved = [(kind, pair) for kind in fits.matrices for pair in kind.pairs if pair.target == target]
+    moved = [(kind, pair) for kind, pair in moved if pair.transfer != "pass"]
+    if moved:
+        widths = f"from width {found.settings[found.narrowest].width:g} to {found.settings[target].width:g}"
+        parts = listed([f"{called(kind)} ×{said(pair.measured)}" for kind, pair in moved])
+        which = names(row for kind, _ in moved for row in kind.layers.rows)
+        evidence = {f"measured.{_key(kind)}": pair.measured for kind, pair in moved}
+        severity = Severity.BAD if any(pair.transfer == "fail" for _, pair in moved) else Severity.WARN
+        yield Finding(severity, f"σ₁ drifts {widths}: {parts}", _repair(fits, target), which, evidence)
+
+
+def _repair(fits: Scaling, target: int) -> str:
+    """What λ would bring σ₁ back, where λ is known."""
+    why = "Settings transfer where σ₁, and so each layer's gain, stays the same: within 16 % passes, beyond 42 % fails."
+    decay = fits.family.settings[target].weight_decay
+    if not decay or fits.overall is None:
+        return why
+    (pair,) = (pair for pair in fits.overall.pairs if pair.target == target)
+    mended = f"{decay:.3g} · {said(pair.measured)}² = {repaired(decay, pair.measured):.3g}"
+    return f"{why} Over all matrices, at the same η, λ R² would bring it back: {mended}."
+
+
+def _worst(kind: Kind) -> str | None:
+    """The worst that the law comes out as over its pairs."""
+    order = ["pass", "warn", "fail"]
+    verdicts = [pair.law for pair in kind.checked if pair.law is not None]
+    return max(verdicts, key=order.index) if verdicts else None

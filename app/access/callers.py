@@ -1,0 +1,179 @@
+"""Who asks: from what a request shows, a caller with a project and a scope, or nobody.
+
+A request from this very machine needs no login, as long as no token of the whole service is set: its peer, its Host
+and the absence of a proxy all have to say so. Everybody else shows a token, or the cookie of a browser that did, or
+comes from a proxy that the administrator trusts to say who it is.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from sqlalchemy.orm import Session
+
+from app.access import projects, tokens
+from app.access import sessions as logins
+from app.access.security import SAFE_METHODS, host_name
+from app.db import Database
+from app.errors import NotAllowed, TokenRequired
+from app.models import Token
+from app.settings import Settings, is_loopback
+from app.work import leases
+
+ADMIN_PATHS = ("/api/v1/tokens", "/api/v1/projects", "/api/v1/audit", "/access", "/metrics")
+LONGEST_USER = 200  # characters of a name that a proxy tells
+LONGEST_ADDRESS = 100  # characters of an address that a proxy tells
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a request shows of who sends it."""
+
+    peer: str = ""  # the address that it comes from
+    host: str | None = None
+    forwarded: bool = False  # a proxy has written on it
+    bearer: str | None = None
+    cookie: str | None = None
+    user: str | None = None  # as a proxy says; see `is_proxy`
+    project: str | None = None  # the name of a project that it chooses
+    kept: bool = False  # the project is what a browser's cookie has kept: nobody chose it now
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, whose things they see, and what they may do."""
+
+    name: str
+    scope: str  # tokens.SCOPES
+    project: int
+    token: int | None = None
+    local: bool = False
+    free: bool = False  # may choose any project
+
+
+def caller(database: Database, settings: Settings, shown: Shown) -> Caller:
+    """Raises TokenRequired for nobody in particular, NotFound for a project that is not there, NotAllowed."""
+    with database.reading() as session:
+        found = _known(session, settings, shown)
+        if found is None:
+            raise TokenRequired("Send a token as `Authorization: Bearer …`, or sign in at /login.")
+        noted = found.token is not None and _unnoted(session, found.token)
+    if noted and found.token is not None:
+        with database.within(found.project, found.name).writing() as session:
+            tokens.used(session, found.token)
+    return found
+
+
+def this_machine(settings: Settings, shown: Shown) -> Caller | None:
+    """The caller, where it is this machine and asks for nothing else: told without a look at the database."""
+    if is_local(settings, shown) and shown.project is None and shown.bearer is None:
+        return Caller("this machine", tokens.ADMIN, projects.DEFAULT, local=True, free=True)
+    return None
+
+
+def still_good(session: Session, found: Caller) -> bool:
+    """Whether the caller's token is good yet: for answers that take long, as streams do."""
+    return found.token is None or session.scalar(tokens.good().where(Token.id == found.token)) is not None
+
+
+def check_good(session: Session, found: Caller) -> None:
+    """Raises TokenRequired where the token was revoked, or expired, while its bytes came."""
+    if not still_good(session, found):
+        raise TokenRequired("The token was good when the request began, and is not any more. Nothing was made of it.")
+
+
+def _unnoted(session: Session, token: int) -> bool:
+    return tokens.stale(session.get_one(Token, token), leases.clock(session))
+
+
+def is_local(settings: Settings, shown: Shown) -> bool:
+    """Whether it comes from this machine alone, where that is enough."""
+    here = is_loopback(shown.peer) and is_loopback(host_name(shown.host)) and not shown.forwarded
+    return here and settings.token is None and not is_proxy(settings, shown.peer)
+
+
+def is_proxy(settings: Settings, peer: str) -> bool:
+    """Whether the peer is a proxy whose word counts."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in _networks(settings.proxy_addresses))
+
+
+def address(settings: Settings, peer: str, forwarded: str) -> str:
+    """Whom a request comes from: behind proxies that are trusted, the last of X-Forwarded-For that is none of them."""
+    steps = [step.strip() for step in forwarded.split(",") if step.strip()]
+    while steps and is_proxy(settings, peer):
+        peer = steps.pop()[:LONGEST_ADDRESS]
+    return peer
+
+
+@cache
+def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(text) for text in texts)
+
+
+def _known(session: Session, settings: Settings, shown: Shown) -> Caller | None:
+    """By its token, else by its cookie, else by what the proxy says, else as this machine. A wrong token is nobody."""
+    if shown.bearer is not None:
+        if logins.is_master(shown.bearer, settings):
+            return _free(session, "EIGENSCOPE_TOKEN", shown)
+        token = tokens.verify(session, shown.bearer)
+        return None if token is None else _of_token(session, token, shown)
+    match logins.find(session, settings, shown.cookie) if shown.cookie else False:
+        case Token() as token:
+            return _of_token(session, token, shown)
+        case True:
+            return _free(session, "EIGENSCOPE_TOKEN", shown)
+    if settings.proxy_user_header and shown.user and is_proxy(settings, shown.peer):
+        return Caller(
+            f"user {shown.user[:LONGEST_USER]}", settings.proxy_scope, _chosen(session, projects.DEFAULT, shown)
+        )
+    return _free(session, "this machine", shown, local=True) if is_local(settings, shown) else None
+
+
+def _of_token(session: Session, token: Token, shown: Shown) -> Caller:
+    free = token.project_id is None
+    project = _any(session, shown) if token.project_id is None else _chosen(session, token.project_id, shown)
+    return Caller(f"token {tokens.called(token)}", token.scope, project, token.id, free=free)
+
+
+def _free(session: Session, name: str, shown: Shown, local: bool = False) -> Caller:
+    return Caller(name, tokens.ADMIN, _any(session, shown), local=local, free=True)
+
+
+def _any(session: Session, shown: Shown) -> int:
+    """The project that a caller without one of its own has chosen."""
+    if shown.project is None:
+        return projects.DEFAULT
+    if shown.kept:  # a project that is gone must not lock its browser out
+        return projects.find(session, shown.project) or projects.DEFAULT
+    return projects.named(session, shown.project).id
+
+
+def _chosen(session: Session, own: int, shown: Shown) -> int:
+    """The caller's own project, which is the only one that it can name. What a cookie has kept does not count."""
+    if shown.project is not None and not shown.kept and projects.find(session, shown.project) != own:
+        raise NotAllowed("This token is of another project than the one that the request names.")
+    return own
+
+
+def needed(method: str, path: str) -> str:
+    """The scope that a request takes: whatever is not known to be harmless takes more."""
+    if any(path == known or path.startswith(f"{known}/") for known in ADMIN_PATHS):
+        return tokens.ADMIN
+    return tokens.READ if method in SAFE_METHODS else tokens.WRITE
+
+
+def check_admin(found: Caller) -> None:
+    """Raises NotAllowed where the caller is no administrator of the whole service."""
+    if found.scope != tokens.ADMIN or not found.free:
+        raise NotAllowed("That is for administrators of the whole service.")
+
+
+def check_scope(found: Caller, method: str, path: str) -> None:
+    """Raises NotAllowed."""
+    asked = needed(method, path)
+    if tokens.SCOPES.index(found.scope) < tokens.SCOPES.index(asked):
+        raise NotAllowed(f"That takes the scope {asked}; this one has {found.scope}.")

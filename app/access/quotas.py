@@ -1,0 +1,91 @@
+"""What a project may keep and have in the queue, and what it has: asked before bytes are taken, not after."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import Select, exists, func, select
+from sqlalchemy.orm import Session
+
+from app.access import audit
+from app.errors import BadRequest, QuotaExceeded
+from app.models import Checkpoint, File, Project, Run, Transfer
+from app.settings import Settings
+from app.tenancy import LIMITS, project_of
+
+PENDING = ("waiting", "running")
+WORDS = {"bytes": "bytes of files", "files": "files", "tensors": "tensors", "runs": "runs that wait or are under way"}
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Of each thing that is counted, how much."""
+
+    bytes: int = 0  # of the files of all checkpoints, the same bytes as often as a checkpoint has them
+    files: int = 0
+    tensors: int = 0
+    runs: int = 0  # that wait or are under way
+
+    def to_json(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def usual(settings: Settings) -> Amounts:
+    """What a project may have that has no limits of its own."""
+    return Amounts(settings.quota_bytes, settings.quota_files, settings.quota_tensors, settings.quota_runs)
+
+
+def limits(session: Session) -> Amounts | None:
+    """What the session's project may have; None where the session speaks for none, or nobody set limits."""
+    allowed: Amounts | None = session.info.get(LIMITS)
+    project = session.get(Project, project_of(session) or 0)
+    return None if allowed is None or project is None else replace(allowed, **project.limits)
+
+
+def usage(session: Session) -> Amounts:
+    """What the session's project has now. Weights that retention let go no longer count."""
+    kept = select(func.coalesce(func.sum(File.bytes), 0), func.count(File.position))
+    kept = kept.select_from(Checkpoint).join(File, File.checkpoint_id == Checkpoint.id)
+    size, files = session.execute(kept.where(Checkpoint.released_at.is_(None))).one()
+    coming_bytes, coming = session.execute(_coming()).one()
+    tensors = session.scalar(select(func.coalesce(func.sum(Checkpoint.tensors), 0)))
+    pending = session.scalar(select(func.count(Run.id)).where(Run.state.in_(PENDING)))
+    return Amounts(int(size + coming_bytes), int(files + coming), int(tensors or 0), int(pending or 0))
+
+
+def _coming() -> Select[int, int]:
+    """Of the uploads that are no checkpoint's yet: their bytes, here or to come, and how many they are."""
+    used = exists().where(
+        File.sha256 == Transfer.sha256,
+        File.checkpoint_id == Checkpoint.id,
+        Checkpoint.project_id == Transfer.project_id,
+    )
+    return select(func.coalesce(func.sum(Transfer.bytes), 0), func.count(Transfer.id)).where(~used)
+
+
+def check(session: Session, **more: int) -> None:
+    """Raises QuotaExceeded where the project may not have so many more `bytes`, `files`, `tensors` or `runs`.
+
+    How many tensors a file holds is known when it is there: one that has room for one is let in.
+    """
+    allowed, has = limits(session), usage(session)
+    for name, count in more.items() if allowed else ():
+        limit, there = getattr(allowed, name), getattr(has, name)
+        if there + count > limit:
+            raise QuotaExceeded(
+                f"The project has {there:,} of the {limit:,} {WORDS[name]} that it may have, so {count:,} more do not "
+                "fit. Delete what is no longer needed, or ask the administrator for more."
+            )
+
+
+def admit(session: Session, size: int, files: int = 1) -> None:
+    """Whether an upload may begin. Raises QuotaExceeded."""
+    check(session, bytes=size, files=files, tensors=1)
+
+
+def set_limits(session: Session, project: Project, own: dict[str, Any]) -> None:
+    """The project's own limits from now on. Raises BadRequest."""
+    for name, value in own.items():
+        if name not in WORDS or isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise BadRequest(f"A limit is a whole number of {', '.join(WORDS)}, not {name}={value!r}.")
+    audit.note(session, "project.limit", project.name, {"before": project.limits, "now": own})
+    project.limits = dict(own)

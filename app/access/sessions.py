@@ -1,0 +1,52 @@
+"""Browsers that are signed in: a random cookie each, of which only a hash is kept, and which ends with its token."""
+
+import hmac
+import secrets
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from app.access import audit, tokens
+from app.db import now
+from app.models import Login, Token
+from app.settings import Settings
+from app.work import leases
+
+MONTH = 30 * 86_400  # seconds
+
+
+def begin(session: Session, settings: Settings, shown: str) -> str | None:
+    """A new cookie for whoever shows a good token; None for anybody else."""
+    found = tokens.verify(session, shown)
+    if found is None and not is_master(shown, settings):
+        audit.note(session, "login.refused", "a token that is none, or no longer")
+        return None
+    cookie, until = secrets.token_urlsafe(32), leases.clock(session) + MONTH
+    token_id, master = (found.id, None) if found else (None, tokens.digest(shown))
+    session.execute(delete(Login).where(Login.expires_at < now()))
+    session.add(Login(digest=tokens.digest(cookie), token_id=token_id, master=master, expires_at=until))
+    audit.note(session, "login", tokens.called(found) if found else "EIGENSCOPE_TOKEN")
+    return cookie
+
+
+def is_master(shown: str, settings: Settings) -> bool:
+    """Whether it is EIGENSCOPE_TOKEN."""
+    return settings.token is not None and hmac.compare_digest(
+        shown.encode("utf-8", "replace"), settings.token.get_secret_value().encode()
+    )
+
+
+def find(session: Session, settings: Settings, cookie: str) -> Token | bool:
+    """The token that the cookie stands for; True where it is EIGENSCOPE_TOKEN; False where it is nothing now."""
+    found = session.get(Login, tokens.digest(cookie))
+    if found is None or found.expires_at < leases.clock(session):
+        return False
+    if found.token_id is None:
+        current = "" if settings.token is None else tokens.digest(settings.token.get_secret_value())
+        return bool(current) and hmac.compare_digest(found.master or "", current)
+    return session.scalar(tokens.good().where(Token.id == found.token_id)) or False
+
+
+def end(session: Session, cookie: str) -> None:
+    """Signs out."""
+    session.execute(delete(Login).where(Login.digest == tokens.digest(cookie)))

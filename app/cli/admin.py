@@ -1,0 +1,121 @@
+"""`eigenscope token` and `eigenscope project`: who may, from the command line, in the service's own database."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from app.db import Session
+    from app.settings import Settings
+
+ACTOR = "the command line"
+
+
+@contextmanager
+def transaction(settings: "Settings") -> Iterator["Session"]:
+    """One transaction of the service's database; what it refuses is a usage error."""
+    from app.db import Database
+    from app.errors import ServiceError
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database, lambda name, identity: None).acting(ACTOR)
+    try:
+        database.migrate()
+        with database.writing() as session:
+            yield session
+    except ServiceError as error:
+        raise click.UsageError(str(error)) from error
+    finally:
+        database.close()
+
+
+def commands(settings: "Callable[[], Settings]") -> tuple[click.Group, click.Group]:
+    """The two groups, over what `settings` says."""
+    return _token(settings), _project(settings)
+
+
+def _token(settings: "Callable[[], Settings]") -> click.Group:
+    @click.group("token")
+    def token() -> None:
+        """Make, list and revoke API tokens."""
+
+    @token.command("create")
+    @click.argument("name")
+    @click.option("--scope", type=click.Choice(["read", "write", "admin"]), default="write", show_default=True)
+    @click.option("--project", default="default", show_default=True, help="Whose things it sees.")
+    @click.option("--all-projects", is_flag=True, help="Of scope admin: it may choose the project with each request.")
+    @click.option("--days", type=float, default=365, show_default=True, help="How long it is good; 0: until revoked.")
+    def create(name: str, scope: str, project: str, all_projects: bool, days: float) -> None:
+        """Make a token for NAME, say “CI of main”, and print it, this once."""
+        from app.access import tokens
+
+        with transaction(settings()) as session:
+            _, shown = tokens.create(session, name, scope, None if all_projects else project, days or None)
+        click.echo(shown)
+
+    @token.command("list")
+    @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+    def listing(as_json: bool) -> None:
+        """List the tokens, the newest first, without their secrets."""
+        from app.access import tokens
+
+        with transaction(settings()) as session:
+            found = [_told(row, project) for row, project in tokens.listing(session)]
+        if as_json:
+            click.echo(json.dumps(found, indent=1))
+        for each in () if as_json else found:
+            click.echo("  ".join(_line(each)))
+
+    @token.command("revoke")
+    @click.argument("key")
+    def revoke(key: str) -> None:
+        """Revoke the token of this KEY: its first part, esc_… up to the second underscore."""
+        from app.access import tokens
+
+        with transaction(settings()) as session:
+            found = tokens.revoke(session, key.removeprefix("esc_").partition("_")[0])
+        click.echo(f"{tokens.called(found)} is revoked.")
+
+    return token
+
+
+def _line(told: dict[str, Any]) -> list[str]:
+    state = f"revoked {told['revoked_at']}" if told["revoked_at"] else f"until {told['expires_at'] or 'it is revoked'}"
+    return [f"esc_{told['key']}", f"{told['scope']:5}", told["project"] or "all projects", state, told["name"]]
+
+
+def _told(row: Any, project: str | None) -> dict[str, Any]:
+    moments = {name: getattr(row, name) for name in ("created_at", "expires_at", "used_at", "revoked_at")}
+    times = {k: v and datetime.fromtimestamp(v, UTC).isoformat(timespec="seconds") for k, v in moments.items()}
+    return {"key": row.key, "name": row.name, "scope": row.scope, "project": project, **times}
+
+
+def _project(settings: "Callable[[], Settings]") -> click.Group:
+    @click.group("project")
+    def project() -> None:
+        """Make and list projects."""
+
+    @project.command("create")
+    @click.argument("name")
+    def create(name: str) -> None:
+        """Make a project; tokens of it see its things and no others."""
+        from app.access import projects
+
+        with transaction(settings()) as session:
+            projects.create(session, name)
+        click.echo(f"Project {name} is there. A token for it: eigenscope token create NAME --project {name}")
+
+    @project.command("list")
+    def listing() -> None:
+        """List the projects by name."""
+        from app.access import projects
+
+        with transaction(settings()) as session:
+            for row in projects.listing(session):
+                click.echo(row.name)
+
+    return project

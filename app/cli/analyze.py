@@ -1,0 +1,200 @@
+"""`eigenscope analyze` and `eigenscope compare`: checkpoints in, a report out, and no service needed."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from analysis.diagnostic import Request, Scope
+from analysis.diagnostics import DIAGNOSTICS, check_scopes, requests
+from analysis.engine.comparison import compare, distinct
+from analysis.errors import CheckpointError, OptionError, WrongBase
+from analysis.formats import OpenCheckpoint, open_checkpoint
+from analysis.report import Report, analyze
+from analysis.weight import TensorInfo
+from app.cli.options import device_option
+from app.cli.output import write_comparison, write_csv, write_json, write_table
+
+NOT_ANALYSED = 3
+ALONE = [known for known in DIAGNOSTICS if known.scope is Scope.ONE]
+DEFAULT = [known.name for known in ALONE if known.default]
+WORDS = {"yes": True, "true": True, "no": False, "false": False}
+GENERIC = ("model", "pytorch_model", "adapter_model")  # file names that say less than their folder's
+errors = Console(stderr=True)
+
+Command = Callable[..., Any]
+Write = Callable[[Report], None]
+
+
+def reporting(command: Command) -> Command:
+    """The options that both commands have: how to measure, on what, and how to print."""
+    for option in reversed((
+        click.option("--option", "settings", multiple=True, metavar="DIAGNOSTIC.NAME=VALUE",
+                     help="Say how to measure it."),
+        device_option,
+        click.option("--memory-limit", "memory", type=click.IntRange(min=1), envvar="EIGENSCOPE_MEMORY_LIMIT",
+                     metavar="BYTES", help="What one tensor may take. Default: what is available."),
+        click.option("--json", "as_json", is_flag=True,
+                     help="Print the report as JSON, the object that the API gives."),
+        click.option("--csv", "as_csv", is_flag=True, help="Print the first diagnostic's table as CSV."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command("analyze")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--diagnostic", "names", multiple=True, type=click.Choice([d.name for d in ALONE]),
+              help=f"What to measure; more than once for several. Default: {' and '.join(DEFAULT)}.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="Measure with every diagnostic. Takes several times as long.")
+@reporting
+def analyze_command(
+    files: tuple[Path, ...],
+    names: tuple[str, ...],
+    everything: bool,
+    settings: tuple[str, ...],
+    device: str,
+    memory: int | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Analyse one checkpoint: a file, all its shards, or their folder. Needs no service."""
+    write = writer(as_json, as_csv, write_table)
+    if everything and names:
+        raise click.UsageError("--all is every diagnostic: leave out --diagnostic")
+    asked = chosen([d.name for d in ALONE] if everything else names, settings)
+    with refusals():
+        checkpoint = open_checkpoint(files)
+        if checkpoint.kind == "adapter":
+            said = "this is an adapter, which says little without its base: eigenscope compare BASE ADAPTER"
+            raise WrongBase(said, "adapter-alone")
+        with progress([checkpoint]) as heard:
+            report = analyze(checkpoint, asked, device, heard, memory)
+    write(report)
+
+
+@click.command("compare")
+@click.argument("base", type=click.Path(exists=True, path_type=Path))
+@click.argument("tuned", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--diagnostic", "names", multiple=True, type=click.Choice([d.name for d in DIAGNOSTICS]),
+              help="What to measure; more than once for several. Default: what compares with the base.")  # fmt: skip
+@reporting
+def compare_command(
+    base: Path,
+    tuned: tuple[Path, ...],
+    names: tuple[str, ...],
+    settings: tuple[str, ...],
+    device: str,
+    memory: int | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Compare what was trained from BASE with it: full fine-tunes and adapters, each a file or a folder."""
+    write = writer(as_json, as_csv, write_comparison)
+    paths = [base, *tuned]
+    asked = chosen(names, settings, len(paths))
+    with refusals():
+        checkpoints = [opened(path) for path in paths]
+        with progress(checkpoints[:1]) as heard:
+            report = compare(checkpoints, asked, called(paths), device, heard, memory=memory)
+    write(report)
+
+
+def writer(as_json: bool, as_csv: bool, for_people: Write) -> Write:
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv each print to standard output: choose one")
+    return write_json if as_json else write_csv if as_csv else for_people
+
+
+def chosen(names: Sequence[str], settings: Sequence[str], checkpoints: int = 1) -> tuple[Request, ...]:
+    """The requests that the command line's --diagnostic and --option mean."""
+    default = [request.diagnostic.name for request in requests(None, checkpoints)]
+    asked: dict[str, dict[str, object]] = {name: {} for name in names or default}
+    for setting in settings:
+        place, equals, value = setting.partition("=")
+        diagnostic, dot, name = place.partition(".")
+        if not equals or not dot or diagnostic not in asked:
+            raise click.BadParameter(f"{setting!r} is not DIAGNOSTIC.NAME=VALUE of a diagnostic that is asked for")
+        asked[diagnostic][name] = meant(diagnostic, name, value)
+    try:
+        found = requests(asked)
+        check_scopes(found, checkpoints)
+    except OptionError as error:
+        raise click.BadParameter(str(error)) from error
+    return found
+
+
+def meant(diagnostic: str, name: str, text: str) -> object:
+    """What the text is to that option: yes, no, true and false in any case, where it takes yes or no; else as typed."""
+    said = WORDS.get(text.strip().lower())
+    options = (option for known in DIAGNOSTICS if known.name == diagnostic for option in known.options)
+    takes = next((option for option in options if option.name == name), None)
+    if said is not None and takes is not None:
+        if isinstance(takes.default, bool):
+            return said
+        if set(takes.choices) == {"yes", "no"}:
+            return "yes" if said else "no"
+    return typed(text)
+
+
+def typed(text: str) -> object:
+    """A number, true, false or null where the text reads as one in JSON, else the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def opened(path: Path) -> OpenCheckpoint:
+    """The checkpoint; an error says which of several it is."""
+    try:
+        return open_checkpoint([path])
+    except CheckpointError as error:
+        raise type(error)(f"{path}: {error}", error.code) from error
+
+
+def called(paths: Sequence[Path]) -> tuple[str, ...]:
+    """What to call the checkpoints: by their files or folders, no two the same.
+
+    >>> called([Path("runs/base/model.safetensors"), Path("runs/lora"), Path("full.safetensors")])
+    ('base', 'lora', 'full')
+    """
+    whole = [path.absolute() for path in paths]
+    return distinct([p.name if p.is_dir() or not p.suffix else _of_file(p) for p in whole])
+
+
+def _of_file(path: Path) -> str:
+    return path.parent.name if path.stem in GENERIC and path.parent.name else path.stem
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What cannot be analysed ends the command, with a code and a sentence."""
+    try:
+        yield
+    except CheckpointError as error:
+        fail(error.code, str(error))
+    except OSError as error:
+        fail("unreadable-file", f"{error.filename or 'the file'} cannot be read: {error.strerror or error}")
+
+
+@contextmanager
+def progress(checkpoints: Sequence[OpenCheckpoint]) -> Iterator[Callable[[TensorInfo], None]]:
+    """A bar on the standard error that goes on with each tensor that it hears of."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
+        total = sum(tensor.skip is None for checkpoint in checkpoints for tensor in checkpoint.tensors)
+        task = bar.add_task("matrices", total=total)
+        yield lambda info: bar.advance(task, info.skip is None)
+
+
+def fail(code: str, said: str) -> NoReturn:
+    errors.print(f"[bold red]{code}[/]", end=" ")
+    errors.print(said, markup=False, highlight=False)
+    sys.exit(NOT_ANALYSED)

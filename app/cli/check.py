@@ -1,0 +1,277 @@
+"""`eigenscope check`: a checkpoint held to a policy, here or by a service. `eigenscope policy`: makes and checks one.
+
+Exit codes: 0 the gate is open; 1 it is closed; 2 wrong usage, policy or baseline; 3 the server or the analysis failed;
+4 the time was up.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from analysis.diagnostics import check_scopes, requests
+from analysis.engine.comparison import compare
+from analysis.errors import CheckpointError, EigenscopeError, OptionError, PolicyError, WrongBase
+from analysis.formats import open_checkpoint
+from analysis.gate.baseline import checked
+from analysis.gate.evidence import Evidence
+from analysis.gate.judge import judge
+from analysis.gate.policy import Policy
+from analysis.gate.starter import starter
+from analysis.report import analyze
+from app.cli.analyze import called, opened, progress
+from app.cli.client import Late, Refused, Remote, RemoteError
+from app.cli.options import device_option
+from app.cli.output import harmless
+from app.gate import junit, markdown
+from app.gate import policy_file as policies
+
+CLOSED, USAGE, BROKEN, LATE = 1, 2, 3, 4
+READ = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".json")  # of a folder that is sent
+SIGNS = {"pass": "green", "warn": "yellow", "insufficient": "yellow", "fail": "red"}
+errors = Console(stderr=True)
+FILE = click.Path(exists=True, path_type=Path)
+OUT = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("check")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--policy", "policy_file", required=True, type=click.Path(path_type=Path), help="eigenscope.yml.")
+@click.option("--base", type=FILE, help="What it was trained from, where a rule asks what that changed.")
+@click.option(
+    "--baseline",
+    metavar="REPORT.json|RUN|NAME",
+    help="A report to compare with; with --server also a run's id, or a checkpoint's name.",
+)
+@click.option("--server", metavar="URL", help="Have a service do it: http://127.0.0.1:8000.")
+@click.option(
+    "--token-from-env",
+    "token_name",
+    default="EIGENSCOPE_TOKEN",
+    show_default=True,
+    metavar="NAME",
+    help="The variable that holds the service's token.",
+)
+@click.option("--name", help="What to call the checkpoint there: model@main, for one.")
+@click.option("--junit", "junit_file", type=OUT, help="Also write the verdict as JUnit XML.")
+@click.option("--markdown", "markdown_file", type=OUT, help="Also write it as Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    help="Seconds after which to give up.",
+)
+@device_option
+def check_command(
+    files: tuple[Path, ...],
+    policy_file: Path,
+    base: Path | None,
+    baseline: str | None,
+    server: str | None,
+    token_name: str,
+    name: str | None,
+    junit_file: Path | None,
+    markdown_file: Path | None,
+    as_json: bool,
+    timeout: float,
+    device: str,
+) -> None:
+    """Hold a checkpoint to a policy: a file, all its shards, or their folder."""
+    for path in (junit_file, markdown_file):
+        if path is not None:
+            writable(path)
+    with outcomes(timeout):
+        text, policy = _policy(policy_file)
+        against = _baseline(baseline, server)
+        if server is None:
+            verdict = here(files, base, policy, against, device)
+        else:
+            token = os.environ.get(token_name) or None
+            verdict = there(files, base, text, against, server, token, name, timeout)
+    for path, write in ((junit_file, junit.write), (markdown_file, markdown.write)):
+        if path is not None:
+            put(path, write(verdict))
+    say(verdict, as_json)
+    if verdict.get("ended"):
+        end("run-ended", verdict["ended"], BROKEN)
+    sys.exit(0 if verdict["passed"] else CLOSED)
+
+
+# fmt: on
+
+
+@contextmanager
+def outcomes(seconds: float) -> Iterator[None]:
+    """What goes wrong ends the command with a code, and so does the end of the time."""
+
+    def late(number: int, frame: object) -> NoReturn:
+        raise Late
+
+    before = signal.signal(signal.SIGALRM, late)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    except Late:
+        end("time-out", f"no verdict within {seconds:g} s", LATE)
+    except (CheckpointError, RemoteError) as error:
+        end(error.code, str(error), USAGE if isinstance(error, Refused) else BROKEN)
+    except EigenscopeError as error:
+        end(error.code, error.message, USAGE)
+    except OSError as error:
+        end("unreadable-file", f"{error.filename or 'a file'} cannot be read: {error.strerror or error}", BROKEN)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def end(code: str, said: str, status: int) -> NoReturn:
+    errors.print(f"[bold red]{code}[/]", end=" ")
+    errors.print(said, markup=False, highlight=False)
+    sys.exit(status)
+
+
+def writable(path: Path) -> None:
+    """Refuses a place that a file cannot be written to, before there is anything to write; leaves it as it is."""
+    there = os.path.lexists(path)
+    if there and not path.is_file():
+        return  # a pipe, which is opened once
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if not there:
+        path.unlink(missing_ok=True)
+
+
+def put(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> click.UsageError:
+    return click.UsageError(f"{path} cannot be written: {error.strerror or error}")
+
+
+def _policy(path: Path) -> tuple[str, Policy]:
+    """The policy as it is written, and as it is understood; a file that cannot be read is wrong usage."""
+    try:
+        text = policies.text_of(path)
+    except OSError as error:
+        raise PolicyError(f"{path} cannot be read: {error.strerror or error}") from error
+    return text, policies.read(text)
+
+
+def _baseline(asked: str | None, server: str | None) -> Any:
+    """The report in a file, or what the server knows: a run's id, a checkpoint's name."""
+    if asked is None:
+        return None
+    path = Path(asked)
+    if path.is_file():
+        try:
+            return checked(json.loads(path.read_bytes()))
+        except ValueError as error:
+            raise click.BadParameter(f"--baseline {asked}: this is no JSON") from error
+    if server is None:
+        raise click.BadParameter(f"--baseline {asked}: there is no such file, and a run needs --server")
+    return int(asked) if asked.isascii() and asked.isdigit() else asked
+
+
+def here(files: Sequence[Path], base: Path | None, policy: Policy, baseline: Any, device: str) -> dict[str, Any]:
+    """The verdict, made in this process."""
+    try:
+        asked = requests(policy.diagnostics(1 if base is None else 2))
+        check_scopes(asked, 1 if base is None else 2)
+    except OptionError as error:
+        raise PolicyError(str(error)) from error
+    if base is None:
+        checkpoint = open_checkpoint(files)
+        if checkpoint.kind == "adapter":
+            raise WrongBase("this is an adapter, which says little without its base: add --base BASE", "adapter-alone")
+        with progress([checkpoint]) as heard:
+            report = analyze(checkpoint, asked, device, heard)
+    else:
+        checkpoints = [opened(base), open_checkpoint(files)]
+        with progress(checkpoints[:1]) as heard:
+            report = compare(checkpoints, asked, called([base, files[0]]), device, heard)
+    found = judge(policy, Evidence(report.to_json()), baseline).to_json()
+    return {**found, "policy": policy.to_json()}
+
+
+def there(
+    files: Sequence[Path], base: Path | None, policy: str, baseline: Any, server: str, token: str | None,
+    name: str | None, seconds: float,
+) -> dict[str, Any]:  # fmt: skip
+    """The verdict of a service."""
+    with Remote(server, token, seconds) as remote:
+        ids = [] if base is None else [remote.upload(to_send([base]), called([base])[0])]
+        ids.append(remote.upload(to_send(files), name or called(files[:1])[0]))
+        asked = {"checkpoints": ids, "policy": policy, **({} if baseline is None else {"baseline": baseline})}
+        return remote.verdict(remote.run(asked))
+
+
+def to_send(paths: Sequence[Path]) -> list[tuple[str, Path]]:
+    """The files with what to call them; of a folder those that a checkpoint is made of."""
+    found: list[tuple[str, Path]] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(file for file in path.iterdir() if file.is_file() and file.suffix in READ)
+            found += [(f"{path.absolute().name}/{file.name}", file) for file in inside]
+        else:
+            found.append((path.name, path))
+    if not found:
+        raise CheckpointError(f"{paths[0]} holds no file that a checkpoint is made of", "missing-file")
+    return found
+
+
+def say(verdict: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        json.dump(verdict, sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+        return
+    console = Console()
+    for rule in verdict["rules"]:
+        console.print(Text(f"{rule['outcome']:<13}", SIGNS[rule["outcome"]]), Text(harmless(rule["rule"]), "bold"))
+        for line in (rule["sentence"], *junit.layers(rule)):
+            console.print(Text(f"              {harmless(line)}"), soft_wrap=True)
+    console.print(Text(verdict["headline"], "bold"))
+
+
+@click.group("policy")
+def policy_group() -> None:
+    """Make a policy, or check one."""
+
+
+@policy_group.command("init")
+@click.argument("file", default="eigenscope.yml", type=OUT)
+@click.option("--force", is_flag=True, help="Also over a file that is there.")
+def init_command(file: Path, force: bool) -> None:
+    """Write a policy with good defaults and their reasons to FILE, eigenscope.yml."""
+    if file.exists() and not force:
+        raise click.UsageError(f"{file} is there already: --force writes over it")
+    put(file, starter())
+    click.echo(f"{file}: eigenscope check model.safetensors --policy {file}")
+
+
+@policy_group.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+def policy_check_command(file: Path) -> None:
+    """Say what is wrong with a policy, or what it asks for."""
+    try:
+        _, policy = _policy(file)
+    except PolicyError as error:
+        end(error.code, f"{file}: {error}", USAGE)
+    needs = [*(["a base"] if policy.needs_base else []), *(["a baseline"] if policy.needs_baseline else [])]
+    asks = f"; some ask for {' and '.join(needs)}" if needs else ""
+    click.echo(f"{file}: {len(policy.rules)} rules over {', '.join(policy.measure) or 'the coverage'}{asks}")

@@ -1,0 +1,149 @@
+"""`eigenscope doctor`: versions, devices, disk, database, broker and queue. What is wrong, and how to mend it."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from app.db import Database, connect, revisions
+from app.queue import supervisor as embedded
+from app.queue.broker import Sender, reach
+from app.queue.pings import PATIENCE, round_trip
+from app.settings import GIB, Settings
+
+LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "fastapi", "sqlalchemy", "celery", "plotly")
+ENOUGH_DISK = 5 * GIB  # a 7 B checkpoint in bfloat16 is 14 GB; below this even a small one may not fit
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `mend` says what to do where it is not good."""
+
+    subject: str
+    good: bool
+    found: str
+    mend: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Every check, in the order in which a broken one explains the next."""
+    found = [look(settings) for look in (versions, device, disk, database, broker)]
+    return [*found, queue(settings)] if all(check.good for check in found) else found
+
+
+def versions(settings: Settings) -> Check:
+    found = {"eigenscope": _version("eigenscope"), "python": platform.python_version()}
+    found |= {name: _version(name) for name in LIBRARIES}
+    missing = [name for name, number in found.items() if number is None]
+    good = not missing and sys.version_info >= (3, 11)
+    text = ", ".join(f"{name} {number or 'missing'}" for name, number in found.items())
+    return Check("versions", good, text, f"install what is missing: {', '.join(missing) or 'Python 3.11 or newer'}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def device(settings: Settings) -> Check:
+    """A GPU that PyTorch can use, or the CPU. Good either way, unless a GPU is there that PyTorch cannot reach."""
+    cores = f"CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    if torch.cuda.is_available():
+        names = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
+        return Check("device", True, ", ".join(f"{g.name} ({g.total_memory / GIB:.0f} GiB)" for g in names))
+    if shutil.which("nvidia-smi") is None:
+        return Check("device", True, f"{cores}; no GPU")
+    mend = "install the build of PyTorch for the driver's CUDA version, or go on without: the CPU works too"
+    return Check(
+        "device", False, f"{cores}; an NVIDIA driver is here, but PyTorch {torch.__version__} cannot use it", mend
+    )
+
+
+def disk(settings: Settings) -> Check:
+    folder = settings.data_dir
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(existing).free
+    writable = os.access(existing, os.W_OK | os.X_OK)
+    found = f"{folder}: {free / GIB:.1f} GiB free" + ("" if writable else ", not writable")
+    return Check(
+        "disk", writable and free > ENOUGH_DISK, found, "free some space, or set EIGENSCOPE_DATA_DIR elsewhere"
+    )
+
+
+def database(settings: Settings) -> Check:
+    kind = "SQLite in the data folder" if settings.database_url is None else "database"
+    if settings.database_url is None and not (settings.data_dir / "eigenscope.db").exists():
+        return Check("database", True, f"{kind}: not made yet; `eigenscope serve` makes it")
+
+    def look() -> str:
+        engine = connect(settings.database)
+        try:
+            with engine.connect() as connection:
+                current, newest = revisions(connection)
+        finally:
+            engine.dispose()
+        if current != newest:
+            raise RuntimeError(f"its tables are at version {current}, this program's are {newest}")
+        return f"{kind}: answers, tables at {current}"
+
+    return _tried("database", look, "check EIGENSCOPE_DATABASE_URL; `eigenscope serve` brings old tables up to date")
+
+
+def broker(settings: Settings) -> Check:
+    if settings.embedded:
+        return Check("broker", True, "files in the data folder")
+
+    def look() -> str:
+        reach(settings)
+        return "answers"
+
+    return _tried("broker", look, "check EIGENSCOPE_BROKER_URL, and that Redis or RabbitMQ runs there")
+
+
+def queue(settings: Settings) -> Check:
+    """A round trip to a worker: asked for where a service should be running."""
+    if settings.embedded and not running(settings):
+        return Check("queue", True, "no service is running here; `eigenscope serve` starts one")
+
+    def look() -> str:
+        database, sender = Database(settings.database, lambda *_: None), Sender(settings)
+        try:
+            trip = round_trip(database, sender, PATIENCE)
+        finally:
+            sender.close()
+            database.close()
+        if trip.seconds is None:
+            raise RuntimeError(trip.fault)
+        return f"worker {trip.worker} answered in {trip.seconds:.2f} s"
+
+    return _tried("queue", look, "start a worker with `eigenscope worker`, and read what it logs")
+
+
+def running(settings: Settings) -> bool:
+    """Whether an `eigenscope serve` uses this data folder."""
+    if not (settings.data_dir / "eigenscope.db").exists():
+        return False
+    try:
+        embedded.lock(settings.data_dir).close()
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _tried(subject: str, look: Callable[[], str], mend: str) -> Check:
+    try:
+        return Check(subject, True, look())
+    except Exception as error:  # whatever a driver raises: saying what it said is this program's purpose
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        return Check(subject, False, said[0], mend)

@@ -1,0 +1,121 @@
+"""`eigenscope mitigate`: a base and a tuned checkpoint in, a folder with the mended one out, and no service needed."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from analysis.errors import EigenscopeError, MitigationError, OptionError
+from analysis.findings.wording import counted, percent
+from analysis.formats import Checkpoint, open_checkpoint
+from analysis.mitigation import OPTIONS, RANK, Mended, Recipe, mend
+from app.cli.analyze import called, fail, progress, refusals
+from app.cli.options import device_option
+from app.cli.output import harmless
+
+HELP = {option.name: option.meaning for option in (*OPTIONS, RANK)}
+DEFAULT = {option.name: option.default for option in OPTIONS}
+
+
+@click.command("mitigate")
+@click.argument("base", type=click.Path(exists=True, path_type=Path))
+@click.argument("tuned", type=click.Path(exists=True, path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False),
+              help="The folder to write: new, or empty.")  # fmt: skip
+@click.option("--lambda", "factor", type=float, default=DEFAULT["lambda"], show_default=True, help=HELP["lambda"])
+@click.option("--k", type=int, default=DEFAULT["k"], show_default=True, help=HELP["k"])
+@click.option("--epsilon", type=float, default=DEFAULT["epsilon"], show_default=True, help=HELP["epsilon"])
+@click.option("--only", default=DEFAULT["only"], show_default=True, help=HELP["only"])
+@click.option("--rank", type=int, help=HELP["rank"])
+@click.option("--form", default=DEFAULT["form"], show_default=True, help=HELP["form"])
+@device_option
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def mitigate_command(
+    base: Path, tuned: Path, out: Path, factor: float, device: str, as_json: bool, **asked: object
+) -> None:
+    """Make the intruder dimensions of TUNED, which was trained from BASE, smaller or larger."""
+    try:
+        recipe = Recipe.of({"lambda": factor, **asked})
+    except OptionError as error:
+        raise click.BadParameter(error.message) from error
+    with refusals():
+        found = _mended(opened(base), opened(tuned), out, recipe, called([base, tuned]), device)
+    if as_json:
+        json.dump(found.to_json(), sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+    else:
+        write(found, out)
+
+
+def opened(path: Path) -> Checkpoint:
+    """The checkpoint; an error says which of the two it is."""
+    try:
+        return open_checkpoint([path])
+    except EigenscopeError as error:
+        fail(error.code, f"{path}: {error}")
+
+
+def _mended(
+    base: Checkpoint, tuned: Checkpoint, out: Path, recipe: Recipe, names: tuple[str, ...], device: str
+) -> Mended:
+    """Writes the folder, which is as it was where that is refused."""
+    made = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        raise click.UsageError(f"{out} is not empty, and nothing is written over: choose another --out")
+    try:
+        with progress([base]) as heard:
+            return mend(base, tuned, out, recipe, (names[0], names[1]), device, heard)
+    except BaseException as error:
+        if made:
+            out.rmdir()
+        if isinstance(error, MitigationError):
+            fail(error.code, error.message)
+        raise
+
+
+def write(found: Mended, out: Path) -> None:
+    """For people: the matrices that had an intruder, and the sums."""
+    console = Console()
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("Layer", overflow="fold")
+    for title in ("Shape", "Intruders before", "after", "Rank", "Energy lost"):
+        grid.add_column(title, justify="right")
+    for each in found.changed:
+        shape, energy = f"{each.weight.rows} × {each.weight.columns}", each.energy
+        counts = str(each.before), "–" if each.after is None else str(each.after)
+        kept = (_ranks(energy.rank_before, energy.rank), percent(energy.lost)) if energy else ("–", "–")
+        grid.add_row(Text(harmless(each.weight.label)), shape, *counts, *kept)
+    console.print(grid)
+    for line in said(found):
+        console.print(Text(harmless(line)))
+    console.print(Text(f"Written to {out}: {', '.join(found.files)}"))
+
+
+def _ranks(before: int, after: int) -> str:
+    return str(after) if before == after else f"{before} → {after}"
+
+
+def said(found: Mended) -> list[str]:
+    """What was done, in sentences."""
+    matrices = f"{len(found.changed)} of {counted(len(found.weights), 'matrix', 'matrices')}"
+    lines = ["", f"{counted(found.before, 'intruder')} in {matrices} before, {found.after} after."]
+    if found.energy_lost is not None:
+        lines.append(
+            f"Brought back to a low rank, the mended updates lost {percent(found.energy_lost)} of their energy."
+        )
+    lines += _own_rank(found)
+    lines += [f"Not looked at: {each.weight.name}: {each.note}" for each in found.weights if each.before is None]
+    return [*lines, *(f"Left out: {each}" for each in found.left_out)]
+
+
+def _own_rank(found: Mended) -> list[str]:
+    """That a rank was asked for which is below what the modules have, and is not followed."""
+    rank = found.recipe.rank
+    kept = {each.weight.tensor for each in found.changed if rank and each.energy and each.energy.rank_before > rank}
+    text = f"Rank {rank} was asked for, and is below the own rank of {counted(len(kept), 'module')}, which was kept."
+    return [text] if kept else []

@@ -1,0 +1,163 @@
+"""`eigenscope scaling`: models of several widths in, exponents and a recipe out, and no service needed."""
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from analysis.diagnostics import requests
+from analysis.engine.comparison import compare
+from analysis.errors import FactError, OptionError
+from analysis.facts import Stated, parsed
+from analysis.report import Report
+from analysis.width_scaling.advice import NO_FAMILY, NO_SETTINGS, advice, recipe_of
+from analysis.width_scaling.family import Family, Kind, Scaling, family, scaling
+from analysis.width_scaling.law import STEADY, Estimate, Pair
+from analysis.width_scaling.recipe import decoupled
+from analysis.width_scaling.summary import called as kind_called
+from analysis.width_scaling.summary import said
+from app.cli.analyze import called, opened, progress, refusals
+from app.cli.options import device_option
+from app.cli.output import harmless, write_words
+
+SIGNS = {"pass": "✓", "warn": "!", "fail": "✕"}
+SETTING = re.compile(r":(?=[A-Za-z_]+=)")
+
+
+class Model(click.ParamType[tuple[Path, Stated]]):
+    """A file or folder, with facts after a colon: "small.safetensors:width=256,lr=1e-3,wd=0.1,steps=20000"."""
+
+    name = "FILE[:width=N,lr=X,wd=X,steps=N]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Path, Stated]:
+        if isinstance(value, tuple):
+            return value
+        path, *told = SETTING.split(value, maxsplit=1)
+        if not Path(path).exists():
+            self.fail(f"{path!r} does not exist", param, ctx)
+        try:
+            return Path(path), parsed(told[0] if told else "")
+        except FactError as error:
+            self.fail(f"{path}: {error.message}", param, ctx)
+
+
+@click.command("scaling")
+@click.argument("models", nargs=-1, required=True, type=Model())
+@click.option("--target-width", type=click.IntRange(1), help="Width to write a recipe for. Default: twice the widest.")
+@click.option("--independent-decay", is_flag=True,
+              help="The wd= given are independent, w ← w - λ w: they are divided by lr to be PyTorch's.")  # fmt: skip
+@click.option("--quantiles", is_flag=True, help="Compare the shapes of the spectra too. Takes several times as long.")
+@device_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, with the fits and the recipe.")
+def scaling_command(
+    models: tuple[tuple[Path, Stated], ...],
+    target_width: int | None,
+    independent_decay: bool,
+    quantiles: bool,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Does the recipe transfer? How σ₁ scales over MODELS of several widths, beside √(η/λ) · d^0.75."""
+    if len(models) < 2:
+        raise click.UsageError("a family is of two models or more")
+    paths = [path for path, _ in models]
+    known = [_as_pytorch(path, told) if independent_decay else told for path, told in models]
+    with refusals():
+        checkpoints = [opened(path) for path in paths]
+        with progress(checkpoints[:1]) as heard:
+            asked = requests({"top_singular_value": {"quantiles": quantiles}})
+            report = compare(checkpoints, asked, called(paths), device, heard, known)
+    (write_json if as_json else write)(report, target_width)
+
+
+def _as_pytorch(path: Path, told: Stated) -> Mapping[str, float | str]:
+    if "weight_decay" not in told:
+        return told
+    if "learning_rate" not in told:
+        raise click.BadParameter(f"{path}: --independent-decay divides wd= by lr=, which is not given")
+    try:
+        decay, rate = float(told["weight_decay"]), float(told["learning_rate"])
+        return {**told, "weight_decay": decoupled(decay, rate)}
+    except OptionError as error:
+        raise click.BadParameter(f"{path}: {error.message}: give lr=") from error
+
+
+def write_json(report: Report, target: int | None) -> None:
+    said = {**report.to_json(), **advice(report.tables[0], target)}
+    json.dump(said, sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
+    sys.stdout.write("\n")
+
+
+def write(report: Report, target: int | None) -> None:
+    console = Console()
+    found = family(report.tables[0])
+    if found is not None:
+        console.print(_members(found))
+        console.print()
+        console.print(_kinds(scaling(found)))
+    write_words(console, report)
+    recipe = recipe_of(found, target) if found else NO_FAMILY
+    said = recipe.to_python() if not isinstance(recipe, str) else recipe
+    console.print()
+    console.print(Text(f"{said}: lr= and wd=" if said == NO_SETTINGS else said), soft_wrap=True)
+
+
+def _grid(*headings: str) -> Grid:
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    for at, heading in enumerate(headings):
+        grid.add_column(Text(heading), justify="right" if at else "left", overflow="fold")
+    return grid
+
+
+def _members(found: Family) -> Grid:
+    grid = _grid("Model", "d", "η", "λ", "Steps", "steps·η·λ", "State")
+    for name, setting in zip(found.names, found.settings, strict=True):
+        forgotten = setting.forgotten
+        state = "–" if forgotten is None else "steady" if forgotten >= STEADY else "not steady"
+        numbers = (setting.width, setting.learning_rate, setting.weight_decay, setting.step, forgotten)
+        grid.add_row(Text(harmless(name)), *map(_brief, numbers), state)
+    return grid
+
+
+def _brief(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}" if value == int(value) else f"{value:.3g}"
+
+
+def _kinds(fits: Scaling) -> Grid:
+    """A row for each kind of weight: exponents, and σ₁ of each wider model over the narrowest, beside the law's."""
+    found = fits.family
+    wider = [f"×, d = {found.settings[at].width:g}" for at in found.wider]
+    if fits.overall:  # what the law speaks of starts from another model where it says nothing of the narrowest
+        ends = [[found.settings[at].width for at in (one.base, one.target)] for one in fits.overall.instead]
+        wider += [f"×, d = {low:g} → {high:g}" for low, high in ends]
+    grid = _grid("Weights", "Exponent of d", "95 %", "Drift of σ₁", "of η/λ", *wider)
+    for kind in fits.kinds:
+        grid.add_row(f"{kind_called(kind)}{'' if kind in fits.matrices else f' ({kind.layers.kind})'}", *_row(kind))
+    if fits.overall:
+        grid.add_row("all matrices", *_row(fits.overall))
+        of_law = [_brief(pair.predicted) for pair in _columns(fits.overall)]
+        grid.add_row("the law", "0.75", "", "", "0.5", *of_law, style="dim")
+    return grid
+
+
+def _row(kind: Kind) -> Sequence[str]:
+    fit = kind.fit
+    ends = fit.exponent.widest if fit.exponent else None
+    pairs = [f"{said(pair.measured)} {SIGNS[pair.law] if pair.law else ''}".strip() for pair in _columns(kind)]
+    interval = f"{said(ends[0])} to {said(ends[1])}" if ends else "–"
+    return [_said(fit.exponent), interval, _said(fit.drift), _said(fit.ratio), *pairs]
+
+
+def _columns(kind: Kind) -> Sequence[Pair]:
+    return (*kind.pairs, *kind.instead)
+
+
+def _said(found: Estimate | None) -> str:
+    return "–" if found is None else said(found.value)

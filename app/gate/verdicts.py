@@ -1,0 +1,146 @@
+"""Verdicts: asked for with a run or after it, made as soon as the run has ended, by whoever sees it first."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from analysis.errors import BaselineError
+from analysis.gate.baseline import checked, distilled, unlike
+from analysis.gate.evidence import Evidence, Lost
+from analysis.gate.judge import judge
+from analysis.gate.policy import Policy
+from analysis.gate.reading import policy_of
+from app import reports, runs
+from app.access import audit
+from app.errors import Conflict, NotFound
+from app.gate import policy_file as policies
+from app.models import Checkpoint, Member, Run, Verdict
+from app.plans import members_of
+from app.tenancy import confined
+from app.work import leases
+
+Asked = str | Mapping[str, Any]  # a policy: YAML text, or what it says
+Baseline = int | str | Mapping[str, Any]  # a run, a checkpoint's name, or a report
+AT_ONCE = 100
+STOPPED = "the run was stopped before its end"
+
+
+def understood(asked: Asked) -> Policy:
+    """Raises PolicyError."""
+    return policies.read(asked) if isinstance(asked, str) else policy_of(asked)
+
+
+def request(session: Session, run: Run, asked: Asked, against: Baseline | None = None) -> Verdict:
+    """A verdict on the run, made at once where it has ended. Raises PolicyError, BaselineError, NotFound, Conflict."""
+    policy = understood(asked)
+    baseline_run, baseline = _baseline(session, run, policy, against)
+    source = asked if isinstance(asked, str) else json.dumps(asked, ensure_ascii=False, indent=1)
+    verdict = Verdict(
+        run_id=run.id, baseline_run_id=baseline_run, source=source, policy=policy.to_json(), baseline=baseline
+    )
+    session.add(verdict)
+    session.flush()
+    session.refresh(verdict)
+    audit.note(session, "verdict.request", f"verdict {verdict.id} of run {run.id}")
+    return judged(session, verdict)
+
+
+def _baseline(
+    session: Session, run: Run, policy: Policy, against: Baseline | None
+) -> tuple[int | None, dict[str, Any] | None]:
+    """The baseline's run, where it is one, and what the policy looks at in its report."""
+    match against:
+        case None:
+            return None, None
+        case int():
+            found = runs.get(session, against)
+        case str():
+            found = latest_over(session, against, policy, run.id)
+        case _:
+            return None, distilled(policy, checked(against))
+    if found.state != "done":
+        raise Conflict(f"Run {found.id} is {found.state}: a baseline is a run that is done.")
+    if why := unlike(policy, found.diagnostics):
+        raise BaselineError(f"run {found.id} is no baseline for this policy: {why}")
+    return found.id, distilled(policy, reports.report(session, found.id).to_json())
+
+
+def latest_over(session: Session, name: str, policy: Policy, but: int | None = None) -> Run:
+    """The newest finished run whose last checkpoint has that name, and that measured what the policy compares."""
+    named = Run.members.any(Member.checkpoint.has(Checkpoint.name == name))
+    query = select(Run).where(named, Run.state == "done", Run.id != (but or 0)).order_by(Run.id.desc()).limit(AT_ONCE)
+    for run in session.scalars(query):
+        if run.members[-1].checkpoint.name == name and not unlike(policy, run.diagnostics):
+            return run
+    like = "that measured what the policy compares, in the same way"
+    raise NotFound(f"There is no finished run over a checkpoint named {name!r} {like}.")
+
+
+def ready(session: Session, verdict: Verdict) -> bool:
+    """Whether it can be made now."""
+    return session.get_one(Run, verdict.run_id).state in runs.ENDED
+
+
+def result_of(session: Session, verdict: Verdict) -> dict[str, Any] | None:
+    """What it says, stored or not; None before the run has ended. Writes nothing."""
+    if verdict.result is not None or not ready(session, verdict):
+        return verdict.result
+    run = session.get_one(Run, verdict.run_id)
+    return judge(policy_of(verdict.policy), evidence(session, run), verdict.baseline).to_json()
+
+
+def judged(session: Session, verdict: Verdict) -> Verdict:
+    """The verdict with its result, where its run has ended; a result that is there stays."""
+    found = result_of(session, verdict) if verdict.result is None else None
+    if found is not None:
+        verdict.result, verdict.judged_at = found, leases.clock(session)
+        told = {name: found[name] for name in ("verdict", "passed")}
+        audit.note(session, "verdict.make", f"verdict {verdict.id} of run {verdict.run_id}", told)
+    return verdict
+
+
+def evidence(session: Session, run: Run) -> Evidence:
+    """What the rows of a run that has ended say, and what they cannot say."""
+    lost = [
+        Lost(info.name, info.role, info.depth, reasons[info.name])
+        for place, member in enumerate(members_of(session, run))
+        for reasons in [reports.unfinished(session, run, place, member.tensors)]
+        for info in member.tensors
+        if info.name in reasons
+    ]
+    ended = {"cancelled": STOPPED, "failed": f"the run failed: {run.reason or run.reason_code}"}.get(run.state, "")
+    return Evidence(reports.report(session, run.id).to_json(), run.diagnostics, tuple(lost), ended)
+
+
+def get(session: Session, run_id: int, identity: int) -> Verdict:
+    found = session.get(Verdict, identity)
+    if found is None or found.run_id != run_id:
+        raise NotFound(f"Run {run_id} has no verdict {identity}.")
+    return found
+
+
+def latest(session: Session, run_id: int) -> Verdict:
+    """The run's newest verdict."""
+    runs.get(session, run_id)
+    found = session.scalar(select(Verdict).where(Verdict.run_id == run_id).order_by(Verdict.id.desc()).limit(1))
+    if found is None:
+        raise NotFound(f"Run {run_id} has no verdict: ask for one with a policy.")
+    return found
+
+
+def listing(session: Session, run_id: int) -> Sequence[Verdict]:
+    """The newest first."""
+    runs.get(session, run_id)
+    query = select(Verdict).where(Verdict.run_id == run_id).order_by(Verdict.id.desc())
+    return session.scalars(query.limit(AT_ONCE)).all()
+
+
+def make(session: Session, identity: int) -> None:
+    """The verdict, made by a worker. Nothing happens where it is gone, or there already."""
+    found = session.get(Verdict, identity, with_for_update=True, populate_existing=True)
+    if found is not None:
+        with confined(session, found.project_id):
+            judged(session, found)

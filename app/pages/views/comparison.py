@@ -1,0 +1,179 @@
+"""What the fine-tunes changed, as the page shows it: every part prepared once, as the address asks for it."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from analysis.diagnostic import FigureKind, Finding, Scope, Summary, Table
+from analysis.report import Coverage
+from app.pages.views.cells import CellsView, counted
+from app.pages.views.coverage import CoverageView, coverage_view
+from app.pages.views.filters import Filter
+from app.pages.views.matrix import MatrixView
+from app.pages.views.report import Export, View, export, figure_url
+from app.pages.views.state import State
+from app.reports import flagged
+from frontend import numbers
+from frontend.compared import Compared, brief, compared
+from frontend.tables.columns import Place, grouped, places
+from frontend.tables.contrast import Contrast, contrast
+from frontend.tables.matrices import Matrices, chosen, keys, matrices
+from frontend.verdict import Verdict, verdict
+
+SCOPES = (Scope.PAIR, Scope.UPDATES)
+MOST_SENTENCES, LONGEST = 4, 200  # of the verdict; letters of a sentence
+SERIES_FROM = 3  # tuned checkpoints; two make a series where their steps are known
+
+
+def compares(tables: Sequence[Table]) -> bool:
+    return any(table.diagnostic.scope in SCOPES for table in tables)
+
+
+class ComparisonView:
+    """The parts of a comparison, each made when a template asks for it. The tables may still be growing."""
+
+    def __init__(
+        self, tables: Sequence[Table], covered: Coverage | None, state: State, moving: bool, stepped: bool = False
+    ) -> None:
+        self.whole, self.covered, self.state, self.moving, self.stepped = tables, covered, state, moving, stepped
+        self.tables = [table for table in tables if table.diagnostic.scope in SCOPES]
+        self.pairs = [table for table in self.tables if table.diagnostic.scope is Scope.PAIR]
+        self.members = [compared(name, position) for position, name in enumerate(self.tables[0].names)]
+        self.q, self.show = state.shown.q, state.shown.show
+        self.link, self.kept = state.link, state.kept
+        count = counted(self.pairs)
+        self.where, self.one = CellsView(self._filled, state, count), MatrixView(self.tables, state, count)
+
+    @cached_property
+    def _filled(self) -> list[Table]:
+        """The tables that have rows."""
+        return [table for table in self.tables if table.rows]
+
+    @property
+    def empty(self) -> bool:
+        return not self._filled
+
+    @property
+    def tuned(self) -> list[Compared]:
+        return self.members[1:]
+
+    @property
+    def weight(self) -> str:
+        return self.one.weight
+
+    def at(self, weight: str, position: int | None = None) -> str:
+        return self.link(weight=weight, **({} if position is None else {"position": position}))
+
+    @cached_property
+    def brief(self) -> list[str]:
+        """The checkpoints' names where there is little room, by position."""
+        base, *tuned = (one.name for one in self.members)
+        return [*brief([base]), *brief(tuned)]
+
+    # --- the answer ---
+
+    @cached_property
+    def coverage(self) -> CoverageView:
+        assert self.covered is not None
+        return coverage_view(self.covered, self.moving, self.tables[0].names)
+
+    @cached_property
+    def summaries(self) -> dict[str, Summary]:
+        return {table.diagnostic.name: table.diagnostic.summarise(table) for table in self._filled}
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        return verdict(self.summaries)
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """The first diagnostic in words: a sentence on each tuned checkpoint, the most first; or its headline."""
+        summary = next(iter(self.summaries.values()), None)
+        if summary is None:
+            return []
+        texts = [finding.text for finding in summary.findings]
+        ranked = sorted(self.tuned, key=lambda one: -self.one.totals.get(one.position, 0.0))
+        said = [next((text for text in texts if text.startswith(f"{one.name} ")), "") for one in ranked]
+        if len(said) > MOST_SENTENCES or not all(0 < len(text) <= LONGEST for text in said):
+            return [summary.headline]
+        return [f"{text}." for text in said]
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Worst first; what the verdict has said already comes last."""
+        return sorted(self.verdict.findings, key=lambda finding: f"{finding.text}." in [*self.sentences, *self.sayings])
+
+    @cached_property
+    def sayings(self) -> list[str]:
+        """What the diagnostics after the first say: of two updates what is found, of others the headline."""
+        return [
+            f"{summary.findings[0].text}."
+            if table.diagnostic.scope is Scope.UPDATES and summary.findings
+            else summary.headline
+            for table in self._filled[1:]
+            for summary in [self.summaries[table.diagnostic.name]]
+        ]
+
+    @cached_property
+    def contrast(self) -> Contrast:
+        """The tuned checkpoints side by side."""
+        return contrast([table for table in self._filled if table.diagnostic.scope is Scope.PAIR], self.summaries)
+
+    @cached_property
+    def between(self) -> Contrast:
+        """Every two updates."""
+        return contrast([table for table in self._filled if table.diagnostic.scope is Scope.UPDATES], self.summaries)
+
+    @property
+    def compared_words(self) -> str:
+        found = {row.weight.name for table in self.pairs for row in table.rows}
+        return numbers.plural(len(found), "matrix", "matrices")
+
+    @cached_property
+    def sweeps(self) -> list[View]:
+        return self._overall(FigureKind.SWEEP)
+
+    @cached_property
+    def series(self) -> list[View]:
+        """None where two checkpoints make no series."""
+        long = len(self.tuned) >= SERIES_FROM or (self.stepped and len(self.tuned) > 1)
+        return self._overall(FigureKind.SERIES) if long else []
+
+    def _overall(self, kind: FigureKind) -> list[View]:
+        found = [(table, f) for table in self._filled for f in table.diagnostic.figures if f.kind is kind]
+        return [View(f.title, f.caption, f.kind, figure_url(self.state.run, table, f, {})) for table, f in found]
+
+    # --- matrix by matrix ---
+
+    @cached_property
+    def sort(self) -> str:
+        """As asked for; else by the first quantity of the tuned checkpoint that is looked at."""
+        known = keys(self._filled, self.state.shown.columns)
+        own = [key for key in known if key.endswith(f".{self.one.position}")]
+        return self.state.shown.sort or next((f"-{key}" for key in [*own, *known]), "")
+
+    def sorted(self, name: str) -> str:
+        """The address that a heading leads to: the largest first, and the other way round from there."""
+        down = self.sort == name if name == "layer" else self.sort != f"-{name}"
+        return self.link(sort=f"-{name}" if down else name)
+
+    @cached_property
+    def matrices(self) -> Matrices:
+        shown = [(p.table.diagnostic.name, p.column.name) for p in chosen(self._filled, self.state.shown.columns)]
+        by_table = ((table, {name for of, name in shown if of == table.diagnostic.name}) for table in self._filled)
+        noted = frozenset[str]().union(*(flagged(table, columns) for table, columns in by_table))
+        return matrices(self._filled, noted, self.sort, self.state.shown.columns)
+
+    @cached_property
+    def filter(self) -> Filter:
+        return Filter(self.matrices.rows, self.q, bool(self.show))
+
+    @cached_property
+    def choosable(self) -> list[tuple[str, list[tuple[Place, bool]]]]:
+        """Every column that the table can show, by diagnostic, and whether it does."""
+        shown = {place.key for place in chosen(self._filled, self.state.shown.columns)}
+        groups = grouped(list(places(self._filled).values()))
+        return [(title, [(place, place.key in shown) for place in group]) for title, group in groups]
+
+    @cached_property
+    def exports(self) -> list[Export]:
+        return [export(self.state.run, table) for table in self.whole]

@@ -1,0 +1,292 @@
+"""A run's report as the page shows it: every part prepared once, in the state that the address asks for."""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from urllib.parse import quote, urlencode
+
+from analysis.diagnostic import Diagnostic, Figure, FigureKind, Row, Table
+from analysis.report import Coverage
+from app.pages.views.coverage import CoverageView, coverage_view
+from app.pages.views.filters import Filter
+from app.pages.views.state import State
+from app.reports import flagged
+from frontend import numbers
+from frontend.figures.data import number, rows_at
+from frontend.figures.views import view as view_of
+from frontend.palette import Look, look, order
+from frontend.tables.columns import Place, grouped, named, picked, places
+from frontend.tables.grid import Grid
+from frontend.tables.grid import grid as grid_of
+from frontend.tables.layers import Layer, Layers
+from frontend.tables.layers import layers as layers_of
+from frontend.tables.panel import Panel
+from frontend.tables.panel import panel as panel_of
+from frontend.tables.swarm import Swarm
+from frontend.tables.swarm import swarm as swarm_of
+from frontend.verdict import Verdict
+from frontend.verdict import verdict as verdict_of
+
+VIEWS = {FigureKind.DEPTH: "By depth", FigureKind.FLOW: "In order", FigureKind.DISTRIBUTION: "By role"}
+BY_ROLE = (FigureKind.FLOW, FigureKind.SCATTER)  # figures whose marks need a key of roles
+Curves = Callable[[str], Container[tuple[str, str]]]  # of a weight: (diagnostic, name) of each curve there is
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    title: str
+    url: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A figure on the page, and where its Plotly JSON is."""
+
+    title: str
+    caption: str
+    kind: str
+    url: str
+    note: str = ""  # what of it is missing, and why
+    tail: bool = False  # whether a fitted tail is drawn
+    roles: tuple[Look, ...] = ()  # a key of roles
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    title: str
+    name: str
+    url: str
+    current: bool
+
+
+class ReportView:
+    """The parts of a report, each made when a template asks for it. The tables may still be growing."""
+
+    def __init__(
+        self, tables: Sequence[Table], covered: Coverage | None, state: State, moving: bool, curves: Curves
+    ) -> None:
+        self.whole, self.covered, self.state, self.moving, self._curves = tables, covered, state, moving, curves
+        self.position = state.shown.position
+        self.q, self.show = state.shown.q, state.shown.show
+        self.link, self.kept = state.link, state.kept
+        self.tables = [replace(table, rows=tuple(rows_at(table, self.position))) for table in tables]
+
+    @property
+    def empty(self) -> bool:
+        return not any(table.rows for table in self.tables)
+
+    def at(self, weight: str) -> str:
+        return self.link(weight=weight)
+
+    def sorted(self, name: str) -> str:
+        """The address that a heading leads to: the largest first, and the other way round from there."""
+        down = self.sort == name if name == "layer" else self.sort != f"-{name}"
+        return self.link(sort=f"-{name}" if down else name)
+
+    # --- the model as a whole ---
+
+    @cached_property
+    def coverage(self) -> CoverageView:
+        assert self.covered is not None
+        return coverage_view(self.covered, self.moving, self.whole[0].names if self.whole else ())
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        return verdict_of({table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables})
+
+    @cached_property
+    def sayings(self) -> list[tuple[str, str]]:
+        """What each diagnostic says in a sentence, but for the first, whose sentence is the verdict."""
+        return [(t.diagnostic.title, t.diagnostic.summarise(t).headline) for t in self.tables[1:]]
+
+    @cached_property
+    def places(self) -> dict[str, Place]:
+        return places(self.tables)
+
+    @cached_property
+    def main(self) -> Place | None:
+        """The first column that has a healthy range: what the swarm shows and the layers are ordered by."""
+        return next((place for place in self.places.values() if place.column.healthy), None)
+
+    @cached_property
+    def swarm(self) -> Swarm | None:
+        return None if self.main is None else swarm_of(self.main.table, self.main.column.name, self.position)
+
+    # --- a column of the whole model ---
+
+    @cached_property
+    def colors(self) -> list[tuple[str, list[Place]]]:
+        """Every numeric column, by diagnostic."""
+        return grouped([place for place in self.places.values() if place.numeric])
+
+    @cached_property
+    def color(self) -> Place:
+        asked = named(self.places, self.state.shown.color)
+        return asked if asked is not None and asked.numeric else picked(self.tables)[0]
+
+    @cached_property
+    def grid(self) -> Grid:
+        return grid_of(self.color.table, self.color.column.name, self.position)
+
+    @cached_property
+    def kind(self) -> FigureKind:
+        """The picture beside the grid: by depth where there are blocks, unless another is asked for."""
+        asked = next((kind for kind in VIEWS if kind == self.state.shown.view), FigureKind.DEPTH)
+        return asked if self.grid.lines or asked is not FigureKind.DEPTH else FigureKind.FLOW
+
+    @cached_property
+    def tabs(self) -> list[Tab]:
+        names = {kind: "" if kind is FigureKind.DEPTH else str(kind) for kind in VIEWS}
+        kinds = [kind for kind in VIEWS if self.grid.lines or kind is not FigureKind.DEPTH]
+        return [Tab(VIEWS[kind], names[kind], self.link(view=names[kind]), kind is self.kind) for kind in kinds]
+
+    @cached_property
+    def picture(self) -> View | None:
+        """The chosen column, in the chosen kind of picture."""
+        if not self.grid.lines and not self.grid.others:
+            return None
+        table, name = self.color.table, self.color.column.name
+        return self._view(table, view_of(table.diagnostic, name, self.kind), [name])
+
+    @cached_property
+    def comparisons(self) -> list[View]:
+        """The declared figures of whole tables that are not pictures of one column."""
+        return [
+            self._view(table, figure, [figure.parts["x"], figure.parts["y"]])
+            for table in self.tables
+            for figure in table.diagnostic.figures
+            if figure.kind is FigureKind.SCATTER and _both(table, figure)
+        ]
+
+    def _view(self, table: Table, figure: Figure, columns: Sequence[str] = (), row: Row | None = None) -> View:
+        """A figure; of the whole table with the roles that have values in these columns, or of one row."""
+        query = {} if row is None else {"weight": row.weight.name}
+        query |= {"position": str(self.position)} if self.position else {}
+        url = figure_url(self.state.run, table, figure, query)
+        keyed = figure.kind in BY_ROLE
+        roles = {r.weight.role for r in table.rows if keyed and all(number(r, name) is not None for name in columns)}
+        return View(
+            figure.title, figure.caption, figure.kind, url,
+            note="" if row is None else _missing(figure, row),
+            tail=row is not None and "xmin" in figure.parts and row.value(figure.parts["xmin"]) is not None,
+            roles=tuple(look(role) for role in sorted(roles, key=order)),
+        )  # fmt: skip
+
+    # --- layer by layer ---
+
+    @cached_property
+    def sort(self) -> str:
+        return self.state.shown.sort or (f"-{self.main.key}" if self.main else "")
+
+    @cached_property
+    def layers(self) -> Layers:
+        shown = [(p.table.diagnostic.name, p.column.name) for p in picked(self.tables, self.state.shown.columns)]
+        by_table = ((table, {name for of, name in shown if of == table.diagnostic.name}) for table in self.tables)
+        noted = frozenset().union(*(flagged(table, columns) for table, columns in by_table))
+        return layers_of(self.tables, noted, self.position, self.sort, self.state.shown.columns)
+
+    @property
+    def chosen(self) -> bool:
+        """Whether a reader chose columns: then all of them are shown, however narrow the screen."""
+        return bool(self.state.shown.columns)
+
+    @cached_property
+    def choosable(self) -> list[tuple[str, list[tuple[Place, bool]]]]:
+        """Every column that the table can show, by diagnostic, and whether it does."""
+        shown = {place.key for place in picked(self.tables, self.state.shown.columns)}
+        groups = grouped(list(self.places.values()))
+        return [(title, [(place, place.key in shown) for place in group]) for title, group in groups]
+
+    @cached_property
+    def _filter(self) -> Filter:
+        return Filter(self.layers.rows, self.q, bool(self.show))
+
+    def visible(self, row: Layer) -> bool:
+        return self._filter.visible(row)
+
+    @property
+    def any_visible(self) -> bool:
+        return self._filter.any_visible
+
+    @property
+    def count(self) -> str:
+        return self._filter.count
+
+    @cached_property
+    def weight(self) -> str:
+        """The chosen weight, or the one to look at first: that of the worst finding, once the run has ended."""
+        names = [row.weight.name for table in self.tables for row in table.rows]
+        if self.state.shown.weight in names:
+            return self.state.shown.weight
+        worst = next((f.weights[0] for f in self.verdict.findings if f.weights), None)
+        return worst if worst and not self.moving else names[0]
+
+    @cached_property
+    def panel(self) -> Panel:
+        return panel_of(self.tables, self.weight, self.position)
+
+    @cached_property
+    def _views(self) -> list[tuple[Table, Row, list[View]]]:
+        """The chosen weight's row in each table, with its figures that can be drawn."""
+        curves = self._curves(self.weight)
+        rows = [(table, row) for table in self.tables for row in table.rows if row.weight.name == self.weight]
+        return [
+            (table, row, [
+                self._view(table, figure, row=row)
+                for figure in table.diagnostic.figures
+                if figure.per_weight and measured(row) and _drawable(table, figure, row, curves)
+            ])
+            for table, row in rows
+        ]  # fmt: skip
+
+    @cached_property
+    def views(self) -> list[tuple[Diagnostic, list[View]]]:
+        """The figures of the chosen weight, by diagnostic."""
+        return [(table.diagnostic, views) for table, _, views in self._views if views]
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What the chosen weight's rows note, but for what a figure says already."""
+        found = [row.measurement.note for _, row, views in self._views if not any(view.note for view in views)]
+        return list(dict.fromkeys(note for note in found if note))
+
+    @cached_property
+    def exports(self) -> list[Export]:
+        return [export(self.state.run, table) for table in self.whole]
+
+
+def figure_url(run: int, table: Table, figure: Figure, query: Mapping[str, str]) -> str:
+    """Where a figure's Plotly JSON is."""
+    path = f"/api/v1/runs/{run}/figures/{quote(table.diagnostic.name)}/{quote(figure.name)}"
+    return path + (f"?{urlencode(query, errors='replace')}" if query else "")
+
+
+def export(run: int, table: Table) -> Export:
+    return Export(
+        table.diagnostic.title,
+        f"/api/v1/runs/{run}/tables/{quote(table.diagnostic.name)}.csv",
+        f"{numbers.plural(len(table.rows), 'row')}, exact values",
+    )
+
+
+def measured(row: Row) -> bool:
+    return any(value is not None for value in row.measurement.values.values())
+
+
+def _drawable(table: Table, figure: Figure, row: Row, curves: Container[tuple[str, str]]) -> bool:
+    """Whether a figure's curve is there, and the point that it marks: without a fit there is no cut-off to judge."""
+    marks = [name for part, name in figure.parts.items() if part in ("x0", "y0")]
+    lines = [name for part, name in figure.parts.items() if part in ("x", "y", "values")]
+    there = all((table.diagnostic.name, name) in curves for name in lines)
+    return there and all(row.value(name) is not None for name in marks)
+
+
+def _missing(figure: Figure, row: Row) -> str:
+    """The row's note where a part of the figure has no value."""
+    absent = any(name in row.measurement.values and row.value(name) is None for name in figure.parts.values())
+    return row.measurement.note or "" if absent else ""
+
+
+def _both(table: Table, figure: Figure) -> bool:
+    return any(all(number(row, figure.parts[part]) is not None for part in "xy") for row in table.rows)

@@ -1,0 +1,186 @@
+"""Sources: where checkpoints may be fetched from, when an administrator allows it. What is fetched is kept as a blob.
+
+Here an address is taken apart and held against what is allowed, without looking at what is there; a worker does that
+(`workers.ingest.fetch`), and asks here again.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from app import checkpoints
+from app.access import audit, quotas
+from app.db import Session
+from app.errors import BadSource, SourceNotAllowed
+from app.models import Checkpoint, Source
+from app.settings import Settings
+from app.work import leases
+
+WEIGHTS = re.compile(r"\.(safetensors|pt|pth|bin|ckpt)$", re.IGNORECASE)
+BESIDE = re.compile(r"^([^/]*\.index\.json|config\.json|adapter_config\.json)$", re.IGNORECASE)
+NOT_WEIGHTS = re.compile(r"^(optimizer|scheduler|training_args|rng_state)", re.IGNORECASE)
+HUB = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?")
+STORES = ("s3", "gs", "az")
+
+FAULTS = {
+    "source-missing": "There is nothing at the source, or nothing there that looks like weights.",
+    "source-changed": "A file changed while it was fetched. Ask again.",
+    "source-too-large": "Its files are larger than EIGENSCOPE_UPLOAD_LIMIT, or too many.",
+    "source-outside": "A path leaves the folder that is allowed, by a symbolic link.",
+    "source-refused": "The store or the hub refuses it, or a file is not what it promised.",
+    "source-unavailable": "What reads such sources is not installed: pip install 'eigenscope[sources]'.",
+}
+
+
+class SourceFault(Exception):
+    """The source cannot be read, and trying again will not help."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A source taken apart.
+
+    Of a folder: `root` is the allowed folder, `path` the whole path. Of a store: `root` is scheme and bucket, `path` is
+    the key or prefix. Of the hub: `root` is the repository, `path` the revision.
+    """
+
+    kind: Literal["folder", "store", "hub"]
+    root: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file at a source: its name there, what to ask for it by, and what it must still be when it is read."""
+
+    name: str
+    key: str
+    bytes: int
+    version: str  # changes whenever the bytes do
+    sha256: str | None = None  # where the source tells
+
+
+def request(
+    session: Session,
+    settings: Settings,
+    url: str,
+    name: str | None,
+    stated: Mapping[str, Any] = MappingProxyType({}),
+) -> Checkpoint:
+    """A checkpoint to be fetched from there by a worker. Raises BadSource and SourceNotAllowed."""
+    address = parse(url, settings)
+    checkpoint = Checkpoint(
+        name=checkpoints.clean_name(name or _name_of(address)),
+        bytes=0,
+        files=[],
+        facts={},
+        stated=dict(stated),
+        source=Source(url=url, plan=None),
+    )
+    quotas.admit(session, 0)  # how much it is, a worker finds out, and asks again
+    leases.offer(session, checkpoint)
+    session.refresh(checkpoint)
+    audit.note(session, "checkpoint.request", checkpoints.called(checkpoint), {"source": url})
+    return checkpoint
+
+
+def _name_of(address: Address) -> str:
+    return PurePosixPath(address.root if address.kind == "hub" else address.path or address.root).name
+
+
+def parse(url: str, settings: Settings) -> Address:
+    """The address, if it is well formed and allowed."""
+    scheme = url.partition("://")[0]
+    if "\0" in url or not url.isprintable():
+        raise BadSource("The source's address holds characters that cannot be printed.")
+    if scheme == "file":
+        return _folder(url, settings)
+    if scheme == "hf":
+        return _hub(url, settings)
+    if scheme in STORES:
+        return _store(url, settings)
+    raise BadSource("A source begins with file://, s3://, gs://, az:// or hf://.")
+
+
+def _folder(url: str, settings: Settings) -> Address:
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.netloc or parts.query or parts.fragment or not path.startswith("/") or "\0" in path:
+        raise BadSource("A folder is named as file:///its/path, with no host, and with % and ? escaped.")
+    _check_steps(path)
+    for root in settings.source_roots:
+        if Path(path).is_relative_to(root):
+            return Address("folder", str(root), path)
+    raise _not_allowed(path, "EIGENSCOPE_SOURCE_ROOTS")
+
+
+def _store(url: str, settings: Settings) -> Address:
+    scheme, _, rest = url.partition("://")
+    bucket, _, key = rest.partition("/")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bucket):
+        raise BadSource(f"A store is named as {scheme}://bucket/prefix.")
+    _check_steps(key)
+    key = key.strip("/")
+    for store in settings.source_stores:
+        allowed_bucket, _, prefix = store.partition("://")[2].partition("/")
+        if store.partition("://")[0] == scheme and bucket == allowed_bucket and _within(key, prefix.strip("/")):
+            return Address("store", f"{scheme}://{bucket}", key)
+    raise _not_allowed(f"{scheme}://{bucket}/{key}", "EIGENSCOPE_SOURCE_STORES")
+
+
+def _hub(url: str, settings: Settings) -> Address:
+    found = HUB.fullmatch(url)
+    if found is None or ".." in url:
+        raise BadSource("A model on the hub is named as hf://organisation/name, or hf://organisation/name@revision.")
+    if not settings.source_hub:
+        raise _not_allowed("The hub", "EIGENSCOPE_SOURCE_HUB")
+    return Address("hub", found["repo"], found["revision"] or "main")
+
+
+def _within(key: str, prefix: str) -> bool:
+    return not prefix or key == prefix or key.startswith(f"{prefix}/")
+
+
+def _check_steps(path: str) -> None:
+    if any(step in (".", "..") for step in path.split("/")) or "\\" in path or "//" in path:
+        raise BadSource("A source's path goes straight: without “.”, “..”, “//” or “\\”.")
+
+
+def _not_allowed(what: str, setting: str) -> SourceNotAllowed:
+    return SourceNotAllowed(
+        f"{what} is not among the sources that this service may read. An administrator sets {setting}."
+    )
+
+
+def choose(found: Iterable[Found]) -> list[Found]:
+    """What a checkpoint consists of: its weights, safetensors where there are both, and what lies beside them."""
+    files = sorted(found, key=lambda file: file.name)
+    weights = [file for file in files if WEIGHTS.search(file.name) and not NOT_WEIGHTS.search(file.name)]
+    safe = [file for file in weights if file.name.lower().endswith(".safetensors")]
+    beside = [file for file in files if BESIDE.match(file.name) and not (safe and _of_bin(file.name))]
+    if not weights:
+        raise SourceFault("source-missing", "No file there looks like weights: .safetensors, .bin, .pt, .pth or .ckpt.")
+    return [*(safe or weights), *beside]
+
+
+def _of_bin(name: str) -> bool:
+    return name.lower().endswith(".bin.index.json")
+
+
+def partial_name(checkpoint: int, position: int) -> str:
+    """What a checkpoint's file is called among the partials while it is fetched."""
+    return f"source-{checkpoint}-{position}"
+
+
+def owner_of(partial: str) -> int | None:
+    """The checkpoint that such a name speaks of."""
+    found = re.fullmatch(r"source-(\d+)-\d+", partial)
+    return int(found[1]) if found else None

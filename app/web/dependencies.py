@@ -1,0 +1,87 @@
+"""What routes ask for: a transaction, the storage, the settings, a page of a list.
+
+Those that only look something up are coroutines: FastAPI sends plain functions to a thread each.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from app.access.callers import Caller, check_admin
+from app.db import Database, Session
+from app.queue.pings import Pulse
+from app.settings import Settings
+from app.storage.blobs import Storage
+
+LARGEST_ID = 2**31 - 1  # of PostgreSQL's integer
+
+
+async def get_caller(request: Request) -> Caller:
+    found: Caller = request.state.caller  # the guard put it there; without one there is no answer
+    return found
+
+
+CallerOf = Annotated[Caller, Depends(get_caller)]
+
+
+async def get_database(request: Request, caller: CallerOf) -> Database:
+    """The database as the caller may see it: its project's rows and no others'."""
+    found: Database = request.app.state.database
+    return found.within(caller.project, caller.name)
+
+
+async def get_storage(request: Request) -> Storage:
+    found: Storage = request.app.state.storage
+    return found
+
+
+async def get_settings(request: Request) -> Settings:
+    found: Settings = request.app.state.settings
+    return found
+
+
+async def get_pulse(request: Request) -> Pulse:
+    found: Pulse = request.app.state.pulse
+    return found
+
+
+DatabaseOf = Annotated[Database, Depends(get_database)]
+StorageOf = Annotated[Storage, Depends(get_storage)]
+SettingsOf = Annotated[Settings, Depends(get_settings)]
+PulseOf = Annotated[Pulse, Depends(get_pulse)]
+
+
+def _writing(database: DatabaseOf) -> Iterator[Session]:
+    with database.writing() as session:
+        yield session
+
+
+def _reading(database: DatabaseOf) -> Iterator[Session]:
+    with database.reading() as session:
+        yield session
+
+
+# scope="function": the transaction ends before the answer goes out, so that nobody is told of what is not committed
+Writing = Annotated[Session, Depends(_writing, scope="function")]
+Reading = Annotated[Session, Depends(_reading, scope="function")]
+
+
+def _all_reading(request: Request, caller: CallerOf) -> Iterator[Session]:
+    """For what is not any one project's. The guard has asked for the scope admin: see `callers.ADMIN_PATHS`."""
+    check_admin(caller)
+    with request.app.state.database.reading() as session:
+        yield session
+
+
+def _all_writing(request: Request, caller: CallerOf) -> Iterator[Session]:
+    check_admin(caller)
+    with request.app.state.database.acting(caller.name).writing() as session:
+        yield session
+
+
+Admin = Annotated[Session, Depends(_all_reading, scope="function")]
+Changing = Annotated[Session, Depends(_all_writing, scope="function")]
+
+Identity = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Things on one page.", examples=[100])]

@@ -1,0 +1,161 @@
+"""What stands between the server and every route: Host, Origin, caller and scope on the way in, headers on the way out.
+
+Nothing behind it has to remember to ask: what is not known to be open is closed, whether a route is there or not.
+"""
+
+import re
+from urllib.parse import quote, unquote
+
+from anyio.to_thread import run_sync
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.access.callers import Caller, Shown, address, caller, check_scope, is_proxy, this_machine
+from app.access.rate_limit import Rates
+from app.access.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
+from app.db import Database
+from app.errors import ServiceError, TokenRequired, TooLarge
+from app.settings import Settings
+from app.web.problems import of_service, unexpected
+
+LARGEST_BODY = 1 << 20  # bytes of a JSON body or a form
+LARGEST_REPORT = 16 << 20  # bytes where a report may come along: one of 1,000 layers has some 1.4 MB
+REPORTS = re.compile(r"/api/v1/runs(/[^/]*/verdicts)?")  # a baseline to compare with
+UPLOADS = re.compile(r"(/api/v1)?/checkpoints|/api/v1/(blobs|uploads)(/[^/]*)?")  # they bound their bodies themselves
+TUS = "/api/v1/uploads"
+TUS_HEADERS = {"Tus-Resumable": "1.0.0", "Tus-Version": "1.0.0"}  # on every answer there, also on a refusal
+OPEN_PATHS = ("/health", "/login")  # for everybody; so is what lies under STATIC
+STATIC = "/static/"
+PROJECT_HEADER = "eigenscope-project"
+WRITTEN_BY_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+STRANGERS_PER_MINUTE = 60  # requests of one address with a wrong token or none
+SIGN_INS_PER_MINUTE = 60  # of one address, by themselves: strangers beside them keep nobody from signing in
+
+
+class Guard:
+    """Middleware that streams: it keeps no body. The caller is in `request.state.caller` from here on."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, database: Database, policy: str) -> None:
+        self._app, self._settings, self._database = app, settings, database
+        self._rates, self._strangers = Rates(settings.rate_limit), Rates(STRANGERS_PER_MINUTE)
+        self._sign_ins = Rates(SIGN_INS_PER_MINUTE)
+        self._headers = {**PLAIN_HEADERS, "Content-Security-Policy": policy}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        begun, body = False, Bounded(scope["path"], receive)
+
+        async def guarded(message: Message) -> None:
+            nonlocal begun
+            if body.fault and not begun:  # what read the body may make another error of it
+                return
+            if message["type"] == "http.response.start":
+                begun = True
+                self._dress(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        try:
+            await self._check(scope, Headers(scope=scope))
+            await self._app(scope, body.receive, guarded)
+            if body.fault and not begun:
+                raise body.fault
+        except ServiceError as error:
+            body.fault = None
+            answer = _sign_in(scope) if isinstance(error, TokenRequired) and _is_reader(scope) else of_service(error)
+            await answer(scope, receive, guarded)
+        except Exception as error:
+            body.fault = None
+            answer = unexpected(scope["method"], scope["path"], error)
+            if begun:  # too late for an answer: the connection breaks off
+                raise
+            await answer(scope, receive, guarded)
+
+    async def _check(self, scope: Scope, headers: Headers) -> None:
+        host, path, peer = headers.get("host"), scope["path"], (scope.get("client") or ("",))[0]
+        check_host(host, self._settings)
+        check_origin(scope["method"], host, headers.get("origin"), headers.get("sec-fetch-site"))
+        if is_proxy(self._settings, peer) and headers.get("x-forwarded-proto") == "https":
+            scope["scheme"] = "https"
+        whence = address(self._settings, peer, ",".join(headers.getlist("x-forwarded-for")))
+        if path in OPEN_PATHS or path.startswith(STATIC):
+            self._sign_ins.take(whence) if path == "/login" and scope["method"] == "POST" else None
+            return
+        found = await self._known(shown(headers, peer, self._settings), whence)
+        if not found.local:
+            self._rates.take(found.name)
+        check_scope(found, scope["method"], path)
+        scope.setdefault("state", {})["caller"] = found
+
+    async def _known(self, showing: Shown, whence: str) -> Caller:
+        if found := this_machine(self._settings, showing):
+            return found
+        try:
+            return await run_sync(caller, self._database, self._settings, showing)
+        except TokenRequired:
+            self._strangers.take(whence)
+            raise
+
+    def _dress(self, headers: MutableHeaders, path: str) -> None:
+        more = TUS_HEADERS if path.startswith(TUS) else {}
+        for name, value in (self._headers | more).items():
+            headers.setdefault(name, value)
+        headers.setdefault(
+            "Cache-Control", "no-store" if "text/html" in headers.get("content-type", "") else "no-cache"
+        )
+
+
+def shown(headers: Headers, peer: str, settings: Settings) -> Shown:
+    """What the request shows of who sends it."""
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    cookies = cookie_parser(headers.get("cookie", ""))
+    project, kept = headers.get(PROJECT_HEADER), unquote(cookies.get(PROJECT_COOKIE, ""))
+    return Shown(
+        peer=peer,
+        host=headers.get("host"),
+        forwarded=any(name in headers for name in WRITTEN_BY_PROXIES),
+        bearer=bearer.strip() if scheme.lower() == "bearer" else None,
+        cookie=cookies.get(COOKIE),
+        user=headers.get(settings.proxy_user_header) if settings.proxy_user_header else None,
+        project=project or kept or None,
+        kept=not project,
+    )
+
+
+def _is_reader(scope: Scope) -> bool:
+    """Whether a person's browser asks for a page."""
+    return scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def _sign_in(scope: Scope) -> Response:
+    query = scope["query_string"].decode("latin-1")
+    back = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
+    return RedirectResponse(f"/login?next={back}", 303)
+
+
+class Bounded:
+    """The body as it comes, cut off where it grows larger than any but an upload may be; `fault` tells of it then."""
+
+    def __init__(self, path: str, receive: Receive) -> None:
+        self._next, self._most = receive, largest(path)
+        self._size = 0
+        self.fault: TooLarge | None = None
+
+    async def receive(self) -> Message:
+        message = await self._next()
+        self._size += len(message.get("body", b""))
+        if self._most is not None and self._size > self._most:
+            self.fault = TooLarge(f"The body is larger than the {self._most:,} bytes that are taken here.")
+            raise self.fault
+        return message
+
+
+def largest(path: str) -> int | None:
+    """How many bytes a body may have there; None where the route itself bounds it."""
+    if UPLOADS.fullmatch(path):
+        return None
+    return LARGEST_REPORT if REPORTS.fullmatch(path) else LARGEST_BODY

@@ -1,0 +1,114 @@
+"""Cursors: a list is read page by page, and what is added meanwhile neither moves nor repeats what is yet to come.
+
+A cursor names the last thing of a page, and the list that it was made for. To whoever holds it, it is opaque.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query, Request, Response
+
+from app.errors import BadCursor
+from app.web.dependencies import LARGEST_ID, Limit
+
+T = TypeVar("T")
+OWN = ("cursor", "limit")  # parameters that say which page, and not which list
+LINK = 'Where there is more: `<…>; rel="next"`, the address of the next page, relative to this one.'
+PAGED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "Link": {
+                "description": LINK,
+                "schema": {"type": "string"},
+                "example": '</api/v1/runs?limit=100&cursor=WzEyLCI4ZmE0NjQwZCJd>; rel="next"',
+            }
+        }
+    }
+}
+Cursor = Annotated[
+    str | None,
+    Query(max_length=400, description="Out of the `Link` header of the page before.", examples=[None]),
+]
+
+
+class Pager:
+    """A page as it was asked for: how long, and what it comes after."""
+
+    def __init__(self, request: Request, limit: int, cursor: str | None) -> None:
+        self._request, self.limit = request, limit
+        others = sorted((name, value) for name, value in request.query_params.multi_items() if name not in OWN)
+        self._list = digest([request.url.path, others])
+        self._place = None if cursor is None else opened(cursor, self._list)
+
+    @property
+    def number(self) -> int | None:
+        """The last id or position of the page before; None where there is none."""
+        place = self._place
+        if place is None:
+            return None
+        if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place <= LARGEST_ID:
+            raise BadCursor(UNKNOWN)
+        return place
+
+    @property
+    def name(self) -> str | None:
+        """The same, where the things of a list go by names."""
+        return None if self._place is None else str(self._place)
+
+    def cut(self, found: Sequence[T], place: Callable[[T], int | str]) -> tuple[Sequence[T], dict[str, str]]:
+        """The page and its headers, of what was found from its beginning on: one more than fits says that more is."""
+        shown = found[: self.limit]
+        if len(found) <= self.limit:
+            return shown, {}
+        kept = [(name, value) for name, value in self._request.query_params.multi_items() if name not in OWN]
+        asked = [*kept, ("limit", str(self.limit)), ("cursor", sealed(place(shown[-1]), self._list))]
+        return shown, {"Link": f'<{self._request.url.path}?{urlencode(asked, errors="replace")}>; rel="next"'}
+
+
+class Answering(Pager):
+    """The same, whose next page is named in the answer."""
+
+    def __init__(self, request: Request, response: Response, limit: int, cursor: str | None) -> None:
+        super().__init__(request, limit, cursor)
+        self._response = response
+
+    def shown(self, found: Sequence[T], place: Callable[[T], int | str]) -> Sequence[T]:
+        page, headers = self.cut(found, place)
+        self._response.headers.update(headers)
+        return page
+
+
+async def _asked(request: Request, response: Response, limit: Limit = 100, cursor: Cursor = None) -> Answering:
+    return Answering(request, response, limit, cursor)
+
+
+PageOf = Annotated[Answering, Depends(_asked)]
+UNKNOWN = "The cursor is none of this list: take it from the Link header of its page before, with the same filters."
+
+
+def digest(parts: object) -> str:
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=6).hexdigest()
+
+
+def sealed(place: int | str, of: str) -> str:
+    """
+    >>> opened(sealed(12, "a list"), "a list")
+    12
+    """
+    return base64.urlsafe_b64encode(json.dumps([place, of]).encode()).decode().rstrip("=")
+
+
+def opened(cursor: str, of: str) -> int | str:
+    """What `sealed` was given for this list. Raises BadCursor."""
+    try:
+        place, made_for = json.loads(base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        raise BadCursor(UNKNOWN) from None
+    if made_for != of or not isinstance(place, int | str):
+        raise BadCursor(UNKNOWN)
+    return place

@@ -1,0 +1,104 @@
+"""What stands outermost: a request's id, its line in the log, and its place in the counts."""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.access.callers import Caller
+from app.logs import about, told
+from app.web.request_metrics import UNMATCHED, Traffic
+
+HEADER = "X-Request-Id"
+SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+RUN = re.compile(r"/runs/(\d{1,10})(?:/|$)")
+QUIET = ("/static/{path}", "/health", "/metrics")  # asked every few seconds, or with every page
+GONE = 499  # whoever asked did not wait for the answer
+log = logging.getLogger("app.requests")
+
+
+class Observed:
+    """Middleware that streams: it keeps no body."""
+
+    def __init__(self, app: ASGIApp, owner: FastAPI, traffic: Traffic) -> None:
+        self._app, self._owner, self._traffic = app, owner, traffic
+        self._templates: Mapping[Any, str] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        identity = request_id(Headers(scope=scope).get(HEADER))
+        began, seen = time.perf_counter(), Seen(scope["method"])
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers[HEADER] = identity
+                seen.status, seen.location = message["status"], headers.get("location", "")
+                seen.began = time.perf_counter() - began
+            await send(message)
+
+        with about(request=identity):
+            try:
+                await self._app(scope, receive, watched)
+            finally:
+                self._note(scope, seen, time.perf_counter() - began)
+
+    def _note(self, scope: Scope, seen: "Seen", seconds: float) -> None:
+        route = self._template(scope)
+        self._traffic.answered(seen.method, route, seen.status, seconds if seen.began is None else seen.began)
+        level = logging.DEBUG if route in QUIET and seen.status < 500 else logging.INFO
+        if log.isEnabledFor(level):
+            fields = told(
+                method=seen.method, route=route, status=seen.status, duration_ms=round(seconds * 1e3, 1),
+                caller=caller(scope), run=run_of(scope["path"]) or run_of(seen.location),
+            )  # fmt: skip
+            log.log(level, "answered", extra=fields)
+
+    def _template(self, scope: Scope) -> str:
+        """The path as it was declared: what a stranger asks for is neither logged nor counted by its own name."""
+        if not self._templates:
+            contexts = list(iter_route_contexts(self._owner.routes))
+            self._templates = {each.endpoint: str(each.path_format) for each in contexts if each.endpoint}
+        if scope["path"].startswith("/static/"):
+            return "/static/{path}"
+        return self._templates.get(scope.get("endpoint"), UNMATCHED)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was asked, and what went out so far."""
+
+    method: str
+    status: int = GONE
+    location: str = ""
+    began: float | None = None  # seconds until the answer began
+
+
+def request_id(sent: str | None) -> str:
+    """The sender's own id where it is short and safe to print, else a new one."""
+    return sent if sent and SAFE_ID.fullmatch(sent) else secrets.token_hex(8)
+
+
+def run_of(path: str) -> str | None:
+    """The run that a path speaks of.
+
+    >>> run_of("/api/v1/runs/7/report"), run_of("/api/v1/runs")
+    ('7', None)
+    """
+    found = RUN.search(path)
+    return None if found is None else found[1]
+
+
+def caller(scope: Scope) -> str | None:
+    found: Caller | None = scope.get("state", {}).get("caller")
+    return None if found is None else found.name

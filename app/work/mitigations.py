@@ -1,0 +1,83 @@
+"""A mitigation in a worker's hands: claimed, announced, ended in some way. Without torch, so that sweepers may ask."""
+
+from sqlalchemy.orm import Session
+
+from analysis.errors import shown
+from app.models import Checkpoint, Mitigation
+from app.settings import Settings
+from app.work import leases
+
+LONGEST_REASON = 1000  # characters
+
+
+class SourceGone(Exception):
+    """The base or the tuned checkpoint was deleted meanwhile."""
+
+
+def claim(session: Session, settings: Settings, identity: int) -> Mitigation | None:
+    """The mitigation under a lease, or None: it is done, another's, or gone."""
+    return leases.claim(session, Mitigation, identity, settings.lease_seconds)
+
+
+def current(session: Session, identity: int) -> Mitigation:
+    """The mitigation as it is now. Raises LeaseLost where it is gone."""
+    found = session.get(Mitigation, identity, populate_existing=True)
+    if found is None:
+        raise leases.LeaseLost(f"Mitigation {identity} was deleted")
+    return found
+
+
+def sources(session: Session, mitigation: Mitigation) -> tuple[Checkpoint, Checkpoint]:
+    """The base and the tuned checkpoint. Raises SourceGone."""
+    found = [session.get(Checkpoint, i) if i is not None else None for i in (mitigation.base_id, mitigation.tuned_id)]
+    if found[0] is None or found[1] is None:
+        what = "base" if found[0] is None else "tuned checkpoint"
+        raise SourceGone(f"The {what} was deleted before the mended checkpoint was made.")
+    return found[0], found[1]
+
+
+def went_on(session: Session, identity: int, claimed: int) -> None:
+    """The attempt before this one found something: that is progress, so attempts start anew. Raises LeaseLost."""
+    leases.held(session, Mitigation, identity, claimed).attempts = 1
+
+
+def announce(session: Session, identity: int, claimed: int, label: str) -> None:
+    """Says which tensor is in hand. Raises LeaseLost, and SourceGone, so that nobody works for nothing."""
+    mitigation = leases.held(session, Mitigation, identity, claimed)
+    sources(session, mitigation)
+    mitigation.current = label
+
+
+def over(session: Session, identity: int) -> bool:
+    """Whether nobody will go on with it: it is done, failed or forgotten."""
+    found = session.get(Mitigation, identity)
+    return found is None or found.state not in (Mitigation.WAITING, Mitigation.HELD)
+
+
+def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:
+    """It cannot be made, whoever tries. Raises LeaseLost."""
+    _fail(session, leases.held(session, Mitigation, identity, claimed), code, reason)
+
+
+def fail(session: Session, settings: Settings, mitigation: Mitigation, reason: str) -> None:
+    """An attempt failed: it is offered again, or given up when that was the last attempt."""
+    if mitigation.attempts < settings.attempts:
+        mitigation.current = None
+        leases.offer(session, mitigation, later=True)
+    else:
+        _fail(session, mitigation, "mitigation-failed", f"{reason} ({mitigation.attempts} attempts)")
+
+
+def _fail(session: Session, mitigation: Mitigation, code: str, reason: str) -> None:
+    mitigation.reason_code, mitigation.reason = code, _bounded(reason)
+    end(session, mitigation, "failed")
+
+
+def _bounded(reason: str) -> str:
+    """A reason for people: long ones, which repeat hostile names, cut in the middle."""
+    return reason if len(reason) <= LONGEST_REASON else shown(reason)
+
+
+def end(session: Session, mitigation: Mitigation, state: str) -> None:
+    mitigation.state, mitigation.lease_until, mitigation.current = state, None, None
+    mitigation.finished_at = leases.clock(session)

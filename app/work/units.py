@@ -1,0 +1,109 @@
+"""Units of work: a run's tensors in portions, each held by one worker at a time, each ending in some way."""
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+
+from app.db import now
+from app.models import Member, Run, Unit
+from app.settings import Settings
+from app.work import leases
+
+OPEN = (Unit.WAITING, Unit.HELD)
+
+
+def claim(session: Session, settings: Settings, identity: int, device: str) -> Unit | None:
+    """The unit under a new lease, or None: it is done, another's, or its run was stopped."""
+    unit = leases.claim(session, Unit, identity, settings.lease_seconds)
+    if unit is not None:
+        run = session.get_one(Run, unit.run_id)
+        run.device = run.device or device
+        run.started_at = run.started_at or leases.clock(session)
+    return unit
+
+
+def announce(session: Session, identity: int, claimed: int, label: str) -> None:
+    """Says which tensor is in hand. Raises LeaseLost."""
+    leases.held(session, Unit, identity, claimed).current = label
+
+
+def advance(session: Session, unit: Unit) -> None:
+    """One more tensor has its rows: that is progress, so the attempts start anew."""
+    unit.done += 1
+    unit.attempts = 1
+    unit.current = None
+
+
+def finish(session: Session, identity: int, claimed: int) -> None:
+    """Every tensor of the unit has its rows. Raises LeaseLost."""
+    unit = leases.held(session, Unit, identity, claimed)
+    run = lock_run(session, unit.run_id)
+    unit.state, unit.lease_until, unit.current = "done", None, None
+    settle(session, run)
+
+
+def fail(session: Session, settings: Settings, unit: Unit, reason: str) -> None:
+    """An attempt failed: the unit is offered again, or given up when that was the last attempt."""
+    if unit.attempts < settings.attempts:
+        unit.reason = reason
+        leases.offer(session, unit, later=True)
+    else:
+        give_up(session, unit, f"{reason} ({unit.attempts} attempts)")
+
+
+def give_up(session: Session, unit: Unit, reason: str) -> None:
+    """The tensor in hand cannot be measured. What comes after it in the unit becomes a unit of its own."""
+    run = lock_run(session, unit.run_id)
+    after = unit.done + 1
+    if rest := unit.tensors[after:]:
+        leases.offer(session, Unit(run_id=run.id, member=unit.member, tensors=rest, costs=unit.costs[after:]))
+    unit.tensors, unit.costs = unit.tensors[:after], unit.costs[:after]
+    unit.state, unit.lease_until, unit.current, unit.reason = "failed", None, None, reason
+    settle(session, run)
+
+
+def lock_run(session: Session, run_id: int) -> Run:
+    """The run, locked, so that of two units that end at the same time one sees the other.
+
+    Locks are taken in one order everywhere, units before their run, so that nobody waits in a circle.
+    """
+    return session.get_one(Run, run_id, with_for_update=True, populate_existing=True)
+
+
+def lock_open(session: Session, run_id: int) -> None:
+    """Locks every open unit of the run."""
+    query = select(Unit.id).where(Unit.run_id == run_id, Unit.state.in_(OPEN)).order_by(Unit.id)
+    session.execute(query.with_for_update())
+
+
+def settle(session: Session, run: Run) -> None:
+    """Ends a running run when no unit of it is open."""
+    session.flush()
+    states = set(session.scalars(select(Unit.state).where(Unit.run_id == run.id).distinct()))
+    if run.state != "running" or states.intersection(OPEN):
+        return
+    run.state, run.finished_at = "done", leases.clock(session)
+    if states == {"failed"} and not session.scalar(select(exists().where(Unit.run_id == run.id, Unit.done > 0))):
+        run.state, run.reason_code = "failed", "nothing-measured"
+        run.reason = session.scalar(select(Unit.reason).where(Unit.run_id == run.id).order_by(Unit.id).limit(1))
+
+
+def close(session: Session, run: Run, state: str, code: str, reason: str) -> None:
+    """Ends a run before its time; units in hand are lost to their workers from now on."""
+    run.state, run.reason_code, run.reason, run.finished_at = state, code, reason, leases.clock(session)
+    session.execute(
+        update(Unit)
+        .where(Unit.run_id == run.id, Unit.state.in_(OPEN))
+        .values(state="cancelled", lease_until=None, current=None)
+    )
+
+
+def waiting_for(session: Session, checkpoint_id: int) -> list[Run]:
+    """The runs that cannot start before this checkpoint is ready, locked."""
+    query = select(Run).join(Member).where(Member.checkpoint_id == checkpoint_id, Run.state == "waiting")
+    return list(session.scalars(query.order_by(Run.id).with_for_update(of=Run)).unique())
+
+
+def unsettled(session: Session) -> list[int]:
+    """Running runs without an open unit: there should be none."""
+    open_unit = exists().where(Unit.run_id == Run.id, Unit.state.in_(OPEN))
+    return list(session.scalars(select(Run.id).where(Run.state == "running", ~open_unit, Run.created_at < now())))

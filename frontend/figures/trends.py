@@ -1,0 +1,183 @@
+"""The whole comparison as a line: intruders over the threshold, and a number over the checkpoints of a series."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from analysis.diagnostic import Column, Figure, Table
+from frontend.compared import Compared, groups_in, labels, of_group
+from frontend.figures.data import At, drawn_range, number
+from frontend.figures.labels import spread
+from frontend.figures.plotting import Json, axis, note, plain, rule
+from frontend.numbers import short
+from frontend.palette import token
+
+GAP = 0.08  # between labels at line ends, of the plot's height
+
+
+# ---------- a curve, summed over the weights ----------
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    look: Compared
+    x: list[float]
+    y: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    lines: list[Swept]
+    mark: float | None
+    top: float
+    words: str
+
+
+def sweep(figure: Figure, table: Table, weight: str | None, position: At) -> Sweep | str:
+    """`y` over `x`, summed over the weights of each group; `x0` marks where the run stands."""
+    lines = [line for group in groups_in(table) if (line := _summed(figure, table, group))]
+    if not lines:
+        return "No weight has this curve yet."
+    marks = [value for row in table.rows if (value := number(row, figure.parts.get("x0"))) is not None]
+    words = "; ".join(f"{line.look.name}: {line.y[0]:,.4g} to {line.y[-1]:,.4g}" for line in lines)
+    return Sweep(lines, marks[0] if marks else None, max(max(line.y) for line in lines), words + ".")
+
+
+def _summed(figure: Figure, table: Table, group: tuple[int, ...]) -> Swept | None:
+    x, y = figure.parts["x"], figure.parts["y"]
+    curves = [row.measurement.curves for row in table.rows if row.group == group]
+    there = [(np.asarray(c[x], float), np.asarray(c[y], float)) for c in curves if len(c.get(x, ())) and y in c]
+    if not there:
+        return None
+    total = np.sum([ys for xs, ys in there if len(ys) == len(there[0][1])], axis=0)
+    return Swept(of_group(table, group), there[0][0].round(4).tolist(), total.tolist())
+
+
+def draw_sweep(info: Sweep, columns: Mapping[str, Column]) -> Json:
+    top = 1.1 * info.top or 1.0
+    places = spread([line.y[-1] for line in info.lines], top * GAP, 0, top)
+    ends = zip(info.lines, labels([line.look for line in info.lines]), places, strict=True)
+    xs = info.lines[0].x
+    layout: Json = {
+        "xaxis": axis(columns.get("x"), range=[xs[0], xs[-1]], showgrid=False, nticks=7),
+        "yaxis": axis(columns.get("y"), range=[-0.02 * top, top], nticks=5),
+        "margin": {"l": 52, "r": 114, "t": 18, "b": 40},
+        "shapes": [] if info.mark is None else [upright(info.mark)],
+        "annotations": [
+            *([] if info.mark is None else [_marked(info.mark, columns.get("x"))]),
+            *(_end(line.look, name, xs[-1], place) for line, name, place in ends),
+        ],
+        "meta": {"words": info.words},
+    }
+    return {"data": [_line(line) for line in info.lines], "layout": layout}
+
+
+def upright(x: float) -> Json:
+    return rule(x, x, 0, 1, "ink-3", yref="paper") | {"line": {"color": token("ink-3"), "width": 1, "dash": "dot"}}
+
+
+def _marked(x: float, column: Column | None) -> Json:
+    words = f"{column.title if column else ''} {x:.2f}".strip()
+    return note(x, 1, words, yref="paper", xanchor="center", yanchor="bottom")
+
+
+def _end(look: Compared, name: str, x: float, y: float) -> Json:
+    font = {"font": {"size": 11, "color": token(look.color)}}
+    return note(x, y, plain(name), xanchor="left", xshift=6) | font
+
+
+def _line(line: Swept) -> Json:
+    look = line.look
+    return {
+        "type": "scatter", "mode": "lines", "x": line.x, "y": line.y, "meta": {"member": look.position},
+        "name": plain(look.name), "line": {"color": token(look.color), "width": 2, "dash": look.dash},
+        "hovertemplate": f"{plain(look.name)}<br>%{{x:.2f}}: %{{y:.4g}}<extra></extra>",
+    }  # fmt: skip
+
+
+# ---------- a number over the checkpoints ----------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    look: Compared
+    x: float
+    y: float
+    words: str  # the x in words: "step 400", or its name
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    steps: list[Step]
+    stepped: bool  # whether x is the step of training
+    y_range: tuple[float, float]
+    words: str
+
+
+def series(figure: Figure, table: Table, weight: str | None, steps: Mapping[int, float]) -> Series | str:
+    """`y` of each tuned checkpoint: a count summed over the weights, else the median.
+
+    `steps` knows the training step of each place of the run, where all of them have one; the order counts otherwise.
+    """
+    column = table.diagnostic.column(figure.parts["y"])
+    found = [(group, value) for group in groups_in(table) if (value := _whole(table, group, column)) is not None]
+    if not found:
+        return "No weight has this value yet."
+    stepped = all(group[-1] in steps for group, _ in found) and len({steps[g[-1]] for g, _ in found}) > 1
+    points = [_step(table, group, value, steps if stepped else None) for group, value in found]
+    points.sort(key=lambda point: point.x)
+    low, high = drawn_range([0.0, *(value for _, value in found)], None)
+    span = (low if min(value for _, value in found) < 0 else 0.0, high)
+    words = "; ".join(f"{point.words}: {point.y:,.4g}" for point in points)
+    return Series(points, stepped, span, words + ".")
+
+
+def _whole(table: Table, group: tuple[int, ...], column: Column) -> float | None:
+    rows = (row for row in table.rows if row.group == group)
+    values = [value for row in rows if (value := number(row, column.name)) is not None]
+    if not values:
+        return None
+    return float(sum(values)) if column.kind == "integer" else float(median(values))
+
+
+def _step(table: Table, group: Sequence[int], value: float, steps: Mapping[int, float] | None) -> Step:
+    look, at = of_group(table, group), group[-1]
+    x = float(at) if steps is None else float(steps[at])
+    return Step(look, x, value, look.name if steps is None else f"{look.name}, step {short(int(x))}")
+
+
+def draw_series(info: Series, columns: Mapping[str, Column]) -> Json:
+    column = columns["y"]
+    how = "in all matrices" if column.kind == "integer" else "median"
+    room = max(4, 30 // len(info.steps))
+    told = labels([point.look for point in info.steps], room)
+    names = {
+        "tickvals": [p.x for p in info.steps], "ticktext": [plain(name) for name in told],
+        "tickangle": 0 if len(info.steps) < 5 else "auto", "ticklabeloverflow": "allow", "tickfont": {"size": 10},
+    }  # fmt: skip
+    xs = [point.x for point in info.steps]
+    pad = 0.06 * (xs[-1] - xs[0]) or 0.5
+    line: Json = {
+        "type": "scatter", "mode": "lines", "x": xs, "y": [p.y for p in info.steps], "hoverinfo": "skip",
+        "line": {"color": token("line-2"), "width": 1.5},
+    }  # fmt: skip
+    layout: Json = {
+        "xaxis": axis("training step" if info.stepped else "", range=[xs[0] - pad, xs[-1] + pad], showgrid=False)
+        | ({} if info.stepped else names),
+        "yaxis": axis(how, range=list(info.y_range), nticks=5),
+        "margin": {"l": 52, "r": 16, "t": 14, "b": 42},
+        "meta": {"words": info.words},
+    }
+    return {"data": [line, *(_point(point, column) for point in info.steps)], "layout": layout}
+
+
+def _point(point: Step, column: Column) -> Json:
+    look = point.look
+    return {
+        "type": "scatter", "mode": "markers", "x": [point.x], "y": [point.y], "meta": {"member": look.position},
+        "name": plain(look.name), "marker": {"color": token(look.color), "symbol": look.marker, "size": 9},
+        "cliponaxis": False,
+        "hovertemplate": f"{plain(point.words)}<br>{column.title} %{{y:.4g}}<extra></extra>",
+    }  # fmt: skip

@@ -1,0 +1,164 @@
+"""The whole model at a glance: a column as coloured cells, roles in rows and blocks in columns."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from analysis.diagnostic import Column, Row, Table
+from frontend.figures.data import At, alike, number, rows_at
+from frontend.numbers import short, tight
+from frontend.palette import Look, look, order
+from frontend.scale import Scale, scale
+
+MARKS = {"low": "▼", "high": "▲", "": ""}  # colour is never the only sign
+DENSE_FROM = 17  # blocks: from here on a cell shows its number only where it lies outside the healthy range
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One place of the grid. Where several weights share it, the median, and the weight furthest from it to open."""
+
+    weight: str
+    label: str
+    css: str
+    text: str
+    mark: str
+    title: str  # label, value, and how many weights lie behind it
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    depths: list[int]
+    lines: list[tuple[Look, list[Cell | None]]]
+    others: list[Cell]  # weights outside the blocks
+    legend: list[tuple[str, str]]
+    healthy: bool  # whether the legend has a healthy range in its middle
+    dense: bool
+
+
+def grid(table: Table, name: str, position: At = 0) -> Grid:
+    """The grid of one column. Depths run from the first to the last block, with a gap where nothing was measured."""
+    column = table.diagnostic.column(name)
+    rows = [row for row in rows_at(table, position) if number(row, name) is not None]
+    colors = scale(column, alike(table, name, position))
+    places: dict[tuple[str, int], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.weight.depth is not None:
+            places[row.weight.role, row.weight.depth].append(row)
+    depths = sorted({depth for _, depth in places})
+    roles = sorted({role for role, _ in places}, key=order)
+    return Grid(
+        depths=depths,
+        lines=[(look(role), [_cell(places.get((role, at), ()), column, colors) for at in depths]) for role in roles],
+        others=[cell for row in rows if row.weight.depth is None and (cell := _cell((row,), column, colors))],
+        legend=colors.legend(),
+        healthy=colors.healthy is not None,
+        dense=len(depths) >= DENSE_FROM,
+    )
+
+
+def _cell(rows: Sequence[Row], column: Column, colors: Scale) -> Cell | None:
+    if not rows:
+        return None
+    values = [number(row, column.name) or 0.0 for row in rows]
+    middle = median(values)
+    furthest = max(range(len(rows)), key=lambda i: abs(values[i] - middle))
+    info = rows[furthest].weight
+    title = f"{info.label}: {column.title} {short(values[furthest])}"
+    if len(rows) > 1:
+        title = f"{len(rows)} weights, {column.title} {short(min(values))} to {short(max(values))}; furthest: {title}"
+    side = colors.side(middle) or colors.side(values[furthest])
+    return Cell(info.name, info.label, colors.css(middle), tight(middle), MARKS[side], title)
+
+
+# ---------- counts: summed over the weights of a place, zero nearly invisible ----------
+
+FULL = 5  # counts from here on share the strongest colour
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One place of a grid of counts. The page counts anew by its `key` when a reader moves what is counted."""
+
+    key: str  # "q.3", or the weight's name outside the blocks
+    weight: str  # the one with the most, to open
+    label: str
+    number: int
+
+    @property
+    def css(self) -> str:
+        return f"q-{min(self.number, FULL)}"
+
+    @property
+    def text(self) -> str:
+        return str(self.number) if self.number else "·"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    total: int
+    depths: list[int]
+    lines: list[tuple[Look, list[Count | None]]]
+    others: list[Count]
+    dense: bool
+
+
+def counts(table: Table, name: str, position: At) -> Counts:
+    """The grid of a column that counts; its rows and columns are those of the whole table, so that grids compare."""
+    own = [row for row in rows_at(table, position) if number(row, name) is not None]
+    inside = [row for row in table.rows if row.weight.depth is not None]
+    depths = sorted({row.weight.depth or 0 for row in inside})
+    roles = sorted({row.weight.role for row in inside}, key=order)
+    places: dict[str, list[Row]] = defaultdict(list)
+    for row in own:
+        places[place(row)].append(row)
+    lines = [(look(role), [_count(places.get(f"{role}.{at}", ()), name) for at in depths]) for role in roles]
+    others = [found for row in own if row.weight.depth is None and (found := _count((row,), name))]
+    total = sum(int(number(row, name) or 0) for row in own)
+    return Counts(total, depths, lines, others, len(depths) >= DENSE_FROM)
+
+
+def place(row: Row) -> str:
+    """Where a row stands in a grid of counts."""
+    return row.weight.name if row.weight.depth is None else f"{row.weight.role}.{row.weight.depth}"
+
+
+def _count(rows: Sequence[Row], name: str) -> Count | None:
+    if not rows:
+        return None
+    most = max(rows, key=lambda row: number(row, name) or 0.0)
+    label = most.weight.label if len(rows) == 1 else f"{len(rows)} weights, most in {most.weight.label}"
+    return Count(place(most), most.weight.name, label, sum(int(number(row, name) or 0) for row in rows))
+
+
+# ---------- the same, small: one glyph per checkpoint ----------
+
+GLYPH = (62.0, 26.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """An SVG of a grid: a path for each class of colour."""
+
+    width: float
+    height: float
+    paths: list[tuple[str, str]]
+    words: str  # for those who do not see it
+
+
+def fingerprint(table: Table, name: str, position: At = 0) -> Fingerprint | None:
+    """The glyph of a column's grid; None where no weight belongs to a block."""
+    picture = grid(table, name, position)
+    if not picture.lines:
+        return None
+    width, height = GLYPH[0] / len(picture.depths), GLYPH[1] / len(picture.lines)
+    gap = 0.8 if len(picture.depths) <= 24 else 0.0
+    paths: dict[str, list[str]] = defaultdict(list)
+    for y, (_, cells) in enumerate(picture.lines):
+        for x, cell in enumerate(cells):
+            if cell is not None:
+                box = f"M{x * width:.1f} {y * height:.1f}h{width - gap:.1f}v{height - 0.8:.1f}h-{width - gap:.1f}z"
+                paths[cell.css].append(box)
+    marked = sum(bool(cell and cell.mark) for _, cells in picture.lines for cell in cells)
+    return Fingerprint(*GLYPH, [(css, "".join(boxes)) for css, boxes in paths.items()], f"{marked} cells out of range")

@@ -1,0 +1,182 @@
+"""The table of layers: for each weight the few columns that matter most, ready to be shown, sorted and filtered."""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from analysis.diagnostic import Column, Row, Table
+from frontend.figures.data import number, rows_at
+from frontend.numbers import ABSENT, shape, short
+from frontend.palette import Look, look
+from frontend.tables.columns import Place, picked
+
+BARS = frozenset({"stable_rank"})  # columns that also show a bar, relative to the largest value
+NUMBERS = ("number", "integer")
+NOTE = 24  # letters of a note for each column that it stands across
+TRACK = 132.0  # width of a band's drawing
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A value with its error against the healthy range, in units of the drawing."""
+
+    ok: tuple[float, float]  # left end and width of the healthy range
+    error: tuple[float, float] | None  # left and right end
+    x: float
+    css: str  # "", "low" or "out"
+    beyond: bool  # the value lies right of the drawing
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    text: str
+    band: Band | None = None
+    bar: float | None = None  # 0 … 1
+    span: int = 1
+    quiet: bool = False
+    title: str = ""  # why there is no value
+    out: bool = False  # outside the healthy range, where no band shows that
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    name: str  # raw, as in the file
+    label: str
+    look: Look
+    shape: str
+    cells: tuple[Cell, ...]
+    keys: tuple[float | None, ...]  # what each column sorts by; the name and the shape come first
+    flagged: bool
+    search: str  # lower case: label, role and raw name
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    name: str
+    title: str
+    meaning: str
+    number: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    headings: tuple[Heading, ...]
+    rows: tuple[Layer, ...]
+
+    @property
+    def flagged(self) -> int:
+        return sum(row.flagged for row in self.rows)
+
+
+def layers(
+    tables: Sequence[Table], noted: Container[str], position: int = 0, sort: str = "", columns: Sequence[str] = ()
+) -> Layers:
+    """All weights of one checkpoint; `noted` names those that deserve a look, `columns` what is shown of them.
+
+    `sort` is a heading's name, with "-" in front for the largest first.
+    """
+    shown = picked(tables, columns)
+    headings = (
+        Heading("layer", "Layer", "", number=False),
+        Heading("shape", "Shape", "Rows × columns: outputs × inputs"),
+        *(Heading(p.key, _title(p.column), p.column.meaning, p.column.kind in NUMBERS) for p in shown),
+    )
+    by_weight: dict[str, dict[str, Row]] = {}
+    for table in tables:
+        for row in rows_at(table, position):
+            by_weight.setdefault(row.weight.name, {})[table.diagnostic.name] = row
+    sorters = {place.key: _sorter(place) for place in shown}
+    tallest = {place.key: max(place.table.numbers(place.column.name), default=0.0) for place in shown}
+    rows = [_layer(i, found, shown, sorters, tallest, noted) for i, found in enumerate(by_weight.values())]
+    return Layers(headings, tuple(ordered(rows, headings, sort)))
+
+
+def _sorter(place: Place) -> Callable[[Row], float | None]:
+    """What a row sorts by in a column: its number, or its place among the texts."""
+    name = place.column.name
+    if place.column.kind != "text":
+        return lambda row: float(value) if isinstance(value := row.value(name), bool | int | float) else None
+    texts = sorted({str(row.value(name)) for row in place.table.rows})
+    return lambda row: float(texts.index(str(row.value(name)))) if row.value(name) is not None else None
+
+
+def _title(column: Column) -> str:
+    error = ", ± one standard error" if column.error else ""
+    return column.title + error + (f" ({column.unit})" if column.unit else "")
+
+
+def ordered(rows: list[Layer], headings: Sequence[Heading], sort: str) -> list[Layer]:
+    """Sorted by one heading; rows without a value there come last, whichever way the sort goes."""
+    names = [heading.name for heading in headings]
+    key = sort.removeprefix("-")
+    if key not in names:
+        return rows
+    at, down = names.index(key), sort.startswith("-")
+    there = [row for row in rows if row.keys[at] is not None]
+    there.sort(key=lambda row: row.keys[at] or 0.0, reverse=down)
+    return there + [row for row in rows if row.keys[at] is None]
+
+
+def _layer(
+    place: int, found: Mapping[str, Row], shown: Sequence[Place],
+    sorters: Mapping[str, Callable[[Row], float | None]], tallest: Mapping[str, float], noted: Container[str],
+) -> Layer:  # fmt: skip
+    info = next(iter(found.values())).weight
+    by_table = [(found.get(name), list(part)) for name, part in groupby(shown, key=_diagnostic)]
+    keys = [None if row is None else sorters[place.key](row) for row, part in by_table for place in part]
+    return Layer(
+        name=info.name,
+        label=info.label,
+        look=look(info.role),
+        shape=shape((info.rows, info.columns)) + (f" × {info.slices} slices" if info.slices > 1 else ""),
+        cells=tuple(cell for row, part in by_table for cell in _cells(row, part, tallest)),
+        keys=(float(place), float(info.rows * info.columns), *keys),
+        flagged=info.name in noted,
+        search=f"{info.label} {look(info.role).title} {info.role} {info.name}".lower(),
+    )
+
+
+def _diagnostic(place: Place) -> str:
+    return place.table.diagnostic.name
+
+
+def _cells(row: Row | None, shown: Sequence[Place], tallest: Mapping[str, float]) -> list[Cell]:
+    """One table's cells of a row; where the row has a note in place of values, the note across them if it fits."""
+    if row is None:
+        return [Cell(ABSENT, quiet=True) for _ in shown]
+    note = row.measurement.note or ""
+    if note and len(note) <= NOTE * len(shown) and all(row.value(place.column.name) is None for place in shown):
+        return [Cell(note, span=len(shown), quiet=True)]
+    return [_value(row, place, tallest) for place in shown]
+
+
+def _value(row: Row, place: Place, tallest: Mapping[str, float]) -> Cell:
+    column = place.column
+    value, text = number(row, column.name), short(row.value(column.name))
+    if value is None:
+        absent = row.value(column.name) is None
+        return Cell(text, quiet=True, title=(row.measurement.note or column.absent) if absent else "")
+    if column.healthy is not None:
+        return Cell(text, band=band(column, value, number(row, column.error)))
+    largest = tallest[place.key]
+    bar = max(0.0, value / largest) if column.name in BARS and largest > 0 else None
+    return Cell(text, bar=bar, quiet=column.kind == "integer")
+
+
+def band(column: Column, value: float, error: float | None) -> Band:
+    """The drawing starts half a healthy width below the healthy range and ends one and an eighth above it."""
+    assert column.healthy is not None
+    low, high = column.healthy
+    wide = high - low or 1.0
+    start, end = low - 0.5 * wide, high + 1.125 * wide
+
+    def at(x: float) -> float:
+        return round(TRACK * min(1.0, max(0.0, (x - start) / (end - start))), 1)
+
+    return Band(
+        ok=(at(low), round(at(high) - at(low), 1)),
+        error=None if error is None else (at(value - error), at(value + error)),
+        x=min(at(value), TRACK - 4),
+        css="low" if value < low else "out" if value > high else "",
+        beyond=value > end,
+    )

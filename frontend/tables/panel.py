@@ -1,0 +1,128 @@
+"""One layer in words and numbers: the facts, the tag and the reading of the panel beside the table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from analysis.diagnostic import Column, Row, Table
+from frontend.figures.data import number, rows_at
+from frontend.numbers import shape, short
+
+# The facts of the panel, by diagnostic; "All numbers" below them lists every column.
+FACTS: Mapping[str, tuple[str, ...]] = {
+    "esd": ("alpha", "D", "num_pl_spikes"),
+    "norms": ("stable_rank", "erank_s", "matrix_rank", "sv_max"),
+}
+TOTALS = {"num_pl_spikes": "num_evals"}  # columns that count part of another
+FEW = 4  # facts of diagnostics that are not named above
+FEW_IN_TAIL = 20  # below, the standard error (α − 1)/√n exceeds a fifth of α − 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    title: str
+    value: str
+    small: str = ""
+    meaning: str = ""
+    exact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    name: str
+    label: str
+    facts: tuple[Fact, ...]
+    everything: tuple[tuple[str, tuple[Fact, ...]], ...]  # diagnostic's title, its columns
+    tag: tuple[str, str]  # css class and words
+    reading: str
+
+
+def panel(tables: Sequence[Table], weight: str, position: int = 0) -> Panel:
+    """What is known of one weight. KeyError where no table holds it."""
+    found = {
+        table.diagnostic.name: (table, row)
+        for table in tables
+        for row in rows_at(table, position)
+        if row.weight.name == weight
+    }
+    if not found:
+        raise KeyError(weight)
+    info = next(iter(found.values()))[1].weight
+    facts = [fact for table, row in found.values() for fact in _facts(table, row)]
+    if not facts:  # none of the diagnostics that FACTS knows: the first numbers of the first
+        first, row = next(iter(found.values()))
+        facts = [_fact(c, row) for c in first.diagnostic.columns if c.kind in ("number", "integer")][:FEW]
+    size = shape((info.rows, info.columns)) + (f" × {info.slices} slices" if info.slices > 1 else "")
+    facts.insert(min(3, len(facts)), Fact("Shape", size, meaning="Rows × columns: outputs × inputs"))
+    values: dict[str, object] = {}
+    for _, row in found.values():  # of two tables with a column of one name, the first is meant
+        values = {**row.measurement.values, **values}
+    return Panel(
+        name=info.name,
+        label=info.label,
+        facts=tuple(facts),
+        everything=tuple((table.diagnostic.title, _everything(table, row)) for table, row in found.values()),
+        tag=tag(values),
+        reading=reading(values),
+    )
+
+
+def _facts(table: Table, row: Row) -> list[Fact]:
+    columns = {column.name: column for column in table.diagnostic.columns}
+    return [_fact(columns[name], row) for name in FACTS.get(table.diagnostic.name, ()) if name in columns]
+
+
+def _fact(column: Column, row: Row) -> Fact:
+    error, total = number(row, column.error), number(row, TOTALS.get(column.name))
+    small = f"± {short(error)}" if error is not None else f"of {total:.0f}" if total is not None else column.unit
+    value = row.value(column.name)
+    return Fact(column.title, short(value), small if value is not None else "", column.meaning)
+
+
+def _everything(table: Table, row: Row) -> tuple[Fact, ...]:
+    """Every scalar column, with its exact value beside the short one."""
+    columns = [column for column in table.diagnostic.columns if column.kind != "curve"]
+    return tuple(
+        Fact(c.title, short(row.value(c.name), 4), c.unit, c.meaning, exact=str(row.value(c.name))) for c in columns
+    )
+
+
+def tag(values: Mapping[str, object]) -> tuple[str, str]:
+    """The state of a weight, as a css class and words with their own sign."""
+    alpha, warning = values.get("alpha"), values.get("warning")
+    if "alpha" not in values:
+        return "", ""
+    if not isinstance(alpha, float):
+        return "", "no fit"
+    if warning == "under-trained":
+        return "warn", "▲ under-trained"
+    if warning == "over-trained":
+        return "note", "▼ over-trained"
+    return "good", "✓ healthy"
+
+
+def reading(values: Mapping[str, object]) -> str:
+    """What the numbers of a weight say, in a sentence or two."""
+    alpha, tail, total = values.get("alpha"), values.get("num_pl_spikes"), values.get("num_evals")
+    if not isinstance(alpha, float):
+        return ""
+    if not isinstance(tail, int) or not isinstance(total, int):
+        return _by_alpha(alpha)
+    share = f"{tail:,} of {total:,} eigenvalues"
+    if tail < FEW_IN_TAIL:
+        sense = "high" if alpha > 6 else "low" if alpha < 2 else "healthy"
+        return f"{_by_alpha(alpha)} Only {share} carry the fit: read α as {sense}, not as a number."
+    return f"{_by_alpha(alpha)} The fit rests on {share}."
+
+
+def _by_alpha(alpha: float) -> str:
+    if alpha > 6:
+        return (
+            "The tail falls steeply: the largest eigenvalues hardly stand apart from the rest, "
+            "as in layers that learned little."
+        )
+    if alpha < 2:
+        return (
+            "A few directions carry most of the weight: over-trained, or a table of simple structure, "
+            "as position embeddings are."
+        )
+    return "A healthy heavy tail: large eigenvalues grow rare as a power law, as in well-trained layers."

@@ -1,0 +1,87 @@
+"""What a tensor takes, by hand and as measured; what there is, as Linux tells it; and the words of a refusal."""
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from analysis.diagnostic import Scope
+from analysis.diagnostics import requests
+from analysis.engine import memory
+from analysis.engine.memory import alone, available, copies, side, together, too_large
+from analysis.weight import TensorInfo
+from tests.analysis.engine.test_scheduling import tensors
+
+HUGE, TALL = (100_000, 100_000), (30_522, 384)
+
+
+def one(*shape: int) -> TensorInfo:
+    (found,) = tensors(shape)
+    return found
+
+
+def test_a_tensor_takes_itself_and_two_gram_matrices() -> None:
+    info = one(*TALL)
+    assert side(info) == 384
+    assert alone(info) == 4 * 30_522 * 384 + 2 * 8 * 384**2
+    assert alone(info, copies=1) == alone(info) + 4 * 30_522 * 384
+    assert alone(one(*HUGE)) == 200_000_000_000
+
+
+def test_comparing_takes_vectors_too() -> None:
+    both = [one(*TALL)] * 2
+    assert together(both[:1], [Scope.ONE]) == alone(both[0])
+    assert together(both, [Scope.ONE]) == 8 * 30_522 * 384 + 16 * 384**2
+    vectors = 2 * 8 * (30_522 * 384 + 384**2)
+    assert together(both, [Scope.PAIR, Scope.ONE]) == together(both, [Scope.ONE]) + vectors + 24 * 30_522 * 384
+
+
+def test_a_refusal_names_the_numbers_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    info = one(*HUGE)
+    monkeypatch.setattr(memory, "available", lambda: 12_000_000_000)
+    said = too_large(info, alone(info), None)
+    assert said == (
+        "t0.weight: measuring 100,000 × 100,000 takes 200.0 GB of memory, and 12.0 GB are available; take a machine "
+        "with more, or set EIGENSCOPE_MEMORY_LIMIT (bytes) if this has more"
+    )
+    assert "and 1.5 GB are allowed" in str(too_large(info, alone(info), 1_500_000_000))
+
+
+def test_what_fits_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    info = one(*TALL)
+    assert too_large(info, alone(info), alone(info)) is None
+    monkeypatch.setattr(memory, "available", lambda: None)
+    assert too_large(one(*HUGE), alone(one(*HUGE)), None) is None
+    monkeypatch.setattr(memory, "available", lambda: 0)
+    assert too_large(info, alone(info), None) is None  # so little is there
+
+
+def test_what_is_available_is_no_more_than_is_built_in() -> None:
+    found = available()
+    assert found is not None
+    assert 0 < found < 1 << 50
+    assert found >= 0.05 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def test_linux_tells_what_is_available(tmp_path: Path) -> None:
+    told = tmp_path / "meminfo"
+    told.write_text("MemTotal:       16000000 kB\nMemFree:  1 kB\nMemAvailable:    8000000 kB\n")
+    assert memory._system(told) == 8_000_000 * 1024
+    built_in = memory._system(tmp_path / "elsewhere")
+    assert built_in is None or built_in > 1 << 28
+
+
+@pytest.mark.parametrize(("limit", "left"), [("1000000", 700_000), ("100000", 0), ("max", None)])
+def test_a_container_leaves_its_limit_less_what_is_used(tmp_path: Path, limit: str, left: int | None) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.current").write_text("400000\n")
+    (tmp_path / "memory.stat").write_text("anon 300000\ninactive_file 100000\n")
+    assert memory._container(tmp_path) == left
+    assert memory._container(tmp_path / "none") is None
+
+
+def test_copies_are_what_the_diagnostics_make_and_one_where_they_compare() -> None:
+    assert copies([]) == 0
+    assert copies(requests()) == 0
+    assert copies(requests({"esd": {}, "random_matrix": {}})) == 1
+    assert copies(requests({"norms": {}, "update": {}})) == 1

@@ -1,0 +1,64 @@
+import pytest
+
+from analysis.findings.wording import blocks, counted, listed, midway, percent, short
+
+
+def test_listed() -> None:
+    assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+def test_counted() -> None:
+    assert [counted(1, "fit"), counted(2, "fit"), counted(0, "matrix", "matrices")] == ["1 fit", "2 fits", "0 matrices"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (12.36, "12.4"),
+        (8.44, "8.4"),
+        (0.135, "0.135"),
+        (384.0, "384"),
+        (0.0, "0"),
+        (1.0 - 1e-16, "1.0"),
+        (99.96, "100"),
+        (99.94, "99.9"),
+        (1e-7, "1e-07"),
+        (123456.0, "1.23e+05"),
+    ],
+)
+def test_short(value: float, said: str) -> None:
+    assert short(value) == said
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.0, "0 %"),
+        (0.00862, "0.86 %"),
+        (0.0413, "4.1 %"),
+        (0.5, "50 %"),
+        (0.143, "14.3 %"),
+        (1.0, "100 %"),
+        (7.3, "730 %"),
+    ],
+)
+def test_percent(share: float, said: str) -> None:
+    assert percent(share) == said
+
+
+@pytest.mark.parametrize(("words", "said"), [("Value", "value"), ("MLP up", "MLP up"), ("O", "o"), ("", "")])
+def test_midway(words: str, said: str) -> None:
+    assert midway(words) == said
+
+
+@pytest.mark.parametrize(
+    ("depths", "said"),
+    [
+        ([4], "block 4"),
+        ([5, 4], "blocks 4 and 5"),
+        ([0, 1, 2, 5], "blocks 0–2 and 5"),
+        ([1, 1, 3, 5], "blocks 1, 3 and 5"),
+    ],
+)
+def test_blocks(depths: list[int], said: str) -> None:
+    assert blocks(depths) == said

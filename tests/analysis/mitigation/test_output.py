@@ -1,0 +1,79 @@
+"""The forms: changes laid on a tensor in whatever way its matrices lie in it, and the names of what is written."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from analysis.mitigation import Recipe, mend
+from analysis.mitigation.output import applied
+from analysis.tensors.matrices import Header, describe, matrices, weights
+from analysis.weight import Factors, TensorInfo
+from tests.analysis.mitigation import planted
+
+
+def info(name: str, shape: tuple[int, ...]) -> TensorInfo:
+    (found,) = describe({name: Header(shape, "float32", 0)})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("layers.0.q_proj.weight", (7, 5)),
+        ("h.0.attn.c_attn.weight", (5, 15)),  # stored (in, out)
+        ("layers.0.mlp.gate_up_proj.weight", (8, 5)),  # two matrices, one below the other
+        ("features.0.conv.weight", (6, 3, 2, 2)),
+        ("layers.0.mlp.experts.down_proj", (3, 4, 5)),
+    ],
+)
+def test_a_change_of_each_matrix_lands_on_that_matrix(name: str, shape: tuple[int, ...]) -> None:
+    tensor, place = torch.randn(shape), info(name, shape)
+    planned = matrices(place)
+    changes = [Factors(torch.randn(w.rows, 2).double(), torch.randn(2, w.columns * w.slices).double()) for w in planned]
+    new = applied(place, tensor, changes)
+    pairs = zip(weights(place, tensor), weights(place, new), changes, strict=True)
+    for before, after, change in pairs:
+        assert torch.allclose(after.matrix - before.matrix, (change.left @ change.right).float(), atol=1e-5)
+
+
+def test_what_has_no_change_stays_and_fewer_rows_are_the_first(tmp_path: Path) -> None:
+    place, tensor = info("embed_tokens.weight", (9, 4)), torch.randn(9, 4)
+    assert torch.equal(applied(place, tensor, [None]), tensor)
+    new = applied(place, tensor, [Factors(torch.ones(6, 1).double(), torch.ones(1, 4).double())])
+    assert torch.allclose(new[:6], tensor[:6] + 1)
+    assert torch.equal(new[6:], tensor[6:])
+
+
+def test_a_grown_vocabulary_keeps_its_new_rows(tmp_path: Path) -> None:
+    """Five tokens were added: theirs is no part of the base, and they stay what they are."""
+    out, into = (
+        torch.linalg.qr(torch.randn(side, 6, generator=torch.Generator().manual_seed(side))).Q for side in (40, 8)
+    )
+    old, new = (out * torch.tensor(values) @ into.mT for values in ([9.0, 8, 7, 6, 5, 0], [9.0, 8, 7, 6, 5, 30]))
+    base = planted.saved(tmp_path / "base", {"model.embed_tokens.weight": old})
+    grown = torch.cat([new, torch.randn(5, 8)])
+    tuned = planted.saved(tmp_path / "tuned", {"model.embed_tokens.weight": grown})
+    (tmp_path / "mended").mkdir()
+    found = mend(base, tuned, tmp_path / "mended", Recipe(factor=0.0, k=5))
+    after = load_file(tmp_path / "mended/model.safetensors")["model.embed_tokens.weight"]
+    assert (found.before, found.after) == (1, 0)
+    assert torch.allclose(after[:40], old, atol=1e-4)
+    assert torch.equal(after[40:], grown[40:])
+
+
+def test_a_turned_tensor_is_mended_in_its_own_orientation(tmp_path: Path) -> None:
+    """The same layer saved (in, out) as Conv1D and (out, in) as Linear."""
+    out, into = (
+        torch.linalg.qr(torch.randn(side, 6, generator=torch.Generator().manual_seed(side))).Q for side in (30, 10)
+    )
+    old, new = (out * torch.tensor(values) @ into.mT for values in ([9.0, 8, 7, 6, 5, 0], [9.0, 8, 7, 6, 5, 30]))
+    bias = torch.zeros(30)
+    base = planted.saved(tmp_path / "base", {"h.0.attn.c_attn.weight": old.mT, "h.0.attn.c_attn.bias": bias})
+    tuned = planted.saved(tmp_path / "tuned", {"h.0.attn.c_attn.weight": new, "h.0.attn.c_attn.bias": bias})
+    (tmp_path / "mended").mkdir()
+    found = mend(base, tuned, tmp_path / "mended", Recipe(factor=0.0, k=5))
+    assert (found.before, found.after) == (1, 0)
+    after = load_file(tmp_path / "mended/model.safetensors")["h.0.attn.c_attn.weight"]
+    assert torch.allclose(after, old, atol=1e-4)

@@ -1,0 +1,108 @@
+"""Quotas: asked before bytes are taken."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.access import projects, quotas
+from app.errors import BadRequest, QuotaExceeded
+from tests.service import Service, model, settings
+
+
+def limited(folder: Path, **limits: Any) -> Service:
+    return Service(settings(folder, **limits))
+
+
+def test_usage_is_what_the_project_has(analysed: Service) -> None:
+    size = len(model())
+    with analysed.database.reading() as session:
+        assert quotas.usage(session) == quotas.Amounts(bytes=size, files=1, tensors=7, runs=0)
+    with analysed.everything.within(2).reading() as session:
+        assert quotas.usage(session) == quotas.Amounts()
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"quota_bytes": 1000}, "1,000 bytes of files"),
+        ({"quota_files": 0}, "0 files"),
+        ({"quota_tensors": 0}, "0 tensors"),
+    ],
+)
+def test_an_upload_that_does_not_fit_is_refused(tmp_path: Path, limits: dict[str, int], told: str) -> None:
+    service = limited(tmp_path, **limits)
+    answer = service.client.post("/api/v1/checkpoints", content=model())
+    assert (answer.status_code, answer.json()["code"]) == (403, "quota-exceeded")
+    assert told in answer.json()["detail"]
+    assert not list(service.storage.incoming.iterdir())
+    assert service.client.post("/checkpoints", files={"files": model()}).status_code == 403
+    service.close()
+
+
+def test_it_is_refused_before_its_bytes_are_read(tmp_path: Path) -> None:
+    service = limited(tmp_path, quota_bytes=10)
+
+    async def receive() -> Any:
+        raise AssertionError("the body was read")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1:8000"), (b"content-length", b"1000")]
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/v1/checkpoints", "raw_path": b"/api/v1/checkpoints",
+        "query_string": b"", "headers": headers, "client": ("127.0.0.1", 50_000), "server": ("127.0.0.1", 8000),
+        "scheme": "http", "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+    asyncio.run(service.app(scope, receive, send))
+    assert sent[0]["status"] == 403
+    service.close()
+
+
+def test_one_that_hides_its_length_is_refused_all_the_same(tmp_path: Path) -> None:
+    service = limited(tmp_path, quota_bytes=10)
+    answer = service.client.post("/api/v1/checkpoints", content=iter([model()]))
+    assert answer.status_code == 403
+    assert service.get("/api/v1/checkpoints") == []
+    service.close()
+
+
+def test_runs_that_wait_are_counted(tmp_path: Path) -> None:
+    service = limited(tmp_path, quota_runs=1)
+    service.upload(model())
+    service.run(1)
+    answer = service.client.post("/api/v1/runs", json={"checkpoints": [1]})
+    assert (answer.status_code, answer.json()["code"]) == (403, "quota-exceeded")
+    service.work()
+    service.run(1)
+    service.close()
+
+
+def test_a_project_may_have_limits_of_its_own(service: Service) -> None:
+    with service.everything.writing() as session:
+        project = projects.named(session, "default")
+        quotas.set_limits(session, project, {"files": 0})
+    assert service.client.post("/api/v1/checkpoints", content=model()).status_code == 403
+    with service.database.reading() as session:
+        allowed = quotas.limits(session)
+        assert allowed is not None
+        assert allowed.files == 0
+        assert allowed.bytes == service.settings.quota_bytes
+        with pytest.raises(QuotaExceeded, match="Delete"):
+            quotas.admit(session, 1)
+
+
+@pytest.mark.parametrize("own", [{"files": -1}, {"files": True}, {"disks": 1}, {"bytes": 1.5}])
+def test_limits_that_are_none(service: Service, own: dict[str, Any]) -> None:
+    with service.everything.writing() as session, pytest.raises(BadRequest, match="whole number"):
+        quotas.set_limits(session, projects.named(session, "default"), own)
+
+
+def test_workers_are_not_limited(service: Service) -> None:
+    service.everything.limits = None
+    with service.everything.within(1).reading() as session:
+        quotas.check(session, bytes=10**18)

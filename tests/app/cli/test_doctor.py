@@ -1,0 +1,89 @@
+"""What the doctor sees, in health and in sickness."""
+
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.cli import doctor
+from app.db import Database
+from app.queue import supervisor as embedded
+from app.settings import Settings
+
+
+def settings(folder: Path, **values: object) -> Settings:
+    return Settings(data_dir=folder, **values)  # type: ignore[arg-type]  # each test gives what it needs
+
+
+def test_a_fresh_machine_is_healthy(tmp_path: Path) -> None:
+    found = {check.subject: check for check in doctor.examine(settings(tmp_path / "not" / "yet"))}
+    assert found["database"].found.endswith("`eigenscope serve` makes it")
+    assert found["broker"].good
+    assert "torch 2." in found["versions"].found
+    assert not (tmp_path / "not").exists(), "looking changes nothing"
+
+
+def test_migrated_tables_are_named(tmp_path: Path) -> None:
+    where = settings(tmp_path)
+    database = Database(where.database, lambda *_: None)
+    database.migrate()
+    database.close()
+    check = doctor.database(where)
+    assert check.good
+    assert "tables at" in check.found
+
+
+def test_old_tables_are_found(tmp_path: Path) -> None:
+    (tmp_path / "eigenscope.db").touch()
+    check = doctor.database(settings(tmp_path))
+    assert not check.good
+    assert "version None" in check.found
+
+
+def test_an_absent_database_and_broker_are_found(tmp_path: Path) -> None:
+    away = settings(tmp_path, database_url="postgresql://127.0.0.1:1/x", broker_url="redis://127.0.0.1:1/0")
+    for check in (doctor.database(away), doctor.broker(away)):
+        assert not check.good
+        assert check.mend
+        assert "Traceback" not in check.found
+
+
+def test_a_service_that_is_not_running_is_no_fault(tmp_path: Path) -> None:
+    assert not doctor.running(settings(tmp_path))
+    check = doctor.queue(settings(tmp_path))
+    assert check.good
+    assert "no service is running" in check.found
+
+
+def test_a_service_without_a_worker_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PATIENCE", 0.2)
+    where = settings(tmp_path)
+    database = Database(where.database, lambda *_: None)
+    database.migrate()
+    database.close()
+    with embedded.lock(tmp_path):
+        assert doctor.running(where)
+        check = doctor.queue(where)
+    assert not check.good
+    assert "no worker answered" in check.found
+
+
+def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1, 1, 0))
+    assert not doctor.disk(settings(tmp_path)).good
+
+
+def test_a_driver_without_a_matching_pytorch_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert not doctor.device(settings(tmp_path)).good
+
+
+def test_a_missing_library_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "LIBRARIES", ("torch", "no-such-library"))
+    check = doctor.versions(settings(tmp_path))
+    assert not check.good
+    assert "no-such-library" in check.mend

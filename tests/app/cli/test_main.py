@@ -1,0 +1,51 @@
+"""The command line: what is wrong on this machine, and how the service and its worker start."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app.cli.main import main
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def test_doctor_says_what_is_wrong_and_how_to_mend_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EIGENSCOPE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("EIGENSCOPE_DATABASE_URL", "postgresql://127.0.0.1:1/nowhere")
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "✗ database" in result.stdout
+    assert "→ check EIGENSCOPE_DATABASE_URL" in result.stdout
+
+
+def test_doctor_speaks_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EIGENSCOPE_DATA_DIR", str(tmp_path))
+    subjects = [check["subject"] for check in json.loads(run("doctor", "--json").stdout)]
+    assert subjects[:5] == ["versions", "device", "disk", "database", "broker"]
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EIGENSCOPE_PORT", "eighty")
+    for command in ("serve", "doctor"):
+        result = run(command)
+        assert result.exit_code == 2
+        assert "EIGENSCOPE_PORT" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_an_open_address_needs_a_token() -> None:
+    result = run("serve", "--host", "0.0.0.0")
+    assert result.exit_code == 2
+    assert "EIGENSCOPE_TOKEN" in result.stderr
+
+
+def test_worker_becomes_the_celery_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: began.append(command))
+    assert run("worker").exit_code == 0
+    assert "--app=workers.tasks" in began[0]

@@ -1,0 +1,91 @@
+"""Reports on a terminal: tables and sentences for people."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from safetensors.torch import save_file
+
+from analysis.diagnostics import requests
+from analysis.formats import open_checkpoint
+from analysis.report import analyze
+from app.cli.analyze import ALONE
+from app.cli.main import main
+from app.cli.output import brief, by_weight, compared, shown_columns
+from app.tables import to_csv
+from tests import comparisons as made
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    tensors = {
+        "model.layers.0.self_attn.q_proj.weight": torch.randn(64, 48),
+        "model.layers.0.mlp.up_proj.weight": torch.randn(96, 48),
+        "model.layers.0.input_layernorm.weight": torch.ones(48),
+        "model.layers.0.mlp.down_proj.weight": torch.full((48, 96), torch.nan),
+    }
+    path = tmp_path / "small.safetensors"
+    save_file(tensors, path)
+    return path
+
+
+def test_csv_is_what_the_api_sends(small: Path) -> None:
+    report = analyze(open_checkpoint([small]), requests())
+    printed = run("analyze", str(small), "--csv").stdout_bytes.decode()
+    assert printed == "".join(to_csv(report.tables[0]))
+
+
+def test_a_name_cannot_command_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_file({"\x1b]0;owned\x07[red]": torch.eye(9)}, path)
+    printed = run("analyze", str(path)).stdout
+    assert "\x1b]" not in printed
+    assert "\\x1b]0;owned\\x07[red]" in printed.replace("\n", "")
+
+
+def test_the_table_names_layers_and_what_was_left_out(small: Path) -> None:
+    result = run("analyze", str(small))
+    assert result.exit_code == 0
+    assert "Block 0 · query" in result.stdout
+    assert "2 of 4 tensors analysed." in result.stdout
+    assert "4608 of 4608 values are NaN or infinite" in result.stdout.replace("\n", " ")
+
+
+def test_columns_of_one_name_keep_their_diagnostic(small: Path) -> None:
+    report = analyze(open_checkpoint([small]), requests({each.name: {} for each in ALONE}))
+    shown = shown_columns(report.tables)
+    assert [(name, column.name) for name, column in shown] == [
+        ("esd", "alpha"), ("esd", "D"), ("esd", "num_pl_spikes"), ("esd", "warning"),
+        ("norms", "sv_max"), ("norms", "stable_rank"),
+    ]  # fmt: skip
+    rows = by_weight(report.tables)[(0,), "model.layers.0.mlp.up_proj.weight"]
+    assert rows["esd"].value("D") != rows["farms"].value("D")
+
+
+def test_a_report_without_marked_columns_shows_the_first(small: Path) -> None:
+    report = analyze(open_checkpoint([small]), requests({"snr": {}}))
+    assert [column for _, column in shown_columns(report.tables)] == list(report.tables[0].diagnostic.columns[:3])
+    assert run("analyze", str(small), "--diagnostic", "snr", "--device", "cpu").exit_code == 0
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, "–"), (3.14159, "3.14"), (12, "12"), ("", "")])
+def test_brief(value: object, text: str) -> None:
+    assert brief(value) == text
+
+
+def test_only_the_worst_matrices_of_a_comparison_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("app.cli.output.WORST", 2)
+    base, full = made.write(tmp_path, base=made.model(made.base()), full=made.model(made.full()))
+    said = " ".join(run("compare", str(base), str(full), "--diagnostic", "update").stdout.split())
+    assert "and 3 more" in said
+
+
+@pytest.mark.parametrize(("group", "told"), [((1,), "a"), ((0, 1), "a"), ((0, 1, 2), "a, b")])
+def test_a_group_is_told_by_its_tuned_checkpoints(group: tuple[int, ...], told: str) -> None:
+    assert compared(["base", "a", "b"], group) == told

@@ -1,0 +1,52 @@
+"""Markdown: hostile names stay text, in one line and one cell."""
+
+import re
+
+import pytest
+
+from analysis.gate.evidence import Evidence
+from analysis.gate.judge import judge
+from analysis.gate.reading import policy_of
+from app.gate.markdown import plain, write
+from tests.reports import alphas, report
+
+HOSTILE = "a|b\n# x [l](http://evil) @team #12 <img src=x> `c` ![i](j) \u202e *b* __d__ ~~e~~"
+
+
+def test_a_table_of_rules_and_the_layers_behind_them() -> None:
+    policy = policy_of({"rules": [{"name": "tails", "column": "esd.alpha", "max_regression": 1},
+                                  {"name": "few", "column": "esd.alpha", "min": 1}]})  # fmt: skip
+    text = write(
+        judge(policy, Evidence(report({"esd": alphas(3.0, 9.0)})), report({"esd": alphas(3.0, 7.0)})).to_json()
+    )
+    lines = text.splitlines()
+    assert lines[0] == "### ❌ The gate is closed&#58; 1 of 2 rules holds, 1 failed&#46;"
+    assert lines[4].startswith("| ❌ | tails | ")
+    assert lines[5].startswith("| ✅ | few | ")
+    assert "<details><summary>tails: 1</summary>" in lines
+    assert "| layer | checkpoint | value | baseline |" in lines
+    assert "| Block 1 · b |  | 9 | 7 |" in lines
+
+
+def test_hostile_names_are_nothing_but_text() -> None:
+    found = report({"esd": alphas(9.0)})
+    found["tables"]["esd"][0] |= {"weight": HOSTILE, "label": HOSTILE}
+    policy = policy_of({"rules": [{"name": HOSTILE, "column": "esd.alpha", "max": 4}]})
+    text = write(judge(policy, Evidence(found)).to_json())
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert {row.count("|") for row in rows[:3]} == {4}
+    body = re.sub(r"&#\d+;", "", text.replace("<details>", "").replace("</details>", ""))
+    body = body.replace("<summary>", "").replace("</summary>", "")
+    assert not re.search(r"[<>`@\[\]*_~]", body)
+    assert "\u202e" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("a|b", "a&#124;b"), ("<b>", "&#60;b&#62;"), ("a\nb", "a\ufffdb"), ("α → β", "α → β")]
+)
+def test_plain(text: str, said: str) -> None:
+    assert plain(text) == said
+
+
+def test_long_names_are_cut_in_the_middle() -> None:
+    assert len(plain("x" * 70_000)) == 121

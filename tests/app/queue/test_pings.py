@@ -1,0 +1,60 @@
+"""Pings: the queue turns when a worker answers, and not before."""
+
+import threading
+import time
+
+from app.models import Ping
+from app.queue import pings
+from app.queue.pings import Pulse, round_trip
+from tests.service import Service
+
+
+def answer(service: Service) -> None:
+    while not service.hands.pings:
+        time.sleep(0.01)
+    with service.database.writing() as session:
+        pings.answer(session, service.hands.pings.pop(), "here:1")
+
+
+def test_an_answer_is_a_round_trip(service: Service) -> None:
+    thread = threading.Thread(target=answer, args=(service,))
+    thread.start()
+    trip = round_trip(service.database, service.hands, 5)
+    thread.join()
+    assert trip.seconds is not None
+    assert trip.seconds < 5
+    assert (trip.worker, trip.fault) == ("here:1", None)
+
+
+def test_no_answer_is_a_fault(service: Service) -> None:
+    trip = round_trip(service.database, service.hands, 0.1)
+    assert trip.seconds is None
+    assert trip.fault == "no worker answered within 0.1 s"
+
+
+def test_a_broker_that_is_away_is_a_fault(service: Service) -> None:
+    def away(identity: int) -> None:
+        raise ConnectionRefusedError
+
+    service.hands.ping = away  # type: ignore[method-assign]
+    fault = round_trip(service.database, service.hands, 5).fault
+    assert fault == "the broker cannot be reached (ConnectionRefusedError)"
+
+
+def test_one_round_trip_serves_everyone_who_asks(service: Service) -> None:
+    pulse = Pulse(service.database, service.hands)
+    threads = [threading.Thread(target=pulse.feel, args=(0.2,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(service.hands.pings) == 1
+
+
+def test_old_pings_are_forgotten_and_need_no_answer(service: Service) -> None:
+    with service.database.writing() as session:
+        session.add_all([Ping(id=1, sent_at=0.0), Ping(id=2)])
+        session.flush()
+        pings.forget(session)
+        pings.answer(session, 1, "here:1")
+        assert [ping.id for ping in session.query(Ping)] == [2]

@@ -1,0 +1,100 @@
+"""The supervised child: started again when it dies, gone when its parent is."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.queue import supervisor as embedded
+from app.queue.supervisor import Supervisor, end, lock, worker_environment
+from app.settings import Settings
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_child_that_dies_is_started_again() -> None:
+    supervisor = Supervisor(SLEEP, os.environ, first_pause=0.05)
+    supervisor.start()
+    until(lambda: supervisor.process is not None)
+    assert supervisor.process is not None
+    first = supervisor.process.pid
+    os.kill(first, signal.SIGKILL)
+    until(lambda: supervisor.process is not None and supervisor.process.pid != first)
+    supervisor.stop()
+    assert supervisor.process.poll() is not None
+
+
+def test_a_child_that_keeps_dying_is_started_less_and_less_often(tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    code = f"open({str(count)!r}, 'a').write('x')"
+    supervisor = Supervisor([sys.executable, "-c", code], os.environ, first_pause=0.1)
+    supervisor.start()
+    time.sleep(2.5)
+    supervisor.stop()
+    assert 2 <= len(count.read_text()) <= 5  # after 0.2, 0.4, 0.8, 1.6 s
+
+
+def test_a_child_that_will_not_end_is_made_to() -> None:
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert end(process, grace=0.2) == -signal.SIGKILL
+
+
+def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    """The parent is killed with no chance to say goodbye; the pipe to the child's standard input ends with it."""
+    child = (
+        "import os, time, workers.tasks as tasks; print(os.getpid(), flush=True); tasks.die_with_parent();"
+        "time.sleep(60)"
+    )
+    parent = f"""
+import os, time
+from app.queue.supervisor import Supervisor, worker_environment
+from app.settings import Settings
+from pathlib import Path
+s = Supervisor([{sys.executable!r}, "-c", {child!r}], worker_environment(Settings(data_dir=Path({str(tmp_path)!r}))), 1)
+s.start()
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        time.sleep(0.3)
+        assert Path(f"/proc/{pid}").exists()
+        until(lambda: os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, process.pid))
+        process.kill()
+        until(lambda: _gone(pid))
+
+
+def _gone(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
+
+
+def test_the_worker_shares_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EIGENSCOPE_DATA_DIR", "/somewhere/else")
+    ours = Settings(data_dir=tmp_path, lease_seconds=3, database_url="sqlite:////tmp/x.db")
+    monkeypatch.setattr(os, "environ", worker_environment(ours))
+    theirs = Settings()
+    assert (theirs.data_dir, theirs.lease_seconds, theirs.database) == (tmp_path, 3, "sqlite:////tmp/x.db")
+
+
+def test_a_data_folder_belongs_to_one_service(tmp_path: Path) -> None:
+    with lock(tmp_path / "data"), pytest.raises(BlockingIOError):
+        embedded.lock(tmp_path / "data")
+    lock(tmp_path / "data").close()

@@ -1,0 +1,47 @@
+"""What routes get: a transaction that is over before the answer goes out."""
+
+from fastapi import APIRouter
+
+from app.models import Ping
+from app.web.dependencies import LARGEST_ID, Identity, Writing
+from tests.service import Service
+
+
+def test_a_commit_that_fails_is_no_success(service: Service) -> None:
+    router = APIRouter()
+
+    @router.post("/twice")
+    def twice(session: Writing) -> dict[str, bool]:
+        session.add_all([Ping(id=1), Ping(id=1)])
+        return {"good": True}
+
+    service.client.app.include_router(router)  # type: ignore[attr-defined]
+    assert service.client.post("/twice").status_code == 500
+
+
+def test_what_a_route_raises_rolls_back(service: Service) -> None:
+    router = APIRouter()
+
+    @router.post("/half")
+    def half(session: Writing) -> None:
+        session.add(Ping())
+        session.flush()
+        raise RuntimeError
+
+    service.client.app.include_router(router)  # type: ignore[attr-defined]
+    service.client.post("/half")
+    with service.database.reading() as session:
+        assert session.query(Ping).count() == 0
+
+
+def test_ids_are_those_that_a_database_can_hold(service: Service) -> None:
+    router = APIRouter()
+
+    @router.get("/id/{identity}")
+    def show(identity: Identity) -> int:
+        return identity
+
+    service.client.app.include_router(router)  # type: ignore[attr-defined]
+    assert service.get(f"/id/{LARGEST_ID}") == LARGEST_ID
+    for wrong in (0, -1, LARGEST_ID + 1, 10**30):
+        assert service.get(f"/id/{wrong}", 422)["code"] == "invalid-request"

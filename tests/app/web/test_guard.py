@@ -1,0 +1,113 @@
+"""The guard, by itself: what it lets through, and what it adds."""
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+
+import pytest
+
+from app.db import Database
+from app.errors import TooLarge
+from app.settings import Settings
+from app.web.guard import Guard
+
+HEADERS = [(b"host", b"127.0.0.1")]
+
+
+def call(
+    app: Any, headers: list[tuple[bytes, bytes]] = HEADERS, kind: str = "http", path: str = "/"
+) -> list[dict[str, Any]]:
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"x" * 100_000, "more_body": True}
+
+    scope = {"type": kind, "method": "GET", "path": path, "headers": headers, "client": ("127.0.0.1", 50_000)}
+    database = Database("sqlite:///nowhere.db", lambda name, identity: None)  # not asked: the caller is this machine
+    asyncio.run(Guard(app, Settings(), database, "the policy")(scope, receive, send))
+    return sent
+
+
+def answering(headers: list[tuple[bytes, bytes]], fault: bool = False) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if fault:
+            raise RuntimeError("late")
+
+    return app
+
+
+@pytest.mark.parametrize(("kind", "cache"), [(b"text/html", b"no-store"), (b"application/json", b"no-cache")])
+def test_answers_are_dressed(kind: bytes, cache: bytes) -> None:
+    (start,) = call(answering([(b"content-type", kind)]))
+    headers = dict(start["headers"])
+    assert headers[b"content-security-policy"] == b"the policy"
+    assert headers[b"x-frame-options"] == b"DENY"
+    assert headers[b"cache-control"] == cache
+
+
+def test_a_route_that_knows_better_is_not_overruled() -> None:
+    (start,) = call(answering([(b"cache-control", b"immutable")]))
+    assert [value for name, value in start["headers"] if name == b"cache-control"] == [b"immutable"]
+
+
+def test_a_stranger_does_not_reach_the_application() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("reached")
+
+    start, _body = call(app, [(b"host", b"evil.example")])
+    assert start["status"] == 421
+    assert dict(start["headers"])[b"content-security-policy"] == b"the policy"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/mitigations", 413),
+        ("/login", 413),
+        ("/api/v1/checkpoints", 200),
+        ("/api/v1/runs", 200),
+        ("/api/v1/runs/1/verdicts", 200),
+    ],
+)
+def test_only_uploads_are_large(path: str, status: int) -> None:
+    async def reading(scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(20):
+            await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    assert call(reading, path=path)[0]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("path", "size"), [("/api/v1/mitigations", 1 << 20), ("/api/v1/runs", 16 << 20), ("/login", 1 << 20)]
+)
+def test_what_reads_the_body_cannot_make_another_error_of_it(path: str, size: int) -> None:
+    async def reading(scope: Any, receive: Any, send: Any) -> None:
+        with contextlib.suppress(TooLarge):
+            while True:
+                await receive()
+        await send({"type": "http.response.start", "status": 400, "headers": []})
+        await send({"type": "http.response.body", "body": b"There was an error parsing the body"})
+
+    start, body = call(reading, path=path)
+    assert start["status"] == 413
+    told = json.loads(body["body"])
+    assert told["code"] == "too-large"
+    assert f"{size:,} bytes" in told["detail"]
+
+
+def test_a_fault_in_the_middle_of_an_answer_breaks_it_off() -> None:
+    with pytest.raises(RuntimeError, match="late"):
+        call(answering([], fault=True))
+
+
+def test_what_is_no_request_passes() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+
+    assert call(app, kind="lifespan") == [{"type": "lifespan.startup.complete"}]

@@ -1,0 +1,165 @@
+"""Kept answers: 304 without making anything, final ones made once, and never another caller's."""
+
+import gzip
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from app import reports
+from app.models import Checkpoint, Run
+from app.web import response_cache as kept
+from app.web.response_cache import Made, Shelf
+from tests.service import Service, model, settings
+
+REPORT = "/api/v1/runs/1/report"
+TOLD = [
+    REPORT,
+    "/api/v1/runs/1/tables/norms",
+    "/api/v1/runs/1/tables/norms?limit=2&sort=-sv_max",
+    "/api/v1/runs/1/tables/norms.csv",
+    "/api/v1/runs/1/figures/esd/alpha.depth",
+    "/api/v1/runs/1/curves/esd/eigenvalues",
+    "/api/v1/checkpoints/1",
+]
+
+
+@pytest.mark.parametrize("path", TOLD)
+def test_who_has_it_is_told_so(analysed: Service, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = analysed.client.get(path)
+    assert first.status_code == 200, first.text
+    assert first.headers["etag"].startswith('W/"')
+    assert first.headers["cache-control"] == "private, no-cache"
+    monkeypatch.setattr(reports, "table", lambda *_, **__: pytest.fail("made again"))
+    analysed.app.state.shelf = Shelf()
+    again = analysed.client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+
+
+@pytest.mark.parametrize("path", TOLD[:-1])
+def test_what_is_final_is_made_once(analysed: Service, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = analysed.client.get(path)
+    monkeypatch.setattr(reports, "table", lambda *_, **__: pytest.fail("made again"))
+    again = analysed.client.get(path, headers={"Accept-Encoding": "identity"})
+    assert again.content == first.content
+    for name in ("etag", "content-type", "link", "content-disposition"):
+        assert again.headers.get(name) == first.headers.get(name)
+    assert (first.headers["content-encoding"], again.headers.get("content-encoding")) == ("gzip", None)
+    assert first.headers["vary"] == again.headers["vary"] == "Accept-Encoding"
+
+
+def test_a_page_is_made_once_and_stays_with_nobody(analysed: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = analysed.client.get("/runs/1")
+    monkeypatch.setattr(reports, "table", lambda *_, **__: pytest.fail("made again"))
+    again = analysed.client.get("/runs/1")
+    assert again.content == first.content
+    assert again.headers["cache-control"] == "no-store"
+    assert "etag" not in again.headers
+
+
+def test_a_page_names_the_host_that_it_was_asked_by(analysed: Service) -> None:
+    analysed.client.get("/runs/1")
+    assert "http://localhost:8000" in analysed.client.get("/api", headers={"host": "localhost:8000"}).text
+    first, second = (analysed.client.get("/runs/1", headers={"host": host}) for host in ("localhost", "127.0.0.1"))
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert len(analysed.app.state.shelf._kept) == 3
+
+
+def test_a_change_makes_it_anew(analysed: Service) -> None:
+    tag = analysed.client.get(REPORT).headers["etag"]
+    with analysed.everything.writing() as session:
+        session.get_one(Checkpoint, 1).facts = {"step": 7}
+    answer = analysed.client.get(REPORT, headers={"If-None-Match": tag})
+    assert answer.status_code == 200
+    assert answer.headers["etag"] != tag
+
+
+def test_a_growing_report_is_told_by_its_edition_and_not_kept(analysed: Service) -> None:
+    with analysed.everything.writing() as session:
+        session.get_one(Run, 1).state = "running"
+    tag = analysed.client.get(REPORT).headers["etag"]
+    assert analysed.client.get(REPORT, headers={"If-None-Match": tag}).status_code == 304
+    assert not analysed.app.state.shelf._kept
+
+
+def test_another_address_is_another_answer(analysed: Service) -> None:
+    tag = analysed.client.get(REPORT).headers["etag"]
+    assert analysed.client.get("/api/v1/runs/1/tables/norms", headers={"If-None-Match": tag}).status_code == 200
+    assert analysed.client.get("/api/v1/runs/1/tables/none", headers={"If-None-Match": tag}).status_code == 404
+
+
+def test_what_is_kept_is_not_anothers(tmp_path: Path) -> None:
+    service = Service(settings(tmp_path, token="correct horse battery"))
+    service.client = owner = service.caller("correct horse battery")
+    service.upload(model())
+    service.run(1)
+    service.work()
+    tag = owner.get(REPORT).headers["etag"]
+    owner.post("/api/v1/projects", json={"name": "other"}).raise_for_status()
+    asked = {"name": "other's", "scope": "admin", "project": "other"}
+    stranger = service.caller(owner.post("/api/v1/tokens", json=asked).json()["token"])
+    for path in (*TOLD, "/runs/1"):
+        assert owner.get(path).status_code == 200
+        assert stranger.get(path).status_code == 404
+        assert stranger.get(path, headers={"If-None-Match": tag}).status_code == 404
+    service.close()
+
+
+def test_a_deleted_run_is_gone_at_once(analysed: Service) -> None:
+    tag = analysed.client.get(REPORT).headers["etag"]
+    analysed.client.delete("/api/v1/runs/1")
+    assert analysed.client.get(REPORT, headers={"If-None-Match": tag}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("stated", "known"),
+    [(None, False), ('"k"', True), ('W/"k"', True), ('"a", W/"k"', True), ("*", True), ('"K"', False), ("k", False)],
+)
+def test_tags_are_compared_weakly(stated: str | None, known: bool) -> None:
+    assert kept.has(stated, "k") is known
+
+
+def test_names_that_no_encoding_carries_do_no_harm() -> None:
+    assert kept.made({"name": "a\ud800b"}).body == b'{"name":"a?b"}'
+
+
+# --- the shelf ---
+
+
+def test_many_who_wait_have_it_made_once() -> None:
+    shelf, made = Shelf(), []
+
+    def make() -> Made:
+        made.append(1)
+        time.sleep(0.05)
+        return Made(b"body")
+
+    threads = [threading.Thread(target=shelf.take, args=("key", make)) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert gzip.decompress(shelf.take("key", make).body) == b"body"
+    assert not shelf._making
+
+
+def test_a_fault_is_not_kept() -> None:
+    shelf = Shelf()
+    with pytest.raises(ZeroDivisionError):
+        shelf.take("key", lambda: Made(bytes([1 // 0])))
+    assert not shelf._making
+    assert gzip.decompress(shelf.take("key", lambda: Made(b"body")).body) == b"body"
+
+
+def test_its_room_is_bounded_and_the_last_used_stays() -> None:
+    shelf = Shelf(room=100)
+    for key in "abc":
+        shelf.take(key, lambda: Made(b"body"))
+        shelf.take("a", lambda: pytest.fail("made again"))
+    for key in "defg":
+        shelf.take(key, lambda: Made(b"body"))
+    assert shelf._size == sum(len(each.body) for each in shelf._kept.values()) <= 100
+    assert "b" not in shelf._kept

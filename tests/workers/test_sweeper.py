@@ -1,0 +1,123 @@
+"""The sweeper: whatever falls through is found."""
+
+import time
+
+from sqlalchemy import update
+
+from app import checkpoints
+from app.models import Checkpoint, Ping, Unit
+from app.work import leases, units
+from tests.service import Service, model
+from workers.sweeper import Sweeper, sweep, tidy
+
+
+def test_what_a_dead_worker_held_is_done_by_the_next(service: Service) -> None:
+    service.upload(model())
+    service.run(1)
+    with service.database.writing() as session:
+        assert checkpoints.claim(session, service.settings, 1) is not None
+    service.hands.sent.clear()
+    _expire(service)
+    _sweep(service)
+    service.work()
+    assert service.get("/api/v1/checkpoints/1")["state"] == "ready"
+    assert service.get("/api/v1/runs/1")["state"] == "done"
+
+
+def test_three_deaths_over_one_tensor_cost_that_tensor_only(service: Service) -> None:
+    service.upload(model())
+    service.run(1)
+    _ingest(service)
+    for _ in range(3):
+        with service.database.writing() as session:
+            unit = units.claim(session, service.settings, 1, "cpu")
+            assert unit is not None
+            units.announce(session, 1, unit.claim, "Word embedding")
+        _expire(service)
+        _sweep(service)
+    service.work()
+    _sweep(service)
+    service.work()
+    report = service.get("/api/v1/runs/1/report")
+    assert service.get("/api/v1/runs/1")["state"] == "done"
+    assert report["coverage"]["analysed"] == 4
+    (reason,) = [each["reason"] for each in report["coverage"]["skipped"] if each["tensor"].endswith("tokens.weight")]
+    assert reason == "The worker died or fell silent over Word embedding (3 attempts)"
+
+
+def test_a_message_that_was_lost_is_sent_again(service: Service) -> None:
+    service.upload(model())
+    service.hands.sent.clear()
+    with service.database.writing() as session:
+        session.execute(update(Checkpoint).values(sent_at=Checkpoint.sent_at - 10))
+    for _ in range(2):
+        with service.database.writing() as session:
+            sweep(session, service.settings)
+    assert service.hands.sent == [("ingest", 1)]
+
+
+def test_a_run_without_open_units_is_ended(service: Service) -> None:
+    service.upload(model())
+    service.run(1)
+    _ingest(service)
+    with service.database.writing() as session:
+        session.execute(update(Unit).values(state="done"))
+    _sweep(service)
+    assert service.get("/api/v1/runs/1")["state"] == "done"
+
+
+def test_old_pings_are_forgotten(service: Service) -> None:
+    with service.database.writing() as session:
+        session.add_all([Ping(sent_at=0.0), Ping()])
+    _sweep(service)
+    with service.database.reading() as session:
+        assert session.query(Ping).count() == 1
+
+
+def test_tidying_removes_bytes_without_a_use(service: Service) -> None:
+    service.upload(model())
+    with service.database.writing() as session:
+        checkpoints.delete(session, 1)
+    tidy(service.database, service.storage)
+    assert [path for path in service.storage.blobs.rglob("*") if path.is_file()] == []
+
+
+def test_the_thread_sweeps_until_it_is_stopped(service: Service) -> None:
+    settings = service.settings.model_copy(update={"sweep_seconds": 0.05})
+    with service.database.writing() as session:
+        session.add(Ping(sent_at=0.0))
+    sweeper = Sweeper(service.everything, service.storage, settings)
+    sweeper.start()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with service.database.reading() as session:
+            if session.query(Ping).count() == 0:
+                break
+    sweeper.stop()
+    sweeper.join(5)
+    assert not sweeper.is_alive()
+    assert time.monotonic() < deadline
+
+
+def _ingest(service: Service) -> None:
+    from workers.ingest.task import ingest_checkpoint
+
+    ingest_checkpoint(service.database, service.storage, service.settings, 1)
+    service.hands.sent.clear()
+
+
+def _expire(service: Service) -> None:
+    with service.database.writing() as session:
+        for kind in leases.KINDS:
+            session.execute(update(kind).where(kind.state == kind.HELD).values(lease_until=1.0))
+
+
+def _sweep(service: Service) -> None:
+    """Sweeps as if a while had passed since the last messages."""
+    with service.database.writing() as session:
+        sweep(session, service.settings)
+    with service.database.writing() as session:
+        for kind in leases.KINDS:
+            session.execute(update(kind).values(sent_at=kind.sent_at - 60, resend_at=kind.resend_at - 60))
+    with service.database.writing() as session:
+        sweep(session, service.settings)

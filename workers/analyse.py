@@ -1,0 +1,195 @@
+"""Measures the tensors of one unit and records the rows of each, in their order, before those of the next.
+
+Small tensors are measured several at once, as `analysis.engine.scheduling.each` has it. After an attempt that failed
+they are measured one by one, so that the tensor in hand is the one that nobody survives.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+
+from analysis.diagnostic import Request, Row
+from analysis.engine.batching import cutter
+from analysis.engine.comparison import Comparison, measure_aligned, opened
+from analysis.engine.device import best_device
+from analysis.engine.memory import copies
+from analysis.engine.scheduling import each
+from analysis.errors import CheckpointError, EigenscopeError, shown
+from analysis.formats import open_checkpoint
+from analysis.names import label_of
+from analysis.report import measure_tensor
+from analysis.weight import TensorInfo
+from app import checkpoints, logs, reports
+from app.db import Database
+from app.models import Run, Unit
+from app.plans import names_of, tensor_info
+from app.settings import Settings
+from app.storage.blobs import Storage
+from app.work import leases, units
+from app.work.leases import LeaseLost
+from workers.heartbeat import Heartbeat
+
+log = logging.getLogger(__name__)
+Rows = list[tuple[str, Row]]
+Work = Generator[tuple[TensorInfo, Rows], None, None]
+Measured = tuple[Callable[[TensorInfo], Rows], Callable[[TensorInfo], TensorInfo]]  # how, and what counts as its size
+Files = tuple[tuple[str, str], ...]  # (name, sha256)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed unit with all that it needs to know, read in one transaction."""
+
+    unit: int
+    run: int
+    claim: int
+    attempt: int
+    member: int  # the checkpoint's position in the run
+    behind: int  # tensors that come before this checkpoint's own in a table: the base's
+    tensors: tuple[TensorInfo, ...]  # those still to do
+    requests: tuple[Request, ...]
+    names: tuple[str, ...]  # of the run's checkpoints
+    files: tuple[Files, ...]  # of each of them
+
+    @property
+    def joint(self) -> bool:
+        """Whether its tensors are the base's, measured together with their partners in the other checkpoints."""
+        return self.member == 0 and len(self.files) > 1
+
+
+class Refused(Exception):
+    """The checkpoints cannot be compared, whoever tries."""
+
+
+def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_id: int) -> None:
+    """Does the unit, if it is there to be had. Stops when it is cancelled or taken over."""
+    device = best_device()
+    job = _claim(database, settings, unit_id, device)
+    if job is None:
+        return
+    with logs.about(run=job.run, claim=job.claim):
+        _do(database, storage, settings, job, device)
+
+
+def _do(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
+    began = time.perf_counter()
+    try:
+        with Heartbeat(lambda: _renew(database, settings, job), settings.lease_seconds):
+            _measure(database, storage, settings, job, device)
+        seconds = round(time.perf_counter() - began, 3)
+        log.info("unit done", extra=logs.told(tensors=len(job.tensors), seconds=seconds, device=device))
+    except LeaseLost as lost:
+        log.info("stopped: %s", lost)
+    except SystemExit:  # this worker was told to stop
+        _given_back(database, job)
+        raise
+    except Refused as refused:
+        _refused(database, job, refused)
+    except Exception as error:  # this attempt failed; the sweeper offers the unit again, or it is given up
+        log.exception("unit %d failed", job.unit)
+        _failed(database, settings, job, error)
+
+
+def _claim(database: Database, settings: Settings, unit_id: int, device: str) -> Job | None:
+    with database.writing() as session:
+        unit = units.claim(session, settings, unit_id, device)
+        if unit is None:
+            return None
+        run = session.get_one(Run, unit.run_id)
+        members = [member.checkpoint for member in run.members]
+        stored = checkpoints.tensors(session, members[unit.member].id)
+        return Job(
+            unit=unit.id,
+            run=run.id,
+            claim=unit.claim,
+            attempt=unit.attempts,
+            member=unit.member,
+            behind=(members[0].tensors or 0) if unit.member else 0,
+            tensors=tuple(tensor_info(stored[position]) for position in unit.tensors[unit.done :]),
+            requests=reports.requests(run),
+            names=names_of(run),
+            files=tuple(tuple(checkpoints.to_open(checkpoint)) for checkpoint in members),
+        )
+
+
+def _renew(database: Database, settings: Settings, job: Job) -> None:
+    with database.writing() as session:
+        leases.renew(session, Unit, job.unit, job.claim, settings.lease_seconds)
+
+
+def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
+    with ExitStack() as folders:
+        work, size = (_joint if job.joint else _alone)(storage, job, device, folders, settings.memory_limit)
+        at_once = job.attempt == 1
+        several: Work = (
+            each(job.tensors, work, device, size, copies(job.requests)) if at_once else _one_by_one(job.tensors, work)
+        )
+        with closing(several) as found:
+            for info in job.tensors:
+                _announce(database, job, info)
+                _, rows = next(found)
+                with database.writing() as session:
+                    reports.record(session, job.unit, job.claim, rows, job.behind)
+    with database.writing() as session:
+        units.finish(session, job.unit, job.claim)
+
+
+def _one_by_one(tensors: Iterable[TensorInfo], work: Callable[[TensorInfo], Rows]) -> Work:
+    for info in tensors:
+        yield info, work(info)
+
+
+def _alone(storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None) -> Measured:
+    """Measures a tensor of one checkpoint by itself."""
+    checkpoint = open_checkpoint(folders.enter_context(storage.opened(job.files[job.member])))
+    cut = cutter(checkpoint, job.tensors if job.attempt == 1 else (), device)
+    return (
+        lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut, memory)),
+        lambda info: info,
+    )
+
+
+def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None) -> Measured:
+    """Measures a tensor of the base in every checkpoint of the run."""
+    found = [open_checkpoint(folders.enter_context(storage.opened(files))) for files in job.files]
+    try:
+        run: Comparison = opened(found, job.names, job.requests)
+    except CheckpointError as error:
+        raise Refused(error.code, error.message) from error
+    aligned = {row.base.name: row for row in run.alignment.rows}
+    return (
+        lambda info: measure_aligned(run, aligned[info.name], job.requests, device, memory),
+        lambda info: aligned[info.name].largest,
+    )
+
+
+def _announce(database: Database, job: Job, info: TensorInfo) -> None:
+    with database.writing() as session:
+        units.announce(session, job.unit, job.claim, label_of(info.name, info.role, info.depth))
+
+
+def _refused(database: Database, job: Job, refused: Refused) -> None:
+    """Ends the run: no other attempt, and no other worker, can do better."""
+    with database.writing() as session:
+        unit = session.get_one(Unit, job.unit)
+        units.lock_open(session, unit.run_id)
+        run = units.lock_run(session, unit.run_id)
+        if run.state == "running":
+            units.close(session, run, "failed", *refused.args)
+
+
+def _given_back(database: Database, job: Job) -> None:
+    with suppress(LeaseLost), database.writing() as session:
+        leases.give_back(session, Unit, job.unit, job.claim)
+
+
+def _failed(database: Database, settings: Settings, job: Job, error: Exception) -> None:
+    said = error.message if isinstance(error, EigenscopeError) else f"{type(error).__name__}: {shown(error)}"
+    try:
+        with database.writing() as session:
+            unit = leases.held(session, Unit, job.unit, job.claim)
+            units.fail(session, settings, unit, said)
+    except LeaseLost as lost:
+        log.info("stopped: %s", lost)

@@ -1,0 +1,120 @@
+"""Fetches a checkpoint's files from its source, block by block, into storage: after it, they are as if they were sent.
+
+How far it has come is the length of the partial file, so that whoever goes on, after whatever happened, asks for the
+next byte. The files that are there already have their rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from app import checkpoints
+from app import tenancy as owned
+from app.access import quotas
+from app.db import Database
+from app.errors import ServiceError
+from app.models import Checkpoint, File, Source
+from app.settings import Settings
+from app.storage.blobs import Storage
+from app.storage.partial_files import Growing
+from app.uploads import sources
+from app.uploads.sources import Found, SourceFault
+from app.work import leases
+from workers.ingest.sources import Place, place
+
+TOLD_EVERY = 64 << 20  # bytes between two records of the progress
+
+
+def fetch(database: Database, storage: Storage, settings: Settings, checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with all of its files here. Raises SourceFault, DiskFull and LeaseLost."""
+    source = checkpoint.source
+    if source is None:
+        return checkpoint
+    fetching = Fetching(database, storage, settings, checkpoint)
+    try:
+        found = place(sources.parse(source.url, settings), settings)  # what is allowed may have changed since
+        plan = fetching.plan(found, source)
+    except ServiceError as error:
+        raise SourceFault(error.code, str(error)) from None
+    there = {file.position for file in checkpoint.files}
+    for position, file in enumerate(plan):
+        if position not in there:
+            fetching.take(found, position, file)
+    with database.writing() as session:
+        return leases.held(session, Checkpoint, checkpoint.id, checkpoint.claim)
+
+
+class Fetching:
+    """One attempt of one worker at one checkpoint."""
+
+    def __init__(self, database: Database, storage: Storage, settings: Settings, checkpoint: Checkpoint) -> None:
+        self._database, self._storage, self._settings = database, storage, settings
+        self._checkpoint = checkpoint
+
+    def plan(self, place: Place, source: Source) -> list[Found]:
+        """The files to fetch: as an earlier attempt found them, or as they are there now."""
+        if source.plan is not None:
+            return [Found(**told) for told in source.plan]
+        chosen = sources.choose(place.list())
+        self._check(chosen)
+        with self._database.writing() as session:
+            held = leases.held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
+            assert held.source is not None
+            held.source.plan = [asdict(file) for file in chosen]
+        return chosen
+
+    def _check(self, chosen: Sequence[Found]) -> None:
+        """Before the first byte is asked for."""
+        total = sum(file.bytes for file in chosen)
+        if total > self._settings.upload_limit or len(chosen) > self._settings.upload_files:
+            raise SourceFault(
+                "source-too-large", f"Its {len(chosen):,} files have {total:,} bytes, more than is allowed."
+            )
+        self._storage.require(total, self._settings.disk_reserve)
+        with self._database.reading() as session:
+            owned.speak(session, self._checkpoint.project_id, None, quotas.usual(self._settings))
+            quotas.check(session, bytes=total, files=len(chosen))
+
+    def take(self, place: Place, position: int, file: Found) -> None:
+        """One file, from where an earlier attempt left it."""
+        name = sources.partial_name(self._checkpoint.id, position)
+        partials = self._storage.partials
+        if partials.offset(name) is None:
+            partials.create(name)
+        growing = partials.open(name)
+        try:
+            self._pour(place, file, growing)
+        finally:
+            growing.close()
+        digest = partials.sha256(name)
+        if file.sha256 not in (None, digest):
+            partials.remove(name)
+            raise SourceFault("source-refused", f"“{file.name}” has SHA-256 {digest}, and {file.sha256} was promised.")
+        self._keep(position, file, digest)
+        partials.remove(name)
+
+    def _pour(self, place: Place, file: Found, growing: Growing) -> None:
+        told = growing.offset
+        for block in place.read(file, growing.offset):
+            self._storage.require(len(block), self._settings.disk_reserve)
+            growing.write(block)
+            if growing.offset - told >= TOLD_EVERY:
+                told = growing.offset
+                self._tell(told)
+
+    def _tell(self, here: int) -> None:
+        """So much of the file in hand is here; a later failure counts as the first."""
+        with self._database.writing() as session:
+            held = leases.held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
+            assert held.source is not None
+            held.source.fetched, held.attempts = held.bytes + here, 1
+
+    def _keep(self, position: int, file: Found, digest: str) -> None:
+        with self._database.writing() as session:
+            held = leases.held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
+            checkpoints.lock_blob(session, digest, file.bytes)
+            self._storage.keep_partial(sources.partial_name(held.id, position), digest)
+            name = checkpoints.clean_name(file.name)
+            session.add(File(checkpoint_id=held.id, position=position, name=name, sha256=digest, bytes=file.bytes))
+            held.bytes += file.bytes
+            assert held.source is not None
+            held.source.fetched, held.attempts = held.bytes, 1

@@ -1,0 +1,252 @@
+"""Opens untrusted checkpoints, in a child process with limits, and rewrites what is not safetensors.
+
+`ingest` is the parent's side. It starts `python -m workers.ingest.supervisor`, hands it paths and limits as JSON, and
+believes nothing that comes back before it has checked it. The child confines itself before it looks at a file
+(sandbox.py), and does without torch, whose import would take longer than all the rest.
+A child that hangs, dies or talks without end
+becomes a CheckpointError like any other.
+"""
+
+import errno
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal
+
+from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, shown
+from analysis.formats import open_checkpoint, rewrite
+from analysis.formats.dtypes import DTYPES
+from analysis.formats.safetensors import SAFETENSORS
+from analysis.formats.stored import Fact
+from analysis.formats.torch_state import FREE_GROWTH, MOST_GROWTH
+from workers.ingest.sandbox import MEBIBYTE, Limits, confine
+
+if TYPE_CHECKING:
+    from analysis.weight import TensorInfo
+
+COMMAND = (sys.executable, "-m", "workers.ingest.supervisor")
+HOME = Path(__file__).parents[2]  # where the packages lie, and the child finds them
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # NumPy would start a thread and reserve memory for every core
+CLASSES = {kind.__name__: kind for kind in (CheckpointError, UnknownFormat, DamagedFile, UnsafeFile, MissingShard)}
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What a checkpoint turned out to be. Where `rewritten`, its tensors are in `target`, else where they were."""
+
+    format: str
+    kind: Literal["model", "adapter"]
+    facts: Mapping[str, Fact]
+    tensors: "tuple[TensorInfo, ...]"
+    rewritten: bool
+
+
+def ingest(paths: Sequence[Path], target: Path, limits: Limits | None = None) -> IngestReport:
+    """Opens the files (or one folder) in a limited child, and rewrites them to `target` unless they are safetensors.
+
+    Raises CheckpointError where the files are at fault, and OSError where the disk is.
+    """
+    limits = limits or limits_for(_size(paths))
+    request = {"paths": [str(p.absolute()) for p in paths], "target": str(target.absolute()), "limits": asdict(limits)}
+    names = ", ".join(shown(path.name) for path in paths[:3])
+    try:
+        return _report(names, supervise(names, COMMAND, json.dumps(request).encode(), limits))
+    finally:
+        target.with_name(target.name + ".part").unlink(missing_ok=True)  # of a child that was killed
+
+
+def limits_for(size: int) -> Limits:
+    """Generous limits for a checkpoint of that many bytes.
+
+    A rewrite runs at the speed of the disk; 50 MB/s leaves room for a slow one. What is written is bounded by the
+    growth that torch's shared storages may cause.
+    """
+    seconds = 60 + size // 50_000_000
+    written = MOST_GROWTH * size + 2 * FREE_GROWTH
+    return Limits(
+        wall=2.0 * seconds, cpu=seconds, memory=2048 * MEBIBYTE, mapped=size + 1024 * MEBIBYTE, written=written
+    )
+
+
+def _size(paths: Sequence[Path]) -> int:
+    inside = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    return sum(file.stat().st_size for file in inside if file.is_file())
+
+
+# The parent's side
+
+
+def supervise(names: str, command: Sequence[str], request: bytes, limits: Limits) -> bytes:
+    """Runs the command on the request and returns what it says; CheckpointError where it breaks a limit or dies."""
+    deadline = monotonic() + limits.wall
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=HOME,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            answer = _converse(process, request, limits.said, deadline)
+            process.wait(max(0.0, deadline - monotonic()))
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise _over_time(names, limits) from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    _check_end(names, process.returncode, limits)
+    return answer
+
+
+def _converse(process: "subprocess.Popen[bytes]", request: bytes, most: int, deadline: float) -> bytes:
+    """Sends the request and gathers the answer to its end; TimeoutError at the deadline."""
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("the process was started without pipes")
+    with suppress(BrokenPipeError):
+        process.stdin.write(request)
+        process.stdin.close()
+    answer = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while len(answer) <= most:
+            if not selector.select(max(0.0, deadline - monotonic())):
+                raise TimeoutError
+            piece = os.read(process.stdout.fileno(), MEBIBYTE)
+            if not piece:
+                return bytes(answer)
+            answer += piece
+    raise UnsafeFile(f"listing what the file holds takes more than {most:,} bytes; split it into several", "unbounded")
+
+
+def _check_end(names: str, status: int, limits: Limits) -> None:
+    if status == -signal.SIGXCPU:
+        raise _over_time(names, limits)
+    if status != 0:
+        how = signal.Signals(-status).name if -status in set(signal.Signals) else f"exit code {status}"
+        raise UnsafeFile(
+            f"{names}: reading it crashed the reader ({how}). Save it again as safetensors.", "reader-crashed"
+        )
+
+
+def _over_time(names: str, limits: Limits) -> UnsafeFile:
+    bounds = f"{limits.cpu:,} s of computing, {limits.wall:,.0f} s in all"
+    return UnsafeFile(
+        f"{names}: reading it took longer than allowed ({bounds}). Save it again as safetensors.", "over-time"
+    )
+
+
+def _report(names: str, answer: bytes) -> IngestReport:
+    """The child's answer, checked as if the file had written it."""
+    try:
+        said = json.loads(answer)
+        if "error" in said:
+            raise _error(said["error"])
+        return IngestReport(
+            format=_text(said["format"]),
+            kind="adapter" if said["kind"] == "adapter" else "model",
+            facts={_text(key): _fact(value) for key, value in said["facts"].items()},
+            tensors=_tensors(said["tensors"]),
+            rewritten=said["rewritten"] is True,
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        text = f"{names}: the reader's answer makes no sense ({shown(error)}). Save it again as safetensors."
+        raise UnsafeFile(text, "reader-crashed") from None
+
+
+def _error(said: Mapping[str, Any]) -> CheckpointError | OSError:
+    if "errno" in said:
+        return OSError(int(said["errno"]), _text(said["message"]))
+    return CLASSES[said["class"]](_text(said["message"]), _text(said["code"]))
+
+
+def _tensors(said: Sequence[Any]) -> "tuple[TensorInfo, ...]":
+    from analysis.tensors.matrices import Header, describe  # imports torch, which the child does without
+
+    headers: dict[str, Header] = {}
+    for name, shape, dtype, nbytes in said:
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype {dtype}")
+        headers[_text(name)] = Header(tuple(_count(extent) for extent in shape), dtype, _count(nbytes))
+    return describe(headers)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} in place of text")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{type(value).__name__} in place of a count")
+    return value
+
+
+def _fact(value: object) -> Fact:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"{type(value).__name__} in place of a fact")
+
+
+# The child's side
+
+
+def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
+    """Opens the checkpoint and rewrites it where that is needed: the report, as JSON."""
+    checkpoint = open_checkpoint(paths)
+    rewritten = checkpoint.format != SAFETENSORS.name
+    if rewritten:
+        rewrite(checkpoint, target)
+    return {
+        "format": checkpoint.format,
+        "kind": checkpoint.kind,
+        "facts": dict(checkpoint.facts),
+        "tensors": [[name, t.shape, t.dtype, t.nbytes] for name, t in checkpoint.stored.items()],
+        "rewritten": rewritten,
+    }
+
+
+def main() -> None:
+    """Answers one request from the standard input."""
+    request = json.load(sys.stdin)
+    confine(Limits(**request["limits"]))
+    try:
+        answer = json.dumps(read([Path(path) for path in request["paths"]], Path(request["target"])), allow_nan=False)
+    except Exception as error:  # whatever it is, the parent hears of it
+        names = ", ".join(shown(Path(path).name) for path in request["paths"][:3])
+        answer = json.dumps({"error": _told(error, names)})
+    sys.stdout.write(answer)
+
+
+def _told(error: Exception, names: str) -> dict[str, Any]:
+    """An error as JSON."""
+    if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EFBIG:
+        return {"errno": error.errno, "message": f"{error.strerror}: {error.filename}"}
+    if not isinstance(error, CheckpointError):
+        error = _rejection(error, names)
+    return {"class": type(error).__name__, "code": error.code, "message": error.message}
+
+
+def _rejection(error: Exception, names: str) -> CheckpointError:
+    """What an error that is none of ours says about the file."""
+    code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {shown(error)})"
+    if isinstance(error, MemoryError):
+        code, why = "over-memory", "reading it took more memory than allowed"
+    elif isinstance(error, OSError):
+        code, why = "unbounded", "it unpacks to more than its own size explains"
+    return UnsafeFile(f"{names}: {why}. Save it again as safetensors.", code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The sweeper: finds what no message will ever wake, because a worker died or a message was lost.
+
+It runs in every worker, every few seconds, and does nothing that two of them could not do at once. It also removes what
+nobody needs any more: what killed processes left, and weights that have been kept long enough.
+"""
+
+import logging
+import threading
+import time
+
+from app import checkpoints, idempotency, retention
+from app.access import audit
+from app.db import Database, Session
+from app.models import Checkpoint, Mitigation, Run, Unit
+from app.queue import pings
+from app.settings import Settings
+from app.storage.blobs import Storage
+from app.uploads import resumable as transfers
+from app.work import leases, units
+from app.work import mitigations as mending
+from app.work import verdicts as awaited
+
+TIDY_SECONDS = 3600.0
+SILENT = "The worker died or fell silent"
+log = logging.getLogger(__name__)
+
+
+def sweep(session: Session, settings: Settings) -> None:
+    """Offers again what a silent worker held, sends again what no worker took, ends what has nothing left to do."""
+    for checkpoint in leases.expired(session, Checkpoint):
+        log.warning("checkpoint %d: its worker is silent, attempt %d", checkpoint.id, checkpoint.attempts)
+        checkpoints.fail(session, settings, checkpoint, f"{SILENT} while it read this checkpoint")
+    for unit in leases.expired(session, Unit):
+        log.warning("unit %d: its worker is silent, attempt %d", unit.id, unit.attempts)
+        units.fail(session, settings, unit, f"{SILENT} over {unit.current or 'this tensor'}")
+    for mitigation in leases.expired(session, Mitigation):
+        log.warning("mitigation %d: its worker is silent, attempt %d", mitigation.id, mitigation.attempts)
+        mending.fail(session, settings, mitigation, f"{SILENT} over {mitigation.current or 'the checkpoint'}")
+    session.flush()
+    leases.resend(session)
+    for run_id in units.unsettled(session):
+        units.settle(session, session.get_one(Run, run_id, with_for_update=True))
+    awaited.ask(session)
+    pings.forget(session)
+    idempotency.forget(session)
+
+
+def tidy(database: Database, storage: Storage) -> None:
+    """Removes the bytes that killed processes left."""
+    storage.tidy()
+    with database.writing() as session:
+        for name in transfers.strays(session, storage):
+            storage.partials.remove(name)
+    transfers.expire(database, storage)
+    with database.writing() as session:
+        unused = checkpoints.orphans(session, storage)
+    with database.writing() as session:
+        retention.collect(session, storage, unused)
+
+
+def let_go(database: Database, storage: Storage, settings: Settings) -> None:
+    """Deletes the weights that have been kept long enough, and lines of the audit log that are too old."""
+    with database.reading() as session:
+        found = retention.due(session, settings)
+    for identity in found:
+        with database.writing() as session:
+            digests = retention.release(session, settings, identity)
+        with database.writing() as session:
+            retention.collect(session, storage, digests)
+    with database.writing() as session:
+        audit.forget(session)
+
+
+class Sweeper(threading.Thread):
+    """Sweeps every few seconds until it is stopped, and tidies up every hour; what fails is logged, and tried again."""
+
+    def __init__(self, database: Database, storage: Storage, settings: Settings) -> None:
+        super().__init__(name="sweeper", daemon=True)
+        self._database, self._storage, self._settings = database, storage, settings
+        self._stopped = threading.Event()
+        self._tidy_at = 0.0
+
+    def run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._once()
+            except Exception:  # the database may be away for a while
+                log.exception("the sweep failed")
+            self._stopped.wait(self._settings.sweep_seconds)
+
+    def _once(self) -> None:
+        with self._database.writing() as session:
+            sweep(session, self._settings)
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + TIDY_SECONDS
+            tidy(self._database, self._storage)
+            let_go(self._database, self._storage, self._settings)
+
+    def stop(self) -> None:
+        self._stopped.set()
