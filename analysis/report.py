@@ -27,6 +27,7 @@ from analysis.engine.device import on_device
 from analysis.engine.memory import alone as needed_alone
 from analysis.engine.memory import copies, too_large
 from analysis.engine.scheduling import each
+from analysis.findings.repeats import without_repeats
 from analysis.formats import OpenCheckpoint
 from analysis.tensors.matrices import matrices
 from analysis.weight import TensorInfo, Weight
@@ -90,7 +91,8 @@ class Report:
     names: tuple[str, ...] = ()
 
     def summaries(self) -> dict[str, Summary]:
-        return {table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables}
+        """By diagnostic, what was said once left out of the rest."""
+        return without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables})
 
     def to_json(self) -> dict[str, Any]:
         summaries = self.summaries()

@@ -28,6 +28,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
+from analysis.findings.causes import EXPONENT
 from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.findings.wording import counted, listed, short
 from analysis.statistics import power_law
@@ -189,9 +190,9 @@ def _over(rows: Sequence[Row]) -> Finding:
     position = rows[0].weight.role == "position"
     usual = " Usual for smooth position tables." if position else ""
     why = f"α {alphas}, below 2 by more than its error: a few directions carry it.{hint}{usual}"
-    severity = Severity.NOTE if weak or position else Severity.WARN
     columns = ("alpha", "sigma", "ERG_gap", "num_pl_spikes")
-    return Finding(severity, f"{subject(rows)} {verb} over-correlated", why, names(rows), evidence(rows, *columns))
+    text = f"{subject(rows)} {verb} over-correlated by SETOL"
+    return Finding(Severity.NOTE, text, why, names(rows), evidence(rows, *columns), EXPONENT)
 
 
 def _ideal(rows: Sequence[Row], weak: int) -> list[Finding]:
@@ -205,7 +206,7 @@ def _ideal(rows: Sequence[Row], weak: int) -> list[Finding]:
         f"gap {number(first, 'ERG_gap'):.0f}.{_weakly(weak)}"
     )
     text = f"{counted(len(rows), 'matrix is', 'matrices are')} at SETOL's ideal point"
-    return [Finding(Severity.NOTE, text, why, names(rows), evidence(rows, "alpha", "ERG_gap"))]
+    return [Finding(Severity.NOTE, text, why, names(rows), evidence(rows, "alpha", "ERG_gap"), EXPONENT)]
 
 
 def _weakly(count: int) -> str:

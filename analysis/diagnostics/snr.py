@@ -28,6 +28,7 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
+from analysis.findings.causes import RANDOM, READING
 from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.findings.wording import counted, percent
 from analysis.statistics import marchenko_pastur
@@ -191,9 +192,9 @@ def _silent(rows: Sequence[Row]) -> Finding:
     verb = "has" if len(rows) == 1 else "have"
     why = "No singular value is larger than those of noise with the same spread."
     columns = ("above_mp", "tau_mp", "noise_from")
-    return Finding(
-        Severity.WARN, f"{subject(rows)} {verb} no signal above noise", why, names(rows), evidence(rows, *columns)
-    )
+    severity = Severity.NOTE if rows[0].weight.role in ("pooler", "embedding", "position") else Severity.WARN
+    text = f"{subject(rows)} {verb} no signal above noise"
+    return Finding(severity, text, why, names(rows), evidence(rows, *columns), RANDOM)
 
 
 def _choice(chosen: Sequence[Row], table: Table) -> list[Finding]:
@@ -201,7 +202,7 @@ def _choice(chosen: Sequence[Row], table: Table) -> list[Finding]:
         return []
     text = f"Spectrum would train {len(chosen)} of {counted(len(table.rows), 'matrix', 'matrices')}"
     why = "The upper half of each kind by its ratio, and embeddings and heads in any case (arXiv 2406.06623)."
-    return [Finding(Severity.NOTE, text, why, names(chosen), evidence(chosen, "snr_spectrum"))]
+    return [Finding(Severity.NOTE, text, why, names(chosen), evidence(chosen, "snr_spectrum"), READING)]
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:

@@ -31,6 +31,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.esd.diagnostic import single
+from analysis.findings.causes import READING
 from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.findings.wording import counted
 from analysis.linalg.kernels import mirrored
@@ -196,9 +197,8 @@ def _finding(rows: Sequence[Row], side: str, what: str) -> Finding:
         "the others; rounding to few bits hurts it first."
     )
     columns = (f"{side}_peak", f"{side}_peak_at", f"{side}_least")
-    return Finding(
-        Severity.NOTE, f"{subject(rows)} {has} on a single {what}", why, names(rows), evidence(rows, *columns)
-    )
+    text = f"{subject(rows)} {has} on a single {what}"
+    return Finding(Severity.NOTE, text, why, names(rows), evidence(rows, *columns), READING)
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:
