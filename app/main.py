@@ -156,7 +156,7 @@ def serve(settings: Settings) -> None:
         app.state.database.migrate()
         if settings.embedded:
             supervisor = embedded.Supervisor(
-                worker_command(), embedded.worker_environment(settings), settings.restart_seconds
+                worker_command(), embedded.worker_environment(settings), settings.restart_seconds, settings.data_dir
             )
             supervisor.start()
             stack.callback(supervisor.stop)

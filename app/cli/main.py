@@ -58,9 +58,13 @@ def settings(**asked: object) -> "Settings":
 def worker() -> None:
     """Run one worker against EIGENSCOPE_DATABASE_URL and EIGENSCOPE_BROKER_URL. Start one per GPU."""
     from app.queue.broker import worker_command
+    from app.queue.supervisor import SAFE_PATH
 
+    folder = settings().data_dir.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)  # Celery searches the current folder for modules
     command = worker_command()
-    os.execv(command[0], command)
+    os.execve(command[0], command, {**os.environ, **SAFE_PATH, "EIGENSCOPE_DATA_DIR": str(folder)})
 
 
 @main.command("demo")
