@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.coverage import Coverage
-from analysis.diagnostic import Finding, Row, Severity, Summary, Table
+from analysis.diagnostic import Cause, Finding, Row, Severity, Summary, Table
 
 
 @dataclass(frozen=True)
@@ -82,4 +82,20 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "why": finding.why,
         "weights": list(finding.weights),
         "evidence": dict(finding.evidence),
+        **cause_json(finding.cause),
+    }
+
+
+def cause_json(cause: Cause | None) -> dict[str, Any]:
+    """What a finding is about, what to do about it and where that is known from; nothing of one without a cause."""
+    if cause is None:
+        return {}
+    return {
+        "cause": cause.name,
+        "check": cause.check,
+        "confirm": cause.confirm,
+        "action": cause.action,
+        "harmless": cause.harmless,
+        "source": cause.source,
+        "page": cause.page,
     }
