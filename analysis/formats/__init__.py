@@ -10,11 +10,11 @@ from pathlib import Path
 
 from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.files import gather
+from analysis.formats.pytorch.archive import TORCH_ZIP
+from analysis.formats.pytorch.legacy import TORCH_LEGACY
 from analysis.formats.rewrite import rewrite
 from analysis.formats.safetensors import SAFETENSORS
 from analysis.formats.stored import Format
-from analysis.formats.torch_legacy import TORCH_LEGACY
-from analysis.formats.torch_zip import TORCH_ZIP
 
 __all__ = ["FORMATS", "Checkpoint", "open_checkpoint", "rewrite"]
 
