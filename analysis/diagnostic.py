@@ -18,6 +18,9 @@ from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
 from analysis.errors import OptionError, TensorError, shown
+from analysis.findings.finding import Cause as Cause
+from analysis.findings.finding import Finding as Finding
+from analysis.findings.finding import Severity as Severity
 from analysis.weight import Weight, WeightInfo
 
 Scalar = float | int | str | bool | None
@@ -148,23 +151,6 @@ class Figure:
     @property
     def per_weight(self) -> bool:
         return self.kind in PER_WEIGHT
-
-
-class Severity(StrEnum):
-    BAD = "bad"
-    WARN = "warn"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One plain sentence, with the numbers behind it."""
-
-    severity: Severity
-    text: str
-    why: str
-    weights: tuple[str, ...] = ()
-    evidence: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.diagnostic import Finding, Measurement, Request, Row, Scope, Severity, Summary, Table, absent, measure
+from analysis.diagnostic import (
+    Cause,
+    Finding,
+    Measurement,
+    Request,
+    Row,
+    Scope,
+    Severity,
+    Summary,
+    Table,
+    absent,
+    measure,
+)
 from analysis.engine.batching import Cut, cutter
 from analysis.engine.device import on_device
 from analysis.engine.memory import alone as needed_alone
@@ -140,6 +152,22 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "why": finding.why,
         "weights": list(finding.weights),
         "evidence": dict(finding.evidence),
+        **cause_json(finding.cause),
+    }
+
+
+def cause_json(cause: Cause | None) -> dict[str, Any]:
+    """What a finding is about, what to do about it and where that is known from; nothing of one without a cause."""
+    if cause is None:
+        return {}
+    return {
+        "cause": cause.name,
+        "check": cause.check,
+        "confirm": cause.confirm,
+        "action": cause.action,
+        "harmless": cause.harmless,
+        "source": cause.source,
+        "page": cause.page,
     }
 
 

@@ -84,6 +84,8 @@ HOMES = {
     "huggingface_hub": ("workers.ingest.sources",),
     "yaml": ("app.gate.policy_file",),
     "httpx": ("app.webhooks.sending", "app.cli.client"),
+    "standardwebhooks": ("app.webhooks",),
+    "cachetools": ("app.web",),
 }
 
 
