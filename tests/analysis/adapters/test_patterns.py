@@ -21,7 +21,8 @@ PUBLIC = [
     "q_proj", "layers.0.self_attn.q_proj", r"model\.layers\.\d+\.mlp", "^model.layers.1.q", "layers.[0-9]+.q",
     r".*\.q_proj", "(q|v)_proj", "(?:q|v)_proj", r"layers\.(0|1|11)\..*(q|v)_proj", "q$", "q?k*", "q|k_proj",
     r"layers\.[02-4]\.q", r"\w+_proj", "self-attn", "", r"layers\.\d{1,2}\..*q", r"layers\.[^03]\.q",
-    r".*\.(?!k_)\w+_proj", r"(?i:Q_PROJ)", r"(?P<n>layers)\.(?:1{2})\.q", r"(?<=layers\.)11\.q", r"\S+\.self_attn\.[qv]_proj\b", "q{e<=2}",
+    r".*\.(?!k_)\w+_proj", r"(?i:Q_PROJ)", r"(?P<n>layers)\.(?:1{2})\.q", r"(?<=layers\.)11\.q",
+    r"\S+\.self_attn\.[qv]_proj\b", "q{e<=2}",
     "a{,2}q_proj",
 ]  # fmt: skip
 NAMES = [
