@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.files import gather
+from analysis.formats.pytorch.archive import TORCH_ZIP
+from analysis.formats.pytorch.legacy import TORCH_LEGACY
 from analysis.formats.rewrite import rewrite
 from analysis.formats.safetensors import SAFETENSORS
 from analysis.formats.stored import Fact, Format
-from analysis.formats.torch_legacy import TORCH_LEGACY
-from analysis.formats.torch_zip import TORCH_ZIP
 
 if TYPE_CHECKING:
     import torch
