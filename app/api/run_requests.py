@@ -36,7 +36,7 @@ class Hook(BaseModel):
 
     id: int = Field(examples=[1])
     url: str = Field(examples=["https://ci.example/hooks/eigenscope"])
-    secret: str = Field(description="Signs every message; it is not shown again.", examples=["5e…"])
+    secret: str = Field(description="Signs every message; it is not shown again.", examples=["whsec_…"])
 
 
 class RequestedRun(Run):

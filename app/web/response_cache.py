@@ -8,14 +8,16 @@ import gzip
 import hashlib
 import json
 import threading
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
+from cachetools import LRUCache
 from fastapi import Request, Response
 from pydantic import BaseModel
 
@@ -47,8 +49,7 @@ class Shelf:
     """Final answers, compressed, those asked for last; each is made once, however many wait for it."""
 
     def __init__(self, room: int = ROOM) -> None:
-        self._room, self._size = room, 0
-        self._kept: OrderedDict[str, Made] = OrderedDict()
+        self._kept: LRUCache[str, Made] = LRUCache(room, getsizeof=lambda made: len(made.body))
         self._lock = threading.Lock()
         self._making: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -65,7 +66,8 @@ class Shelf:
                 if found is None:
                     new = make()
                     found = Made(gzip.compress(new.body, LEVEL, mtime=0), new.headers)
-                    self._put(key, found)
+                    with self._lock, suppress(ValueError):  # larger than the whole cache: made each time
+                        self._kept[key] = found
                 return found
         finally:
             with self._lock:
@@ -74,17 +76,7 @@ class Shelf:
     def find(self, key: str) -> Made | None:
         """The answer of this key if it was made."""
         with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-            return found
-
-    def _put(self, key: str, made: Made) -> None:
-        with self._lock:
-            self._kept[key] = made
-            self._size += len(made.body)
-            while self._size > self._room and len(self._kept) > 1:
-                self._size -= len(self._kept.popitem(last=False)[1].body)
+            return self._kept.get(key)
 
 
 async def answer(

@@ -1,5 +1,6 @@
 """What webhooks are to be told, as rows: that a run has ended, and its verdict where it has one. Rows decide."""
 
+import base64
 import json
 import secrets
 from collections.abc import Sequence
@@ -34,9 +35,14 @@ class Parcel:
     body: bytes
 
 
+def new_secret() -> str:
+    """256 random bits as Standard Webhooks writes a symmetric key."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 def hook(session: Session, url: str, run: Run | None = None) -> Webhook:
     """An address that hears of this run, or of every run from now on, with a secret of its own."""
-    made = Webhook(url=url, secret=secrets.token_hex(32), run_id=None if run is None else run.id)
+    made = Webhook(url=url, secret=new_secret(), run_id=None if run is None else run.id)
     session.add(made)
     session.flush()
     session.refresh(made)

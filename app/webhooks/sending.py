@@ -10,10 +10,12 @@ import hmac
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import anyio
 import httpx
+from standardwebhooks import Webhook
 
 from app.errors import WebhookNotAllowed
 from app.settings import Settings
@@ -90,10 +92,23 @@ def chosen(found: Sequence[str], listed: Allowed) -> str:
     raise WebhookNotAllowed("The host's address is not public, and not listed in EIGENSCOPE_WEBHOOK_HOSTS.")
 
 
-def signature(secret: str, moment: int, body: bytes) -> str:
-    """`Eigenscope-Signature`: HMAC-SHA-256 under the secret of the moment, a point, and the body."""
-    digest = hmac.new(secret.encode(), b"%d." % moment + body, hashlib.sha256).hexdigest()
-    return f"t={moment},v1={digest}"
+def signature_headers(parcel: Parcel, moment: int) -> dict[str, str]:
+    """The headers of https://www.standardwebhooks.com/: an id that repeats with the message, the time, a signature."""
+    name = f"msg_{parcel.delivery}"
+    return {
+        "webhook-id": name,
+        "webhook-timestamp": str(moment),
+        "webhook-signature": Webhook(parcel.secret).sign(
+            name, datetime.fromtimestamp(moment, UTC), parcel.body.decode()
+        ),
+    }
+
+
+def deprecated_headers(parcel: Parcel, moment: int) -> dict[str, str]:
+    """The headers that receivers written before the standard ones check."""
+    signed = b"%d." % moment + parcel.body
+    digest = hmac.new(parcel.secret.encode(), signed, hashlib.sha256).hexdigest()
+    return {"Eigenscope-Delivery": str(parcel.delivery), "Eigenscope-Signature": f"t={moment},v1={digest}"}
 
 
 async def send(parcel: Parcel, settings: Settings, moment: int) -> tuple[bool, str]:
@@ -104,7 +119,7 @@ async def send(parcel: Parcel, settings: Settings, moment: int) -> tuple[bool, s
     except WebhookNotAllowed as error:
         return False, str(error)
     except TimeoutError:
-        return False, f"no answer within {SECONDS:.0f} s"
+        return False, f"no answer within {SECONDS:g} s"
     except (OSError, httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         return False, f"{type(error).__name__}: {error}"
     return 200 <= status < 300, f"status {status}"
@@ -118,8 +133,8 @@ async def _post(parcel: Parcel, settings: Settings, moment: int) -> int:
     address = chosen([str(each[4][0]) for each in found], listed)
     headers = {
         "Host": url.netloc.decode("ascii"), "User-Agent": AGENT, "Content-Type": "application/json",
-        "Eigenscope-Delivery": str(parcel.delivery),
-        "Eigenscope-Signature": signature(parcel.secret, moment, parcel.body),
+        **signature_headers(parcel, moment),
+        **deprecated_headers(parcel, moment),
     }  # fmt: skip
     async with (
         httpx.AsyncClient(timeout=SECONDS, follow_redirects=False, trust_env=False) as client,

@@ -1,6 +1,7 @@
 """Kept answers: 304 without making anything, final ones made once, and never another caller's."""
 
 import gzip
+import os
 import threading
 import time
 from pathlib import Path
@@ -161,5 +162,14 @@ def test_its_room_is_bounded_and_the_last_used_stays() -> None:
         shelf.take("a", lambda: pytest.fail("made again"))
     for key in "defg":
         shelf.take(key, lambda: Made(b"body"))
-    assert shelf._size == sum(len(each.body) for each in shelf._kept.values()) <= 100
+    assert shelf._kept.currsize == sum(len(each.body) for each in shelf._kept.values()) <= 100
     assert "b" not in shelf._kept
+
+
+def test_what_is_larger_than_the_cache_is_answered_and_displaces_nothing() -> None:
+    shelf = Shelf(room=100)
+    shelf.take("small", lambda: Made(b"body"))
+    large = os.urandom(200)
+    for _ in range(2):
+        assert gzip.decompress(shelf.take("large", lambda: Made(large)).body) == large
+    assert list(shelf._kept) == ["small"]

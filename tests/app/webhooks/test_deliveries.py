@@ -1,5 +1,6 @@
 """Deliveries as rows: due when the run has ended and its verdict is there, tried again, given up at last."""
 
+import base64
 import json
 from typing import Any
 
@@ -152,4 +153,5 @@ def test_each_has_a_secret_of_256_bits(service: Service) -> None:
         with service.database.writing() as session:
             deliveries.add(session, URL)
     assert len(secrets_of(service)) == 3
-    assert all(len(secret) == 64 for secret in secrets_of(service))
+    assert all(secret.startswith("whsec_") and len(secret) <= 64 for secret in secrets_of(service))
+    assert all(len(base64.b64decode(secret.removeprefix("whsec_"))) == 32 for secret in secrets_of(service))

@@ -3,16 +3,19 @@
 import hashlib
 import hmac
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import anyio
 import pytest
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import WebhookVerificationError
 
 from app.errors import WebhookNotAllowed
 from app.settings import Settings
 from app.webhooks import sending as webhooks
-from app.webhooks.deliveries import Parcel
+from app.webhooks.deliveries import Parcel, new_secret
 from tests.receiver import Receiver, receiving
 from tests.service import settings
 
@@ -111,6 +114,30 @@ def test_a_message_arrives_signed() -> None:
     assert (fields["t"], fields["v1"]) == ("1700000000", expected)
 
 
+@pytest.mark.parametrize("secret", [new_secret(), SECRET])  # SECRET: as webhooks had it before the standard's form
+def test_the_standard_s_own_library_verifies_it(secret: str) -> None:
+    parcel = Parcel(7, "", secret, b'{"event": "run.ended"}')
+    with receiving(Receiver()) as there:
+        sent = replace(parcel, url=there.url)
+        anyio.run(webhooks.send, sent, listed("127.0.0.1"), int(time.time()))
+    (heard,) = there.heard
+    assert Webhook(secret).verify(heard.body, heard.headers) == {"event": "run.ended"}
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(heard.body + b" ", heard.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_secret()).verify(heard.body, heard.headers)
+
+
+def test_a_message_sent_again_has_the_same_id_and_an_old_one_is_refused() -> None:
+    parcel = Parcel(7, "", SECRET, b"{}")
+    now = int(time.time())
+    first, second = webhooks.signature_headers(parcel, now - 3600), webhooks.signature_headers(parcel, now)
+    assert first["webhook-id"] == second["webhook-id"] == "msg_7"
+    Webhook(SECRET).verify(b"{}", second)
+    with pytest.raises(WebhookVerificationError, match="too old"):
+        Webhook(SECRET).verify(b"{}", first)
+
+
 def test_a_name_that_leads_inside_is_not_followed() -> None:
     with receiving(Receiver()) as there:
         good, said = send(f"http://localhost:{there.port}/", "localhost")
@@ -155,7 +182,7 @@ def test_a_receiver_that_drips_or_hangs_is_left(monkeypatch: pytest.MonkeyPatch)
             time.sleep(0.05)
 
     with receiving(Receiver(drip)) as there:
-        assert send(there.url, "127.0.0.1") == (False, "no answer within 0 s")
+        assert send(there.url, "127.0.0.1") == (False, "no answer within 0.3 s")
 
 
 def test_an_endless_answer_is_not_read() -> None:
