@@ -51,6 +51,6 @@ def test_a_folder_that_cannot_be_made_is_said_without_a_traceback(tmp_path: Path
 
 def test_every_command_with_a_data_folder_closes_it(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    command = [Path(sys.executable).with_name("eigenscope"), "token", "list"]
+    command = [str(Path(sys.executable).with_name("eigenscope")), "token", "list"]
     subprocess.run(command, env={**os.environ, "EIGENSCOPE_DATA_DIR": str(data)}, check=True, timeout=60)
     assert {mode(path) & 0o077 for path in (data, *data.rglob("*"))} == {0}
