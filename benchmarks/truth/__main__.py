@@ -12,8 +12,8 @@ import click
 import torch
 
 from analysis.diagnostics import requests
+from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from analysis.report import analyze
 from benchmarks.truth.models import RECIPES, Recipe, fresh, trained
 from benchmarks.truth.scorer import Case, Clean, by, clean, interval, planted, warnings_of
 

@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 
 from analysis.diagnostic import Finding, Severity
 from analysis.diagnostics import requests
+from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from analysis.report import Report, analyze
+from analysis.report import Report
 from benchmarks.truth.faults import CAUSES_OF_COPIES, COPIED, FAULTS, copied
 from benchmarks.truth.models import State
 
