@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity
-from analysis.errors import shown
+from analysis.errors import escape
 from analysis.findings.causes import UNMEASURED
 from analysis.findings.wording import blocks
 from analysis.names import parts as components
@@ -19,7 +19,7 @@ VAGUE = ("dense", "proj", "projection", "lin", "linear", "fc")  # words of modul
 NAMED = 24  # weights of which a finding carries the numbers
 
 
-def alike(rows: Iterable[Row], verdict: Callable[[Row], Scalar] = lambda _: "") -> list[list[Row]]:
+def group_alike(rows: Iterable[Row], verdict: Callable[[Row], Scalar] = lambda _: "") -> list[list[Row]]:
     """Rows of the same checkpoints, module and verdict, in whichever blocks; in the order of their first."""
     found: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
     for row in rows:
@@ -45,7 +45,7 @@ def called(row: Row) -> str:
     if info.role in ALONE:
         kernel = f" × {info.slices}" if info.slices > 1 else ""
         kind = "Convolution" if info.role == "conv" else "Layer"
-        return f"{kind} {shown(info.name)} ({info.rows} × {info.columns}{kernel})"
+        return f"{kind} {escape(info.name)} ({info.rows} × {info.columns}{kernel})"
     plain = what[:1].lower() + what[1:] if what[1:2].islower() else what
     if plain not in PROJECTIONS:
         return what[:1].upper() + what[1:]
@@ -60,7 +60,7 @@ def module_of(name: str) -> str:
     ('value', 'output.dense')
     """
     found = [word for word in components(name) if not word.isdigit()] or [name]
-    return shown(".".join(found[-2:] if found[-1] in VAGUE else found[-1:]))
+    return escape(".".join(found[-2:] if found[-1] in VAGUE else found[-1:]))
 
 
 def subject(rows: Sequence[Row]) -> str:
@@ -100,7 +100,7 @@ def is_not_finite(row: Row) -> bool:
     return (row.measurement.note or "").endswith("values are NaN or infinite")
 
 
-def unmeasured(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
+def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
     """A note on the rows without a value in a column, with the first reasons; none where all have one."""
     missing = [row for row in rows if row.value(column) is None]
     if not missing:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.findings import causes
-from analysis.findings.subjects import alike, called, evidence, is_not_finite, names, number, subject
-from analysis.findings.wording import counted, midway, percent, short
+from analysis.findings.subjects import called, evidence, group_alike, is_not_finite, names, number, subject
+from analysis.findings.wording import lower_first, percent, quantity, short
 
 MOST = 0.5  # share of the layers from which on something is how the model was made
 ZEROS = 0.05  # share of zeros outside dead lines: trained layers had none in benchmarks/truth
@@ -65,7 +65,7 @@ def _possible_rank(row: Row) -> float:
 def dead_lines(rows: Sequence[Row]) -> Iterator[Finding]:
     for row in rows:
         dead = [(int(number(row, f"zero_{what}s")), what) for what in ("row", "column")]
-        said = [counted(count, what) for count, what in dead if count > 0]
+        said = [quantity(count, what) for count, what in dead if count > 0]
         if said:
             text = f"{subject([row])} has {' and '.join(said)} of zeros"
             why = "An output whose weights are all 0 is constant; an input whose weights are all 0 is not heard."
@@ -77,7 +77,7 @@ def dead_lines(rows: Sequence[Row]) -> Iterator[Finding]:
 def equal_lines(rows: Sequence[Row]) -> Iterator[Finding]:
     for row in rows:
         alike_ones = [(int(number(row, f"equal_{what}s")), what) for what in ("row", "column")]
-        said = [counted(count, what) for count, what in alike_ones if count > 0]
+        said = [quantity(count, what) for count, what in alike_ones if count > 0]
         if said:
             text = f"{subject([row])} has {' and '.join(said)} that repeat another"
             why = "They are equal bit by bit, so that they do the same work twice."
@@ -144,7 +144,7 @@ def outliers(rows: Sequence[Row]) -> Iterator[Finding]:
             why = f"It is {short(alone)} times the next largest of its row and column, so it stands alone."
             shared = sum(bool(places(row) & places(other)) for other in rows if other is not row)
             if shared:
-                others = counted(shared, "other layer has", "other layers have")
+                others = quantity(shared, "other layer has", "other layers have")
                 why += f" {others} theirs in the same feature: a habit of the model."
             columns = ("largest", "isolation", "largest_row", "largest_column")
             severity = Severity.NOTE if shared else Severity.WARN
@@ -170,10 +170,10 @@ def _few_or_most(
     chosen = [row for row in rows if test(row)]
     if len(chosen) > max(1.0, MOST * len(rows)):
         says, why = words(chosen)
-        text = f"{len(chosen)} of {counted(len(rows), 'matrix', 'matrices')}: each {says}"
+        text = f"{len(chosen)} of {quantity(len(rows), 'matrix', 'matrices')}: each {says}"
         yield Finding(Severity.NOTE, text, f"{why} It is how this model was stored.", names(chosen), {}, cause)
         return
-    for some in alike(chosen):
+    for some in group_alike(chosen):
         says, why = words(some)
         text = f"{subject(some)}: each {says}" if len(some) > 1 else f"{subject(some)} {says}"
         yield Finding(Severity.WARN, text, why, names(some), evidence(some, *columns), cause)
@@ -183,7 +183,7 @@ def copies(pairs: Sequence[tuple[Row, Row, float]], measured: int) -> Iterator[F
     """Of pairs of rows with the cosine of their values; 1 where all bytes are equal."""
     if len(pairs) > max(2.0, MOST * measured / 2.0):
         weights = tuple(dict.fromkeys(name for one, other, _ in pairs for name in (one.weight.name, other.weight.name)))
-        text = f"{len(weights)} of {counted(measured, 'matrix', 'matrices')} are copies of each other"
+        text = f"{len(weights)} of {quantity(measured, 'matrix', 'matrices')} are copies of each other"
         why = (
             "Layers that share their values by design, an average kept next to the weights, or layers not trained yet."
         )
@@ -192,7 +192,7 @@ def copies(pairs: Sequence[tuple[Row, Row, float]], measured: int) -> Iterator[F
     for one, other, cosine in pairs:
         tied = {one.weight.role, other.weight.role} == {"embedding", "head"}
         said = "a copy of" if cosine == 1.0 else "nearly a copy of"
-        text = f"{called_with_block(other)} is {said} {midway(called_with_block(one))}"
+        text = f"{called_with_block(other)} is {said} {lower_first(called_with_block(one))}"
         why = "All bytes are equal." if cosine == 1.0 else f"The cosine of their values is {cosine:.4f}."
         severity = Severity.NOTE if tied else Severity.WARN
         yield Finding(severity, text, why, names([one, other]), {"cosine": cosine}, causes.COPY)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.findings import causes
 from analysis.findings.siblings import Apart, apart, siblings_of
-from analysis.findings.subjects import alike, evidence, names, number, subject
-from analysis.findings.wording import counted, short
+from analysis.findings.subjects import evidence, group_alike, names, number, subject
+from analysis.findings.wording import quantity, short
 
 FEW = 1 / 3  # share of the layers up to which being as random is a fault of theirs and no choice
 HARMLESS = ("embedding", "position", "pooler")  # often frozen, barely moved from a wide start, or not used at all
@@ -26,13 +26,13 @@ def random(rows: Sequence[Row]) -> Iterator[Finding]:
     able = [row for row in rows if testable(row)]
     chosen = [row for row in rows if row.value("state") == "random"]
     usual = [row for row in chosen if row.weight.role in HARMLESS or _is_of_its_kind(row, rows)]
-    yield from (_as_random(some, Severity.NOTE) for some in alike(usual))
+    yield from (_as_random(some, Severity.NOTE) for some in group_alike(usual))
     faulty = [row for row in chosen if not any(row is one for one in usual)]
     if len(faulty) > max(1.0, FEW * len(able)):
-        text = f"{len(faulty)} of {counted(len(able), 'matrix', 'matrices')} look like a random initialisation"
+        text = f"{len(faulty)} of {quantity(len(able), 'matrix', 'matrices')} look like a random initialisation"
         yield Finding(Severity.WARN, text, WHY, names(faulty), {"random": len(faulty)}, causes.RANDOM)
         return
-    yield from (_as_random(some, Severity.BAD) for some in alike(faulty))
+    yield from (_as_random(some, Severity.BAD) for some in group_alike(faulty))
 
 
 def _is_of_its_kind(row: Row, rows: Sequence[Row]) -> bool:
@@ -58,7 +58,7 @@ def _as_random(rows: Sequence[Row], severity: Severity) -> Finding:
 def orthogonal(rows: Sequence[Row]) -> Iterator[Finding]:
     chosen = [row for row in rows if row.value("state") == "orthogonal"]
     severity = Severity.NOTE if len(chosen) > max(1.0, FEW * len(rows)) else Severity.WARN
-    for some in alike(chosen):
+    for some in group_alike(chosen):
         text = f"{subject(some)} {'is' if len(some) == 1 else 'are'} orthogonal: all singular values are equal"
         why = "As an orthogonal initialisation or an identity leaves it; training spreads them."
         yield Finding(severity, text, why, names(some), evidence(some, "state"), causes.ORTHOGONAL)

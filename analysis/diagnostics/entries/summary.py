@@ -9,9 +9,9 @@ from itertools import combinations
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.entries import copies, faults, odd
-from analysis.findings.grouping import grouped
-from analysis.findings.subjects import is_not_finite, unmeasured, worst_first
-from analysis.findings.wording import counted
+from analysis.findings.grouping import group_rows
+from analysis.findings.subjects import is_not_finite, unmeasured_findings, worst_first
+from analysis.findings.wording import quantity
 
 SMALLEST = 8  # smaller side below which a matrix is a bundle of vectors, such as a fixed basis, and only NaN is a fault
 ALIKE = 0.98  # cosine of two layers from which on one was made from the other; other pairs stay below 0.9
@@ -22,7 +22,7 @@ CHECKS: tuple[Callable[[Sequence[Row]], Iterator[Finding]], ...] = (
 
 
 def summarise(table: Table) -> Summary:
-    findings = [finding for rows in grouped(table.rows).values() for finding in checkpoint(rows)]
+    findings = [finding for rows in group_rows(table.rows).values() for finding in checkpoint(rows)]
     numbers = _numbers(table)
     return Summary(_headline(table.rows, findings), numbers, worst_first(findings))
 
@@ -50,7 +50,7 @@ def checkpoint(rows: Sequence[Row]) -> list[Finding]:
     """The findings on one checkpoint, NaN first."""
     broken = [row for row in rows if is_not_finite(row)]
     left_out = [row for row in rows if row.value("state") is None and not is_not_finite(row)]
-    found = [*faults.not_finite(broken), *unmeasured(left_out, "state", "entries")]
+    found = [*faults.not_finite(broken), *unmeasured_findings(left_out, "state", "entries")]
     fine = [row for row in rows if row.value("state") is not None]
     if untrained(fine):
         return found
@@ -99,6 +99,6 @@ def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
         return f"Untrained: all matrices look like their {'orthogonal' if flat else 'random'} initialisation."
     faulty = {name for finding in findings if finding.severity is not Severity.NOTE for name in finding.weights}
     if not faulty:
-        return f"No fault found in the entries of {counted(len(measured), 'matrix', 'matrices')}."
+        return f"No fault found in the entries of {quantity(len(measured), 'matrix', 'matrices')}."
     has = "has a fault in its" if len(faulty) == 1 else "have a fault in their"
-    return f"{len(faulty)} of {counted(len(rows), 'matrix', 'matrices')} {has} entries."
+    return f"{len(faulty)} of {quantity(len(rows), 'matrix', 'matrices')} {has} entries."

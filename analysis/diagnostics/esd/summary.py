@@ -11,8 +11,8 @@ from statistics import fmean, median, stdev
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.findings.causes import EXPONENT
-from analysis.findings.subjects import evidence, names, number, unmeasured
-from analysis.findings.wording import counted, listed, midway, short
+from analysis.findings.subjects import evidence, names, number, unmeasured_findings
+from analysis.findings.wording import join_words, lower_first, quantity, short
 
 OVER, UNDER = 2.0, 6.0  # WeightWatcher's OVER_TRAINED_THRESH and UNDER_TRAINED_THRESH
 SURE = 2.0  # standard errors outside 2 to 6 from which on an exponent is outside by more than chance
@@ -86,9 +86,9 @@ def _outside(rows: Sequence[Row], where: str, meaning: str) -> list[Finding]:
     if not rows:
         return []
     furthest = sorted(rows, key=lambda row: -_excess(row))[:NAMED]
-    named = listed([f"{midway(row.weight.label)} {short(number(row, 'alpha'))}" for row in furthest])
+    named = join_words([f"{lower_first(row.weight.label)} {short(number(row, 'alpha'))}" for row in furthest])
     more = f", and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
-    text = f"α (KS) is {where} in {counted(len(rows), 'matrix', 'matrices')}"
+    text = f"α (KS) is {where} in {quantity(len(rows), 'matrix', 'matrices')}"
     return [Finding(Severity.NOTE, text, f"{named}{more}. {meaning}", names(rows), evidence(rows, "alpha"), EXPONENT)]
 
 
@@ -97,7 +97,7 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     if not isinstance(middle, float):
         return "No matrix has a tail to fit."
     fitted, inside = int(numbers["fitted"] or 0), numbers["healthy"]
-    where = f"{inside} of {counted(fitted, 'matrix has', 'matrices have')} an α (KS) between 2 and 6"
+    where = f"{inside} of {quantity(fitted, 'matrix has', 'matrices have')} an α (KS) between 2 and 6"
     return f"{where}; the median is {short(middle)}. Compare α within one role, shape and recipe only."
 
 
@@ -106,7 +106,7 @@ def _reservations(table: Table, fitted: int) -> list[Finding]:
     found = []
     weak = tuple(row.weight.name for row in table.rows if row.value("low_confidence"))
     if weak:
-        text = f"{len(weak)} of {counted(fitted, 'fit')} {'rests' if len(weak) == 1 else 'rest'} on little"
+        text = f"{len(weak)} of {quantity(fitted, 'fit')} {'rests' if len(weak) == 1 else 'rest'} on little"
         why = "Fewer than 20 eigenvalues in the tail, or fewer than 50 in all: such an α is a hint, not a number."
         found.append(Finding(Severity.NOTE, text, why, weak, {"low_confidence": len(weak)}, EXPONENT))
-    return [*found, *unmeasured(table.rows, "alpha", "tail fit")]
+    return [*found, *unmeasured_findings(table.rows, "alpha", "tail fit")]

@@ -11,8 +11,8 @@ from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.esd.summary import verdict
 from analysis.findings.causes import EXPONENT, SIBLINGS
 from analysis.findings.siblings import apart
-from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
-from analysis.findings.wording import counted, midway, short
+from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.wording import lower_first, quantity, short
 
 LARGE_BIAS = 0.25  # share of the raw exponent above 1 from which on a finding speaks of the shape
 FAR = 3.0  # robust standard deviations from its siblings
@@ -32,9 +32,9 @@ def summarise(table: Table) -> Summary:
         "shaped": len(shaped),
     }
     findings = [
-        *map(_shape_finding, alike(shaped)),
-        *_far(rows),
-        *unmeasured(table.rows, "alpha_farms", "α FARMS"),
+        *map(_shape_finding, group_alike(shaped)),
+        *_find_outliers(rows),
+        *unmeasured_findings(table.rows, "alpha_farms", "α FARMS"),
     ]
     return Summary(_headline(numbers), numbers, worst_first(findings))
 
@@ -53,14 +53,14 @@ def _shape_finding(rows: Sequence[Row]) -> Finding:
     raw, seen = number(worst, "alpha_raw"), number(worst, "alpha_farms")
     why = (
         f"{worst.weight.label}: α {short(raw)} raw, {short(seen)} by windows of one shape, so {_bias_share(worst):.0%} "
-        f"of what it is above 1 comes from its {short(number(worst, 'aspect'))}:1 shape.{_turned(worst)}"
+        f"of what it is above 1 comes from its {short(number(worst, 'aspect'))}:1 shape.{_verdict_change(worst)}"
     )
-    text = f"The shape raises α of {midway(subject(rows))}"
+    text = f"The shape raises α of {lower_first(subject(rows))}"
     columns = ("alpha_raw", "alpha_farms", "aspect_bias", "windows_sd", "aspect")
     return Finding(Severity.NOTE, text, why, names(rows), evidence(rows, *columns), EXPONENT)
 
 
-def _turned(row: Row) -> str:
+def _verdict_change(row: Row) -> str:
     """Whether the verdict on a searched exponent is one on the shape."""
     raw, seen = verdict(number(row, "alpha_raw")), verdict(number(row, "alpha_farms"))
     if row.value("fit") == "hill" or raw == seen:
@@ -68,7 +68,7 @@ def _turned(row: Row) -> str:
     return " Only one of the two lies between 2 and 6."
 
 
-def _far(rows: Sequence[Row]) -> Iterator[Finding]:
+def _find_outliers(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows far from their siblings, and by more than the spread of their own windows."""
     for found in apart(rows, lambda row: number(row, "alpha_farms"), FAR, LARGE_BIAS):
         spread, gap = number(found.row, "windows_sd"), found.value - found.middle
@@ -88,6 +88,6 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     middle, shaped = numbers["median_alpha_farms"], int(numbers["shaped"] or 0)
     if middle is None:
         return "No matrix has windows to fit."
-    noun = counted(int(numbers["measured"] or 0), "matrix", "matrices")
+    noun = quantity(int(numbers["measured"] or 0), "matrix", "matrices")
     bias = f" The shape raises the raw α of {shaped} of them much." if shaped else " Their shapes hardly change it."
     return f"Half of {noun} have α FARMS above {short(float(middle))}.{bias}"
