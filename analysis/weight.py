@@ -51,6 +51,14 @@ class TensorInfo:
     skip: str | None
     transposed: bool = False  # its matrices are stored (in, out)
     layout: str = Layout.MATRIX  # a Layout
+    weight: str = ""  # the weight that it is the main part of, where that has another name
+    made: str = ""  # how that weight is formed out of what is stored; "" where it is stored as it is
+    same_as: str = ""  # the tensor that holds the same numbers, and is counted in its place
+
+    @property
+    def called(self) -> str:
+        """The name of the weight in it, under which another checkpoint has it too."""
+        return self.weight or self.name
 
     @property
     def size(self) -> int:
@@ -98,13 +106,14 @@ class Weight:
     """A weight with its numbers. `slices` holds one matrix, or one for each kernel position of a convolution.
 
     A tuned weight knows its `base`, the same weight before training, and the `factors` of the update where an adapter
-    gave them. Whatever is derived is found once and kept, so that all diagnostics and all groups share it.
+    gave them. A dequantised one knows the `step` of the grid that its values lie on. Whatever is derived is found once and kept, so that all diagnostics and all groups share it.
     """
 
     info: WeightInfo
     slices: Float[Tensor, "s m n"]
     base: "Weight | None" = None
     factors: Factors | None = None
+    step: float | None = None
 
     @once
     def spectrum(self) -> Spectrum:

@@ -252,7 +252,7 @@ def _view(info: TensorInfo, tensor: Shaped[Tensor, "..."], cut: _Cut) -> Float[T
 def _cuts(info: TensorInfo) -> Iterator[_Cut]:
     members = range(info.shape[0]) if info.layout in STACKS else [None]
     for member in members:
-        name = info.name if member is None else _member_name(info.name, member)
+        name = info.called if member is None else _member_name(info.called, member)
         yield from _split(name, info, member)
 
 
