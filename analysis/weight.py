@@ -101,19 +101,31 @@ class Factors:
     right: Float[Tensor, "r n"]
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the values of a dequantised weight can lie: multiples of a step, whose root mean square this is."""
+
+    step: float
+    how: str  # "dequantised from GPTQ: 4 bits, groups of 128"
+
+    def note(self) -> str:
+        return f"{self.how}; the step of its grid is {self.step:.3g}"
+
+
 @dataclass(frozen=True)
 class Weight:
     """A weight with its numbers. `slices` holds one matrix, or one for each kernel position of a convolution.
 
     A tuned weight knows its `base`, the same weight before training, and the `factors` of the update where an adapter
-    gave them. A dequantised one knows the `step` of the grid that its values lie on. Whatever is derived is found once and kept, so that all diagnostics and all groups share it.
+    gave them. A dequantised one knows the `grid` that its values lie on. Whatever is derived is found once and kept, so
+    that all diagnostics and all groups share it.
     """
 
     info: WeightInfo
     slices: Float[Tensor, "s m n"]
     base: "Weight | None" = None
     factors: Factors | None = None
-    step: float | None = None
+    grid: Grid | None = None
 
     @once
     def spectrum(self) -> Spectrum:

@@ -62,9 +62,7 @@ def describe_all(headers: Mapping[str, Header], beyond: Beyond) -> tuple[TensorI
     return tuple(_once(_listed(name, plain, formed, beyond), beyond) for name in headers)
 
 
-def _listed(
-    name: str, plain: Mapping[str, TensorInfo], formed: Mapping[str, TensorInfo], beyond: Beyond
-) -> TensorInfo:
+def _listed(name: str, plain: Mapping[str, TensorInfo], formed: Mapping[str, TensorInfo], beyond: Beyond) -> TensorInfo:
     if (reason := beyond.left.get(name)) is not None:
         return _skipped(plain[name], reason)
     if (made := beyond.made.get(name)) is None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from analysis.errors import shown
+from analysis.formats.effective.numbers import SMALL
 from analysis.formats.effective.records import Tensors
-from analysis.formats.effective.scaled import ACTIVATIONS
+from analysis.formats.effective.scaled import ACTIVATIONS, SCALES
 
 PACKED = "packed quantised weight ({kind}): its values need unpacking first"
 # kind → the leaf that marks it, and the leaves beside it that make the mark certain (one of them is enough)
@@ -49,9 +51,21 @@ def find(tensors: Tensors) -> Mapping[str, str]:
                 found[name] = MLX if kind == "MLX" else PACKED.format(kind=kind)
             elif leaf != "bias":
                 found.setdefault(name, f"{SERVES} ({kind})")
+        if (weight := _scaled_by(name, tensors)) is not None:
+            found.setdefault(name, f"the scales of the quantised weight {shown(weight)}")
+            shape = " × ".join(map(str, stored.shape))
+            found.setdefault(weight, f"quantised ({tensors[weight].dtype}): its scales, {shape}, fit no blocks in use")
         if leaf in ACTIVATIONS and stored.size <= 2:
             found.setdefault(name, "a scale of activations, no weight")
     return found
+
+
+def _scaled_by(name: str, tensors: Tensors) -> str | None:
+    """The 8-bit weight that tensors of this name scale."""
+    stem, leaf = _parted(name)
+    weight = f"{stem}weight"
+    scales = leaf in SCALES and weight in tensors and tensors[weight].dtype in (*SMALL, "int8")
+    return weight if scales else None
 
 
 def _parted(name: str) -> tuple[str, str]:

@@ -29,9 +29,10 @@ def numbers(stored: Stored) -> Array:
     if stored.dtype in SMALL:
         return np.asarray(_table(stored.dtype)[words])
     if stored.dtype == "float8_e8m0fnu":
-        return np.where(words == 255, np.float32(np.nan), np.exp2(words.astype(np.float32) - 127)).astype(np.float32)
+        exponents = np.where(words == 255, np.nan, words.astype(np.float64) - 127)
+        return np.exp2(exponents).astype(np.float32)
     if stored.dtype == "bfloat16":
-        return (words.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        return np.left_shift(words.view(np.uint16), 16, dtype=np.uint32).view(np.float32)
     width = {"float64": np.float64, "float32": np.float32, "float16": np.float16}[stored.dtype]
     found = words.view(width)
     return found if stored.dtype == "float64" else found.astype(np.float32)
@@ -52,7 +53,7 @@ def _table(dtype: str) -> Floats:
         found = np.where(exponent == 31, np.where(mantissa == 0, sign * np.inf, np.nan), found)
     else:
         found[[127, 255]] = np.nan
-    return found.astype(np.float32)
+    return np.asarray(found, np.float32)
 
 
 def codes(packed: Array, bits: int, count: int) -> NDArray[np.uint8]:

@@ -56,6 +56,8 @@ def _gptq(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]
     bits = 32 * z.shape[1] // outputs if outputs else 0
     if q.shape[1] != outputs or z.shape[0] != groups or bits not in BITS or 32 * z.shape[1] != outputs * bits:
         return None
+    if q.shape[0] * 32 % bits or settings.get("bits", bits) != bits:
+        return None
     inputs = q.shape[0] * 32 // bits
     if groups == 0 or inputs < groups or ("order" in parts and tensors[parts["order"]].shape != (inputs,)):
         return None
@@ -170,21 +172,21 @@ def find_compressed(tensors: Tensors, settings: Settings) -> Iterator[Effective]
             order="weight_g_idx", shape="weight_shape",
         )  # fmt: skip
         if leaf == "weight_packed" and {"scales", "shape"} <= set(parts) and f"{stem}.weight" not in tensors:
-            made = _compressed(tensors, stem, parts)
+            made = _compressed(tensors, settings, stem, parts)
             if made is not None:
                 yield made
 
 
-def _compressed(tensors: Tensors, stem: str, parts: dict[str, str]) -> Effective | None:
+def _compressed(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:
     q, s = tensors[parts["codes"]], tensors[parts["scales"]]
     if q.dtype != "int32" or len(q.shape) != 2 or tensors[parts["shape"]].shape != (2,):
         return None
     outputs, inputs = (int(side) for side in tensors[parts["shape"]].load().astype(np.int64))
-    bits = next((b for b in (4, 8, 2) if q.shape == (outputs, -(-inputs // (32 // b)))), None)
+    bits = next((b for b in _bits_said(settings) if q.shape == (outputs, -(-inputs * b // 32))), None)
     groups = s.shape[1] if len(s.shape) == 2 else 1
     if bits is None or s.shape[:1] != (outputs,) or not groups or inputs % groups:
         return None
-    if "zeros" in parts and tensors[parts["zeros"]].shape != (-(-outputs // (32 // bits)), groups):
+    if "zeros" in parts and tensors[parts["zeros"]].shape != (-(-outputs * bits // 32), groups):
         return None
     weight, size = f"{stem}.weight", inputs // groups
     how = f"dequantised from compressed-tensors: {bits} bits, groups of {size}"
@@ -192,6 +194,18 @@ def _compressed(tensors: Tensors, stem: str, parts: dict[str, str]) -> Effective
     return Effective(
         parts["codes"], weight, (outputs, inputs), parts, "compressed", how, numbers, reasons, quantised=True
     )
+
+
+def _bits_said(settings: Settings) -> list[int]:
+    """The bits that the config's groups name; any, where it names none."""
+    groups = settings.get("config_groups")
+    held = (
+        [group.get("weights") for group in groups.values() if isinstance(group, dict)]
+        if isinstance(groups, dict)
+        else []
+    )
+    said = [weights.get("num_bits") for weights in held if isinstance(weights, dict)]
+    return [bits for bits in said if bits in BITS] or list(BITS)
 
 
 def _compressed_values(made: Effective, read: Parts) -> Array:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -13,7 +12,6 @@ Tensors = Mapping[str, Stored]
 Settings = Mapping[str, Any]  # what config.json says of the quantisation; hostile, and looked at with care
 Array = NDArray[Any]
 Numbers = Mapping[str, int]
-NONE: Numbers = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Effective:
     parts: Mapping[str, str]  # what the formula calls a part → its name in the file
     formula: str  # a key of FORMULAS in recognition.py
     how: str  # in words: "GPTQ, 4 bits, groups of 128"
-    numbers: Numbers = NONE  # sizes that the formula needs
+    numbers: Numbers = field(default_factory=dict)  # sizes that the formula needs
     reasons: Mapping[str, str] = field(default_factory=dict)  # the other parts → why none is analysed by itself
     quantised: bool = False
 

@@ -25,7 +25,7 @@ def find(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
             continue
         parts = _parts(name, tensors)
         if parts is None:
-            if stored.dtype in SMALL and not _scaled_otherwise(name, tensors):
+            if stored.dtype in SMALL and len(stored.shape) > 1 and not _scaled_otherwise(name, tensors):
                 yield Effective(name, name, stored.shape, {"codes": name}, "cast", f"stored as {stored.dtype}")
             continue
         block = _block(stored.shape, tensors[parts["scales"]].shape, settings)
@@ -184,7 +184,8 @@ def _nvfp4_values(made: Effective, read: Parts) -> Array:
 
 
 def _mxfp4_scales(made: Effective, read: Parts) -> Array:
-    return np.exp2(read("scales").astype(np.float32) - 127)
+    exponents = read("scales").astype(np.float64) - 127
+    return np.exp2(np.minimum(exponents, 127)).astype(np.float32)
 
 
 def _mxfp4_values(made: Effective, read: Parts) -> Array:
