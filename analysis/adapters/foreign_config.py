@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.adapters import patterns
 from analysis.adapters.config import AdapterConfig
-from analysis.errors import DamagedFile, shown
+from analysis.errors import DamagedFile, escape
 
 LONGEST = 2**20  # characters of the JSON in a file
 DIFFUSERS = "the lora_adapter_metadata in the file"
@@ -24,7 +24,7 @@ def mlx_config(said: Mapping[str, Any]) -> AdapterConfig:
 
 def metadata_config(text: str) -> AdapterConfig:
     """Of diffusers: PEFT's settings for each part of a pipeline, "unet.lora_alpha". Raises DamagedFile."""
-    settings = _parsed(text)
+    settings = _parse(text)
     parts: dict[str, dict[str, Any]] = {}
     for key, value in settings.items():
         part, _, setting = str(key).partition(".")
@@ -44,14 +44,14 @@ def metadata_config(text: str) -> AdapterConfig:
     return config
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     try:
         said = json.loads(text) if len(text) <= LONGEST else None
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict) or not said:
         raise DamagedFile(
-            f"{DIFFUSERS} is no JSON of settings: {shown(text)}. Save the adapter again.", "adapter-settings"
+            f"{DIFFUSERS} is no JSON of settings: {escape(text)}. Save the adapter again.", "adapter-settings"
         )
     return said
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from analysis.adapters import lora
 from analysis.adapters.config import AdapterConfig
 from analysis.adapters.names import AdaptedModule
-from analysis.errors import AdapterError, shown
+from analysis.errors import AdapterError, escape
 from analysis.weight import Factors, TensorInfo
 
 Parts = Mapping[str, Tensor]
@@ -31,7 +31,7 @@ def merged(
     Raises AdapterError, naming the module, where the parts do not fit each other or the base.
     """
     if unread := [what for what in UNREAD if what in parts]:
-        raise AdapterError(f"{shown(module.module)}: {unread[0]} is not computed here")
+        raise AdapterError(f"{escape(module.module)}: {unread[0]} is not computed here")
     if "mlx_a" in parts or "mlx_b" in parts:
         return _mlx(config, module, info, base, parts)
     if "lora_A" in parts and "lora_mid" not in parts and "dora_scale" not in parts:
@@ -39,8 +39,8 @@ def merged(
     update = _update(config, module, parts)
     if update.numel() != base.numel():
         raise AdapterError(
-            f"{shown(module.module)}: the adapter's update is {' × '.join(map(str, update.shape))}, and "
-            f"{shown(info.name)} of the base is {' × '.join(map(str, base.shape))}. It was trained on another base."
+            f"{escape(module.module)}: the adapter's update is {' × '.join(map(str, update.shape))}, and "
+            f"{escape(info.name)} of the base is {' × '.join(map(str, base.shape))}. It was trained on another base."
         )
     tuned = base + update.reshape(base.shape)
     if "dora_scale" in parts:
@@ -54,7 +54,7 @@ def _lora(
     """Plain LoRA, by the one formula there is of it."""
     rank = len(parts["lora_A"]) if "lora_A" in parts else 1
     plain = replace(config, settings={"r": rank, "lora_alpha": rank if alpha is None else alpha})
-    return lora.merged(plain, module, info, base, {what: tensor for what, tensor in parts.items() if what in PLAIN})
+    return lora.merge(plain, module, info, base, {what: tensor for what, tensor in parts.items() if what in PLAIN})
 
 
 def _mlx(
@@ -70,7 +70,7 @@ def _from_mlx(module: AdaptedModule, info: TensorInfo, parts: Parts) -> Parts:
     """MLX stores A as (in, r) and B as (r, out), and an embedding's as (rows, r) and (r, width)."""
     a, b = parts.get("mlx_a"), parts.get("mlx_b")
     if a is None or b is None or a.ndim != 2 or b.ndim != 2:
-        raise AdapterError(f"{shown(module.module)}: lora_a and lora_b are not both there as matrices")
+        raise AdapterError(f"{escape(module.module)}: lora_a and lora_b are not both there as matrices")
     if info.role == "embedding" and info.shape == (a.shape[0], b.shape[1]):
         return {"lora_A": b, "lora_B": a}
     return {"lora_A": a.mT, "lora_B": b.mT}
@@ -80,7 +80,7 @@ def _alpha(config: AdapterConfig, module: AdaptedModule, parts: Parts) -> float 
     """Alpha as the file says it, by a tensor of its own or for all modules; None where it does not."""
     if "alpha" in parts:
         if parts["alpha"].numel() != 1:
-            raise AdapterError(f"{shown(module.module)}: its alpha is no single number")
+            raise AdapterError(f"{escape(module.module)}: its alpha is no single number")
         return float(parts["alpha"])
     said = config.of_module("lora_alpha", "alpha_pattern", module.module)
     return float(said) if isinstance(said, int | float) and not isinstance(said, bool) and math.isfinite(said) else None
@@ -99,8 +99,8 @@ def _update(config: AdapterConfig, module: AdaptedModule, parts: Parts) -> Tenso
         if "lokr_w1" in parts or "lokr_w1_a" in parts:
             return _lokr(parts, alpha)
     except (KeyError, RuntimeError) as error:
-        raise AdapterError(f"{shown(module.module)}: its factors do not fit each other: {shown(error)}") from None
-    raise AdapterError(f"{shown(module.module)}: {shown(', '.join(parts))} make no update that is known here")
+        raise AdapterError(f"{escape(module.module)}: its factors do not fit each other: {escape(error)}") from None
+    raise AdapterError(f"{escape(module.module)}: {escape(', '.join(parts))} make no update that is known here")
 
 
 def _scale(alpha: float | None, rank: int) -> float:
@@ -147,7 +147,7 @@ def _with_lengths(module: AdaptedModule, tuned: Tensor, lengths: Tensor) -> Tens
     rows, columns = tuned.shape[0], tuned.shape[1]
     by_output = lengths.shape[0] == rows and lengths.numel() == rows
     if not by_output and lengths.numel() != columns:
-        raise AdapterError(f"{shown(module.module)}: {lengths.numel()} lengths of DoRA for {rows} × {columns}")
+        raise AdapterError(f"{escape(module.module)}: {lengths.numel()} lengths of DoRA for {rows} × {columns}")
     axis = 0 if by_output else 1
     norms = tuned.transpose(0, axis).flatten(1).norm(dim=1)
     shape = [1] * tuned.ndim

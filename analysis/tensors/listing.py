@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from analysis.errors import shown
+from analysis.errors import escape
 from analysis.tensors.matrices import Header, describe
 from analysis.weight import Layout, TensorInfo
 
@@ -74,7 +74,7 @@ def _once(info: TensorInfo, beyond: Beyond) -> TensorInfo:
     other = beyond.same.get(info.name)
     if other is None:
         return info
-    return replace(_skipped(info, info.skip or f"the same tensor as {shown(other)}"), same_as=other)
+    return replace(_skipped(info, info.skip or f"the same tensor as {escape(other)}"), same_as=other)
 
 
 def _skipped(info: TensorInfo, reason: str) -> TensorInfo:

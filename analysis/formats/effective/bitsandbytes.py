@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.errors import shown
+from analysis.errors import escape
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Settings, Tensors
 
 STATES = ("bitsandbytes__nf4", "bitsandbytes__fp4")
@@ -35,9 +35,9 @@ def _eight_bits(name: str, tensors: Tensors) -> Effective | None:
         return None
     if order in tensors and tensors[order].size == 1 and int(tensors[order].load().reshape(-1)[0]) != 0:
         return None
-    reasons = {scales: f"the scales of the quantised weight {shown(name)}"}
+    reasons = {scales: f"the scales of the quantised weight {escape(name)}"}
     if order in tensors:
-        reasons[order] = f"how the quantised weight {shown(name)} lies"
+        reasons[order] = f"how the quantised weight {escape(name)} lies"
     how = "dequantised from bitsandbytes: 8 bits, a scale for each output"
     return Effective(name, name, shape, {"codes": name, "scales": scales}, "int8", how, {}, reasons, quantised=True)
 
@@ -59,10 +59,10 @@ def _four_bits(name: str, tensors: Tensors) -> Effective | None:
         return None
     if tensors[parts["table"]].size != 16 or not _fits_nested(said, parts, tensors):
         return None
-    reasons = {other: f"a part of the quantised weight {shown(name)}" for other in (state, *parts.values())}
+    reasons = {other: f"a part of the quantised weight {escape(name)}" for other in (state, *parts.values())}
     del reasons[name]
     kind = str(said.get("quant_type", state.rpartition("__")[2]))
-    how = f"dequantised from bitsandbytes {shown(kind)}: 4 bits, blocks of {block}"
+    how = f"dequantised from bitsandbytes {escape(kind)}: 4 bits, blocks of {block}"
     numbers = {"block": block}
     if "nested" in parts:
         numbers["nested_block"] = said["nested_blocksize"]

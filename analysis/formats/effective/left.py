@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from analysis.errors import shown
+from analysis.errors import escape
 from analysis.formats.effective.numbers import SMALL
 from analysis.formats.effective.records import Tensors
 from analysis.formats.effective.scaled import ACTIVATIONS, SCALES
@@ -52,7 +52,7 @@ def find(tensors: Tensors) -> Mapping[str, str]:
             elif leaf != "bias":
                 found.setdefault(name, f"{SERVES} ({kind})")
         if (weight := _scaled_by(name, tensors)) is not None:
-            found.setdefault(name, f"the scales of the quantised weight {shown(weight)}")
+            found.setdefault(name, f"the scales of the quantised weight {escape(weight)}")
             shape = " × ".join(map(str, stored.shape))
             found.setdefault(weight, f"quantised ({tensors[weight].dtype}): its scales, {shape}, fit no blocks in use")
         if leaf in ACTIVATIONS and stored.size <= 2:

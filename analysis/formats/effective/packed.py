@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.errors import shown
+from analysis.errors import escape
 from analysis.formats.effective.numbers import codes, each
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Settings, Tensors
 
@@ -20,7 +20,7 @@ WIDEST = 2**31  # of a side that a file states
 def companions(weight: str, parts: dict[str, str], main: str, what: dict[str, str]) -> dict[str, str]:
     """The reason for each part but the main one."""
     return {
-        name: f"{what[part]} of the quantised weight {shown(weight)}" for part, name in parts.items() if part != main
+        name: f"{what[part]} of the quantised weight {escape(weight)}" for part, name in parts.items() if part != main
     }
 
 

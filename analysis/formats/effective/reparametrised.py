@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from analysis.errors import shown
+from analysis.errors import escape
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Tensors
 
 FLOATS = ("float64", "float32", "float16", "bfloat16")
@@ -41,7 +41,7 @@ def _weight_norm(name: str, tensors: Tensors) -> Effective | None:
         return None
     if length not in tensors or weight in tensors or not _is_length(tensors[length].shape, tensors[name].shape):
         return None
-    reasons = {length: f"the lengths of {shown(weight)}, which is analysed as g · v / ‖v‖ (weight norm)"}
+    reasons = {length: f"the lengths of {escape(weight)}, which is analysed as g · v / ‖v‖ (weight norm)"}
     parts = {"v": name, "g": length}
     return Effective(
         name, weight, tensors[name].shape, parts, "weight norm", "g · v / ‖v‖ (weight norm)", reasons=reasons
@@ -70,7 +70,7 @@ def _pruned(name: str, tensors: Tensors) -> Effective | None:
     weight, mask = name.removesuffix("_orig"), name.removesuffix("_orig") + "_mask"
     if weight == name or weight in tensors or mask not in tensors or tensors[mask].shape != tensors[name].shape:
         return None
-    reasons = {mask: f"the mask of {shown(weight)}: 0 where it was pruned"}
+    reasons = {mask: f"the mask of {escape(weight)}: 0 where it was pruned"}
     how = "weight_orig · weight_mask (pruned)"
     return Effective(name, weight, tensors[name].shape, {"w": name, "mask": mask}, "pruned", how, reasons=reasons)
 
@@ -87,7 +87,7 @@ def _spectral_norm(name: str, tensors: Tensors) -> Effective | None:
     if weight in (name, *tensors) or u not in tensors or _axis(name, u, v, tensors) is None:
         return None
     vectors = {"u": u, **({"v": v} if v in tensors else {})}
-    why = f"a singular vector of {shown(weight)}, which is analysed as W / σ (spectral norm)"
+    why = f"a singular vector of {escape(weight)}, which is analysed as W / σ (spectral norm)"
     reasons = dict.fromkeys(vectors.values(), why)
     parts, how = {"w": name, **vectors}, "W / σ (spectral norm)"
     return Effective(name, weight, tensors[name].shape, parts, "spectral norm", how, reasons=reasons)

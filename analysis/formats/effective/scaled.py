@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.errors import shown
+from analysis.errors import escape
 from analysis.formats.effective.numbers import FP4, SMALL, over
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Settings, Tensors
 
@@ -84,9 +84,9 @@ def _side(extent: int, scales: int, said: object) -> int | None:
 
 def _made(name: str, tensors: Tensors, parts: dict[str, str], block: tuple[int, int]) -> Effective:
     shape, dtype = tensors[name].shape, tensors[name].dtype
-    reasons = {parts["scales"]: f"the scales of the quantised weight {shown(name)}"}
+    reasons = {parts["scales"]: f"the scales of the quantised weight {escape(name)}"}
     if "zeros" in parts:
-        reasons[parts["zeros"]] = f"the zero points of the quantised weight {shown(name)}"
+        reasons[parts["zeros"]] = f"the zero points of the quantised weight {escape(name)}"
     if block == shape[-2:]:
         size = "one scale"
     elif block == (1, shape[-1]):
@@ -148,7 +148,7 @@ def _nvfp4(name: str, tensors: Tensors) -> Effective | None:
     if tensors[scales].shape != (rows, half // 8) or half % 8 or math.prod(tensors[whole].shape) != 1:
         return None
     weight, parts = f"{stem}.weight", {"codes": name, "scales": scales, "whole": whole}
-    reasons = dict.fromkeys((scales, whole), f"a scale of the quantised weight {shown(weight)}")
+    reasons = dict.fromkeys((scales, whole), f"a scale of the quantised weight {escape(weight)}")
     how = "dequantised from NVFP4: 4-bit floats, a scale for each 16"
     return Effective(name, weight, (rows, 2 * half), parts, "nvfp4", how, {"group": 16}, reasons, quantised=True)
 
@@ -164,7 +164,7 @@ def _mxfp4(name: str, tensors: Tensors) -> Effective | None:
         return None
     if shape[3] != 16 or tensors[scales].shape != shape[:3]:
         return None
-    reasons = {scales: f"the scales of the quantised weight {shown(weight)}"}
+    reasons = {scales: f"the scales of the quantised weight {escape(weight)}"}
     how = "dequantised from MXFP4: 4-bit floats, a scale for each 32"
     whole = (shape[0], 32 * shape[2], shape[1])  # (experts, in, out), as the model holds it
     return Effective(name, weight, whole, {"codes": name, "scales": scales}, "mxfp4", how, {}, reasons, quantised=True)

@@ -11,7 +11,7 @@ from analysis.errors import DamagedFile
 
 def test_mlx_says_its_scale() -> None:
     config = mlx_config({"fine_tune_type": "lora", "lora_parameters": {"rank": 8, "scale": 20.0, "alpha": 16}})
-    assert (config.make, config.number("scale"), config.delegated) == ("MLX", 20.0, False)
+    assert (config.make, config.number("scale"), config.is_delegated) == ("MLX", 20.0, False)
 
 
 @pytest.mark.parametrize("said", [{}, {"lora_parameters": []}, {"lora_parameters": {"scale": "20"}}])
