@@ -54,7 +54,7 @@ def shown(request: Request, session: Session, current: int, made: str = "", erro
     rows = [token_row(token, project, now) for token, project in tokens.listing(session)]
     return page(
         request,
-        "access.html",
+        "pages/access.html",
         400 if error else 200,
         page="access",
         made=made,

@@ -72,7 +72,7 @@ def shown(
     analysed = sum(tensor.skip is None for tensor in tensors)
     return page(
         request,
-        "checkpoint.html",
+        "pages/checkpoint.html",
         422 if form.open or sent is not None else 200,
         chooser=form,
         checkpoint=view(row, retention.kept_until(session, settings, row), sent),
