@@ -70,7 +70,7 @@ ROWS = (
 HOMES = {
     "fastapi": DOORS,
     "starlette": DOORS,
-    "uvicorn": ("app.main",),
+    "uvicorn": ("app.main", "app.web"),
     "sqlalchemy": (*ROWS, "app.migrations"),
     "alembic": ("app.db", "app.migrations"),
     "celery": ("app.queue.broker", "workers"),
