@@ -5,16 +5,14 @@ from pathlib import Path, PurePosixPath
 
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, shown
 from analysis.formats.checkpoint import Checkpoint
+from analysis.formats.companions import INDEX, SAFETENSORS, SAFETENSORS_INSTEAD, WEIGHTS, training_state
 from analysis.formats.facts import config_facts, find_adapter_config
 from analysis.formats.hostile_json import parse_file, printable
 from analysis.formats.rejected import rejection
 from analysis.formats.stored import HEAD, Contents, Format, Stored
 
-INDEX = ".index.json"
 MOST_FILES = 10_000
-WEIGHT_ENDINGS = {".safetensors", ".bin", ".pt", ".pth", ".ckpt"}
-# what the Hugging Face Trainer saves beside pytorch_model.bin (transformers/trainer.py): no weights of the model
-TRAINER_FILES = {"training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt"}
+NOT_PART = "no part of the checkpoint"
 
 Chosen = Mapping[Path, Format]
 
@@ -45,12 +43,24 @@ def _checkpoint(
         raise UnknownFormat(
             f"{shown(first.name)} can be read, but there is no tensor in it. Save a state dict", "no-tensors"
         )
-    ignored = [p.name for p in files if p not in chosen and p.suffix in WEIGHT_ENDINGS]
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
-    if ignored:
-        facts["ignored_files"] = printable(", ".join(ignored))
+    if left_out := _left_out(files, chosen):
+        facts["ignored_files"] = ignored_files(left_out)
     adapter = find_adapter_config(first.parent, tensors)
     return Checkpoint(chosen[first].name, tensors, facts | config_facts(first.parent), adapter)
+
+
+def _left_out(files: Sequence[Path], chosen: Chosen) -> dict[str, str]:
+    """The files that look like weights and are not read, each with the reason."""
+    others = [path.name for path in files if path not in chosen]
+    looks = [name for name in others if training_state(name) or name.lower().endswith(WEIGHTS)]
+    safe = all(path.suffix == SAFETENSORS for path in chosen)
+    return {name: training_state(name) or (SAFETENSORS_INSTEAD if safe else NOT_PART) for name in looks}
+
+
+def ignored_files(left_out: Mapping[str, str]) -> str:
+    """The fact that says which files were left out and why."""
+    return printable(", ".join(f"{name} ({reason})" for name, reason in left_out.items()))
 
 
 def _listed(paths: Sequence[Path]) -> list[Path]:
@@ -98,13 +108,13 @@ def _recognised(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, 
         return {files[0]: _format(files[0], formats)}
     known: dict[Path, Format] = {}
     refused: dict[Path, CheckpointError] = {}
-    for path in files:
+    for path in [path for path in files if training_state(path.name) is None] or files:
         try:
             known[path] = _format(path, formats)
         except CheckpointError as error:
             refused[path] = error
     chosen = _preferred(known, formats)
-    endings = {path.suffix for path in chosen} or WEIGHT_ENDINGS
+    endings = {path.suffix for path in chosen} or WEIGHTS
     broken = [path for path in refused if path.suffix in endings]  # companions, like a tokenizer, are left aside
     if broken:
         raise refused[broken[0]]
@@ -115,9 +125,8 @@ def _recognised(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, 
 
 
 def _preferred(known: Chosen, formats: Sequence[Format]) -> dict[Path, Format]:
-    """Of a model saved both as safetensors and for torch, the safetensors; without what a trainer saves beside it."""
-    first = {path: form for path, form in known.items() if form is formats[0]}
-    return first or {p: f for p, f in known.items() if p.name not in TRAINER_FILES} or dict(known)
+    """Of a model saved both as safetensors and for torch, the safetensors."""
+    return {path: form for path, form in known.items() if form is formats[0]} or dict(known)
 
 
 def _joined(contents: Mapping[Path, Contents]) -> dict[str, Stored]:

@@ -132,7 +132,7 @@ def _settings(name: str, options: object) -> dict[str, Scalar]:
     if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
         raise fault(f", {name}: {text_of(options)} is not valid; write its options, or {{}}")
     try:
-        return diagnostic(name).settings(options)
+        return dict(diagnostic(name).settings(options))
     except OptionError as error:
         raise fault(f", {name}: {error}") from error
 

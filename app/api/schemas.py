@@ -225,7 +225,7 @@ def checkpoint_json(row: models.Checkpoint, latest: Mapping[int, int]) -> Checkp
 
 
 def source_json(row: models.Source) -> Source:
-    size = None if row.plan is None else sum(file["bytes"] for file in row.plan)
+    size = None if row.plan is None else sum(file["bytes"] for file in row.plan if file.get("left_out") is None)
     return Source(url=row.url, bytes=size, fetched=row.fetched)
 
 

@@ -19,14 +19,15 @@ from rich.text import Text
 
 from analysis.diagnostics import check_scopes, requests
 from analysis.engine.comparison import compare
+from analysis.engine.single import analyze
 from analysis.errors import CheckpointError, EigenscopeError, OptionError, PolicyError, WrongBase
 from analysis.formats import open_checkpoint
+from analysis.formats.companions import choose
 from analysis.gate.baseline import checked
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
 from analysis.gate.starter import starter
-from analysis.report import analyze
 from app.cli.analyze import called, opened, progress
 from app.cli.client import Late, Refused, Remote, RemoteError
 from app.cli.options import device_option
@@ -35,7 +36,6 @@ from app.gate import junit, markdown
 from app.gate import policy_file as policies
 
 CLOSED, USAGE, BROKEN, LATE = 1, 2, 3, 4
-READ = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".json")  # of a folder that is sent
 SIGNS = {"pass": "green", "warn": "yellow", "insufficient": "yellow", "fail": "red"}
 errors = Console(stderr=True)
 FILE = click.Path(exists=True, path_type=Path)
@@ -226,13 +226,20 @@ def to_send(paths: Sequence[Path]) -> list[tuple[str, Path]]:
     found: list[tuple[str, Path]] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.is_file() and file.suffix in READ)
-            found += [(f"{path.absolute().name}/{file.name}", file) for file in inside]
+            found += [(f"{path.absolute().name}/{name}", path / name) for name in _names_to_send(path)]
         else:
             found.append((path.name, path))
     if not found:
         raise CheckpointError(f"{paths[0]} holds no file that a checkpoint is made of", "missing-file")
     return found
+
+
+def _names_to_send(folder: Path) -> list[str]:
+    """The names of the folder's files that make a checkpoint; says which ones are not sent, and why."""
+    choice = choose(file.name for file in folder.iterdir() if file.is_file())
+    for name, reason in choice.left_out.items():
+        errors.print(Text(harmless(f"not sent: {name} ({reason})")), style="dim", soft_wrap=True)
+    return [*choice.weights, *choice.companions] if choice.weights else []
 
 
 def say(verdict: dict[str, Any], as_json: bool) -> None:

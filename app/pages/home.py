@@ -5,6 +5,7 @@ import time
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
+from analysis.formats import companions
 from app import checkpoints, runs
 from app.access import quotas
 from app.api.checkpoint_uploads import admit, length
@@ -34,6 +35,7 @@ def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
         runs_words=lists.summary(recent),
         moving=any(row.look.moving for row in rows) or any(run.look.moving for run in recent),
         token=settings.token is not None,
+        formats=companions.to_json(),
     )
 
 

@@ -6,12 +6,13 @@ Here an address is taken apart and held against what is allowed, without looking
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from analysis.formats import companions
 from app import checkpoints
 from app.access import audit, quotas
 from app.db import Session
@@ -20,9 +21,6 @@ from app.models import Checkpoint, Source
 from app.settings import Settings
 from app.work import leases
 
-WEIGHTS = re.compile(r"\.(safetensors|pt|pth|bin|ckpt)$", re.IGNORECASE)
-BESIDE = re.compile(r"^([^/]*\.index\.json|config\.json|adapter_config\.json)$", re.IGNORECASE)
-NOT_WEIGHTS = re.compile(r"^(optimizer|scheduler|training_args|rng_state)", re.IGNORECASE)
 HUB = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?")
 STORES = ("s3", "gs", "az")
 
@@ -66,6 +64,7 @@ class Found:
     bytes: int
     version: str  # changes whenever the bytes do
     sha256: str | None = None  # where the source tells
+    left_out: str | None = None  # why it is not fetched
 
 
 def request(
@@ -161,18 +160,13 @@ def _not_allowed(what: str, setting: str) -> SourceNotAllowed:
 
 
 def choose(found: Iterable[Found]) -> list[Found]:
-    """What a checkpoint consists of: its weights, safetensors where there are both, and what lies beside them."""
-    files = sorted(found, key=lambda file: file.name)
-    weights = [file for file in files if WEIGHTS.search(file.name) and not NOT_WEIGHTS.search(file.name)]
-    safe = [file for file in weights if file.name.lower().endswith(".safetensors")]
-    beside = [file for file in files if BESIDE.match(file.name) and not (safe and _of_bin(file.name))]
-    if not weights:
+    """The files that make a checkpoint, in the order to fetch them, then those left out, with their reasons."""
+    files = {file.name: file for file in found}
+    choice = companions.choose(files)
+    if not choice.weights:
         raise SourceFault("source-missing", "No file there looks like weights: .safetensors, .bin, .pt, .pth or .ckpt.")
-    return [*(safe or weights), *beside]
-
-
-def _of_bin(name: str) -> bool:
-    return name.lower().endswith(".bin.index.json")
+    left_out = [replace(files[name], left_out=reason) for name, reason in choice.left_out.items()]
+    return [*(files[name] for name in (*choice.weights, *choice.companions)), *left_out]
 
 
 def partial_name(checkpoint: int, position: int) -> str:

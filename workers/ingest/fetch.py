@@ -37,7 +37,7 @@ def fetch(database: Database, storage: Storage, settings: Settings, checkpoint: 
         raise SourceFault(error.code, str(error)) from None
     there = {file.position for file in checkpoint.files}
     for position, file in enumerate(plan):
-        if position not in there:
+        if position not in there and file.left_out is None:
             fetching.take(found, position, file)
     with database.writing() as session:
         return leases.held(session, Checkpoint, checkpoint.id, checkpoint.claim)
@@ -55,7 +55,7 @@ class Fetching:
         if source.plan is not None:
             return [Found(**told) for told in source.plan]
         chosen = sources.choose(place.list())
-        self._check(chosen)
+        self._check([file for file in chosen if file.left_out is None])
         with self._database.writing() as session:
             held = leases.held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
             assert held.source is not None

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import CheckpointError, shown
+from analysis.formats.files import ignored_files
+from analysis.formats.stored import Fact
 from app import checkpoints
 from app.db import Database
 from app.errors import DiskFull
@@ -85,11 +87,18 @@ def _accept(database: Database, storage: Storage, checkpoint: Checkpoint, found:
             checkpoint.claim,
             form=found.format,
             kind=found.kind,
-            facts=found.facts,
+            facts={**found.facts, **_left_at_source(checkpoint)},
             infos=_json(found.tensors),
             rewritten=rewritten.sha256 if rewritten else None,
         )
         plan_waiting(session, checkpoint.id)
+
+
+def _left_at_source(checkpoint: Checkpoint) -> dict[str, Fact]:
+    """The fact that says which files were not fetched from the source, and why."""
+    plan = checkpoint.source.plan if checkpoint.source is not None else None
+    left_out = {file["name"]: file["left_out"] for file in plan or [] if file.get("left_out")}
+    return {"ignored_files": ignored_files(left_out)} if left_out else {}
 
 
 def _json(tensors: Sequence[Any]) -> list[dict[str, Any]]:

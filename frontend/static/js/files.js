@@ -1,12 +1,29 @@
 // Which files of a drop belong together: a folder is one checkpoint, shards are one, other files are one each.
 
 /** @typedef {{ file: File, path: string }} Found */
-/** @typedef {{ name: string, files: Found[] }} Group */
+/** @typedef {{ name: string, files: Found[], left_out: Record<string, string> }} Group */
 
-const WEIGHTS = /\.(safetensors|pt|pth|bin|ckpt)$/i;
-const BESIDE = /(^|\/)([^/]*\.index\.json|config\.json|adapter_config\.json|trainer_state\.json|train(ing)?_arg(s|uments)\.json|args\.json|hparams\.json)$/i;
-const NOT_WEIGHTS = /(^|\/)(optimizer|scheduler|training_args|rng_state)[^/]*$/i;
+/**
+ * The table of which files are a checkpoint, as the service has it (analysis/formats/companions.py).
+ * @typedef {{ weights: string[], preferred: string, instead: string, companions: string[], torch_index: string, training_state: Record<string, string> }} Table
+ */
+
 const SHARD = /-\d+-of-\d+\.|\.index\.json$/i;
+
+/** @param {string} path */
+const base = (path) => path.slice(path.lastIndexOf("/") + 1).toLowerCase();
+
+/** Whether a glob, whose only wildcard is the star, fits the whole name. @param {string} glob @param {string} name */
+const fits = (glob, name) => new RegExp(`^${glob.replaceAll(".", "\\.").replaceAll("*", ".*")}$`).test(name);
+
+/** @param {string} path @param {Table} table */
+const companion = (path, table) => table.companions.some((glob) => fits(glob, base(path)));
+
+/** What a training left there, if the file is such. @param {string} path @param {Table} table */
+function state(path, table) {
+  if (companion(path, table)) return undefined;
+  return Object.entries(table.training_state).find(([glob]) => fits(glob, base(path)))?.[1];
+}
 
 /** The files of an input. @param {FileList | null} files @returns {Found[]} */
 export const listed = (files) => [...(files ?? [])].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
@@ -37,23 +54,30 @@ async function opened(entry) {
 }
 
 /**
- * Of a folder, what a checkpoint consists of: its weights (safetensors where there are both) and the descriptions
- * beside them. Everything where nothing looks like weights: the service goes by content.
+ * Of a folder, what a checkpoint consists of, and what is left out with the reason. Everything where nothing looks like
+ * weights: the service goes by content.
+ * @param {string} name
  * @param {Found[]} files
+ * @param {Table} table
+ * @returns {Group}
  */
-function chosen(files) {
-  const weights = files.filter(({ path }) => WEIGHTS.test(path) && !NOT_WEIGHTS.test(path));
-  const safe = weights.filter(({ path }) => /\.safetensors$/i.test(path));
-  const kept = safe.length ? safe : weights;
-  const index = files.filter(({ path }) => BESIDE.test(path) && !(safe.length && /\.bin\.index\.json$/i.test(path)));
-  return kept.length ? [...kept, ...index] : files;
+function choose(name, files, table) {
+  const states = files.filter(({ path }) => state(path, table) !== undefined);
+  const weights = files.filter((found) => table.weights.some((end) => base(found.path).endsWith(end)) && !states.includes(found));
+  if (!weights.length) return { name, files, left_out: {} };
+  const preferred = weights.filter(({ path }) => base(path).endsWith(table.preferred));
+  const instead = preferred.length ? weights.filter((found) => !preferred.includes(found)) : [];
+  const companions = files.filter(({ path }) => companion(path, table) && !(preferred.length && base(path).endsWith(table.torch_index)));
+  const left_out = Object.fromEntries([...instead, ...states].map(({ path }) => [path, state(path, table) ?? table.instead]));
+  return { name, files: [...(preferred.length ? preferred : weights), ...companions], left_out };
 }
 
 /**
  * @param {Found[]} files
+ * @param {Table} table
  * @returns {Group[]}
  */
-export function groups(files) {
+export function groups(files, table) {
   /** @type {Map<string, Found[]>} */
   const folders = new Map();
   /** @type {Found[]} */
@@ -63,10 +87,10 @@ export function groups(files) {
     if (top) folders.set(top, [...(folders.get(top) ?? []), found]);
     else loose.push(found);
   }
-  const whole = [...folders].map(([name, inner]) => ({ name, files: chosen(inner) }));
-  const weights = loose.filter(({ path }) => !BESIDE.test(path));
+  const whole = [...folders].map(([name, inner]) => choose(name, inner, table));
+  const weights = loose.filter(({ path }) => !companion(path, table));
   if (weights.length < 2 || loose.some(({ path }) => SHARD.test(path))) {
-    return loose.length ? [...whole, { name: (weights[0] ?? loose[0]).path, files: loose }] : whole;
+    return loose.length ? [...whole, { name: (weights[0] ?? loose[0]).path, files: loose, left_out: {} }] : whole;
   }
-  return [...whole, ...weights.map((found) => ({ name: found.path, files: [found] }))];
+  return [...whole, ...weights.map((found) => ({ name: found.path, files: [found], left_out: {} }))];
 }

@@ -12,7 +12,7 @@ folder.webkitdirectory = true;
 
 /** @param {{ file: File, path: string }[]} files */
 async function take(files) {
-  const found = groups(files);
+  const found = groups(files, JSON.parse($("#drop").dataset.formats));
   for (const group of found) await send(group, found.length === 1);
   await refresh(["main"]);
 }

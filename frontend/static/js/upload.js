@@ -21,6 +21,8 @@ export async function send(group, open) {
   const pause = make("button", { type: "button", className: "btn bare", hidden: total <= SMALL }, "Pause");
   const item = make("div", { className: "upload" }, make("b", {}, group.name), words, pause, stop, progress);
   progress.setAttribute("aria-label", `Upload of ${group.name}`);
+  const left = Object.entries(group.left_out).map(([path, reason]) => `${path} (${reason})`);
+  if (left.length) item.append(make("p", { className: "muted wide" }, `Not sent: ${left.join(", ")}`));
   $("#uploads").append(item);
   try {
     const moved = (/** @type {number} */ sent, note = "") => {

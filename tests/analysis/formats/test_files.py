@@ -29,7 +29,8 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_with_an_index(folder: Path) -> None:
     checkpoint = open_checkpoint([folder])
     assert list(checkpoint.stored) == ["a", "b"]
-    assert checkpoint.facts == {"width": 2, "ignored_files": "pytorch_model.bin"}
+    reason = "pytorch_model.bin (the safetensors files are read instead)"
+    assert checkpoint.facts == {"width": 2, "ignored_files": reason}
 
 
 def test_its_files_given_one_by_one(folder: Path) -> None:

@@ -1,3 +1,6 @@
+import json
+
+from analysis.formats import companions
 from tests.app.pages.reader import read, words
 from tests.service import Service, model
 
@@ -12,6 +15,11 @@ def test_an_empty_service_shows_the_drop_zone_and_how_to_begin(service: Service)
 def test_the_commands_name_this_service(service: Service) -> None:
     code = read(service.client.get("/").text).one("pre", id="ci-code").text
     assert code.startswith("url=http://127.0.0.1:8000/api/v1\n")
+
+
+def test_the_page_has_the_table_of_which_files_are_a_checkpoint(service: Service) -> None:
+    form = read(service.client.get("/").text).one("form", id="drop")
+    assert json.loads(form.attributes["data-formats"] or "") == companions.to_json()
 
 
 def test_a_form_without_a_script_uploads_and_analyses(service: Service) -> None:

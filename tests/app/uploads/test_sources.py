@@ -68,20 +68,12 @@ def found(*names: str) -> list[Found]:
     return [Found(name, name, 1, "v") for name in names]
 
 
-@pytest.mark.parametrize(
-    ("there", "taken"),
-    [
-        (["README.md", "model.safetensors", "config.json"], ["model.safetensors", "config.json"]),
-        (
-            ["pytorch_model.bin", "pytorch_model.bin.index.json", "m.safetensors", "m.safetensors.index.json"],
-            ["m.safetensors", "m.safetensors.index.json"],
-        ),
-        (["pytorch_model.bin", "optimizer.pt", "tokenizer.json"], ["pytorch_model.bin"]),
-        (["adapter_model.safetensors", "adapter_config.json"], ["adapter_model.safetensors", "adapter_config.json"]),
-    ],
-)
-def test_of_a_folder_what_a_checkpoint_consists_of_is_taken(there: list[str], taken: list[str]) -> None:
-    assert [file.name for file in choose(found(*there))] == taken
+def test_of_a_folder_the_weights_come_first_and_what_is_left_out_last() -> None:
+    """Which files those are is the table's, in tests/analysis/formats/test_companions.py."""
+    chosen = choose(found("config.json", "optimizer.pt", "README.md", "pytorch_model.bin"))
+    assert [(file.name, file.left_out) for file in chosen] == [
+        ("pytorch_model.bin", None), ("config.json", None), ("optimizer.pt", "state of the optimizer"),
+    ]  # fmt: skip
 
 
 def test_a_folder_without_weights_is_no_checkpoint() -> None:

@@ -66,6 +66,20 @@ def test_a_folder(service: Service, root: Path) -> None:
     assert service.storage.path(hashlib.sha256(model()).hexdigest()).read_bytes() == model()
 
 
+def test_a_trainers_folder(service: Service, root: Path) -> None:
+    """What its files say is known, its states are not fetched, and the reason is a fact."""
+    (root / "run" / "trainer_state.json").write_text('{"global_step": 20}')
+    (root / "run" / "optimizer.pt").write_bytes(b"large")
+    allowing(service, source_roots=(root,))
+    identity = ask(service, f"file://{root}/run")
+    service.work()
+    found = service.get(f"/api/v1/checkpoints/{identity}")
+    assert (found["facts"]["step"], found["facts"]["width"]) == (20, 24)
+    assert found["facts"]["ignored_files"] == "optimizer.pt (state of the optimizer)"
+    assert [file["name"] for file in found["files"]] == ["m.safetensors", "config.json", "trainer_state.json"]
+    assert found["source"]["fetched"] == found["source"]["bytes"] == found["bytes"]
+
+
 def test_an_object_store(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     with s3(monkeypatch) as bucket:
         import obstore
