@@ -12,17 +12,17 @@ UNDECLARED = ("lower", "higher", "same")
 def bound_conditions(schema: dict[str, Any]) -> None:
     """At least one end; `between` and `equals` stand alone."""
     schema["anyOf"] = [{"required": [key]} for key in BOUNDS]
-    schema["dependentSchemas"] = _alone()
+    schema["dependentSchemas"] = _single_bounds()
 
 
 def rule_conditions(schema: dict[str, Any]) -> None:
     schema["oneOf"] = [{"required": ["column"]}, {"required": ["summary"]}]
     schema["anyOf"] = [{"required": [key]} for key in (*BOUNDS, "max_regression")]
     schema["allOf"] = _conditions()
-    schema["dependentSchemas"] = _alone()
+    schema["dependentSchemas"] = _single_bounds()
 
 
-def _alone() -> dict[str, Any]:
+def _single_bounds() -> dict[str, Any]:
     others = dict.fromkeys(ENDS, False)
     return {
         "between": {"properties": {**others, "equals": False}},

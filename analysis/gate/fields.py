@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from analysis.errors import shown
+from analysis.errors import escape
 from analysis.names import ROLES
 
 MOST_GLOBS = 50
@@ -30,7 +30,7 @@ PERCENT = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*%\s*", re.ASCII)
 
 def text_of(value: object) -> str:
     """A value as a message may show it."""
-    return shown(repr(value))
+    return escape(repr(value))
 
 
 def refuse(do: str, *keys: str) -> PydanticCustomError:

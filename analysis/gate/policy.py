@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from analysis.diagnostic import Option, Scalar, Scope, groups
 from analysis.diagnostics import DIAGNOSTICS, diagnostic, requests
-from analysis.errors import OptionError, shown
+from analysis.errors import OptionError, escape
 from analysis.gate.fields import Model, fault, hint, mapping_of, refuse, text_of
 from analysis.gate.rule import IfMissing, Missing, Rule, one_of
 
@@ -95,7 +95,7 @@ class Policy(Model):
         names = [rule.name for rule in self.rules]
         double = next((name for name in names if names.count(name) > 1), None)
         if double is not None:
-            raise fault(f": two rules have the name {shown(double)!r}; give each a name of its own")
+            raise fault(f": two rules have the name {escape(double)!r}; give each a name of its own")
         return self
 
     @property

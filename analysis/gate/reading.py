@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from analysis.errors import PolicyError, shown
+from analysis.errors import PolicyError, escape
 from analysis.gate.fields import text_of
 from analysis.gate.policy import RULES, Policy
 
@@ -39,7 +39,7 @@ def _place(path: tuple[int | str, ...], asked: object) -> str:
     match path:
         case ("rules", int(number), *rest):
             name = _name(asked, number)
-            start = f"rule {number + 1}" + ("" if name is None else f" {shown(name)!r}")
+            start = f"rule {number + 1}" + ("" if name is None else f" {escape(name)!r}")
         case ("measure", *rest):
             start = "measure"
         case _:

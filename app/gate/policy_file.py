@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from analysis.errors import PolicyError, shown
+from analysis.errors import PolicyError, escape
 from analysis.gate.policy import Policy
 from analysis.gate.reading import policy_of
 
@@ -29,7 +29,7 @@ class Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
         if event.anchor is not None:
-            raise PolicyError(f"{_line(event)}anchors and aliases are not allowed; write {shown(event.anchor)} out")
+            raise PolicyError(f"{_line(event)}anchors and aliases are not allowed; write {escape(event.anchor)} out")
         self._nodes, self._depth = self._nodes + 1, self._depth + 1
         if self._nodes > MOST_NODES or self._depth > DEEPEST:
             raise PolicyError(f"the policy is larger than {MOST_NODES:,} values, or deeper than {DEEPEST} levels")
@@ -41,7 +41,7 @@ class Loader(yaml.SafeLoader):
         plain = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag[-6:] != ":merge"]
         doubled = next((key for key, times in Counter(plain).items() if times > 1), None)
         if doubled is not None:
-            raise PolicyError(f"{_line(node)}the key {shown(doubled)} appears twice; keep one")
+            raise PolicyError(f"{_line(node)}the key {escape(doubled)} appears twice; keep one")
         return super().construct_mapping(node, deep)
 
 
@@ -53,9 +53,9 @@ def read(text: str) -> Policy:
         found = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = _line(error.problem_mark)
-        raise PolicyError(f"the policy is not valid YAML: {line}{shown(error.problem)}") from None
+        raise PolicyError(f"the policy is not valid YAML: {line}{escape(error.problem)}") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
-        raise PolicyError(f"the policy is not valid YAML: {shown(error)}") from None
+        raise PolicyError(f"the policy is not valid YAML: {escape(error)}") from None
     return policy_of(found)
 
 

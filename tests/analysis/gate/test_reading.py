@@ -142,9 +142,7 @@ def test_a_diagnostic_without_options_is_measured() -> None:
 
 
 def test_a_count_s_condition_is_named_as_it_was_written() -> None:
-    with pytest.raises(
-        PolicyError, match=r"rule 1, where, between: .* esd.warning is not a number"
-    ):
+    with pytest.raises(PolicyError, match=r"rule 1, where, between: .* esd.warning is not a number"):
         policy_of(with_(column="esd.warning", aggregate="count", where={"between": [1, 2]}))
 
 
