@@ -60,12 +60,15 @@ def analyse(unit_id: int) -> None:
         analyst.analyse_unit(database(), storage(), settings, unit_id)
 
 
-@celery.task(name="mend")
-def mend(mitigation_id: int) -> None:
+@celery.task(name="mitigate")
+def mitigate(mitigation_id: int) -> None:
     from workers import mitigate as mender
 
-    with logs.about(task="mend", mitigation=mitigation_id):
+    with logs.about(task="mitigate", mitigation=mitigation_id):
         mender.mend_checkpoint(database(), storage(), settings, mitigation_id)
+
+
+celery.task(name="mend")(mitigate.run)  # as earlier versions called it
 
 
 @celery.task(name="judge")

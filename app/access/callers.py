@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session
 from app.access import projects, tokens
 from app.access import sessions as logins
 from app.access.security import SAFE_METHODS, host_name
-from app.db import Database
+from app.db import Database, clock
 from app.errors import NotAllowed, TokenRequired
 from app.models import Token
 from app.settings import Settings, is_loopback
-from app.work import leases
 
 ADMIN_PATHS = ("/api/v1/tokens", "/api/v1/projects", "/api/v1/audit", "/access", "/metrics")
 LONGEST_USER = 200  # characters of a name that a proxy tells
@@ -83,7 +82,7 @@ def check_good(session: Session, found: Caller) -> None:
 
 
 def _unnoted(session: Session, token: int) -> bool:
-    return tokens.stale(session.get_one(Token, token), leases.clock(session))
+    return tokens.stale(session.get_one(Token, token), clock(session))
 
 
 def is_local(settings: Settings, shown: Shown) -> bool:
