@@ -104,8 +104,8 @@ def _checked_rank(config: AdapterConfig, module: AdaptedModule, A: Tensor, B: Te
         raise _mismatch(module, A, B, info, f"so that A has rank {rank} and B has rank {B.shape[1]}")
     if config.method == "ADALORA":
         return rank  # it prunes ranks as it trains, and saves what is left
-    said = config.of_module("r", "rank_pattern", module.module)
-    if rank != said:
+    said = config.settings.get("r")
+    if rank != said and not config.pattern("rank_pattern"):  # else the tensors tell, and no pattern is needed
         wrong = _mismatch(module, A, B, info, f"rank {rank}, where adapter_config.json says {shown(said)}")
         raise SettingsError(wrong.message)
     return rank

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, UnsafeFile, shown
+from analysis.formats.pytorch.machine import LARGEST_PICKLE, unpickle
 from analysis.formats.safetensors import LONGEST_HEADER
-from analysis.formats.torch_pickle import LARGEST_PICKLE, unpickle
 
 SAVE_AS_SAFETENSORS = "Save the weights with safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
 

@@ -9,12 +9,14 @@ from typing import Any, NoReturn
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from analysis.checkpoint import OpenCheckpoint
 from analysis.diagnostic import Request, Scope
 from analysis.diagnostics import DIAGNOSTICS, check_scopes, requests
 from analysis.engine.comparison import compare, distinct
+from analysis.engine.single import analyze
 from analysis.errors import CheckpointError, OptionError, WrongBase
-from analysis.formats import Checkpoint, OpenCheckpoint, open_checkpoint
-from analysis.report import Report, analyze
+from analysis.formats import Checkpoint, open_checkpoint
+from analysis.report import Report
 from analysis.weight import TensorInfo
 from app.cli.options import device_option
 from app.cli.output import end, errors, write_comparison, write_csv, write_json, write_table

@@ -11,7 +11,7 @@ from app import checkpoints, models, reports, runs
 from app.states import ENDED, CheckpointState, RunState
 from app.web.dependencies import Reading
 from frontend import numbers, states
-from frontend.figures.data import number, rows_at
+from frontend.rows import number, rows_at
 from frontend.tables import grid
 
 MAIN = ("esd", "alpha")  # the diagnostic and the column whose grid stands for a model

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, shown
 from analysis.formats.dtypes import DTYPES
+from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
 from analysis.formats.stored import Fact
-from analysis.formats.torch_state import FREE_GROWTH, MOST_GROWTH
 from workers.ingest.sandbox import MEBIBYTE, Limits
 
 if TYPE_CHECKING:

@@ -40,7 +40,8 @@ def summarise(table: Table) -> Summary:
     numbers: dict[str, Scalar] = {
         "pairs": len(pairs),
         "matrices": len(having(table.rows, "norm")),
-        **{f"median_{column}": value for column, value in medians(table.rows, COLUMNS[:5]).items()},
+        "changed": len(_changed(table.rows)),
+        **{f"median_{column}": value for column, value in medians(_changed(table.rows), COLUMNS[:5]).items()},
     }
     missing = unmeasured(table.rows, "norm", "update to measure")
     return Summary(
@@ -52,11 +53,12 @@ def summarise(table: Table) -> Summary:
 
 
 def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
-    """The model-level numbers of one pair."""
+    """The model-level numbers of one pair: medians over what changed, so that an adapter and its merge say the same."""
     found = profile(rows)
     return {
         "matrices": len(having(rows, "norm")),
-        **medians(rows, COLUMNS),
+        "changed": len(_changed(rows)),
+        **medians(_changed(rows), COLUMNS),
         "zero": len(_zero(rows)),
         "foreign": is_foreign(rows),
         **(found.numbers() if found else {}),
@@ -77,9 +79,11 @@ def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
         return f"{tuned} shares nothing with {table.named(0)}"
     if len(_zero(rows)) == len(measured):
         return f"{tuned} is identical to {table.named(0)}"
-    size, rank = middle(rows, "relative_norm"), middle(rows, "effective_rank")
+    changed = _changed(rows)
+    size, rank = middle(changed, "relative_norm"), middle(changed, "effective_rank")
     amount = f" by {percent(size)} (median)" if size is not None else ""
-    return f"{tuned} changed {counted(len(measured), 'matrix', 'matrices')}{amount}, in {short(rank or 0.0)} directions"
+    matrices = counted(len(changed), "matrix", "matrices")
+    return f"{tuned} changed {matrices}{amount}, in {short(rank or 0.0)} directions"
 
 
 def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
@@ -92,7 +96,7 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
         text = f"{tuned} is identical to {base} in {counted(len(zero), 'matrix', 'matrices')}"
         why = "Every update is exactly zero: nothing was trained, or the same weights were given twice."
         return [Finding(Severity.WARN, text, why, names(zero), {"zero": len(zero)})]
-    moved = [row for row in having(rows, "norm") if number(row, "norm") > 0.0]
+    moved = _changed(rows)
     trained = [row for row in moved if not unrelated(row)]
     return [
         *_rounded(trained, tuned),
@@ -107,6 +111,10 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
 
 def _zero(rows: Sequence[Row]) -> list[Row]:
     return [row for row in having(rows, "norm") if number(row, "norm") == 0.0]
+
+
+def _changed(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in having(rows, "norm") if number(row, "norm") > 0.0]
 
 
 def _large(rows: Sequence[Row], tuned: str) -> list[Finding]:

@@ -59,7 +59,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"use_dora": 1}, "use_dora is 1"),
     ({"fan_in_fan_out": []}, r"fan_in_fan_out is []"),
     ({"rank_pattern": []}, "rank_pattern is []; it has to be a mapping"),
-    ({"alpha_pattern": {"(a+)+$": 1}}, "alpha_pattern: the pattern (a+)+$ is not matched here"),
+    ({"alpha_pattern": {"(a+$": 1}}, "alpha_pattern: the pattern (a+$ is not matched here"),
 ]
 
 

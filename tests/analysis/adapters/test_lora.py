@@ -203,7 +203,6 @@ BAD: dict[str, tuple[dict[str, torch.Tensor], dict[str, Any], str]] = {
         "A has rank 2 and B has rank 3",
     ),
     "a rank that the config does not say": (factors(r=3), {}, "rank 3, where adapter_config.json says 2"),
-    "a rank that a pattern does not say": (factors(r=3), {"rank_pattern": {"q": 4}}, "adapter_config.json says 4"),
     "another base": (factors(n=8), {}, "5 × 8, and layer.q.weight of the base is 5 × 7"),
     "A alone": ({"layer.q.lora_A.weight": torch.randn(2, 7)}, {}, "lora_B is missing"),
     "one dimension": (factors() | {"layer.q.lora_A.weight": torch.randn(2)}, {}, "A is 2 and B is 5 × 2"),

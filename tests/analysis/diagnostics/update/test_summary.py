@@ -1,6 +1,7 @@
 """Sentences that a table of updates gives."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -40,6 +41,23 @@ def test_a_usual_fine_tune_needs_no_finding() -> None:
     assert summary.groups[0, 1]["matrices"] == 8
     assert summary.groups[0, 1]["foreign"] is False
     assert summary.groups[0, 1]["energy_last_third"] == pytest.approx(0.25)
+
+
+def test_an_adapter_and_its_merge_say_the_same() -> None:
+    moved = [(0.02, 3.0), (0.04, 4.0), (0.06, 8.0)]
+    trained = [[row(d, at, relative_norm=s, effective_rank=r) for d, (s, r) in enumerate(moved)] for at in (1, 2)]
+    merged = [*trained[1], *(replace(still(d, "down"), group=(0, 2)) for d in range(9))]
+    summary = summarise(Table(UPDATE, (*trained[0], *merged), ("MiniLM", "LoRA", "merged")))
+    assert summary.headline == (
+        "LoRA changed 3 matrices by 4 % (median), in 4.0 directions; "
+        "merged changed 3 matrices by 4 % (median), in 4.0 directions."
+    )
+    adapter, whole = summary.groups[0, 1], summary.groups[0, 2]
+    assert (whole["matrices"], whole["zero"], adapter["zero"]) == (12, 9, 0)
+    same = ("changed", "relative_norm", "effective_rank", "cosine", "rounding")
+    assert [adapter[name] for name in same] == [whole[name] for name in same]
+    assert summary.numbers["median_effective_rank"] == 4.0
+    assert summary.numbers["changed"] == 6
 
 
 def test_groups_are_kept_apart() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import CheckpointError, DamagedFile, UnsafeFile
-from analysis.formats.torch_pickle import unpickle
+from analysis.formats.pytorch.machine import unpickle
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 

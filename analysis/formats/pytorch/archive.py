@@ -13,9 +13,9 @@ from pathlib import Path
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from analysis.errors import DamagedFile, UnknownFormat, UnsafeFile, shown
+from analysis.formats.pytorch.machine import LARGEST_PICKLE, unpickle
+from analysis.formats.pytorch.state import Span, contents
 from analysis.formats.stored import Contents, Format
-from analysis.formats.torch_pickle import LARGEST_PICKLE, unpickle
-from analysis.formats.torch_state import Span, contents
 
 PICKLE = "/data.pkl"
 ENCRYPTED = 0x1 | 0x40 | 0x2000  # APPNOTE.TXT 4.4.4: encryption, strong encryption, masked headers

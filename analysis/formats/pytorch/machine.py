@@ -2,7 +2,7 @@
 
 A pickle is a program for a small stack machine, and `pickletools.genops` decodes it without running it. Of its
 instructions only those that assemble values are followed here. A "global" stays a name, is never imported, and must be
-one of those in torch_globals. So torch.load, and its `weights_only` filter, are not needed to read a checkpoint.
+one of those in names.py. So torch.load, and its `weights_only` filter, are not needed to read a checkpoint.
 """
 
 import pickletools
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from analysis.errors import DamagedFile, UnsafeFile, shown
-from analysis.formats.torch_globals import CALLS, FROM_TYPE, STORAGES, Global, Storage, key_of, known, mapping, nothing
+from analysis.formats.pytorch.names import CALLS, FROM_TYPE, STORAGES, Global, Storage, key_of, known, mapping, nothing
 
 LARGEST_PICKLE = 64 * 2**20  # bytes; 100,000 tensors take 25 MB
 

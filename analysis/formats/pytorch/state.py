@@ -8,9 +8,9 @@ from typing import Any
 from analysis.errors import DamagedFile, UnsafeFile, shown
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.hostile_json import check_name, text_facts
+from analysis.formats.pytorch.names import View
 from analysis.formats.safetensors import METADATA
 from analysis.formats.stored import MOST_DIMENSIONS, Contents, Stored, extent
-from analysis.formats.torch_globals import View
 
 # where training programs put the weights (PyTorch Lightning, Megatron, nanoGPT, DeepSpeed), in order of preference
 NESTED = ("state_dict", "model_state_dict", "model", "module")

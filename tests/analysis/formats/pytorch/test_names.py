@@ -7,7 +7,7 @@ import torch
 
 from analysis.errors import DamagedFile, UnsafeFile
 from analysis.formats.dtypes import DTYPES
-from analysis.formats.torch_globals import CALLS, OTHER_NAMES, STORAGES, Storage, View, key_of, known
+from analysis.formats.pytorch.names import CALLS, OTHER_NAMES, STORAGES, Storage, View, key_of, known
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from analysis.errors import DamagedFile, shown
 from analysis.formats.dtypes import DTYPES
+from analysis.formats.pytorch.machine import LARGEST_PICKLE, unpickle
+from analysis.formats.pytorch.names import Storage
+from analysis.formats.pytorch.state import Span, contents
 from analysis.formats.stored import Contents, Format
-from analysis.formats.torch_globals import Storage
-from analysis.formats.torch_pickle import LARGEST_PICKLE, unpickle
-from analysis.formats.torch_state import Span, contents
 
 MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py, MAGIC_NUMBER
 MAGIC_BYTES = MAGIC.to_bytes(10, "little")
