@@ -40,6 +40,6 @@ def facts_of(run: Run) -> tuple[Mapping[str, Any], ...]:
     return tuple(member.checkpoint.known for member in run.members)
 
 
-def found_of(run: Run) -> tuple[Mapping[str, Any], ...]:
+def file_facts_of(run: Run) -> tuple[Mapping[str, Any], ...]:
     """What the files of the run's checkpoints say of them, in their order."""
     return tuple(member.checkpoint.facts for member in run.members)

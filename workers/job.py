@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from analysis.errors import EigenscopeError, shown
+from analysis.errors import EigenscopeError, escape
 from app.db import Database, Session
 from app.errors import DiskFull
 from app.models import Work
@@ -60,7 +60,7 @@ class _Job(Generic[W]):
     def fail(self, error: Exception) -> None:
         log.exception("%s failed", self)
         with _unless_lost(), self.database.writing() as session:
-            held = leases.held(session, self.kind.table, self.id, self.claim)
+            held = leases.lock_held(session, self.kind.table, self.id, self.claim)
             self.kind.fail(session, self.settings, held, reason_of(error))
 
 
@@ -94,4 +94,4 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, EigenscopeError):
         return error.message
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no more is known"
-    return f"{type(error).__name__}: {shown(text)}"
+    return f"{type(error).__name__}: {escape(text)}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from analysis.engine.device import best_device
 from analysis.errors import EigenscopeError
 from analysis.formats import open_checkpoint
-from analysis.mitigation import Memory, Mended, Recipe, mend
+from analysis.mitigation import Memory, MitigationReport, Recipe, write_mitigated
 from analysis.names import label_of
 from analysis.weight import TensorInfo
 from app import checkpoints, mitigations
@@ -39,7 +39,7 @@ class Job:
     memory: str  # the folder of what was found so far
 
 
-def mend_checkpoint(database: Database, storage: Storage, settings: Settings, mitigation_id: int) -> None:
+def mitigate_checkpoint(database: Database, storage: Storage, settings: Settings, mitigation_id: int) -> None:
     """Makes the mended checkpoint, if that is there to be had; it ends done, failed, or offered again."""
     with database.writing() as session:
         row = mending.claim(session, settings, mitigation_id)
@@ -48,7 +48,7 @@ def mend_checkpoint(database: Database, storage: Storage, settings: Settings, mi
     with leased(database, settings, MITIGATION, row.id, row.claim):
         _make(database, storage, settings, _job(database, row))
     with database.reading() as session:
-        if mending.over(session, mitigation_id):
+        if mending.is_over(session, mitigation_id):
             storage.drop(_memory(row))
 
 
@@ -71,9 +71,13 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
     memory = Memory(storage.lasting(job.memory))
     if memory.begin():
         with database.writing() as session:
-            mending.went_on(session, job.mitigation, job.claim)
-    with storage.opened(job.files[0]) as base, storage.opened(job.files[1]) as tuned, storage.folder() as folder:
-        found = mend(
+            mending.note_progress(session, job.mitigation, job.claim)
+    with (
+        storage.open_files(job.files[0]) as base,
+        storage.open_files(job.files[1]) as tuned,
+        storage.folder() as folder,
+    ):
+        found = write_mitigated(
             open_checkpoint(base),
             open_checkpoint(tuned),
             folder,
@@ -94,7 +98,7 @@ def _announcing(database: Database, job: Job) -> Callable[[TensorInfo], None]:
     return announce
 
 
-def _keep(database: Database, storage: Storage, job: Job, folder: Path, found: Mended) -> None:
+def _keep(database: Database, storage: Storage, job: Job, folder: Path, found: MitigationReport) -> None:
     files = [(name, Incoming.adopt(folder / name)) for name in found.files]
     with database.writing() as session:
         mitigations.finish(session, storage, job.mitigation, job.claim, files, found.to_json())

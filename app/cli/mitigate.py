@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import MitigationError, OptionError
-from analysis.findings.wording import counted, percent
+from analysis.findings.wording import percent, quantity
 from analysis.formats import Checkpoint
-from analysis.mitigation import OPTIONS, RANK, Mended, Recipe, mend
-from app.cli.analyze import called, fail, opened, progress, refusals
+from analysis.mitigation import OPTIONS, RANK, MitigationReport, Recipe, write_mitigated
+from app.cli.analyze import fail, name_paths, open_path, progress, refusals
 from app.cli.options import device_option
 from app.cli.output import harmless, plain_grid, write_object
 
@@ -40,16 +40,16 @@ def mitigate_command(
     except OptionError as error:
         raise click.BadParameter(error.message) from error
     with refusals():
-        found = _mended(opened(base), opened(tuned), out, recipe, called([base, tuned]), device)
+        found = _mitigate(open_path(base), open_path(tuned), out, recipe, name_paths([base, tuned]), device)
     if as_json:
         write_object(found.to_json())
     else:
         write(found, out)
 
 
-def _mended(
+def _mitigate(
     base: Checkpoint, tuned: Checkpoint, out: Path, recipe: Recipe, names: tuple[str, ...], device: str
-) -> Mended:
+) -> MitigationReport:
     """Writes the folder, which is as it was where that is refused."""
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def _mended(
         raise click.UsageError(f"{out} is not empty, and nothing is written over: choose another --out")
     try:
         with progress([base]) as heard:
-            return mend(base, tuned, out, recipe, (names[0], names[1]), device, heard)
+            return write_mitigated(base, tuned, out, recipe, (names[0], names[1]), device, heard)
     except BaseException as error:
         if made:
             out.rmdir()
@@ -66,7 +66,7 @@ def _mended(
         raise
 
 
-def write(found: Mended, out: Path) -> None:
+def write(found: MitigationReport, out: Path) -> None:
     """For people: the matrices that had an intruder, and the sums."""
     console = Console()
     grid = plain_grid()
@@ -79,7 +79,7 @@ def write(found: Mended, out: Path) -> None:
         kept = (_ranks(energy.rank_before, energy.rank), percent(energy.lost)) if energy else ("–", "–")
         grid.add_row(Text(harmless(each.weight.label)), shape, *counts, *kept)
     console.print(grid)
-    for line in said(found):
+    for line in describe_mitigation(found):
         console.print(Text(harmless(line)))
     console.print(Text(f"Written to {out}: {', '.join(found.files)}"))
 
@@ -88,10 +88,10 @@ def _ranks(before: int, after: int) -> str:
     return str(after) if before == after else f"{before} → {after}"
 
 
-def said(found: Mended) -> list[str]:
+def describe_mitigation(found: MitigationReport) -> list[str]:
     """What was done, in sentences."""
-    matrices = f"{len(found.changed)} of {counted(len(found.weights), 'matrix', 'matrices')}"
-    lines = ["", f"{counted(found.before, 'intruder')} in {matrices} before, {found.after} after."]
+    matrices = f"{len(found.changed)} of {quantity(len(found.weights), 'matrix', 'matrices')}"
+    lines = ["", f"{quantity(found.before, 'intruder')} in {matrices} before, {found.after} after."]
     if found.energy_lost is not None:
         lines.append(
             f"Brought back to a low rank, the mended updates lost {percent(found.energy_lost)} of their energy."
@@ -101,9 +101,9 @@ def said(found: Mended) -> list[str]:
     return [*lines, *(f"Left out: {each}" for each in found.left_out)]
 
 
-def _own_rank(found: Mended) -> list[str]:
+def _own_rank(found: MitigationReport) -> list[str]:
     """That a rank was asked for which is below what the modules have, and is not followed."""
     rank = found.recipe.rank
     kept = {each.weight.tensor for each in found.changed if rank and each.energy and each.energy.rank_before > rank}
-    text = f"Rank {rank} was asked for, and is below the own rank of {counted(len(kept), 'module')}, which was kept."
+    text = f"Rank {rank} was asked for, and is below the own rank of {quantity(len(kept), 'module')}, which was kept."
     return [text] if kept else []

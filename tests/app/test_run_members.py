@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from analysis.tensors.matrices import Header, describe
 from app import runs
-from app.run_members import facts_of, found_of, members_of, names_of, tensor_info
+from app.run_members import facts_of, file_facts_of, members_of, names_of, tensor_info
 from tests.service import Service, model
 
 
@@ -26,4 +26,4 @@ def test_the_members_come_in_the_order_of_the_run(service: Service) -> None:
         ]
         assert len(set(names_of(row))) == 2
         assert [facts.get("step") for facts in facts_of(row)] == [None, 7]
-        assert [facts.get("step") for facts in found_of(row)] == [None, None]
+        assert [facts.get("step") for facts in file_facts_of(row)] == [None, None]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import CheckpointError, UnsafeFile, shown
+from analysis.errors import CheckpointError, UnsafeFile, escape
 from analysis.formats import open_checkpoint, rewrite
 from analysis.formats.safetensors import SAFETENSORS
 from workers.ingest.sandbox import Limits, confine
@@ -39,12 +39,12 @@ def main() -> None:
     try:
         answer = json.dumps(read([Path(path) for path in request["paths"]], Path(request["target"])), allow_nan=False)
     except Exception as error:  # whatever it is, the parent hears of it
-        names = ", ".join(shown(Path(path).name) for path in request["paths"][:3])
-        answer = json.dumps({"error": _told(error, names)})
+        names = ", ".join(escape(Path(path).name) for path in request["paths"][:3])
+        answer = json.dumps({"error": _error_json(error, names)})
     sys.stdout.write(answer)
 
 
-def _told(error: Exception, names: str) -> dict[str, Any]:
+def _error_json(error: Exception, names: str) -> dict[str, Any]:
     """An error as JSON."""
     if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EFBIG:
         return {"errno": error.errno, "message": f"{error.strerror}: {error.filename}"}
@@ -55,7 +55,7 @@ def _told(error: Exception, names: str) -> dict[str, Any]:
 
 def _rejection(error: Exception, names: str) -> CheckpointError:
     """What an error that is none of ours says about the file."""
-    code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {shown(error)})"
+    code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {escape(error)})"
     if isinstance(error, MemoryError):
         code, why = "over-memory", "reading it took more memory than allowed"
     elif isinstance(error, OSError):

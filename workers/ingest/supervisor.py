@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, shown
+from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
 from analysis.formats.stored import Fact
@@ -51,7 +51,7 @@ def ingest(paths: Sequence[Path], target: Path, limits: Limits | None = None) ->
     """
     limits = limits or limits_for(_size(paths))
     request = {"paths": [str(p.absolute()) for p in paths], "target": str(target.absolute()), "limits": asdict(limits)}
-    names = ", ".join(shown(path.name) for path in paths[:3])
+    names = ", ".join(escape(path.name) for path in paths[:3])
     try:
         return _report(names, supervise(names, COMMAND, json.dumps(request).encode(), limits))
     finally:
@@ -152,7 +152,7 @@ def _report(names: str, answer: bytes) -> IngestReport:
             rewritten=said["rewritten"] is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        text = f"{names}: the reader's answer makes no sense ({shown(error)}). Save it again as safetensors."
+        text = f"{names}: the reader's answer makes no sense ({escape(error)}). Save it again as safetensors."
         raise UnsafeFile(text, "reader-crashed") from None
 
 

@@ -40,7 +40,7 @@ def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, 
 
 def _take_in(database: Database, storage: Storage, checkpoint: Checkpoint) -> None:
     files = [(file.name, file.sha256) for file in checkpoint.files]
-    with storage.opened(files) as paths, storage.folder() as folder:
+    with storage.open_files(files) as paths, storage.folder() as folder:
         target = folder / "model.safetensors"
         _accept(database, storage, checkpoint, ingest(paths, target), target)
 
@@ -48,7 +48,7 @@ def _take_in(database: Database, storage: Storage, checkpoint: Checkpoint) -> No
 def _accept(database: Database, storage: Storage, checkpoint: Checkpoint, found: IngestReport, target: Path) -> None:
     rewritten = Incoming.adopt(target) if found.rewritten else None
     with database.writing() as session:
-        leases.held(session, Checkpoint, checkpoint.id, checkpoint.claim)  # before the bytes move to their place
+        leases.lock_held(session, Checkpoint, checkpoint.id, checkpoint.claim)  # before the bytes move to their place
         if rewritten is not None:
             checkpoints.keep(session, storage, rewritten)
         checkpoints.accept(
