@@ -30,6 +30,7 @@ from app.storage.data_folder import open_data_folder
 from app.web import openapi as contract
 from app.web import problems
 from app.web.compression import Compression
+from app.web.connections import BoundedProtocol
 from app.web.guard import Guard
 from app.web.head_requests import HeadRequests
 from app.web.long_poll import Waiting
@@ -156,7 +157,8 @@ def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"Eigenscope is at http://{host}:{listener.getsockname()[1]}/", flush=True)  # noqa: T201
     config = uvicorn.Config(
-        app, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, log_config=None,
+        app, http=BoundedProtocol, log_level="warning", server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS, log_config=None,
         proxy_headers=False,  # whom to believe is `app.access.callers`'s to say
     )  # fmt: skip
     uvicorn.Server(config).run([listener])

@@ -6,6 +6,7 @@ Nothing behind it has to remember to ask: what is not known to be open is closed
 import re
 from urllib.parse import quote, unquote
 
+from anyio import current_time, move_on_after
 from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
@@ -16,7 +17,7 @@ from app.access.callers import Caller, Credentials, address, caller, check_scope
 from app.access.rate_limit import Rates
 from app.access.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
 from app.db import Database
-from app.errors import ServiceError, TokenRequired, TooLarge
+from app.errors import ServiceError, TokenRequired, TooLarge, UploadStalled
 from app.settings import Settings
 from app.web.problems import of_service, unexpected_problem
 
@@ -48,7 +49,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        begun, body = False, Bounded(scope["path"], receive)
+        begun, body = False, Bounded(scope["path"], receive, self._settings.upload_idle_seconds)
 
         async def guard(message: Message) -> None:
             nonlocal begun
@@ -138,15 +139,27 @@ def _sign_in(scope: Scope) -> Response:
 
 
 class Bounded:
-    """The body as it comes, cut off where it grows larger than any but an upload may be; `fault` tells of it then."""
+    """The body as it comes, cut off where it grows larger than any but an upload may be, or stalls: see `fault`.
 
-    def __init__(self, path: str, receive: Receive) -> None:
-        self._next, self._most = receive, largest(path)
-        self._size = 0
-        self.fault: TooLarge | None = None
+    An upload may take its time as long as it moves; any other body has `idle` seconds in all.
+    """
+
+    def __init__(self, path: str, receive: Receive, idle: float) -> None:
+        self._next, self._most, self._idle = receive, largest(path), idle
+        self._size, self._deadline = 0, current_time() + idle
+        self._more = True
+        self.fault: TooLarge | UploadStalled | None = None
 
     async def receive(self) -> Message:
-        message = await self._next()
+        if not self._more:  # what comes now is the end of the connection, which may take long
+            return await self._next()
+        deadline = current_time() + self._idle if self._most is None else self._deadline
+        with move_on_after(deadline - current_time()) as patience:
+            message = await self._next()
+        if patience.cancelled_caught:
+            self.fault = UploadStalled(f"The body did not arrive: nothing more came for {self._idle:g} s.")
+            raise self.fault
+        self._more = message["type"] == "http.request" and message.get("more_body", False)
         self._size += len(message.get("body", b""))
         if self._most is not None and self._size > self._most:
             self.fault = TooLarge(f"The body is larger than the {self._most:,} bytes that are taken here.")

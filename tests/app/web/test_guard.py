@@ -5,12 +5,14 @@ import contextlib
 import json
 from typing import Any
 
+import anyio
 import pytest
+from starlette.types import Message
 
 from app.db import Database
-from app.errors import TooLarge
+from app.errors import TooLarge, UploadStalled
 from app.settings import Settings
-from app.web.guard import Guard
+from app.web.guard import Bounded, Guard
 
 HEADERS = [(b"host", b"127.0.0.1")]
 
@@ -111,3 +113,35 @@ def test_what_is_no_request_passes() -> None:
         await send({"type": "lifespan.startup.complete"})
 
     assert call(app, kind="lifespan") == [{"type": "lifespan.startup.complete"}]
+
+
+@pytest.mark.parametrize(
+    ("path", "pauses", "stalls"),
+    [
+        ("/api/v1/runs", [0.0, 0.0], False),
+        ("/api/v1/runs", [1.0], True),
+        ("/api/v1/runs", [0.2, 0.2, 0.2], True),  # in all
+        ("/api/v1/checkpoints", [0.2, 0.2, 0.2], False),  # an upload that moves
+        ("/api/v1/checkpoints", [0.1, 1.0], True),
+    ],
+)
+def test_a_body_that_stalls_is_cut_off(path: str, pauses: list[float], stalls: bool) -> None:
+    async def read() -> bool:
+        left = list(pauses)
+
+        async def receive() -> Message:
+            if not left:  # the end of the connection, a long time later
+                await anyio.sleep(0.6)
+                return {"type": "http.disconnect"}
+            await anyio.sleep(left.pop(0))
+            return {"type": "http.request", "body": b"x", "more_body": bool(left)}
+
+        body = Bounded(path, receive, idle=0.4)
+        try:
+            while (await body.receive())["type"] != "http.disconnect":
+                pass
+        except UploadStalled:
+            return body.fault is not None
+        return False
+
+    assert anyio.run(read) == stalls
