@@ -53,7 +53,7 @@ def show_page(request: Request, session: Session, current: int, made: str = "", 
     rows = [token_row(token, project, now) for token, project in tokens.listing(session)]
     return page(
         request,
-        "access.html",
+        "pages/access.html",
         400 if error else 200,
         page="access",
         made=made,

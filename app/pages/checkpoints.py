@@ -73,7 +73,7 @@ def show_page(
     analysed = sum(tensor.skip is None for tensor in tensors)
     return page(
         request,
-        "checkpoint.html",
+        "pages/checkpoint.html",
         422 if form.open or sent is not None else 200,
         chooser=form,
         checkpoint=view(row, retention.deletion_time(session, settings, row), sent),

@@ -66,7 +66,7 @@ def form(request: Request, session: Reading, choice: Choice, asked: chooser.Choo
     options = [option(row, found, time.time()) for row in stored]
     return page(
         request,
-        "compare.html",
+        "pages/compare.html",
         422 if error or asked.open else 200,
         page="compare",
         bases=[one for one in options if one.base and one.ready],

@@ -83,28 +83,28 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     if scales(whole.tables, state):
         ids = [member.checkpoint_id for member in run.members]
         of_widths = FamilyView(whole.tables, whole.coverage, state, view.look.moving, ids)
-        return page(request, "family.html", page="scaling", **always, report=of_widths, add=of_widths.edit)
+        return page(request, "pages/family.html", page="scaling", **always, report=of_widths, add=of_widths.edit)
     if compares(whole.tables) and not state.shown.alone:
         steps = runs.steps(run)
         stepped = all(member.position in steps for member in run.members[1:])
         found = ComparisonView(whole.tables, whole.coverage, state, view.look.moving, stepped)
         return page(
             request,
-            "comparison.html",
+            "pages/comparison.html",
             **always,
             report=found,
             add=again_address(run),
             mitigation=mitigate.view(session, run, state, found.one.position),
         )
     report = ReportView(single_tables(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
-    return page(request, "run.html", **always, report=report, positions=positions(run, state))
+    return page(request, "pages/run.html", **always, report=report, positions=positions(run, state))
 
 
 @router.get("/{identity}/panel")
 async def panel(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The panel of one layer, which the page puts in the place of the one it shows."""
     return await answer_part(
-        request, database, identity, lambda session: ("panel_only.html", part(session, identity, state))
+        request, database, identity, lambda session: ("parts/panel_only.html", part(session, identity, state))
     )
 
 
@@ -112,7 +112,7 @@ async def panel(request: Request, database: DatabaseOf, identity: Identity, stat
 async def health(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The grid by block and role, and the figure by depth, in another column's colours."""
     return await answer_part(
-        request, database, identity, lambda session: ("health_only.html", part(session, identity, state))
+        request, database, identity, lambda session: ("parts/health_only.html", part(session, identity, state))
     )
 
 
@@ -120,14 +120,14 @@ async def health(request: Request, database: DatabaseOf, identity: Identity, sta
 async def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, one matrix in one tuned checkpoint."""
     found = partial(part_of_comparison, identity=identity, state=state)
-    return await answer_part(request, database, identity, lambda session: ("matrix_only.html", found(session)))
+    return await answer_part(request, database, identity, lambda session: ("parts/matrix_only.html", found(session)))
 
 
 @router.get("/{identity}/cells")
 async def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
     found = partial(part_of_comparison, identity=identity, state=state)
-    return await answer_part(request, database, identity, lambda session: ("cells_only.html", found(session)))
+    return await answer_part(request, database, identity, lambda session: ("parts/cells_only.html", found(session)))
 
 
 async def answer_part(

@@ -70,7 +70,7 @@ def show_page(request: Request, session: Reading, form: Form) -> Response:
     now = time.time()
     return page(
         request,
-        "scaling.html",
+        "pages/scaling.html",
         422 if form.error else 200,
         page="scaling",
         options=[option(row, form.of, now) for row in stored],
