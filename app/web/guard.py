@@ -30,7 +30,14 @@ TUS_HEADERS = {"Tus-Resumable": "1.0.0", "Tus-Version": "1.0.0"}  # on every ans
 OPEN_PATHS = ("/health", "/login")  # for everybody; so is what lies under STATIC
 STATIC = "/static/"
 PROJECT_HEADER = "eigenscope-project"
-WRITTEN_BY_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+# Headers by which proxies, load balancers, tunnels and content networks tell whom they speak for. One of them is enough
+# to know that the request did not begin on this machine.
+WRITTEN_BY_PROXIES = re.compile(
+    r"forwarded|via|cdn-loop|client-ip|true-client-ip|(wl-)?proxy-client-ip|proxyuser-ip|tailscale-.*"
+    r"|(cf|fastly|fly|ali-cdn|akamai)-.*"
+    r"|x-(forwarded|original|real|client|cluster|remote|proxyuser|envoy|azure|arr|appengine|vercel|amz|amzn|nginx|akamai"
+    r"|host|scheme|sendfile|zeit|ms-forwarded|appgw|goog|cloud|nf|railway|replit|ngrok|b3)(-.*)?"
+)
 ANONYMOUS_PER_MINUTE = 60  # requests of one address with a wrong token or none
 SIGN_INS_PER_MINUTE = 60  # of one address, by themselves: strangers beside them keep nobody from signing in
 
@@ -118,7 +125,7 @@ def read_credentials(headers: Headers, peer: str, settings: Settings) -> Credent
     return Credentials(
         peer=peer,
         host=headers.get("host"),
-        forwarded=any(name in headers for name in WRITTEN_BY_PROXIES),
+        forwarded=any(WRITTEN_BY_PROXIES.fullmatch(name) for name in headers),
         bearer=bearer.strip() if scheme.lower() == "bearer" else None,
         cookie=cookies.get(COOKIE),
         user=headers.get(settings.proxy_user_header) if settings.proxy_user_header else None,
