@@ -17,7 +17,7 @@ from app.access.callers import Caller, Credentials, address, caller, check_scope
 from app.access.rate_limit import Rates
 from app.access.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
 from app.db import Database
-from app.errors import ServiceError, TokenRequired, TooLarge, UploadStalled
+from app.errors import BadRequest, ServiceError, TokenRequired, TooLarge, UploadStalled
 from app.settings import Settings
 from app.web.problems import of_service, unexpected_problem
 
@@ -86,6 +86,7 @@ class Guard:
     async def _check(self, scope: Scope, headers: Headers) -> None:
         host, path, peer = headers.get("host"), scope["path"], (scope.get("client") or ("",))[0]
         check_host(host, self._settings)
+        check_address(scope)
         check_origin(scope["method"], host, headers.get("origin"), headers.get("sec-fetch-site"))
         if is_proxy(self._settings, peer) and headers.get("x-forwarded-proto") == "https":
             scope["scheme"] = "https"
@@ -143,6 +144,12 @@ def _sign_in(scope: Scope) -> Response:
     query = scope["query_string"].decode("latin-1")
     back = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
     return RedirectResponse(f"/login?next={back}", 303)
+
+
+def check_address(scope: Scope) -> None:
+    """Raises BadRequest for the one character that PostgreSQL cannot hold in text."""
+    if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+        raise BadRequest("The address contains a NUL character (%00). Remove it.")
 
 
 class Bounded:

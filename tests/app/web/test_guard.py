@@ -14,6 +14,7 @@ from app.db import Database
 from app.errors import TooLarge, UploadStalled
 from app.settings import Settings
 from app.web.guard import Bounded, Guard, read_credentials
+from tests.service import Service
 
 HEADERS = [(b"host", b"127.0.0.1")]
 
@@ -173,3 +174,12 @@ def test_a_body_that_stalls_is_cut_off(path: str, pauses: list[float], stalls: b
         return False
 
     assert anyio.run(read) == stalls
+
+
+@pytest.mark.parametrize("path", ["/api/v1/runs/%00", "/api/v1/runs?tag=a%00b", "/api/v1/checkpoints?name=%00"])
+def test_an_address_with_a_nul_is_refused(service: Service, path: str) -> None:
+    """PostgreSQL holds no such character: it answered with a fault of the server."""
+    answer = service.client.get(path)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "bad-request"
+    assert "NUL" in answer.json()["detail"]
