@@ -65,8 +65,9 @@ NUMERICAL = {"jaxtyping", "numpy", "peft", "regex", "safetensors", "scipy", "thr
 DOORS = ("app.api", "app.pages", "app.web", "app.main")
 ROWS = (
     "app.access", "app.queue", "app.uploads", "app.gate", "app.webhooks", "app.work",
-    "app.db", "app.models", "app.checkpoints", "app.runs", "app.plans", "app.reports", "app.mitigations", "app.tenancy",
-    "app.retention", "app.idempotency", "app.counts", "app.etags", "app.listings",
+    "app.db", "app.models", "app.checkpoints", "app.runs", "app.plans", "app.run_members", "app.reports",
+    "app.mitigations", "app.tenancy",
+    "app.retention", "app.idempotency", "app.counts", "app.etags",
 )  # fmt: skip
 HOMES = {
     "fastapi": DOORS,

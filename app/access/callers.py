@@ -16,11 +16,10 @@ from sqlalchemy.orm import Session
 from app.access import projects, tokens
 from app.access import sessions as logins
 from app.access.security import SAFE_METHODS, host_name
-from app.db import Database
+from app.db import Database, clock
 from app.errors import NotAllowed, TokenRequired
 from app.models import Token
 from app.settings import Settings, is_loopback
-from app.work import leases
 
 ADMIN_PATHS = ("/api/v1/tokens", "/api/v1/projects", "/api/v1/audit", "/access", "/metrics")
 SIGN_OUT = "/login/out"  # whoever is signed in may end that
@@ -107,7 +106,7 @@ def check_good(session: Session, found: Caller) -> None:
 
 
 def _is_unnoted(session: Session, token: int) -> bool:
-    return tokens.stale(session.get_one(Token, token), leases.clock(session))
+    return tokens.stale(session.get_one(Token, token), clock(session))
 
 
 def is_local(settings: Settings, shown: Credentials) -> bool:

@@ -27,7 +27,7 @@ def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
     recent = lists.run_rows(session, runs.listing(session, RUNS), now)
     return page(
         request,
-        "home.html",
+        "pages/home.html",
         page="home",
         checkpoints=rows,
         stored=sum(row.bytes for row in stored),

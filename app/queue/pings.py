@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from anyio.to_thread import run_sync
 
-from app.db import Database, Session
+from app.db import Database, Session, clock
 from app.models import Ping
 from app.queue.broker import Sender
-from app.work.leases import clock
 
 PATIENCE = 3.0  # seconds: a worker's main process answers within a fraction of one, in the middle of a unit too
 REMEMBERED = 3600.0  # seconds
