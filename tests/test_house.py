@@ -65,9 +65,9 @@ NUMERICAL = {"jaxtyping", "numpy", "peft", "regex", "safetensors", "scipy", "thr
 DOORS = ("app.api", "app.pages", "app.web", "app.main")
 ROWS = (
     "app.access", "app.queue", "app.uploads", "app.gate", "app.webhooks", "app.work",
-    "app.db", "app.models", "app.checkpoints", "app.runs.runs", "app.runs.plans", "app.runs.members", "app.runs.reports",
+    "app.db", "app.models", "app.checkpoints", "app.runs",
     "app.mitigations", "app.tenancy",
-    "app.retention", "app.idempotency", "app.work.counts", "app.etags",
+    "app.retention", "app.idempotency", "app.etags",
 )  # fmt: skip
 HOMES = {
     "fastapi": DOORS,
