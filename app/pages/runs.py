@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from analysis.diagnostic import Scope, Table
 from analysis.findings.wording import join_words, lower_first
 from app import etags as editions
-from app import models, reports, runs
+from app import models
 from app.db import Database, Session
 from app.errors import NotFound
 from app.pages import lists, mitigate
@@ -22,6 +22,8 @@ from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.report import Curves, ReportView, Tab
 from app.pages.views.state import ShownColumns, State, StateOf
 from app.pages.views.width_scaling import FamilyView
+from app.runs import reports, runs
+from app.states import RunState
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Writing
 from frontend import numbers, states
@@ -236,21 +238,21 @@ def subtitle(run: models.Run, now: float) -> str:
         return size + asked + f"Asked for {numbers.describe_age(run.created_at, now)}."
     took = numbers.duration(run.finished_at - run.started_at)
     where = f" on {run.device}" if run.device else ""
-    ended = "Finished" if run.state == "done" else "Ended"
+    ended = "Finished" if run.state == RunState.DONE else "Ended"
     return size + asked + f"{ended} {numbers.describe_age(run.finished_at, now)} after {took}{where}."
 
 
 def expectation(run: models.Run) -> str:
     """What to expect while there is no row yet."""
-    if run.state == "waiting":
+    if run.state == RunState.WAITING:
         return "The file is being checked and its tensors listed. The analysis starts by itself."
     return "The first layers appear here within moments."
 
 
 def callout(run: models.Run, progress: runs.Progress) -> Callout | None:
-    if run.state == "cancelled":
+    if run.state == RunState.CANCELLED:
         return Callout("quiet", "Cancelled.", lists.line(run, progress))
-    if run.state == "failed":
+    if run.state == RunState.FAILED:
         return Callout("bad", "Failed.", lists.line(run, progress))
     return None
 

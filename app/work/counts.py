@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.db import clock
 from app.models import Blob, Checkpoint, Mitigation, Result, Run, Unit, Work
-from app.work import leases
 from app.work.leases import KINDS
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Everything at one moment. Work is told by its task: ingest, mend, analyse."""
+    """Everything at one moment. Work is told by its task: ingest, mitigate, analyse."""
 
     runs: Mapping[str, int]  # by state
     work: Mapping[tuple[str, str], int]  # by task and state; checkpoints are the work of `ingest`
@@ -26,7 +26,7 @@ class Counts:
 
 
 def take(session: Session) -> Counts:
-    moment = leases.clock(session)
+    moment = clock(session)
     return Counts(
         runs=_states(session, Run),
         work={(kind.TASK, state): count for kind in KINDS for state, count in _states(session, kind).items()},

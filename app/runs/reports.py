@@ -20,7 +20,8 @@ from analysis.weight import TensorInfo, WeightInfo
 from app.db import insert_of
 from app.errors import NotFound
 from app.models import Curve, Result, Run, Unit
-from app.plans import facts_of, file_facts_of, members_of, names_of
+from app.runs.members import facts_of, file_facts_of, members_of, names_of
+from app.states import RunState, UnitState
 from app.work import leases, units
 
 NOT_YET = "not analysed yet"
@@ -167,18 +168,20 @@ def _coverage(session: Session, run: Run, tables: Sequence[Table]) -> Coverage:
 
 def _was_planned(session: Session, run: Run) -> bool:
     """Whether the run ever had its units; one that was stopped or refused before has none."""
-    return run.state in ("running", "done") or bool(session.scalar(select(exists().where(Unit.run_id == run.id))))
+    return run.state in (RunState.RUNNING, RunState.DONE) or bool(
+        session.scalar(select(exists().where(Unit.run_id == run.id)))
+    )
 
 
 def reasons_unfinished(session: Session, run: Run, position: int, infos: Sequence[TensorInfo]) -> dict[str, str]:
     """Tensors without rows, with the reason."""
     missing: dict[str, str] = {}
-    query = select(Unit).where(Unit.run_id == run.id, Unit.member == position, Unit.state != "done")
+    query = select(Unit).where(Unit.run_id == run.id, Unit.member == position, Unit.state != UnitState.DONE)
     for unit in session.scalars(query):
         match unit.state:
-            case "failed":
+            case UnitState.FAILED:
                 reason = unit.reason or "the worker gave up"
-            case "cancelled":
+            case UnitState.CANCELLED:
                 reason = STOPPED
             case _:
                 reason = NOT_YET

@@ -3,10 +3,12 @@
 import pytest
 
 from analysis.errors import OptionError
-from app import runs
+from app.db import clock
 from app.errors import BadRequest, Conflict, NotFound
 from app.models import Checkpoint, Run, Unit
-from app.work import leases, units
+from app.runs import runs
+from app.states import RunState
+from app.work import units
 from tests import comparisons as made
 from tests.service import Service, model
 
@@ -96,11 +98,11 @@ def test_the_time_left_goes_by_predicted_cost(service: Service) -> None:
         session.add(half)
         session.flush()
         assert runs.progress(session, run).eta_seconds is None
-        run.started_at = leases.clock(session) - 5.0
+        run.started_at = clock(session) - 5.0
         progress = runs.progress(session, run)
         assert (progress.done, progress.total, progress.current) == (1, 2, "x")
         assert progress.eta_seconds == pytest.approx(10.0, abs=0.3)
-        units.close(session, run, "cancelled", "cancelled", "")
+        units.close(session, run, RunState.CANCELLED, "cancelled", "")
         assert runs.progress(session, run).eta_seconds is None
 
 

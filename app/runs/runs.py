@@ -11,13 +11,13 @@ from analysis.diagnostics import check_scopes
 from analysis.diagnostics import requests as requests_of
 from app import checkpoints, retention
 from app.access import audit, quotas
+from app.db import clock
 from app.errors import BadRequest, Conflict, NotFound
-from app.listings import newest
-from app.models import Member, Run, Unit
-from app.plans import plan
+from app.models import Member, Run, Unit, newest
+from app.runs.plans import plan
+from app.states import ENDED, OPEN_UNITS, CheckpointState, RunState
 from app.webhooks import deliveries
-from app.work import leases, units
-from app.work.verdicts import ENDED as ENDED
+from app.work import units
 
 MOST_CHECKPOINTS = 16
 
@@ -26,7 +26,7 @@ MOST_CHECKPOINTS = 16
 class Progress:
     """How far a run has come: tensors done out of those to analyse, what is in hand, and the time left."""
 
-    state: str
+    state: RunState
     done: int
     total: int
     current: str | None  # label of a tensor in hand
@@ -49,18 +49,18 @@ def request(
     held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted(checkpoint_ids)}
     found = [held[identity] for identity in checkpoint_ids]
     for checkpoint in found:
-        if checkpoint.state == "rejected":
+        if checkpoint.state == CheckpointState.REJECTED:
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
         retention.require_weights(checkpoint)
     quotas.check(session, runs=1)
     members = [Member(position=position, checkpoint=checkpoint) for position, checkpoint in enumerate(found)]
     settings = {each.diagnostic.name: dict(each.options) for each in asked}
-    run = Run(state="waiting", diagnostics=settings, members=members)
+    run = Run(state=RunState.WAITING, diagnostics=settings, members=members)
     session.add(run)
     session.flush()
     session.refresh(run)
     deliveries.expect(session, run)
-    if all(checkpoint.state == "ready" for checkpoint in found):
+    if all(checkpoint.state == CheckpointState.READY for checkpoint in found):
         plan(session, run)
     audit.note(session, "run.request", f"run {run.id}", {"checkpoints": list(checkpoint_ids)})
     return run
@@ -105,11 +105,11 @@ def progress(session: Session, run: Run) -> Progress:
 
 def _eta(session: Session, run: Run, found: Sequence[Unit]) -> float | None:
     """Seconds left, at the speed so far, by predicted cost."""
-    if run.state != "running" or run.started_at is None:
+    if run.state != RunState.RUNNING or run.started_at is None:
         return None
     spent = sum(cost for unit in found for cost in unit.costs[: unit.done])
-    left = sum(cost for unit in found if unit.state in units.OPEN for cost in unit.costs[unit.done :])
-    elapsed = leases.clock(session) - run.started_at
+    left = sum(cost for unit in found if unit.state in OPEN_UNITS for cost in unit.costs[unit.done :])
+    elapsed = clock(session) - run.started_at
     return None if spent == 0.0 else round(max(elapsed, 0.0) * left / spent, 1)
 
 
@@ -119,7 +119,7 @@ def cancel(session: Session, identity: int) -> Run:
     units.lock_open(session, identity)
     run = units.lock_run(session, identity)
     if run.state not in ENDED:
-        units.close(session, run, "cancelled", "cancelled", "The run was stopped.")
+        units.close(session, run, RunState.CANCELLED, "cancelled", "The run was stopped.")
         audit.note(session, "run.cancel", f"run {identity}")
     return run
 

@@ -1,21 +1,20 @@
 """What a run will cost, and its division into units of about equal predicted cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from itertools import groupby
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from analysis.diagnostic import Request, Scope
 from analysis.diagnostics import requests as requests_of
-from analysis.engine.comparison import align_for, distinct, groups_of, unpaired_tensors
+from analysis.engine.comparison import align_for, groups_of, unpaired_tensors
 from analysis.errors import WrongBase, escape
 from analysis.tensors.matching import Aligned, Member
 from analysis.tensors.matrices import matrices
 from analysis.weight import TensorInfo
-from app import checkpoints
 from app.models import Run, Unit
+from app.runs.members import members_of, names_of
+from app.states import CheckpointState, RunState
 from app.work import leases, units
 
 # Multiply-adds. Two CPU cores do about 2e10 a second (MiniLM's 4.6e10 take 2.5 s): a unit is some 10 s there, a
@@ -29,41 +28,8 @@ PER_TENSOR = 2e7  # opening, reading and recording, as multiply-adds
 VECTORS = 5.0
 
 
-def tensor_info(stored: Mapping[str, Any]) -> TensorInfo:
-    """A TensorInfo out of its JSON."""
-    known = {field.name for field in fields(TensorInfo)}
-    values = {name: value for name, value in stored.items() if name in known}
-    return TensorInfo(**{**values, "shape": tuple(stored["shape"])})
-
-
 def cost_of(info: TensorInfo) -> float:
     return PER_TENSOR + sum(weight.cost for weight in matrices(info))
-
-
-def members_of(session: Session, run: Run) -> list[Member]:
-    """The run's checkpoints as the analysis knows them; without tensors where they are not ready."""
-    return [
-        Member(
-            "adapter" if member.checkpoint.kind == "adapter" else "model",
-            [tensor_info(stored) for stored in checkpoints.tensors(session, member.checkpoint_id)],
-        )
-        for member in run.members
-    ]
-
-
-def names_of(run: Run) -> tuple[str, ...]:
-    """What readers call the run's checkpoints, no two the same."""
-    return distinct([member.checkpoint.name for member in run.members])
-
-
-def facts_of(run: Run) -> tuple[Mapping[str, Any], ...]:
-    """What is known about the run's checkpoints, in their order."""
-    return tuple(member.checkpoint.known for member in run.members)
-
-
-def file_facts_of(run: Run) -> tuple[Mapping[str, Any], ...]:
-    """What the files of the run's checkpoints say of them, in their order."""
-    return tuple(member.checkpoint.facts for member in run.members)
 
 
 def costs_of(
@@ -114,7 +80,7 @@ def _joint_cost(aligned: Aligned, requests: Sequence[Request]) -> float:
 def plan(session: Session, run: Run) -> None:
     """Starts a run whose checkpoints are all ready: its units, offered to the workers. Raises WrongBase."""
     costs = costs_of(members_of(session, run), names_of(run), requests_of(run.diagnostics))
-    run.state = "running"
+    run.state = RunState.RUNNING
     for member, of_tensors in costs.items():
         for portion in portions(of_tensors):
             chosen = [of_tensors[position] for position in portion]
@@ -125,11 +91,11 @@ def plan(session: Session, run: Run) -> None:
 def plan_waiting(session: Session, checkpoint_id: int) -> None:
     """Starts the runs that waited for this checkpoint and for no other."""
     for run in units.waiting_for(session, checkpoint_id):
-        if all(member.checkpoint.state == "ready" for member in run.members):
+        if all(member.checkpoint.state == CheckpointState.READY for member in run.members):
             try:
                 plan(session, run)
             except WrongBase as error:
-                units.close(session, run, "failed", error.code, error.message)
+                units.close(session, run, RunState.FAILED, error.code, error.message)
 
 
 def portions(costs: Mapping[int, float]) -> list[list[int]]:
