@@ -1,8 +1,8 @@
 """The weight that an adapter of kohya, LyCORIS, diffusers or MLX makes of its base: W = W₀ + ΔW.
 
 LoRA s · B · A (with a core between them for Tucker's form), LoHa s · (A₁B₁) ∘ (A₂B₂), LoKr s · W₁ ⊗ W₂, whole
-differences, and DoRA's lengths over any of them. s = alpha / rank, 1 where the file has no alpha. The formulas are those
-of LyCORIS (lycoris/modules), sd-scripts (networks/lora.py) and mlx-lm (tuner/lora.py).
+differences, and DoRA's lengths over any of them. s = alpha / rank, 1 where the file has no alpha. The formulas are of
+LyCORIS (lycoris/modules), sd-scripts (networks/lora.py) and mlx-lm (tuner/lora.py).
 """
 
 import math
