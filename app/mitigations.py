@@ -14,11 +14,12 @@ from analysis.engine.comparison import distinct
 from analysis.mitigation import Recipe
 from analysis.tensors.matching import Member as Side
 from analysis.tensors.matching import align, check_base
-from app import checkpoints, retention, runs
+from app import checkpoints, retention
 from app.access import audit
 from app.errors import Conflict, NotFound
 from app.models import Checkpoint, Mitigation, Run, newest
-from app.run_members import tensor_info
+from app.runs import runs
+from app.runs.members import tensor_info
 from app.states import OPEN_MITIGATIONS, CheckpointState, MitigationState
 from app.storage.blobs import Incoming, Storage
 from app.tenancy import confine

@@ -21,10 +21,11 @@ from analysis.errors import CheckpointError, EigenscopeError
 from analysis.formats import open_checkpoint
 from analysis.names import label_of
 from analysis.weight import TensorInfo
-from app import checkpoints, logs, reports
+from app import checkpoints, logs
 from app.db import Database
 from app.models import Run, Unit
-from app.run_members import names_of, tensor_info
+from app.runs import reports
+from app.runs.members import names_of, tensor_info
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.work import units

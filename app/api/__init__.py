@@ -2,12 +2,9 @@
 
 from app.api import (
     audit,
-    blobs,
-    checkpoint_uploads,
     checkpoints,
     curves,
     diagnostics,
-    downloads,
     events,
     figures,
     mitigations,
@@ -15,10 +12,10 @@ from app.api import (
     runs,
     tables,
     tokens,
-    uploads,
     verdicts,
     webhooks,
 )
+from app.api.files import blobs, checkpoint_uploads, downloads, uploads
 
 # in the order of the reference
 ROUTERS = (

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from analysis.report import record
-from app import reports, runs
 from app.access.callers import Caller, still_good
 from app.api import examples
 from app.api.schemas import Run, run_json
 from app.db import Database
-from app.run_members import names_of
+from app.runs import reports, runs
+from app.runs.members import names_of
 from app.states import ENDED
 from app.web.dependencies import CallerOf, DatabaseOf, Identity, Reading
 from app.web.problems import responses

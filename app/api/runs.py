@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query, Request, Response
 from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
 from analysis.width_scaling.advice import advice
 from app import etags as editions
-from app import reports, runs
 from app.api import examples
 from app.api.run_requests import CreatedRun, RunRequest, requested_json
 from app.api.schemas import Run, run_json
 from app.db import Session
 from app.gate import verdicts
+from app.runs import reports, runs
 from app.states import ENDED
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, Writing

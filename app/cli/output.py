@@ -44,7 +44,7 @@ def plain_grid() -> Grid:
 
 
 def write_csv(report: Report) -> None:
-    from app.tables import to_csv
+    from app.runs.tables import to_csv
 
     sys.stdout.writelines(to_csv(report.tables[0]))
 

@@ -13,13 +13,13 @@ from analysis.gate.evidence import Evidence, Lost
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
 from analysis.gate.reading import policy_of
-from app import reports, runs
 from app.access import audit
 from app.db import clock
 from app.errors import Conflict, NotFound
 from app.gate import policy_file as policies
 from app.models import Checkpoint, Member, Run, Verdict
-from app.run_members import members_of
+from app.runs import reports, runs
+from app.runs.members import members_of
 from app.states import ENDED, RunState
 from app.tenancy import confine_for
 

@@ -9,12 +9,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from analysis.errors import FactError
-from app import checkpoints, models, retention, runs
+from app import checkpoints, models, retention
 from app.pages import chooser, facts, lists
 from app.pages.facts import Fields, Sheet
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
-from app.run_members import tensor_info
+from app.runs import runs
+from app.runs.members import tensor_info
 from app.settings import Settings
 from app.states import CheckpointState
 from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, StorageOf, Writing

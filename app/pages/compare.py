@@ -10,11 +10,12 @@ from fastapi import APIRouter, Query, Request, Response
 from analysis.diagnostic import groups
 from analysis.diagnostics import diagnostic
 from analysis.errors import EigenscopeError
-from app import checkpoints, models, runs
+from app import checkpoints, models
 from app.errors import ServiceError
 from app.pages import chooser
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see, sentence
+from app.runs import runs
 from app.states import CheckpointState
 from app.web.dependencies import LARGEST_ID, Reading, Writing
 from frontend import numbers, states

@@ -6,11 +6,12 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from analysis.formats import companions
-from app import checkpoints, runs
+from app import checkpoints
 from app.access import quotas
-from app.api.checkpoint_uploads import admit, length
+from app.api.files.checkpoint_uploads import admit, length
 from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
+from app.runs import runs
 from app.uploads.streaming import Upload, receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from analysis.diagnostic import Table
-from app import checkpoints, models, reports, runs
+from app import checkpoints, models
+from app.runs import reports, runs
 from app.states import ENDED, CheckpointState, RunState
 from app.web.dependencies import Reading
 from frontend import numbers, states

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Response
 
 from analysis.findings.wording import percent
 from analysis.mitigation import Recipe
-from app import mitigations, models, runs
+from app import mitigations, models
 from app.errors import BadRequest
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, see, sentence
 from app.pages.views.state import State
-from app.run_members import names_of
+from app.runs import runs
+from app.runs.members import names_of
 from app.states import CheckpointState, MitigationState
 from app.web.dependencies import Identity, Reading, Writing
 from frontend import numbers, states

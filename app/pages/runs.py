@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from analysis.diagnostic import Scope, Table
 from analysis.findings.wording import join_words, lower_first
 from app import etags as editions
-from app import models, reports, runs
+from app import models
 from app.db import Database, Session
 from app.errors import NotFound
 from app.pages import lists, mitigate
@@ -22,6 +22,7 @@ from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.report import Curves, ReportView, Tab
 from app.pages.views.state import ShownColumns, State, StateOf
 from app.pages.views.width_scaling import FamilyView
+from app.runs import reports, runs
 from app.states import RunState
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Writing

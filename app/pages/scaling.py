@@ -13,11 +13,12 @@ from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALU
 from analysis.errors import EigenscopeError, FactError, OptionError
 from analysis.facts import Changes
 from analysis.width_scaling.recipe import decouple_decay
-from app import checkpoints, models, runs
+from app import checkpoints, models
 from app.errors import NotFound, ServiceError
 from app.pages.facts import changes, sheet
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see, sentence
+from app.runs import runs
 from app.states import CheckpointState
 from app.web.dependencies import LARGEST_ID, Reading, Writing
 from frontend import numbers

@@ -14,7 +14,7 @@ from analysis.formats.stored import Fact
 from app import checkpoints
 from app.db import Database
 from app.models import Checkpoint
-from app.plans import plan_waiting
+from app.runs.plans import plan_waiting
 from app.settings import Settings
 from app.storage.blobs import Incoming, Storage
 from app.uploads.sources import SourceFault

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import update
 
 from analysis.errors import BaselineError, PolicyError
-from app import runs
 from app.errors import Conflict, NotFound
 from app.gate import verdicts
 from app.models import Event, Run, Unit, Verdict
+from app.runs import runs
 from app.states import UnitState
 from app.work import verdicts as awaited
 from tests.service import Service, model

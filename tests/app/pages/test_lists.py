@@ -1,6 +1,6 @@
-from app import runs
 from app.pages import lists
-from app.runs import Progress
+from app.runs import runs
+from app.runs.runs import Progress
 from app.states import RunState
 from frontend.numbers import ABSENT
 from tests.frontend.examples import blocks, table

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app import reports
 from app.models import Checkpoint, Run
+from app.runs import reports
 from app.states import RunState
 from app.web import response_cache as kept
 from app.web.response_cache import Made, ResponseCache

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import update
 
-from app import runs
 from app.db import clock
 from app.gate import verdicts
 from app.models import Delivery
+from app.runs import runs
 from app.webhooks import deliveries
 from tests.service import Service, model
 

@@ -5,9 +5,9 @@ import sys
 
 from sqlalchemy import select
 
-from app import runs
 from app.gate import verdicts
 from app.models import Run
+from app.runs import runs
 from app.work import verdicts as awaited
 from tests.service import Service, model
 

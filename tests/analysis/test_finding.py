@@ -1,6 +1,6 @@
 """What a finding carries besides its sentence."""
 
-from analysis.findings.finding import Cause, Finding, Severity
+from analysis.finding import Cause, Finding, Severity
 from analysis.report import finding_json
 
 CAUSE = Cause("copy", "look", "compare", "replace", "when tied", "bytes")

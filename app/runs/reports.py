@@ -20,7 +20,7 @@ from analysis.weight import TensorInfo, WeightInfo
 from app.db import insert_of
 from app.errors import NotFound
 from app.models import Curve, Result, Run, Unit
-from app.run_members import facts_of, file_facts_of, members_of, names_of
+from app.runs.members import facts_of, file_facts_of, members_of, names_of
 from app.states import RunState, UnitState
 from app.work import leases, units
 

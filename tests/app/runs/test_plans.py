@@ -8,7 +8,7 @@ from analysis.diagnostics import requests
 from analysis.errors import WrongBase
 from analysis.tensors.matching import Member
 from analysis.tensors.matrices import Header, describe
-from app import plans
+from app.runs import plans
 
 
 @given(st.lists(st.floats(plans.PER_TENSOR, 1e13), min_size=1, max_size=200))

@@ -3,10 +3,10 @@
 import pytest
 
 from analysis.errors import OptionError
-from app import runs
 from app.db import clock
 from app.errors import BadRequest, Conflict, NotFound
 from app.models import Checkpoint, Run, Unit
+from app.runs import runs
 from app.states import RunState
 from app.work import units
 from tests import comparisons as made

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 
 from analysis.tensors.matrices import Header, describe
-from app import runs
-from app.run_members import facts_of, file_facts_of, members_of, names_of, tensor_info
+from app.runs import runs
+from app.runs.members import facts_of, file_facts_of, members_of, names_of, tensor_info
 from tests.service import Service, model
 
 

@@ -14,7 +14,7 @@ from app.access import audit, quotas
 from app.db import clock
 from app.errors import BadRequest, Conflict, NotFound
 from app.models import Member, Run, Unit, newest
-from app.plans import plan
+from app.runs.plans import plan
 from app.states import ENDED, OPEN_UNITS, CheckpointState, RunState
 from app.webhooks import deliveries
 from app.work import units

@@ -10,8 +10,8 @@ from analysis.facts import parse_facts
 from app import checkpoints, idempotency, models
 from app.access import quotas
 from app.access.callers import check_good
-from app.api import checkpoint_references as references
 from app.api import examples
+from app.api.files import checkpoint_references as references
 from app.api.schemas import Checkpoint, checkpoints_json
 from app.db import Database, Session
 from app.errors import BadUpload

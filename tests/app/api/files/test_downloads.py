@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from app.api.downloads import safe_name
+from app.api.files.downloads import safe_name
 from tests.service import Service, model
 
 

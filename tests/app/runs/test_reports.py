@@ -13,9 +13,9 @@ from analysis.engine.comparison import compare
 from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
 from analysis.weight import WeightInfo
-from app import reports
 from app.errors import NotFound
 from app.models import Checkpoint, Result, Unit
+from app.runs import reports
 from app.work import leases, units
 from tests import comparisons as made
 from tests import families

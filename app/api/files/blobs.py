@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.access import quotas
 from app.access.callers import check_good
-from app.api.checkpoint_uploads import RAW, admit, length
+from app.api.files.checkpoint_uploads import RAW, admit, length
 from app.api.schemas import DIGEST
 from app.db import Database
 from app.errors import DigestMismatch, NotFound

@@ -1,9 +1,9 @@
 """The census: every number as the rows have it, whoever asks."""
 
-from app import counts as census
 from app.db import clock
 from app.models import Checkpoint, Unit
 from app.states import UnitState
+from app.work import counts as census
 from tests.service import Service, model
 
 

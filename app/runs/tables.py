@@ -9,7 +9,7 @@ from typing import Any
 from analysis.diagnostic import Diagnostic, Row, Table
 from analysis.report import records as records
 from app.errors import UnknownColumn
-from app.reports import flagged_weights
+from app.runs.reports import flagged_weights
 
 ABOUT = ("weight", "tensor", "label", "role", "depth", "rows", "columns", "slices", "group")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell (OWASP, “CSV injection”)

@@ -13,7 +13,7 @@ from analysis.tensors.matching import Aligned, Member
 from analysis.tensors.matrices import matrices
 from analysis.weight import TensorInfo
 from app.models import Run, Unit
-from app.run_members import members_of, names_of
+from app.runs.members import members_of, names_of
 from app.states import CheckpointState, RunState
 from app.work import leases, units
 

@@ -11,7 +11,7 @@ from analysis.diagnostic import Measurement, Row, Table
 from analysis.diagnostics import diagnostic
 from analysis.weight import WeightInfo
 from app.errors import UnknownColumn
-from app.tables import ABOUT, Selection, cell, harmless, header, records, scalars, select, to_csv
+from app.runs.tables import ABOUT, Selection, cell, harmless, header, records, scalars, select, to_csv
 
 
 def row(name: str, alpha: float | None = 3.0, role: str = "q", depth: int | None = 0, **values: Any) -> Row:
