@@ -31,7 +31,7 @@ from tests.structure import (
 )
 
 ROOT = Path(__file__).parents[1]
-NUMERICAL = {"jaxtyping", "numpy", "peft", "regex", "safetensors", "scipy", "threadpoolctl", "torch"}
+NUMERICAL = {"jaxtyping", "numpy", "peft", "psutil", "regex", "safetensors", "scipy", "threadpoolctl", "torch"}
 ENTRIES = ("app.api", "app.pages", "app.web", "app.main")
 PLAIN = ("app.settings", "app.errors", "app.logs", "app.states")
 ROWS = ("app/", "app.access", "app.gate", "app.runs", "app.uploads", "app.webhooks", "app.work", "app.migrations")
@@ -57,6 +57,7 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "prometheus_client": ("app.web", "app.api"),
     "pickle": ("analysis.formats",),
     "peft": ("analysis.adapters",),
+    "psutil": ("analysis.engine",),
     "obstore": ("workers.ingest",),
     "huggingface_hub": ("workers.ingest",),
     "yaml": ("app.gate",),
