@@ -29,6 +29,7 @@ ServiceError                  an answer that is no success: an HTTP status, a st
 ├── TooMany             429   too many requests in a minute; `Retry-After` says how long to wait
 ├── TooManyWaiting      503   as many wait for the end of a run as this server holds connections open for
 ├── Overloaded          503   more is written at once than the database takes; `Retry-After` says how long to wait
+├── BlobDamaged         500   a stored file is missing, or has other bytes than it was sent with
 ├── QueueStalled        503   no worker answers
 └── DiskFull            507   the upload does not fit on the disk
 
@@ -167,6 +168,10 @@ class Overloaded(ServiceError):
 
 class QueueStalled(ServiceError):
     status, code, title = 503, "queue-stalled", "No worker answers"
+
+
+class BlobDamaged(ServiceError):
+    status, code, title = 500, "blob-damaged", "A stored file is damaged"
 
 
 class DiskFull(ServiceError):
