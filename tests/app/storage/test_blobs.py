@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -170,7 +171,12 @@ def test_a_damaged_file_is_not_opened_and_can_be_sent_again(
 def test_a_file_is_read_once_and_again_when_it_has_changed(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     digest, read = kept(storage, b"abc"), []
     digest_of = hashlib.file_digest
-    monkeypatch.setattr(hashlib, "file_digest", lambda *a: read.append(a) or digest_of(*a))
+
+    def file_digest(file: BinaryIO, kind: str) -> Any:
+        read.append(file)
+        return digest_of(file, kind)
+
+    monkeypatch.setattr(hashlib, "file_digest", file_digest)
     storage.check(digest, "x")
     storage.check(digest, "x")
     assert len(read) == 1
