@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,7 @@ def test_the_kernel_refusing_a_write_leaves_no_half_file(tmp_path: Path) -> None
     """A real refusal: a process that may write 1 MiB to a file, and is sent 4."""
     code = """
 import sys
+from io import BytesIO
 from pathlib import Path
 from app.errors import DiskFull
 from app.storage.blobs import Storage
@@ -172,7 +174,7 @@ def test_a_file_is_read_once_and_again_when_it_has_changed(storage: Storage, mon
     digest, read = kept(storage, b"abc"), []
     digest_of = hashlib.file_digest
 
-    def file_digest(file: BinaryIO, kind: str) -> Any:
+    def file_digest(file: BytesIO, kind: str) -> Any:
         read.append(file)
         return digest_of(file, kind)
 
