@@ -130,7 +130,7 @@ def _keep(database: Database, storage: Storage, job: Job, folder: Path, found: M
 def _error_text(error: Exception) -> str:
     """What went wrong, without the paths of this machine."""
     said = error.strerror if isinstance(error, OSError) else str(error)
-    return f"{type(error).__name__}: {escape(said or 'no more is known')}"
+    return f"{type(error).__name__}: {escape(said or 'no details are available')}"
 
 
 def _give_back(database: Database, row: Mitigation) -> None:

@@ -1,4 +1,4 @@
-"""`eigenscope check`: a checkpoint held to a policy, here or by a service. `eigenscope policy`: makes and checks one.
+"""`eigenscope check`: checks a checkpoint against a policy, here or on a server. `eigenscope policy`: creates a policy.
 
 Exit codes: 0 the gate is open; 1 it is closed; 2 wrong usage, policy or baseline; 3 the server or the analysis failed;
 4 the time was up.
@@ -45,31 +45,31 @@ OUT = click.Path(path_type=Path, dir_okay=False)
 @click.command("check")
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--policy", "policy_file", required=True, type=click.Path(path_type=Path), help="eigenscope.yml.")
-@click.option("--base", type=FILE, help="What it was trained from, where a rule asks what that changed.")
+@click.option("--base", type=FILE, help="The base model, for rules about what the training changed.")
 @click.option(
     "--baseline",
     metavar="REPORT.json|RUN|NAME",
     help="A report to compare with; with --server also a run's id, or a checkpoint's name.",
 )
-@click.option("--server", metavar="URL", help="Have a service do it: http://127.0.0.1:8000.")
+@click.option("--server", metavar="URL", help="Run the check on this server: http://127.0.0.1:8000.")
 @click.option(
     "--token-from-env",
     "token_name",
     default="EIGENSCOPE_TOKEN",
     show_default=True,
     metavar="NAME",
-    help="The variable that holds the service's token.",
+    help="The environment variable with the server's token.",
 )
-@click.option("--name", help="What to call the checkpoint there: model@main, for one.")
+@click.option("--name", help="Name of the checkpoint on the server, for example model@main.")
 @click.option("--junit", "junit_file", type=OUT, help="Also write the verdict as JUnit XML.")
-@click.option("--markdown", "markdown_file", type=OUT, help="Also write it as Markdown.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--markdown", "markdown_file", type=OUT, help="Also write the verdict as Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=3600.0,
     show_default=True,
-    help="Seconds after which to give up.",
+    help="Time limit in seconds.",
 )
 @device_option
 def check_command(
@@ -86,7 +86,7 @@ def check_command(
     timeout: float,
     device: str,
 ) -> None:
-    """Hold a checkpoint to a policy: a file, all its shards, or their folder."""
+    """Check a checkpoint against a policy: a file, all its shards, or their folder."""
     for path in (junit_file, markdown_file):
         if path is not None:
             writable(path)
@@ -182,9 +182,9 @@ def _baseline(asked: str | None, server: str | None) -> Any:
         try:
             return check_baseline(json.loads(path.read_bytes()))
         except ValueError as error:
-            raise click.BadParameter(f"--baseline {asked}: this is no JSON") from error
+            raise click.BadParameter(f"--baseline {asked}: not valid JSON") from error
     if server is None:
-        raise click.BadParameter(f"--baseline {asked}: there is no such file, and a run needs --server")
+        raise click.BadParameter(f"--baseline {asked}: the file does not exist, and a run needs --server")
     return int(asked) if asked.isascii() and asked.isdigit() else asked
 
 
@@ -200,7 +200,7 @@ def check_locally(
     if base is None:
         checkpoint = open_checkpoint(files)
         if checkpoint.kind == "adapter":
-            raise WrongBase("this is an adapter, which says little without its base: add --base BASE", "adapter-alone")
+            raise WrongBase("this is an adapter: compare it with its base: add --base BASE", "adapter-alone")
         with progress([checkpoint]) as heard:
             report = analyze(checkpoint, asked, device, heard)
     else:
@@ -232,7 +232,7 @@ def to_send(paths: Sequence[Path]) -> list[tuple[str, Path]]:
         else:
             found.append((path.name, path))
     if not found:
-        raise CheckpointError(f"{paths[0]} holds no file that a checkpoint is made of", "missing-file")
+        raise CheckpointError(f"{paths[0]} contains no checkpoint file", "missing-file")
     return found
 
 
@@ -259,16 +259,16 @@ def say(verdict: dict[str, Any], as_json: bool) -> None:
 
 @click.group("policy")
 def policy_group() -> None:
-    """Make a policy, or check one."""
+    """Create a policy, or check one."""
 
 
 @policy_group.command("init")
 @click.argument("file", default="eigenscope.yml", type=OUT)
-@click.option("--force", is_flag=True, help="Also over a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def init_command(file: Path, force: bool) -> None:
-    """Write a policy with good defaults and their reasons to FILE, eigenscope.yml."""
+    """Write a policy with good defaults and their reasons to FILE (default: eigenscope.yml)."""
     if file.exists() and not force:
-        raise click.UsageError(f"{file} is there already: --force writes over it")
+        raise click.UsageError(f"{file} already exists: --force overwrites it")
     put(file, starter())
     click.echo(f"{file}: eigenscope check model.safetensors --policy {file}")
 
@@ -276,7 +276,7 @@ def init_command(file: Path, force: bool) -> None:
 @policy_group.command("check")
 @click.argument("file", type=click.Path(path_type=Path))
 def policy_check_command(file: Path) -> None:
-    """Say what is wrong with a policy, or what it asks for."""
+    """Report errors in a policy, or summarise it."""
     try:
         _, policy = _policy(file)
     except PolicyError as error:

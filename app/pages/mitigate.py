@@ -92,8 +92,8 @@ def _line(row: models.Mitigation) -> str:
     told = row.report
     line = f"{numbers.plural(told['before'], 'intruder')} before, {told['after']} after."
     lost = told["energy_lost"]
-    rank = "" if lost is None else f" The low rank lost {percent(lost)} of the mended updates."
-    return line + rank + ("" if row.checkpoint_id is not None else " It was deleted since.")
+    rank = "" if lost is None else f" The low rank removed {percent(lost)} of the mitigated updates."
+    return line + rank + ("" if row.checkpoint_id is not None else " It was deleted.")
 
 
 @router.post("/{identity}/mitigate")
@@ -112,4 +112,4 @@ def mitigate(session: Writing, identity: Identity, sent: Sent) -> Response:
 def _number(sent: Mapping[str, Sequence[str]], name: str) -> float:
     with suppress(ValueError, IndexError):
         return float(sent.get(name, [])[0].strip())
-    raise BadRequest(f"“{name}” is to be a number.")
+    raise BadRequest(f"“{name}” must be a number.")

@@ -84,4 +84,4 @@ Admin = Annotated[Session, Depends(_all_reading, scope="function")]
 Changing = Annotated[Session, Depends(_all_writing, scope="function")]
 
 Identity = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Things on one page.", examples=[100])]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Items on one page.", examples=[100])]

@@ -55,7 +55,7 @@ def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, 
 def _error_text(error: Exception) -> str:
     """What went wrong, without the paths of this machine."""
     said = error.strerror if isinstance(error, OSError) else str(error)
-    return f"{type(error).__name__}: {escape(said or 'no more is known')}"
+    return f"{type(error).__name__}: {escape(said or 'no details are available')}"
 
 
 def _renew(database: Database, settings: Settings, checkpoint: Checkpoint) -> None:
