@@ -18,9 +18,9 @@ from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
 from analysis.errors import OptionError, TensorError, escape
-from analysis.findings.finding import Cause as Cause
-from analysis.findings.finding import Finding as Finding
-from analysis.findings.finding import Severity as Severity
+from analysis.finding import Cause as Cause
+from analysis.finding import Finding as Finding
+from analysis.finding import Severity as Severity
 from analysis.weight import Weight, WeightInfo
 
 Scalar = float | int | str | bool | None

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import uvicorn
@@ -17,27 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from app import logs, pages
 from app.access.quotas import usual
 from app.access.security import content_security_policy, plotly_style_hashes
-from app.api import (
-    audit,
-    blobs,
-    checkpoints,
-    curves,
-    diagnostics,
-    downloads,
-    events,
-    figures,
-    health,
-    metrics,
-    mitigations,
-    projects,
-    runs,
-    tables,
-    tokens,
-    verdicts,
-    webhooks,
-)
-from app.api import checkpoint_uploads as sending
-from app.api import uploads as tus
+from app.api import ROUTERS, health, metrics
 from app.api.metrics import Gauges
 from app.db import Database
 from app.queue import supervisor as embedded
@@ -57,7 +38,7 @@ from app.web.request_log import RequestLog
 from app.web.request_metrics import RequestMetrics
 from app.web.response_cache import ResponseCache
 
-VERSION = "0.1.0"
+VERSION = metadata.version("eigenscope")
 STATIC = Path(__file__).parents[1] / "frontend" / "static"
 SHUTDOWN_SECONDS = 2  # open event streams are cut off after that
 YEAR = 31_536_000  # seconds
@@ -104,12 +85,8 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
 
 def _api() -> APIRouter:
     router = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
-    for each in (
-        sending, checkpoints, runs, tables, curves, figures, events, diagnostics, downloads, mitigations,
-        blobs, tus, projects, tokens, audit, verdicts, webhooks,
-    ):  # fmt: skip
-        router.include_router(each.router)
-    router.include_router(verdicts.schemas)
+    for each in ROUTERS:
+        router.include_router(each)
     return router
 
 

@@ -17,7 +17,7 @@ from app.access.callers import Caller, Credentials, address, caller, check_scope
 from app.access.rate_limit import Rates
 from app.access.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
 from app.db import Database
-from app.errors import ServiceError, TokenRequired, TooLarge, UploadStalled
+from app.errors import BadRequest, ServiceError, TokenRequired, TooLarge, UploadStalled
 from app.settings import Settings
 from app.web.problems import of_service, unexpected_problem
 
@@ -30,7 +30,14 @@ TUS_HEADERS = {"Tus-Resumable": "1.0.0", "Tus-Version": "1.0.0"}  # on every ans
 OPEN_PATHS = ("/health", "/login")  # for everybody; so is what lies under STATIC
 STATIC = "/static/"
 PROJECT_HEADER = "eigenscope-project"
-WRITTEN_BY_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+# Headers by which proxies, load balancers, tunnels and content networks tell whom they speak for. One of them is enough
+# to know that the request did not begin on this machine.
+WRITTEN_BY_PROXIES = re.compile(
+    r"forwarded|via|cdn-loop|client-ip|true-client-ip|(wl-)?proxy-client-ip|proxyuser-ip|tailscale-.*"
+    r"|(cf|fastly|fly|ali-cdn|akamai)-.*"
+    r"|x-(forwarded|original|real|client|cluster|remote|proxyuser|envoy|azure|arr|appengine|vercel|amz|amzn|nginx|akamai"
+    r"|host|scheme|sendfile|zeit|ms-forwarded|appgw|goog|cloud|nf|railway|replit|ngrok|b3)(-.*)?"
+)
 ANONYMOUS_PER_MINUTE = 60  # requests of one address with a wrong token or none
 SIGN_INS_PER_MINUTE = 60  # of one address, by themselves: strangers beside them keep nobody from signing in
 
@@ -79,6 +86,7 @@ class Guard:
     async def _check(self, scope: Scope, headers: Headers) -> None:
         host, path, peer = headers.get("host"), scope["path"], (scope.get("client") or ("",))[0]
         check_host(host, self._settings)
+        check_address(scope)
         check_origin(scope["method"], host, headers.get("origin"), headers.get("sec-fetch-site"))
         if is_proxy(self._settings, peer) and headers.get("x-forwarded-proto") == "https":
             scope["scheme"] = "https"
@@ -118,7 +126,7 @@ def read_credentials(headers: Headers, peer: str, settings: Settings) -> Credent
     return Credentials(
         peer=peer,
         host=headers.get("host"),
-        forwarded=any(name in headers for name in WRITTEN_BY_PROXIES),
+        forwarded=any(WRITTEN_BY_PROXIES.fullmatch(name) for name in headers),
         bearer=bearer.strip() if scheme.lower() == "bearer" else None,
         cookie=cookies.get(COOKIE),
         user=headers.get(settings.proxy_user_header) if settings.proxy_user_header else None,
@@ -136,6 +144,12 @@ def _sign_in(scope: Scope) -> Response:
     query = scope["query_string"].decode("latin-1")
     back = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
     return RedirectResponse(f"/login?next={back}", 303)
+
+
+def check_address(scope: Scope) -> None:
+    """Raises BadRequest for the one character that PostgreSQL cannot hold in text."""
+    if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+        raise BadRequest("The address contains a NUL character (%00). Remove it.")
 
 
 class Bounded:

@@ -196,7 +196,7 @@ def test_a_model_of_a_hundred_blocks_becomes_compact() -> None:
         for role in roles
     ]
     found = ComparisonView([table(rows)], COVERED, State(5, ShownColumns()), moving=False)
-    text = ENVIRONMENT.get_template("cells_only.html").render(report=found, page="")
+    text = ENVIRONMENT.get_template("parts/cells_only.html").render(report=found, page="")
     page = read(text)
     assert len(page.all("table", class_="heat dense")) == 2
     assert len(cells(page)) == 1400
