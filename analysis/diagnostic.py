@@ -67,6 +67,7 @@ class Column:
     absent: str = ""
     healthy: tuple[float, float] | None = None  # the range, ends included, outside which a reader should look
     error: str | None = None  # the column that holds its standard error
+    scaled: bool = False  # depends on the scale: not the same for a matrix and for a multiple of it
     shown: bool = False  # among the few that a table shows where nobody chooses
 
 

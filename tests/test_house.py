@@ -61,7 +61,7 @@ def inside(module: str, *packages: str) -> bool:
 
 # --- the rules ------------------------------------------------------------------------------------------------------
 
-NUMERICAL = {"jaxtyping", "numpy", "peft", "regex", "safetensors", "scipy", "threadpoolctl", "torch"}
+NUMERICAL = {"jaxtyping", "numpy", "peft", "psutil", "regex", "safetensors", "scipy", "threadpoolctl", "torch"}
 DOORS = ("app.api", "app.pages", "app.web", "app.main")
 ROWS = (
     "app.access", "app.queue", "app.uploads", "app.gate", "app.webhooks", "app.work",
