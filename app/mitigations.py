@@ -111,7 +111,7 @@ def finish(
     files: Sequence[tuple[str, Incoming]],
     report: Mapping[str, Any],
 ) -> Mitigation:
-    """The mended files become a checkpoint, and a run begins that compares it with both it came from.
+    """The mitigated files become a checkpoint, and a run begins that compares it with both it came from.
 
     Raises LeaseLost, and SourceGone.
     """
@@ -134,7 +134,7 @@ def _lock_source(session: Session, identity: int) -> None:
     try:
         checkpoints.hold(session, identity, shared=True)
     except NotFound:
-        raise mending.SourceGone("A source was deleted before the mitigated checkpoint was created.") from None
+        raise mending.SourceGone("A source was deleted before the mitigated checkpoint was made.") from None
 
 
 def _compare(session: Session, ids: Sequence[int], recipe: Mapping[str, Any]) -> Run:

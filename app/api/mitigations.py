@@ -88,7 +88,7 @@ class Mitigation(BaseModel):
     reason: Reason | None = Field(description="Why it failed.", examples=[None])
     current: str | None = Field(description="What is being processed now.", examples=["Block 4 · MLP down"])
     checkpoint: int | None = Field(description="The mitigated checkpoint.", examples=[3])
-    run: int | None = Field(description="The run that compares base, tuned and mitigated.", examples=[7])
+    run: int | None = Field(description="The run that compares base, fine-tuned and mitigated.", examples=[7])
     report: MitigationReport | None = Field(description="What was done, once it is done.")
     created_at: datetime
     finished_at: datetime | None
@@ -119,7 +119,7 @@ def mitigation_json(row: models.Mitigation) -> Mitigation:
 def request(session: Writing, asked: MitigationRequest, incoming: Request, response: Response) -> Mitigation:
     """Requests a mitigated checkpoint: W' = W + (λ − 1) Σ u σ vᵀ over the intruders of each tuned matrix W.
 
-    A worker creates it as a checkpoint to download and analyse, and a run compares base, tuned and mitigated.
+    A worker creates it as a checkpoint to download and analyse, and a run compares the three.
     """
     made = mitigations.request(session, asked.base, asked.tuned, asked.options, asked.name)
     response.headers["Location"] = f"{incoming.url.path}/{made.id}"
@@ -133,13 +133,13 @@ def listing(session: Reading, page: PageOf) -> list[Mitigation]:
     return [mitigation_json(row) for row in page.page_of(found, lambda row: row.id)]
 
 
-@router.get("/{identity}", responses=responses(404), operation_id="get_mitigation")
+@router.get("/{id}", responses=responses(404), operation_id="get_mitigation")
 def show(session: Reading, identity: Identity) -> Mitigation:
     """Returns one mitigation and its result."""
     return mitigation_json(mitigations.get(session, identity))
 
 
-@router.delete("/{identity}", status_code=204, responses=responses(404), operation_id="delete_mitigation")
+@router.delete("/{id}", status_code=204, responses=responses(404), operation_id="delete_mitigation")
 def delete(session: Writing, identity: Identity) -> None:
     """Deletes it and stops it if it is running. The checkpoint that it created stays."""
     mitigations.delete(session, identity)

@@ -1,4 +1,4 @@
-"""`eigenscope mitigate`: reads a base and a tuned checkpoint, writes the mitigated one. Needs no service."""
+"""`eigenscope mitigate`: a base and a fine-tuned checkpoint in, a folder with the mitigated one out. No service."""
 
 from pathlib import Path
 
@@ -93,7 +93,9 @@ def describe_mitigation(found: MitigationReport) -> list[str]:
     matrices = f"{len(found.changed)} of {quantity(len(found.weights), 'matrix', 'matrices')}"
     lines = ["", f"{quantity(found.before, 'intruder')} in {matrices} before, {found.after} after."]
     if found.energy_lost is not None:
-        lines.append(f"The low rank removed {percent(found.energy_lost)} of the energy of the mitigated updates.")
+        lines.append(
+            f"Brought back to a low rank, the mitigated updates lost {percent(found.energy_lost)} of their energy."
+        )
     lines += _own_rank(found)
     lines += [f"Not examined: {each.weight.name}: {each.note}" for each in found.weights if each.before is None]
     return [*lines, *(f"Left out: {each}" for each in found.left_out)]

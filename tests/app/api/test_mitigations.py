@@ -25,7 +25,7 @@ def test_a_mended_adapter_from_request_to_download(service: Service) -> None:
         (NAMES[1], 0, None),
     ]
     made = service.get("/api/v1/checkpoints/3")
-    assert (made["state"], made["kind"], made["facts"]["mended_from"]) == ("ready", "adapter", "LoRA r=2")
+    assert (made["state"], made["kind"], made["facts"]["mitigated_from"]) == ("ready", "adapter", "LoRA r=2")
     files = {file["name"]: service.client.get(f"/api/v1/checkpoints/3/files/{file['name']}") for file in made["files"]}
     assert set(files) == {"adapter_config.json", "adapter_model.safetensors"}
     tensors, settings = (
