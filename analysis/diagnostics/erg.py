@@ -15,8 +15,6 @@ from jaxtyping import Float64
 from analysis.diagnostic import (
     Column,
     Diagnostic,
-    Figure,
-    FigureKind,
     Finding,
     Measurement,
     Options,
@@ -28,6 +26,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
+from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import join_words, quantity, short
 from analysis.statistics import power_law
@@ -239,17 +238,15 @@ ERG = Diagnostic(
     figures=(
         Figure(
             "gap-by-depth",
-            FigureKind.DEPTH,
             "ERG gap by depth",
             "ERG tail less power-law tail, as a share of the eigenvalues. Near 0 with α near 2 is ideal by SETOL.",
-            {"y": "ERG_gap_share", "hollow": "low_confidence"},
+            ByDepth(y="ERG_gap_share", hollow="low_confidence"),
         ),
         Figure(
             "gap-by-role",
-            FigureKind.HEATMAP,
             "ERG gap by block and role",
             "Each cell is one matrix. Above 0 the power law begins too far out, below it reaches into the bulk.",
-            {"color": "ERG_gap_share"},
+            Heatmap(color="ERG_gap_share"),
         ),
     ),
 )

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind, Measurement, Option, Options, Scalar, Scope
+from analysis.diagnostic import Column, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.esd.summary import OVER, UNDER, summarise, verdict
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness, single
+from analysis.figure import ByDepth, Density, Figure, Heatmap, Line
 from analysis.statistics import fingers, power_law
 from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, reason_not_to_fit, usable_eigenvalues
 from analysis.statistics.measures import log10, log_power_sum
@@ -262,32 +263,28 @@ ESD = Diagnostic(
     figures=(
         Figure(
             "density",
-            FigureKind.DENSITY,
             "Eigenvalue spectrum",
             "Density of the eigenvalues on log-log axes. A straight tail is a power law; its slope is -α.",
-            {"values": "eigenvalues", "xmin": "xmin", "alpha": "alpha"},
+            Density(values="eigenvalues", xmin="xmin", alpha="alpha"),
         ),
         Figure(
             "cutoff",
-            FigureKind.LINE,
             "How firm is the cut-off?",
             "Fit gap D for every possible start of the tail. A deep single valley means a firm α; a flat floor means "
             "that other cut-offs would do as well.",
-            {"x": "candidate_xmin", "y": "candidate_D", "x0": "xmin", "y0": "D"},
+            Line(x="candidate_xmin", y="candidate_D", x0="xmin", y0="D"),
         ),
         Figure(
             "alpha-by-depth",
-            FigureKind.DEPTH,
             "α by depth",
             "Each line is one role. Bars are ± one standard error of the fit. Hollow marks: weak evidence.",
-            {"y": "alpha", "error": "sigma", "hollow": "low_confidence"},
+            ByDepth(y="alpha", error="sigma", hollow="low_confidence"),
         ),
         Figure(
             "alpha-by-role",
-            FigureKind.HEATMAP,
             "Health by block and role",
             "Each cell is one matrix. 2 to 6 is healthy; above, the tail is thin; below, very heavy.",
-            {"color": "alpha"},
+            Heatmap(color="alpha"),
         ),
     ),
 )
