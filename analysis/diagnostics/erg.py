@@ -34,7 +34,7 @@ from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, usable_eige
 from analysis.weight import Weight
 
 # SETOL gives the ideal point and no tolerance. Ours: α within 0.25 or two standard errors of 2, at most 0.5 (the errors
-# of a tail of 16, fewer than which are weak evidence), and tails that differ by a twentieth of all eigenvalues
+# of a tail of 16, fewer than which are low-confidence fits), and tails that differ by a twentieth of all eigenvalues
 NEAR_ALPHA, FAR_ALPHA, NEAR_GAP, ERRORS = 0.25, 0.5, 0.05, 2.0
 Reading = Literal["ideal", "near 2 with another tail", "tail too short", "tail too long", "over-correlated"]
 
@@ -71,7 +71,7 @@ COLUMNS = (
     Column("sigma", "± α", "Standard error of α. High: read α as a direction, not as a number.", absent=NO_FIT),
     Column(
         "num_pl_spikes",
-        "Tail",
+        "Eigenvalues in the tail",
         "Eigenvalues in the power-law tail. Few make α a hint, more make it firm.",
         kind="integer",
         absent=NO_FIT,
@@ -103,7 +103,7 @@ COLUMNS = (
     ),
     Column(
         "low_confidence",
-        "Weak evidence",
+        "Low-confidence fit",
         "True where the power law rests on fewer than 20 eigenvalues, or the matrix has fewer than 50: then the gap "
         "is a hint.",
         kind="flag",

@@ -90,7 +90,7 @@ COLUMNS = (
     ),
     Column(
         "num_pl_spikes",
-        "Tail",
+        "Eigenvalues in the tail",
         "Eigenvalues in the tail that the laws are fitted to. Below 20 nothing is decided; more decide more.",
         kind="integer",
         absent=NO_FIT,

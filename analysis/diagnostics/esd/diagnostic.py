@@ -71,7 +71,7 @@ COLUMNS = (
     ),
     Column(
         "D",
-        "Fit gap D",
+        "KS distance D",
         "Largest gap between the tail's distribution and the fitted law (Kolmogorov-Smirnov), 0 to 1. Low: the tail is "
         "a power law; above about 0.1 another shape may fit better.",
         absent=NO_FIT,
@@ -79,7 +79,7 @@ COLUMNS = (
     ),
     Column(
         "xmin",
-        "Tail from λ",
+        "xmin",
         "Eigenvalue where the fitted tail starts: the start with the least D. High means that only the largest few "
         "follow the law; low, that nearly all do.",
         absent=NO_FIT,
@@ -87,7 +87,7 @@ COLUMNS = (
     ),
     Column(
         "xmax",
-        "Tail to λ",
+        "xmax",
         "Largest eigenvalue of the fit, where the tail ends. High means strong amplification. No upper cut is made.",
         absent=NO_FIT,
         scaled=True,
@@ -101,7 +101,7 @@ COLUMNS = (
     ),
     Column(
         "num_pl_spikes",
-        "Tail",
+        "Eigenvalues in the tail",
         "Eigenvalues in the fitted tail. Below 20 α is a hint; high counts make it firm.",
         kind="integer",
         absent=NO_FIT,
@@ -146,7 +146,7 @@ COLUMNS = (
     ),
     Column(
         "low_confidence",
-        "Weak evidence",
+        "Low-confidence fit",
         "True where the tail has fewer than 20 points or the fit fewer than 50 eigenvalues: high or low, α is a hint.",
         kind="flag",
         absent=NO_FIT,
@@ -182,7 +182,7 @@ COLUMNS = (
     ),
     Column("eigenvalues", "λ", "All eigenvalues λ = σ², ascending; high ones are the tail.", kind="curve"),
     Column("candidate_xmin", "λ", "Possible starts of the tail, low to high.", kind="curve"),
-    Column("candidate_D", "D", "Fit gap of each possible start; low is a good fit, high a bad one.", kind="curve"),
+    Column("candidate_D", "D", "KS distance of each possible start; low is a good fit, high a bad one.", kind="curve"),
     Column("candidate_alpha", "α", "Exponent from each possible start; level, high or low, where firm.", kind="curve"),
 )
 
@@ -269,15 +269,15 @@ ESD = Diagnostic(
         ),
         Figure(
             "cutoff",
-            "How firm is the cut-off?",
-            "Fit gap D for every possible start of the tail. A deep single valley means a firm α; a flat floor means "
-            "that other cut-offs would do as well.",
+            "xmin sensitivity",
+            "KS distance D for every possible start xmin of the tail. A deep single valley means a firm α; a flat "
+            "floor means that other values of xmin would do as well.",
             Line(x="candidate_xmin", y="candidate_D", x0="xmin", y0="D"),
         ),
         Figure(
             "alpha-by-depth",
             "α by depth",
-            "Each line is one role. Bars are ± one standard error of the fit. Hollow marks: weak evidence.",
+            "Each line is one role. Bars are ± one standard error of the fit. Hollow marks: low-confidence fit.",
             ByDepth(y="alpha", error="sigma", hollow="low_confidence"),
         ),
         Figure(

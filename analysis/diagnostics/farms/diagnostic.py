@@ -114,7 +114,7 @@ COLUMNS = (
     ),
     Column(
         "D",
-        "Fit gap D",
+        "KS distance D",
         "Largest gap between the distribution of the pooled tail and the fitted law, 0 to 1. Low: the tail is a power "
         "law; with hill, which does not look for the start of the tail, above 0.1 is usual.",
         absent=NO_FIT,

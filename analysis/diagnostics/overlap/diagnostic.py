@@ -56,7 +56,7 @@ COLUMNS = (
     Column(
         "chance_left",
         "… by chance, outputs",
-        "Mean overlap of two random subspaces of those dimensions, max(i, j)/m. High where the matrix is small beside "
+        "Mean overlap of two random subspaces of those dimensions, max(i, j)/m. High where the matrix is small next to "
         "the directions, and then the overlap says little.",
         absent=ZERO,
         shown=True,
@@ -185,10 +185,10 @@ def _compare(one: Triplets, other: Triplets, directions: int, share: float) -> M
 
 OVERLAP = Diagnostic(
     name="overlap",
-    title="Overlap of updates",
+    title="Update overlap",
     scope=Scope.UPDATES,
     reference="Hu et al., ICLR 2022, section 7.2; Tang et al., arXiv 2501.09522 (OPCM); Cai et al., ICML 2023 (RWS)",
-    description="What each two updates of one base have in common, beside what chance would give.",
+    description="What each two updates of one base have in common, compared with what chance would give.",
     columns=COLUMNS,
     compute=compute,
     summarise=summarise,

@@ -128,7 +128,7 @@ COLUMNS = (
     ),
     Column(
         "num_traps",
-        "Traps",
+        "Correlation traps",
         "Eigenvalues of the shuffled weight above its own noise, mean over the shuffles: a few abnormally large "
         "entries cause them. 0 is usual; more suggests too large a learning rate (correlation traps).",
         absent=f"{NO_SHUFFLE}, or shuffling is left out",
@@ -137,7 +137,7 @@ COLUMNS = (
     ),
     Column(
         "num_traps_sd",
-        "± traps",
+        "± correlation traps",
         "Standard deviation of the traps over the shuffles. High means that they hang on where large entries fall.",
         absent=f"{NO_SHUFFLE}, or less than two shuffles",
     ),
