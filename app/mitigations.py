@@ -45,7 +45,7 @@ def request(
         == MOST_OPEN
     ):
         raise Conflict(f"{MOST_OPEN} mitigations wait already. Ask again when some of them are done.")
-    called = name or f"{held[tuned].name} mended λ={recipe.factor:g}"
+    called = name or f"{held[tuned].name} mitigated λ={recipe.factor:g}"
     made = Mitigation(
         name=checkpoints.clean_name(called), recipe=recipe.to_json(), base_id=base, tuned_id=tuned, report=None
     )
@@ -109,7 +109,7 @@ def finish(
     files: Sequence[tuple[str, Incoming]],
     report: Mapping[str, Any],
 ) -> Mitigation:
-    """The mended files become a checkpoint, and a run begins that compares it with both it came from.
+    """The mitigated files become a checkpoint, and a run begins that compares it with both it came from.
 
     Raises LeaseLost, and SourceGone.
     """
@@ -132,7 +132,7 @@ def _lock_source(session: Session, identity: int) -> None:
     try:
         checkpoints.hold(session, identity, shared=True)
     except NotFound:
-        raise mending.SourceGone("A source was deleted before the mended checkpoint was made.") from None
+        raise mending.SourceGone("A source was deleted before the mitigated checkpoint was made.") from None
 
 
 def _compare(session: Session, ids: Sequence[int], recipe: Mapping[str, Any]) -> Run:

@@ -14,7 +14,7 @@ from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity
 from app.web.problems import responses
 
-router = APIRouter(prefix="/runs/{identity}/curves", tags=["tables"])
+router = APIRouter(prefix="/runs/{id}/curves", tags=["tables"])
 
 
 class CurveRow(BaseModel):

@@ -6,13 +6,14 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from analysis.diagnostic import Diagnostic, Figure
+from analysis.diagnostic import Diagnostic as Declared
+from analysis.diagnostic import Figure
 from analysis.diagnostics import DIAGNOSTICS
 
 router = APIRouter(prefix="/diagnostics", tags=["diagnostics"])
 
 
-class DiagnosticShape(BaseModel):
+class Diagnostic(BaseModel):
     """A declared measurement."""
 
     name: str = Field(examples=["esd"])
@@ -26,8 +27,8 @@ class DiagnosticShape(BaseModel):
     figures: list[dict[str, Any]] = Field(examples=[[{"name": "tail", "title": "Eigenvalues and tail"}]])
 
 
-def shape(diagnostic: Diagnostic) -> DiagnosticShape:
-    return DiagnosticShape(
+def shape(diagnostic: Declared) -> Diagnostic:
+    return Diagnostic(
         name=diagnostic.name,
         title=diagnostic.title,
         scope=diagnostic.scope,
@@ -52,6 +53,6 @@ def figure_json(figure: Figure) -> dict[str, Any]:
 
 
 @router.get("", operation_id="list_diagnostics")
-def listing() -> list[DiagnosticShape]:
+def listing() -> list[Diagnostic]:
     """Everything that a run can ask for."""
     return [shape(diagnostic) for diagnostic in DIAGNOSTICS]

@@ -19,7 +19,7 @@ from app.states import ENDED
 from app.web.dependencies import CallerOf, DatabaseOf, Identity, Reading
 from app.web.problems import responses
 
-router = APIRouter(prefix="/runs/{identity}/events", tags=["runs"])
+router = APIRouter(prefix="/runs/{id}/events", tags=["runs"])
 LOOK_SECONDS = 0.5
 
 

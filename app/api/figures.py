@@ -18,7 +18,7 @@ from app.web.problems import responses
 from frontend.figures.draw import draw
 from frontend.figures.views import figure as figure_of
 
-router = APIRouter(prefix="/runs/{identity}/figures", tags=["figures"])
+router = APIRouter(prefix="/runs/{id}/figures", tags=["figures"])
 
 
 OfWeight = Annotated[

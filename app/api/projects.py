@@ -20,7 +20,7 @@ Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Path(max_length=64, examples=["default"])]
 
 
-class Amounts(BaseModel):
+class Usage(BaseModel):
     """Bytes and files that its checkpoints hold, their tensors, and runs that wait or are under way."""
 
     bytes: int = Field(examples=[90864192])
@@ -34,8 +34,8 @@ class Project(BaseModel):
 
     name: str = Field(examples=["default"])
     created_at: datetime
-    usage: Amounts
-    limits: Amounts
+    usage: Usage
+    limits: Usage
 
 
 class ProjectRequest(BaseModel):
@@ -68,7 +68,7 @@ class Me(BaseModel):
 def project_json(session: Session, row: models.Project) -> Project:
     with confine_for(session, row.id):
         has, may = quotas.usage(session), quotas.limits(session)
-    usage, limits = Amounts(**has.to_json()), Amounts(**(may or has).to_json())
+    usage, limits = Usage(**has.to_json()), Usage(**(may or has).to_json())
     return Project(name=row.name, created_at=moment(row.created_at), usage=usage, limits=limits)
 
 

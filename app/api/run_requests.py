@@ -5,12 +5,12 @@ from typing import Self
 from pydantic import BaseModel, Field, model_validator
 
 from app import models
-from app.api.schemas import Run, RunRequest, run_json
+from app.api.schemas import AnalysisRequest, Run, run_json
 from app.api.verdicts import BaselineOf, PolicyText
 from app.db import Session
 
 
-class GatedRequest(RunRequest):
+class RunRequest(AnalysisRequest):
     """What to analyse and how, what it should keep to, and whom to tell."""
 
     policy: PolicyText | None = Field(
@@ -31,7 +31,7 @@ class GatedRequest(RunRequest):
         return self
 
 
-class Hook(BaseModel):
+class RunWebhook(BaseModel):
     """A webhook with its secret, which is shown this once."""
 
     id: int = Field(examples=[1])
@@ -39,16 +39,16 @@ class Hook(BaseModel):
     secret: str = Field(description="Signs every message; it is not shown again.", examples=["whsec_…"])
 
 
-class RequestedRun(Run):
+class CreatedRun(Run):
     """The run that was asked for."""
 
-    webhook: Hook | None = Field(None, examples=[None])
+    webhook: RunWebhook | None = Field(None, examples=[None])
 
 
-def hook_json(row: models.Webhook) -> Hook:
-    return Hook(id=row.id, url=row.url, secret=row.secret)
+def hook_json(row: models.Webhook) -> RunWebhook:
+    return RunWebhook(id=row.id, url=row.url, secret=row.secret)
 
 
-def requested_json(session: Session, run: models.Run, hook: models.Webhook | None) -> RequestedRun:
+def requested_json(session: Session, run: models.Run, hook: models.Webhook | None) -> CreatedRun:
     found = run_json(session, run)
-    return RequestedRun(**found.model_dump(), webhook=None if hook is None else hook_json(hook))
+    return CreatedRun(**found.model_dump(), webhook=None if hook is None else hook_json(hook))

@@ -9,7 +9,7 @@ from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALU
 from analysis.width_scaling.advice import advice
 from app import etags as editions
 from app.api import examples
-from app.api.run_requests import GatedRequest, RequestedRun, requested_json
+from app.api.run_requests import CreatedRun, RunRequest, requested_json
 from app.api.schemas import Run, run_json
 from app.db import Session
 from app.gate import verdicts
@@ -34,8 +34,8 @@ router = APIRouter(prefix="/runs", tags=["runs"], route_class=OnceRoute)
     "", status_code=201, responses=responses(400, 404, 409, 413), dependencies=[Once], operation_id="request_run"
 )  # fmt: skip
 def request(
-    session: Writing, settings: SettingsOf, asked: GatedRequest, incoming: Request, response: Response
-) -> RequestedRun:
+    session: Writing, settings: SettingsOf, asked: RunRequest, incoming: Request, response: Response
+) -> CreatedRun:
     """Asks for a run, and with a policy for a verdict on it. It starts when all its checkpoints are ready."""
     policy = None if asked.policy is None else verdicts.parse_policy(asked.policy)
     measured = asked.diagnostics
@@ -59,7 +59,7 @@ def listing(session: Reading, page: PageOf) -> list[Run]:
     return [run_json(session, run) for run in found]
 
 
-@router.get("/{identity}", responses=responses(404, 503), operation_id="get_run")
+@router.get("/{id}", responses=responses(404, 503), operation_id="get_run")
 async def show(
     incoming: Request, database: DatabaseOf, waiting: WaitingOf, identity: Identity, wait: Seconds = 0
 ) -> Run:
@@ -72,20 +72,20 @@ async def show(
     return await wait_until(incoming, waiting, wait, look, lambda run: run.state in ENDED)
 
 
-@router.post("/{identity}/cancel", responses=responses(404), operation_id="cancel_run")
+@router.post("/{id}/cancel", responses=responses(404), operation_id="cancel_run")
 def cancel(session: Writing, identity: Identity) -> Run:
     """Stops it: workers stop after the tensor in hand. What it found so far stays. An ended run stays as it is."""
     return run_json(session, runs.cancel(session, identity))
 
 
-@router.delete("/{identity}", status_code=204, responses=responses(404), operation_id="delete_run")
+@router.delete("/{id}", status_code=204, responses=responses(404), operation_id="delete_run")
 def delete(session: Writing, identity: Identity) -> None:
     """Deletes it with everything that it found."""
     runs.delete(session, identity)
 
 
 @router.get(
-    "/{identity}/report",
+    "/{id}/report",
     responses=examples.ok(examples.REPORT) | kept.UNCHANGED | responses(404),
     response_model=dict[str, Any],
     operation_id="get_report",
@@ -99,7 +99,7 @@ async def report(request: Request, database: DatabaseOf, identity: Identity) -> 
     return await kept.answer(request, database, partial(editions.of_run, identity=identity), make)
 
 
-@router.get("/{identity}/scaling", responses=responses(400, 404), operation_id="get_scaling")
+@router.get("/{id}/scaling", responses=responses(400, 404), operation_id="get_scaling")
 def scaling(session: Reading, identity: Identity, target_width: Target = None) -> dict[str, Any]:
     """Of a run with `top_singular_value`: the fits, the recipe, and what would mend a drift, by the facts of now."""
     found = reports.table(session, identity, TOP_SINGULAR_VALUE.name)

@@ -94,7 +94,7 @@ FACTS_SCHEMA = {
 }
 
 
-class Edit(BaseModel):
+class CheckpointUpdate(BaseModel):
     """What to change about a checkpoint. What is left out stays."""
 
     model_config = ConfigDict(extra="forbid")
@@ -178,7 +178,7 @@ def _least_checkpoints(diagnostic: Diagnostic) -> int:
     return next(count for count in range(1, runs.MOST_CHECKPOINTS) if groups(diagnostic.scope, count))
 
 
-class RunRequest(BaseModel):
+class AnalysisRequest(BaseModel):
     """What to analyse, and how."""
 
     model_config = ConfigDict(

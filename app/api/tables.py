@@ -21,7 +21,7 @@ from app.web.dependencies import DatabaseOf, Identity, Limit
 from app.web.pagination import PAGED, UNKNOWN, Cursor, Pager
 from app.web.problems import responses
 
-router = APIRouter(prefix="/runs/{identity}/tables", tags=["tables"])
+router = APIRouter(prefix="/runs/{id}/tables", tags=["tables"])
 Name = Annotated[str, Path(examples=["esd"])]
 
 

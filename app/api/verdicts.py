@@ -14,13 +14,13 @@ from app.api.schemas import moment
 from app.db import Database
 from app.gate import junit, markdown, verdicts
 from app.runs import runs
-from app.web.dependencies import LARGEST_ID, DatabaseOf, Identity, Reading, Writing
+from app.web.dependencies import LARGEST_ID, DatabaseOf, Identity, Number, Reading, Writing
 from app.web.idempotency import Once, OnceRoute
 from app.web.long_poll import Seconds, WaitingOf, wait_until
 from app.web.problems import responses
 from frontend.badge import badge
 
-router = APIRouter(prefix="/runs/{identity}", tags=["verdicts"], route_class=OnceRoute)
+router = APIRouter(prefix="/runs/{id}", tags=["verdicts"], route_class=OnceRoute)
 schemas = APIRouter(tags=["verdicts"])
 
 EXAMPLE = "rules:\n  - {column: esd.alpha, aggregate: median, between: [2, 6]}\n"
@@ -156,7 +156,7 @@ async def show_as(
     database: DatabaseOf,
     waiting: WaitingOf,
     identity: Identity,
-    number: Identity,
+    number: Number,
     form: Annotated[Form, FORM],
     wait: Seconds = 0,
 ) -> Response:
@@ -170,7 +170,7 @@ async def show(
     database: DatabaseOf,
     waiting: WaitingOf,
     identity: Identity,
-    number: Identity,
+    number: Number,
     wait: Seconds = 0,
 ) -> Response:
     """One verdict, in the form that `Accept` asks for."""

@@ -6,7 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.run_requests import Hook, hook_json
+from app.api.run_requests import RunWebhook, hook_json
 from app.api.schemas import moment
 from app.runs import runs
 from app.web.dependencies import Identity, Reading, SettingsOf, Writing
@@ -19,7 +19,7 @@ router = APIRouter(tags=["webhooks"], route_class=OnceRoute)
 URL = "https://ci.example/hooks/eigenscope"
 
 
-class HookRequest(BaseModel):
+class WebhookRequest(BaseModel):
     """Where to send."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"url": URL}]})
@@ -27,7 +27,7 @@ class HookRequest(BaseModel):
     url: str = Field(min_length=1, max_length=webhooks.LONGEST_URL, examples=[URL])
 
 
-class StandingHook(BaseModel):
+class Webhook(BaseModel):
     """A webhook without its secret."""
 
     id: int = Field(examples=[1])
@@ -49,7 +49,9 @@ class Delivery(BaseModel):
 @router.post(
     "/webhooks", status_code=201, responses=responses(400, 409), dependencies=[Once], operation_id="add_webhook"
 )
-def add(session: Writing, settings: SettingsOf, asked: HookRequest, incoming: Request, response: Response) -> Hook:
+def add(
+    session: Writing, settings: SettingsOf, asked: WebhookRequest, incoming: Request, response: Response
+) -> RunWebhook:
     """Adds an address that hears of every run from now on. Its secret is in this answer, and never again."""
     webhooks.check(asked.url, settings)
     made = deliveries.add(session, asked.url)
@@ -58,21 +60,21 @@ def add(session: Writing, settings: SettingsOf, asked: HookRequest, incoming: Re
 
 
 @router.get("/webhooks", operation_id="list_webhooks")
-def listing(session: Reading) -> list[StandingHook]:
+def listing(session: Reading) -> list[Webhook]:
     """Those that hear of every run."""
     return [
-        StandingHook(id=row.id, url=row.url, created_at=datetime.fromtimestamp(row.created_at, UTC))
+        Webhook(id=row.id, url=row.url, created_at=datetime.fromtimestamp(row.created_at, UTC))
         for row in deliveries.hooks(session)
     ]
 
 
-@router.delete("/webhooks/{identity}", status_code=204, responses=responses(404), operation_id="delete_webhook")
+@router.delete("/webhooks/{id}", status_code=204, responses=responses(404), operation_id="delete_webhook")
 def delete(session: Writing, identity: Identity) -> None:
     """Forgets it; what it was still to be told is told no more."""
     deliveries.forget(session, identity)
 
 
-@router.get("/runs/{identity}/deliveries", responses=responses(404), operation_id="list_deliveries")
+@router.get("/runs/{id}/deliveries", responses=responses(404), operation_id="list_deliveries")
 def of_run(session: Reading, identity: Identity) -> list[Delivery]:
     """What webhooks were told of a run, or will be."""
     runs.get(session, identity)

@@ -1,4 +1,4 @@
-"""`eigenscope mitigate`: a base and a tuned checkpoint in, a folder with the mended one out, and no service needed."""
+"""`eigenscope mitigate`: a base and a fine-tuned checkpoint in, a folder with the mitigated one out. No service."""
 
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def describe_mitigation(found: MitigationReport) -> list[str]:
     lines = ["", f"{quantity(found.before, 'intruder')} in {matrices} before, {found.after} after."]
     if found.energy_lost is not None:
         lines.append(
-            f"Brought back to a low rank, the mended updates lost {percent(found.energy_lost)} of their energy."
+            f"Brought back to a low rank, the mitigated updates lost {percent(found.energy_lost)} of their energy."
         )
     lines += _own_rank(found)
     lines += [f"Not looked at: {each.weight.name}: {each.note}" for each in found.weights if each.before is None]

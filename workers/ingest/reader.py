@@ -28,6 +28,7 @@ def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
         "kind": checkpoint.kind,
         "facts": dict(checkpoint.facts),
         "tensors": [[name, t.shape, t.dtype, t.nbytes] for name, t in checkpoint.stored.items()],
+        "beyond": checkpoint.beyond,
         "rewritten": rewritten,
     }
 

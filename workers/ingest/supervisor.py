@@ -148,7 +148,7 @@ def _report(names: str, answer: bytes) -> IngestReport:
             format=_text(said["format"]),
             kind="adapter" if said["kind"] == "adapter" else "model",
             facts={_text(key): _fact(value) for key, value in said["facts"].items()},
-            tensors=_tensors(said["tensors"]),
+            tensors=_tensors(said["tensors"], said["beyond"]),
             rewritten=said["rewritten"] is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -162,15 +162,16 @@ def _error(said: Mapping[str, Any]) -> CheckpointError | OSError:
     return CLASSES[said["class"]](_text(said["message"]), _text(said["code"]))
 
 
-def _tensors(said: Sequence[Any]) -> "tuple[TensorInfo, ...]":
-    from analysis.tensors.matrices import Header, describe  # imports torch, which the child does without
+def _tensors(said: Sequence[Any], beyond: Mapping[str, Any]) -> "tuple[TensorInfo, ...]":
+    from analysis.tensors.listing import beyond_of, describe_all  # imports torch, which the child does without
+    from analysis.tensors.matrices import Header
 
     headers: dict[str, Header] = {}
     for name, shape, dtype, nbytes in said:
         if dtype not in DTYPES:
             raise ValueError(f"dtype {dtype}")
         headers[_text(name)] = Header(tuple(_count(extent) for extent in shape), dtype, _count(nbytes))
-    return describe(headers)
+    return describe_all(headers, beyond_of(beyond))
 
 
 def _text(value: object) -> str:

@@ -23,7 +23,7 @@ Name = Annotated[str, Path(description="One of the checkpoint's `files`.", examp
 
 
 @router.get(
-    "/{identity}/files/{name:path}",
+    "/{id}/files/{name:path}",
     response_class=FileResponse,
     responses={
         200: {

@@ -54,7 +54,7 @@ def speaks(request: Request) -> None:
 
 router = APIRouter(prefix=PATH, tags=["uploads"])
 Spoken = Depends(speaks)
-Name = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["0f8fad5bd9cb469fa16570867728950e"])]
+Name = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", examples=["0f8fad5bd9cb469fa16570867728950e"])]
 
 
 def _headers(*names: str) -> dict[str, Any]:
@@ -133,7 +133,7 @@ async def create(request: Request, database: DatabaseOf, storage: StorageOf, set
 
 
 @router.head(
-    "/{identity}",
+    "/{id}",
     dependencies=[Spoken],
     responses=responses(404, 412),
     openapi_extra=_headers("Tus-Resumable"),
@@ -155,7 +155,7 @@ def head(database: DatabaseOf, storage: StorageOf, identity: Name) -> Response:
 
 
 @router.patch(
-    "/{identity}",
+    "/{id}",
     status_code=204,
     response_class=Response,
     dependencies=[Spoken],
@@ -182,7 +182,7 @@ async def patch(
 
 
 @router.delete(
-    "/{identity}",
+    "/{id}",
     status_code=204,
     dependencies=[Spoken],
     responses=responses(404, 412),
@@ -194,7 +194,7 @@ def delete(database: DatabaseOf, storage: StorageOf, identity: Name) -> None:
     transfers.forget(database, storage, identity)
 
 
-@router.post("/{identity}", include_in_schema=False, dependencies=[Spoken])
+@router.post("/{id}", include_in_schema=False, dependencies=[Spoken])
 async def override_method(
     request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf, identity: Name
 ) -> Response:

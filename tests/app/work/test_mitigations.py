@@ -89,7 +89,7 @@ def test_a_source_that_was_deleted_ends_it_with_a_reason(service: Service, gone:
     service.client.delete(f"/api/v1/checkpoints/{gone}")
     service.work()
     assert (row(service).state, row(service).reason_code) == ("failed", "source-deleted")
-    assert row(service).reason == f"The {what} was deleted before the mended checkpoint was made."
+    assert row(service).reason == f"The {what} was deleted before the mitigated checkpoint was made."
 
 
 def test_a_very_long_reason_is_cut(service: Service) -> None:
