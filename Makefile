@@ -27,7 +27,7 @@ check: .venv/.dev  ## style, types (also of the scripts, where node is) and gene
 	$(BIN)/python -m docs.generate --check
 	.ci/check-js
 
-bench: .venv/.dev  ## ours beside the peers, in one run
+bench: .venv/.dev  ## Eigenscope compared with other tools, in one run
 	$(BIN)/python -m benchmarks
 
 example: .venv/.dev  ## LoRA and full fine-tuning of a small encoder, analysed: some 20 minutes on two cores
