@@ -10,8 +10,6 @@ from jaxtyping import Float64
 from analysis.diagnostic import (
     Column,
     Diagnostic,
-    Figure,
-    FigureKind,
     Finding,
     Measurement,
     Options,
@@ -22,6 +20,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import CONV_NORM, conv_factor
+from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.causes import NOT_FINITE, RANK, UNMEASURED
 from analysis.findings.causes import ZERO as CAUSE_ZERO
 from analysis.findings.subjects import is_not_finite
@@ -39,31 +38,36 @@ COLUMNS = (
         "‖W‖²",
         "Frobenius norm squared: the sum of all eigenvalues λ. Grows with the size of the matrix and with its entries; "
         "WeightWatcher's name for it is norm (Martin and Mahoney 2021).",
+        scaled=True,
     ),
     Column(
         "log_norm",
         "log ‖W‖²",
         "Base-10 logarithm of norm. Lower means smaller weights; compare layers of equal shape only.",
         absent=ZERO,
+        scaled=True,
     ),
     Column(
         "spectral_norm",
         "λ₁",
         "Largest eigenvalue: the spectral norm squared, as WeightWatcher names it. High means that one direction is "
         "amplified strongly.",
+        scaled=True,
     ),
-    Column("log_spectral_norm", "log λ₁", "Base-10 logarithm of the largest eigenvalue.", absent=ZERO),
+    Column("log_spectral_norm", "log λ₁", "Base-10 logarithm of the largest eigenvalue.", absent=ZERO, scaled=True),
     Column(
         "sv_max",
         "σ₁",
         "Largest singular value: the most that the matrix stretches any input. High means strong amplification; far "
         "above its neighbours of the same role it can make training unstable.",
         shown=True,
+        scaled=True,
     ),
     Column(
         "sv_min",
         "σ min",
         "Smallest singular value. Near 0 some direction is lost; see floor for how small is still certain.",
+        scaled=True,
     ),
     Column(
         "stable_rank",
@@ -112,6 +116,7 @@ COLUMNS = (
         "Eigenvalues below 1e-6, an absolute bound kept for comparison with WeightWatcher. High where weights are "
         "small, whatever their rank.",
         kind="integer",
+        scaled=True,
     ),
     Column(
         "rank_90",
@@ -134,7 +139,7 @@ COLUMNS = (
         "noise; low means structure (WeightWatcher's matrix entropy).",
         absent="the rank is 0 or 1",
     ),
-    Column("nuclear_norm", "Σσ", "Sum of the singular values. Grows with size and with spread."),
+    Column("nuclear_norm", "Σσ", "Sum of the singular values. Grows with size and with spread.", scaled=True),
     Column(
         "num_evals",
         "Eigenvalues",
@@ -271,17 +276,15 @@ NORMS = Diagnostic(
     figures=(
         Figure(
             "stable-rank-by-depth",
-            FigureKind.DEPTH,
             "Stable rank by depth",
             "Each line is one role. Low: a few directions carry the matrix. High: it spreads over many, as noise does.",
-            {"y": "stable_rank"},
+            ByDepth(y="stable_rank"),
         ),
         Figure(
             "stable-rank-by-role",
-            FigureKind.HEATMAP,
             "Stable rank by block and role",
             "Each cell is one matrix: the sum of its eigenvalues over the largest.",
-            {"color": "stable_rank"},
+            Heatmap(color="stable_rank"),
         ),
     ),
 )

@@ -16,8 +16,6 @@ from jaxtyping import Float64
 from analysis.diagnostic import (
     Column,
     Diagnostic,
-    Figure,
-    FigureKind,
     Finding,
     Measurement,
     Options,
@@ -28,6 +26,7 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
+from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.causes import RANDOM, READING
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import percent, quantity
@@ -49,12 +48,14 @@ COLUMNS = (
         "Sum of the singular values above tau over the sum of the others, over σ₁, as in Spectrum's code. Layers with "
         "a high one are trained first; it falls as the weight grows, so compare layers of one kind only.",
         absent="the matrix is zero",
+        scaled=True,
     ),
     Column(
         "tau",
         "τ Spectrum",
         "Spectrum's threshold on singular values, from their interquartile range. High where the spectrum is wide, be "
         "it noise or not.",
+        scaled=True,
     ),
     Column(
         "above_tau",
@@ -75,6 +76,7 @@ COLUMNS = (
         "Edge of noise, σ (√m + √n), with σ of the fitted bulk, or of all entries where no bulk fits. High means "
         "strong noise.",
         absent="fewer than eight singular values, or all entries are equal",
+        scaled=True,
     ),
     Column(
         "above_mp",
@@ -231,17 +233,15 @@ SNR = Diagnostic(
     figures=(
         Figure(
             "signal-by-depth",
-            FigureKind.DEPTH,
             "Signal share by depth",
             "Share of each weight above the edge of noise. Each line is one role.",
-            {"y": "signal_energy"},
+            ByDepth(y="signal_energy"),
         ),
         Figure(
             "snr-by-role",
-            FigureKind.HEATMAP,
             "Spectrum's ratio by block and role",
             "Each cell is one matrix. Compare within a role: the ratio hangs on the scale of the weight.",
-            {"color": "snr_spectrum"},
+            Heatmap(color="snr_spectrum"),
         ),
     ),
 )

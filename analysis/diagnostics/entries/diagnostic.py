@@ -7,11 +7,12 @@ names its own.
 import math
 from collections.abc import Sequence
 
-from analysis.diagnostic import Curve, Diagnostic, Figure, FigureKind, Measurement, Options, Scalar, Scope
+from analysis.diagnostic import Curve, Diagnostic, Measurement, Options, Scalar, Scope
 from analysis.diagnostics.entries import copies, grid, lines, noise
 from analysis.diagnostics.entries.columns import COLUMNS
 from analysis.diagnostics.entries.rank import stored_rank
 from analysis.diagnostics.entries.summary import summarise
+from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.weight import Weight
 
 SAMPLED = 65536  # entries whose distribution is looked at
@@ -106,17 +107,15 @@ ENTRIES = Diagnostic(
     figures=(
         Figure(
             "above-random-by-depth",
-            FigureKind.DEPTH,
             "Eigenvalues above random",
             "How many eigenvalues independent entries of this variance would not have. 0 is noise.",
-            {"y": "num_above_random"},
+            ByDepth(y="num_above_random"),
         ),
         Figure(
             "scale-by-role",
-            FigureKind.HEATMAP,
             "Scale by block and role",
             "Each cell is one matrix: the root mean square of its entries.",
-            {"color": "rms"},
+            Heatmap(color="rms"),
         ),
     ),
 )

@@ -11,21 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from analysis.diagnostic import (
-    Column,
-    Curve,
-    Diagnostic,
-    Figure,
-    FigureKind,
-    Measurement,
-    Option,
-    Options,
-    Scalar,
-    Scope,
-)
+from analysis.diagnostic import Column, Curve, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.options import CONV_NORM, conv_factor, single
 from analysis.diagnostics.random_matrix.summary import summarise, why_no_bulk
 from analysis.diagnostics.random_matrix.traps import against_noise
+from analysis.figure import ByDepth, Density, Figure, Heatmap
 from analysis.findings.wording import quantity
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.marchenko_pastur import Bulk
@@ -81,12 +71,14 @@ COLUMNS = (
         "Bulk to λ",
         "Upper edge of the fitted bulk, as an eigenvalue. High means strong noise.",
         absent=NO_BULK,
+        scaled=True,
     ),
     Column(
         "bulk_min",
         "Bulk from λ",
         "Lower edge of the fitted bulk, as an eigenvalue: 0 for square matrices, larger the longer the matrix.",
         absent=NO_BULK,
+        scaled=True,
     ),
     Column(
         "spike_cut",
@@ -94,6 +86,7 @@ COLUMNS = (
         "Above it an eigenvalue is a spike: the largest of noise is above it once in a thousand matrices (Tracy and "
         "Widom 1996).",
         absent=NO_BULK,
+        scaled=True,
     ),
     Column(
         "bulk_D",
@@ -115,6 +108,7 @@ COLUMNS = (
         "Scale",
         "Factor on the entries that makes the mean eigenvalue 1, WeightWatcher's W_scale. High for small weights.",
         absent="fewer than eight eigenvalues, or all are zero",
+        scaled=True,
     ),
     Column(
         "num_above_random",
@@ -130,10 +124,11 @@ COLUMNS = (
         "Upper edge of the spectrum of the shuffled weight, by the law from the variance of its entries (with compat, "
         "as WeightWatcher fits it). High means large weights.",
         absent=NO_SHUFFLE,
+        scaled=True,
     ),
     Column(
         "num_traps",
-        "Traps",
+        "Correlation traps",
         "Eigenvalues of the shuffled weight above its own noise, mean over the shuffles: a few abnormally large "
         "entries cause them. 0 is usual; more suggests too large a learning rate (correlation traps).",
         absent=f"{NO_SHUFFLE}, or shuffling is left out",
@@ -142,7 +137,7 @@ COLUMNS = (
     ),
     Column(
         "num_traps_sd",
-        "± traps",
+        "± correlation traps",
         "Standard deviation of the traps over the shuffles. High means that they hang on where large entries fall.",
         absent=f"{NO_SHUFFLE}, or less than two shuffles",
     ),
@@ -152,12 +147,14 @@ COLUMNS = (
         "Largest eigenvalue of the shuffled weight, mean over the shuffles. Above the random edge: traps.",
         absent=f"{NO_SHUFFLE}, or shuffling is left out",
         error="max_rand_eval_sd",
+        scaled=True,
     ),
     Column(
         "max_rand_eval_sd",
         "± λ₁ shuffled",
         "Standard deviation of the largest eigenvalue over the shuffles. High where single entries rule.",
         absent=f"{NO_SHUFFLE}, or less than two shuffles",
+        scaled=True,
     ),
     Column(
         "rand_distance",
@@ -177,6 +174,7 @@ COLUMNS = (
         "λ₁ above random",
         "Largest eigenvalue less that of the shuffled weight. High: far above noise; near 0: as noise.",
         absent=f"{NO_SHUFFLE}, or shuffling is left out",
+        scaled=True,
     ),
     Column(
         "rand_sigma_mp",
@@ -271,24 +269,21 @@ RANDOM_MATRIX = Diagnostic(
     figures=(
         Figure(
             "bulk",
-            FigureKind.DENSITY,
             "Spectrum and noise bulk",
             "Density of the eigenvalues. Dashed: the noise bulk, where one fits. Darker: spikes, beyond its edge.",
-            {"values": "eigenvalues", "curve_x": "bulk_x", "curve_y": "bulk_density", "cut": "spike_cut"},
+            Density(values="eigenvalues", curve_x="bulk_x", curve_y="bulk_density", cut="spike_cut"),
         ),
         Figure(
             "above-random-by-depth",
-            FigureKind.DEPTH,
             "Eigenvalues above random",
             "How many eigenvalues the same entries in random order would not have. 0 is noise.",
-            {"y": "num_above_random"},
+            ByDepth(y="num_above_random"),
         ),
         Figure(
             "distance-by-role",
-            FigureKind.HEATMAP,
             "Distance to random",
             "Each cell is one matrix: how far its spectrum is from that of its shuffled entries.",
-            {"color": "rand_distance"},
+            Heatmap(color="rand_distance"),
         ),
     ),
 )
