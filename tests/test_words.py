@@ -1,7 +1,7 @@
 """The words that users meet: standard terms in messages, pages and docs, none of the project's own old ones.
 
-A short list, each word with the term that replaces it. Messages are the strings of the packages that hold a space and are
-no docstrings; pages are the text of the templates.
+A short list, each word with the term that replaces it. Messages are the strings of the packages that hold a space
+and are no docstrings; pages are the text of the templates.
 """
 
 import ast
