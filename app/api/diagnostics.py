@@ -20,7 +20,7 @@ class Diagnostic(BaseModel):
     scope: str = Field(examples=["one"])
     reference: str = Field(examples=["Martin and Mahoney 2021, section 4"])
     description: str = Field(examples=["Fits a power law to the tail of the eigenvalues."])
-    default: bool = Field(description="Whether a run measures it where nobody says what to measure.")
+    default: bool = Field(description="Whether a run measures it by default.")
     columns: list[dict[str, Any]] = Field(examples=[[{"name": "alpha", "meaning": "Exponent of the tail."}]])
     options: list[dict[str, Any]] = Field(examples=[[{"name": "fit", "default": "tail"}]])
     figures: list[dict[str, Any]] = Field(examples=[[{"name": "tail", "title": "Eigenvalues and tail"}]])
@@ -42,5 +42,5 @@ def shape(diagnostic: Declared) -> Diagnostic:
 
 @router.get("", operation_id="list_diagnostics")
 def listing() -> list[Diagnostic]:
-    """Everything that a run can ask for."""
+    """Lists all diagnostics with their columns and options."""
     return [shape(diagnostic) for diagnostic in DIAGNOSTICS]

@@ -158,7 +158,7 @@ def part_of_comparison(session: Session, identity: int, state: State) -> Compari
     run = runs.get(session, identity)
     found = tables(session, run)
     if not compares(found) or state.shown.position >= len(run.members):
-        raise NotFound(f"Run {identity} compares nothing there.")
+        raise NotFound(f"Run {identity} has no comparison there.")
     view = ComparisonView(found, None, state, states.run(run.state).moving)
     if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
@@ -245,8 +245,8 @@ def subtitle(run: models.Run, now: float) -> str:
 def expectation(run: models.Run) -> str:
     """What to expect while there is no row yet."""
     if run.state == RunState.WAITING:
-        return "The file is being checked and its tensors listed. The analysis starts by itself."
-    return "The first layers appear here within moments."
+        return "The file is being checked. The analysis starts automatically."
+    return "The first layers appear here shortly."
 
 
 def callout(run: models.Run, progress: runs.Progress) -> Callout | None:
