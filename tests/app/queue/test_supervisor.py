@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,7 +126,7 @@ supervisor.stop()
     assert not (tmp_path / "sprung").exists(), (tmp_path / "sprung").read_text()
 
 
-OTHERS = {
+OTHERS: dict[str, Any] = {
     "database_url": "sqlite:////tmp/x.db", "broker_url": "redis://127.0.0.1:1/0", "queue_prefix": "mine",
     "allowed_hosts": ("a.example", "b.example"), "log": "json", "proxy_addresses": ("10.1.0.0/16",),
     "proxy_user_header": "X-User", "proxy_scope": "read", "webhook_hosts": ("ci.example",),
@@ -137,7 +138,7 @@ OTHERS = {
 def test_no_setting_is_forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each with another value than it has by itself, so that one that does not arrive is seen."""
     defaults = Settings(data_dir=tmp_path)
-    numbers = {
+    numbers: dict[str, Any] = {
         name: type(value)(value + 1)
         for name in Settings.model_fields
         if isinstance(value := getattr(defaults, name), int | float) and not isinstance(value, bool)
