@@ -3,7 +3,7 @@
 docs/findings.md is made of these. Bounds are those that benchmarks/truth was measured with (docs/truth.md).
 """
 
-from analysis.findings.finding import Cause
+from analysis.finding import Cause
 
 MEASURED = "planted and found by benchmarks/truth; its table is docs/truth.md"
 

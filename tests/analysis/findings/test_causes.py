@@ -2,8 +2,8 @@
 
 from dataclasses import fields
 
+from analysis.finding import Cause
 from analysis.findings import causes
-from analysis.findings.finding import Cause
 
 
 def test_the_list_holds_every_cause_once() -> None:

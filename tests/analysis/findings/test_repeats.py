@@ -1,8 +1,8 @@
 """One finding for each cause and weight, whichever diagnostics saw it."""
 
 from analysis.diagnostic import Finding, Severity, Summary
+from analysis.finding import Cause
 from analysis.findings import causes
-from analysis.findings.finding import Cause
 from analysis.findings.repeats import without_repeats
 
 
