@@ -51,7 +51,7 @@ def _parse(text: str) -> dict[str, Any]:
         said = None
     if not isinstance(said, dict) or not said:
         raise DamagedFile(
-            f"{DIFFUSERS} is no JSON of settings: {escape(text)}. Save the adapter again.", "adapter-settings"
+            f"{DIFFUSERS} is not valid JSON with settings: {escape(text)}. Save the adapter again.", "adapter-settings"
         )
     return said
 

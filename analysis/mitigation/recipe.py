@@ -41,8 +41,8 @@ OPTIONS = (
 RANK = Option(
     "rank",
     1,
-    "The rank that a mended module of an adapter may have; at least its own is kept, and no more is used than the "
-    "intruders need. Without it, its own rank.",
+    "The highest rank of a mitigated module of an adapter. Its own rank is kept at least, and no more is used than "
+    "the intruders need. Default: its own rank.",
     minimum=1.0,
     maximum=65536.0,
 )
