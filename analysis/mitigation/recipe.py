@@ -60,11 +60,11 @@ class Recipe:
     rank: int | None = None
 
     @classmethod
-    def of(cls, asked: Mapping[str, object]) -> "Recipe":
+    def of(cls, options: Mapping[str, object]) -> "Recipe":
         """The recipe that these options make, λ among them as "lambda". Raises OptionError."""
         values: dict[str, Any] = {option.name: option.default for option in OPTIONS}
         known = {option.name: option for option in (*OPTIONS, RANK)}
-        for name, value in asked.items():
+        for name, value in options.items():
             if name not in known:
                 raise OptionError(f"a mitigation has no option {escape(name)}; it has: {', '.join(known)}")
             if name != "rank" or value is not None:
