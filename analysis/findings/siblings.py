@@ -45,7 +45,7 @@ def _place(name: str) -> str:
     return ".".join("#" if word.isdigit() else word for word in name.split("."))
 
 
-def apart(rows: Iterable[Row], value: Callable[[Row], float | None], width: float, far: float) -> list[Apart]:
+def find_apart(rows: Iterable[Row], value: Callable[[Row], float | None], width: float, far: float) -> list[Apart]:
     """Rows whose value is further from the median of their siblings than `far`, and than `width` robust spreads."""
     found = []
     for family in families(rows):

@@ -38,7 +38,7 @@ def parts(row: Row) -> tuple[str, str, str]:
     return kind, depth, what
 
 
-def called(row: Row) -> str:
+def name_of(row: Row) -> str:
     """What people call a weight, without its block: "Value projection (v_proj)", "Layer 3.weight (256 × 64)"."""
     info = row.weight
     _, _, what = parts(row)
@@ -67,10 +67,10 @@ def subject(rows: Sequence[Row]) -> str:
     """What the rows are and where they lie: "Value projection (v_proj) of blocks 4 and 5", "Pooler"."""
     kind, _, _ = parts(rows[0])
     if rows[0].weight.role in ALONE:
-        return called(rows[0])
+        return name_of(rows[0])
     depths = [row.weight.depth for row in rows if row.weight.depth is not None]
     side = kind.lower().removesuffix("block")
-    return called(rows[0]) + (f" of {side}{blocks(depths)}" if depths else "")
+    return name_of(rows[0]) + (f" of {side}{blocks(depths)}" if depths else "")
 
 
 def number(row: Row, column: str) -> float:

@@ -37,7 +37,7 @@ def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
     count = weight.slices.numel()
     rms = math.sqrt(added.squares / count)
     peak, row, column = added.largest
-    stored = grid.stored_as(weight.slices)
+    stored = grid.stored_type(weight.slices)
     return {
         "rms": rms * unit,
         "kurtosis": noise.peakedness(added, count),
@@ -55,7 +55,7 @@ def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
     """What repeats: zeros, equal rows and columns, levels and grids."""
     matrix, turned = weight.matrix, weight.slices.permute(2, 0, 1).flatten(1)  # (m, sn), (n, sm)
     rows = grid.sample(matrix)
-    found = grid.grid(matrix, grid.ROUNDOFF[grid.stored_as(weight.slices)])
+    found = grid.grid(matrix, grid.ROUNDOFF[grid.stored_type(weight.slices)])
     values: dict[str, Scalar] = {
         "zero_rows": int((added.rows == 0.0).sum()),
         "zero_columns": int((added.columns == 0.0).sum()),
@@ -70,7 +70,7 @@ def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
         "grid_steps": found.steps if found else None,
     }
     for size in grid.GROUPS:
-        groups = grid.grouped(rows, size)
+        groups = grid.cut_groups(rows, size)
         values[f"levels_{size}"] = float(grid.levels(groups).mean()) if len(groups) else None
     return values
 
@@ -78,7 +78,7 @@ def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
 def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
     """How far the weight is from independent entries, and the state that this says it is in."""
     sample = weight.slices.flatten()[:: max(1, weight.slices.numel() // SAMPLED)].double().cpu().numpy()
-    found = noise.against(weight.spectrum, added, unit)
+    found = noise.compare(weight.spectrum, added, unit)
     flat = noise.flat(weight.spectrum, weight.matrix)
     values: dict[str, Scalar] = {"entries_law": noise.law_of(sample), "state": "orthogonal" if flat else ""}
     if found is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.findings import causes
-from analysis.findings.subjects import called, evidence, group_alike, is_not_finite, names, number, subject
+from analysis.findings.subjects import evidence, group_alike, is_not_finite, name_of, names, number, subject
 from analysis.findings.wording import lower_first, percent, quantity, short
 
 MOST = 0.5  # share of the layers from which on something is how the model was made
@@ -93,7 +93,7 @@ def _sparse(row: Row) -> float:
     return 1.0 - (1.0 - number(row, "zeros")) * info.rows * info.columns / filled if filled else 0.0
 
 
-def pruned(rows: Sequence[Row]) -> Iterator[Finding]:
+def pruning(rows: Sequence[Row]) -> Iterator[Finding]:
     def words(chosen: Sequence[Row]) -> tuple[str, str]:
         shares = sorted(_sparse(row) for row in chosen)
         share = percent(shares[0]) if len(shares) == 1 else f"{percent(shares[0])} to {percent(shares[-1])}"
@@ -105,7 +105,7 @@ def pruned(rows: Sequence[Row]) -> Iterator[Finding]:
     yield from _few_or_most(rows, sparse, words, ("zeros",), causes.PRUNED)
 
 
-def quantised(rows: Sequence[Row]) -> Iterator[Finding]:
+def quantisation(rows: Sequence[Row]) -> Iterator[Finding]:
     def words(chosen: Sequence[Row]) -> tuple[str, str]:
         most = max(chosen, key=lambda row: number(row, "grid_steps"))
         steps = number(most, "grid_steps")
@@ -129,10 +129,10 @@ def precision(rows: Sequence[Row]) -> Iterator[Finding]:
             "The rest of every number is empty: it was rounded once.",
         )
 
-    def narrowed(row: Row) -> bool:
+    def is_narrower(row: Row) -> bool:
         return row.value("stored_as") != row.value("dtype") and not row.value("state") and not row.value("grid")
 
-    yield from _few_or_most(rows, narrowed, words, ("stored_as",), causes.PRECISION)
+    yield from _few_or_most(rows, is_narrower, words, ("stored_as",), causes.PRECISION)
 
 
 def outliers(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -192,11 +192,11 @@ def copies(pairs: Sequence[tuple[Row, Row, float]], measured: int) -> Iterator[F
     for one, other, cosine in pairs:
         tied = {one.weight.role, other.weight.role} == {"embedding", "head"}
         said = "a copy of" if cosine == 1.0 else "nearly a copy of"
-        text = f"{called_with_block(other)} is {said} {lower_first(called_with_block(one))}"
+        text = f"{name_with_block(other)} is {said} {lower_first(name_with_block(one))}"
         why = "All bytes are equal." if cosine == 1.0 else f"The cosine of their values is {cosine:.4f}."
         severity = Severity.NOTE if tied else Severity.WARN
         yield Finding(severity, text, why, names([one, other]), {"cosine": cosine}, causes.COPY)
 
 
-def called_with_block(row: Row) -> str:
-    return subject([row]) if row.weight.depth is not None else called(row)
+def name_with_block(row: Row) -> str:
+    return subject([row]) if row.weight.depth is not None else name_of(row)

@@ -48,7 +48,7 @@ def levels(lines: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, " r"]:
     return found
 
 
-def grouped(lines: Float64[np.ndarray, "r c"], size: int) -> Float64[np.ndarray, "g size"]:
+def cut_groups(lines: Float64[np.ndarray, "r c"], size: int) -> Float64[np.ndarray, "g size"]:
     """The lines cut into groups; none where they are shorter."""
     whole = lines.shape[1] // size * size
     return lines[:, :whole].reshape(-1, size)
@@ -96,8 +96,8 @@ def grid(matrix: Float[Tensor, "m n"], roundoff: float) -> Grid | None:
         ("tensor", rows.reshape(1, -1)),
         ("row", rows),
         ("column", columns),
-        *((f"group of {size}", grouped(rows, size)) for size in GROUPS),
-        *((f"group of {size} outputs", grouped(columns, size)) for size in GROUPS),
+        *((f"group of {size}", cut_groups(rows, size)) for size in GROUPS),
+        *((f"group of {size} outputs", cut_groups(columns, size)) for size in GROUPS),
     ):
         found = even(lines, roundoff) if lines.size else None
         if found is not None:
@@ -113,7 +113,7 @@ def _codebook(rows: Float64[np.ndarray, "r c"], roundoff: float) -> Grid | None:
         return Grid("tensor", max(1, int(whole)))
     if roundoff > 2.0**-20:
         return None  # halves repeat by themselves
-    for of, lines in (*((f"group of {size}", grouped(rows, size)) for size in (64, 128, 32)), ("row", rows)):
+    for of, lines in (*((f"group of {size}", cut_groups(rows, size)) for size in (64, 128, 32)), ("row", rows)):
         counts = np.count_nonzero(lines, axis=1) if lines.size else np.zeros(0)
         full = counts >= 2 * LEAST
         if full.any() and float(np.median(levels(lines[full]) / counts[full])) < TIES:
@@ -121,7 +121,7 @@ def _codebook(rows: Float64[np.ndarray, "r c"], roundoff: float) -> Grid | None:
     return None
 
 
-def stored_as(slices: Float[Tensor, "s m n"]) -> str:
+def stored_type(slices: Float[Tensor, "s m n"]) -> str:
     """The narrowest type that holds every value: "bfloat16", "float16", or that of the file."""
     own = str(slices.dtype).removeprefix("torch.")
     if slices.dtype not in (torch.float32, torch.float64):

@@ -42,7 +42,7 @@ class Noise:
     random: bool
 
 
-def against(spectrum: Spectrum, sums: Sums, unit: float) -> Noise | None:
+def compare(spectrum: Spectrum, sums: Sums, unit: float) -> Noise | None:
     """None where the entries are all equal or too few. `unit` is what the sums' entries were divided by."""
     count = spectrum.rows * spectrum.columns
     means, squares = sums.slices[:, 0] / count, sums.slices[:, 1] / count

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.findings import causes
-from analysis.findings.siblings import Apart, apart, siblings_of
+from analysis.findings.siblings import Apart, find_apart, siblings_of
 from analysis.findings.subjects import evidence, group_alike, names, number, subject
 from analysis.findings.wording import quantity, short
 
@@ -66,13 +66,13 @@ def orthogonal(rows: Sequence[Row]) -> Iterator[Finding]:
 
 def scale(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows whose scale is apart from that of their siblings."""
-    for found in apart(rows, _log_scale, WIDTH, math.log(RATIO)):
-        yield _apart(found)
+    for found in find_apart(rows, _log_scale, WIDTH, math.log(RATIO)):
+        yield _scale_finding(found)
 
 
 def noise_added(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows larger than their siblings, all of them of less structure: what noise on top of a layer does."""
-    for found in apart(rows, _log_scale, WIDTH, math.log(LARGER)):
+    for found in find_apart(rows, _log_scale, WIDTH, math.log(LARGER)):
         others = [row for row in siblings_of(found.row, rows) if row is not found.row]
         if found.value > found.middle and all(_has_less(found.row, other) for other in others):
             ratio = math.exp(found.value - found.middle)
@@ -97,7 +97,7 @@ def _log_scale(row: Row) -> float | None:
     return math.log(value) if value > 0.0 else None
 
 
-def _apart(found: Apart) -> Finding:
+def _scale_finding(found: Apart) -> Finding:
     ratio = math.exp(found.value - found.middle)
     times = f"{short(ratio)} times as large as" if ratio > 1.0 else f"{short(1.0 / ratio)} times smaller than"
     text = f"{subject([found.row])} is {times} its siblings"

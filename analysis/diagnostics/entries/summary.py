@@ -16,7 +16,7 @@ from analysis.findings.wording import quantity
 SMALLEST = 8  # smaller side below which a matrix is a bundle of vectors, such as a fixed basis, and only NaN is a fault
 ALIKE = 0.98  # cosine of two layers from which on one was made from the other; other pairs stay below 0.9
 CHECKS: tuple[Callable[[Sequence[Row]], Iterator[Finding]], ...] = (
-    faults.quantised, faults.pruned, faults.dead_lines, faults.equal_lines, faults.low_rank, faults.precision,
+    faults.quantisation, faults.pruning, faults.dead_lines, faults.equal_lines, faults.low_rank, faults.precision,
     odd.orthogonal, odd.random, faults.outliers, odd.noise_added, odd.scale,
 )  # fmt: skip
 
@@ -40,7 +40,7 @@ def _numbers(table: Table) -> dict[str, Scalar]:
     }
 
 
-def untrained(rows: Sequence[Row]) -> bool:
+def is_untrained(rows: Sequence[Row]) -> bool:
     """Whether no layer that could show training does."""
     able = [row for row in rows if odd.testable(row) and row.value("state") != "zero"]
     return bool(able) and all(row.value("state") in ("random", "orthogonal") for row in able)
@@ -52,7 +52,7 @@ def checkpoint(rows: Sequence[Row]) -> list[Finding]:
     left_out = [row for row in rows if row.value("state") is None and not is_not_finite(row)]
     found = [*faults.not_finite(broken), *unmeasured_findings(left_out, "state", "entries")]
     fine = [row for row in rows if row.value("state") is not None]
-    if untrained(fine):
+    if is_untrained(fine):
         return found
     fine = [row for row in fine if min(row.weight.rows, row.weight.columns) >= SMALLEST]
     found += faults.zero(fine)
@@ -94,7 +94,7 @@ def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
     measured = [row for row in rows if row.value("state") is not None]
     if not measured:
         return "No matrix could be measured."
-    if untrained(measured):
+    if is_untrained(measured):
         flat = any(row.value("state") == "orthogonal" for row in measured)
         return f"Untrained: all matrices look like their {'orthogonal' if flat else 'random'} initialisation."
     faulty = {name for finding in findings if finding.severity is not Severity.NOTE for name in finding.weights}

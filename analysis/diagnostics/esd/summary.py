@@ -34,8 +34,8 @@ def summarise(table: Table) -> Summary:
     numbers = _numbers(table, flagged)
     firm = [row for row in flagged if is_firm(row)]
     findings = [
-        *_outside([row for row in firm if number(row, "alpha") > UNDER], "above 6", _THIN),
-        *_outside([row for row in firm if number(row, "alpha") < OVER], "below 2", _HEAVY),
+        *_side_findings([row for row in firm if number(row, "alpha") > UNDER], "above 6", _THIN),
+        *_side_findings([row for row in firm if number(row, "alpha") < OVER], "below 2", _HEAVY),
         *_reservations(table, len(table.numbers("alpha"))),
     ]
     return Summary(_headline(numbers), numbers, tuple(findings))
@@ -81,7 +81,7 @@ _THIN = "A thin tail. Noise has one too, and so have long matrices: read how man
 _HEAVY = "A heavy tail: a few directions carry much. It is no sign of memorising (docs/evidence.md)."
 
 
-def _outside(rows: Sequence[Row], where: str, meaning: str) -> list[Finding]:
+def _side_findings(rows: Sequence[Row], where: str, meaning: str) -> list[Finding]:
     """One note for all of one side, naming the furthest."""
     if not rows:
         return []

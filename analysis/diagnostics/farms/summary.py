@@ -10,7 +10,7 @@ from statistics import median, stdev
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.esd.summary import verdict
 from analysis.findings.causes import EXPONENT, SIBLINGS
-from analysis.findings.siblings import apart
+from analysis.findings.siblings import find_apart
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import lower_first, quantity, short
 
@@ -70,7 +70,7 @@ def _verdict_change(row: Row) -> str:
 
 def _find_outliers(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows far from their siblings, and by more than the spread of their own windows."""
-    for found in apart(rows, lambda row: number(row, "alpha_farms"), FAR, LARGE_BIAS):
+    for found in find_apart(rows, lambda row: number(row, "alpha_farms"), FAR, LARGE_BIAS):
         spread, gap = number(found.row, "windows_sd"), found.value - found.middle
         if not math.isnan(spread) and abs(gap) <= FAR * spread:
             continue

@@ -32,7 +32,7 @@ def against_noise(
     law = marchenko_pastur.noise(weight.info.rows, weight.info.columns, of.variance * factor)
     shares = np.ones(1) if compatible else variances(weight) / of.variance
     own = eigenvalues[None] if compatible else np.square(weight.spectrum.slices) * factor
-    above = _above(own, law.cut * shares)
+    above = _count_above(own, law.cut * shares)
     values: dict[str, Scalar] = {"num_above_random": above, "rand_bulk_max": law.edges[1], "replicas": 0}
     return values | measure_shuffles(weight, eigenvalues, of, law, compatible, replicas) if replicas else values
 
@@ -52,7 +52,7 @@ def measure_shuffles(
     tops = [np.square(first.slices) * unit, *(_tops(slices) * unit for slices in replicas)]
     if compatible:
         tops = [np.sort(top, axis=None)[None] for top in tops]
-    peaks, traps = [float(top.max()) for top in tops], [float(_above(top, cuts)) for top in tops]
+    peaks, traps = [float(top.max()) for top in tops], [float(_count_above(top, cuts)) for top in tops]
     peak = fmean(peaks)
     values: dict[str, Scalar] = {
         "num_traps": fmean(traps),
@@ -74,7 +74,7 @@ def variances(weight: Weight) -> Float64[np.ndarray, " s"]:
     return found
 
 
-def _above(eigenvalues: Float64[np.ndarray, "s k"], cuts: Float64[np.ndarray, " s"]) -> int:
+def _count_above(eigenvalues: Float64[np.ndarray, "s k"], cuts: Float64[np.ndarray, " s"]) -> int:
     """How many eigenvalues are above the cut of their slice."""
     return int(np.count_nonzero(eigenvalues > cuts[:, None]))
 

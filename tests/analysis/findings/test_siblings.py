@@ -1,7 +1,7 @@
 """A layer against those of its role and shape."""
 
 from analysis.diagnostic import Measurement, Row
-from analysis.findings.siblings import apart, families, siblings_of
+from analysis.findings.siblings import families, find_apart, siblings_of
 from analysis.weight import WeightInfo
 
 
@@ -24,21 +24,23 @@ def test_roles_shapes_and_names_part_families() -> None:
 
 def test_one_that_is_far_is_named_and_only_it() -> None:
     rows = [row(i, 1.0 + 0.01 * i) for i in range(5)] + [row(5, 3.0)]
-    (found,) = apart(rows, value, width=5.0, far=0.5)
+    (found,) = find_apart(rows, value, width=5.0, far=0.5)
     assert (found.row, found.middle, found.siblings) == (rows[5], 1.02, 5)
 
 
 def test_a_wide_family_hides_none_and_accuses_none() -> None:
-    assert apart([row(i, float(i)) for i in range(6)], value, width=5.0, far=0.5) == []
-    assert apart([row(0, 1.0), row(1, 1.0), row(2, 1.4)], value, width=5.0, far=0.5) == []  # not far enough to matter
+    assert find_apart([row(i, float(i)) for i in range(6)], value, width=5.0, far=0.5) == []
+    assert (
+        find_apart([row(0, 1.0), row(1, 1.0), row(2, 1.4)], value, width=5.0, far=0.5) == []
+    )  # not far enough to matter
 
 
 def test_two_are_no_family() -> None:
-    assert apart([row(0, 1.0), row(1, 9.0)], value, width=5.0, far=0.5) == []
+    assert find_apart([row(0, 1.0), row(1, 9.0)], value, width=5.0, far=0.5) == []
 
 
 def test_of_three_the_one_apart_is_named() -> None:
-    (found,) = apart([row(0, 1.0), row(1, 1.05), row(2, 3.0)], value, width=5.0, far=0.5)
+    (found,) = find_apart([row(0, 1.0), row(1, 1.05), row(2, 3.0)], value, width=5.0, far=0.5)
     assert found.row.weight.depth == 2
 
 

@@ -70,8 +70,15 @@ def test_levels_are_numpys_without_zero() -> None:
     lines = np.array([[0.0, 1.0, 1.0, 2.0], [3.0, 4.0, 5.0, 6.0], [0.0, 0.0, 0.0, 0.0]])
     assert grid.levels(lines).tolist() == [2.0, 4.0, 0.0]
     assert grid.commonest(lines) == 5 / 12
-    assert grid.grouped(lines, 2).tolist() == [[0.0, 1.0], [1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [0.0, 0.0], [0.0, 0.0]]
-    assert not len(grid.grouped(lines, 8))
+    assert grid.cut_groups(lines, 2).tolist() == [
+        [0.0, 1.0],
+        [1.0, 2.0],
+        [3.0, 4.0],
+        [5.0, 6.0],
+        [0.0, 0.0],
+        [0.0, 0.0],
+    ]
+    assert not len(grid.cut_groups(lines, 8))
 
 
 def test_steps_need_enough_values() -> None:
@@ -94,4 +101,4 @@ def test_steps_need_enough_values() -> None:
     ],
 )
 def test_the_narrowest_type(values: Tensor, kind: str) -> None:
-    assert grid.stored_as(values) == kind
+    assert grid.stored_type(values) == kind

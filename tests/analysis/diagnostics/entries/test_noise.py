@@ -12,9 +12,9 @@ from analysis.linalg.spectrum import decompose
 from tests.analysis.diagnostics.battery import randn
 
 
-def against(slices: Tensor) -> Noise:
+def compare(slices: Tensor) -> Noise:
     stacked = slices if slices.ndim == 3 else slices[None]
-    found = noise.against(decompose(stacked), lines.sums(stacked, 0.25), 0.25)
+    found = noise.compare(decompose(stacked), lines.sums(stacked, 0.25), 0.25)
     assert found is not None
     return found
 
@@ -28,13 +28,13 @@ def uniform(*shape: int, seed: int) -> Tensor:
 )
 def test_drawn_matrices_are_random(shape: tuple[int, int, int]) -> None:
     for seed in range(10):
-        assert against(0.02 * randn(*shape, seed=seed)).random
-        assert against(uniform(*shape, seed=seed)).random
+        assert compare(0.02 * randn(*shape, seed=seed)).random
+        assert compare(uniform(*shape, seed=seed)).random
 
 
 def test_slices_of_different_size_are_no_structure_of_the_spectrum() -> None:
     sizes = torch.linspace(0.2, 2.0, 9)[:, None, None]
-    found = against(randn(9, 32, 32) * sizes)
+    found = compare(randn(9, 32, 32) * sizes)
     assert found.above == 0  # a pooled variance would call the largest slices spikes
     assert not found.random  # but no initialisation makes them differ
     assert found.edge == pytest.approx(float(4.0 * 32 * (randn(9, 32, 32) * sizes)[8].var()), rel=0.01)
@@ -42,31 +42,31 @@ def test_slices_of_different_size_are_no_structure_of_the_spectrum() -> None:
 
 def test_structure_is_seen() -> None:
     drawn = randn(96, 96)
-    assert not against(drawn + 0.5 * randn(96, 1, seed=1) @ randn(1, 96, seed=2)).random  # a spike
-    assert not against(drawn * torch.linspace(0.7, 1.3, 96)[:, None]).random  # outputs of different size
-    assert not against(drawn + torch.linspace(-0.4, 0.4, 96)).random  # inputs of different mean
-    assert not against(torch.linalg.qr(drawn).Q).random
+    assert not compare(drawn + 0.5 * randn(96, 1, seed=1) @ randn(1, 96, seed=2)).random  # a spike
+    assert not compare(drawn * torch.linspace(0.7, 1.3, 96)[:, None]).random  # outputs of different size
+    assert not compare(drawn + torch.linspace(-0.4, 0.4, 96)).random  # inputs of different mean
+    assert not compare(torch.linalg.qr(drawn).Q).random
 
 
 def test_a_shift_of_all_entries_is_no_structure() -> None:
-    assert against(randn(128, 128) + 0.19).random
-    assert against(randn(128, 128) + 0.19).above == 1
+    assert compare(randn(128, 128) + 0.19).random
+    assert compare(randn(128, 128) + 0.19).above == 1
 
 
 def test_zero_rows_are_left_out() -> None:
     padded = randn(100, 64)
     padded[3] = 0.0
-    assert against(padded).random
+    assert compare(padded).random
 
 
 @pytest.mark.parametrize("shape", [(10, 256), (15, 15), (1, 400)])
 def test_small_matrices_are_not_judged(shape: tuple[int, int]) -> None:
-    assert not against(randn(*shape)).random
+    assert not compare(randn(*shape)).random
 
 
 def test_nothing_is_said_of_equal_entries() -> None:
     slices = torch.full((1, 30, 30), 0.3)
-    assert noise.against(decompose(slices), lines.sums(slices, 1.0), 1.0) is None
+    assert noise.compare(decompose(slices), lines.sums(slices, 1.0), 1.0) is None
 
 
 def test_flat_spectra() -> None:
