@@ -9,7 +9,7 @@ import numpy as np
 from analysis.adapters.config import AdapterConfig
 from analysis.cached import once
 from analysis.formats.dtypes import DTYPES
-from analysis.formats.stored import Facts, Stored
+from analysis.formats.stored import Array, Aside, Facts
 
 if TYPE_CHECKING:
     import torch
@@ -24,16 +24,19 @@ class Checkpoint:
     """Where each tensor of a checkpoint lies, in the order of its files, and the facts that came along."""
 
     format: str  # name of a Format
-    stored: Mapping[str, Stored]
+    stored: Mapping[str, Array]
     facts: Facts = field(default_factory=dict)
+    aside: Mapping[str, Aside] = field(default_factory=dict)  # what the files hold beside the weights
     adapter: AdapterConfig | None = None  # what adapter_config.json says, where these tensors are an adapter's
 
     @once
     def tensors(self) -> "tuple[analysis.weight.TensorInfo, ...]":
-        """Every tensor with its role and depth, and the reason where it is not analysed."""
-        from analysis.tensors.matrices import Header, describe
+        """Every tensor with its role and depth, and the reason where it is not analysed; last what was set aside."""
+        from analysis.tensors.matrices import Header, describe, left_out
 
-        return describe({name: Header(t.shape, t.dtype, t.nbytes) for name, t in self.stored.items()})
+        headers = {name: Header(t.shape, t.dtype, t.nbytes) for name, t in self.stored.items()}
+        others = (left_out(name, Header(t.shape, t.dtype, t.nbytes), t.reason) for name, t in self.aside.items())
+        return (*describe(headers), *others)
 
     @property
     def kind(self) -> Literal["model", "adapter"]:

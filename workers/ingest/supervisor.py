@@ -171,14 +171,19 @@ def _error(said: Mapping[str, Any]) -> CheckpointError | OSError:
 
 
 def _tensors(said: Sequence[Any]) -> "tuple[TensorInfo, ...]":
-    from analysis.tensors.matrices import Header, describe  # imports torch, which the child does without
+    from analysis.tensors.matrices import Header, describe, left_out  # imports torch, which the child does without
 
     headers: dict[str, Header] = {}
-    for name, shape, dtype, nbytes in said:
-        if dtype not in DTYPES:
+    aside: dict[str, TensorInfo] = {}
+    for name, shape, dtype, nbytes, reason in said:
+        header = Header(tuple(_count(extent) for extent in shape), _text(dtype), _count(nbytes))
+        if reason is not None:
+            aside[_text(name)] = left_out(name, header, _text(reason))
+        elif dtype not in DTYPES:
             raise ValueError(f"dtype {dtype}")
-        headers[_text(name)] = Header(tuple(_count(extent) for extent in shape), dtype, _count(nbytes))
-    return describe(headers)
+        else:
+            headers[_text(name)] = header
+    return (*describe(headers), *aside.values())
 
 
 def _text(value: object) -> str:
@@ -212,7 +217,10 @@ def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
         "format": checkpoint.format,
         "kind": checkpoint.kind,
         "facts": dict(checkpoint.facts),
-        "tensors": [[name, t.shape, t.dtype, t.nbytes] for name, t in checkpoint.stored.items()],
+        "tensors": [
+            *([name, t.shape, t.dtype, t.nbytes, None] for name, t in checkpoint.stored.items()),
+            *([name, t.shape, t.dtype, t.nbytes, t.reason] for name, t in checkpoint.aside.items()),
+        ],
         "rewritten": rewritten,
     }
 
