@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise
 
-from analysis.errors import shown
+from analysis.errors import escape
 
 ROLES = (
     "q", "k", "v", "qkv", "o", "gate", "up", "down", "gate_up", "embedding", "position", "head", "conv", "router",
@@ -216,7 +216,7 @@ def _what(found: list[str], role: str) -> str:
     if role == "recurrent":
         return _gate(found)
     leaf = ".".join(found[-1:] if found[-2:][0].isdigit() else found[-2:])
-    what = WORDS.get(role) or (_embedding(found) if role == "embedding" else shown(leaf))
+    what = WORDS.get(role) or (_embedding(found) if role == "embedding" else escape(leaf))
     if any(word in ("encdecattention", "crossattention", "encoder_attn", "cross_attn") for word in found):
         what = f"cross-attention {'output' if role == 'o' else what}"
     expert = _expert(found)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.errors import DamagedFile, shown
+from analysis.errors import DamagedFile, escape
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.stored import Array, Words, pieces
 
@@ -38,7 +38,7 @@ class Held:
     def load(self) -> Words:
         data = self.data if isinstance(self.data, bytes) else _decoded(self.path, self.data)
         if len(data) != self.nbytes:
-            raise DamagedFile(f"{shown(self.path.name)} has {len(data):,} bytes for an array of {self.nbytes:,}")
+            raise DamagedFile(f"{escape(self.path.name)} has {len(data):,} bytes for an array of {self.nbytes:,}")
         words = np.frombuffer(data, DTYPES[self.dtype].word).reshape(self.shape, order="F" if self.fortran else "C")
         return (words.byteswap() if self.big_endian else words).copy("C")
 
@@ -53,7 +53,7 @@ def _decoded(path: Path, text: Text) -> bytes:
     try:
         return encoded.decode("utf-8").encode("latin-1")
     except UnicodeError:
-        raise DamagedFile(f"{shown(path.name)} has text where the bytes of an array should be") from None
+        raise DamagedFile(f"{escape(path.name)} has text where the bytes of an array should be") from None
 
 
 @dataclass(frozen=True, slots=True)

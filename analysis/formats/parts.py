@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from analysis.errors import UnknownFormat, shown
+from analysis.errors import UnknownFormat, escape
 from analysis.formats.stored import Array, Aside
 
 OPTIMIZER = "state of the optimizer, no weight"
@@ -148,7 +148,7 @@ def _same_shapes(inside: Shapes, outside: Shapes) -> bool:
 def copy_reason(prefix: str, word: str) -> str:
     """Why a copy is left out, and how to analyse it."""
     what = "a running average" if word in AVERAGES else "a copy" if word != "teacher" else "a teacher"
-    return f"{what} of the weights, no weight of its own: analyse it by --part {shown(prefix[:-1])}"
+    return f"{what} of the weights, no weight of its own: analyse it by --part {escape(prefix[:-1])}"
 
 
 Parts = tuple[dict[str, Array], dict[str, Aside]]
@@ -182,13 +182,13 @@ def _only(tensors: Mapping[str, Array], part: str, prefixes: Iterable[str]) -> P
     prefix = f"{part}."
     chosen = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
     if not chosen:
-        there = ", ".join(shown(other[:-1]) for other in prefixes) or "none"
-        raise UnknownFormat(f"there is no part “{shown(part)}” in it; its copies are: {there}", "no-tensors")
+        there = ", ".join(escape(other[:-1]) for other in prefixes) or "none"
+        raise UnknownFormat(f"there is no part “{escape(part)}” in it; its copies are: {there}", "no-tensors")
     others = {
         f"{name} (outside {part})" if name in chosen else name: array
         for name, array in tensors.items()
         if not name.startswith(prefix)
     }
     return chosen, {
-        name: set_aside(array, f"outside the part {shown(part)}, no weight of it") for name, array in others.items()
+        name: set_aside(array, f"outside the part {escape(part)}, no weight of it") for name, array in others.items()
     }

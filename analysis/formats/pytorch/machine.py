@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
-from analysis.errors import DamagedFile, UnsafeFile, shown
+from analysis.errors import DamagedFile, UnsafeFile, escape
 from analysis.formats.arrays import Text
 from analysis.formats.pytorch.names import (
     CALLS,
     FROM_TYPE,
     STORAGES,
     WRAPPER,
+    ignore,
     is_storage,
     key_of,
     mapping,
     named,
-    nothing,
 )
 from analysis.formats.pytorch.objects import Bytes, Dtype, Foreign, Global, Ndarray, Storage
 
@@ -80,7 +80,7 @@ def unpickle(file: Readable, base: int = 0) -> "Machine":
         return machine
     except MALFORMED as error:
         cut = not file.read(1)
-        why = f"its pickle {'is cut off' if cut else 'makes no sense'} ({shown(error)})"
+        why = f"its pickle {'is cut off' if cut else 'makes no sense'} ({escape(error)})"
         raise DamagedFile(f"{why}. Download or save it again.", "truncated-file" if cut else "bad-header") from None
 
 
@@ -283,9 +283,9 @@ def _refusal(name: str) -> Exception:
 
 STEPS: Mapping[str, Callable[[Machine, Any], None]] = MappingProxyType(
     {
-        "PROTO": nothing,
-        "FRAME": nothing,
-        "STOP": nothing,
+        "PROTO": ignore,
+        "FRAME": ignore,
+        "STOP": ignore,
         "MARK": Machine.mark,
         "POP": Machine.discard,
         "POP_MARK": Machine.discard_to_mark,
@@ -313,6 +313,6 @@ STEPS: Mapping[str, Callable[[Machine, Any], None]] = MappingProxyType(
         "BUILD": Machine.build,
         "BINPERSID": Machine.storage,
         "PERSID": Machine.storage,
-        "READONLY_BUFFER": nothing,
+        "READONLY_BUFFER": ignore,
     }
 )

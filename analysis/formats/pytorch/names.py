@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from analysis.errors import UnsafeFile, shown
+from analysis.errors import UnsafeFile, escape
 from analysis.formats.arrays import Text
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.pytorch.objects import Bytes, Dtype, Foreign, Global, Ndarray, Storage, Unreadable, View
@@ -124,7 +124,7 @@ def _bytes(value: object = b"", encoding: object = "latin-1", *_: object) -> byt
     return value if isinstance(value, bytes | Bytes) else _encode(value, encoding)
 
 
-def nothing(*_: object) -> None:
+def ignore(*_: object) -> None:
     """What stands beside the weights in honest checkpoints and is not looked at."""
 
 
@@ -143,11 +143,11 @@ CALLS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "torch.Size": _first,
         "torch.torch_version.TorchVersion": _first,
         "collections.OrderedDict": mapping,
-        "collections.Counter": nothing,
+        "collections.Counter": ignore,
         "collections.defaultdict": _default,
-        "pathlib.PosixPath": nothing,
-        "torch.device": nothing,
-        "torch.serialization._get_layout": nothing,
+        "pathlib.PosixPath": ignore,
+        "torch.device": ignore,
+        "torch.serialization._get_layout": ignore,
         "_codecs.encode": _encode,
         "builtins.bytes": _bytes,
         "builtins.bytearray": _bytes,
@@ -155,10 +155,10 @@ CALLS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "builtins.frozenset": _first,
         "builtins.list": _first,
         "builtins.tuple": _first,
-        "builtins.complex": nothing,
+        "builtins.complex": ignore,
         "numpy.dtype": _dtype,
-        "numpy.core.multiarray.scalar": nothing,
-        "numpy._core.multiarray.scalar": nothing,
+        "numpy.core.multiarray.scalar": ignore,
+        "numpy._core.multiarray.scalar": ignore,
         "numpy.core.multiarray._reconstruct": _reconstruct,
         "numpy._core.multiarray._reconstruct": _reconstruct,
         "numpy.core.numeric._frombuffer": _frombuffer,
@@ -190,7 +190,7 @@ def named(module: str, name: str) -> Global:
     full = f"{MODULES.get(module, module)}.{name}"
     if f"{full}.".startswith(TOOLS):
         raise UnsafeFile(
-            f"its pickle names {shown(full)}, Python code that loading would run, and no checkpoint has a use for. "
+            f"its pickle names {escape(full)}, Python code that loading would run, and no checkpoint has a use for. "
             "None was run. Do not load this file; ask whoever made it for safetensors.",
             "pickle-code",
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import DamagedFile, UnsafeFile, shown
+from analysis.errors import DamagedFile, UnsafeFile, escape
 from analysis.formats.arrays import Held
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.hostile_json import check_name, printable, text_facts
@@ -63,7 +63,7 @@ def contents(source: Source, machine: Machine) -> Contents:
 def _check(name: str, there: object) -> None:
     check_name(name)
     if there:
-        raise DamagedFile(f"tensor {shown(name)} is in it twice. Save a plain state dict.", "duplicate-tensor")
+        raise DamagedFile(f"tensor {escape(name)} is in it twice. Save a plain state dict.", "duplicate-tensor")
     if name == METADATA:
         raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that tensor another.", "bad-name")
 
@@ -105,7 +105,7 @@ def _is_container(key: str) -> bool:
 
 def _array(name: str, leaf: View | Ndarray | Unreadable, source: Source) -> Array | Aside:
     if isinstance(leaf, View):
-        return _stored(name, leaf, source)
+        return _locate_tensor(name, leaf, source)
     if isinstance(leaf, Ndarray):
         return _of_numpy(name, leaf, source.path)
     return Aside(leaf.shape, leaf.dtype, 0, leaf.reason)
@@ -122,7 +122,7 @@ def _of_numpy(name: str, array: Ndarray, path: Path) -> Array | Aside:
     dtype = NUMPY.get(array.dtype.code) if array.dtype is not None else None
     if dtype is None or array.dtype is None:
         code = "" if array.dtype is None else array.dtype.code
-        return Aside(array.shape, "object", 0, f"a NumPy array of dtype {shown(code) or 'unknown'}, no numbers")
+        return Aside(array.shape, "object", 0, f"a NumPy array of dtype {escape(code) or 'unknown'}, no numbers")
     if len(array.shape) > MOST_DIMENSIONS or array.data is None:
         raise _bad(name, f"a NumPy array of {len(array.shape)} dimensions without its bytes")
     big = array.dtype.order == ">"
@@ -152,7 +152,7 @@ def _strides(array: Ndarray) -> tuple[int, ...] | None:
     return tuple(steps)
 
 
-def _stored(name: str, view: View, source: Source) -> Stored:
+def _locate_tensor(name: str, view: View, source: Source) -> Stored:
     shape, strides = view.shape, view.strides
     if not all(_is_count(number) for number in (*shape, *strides, view.offset, view.storage.count)):
         raise _bad(name, "its shape, strides and offset are not whole numbers from 0 up")
@@ -160,7 +160,7 @@ def _stored(name: str, view: View, source: Source) -> Stored:
         raise _bad(name, f"it has {len(shape)} dimensions and {len(strides)} strides")
     width, span = DTYPES[view.dtype].bits // 8, source.storages.get(view.storage.key)
     if span is None:
-        raise _bad(name, f"its storage {shown(view.storage.key)} is not in the file")
+        raise _bad(name, f"its storage {escape(view.storage.key)} is not in the file")
     held = view.storage.count * (DTYPES[view.storage.dtype].bits // 8)
     needed = (view.offset + extent(shape, strides)) * width
     if needed > held or held > span.nbytes:
@@ -184,7 +184,7 @@ def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 
 def _bad(name: str, why: str) -> DamagedFile:
-    return DamagedFile(f"tensor {shown(name)}: {why}. The file is damaged: download or save it again.", "bad-offsets")
+    return DamagedFile(f"tensor {escape(name)}: {why}. The file is damaged: download or save it again.", "bad-offsets")
 
 
 def _check_growth(path: Path, tensors: Mapping[str, Array]) -> None:
