@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Double, Engine, create_engine, event, text
+from sqlalchemy import Connection, Double, Engine, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
@@ -27,7 +27,7 @@ from app.tenancy import speak
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6569676E  # any number that no other program locks: "eign"
-OVERLOADED = "Others write to the database, and it is not this request's turn in time. Nothing was done: try again."
+OVERLOADED = "The database is busy. Nothing was changed. Try again."
 BUSY_SECONDS = 30  # how long a writer waits for another's transaction in SQLite
 
 Send = Callable[[str, int], None]
@@ -113,7 +113,7 @@ class Database:
         try:
             self._send(name, identity)
         except Exception:  # the broker may be away: the row is there, and the sweeper sends again
-            log.warning("the wake-up %s(%d) was not sent; the sweeper will", name, identity, exc_info=True)
+            log.warning("the message %s(%d) was not sent; the sweeper will send it", name, identity, exc_info=True)
 
     def migrate(self) -> None:
         """Brings the tables to this version's. Several processes may call it at once."""
@@ -135,6 +135,12 @@ def _in_time() -> Iterator[None]:
         if isinstance(error, PoolTimeout) or "database is locked" in str(error):
             raise Overloaded(OVERLOADED) from error
         raise
+
+
+def clock(session: Session) -> float:
+    """The database's clock now, as a number."""
+    moment: float = session.execute(select(now())).scalar_one()
+    return moment
 
 
 def wake(session: Session, name: str, identity: int) -> None:

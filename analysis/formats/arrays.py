@@ -32,8 +32,12 @@ class Held:
     big_endian: bool = False
 
     @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
     def nbytes(self) -> int:
-        return DTYPES[self.dtype].nbytes(math.prod(self.shape)) or 0
+        return DTYPES[self.dtype].nbytes(self.size) or 0
 
     def load(self) -> Words:
         data = self.data if isinstance(self.data, bytes) else _decoded(self.path, self.data)
@@ -78,8 +82,12 @@ class Joined:
         return self.pieces[0].array.path
 
     @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
     def nbytes(self) -> int:
-        return DTYPES[self.dtype].nbytes(math.prod(self.shape)) or 0
+        return DTYPES[self.dtype].nbytes(self.size) or 0
 
     def load(self) -> Words:
         whole = np.zeros(self.grid, DTYPES[self.dtype].word)

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from analysis.adapters.config import AdapterConfig
 from analysis.cached import once
 from analysis.formats.dtypes import DTYPES
+from analysis.formats.effective import Recognised, grid_step, recognise, values
+from analysis.formats.repeated import repeated
 from analysis.formats.stored import Array, Aside, Facts
 
 if TYPE_CHECKING:
@@ -28,15 +30,40 @@ class Checkpoint:
     facts: Facts = field(default_factory=dict)
     aside: Mapping[str, Aside] = field(default_factory=dict)  # what the files hold beside the weights
     adapter: AdapterConfig | None = None  # what adapter_config.json says, where these tensors are an adapter's
+    quantisation: Mapping[str, Any] = field(default_factory=dict)  # what config.json says of its codes and scales
 
     @once
     def tensors(self) -> "tuple[analysis.weight.TensorInfo, ...]":
         """Every tensor with its role and depth, and the reason where it is not analysed; last what was set aside."""
-        from analysis.tensors.matrices import Header, describe, left_out
+        from analysis.tensors.listing import beyond_of, describe_all
+        from analysis.tensors.matrices import Header, left_out
 
         headers = {name: Header(t.shape, t.dtype, t.nbytes) for name, t in self.stored.items()}
         others = (left_out(name, Header(t.shape, t.dtype, t.nbytes), t.reason) for name, t in self.aside.items())
-        return (*describe(headers), *others)
+        return (*describe_all(headers, beyond_of(self.beyond)), *others)
+
+    @once
+    def effective(self) -> Recognised:
+        """The weights that several of its tensors make up, and the tensors that only serve them."""
+        return recognise(self.stored, self.quantisation) if self.adapter is None else Recognised()
+
+    @property
+    def beyond(self) -> dict[str, Any]:
+        """What the headers do not tell of the tensors, as JSON: `analysis.tensors.listing.beyond_of` reads it."""
+        made = {
+            name: [one.weight, list(one.shape), self._dtype(name), one.how]
+            for name, one in self.effective.weights.items()
+        }
+        same = repeated(self.stored) if self.adapter is None else {}
+        return {"made": made, "left": dict(self.effective.left), "same": same}
+
+    def _dtype(self, name: str) -> str:
+        return "float64" if self.stored[name].dtype == "float64" else "float32"
+
+    def step(self, name: str) -> float | None:
+        """The step of the grid of a dequantised tensor, the root of its mean square; None for any other."""
+        made = self.effective.weights.get(name)
+        return None if made is None else grid_step(made, self.stored)
 
     @property
     def kind(self) -> Literal["model", "adapter"]:
@@ -46,10 +73,13 @@ class Checkpoint:
     def read(self, name: str) -> "torch.Tensor":
         """One tensor on the CPU, contiguous, in its stored dtype, and nothing else of the file.
 
-        Dtypes of less than a byte come as their packed bytes.
+        The main part of a weight that is formed out of several comes as that weight, in float32 or float64. Dtypes of
+        less than a byte come as their packed bytes.
         """
         import torch
 
+        if (made := self.effective.weights.get(name)) is not None:
+            return torch.from_numpy(values(made, self.stored))
         stored = self.stored[name]
         words = stored.load()
         if DTYPES[stored.dtype].bits < 8:

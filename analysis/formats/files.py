@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
 from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.companions import INDEX, SAFETENSORS, SAFETENSORS_INSTEAD, WEIGHTS, training_state
-from analysis.formats.facts import config_facts, find_adapter_config
+from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import parse_file, printable
 from analysis.formats.parts import Parts, select
 from analysis.formats.rejected import rejection
@@ -54,8 +54,12 @@ def _checkpoint(
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
     if left_out := _left_out(files, chosen):
         facts["ignored_files"] = ignored_files(left_out)
-    adapter = find_adapter_config(first.parent, weights)
-    return Checkpoint(chosen[first].name, weights, facts | config_facts(first.parent), others, adapter)
+    metadata = next((held.adapter for held in contents.values() if held.adapter), "")
+    adapter = find_adapter_config(first.parent, weights, metadata)
+    facts |= config_facts(first.parent)
+    if adapter is not None and adapter.make != "PEFT":
+        facts |= {"method": adapter.method, "adapter_make": adapter.make}
+    return Checkpoint(chosen[first].name, weights, facts, others, adapter, quantisation(first.parent))
 
 
 def _selected(path: Path, tensors: Mapping[str, Array], aside: Mapping[str, Aside], part: str | None) -> Parts:

@@ -130,14 +130,24 @@ def _follows(prefix: str, inside: Shapes, outside: Shapes) -> bool:
         return _same_shapes(inside, outside)
     matrices = {name: shape for name, shape in inside.items() if len(shape) > 1} or dict(inside)
     there: dict[tuple[str, tuple[int, ...]], None] = {(_plain(name), shape): None for name, shape in outside.items()}
-    first, shape = next(iter(matrices.items()))
-    tail = _plain(first)
-    ends = {n.removesuffix(tail) for n, s in there if s == shape and n.endswith(tail)}
     least = 0.9 if prefix[:-1].endswith(tuple(PAIRS)) else 0.5
-    return any(
-        sum((front + _plain(name), shape) in there for name, shape in matrices.items()) >= least * len(matrices)
-        for front in sorted(ends, key=len)[:MOST_PREFIXES]
-    )
+    for _ in range(3):  # an average may have wrapped its model: "averaged_model.module."
+        if _matched(matrices, there) >= least * len(matrices):
+            return True
+        heads = {name.partition(".")[0] for name in matrices}
+        if len(heads) > 1 or any("." not in name for name in matrices):
+            return False
+        matrices = {name.partition(".")[2]: shape for name, shape in matrices.items()}
+    return False
+
+
+def _matched(inside: Shapes, there: Mapping[tuple[str, tuple[int, ...]], None]) -> int:
+    """How many have a counterpart, under the one prefix that gives most."""
+    first, shape = next(iter(inside.items()))
+    tail = _plain(first)
+    fronts = sorted({name.removesuffix(tail) for name, s in there if s == shape and name.endswith(tail)}, key=len)
+    counts = (sum((front + _plain(n), s) in there for n, s in inside.items()) for front in fronts[:MOST_PREFIXES])
+    return max(counts, default=0)
 
 
 def _same_shapes(inside: Shapes, outside: Shapes) -> bool:

@@ -36,6 +36,8 @@ class Array(Protocol):
     @property
     def dtype(self) -> str: ...  # a key of DTYPES
     @property
+    def size(self) -> int: ...
+    @property
     def nbytes(self) -> int: ...
     def load(self) -> Words:
         """Its elements in memory: contiguous, little-endian, and nothing else of the file."""
@@ -155,6 +157,7 @@ class Contents:
     tensors: Mapping[str, Array]
     facts: Facts = field(default_factory=dict)
     aside: Mapping[str, Aside] = field(default_factory=dict)
+    adapter: str = ""  # JSON about the adapter that it is, as diffusers writes it
 
 
 @dataclass(frozen=True, slots=True)

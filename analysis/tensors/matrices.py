@@ -14,7 +14,7 @@ from torch import Tensor
 
 from analysis import names
 from analysis.adapters.names import is_factor
-from analysis.weight import Layout, TensorInfo, Weight, WeightInfo
+from analysis.weight import Grid, Layout, TensorInfo, Weight, WeightInfo
 
 FLOATS = ("float64", "float32", "float16", "bfloat16")
 # the order in which PyTorch stacks the gates on the rows (torch.nn.LSTM and torch.nn.GRU, "Variables")
@@ -225,10 +225,10 @@ def matrices(info: TensorInfo) -> tuple[WeightInfo, ...]:
     )
 
 
-def weights(info: TensorInfo, tensor: Shaped[Tensor, "..."]) -> Iterator[Weight]:
+def weights(info: TensorInfo, tensor: Shaped[Tensor, "..."], grid: Grid | None = None) -> Iterator[Weight]:
     """The weights of a tensor with their numbers, as views of it, in the order of `matrices`."""
     for planned, cut in zip(matrices(info), _cuts(info), strict=True):
-        yield Weight(planned, _view(info, tensor, cut))
+        yield Weight(planned, _view(info, tensor, cut), grid=grid)
 
 
 def outputs(info: TensorInfo) -> Iterator[slice | None]:
@@ -257,7 +257,7 @@ def _view(info: TensorInfo, tensor: Shaped[Tensor, "..."], cut: _Cut) -> Float[T
 def _cuts(info: TensorInfo) -> Iterator[_Cut]:
     members = range(info.shape[0]) if info.layout in STACKS else [None]
     for member in members:
-        name = info.name if member is None else _member_name(info.name, member)
+        name = info.called if member is None else _member_name(info.called, member)
         yield from _split(name, info, member)
 
 

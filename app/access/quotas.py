@@ -10,10 +10,10 @@ from app.access import audit
 from app.errors import BadRequest, QuotaExceeded
 from app.models import Checkpoint, File, Project, Run, Transfer
 from app.settings import Settings
+from app.states import OPEN_RUNS
 from app.tenancy import LIMITS, project_of
 
-PENDING = ("waiting", "running")
-WORDS = {"bytes": "bytes of files", "files": "files", "tensors": "tensors", "runs": "runs that wait or are under way"}
+WORDS = {"bytes": "bytes of files", "files": "files", "tensors": "tensors", "runs": "queued or running runs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def usage(session: Session) -> Amounts:
     size, files = session.execute(kept.where(Checkpoint.released_at.is_(None))).one()
     coming_bytes, coming = session.execute(_coming()).one()
     tensors = session.scalar(select(func.coalesce(func.sum(Checkpoint.tensors), 0)))
-    pending = session.scalar(select(func.count(Run.id)).where(Run.state.in_(PENDING)))
+    pending = session.scalar(select(func.count(Run.id)).where(Run.state.in_(OPEN_RUNS)))
     return Amounts(int(size + coming_bytes), int(files + coming), int(tensors or 0), int(pending or 0))
 
 
@@ -72,7 +72,7 @@ def check(session: Session, **more: int) -> None:
         limit, there = getattr(allowed, name), getattr(has, name)
         if there + count > limit:
             raise QuotaExceeded(
-                f"The project has {there:,} of the {limit:,} {WORDS[name]} that it may have, so {count:,} more do not "
+                f"The project uses {there:,} of the {limit:,} {WORDS[name]} that it may have, so {count:,} more do not "
                 "fit. Delete what is no longer needed, or ask the administrator for more."
             )
 

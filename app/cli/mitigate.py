@@ -1,21 +1,18 @@
-"""`eigenscope mitigate`: a base and a tuned checkpoint in, a folder with the mended one out, and no service needed."""
+"""`eigenscope mitigate`: a base and a fine-tuned checkpoint in, a folder with the mitigated one out. No service."""
 
-import json
-import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
-from analysis.errors import EigenscopeError, MitigationError, OptionError
+from analysis.errors import MitigationError, OptionError
 from analysis.findings.wording import percent, quantity
-from analysis.formats import Checkpoint, open_checkpoint
+from analysis.formats import Checkpoint
 from analysis.mitigation import OPTIONS, RANK, MitigationReport, Recipe, write_mitigated
-from app.cli.analyze import fail, name_paths, progress, refusals
+from app.cli.analyze import fail, name_paths, open_path, progress, refusals
 from app.cli.options import device_option
-from app.cli.output import harmless
+from app.cli.output import harmless, plain_grid, write_object
 
 HELP = {option.name: option.meaning for option in (*OPTIONS, RANK)}
 DEFAULT = {option.name: option.default for option in OPTIONS}
@@ -25,7 +22,7 @@ DEFAULT = {option.name: option.default for option in OPTIONS}
 @click.argument("base", type=click.Path(exists=True, path_type=Path))
 @click.argument("tuned", type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False),
-              help="The folder to write: new, or empty.")  # fmt: skip
+              help="Output folder; new or empty.")  # fmt: skip
 @click.option("--lambda", "factor", type=float, default=DEFAULT["lambda"], show_default=True, help=HELP["lambda"])
 @click.option("--k", type=int, default=DEFAULT["k"], show_default=True, help=HELP["k"])
 @click.option("--epsilon", type=float, default=DEFAULT["epsilon"], show_default=True, help=HELP["epsilon"])
@@ -33,11 +30,11 @@ DEFAULT = {option.name: option.default for option in OPTIONS}
 @click.option("--rank", type=int, help=HELP["rank"])
 @click.option("--form", default=DEFAULT["form"], show_default=True, help=HELP["form"])
 @device_option
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def mitigate_command(
     base: Path, tuned: Path, out: Path, factor: float, device: str, as_json: bool, **asked: object
 ) -> None:
-    """Make the intruder dimensions of TUNED, which was trained from BASE, smaller or larger."""
+    """Shrink or amplify the intruder dimensions of TUNED, which was trained from BASE."""
     try:
         recipe = Recipe.of({"lambda": factor, **asked})
     except OptionError as error:
@@ -45,18 +42,9 @@ def mitigate_command(
     with refusals():
         found = _mitigate(open_path(base), open_path(tuned), out, recipe, name_paths([base, tuned]), device)
     if as_json:
-        json.dump(found.to_json(), sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
-        sys.stdout.write("\n")
+        write_object(found.to_json())
     else:
         write(found, out)
-
-
-def open_path(path: Path) -> Checkpoint:
-    """The checkpoint; an error says which of the two it is."""
-    try:
-        return open_checkpoint([path])
-    except EigenscopeError as error:
-        fail(error.code, f"{path}: {error}")
 
 
 def _mitigate(
@@ -66,7 +54,7 @@ def _mitigate(
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     if any(out.iterdir()):
-        raise click.UsageError(f"{out} is not empty, and nothing is written over: choose another --out")
+        raise click.UsageError(f"{out} is not empty, and files are never overwritten: choose another --out")
     try:
         with progress([base]) as heard:
             return write_mitigated(base, tuned, out, recipe, (names[0], names[1]), device, heard)
@@ -81,7 +69,7 @@ def _mitigate(
 def write(found: MitigationReport, out: Path) -> None:
     """For people: the matrices that had an intruder, and the sums."""
     console = Console()
-    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    grid = plain_grid()
     grid.add_column("Layer", overflow="fold")
     for title in ("Shape", "Intruders before", "after", "Rank", "Energy lost"):
         grid.add_column(title, justify="right")
@@ -106,10 +94,10 @@ def describe_mitigation(found: MitigationReport) -> list[str]:
     lines = ["", f"{quantity(found.before, 'intruder')} in {matrices} before, {found.after} after."]
     if found.energy_lost is not None:
         lines.append(
-            f"Brought back to a low rank, the mended updates lost {percent(found.energy_lost)} of their energy."
+            f"Brought back to a low rank, the mitigated updates lost {percent(found.energy_lost)} of their energy."
         )
     lines += _own_rank(found)
-    lines += [f"Not looked at: {each.weight.name}: {each.note}" for each in found.weights if each.before is None]
+    lines += [f"Not examined: {each.weight.name}: {each.note}" for each in found.weights if each.before is None]
     return [*lines, *(f"Left out: {each}" for each in found.left_out)]
 
 
@@ -117,5 +105,5 @@ def _own_rank(found: MitigationReport) -> list[str]:
     """That a rank was asked for which is below what the modules have, and is not followed."""
     rank = found.recipe.rank
     kept = {each.weight.tensor for each in found.changed if rank and each.energy and each.energy.rank_before > rank}
-    text = f"Rank {rank} was asked for, and is below the own rank of {quantity(len(kept), 'module')}, which was kept."
+    text = f"Rank {rank} is below the present rank of {quantity(len(kept), 'module')}, which was kept."
     return [text] if kept else []

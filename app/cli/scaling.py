@@ -1,8 +1,6 @@
-"""`eigenscope scaling`: models of several widths in, exponents and a recipe out, and no service needed."""
+"""`eigenscope scaling`: reads models of several widths and prints exponents and a recipe. Needs no service."""
 
-import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from analysis.width_scaling.summary import format_exponent
 from analysis.width_scaling.summary import name_kind as kind_called
 from app.cli.analyze import name_paths, open_path, progress, refusals
 from app.cli.options import device_option
-from app.cli.output import harmless, write_words
+from app.cli.output import harmless, plain_grid, write_object, write_words
 
 SIGNS = {"pass": "✓", "warn": "!", "fail": "✕"}
 SETTING = re.compile(r":(?=[A-Za-z_]+=)")
@@ -50,12 +48,12 @@ class Model(click.ParamType[tuple[Path, Stated]]):
 
 @click.command("scaling")
 @click.argument("models", nargs=-1, required=True, type=Model())
-@click.option("--target-width", type=click.IntRange(1), help="Width to write a recipe for. Default: twice the widest.")
+@click.option("--target-width", type=click.IntRange(1), help="Width for the recipe. Default: twice the widest.")
 @click.option("--independent-decay", is_flag=True,
-              help="The wd= given are independent, w ← w - λ w: they are divided by lr to be PyTorch's.")  # fmt: skip
-@click.option("--quantiles", is_flag=True, help="Compare the shapes of the spectra too. Takes several times as long.")
+              help="The wd= values are independent of lr, w ← w - λ w: divide them by lr.")  # fmt: skip
+@click.option("--quantiles", is_flag=True, help="Also compare the shapes of the spectra. Takes several times as long.")
 @device_option
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, with the fits and the recipe.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, including the fits and the recipe.")
 def scaling_command(
     models: tuple[tuple[Path, Stated], ...],
     target_width: int | None,
@@ -64,9 +62,9 @@ def scaling_command(
     device: str,
     as_json: bool,
 ) -> None:
-    """Does the recipe transfer? How σ₁ scales over MODELS of several widths, beside √(η/λ) · d^0.75."""
+    """Does the recipe transfer? How σ₁ scales over MODELS of several widths, compared with √(η/λ) · d^0.75."""
     if len(models) < 2:
-        raise click.UsageError("a family is of two models or more")
+        raise click.UsageError("a family needs two models or more")
     paths = [path for path, _ in models]
     known = [_as_pytorch(path, told) if independent_decay else told for path, told in models]
     with refusals():
@@ -90,9 +88,7 @@ def _as_pytorch(path: Path, told: Stated) -> Mapping[str, float | str]:
 
 
 def write_json(report: Report, target: int | None) -> None:
-    said = {**report.to_json(), **advice(report.tables[0], target)}
-    json.dump(said, sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
-    sys.stdout.write("\n")
+    write_object({**report.to_json(), **advice(report.tables[0], target)})
 
 
 def write(report: Report, target: int | None) -> None:
@@ -110,7 +106,7 @@ def write(report: Report, target: int | None) -> None:
 
 
 def _grid(*headings: str) -> Grid:
-    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    grid = plain_grid()
     for at, heading in enumerate(headings):
         grid.add_column(Text(heading), justify="right" if at else "left", overflow="fold")
     return grid

@@ -13,19 +13,20 @@ from analysis.gate.evidence import Evidence, Lost
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
 from analysis.gate.reading import policy_of
-from app import reports, runs
 from app.access import audit
+from app.db import clock
 from app.errors import Conflict, NotFound
 from app.gate import policy_file as policies
 from app.models import Checkpoint, Member, Run, Verdict
-from app.plans import members_of
+from app.runs import reports, runs
+from app.runs.members import members_of
+from app.states import ENDED, RunState
 from app.tenancy import confine_for
-from app.work import leases
 
 Asked = str | Mapping[str, Any]  # a policy: YAML text, or what it says
 Baseline = int | str | Mapping[str, Any]  # a run, a checkpoint's name, or a report
 AT_ONCE = 100
-STOPPED = "the run was stopped before its end"
+STOPPED = "the run was cancelled before its end"
 
 
 def parse_policy(asked: Asked) -> Policy:
@@ -61,27 +62,32 @@ def _baseline(
             found = latest_over(session, against, policy, run.id)
         case _:
             return None, distil(policy, check_baseline(against))
-    if found.state != "done":
-        raise Conflict(f"Run {found.id} is {found.state}: a baseline is a run that is done.")
+    if found.state != RunState.DONE:
+        raise Conflict(f"Run {found.id} is {found.state}: a baseline must be a run that is done.")
     if why := unlike(policy, found.diagnostics):
-        raise BaselineError(f"run {found.id} is no baseline for this policy: {why}")
+        raise BaselineError(f"run {found.id} cannot be the baseline for this policy: {why}")
     return found.id, distil(policy, reports.report(session, found.id).to_json())
 
 
 def latest_over(session: Session, name: str, policy: Policy, but: int | None = None) -> Run:
     """The newest finished run whose last checkpoint has that name, and that measured what the policy compares."""
     named = Run.members.any(Member.checkpoint.has(Checkpoint.name == name))
-    query = select(Run).where(named, Run.state == "done", Run.id != (but or 0)).order_by(Run.id.desc()).limit(AT_ONCE)
+    query = (
+        select(Run)
+        .where(named, Run.state == RunState.DONE, Run.id != (but or 0))
+        .order_by(Run.id.desc())
+        .limit(AT_ONCE)
+    )
     for run in session.scalars(query):
         if run.members[-1].checkpoint.name == name and not unlike(policy, run.diagnostics):
             return run
-    like = "that measured what the policy compares, in the same way"
-    raise NotFound(f"There is no finished run over a checkpoint named {name!r} {like}.")
+    like = "that measured what the policy compares, with the same options"
+    raise NotFound(f"No finished run exists over a checkpoint named {name!r} {like}.")
 
 
 def ready(session: Session, verdict: Verdict) -> bool:
     """Whether it can be made now."""
-    return session.get_one(Run, verdict.run_id).state in runs.ENDED
+    return session.get_one(Run, verdict.run_id).state in ENDED
 
 
 def result_of(session: Session, verdict: Verdict) -> dict[str, Any] | None:
@@ -96,7 +102,7 @@ def judge_run(session: Session, verdict: Verdict) -> Verdict:
     """The verdict with its result, where its run has ended; a result that is there stays."""
     found = result_of(session, verdict) if verdict.result is None else None
     if found is not None:
-        verdict.result, verdict.judged_at = found, leases.clock(session)
+        verdict.result, verdict.judged_at = found, clock(session)
         told = {name: found[name] for name in ("verdict", "passed")}
         audit.note(session, "verdict.make", f"verdict {verdict.id} of run {verdict.run_id}", told)
     return verdict
@@ -111,7 +117,9 @@ def evidence(session: Session, run: Run) -> Evidence:
         for info in member.tensors
         if info.name in reasons
     ]
-    ended = {"cancelled": STOPPED, "failed": f"the run failed: {run.reason or run.reason_code}"}.get(run.state, "")
+    ended = {RunState.CANCELLED: STOPPED, RunState.FAILED: f"the run failed: {run.reason or run.reason_code}"}.get(
+        run.state, ""
+    )
     return Evidence(reports.report(session, run.id).to_json(), run.diagnostics, tuple(lost), ended)
 
 
@@ -127,12 +135,12 @@ def latest(session: Session, run_id: int) -> Verdict:
     runs.get(session, run_id)
     found = session.scalar(select(Verdict).where(Verdict.run_id == run_id).order_by(Verdict.id.desc()).limit(1))
     if found is None:
-        raise NotFound(f"Run {run_id} has no verdict: ask for one with a policy.")
+        raise NotFound(f"Run {run_id} has no verdict. Request one with a policy.")
     return found
 
 
 def listing(session: Session, run_id: int) -> Sequence[Verdict]:
-    """The newest first."""
+    """Lists them, newest first."""
     runs.get(session, run_id)
     query = select(Verdict).where(Verdict.run_id == run_id).order_by(Verdict.id.desc())
     return session.scalars(query.limit(AT_ONCE)).all()

@@ -9,13 +9,15 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from analysis.errors import FactError
-from app import checkpoints, models, retention, runs
+from app import checkpoints, models, retention
 from app.pages import chooser, facts, lists
 from app.pages.facts import Fields, Sheet
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
-from app.plans import tensor_info
+from app.runs import runs
+from app.runs.members import tensor_info
 from app.settings import Settings
+from app.states import CheckpointState
 from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, StorageOf, Writing
 from frontend import numbers, palette, states
 
@@ -53,7 +55,7 @@ class CheckpointView:
     kept_until: str | None
 
 
-@router.get("/{identity}")
+@router.get("/{id}")
 def show(request: Request, session: Reading, settings: SettingsOf, identity: Identity) -> Response:
     return show_page(request, session, settings, identity, chooser.blank())
 
@@ -72,7 +74,7 @@ def show_page(
     analysed = sum(tensor.skip is None for tensor in tensors)
     return page(
         request,
-        "checkpoint.html",
+        "pages/checkpoint.html",
         422 if form.open or sent is not None else 200,
         chooser=form,
         checkpoint=view(row, retention.deletion_time(session, settings, row), sent),
@@ -91,7 +93,7 @@ def view(row: models.Checkpoint, until: float | None = None, sent: Fields | None
         row.format,
         numbers.size(row.bytes),
     ]
-    rejected = row.state == "rejected"
+    rejected = row.state == CheckpointState.REJECTED
     return CheckpointView(
         id=row.id,
         name=row.name,
@@ -103,7 +105,7 @@ def view(row: models.Checkpoint, until: float | None = None, sent: Fields | None
         facts=facts.facts_in_words(row),
         sheet=facts.sheet(row, sent),
         files=row.files,
-        adapter=row.kind == "adapter" and row.state == "ready",
+        adapter=row.kind == "adapter" and row.state == CheckpointState.READY,
         base=str(row.facts.get("base_model") or ""),
         pinned=row.pinned,
         released=day(row.released_at),
@@ -130,7 +132,7 @@ def tensor_row(stored: Mapping[str, Any]) -> TensorRow:
     )
 
 
-@router.post("/{identity}/analyse")
+@router.post("/{id}/analyse")
 def analyse(request: Request, session: Writing, settings: SettingsOf, identity: Identity, sent: Sent) -> Response:
     """The default diagnostics; or those of the chooser's form, where that was sent."""
     asked = chooser.read(sent) if sent else None
@@ -139,13 +141,13 @@ def analyse(request: Request, session: Writing, settings: SettingsOf, identity: 
     return see(f"/runs/{runs.request(session, [identity], asked).id}")
 
 
-@router.post("/{identity}/pin")
+@router.post("/{id}/pin")
 def pin(session: Writing, identity: Identity, sent: Sent) -> Response:
     retention.pin(session, checkpoints.hold(session, identity), sent.get("pinned") == ["yes"])
     return see(f"/checkpoints/{identity}")
 
 
-@router.post("/{identity}/facts")
+@router.post("/{id}/facts")
 def state(request: Request, session: Writing, settings: SettingsOf, identity: Identity, sent: Sent) -> Response:
     """Its name and the facts that the form brings; or the form again, with what is wrong."""
     try:
@@ -155,7 +157,7 @@ def state(request: Request, session: Writing, settings: SettingsOf, identity: Id
     return see(f"/checkpoints/{identity}")
 
 
-@router.post("/{identity}/delete")
+@router.post("/{id}/delete")
 def delete(database: DatabaseOf, storage: StorageOf, identity: Identity) -> Response:
     with database.writing() as session:
         digests = checkpoints.delete(session, identity)

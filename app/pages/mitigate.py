@@ -1,4 +1,4 @@
-"""Of a comparison: the form that makes a mended checkpoint of a tuned one, and those that were made."""
+"""Of a comparison: the form that makes a mitigated checkpoint of a tuned one, and those that were made."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,12 +9,14 @@ from fastapi import APIRouter, Response
 
 from analysis.findings.wording import percent
 from analysis.mitigation import Recipe
-from app import mitigations, models, runs
+from app import mitigations, models
 from app.errors import BadRequest
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, see, sentence
 from app.pages.views.state import State
-from app.plans import names_of
+from app.runs import runs
+from app.runs.members import names_of
+from app.states import CheckpointState, MitigationState
 from app.web.dependencies import Identity, Reading, Writing
 from frontend import numbers, states
 
@@ -55,8 +57,8 @@ def view(session: Reading, run: models.Run, state: State, position: int) -> Miti
     """`position` is that of the tuned checkpoint to propose. None where the run has none that is ready."""
     base, *others = run.members
     named = dict(zip((m.checkpoint_id for m in run.members), names_of(run), strict=True))
-    tuned = [(m.checkpoint_id, named[m.checkpoint_id]) for m in others if m.checkpoint.state == "ready"]
-    if not tuned or base.checkpoint.state != "ready":
+    tuned = [(m.checkpoint_id, named[m.checkpoint_id]) for m in others if m.checkpoint.state == CheckpointState.READY]
+    if not tuned or base.checkpoint.state != CheckpointState.READY:
         return None
     rule = run.diagnostics.get("intruders", {})
     here = next((m.checkpoint_id for m in others if m.position == position), tuned[0][0])
@@ -85,20 +87,20 @@ def _download(checkpoint: int, name: str) -> Download:
 
 def _line(row: models.Mitigation) -> str:
     """What came of it, or how far it is."""
-    if row.state == "failed":
+    if row.state == MitigationState.FAILED:
         return sentence(row.reason or "It failed.")
     if row.report is None:
         return f"{row.current}…" if row.current else "Waits for a worker."
     told = row.report
     line = f"{numbers.plural(told['before'], 'intruder')} before, {told['after']} after."
     lost = told["energy_lost"]
-    rank = "" if lost is None else f" The low rank lost {percent(lost)} of the mended updates."
-    return line + rank + ("" if row.checkpoint_id is not None else " It was deleted since.")
+    rank = "" if lost is None else f" The low rank lost {percent(lost)} of the mitigated updates."
+    return line + rank + ("" if row.checkpoint_id is not None else " It was deleted.")
 
 
-@router.post("/{identity}/mitigate")
+@router.post("/{id}/mitigate")
 def mitigate(session: Writing, identity: Identity, sent: Sent) -> Response:
-    """Asks for a mended checkpoint of one of the run's tuned ones, and shows it beside the form."""
+    """Asks for a mitigated checkpoint of one of the run's tuned ones, and shows it beside the form."""
     run = runs.get(session, identity)
     tuned = _number(sent, "tuned")
     if tuned not in [member.checkpoint_id for member in run.members[1:]]:
@@ -112,4 +114,4 @@ def mitigate(session: Writing, identity: Identity, sent: Sent) -> Response:
 def _number(sent: Mapping[str, Sequence[str]], name: str) -> float:
     with suppress(ValueError, IndexError):
         return float(sent.get(name, [])[0].strip())
-    raise BadRequest(f"“{name}” is to be a number.")
+    raise BadRequest(f"“{name}” must be a number.")

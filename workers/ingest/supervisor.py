@@ -1,13 +1,10 @@
 """Opens untrusted checkpoints, in a child process with limits, and rewrites what is not safetensors.
 
-`ingest` is the parent's side. It starts `python -m workers.ingest.supervisor`, hands it paths and limits as JSON, and
-believes nothing that comes back before it has checked it. The child confines itself before it looks at a file
-(sandbox.py), and does without torch, whose import would take longer than all the rest.
-A child that hangs, dies or talks without end
-becomes a CheckpointError like any other.
+This is the parent's side. It starts `python -m workers.ingest.reader`, gives it paths and limits as JSON, and believes
+nothing that comes back before it has checked it. A child that hangs, dies or talks without end becomes a
+CheckpointError like any other.
 """
 
-import errno
 import json
 import os
 import selectors
@@ -22,17 +19,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
-from analysis.formats import open_checkpoint, rewrite
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
-from analysis.formats.safetensors import SAFETENSORS
 from analysis.formats.stored import Fact
-from workers.ingest.sandbox import MEBIBYTE, Limits, confine
+from workers.ingest.sandbox import MEBIBYTE, Limits
 
 if TYPE_CHECKING:
     from analysis.weight import TensorInfo
 
-COMMAND = (sys.executable, "-m", "workers.ingest.supervisor")
+COMMAND = (sys.executable, "-m", "workers.ingest.reader")
 HOME = Path(__file__).parents[2]  # where the packages lie, and the child finds them
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # NumPy would start a thread and reserve memory for every core
 CLASSES = {kind.__name__: kind for kind in (CheckpointError, UnknownFormat, DamagedFile, UnsafeFile, MissingShard)}
@@ -79,9 +74,6 @@ def limits_for(size: int) -> Limits:
 def _size(paths: Sequence[Path]) -> int:
     inside = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
     return sum(file.stat().st_size for file in inside if file.is_file())
-
-
-# The parent's side
 
 
 def supervise(names: str, command: Sequence[str], request: bytes, limits: Limits) -> bytes:
@@ -134,15 +126,13 @@ def _check_end(names: str, status: int, limits: Limits) -> None:
         raise _over_time(names, limits)
     if status != 0:
         how = signal.Signals(-status).name if -status in set(signal.Signals) else f"exit code {status}"
-        raise UnsafeFile(
-            f"{names}: reading it crashed the reader ({how}). Save it again as safetensors.", "reader-crashed"
-        )
+        raise UnsafeFile(f"{names}: the reader crashed ({how}). Save it again as safetensors.", "reader-crashed")
 
 
 def _over_time(names: str, limits: Limits) -> UnsafeFile:
     bounds = f"{limits.cpu:,} s of computing, {limits.wall:,.0f} s in all"
     return UnsafeFile(
-        f"{names}: reading it took longer than allowed ({bounds}). Save it again as safetensors.", "over-time"
+        f"{names}: reading exceeded the time limit ({bounds}). Save it again as safetensors.", "over-time"
     )
 
 
@@ -156,11 +146,11 @@ def _report(names: str, answer: bytes) -> IngestReport:
             format=_text(said["format"]),
             kind="adapter" if said["kind"] == "adapter" else "model",
             facts={_text(key): _fact(value) for key, value in said["facts"].items()},
-            tensors=_tensors(said["tensors"]),
+            tensors=_tensors(said["tensors"], said["beyond"]),
             rewritten=said["rewritten"] is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        text = f"{names}: the reader's answer makes no sense ({escape(error)}). Save it again as safetensors."
+        text = f"{names}: the reader's output is not valid ({escape(error)}). Save it again as safetensors."
         raise UnsafeFile(text, "reader-crashed") from None
 
 
@@ -170,8 +160,9 @@ def _error(said: Mapping[str, Any]) -> CheckpointError | OSError:
     return CLASSES[said["class"]](_text(said["message"]), _text(said["code"]))
 
 
-def _tensors(said: Sequence[Any]) -> "tuple[TensorInfo, ...]":
-    from analysis.tensors.matrices import Header, describe, left_out  # imports torch, which the child does without
+def _tensors(said: Sequence[Any], beyond: Mapping[str, Any]) -> "tuple[TensorInfo, ...]":
+    from analysis.tensors.listing import beyond_of, describe_all  # imports torch, which the child does without
+    from analysis.tensors.matrices import Header, left_out
 
     headers: dict[str, Header] = {}
     aside: dict[str, TensorInfo] = {}
@@ -183,7 +174,7 @@ def _tensors(said: Sequence[Any]) -> "tuple[TensorInfo, ...]":
             raise ValueError(f"dtype {dtype}")
         else:
             headers[_text(name)] = header
-    return (*describe(headers), *aside.values())
+    return (*describe_all(headers, beyond_of(beyond)), *aside.values())
 
 
 def _text(value: object) -> str:
@@ -202,59 +193,3 @@ def _fact(value: object) -> Fact:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(f"{type(value).__name__} in place of a fact")
-
-
-# The child's side
-
-
-def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
-    """Opens the checkpoint and rewrites it where that is needed: the report, as JSON."""
-    checkpoint = open_checkpoint(paths)
-    rewritten = checkpoint.format != SAFETENSORS.name
-    if rewritten:
-        rewrite(checkpoint, target)
-    return {
-        "format": checkpoint.format,
-        "kind": checkpoint.kind,
-        "facts": dict(checkpoint.facts),
-        "tensors": [
-            *([name, t.shape, t.dtype, t.nbytes, None] for name, t in checkpoint.stored.items()),
-            *([name, t.shape, t.dtype, t.nbytes, t.reason] for name, t in checkpoint.aside.items()),
-        ],
-        "rewritten": rewritten,
-    }
-
-
-def main() -> None:
-    """Answers one request from the standard input."""
-    request = json.load(sys.stdin)
-    confine(Limits(**request["limits"]))
-    try:
-        answer = json.dumps(read([Path(path) for path in request["paths"]], Path(request["target"])), allow_nan=False)
-    except Exception as error:  # whatever it is, the parent hears of it
-        names = ", ".join(escape(Path(path).name) for path in request["paths"][:3])
-        answer = json.dumps({"error": _error_json(error, names)})
-    sys.stdout.write(answer)
-
-
-def _error_json(error: Exception, names: str) -> dict[str, Any]:
-    """An error as JSON."""
-    if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EFBIG:
-        return {"errno": error.errno, "message": f"{error.strerror}: {error.filename}"}
-    if not isinstance(error, CheckpointError):
-        error = _rejection(error, names)
-    return {"class": type(error).__name__, "code": error.code, "message": error.message}
-
-
-def _rejection(error: Exception, names: str) -> CheckpointError:
-    """What an error that is none of ours says about the file."""
-    code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {escape(error)})"
-    if isinstance(error, MemoryError):
-        code, why = "over-memory", "reading it took more memory than allowed"
-    elif isinstance(error, OSError):
-        code, why = "unbounded", "it unpacks to more than its own size explains"
-    return UnsafeFile(f"{names}: {why}. Save it again as safetensors.", code)
-
-
-if __name__ == "__main__":
-    main()
