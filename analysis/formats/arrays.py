@@ -40,7 +40,7 @@ class Held:
         return DTYPES[self.dtype].nbytes(self.size) or 0
 
     def load(self) -> Words:
-        data = self.data if isinstance(self.data, bytes) else _decoded(self.path, self.data)
+        data = self.data if isinstance(self.data, bytes) else _decode(self.path, self.data)
         if len(data) != self.nbytes:
             raise DamagedFile(f"{escape(self.path.name)} has {len(data):,} bytes for an array of {self.nbytes:,}")
         words = np.frombuffer(data, DTYPES[self.dtype].word).reshape(self.shape, order="F" if self.fortran else "C")
@@ -50,7 +50,7 @@ class Held:
         yield from pieces(self.load())
 
 
-def _decoded(path: Path, text: Text) -> bytes:
+def _decode(path: Path, text: Text) -> bytes:
     with path.open("rb") as file:
         file.seek(text.start)
         encoded = file.read(text.nbytes)
@@ -101,7 +101,7 @@ class Joined:
         yield from pieces(self.load())
 
 
-def joined(parts: tuple[Piece, ...], shape: tuple[int, ...], dtype: str) -> Joined:
+def join(parts: tuple[Piece, ...], shape: tuple[int, ...], dtype: str) -> Joined:
     """The tensor of that shape out of its parts, which must fill it without a gap, each element once.
 
     Raises ValueError, saying what is wrong, where they do not.

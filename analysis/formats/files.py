@@ -50,7 +50,7 @@ def _checkpoint(
 ) -> Checkpoint:
     first = next(iter(chosen))
     aside = {name: t for held in contents.values() for name, t in held.aside.items()}
-    weights, others = _selected(first, tensors, aside, part)
+    weights, others = _select(first, tensors, aside, part)
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
     if left_out := _left_out(files, chosen):
         facts["ignored_files"] = ignored_files(left_out)
@@ -62,7 +62,7 @@ def _checkpoint(
     return Checkpoint(chosen[first].name, weights, facts, others, adapter, quantisation(first.parent))
 
 
-def _selected(path: Path, tensors: Mapping[str, Array], aside: Mapping[str, Aside], part: str | None) -> Parts:
+def _select(path: Path, tensors: Mapping[str, Array], aside: Mapping[str, Aside], part: str | None) -> Parts:
     """The weights, and what was set aside in the files and among all of their tensors. An error names the file."""
     name = escape(path.name)
     if not tensors:

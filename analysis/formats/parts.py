@@ -132,7 +132,7 @@ def _follows(prefix: str, inside: Shapes, outside: Shapes) -> bool:
     there: dict[tuple[str, tuple[int, ...]], None] = {(_plain(name), shape): None for name, shape in outside.items()}
     least = 0.9 if prefix[:-1].endswith(tuple(PAIRS)) else 0.5
     for _ in range(3):  # an average may have wrapped its model: "averaged_model.module."
-        if _matched(matrices, there) >= least * len(matrices):
+        if _matches(matrices, there) >= least * len(matrices):
             return True
         heads = {name.partition(".")[0] for name in matrices}
         if len(heads) > 1 or any("." not in name for name in matrices):
@@ -141,7 +141,7 @@ def _follows(prefix: str, inside: Shapes, outside: Shapes) -> bool:
     return False
 
 
-def _matched(inside: Shapes, there: Mapping[tuple[str, tuple[int, ...]], None]) -> int:
+def _matches(inside: Shapes, there: Mapping[tuple[str, tuple[int, ...]], None]) -> int:
     """How many have a counterpart, under the one prefix that gives most."""
     first, shape = next(iter(inside.items()))
     tail = _plain(first)

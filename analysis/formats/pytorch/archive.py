@@ -34,7 +34,7 @@ def _contents(path: Path) -> Contents:
             members = archive.infolist()
             root = _root([member.filename for member in members])
             spans = _spans(members, file, archive.start_dir)
-            machine = _unpickled(archive, spans, root + PICKLE, path)
+            machine = _read_pickle(archive, spans, root + PICKLE, path)
             big_endian = _small(archive, spans, root + "/byteorder", 16) == b"big"
     except BROKEN_ZIP as error:
         raise DamagedFile(
@@ -46,7 +46,7 @@ def _contents(path: Path) -> Contents:
     return contents(Source(path, storages, big_endian), machine)
 
 
-def _unpickled(archive: ZipFile, spans: Mapping[str, Span], name: str, path: Path) -> Machine:
+def _read_pickle(archive: ZipFile, spans: Mapping[str, Span], name: str, path: Path) -> Machine:
     """The pickle: in memory, its checksum verified, or, where arrays make it long, mapped from the file."""
     span = spans[name]
     if span.nbytes <= LARGEST_PICKLE:

@@ -20,11 +20,11 @@ from analysis.formats.pytorch.names import (
     FROM_TYPE,
     STORAGES,
     WRAPPER,
+    global_of,
     ignore,
     is_storage,
     key_of,
     mapping,
-    named,
 )
 from analysis.formats.pytorch.objects import Bytes, Dtype, Foreign, Global, Ndarray, Storage
 
@@ -188,13 +188,13 @@ class Machine:
 
     def name(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
-        self.stack.append(named(module, name))
+        self.stack.append(global_of(module, name))
 
     def stack_name(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         if not isinstance(module, str) or not isinstance(name, str):
             raise TypeError(f"a {kind_of(module)} and a {kind_of(name)} are no name")
-        self.stack.append(named(module, name))
+        self.stack.append(global_of(module, name))
 
     def call(self, _: Any) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
@@ -231,7 +231,7 @@ class Machine:
         items = self.to_mark()
         if argument is not None:
             module, _, name = str(argument).partition(" ")
-            items.insert(0, named(module, name))
+            items.insert(0, global_of(module, name))
         self.stack.append(self._outcome(items[0], tuple(items[1:])))
 
     def build(self, _: Any) -> None:

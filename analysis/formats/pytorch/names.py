@@ -185,7 +185,7 @@ TOOLS = (
 )  # fmt: skip
 
 
-def named(module: str, name: str) -> Global:
+def global_of(module: str, name: str) -> Global:
     """The global of that name. Raises UnsafeFile where it is a tool of attacks."""
     full = f"{MODULES.get(module, module)}.{name}"
     if f"{full}.".startswith(TOOLS):

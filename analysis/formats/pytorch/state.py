@@ -74,11 +74,11 @@ def _names(entries: Sequence[Entry]) -> list[str]:
     Where a tensor next to that part then has the name of one in it, all keep their keys.
     """
     prefix = _prefix([entry.keys for entry in entries if entry.reason is None])
-    short = [_joined(e.keys[len(prefix) :] if e.keys[: len(prefix)] == prefix else e.keys) for e in entries]
+    short = [_dotted(e.keys[len(prefix) :] if e.keys[: len(prefix)] == prefix else e.keys) for e in entries]
     return short if len(set(short)) == len(short) else [entry.name for entry in entries]
 
 
-def _joined(keys: Keys) -> str:
+def _dotted(keys: Keys) -> str:
     return ".".join(keys)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.errors import DamagedFile
-from analysis.formats.arrays import Held, Joined, Piece, Text, joined
+from analysis.formats.arrays import Held, Joined, Piece, Text, join
 
 NUMBERS = np.random.default_rng(0).standard_normal((6, 5)).astype("f4")
 
@@ -37,7 +37,7 @@ def test_bytes_as_text_in_the_file(tmp_path: Path) -> None:
 def test_pieces_make_the_whole() -> None:
     parts = tuple(Piece((row, column), held(NUMBERS[row : row + 3, column : column + 3]))
                   for row in (0, 3) for column in (0, 3))  # fmt: skip
-    whole = joined(parts, (6, 5), "float32")
+    whole = join(parts, (6, 5), "float32")
     assert np.array_equal(whole.load().view("f4"), NUMBERS)
     assert whole.nbytes == NUMBERS.nbytes
 
@@ -49,7 +49,7 @@ def test_pieces_make_the_whole() -> None:
 )
 def test_pieces_that_do_not_fit_are_refused(places: list[tuple[int, int]]) -> None:
     with pytest.raises(ValueError, match="part"):
-        joined(tuple(Piece(place, held(NUMBERS[:3])) for place in places), (6, 5), "float32")
+        join(tuple(Piece(place, held(NUMBERS[:3])) for place in places), (6, 5), "float32")
 
 
 def test_a_flat_piece_with_padding_behind() -> None:

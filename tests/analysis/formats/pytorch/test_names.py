@@ -7,7 +7,7 @@ import torch
 
 from analysis.errors import UnsafeFile
 from analysis.formats.dtypes import DTYPES
-from analysis.formats.pytorch.names import CALLS, FROM_TYPE, STORAGES, WRAPPER, is_storage, key_of, named
+from analysis.formats.pytorch.names import CALLS, FROM_TYPE, STORAGES, WRAPPER, global_of, is_storage, key_of
 from analysis.formats.pytorch.objects import Foreign, Global, Storage, View
 
 OF_OTHER_LIBRARIES = ("jax.", "numpy.core.")  # not installed here, and as NumPy 1 calls it
@@ -24,7 +24,7 @@ OF_OTHER_LIBRARIES = ("jax.", "numpy.core.")  # not installed here, and as NumPy
 )  # fmt: skip
 def test_the_tools_of_attacks_are_refused(module: str, name: str) -> None:
     with pytest.raises(UnsafeFile) as caught:
-        named(module, name)
+        global_of(module, name)
     assert caught.value.code == "pickle-code"
     assert f"{module.replace('__builtin__', 'builtins')}.{name}" in caught.value.message
 
@@ -38,7 +38,7 @@ def test_the_tools_of_attacks_are_refused(module: str, name: str) -> None:
     ],
 )  # fmt: skip
 def test_any_other_name_is_a_name(module: str, name: str) -> None:
-    assert named(module, name) == f"{module}.{name}"
+    assert global_of(module, name) == f"{module}.{name}"
 
 
 def test_the_names_are_those_of_torch_and_python() -> None:
