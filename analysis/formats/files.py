@@ -80,7 +80,7 @@ def _select(path: Path, tensors: Mapping[str, Array], aside: Mapping[str, Aside]
 
 def _without_tensors(name: str, aside: Mapping[str, Aside]) -> UnknownFormat:
     if not aside:
-        return UnknownFormat(f"{name} can be read, but there is no tensor in it. Save a state dict", "no-tensors")
+        return UnknownFormat(f"{name} is readable but contains no tensor. Save a state dict", "no-tensors")
     reasons = Counter(each.reason for each in aside.values())
     text = f"{name} can be read, but no weight of a model is in it; of its {len(aside)} tensors the first is"
     return UnknownFormat(f"{text} {reasons.most_common(1)[0][0]}", "no-tensors")

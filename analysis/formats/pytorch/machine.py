@@ -80,7 +80,7 @@ def unpickle(file: Readable, base: int = 0) -> "Machine":
         return machine
     except MALFORMED as error:
         cut = not file.read(1)
-        why = f"its pickle {'is cut off' if cut else 'makes no sense'} ({escape(error)})"
+        why = f"its pickle {'is truncated' if cut else 'is not valid'} ({escape(error)})"
         raise DamagedFile(f"{why}. Download or save it again.", "truncated-file" if cut else "bad-header") from None
 
 
@@ -260,7 +260,9 @@ class Machine:
             or not isinstance(key, str | int)
             or not isinstance(count, int)
         ):
-            raise ValueError(f"a {kind_of(tag)}, {kind_of(kind)}, {kind_of(key)} and {kind_of(count)} are no storage")
+            raise ValueError(
+                f"a {kind_of(tag)}, {kind_of(kind)}, {kind_of(key)} and {kind_of(count)} are not a storage"
+            )
         if view and view[0] is not None:
             raise ValueError("a view of a storage, as PyTorch before 0.4 saved")
         there = Storage(str(key), STORAGES[kind.rpartition(".")[2]], count)
