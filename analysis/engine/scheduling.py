@@ -2,7 +2,7 @@
 
 A solver gains little from a second thread on a small matrix and waits for it on a busy machine, but two matrices on two
 threads are done in half the time (docs/benchmarks.md). The tensors that are measured at one time take at most `bound`
-bytes, or LITTLE where that is more. One that takes most of this waits until it is free, and runs with those that still fit.
+bytes, or LITTLE where that is more. One that takes most of this waits until it is free, and runs with those that fit.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
