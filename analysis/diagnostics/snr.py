@@ -2,7 +2,7 @@
 
 Spectrum (Hartford et al., arXiv 2406.06623) trains the half of each kind of layer with the highest ratio. Its threshold
 takes the spread of the singular values for that of the entries, and its ratio is divided by σ₁, so that it hangs on the
-scale of the weight; the second ratio mends both.
+scale of the weight; the second ratio avoids both.
 """
 
 import math
