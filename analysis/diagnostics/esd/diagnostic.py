@@ -184,6 +184,10 @@ COLUMNS = (
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
+    if weight.info.unfit:
+        found: dict[str, Scalar] = {"num_evals": eigenvalues.size, "lambda_max": float(eigenvalues[-1]),
+                                    "kernel": weight.spectrum.kernel}  # fmt: skip
+        return Measurement(found, {"eigenvalues": single(eigenvalues)}, weight.info.unfit)
     seen = kept(eigenvalues, options["compat"] == "weightwatcher")
     flat = flatness(weight, options)
     left_out = min(seen.size, int(options["leave_out"] or 0))

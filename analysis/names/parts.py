@@ -1,0 +1,30 @@
+"""The components of a tensor's name: what stands between its dots or, in Keras, Flax and T5X files, its slashes."""
+
+CONSIDERED = 512  # characters; the longest name in the models that the tests know has under 160
+ENDINGS = frozenset({"weight", "kernel", "parametrizations", "original", "default"})
+
+
+def components(name: str) -> list[str]:
+    """The components as they are spelled, without "weight" and other endings that say nothing.
+
+    >>> components("params/Encoder_0/query/kernel:0")
+    ['params', 'Encoder_0', 'query']
+    """
+    found = name[-CONSIDERED:].removesuffix(":0").replace("/", ".").split(".")
+    while len(found) > 1 and (found[-1].lower() in ENDINGS or found[-1].lower().startswith("original")):
+        found.pop()
+    return found
+
+
+def parts(name: str) -> list[str]:
+    """The same in lower case.
+
+    >>> parts("h.0.attn.c_attn.weight")
+    ['h', '0', 'attn', 'c_attn']
+    """
+    return [word.lower() for word in components(name)]
+
+
+def is_index(word: str) -> bool:
+    """Whether a component is a number, as the members of a list are named."""
+    return word.isascii() and word.isdigit()
