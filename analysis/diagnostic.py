@@ -7,7 +7,7 @@ summarises the `Table` of all measurements into numbers and findings. To add one
 
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
@@ -25,7 +25,6 @@ from analysis.weight import Weight, WeightInfo
 
 Scalar = float | int | str | bool | None
 Curve = NDArray[np.float32]
-Options = Mapping[str, Scalar]
 LARGEST = sys.float_info.max  # a whole number out of JSON may be larger, and then is no number that we can hold
 
 
@@ -108,6 +107,54 @@ class Option:
         high = LARGEST if self.maximum is None else self.maximum
         whole = isinstance(self.default, float) or value == value // 1
         return not isinstance(value, bool) and low <= value <= high and whole
+
+
+class Options(Mapping[str, Scalar]):
+    """The values of a diagnostic's options by name; the accessors give each in the type that it was declared with.
+
+    They raise TypeError where the option is of another type: 0 stays 0, and None or a text is never taken for a number.
+    """
+
+    def __init__(self, values: Mapping[str, Scalar]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Scalar:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Options({self._values!r})"
+
+    def integer(self, name: str) -> int:
+        """A count or another whole number."""
+        value = self._values[name]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"option {name}: {value!r} is not a whole number")
+        return value
+
+    def number(self, name: str) -> float:
+        value = self._values[name]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"option {name}: {value!r} is not a number")
+        return float(value)
+
+    def text(self, name: str) -> str:
+        """A word, usually one of the option's choices."""
+        value = self._values[name]
+        if not isinstance(value, str):
+            raise TypeError(f"option {name}: {value!r} is not a text")
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self._values[name]
+        if not isinstance(value, bool):
+            raise TypeError(f"option {name}: {value!r} is neither true nor false")
+        return value
 
 
 class FigureKind(StrEnum):
@@ -230,14 +277,14 @@ class Diagnostic:
                 return column
         raise KeyError(name)
 
-    def settings(self, asked: Mapping[str, object]) -> dict[str, Scalar]:
+    def settings(self, asked: Mapping[str, object]) -> Options:
         """Every option's value: as asked, or its default. Raises OptionError."""
         known = {option.name: option for option in self.options}
         for name in asked:
             if name not in known:
                 offered = ", ".join(known) or "none"
                 raise OptionError(f"{self.name} has no option {shown(name)}; it has: {offered}")
-        return {o.name: o.check(asked[o.name]) if o.name in asked else o.default for o in self.options}
+        return Options({o.name: o.check(asked[o.name]) if o.name in asked else o.default for o in self.options})
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ from app.queue.broker import Sender, worker_command
 from app.queue.pings import Pulse
 from app.settings import Settings
 from app.storage.blobs import Storage
+from app.storage.data_folder import open_data_folder
 from app.web import openapi as contract
 from app.web import problems
 from app.web.compression import Squeezed
@@ -145,6 +146,7 @@ def plotly_name() -> str:
 def serve(settings: Settings) -> None:
     """Brings the tables up to date, starts the worker unless a broker is configured, and serves until interrupted."""
     logs.setup(settings.log)
+    open_data_folder(settings.data_dir)
     with ExitStack() as stack:
         if settings.embedded:
             try:
@@ -156,7 +158,7 @@ def serve(settings: Settings) -> None:
         app.state.database.migrate()
         if settings.embedded:
             supervisor = embedded.Supervisor(
-                worker_command(), embedded.worker_environment(settings), settings.restart_seconds
+                worker_command(), embedded.worker_environment(settings), settings.restart_seconds, settings.data_dir
             )
             supervisor.start()
             stack.callback(supervisor.stop)

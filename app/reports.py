@@ -10,12 +10,12 @@ import numpy as np
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
-from analysis.covering import covered
+from analysis.coverage import Coverage, coverage, covered, failures, together
 from analysis.diagnostic import Measurement, Request, Row, Severity, Table
 from analysis.diagnostics import diagnostic as diagnostic_named
 from analysis.diagnostics import requests as requests_of
 from analysis.engine.comparison import alignment_of
-from analysis.report import Coverage, Report, coverage, failures, together
+from analysis.report import Report
 from analysis.weight import TensorInfo, WeightInfo
 from app.db import insert_of
 from app.errors import NotFound
@@ -142,7 +142,7 @@ def row_of(result: Result, curves: Mapping[str, Any] | None = None) -> Row:
 
 
 def report(session: Session, run_id: int) -> Report:
-    """The run's report so far: of a finished run, what `analysis.report.analyze` finds in the same files.
+    """The run's report so far: of a finished run, what `analysis.engine.single.analyze` finds in the same files.
 
     Summaries see every value, and of the curves only those that their diagnostic asks for.
     """

@@ -94,6 +94,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"EIGENSCOPE_SOURCE_STORES: “{store}” is not of the form s3://bucket/prefix")
         return self
 
+    @field_validator("database_url")
+    @classmethod
+    def _absolute(cls, url: str | None) -> str | None:
+        """A relative SQLite file is of the folder that we start in: the worker starts in another."""
+        scheme, slashes, path = (url or "").partition(":///")
+        relative = scheme.startswith("sqlite") and path and path[0] not in "/:"
+        return f"{scheme}{slashes}{Path(path).absolute()}" if relative else url
+
     @field_validator("proxy_addresses")
     @classmethod
     def _are_networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:

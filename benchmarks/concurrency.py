@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from analysis.diagnostics import requests
+from analysis.engine.single import analyze, measure_tensor
 from analysis.formats import open_checkpoint
-from analysis.report import analyze, measure_tensor
 from benchmarks.examples import minilm
 from benchmarks.timing import markdown, paired, ratio_row
 

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
+from analysis.checkpoint import OpenCheckpoint
 from analysis.diagnostics import requests
-from analysis.formats import OpenCheckpoint, open_checkpoint
+from analysis.engine.single import measure_tensor
+from analysis.formats import open_checkpoint
 from analysis.linalg.spectrum import decompose
-from analysis.report import measure_tensor
 from benchmarks.checkpoints import GPT2, write
 from benchmarks.examples import minilm
 from benchmarks.timing import busy, busy_row, markdown, one_thread

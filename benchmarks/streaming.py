@@ -23,9 +23,9 @@ from safetensors.torch import save_file
 from analysis.diagnostic import Scope
 from analysis.diagnostics import DIAGNOSTICS, requests
 from analysis.engine.scheduling import bound
+from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
 from analysis.linalg.spectrum import decompose
-from analysis.report import analyze
 from benchmarks.timing import markdown
 
 MIB = 2**20

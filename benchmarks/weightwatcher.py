@@ -23,8 +23,9 @@ from torch import Tensor, nn
 
 from analysis.diagnostic import Request
 from analysis.diagnostics import requests
+from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from analysis.report import Report, analyze
+from analysis.report import Report
 from benchmarks.checkpoints import GPT2, LLAMA, write
 from benchmarks.examples import minilm
 from benchmarks.timing import busy, busy_row, markdown

@@ -16,10 +16,10 @@ from analysis.engine.comparison import Comparison, measure_aligned, opened
 from analysis.engine.device import best_device
 from analysis.engine.memory import copies
 from analysis.engine.scheduling import each
+from analysis.engine.single import measure_tensor
 from analysis.errors import CheckpointError, EigenscopeError, shown
 from analysis.formats import open_checkpoint
 from analysis.names import label_of
-from analysis.report import measure_tensor
 from analysis.weight import TensorInfo
 from app import checkpoints, logs, reports
 from app.db import Database

@@ -23,6 +23,7 @@ from app.queue.broker import Sender, make_celery, make_folders, ping_queue, proc
 from app.queue.pings import answer
 from app.settings import Settings
 from app.storage.blobs import Storage
+from app.storage.data_folder import open_data_folder
 from app.work.leases import release
 from workers.sweeper import Sweeper
 from workers.webhook_sender import Courier
@@ -109,6 +110,7 @@ def write_lines(**_: object) -> None:
 def prepare(**_: object) -> None:
     """Before the first message: the tables are this version's, and nothing is held that nobody holds."""
     die_with_parent()
+    open_data_folder(settings.data_dir)
     make_folders(settings)
     database().migrate()
     if settings.embedded:

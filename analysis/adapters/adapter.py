@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from analysis.adapters.config import AdapterConfig
 from analysis.adapters.names import AdaptedModule, factor, modules, shared
+from analysis.checkpoint import OpenCheckpoint
 from analysis.errors import AdapterError, EigenscopeError, MissingShard, NotFinite, shown
 
 if TYPE_CHECKING:
     import torch
 
-    import analysis.formats
     import analysis.weight
 
 # what lora.py multiplies; other tensors of its relatives served their training alone
@@ -37,7 +37,7 @@ class Tuned:
 class Adapter:
     """A checkpoint that states how it changes another one."""
 
-    checkpoint: "analysis.formats.OpenCheckpoint"
+    checkpoint: OpenCheckpoint
     config: AdapterConfig
     modules: tuple[AdaptedModule, ...]
     shared: tuple[str, ...] = ()  # tensors that every module draws on
@@ -96,7 +96,7 @@ class Adapter:
         }
 
 
-def open_adapter(checkpoint: "analysis.formats.OpenCheckpoint") -> Adapter:
+def open_adapter(checkpoint: OpenCheckpoint) -> Adapter:
     """The adapter in a checkpoint that was opened with its adapter_config.json beside it.
 
     Raises MissingShard ("adapter-config") without one, and UnknownFormat ("adapter-method") where its method needs

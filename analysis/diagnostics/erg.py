@@ -120,7 +120,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     if tail:
         start = float(eigenvalues[-tail])
         values = {"detX_num": tail, "detX_val": start, "detX_val_rescaled": start / float(eigenvalues.mean())}
-    used = kept(eigenvalues, options["compat"] == "weightwatcher")
+    used = kept(eigenvalues, options.text("compat") == "weightwatcher")
     law = power_law.fit(used, flatness(weight, options))
     if law is None:
         return Measurement(values, note=no_fit(eigenvalues, used))

@@ -1,4 +1,7 @@
-"""Options that several diagnostics share."""
+"""Options that several diagnostics share, and what all of them do with their values and curves."""
+
+import numpy as np
+from jaxtyping import Float32, Float64
 
 from analysis.diagnostic import Option, Options
 from analysis.linalg import rounding
@@ -24,9 +27,16 @@ CONV_NORM = Option(
 
 def conv_factor(weight: Weight, options: Options) -> float:
     """The factor on the eigenvalues: conv_norm for the kernel slices of a convolution, 1 for a matrix."""
-    return float(options["conv_norm"] or 1.0) if weight.info.role == "conv" or weight.info.slices > 1 else 1.0
+    return options.number("conv_norm") if weight.info.role == "conv" or weight.info.slices > 1 else 1.0
 
 
 def flatness(weight: Weight, options: Options) -> float:
     """Below what difference in ln λ eigenvalues are equal: by the rounding of their type; WeightWatcher knows none."""
-    return FLAT if options["compat"] == "weightwatcher" else rounding.flat(weight.slices)
+    return FLAT if options.text("compat") == "weightwatcher" else rounding.flat(weight.slices)
+
+
+def single(curve: Float64[np.ndarray, " p"]) -> Float32[np.ndarray, " p"]:
+    """As float32, the largest and smallest of which bound what a figure can show."""
+    limit = float(np.finfo(np.float32).max)
+    bounded: Float32[np.ndarray, " p"] = np.clip(curve, -limit, limit).astype(np.float32)
+    return bounded

@@ -125,7 +125,7 @@ COLUMNS = (
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
-    used = kept(eigenvalues, options["compat"] == "weightwatcher")
+    used = kept(eigenvalues, options.text("compat") == "weightwatcher")
     flat = flatness(weight, options)
     law = power_law.fit(used, flat)
     if law is None:
@@ -142,7 +142,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         **{f"R_{name}": one.R for name, one in found.items()},
         **{f"p_{name}": one.p for name, one in found.items()},
     }
-    count = int(options["bootstrap"] or 0)
+    count = options.integer("bootstrap")
     bounds = tails.bootstrap(used, count, seed_of(weight), flat=flat) if count else None
     return Measurement(values | ({"alpha_low": bounds[0], "alpha_high": bounds[1]} if bounds else {}))
 

@@ -30,7 +30,7 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.diagnostics.esd.diagnostic import single
+from analysis.diagnostics.options import single
 from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
 from analysis.findings.wording import counted
 from analysis.linalg.kernels import mirrored
@@ -109,7 +109,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     if weight.spectrum.largest == 0.0:
         return Measurement({"vectors": 0}, note=ZERO)
-    left, right = singular_vectors(strongest(weight), int(options["leading"] or 1))
+    left, right = singular_vectors(strongest(weight), options.integer("leading"))
     values: dict[str, Scalar] = {"vectors": left.shape[1]}
     curves = {"order": single(np.arange(1.0, left.shape[1] + 1.0))}
     for side, found in (("left", left), ("right", right)):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
+from analysis.checkpoint import OpenCheckpoint
 from analysis.engine.scheduling import bound
 from analysis.errors import TensorError
-from analysis.formats import OpenCheckpoint
 from analysis.linalg.spectrum import GPU_BLOCK, decompose_each
 from analysis.tensors.matrices import matrices, weights
 from analysis.weight import TensorInfo, Weight

@@ -11,16 +11,17 @@ from functools import partial
 from torch import Tensor
 
 from analysis.adapters import Adapter, open_adapter
-from analysis.covering import covered
+from analysis.checkpoint import OpenCheckpoint
+from analysis.coverage import covered
 from analysis.diagnostic import Request, Row, Scalar, Scope, Table, groups
 from analysis.engine.device import on_devices
 from analysis.engine.memory import together, too_large
 from analysis.engine.pieces import Group, Held, pieces
 from analysis.engine.scheduling import each
+from analysis.engine.single import Progress, measure_tensor, refused
 from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, shown
 from analysis.findings.wording import counted, listed
-from analysis.formats import OpenCheckpoint
-from analysis.report import Progress, Report, measure_tensor, refused
+from analysis.report import Report
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
 from analysis.weight import TensorInfo
 

@@ -316,7 +316,7 @@ def measure_of(top: Part, rules: Sequence[Rule]) -> dict[str, dict[str, Scalar]]
         if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
             raise part.refusal(name, "write its options, or {}")
         try:
-            found[name] = diagnostic(name).settings(options)
+            found[name] = dict(diagnostic(name).settings(options))
         except OptionError as error:
             raise PolicyError(f"measure, {name}: {error}") from error
     return found

@@ -17,8 +17,8 @@ from torch import Tensor
 from analysis.adapters import AdaptedModule, Adapter, AdapterConfig
 from analysis.adapters.lora import scaling, stored_inputs_first
 from analysis.adapters.names import factor
+from analysis.checkpoint import OpenCheckpoint
 from analysis.errors import AdapterError, NoAdapterForm, shown
-from analysis.formats import OpenCheckpoint
 from analysis.mitigation.formula import Truncated, total, truncated
 from analysis.weight import Factors, TensorInfo
 

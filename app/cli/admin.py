@@ -20,8 +20,9 @@ def transaction(settings: "Settings") -> Iterator["Session"]:
     """One transaction of the service's database; what it refuses is a usage error."""
     from app.db import Database
     from app.errors import ServiceError
+    from app.storage.data_folder import open_data_folder
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    open_data_folder(settings.data_dir)
     database = Database(settings.database, lambda name, identity: None).acting(ACTOR)
     try:
         database.migrate()

@@ -11,12 +11,14 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from analysis.checkpoint import OpenCheckpoint
 from analysis.diagnostic import Request, Scope
 from analysis.diagnostics import DIAGNOSTICS, check_scopes, requests
 from analysis.engine.comparison import compare, distinct
+from analysis.engine.single import analyze
 from analysis.errors import CheckpointError, OptionError, WrongBase
-from analysis.formats import OpenCheckpoint, open_checkpoint
-from analysis.report import Report, analyze
+from analysis.formats import open_checkpoint
+from analysis.report import Report
 from analysis.weight import TensorInfo
 from app.cli.options import device_option
 from app.cli.output import write_comparison, write_csv, write_json, write_table

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from analysis.diagnostics import check_scopes, requests
 from analysis.engine.comparison import compare
+from analysis.engine.single import analyze
 from analysis.errors import CheckpointError, EigenscopeError, OptionError, PolicyError, WrongBase
 from analysis.formats import open_checkpoint
 from analysis.formats.companions import choose
@@ -27,7 +28,6 @@ from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
 from analysis.gate.starter import starter
-from analysis.report import analyze
 from app.cli.analyze import called, opened, progress
 from app.cli.client import Late, Refused, Remote, RemoteError
 from app.cli.options import device_option

@@ -58,9 +58,14 @@ def settings(**asked: object) -> "Settings":
 def worker() -> None:
     """Run one worker against EIGENSCOPE_DATABASE_URL and EIGENSCOPE_BROKER_URL. Start one per GPU."""
     from app.queue.broker import worker_command
+    from app.queue.supervisor import SAFE_PATH
+    from app.storage.data_folder import open_data_folder
 
+    folder = settings().data_dir.absolute()
+    open_data_folder(folder)
+    os.chdir(folder)  # Celery searches the current folder for modules
     command = worker_command()
-    os.execv(command[0], command)
+    os.execve(command[0], command, {**os.environ, **SAFE_PATH, "EIGENSCOPE_DATA_DIR": str(folder)})
 
 
 @main.command("demo")
@@ -69,8 +74,11 @@ def worker() -> None:
 def demo_command(experiment: Path | None, data_dir: Path | None) -> None:
     """Fill the service with demo checkpoints and reports: made-up ones, or those of `make example` (EXPERIMENT)."""
     from app.cli.demo import command  # imports the database; `analyze` should not wait for that
+    from app.storage.data_folder import open_data_folder
 
-    command(settings(data_dir=data_dir), experiment)
+    chosen = settings(data_dir=data_dir)
+    open_data_folder(chosen.data_dir)
+    command(chosen, experiment)
 
 
 @main.command()

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from analysis.coverage import Coverage
 from analysis.diagnostic import Column, Row, Scope, Table
-from analysis.report import Coverage, Report
+from analysis.report import Report
 
 FEW = 3  # columns of a report in which none is marked to be shown
 LEAST = 8  # characters of a column whose heading goes over several lines

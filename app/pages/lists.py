@@ -10,7 +10,7 @@ from analysis.diagnostic import Table
 from app import checkpoints, models, reports, runs
 from app.web.dependencies import Reading
 from frontend import numbers, states
-from frontend.figures.data import number, rows_at
+from frontend.rows import number, rows_at
 from frontend.tables import grid
 
 MAIN = ("esd", "alpha")  # the diagnostic and the column whose grid stands for a model

@@ -151,9 +151,9 @@ class Sender:
 
 
 def worker_command() -> list[str]:
-    """How to start a worker, in any mode."""
+    """How to start a worker, in any mode. Neither its first folder nor the current one is searched for modules (-P)."""
     options = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return [sys.executable, "-m", "celery", "--app=workers.tasks", "--quiet", "worker", *options]
+    return [sys.executable, "-P", "-m", "celery", "--app=workers.tasks", "--quiet", "worker", *options]
 
 
 def reach(settings: Settings) -> None:

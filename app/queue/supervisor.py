@@ -15,6 +15,7 @@ from app.settings import Settings
 LONGEST = 40  # how many first pauses the pause grows to, doubling, while workers die young
 GROWN_UP = 20.0  # seconds after which a worker is not said to have died young
 GRACE = 3.0  # seconds to end by itself; what it then still has in hand is offered again
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}  # for the pool processes too: no module comes from the folder they start in
 log = logging.getLogger(__name__)
 
 
@@ -26,14 +27,20 @@ def worker_environment(settings: Settings) -> dict[str, str]:
     if settings.database_url is not None:
         shared["EIGENSCOPE_DATABASE_URL"] = settings.database_url
     shared["EIGENSCOPE_WEBHOOK_HOSTS"] = ",".join(settings.webhook_hosts)
-    return {**os.environ, **shared, "EIGENSCOPE_SUPERVISED": "1"}
+    return {**os.environ, **shared, "EIGENSCOPE_SUPERVISED": "1", **SAFE_PATH}
 
 
 class Supervisor(threading.Thread):
-    """Keeps one worker process alive. It ends when the pipe to its standard input does, so it never outlives us."""
+    """Keeps one worker process alive. It ends when the pipe to its standard input does, so it never outlives us.
 
-    def __init__(self, command: list[str], environment: Mapping[str, str], first_pause: float) -> None:
+    It works in `folder`, one of ours: Celery searches the current folder for modules, whatever Python was told.
+    """
+
+    def __init__(
+        self, command: list[str], environment: Mapping[str, str], first_pause: float, folder: Path | None = None
+    ) -> None:
         super().__init__(name="supervisor", daemon=True)
+        self._folder = folder
         self._command, self._environment, self._first_pause = command, dict(environment), first_pause
         self._stopped = threading.Event()
         self.process: subprocess.Popen[bytes] | None = None
@@ -43,7 +50,11 @@ class Supervisor(threading.Thread):
         while not self._stopped.is_set():
             began = time.monotonic()
             with subprocess.Popen(
-                self._command, env=self._environment, stdin=subprocess.PIPE, start_new_session=True
+                self._command,
+                env=self._environment,
+                cwd=self._folder,
+                stdin=subprocess.PIPE,
+                start_new_session=True,
             ) as self.process:
                 code = self._wait(self.process)
             if self._stopped.is_set():

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Self
 
 from app.errors import DiskFull
@@ -161,14 +161,19 @@ class Storage:
 
 
 def _local_names(files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Each file with a relative path that is safe to create: its own where that is harmless and free, else a number."""
+    """Each file with a relative path that is safe to create: its own where that is harmless and free, else one with
+    its position in a hidden folder. No harmless name begins with a dot, so that one is always free.
+    """
     taken: set[str] = set()
+    folders: set[str] = set()
     for position, (name, sha256) in enumerate(files):
         parts = name.split("/")
-        local = name if len(parts) <= MOST_PARTS and all(map(_is_harmless, parts)) else f"file-{position}"
-        while any(_collide(local, other) for other in taken):
-            local = f"again-{position}/{local}"
+        harmless = len(parts) <= MOST_PARTS and all(map(_is_harmless, parts))
+        local = name if harmless else f"file-{position}"
+        if local in taken or local in folders or not taken.isdisjoint(_parents(local)):
+            local = f".{position}/{parts[-1] if harmless else 'file'}"
         taken.add(local)
+        folders.update(_parents(local))
         yield local, sha256
 
 
@@ -178,8 +183,9 @@ def _is_harmless(part: str) -> bool:
     return bool(part) and part.isprintable() and short and part[0] not in ". " and "\\" not in part
 
 
-def _collide(one: str, other: str) -> bool:
-    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+def _parents(local: str) -> list[str]:
+    """The folders that a relative path lies in."""
+    return [str(folder) for folder in PurePosixPath(local).parents][:-1]
 
 
 def _age(path: Path) -> float:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.diagnostic import Column, Figure, Row, Table
-from frontend.figures.data import At, number, row_of
 from frontend.figures.plotting import Json, dotted, log_axis, note, rule
 from frontend.numbers import short
 from frontend.palette import token
+from frontend.rows import At, number, row_of
 
 Values = NDArray[np.float64]
 LEFT_OUT = 0.03  # share of the smallest values that a density leaves out of the picture: a long thin left end

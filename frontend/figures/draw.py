@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analysis.diagnostic import Column, Figure, FigureKind, Table
-from frontend.figures.data import At, Depth, Heatmap, Line, depth, heatmap, line
+from frontend.figures.data import Depth, Heatmap, Line, depth, heatmap, line
 from frontend.figures.density import density, draw_density
 from frontend.figures.growth import draw_growth, growth
 from frontend.figures.labels import spread
@@ -19,6 +19,7 @@ from frontend.figures.spectra import draw_ranks, draw_spectra, ranks, spectra
 from frontend.figures.trends import draw_series, draw_sweep, series, sweep
 from frontend.figures.widths import draw_widths, widths
 from frontend.palette import look, order, role_color, token
+from frontend.rows import At
 from frontend.scale import DIVERGING, SEQUENTIAL
 
 LABEL_GAP = 0.055  # of a plot's height: direct labels at line ends keep this distance

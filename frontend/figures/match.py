@@ -11,10 +11,10 @@ from math import isqrt
 import numpy as np
 
 from analysis.diagnostic import Column, Figure, Row, Table
-from frontend.figures.data import At, number, row_of
 from frontend.figures.plotting import Json, axis, note
 from frontend.numbers import plural
 from frontend.palette import token
+from frontend.rows import At, number, row_of
 from frontend.scale import SEQUENTIAL
 
 SPLIT = (0.68, 0.75)  # the lower panel ends, the upper one begins

@@ -11,10 +11,11 @@ from statistics import median
 from typing import Any
 
 from analysis.diagnostic import Column, Figure, Row, Table
-from frontend.figures.data import CROWD, At, alike, drawn_range, number, rows_at
+from frontend.figures.data import CROWD, drawn_range
 from frontend.figures.plotting import Json, axis, healthy_band, log_axis, note, rule
 from frontend.numbers import short
 from frontend.palette import look, order, role_color, token
+from frontend.rows import At, alike, number, rows_at
 from frontend.scale import WIDE
 
 MOST_TICKS = 12

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from analysis.diagnostic import Column, Figure, Row, Table
 from frontend.compared import Compared, compared, labels, of_group
-from frontend.figures.data import At
 from frontend.figures.labels import spread
 from frontend.figures.plotting import Json, log_axis, note, plain, titled
 from frontend.numbers import plural, short
 from frontend.palette import token
+from frontend.rows import At
 
 Values = NDArray[np.float64]
 MOST_POINTS = 160  # of a line: beyond, evenly spaced ones by logarithm

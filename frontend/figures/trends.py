@@ -8,11 +8,12 @@ import numpy as np
 
 from analysis.diagnostic import Column, Figure, Table
 from frontend.compared import Compared, groups_in, labels, of_group
-from frontend.figures.data import At, drawn_range, number
+from frontend.figures.data import drawn_range
 from frontend.figures.labels import spread
 from frontend.figures.plotting import Json, axis, note, plain, rule
 from frontend.numbers import short
 from frontend.palette import token
+from frontend.rows import At, number
 
 GAP = 0.08  # between labels at line ends, of the plot's height
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from analysis.diagnostic import Row, Scalar, Summary, Table
 from frontend.compared import Compared, called, compared
-from frontend.figures.data import number
 from frontend.numbers import ABSENT, minus, share, short
+from frontend.rows import number
 
 
 @dataclass(frozen=True, slots=True)

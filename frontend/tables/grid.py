@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from analysis.diagnostic import Column, Row, Table
-from frontend.figures.data import At, alike, number, rows_at
 from frontend.numbers import short, tight
 from frontend.palette import Look, look, order
+from frontend.rows import At, alike, number, rows_at
 from frontend.scale import Scale, scale
 
 MARKS = {"low": "▼", "high": "▲", "": ""}  # colour is never the only sign

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from analysis.diagnostic import Column, Row, Table
-from frontend.figures.data import number, rows_at
 from frontend.numbers import ABSENT, shape, short
 from frontend.palette import Look, look
+from frontend.rows import number, rows_at
 from frontend.tables.columns import Place, picked
 
 BARS = frozenset({"stable_rank"})  # columns that also show a bar, relative to the largest value

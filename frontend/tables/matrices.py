@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from analysis.diagnostic import Row, Table
 from frontend.compared import groups_in
-from frontend.figures.data import number
 from frontend.numbers import ABSENT, shape, short
 from frontend.palette import look
+from frontend.rows import number
 from frontend.tables.columns import Place, picked
 from frontend.tables.contrast import Heading, heading
 from frontend.tables.layers import Cell, Layer, ordered

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.diagnostic import Column, Row, Table
-from frontend.figures.data import number, rows_at
 from frontend.numbers import shape, short
+from frontend.rows import number, rows_at
 
 # The facts of the panel, by diagnostic; "All numbers" below them lists every column.
 FACTS: Mapping[str, tuple[str, ...]] = {

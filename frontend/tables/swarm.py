@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from analysis.diagnostic import Row, Table
-from frontend.figures.data import ceiling, number, rows_at
+from frontend.figures.data import ceiling
 from frontend.numbers import short
+from frontend.rows import number, rows_at
 from frontend.scale import Scale, scale
 
 WIDTH, FLOOR = 560.0, 100.0  # of the drawing; dots stand on FLOOR

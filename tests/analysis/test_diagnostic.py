@@ -39,7 +39,7 @@ def diagnostic(found: Measurement | Exception) -> Diagnostic:
 
 
 def measured(found: Measurement | Exception) -> Measurement:
-    return measure(Request(diagnostic(found), {}), (WEIGHT,))
+    return measure(Request(diagnostic(found), Options({})), (WEIGHT,))
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,27 @@ def test_figures_of_one_weight() -> None:
 def test_what_an_option_takes_is_said_in_words(option: Option, wanted: str) -> None:
     with pytest.raises(OptionError, match=f"'many' is not {wanted}$"):
         option.check("many")
+
+
+def test_options_come_in_their_types_and_zero_stays_zero() -> None:
+    options = Options({"count": 0, "share": 0.0, "word": "", "yes": False, "whole": 2})
+    assert [options.integer("count"), options.number("share"), options.text("word")] == [0, 0.0, ""]
+    assert options.flag("yes") is False
+    assert isinstance(options.number("whole"), float)
+    assert options == {"count": 0, "share": 0.0, "word": "", "yes": False, "whole": 2}
+    with pytest.raises(KeyError):
+        options.integer("other")
+
+
+@pytest.mark.parametrize(
+    ("accessor", "value"),
+    [
+        *(("integer", value) for value in (1.0, True, "1", None)),
+        *(("number", value) for value in (False, "1", None)),
+        *(("text", value) for value in (1, None)),
+        *(("flag", value) for value in (0, None)),
+    ],
+)
+def test_an_option_of_another_type_is_refused(accessor: str, value: float | str | None) -> None:
+    with pytest.raises(TypeError, match=r"option k: .* is n"):
+        getattr(Options({"k": value}), accessor)("k")

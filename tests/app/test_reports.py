@@ -10,8 +10,8 @@ import torch
 from analysis.diagnostic import Column, Diagnostic, Finding, Measurement, Row, Scope, Severity, Summary, Table
 from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
+from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from analysis.report import analyze
 from analysis.weight import WeightInfo
 from app import reports
 from app.errors import NotFound

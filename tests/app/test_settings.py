@@ -8,6 +8,15 @@ from pydantic import ValidationError
 from app.settings import Settings, is_loopback
 
 
+def test_a_relative_sqlite_file_is_of_the_folder_that_we_start_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings(database_url="sqlite:///x.db").database == f"sqlite:///{tmp_path}/x.db"
+    assert Settings(database_url="sqlite:////var/x.db").database == "sqlite:////var/x.db"
+    assert Settings(database_url="sqlite:///:memory:").database == "sqlite:///:memory:"
+
+
 def test_the_defaults_are_the_embedded_mode(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     settings = Settings()

@@ -18,8 +18,8 @@ import torch
 from safetensors.torch import save
 
 from analysis.diagnostics import requests
+from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from analysis.report import analyze
 from tests.integration.conftest import Deployment, until
 
 KILLS = 12

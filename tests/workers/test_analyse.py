@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from analysis.diagnostic import Row
+from analysis.engine.single import measure_tensor
 from analysis.errors import UnknownFormat
-from analysis.report import measure_tensor
 from app.models import Result, Unit
 from tests import comparisons as made
 from tests.service import Service, model

@@ -7,11 +7,11 @@ above 6 the tail is as thin as that of noise, below 2 so heavy that a few direct
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
 from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.esd.summary import OVER, UNDER, summarise, verdict
-from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
+from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness, single
 from analysis.statistics import fingers, power_law
 from analysis.statistics.fit_range import FEW, NO_FIT, THIN, kept, no_fit, out_of_bounds
 from analysis.statistics.measures import log10, log_power_sum
@@ -188,9 +188,9 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         found: dict[str, Scalar] = {"num_evals": eigenvalues.size, "lambda_max": float(eigenvalues[-1]),
                                     "kernel": weight.spectrum.kernel}  # fmt: skip
         return Measurement(found, {"eigenvalues": single(eigenvalues)}, weight.info.unfit)
-    seen = kept(eigenvalues, options["compat"] == "weightwatcher")
+    seen = kept(eigenvalues, options.text("compat") == "weightwatcher")
     flat = flatness(weight, options)
-    left_out = min(seen.size, int(options["leave_out"] or 0))
+    left_out = min(seen.size, options.integer("leave_out"))
     tail, law, clipping = fit(seen[: seen.size - left_out], options, flat)
     values: dict[str, Scalar] = {
         "num_evals": eigenvalues.size,
@@ -199,7 +199,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         "kernel": weight.spectrum.kernel,
     }
     curves = {"eigenvalues": single(eigenvalues)}
-    excluded = out_of_bounds(eigenvalues.size, int(options["min_evals"] or 0), int(options["max_evals"] or 0))
+    excluded = out_of_bounds(eigenvalues.size, options.integer("min_evals"), options.integer("max_evals"))
     if law is None or excluded:
         return Measurement(values, curves, excluded or no_fit(eigenvalues, tail, left_out))
     starts = power_law.curve(tail, law, CURVE_POINTS, flat)
@@ -216,7 +216,7 @@ Tail = tuple[Float64[np.ndarray, " p"], PowerLaw | None, dict[str, Scalar]]
 
 def fit(seen: Float64[np.ndarray, " k"], options: Options, flat: float) -> Tail:
     """What was fitted of the eigenvalues, its power law, and what clipping them found; `flat` as in power_law."""
-    match options["fix_fingers"]:
+    match options.text("fix_fingers"):
         case "none":
             return seen, power_law.fit(seen, flat), {}
         case "clip_xmax":
@@ -227,13 +227,6 @@ def fit(seen: Float64[np.ndarray, " k"], options: Options, flat: float) -> Tail:
             return left, found.law, {"num_fingers": found.fingers, "raw_alpha": found.raw.alpha}
         case how:
             return seen, fingers.peaked(seen, as_coded=how == "xmin_peak_coded", flat=flat), {}
-
-
-def single(curve: Float64[np.ndarray, " p"]) -> Float32[np.ndarray, " p"]:
-    """As float32, the largest and smallest of which bound what a figure can show."""
-    limit = float(np.finfo(np.float32).max)
-    bounded: Float32[np.ndarray, " p"] = np.clip(curve, -limit, limit).astype(np.float32)
-    return bounded
 
 
 def fitted(law: PowerLaw, eigenvalues: Float64[np.ndarray, " k"], size: int) -> dict[str, Scalar]:

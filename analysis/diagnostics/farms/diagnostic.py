@@ -24,11 +24,11 @@ from analysis.diagnostic import (
     Scalar,
     Scope,
 )
-from analysis.diagnostics.esd.diagnostic import single
 from analysis.diagnostics.farms import windows
 from analysis.diagnostics.farms.exponents import FITS, Exponent, Fit, fit_of
 from analysis.diagnostics.farms.summary import summarise
 from analysis.diagnostics.farms.windows import Windows
+from analysis.diagnostics.options import single
 from analysis.linalg import rounding
 from analysis.statistics import power_law
 from analysis.weight import Weight
@@ -171,18 +171,18 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         "alpha_raw": raw.alpha if raw else None,
         "aspect_bias": raw.alpha - seen.alpha if raw and seen else None,
     }
-    curves = sweep(weight, preset, fit) if options["sweep"] else {}
+    curves = sweep(weight, preset, fit) if options.flag("sweep") else {}
     return Measurement(values, curves, None if seen else NO_FIT)
 
 
 def settings(options: Options) -> Preset:
     """The preset asked for, with what else is asked in place of its own."""
-    preset = PRESETS[str(options["preset"])]
+    preset = PRESETS[options.text("preset")]
     return Preset(
-        side=int(options["side"] or preset.side),
-        aspect=_folded(float(options["aspect"] or preset.aspect)),
-        per_side=int(options["per_side"] or preset.per_side),
-        fit=preset.fit if options["fit"] == "preset" else str(options["fit"]),
+        side=options.integer("side") or preset.side,
+        aspect=_folded(options.number("aspect") or preset.aspect),
+        per_side=options.integer("per_side") or preset.per_side,
+        fit=preset.fit if options.text("fit") == "preset" else options.text("fit"),
         blocks=preset.blocks,
     )
 

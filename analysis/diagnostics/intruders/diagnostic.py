@@ -20,10 +20,10 @@ from analysis.diagnostic import (
     Scalar,
     Scope,
 )
-from analysis.diagnostics.esd.diagnostic import single
 from analysis.diagnostics.intruders.leading import Leading, leading, rounding
 from analysis.diagnostics.intruders.rule import Match, Side, chance, match, sweep, unsettled
 from analysis.diagnostics.intruders.summary import summarise
+from analysis.diagnostics.options import single
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
 from analysis.weight import Weight
@@ -157,9 +157,9 @@ COLUMNS = (
 
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     base, tuned = weights
-    side: Side = options["side"]  # type: ignore[assignment]  # one of its choices
-    k, epsilon = int(options["k"] or 1), float(options["epsilon"] or 0.0)
-    kept = max(k, int(options["directions"] or 1))  # else a count over the figures would be another than the row's
+    side: Side = options.text("side")  # type: ignore[assignment]  # one of its choices
+    k, epsilon = options.integer("k"), options.number("epsilon")
+    kept = max(k, options.integer("directions"))  # else a count over the figures would be another than the row's
     found = leading(tuned, kept)
     ranks = extent(base.triplets), extent(found.triplets)
     if not all(ranks):

@@ -19,7 +19,7 @@ from analysis.diagnostic import (
     Scalar,
     Scope,
 )
-from analysis.diagnostics.esd.diagnostic import single
+from analysis.diagnostics.options import single
 from analysis.diagnostics.overlap.interference import interference
 from analysis.diagnostics.overlap.summary import summarise
 from analysis.diagnostics.update.directions import calm
@@ -160,7 +160,7 @@ COLUMNS = (
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     base, first, second = weights
     with calm(base):
-        found = _compared(first.update, second.update, int(options["directions"] or 1), float(options["share"] or 0.0))
+        found = _compared(first.update, second.update, options.integer("directions"), options.number("share"))
         foreign = [is_unrelated(cosine(base.matrix, tuned.matrix), base.matrix.numel()) for tuned in weights[1:]]
     return Measurement({**found.values, "foreign": any(foreign)}, found.curves, found.note)
 

@@ -23,8 +23,7 @@ from analysis.diagnostic import (
     Scalar,
     Scope,
 )
-from analysis.diagnostics.esd.diagnostic import single
-from analysis.diagnostics.options import CONV_NORM, conv_factor
+from analysis.diagnostics.options import CONV_NORM, conv_factor, single
 from analysis.diagnostics.random_matrix.summary import summarise, why_no_bulk
 from analysis.diagnostics.random_matrix.traps import against_noise
 from analysis.findings.wording import counted
@@ -220,8 +219,8 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     if len(eigenvalues) < FEWEST or eigenvalues[-1] == 0.0:
         few = f"{counted(len(eigenvalues), 'eigenvalue')}; a bulk needs {FEWEST}"
         return Measurement({"replicas": 0}, curves, few if len(eigenvalues) < FEWEST else "the matrix is zero")
-    compatible = options["compat"] == "weightwatcher"
-    noise = against_noise(weight, eigenvalues, factor, compatible, int(options["replicas"] or 0))
+    compatible = options.text("compat") == "weightwatcher"
+    noise = against_noise(weight, eigenvalues, factor, compatible, options.integer("replicas"))
     values = {"W_scale": _scale(eigenvalues), **noise}
     found = marchenko_pastur.fit(eigenvalues, weight.info.rows, weight.info.columns, compatible)
     if found is None:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind, Measurement, Option, Options, Scalar, Scope
-from analysis.diagnostics.esd.diagnostic import single
+from analysis.diagnostics.options import single
 from analysis.diagnostics.top_singular_value.largest import TopValue, top_value
 from analysis.linalg.spectrum import Spectrum, decompose
 from analysis.weight import Weight
@@ -104,7 +104,7 @@ COLUMNS = (
 
 
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
-    whole = bool(options["quantiles"])
+    whole = options.flag("quantiles")
     found = [top_value(weight, whole) for weight in weights]
     sigma = np.array([one.value for one in found])
     widths = widths_of(weights)

@@ -18,7 +18,7 @@ from analysis.diagnostic import (
     Options,
     Scope,
 )
-from analysis.diagnostics.esd.diagnostic import single
+from analysis.diagnostics.options import single
 from analysis.diagnostics.update.columns import COLUMNS
 from analysis.diagnostics.update.directions import calm
 from analysis.diagnostics.update.numbers import drift, entries, shares, significant, sizes, tails, turns
@@ -46,7 +46,7 @@ TURNS = Option(
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     base, tuned = weights
     with calm(base):
-        return _compute(base, tuned, int(options["directions"] or 1), options["turns"] == "yes")
+        return _compute(base, tuned, options.integer("directions"), options.text("turns") == "yes")
 
 
 def _compute(base: Weight, tuned: Weight, directions: int, turning: bool) -> Measurement:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from functools import cached_property
 
+from analysis.coverage import Coverage
 from analysis.diagnostic import FigureKind, Finding, Scope, Summary, Table
-from analysis.report import Coverage
 from app.pages.views.cells import CellsView, counted
 from app.pages.views.coverage import CoverageView, coverage_view
 from app.pages.views.filters import Filter

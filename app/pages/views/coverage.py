@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from analysis.report import Coverage, Skipped
+from analysis.coverage import Coverage, Skipped
 from app.reports import NOT_YET
 from frontend import numbers
 

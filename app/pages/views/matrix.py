@@ -10,8 +10,8 @@ from app.pages.views.report import View, figure_url
 from app.pages.views.state import State
 from frontend import numbers
 from frontend.compared import Compared, compared
-from frontend.figures.data import number
 from frontend.figures.match import sentence
+from frontend.rows import number
 from frontend.tables.columns import Place
 from frontend.tables.contrast import Heading, heading
 

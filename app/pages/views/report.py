@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import quote, urlencode
 
+from analysis.coverage import Coverage
 from analysis.diagnostic import Diagnostic, Figure, FigureKind, Row, Table
-from analysis.report import Coverage
 from app.pages.views.coverage import CoverageView, coverage_view
 from app.pages.views.filters import Filter
 from app.pages.views.state import State
 from app.reports import flagged
 from frontend import numbers
-from frontend.figures.data import number, rows_at
 from frontend.figures.views import view as view_of
 from frontend.palette import Look, look, order
+from frontend.rows import number, rows_at
 from frontend.tables.columns import Place, grouped, named, picked, places
 from frontend.tables.grid import Grid
 from frontend.tables.grid import grid as grid_of

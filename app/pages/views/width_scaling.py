@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from analysis.coverage import Coverage
 from analysis.diagnostic import Figure, FigureKind, Finding, Scope, Table
-from analysis.report import Coverage
 from analysis.width_scaling.advice import NO_SETTINGS, recipe_of, repairs
 from analysis.width_scaling.family import MATRIX, Family, Kind, Scaling, family, scaling
 from analysis.width_scaling.law import STEADY, WIDTH_EXPONENT, Estimate, Pair, Setting

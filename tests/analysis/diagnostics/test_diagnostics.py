@@ -23,7 +23,7 @@ def test_nothing_asked_is_the_default_ones() -> None:
 def test_what_is_asked_is_what_comes() -> None:
     (request,) = requests({"esd": {"compat": "weightwatcher"}})
     assert request.diagnostic.name == "esd"
-    assert request.options == request.diagnostic.settings({}) | {"compat": "weightwatcher"}
+    assert request.options == dict(request.diagnostic.settings({})) | {"compat": "weightwatcher"}
     assert requests({}) == ()
 
 

@@ -7,13 +7,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from analysis.checkpoint import OpenCheckpoint
 from analysis.diagnostics import requests
 from analysis.engine import batching
 from analysis.engine.batching import Ahead, batches, cutter, share
 from analysis.engine.scheduling import bound
-from analysis.formats import OpenCheckpoint, open_checkpoint
+from analysis.engine.single import measure_tensor
+from analysis.formats import open_checkpoint
 from analysis.linalg.spectrum import decompose, decompose_each
-from analysis.report import measure_tensor
 from analysis.tensors.matrices import Header, describe
 from analysis.weight import TensorInfo, Weight
 from tests.analysis.diagnostics.battery import randn, weight

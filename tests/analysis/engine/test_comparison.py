@@ -25,9 +25,10 @@ from analysis.diagnostic import (
 from analysis.diagnostics import requests
 from analysis.engine.comparison import alone, compare, distinct, groups_of, measure_aligned, opened
 from analysis.engine.memory import together
+from analysis.engine.single import analyze
 from analysis.errors import CheckpointError, WrongBase
 from analysis.formats import Checkpoint, open_checkpoint
-from analysis.report import Report, analyze
+from analysis.report import Report
 from analysis.tensors.matching import Member
 from analysis.weight import TensorInfo, Weight
 from tests import comparisons as made
@@ -50,7 +51,7 @@ def spy(scope: Scope) -> Request:
 
     columns = tuple(Column(name, name, "") for name in ("away", "based", "rank"))
     diagnostic = Diagnostic(scope.value, "", scope, "", "", columns, compute, lambda table: Summary("", {}))
-    return Request(diagnostic, {})
+    return Request(diagnostic, Options({}))
 
 
 @pytest.fixture
@@ -320,7 +321,7 @@ def seen(found: Sequence[Checkpoint]) -> list[list[tuple[int, int]]]:
         return Measurement({"rank": len(weights)})
 
     asked = replace(spy(Scope.FAMILY).diagnostic, compute=look)
-    compare(found, [Request(asked, {})], [f"m{at}" for at in range(len(found))])
+    compare(found, [Request(asked, Options({}))], [f"m{at}" for at in range(len(found))])
     return told
 
 

@@ -257,8 +257,8 @@ def test_the_same_again_is_the_same() -> None:
 def test_models_of_this_house(minilm: Path) -> None:
     """What `analyze` says of a real file goes through the gate as it is."""
     from analysis.diagnostics import requests
+    from analysis.engine.single import analyze
     from analysis.formats import open_checkpoint
-    from analysis.report import analyze
 
     found = analyze(open_checkpoint([minilm]), requests({"norms": {}})).to_json()
     assert judged({"column": "norms.rank_loss", "max": 0}, found).outcome == "pass"

@@ -8,13 +8,13 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from analysis.diagnostics import requests
+from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.reading import policy_of
 from analysis.gate.starter import starter
 from analysis.gate.verdict import Verdict
-from analysis.report import analyze
 
 POLICY = policy_of(yaml.safe_load(starter()))
 

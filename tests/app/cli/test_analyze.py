@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 
 from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
+from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from analysis.report import analyze
 from app.cli.analyze import ALONE, called, meant, typed
 from app.cli.main import main
 from tests import comparisons as made

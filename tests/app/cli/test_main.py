@@ -44,8 +44,13 @@ def test_an_open_address_needs_a_token() -> None:
     assert "EIGENSCOPE_TOKEN" in result.stderr
 
 
-def test_worker_becomes_the_celery_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    began: list[list[str]] = []
-    monkeypatch.setattr(os, "execv", lambda _, command: began.append(command))
+def test_worker_becomes_the_celery_worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    began: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setenv("EIGENSCOPE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execve", lambda _, command, environment: began.append((command, environment)))
     assert run("worker").exit_code == 0
-    assert "--app=workers.tasks" in began[0]
+    command, environment = began[0]
+    assert "--app=workers.tasks" in command
+    assert Path.cwd() == tmp_path / "data"  # not where modules of anyone may lie
+    assert environment["PYTHONSAFEPATH"] == "1"

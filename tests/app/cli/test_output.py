@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 from safetensors.torch import save_file
 
 from analysis.diagnostics import requests
+from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from analysis.report import analyze
 from app.cli.analyze import ALONE
 from app.cli.main import main
 from app.cli.output import brief, by_weight, compared, shown_columns

@@ -94,6 +94,38 @@ def test_the_worker_shares_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert (theirs.data_dir, theirs.lease_seconds, theirs.database) == (tmp_path, 3, "sqlite:////tmp/x.db")
 
 
+TRAPS = ("analysis", "app", "workers", "celery", "kombu", "torch", "json", "billiard", "sitecustomize")
+
+
+def test_no_module_comes_from_the_folder_that_the_service_starts_in(tmp_path: Path) -> None:
+    """A worker is started as `serve` does it in a folder full of files named like modules: it must import none."""
+    traps, data = tmp_path / "traps", tmp_path / "data"
+    traps.mkdir()
+    data.mkdir()
+    for name in TRAPS:
+        (traps / f"{name}.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'a').write({name!r} + chr(10))\n")
+    start = f"""
+from pathlib import Path
+from app.db import Database
+from app.queue.broker import Sender, worker_command
+from app.queue.pings import round_trip
+from app.queue.supervisor import Supervisor, worker_environment
+from app.settings import Settings
+settings = Settings(data_dir=Path({str(data)!r}))
+sender = Sender(settings)
+database = Database(settings.database, sender.send)
+database.migrate()
+supervisor = Supervisor(worker_command(), worker_environment(settings), 0.5, settings.data_dir)
+supervisor.start()
+while round_trip(database, sender, 60).worker is None:
+    pass
+supervisor.stop()
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", start], cwd=traps, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "sprung").exists(), (tmp_path / "sprung").read_text()
+
+
 def test_a_data_folder_belongs_to_one_service(tmp_path: Path) -> None:
     with lock(tmp_path / "data"), pytest.raises(BlockingIOError):
         embedded.lock(tmp_path / "data")

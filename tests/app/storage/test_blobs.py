@@ -139,6 +139,23 @@ def test_a_folder_of_any_language_keeps_its_names(storage: Storage) -> None:
         assert [str(path.relative_to(paths[0].parents[1])) for path in paths] == names
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["again-2", "x", "x"],
+        ["x", "x/y", "x", "x/y"],
+        ["x/y", "x", "x/y/z"],
+        ["file-1", "..", "file-1"],
+        [".1/x", "x", "x"],
+        ["x"] * 2_000,
+    ],
+)
+def test_names_that_collide_are_told_apart_by_their_position(storage: Storage, names: list[str]) -> None:
+    digests = [kept(storage, str(n).encode()) for n in range(len(names))]
+    with storage.opened(zip(names, digests, strict=True)) as paths:
+        assert [path.read_text() for path in paths] == [str(n) for n in range(len(names))]
+
+
 def test_a_name_like_our_own_is_no_collision(storage: Storage) -> None:
     names = ["again-2/x", "x", "x", "again-2/x/y"]
     with storage.opened([(name, kept(storage, bytes([n]))) for n, name in enumerate(names)]) as paths:

@@ -6,11 +6,6 @@ from tests.frontend.examples import FIGURES, blocks, row, table
 DEPTH, MAP = FIGURES[2:4]
 
 
-def test_rows_of_one_checkpoint() -> None:
-    both = table([row("a", position=0), row("a", position=1), row("b", position=1)])
-    assert [found.weight.name for found in shapes.rows_at(both, 1)] == ["a", "b"]
-
-
 def test_depth_takes_the_median_of_several_weights() -> None:
     rows = [row(str(i), "up", 3, steepness=value) for i, value in enumerate((2.0, 3.0, 10.0))]
     found = shapes.depth(DEPTH, table(rows), None, 0)

@@ -8,8 +8,8 @@ import pytest
 
 from analysis.diagnostic import Figure, FigureKind
 from analysis.diagnostics import requests
+from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from analysis.report import analyze
 from frontend.figures import draw as figures
 from frontend.figures.plotting import Json
 from tests.frontend.examples import FIGURES, blocks, power_law, row, table

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from safetensors.torch import save
 
-from analysis.report import Coverage
+from analysis.coverage import Coverage
 from app.pages.rendering import ENVIRONMENT
 from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.state import Shown, State

@@ -1,4 +1,4 @@
-from analysis.report import Coverage, Skipped
+from analysis.coverage import Coverage, Skipped
 from app.pages.views.coverage import LISTED, coverage_view
 from app.reports import NOT_YET
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.coverage import Coverage, Skipped
 from analysis.diagnostic import Table
-from analysis.report import Coverage, Skipped
 from app.pages.views.report import ReportView
 from app.pages.views.state import Shown, State
 from tests.frontend.examples import DIAGNOSTIC, blocks, row, table

@@ -1,8 +1,7 @@
-"""Coverage of several checkpoints: each tensor counted once, and whatever is left out has its reason."""
+"""Coverage of one and of several checkpoints: each tensor counted once, and whatever is left out has its reason."""
 
-from analysis.covering import ALONE, covered
+from analysis.coverage import ALONE, Coverage, coverage, covered, failures, together
 from analysis.diagnostic import Column, Diagnostic, Measurement, Row, Scope, Summary, Table
-from analysis.report import Coverage
 from analysis.tensors.matching import Member, align
 from analysis.tensors.matrices import Header, describe, matrices
 
@@ -26,8 +25,8 @@ def table(scope: Scope, *rows: tuple[str, tuple[int, ...], float | None]) -> Tab
     return Table(known, tuple(Row(planned[n], g, Measurement({"a": v}, note=f"bad {n}")) for n, g, v in rows))
 
 
-def reasons(coverage: Coverage, position: int) -> dict[str, str]:
-    return {skipped.tensor: skipped.reason for skipped in coverage.members[position].skipped}
+def reasons(found: Coverage, position: int) -> dict[str, str]:
+    return {skipped.tensor: skipped.reason for skipped in found.members[position].skipped}
 
 
 def test_a_pair_covers_what_both_have() -> None:
@@ -63,3 +62,28 @@ def test_what_is_not_there_yet_is_so_in_every_checkpoint() -> None:
     found = covered(MEMBERS, ALIGNED, [table(Scope.ONE)], waiting)
     assert reasons(found, 0)["q.weight"] == "not yet"
     assert reasons(found, 1) == {"q.weight": "not yet", "head.weight": "soon"}
+
+
+def test_a_tensor_fails_where_no_table_has_any_value_of_it() -> None:
+    one = table(Scope.ONE, ("q.weight", (0,), None), ("k.weight", (0,), None))
+    other = table(Scope.ONE, ("q.weight", (0,), 0.0), ("k.weight", (0,), None))
+    assert failures([one, other]) == {"k.weight": "bad k.weight"}
+
+
+def test_a_failed_tensor_is_left_out_with_its_numbers() -> None:
+    found = coverage(BASE.tensors, {"k.weight": "NaN"})
+    assert (found.tensors, found.analysed, found.parameters, found.analysed_parameters) == (3, 2, 48, 32)
+    assert found.reasons() == [("NaN", 1)]
+
+
+def test_several_checkpoints_add_up() -> None:
+    parts = (coverage(BASE.tensors), coverage(TUNED.tensors, {"q.weight": "NaN"}))
+    found = together(parts)
+    assert (found.tensors, found.analysed, found.parameters, found.members) == (6, 5, 96, parts)
+    said = found.to_json(["base", "tuned"])
+    assert [part["checkpoint"] for part in said["checkpoints"]] == ["base", "tuned"]
+    assert (
+        said["skipped"]
+        == said["checkpoints"][1]["skipped"]
+        == [{"tensor": "q.weight", "shape": [4, 4], "reason": "NaN"}]
+    )

@@ -1,0 +1,25 @@
+"""What the analysis needs of a checkpoint, whatever its format and wherever its tensors are stored."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+
+    from analysis.diagnostic import Scalar
+    from analysis.weight import TensorInfo
+
+
+@runtime_checkable
+class OpenCheckpoint(Protocol):
+    """A checkpoint whose headers have been read and checked. `read` gives a tensor on the CPU in its stored dtype."""
+
+    @property
+    def format(self) -> str: ...
+    @property
+    def kind(self) -> Literal["model", "adapter"]: ...
+    @property
+    def tensors(self) -> "tuple[TensorInfo, ...]": ...
+    @property
+    def facts(self) -> "Mapping[str, Scalar]": ...
+    def read(self, name: str) -> "torch.Tensor": ...

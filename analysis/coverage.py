@@ -1,0 +1,153 @@
+"""How much of the checkpoints a report speaks of: for each what was analysed, what was left out, and why."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from analysis.diagnostic import Scope, Table
+from analysis.tensors.matching import Alignment, Member
+from analysis.weight import TensorInfo
+
+ALONE = "in no other checkpoint of this run"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A tensor that was left out, and why."""
+
+    tensor: str
+    shape: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of the checkpoints a report speaks of. A report starts with it."""
+
+    tensors: int
+    analysed: int
+    parameters: int
+    analysed_parameters: int
+    skipped: tuple[Skipped, ...]
+    missing: tuple[Skipped, ...] = ()  # of a tuned checkpoint: the base's matrices that it has no partner of
+    members: tuple["Coverage", ...] = ()  # of several checkpoints: each by itself, in their order
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Each reason for leaving tensors out with how many it applies to, most frequent first."""
+        return Counter(left.reason for left in self.skipped).most_common()
+
+    def to_json(self, names: Sequence[str] = ()) -> dict[str, Any]:
+        """As JSON; of several checkpoints, named by `names`, with what each of them is covered by."""
+        said: dict[str, Any] = {
+            "tensors": self.tensors,
+            "analysed": self.analysed,
+            "parameters": self.parameters,
+            "analysed_parameters": self.analysed_parameters,
+            "skipped": [skipped_json(skipped) for skipped in self.skipped],
+        }
+        if self.members:
+            parts = zip(names, self.members, strict=True)
+            said["checkpoints"] = [
+                {"checkpoint": name, **part.to_json(), "missing": [skipped_json(missing) for missing in part.missing]}
+                for name, part in parts
+            ]
+        return said
+
+
+def skipped_json(skipped: Skipped) -> dict[str, Any]:
+    return {"tensor": skipped.tensor, "shape": list(skipped.shape), "reason": skipped.reason}
+
+
+def coverage(tensors: Sequence[TensorInfo], failed: Mapping[str, str] | None = None) -> Coverage:
+    """The coverage of these tensors, of which `failed` maps those that could not be measured to the reason."""
+    reasons = {t.name: t.skip for t in tensors if t.skip is not None} | dict(failed or {})
+    return Coverage(
+        tensors=len(tensors),
+        analysed=sum(t.name not in reasons for t in tensors),
+        parameters=sum(t.size for t in tensors),
+        analysed_parameters=sum(t.size for t in tensors if t.name not in reasons),
+        skipped=tuple(Skipped(t.name, t.shape, reasons[t.name]) for t in tensors if t.name in reasons),
+    )
+
+
+def together(parts: Sequence[Coverage]) -> Coverage:
+    """The coverage of several checkpoints, with that of each."""
+    return Coverage(
+        tensors=sum(part.tensors for part in parts),
+        analysed=sum(part.analysed for part in parts),
+        parameters=sum(part.parameters for part in parts),
+        analysed_parameters=sum(part.analysed_parameters for part in parts),
+        skipped=tuple(skipped for part in parts for skipped in part.skipped),
+        members=tuple(parts),
+    )
+
+
+def failures(tables: Sequence[Table]) -> dict[str, str]:
+    """The tensors of which no weight has any value in any table, with the reason noted for the first."""
+    notes: dict[str, str] = {}
+    measured: set[str] = set()
+    for table in tables:
+        for row in table.rows:
+            if any(value is not None for value in row.measurement.values.values()):
+                measured.add(row.weight.tensor)
+            else:
+                notes.setdefault(row.weight.tensor, row.measurement.note or "no value could be computed")
+    return {tensor: note for tensor, note in notes.items() if tensor not in measured}
+
+
+def covered(
+    members: Sequence[Member],
+    alignment: Alignment,
+    tables: Sequence[Table],
+    unfinished: Mapping[int, Mapping[str, str]] | None = None,
+) -> Coverage:
+    """The coverage of a run of several checkpoints, with that of each.
+
+    `unfinished` maps the tensors without rows to the reason: by position the base's for 0, else the checkpoint's own.
+    """
+    waiting = unfinished or {}
+    parts = [
+        _of_base(members[0], alignment, tables, waiting.get(0, {})),
+        *(_of_tuned(members, alignment, tables, waiting, position) for position in range(1, len(members))),
+    ]
+    return together(parts)
+
+
+def _of_base(base: Member, alignment: Alignment, tables: Sequence[Table], waiting: Mapping[str, str]) -> Coverage:
+    lonely = {} if _any_alone(tables) else {r.base.name: ALONE for r in alignment.rows if not any(r.partners)}
+    return coverage(base.tensors, {**failures(_with(tables, 0)), **waiting, **lonely})
+
+
+def _of_tuned(
+    members: Sequence[Member],
+    alignment: Alignment,
+    tables: Sequence[Table],
+    waiting: Mapping[int, Mapping[str, str]],
+    position: int,
+) -> Coverage:
+    member, matched = members[position], alignment.tensors_of(position)
+    failed = {**failures(_with(tables, position)), **waiting.get(0, {})}
+    reasons = {own: failed[base] for own, base in matched.items() if base in failed}
+    for tensor, reason in alignment.unmatched[position - 1]:
+        if member.kind == "adapter" or not _any_alone(tables):
+            reasons[tensor] = reason
+        elif found := waiting.get(position, {}).get(tensor) or failed.get(tensor):
+            reasons[tensor] = found
+    own = member.tensors
+    if member.kind == "adapter":  # its tensors count by what they change, and not by what they look like themselves
+        own = [replace(info, skip=None) for info in own]
+    missing = alignment.missing[position - 1]
+    shapes = {row.base.name: row.base.shape for row in alignment.rows}
+    return replace(
+        coverage(own, reasons), missing=tuple(Skipped(name, shapes[name], reason) for name, reason in missing)
+    )
+
+
+def _any_alone(tables: Sequence[Table]) -> bool:
+    return any(table.diagnostic.scope is Scope.ONE for table in tables)
+
+
+def _with(tables: Sequence[Table], position: int) -> list[Table]:
+    """The tables with only the rows of groups that this checkpoint is in."""
+    return [replace(table, rows=tuple(row for row in table.rows if position in row.group)) for table in tables]

@@ -1,0 +1,94 @@
+"""One checkpoint, measured tensor by tensor: what `eigenscope analyze` and the workers share.
+
+`measure_tensor` reads one tensor and measures every weight in it; `analyze` does so with all of them, for a report.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from analysis.checkpoint import OpenCheckpoint
+from analysis.coverage import coverage, failures
+from analysis.diagnostic import Measurement, Request, Row, Scope, Table, absent, measure
+from analysis.engine.batching import Cut, cutter
+from analysis.engine.device import on_device
+from analysis.engine.memory import alone as needed_alone
+from analysis.engine.memory import copies, too_large
+from analysis.engine.scheduling import each
+from analysis.report import Report
+from analysis.tensors.matrices import matrices
+from analysis.weight import TensorInfo, Weight
+
+Progress = Callable[[TensorInfo], None]
+
+
+def measure_tensor(
+    checkpoint: OpenCheckpoint,
+    info: TensorInfo,
+    requests: Sequence[Request],
+    position: int = 0,
+    device: str = "cpu",
+    cut: Cut | None = None,
+    memory: int | None = None,
+) -> Iterator[tuple[str, Row]]:
+    """Reads one tensor and measures every weight in it: (diagnostic name, row) for each.
+
+    `position` is the checkpoint's place in the run; `cut` reads the tensor, several at once on a GPU. Only diagnostics
+    of scope ONE are measured here, and only what fits in `memory`, in bytes, or, where that is None, in what there is.
+    """
+    alone = [request for request in requests if request.diagnostic.scope is Scope.ONE]
+    reasons = {r.diagnostic.name: too_large(info, needed_alone(info, r.diagnostic.copies), memory) for r in alone}
+    if all(reasons.values()):
+        yield from refused(info, [(r, (position,), reasons[r.diagnostic.name]) for r in alone])
+        return
+    for weight in (cut or cutter(checkpoint, (), "cpu"))(info):
+        yield from _rows(weight, alone, position, device, reasons)
+
+
+def refused(
+    info: TensorInfo, asked: Sequence[tuple[Request, tuple[int, ...], str | None]]
+) -> Iterator[tuple[str, Row]]:
+    """A row without values for each weight of a tensor that is not read, each group, with the reason."""
+    for planned in matrices(info):
+        for request, group, reason in asked:
+            yield request.diagnostic.name, Row(planned, group, absent(request.diagnostic, reason or ""))
+
+
+def _rows(
+    weight: Weight, requests: Sequence[Request], position: int, device: str, reasons: Mapping[str, str | None]
+) -> list[tuple[str, Row]]:
+    def one(request: Request, there: Weight) -> Measurement:
+        reason = reasons[request.diagnostic.name]
+        return absent(request.diagnostic, reason) if reason else measure(request, (there,))
+
+    def run(there: Weight) -> list[tuple[str, Row]]:
+        return [(r.diagnostic.name, Row(weight.info, (position,), one(r, there))) for r in requests]
+
+    return on_device(device, weight, run)
+
+
+def analyze(
+    checkpoint: OpenCheckpoint,
+    requests: Sequence[Request],
+    device: str = "cpu",
+    progress: Progress | None = None,
+    memory: int | None = None,
+) -> Report:
+    """The report of one checkpoint, in the order of its tensors; `progress` hears of each when it is done.
+
+    What needs more than `memory`, in bytes, is left out with the reason; None is what there is.
+    """
+    rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
+
+    cut = cutter(checkpoint, checkpoint.tensors, device)
+
+    def work(info: TensorInfo) -> list[tuple[str, Row]]:
+        if info.skip is not None:
+            return []
+        return list(measure_tensor(checkpoint, info, requests, device=device, cut=cut, memory=memory))
+
+    for info, found in each(checkpoint.tensors, work, device, copies=copies(requests)):
+        for name, row in found:
+            rows[name].append(row)
+        if progress is not None:
+            progress(info)
+    tables = tuple(Table(request.diagnostic, tuple(rows[request.diagnostic.name])) for request in requests)
+    return Report(coverage(checkpoint.tensors, failures(tables)), tables)
