@@ -71,7 +71,7 @@ def coverage(tensors: Sequence[TensorInfo], failed: Mapping[str, str] | None = N
     )
 
 
-def together(parts: Sequence[Coverage]) -> Coverage:
+def merge_coverages(parts: Sequence[Coverage]) -> Coverage:
     """The coverage of several checkpoints, with that of each."""
     return Coverage(
         tensors=sum(part.tensors for part in parts),
@@ -96,7 +96,7 @@ def failures(tables: Sequence[Table]) -> dict[str, str]:
     return {tensor: note for tensor, note in notes.items() if tensor not in measured}
 
 
-def covered(
+def coverage_of_members(
     members: Sequence[Member],
     alignment: Alignment,
     tables: Sequence[Table],
@@ -109,17 +109,17 @@ def covered(
     waiting = unfinished or {}
     parts = [
         _of_base(members[0], alignment, tables, waiting.get(0, {})),
-        *(_of_tuned(members, alignment, tables, waiting, position) for position in range(1, len(members))),
+        *(_coverage_of_tuned(members, alignment, tables, waiting, position) for position in range(1, len(members))),
     ]
-    return together(parts)
+    return merge_coverages(parts)
 
 
 def _of_base(base: Member, alignment: Alignment, tables: Sequence[Table], waiting: Mapping[str, str]) -> Coverage:
-    lonely = {} if _any_alone(tables) else {r.base.name: ALONE for r in alignment.rows if not any(r.partners)}
-    return coverage(base.tensors, {**failures(_with(tables, 0)), **waiting, **lonely})
+    lonely = {} if _has_single_tables(tables) else {r.base.name: ALONE for r in alignment.rows if not any(r.partners)}
+    return coverage(base.tensors, {**failures(_tables_with(tables, 0)), **waiting, **lonely})
 
 
-def _of_tuned(
+def _coverage_of_tuned(
     members: Sequence[Member],
     alignment: Alignment,
     tables: Sequence[Table],
@@ -127,10 +127,10 @@ def _of_tuned(
     position: int,
 ) -> Coverage:
     member, matched = members[position], alignment.tensors_of(position)
-    failed = {**failures(_with(tables, position)), **waiting.get(0, {})}
+    failed = {**failures(_tables_with(tables, position)), **waiting.get(0, {})}
     reasons = {own: failed[base] for own, base in matched.items() if base in failed}
     for tensor, reason in alignment.unmatched[position - 1]:
-        if member.kind == "adapter" or not _any_alone(tables):
+        if member.kind == "adapter" or not _has_single_tables(tables):
             reasons[tensor] = reason
         elif found := waiting.get(position, {}).get(tensor) or failed.get(tensor):
             reasons[tensor] = found
@@ -144,10 +144,10 @@ def _of_tuned(
     )
 
 
-def _any_alone(tables: Sequence[Table]) -> bool:
+def _has_single_tables(tables: Sequence[Table]) -> bool:
     return any(table.diagnostic.scope is Scope.ONE for table in tables)
 
 
-def _with(tables: Sequence[Table], position: int) -> list[Table]:
+def _tables_with(tables: Sequence[Table], position: int) -> list[Table]:
     """The tables with only the rows of groups that this checkpoint is in."""
     return [replace(table, rows=tuple(row for row in table.rows if position in row.group)) for table in tables]

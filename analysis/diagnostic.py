@@ -17,7 +17,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
-from analysis.errors import OptionError, TensorError, shown
+from analysis.errors import OptionError, TensorError, escape
 from analysis.findings.finding import Cause as Cause
 from analysis.findings.finding import Finding as Finding
 from analysis.findings.finding import Severity as Severity
@@ -93,16 +93,16 @@ class Option:
                 return value
             wanted = "yes or no" if isinstance(self.default, bool) else f"a {type(self.default).__name__}"
         else:
-            if isinstance(value, int | float) and self._within(value):
+            if isinstance(value, int | float) and self._is_within(value):
                 return type(self.default)(value)
             wanted = " ".join(["a whole number" if isinstance(self.default, int) else "a number", *self._limits()])
-        raise OptionError(f"option {self.name}: {shown(repr(value))} is not {wanted}")
+        raise OptionError(f"option {self.name}: {escape(repr(value))} is not {wanted}")
 
     def _limits(self) -> list[str]:
         ends = (("from", self.minimum), ("to", self.maximum))
         return [f"{word} {end:.12g}" for word, end in ends if end is not None]
 
-    def _within(self, value: float | int) -> bool:
+    def _is_within(self, value: float | int) -> bool:
         low = -LARGEST if self.minimum is None else self.minimum
         high = LARGEST if self.maximum is None else self.maximum
         whole = isinstance(self.default, float) or value == value // 1
@@ -231,7 +231,7 @@ class Table:
     facts: tuple[Mapping[str, Scalar], ...] = ()  # about them, in the same order: "width", "learning_rate", …
     found: tuple[Mapping[str, Scalar], ...] = ()  # what their files say of it, where people may have said otherwise
 
-    def named(self, position: int) -> str:
+    def name_at(self, position: int) -> str:
         """What a reader calls the checkpoint at this place of the run."""
         return self.names[position] if position < len(self.names) else f"checkpoint {position}"
 
@@ -283,7 +283,7 @@ class Diagnostic:
         for name in asked:
             if name not in known:
                 offered = ", ".join(known) or "none"
-                raise OptionError(f"{self.name} has no option {shown(name)}; it has: {offered}")
+                raise OptionError(f"{self.name} has no option {escape(name)}; it has: {offered}")
         return Options({o.name: o.check(asked[o.name]) if o.name in asked else o.default for o in self.options})
 
 
@@ -304,7 +304,7 @@ def measure(request: Request, weights: Sequence[Weight]) -> Measurement:
         found = diagnostic.compute(weights, request.options)
     except (TensorError, LinAlgError) as error:
         return absent(diagnostic, str(error))
-    return checked(diagnostic, found)
+    return check_measurement(diagnostic, found)
 
 
 def absent(diagnostic: Diagnostic, note: str) -> Measurement:
@@ -312,7 +312,7 @@ def absent(diagnostic: Diagnostic, note: str) -> Measurement:
     return Measurement({c.name: None for c in diagnostic.columns if c.kind != "curve"}, {}, note)
 
 
-def checked(diagnostic: Diagnostic, found: Measurement) -> Measurement:
+def check_measurement(diagnostic: Diagnostic, found: Measurement) -> Measurement:
     """The same measurement with every declared column there, in their order, and nothing that is not finite."""
     scalars = [c.name for c in diagnostic.columns if c.kind != "curve"]
     stray = set(found.values) - set(scalars)

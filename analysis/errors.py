@@ -30,7 +30,7 @@ from types import MappingProxyType
 LONGEST_NAME = 120  # characters of a hostile name that a message repeats
 
 
-def shown(name: object) -> str:
+def escape(name: object) -> str:
     """A name as a message may show it: escaped, and cut in the middle where it is long."""
     text = str(name).encode("unicode_escape").decode("ascii")
     half = LONGEST_NAME // 2

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.errors import FactError, shown
+from analysis.errors import FactError, escape
 
 if TYPE_CHECKING:  # the main process of a worker knows facts, and does without torch
     from analysis.diagnostic import Scalar
@@ -49,43 +49,43 @@ FACTS = (
 BY_NAME: Mapping[str, Fact] = {name: fact for fact in FACTS for name in (fact.name, *fact.short)}
 
 
-def checked(told: Mapping[str, object]) -> Changes:
+def check_facts(told: Mapping[str, object]) -> Changes:
     """The facts under their own names. Raises FactError, which names the fact, the value and what is taken.
 
-    >>> checked({"lr": 0.001, "optimizer": " AdamW ", "wd": None})
+    >>> check_facts({"lr": 0.001, "optimizer": " AdamW ", "wd": None})
     {'learning_rate': 0.001, 'optimizer': 'AdamW', 'weight_decay': None}
     """
     found: Changes = {}
     for name, value in told.items():
         fact = BY_NAME.get(name)
         if fact is None:
-            raise FactError(f"there is no fact {shown(name)!r}; there are {', '.join(BY_NAME)}")
+            raise FactError(f"there is no fact {escape(name)!r}; there are {', '.join(BY_NAME)}")
         if fact.name in found:
             raise FactError(f"{fact.name} is given twice")
         found[fact.name] = None if value is None else _word(fact, value) if fact.words else _number(fact, value)
     return found
 
 
-def parsed(text: str) -> Stated:
+def parse_facts(text: str) -> Stated:
     """Facts as the command line and an upload's `facts` have them. Raises FactError.
 
-    >>> parsed("width=256,lr=1e-3,schedule=cosine")
+    >>> parse_facts("width=256,lr=1e-3,schedule=cosine")
     {'width': 256.0, 'learning_rate': 0.001, 'schedule': 'cosine'}
     """
     told: dict[str, str] = {}
     for part in filter(None, text.split(",")):
         name, equals, value = part.partition("=")
         if not equals or not value:
-            raise FactError(f"{shown(part)!r} is not NAME=VALUE with one of the names {', '.join(BY_NAME)}")
+            raise FactError(f"{escape(part)!r} is not NAME=VALUE with one of the names {', '.join(BY_NAME)}")
         if name in told:
-            raise FactError(f"{shown(name)} is given twice")
+            raise FactError(f"{escape(name)} is given twice")
         told[name] = value
-    return {name: value for name, value in typed(told).items() if value is not None}
+    return {name: value for name, value in facts_from_fields(told).items() if value is not None}
 
 
-def typed(fields: Mapping[str, str]) -> Changes:
+def facts_from_fields(fields: Mapping[str, str]) -> Changes:
     """Facts as they are typed: a number in digits, nothing to take one back. Raises FactError."""
-    return checked({name: _read(BY_NAME.get(name), text.strip()) for name, text in fields.items()})
+    return check_facts({name: _read(BY_NAME.get(name), text.strip()) for name, text in fields.items()})
 
 
 def effective(found: Mapping[str, "Scalar"], stated: Mapping[str, "Scalar"]) -> dict[str, "Scalar"]:
@@ -93,7 +93,7 @@ def effective(found: Mapping[str, "Scalar"], stated: Mapping[str, "Scalar"]) -> 
     return {**found, **stated}
 
 
-def contradicted(found: Mapping[str, "Scalar"], stated: Mapping[str, "Scalar"]) -> Iterator[str]:
+def find_contradictions(found: Mapping[str, "Scalar"], stated: Mapping[str, "Scalar"]) -> Iterator[str]:
     """The facts of which people say something else than the files."""
     for name, value in stated.items():
         if name in found and not _same(found[name], value):
@@ -114,7 +114,7 @@ def _read(fact: Fact | None, text: str) -> object:
 
 def _number(fact: Fact, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FactError(f"{fact.name} must be a number, not {shown(value)!r}")
+        raise FactError(f"{fact.name} must be a number, not {escape(value)!r}")
     if isinstance(value, float) and math.isnan(value):
         raise FactError(f"{fact.name} must be a number, not NaN")
     if not (0.0 < value < LARGEST or (value == 0 and fact.zero)):
@@ -128,7 +128,7 @@ def _number(fact: Fact, value: object) -> float:
 
 def _word(fact: Fact, value: object) -> str:
     if not isinstance(value, str):
-        raise FactError(f"{fact.name} must be text, not {shown(repr(value))}")
+        raise FactError(f"{fact.name} must be text, not {escape(repr(value))}")
     if len(value) > LONGEST or not re.search(VISIBLE, value):
         raise FactError(f"{fact.name} must have a letter, digit or sign, and at most {LONGEST} characters")
     return "".join(letter for letter in value.strip() if letter.isprintable())

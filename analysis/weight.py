@@ -15,7 +15,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from analysis.cached import once
-from analysis.errors import TensorError, shown
+from analysis.errors import TensorError, escape
 from analysis.linalg.spectrum import Spectrum, decompose
 from analysis.linalg.triplets import Triplets, finite, product_triplets, triplets
 from analysis.names import label_of
@@ -138,7 +138,7 @@ class Weight:
     @once
     def spectrum(self) -> Spectrum:
         """Its singular values, found once. Raises TensorError, naming the weight."""
-        with self.named():
+        with self.name_errors():
             return decompose(self.slices)
 
     @property
@@ -149,20 +149,20 @@ class Weight:
     @once
     def triplets(self) -> Triplets:
         """All its singular values with their vectors, in float64, found once. Raises TensorError, naming the weight."""
-        with self.named():
+        with self.name_errors():
             return triplets(self.matrix)
 
     @property
-    def decomposed(self) -> bool:
+    def is_decomposed(self) -> bool:
         """Whether its triplets were found already, so that they cost nothing more."""
         return "triplets" in vars(self)
 
     @once
     def singular_values(self) -> Float64[Tensor, " k"]:
         """Those of `matrix`, descending: of its triplets where it has them, else by themselves, which is faster."""
-        if self.decomposed:
+        if self.is_decomposed:
             return self.triplets.values
-        with self.named():
+        with self.name_errors():
             finite(self.matrix)
             found = self.spectrum if len(self.slices) == 1 else decompose(self.matrix[None])
         return torch.from_numpy(found.values[::-1].copy()).to(self.slices.device)
@@ -171,16 +171,16 @@ class Weight:
     def update(self) -> Triplets:
         """ΔW = W - W₀, decomposed: from its factors where it has them, else in full. Needs `base`."""
         assert self.base is not None, "only a tuned weight has an update"
-        with self.named():
+        with self.name_errors():
             if self.factors is not None:
                 finite(self.matrix)  # what is no number is found here as by the other route
                 return product_triplets(self.factors.left, self.factors.right)
             return triplets(self.matrix.double() - self.base.matrix.double())
 
     @contextmanager
-    def named(self) -> Iterator[None]:
+    def name_errors(self) -> Iterator[None]:
         """Within it a TensorError is told which weight it is about."""
         try:
             yield
         except TensorError as error:
-            raise type(error)(f"{shown(self.info.name)}: {error}") from error
+            raise type(error)(f"{escape(self.info.name)}: {error}") from error

@@ -9,7 +9,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from analysis.facts import checked
+from analysis.facts import check_facts
 from app.access import audit
 from app.db import insert_of, now
 from app.errors import NotFound
@@ -31,7 +31,7 @@ def receive(
 ) -> Checkpoint:
     """A checkpoint of these finished (name, file) uploads, offered to a worker for ingest.
 
-    `stated` are facts that came along, as `analysis.facts.parsed` gives them.
+    `stated` are facts that came along, as `analysis.facts.parse_facts` gives them.
     """
     for _, incoming in sorted(uploads, key=lambda upload: upload[1].sha256):  # one order of locks for everyone
         keep(session, storage, incoming)
@@ -59,11 +59,13 @@ def offer(
     )
     leases.offer(session, checkpoint)
     session.refresh(checkpoint)
-    audit.note(session, "checkpoint.receive", called(checkpoint), {"bytes": checkpoint.bytes, "files": len(files)})
+    audit.note(
+        session, "checkpoint.receive", name_checkpoint(checkpoint), {"bytes": checkpoint.bytes, "files": len(files)}
+    )
     return checkpoint
 
 
-def called(checkpoint: Checkpoint) -> str:
+def name_checkpoint(checkpoint: Checkpoint) -> str:
     """How the audit log names it."""
     return f"checkpoint {checkpoint.id}, {checkpoint.name}"
 
@@ -73,10 +75,10 @@ def edit(session: Session, identity: int, name: str | None, told: Mapping[str, o
 
     Reports read facts when they are shown, so that those of ended runs change too. Raises FactError.
     """
-    changes = checked(told)
+    changes = check_facts(told)
     checkpoint = hold(session, identity)
     if name is not None and (new := clean_name(name)) != checkpoint.name:
-        audit.note(session, "checkpoint.rename", called(checkpoint), {"name": new})
+        audit.note(session, "checkpoint.rename", name_checkpoint(checkpoint), {"name": new})
         checkpoint.name = new
     kept = {**checkpoint.stated, **changes}
     checkpoint.stated = {fact: value for fact, value in kept.items() if value is not None}
@@ -117,16 +119,16 @@ def listing(session: Session, limit: int = 100, before: int | None = None) -> Se
 
 
 def get(session: Session, identity: int) -> Checkpoint:
-    return _there(session.get(Checkpoint, identity), identity)
+    return _require(session.get(Checkpoint, identity), identity)
 
 
 def hold(session: Session, identity: int, shared: bool = False) -> Checkpoint:
     """The checkpoint as it is now, locked until the transaction ends, so that its state stays what it is."""
     found = session.get(Checkpoint, identity, with_for_update={"read": shared}, populate_existing=True)
-    return _there(found, identity)
+    return _require(found, identity)
 
 
-def _there(found: Checkpoint | None, identity: int) -> Checkpoint:
+def _require(found: Checkpoint | None, identity: int) -> Checkpoint:
     if found is None:
         raise NotFound(f"There is no checkpoint {identity}.")
     return found
@@ -187,13 +189,13 @@ def delete(session: Session, identity: int) -> list[str]:
         units.lock_open(session, run_id)
     session.execute(sql_delete(Run).where(Run.id.in_(over)))
     session.execute(sql_delete(Checkpoint).where(Checkpoint.id == identity))
-    audit.note(session, "checkpoint.delete", called(checkpoint), {"runs": over})
+    audit.note(session, "checkpoint.delete", name_checkpoint(checkpoint), {"runs": over})
     return sorted(digest for digest in digests if digest)
 
 
 def orphans(session: Session, storage: Storage) -> list[str]:
     """Bytes without a use: what a process left that was killed between two steps. `retention.collect` them then."""
-    for digest, size in storage.settled():
+    for digest, size in storage.settled_files():
         if session.get(Blob, digest) is None:  # then it gets a row, so that it can be locked before it goes
             session.execute(insert_of(session)(Blob).values(sha256=digest, bytes=size).on_conflict_do_nothing())
     uses = (File.sha256, Checkpoint.rewritten, Transfer.sha256)
@@ -221,7 +223,7 @@ def accept(
     rewritten: str | None,
 ) -> Checkpoint:
     """The checkpoint is ready, with what the ingest found. Raises LeaseLost."""
-    checkpoint = leases.held(session, Checkpoint, identity, claimed)
+    checkpoint = leases.lock_held(session, Checkpoint, identity, claimed)
     session.execute(sql_delete(Tensor).where(Tensor.checkpoint_id == identity))
     session.add_all(
         Tensor(checkpoint_id=identity, position=position, info=dict(info)) for position, info in enumerate(infos)
@@ -236,7 +238,7 @@ def accept(
 
 def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:
     """The checkpoint cannot be used, and neither can the runs that wait for it. Raises LeaseLost."""
-    checkpoint = leases.held(session, Checkpoint, identity, claimed)
+    checkpoint = leases.lock_held(session, Checkpoint, identity, claimed)
     checkpoint.state, checkpoint.lease_until = "rejected", None
     checkpoint.reason_code, checkpoint.reason = code, reason
     for run in units.waiting_for(session, identity):

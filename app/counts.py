@@ -12,7 +12,7 @@ from app.work.leases import KINDS
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class Counts:
     """Everything at one moment. Work is told by its task: ingest, mend, analyse."""
 
     runs: Mapping[str, int]  # by state
@@ -25,13 +25,13 @@ class Census:
     stored_bytes: int
 
 
-def take(session: Session) -> Census:
+def take(session: Session) -> Counts:
     moment = leases.clock(session)
-    return Census(
+    return Counts(
         runs=_states(session, Run),
         work={(kind.TASK, state): count for kind in KINDS for state, count in _states(session, kind).items()},
         oldest={kind.TASK: max(0.0, moment - (_oldest(session, kind) or moment)) for kind in KINDS},
-        expired={kind.TASK: _expired(session, kind, moment) for kind in KINDS},
+        expired={kind.TASK: _count_expired(session, kind, moment) for kind in KINDS},
         reclaims={kind.TASK: _reclaims(session, kind) for kind in KINDS},
         results=session.scalar(select(func.count()).select_from(Result)) or 0,
         tensors=session.scalar(select(func.sum(Unit.done))) or 0,
@@ -53,7 +53,7 @@ def _oldest(session: Session, kind: type[Work]) -> float | None:
     return session.scalar(select(func.min(kind.created_at)).where(kind.state == kind.WAITING))
 
 
-def _expired(session: Session, kind: type[Work], moment: float) -> int:
+def _count_expired(session: Session, kind: type[Work], moment: float) -> int:
     query = select(func.count()).select_from(kind).where(kind.state == kind.HELD, kind.lease_until < moment)
     return session.scalar(query) or 0
 

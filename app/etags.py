@@ -21,7 +21,7 @@ SOURCES = ("analysis", "app", "frontend")  # what makes an answer out of rows
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
+class Version:
     """`name` is of 128 bits. `final`: nothing will change it but names, facts and deletion."""
 
     name: str
@@ -42,18 +42,18 @@ SEEN = (
 )  # fmt: skip
 
 
-def of_run(session: Session, identity: int) -> Edition:
+def of_run(session: Session, identity: int) -> Version:
     """Of a report, and of every table, curve and figure of it. Raises NotFound."""
     found = [tuple(row) for row in session.execute(SEEN, {"run": identity})]
     if not found:
         raise NotFound(f"There is no run {identity}.")
     _, state, _, finished_at, *_ = found[0]
     final = state in ENDED
-    grown = None if final else _grown(session, identity)
-    return Edition(_name("run", found, grown), final, finished_at, len(found))
+    grown = None if final else _growth_of(session, identity)
+    return Version(_name("run", found, grown), final, finished_at, len(found))
 
 
-def of_page(session: Session, identity: int) -> Edition:
+def of_page(session: Session, identity: int) -> Version:
     """Of a run's page, which also tells of verdicts, and of what was mended of its checkpoints. Raises NotFound."""
     run = of_run(session, identity)
     judged = select(Verdict.id, Verdict.judged_at).where(Verdict.run_id == identity).order_by(Verdict.id)
@@ -67,14 +67,14 @@ def of_page(session: Session, identity: int) -> Edition:
     return replace(run, name=_name("page", run.name, found)) if any(found) else run
 
 
-def _grown(session: Session, identity: int) -> list[Any]:
+def _growth_of(session: Session, identity: int) -> list[Any]:
     """How far a run is whose rows still come: ids alone would not do, for they are not committed in their order."""
     rows = select(func.count(), func.max(Result.id)).where(Result.run_id == identity)
     units = select(Unit.state, func.count(), func.sum(Unit.done)).where(Unit.run_id == identity).group_by(Unit.state)
     return [list(session.execute(rows).one()), sorted(map(list, session.execute(units)))]
 
 
-def of_checkpoint(session: Session, identity: int) -> Edition:
+def of_checkpoint(session: Session, identity: int) -> Version:
     """Of a checkpoint's own answer, and of its list of tensors. Raises NotFound."""
     states = (Checkpoint.state, Checkpoint.claim, Checkpoint.pinned, Checkpoint.released_at)
     query = select(Checkpoint.id, Checkpoint.name, Checkpoint.facts, Checkpoint.stated, *states).where(
@@ -85,7 +85,7 @@ def of_checkpoint(session: Session, identity: int) -> Edition:
         raise NotFound(f"There is no checkpoint {identity}.")
     latest = session.scalar(select(func.max(Member.run_id)).where(Member.checkpoint_id == identity))
     fetched = session.scalar(select(Source.fetched).where(Source.checkpoint_id == identity))
-    return Edition(_name("checkpoint", tuple(found), latest, fetched), found.state in ("ready", "rejected"))
+    return Version(_name("checkpoint", tuple(found), latest, fetched), found.state in ("ready", "rejected"))
 
 
 def _name(*parts: object) -> str:

@@ -24,7 +24,7 @@ _about: ContextVar[Mapping[str, object]] = ContextVar("about", default=NOTHING)
 
 
 @contextmanager
-def about(**fields: object) -> Iterator[None]:
+def log_context(**fields: object) -> Iterator[None]:
     """Every line within tells these as well: the id of a request, of a run, of a unit."""
     token = _about.set({**_about.get(), **fields})
     try:
@@ -39,7 +39,7 @@ def current(name: str) -> str | None:
     return None if found is None else str(found)
 
 
-def told(**fields: object) -> dict[str, Any]:
+def extra(**fields: object) -> dict[str, Any]:
     """The `extra` of a log call: fields of this line alone."""
     return {FIELDS: fields}
 
@@ -68,27 +68,27 @@ class Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         found = fields_of(record)
         moment, level, logger, message = (found.pop(name) for name in HEAD)
-        head = f"{moment} {level.upper()} {logger}: {escaped(message)}"
-        line = " ".join([head, *(f"{name}={quoted(value)}" for name, value in found.items())])
+        head = f"{moment} {level.upper()} {logger}: {escape(message)}"
+        line = " ".join([head, *(f"{name}={quote(value)}" for name, value in found.items())])
         if not record.exc_info:
             return line
         below = self.formatException(record.exc_info).splitlines()
-        return "\n".join([line, *(f"    {escaped(each)}" for each in below)])
+        return "\n".join([line, *(f"    {escape(each)}" for each in below)])
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     r"""The text with nothing in it but what can be seen.
 
-    >>> escaped("a\nb\x1b[2J")
+    >>> escape("a\nb\x1b[2J")
     'a\\nb\\x1b[2J'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def quoted(value: object) -> str:
+def quote(value: object) -> str:
     r"""A value of key=value, in quotes where it could be taken for something else.
 
-    >>> quoted("GET"), quoted('a "b"\n')
+    >>> quote("GET"), quote('a "b"\n')
     ('GET', '"a \\"b\\"\\n"')
     """
     text = str(value)

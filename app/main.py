@@ -42,19 +42,19 @@ from app.api.metrics import Gauges
 from app.db import Database
 from app.queue import supervisor as embedded
 from app.queue.broker import Sender, worker_command
-from app.queue.pings import Pulse
+from app.queue.pings import HealthCheck
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.storage.data_folder import open_data_folder
 from app.web import openapi as contract
 from app.web import problems
-from app.web.compression import Squeezed
+from app.web.compression import Compression
 from app.web.guard import Guard
-from app.web.head_requests import Heads
+from app.web.head_requests import HeadRequests
 from app.web.long_poll import Waiting
-from app.web.request_log import Observed
-from app.web.request_metrics import Traffic
-from app.web.response_cache import Shelf
+from app.web.request_log import RequestLog
+from app.web.request_metrics import RequestMetrics
+from app.web.response_cache import ResponseCache
 
 VERSION = "0.1.0"
 STATIC = Path(__file__).parents[1] / "frontend" / "static"
@@ -82,18 +82,18 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
         title="Eigenscope", version=VERSION, description=DESCRIPTION, lifespan=lifespan,
         openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
     )  # fmt: skip
-    app.state.settings, app.state.database, app.state.pulse = settings, database, Pulse(database, sender)
+    app.state.settings, app.state.database, app.state.pulse = settings, database, HealthCheck(database, sender)
     app.state.waiting = Waiting(settings.waiting_limit)
     app.state.storage = Storage(settings.data_dir)
-    app.state.shelf, traffic = Shelf(), Traffic()
+    app.state.shelf, traffic = ResponseCache(), RequestMetrics()
     app.state.gauges = Gauges(database, app.state.pulse, traffic)
     problems.install(app)
     contract.install(app)
     policy = content_security_policy(plotly_style_hashes(plotly_script()))
     app.add_middleware(Guard, settings=settings, database=database, policy=policy)
-    app.add_middleware(Squeezed)
-    app.add_middleware(Heads, owner=app)
-    app.add_middleware(Observed, owner=app, traffic=traffic)
+    app.add_middleware(Compression)
+    app.add_middleware(HeadRequests, owner=app)
+    app.add_middleware(RequestLog, owner=app, traffic=traffic)
     app.include_router(_api())
     app.include_router(health.router)
     app.include_router(metrics.router)
@@ -148,7 +148,7 @@ def serve(settings: Settings) -> None:
     logs.setup(settings.log)
     open_data_folder(settings.data_dir)
     with ExitStack() as stack:
-        if settings.embedded:
+        if settings.is_embedded:
             try:
                 stack.enter_context(embedded.lock(settings.data_dir))
             except BlockingIOError:
@@ -156,7 +156,7 @@ def serve(settings: Settings) -> None:
         listener = stack.enter_context(_listener(settings))
         app = create_app(settings)
         app.state.database.migrate()
-        if settings.embedded:
+        if settings.is_embedded:
             supervisor = embedded.Supervisor(
                 worker_command(), embedded.worker_environment(settings), settings.restart_seconds, settings.data_dir
             )

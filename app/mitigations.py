@@ -63,7 +63,7 @@ def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Recipe
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
         if checkpoint.state != "ready":
             raise Conflict(f"Checkpoint {checkpoint.id} is still being read. Ask again when it is ready.")
-        retention.still_there(checkpoint)
+        retention.require_weights(checkpoint)
     if recipe.form == "adapter" and tuned.kind != "adapter":
         raise Conflict(f"Checkpoint {tuned.id} is a whole model, so no adapter can be made of it: ask for weights.")
     check_base(align([_side(session, base), _side(session, tuned)]), distinct([base.name, tuned.name]))
@@ -79,7 +79,7 @@ def listing(session: Session, limit: int = 100, before: int | None = None) -> Se
     return newest(session, Mitigation, limit, before)
 
 
-def between(session: Session, base: int, tuned: Sequence[int]) -> Sequence[Mitigation]:
+def mitigations_between(session: Session, base: int, tuned: Sequence[int]) -> Sequence[Mitigation]:
     """The mitigations of these tuned checkpoints against this base, the newest first."""
     query = select(Mitigation).where(Mitigation.base_id == base, Mitigation.tuned_id.in_(tuned))
     return session.scalars(query.order_by(Mitigation.id.desc())).all()
@@ -117,8 +117,8 @@ def finish(
     confine(session, current.project_id)  # what is made is of the same project
     base, tuned = mending.sources(session, current)
     for source in sorted((base.id, tuned.id)):
-        _still(session, source)
-    mitigation = leases.held(session, Mitigation, identity, claimed)
+        _lock_source(session, source)
+    mitigation = leases.lock_held(session, Mitigation, identity, claimed)
     made = checkpoints.receive(session, storage, mitigation.name, files)
     mitigation.checkpoint_id = made.id
     mitigation.run_id = _compare(session, [base.id, tuned.id, made.id], mitigation.recipe).id
@@ -127,7 +127,7 @@ def finish(
     return mitigation
 
 
-def _still(session: Session, identity: int) -> None:
+def _lock_source(session: Session, identity: int) -> None:
     """Locks a source until the end of the transaction."""
     try:
         checkpoints.hold(session, identity, shared=True)

@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator
 
 from analysis.facts import effective
 from app.db import now
-from app.tenancy import Owned
+from app.tenancy import ProjectScoped
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate
 
@@ -122,7 +122,7 @@ class Blob(Base):
     removed_at: Mapped[float | None]
 
 
-class Transfer(Owned, Base):
+class Transfer(ProjectScoped, Base):
     """A file that arrives in pieces, or has arrived and may become part of a checkpoint. Gone once it has expired.
 
     How much of it is here is the length of its file among the partials; with a digest, it is whole, and a Blob.
@@ -153,7 +153,7 @@ class Source(Base):
     fetched: Mapped[int] = mapped_column(BigInteger, default=0)  # bytes that are here
 
 
-class Checkpoint(Owned, Work, Base):
+class Checkpoint(ProjectScoped, Work, Base):
     """A stored model. States: received, ingesting, ready, rejected."""
 
     __tablename__ = "checkpoints"
@@ -206,7 +206,7 @@ class Tensor(Base):
     info: Mapped[dict[str, Any]]
 
 
-class Mitigation(Owned, Work, Base):
+class Mitigation(ProjectScoped, Work, Base):
     """A mended checkpoint to be made of a tuned one. States: queued, making, done, failed.
 
     It outlives what it speaks of: a checkpoint or run that is deleted leaves None.
@@ -223,14 +223,16 @@ class Mitigation(Owned, Work, Base):
     checkpoint_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
     current: Mapped[str | None]  # label of the tensor in hand
-    report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.mitigation.Mended
+    report: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # analysis.mitigation.MitigationReport
     reason_code: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[str | None]
     created_at: Mapped[float] = mapped_column(default=now())
     finished_at: Mapped[float | None]
 
 
-class Run(Owned, Base):
+class Run(ProjectScoped, Base):
     """Diagnostics asked of an ordered list of checkpoints. States: waiting, running, done, cancelled, failed."""
 
     __tablename__ = "runs"
@@ -325,7 +327,7 @@ class Ping(Base):
     worker: Mapped[str | None]
 
 
-class Verdict(Owned, Base):
+class Verdict(ProjectScoped, Base):
     """What a policy says of a run. `result` is None until the run has ended; the same rows always give the same.
 
     The policy is kept as it was sent and as it was understood, the baseline as far as the policy looks at it, so that
@@ -340,7 +342,7 @@ class Verdict(Owned, Base):
     baseline_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
     source: Mapped[str]
     policy: Mapped[dict[str, Any]]  # analysis.gate.policy.Policy
-    baseline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.gate.baseline.distilled
+    baseline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.gate.baseline.distil
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.gate.verdict.Verdict
     asks: Mapped[int] = mapped_column(default=0)  # how often the sweeper asked a worker for it, and when it does next
     ask_at: Mapped[float] = mapped_column(default=0.0)
@@ -348,7 +350,7 @@ class Verdict(Owned, Base):
     judged_at: Mapped[float | None]
 
 
-class Webhook(Owned, Base):
+class Webhook(ProjectScoped, Base):
     """An address that hears when runs end: one run, or every run where `run_id` is None."""
 
     __tablename__ = "webhooks"
@@ -361,7 +363,7 @@ class Webhook(Owned, Base):
     created_at: Mapped[float] = mapped_column(default=now())
 
 
-class Delivery(Owned, Base):
+class Delivery(ProjectScoped, Base):
     """What a webhook is to be told of a run. States: waiting (for the run's end), sent, failed."""
 
     __tablename__ = "deliveries"
@@ -383,7 +385,7 @@ class Delivery(Owned, Base):
     webhook: Mapped[Webhook] = relationship(lazy="joined", innerjoin=True)
 
 
-class Key(Owned, Base):
+class Key(ProjectScoped, Base):
     """An Idempotency-Key with the answer that its first request was given, kept for a day."""
 
     __tablename__ = "keys"

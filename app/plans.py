@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from analysis.diagnostic import Request, Scope
 from analysis.diagnostics import requests as requests_of
-from analysis.engine.comparison import aligned_for, alone, distinct, groups_of
-from analysis.errors import WrongBase, shown
+from analysis.engine.comparison import align_for, distinct, groups_of, unpaired_tensors
+from analysis.errors import WrongBase, escape
 from analysis.tensors.matching import Aligned, Member
 from analysis.tensors.matrices import matrices
 from analysis.weight import TensorInfo
@@ -61,7 +61,7 @@ def facts_of(run: Run) -> tuple[Mapping[str, Any], ...]:
     return tuple(member.checkpoint.known for member in run.members)
 
 
-def found_of(run: Run) -> tuple[Mapping[str, Any], ...]:
+def file_facts_of(run: Run) -> tuple[Mapping[str, Any], ...]:
     """What the files of the run's checkpoints say of them, in their order."""
     return tuple(member.checkpoint.facts for member in run.members)
 
@@ -78,20 +78,20 @@ def costs_of(
         return _joint_costs(members, names, requests)
     if members[0].kind == "adapter":
         text = "is an adapter: ask for a run over the model that it changes and the adapter, in this order"
-        raise WrongBase(f"{shown(names[0])} {text}", "adapter-alone")
+        raise WrongBase(f"{escape(names[0])} {text}", "adapter-alone")
     return {0: {position: cost_of(info) for position, info in enumerate(base) if info.skip is None}}
 
 
 def _joint_costs(
     members: Sequence[Member], names: Sequence[str], requests: Sequence[Request]
 ) -> Mapping[int, Mapping[int, float]]:
-    alignment = aligned_for(members, names, requests)
+    alignment = align_for(members, names, requests)
     positions = {info.name: position for position, info in enumerate(members[0].tensors)}
     costs: dict[int, dict[int, float]] = {0: {}}
     for row in alignment.rows:
         if cost := _joint_cost(row, requests):
             costs[0][positions[row.base.name]] = cost
-    for member, position in alone(members, alignment, requests):
+    for member, position in unpaired_tensors(members, alignment, requests):
         costs.setdefault(member, {})[position] = cost_of(members[member].tensors[position])
     return costs
 
@@ -137,11 +137,11 @@ def portions(costs: Mapping[int, float]) -> list[list[int]]:
     total = sum(costs.values())
     share = min(max(total / WORKERS_TO_FEED, LEAST_PER_UNIT), MOST_PER_UNIT)
     count = max(1, round(total / share))
-    numbered = _numbered(costs.items(), total, count)
+    numbered = _number_portions(costs.items(), total, count)
     return [[position for _, position in group] for _, group in groupby(numbered, key=lambda pair: pair[0])]
 
 
-def _numbered(costs: Iterable[tuple[int, float]], total: float, count: int) -> Sequence[tuple[int, int]]:
+def _number_portions(costs: Iterable[tuple[int, float]], total: float, count: int) -> Sequence[tuple[int, int]]:
     """(portion, position) pairs: a tensor belongs where the middle of its cost falls."""
     found, before = [], 0.0
     for position, cost in costs:

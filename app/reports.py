@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
-from analysis.coverage import Coverage, coverage, covered, failures, together
+from analysis.coverage import Coverage, coverage, coverage_of_members, failures, merge_coverages
 from analysis.diagnostic import Measurement, Request, Row, Severity, Table
 from analysis.diagnostics import diagnostic as diagnostic_named
 from analysis.diagnostics import requests as requests_of
@@ -20,7 +20,7 @@ from analysis.weight import TensorInfo, WeightInfo
 from app.db import insert_of
 from app.errors import NotFound
 from app.models import Curve, Result, Run, Unit
-from app.plans import facts_of, found_of, members_of, names_of
+from app.plans import facts_of, file_facts_of, members_of, names_of
 from app.work import leases, units
 
 NOT_YET = "not analysed yet"
@@ -35,7 +35,7 @@ def record(session: Session, identity: int, claimed: int, rows: Iterable[tuple[s
     `behind` counts the tensors that come before this checkpoint's own in a table. Raises LeaseLost where the unit is
     not this worker's any more.
     """
-    unit = leases.held(session, Unit, identity, claimed)
+    unit = leases.lock_held(session, Unit, identity, claimed)
     counts: dict[str, int] = defaultdict(int)
     for name, row in rows:
         _insert(session, unit, name, row, behind, counts[name])
@@ -109,7 +109,7 @@ def table(
         wanted = wanted | Curve.result_id.in_(of_all) & Curve.name.in_(named)
     curves = _curves(session, wanted)
     rows = tuple(row_of(result, curves.get(result.id)) for result in results)
-    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), found_of(run))
+    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), file_facts_of(run))
 
 
 def _curves(session: Session, wanted: ColumnElement[bool]) -> dict[int, dict[str, Any]]:
@@ -127,7 +127,7 @@ def curve_names(session: Session, run_id: int, weight: str, position: int) -> fr
     return frozenset((found[identity], name) for identity, name in names)
 
 
-def since(session: Session, run_id: int, heard: Container[int]) -> dict[int, tuple[str, Row]]:
+def rows_since(session: Session, run_id: int, heard: Container[int]) -> dict[int, tuple[str, Row]]:
     """The run's rows, without curves, whose ids are not among those heard: id -> (diagnostic, row)."""
     ids = session.scalars(select(Result.id).where(Result.run_id == run_id).order_by(Result.id))
     new = [identity for identity in ids if identity not in heard][:ROWS_AT_ONCE]
@@ -155,22 +155,22 @@ def report(session: Session, run_id: int) -> Report:
 
 def _coverage(session: Session, run: Run, tables: Sequence[Table]) -> Coverage:
     members = members_of(session, run)
-    if not _planned(session, run):
+    if not _was_planned(session, run):
         reason = run.reason or NOT_YET
         parts = [coverage(m.tensors, {t.name: reason for t in m.tensors if t.skip is None}) for m in members]
-        return parts[0] if len(parts) == 1 else together(parts)
-    waiting = {at: unfinished(session, run, at, member.tensors) for at, member in enumerate(members)}
+        return parts[0] if len(parts) == 1 else merge_coverages(parts)
+    waiting = {at: reasons_unfinished(session, run, at, member.tensors) for at, member in enumerate(members)}
     if len(members) == 1:
         return coverage(members[0].tensors, waiting[0] | failures(tables))
-    return covered(members, alignment_of(members, requests(run)), tables, waiting)
+    return coverage_of_members(members, alignment_of(members, requests(run)), tables, waiting)
 
 
-def _planned(session: Session, run: Run) -> bool:
+def _was_planned(session: Session, run: Run) -> bool:
     """Whether the run ever had its units; one that was stopped or refused before has none."""
     return run.state in ("running", "done") or bool(session.scalar(select(exists().where(Unit.run_id == run.id))))
 
 
-def unfinished(session: Session, run: Run, position: int, infos: Sequence[TensorInfo]) -> dict[str, str]:
+def reasons_unfinished(session: Session, run: Run, position: int, infos: Sequence[TensorInfo]) -> dict[str, str]:
     """Tensors without rows, with the reason."""
     missing: dict[str, str] = {}
     query = select(Unit).where(Unit.run_id == run.id, Unit.member == position, Unit.state != "done")
@@ -186,7 +186,7 @@ def unfinished(session: Session, run: Run, position: int, infos: Sequence[Tensor
     return missing
 
 
-def flagged(found: Table, columns: Container[str] | None = None) -> frozenset[str]:
+def flagged_weights(found: Table, columns: Container[str] | None = None) -> frozenset[str]:
     """The weights that deserve a look: a value outside its healthy range, or named in a finding that warns.
 
     Where columns are given, only their ranges count.
@@ -200,10 +200,10 @@ def flagged(found: Table, columns: Container[str] | None = None) -> frozenset[st
         for weight in finding.weights
     }
     outside = {
-        row.weight.name for row in found.rows for name, low, high in ranges if _outside(row.value(name), low, high)
+        row.weight.name for row in found.rows for name, low, high in ranges if _is_outside(row.value(name), low, high)
     }
     return frozenset(warned | outside)
 
 
-def _outside(value: object, low: float, high: float) -> bool:
+def _is_outside(value: object, low: float, high: float) -> bool:
     return isinstance(value, int | float) and not low <= value <= high

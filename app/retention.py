@@ -22,7 +22,7 @@ OPEN_MITIGATIONS = (Mitigation.WAITING, Mitigation.HELD)
 AT_ONCE = 100
 
 
-def still_there(checkpoint: Checkpoint) -> None:
+def require_weights(checkpoint: Checkpoint) -> None:
     """Raises Conflict where the weights are gone."""
     if checkpoint.released_at is not None:
         raise Conflict(
@@ -31,7 +31,7 @@ def still_there(checkpoint: Checkpoint) -> None:
         )
 
 
-def kept_until(session: Session, settings: Settings, checkpoint: Checkpoint) -> float | None:
+def deletion_time(session: Session, settings: Settings, checkpoint: Checkpoint) -> float | None:
     """When its weights are to go, in seconds since 1970; None where they stay, or are gone."""
     if not settings.keep_days or checkpoint.pinned or checkpoint.released_at is not None:
         return None
@@ -54,7 +54,7 @@ def _busy(identity: object) -> ColumnElement[bool]:
 def pin(session: Session, checkpoint: Checkpoint, pinned: bool) -> None:
     """Keeps its weights for good, or no longer."""
     if pinned:
-        still_there(checkpoint)
+        require_weights(checkpoint)
     if checkpoint.pinned != pinned:
         checkpoint.pinned = pinned
         audit.note(session, "checkpoint.pin" if pinned else "checkpoint.unpin", f"checkpoint {checkpoint.id}")
@@ -92,7 +92,7 @@ def holders(digest: str) -> ColumnElement[bool]:
     return or_(of_file, exists().where(Checkpoint.rewritten == digest, holding), arrived)
 
 
-def mentioned(digest: str) -> ColumnElement[bool]:
+def is_mentioned(digest: str) -> ColumnElement[bool]:
     """Whether a checkpoint at least remembers that it had them."""
     return or_(exists().where(File.sha256 == digest), exists().where(Checkpoint.rewritten == digest))
 
@@ -102,15 +102,15 @@ def collect(session: Session, storage: Storage, digests: Sequence[str]) -> None:
     for digest in digests:
         # the lock first, the count in a statement of its own: an upload of the same bytes may just have come in
         blob = session.scalar(select(Blob).where(Blob.sha256 == digest).with_for_update())
-        if blob is None or _asked(session, holders(digest)):
+        if blob is None or _exists(session, holders(digest)):
             continue
         storage.remove(digest)
-        if _asked(session, mentioned(digest)):
+        if _exists(session, is_mentioned(digest)):
             blob.removed_at = leases.clock(session)
         else:
             session.delete(blob)
         session.flush()
 
 
-def _asked(session: Session, condition: ColumnElement[bool]) -> bool:
+def _exists(session: Session, condition: ColumnElement[bool]) -> bool:
     return bool(session.scalar(select(condition).execution_options(**EVERYWHERE)))

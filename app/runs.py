@@ -51,7 +51,7 @@ def request(
     for checkpoint in found:
         if checkpoint.state == "rejected":
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
-        retention.still_there(checkpoint)
+        retention.require_weights(checkpoint)
     quotas.check(session, runs=1)
     members = [Member(position=position, checkpoint=checkpoint) for position, checkpoint in enumerate(found)]
     settings = {each.diagnostic.name: dict(each.options) for each in asked}
@@ -71,7 +71,7 @@ def listing(session: Session, limit: int = 100, before: int | None = None) -> Se
     return newest(session, Run, limit, before)
 
 
-def over(session: Session, checkpoint_id: int) -> Sequence[Run]:
+def runs_over(session: Session, checkpoint_id: int) -> Sequence[Run]:
     """The runs over a checkpoint, the newest first."""
     query = select(Run).where(Run.members.any(Member.checkpoint_id == checkpoint_id))
     return session.scalars(query.order_by(Run.id.desc())).all()

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         return values
 
     @model_validator(mode="after")
-    def _named_in_full(self) -> Self:
+    def _check_names(self) -> Self:
         for root in self.source_roots:
             if not root.is_absolute() or ".." in root.parts:
                 raise ValueError(f"EIGENSCOPE_SOURCE_ROOTS: “{root}” is no absolute path")
@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def embedded(self) -> bool:
+    def is_embedded(self) -> bool:
         """Whether the service brings its own queue and worker."""
         return self.broker_url is None
 

@@ -9,7 +9,7 @@ from typing import Any
 from analysis.diagnostic import Diagnostic, Row, Table
 from analysis.report import records as records
 from app.errors import UnknownColumn
-from app.reports import flagged
+from app.reports import flagged_weights
 
 ABOUT = ("weight", "tensor", "label", "role", "depth", "rows", "columns", "slices", "group")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell (OWASP, “CSV injection”)
@@ -33,10 +33,10 @@ def scalars(diagnostic: Diagnostic) -> list[str]:
 
 def select(table: Table, selection: Selection) -> Table:
     """The rows that are asked for, in the order asked for; what is absent comes last either way."""
-    noted = frozenset[str]() if selection.flagged is None else flagged(table)
+    noted = frozenset[str]() if selection.flagged is None else flagged_weights(table)
     rows = [row for row in table.rows if _matches(row, selection, noted)]
     if selection.sort:
-        rows = _sorted(rows, table.diagnostic, selection.sort)
+        rows = _sort(rows, table.diagnostic, selection.sort)
     return replace(table, rows=tuple(rows))
 
 
@@ -51,7 +51,7 @@ def _matches(row: Row, asked: Selection, noted: frozenset[str]) -> bool:
     )
 
 
-def _sorted(rows: Sequence[Row], diagnostic: Diagnostic, sort: str) -> list[Row]:
+def _sort(rows: Sequence[Row], diagnostic: Diagnostic, sort: str) -> list[Row]:
     name = sort.removeprefix("-")
     if name not in ABOUT and name not in scalars(diagnostic):
         offered = ", ".join((*ABOUT, *scalars(diagnostic)))
@@ -92,7 +92,7 @@ def to_csv(table: Table) -> Iterator[str]:
         values: Mapping[str, Any] = {name: cell(row, name) for name in names}
         told = {"group": " ".join(map(str, row.group)), "note": row.measurement.note}
         if "checkpoints" in values:
-            told["checkpoints"] = ", ".join(map(table.named, row.group))
+            told["checkpoints"] = ", ".join(map(table.name_at, row.group))
         yield _line([harmless(value) for value in {**values, **told}.values()])
 
 

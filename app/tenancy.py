@@ -15,7 +15,7 @@ PROJECT, ACTOR, LIMITS = "project", "actor", "limits"  # in Session.info
 EVERYWHERE = {"everywhere": True}  # execution option of the few statements that must look across projects
 
 
-class Owned:
+class ProjectScoped:
     """What belongs to a project, from the moment that it is made."""
 
     project_id: Mapped[int] = mapped_column(Integer, index=True)
@@ -32,7 +32,7 @@ def confine(session: Session, project: int) -> None:
 
 
 @contextmanager
-def confined(session: Session, project: int) -> Iterator[None]:
+def confine_for(session: Session, project: int) -> Iterator[None]:
     """The same for a while."""
     before = project_of(session)
     confine(session, project)
@@ -57,7 +57,7 @@ def _restrict(state: ORMExecuteState) -> None:
     plain = state.is_select or state.is_update or state.is_delete
     if project is None or not plain or state.execution_options.get("everywhere"):
         return
-    criterion = with_loader_criteria(Owned, lambda each: each.project_id == project, include_aliases=True)
+    criterion = with_loader_criteria(ProjectScoped, lambda each: each.project_id == project, include_aliases=True)
     state.statement = state.statement.options(criterion)
 
 
@@ -65,7 +65,7 @@ def _restrict(state: ORMExecuteState) -> None:
 def _claim(session: Session, context: object, instances: Any) -> None:
     project = project_of(session)
     for made in session.new:
-        if isinstance(made, Owned) and project is not None:
+        if isinstance(made, ProjectScoped) and project is not None:
             if made.project_id not in (None, project):
                 raise PermissionError(f"a session of project {project} makes a row of project {made.project_id}")
             made.project_id = project

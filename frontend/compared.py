@@ -34,7 +34,7 @@ DASHES = (  # as Plotly and as an SVG names them
 MARKERS = ("diamond", "circle", "square", "triangle-up", "cross", "pentagon", "hexagon")
 
 
-def compared(name: str, position: int) -> Compared:
+def style_of(name: str, position: int) -> Compared:
     """The look of the checkpoint at this place. The colours come round after seven, each time with other dashes."""
     if position == 0:
         return Compared(0, name, "m-base", "solid", "", "circle")
@@ -45,15 +45,15 @@ def compared(name: str, position: int) -> Compared:
 
 def of_group(table: Table, group: Sequence[int]) -> Compared:
     """The look of a group: that of its last checkpoint, by the names of all but the base."""
-    return compared(called(table, group), group[-1])
+    return style_of(name_group(table, group), group[-1])
 
 
-def called(table: Table, group: Sequence[int]) -> str:
+def name_group(table: Table, group: Sequence[int]) -> str:
     """What a reader calls a group: its tuned checkpoints.
 
     A group of one checkpoint is that checkpoint.
     """
-    return " and ".join(table.named(position) for position in (group[1:] or group))
+    return " and ".join(table.name_at(position) for position in (group[1:] or group))
 
 
 def groups_in(table: Table) -> list[tuple[int, ...]]:
@@ -72,20 +72,20 @@ def brief(names: Sequence[str], letters: int = 18) -> list[str]:
     if max(map(len, names), default=0) <= letters:
         return list(names)
     words = [name.split() for name in names]
-    lead = _shared(words)
-    trail = _shared([line[lead:][::-1] for line in words])
+    lead = _count_shared(words)
+    trail = _count_shared([line[lead:][::-1] for line in words])
     short = [" ".join(line[lead : len(line) - trail]).strip(" ,;:·-") for line in words]
     apart = all(short) and len(set(short)) == len(set(names))
-    return [clipped(name, letters) for name in (short if apart else names)]
+    return [clip(name, letters) for name in (short if apart else names)]
 
 
 def labels(looks: Sequence[Compared], letters: int = 15) -> list[str]:
     """The names of checkpoints in one plot, as it holds them: the tuned ones told apart, the base by itself."""
     told = iter(brief([look.name for look in looks if look.position], letters))
-    return [next(told) if look.position else clipped(look.name, letters) for look in looks]
+    return [next(told) if look.position else clip(look.name, letters) for look in looks]
 
 
-def _shared(lines: Sequence[Sequence[str]]) -> int:
+def _count_shared(lines: Sequence[Sequence[str]]) -> int:
     """How many words all lines begin with, one of each left over; none of a single line."""
     if len(lines) < 2:
         return 0
@@ -93,10 +93,10 @@ def _shared(lines: Sequence[Sequence[str]]) -> int:
     return next((at for at, column in enumerate(columns) if len(set(column)) > 1), len(columns))
 
 
-def clipped(name: str, letters: int = 15) -> str:
+def clip(name: str, letters: int = 15) -> str:
     """A name as a label inside a plot holds it.
 
-    >>> clipped("bert-base-uncased-squad-2024"), clipped("LoRA r = 8")
+    >>> clip("bert-base-uncased-squad-2024"), clip("LoRA r = 8")
     ('bert-ba…ad-2024', 'LoRA r = 8')
     """
     if len(name) <= letters:

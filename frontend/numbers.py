@@ -66,7 +66,7 @@ def size(count: int) -> str:
     """
     if count < 1000:
         return f"{count} byte" if count == 1 else f"{count} bytes"
-    return _scaled(count, ("kB", "MB", "GB", "TB"))
+    return _scale(count, ("kB", "MB", "GB", "TB"))
 
 
 def parameters(count: int) -> str:
@@ -75,10 +75,10 @@ def parameters(count: int) -> str:
     >>> parameters(22_713_728), parameters(512)
     ('22.7 M', '512')
     """
-    return str(count) if count < 1000 else _scaled(count, ("k", "M", "B", "T"))
+    return str(count) if count < 1000 else _scale(count, ("k", "M", "B", "T"))
 
 
-def _scaled(count: int, units: tuple[str, ...]) -> str:
+def _scale(count: int, units: tuple[str, ...]) -> str:
     value = float(count)
     for unit in units:
         value /= 1000
@@ -136,10 +136,10 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-def ago(moment: float, now: float) -> str:
+def describe_age(moment: float, now: float) -> str:
     """When something was, both in seconds since 1970: "just now", "12 min ago", "yesterday", or its date (UTC).
 
-    >>> ago(0, 750), ago(0, 7300), ago(0, 100_000), ago(0, 1e6)
+    >>> describe_age(0, 750), describe_age(0, 7300), describe_age(0, 100_000), describe_age(0, 1e6)
     ('12 min ago', '2 h ago', 'yesterday', '1970-01-01')
     """
     passed = int(now - moment)

@@ -25,7 +25,7 @@ def number(row: Row, column: str | None) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def alike(table: Table, name: str, position: At, in_blocks: bool = False) -> list[float]:
+def values_on_one_scale(table: Table, name: str, position: At, in_blocks: bool = False) -> list[float]:
     """The values that share a scale: of a group those of all groups, whose pictures stand side by side."""
     rows = table.rows if isinstance(position, tuple) else rows_at(table, position)
     kept = (row for row in rows if row.weight.depth is not None or not in_blocks)

@@ -91,6 +91,6 @@ def table(given: Sequence[Setting], stated: Sequence[Mapping[str, Scalar]] | Non
             held = {at: Held(state[info.name], info=info) for at, state in enumerate(models)}
             for piece in pieces(info, held, NAMES):
                 asked = [(REQUEST, tuple(range(len(given))))]
-                rows += [row for _, row in piece.measured(asked, piece.weights)]
+                rows += [row for _, row in piece.measure(asked, piece.weights)]
     names = tuple(f"d{setting.width:g}" for setting in given)
     return Table(REQUEST.diagnostic, tuple(rows), names, tuple(stated or map(facts, given)))

@@ -20,7 +20,7 @@ from app.storage.blobs import Storage
 ADDRESS = "http://127.0.0.1:8000"
 
 
-class Hands(Sender):
+class Workers(Sender):
     """A queue that keeps what is sent."""
 
     def __init__(self, settings: Settings) -> None:
@@ -40,11 +40,11 @@ class Service:
     """An application with its database, storage and queue, in a folder of its own."""
 
     settings: Settings
-    hands: Hands = field(init=False)
+    hands: Workers = field(init=False)
     client: TestClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.hands = Hands(self.settings)
+        self.hands = Workers(self.settings)
         self.app = app = create_app(self.settings, self.hands)
         self.everything: Database = app.state.database
         self.database: Database = self.everything.within(1, "a test")
@@ -69,13 +69,13 @@ class Service:
         """Does what was sent, and what that sends, as a worker would."""
         from workers.analyse import analyse_unit
         from workers.ingest.task import ingest_checkpoint
-        from workers.mitigate import mend_checkpoint
+        from workers.mitigate import mitigate_checkpoint
 
         def judge(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
             with database.writing() as session:
                 verdicts.make(session, identity)
 
-        tasks = {"judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mend": mend_checkpoint}
+        tasks = {"judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mend": mitigate_checkpoint}
         while self.hands.sent:
             name, identity = self.hands.sent.pop(0)
             tasks[name](self.everything, self.storage, self.settings, identity)

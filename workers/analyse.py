@@ -1,7 +1,7 @@
 """Measures the tensors of one unit and records the rows of each, in their order, before those of the next.
 
-Small tensors are measured several at once, as `analysis.engine.scheduling.each` has it. After an attempt that failed
-they are measured one by one, so that the tensor in hand is the one that nobody survives.
+Small tensors are measured several at once, as `analysis.engine.scheduling.run_each` has it. After an attempt that
+failed they are measured one by one, so that the tensor in hand is the one that nobody survives.
 """
 
 import logging
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from analysis.diagnostic import Request, Row
 from analysis.engine.batching import cutter
-from analysis.engine.comparison import Comparison, measure_aligned, opened
+from analysis.engine.comparison import Comparison, measure_aligned, open_comparison
 from analysis.engine.device import best_device
 from analysis.engine.memory import copies
-from analysis.engine.scheduling import each
+from analysis.engine.scheduling import run_each
 from analysis.engine.single import measure_tensor
-from analysis.errors import CheckpointError, EigenscopeError, shown
+from analysis.errors import CheckpointError, EigenscopeError, escape
 from analysis.formats import open_checkpoint
 from analysis.names import label_of
 from analysis.weight import TensorInfo
@@ -69,7 +69,7 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
     job = _claim(database, settings, unit_id, device)
     if job is None:
         return
-    with logs.about(run=job.run, claim=job.claim):
+    with logs.log_context(run=job.run, claim=job.claim):
         _do(database, storage, settings, job, device)
 
 
@@ -79,17 +79,17 @@ def _do(database: Database, storage: Storage, settings: Settings, job: Job, devi
         with Heartbeat(lambda: _renew(database, settings, job), settings.lease_seconds):
             _measure(database, storage, settings, job, device)
         seconds = round(time.perf_counter() - began, 3)
-        log.info("unit done", extra=logs.told(tensors=len(job.tensors), seconds=seconds, device=device))
+        log.info("unit done", extra=logs.extra(tensors=len(job.tensors), seconds=seconds, device=device))
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
     except SystemExit:  # this worker was told to stop
-        _given_back(database, job)
+        _give_back(database, job)
         raise
     except Refused as refused:
-        _refused(database, job, refused)
+        _end_refused(database, job, refused)
     except Exception as error:  # this attempt failed; the sweeper offers the unit again, or it is given up
         log.exception("unit %d failed", job.unit)
-        _failed(database, settings, job, error)
+        _fail(database, settings, job, error)
 
 
 def _claim(database: Database, settings: Settings, unit_id: int, device: str) -> Job | None:
@@ -121,10 +121,12 @@ def _renew(database: Database, settings: Settings, job: Job) -> None:
 
 def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     with ExitStack() as folders:
-        work, size = (_joint if job.joint else _alone)(storage, job, device, folders, settings.memory_limit)
+        work, size = (_joint if job.joint else _measure_single)(storage, job, device, folders, settings.memory_limit)
         at_once = job.attempt == 1
         several: Work = (
-            each(job.tensors, work, device, size, copies(job.requests)) if at_once else _one_by_one(job.tensors, work)
+            run_each(job.tensors, work, device, size, copies(job.requests))
+            if at_once
+            else _one_by_one(job.tensors, work)
         )
         with closing(several) as found:
             for info in job.tensors:
@@ -141,9 +143,9 @@ def _one_by_one(tensors: Iterable[TensorInfo], work: Callable[[TensorInfo], Rows
         yield info, work(info)
 
 
-def _alone(storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None) -> Measured:
+def _measure_single(storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None) -> Measured:
     """Measures a tensor of one checkpoint by itself."""
-    checkpoint = open_checkpoint(folders.enter_context(storage.opened(job.files[job.member])))
+    checkpoint = open_checkpoint(folders.enter_context(storage.open_files(job.files[job.member])))
     cut = cutter(checkpoint, job.tensors if job.attempt == 1 else (), device)
     return (
         lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut, memory)),
@@ -153,9 +155,9 @@ def _alone(storage: Storage, job: Job, device: str, folders: ExitStack, memory: 
 
 def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None) -> Measured:
     """Measures a tensor of the base in every checkpoint of the run."""
-    found = [open_checkpoint(folders.enter_context(storage.opened(files))) for files in job.files]
+    found = [open_checkpoint(folders.enter_context(storage.open_files(files))) for files in job.files]
     try:
-        run: Comparison = opened(found, job.names, job.requests)
+        run: Comparison = open_comparison(found, job.names, job.requests)
     except CheckpointError as error:
         raise Refused(error.code, error.message) from error
     aligned = {row.base.name: row for row in run.alignment.rows}
@@ -170,7 +172,7 @@ def _announce(database: Database, job: Job, info: TensorInfo) -> None:
         units.announce(session, job.unit, job.claim, label_of(info.name, info.role, info.depth))
 
 
-def _refused(database: Database, job: Job, refused: Refused) -> None:
+def _end_refused(database: Database, job: Job, refused: Refused) -> None:
     """Ends the run: no other attempt, and no other worker, can do better."""
     with database.writing() as session:
         unit = session.get_one(Unit, job.unit)
@@ -180,16 +182,16 @@ def _refused(database: Database, job: Job, refused: Refused) -> None:
             units.close(session, run, "failed", *refused.args)
 
 
-def _given_back(database: Database, job: Job) -> None:
+def _give_back(database: Database, job: Job) -> None:
     with suppress(LeaseLost), database.writing() as session:
         leases.give_back(session, Unit, job.unit, job.claim)
 
 
-def _failed(database: Database, settings: Settings, job: Job, error: Exception) -> None:
-    said = error.message if isinstance(error, EigenscopeError) else f"{type(error).__name__}: {shown(error)}"
+def _fail(database: Database, settings: Settings, job: Job, error: Exception) -> None:
+    said = error.message if isinstance(error, EigenscopeError) else f"{type(error).__name__}: {escape(error)}"
     try:
         with database.writing() as session:
-            unit = leases.held(session, Unit, job.unit, job.claim)
+            unit = leases.lock_held(session, Unit, job.unit, job.claim)
             units.fail(session, settings, unit, said)
     except LeaseLost as lost:
         log.info("stopped: %s", lost)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.engine.device import best_device
-from analysis.errors import EigenscopeError, shown
+from analysis.errors import EigenscopeError, escape
 from analysis.formats import open_checkpoint
-from analysis.mitigation import Memory, Mended, Recipe, mend
+from analysis.mitigation import Memory, MitigationReport, Recipe, write_mitigated
 from analysis.names import label_of
 from analysis.weight import TensorInfo
 from app import checkpoints, mitigations
@@ -44,7 +44,7 @@ class Job:
     memory: str  # the folder of what was found so far
 
 
-def mend_checkpoint(database: Database, storage: Storage, settings: Settings, mitigation_id: int) -> None:
+def mitigate_checkpoint(database: Database, storage: Storage, settings: Settings, mitigation_id: int) -> None:
     """Makes the mended checkpoint, if that is there to be had; it ends done, failed, or offered again."""
     with database.writing() as session:
         row = mending.claim(session, settings, mitigation_id)
@@ -54,19 +54,19 @@ def mend_checkpoint(database: Database, storage: Storage, settings: Settings, mi
         with Heartbeat(lambda: _renew(database, settings, row), settings.lease_seconds):
             _make(database, storage, settings, _job(database, row))
     except SystemExit:  # this worker was told to stop
-        _given_back(database, row)
+        _give_back(database, row)
         raise
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
     except SourceGone as gone:
-        _rejected(database, row, "source-deleted", str(gone))
+        _reject(database, row, "source-deleted", str(gone))
     except (EigenscopeError, DiskFull) as error:
-        _rejected(database, row, error.code, str(error))
+        _reject(database, row, error.code, str(error))
     except Exception as error:  # this attempt failed through no fault of the files that we know of
         log.exception("mitigation %d failed", mitigation_id)
-        _failed(database, settings, row, _said(error))
+        _fail(database, settings, row, _error_text(error))
     with database.reading() as session:
-        if mending.over(session, mitigation_id):
+        if mending.is_over(session, mitigation_id):
             storage.drop(_memory(row))
 
 
@@ -94,9 +94,13 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
     memory = Memory(storage.lasting(job.memory))
     if memory.begin():
         with database.writing() as session:
-            mending.went_on(session, job.mitigation, job.claim)
-    with storage.opened(job.files[0]) as base, storage.opened(job.files[1]) as tuned, storage.folder() as folder:
-        found = mend(
+            mending.note_progress(session, job.mitigation, job.claim)
+    with (
+        storage.open_files(job.files[0]) as base,
+        storage.open_files(job.files[1]) as tuned,
+        storage.folder() as folder,
+    ):
+        found = write_mitigated(
             open_checkpoint(base),
             open_checkpoint(tuned),
             folder,
@@ -117,24 +121,24 @@ def _announcing(database: Database, job: Job) -> Callable[[TensorInfo], None]:
     return announce
 
 
-def _keep(database: Database, storage: Storage, job: Job, folder: Path, found: Mended) -> None:
+def _keep(database: Database, storage: Storage, job: Job, folder: Path, found: MitigationReport) -> None:
     files = [(name, Incoming.adopt(folder / name)) for name in found.files]
     with database.writing() as session:
         mitigations.finish(session, storage, job.mitigation, job.claim, files, found.to_json())
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """What went wrong, without the paths of this machine."""
     said = error.strerror if isinstance(error, OSError) else str(error)
-    return f"{type(error).__name__}: {shown(said or 'no more is known')}"
+    return f"{type(error).__name__}: {escape(said or 'no more is known')}"
 
 
-def _given_back(database: Database, row: Mitigation) -> None:
+def _give_back(database: Database, row: Mitigation) -> None:
     with suppress(LeaseLost), database.writing() as session:
         leases.give_back(session, Mitigation, row.id, row.claim)
 
 
-def _rejected(database: Database, row: Mitigation, code: str, reason: str) -> None:
+def _reject(database: Database, row: Mitigation, code: str, reason: str) -> None:
     try:
         with database.writing() as session:
             mending.reject(session, row.id, row.claim, code, reason)
@@ -142,9 +146,9 @@ def _rejected(database: Database, row: Mitigation, code: str, reason: str) -> No
         log.info("stopped: %s", lost)
 
 
-def _failed(database: Database, settings: Settings, row: Mitigation, reason: str) -> None:
+def _fail(database: Database, settings: Settings, row: Mitigation, reason: str) -> None:
     try:
         with database.writing() as session:
-            mending.fail(session, settings, leases.held(session, Mitigation, row.id, row.claim), reason)
+            mending.fail(session, settings, leases.lock_held(session, Mitigation, row.id, row.claim), reason)
     except LeaseLost as lost:
         log.info("stopped: %s", lost)

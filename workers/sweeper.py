@@ -27,18 +27,18 @@ log = logging.getLogger(__name__)
 
 def sweep(session: Session, settings: Settings) -> None:
     """Offers again what a silent worker held, sends again what no worker took, ends what has nothing left to do."""
-    for checkpoint in leases.expired(session, Checkpoint):
+    for checkpoint in leases.lock_expired(session, Checkpoint):
         log.warning("checkpoint %d: its worker is silent, attempt %d", checkpoint.id, checkpoint.attempts)
         checkpoints.fail(session, settings, checkpoint, f"{SILENT} while it read this checkpoint")
-    for unit in leases.expired(session, Unit):
+    for unit in leases.lock_expired(session, Unit):
         log.warning("unit %d: its worker is silent, attempt %d", unit.id, unit.attempts)
         units.fail(session, settings, unit, f"{SILENT} over {unit.current or 'this tensor'}")
-    for mitigation in leases.expired(session, Mitigation):
+    for mitigation in leases.lock_expired(session, Mitigation):
         log.warning("mitigation %d: its worker is silent, attempt %d", mitigation.id, mitigation.attempts)
         mending.fail(session, settings, mitigation, f"{SILENT} over {mitigation.current or 'the checkpoint'}")
     session.flush()
     leases.resend(session)
-    for run_id in units.unsettled(session):
+    for run_id in units.runs_without_units(session):
         units.settle(session, session.get_one(Run, run_id, with_for_update=True))
     awaited.ask(session)
     pings.forget(session)
@@ -83,12 +83,12 @@ class Sweeper(threading.Thread):
     def run(self) -> None:
         while not self._stopped.is_set():
             try:
-                self._once()
+                self._sweep()
             except Exception:  # the database may be away for a while
                 log.exception("the sweep failed")
             self._stopped.wait(self._settings.sweep_seconds)
 
-    def _once(self) -> None:
+    def _sweep(self) -> None:
         with self._database.writing() as session:
             sweep(session, self._settings)
         if time.monotonic() >= self._tidy_at:

@@ -26,7 +26,7 @@ from app.storage.blobs import Storage
 from app.storage.data_folder import open_data_folder
 from app.work.leases import release
 from workers.sweeper import Sweeper
-from workers.webhook_sender import Courier
+from workers.webhook_sender import WebhookSender
 
 NICE = 5  # of a worker beside its server: a third of its weight in what both want, all of what it leaves
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def storage() -> Storage:
 def ingest(checkpoint_id: int) -> None:
     from workers.ingest import task as intake
 
-    with logs.about(task="ingest", checkpoint=checkpoint_id):
+    with logs.log_context(task="ingest", checkpoint=checkpoint_id):
         intake.ingest_checkpoint(database(), storage(), settings, checkpoint_id)
 
 
@@ -57,16 +57,16 @@ def ingest(checkpoint_id: int) -> None:
 def analyse(unit_id: int) -> None:
     from workers import analyse as analyst
 
-    with logs.about(task="analyse", unit=unit_id):
+    with logs.log_context(task="analyse", unit=unit_id):
         analyst.analyse_unit(database(), storage(), settings, unit_id)
 
 
 @celery.task(name="mend")
-def mend(mitigation_id: int) -> None:
+def mitigate(mitigation_id: int) -> None:
     from workers import mitigate as mender
 
-    with logs.about(task="mend", mitigation=mitigation_id):
-        mender.mend_checkpoint(database(), storage(), settings, mitigation_id)
+    with logs.log_context(task="mend", mitigation=mitigation_id):
+        mender.mitigate_checkpoint(database(), storage(), settings, mitigation_id)
 
 
 @celery.task(name="judge")
@@ -113,7 +113,7 @@ def prepare(**_: object) -> None:
     open_data_folder(settings.data_dir)
     make_folders(settings)
     database().migrate()
-    if settings.embedded:
+    if settings.is_embedded:
         with database().writing() as session:
             release(session)  # this is the only worker, so whoever held something is dead
 
@@ -122,7 +122,7 @@ def prepare(**_: object) -> None:
 def begin(**_: object) -> None:
     """Once the main process listens: sweeps, tidies up and delivers from now on."""
     Sweeper(database(), storage(), settings).start()
-    Courier(database(), settings).start()
+    WebhookSender(database(), settings).start()
 
 
 @worker_process_init.connect

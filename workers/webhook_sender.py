@@ -6,12 +6,12 @@ import time
 
 import anyio
 
-from analysis.errors import shown
+from analysis.errors import escape
 from app.db import Database
 from app.settings import Settings
 from app.webhooks import deliveries
 from app.webhooks import sending as webhooks
-from app.webhooks.deliveries import Parcel
+from app.webhooks.deliveries import PendingDelivery
 
 log = logging.getLogger(__name__)
 
@@ -23,19 +23,19 @@ def deliver(database: Database, settings: Settings) -> int:
     answers = anyio.run(_send_all, parcels, settings)
     with database.writing() as session:
         for parcel, (good, answer) in zip(parcels, answers, strict=True):
-            deliveries.told(session, parcel.delivery, good, answer)
+            deliveries.record_attempt(session, parcel.delivery, good, answer)
     return len(parcels)
 
 
-async def _send_all(parcels: list[Parcel], settings: Settings) -> list[tuple[bool, str]]:
+async def _send_all(parcels: list[PendingDelivery], settings: Settings) -> list[tuple[bool, str]]:
     answers: dict[int, tuple[bool, str]] = {}
 
-    async def one(parcel: Parcel) -> None:
+    async def one(parcel: PendingDelivery) -> None:
         try:
             answers[parcel.delivery] = await webhooks.send(parcel, settings, int(time.time()))
         except Exception as error:  # one webhook's failure must not cost the others their message
             log.exception("delivery %s failed", parcel.delivery)
-            answers[parcel.delivery] = False, f"{type(error).__name__}: {shown(error)}"
+            answers[parcel.delivery] = False, f"{type(error).__name__}: {escape(error)}"
 
     async with anyio.create_task_group() as group:
         for parcel in parcels:
@@ -43,7 +43,7 @@ async def _send_all(parcels: list[Parcel], settings: Settings) -> list[tuple[boo
     return [answers[parcel.delivery] for parcel in parcels]
 
 
-class Courier(threading.Thread):
+class WebhookSender(threading.Thread):
     """Delivers every few seconds until it is stopped; a failure of ours is logged, and tried again."""
 
     def __init__(self, database: Database, settings: Settings) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.adapters.config import AdapterConfig
-from analysis.adapters.names import AdaptedModule, factor, modules, shared
+from analysis.adapters.names import AdaptedModule, factor, modules, shared_tensors
 from analysis.checkpoint import OpenCheckpoint
-from analysis.errors import AdapterError, EigenscopeError, MissingShard, NotFinite, shown
+from analysis.errors import AdapterError, EigenscopeError, MissingShard, NotFinite, escape
 
 if TYPE_CHECKING:
     import torch
@@ -58,16 +58,16 @@ class Adapter:
         base = base.to(torch.promote_types(base.dtype, torch.float32))
         state = self._state(module, base.dtype)
         if module.whole:
-            return Tuned(_whole(module, info, next(iter(state.values()))))
+            return Tuned(_join_rows(module, info, next(iter(state.values()))))
         saved = state.pop(next((name for name in state if _is_base(name)), ""), None)
         start = base if saved is None else _common_rows(saved, base)
-        with _named(module):
-            tensor, factors = self._merged(module, info, start, state)
+        with _name_errors(module):
+            tensor, factors = self._merge(module, info, start, state)
         same = saved is None or torch.equal(start, base)
-        merged = f"the merged weight of {shown(module.module)}"
+        merged = f"the merged weight of {escape(module.module)}"
         return Tuned(_finite(tensor, merged), factors if same else None)
 
-    def _merged(
+    def _merge(
         self,
         module: AdaptedModule,
         info: "analysis.weight.TensorInfo",
@@ -79,19 +79,19 @@ class Adapter:
         rows = next((tensor for name, tensor in state.items() if "trainable_tokens_delta" in name.split(".")), None)
         if rows is not None:
             if len(state) > len(self.shared) + 1:
-                raise AdapterError(f"{shown(module.module)}: both factors and trained tokens change it")
-            return tokens.merged(self.config, module, base, rows)
-        if self.config.delegated:
-            return skeleton.merged(self.config, module, info, base, state), None
+                raise AdapterError(f"{escape(module.module)}: both factors and trained tokens change it")
+            return tokens.merge(self.config, module, base, rows)
+        if self.config.is_delegated:
+            return skeleton.merge(self.config, module, info, base, state), None
         parts = _parts(module, state)
-        return lora.merged(self.config, module, info, base, parts)
+        return lora.merge(self.config, module, info, base, parts)
 
     def _state(self, module: AdaptedModule, dtype: "torch.dtype") -> "dict[str, torch.Tensor]":
         """The tensors of a module by name, and those that all share where there are any. Raises NotFinite."""
         names = module.tensors if module.whole else (*module.tensors, *self.shared)
         found = {name: self.checkpoint.read(name) for name in names}
         return {
-            name: _finite(tensor.to(dtype) if tensor.is_floating_point() else tensor, f"{shown(name)} of the adapter")
+            name: _finite(tensor.to(dtype) if tensor.is_floating_point() else tensor, f"{escape(name)} of the adapter")
             for name, tensor in found.items()
         }
 
@@ -105,18 +105,18 @@ def open_adapter(checkpoint: OpenCheckpoint) -> Adapter:
     config = getattr(checkpoint, "adapter", None)
     if config is None:
         raise MissingShard("no adapter_config.json is beside this adapter: give it too", "adapter-config")
-    if config.delegated:
+    if config.is_delegated:
         from analysis.adapters.skeleton import require
 
         require(config.method)
     names = [info.name for info in checkpoint.tensors]
-    return Adapter(checkpoint, config, modules(names), shared(names))
+    return Adapter(checkpoint, config, modules(names), shared_tensors(names))
 
 
-def _whole(module: AdaptedModule, info: "analysis.weight.TensorInfo", tensor: "torch.Tensor") -> "torch.Tensor":
+def _join_rows(module: AdaptedModule, info: "analysis.weight.TensorInfo", tensor: "torch.Tensor") -> "torch.Tensor":
     if tuple(tensor.shape[1:]) != info.shape[1:] or tensor.ndim != len(info.shape):
         shapes = " and ".join(" × ".join(map(str, shape)) for shape in (tensor.shape, info.shape))
-        raise AdapterError(f"{shown(module.name)}: the adapter's and the base's differ in shape: {shapes}")
+        raise AdapterError(f"{escape(module.name)}: the adapter's and the base's differ in shape: {shapes}")
     return tensor
 
 
@@ -129,7 +129,7 @@ def _parts(module: AdaptedModule, state: "dict[str, torch.Tensor]") -> "dict[str
         if place is None or words[place] not in MULTIPLIED or words[-1] == "bias":
             continue
         if words[place] in parts:
-            raise AdapterError(f"{shown(module.module)}: {words[place]} is there twice, of two adapters in one file")
+            raise AdapterError(f"{escape(module.module)}: {words[place]} is there twice, of two adapters in one file")
         parts[words[place]] = state[name]
     return parts
 
@@ -154,11 +154,11 @@ def _finite(tensor: "torch.Tensor", what: str) -> "torch.Tensor":
 
 
 @contextmanager
-def _named(module: AdaptedModule) -> Iterator[None]:
+def _name_errors(module: AdaptedModule) -> Iterator[None]:
     """Whatever goes wrong with one module is that module's error, and the others go on."""
     try:
         yield
     except (EigenscopeError, MemoryError, OSError):
         raise
     except Exception as error:
-        raise AdapterError(f"{shown(module.module)}: the adapter does not fit the base: {shown(error)}") from error
+        raise AdapterError(f"{escape(module.module)}: the adapter does not fit the base: {escape(error)}") from error

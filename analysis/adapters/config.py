@@ -12,7 +12,7 @@ from typing import Any
 
 from analysis.adapters import patterns
 from analysis.adapters.methods import DELEGATED, DIRECT, REFUSED, Delegated
-from analysis.errors import DamagedFile, UnknownFormat, shown
+from analysis.errors import DamagedFile, UnknownFormat, escape
 
 NAME = "adapter_config.json"
 NO_RANK = ("OFT", "SUPERTUNING", "GRALORA")  # r may be 0: they have another size beside it
@@ -95,10 +95,10 @@ class AdapterConfig:
 
     def of_module(self, name: str, pattern: str, module: str) -> Any:
         """The value of setting `name` for a module, which `pattern` may name."""
-        return patterns.chosen(self.pattern(pattern), module, self.settings.get(name))
+        return patterns.choose_value(self.pattern(pattern), module, self.settings.get(name))
 
     @property
-    def delegated(self) -> bool:
+    def is_delegated(self) -> bool:
         """Whether PEFT computes its weights: every method but those of DIRECT, and LoRA's relatives that are no BA."""
         return self.method not in DIRECT or any(self.settings.get(name) for name in LORA_DELEGATED)
 
@@ -109,7 +109,7 @@ class AdapterConfig:
 
 
 def _wrong(name: str, value: object, wanted: str) -> DamagedFile:
-    said = "is missing" if value is None else f"is {shown(value)}"
+    said = "is missing" if value is None else f"is {escape(value)}"
     return DamagedFile(f"{NAME}: {name} {said}; it has to be {wanted}. Correct it.", "adapter-settings")
 
 
@@ -122,7 +122,7 @@ def check_config(settings: Mapping[str, Any]) -> AdapterConfig:
     if method in REFUSED:
         raise UnknownFormat(f"{NAME}: {method} is not compared with its base: {REFUSED[method]}", "adapter-method")
     if method not in DIRECT and method not in DELEGATED:
-        raise UnknownFormat(f"{NAME}: the method {shown(method)} is not known here", "adapter-method")
+        raise UnknownFormat(f"{NAME}: the method {escape(method)} is not known here", "adapter-method")
     config = AdapterConfig(method, dict(settings))
     _check_unknown(config)
     if method == "LORA":
@@ -142,7 +142,7 @@ def _check_unknown(config: AdapterConfig) -> None:
         known |= set(DELEGATED[config.method].settings)
     for name, value in config.settings.items():
         if name not in known and (value is True or (isinstance(value, dict) and value)):
-            text = f"{NAME}: {config.method} with {shown(name)} is not known here; a later PEFT may have added it"
+            text = f"{NAME}: {config.method} with {escape(name)} is not known here; a later PEFT may have added it"
             raise UnknownFormat(text, "adapter-method")
 
 
@@ -157,7 +157,7 @@ def _check_delegated(config: AdapterConfig, method: Delegated) -> None:
             config.number(name)
     for name, (value, why) in method.needed.items():
         if config.settings.get(name, value) != value:
-            text = f"{NAME}: {config.method} with {name} {shown(config.settings[name])} cannot be computed: {why}"
+            text = f"{NAME}: {config.method} with {name} {escape(config.settings[name])} cannot be computed: {why}"
             raise UnknownFormat(text, "adapter-method")
 
 
@@ -181,5 +181,5 @@ def _check_init(init: object) -> None:
     text = str(known)
     reason = INITS_REFUSED.get("pissa_niter" if text.startswith("pissa_niter_") else text)
     if reason is None:
-        raise UnknownFormat(f"{NAME}: init_lora_weights is {shown(init)}, which is not known here", "adapter-method")
-    raise UnknownFormat(f"{NAME}: LoRA with init_lora_weights {shown(init)}: {reason}", "adapter-method")
+        raise UnknownFormat(f"{NAME}: init_lora_weights is {escape(init)}, which is not known here", "adapter-method")
+    raise UnknownFormat(f"{NAME}: LoRA with init_lora_weights {escape(init)}: {reason}", "adapter-method")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from analysis.adapters.config import AdapterConfig
 from analysis.adapters.names import AdaptedModule
-from analysis.errors import AdapterError, SettingsError, shown
+from analysis.errors import AdapterError, SettingsError, escape
 from analysis.weight import Factors, TensorInfo
 
 
@@ -38,7 +38,7 @@ class Product:
         return Product(self.right.mT, self.left.mT)
 
 
-def merged(
+def merge(
     config: AdapterConfig, module: AdaptedModule, info: TensorInfo, base: Tensor, parts: Mapping[str, Tensor]
 ) -> tuple[Tensor, Factors | None]:
     """The tuned weight as the base stores it, and the factors of the update where it has a low rank.
@@ -48,7 +48,7 @@ def merged(
     """
     product = _product(config, module, info, base.shape, parts)
     transposed = _stored_inputs_first(config, module, info, product, parts)
-    oriented = _oriented(base, transposed)  # (m, n·kernel)
+    oriented = _orient(base, transposed)  # (m, n·kernel)
     start = _start(config, module, info, oriented, product.left.shape[1])
     kept = oriented if start is None else oriented - start.tensor()
     tuned = torch.addmm(kept, product.left, product.right)
@@ -69,7 +69,7 @@ def scaling(config: AdapterConfig, module: str, rank: int) -> float:
         return (max(config.number("lora_alpha"), 0.0) or began) / (began + 1e-5)
     alpha = config.of_module("lora_alpha", "alpha_pattern", module)
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not math.isfinite(alpha):
-        raise AdapterError(f"{shown(module)}: alpha_pattern gives it {shown(alpha)}, which is no finite number")
+        raise AdapterError(f"{escape(module)}: alpha_pattern gives it {escape(alpha)}, which is no finite number")
     return alpha / math.sqrt(rank) if config.flag("use_rslora") else alpha / rank
 
 
@@ -81,7 +81,7 @@ def _product(
     A, B = (parts.get(f"lora_embedding_{side}" if embedding else f"lora_{side}") for side in "AB")
     if A is None or B is None:
         missing = "A" if A is None else "B"
-        raise SettingsError(f"{shown(module.module)}: lora_{missing} is missing. Save the adapter again.")
+        raise SettingsError(f"{escape(module.module)}: lora_{missing} is missing. Save the adapter again.")
     if config.method == "ADALORA":
         A = _with_singular_values(module, A, parts.get("lora_E"))
     if A.ndim < 2 or B.ndim != A.ndim or B.shape[2:].numel() != 1:
@@ -94,7 +94,7 @@ def _product(
 def _with_singular_values(module: AdaptedModule, A: Tensor, values: Tensor | None) -> Tensor:
     """AdaLoRA keeps the singular values of its update apart: B · diag(E) · A."""
     if values is None or values.shape != (len(A), 1):
-        raise AdapterError(f"{shown(module.module)}: lora_E is missing or not one value for each row of lora_A")
+        raise AdapterError(f"{escape(module.module)}: lora_E is missing or not one value for each row of lora_A")
     return A * values
 
 
@@ -106,7 +106,7 @@ def _checked_rank(config: AdapterConfig, module: AdaptedModule, A: Tensor, B: Te
         return rank  # it prunes ranks as it trains, and saves what is left
     said = config.settings.get("r")
     if rank != said and not config.pattern("rank_pattern"):  # else the tensors tell, and no pattern is needed
-        wrong = _mismatch(module, A, B, info, f"rank {rank}, where adapter_config.json says {shown(said)}")
+        wrong = _mismatch(module, A, B, info, f"rank {rank}, where adapter_config.json says {escape(said)}")
         raise SettingsError(wrong.message)
     return rank
 
@@ -128,7 +128,7 @@ def _stored_inputs_first(
     turned = info.shape == (n, m) and "lora_embedding_A" not in parts
     if not straight and not turned:
         raise AdapterError(
-            f"{shown(module.module)}: the adapter's update is {m} × {n}, and {shown(info.name)} of the base is "
+            f"{escape(module.module)}: the adapter's update is {m} × {n}, and {escape(info.name)} of the base is "
             f"{' × '.join(map(str, info.shape))}. It was trained on another base."
         )
     if straight and turned:
@@ -145,7 +145,7 @@ def stored_inputs_first(config: AdapterConfig, info: TensorInfo) -> bool:
     return info.transposed or (info.role == "other" and config.flag("fan_in_fan_out"))
 
 
-def _oriented(base: Tensor, transposed: bool) -> Float[Tensor, "m n"]:
+def _orient(base: Tensor, transposed: bool) -> Float[Tensor, "m n"]:
     return base.mT if transposed else base.flatten(1)
 
 
@@ -163,7 +163,7 @@ def _start(
         left, values, right = torch.linalg.svd(oriented, full_matrices=False)
         return Product(left[:, :rank] * values[:rank], right[:rank])
     if info.transposed:
-        raise AdapterError(f"{shown(module.module)}: OLoRA does not define its start for a weight stored (in, out)")
+        raise AdapterError(f"{escape(module.module)}: OLoRA does not define its start for a weight stored (in, out)")
     left, right = torch.linalg.qr(oriented)
     return Product(scaling(config, module.module, rank) * left[:, :rank], right[:rank])
 
@@ -175,7 +175,7 @@ def _with_magnitudes(
     lengths = torch.linalg.norm(tuned, dim=0 if by_column else 1)
     if magnitude.numel() != len(lengths):
         raise AdapterError(
-            f"{shown(module.module)}: {magnitude.numel()} magnitudes of DoRA for {len(lengths)} outputs of the base"
+            f"{escape(module.module)}: {magnitude.numel()} magnitudes of DoRA for {len(lengths)} outputs of the base"
         )
     factor = magnitude.flatten() / lengths
     scaled: Tensor = tuned * (factor if by_column else factor.unsqueeze(1))
@@ -185,6 +185,6 @@ def _with_magnitudes(
 def _mismatch(module: AdaptedModule, A: Tensor, B: Tensor, info: TensorInfo, what: str) -> AdapterError:
     shapes = (" × ".join(map(str, tensor.shape)) for tensor in (A, B))
     return AdapterError(
-        f"{shown(module.module)}: A is {next(shapes)} and B is {next(shapes)}, {what}. "
-        f"The base's {shown(info.name)} is {' × '.join(map(str, info.shape))}."
+        f"{escape(module.module)}: A is {next(shapes)} and B is {next(shapes)}, {what}. "
+        f"The base's {escape(info.name)} is {' × '.join(map(str, info.shape))}."
     )

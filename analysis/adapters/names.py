@@ -98,15 +98,15 @@ def modules(names: Iterable[str]) -> tuple[AdaptedModule, ...]:
         words = name.removeprefix(PREFIX).split(".")
         leaf = factor(words)
         if leaf is not None:
-            module = ".".join(_unwrapped(words[:leaf]))
+            module = ".".join(_strip_wrappers(words[:leaf]))
             found.setdefault(f"{module}.in_proj_weight" if module in attention else f"{module}.weight", []).append(name)
         elif SHARED.isdisjoint(words) and PROMPTS.isdisjoint(words):
-            found.setdefault(".".join(_unwrapped(words)), []).append(name)
+            found.setdefault(".".join(_strip_wrappers(words)), []).append(name)
             whole.add(name)
     return tuple(AdaptedModule(name, tuple(held), whole.issuperset(held)) for name, held in found.items())
 
 
-def shared(names: Iterable[str]) -> tuple[str, ...]:
+def shared_tensors(names: Iterable[str]) -> tuple[str, ...]:
     """The tensors that all modules of an adapter draw on, like the random matrices of VeRA; not each layer's copies."""
     own = PREFIX.removesuffix("model.")
     return tuple(
@@ -139,7 +139,7 @@ def may_be_adapter(names: Iterable[str]) -> bool:
     return any(name.startswith(PREFIX.partition(".")[0]) or is_factor(name) for name in names)
 
 
-def _unwrapped(words: Sequence[str]) -> list[str]:
+def _strip_wrappers(words: Sequence[str]) -> list[str]:
     """The words of the module as the base knows it, without the layers that PEFT put around it."""
     return [
         word

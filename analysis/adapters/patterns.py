@@ -15,7 +15,7 @@ from typing import Any
 
 import regex
 
-from analysis.errors import DamagedFile, shown
+from analysis.errors import DamagedFile, escape
 
 LONGEST_KEY = 300  # characters of a pattern
 LONGEST_NAME = 500  # characters of a module's name; the longest in public models has under 120
@@ -41,11 +41,11 @@ def check(pattern: Mapping[str, Any], where: str) -> None:
         try:
             _compiled(key)
         except _Unknown as error:
-            text = f"{where}: the pattern {shown(key)} is not matched here ({error}). Name the modules one by one."
+            text = f"{where}: the pattern {escape(key)} is not matched here ({error}). Name the modules one by one."
             raise DamagedFile(text, "adapter-settings") from None
 
 
-def chosen(pattern: Mapping[str, Any], module: str, otherwise: Any) -> Any:
+def choose_value(pattern: Mapping[str, Any], module: str, otherwise: Any) -> Any:
     """The value of the first pattern that fits the module's name; `otherwise` where none does."""
     deadline = time.monotonic() + SECONDS
     return next((value for key, value in pattern.items() if fits(key, module, deadline)), otherwise)
@@ -65,7 +65,9 @@ def fits(key: str, name: str, deadline: float | None = None) -> bool:
     try:
         return _compiled(key).match(name, timeout=left) is not None
     except TimeoutError:
-        text = f"the pattern {shown(key)} takes more than {SECONDS:g} s on {shown(name)}. Name the modules one by one."
+        text = (
+            f"the pattern {escape(key)} takes more than {SECONDS:g} s on {escape(name)}. Name the modules one by one."
+        )
         raise DamagedFile(text, "adapter-settings") from None
 
 
@@ -84,4 +86,4 @@ def _compiled(key: str) -> "regex.Pattern[str]":
         literal = NO_COUNT.sub(r"\{", key)
         return regex.compile(rf"(.*\.)?({literal})$", regex.V0)
     except (re.error, regex.error, RecursionError, OverflowError, FutureWarning, DeprecationWarning) as error:
-        raise _Unknown(shown(error)) from None
+        raise _Unknown(escape(error)) from None

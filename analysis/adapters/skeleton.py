@@ -18,7 +18,7 @@ from analysis.adapters.config import AdapterConfig
 from analysis.adapters.lora import stored_inputs_first
 from analysis.adapters.methods import DELEGATED
 from analysis.adapters.names import SHARED, AdaptedModule, factor
-from analysis.errors import AdapterError, SettingsError, UnknownFormat, shown
+from analysis.errors import AdapterError, SettingsError, UnknownFormat, escape
 from analysis.weight import TensorInfo
 
 LAYER = "layer"
@@ -57,7 +57,7 @@ def require(method: str) -> None:
         raise UnknownFormat(text, "adapter-method")
 
 
-def merged(
+def merge(
     config: AdapterConfig, module: AdaptedModule, info: TensorInfo, base: Tensor, state: Mapping[str, Tensor]
 ) -> Tensor:
     """The tuned weight as the base stores it. `state`: the adapter's tensors by name, the shared ones too.
@@ -74,7 +74,7 @@ def merged(
         torch.manual_seed(0)
         built = peft.get_peft_model(Skeleton(layer), _peft_config(config.method, settings, transposed))
         built.eval()
-        _load(built, module, _placed(config.method, base.shape, state, transposed))
+        _load(built, module, _place_tensors(config.method, base.shape, state, transposed))
         whole = built.merge_and_unload()
     weight: Tensor = whole.layer.weight.detach()
     return weight.to(base.dtype).reshape(base.shape).contiguous()
@@ -88,14 +88,14 @@ def _stored_inputs_first(config: AdapterConfig, info: TensorInfo) -> bool:
 def _layer(base: Tensor, transposed: bool, embedding: bool) -> nn.Module:
     """The bare layer with this weight; without bias, and with strides of 1, on which no weight depends."""
     with torch.device("meta"):  # its own numbers would be thrown away
-        layer = _bare(tuple(base.shape), transposed, embedding)
+        layer = _make_bare_module(tuple(base.shape), transposed, embedding)
     layer.weight = nn.Parameter(base.to(torch.float32).clone(), requires_grad=False)
     if transposed:
         layer.bias = nn.Parameter(torch.zeros(base.shape[1]))
     return layer
 
 
-def _bare(shape: tuple[int, ...], transposed: bool, embedding: bool) -> nn.Module:
+def _make_bare_module(shape: tuple[int, ...], transposed: bool, embedding: bool) -> nn.Module:
     if embedding:
         return nn.Embedding(shape[0], shape[1])
     if transposed:
@@ -124,14 +124,14 @@ def _settings(
         if value is None:
             continue
         if name in method.sizes and isinstance(value, int) and value > largest:
-            raise AdapterError(f"{shown(module.module)}: {name} is {shown(value)}, beyond every side of its tensors")
+            raise AdapterError(f"{escape(module.module)}: {name} is {escape(value)}, beyond every side of its tensors")
         found[name] = _plain(name, value)
     if isinstance(blocks := found.get("use_bdlora"), dict):
-        found["use_bdlora"] = _here(blocks, module.module)
+        found["use_bdlora"] = _block_settings(blocks, module.module)
     return found | dict(method.fixed) | _from_tensors(config, module, base, state)
 
 
-def _here(blocks: Mapping[str, Any], module: str) -> dict[str, Any]:
+def _block_settings(blocks: Mapping[str, Any], module: str) -> dict[str, Any]:
     """BD-LoRA's settings for this module: which of its factors is block-diagonal, by parts of its name."""
 
     def names(key: str) -> list[str]:
@@ -152,7 +152,7 @@ def _plain(name: str, value: object) -> object:
     looped = name in ("num_cayley_neumann_terms", "depth", "gralora_k", "boft_n_butterfly_factor")
     if value is None or (isinstance(value, bool | int | float) and not (looped and value > MOST_TERMS)):
         return value
-    raise AdapterError(f"{name} is {shown(value)}, which PEFT is not asked to compute with")
+    raise AdapterError(f"{name} is {escape(value)}, which PEFT is not asked to compute with")
 
 
 def _from_tensors(
@@ -199,7 +199,7 @@ def _peft_config(method: str, settings: Mapping[str, Any], transposed: bool) -> 
     return kind(target_modules=[LAYER], **turned, **settings)
 
 
-def _placed(method: str, shape: torch.Size, state: Mapping[str, Tensor], transposed: bool) -> dict[str, Tensor]:
+def _place_tensors(method: str, shape: torch.Size, state: Mapping[str, Tensor], transposed: bool) -> dict[str, Tensor]:
     """The adapter's tensors under the names that they have on the skeleton, shared ones cut to the layer's sides."""
     placed: dict[str, Tensor] = {}
     for name, tensor in state.items():
@@ -231,24 +231,24 @@ def _load(built: Any, module: AdaptedModule, placed: Mapping[str, Tensor]) -> No
     try:
         result: Any = set_peft_model_state_dict(built, dict(placed))
     except RuntimeError as error:
-        raise AdapterError(f"{shown(module.module)}: {_sizes(str(error))}. Is it of another base?") from None
-    missing = [name for name in result.missing_keys if not _derived(name)]
+        raise AdapterError(f"{escape(module.module)}: {_sizes(str(error))}. Is it of another base?") from None
+    missing = [name for name in result.missing_keys if not _is_derived(name)]
     if missing or result.unexpected_keys:
         text = "missing" if missing else "not understood"
         name = (missing or list(result.unexpected_keys))[0].removeprefix(f"{PLACE}.")
-        raise SettingsError(f"{shown(module.module)}: {shown(name)} is {text}. Save the adapter again.")
+        raise SettingsError(f"{escape(module.module)}: {escape(name)} is {text}. Save the adapter again.")
 
 
 def _sizes(error: str) -> str:
     """Torch's complaint about shapes, in our words."""
     found = SIZES.search(error)
     if found is None:
-        return shown(error)
+        return escape(error)
     name = found[1].removeprefix(f"{PLACE}.").replace(".default", "")
     return f"{name} is {found[2]} in its file; the base and adapter_config.json ask for {found[3]}"
 
 
-def _derived(name: str) -> bool:
+def _is_derived(name: str) -> bool:
     """Whether PEFT finds this by itself, or it is the layer's view of a tensor that all share."""
     words = set(name.split("."))
     return not words.isdisjoint(UNSAVED) or (name.startswith(PLACE) and not words.isdisjoint(SHARED))

@@ -7,20 +7,20 @@ from torch import Tensor
 
 from analysis.adapters.config import AdapterConfig
 from analysis.adapters.names import AdaptedModule
-from analysis.errors import AdapterError, shown
+from analysis.errors import AdapterError, escape
 from analysis.weight import Factors
 
 
-def merged(config: AdapterConfig, module: AdaptedModule, base: Tensor, rows: Tensor) -> tuple[Tensor, Factors]:
+def merge(config: AdapterConfig, module: AdaptedModule, base: Tensor, rows: Tensor) -> tuple[Tensor, Factors]:
     """The embedding with its trained rows, and the update as a product of as many directions as there are rows."""
     indices = _indices(config, module)
     if rows.shape != (len(indices), base.shape[1]):
         raise AdapterError(
-            f"{shown(module.module)}: {' × '.join(map(str, rows.shape))} trained values for {len(indices)} tokens "
+            f"{escape(module.module)}: {' × '.join(map(str, rows.shape))} trained values for {len(indices)} tokens "
             f"of width {base.shape[1]}"
         )
     if max(indices) >= len(base):
-        raise AdapterError(f"{shown(module.module)}: token {max(indices)} was trained; the base has {len(base)}")
+        raise AdapterError(f"{escape(module.module)}: token {max(indices)} was trained; the base has {len(base)}")
     place = torch.tensor(indices)
     chosen = torch.zeros(len(base), len(indices), dtype=base.dtype)
     chosen[place, torch.arange(len(indices))] = 1
@@ -30,13 +30,13 @@ def merged(config: AdapterConfig, module: AdaptedModule, base: Tensor, rows: Ten
 def _indices(config: AdapterConfig, module: AdaptedModule) -> Sequence[int]:
     found = config.settings.get("token_indices") or config.settings.get("trainable_token_indices")
     if isinstance(found, dict):
-        found = next((rows for name, rows in found.items() if _named(name, module.module)), None)
+        found = next((rows for name, rows in found.items() if _is_named(name, module.module)), None)
     if not isinstance(found, list) or not found or len(set(map(str, found))) != len(found):
-        raise AdapterError(f"{shown(module.module)}: adapter_config.json does not list the tokens that were trained")
+        raise AdapterError(f"{escape(module.module)}: adapter_config.json does not list the tokens that were trained")
     if not all(isinstance(index, int) and not isinstance(index, bool) and index >= 0 for index in found):
-        raise AdapterError(f"{shown(module.module)}: its trained tokens are no list of indices")
+        raise AdapterError(f"{escape(module.module)}: its trained tokens are no list of indices")
     return found
 
 
-def _named(name: str, module: str) -> bool:
+def _is_named(name: str, module: str) -> bool:
     return module == name or module.endswith(f".{name}")

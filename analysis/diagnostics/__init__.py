@@ -15,7 +15,7 @@ from analysis.diagnostics.tail_models import TAIL_MODELS
 from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
 from analysis.diagnostics.update.diagnostic import UPDATE
 from analysis.diagnostics.vectors import VECTORS
-from analysis.errors import OptionError, shown
+from analysis.errors import OptionError, escape
 
 NEEDS = {
     Scope.ONE: "looks at one checkpoint",
@@ -44,7 +44,7 @@ def diagnostic(name: str) -> Diagnostic:
     for known in DIAGNOSTICS:
         if known.name == name:
             return known
-    raise OptionError(f"there is no diagnostic {shown(name)}; there are: {', '.join(d.name for d in DIAGNOSTICS)}")
+    raise OptionError(f"there is no diagnostic {escape(name)}; there are: {', '.join(d.name for d in DIAGNOSTICS)}")
 
 
 def requests(asked: Mapping[str, Mapping[str, object]] | None = None, checkpoints: int = 1) -> tuple[Request, ...]:

@@ -28,10 +28,10 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
-from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
-from analysis.findings.wording import counted, listed, short
+from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.wording import join_words, quantity, short
 from analysis.statistics import power_law
-from analysis.statistics.fit_range import FEW, NO_FIT, THIN, kept, no_fit
+from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, usable_eigenvalues
 from analysis.weight import Weight
 
 # SETOL gives the ideal point and no tolerance. Ours: α within 0.25 or two standard errors of 2, at most 0.5 (the errors
@@ -120,7 +120,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     if tail:
         start = float(eigenvalues[-tail])
         values = {"detX_num": tail, "detX_val": start, "detX_val_rescaled": start / float(eigenvalues.mean())}
-    used = kept(eigenvalues, options.text("compat") == "weightwatcher")
+    used = usable_eigenvalues(eigenvalues, options.text("compat") == "weightwatcher")
     law = power_law.fit(used, flatness(weight, options))
     if law is None:
         return Measurement(values, note=no_fit(eigenvalues, used))
@@ -175,16 +175,19 @@ def summarise(table: Table) -> Summary:
         "median_gap_share": median(gaps) if gaps else None,
         "median_alpha": median(number(row, "alpha") for row in read) if read else None,
     }
-    findings = [*map(_over, alike(by.get("over-correlated", []))), *_ideal(firm, len(ideal) - len(firm))]
-    missing = unmeasured(table.rows, "reading", "ERG gap")
+    findings = [
+        *map(_overfit_finding, group_alike(by.get("over-correlated", []))),
+        *_ideal(firm, len(ideal) - len(firm)),
+    ]
+    missing = unmeasured_findings(table.rows, "reading", "ERG gap")
     return Summary(_headline(numbers), numbers, worst_first([*findings, *missing]))
 
 
-def _over(rows: Sequence[Row]) -> Finding:
+def _overfit_finding(rows: Sequence[Row]) -> Finding:
     """Below 2 SETOL expects layers that lean on a few correlations; one weak fit is a suspicion only."""
     weak = all(row.value("low_confidence") for row in rows)
     verb = ("may be" if weak else "is") if len(rows) == 1 else ("may be" if weak else "are")
-    alphas = listed([f"{short(number(row, 'alpha'))} ± {short(number(row, 'sigma'))}" for row in rows[:5]])
+    alphas = join_words([f"{short(number(row, 'alpha'))} ± {short(number(row, 'sigma'))}" for row in rows[:5]])
     hint = " All rest on few eigenvalues: a hint, no more." if weak else ""
     position = rows[0].weight.role == "position"
     usual = " Usual for smooth position tables." if position else ""
@@ -202,13 +205,13 @@ def _ideal(rows: Sequence[Row], weak: int) -> list[Finding]:
     why = (
         "α within 0.25 or two errors of 2, at most 0.5, and both tails agree to a twentieth of all eigenvalues. The "
         f"firmest is {first.weight.label}: α {short(number(first, 'alpha'))} ± {short(number(first, 'sigma'))}, ERG "
-        f"gap {number(first, 'ERG_gap'):.0f}.{_weakly(weak)}"
+        f"gap {number(first, 'ERG_gap'):.0f}.{_weak_fits_in_words(weak)}"
     )
-    text = f"{counted(len(rows), 'matrix is', 'matrices are')} at SETOL's ideal point"
+    text = f"{quantity(len(rows), 'matrix is', 'matrices are')} at SETOL's ideal point"
     return [Finding(Severity.NOTE, text, why, names(rows), evidence(rows, "alpha", "ERG_gap"))]
 
 
-def _weakly(count: int) -> str:
+def _weak_fits_in_words(count: int) -> str:
     verb = "looks" if count == 1 else "look"
     return f" {count} more {verb} so, on too few eigenvalues to count." if count else ""
 
@@ -218,8 +221,8 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     if not measured:
         return "No matrix has both tails to compare."
     middle = f" The median gap is {100.0 * float(gap):.0f} % of the eigenvalues." if gap is not None else ""
-    weak = _weakly(int(numbers["ideal_on_weak_evidence"] or 0))
-    return f"{numbers['ideal']} of {counted(measured, 'matrix', 'matrices')} at SETOL's ideal point.{weak}{middle}"
+    weak = _weak_fits_in_words(int(numbers["ideal_on_weak_evidence"] or 0))
+    return f"{numbers['ideal']} of {quantity(measured, 'matrix', 'matrices')} at SETOL's ideal point.{weak}{middle}"
 
 
 ERG = Diagnostic(

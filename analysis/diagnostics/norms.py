@@ -22,7 +22,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import CONV_NORM, conv_factor
-from analysis.findings.wording import counted, short
+from analysis.findings.wording import quantity, short
 from analysis.linalg.spectrum import EPS, Spectrum
 from analysis.statistics.measures import effective_rank, energy_rank, log10, normalised_entropy, participation_ratio
 from analysis.weight import Weight
@@ -225,7 +225,7 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     if not measured:
         return "No matrix could be measured."
     ranks = "All have full rank." if not lost else f"{lost} of them lose rank."
-    return f"{counted(measured, 'matrix', 'matrices')} measured. {ranks}{_middle(numbers, measured)}"
+    return f"{quantity(measured, 'matrix', 'matrices')} measured. {ranks}{_middle(numbers, measured)}"
 
 
 def _middle(numbers: dict[str, Scalar], measured: int) -> str:

@@ -28,8 +28,8 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
-from analysis.findings.wording import counted, percent
+from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.wording import percent, quantity
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.shuffling import entries
 from analysis.weight import Weight
@@ -110,7 +110,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     }
     edge = noise_edge(weight)
     if edge is None:
-        few = f"{counted(len(values), 'singular value')}; noise needs {FEWEST}" if len(values) < FEWEST else None
+        few = f"{quantity(len(values), 'singular value')}; noise needs {FEWEST}" if len(values) < FEWEST else None
         return Measurement(found, note=few or "all entries are equal, so none is noise")
     return Measurement(found | _signal(values, *edge))
 
@@ -158,7 +158,7 @@ def _signal(values: Values, tau: float, source: str) -> dict[str, Scalar]:
 def summarise(table: Table) -> Summary:
     rows = [row for row in table.rows if row.value("snr_mp") is not None]
     noise = [row for row in rows if row.value("above_mp") == 0]
-    chosen = trained([row for row in table.rows if row.value("snr_spectrum") is not None])
+    chosen = trained_rows([row for row in table.rows if row.value("snr_spectrum") is not None])
     numbers: dict[str, Scalar] = {
         "measured": len(rows),
         "without_signal": len(noise),
@@ -166,13 +166,13 @@ def summarise(table: Table) -> Summary:
         "median_snr": median(table.numbers("snr_mp")) if rows else None,
         "median_signal_energy": median(table.numbers("signal_energy")) if rows else None,
     }
-    missing = unmeasured(table.rows, "snr_mp", "signal-to-noise ratio")
+    missing = unmeasured_findings(table.rows, "snr_mp", "signal-to-noise ratio")
     return Summary(
-        _headline(numbers), numbers, worst_first([*map(_silent, alike(noise)), *_choice(chosen, table), *missing])
+        _headline(numbers), numbers, worst_first([*map(_silent, group_alike(noise)), *_choice(chosen, table), *missing])
     )
 
 
-def trained(rows: Sequence[Row]) -> list[Row]:
+def trained_rows(rows: Sequence[Row]) -> list[Row]:
     """The rows that Spectrum would train: of each role the upper half by its ratio, and embeddings and heads."""
     kinds: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
     for row in rows:
@@ -199,7 +199,7 @@ def _silent(rows: Sequence[Row]) -> Finding:
 def _choice(chosen: Sequence[Row], table: Table) -> list[Finding]:
     if not chosen:
         return []
-    text = f"Spectrum would train {len(chosen)} of {counted(len(table.rows), 'matrix', 'matrices')}"
+    text = f"Spectrum would train {len(chosen)} of {quantity(len(table.rows), 'matrix', 'matrices')}"
     why = "The upper half of each kind by its ratio, and embeddings and heads in any case (arXiv 2406.06623)."
     return [Finding(Severity.NOTE, text, why, names(chosen), evidence(chosen, "snr_spectrum"))]
 
@@ -210,7 +210,7 @@ def _headline(numbers: dict[str, Scalar]) -> str:
         return "No matrix has a signal-to-noise ratio."
     silent = int(numbers["without_signal"] or 0)
     last = f" {silent} {'has' if silent == 1 else 'have'} none at all." if silent else ""
-    noun = counted(measured, "matrix", "matrices")
+    noun = quantity(measured, "matrix", "matrices")
     if share == 0.0:
         return f"{silent} of {noun} {'has' if silent == 1 else 'have'} no signal above noise."
     if measured == 1:

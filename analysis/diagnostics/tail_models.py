@@ -24,12 +24,12 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
-from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
-from analysis.findings.wording import counted, short
+from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.wording import quantity, short
 from analysis.statistics import alternatives as tails
 from analysis.statistics import power_law
 from analysis.statistics.alternatives import LAWS, Comparison
-from analysis.statistics.fit_range import FEW, NO_FIT, THIN, kept, no_fit
+from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, usable_eigenvalues
 from analysis.statistics.shuffling import seed_of
 from analysis.weight import Weight
 
@@ -125,7 +125,7 @@ COLUMNS = (
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
-    used = kept(eigenvalues, options.text("compat") == "weightwatcher")
+    used = usable_eigenvalues(eigenvalues, options.text("compat") == "weightwatcher")
     flat = flatness(weight, options)
     law = power_law.fit(used, flat)
     if law is None:
@@ -136,7 +136,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         "alpha": law.alpha,
         "sigma": law.sigma,
         "num_pl_spikes": law.tail,
-        "best": "undecided" if law.tail < THIN or used.size < FEW else best(found),
+        "best": "undecided" if law.tail < THIN or used.size < FEW else best_law(found),
         "alpha_truncated": found["truncated"].first,
         "Lambda": found["truncated"].second,
         **{f"R_{name}": one.R for name, one in found.items()},
@@ -147,7 +147,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     return Measurement(values | ({"alpha_low": bounds[0], "alpha_high": bounds[1]} if bounds else {}))
 
 
-def best(found: Mapping[str, Comparison]) -> str:
+def best_law(found: Mapping[str, Comparison]) -> str:
     """The likeliest of the laws that are better than the power law by more than chance; else what is left to say."""
     better = {name: one for name, one in found.items() if one.R < 0.0 and one.p <= DECIDED}
     if better:
@@ -167,9 +167,9 @@ def summarise(table: Table) -> Summary:
     }
     other = [row for row in rows if row.value("best") not in ("power law", "undecided")]
     findings = [
-        *map(_finding, alike(other, lambda row: row.value("best"))),
-        *_undecided([row for row in rows if row.value("best") == "undecided"], len(rows)),
-        *unmeasured(table.rows, "best", "tail to compare"),
+        *map(_finding, group_alike(other, lambda row: row.value("best"))),
+        *_undecided_findings([row for row in rows if row.value("best") == "undecided"], len(rows)),
+        *unmeasured_findings(table.rows, "best", "tail to compare"),
     ]
     return Summary(_headline(numbers), numbers, worst_first(findings))
 
@@ -189,7 +189,7 @@ def _finding(rows: Sequence[Row]) -> Finding:
     return Finding(severity, text, why, names(rows), evidence(rows, "alpha", f"R_{law}", f"p_{law}", "num_pl_spikes"))
 
 
-def _undecided(rows: Sequence[Row], measured: int) -> list[Finding]:
+def _undecided_findings(rows: Sequence[Row], measured: int) -> list[Finding]:
     if not rows:
         return []
     few = sum(number(row, "num_pl_spikes") < THIN for row in rows)
@@ -197,7 +197,7 @@ def _undecided(rows: Sequence[Row], measured: int) -> list[Finding]:
     return [
         Finding(
             Severity.NOTE,
-            f"{len(rows)} of {counted(measured, 'tail')} cannot be told from other laws",
+            f"{len(rows)} of {quantity(measured, 'tail')} cannot be told from other laws",
             f"{why}another law fits them as well: their α says how wide a tail is, and is no evidence of a law.",
             names(rows),
             {"undecided": len(rows), "few": few},
@@ -211,8 +211,8 @@ def _headline(numbers: dict[str, Scalar]) -> str:
         return "No matrix has a tail to compare."
     other = sum(int(numbers[law] or 0) for law in LAWS)
     return (
-        f"{numbers['power_law']} of {counted(measured, 'tail')} are power laws by the data; {other} follow another law "
-        f"better, {numbers['undecided']} cannot be told."
+        f"{numbers['power_law']} of {quantity(measured, 'tail')} are power laws by the data; {other} follow another "
+        f"law better, {numbers['undecided']} cannot be told."
     )
 
 

@@ -31,9 +31,9 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import single
-from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
-from analysis.findings.wording import counted
-from analysis.linalg.kernels import mirrored
+from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.wording import quantity
+from analysis.linalg.kernels import mirror
 from analysis.linalg.lanczos import leading
 from analysis.linalg.spectrum import blocks, scaled_gram
 from analysis.weight import Weight
@@ -144,7 +144,7 @@ def singular_vectors(
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     steps = tall.shape[1] if tall.shape[1] <= FULL else STEPS
     gram, exponent = scaled_gram(tall)
-    values, short = leading(mirrored(gram), min(count, tall.shape[1]), steps, TOLERANCE)
+    values, short = leading(mirror(gram), min(count, tall.shape[1]), steps, TOLERANCE)
     short = short[:, values > 1e-12 * values[0]] * math.ldexp(1.0, -exponent)
     long, short = images(tall, short), short / short.norm(dim=0)
     sides = (long / long.norm(dim=0)).cpu().numpy(), short.cpu().numpy()
@@ -172,9 +172,9 @@ def summarise(table: Table) -> Summary:
     findings = [
         _finding(group, side, what)
         for side, what in (("left", "output"), ("right", "input"))
-        for group in alike(_local(rows, side))
+        for group in group_alike(_local(rows, side))
     ]
-    missing = unmeasured(table.rows, "left_peak", "singular vectors")
+    missing = unmeasured_findings(table.rows, "left_peak", "singular vectors")
     return Summary(_headline(numbers), numbers, worst_first([*findings, *missing]))
 
 
@@ -206,7 +206,7 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     if not measured:
         return "No matrix has singular vectors."
     local = max(int(numbers["local_outputs"] or 0), int(numbers["local_inputs"] or 0))
-    noun = counted(measured, "matrix", "matrices")
+    noun = quantity(measured, "matrix", "matrices")
     return (
         f"{local} of {noun} have a leading vector on a single output or input."
         if local

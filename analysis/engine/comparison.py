@@ -12,15 +12,15 @@ from torch import Tensor
 
 from analysis.adapters import Adapter, open_adapter
 from analysis.checkpoint import OpenCheckpoint
-from analysis.coverage import covered
+from analysis.coverage import coverage_of_members
 from analysis.diagnostic import Request, Row, Scalar, Scope, Table, groups
 from analysis.engine.device import on_devices
-from analysis.engine.memory import together, too_large
+from analysis.engine.memory import bytes_of_several, too_large
 from analysis.engine.pieces import Group, Held, pieces
-from analysis.engine.scheduling import each
-from analysis.engine.single import Progress, measure_tensor, refused
-from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, shown
-from analysis.findings.wording import counted, listed
+from analysis.engine.scheduling import run_each
+from analysis.engine.single import Progress, measure_tensor, refused_rows
+from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, escape
+from analysis.findings.wording import join_words, quantity
 from analysis.report import Report
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
 from analysis.weight import TensorInfo
@@ -38,11 +38,13 @@ class Comparison:
     adapters: Mapping[int, Adapter]
 
 
-def opened(checkpoints: Sequence[OpenCheckpoint], names: Sequence[str], requests: Sequence[Request]) -> Comparison:
+def open_comparison(
+    checkpoints: Sequence[OpenCheckpoint], names: Sequence[str], requests: Sequence[Request]
+) -> Comparison:
     """Aligns the checkpoints. Raises WrongBase, also where an adapter fits nowhere, and what `open_adapter` raises."""
     adapters = {at: open_adapter(c) for at, c in enumerate(checkpoints) if at and c.kind == "adapter"}
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
-    run = Comparison(checkpoints, tuple(names), aligned_for(members, names, requests), adapters)
+    run = Comparison(checkpoints, tuple(names), align_for(members, names, requests), adapters)
     for position in adapters:
         check_adapter(run, position)
     return run
@@ -54,7 +56,7 @@ def check_adapter(run: Comparison, position: int) -> None:
     wrong: list[AdapterError] = []
     for row in rows:
         try:
-            _held(run, row, position, run.checkpoints[0].read(row.base.name))
+            _read_held(run, row, position, run.checkpoints[0].read(row.base.name))
         except AdapterError as error:
             wrong.append(error)
         except TensorError:  # NaN, say: of this module, and not of the base
@@ -62,11 +64,11 @@ def check_adapter(run: Comparison, position: int) -> None:
         else:
             return
     if wrong:
-        base, modules = shown(run.names[0]), counted(len(wrong), "module")
+        base, modules = escape(run.names[0]), quantity(len(wrong), "module")
         code = wrong[0].code if isinstance(wrong[0], SettingsError) else None
         raise WrongBase(
-            f"{shown(run.names[position])} fits {base} in none of {modules}. {wrong[0].message} Give the model that it "
-            "was trained from as the base, and the adapter with its own adapter_config.json.",
+            f"{escape(run.names[position])} fits {base} in none of {modules}. {wrong[0].message} Give the model that "
+            "it was trained from as the base, and the adapter with its own adapter_config.json.",
             code,
         )
 
@@ -76,7 +78,7 @@ def alignment_of(members: Sequence[Member], requests: Sequence[Request]) -> Alig
     return align(members, same_shape=not any(r.diagnostic.scope is Scope.FAMILY for r in requests))
 
 
-def aligned_for(members: Sequence[Member], names: Sequence[str], requests: Sequence[Request]) -> Alignment:
+def align_for(members: Sequence[Member], names: Sequence[str], requests: Sequence[Request]) -> Alignment:
     """The same, also refused (WrongBase) where a request compares with a base that is none."""
     alignment = alignment_of(members, requests)
     if any(request.diagnostic.scope is Scope.FAMILY for request in requests):
@@ -89,13 +91,13 @@ def aligned_for(members: Sequence[Member], names: Sequence[str], requests: Seque
 
 def check_family(members: Sequence[Member], alignment: Alignment, names: Sequence[str]) -> None:
     """Raises WrongBase where one of the members is an adapter, or no matrix is in all of them."""
-    adapters = [shown(name) for name, member in zip(names, members, strict=True) if member.kind == "adapter"]
+    adapters = [escape(name) for name, member in zip(names, members, strict=True) if member.kind == "adapter"]
     if adapters:
         text = "is no whole model: a family is of whole models. Merge it into its base first"
-        raise WrongBase(f"{listed(adapters)} {text}", "adapter-in-family")
+        raise WrongBase(f"{join_words(adapters)} {text}", "adapter-in-family")
     if not any(all(row.partners) for row in alignment.rows):
         raise WrongBase(
-            f"no matrix has the same name in all of {listed([shown(name) for name in names])}: a family is of one "
+            f"no matrix has the same name in all of {join_words([escape(name) for name in names])}: a family is of one "
             "architecture in several widths",
             "no-family",
         )
@@ -108,7 +110,9 @@ def groups_of(aligned: Aligned, request: Request) -> list[Group]:
     return [group for group in found if all(there[position] for position in group)]
 
 
-def alone(members: Sequence[Member], alignment: Alignment, requests: Sequence[Request]) -> list[tuple[int, int]]:
+def unpaired_tensors(
+    members: Sequence[Member], alignment: Alignment, requests: Sequence[Request]
+) -> list[tuple[int, int]]:
     """(position, index of the tensor) of what the tuned models hold and the base does not, where it is to be measured.
 
     It has no base to be compared with, so only requests of scope ONE ask for it.
@@ -142,7 +146,7 @@ def compare(
     What needs more than `memory`, in bytes, is left out with the reason; None is what there is. Raises WrongBase, and
     what `open_adapter` raises.
     """
-    run = opened(checkpoints, distinct(names), requests)
+    run = open_comparison(checkpoints, distinct(names), requests)
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
     rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
     aligned = {row.base.name: row for row in run.alignment.rows}
@@ -150,12 +154,14 @@ def compare(
     def work(info: TensorInfo) -> Found:
         return measure_aligned(run, aligned[info.name], requests, device, memory)
 
-    for info, found in each([row.base for row in run.alignment.rows], work, device, lambda i: aligned[i.name].largest):
+    for info, found in run_each(
+        [row.base for row in run.alignment.rows], work, device, lambda i: aligned[i.name].largest
+    ):
         for name, row in found:
             rows[name].append(row)
         if progress is not None:
             progress(info)
-    for position, index in alone(members, run.alignment, requests):
+    for position, index in unpaired_tensors(members, run.alignment, requests):
         info = members[position].tensors[index]
         for name, row in measure_tensor(checkpoints[position], info, requests, position, device, memory=memory):
             rows[name].append(row)
@@ -165,7 +171,7 @@ def compare(
     tables = tuple(
         replace(_table(request, rows[request.diagnostic.name], run.names, known), found=files) for request in requests
     )
-    return Report(covered(members, run.alignment, tables), tables, run.names)
+    return Report(coverage_of_members(members, run.alignment, tables), tables, run.names)
 
 
 def _table(
@@ -204,31 +210,31 @@ def measure_aligned(
         return []
     wanted = {position for _, group in asked for position in group} - {0}
     if reason := _too_large(aligned, wanted, {request.diagnostic.scope for request, _ in asked}, memory):
-        return list(refused(aligned.base, [(request, group, reason) for request, group in asked]))
+        return list(refused_rows(aligned.base, [(request, group, reason) for request, group in asked]))
     base = run.checkpoints[0].read(aligned.base.name)
     held: dict[int, Held | str] = {0: Held(base)}
     for position in sorted(wanted):
-        held[position] = held_in(run, aligned, position, base)
+        held[position] = read_held(run, aligned, position, base)
     found: Found = []
     for piece in pieces(aligned.base, held, run.names):
-        found += on_devices(device, piece.weights, partial(piece.measured, asked))
+        found += on_devices(device, piece.weights, partial(piece.measure, asked))
     return found
 
 
 def _too_large(aligned: Aligned, wanted: Collection[int], scopes: Collection[Scope], memory: int | None) -> str | None:
     infos = [aligned.at(position) for position in sorted({0, *wanted})]
-    return too_large(aligned.base, together(infos, scopes), memory)
+    return too_large(aligned.base, bytes_of_several(infos, scopes), memory)
 
 
-def held_in(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held | str:
+def read_held(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held | str:
     """The tensor in a tuned checkpoint, as the base stores it; where that cannot be had, the reason."""
     try:
-        return _held(run, aligned, position, base)
+        return _read_held(run, aligned, position, base)
     except TensorError as error:
         return error.message
 
 
-def _held(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held:
+def _read_held(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held:
     partner = aligned.partners[position - 1]
     assert partner is not None, "groups_of asks for what is there"
     if isinstance(partner.source, TensorInfo):

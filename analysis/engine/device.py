@@ -51,13 +51,13 @@ def on_devices(
     if device == "cpu":
         return run(weights)
     try:
-        return run(_moved(device, weights))
+        return run(_move_weights(device, weights))
     except torch.OutOfMemoryError:
         torch.cuda.empty_cache()
     return run(weights)
 
 
-def _moved(device: str, weights: Mapping[int, Weight | str]) -> dict[int, Weight | str]:
+def _move_weights(device: str, weights: Mapping[int, Weight | str]) -> dict[int, Weight | str]:
     moved: dict[int, Weight | str] = {}
     for number, weight in weights.items():
         if isinstance(weight, str):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from analysis.diagnostic import Request, Scope
-from analysis.errors import shown
+from analysis.errors import escape
 from analysis.tensors.matrices import matrices
 from analysis.weight import TensorInfo
 
@@ -25,7 +25,7 @@ def side(info: TensorInfo) -> int:
     return max((min(weight.rows, weight.columns) for weight in matrices(info)), default=0)
 
 
-def alone(info: TensorInfo, copies: int = 0) -> int:
+def bytes_of_one(info: TensorInfo, copies: int = 0) -> int:
     """Bytes for its singular values: itself, so many copies in float32 or wider, a Gram matrix and the solver's."""
     return info.nbytes + copies * max(4 * info.size, info.nbytes) + 16 * side(info) ** 2
 
@@ -35,7 +35,7 @@ def copies(requests: Iterable[Request]) -> int:
     return max((max(r.diagnostic.copies, r.diagnostic.scope is not Scope.ONE) for r in requests), default=0)
 
 
-def together(infos: Sequence[TensorInfo], scopes: Collection[Scope]) -> int:
+def bytes_of_several(infos: Sequence[TensorInfo], scopes: Collection[Scope]) -> int:
     """Bytes for the same tensor in several checkpoints at once, compared as these scopes do."""
     largest = max(info.size for info in infos)
     vectors = sum(8 * (info.size + side(info) ** 2) for info in infos) if Scope.PAIR in scopes else 0
@@ -56,12 +56,12 @@ def too_large(info: TensorInfo, need: int, limit: int | None) -> str | None:
     shape = " × ".join(f"{extent:,}" for extent in info.shape)
     whose = "available" if limit is None else "allowed"
     return (
-        f"{shown(info.name)}: measuring {shape} takes {spoken(need)} of memory, and {spoken(there)} are {whose}; take "
-        "a machine with more, or set EIGENSCOPE_MEMORY_LIMIT (bytes) if this has more"
+        f"{escape(info.name)}: measuring {shape} takes {format_bytes(need)} of memory, and {format_bytes(there)} "
+        f"are {whose}; take a machine with more, or set EIGENSCOPE_MEMORY_LIMIT (bytes) if this has more"
     )
 
 
-def spoken(size: int) -> str:
+def format_bytes(size: int) -> str:
     return f"{size / GB:,.1f} GB" if size >= GB / 10 else f"{size:,} bytes"
 
 

@@ -33,7 +33,7 @@ class Piece:
     weights: Mapping[int, Weight | str]
     names: Sequence[str]  # of the run's checkpoints
 
-    def measured(
+    def measure(
         self, asked: Sequence[tuple[Request, Group]], weights: Mapping[int, Weight | str]
     ) -> list[tuple[str, Row]]:
         """A row for each request and group. `weights` are the piece's own, wherever they were moved to."""
@@ -66,7 +66,7 @@ class Family:
         if len(found) == 1:
             return tuple(found)
         return self._fault(positions, found) or (
-            tuple(found) if scope is Scope.FAMILY else self._alike(positions, found)
+            tuple(found) if scope is Scope.FAMILY else self._common_weights(positions, found)
         )
 
     def _fault(self, positions: Group, found: Sequence[Weight]) -> str | None:
@@ -79,7 +79,7 @@ class Family:
                 return f"{self._names[position]}: {wrong:,} of {total:,} values are NaN or infinite"
         return None
 
-    def _alike(self, positions: Group, found: Sequence[Weight]) -> tuple[Weight, ...] | str:
+    def _common_weights(self, positions: Group, found: Sequence[Weight]) -> tuple[Weight, ...] | str:
         """The weights with the rows that all of them have: a vocabulary may have grown."""
         shapes = [weight.slices.shape for weight in found]
         if len({(shape[0], shape[2]) for shape in shapes}) > 1:
@@ -108,7 +108,7 @@ def pieces(base: TensorInfo, held: Mapping[int, Held | str], names: Sequence[str
         for position, rest in cut.items():
             weight = next(rest, "it has fewer matrices in this tensor than the base")
             found[position] = weight
-        yield Piece(planned, _based(dict(sorted(found.items()))), names)
+        yield Piece(planned, _attach_base(dict(sorted(found.items()))), names)
 
 
 def _cut(base: TensorInfo, held: Held) -> Iterator[Weight | str]:
@@ -132,7 +132,7 @@ def _factors(weight: Weight, whole: Factors | None, part: slice | None) -> Facto
     return Factors(left, whole.right) if fits else None
 
 
-def _based(found: Mapping[int, Weight | str]) -> dict[int, Weight | str]:
+def _attach_base(found: Mapping[int, Weight | str]) -> dict[int, Weight | str]:
     """The same with every tuned weight knowing its base."""
     base = found[0]
     if isinstance(base, str):

@@ -15,13 +15,13 @@ from typing import TypeVar
 
 import torch
 
-from analysis.engine.memory import LITTLE, alone, side
+from analysis.engine.memory import LITTLE, bytes_of_one, side
 from analysis.linalg.kernels import SERIAL, threads
 from analysis.linalg.spectrum import BLOCK
 from analysis.weight import TensorInfo
 
 Result = TypeVar("Result")
-MOST_HANDS = 4  # tensors at once
+MOST_THREADS = 4  # tensors at once
 HELD = 40 * BLOCK  # bytes: five blocks; two threads kept 34 MiB each (docs/benchmarks.md)
 
 
@@ -34,7 +34,7 @@ def _itself(tensor: TensorInfo) -> TensorInfo:
     return tensor
 
 
-def each(
+def run_each(
     tensors: Sequence[TensorInfo],
     work: Callable[[TensorInfo], Result],
     device: str = "cpu",
@@ -48,15 +48,15 @@ def each(
     """
     everything = torch.get_num_threads()
     sizes = {tensor.name: largest(tensor) for tensor in tensors}
-    needs = {name: alone(size, copies) + HELD for name, size in sizes.items() if size.skip is None}
+    needs = {name: bytes_of_one(size, copies) + HELD for name, size in sizes.items() if size.skip is None}
     room = _Room(max(LITTLE, bound(list(sizes.values()))))  # less would leave cores idle to save what libraries take
-    hands = min(MOST_HANDS, everything, room.holds(list(needs.values()))) if device == "cpu" else 1
+    hands = min(MOST_THREADS, everything, room.holds(list(needs.values()))) if device == "cpu" else 1
 
     def small(tensor: TensorInfo) -> bool:
         return hands > 1 and side(sizes[tensor.name]) <= SERIAL and needs.get(tensor.name, 0) <= room.size
 
-    def beside(tensor: TensorInfo) -> Result:
-        with room.taken(needs.get(tensor.name, 0)):
+    def run_one(tensor: TensorInfo) -> Result:
+        with room.take(needs.get(tensor.name, 0)):
             return work(tensor)
 
     pool = ThreadPoolExecutor(hands, initializer=torch.set_num_threads, initargs=(1,))
@@ -65,7 +65,7 @@ def each(
             run = list(some)
             if several:
                 with threads(1):  # OpenBLAS has one number for all threads, and with more than 1 takes turns
-                    yield from zip(run, pool.map(beside, run), strict=True)
+                    yield from zip(run, pool.map(run_one, run), strict=True)
                 continue
             for tensor in run:
                 with threads(everything):
@@ -85,7 +85,7 @@ class _Room:
         return max(1, self.size // median_low(needs)) if needs else 1
 
     @contextmanager
-    def taken(self, need: int) -> Iterator[None]:
+    def take(self, need: int) -> Iterator[None]:
         """Within it that much is taken, of at most `size`; it begins when there is that much."""
         with self._turn, self._changed:
             self._changed.wait_for(lambda: need <= self._left)

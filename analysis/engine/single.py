@@ -10,9 +10,9 @@ from analysis.coverage import coverage, failures
 from analysis.diagnostic import Measurement, Request, Row, Scope, Table, absent, measure
 from analysis.engine.batching import Cut, cutter
 from analysis.engine.device import on_device
-from analysis.engine.memory import alone as needed_alone
+from analysis.engine.memory import bytes_of_one as needed_alone
 from analysis.engine.memory import copies, too_large
-from analysis.engine.scheduling import each
+from analysis.engine.scheduling import run_each
 from analysis.report import Report
 from analysis.tensors.matrices import matrices
 from analysis.weight import TensorInfo, Weight
@@ -37,13 +37,13 @@ def measure_tensor(
     alone = [request for request in requests if request.diagnostic.scope is Scope.ONE]
     reasons = {r.diagnostic.name: too_large(info, needed_alone(info, r.diagnostic.copies), memory) for r in alone}
     if all(reasons.values()):
-        yield from refused(info, [(r, (position,), reasons[r.diagnostic.name]) for r in alone])
+        yield from refused_rows(info, [(r, (position,), reasons[r.diagnostic.name]) for r in alone])
         return
     for weight in (cut or cutter(checkpoint, (), "cpu"))(info):
         yield from _rows(weight, alone, position, device, reasons)
 
 
-def refused(
+def refused_rows(
     info: TensorInfo, asked: Sequence[tuple[Request, tuple[int, ...], str | None]]
 ) -> Iterator[tuple[str, Row]]:
     """A row without values for each weight of a tensor that is not read, each group, with the reason."""
@@ -85,7 +85,7 @@ def analyze(
             return []
         return list(measure_tensor(checkpoint, info, requests, device=device, cut=cut, memory=memory))
 
-    for info, found in each(checkpoint.tensors, work, device, copies=copies(requests)):
+    for info, found in run_each(checkpoint.tensors, work, device, copies=copies(requests)):
         for name, row in found:
             rows[name].append(row)
         if progress is not None:

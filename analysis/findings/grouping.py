@@ -7,7 +7,7 @@ from analysis.diagnostic import Row, Scalar
 from analysis.findings.subjects import number
 
 
-def grouped(rows: Iterable[Row]) -> dict[tuple[int, ...], list[Row]]:
+def group_rows(rows: Iterable[Row]) -> dict[tuple[int, ...], list[Row]]:
     """The rows of each group, groups in their order."""
     found: dict[tuple[int, ...], list[Row]] = {}
     for row in rows:

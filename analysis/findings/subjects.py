@@ -11,7 +11,7 @@ ALONE = ("other", "conv")  # roles whose name says little: each is named by itse
 NAMED = 24  # weights of which a finding carries the numbers
 
 
-def alike(rows: Iterable[Row], verdict: Callable[[Row], Scalar] = lambda _: "") -> list[list[Row]]:
+def group_alike(rows: Iterable[Row], verdict: Callable[[Row], Scalar] = lambda _: "") -> list[list[Row]]:
     """Rows of the same checkpoints, role and verdict, in whichever blocks; in the order of their first."""
     found: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
     for row in rows:
@@ -29,7 +29,7 @@ def parts(row: Row) -> tuple[str, str, str]:
     return kind, depth, what
 
 
-def described(rows: Sequence[Row]) -> tuple[str, str]:
+def describe_rows(rows: Sequence[Row]) -> tuple[str, str]:
     """What the rows are and where they lie: ("Value", " in blocks 4 and 5"), ("Pooler", "")."""
     kind, _, what = parts(rows[0])
     depths = [row.weight.depth for row in rows if row.weight.depth is not None]
@@ -39,7 +39,7 @@ def described(rows: Sequence[Row]) -> tuple[str, str]:
 
 def subject(rows: Sequence[Row]) -> str:
     """What the rows are and where they lie: "Value in blocks 4 and 5", "Pooler"."""
-    return "".join(described(rows))
+    return "".join(describe_rows(rows))
 
 
 def number(row: Row, column: str) -> float:
@@ -64,7 +64,7 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity)))
 
 
-def unmeasured(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
+def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
     """A note on the rows without a value in a column, with the first reasons; none where all have one."""
     missing = [row for row in rows if row.value(column) is None]
     if not missing:

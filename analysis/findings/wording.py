@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 
-def listed(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """Words in a row.
 
-    >>> listed(["query", "key", "value"])
+    >>> join_words(["query", "key", "value"])
     'query, key and value'
     """
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
+def quantity(count: int, noun: str, plural: str | None = None) -> str:
     """How many of something.
 
-    >>> counted(2, "matrix", "matrices")
+    >>> quantity(2, "matrix", "matrices")
     '2 matrices'
     """
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
@@ -42,10 +42,10 @@ def percent(share: float) -> str:
     return f"{hundred:.2g} %" if abs(hundred) < 1.0 else f"{hundred:.1f}".removesuffix(".0") + " %"
 
 
-def midway(words: str) -> str:
+def lower_first(words: str) -> str:
     """The words as they stand inside a sentence: without their capital, unless it is part of an acronym.
 
-    >>> midway("Value"), midway("MLP up")
+    >>> lower_first("Value"), lower_first("MLP up")
     ('value', 'MLP up')
     """
     return words if words[1:2].isupper() else words[:1].lower() + words[1:]
@@ -61,7 +61,7 @@ def blocks(depths: Sequence[int]) -> str:
     starts = [wanted[0], *(b for a, b in pairwise(wanted) if b != a + 1)]
     ends = [*(a for a, b in pairwise(wanted) if b != a + 1), wanted[-1]]
     spans = [_span(start, end) for start, end in zip(starts, ends, strict=True)]
-    return f"{'block' if len(wanted) == 1 else 'blocks'} {listed([word for span in spans for word in span])}"
+    return f"{'block' if len(wanted) == 1 else 'blocks'} {join_words([word for span in spans for word in span])}"
 
 
 def _span(start: int, end: int) -> list[str]:

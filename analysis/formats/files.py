@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, shown
+from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
 from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.companions import INDEX, SAFETENSORS, SAFETENSORS_INSTEAD, WEIGHTS, training_state
 from analysis.formats.facts import config_facts, find_adapter_config
@@ -19,19 +19,19 @@ Chosen = Mapping[Path, Format]
 
 def gather(paths: Sequence[Path], formats: Sequence[Format]) -> Checkpoint:
     """The checkpoint in these files, or in one folder."""
-    files = _listed(paths)
+    files = _list_files(paths)
     indexes = [path for path in files if path.name.endswith(INDEX)]
     if not indexes:
-        chosen = _recognised(files, formats)
+        chosen = _recognise(files, formats)
         contents = {path: _contents(path, form) for path, form in chosen.items()}
-        tensors = _joined(contents)
+        tensors = _join_files(contents)
     else:
         index = min(indexes, key=lambda path: (".safetensors" not in path.name, path.name))
         weight_map = _weight_map(index)
         shards = {name: _shard(index, name, files, paths) for name in sorted(set(weight_map.values()))}
         chosen = {path: _format(path, formats) for path in shards.values()}
         contents = {path: _contents(path, form) for path, form in chosen.items()}
-        tensors = _mapped({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
+        tensors = _map_shards({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
     return _checkpoint(files, chosen, contents, tensors)
 
 
@@ -41,7 +41,7 @@ def _checkpoint(
     first = next(iter(chosen))
     if not tensors:
         raise UnknownFormat(
-            f"{shown(first.name)} can be read, but there is no tensor in it. Save a state dict", "no-tensors"
+            f"{escape(first.name)} can be read, but there is no tensor in it. Save a state dict", "no-tensors"
         )
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
     if left_out := _left_out(files, chosen):
@@ -63,16 +63,16 @@ def ignored_files(left_out: Mapping[str, str]) -> str:
     return printable(", ".join(f"{name} ({reason})" for name, reason in left_out.items()))
 
 
-def _listed(paths: Sequence[Path]) -> list[Path]:
+def _list_files(paths: Sequence[Path]) -> list[Path]:
     """The files meant, folders opened up (not those inside them), each once, in the order given."""
     found: dict[Path, None] = {}
     for path in paths:
         inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
         for missing in (inner for inner in inside if not _is_file(inner)):
-            raise MissingShard(f"there is no file {shown(missing)}", "missing-file")
+            raise MissingShard(f"there is no file {escape(missing)}", "missing-file")
         found.update(dict.fromkeys(map(_absolute, inside)))
     if not found:
-        where = ", ".join(shown(path.name) for path in paths[:5])
+        where = ", ".join(escape(path.name) for path in paths[:5])
         raise UnknownFormat(f"there is no file in {where or 'an empty list'}", "no-tensors")
     if len(found) > MOST_FILES:
         raise UnknownFormat(f"{len(found):,} files; at most {MOST_FILES:,} make up a checkpoint", "big-index")
@@ -99,10 +99,10 @@ def _contents(path: Path, form: Format) -> Contents:
     try:
         return form.contents(path)
     except CheckpointError as error:
-        raise type(error)(f"{shown(path.name)}: {error}", error.code) from None
+        raise type(error)(f"{escape(path.name)}: {error}", error.code) from None
 
 
-def _recognised(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, Format]:
+def _recognise(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, Format]:
     """The files among these that hold weights, all of the first format of `formats` found, or of torch's two."""
     if len(files) == 1:
         return {files[0]: _format(files[0], formats)}
@@ -113,31 +113,31 @@ def _recognised(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, 
             known[path] = _format(path, formats)
         except CheckpointError as error:
             refused[path] = error
-    chosen = _preferred(known, formats)
+    chosen = _prefer_safetensors(known, formats)
     endings = {path.suffix for path in chosen} or WEIGHTS
     broken = [path for path in refused if path.suffix in endings]  # companions, like a tokenizer, are left aside
     if broken:
         raise refused[broken[0]]
     if not chosen:
-        names = ", ".join(shown(path.name) for path in files[:5])
+        names = ", ".join(escape(path.name) for path in files[:5])
         raise UnknownFormat(f"none of the {len(files)} files ({names}, …) is a checkpoint that is read here")
     return chosen
 
 
-def _preferred(known: Chosen, formats: Sequence[Format]) -> dict[Path, Format]:
+def _prefer_safetensors(known: Chosen, formats: Sequence[Format]) -> dict[Path, Format]:
     """Of a model saved both as safetensors and for torch, the safetensors."""
     return {path: form for path, form in known.items() if form is formats[0]} or dict(known)
 
 
-def _joined(contents: Mapping[Path, Contents]) -> dict[str, Stored]:
+def _join_files(contents: Mapping[Path, Contents]) -> dict[str, Stored]:
     """The tensors of all files; no name may stand in two of them."""
     tensors: dict[str, Stored] = {}
     for path, held in contents.items():
         for name in held.tensors:
             if name in tensors:
-                both = f"{shown(tensors[name].path.name)} and {shown(path.name)}"
+                both = f"{escape(tensors[name].path.name)} and {escape(path.name)}"
                 raise DamagedFile(
-                    f"tensor {shown(name)} is in {both}. Give the files of one checkpoint only, or its index too.",
+                    f"tensor {escape(name)} is in {both}. Give the files of one checkpoint only, or its index too.",
                     "duplicate-tensor",
                 )
         tensors.update(held.tensors)
@@ -149,10 +149,10 @@ def _weight_map(index: Path) -> dict[str, str]:
     found = parse_file(index).get("weight_map")
     if not isinstance(found, dict) or not found or not all(isinstance(shard, str) for shard in found.values()):
         raise DamagedFile(
-            f"{shown(index.name)} has no weight_map from tensors to files. Download it again.", "bad-header"
+            f"{escape(index.name)} has no weight_map from tensors to files. Download it again.", "bad-header"
         )
     if len(set(found.values())) > MOST_FILES:
-        raise UnknownFormat(f"{shown(index.name)} names more than {MOST_FILES:,} files", "big-index")
+        raise UnknownFormat(f"{escape(index.name)} names more than {MOST_FILES:,} files", "big-index")
     return found
 
 
@@ -161,7 +161,7 @@ def _shard(index: Path, name: str, files: Sequence[Path], paths: Sequence[Path])
     parts = PurePosixPath(name).parts
     if not parts or parts[0] == "/" or ".." in parts or not name.isprintable() or "\\" in name:
         raise UnsafeFile(
-            f"{shown(index.name)} names the file {shown(name)}, which is not inside its folder. "
+            f"{escape(index.name)} names the file {escape(name)}, which is not inside its folder. "
             "Do not trust this checkpoint; where it is your own, correct the index.",
             "shard-outside",
         )
@@ -169,7 +169,7 @@ def _shard(index: Path, name: str, files: Sequence[Path], paths: Sequence[Path])
     if path in files or (any(given.is_dir() for given in paths) and _is_file(path)):
         return path
     raise MissingShard(
-        f"{shown(index.name)} names the file {shown(name)}, which is not there. "
+        f"{escape(index.name)} names the file {escape(name)}, which is not there. "
         "Give all of its shards, or their folder."
     )
 
@@ -181,12 +181,12 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _mapped(where: Mapping[str, Path], contents: Mapping[Path, Contents]) -> dict[str, Stored]:
+def _map_shards(where: Mapping[str, Path], contents: Mapping[Path, Contents]) -> dict[str, Stored]:
     """The tensors of all shards; one that is in several is taken from the shard that the index names."""
     for name, path in where.items():
         if name not in contents[path].tensors:
             raise DamagedFile(
-                f"the index says that tensor {shown(name)} is in {shown(path.name)}, but it is not. "
+                f"the index says that tensor {escape(name)} is in {escape(path.name)}, but it is not. "
                 "The shards are of another save than the index: download them together.",
                 "bad-header",
             )

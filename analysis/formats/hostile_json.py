@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import DamagedFile, UnknownFormat, shown
+from analysis.errors import DamagedFile, UnknownFormat, escape
 from analysis.formats.stored import Fact, Facts
 
 LARGEST_FILE = 100_000_000  # bytes of an index or a config
@@ -16,11 +16,11 @@ LONGEST_FACT = 500  # characters
 def parse(data: bytes, where: str) -> dict[str, Any]:
     """The object that the bytes hold; DamagedFile, naming `where`, when they do not hold one."""
     try:
-        found = _loaded(data.decode("utf-8"))
+        found = _load(data.decode("utf-8"))
     except DamagedFile as error:
         raise DamagedFile(f"{where}: {error}", error.code) from None
     except (ValueError, RecursionError) as error:
-        raise DamagedFile(f"{where} is no JSON ({shown(error)}). The file is damaged.", "bad-header") from None
+        raise DamagedFile(f"{where} is no JSON ({escape(error)}). The file is damaged.", "bad-header") from None
     if not isinstance(found, dict):
         raise DamagedFile(f"{where} is no JSON object. The file is damaged.", "bad-header")
     return found
@@ -30,26 +30,26 @@ def parse_file(path: Path) -> dict[str, Any]:
     """The object in a JSON file of bounded size."""
     size = path.stat().st_size
     if size > LARGEST_FILE:
-        raise UnknownFormat(f"{shown(path.name)} has {size:,} bytes; at most {LARGEST_FILE:,} are read", "big-index")
-    return parse(path.read_bytes(), shown(path.name))
+        raise UnknownFormat(f"{escape(path.name)} has {size:,} bytes; at most {LARGEST_FILE:,} are read", "big-index")
+    return parse(path.read_bytes(), escape(path.name))
 
 
-def _loaded(text: str) -> Any:
+def _load(text: str) -> Any:
     """The JSON of the text. Raises ValueError at NaN and infinity, with the key that has it where there is one."""
     constants: list[str] = []
 
-    def noted(name: str) -> object:
+    def note_constant(name: str) -> object:
         if not constants:
             constants.append(name)
         return constants
 
-    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def check_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if constants:
-            keys = [f"{shown(key)}: " for key, value in pairs if value is constants]
+            keys = [f"{escape(key)}: " for key, value in pairs if value is constants]
             raise ValueError(f"{''.join(keys[:1])}{constants[0]} is no number")
         return _object(pairs)
 
-    found = json.loads(text, object_pairs_hook=checked, parse_constant=noted)
+    found = json.loads(text, object_pairs_hook=check_pairs, parse_constant=note_constant)
     if constants:
         raise ValueError(f"{constants[0]} is no number")
     return found
@@ -60,7 +60,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if key in found:
             raise DamagedFile(
-                f"{shown(key)} stands there twice. The file is damaged, or made to deceive.", "duplicate-tensor"
+                f"{escape(key)} stands there twice. The file is damaged, or made to deceive.", "duplicate-tensor"
             )
         check_name(key)
         found[key] = value
@@ -73,7 +73,7 @@ def check_name(name: str) -> None:
         name.encode("utf-8")
     except UnicodeEncodeError:
         raise DamagedFile(
-            f"the name {shown(name)} is no Unicode text. Save it again with proper names.", "bad-name"
+            f"the name {escape(name)} is no Unicode text. Save it again with proper names.", "bad-name"
         ) from None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, UnsafeFile, shown
+from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, UnsafeFile, escape
 from analysis.formats.pytorch.machine import LARGEST_PICKLE, unpickle
 from analysis.formats.safetensors import LONGEST_HEADER
 
@@ -107,7 +107,7 @@ def _code_in(path: Path) -> UnsafeFile | None:
         with path.open("rb") as file:
             unpickle(io.BytesIO(file.read(LARGEST_PICKLE)))
     except UnsafeFile as error:
-        return UnsafeFile(f"{shown(path.name)}: {error}", error.code)
+        return UnsafeFile(f"{escape(path.name)}: {error}", error.code)
     except DamagedFile:
         return None
     return None
@@ -115,7 +115,7 @@ def _code_in(path: Path) -> UnsafeFile | None:
 
 def rejection(path: Path, head: bytes) -> CheckpointError:
     """The error for a file that no format recognises."""
-    name = shown(path.name)
+    name = escape(path.name)
     if not head:
         return DamagedFile(f"{name} is empty: 0 bytes. Download or copy it again.", "empty-file")
     for kind in KINDS:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import DamagedFile, UnknownFormat, shown
+from analysis.errors import DamagedFile, UnknownFormat, escape
 from analysis.formats.dtypes import SAFETENSORS_DTYPES
 from analysis.formats.hostile_json import parse, text_facts
 from analysis.formats.stored import MOST_DIMENSIONS, Contents, Format, Stored
@@ -42,13 +42,13 @@ def _contents(path: Path) -> Contents:
             )
         header = parse(file.read(length), "its header")
     metadata = header.pop(METADATA, None)
-    tensors = {name: _stored(path, name, entry, 8 + length, size) for name, entry in header.items()}
+    tensors = {name: _read_entry(path, name, entry, 8 + length, size) for name, entry in header.items()}
     _check_overlap(tensors)
     said = {key: value for key, value in metadata.items() if key != LIBRARY} if isinstance(metadata, Mapping) else {}
     return Contents(tensors, text_facts(said))
 
 
-def _stored(path: Path, name: str, entry: Any, base: int, size: int) -> Stored:
+def _read_entry(path: Path, name: str, entry: Any, base: int, size: int) -> Stored:
     """One entry of the header, checked; `base` is where the tensors begin, `size` where the file ends."""
     try:
         code, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
@@ -56,7 +56,7 @@ def _stored(path: Path, name: str, entry: Any, base: int, size: int) -> Stored:
         raise _bad(name, "its entry has no dtype, shape and pair of offsets", "bad-header") from None
     if not isinstance(code, str) or code not in SAFETENSORS_DTYPES:
         raise UnknownFormat(
-            f"tensor {shown(name)} has the dtype {shown(code)}, which is not known here", "unknown-dtype"
+            f"tensor {escape(name)} has the dtype {escape(code)}, which is not known here", "unknown-dtype"
         )
     if len(shape) > MOST_DIMENSIONS or not all(_is_count(number) for number in (*shape, begin, end)):
         raise _bad(name, "its shape and offsets are not whole numbers from 0 up", "bad-header")
@@ -66,7 +66,7 @@ def _stored(path: Path, name: str, entry: Any, base: int, size: int) -> Stored:
     stored = Stored(path, base + begin, shape, SAFETENSORS_DTYPES[code].name)
     wanted = SAFETENSORS_DTYPES[code].nbytes(stored.size) if stored.size < LARGEST_SIZE else None
     if end - begin != wanted:
-        text = f"shape {shown(list(shape))} of {code} does not take the {end - begin:,} bytes that it has"
+        text = f"shape {escape(list(shape))} of {code} does not take the {end - begin:,} bytes that it has"
         raise _bad(name, text, "bad-offsets")
     return stored
 
@@ -79,12 +79,12 @@ def _check_overlap(tensors: Mapping[str, Stored]) -> None:
     spans = sorted((t.start, t.start + t.nbytes, name) for name, t in tensors.items() if t.nbytes)
     for (_, end, name), (begin, _, other) in pairwise(spans):
         if begin < end:
-            raise _bad(name, f"it overlaps with tensor {shown(other)}", "bad-offsets")
+            raise _bad(name, f"it overlaps with tensor {escape(other)}", "bad-offsets")
 
 
 def _bad(name: str, why: str, code: str) -> DamagedFile:
     advice = "The file is cut off or damaged: download or copy it again."
-    return DamagedFile(f"tensor {shown(name)}: {why}. {advice}", code)
+    return DamagedFile(f"tensor {escape(name)}: {why}. {advice}", code)
 
 
 SAFETENSORS = Format("safetensors", "safetensors", _recognises, _contents)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from analysis.errors import DamagedFile, shown
+from analysis.errors import DamagedFile, escape
 from analysis.formats.dtypes import DTYPES
 
 Fact = float | int | str | bool | None
@@ -69,7 +69,7 @@ class Stored:
         return extent(self.shape, self.strides) * itemsize
 
     def _shorter(self) -> DamagedFile:
-        return DamagedFile(f"{shown(self.path.name)} has become shorter since it was opened", "truncated-file")
+        return DamagedFile(f"{escape(self.path.name)} has become shorter since it was opened", "truncated-file")
 
     def load(self) -> Words:
         """Its elements in memory: contiguous, little-endian, and nothing else of the file.

@@ -35,7 +35,7 @@ def training_facts(folder: Path) -> dict[str, Fact]:
     """What the files in the folder say of the training; nothing where they are absent or make no sense."""
     state = _read(folder / STATE, LARGEST_STATE)
     arguments = next((found for name in ARGUMENTS if (found := _read(folder / name, LARGEST_ARGUMENTS))), {})
-    found = {fact: value for fact, names in KEYS.items() if (value := _picked(fact, arguments, names)) is not None}
+    found = {fact: value for fact, names in KEYS.items() if (value := _pick_fact(fact, arguments, names)) is not None}
     if (step := _number(state.get("global_step"))) is not None and step > 0:
         found["step"] = step
     if (mean := _mean_rate(state.get("log_history"))) is not None:
@@ -43,7 +43,7 @@ def training_facts(folder: Path) -> dict[str, Fact]:
     return found
 
 
-def _picked(fact: str, arguments: Mapping[str, Any], names: Sequence[str]) -> Fact:
+def _pick_fact(fact: str, arguments: Mapping[str, Any], names: Sequence[str]) -> Fact:
     value = next((arguments[name] for name in names if arguments.get(name) is not None), None)
     if fact in NUMBERS:
         number = _number(value)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.diagnostic import Scalar
-from analysis.errors import BaselineError, shown
+from analysis.errors import BaselineError, escape
 from analysis.gate.evidence import Report, names_in
 from analysis.gate.metrics import COVERAGE, WEAK
 from analysis.gate.policy import Policy, names_of
@@ -13,7 +13,7 @@ from analysis.gate.policy import Policy, names_of
 ABOUT = ("weight", "label", "role", "depth", "group", "note")
 
 
-def checked(report: object) -> Report:
+def check_baseline(report: object) -> Report:
     """The report, sure to be of the form that rules read. Raises BaselineError."""
     if not isinstance(report, Mapping):
         raise BaselineError("the baseline is no report: give the object that `eigenscope analyze --json` prints")
@@ -21,7 +21,7 @@ def checked(report: object) -> Report:
         _check(report)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         said = "the baseline is no report of Eigenscope, or a damaged one"
-        raise BaselineError(f"{said} ({type(error).__name__}: {shown(error)})") from None
+        raise BaselineError(f"{said} ({type(error).__name__}: {escape(error)})") from None
     return report
 
 
@@ -75,7 +75,7 @@ def unlike(policy: Policy, measured: Mapping[str, Mapping[str, Scalar]]) -> str:
     return ""
 
 
-def distilled(policy: Policy, report: Report) -> dict[str, Any]:
+def distil(policy: Policy, report: Report) -> dict[str, Any]:
     """Of a report, no more than the policy's rules look at in a baseline."""
     rules = [rule for rule in policy.rules if rule.regression is not None]
     wanted: dict[str, set[str]] = {}

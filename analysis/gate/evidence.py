@@ -1,7 +1,7 @@
 """What a rule can see of a report: its layers with their values, and those that have none, with the reason.
 
 A report is the object of `eigenscope analyze --json`. One that comes from elsewhere goes through
-`analysis.gate.baseline.checked` first.
+`analysis.gate.baseline.check_baseline` first.
 """
 
 import math
@@ -67,11 +67,11 @@ def items(rule: Rule, evidence: Evidence) -> list[Item]:
     if rule.metric.diagnostic == "coverage":
         return list(_coverages(rule, evidence.report))
     if rule.metric.column is None:
-        return [*_numbers(rule, evidence.report), *_lost(rule, evidence)]
+        return [*_numbers(rule, evidence.report), *_lost_items(rule, evidence)]
     table = evidence.report["tables"].get(rule.metric.diagnostic, [])
     names = names_in(evidence.report)
-    rows = [row for row in table if _chosen(rule, row["group"], names) and _matches(rule, row)]
-    return [*(_item(rule, row, names) for row in rows), *_lost(rule, evidence)]
+    rows = [row for row in table if _is_chosen(rule, row["group"], names) and _matches(rule, row)]
+    return [*(_item(rule, row, names) for row in rows), *_lost_items(rule, evidence)]
 
 
 def names_in(report: Report) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ def _matches(rule: Rule, row: Mapping[str, Any]) -> bool:
     return rule.layers.match(row["weight"], row["role"], row["depth"])
 
 
-def _chosen(rule: Rule, group: Sequence[int], names: Sequence[str]) -> bool:
+def _is_chosen(rule: Rule, group: Sequence[int], names: Sequence[str]) -> bool:
     """Whether the rule asks for the checkpoints that a row speaks of."""
     places = places_of(rule.checkpoint, names)
     scope = diagnostic(rule.metric.diagnostic).scope
@@ -115,7 +115,7 @@ def places_of(asked: int | str | None, names: Sequence[str]) -> set[int]:
 
 def _item(rule: Rule, row: Mapping[str, Any], names: Sequence[str]) -> Item:
     value = row.get(rule.metric.name)
-    whole = _failed(rule, row)
+    whole = _has_failed(rule, row)
     weak = rule.drop_weak and value is not None and row.get(WEAK) is True
     why = WEAK_FIT if weak else "" if value is not None else row.get("note") or _absent(rule)
     named = tuple(names[place] for place in row["group"] if place < len(names))
@@ -123,7 +123,7 @@ def _item(rule: Rule, row: Mapping[str, Any], names: Sequence[str]) -> Item:
     return Item(row["weight"], row["label"], group, named, None if weak else value, why, whole)
 
 
-def _failed(rule: Rule, row: Mapping[str, Any]) -> bool:
+def _has_failed(rule: Rule, row: Mapping[str, Any]) -> bool:
     """Whether a value that the diagnostic gives of every matrix is not there."""
     column = rule.metric.column
     if row.get(rule.metric.name) is not None or column is None:
@@ -149,7 +149,7 @@ def _numbers(rule: Rule, report: Report) -> Iterator[Item]:
         yield _number(rule, summary, (), ())
     else:
         for found in groups:
-            if _chosen(rule, found["group"], names):
+            if _is_chosen(rule, found["group"], names):
                 yield _number(rule, found, tuple(found["group"]), tuple(found.get("checkpoints", ())))
 
 
@@ -177,7 +177,7 @@ def share_of(part: Mapping[str, Any], name: str) -> float | None:
     return analysed / whole if whole else None
 
 
-def _lost(rule: Rule, evidence: Evidence) -> list[Item]:
+def _lost_items(rule: Rule, evidence: Evidence) -> list[Item]:
     """The tensors without rows that the rule may have been about. A stack's layers carry its name in front."""
     return [
         Item(lost.tensor, lost.tensor, (), (), None, lost.reason, True)
@@ -186,12 +186,12 @@ def _lost(rule: Rule, evidence: Evidence) -> list[Item]:
     ]
 
 
-def against(found: Sequence[Item], rule: Rule, baseline: Report) -> list[Item]:
+def with_baseline(found: Sequence[Item], rule: Rule, baseline: Report) -> list[Item]:
     """The same items, each with its value in the baseline; the reason where there is none."""
     theirs = items(rule, Evidence(baseline))
     alone = len({item.group for item in theirs}) <= 1 and len({item.group for item in found}) <= 1
     known = {_key(item, alone): item for item in theirs}
-    return [_with(item, known.get(_key(item, alone))) for item in found]
+    return [_with_value(item, known.get(_key(item, alone))) for item in found]
 
 
 def _key(item: Item, alone: bool) -> tuple[Any, ...]:
@@ -199,7 +199,7 @@ def _key(item: Item, alone: bool) -> tuple[Any, ...]:
     return (item.weight,) if alone else (item.weight, item.group)
 
 
-def _with(item: Item, other: Item | None) -> Item:
+def _with_value(item: Item, other: Item | None) -> Item:
     if other is None or other.value is None:
         why = NOT_THERE if other is None else f"the baseline has no value: {other.why}"
         return replace(item, matched=False, why=item.why or why)

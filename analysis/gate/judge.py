@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from analysis.diagnostic import Scalar
-from analysis.findings.wording import counted, short
-from analysis.gate.evidence import Evidence, Item, Report, against, items
+from analysis.findings.wording import quantity, short
+from analysis.gate.evidence import Evidence, Item, Report, items, with_baseline
 from analysis.gate.policy import PER_LAYER, Bound, Missing, Policy, Regression, Rule, Severity
 from analysis.gate.verdict import Outcome, RuleVerdict, Verdict
 
@@ -35,20 +35,20 @@ def judge(policy: Policy, evidence: Evidence, baseline: Report | None = None) ->
 
 
 def _rule(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> RuleVerdict:
-    reason = _unmeasured(rule, policy, evidence, baseline)
+    reason = _reason_unmeasured(rule, policy, evidence, baseline)
     found = [] if reason else items(rule, evidence)
     if rule.regression is not None and baseline is not None:
-        found = against(found, rule, baseline)
+        found = with_baseline(found, rule, baseline)
     used, without = [item for item in found if item.usable], tuple(item for item in found if not item.usable)
     reason = reason or _gap(rule, used, without, evidence)
-    verdict = _judged(rule, used) if used or (found and rule.aggregate == "count") else None
+    verdict = _judge_rule(rule, used) if used or (found and rule.aggregate == "count") else None
     if reason and not (verdict and _certain(rule, verdict.outcome)):
         verdict = _insufficient(rule, reason, verdict)
     assert verdict is not None
     return replace(verdict, items=len(found), judged=len(used), without=without)
 
 
-def _unmeasured(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> str:
+def _reason_unmeasured(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> str:
     """Why there is nothing to judge the rule by; empty where there may be."""
     if rule.regression is not None and baseline is None:
         return "there is no baseline to compare with"
@@ -72,10 +72,10 @@ def _gap(rule: Rule, used: Sequence[Item], without: Sequence[Item], evidence: Ev
     what = "layer" if rule.metric.column else "number"
     failed = [item for item in without if item.failed]
     if failed and rule.coverage is None:
-        return f"{counted(len(failed), 'layer')} could not be measured ({failed[0].why})"
+        return f"{quantity(len(failed), 'layer')} could not be measured ({failed[0].why})"
     if len(used) < rule.rows:
         why = f" ({without[0].why})" if without else ""
-        return f"{counted(len(used), what)} with a value, and the rule asks for {rule.rows}{why}"
+        return f"{quantity(len(used), what)} with a value, and the rule asks for {rule.rows}{why}"
     share = len(used) / (len(used) + len(without))
     if share < (LEAST_COVERAGE if rule.coverage is None else rule.coverage):
         return f"only {len(used)} of {len(used) + len(without)} layers have a value ({without[0].why})"
@@ -106,17 +106,17 @@ def _bad(rule: Rule) -> Outcome:
     return Outcome.WARN if rule.severity is Severity.WARN else Outcome.FAIL
 
 
-def _judged(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+def _judge_rule(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
     if rule.aggregate == "count":
         return _count(rule, used)
     if rule.aggregate in PER_LAYER:
-        return _each(rule, used)
-    return _together(rule, used)
+        return _judge_layers(rule, used)
+    return _judge_aggregate(rule, used)
 
 
-def _each(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+def _judge_layers(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
     """`all` and `any`: layer by layer."""
-    beyond = {item: _beyond(rule, item) for item in used}
+    beyond = {item: _excess_of(rule, item) for item in used}
     bad = tuple(sorted((item for item in used if beyond[item] > 0.0), key=lambda item: -beyond[item]))
     good = not bad if rule.aggregate == "all" else len(bad) < len(used)
     one = used[0] if len(used) == 1 else None
@@ -130,7 +130,7 @@ def _each(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
     )
 
 
-def _beyond(rule: Rule, item: Item) -> float:
+def _excess_of(rule: Rule, item: Item) -> float:
     """How far a layer's value is from what the rule allows; 0 where it is allowed."""
     if rule.regression is not None:
         assert item.baseline is not None
@@ -141,21 +141,20 @@ def _beyond(rule: Rule, item: Item) -> float:
     return max(rule.bound.outside(item.number), math.ulp(0.0)) if isinstance(item.value, int | float) else 1.0
 
 
-def _together(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+def _judge_aggregate(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
     """Mean, median, p95, min or max of all layers."""
     value = REDUCE[rule.aggregate]([item.number for item in used])
     base = None
     if rule.regression is not None:
         base = REDUCE[rule.aggregate]([item.baseline for item in used if item.baseline is not None])
     good = _good(rule.bound, rule.regression, value, base)
-    bad = sorted((item for item in used if _beyond(rule, item) > 0.0), key=lambda item: -_beyond(rule, item))
-    sentence = (
-        f"The {rule.aggregate} of {rule.metric.key} over {counted(len(used), 'layer')} {_went(rule, value, base)}"
-    )
-    return RuleVerdict(rule, Outcome.PASS if good else _bad(rule), sentence, value, base, offenders=_if(good, bad))
+    bad = sorted((item for item in used if _excess_of(rule, item) > 0.0), key=lambda item: -_excess_of(rule, item))
+    layers = quantity(len(used), "layer")
+    sentence = f"The {rule.aggregate} of {rule.metric.key} over {layers} {_describe_value(rule, value, base)}"
+    return RuleVerdict(rule, Outcome.PASS if good else _bad(rule), sentence, value, base, offenders=_blame(good, bad))
 
 
-def _if(good: bool, bad: Sequence[Item]) -> tuple[Item, ...]:
+def _blame(good: bool, bad: Sequence[Item]) -> tuple[Item, ...]:
     return () if good else tuple(bad)
 
 
@@ -167,14 +166,14 @@ def _count(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
     if rule.regression is not None:
         base = float(sum(rule.where.holds(item.baseline) for item in used))
     good = _good(rule.bound, rule.regression, float(len(hits)), base)
-    many = base is not None or (rule.bound is not None and not _few(rule.bound, len(hits)))
-    said = f"{rule.metric.key} is {rule.where.words()} in {counted(len(hits), 'layer')} of {len(used)}"
-    sentence = f"{said}: that {_went(rule, float(len(hits)), base)}"
+    many = base is not None or (rule.bound is not None and not _is_too_few(rule.bound, len(hits)))
+    said = f"{rule.metric.key} is {rule.where.words()} in {quantity(len(hits), 'layer')} of {len(used)}"
+    sentence = f"{said}: that {_describe_value(rule, float(len(hits)), base)}"
     outcome = Outcome.PASS if good else _bad(rule)
-    return RuleVerdict(rule, outcome, sentence, len(hits), base, offenders=_if(good or not many, hits))
+    return RuleVerdict(rule, outcome, sentence, len(hits), base, offenders=_blame(good or not many, hits))
 
 
-def _few(bound: Bound, count: int) -> bool:
+def _is_too_few(bound: Bound, count: int) -> bool:
     """Whether a count is outside because it is too small, so that no layer is to blame."""
     least = [end for end in (bound.minimum, bound.above) if end is not None]
     return any(count <= end for end in least)
@@ -191,18 +190,20 @@ def _good(bound: Bound | None, regression: Regression | None, value: float, base
 # --- in words -------------------------------------------------------------------------------------------------------
 
 
-def _went(rule: Rule, value: float, base: float | None) -> str:
+def _describe_value(rule: Rule, value: float, base: float | None) -> str:
     """The end of a sentence on one number."""
     if rule.bound is not None:
-        return f"is {_shown(value)}; it should be {rule.bound.words()}."
+        return f"is {_format_value(value)}; it should be {rule.bound.words()}."
     assert rule.regression is not None
     assert base is not None
     worse = rule.regression.worse(value, base)
-    how = f"worse by {_shown(worse)}" if worse > 0.0 else "no worse"
-    return f"went from {_shown(base)} to {_shown(value)}: {how}, and {rule.regression.words()} is allowed."
+    how = f"worse by {_format_value(worse)}" if worse > 0.0 else "no worse"
+    return (
+        f"went from {_format_value(base)} to {_format_value(value)}: {how}, and {rule.regression.words()} is allowed."
+    )
 
 
-def _shown(value: Scalar) -> str:
+def _format_value(value: Scalar) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value).lower()
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e9 else short(value)
@@ -211,9 +212,9 @@ def _shown(value: Scalar) -> str:
 def _of_one(rule: Rule, item: Item, good: bool) -> str:
     what = f"{rule.metric.key} of {item.label}" if item.label else rule.metric.key
     if isinstance(item.value, int | float) and not isinstance(item.value, bool):
-        return f"{what} {_went(rule, item.number, item.baseline)}"
+        return f"{what} {_describe_value(rule, item.number, item.baseline)}"
     assert rule.bound is not None
-    return f"{what} is {_shown(item.value)}; it should be {rule.bound.words()}."
+    return f"{what} is {_format_value(item.value)}; it should be {rule.bound.words()}."
 
 
 def _of_many(rule: Rule, used: int, bad: Sequence[Item]) -> str:
@@ -223,9 +224,9 @@ def _of_many(rule: Rule, used: int, bad: Sequence[Item]) -> str:
         assert rule.regression is not None
         asked = f"at most {rule.regression.words()} worse than in the baseline"
     how_many = f"{used - len(bad)} of" if bad else "all"
-    every = f"{rule.metric.key} is {asked} in {how_many} {counted(used, 'layer')}."
+    every = f"{rule.metric.key} is {asked} in {how_many} {quantity(used, 'layer')}."
     if not bad or (rule.aggregate == "any" and len(bad) < used):
         return every
     worst = bad[0]
-    moved = f", which went from {_shown(worst.baseline)}" if worst.baseline is not None else ""
-    return f"{every} Furthest from it: {worst.label} with {_shown(worst.value)}{moved}."
+    moved = f", which went from {_format_value(worst.baseline)}" if worst.baseline is not None else ""
+    return f"{every} Furthest from it: {worst.label} with {_format_value(worst.value)}{moved}."

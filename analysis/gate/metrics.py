@@ -56,8 +56,8 @@ def summaries() -> dict[str, Metric]:
 @cache
 def weak_flagged(name: str) -> bool:
     """Whether the diagnostic flags weak fits."""
-    return any(column.name == WEAK for each in _named(name) for column in each.columns)
+    return any(column.name == WEAK for each in _diagnostics_named(name) for column in each.columns)
 
 
-def _named(name: str) -> list[Diagnostic]:
+def _diagnostics_named(name: str) -> list[Diagnostic]:
     return [each for each in DIAGNOSTICS if each.name == name]

@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.diagnostic import Scalar, Scope, groups
 from analysis.diagnostics import diagnostic, requests
-from analysis.findings.wording import listed
+from analysis.findings.wording import join_words
 from analysis.gate.metrics import Metric
 
 VERSION = 1
@@ -98,7 +98,7 @@ class Bound:
             same = self.minimum == self.maximum
             return f"{self.minimum:.12g}" if same else f"from {self.minimum:.12g} to {self.maximum:.12g}"
         ends = {"at least": self.minimum, "at most": self.maximum, "above": self.above, "below": self.below}
-        return listed([f"{word} {end:.12g}" for word, end in ends.items() if end is not None])
+        return join_words([f"{word} {end:.12g}" for word, end in ends.items() if end is not None])
 
     def to_json(self) -> dict[str, Scalar]:
         said: dict[str, Scalar] = {
@@ -126,9 +126,9 @@ class Regression:
             case Better.SAME:
                 return abs(value - baseline)
             case Better.INSIDE:
-                return self._away(value) - self._away(baseline)
+                return self._distance(value) - self._distance(baseline)
 
-    def _away(self, value: float) -> float:
+    def _distance(self, value: float) -> float:
         return max(0.0, self.healthy[0] - value, value - self.healthy[1])
 
     def beyond(self, value: float, baseline: float) -> float:

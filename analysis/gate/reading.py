@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.diagnostic import Scalar
 from analysis.diagnostics import DIAGNOSTICS, diagnostic
-from analysis.errors import OptionError, PolicyError, shown
+from analysis.errors import OptionError, PolicyError, escape
 from analysis.gate.metrics import WEAK, Metric, columns, summaries, weak_flagged
 from analysis.gate.policy import (
     AGGREGATES,
@@ -54,7 +54,7 @@ def policy_of(asked: object) -> Policy:
     rules = tuple(rule_of(each, number, missing) for number, each in enumerate(listed, 1))
     doubled = next((rule.name for n, rule in enumerate(rules) if rule.name in [r.name for r in rules[:n]]), None)
     if doubled is not None:
-        raise PolicyError(f"two rules have the name {shown(doubled)!r}: give each a name of its own")
+        raise PolicyError(f"two rules have the name {escape(doubled)!r}: give each a name of its own")
     counts = Missing(top.one_of("insufficient", ("pass", "fail"), "fail"))
     return Policy(rules, measure_of(top, rules), counts)
 
@@ -112,7 +112,7 @@ class Part:
 
 
 def _value(value: object) -> str:
-    return shown(repr(value))
+    return escape(repr(value))
 
 
 def _is_number(value: object) -> bool:
@@ -125,7 +125,7 @@ def _is_short(text: object) -> bool:
 
 def rule_of(asked: object, number: int, missing: Missing) -> Rule:
     named = asked.get("name") if isinstance(asked, Mapping) else None
-    place = f"rule {number}" + (f" {shown(named)!r}" if isinstance(named, str) else "")
+    place = f"rule {number}" + (f" {escape(named)!r}" if isinstance(named, str) else "")
     part = Part(place, asked, RULE_KEYS)
     metric = metric_of(part)
     aggregate = part.one_of("aggregate", AGGREGATES, "all")
@@ -139,7 +139,7 @@ def rule_of(asked: object, number: int, missing: Missing) -> Rule:
         layers=layers_of(part, metric),
         checkpoint=checkpoint_of(part),
         aggregate=aggregate,
-        where=where_of(part, metric, aggregate),
+        where=read_where(part, metric, aggregate),
         severity=Severity(part.one_of("severity", tuple(Severity), Severity.ERROR)),
         missing=Missing(part.one_of("missing", tuple(Missing), missing)),
         rows=part.whole("rows", 1, 1_000_000) if "rows" in part else 1,
@@ -286,7 +286,7 @@ def checkpoint_of(part: Part) -> int | str | None:
     )
 
 
-def where_of(part: Part, metric: Metric, aggregate: str) -> Bound | None:
+def read_where(part: Part, metric: Metric, aggregate: str) -> Bound | None:
     if aggregate != "count":
         if "where" in part:
             raise part.refusal("where", "it says what aggregate: count counts; write that, or leave it out")

@@ -91,10 +91,10 @@ def _ends() -> dict[str, Any]:
 
 def _bound() -> dict[str, Any]:
     one = [{"required": [end]} for end in (*ENDS, "between", "equals")]
-    return {"type": "object", "properties": _ends(), "additionalProperties": False, "anyOf": one, **_alone()}
+    return {"type": "object", "properties": _ends(), "additionalProperties": False, "anyOf": one, **_single_bounds()}
 
 
-def _alone() -> dict[str, Any]:
+def _single_bounds() -> dict[str, Any]:
     """`between` and `equals` stand alone."""
     others = dict.fromkeys(ENDS, False)
     return {
@@ -138,7 +138,7 @@ def _rule(missing: dict[str, Any]) -> dict[str, Any]:
         "oneOf": [{"required": ["column"]}, {"required": ["summary"]}],
         "anyOf": [{"required": [key]} for key in (*ENDS, "between", "equals", "max_regression")],
         "allOf": _conditions(),
-        **_alone(),
+        **_single_bounds(),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.diagnostic import Scalar
 from analysis.errors import LONGEST_NAME
-from analysis.findings.wording import counted, listed
+from analysis.findings.wording import join_words, quantity
 from analysis.gate.evidence import Item
 from analysis.gate.policy import Missing, Policy, Rule
 
@@ -122,5 +122,5 @@ def headline(outcomes: Sequence[str], passed: bool, ended: str = "") -> str:
     held = outcomes.count("pass")
     rest = [f"{outcomes.count(each)} {word}" for each, word in WORDS.items() if each in outcomes]
     every = "every rule holds" if len(outcomes) > 1 else "its rule holds"
-    said = every if not rest else f"{held} of {counted(len(outcomes), 'rule')} {'holds' if held == 1 else 'hold'}"
-    return f"The gate is {'open' if passed else 'closed'}: {said}{', ' + listed(rest) if rest else ''}."
+    said = every if not rest else f"{held} of {quantity(len(outcomes), 'rule')} {'holds' if held == 1 else 'hold'}"
+    return f"The gate is {'open' if passed else 'closed'}: {said}{', ' + join_words(rest) if rest else ''}."

@@ -57,7 +57,7 @@ def _lies(block: Float[np.ndarray, "b k"]) -> tuple[bool, int]:
 def eigenvalues(gram: Float64[np.ndarray, "k k"]) -> Float64[np.ndarray, " k"]:
     """Ascending eigenvalues of the symmetric matrix of which the lower triangle is good. Raises LinAlgError."""
     try:
-        return _solved(b"N", gram)[0]
+        return _solve(b"N", gram)[0]
     except NotPublished:
         return np.linalg.eigvalsh(gram)
 
@@ -65,13 +65,13 @@ def eigenvalues(gram: Float64[np.ndarray, "k k"]) -> Float64[np.ndarray, " k"]:
 def eigenvectors(gram: Float64[np.ndarray, "k k"]) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "k k"]]:
     """The same, and their vectors as columns."""
     try:
-        return _solved(b"V", gram)
+        return _solve(b"V", gram)
     except NotPublished:
         values, vectors = np.linalg.eigh(gram)
         return values, vectors
 
 
-def _solved(
+def _solve(
     job: bytes, gram: Float64[np.ndarray, "k k"]
 ) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "k k"]]:
     """By divide and conquer, like NumPy's; the second is rubbish where no vectors are asked for."""

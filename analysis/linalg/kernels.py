@@ -36,7 +36,7 @@ def add_inner_products(grams: Float[Tensor, "s k k"], block: Float[Tensor, "s b 
     if grams.is_cuda:
         _add_strips(grams, block)
     else:
-        with suited(grams.shape[-1]):  # so that the last bits hang on no number of threads
+        with suit_threads(grams.shape[-1]):  # so that the last bits hang on no number of threads
             for gram, rows in zip(grams.numpy(), block.numpy(), strict=True):
                 unlocked.add_product(gram, rows)
 
@@ -50,7 +50,7 @@ def _add_strips(grams: Float[Tensor, "s k k"], block: Float[Tensor, "s b k"]) ->
         grams[:, left:, strip].baddbmm_(block[:, :, left:].mT, block[:, :, strip])
 
 
-def mirrored(lower: Float[Tensor, "k k"]) -> Float[Tensor, "k k"]:
+def mirror(lower: Float[Tensor, "k k"]) -> Float[Tensor, "k k"]:
     """The whole of a symmetric matrix of which the lower triangle is good, in place."""
     lower.tril_()
     lower += lower.tril(-1).mT
@@ -60,20 +60,20 @@ def mirrored(lower: Float[Tensor, "k k"]) -> Float[Tensor, "k k"]:
 def eigenvalues(grams: Grams) -> Float64[Tensor, "*s k"]:
     """Ascending eigenvalues of each. Raises TensorError where the iteration finds none."""
     if _by_openblas(grams):
-        return converged(_each_by_openblas, grams)
-    found: Float64[Tensor, "*s k"] = converged(torch.linalg.eigvalsh, grams)
+        return solve_converging(_solve_each_by_openblas, grams)
+    found: Float64[Tensor, "*s k"] = solve_converging(torch.linalg.eigvalsh, grams)
     return found
 
 
 def eigenvectors(gram: Float64[Tensor, "k k"]) -> tuple[Float64[Tensor, " k"], Float64[Tensor, "k k"]]:
     """Ascending eigenvalues and their vectors, as columns. Raises TensorError where the iteration finds none."""
     if not _by_openblas(gram):
-        return converged(lambda given: tuple(torch.linalg.eigh(given)), gram)
-    values, vectors = converged(lambda given: unlocked.eigenvectors(given.numpy()), gram)
+        return solve_converging(lambda given: tuple(torch.linalg.eigh(given)), gram)
+    values, vectors = solve_converging(lambda given: unlocked.eigenvectors(given.numpy()), gram)
     return torch.from_numpy(values), torch.from_numpy(vectors)
 
 
-def _each_by_openblas(grams: Grams) -> Float64[Tensor, "*s k"]:
+def _solve_each_by_openblas(grams: Grams) -> Float64[Tensor, "*s k"]:
     found = np.empty(grams.shape[:-1])
     for place in np.ndindex(grams.shape[:-2]):
         found[place] = unlocked.eigenvalues(grams[place].numpy())
@@ -84,17 +84,17 @@ def _by_openblas(grams: Grams) -> bool:
     return not grams.is_cuda and grams.shape[-1] <= OPENBLAS
 
 
-def converged(solve: Callable[[Tensor], Found], matrix: Float64[Tensor, "*s n k"]) -> Found:
+def solve_converging(solve: Callable[[Tensor], Found], matrix: Float64[Tensor, "*s n k"]) -> Found:
     """What a solver finds, on one thread where that is as fast, or TensorError where its iteration finds nothing."""
     try:
-        with suited(min(matrix.shape[-2:])):
+        with suit_threads(min(matrix.shape[-2:])):
             return solve(matrix)
     except (np.linalg.LinAlgError, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]  # documented, but missing in its __all__
         raise TensorError(f"the decomposition did not converge: {error}") from error
 
 
 @contextmanager
-def suited(side: int) -> Iterator[None]:
+def suit_threads(side: int) -> Iterator[None]:
     """Within it there is one thread for matrices of a small side, and for others as many as there were."""
     with threads(1) if side <= SERIAL else ExitStack():
         yield

@@ -58,7 +58,7 @@ def spaces(apply: Callable[[Rows], Rows], start: Rows, least: int, most: int) ->
         images[size:end] = apply(block)
         inner[size:end, :end] = images[size:end] @ basis[:end].mT
         new, size = images[size:end], end
-        block = _outside(basis[:size], new)
+        block = _complement_basis(basis[:size], new)
         if size >= look or not len(block):
             look = int(GROWTH * size)
             yield Space(basis[:size], images[:size], inner[:size, :size])
@@ -72,7 +72,7 @@ def ritz(space: Space, count: int) -> Ritz:
     return Ritz(values, vectors, (mixture @ space.images - values[:, None] * vectors).norm(dim=1))
 
 
-def _outside(space: Float64[Tensor, "j n"], rows: Rows) -> Float64[Tensor, "c n"]:
+def _complement_basis(space: Float64[Tensor, "j n"], rows: Rows) -> Float64[Tensor, "c n"]:
     """An orthonormal basis of what the rows add to the space; twice is enough (Parlett, section 6.9)."""
     nothing = NOTHING * float(rows.norm(dim=1).max())
     rows = _orthonormal(rows - (rows @ space.mT) @ space, nothing)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from analysis.linalg.kernels import eigenvalues, eigenvectors, suited
+from analysis.linalg.kernels import eigenvalues, eigenvectors, suit_threads
 
 Matrix = Float64[Tensor, "k k"]
 
@@ -19,7 +19,7 @@ def basis(matrix: Matrix, steps: int) -> Float64[Tensor, "j k"]:
     start = torch.randn(len(matrix), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(matrix.device)
     rows[0] = start / start.norm()
     nothing = 1e-12 * float(matrix.diagonal().abs().max())
-    with suited(len(matrix)):
+    with suit_threads(len(matrix)):
         for j in range(1, len(rows)):
             after = matrix @ rows[j - 1]
             for _ in range(2):

@@ -29,15 +29,15 @@ class LowRank:
     left: Float64[Tensor, "m i"]
     right: Float64[Tensor, "n j"]
 
-    def forth(self, rows: Float64[Tensor, "b j"]) -> Float64[Tensor, "b i"]:
+    def apply(self, rows: Float64[Tensor, "b j"]) -> Float64[Tensor, "b i"]:
         """C x of each row x."""
-        return self._along(rows, len(self.p)) + (rows @ self.q) @ self.p.mT
+        return self._multiply(rows, len(self.p)) + (rows @ self.q) @ self.p.mT
 
-    def back(self, rows: Float64[Tensor, "b i"]) -> Float64[Tensor, "b j"]:
+    def apply_transposed(self, rows: Float64[Tensor, "b i"]) -> Float64[Tensor, "b j"]:
         """Cᵀ x of each row x."""
-        return self._along(rows, len(self.q)) + (rows @ self.p) @ self.q.mT
+        return self._multiply(rows, len(self.q)) + (rows @ self.p) @ self.q.mT
 
-    def _along(self, rows: Float64[Tensor, "b i"], width: int) -> Float64[Tensor, "b j"]:
+    def _multiply(self, rows: Float64[Tensor, "b i"], width: int) -> Float64[Tensor, "b j"]:
         count = len(self.diagonal)
         return torch.nn.functional.pad(rows[:, :count] * self.diagonal, (0, width - count))
 

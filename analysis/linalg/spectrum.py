@@ -23,7 +23,7 @@ from torch import Tensor
 
 from analysis.cached import once
 from analysis.errors import NotFinite, TensorError
-from analysis.linalg.kernels import add_inner_products, converged, eigenvalues
+from analysis.linalg.kernels import add_inner_products, eigenvalues, solve_converging
 
 Scales = Float64[Tensor, "s 1 1"]  # 2^-exponent of each matrix
 
@@ -80,10 +80,10 @@ def decompose_each(weights: Float[Tensor, "w s m n"]) -> list[Spectrum]:
     together = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
     parts = zip(torch.split(tall, together), torch.split(scales, together), strict=True)
     found = [one for group, scale in parts for one in _solve(group, scale)]
-    return [_pooled(found[i * count : (i + 1) * count], e, rows, columns) for i, e in enumerate(exponents)]
+    return [_pool(found[i * count : (i + 1) * count], e, rows, columns) for i, e in enumerate(exponents)]
 
 
-def _pooled(found: Sequence["_Slice"], exponent: int, rows: int, columns: int) -> Spectrum:
+def _pool(found: Sequence["_Slice"], exponent: int, rows: int, columns: int) -> Spectrum:
     return Spectrum(
         slices=np.ldexp(np.stack([one.values for one in found]), exponent),
         rows=rows,
@@ -101,10 +101,10 @@ def decompose_product(left: Float[Tensor, "m r"], right: Float[Tensor, "r n"]) -
     The floor counts what cancels: the QRs err by max(m, n) ε of the factors' norms, which the product may not reach.
     """
     exponents = _exponent(left[None]), _exponent(right[None])
-    exponent, scales = _bounded(sum(exponents)), _scales(exponents, left)
+    exponent, scales = _bound_exponent(sum(exponents)), _scales(exponents, left)
     factors = _triangle(left, scales[:1]), _triangle(right.T, scales[1:])
     core = factors[0] @ factors[1].T  # at most (r, r)
-    values = converged(torch.linalg.svdvals, core).flip(0).cpu().numpy()
+    values = solve_converging(torch.linalg.svdvals, core).flip(0).cpu().numpy()
     norms = math.prod(float(torch.linalg.matrix_norm(factor)) for factor in factors)
     rows, columns = left.shape[0], right.shape[1]
     return Spectrum(
@@ -154,10 +154,10 @@ def _exponent(slices: Float[Tensor, "s m n"]) -> int:
     if not math.isfinite(low) or not math.isfinite(high):
         wrong = sum(int((~torch.isfinite(block)).sum()) for block in blocks(slices))
         raise NotFinite(f"{wrong} of {slices.numel()} values are NaN or infinite")
-    return _bounded(math.frexp(max(-low, high))[1])
+    return _bound_exponent(math.frexp(max(-low, high))[1])
 
 
-def _bounded(exponent: int) -> int:
+def _bound_exponent(exponent: int) -> int:
     if abs(exponent) > LARGEST_EXPONENT:
         raise TensorError(f"its entries reach 2^{exponent}; eigenvalues, their squares, would leave float64")
     return exponent
@@ -214,7 +214,7 @@ def _inner_products(group: Float[Tensor, "s n k"], scales: Scales) -> Float64[Te
 def _svd(matrix: Float[Tensor, "n k"], scale: Scales) -> Float64[np.ndarray, " k"]:
     """Ascending singular values of a tall matrix: those of its triangle."""
     triangle = _triangle(matrix, scale)
-    values: Float64[np.ndarray, " k"] = converged(torch.linalg.svdvals, triangle).flip(0).cpu().numpy()
+    values: Float64[np.ndarray, " k"] = solve_converging(torch.linalg.svdvals, triangle).flip(0).cpu().numpy()
     return values
 
 
@@ -224,5 +224,5 @@ def _triangle(matrix: Float[Tensor, "n k"], scale: Scales) -> Float64[Tensor, "p
     for block in blocks(matrix[None]):
         factor = torch.cat([factor, _double(block, scale)[0]])
         if len(factor) > matrix.shape[1]:
-            factor = converged(lambda stacked: torch.linalg.qr(stacked, mode="r").R, factor)
+            factor = solve_converging(lambda stacked: torch.linalg.qr(stacked, mode="r").R, factor)
     return factor

@@ -16,7 +16,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from analysis.errors import NotFinite, TensorError
-from analysis.linalg.kernels import eigenvectors, suited
+from analysis.linalg.kernels import eigenvectors, suit_threads
 from analysis.linalg.spectrum import EPS, scaled_gram
 
 SMALL = 256  # largest smaller side for which one SVD is as fast (docs/benchmarks.md)
@@ -48,7 +48,7 @@ def triplets(matrix: Float[Tensor, "m n"]) -> Triplets:
     finite(matrix)
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.mT
     try:
-        with suited(tall.shape[1]):
+        with suit_threads(tall.shape[1]):
             found = (_by_gram(tall) if tall.shape[1] > SMALL else None) or _by_svd(tall)
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # documented, but missing in its __all__
         raise TensorError(f"the decomposition did not converge: {error}") from error
@@ -90,9 +90,9 @@ def _by_gram(tall: Float[Tensor, "n k"]) -> Triplets | None:
     long = images[:, :strong] / values
     if steep:
         long = 1.5 * long - 0.5 * long @ (long.mT @ long)
-    rest = _by_svd(_outside(long, images[:, strong:]))
-    return _sorted(
-        torch.cat([long, _completed(long, rest, float(values[0]))], dim=1),
+    rest = _by_svd(_complement(long, images[:, strong:]))
+    return _sort(
+        torch.cat([long, _complete_vectors(long, rest, float(values[0]))], dim=1),
         torch.cat([values, rest.values]) * math.ldexp(1.0, exponent),
         torch.cat([short[:, :strong], short[:, strong:] @ rest.right], dim=1),
     )
@@ -102,14 +102,14 @@ def _strong(squares: Float64[Tensor, " k"], weak: float) -> int:
     return int((squares > weak**2 * squares[0]).sum())
 
 
-def _outside(vectors: Float64[Tensor, "n i"], others: Float64[Tensor, "n j"]) -> Float64[Tensor, "n j"]:
+def _complement(vectors: Float64[Tensor, "n i"], others: Float64[Tensor, "n j"]) -> Float64[Tensor, "n j"]:
     """The others without what they have along the vectors; twice is enough (Parlett, section 6.9)."""
     for _ in range(2):
         others = others - vectors @ (vectors.mT @ others)
     return others
 
 
-def _completed(long: Float64[Tensor, "n i"], rest: Triplets, largest: float) -> Float64[Tensor, "n j"]:
+def _complete_vectors(long: Float64[Tensor, "n i"], rest: Triplets, largest: float) -> Float64[Tensor, "n j"]:
     """The vectors of the weak directions; those of rounding, which may lie anywhere, replaced by some outside all."""
     kept = rest.left[:, rest.values > len(long) * EPS * largest]
     missing = rest.left.shape[1] - kept.shape[1]
@@ -117,11 +117,11 @@ def _completed(long: Float64[Tensor, "n i"], rest: Triplets, largest: float) -> 
         return kept
     start = torch.randn(len(long), missing, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     known = torch.cat([long, kept], dim=1)
-    found = torch.linalg.qr(_outside(known, start.to(long.device))).Q
-    return torch.cat([kept, _outside(known, found)], dim=1)
+    found = torch.linalg.qr(_complement(known, start.to(long.device))).Q
+    return torch.cat([kept, _complement(known, found)], dim=1)
 
 
-def _sorted(left: Float64[Tensor, "n k"], values: Float64[Tensor, " k"], right: Float64[Tensor, "k k"]) -> Triplets:
+def _sort(left: Float64[Tensor, "n k"], values: Float64[Tensor, " k"], right: Float64[Tensor, "k k"]) -> Triplets:
     """Lengths that are equal to rounding may come in the wrong order."""
     ordered, order = values.sort(descending=True, stable=True)
     if torch.equal(ordered, values):

@@ -3,9 +3,9 @@
 `mend` is the one entry: `Recipe` says what to do, `Mended` what was done.
 """
 
-from analysis.mitigation.mitigate import mend
+from analysis.mitigation.mitigate import write_mitigated
 from analysis.mitigation.recipe import OPTIONS, RANK, Recipe
-from analysis.mitigation.report import Mended, MendedWeight
+from analysis.mitigation.report import MitigatedWeight, MitigationReport
 from analysis.mitigation.resume import Memory
 
-__all__ = ["OPTIONS", "RANK", "Memory", "Mended", "MendedWeight", "Recipe", "mend"]
+__all__ = ["OPTIONS", "RANK", "Memory", "MitigatedWeight", "MitigationReport", "Recipe", "write_mitigated"]

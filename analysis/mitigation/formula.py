@@ -48,7 +48,7 @@ def energy_lost(kept: float, energy: float) -> float:
     return max(0.0, (energy - kept) / energy) if energy > 0.0 else 0.0
 
 
-def truncated(update: Factors, rank: int) -> Truncated:
+def truncate(update: Factors, rank: int) -> Truncated:
     """The nearest update of this rank (Eckart and Young), σ shared equally: left = U √Σ, right = √Σ Vᵀ.
 
     It costs a decomposition of (r + i) × (r + i) and never forms the matrix. Where the matrix itself has fewer

@@ -12,7 +12,7 @@ from analysis.diagnostic import Scope
 from analysis.diagnostics.intruders.leading import leading
 from analysis.diagnostics.intruders.rule import match
 from analysis.diagnostics.update.origin import cosine
-from analysis.engine.comparison import Comparison, held_in
+from analysis.engine.comparison import Comparison, read_held
 from analysis.engine.device import on_devices
 from analysis.engine.pieces import Family, Held, Piece, pieces
 from analysis.errors import TensorError
@@ -36,7 +36,7 @@ class Intruding:
 def intruding(run: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
     """Every matrix of one tensor of the base, compared with the tuned checkpoint at position 1 of the run."""
     base = run.checkpoints[0].read(aligned.base.name)
-    held = {0: Held(base), 1: held_in(run, aligned, 1, base)}
+    held = {0: Held(base), 1: read_held(run, aligned, 1, base)}
     found = pieces(aligned.base, held, run.names)
     return [on_devices(device, piece.weights, partial(_of_piece, piece, recipe)) for piece in found]
 
@@ -58,7 +58,7 @@ def _of_pair(base: Weight, tuned: Weight, recipe: Recipe) -> Intruding:
     first = leading(tuned, recipe.k).triplets
     found = match(base.triplets, first, "left")
     intruders = _places(found.intruders(recipe.k, recipe.epsilon))
-    chosen = _places(found.guarded(recipe.k, recipe.epsilon)) if recipe.only == "guarded" else intruders
+    chosen = _places(found.guarded_intruders(recipe.k, recipe.epsilon)) if recipe.only == "guarded" else intruders
     chosen = chosen[:1] if recipe.only == "strongest" else chosen
     if not len(chosen):
         return Intruding(base.info, len(intruders), cosine=shared)

@@ -18,8 +18,8 @@ from analysis.adapters import AdaptedModule, Adapter, AdapterConfig
 from analysis.adapters.lora import scaling, stored_inputs_first
 from analysis.adapters.names import factor
 from analysis.checkpoint import OpenCheckpoint
-from analysis.errors import AdapterError, NoAdapterForm, shown
-from analysis.mitigation.formula import Truncated, total, truncated
+from analysis.errors import AdapterError, NoAdapterForm, escape
+from analysis.mitigation.formula import Truncated, total, truncate
 from analysis.weight import Factors, TensorInfo
 
 FACTORS = frozenset({"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B"})
@@ -30,20 +30,20 @@ WIDEST = ("float64", "float32", "bfloat16", "float16")
 def check_form(adapter: Adapter) -> None:
     """Raises NoAdapterForm, with the reason, where the mended update is no plain LoRA on the same base."""
     if adapter.method != "LORA":
-        raise _refused(f"{shown(adapter.method)} is no LoRA: its update has no A and B that could be replaced")
+        raise _refusal(f"{escape(adapter.method)} is no LoRA: its update has no A and B that could be replaced")
     if adapter.config.flag("use_dora"):
-        raise _refused("DoRA gives each output a length of its own, so that its update has no low rank")
+        raise _refusal("DoRA gives each output a length of its own, so that its update has no low rank")
     if str(adapter.config.init).lower() in STARTS:
-        start = shown(adapter.config.init)
-        raise _refused(
+        start = escape(adapter.config.init)
+        raise _refusal(
             f"its factors began as parts of the base (init_lora_weights {start}), which PEFT takes out again"
         )
     for module in adapter.modules:
         if not module.whole and any(factor(name.split(".")) is None for name in module.tensors):
-            raise _refused(f"it brings a base of its own for {shown(module.module)}")
+            raise _refusal(f"it brings a base of its own for {escape(module.module)}")
 
 
-def _refused(why: str) -> NoAdapterForm:
+def _refusal(why: str) -> NoAdapterForm:
     return NoAdapterForm(f"the mended update cannot be written as a LoRA adapter: {why}. Ask for the form “weights”.")
 
 
@@ -67,7 +67,7 @@ class LoraModule:
         left, right = self.scaling * self.B[1].double().flatten(1), self.A[1].double().flatten(1)
         return Factors(right.mT, left.mT) if self.turned else Factors(left, right)
 
-    def mended(self, change: Factors, rank: int) -> tuple[dict[str, Tensor], Truncated]:
+    def mitigate(self, change: Factors, rank: int) -> tuple[dict[str, Tensor], Truncated]:
         """The tensors of ΔW + change at this rank, by their names, as the file keeps them, and what that lost.
 
         `change` may have fewer rows than ΔW: those that the base has, where tokens were added.
@@ -75,7 +75,7 @@ class LoraModule:
         update = self.update
         missing = len(update.left) - len(change.left)
         change = Factors(torch.nn.functional.pad(change.left, (0, 0, 0, missing)), change.right)
-        found = truncated(total(update, change), rank)
+        found = truncate(total(update, change), rank)
         left, right = found.factors.left, found.factors.right
         if self.turned:
             left, right = right.mT, left.mT
@@ -99,13 +99,13 @@ def open_module(adapter: Adapter, module: AdaptedModule, info: TensorInfo) -> Lo
     parts = factor_names(module)
     A, B = (next((name for what, name in parts.items() if what.endswith(side)), None) for side in ("_A", "_B"))
     if A is None or B is None:
-        raise AdapterError(f"{shown(module.module)}: lora_{'B' if A else 'A'} is missing. Save the adapter again.")
+        raise AdapterError(f"{escape(module.module)}: lora_{'B' if A else 'A'} is missing. Save the adapter again.")
     held = {name: _read(adapter.checkpoint, name) for name in (A, B)}
     product = len(held[B]), math.prod(held[A].shape[1:])
-    turned = _turned(product, info, adapter.config, embedding="lora_embedding_A" in parts)
+    turned = _is_transposed(product, info, adapter.config, embedding="lora_embedding_A" in parts)
     multiplier = scaling(adapter.config, module.module, len(held[A]))
     if multiplier == 0.0:
-        raise AdapterError(f"{shown(module.module)}: its alpha is 0, so that no A and B make an update")
+        raise AdapterError(f"{escape(module.module)}: its alpha is 0, so that no A and B make an update")
     return LoraModule(module, (A, held[A]), (B, held[B]), multiplier, turned)
 
 
@@ -123,11 +123,11 @@ def factor_names(module: AdaptedModule) -> dict[str, str]:
 def _read(checkpoint: OpenCheckpoint, name: str) -> Tensor:
     tensor = checkpoint.read(name)
     if str(tensor.dtype).removeprefix("torch.") not in WIDEST:
-        raise AdapterError(f"{shown(name)} is stored as {tensor.dtype}, which is not mended")
+        raise AdapterError(f"{escape(name)} is stored as {tensor.dtype}, which is not mended")
     return tensor
 
 
-def _turned(product: tuple[int, int], info: TensorInfo, config: AdapterConfig, embedding: bool) -> bool:
+def _is_transposed(product: tuple[int, int], info: TensorInfo, config: AdapterConfig, embedding: bool) -> bool:
     """Whether the base's matrix, outputs by inputs, is the transpose of B · A."""
     if embedding:
         return True
@@ -151,8 +151,8 @@ def with_ranks(config: AdapterConfig, raised: Sequence[tuple[LoraModule, int]]) 
     root = config.flag("use_rslora")
     alphas = {_key(module): module.scaling * (math.sqrt(rank) if root else rank) for module, rank in raised}
     return settings | {
-        "rank_pattern": {**ranks, **_others(config.pattern("rank_pattern"), ranks)},
-        "alpha_pattern": {**alphas, **_others(config.pattern("alpha_pattern"), alphas)},
+        "rank_pattern": {**ranks, **_other_patterns(config.pattern("rank_pattern"), ranks)},
+        "alpha_pattern": {**alphas, **_other_patterns(config.pattern("alpha_pattern"), alphas)},
     }
 
 
@@ -160,5 +160,5 @@ def _key(module: LoraModule) -> str:
     return f"^{re.escape(module.module.module)}"
 
 
-def _others(pattern: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+def _other_patterns(pattern: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in pattern.items() if key not in ours}

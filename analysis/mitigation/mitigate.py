@@ -5,16 +5,16 @@ from contextlib import closing
 from pathlib import Path
 
 from analysis.diagnostics.update.origin import is_foreign_by
-from analysis.engine.comparison import Comparison, opened
-from analysis.errors import NoIntruders, WrongBase, shown
-from analysis.findings.wording import counted
+from analysis.engine.comparison import Comparison, open_comparison
+from analysis.errors import NoIntruders, WrongBase, escape
+from analysis.findings.wording import quantity
 from analysis.formats import Checkpoint, open_checkpoint
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.writer import Writer
 from analysis.mitigation.intruding import Intruding
 from analysis.mitigation.output import Form, form_of
 from analysis.mitigation.recipe import Recipe
-from analysis.mitigation.report import Energy, Mended, MendedWeight
+from analysis.mitigation.report import Energy, MitigatedWeight, MitigationReport
 from analysis.mitigation.resume import Memory
 from analysis.mitigation.search import Progress, Search
 from analysis.tensors.matching import check_base
@@ -22,7 +22,7 @@ from analysis.tensors.matching import check_base
 Done = list[tuple[Sequence[Intruding], Energy | None]]
 
 
-def mend(
+def write_mitigated(
     base: Checkpoint,
     tuned: Checkpoint,
     folder: Path,
@@ -31,7 +31,7 @@ def mend(
     device: str = "cpu",
     progress: Progress | None = None,
     memory: Memory | None = None,
-) -> Mended:
+) -> MitigationReport:
     """Writes the mended checkpoint into an empty folder; `progress` hears of each tensor when its turn comes.
 
     Those with intruders have a second turn. What the `memory` holds is not looked for again, and all else is kept
@@ -39,7 +39,7 @@ def mend(
     by their headers or their weights, NoIntruders where there is nothing to shrink, NoAdapterForm where the form that
     is asked for cannot be had, and what `open_adapter` raises. Then the folder is as it was.
     """
-    run = opened((base, tuned), names, ())
+    run = open_comparison((base, tuned), names, ())
     check_base(run.alignment, names)
     form, search = form_of(run, tuned, recipe), Search(recipe, device, progress, memory)
     try:
@@ -51,14 +51,14 @@ def mend(
             path.unlink()
         raise
     files = tuple(sorted(path.name for path in folder.iterdir()))
-    return Mended(recipe, form.name, files, tuple(_rows(found, after)), tuple(form.left_out))
+    return MitigationReport(recipe, form.name, files, tuple(_rows(found, after)), tuple(form.left_out))
 
 
 def _write(run: Comparison, form: Form, target: Path, search: Search) -> Done:
     """Writes every job of the form, the widest first (Writer). Raises NoIntruders."""
     jobs = list(form.jobs())
     order = sorted(jobs, key=lambda job: -DTYPES[job.dtype].bits)
-    searched = search.through(run, [job.aligned for job in order if job.aligned is not None], "before")
+    searched = search.find_intruders(run, [job.aligned for job in order if job.aligned is not None], "before")
     names = {name: rank for job in jobs for name, rank in job.names.items()}
     done: Done = []
     with closing(searched), Writer(target, names, _metadata(run.names, search.recipe)) as writer:
@@ -77,7 +77,7 @@ def _check_origin(done: Done, names: Sequence[str]) -> None:
     ]
     if is_foreign_by(sizes):
         raise WrongBase(
-            f"{shown(names[1])} cannot be a fine-tune of {shown(names[0])}: its weights share nothing with the base. "
+            f"{escape(names[1])} cannot be a fine-tune of {escape(names[0])}: its weights share nothing with the base. "
             "Choose another base; no file was written"
         )
 
@@ -92,10 +92,12 @@ def _check_any(done: Done, recipe: Recipe) -> None:
             f"{'the one intruder' if turned == 1 else f'all {turned} intruders'} only turned among base directions of "
             "nearly equal strength: without those there is nothing to shrink, and no file was written"
         )
-    failed = f"; {counted(len(weights) - len(told), 'matrix', 'matrices')} could not be read" if told != weights else ""
+    failed = (
+        f"; {quantity(len(weights) - len(told), 'matrix', 'matrices')} could not be read" if told != weights else ""
+    )
     raise NoIntruders(
-        f"none of {counted(len(told), 'matrix', 'matrices')} has an intruder among its {recipe.k} strongest directions "
-        f"at ε = {recipe.epsilon:g}{failed}: there is nothing to shrink, and no file was written"
+        f"none of {quantity(len(told), 'matrix', 'matrices')} has an intruder among its {recipe.k} strongest "
+        f"directions at ε = {recipe.epsilon:g}{failed}: there is nothing to shrink, and no file was written"
     )
 
 
@@ -111,14 +113,14 @@ def _look_again(
 ) -> dict[str, Intruding]:
     """The intruders of the mended matrices by name, counted in the files that were written."""
     mended = {one.weight.tensor for found, _ in done for one in found if one.change}
-    run = opened((base, open_checkpoint([folder])), (names[0], shown("the mended checkpoint")), ())
+    run = open_comparison((base, open_checkpoint([folder])), (names[0], escape("the mended checkpoint")), ())
     rows = [row for row in run.alignment.rows if row.base.name in mended and row.partners[0] is not None]
-    return {one.weight.name: one for found in search.through(run, rows, "after") for one in found}
+    return {one.weight.name: one for found in search.find_intruders(run, rows, "after") for one in found}
 
 
-def _rows(done: Done, after: dict[str, Intruding]) -> Iterator[MendedWeight]:
+def _rows(done: Done, after: dict[str, Intruding]) -> Iterator[MitigatedWeight]:
     for found, energy in done:
         for one in found:
             again = after.get(one.weight.name)
             count = one.count if again is None else again.count
-            yield MendedWeight(one.weight, one.count, count, energy, one.note or (again.note if again else None))
+            yield MitigatedWeight(one.weight, one.count, count, energy, one.note or (again.note if again else None))

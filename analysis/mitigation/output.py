@@ -17,8 +17,8 @@ from torch import Tensor
 from analysis.adapters import AdaptedModule, Adapter
 from analysis.adapters.config import NAME as CONFIG
 from analysis.adapters.names import PREFIX
-from analysis.engine.comparison import Comparison, held_in
-from analysis.errors import MitigationError, shown
+from analysis.engine.comparison import Comparison, read_held
+from analysis.errors import MitigationError, escape
 from analysis.formats import Checkpoint
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.writer import Writer
@@ -59,7 +59,7 @@ def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
     adapter = run.adapters.get(1)
     if recipe.form == "adapter" and adapter is None:
         raise MitigationError(
-            f"{shown(run.names[1])} is a whole model and no adapter, so no adapter can be made of it. "
+            f"{escape(run.names[1])} is a whole model and no adapter, so no adapter can be made of it. "
             "Ask for the form “weights”."
         )
     if adapter is not None and recipe.form != "weights":
@@ -100,7 +100,9 @@ class AdapterForm:
         assert job.module is not None
         if job.aligned is not None and any(each.change for each in found):
             if job.module.whole:
-                new = {name: _whole(self.run, job.aligned, found, self.tuned.stored[name].dtype) for name in job.names}
+                new = {
+                    name: _make_whole(self.run, job.aligned, found, self.tuned.stored[name].dtype) for name in job.names
+                }
             else:
                 new, energy = self._factors(job.module, job.aligned.base, found)
         for name in sorted(job.names, key=lambda name: -_bits(self.tuned.stored[name].dtype)):
@@ -114,10 +116,10 @@ class AdapterForm:
         self, module: AdaptedModule, info: TensorInfo, found: Sequence[Intruding]
     ) -> tuple[dict[str, Tensor], Energy]:
         opened = open_module(self.adapter, module, info)
-        change = _together(found)
+        change = _join_changes(found)
         most = opened.rank + change.left.shape[1]
         rank = min(max(self.recipe.rank or 0, opened.rank), most)
-        new, kept = opened.mended(change, rank)
+        new, kept = opened.mitigate(change, rank)
         if rank > opened.rank:
             self.raised.append((opened, rank))
         return new, Energy(opened.rank, rank, kept.energy, kept.kept)
@@ -144,14 +146,14 @@ class WeightsForm:
         rows = {name: row for row in self.run.alignment.rows if (p := row.partners[0]) for name in p.tensors}
         for name, stored in self.tuned.stored.items():
             if DTYPES[stored.dtype].safetensors is None:
-                self.left_out.append(f"{shown(name)}: safetensors has no {stored.dtype}")
+                self.left_out.append(f"{escape(name)}: safetensors has no {stored.dtype}")
             else:
                 yield Job({name: len(stored.shape)}, stored.dtype, rows.get(name))
 
     def write(self, writer: Writer, job: Job, found: Sequence[Intruding]) -> Energy | None:
         (name,) = job.names
         if job.aligned is not None and any(each.change for each in found):
-            writer.add(name, _whole(self.run, job.aligned, found, job.dtype))
+            writer.add(name, _make_whole(self.run, job.aligned, found, job.dtype))
         else:
             writer.copy(name, self.tuned.stored[name])
         return None
@@ -183,9 +185,9 @@ class MergedForm:
                 stored = self.tuned.stored[module.tensors[0]]
                 yield Job({_home(module.name, names): len(stored.shape)}, stored.dtype, None, module)
             elif told.isdisjoint(module.tensors):
-                self.left_out.append(f"{shown(module.name)}: the base does not have it")
+                self.left_out.append(f"{escape(module.name)}: the base does not have it")
             else:
-                self.left_out += [f"{shown(name)}: a bias of the adapter" for name in module.tensors if _is_bias(name)]
+                self.left_out += [f"{escape(name)}: a bias of the adapter" for name in module.tensors if _is_bias(name)]
 
     def write(self, writer: Writer, job: Job, found: Sequence[Intruding]) -> Energy | None:
         (name,) = job.names
@@ -193,26 +195,26 @@ class MergedForm:
             assert job.module is not None
             writer.copy(name, self.tuned.stored[job.module.tensors[0]])
         elif all(each.count is None for each in found):
-            self.left_out.append(f"{shown(name)}: {found[0].note if found else 'it holds no matrix'}")
+            self.left_out.append(f"{escape(name)}: {found[0].note if found else 'it holds no matrix'}")
         else:
-            writer.add(name, _whole(self.run, job.aligned, found, job.dtype))
+            writer.add(name, _make_whole(self.run, job.aligned, found, job.dtype))
         return None
 
     def finish(self, folder: Path) -> None:
         return
 
 
-def _whole(run: Comparison, aligned: Aligned, found: Sequence[Intruding], dtype: str) -> Tensor:
+def _make_whole(run: Comparison, aligned: Aligned, found: Sequence[Intruding], dtype: str) -> Tensor:
     """The tuned tensor with its changes, in its own orientation and with all its rows."""
     partner = aligned.partners[0]
     assert partner is not None
-    held = held_in(run, aligned, 1, run.checkpoints[0].read(aligned.base.name))
+    held = read_held(run, aligned, 1, run.checkpoints[0].read(aligned.base.name))
     assert not isinstance(held, str), "what cannot be had has no change"
-    tensor = applied(aligned.base, held.tensor, [each.change for each in found])
+    tensor = apply_changes(aligned.base, held.tensor, [each.change for each in found])
     return (tensor.mT if partner.turned else tensor).to(getattr(torch, dtype)).contiguous()
 
 
-def applied(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | None]) -> Tensor:
+def apply_changes(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | None]) -> Tensor:
     """A copy of the tensor, which lies as `info` says, with a change added to each matrix, in float32 at least.
 
     A change of fewer rows than its matrix is one of the first rows.
@@ -226,7 +228,7 @@ def applied(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | None])
     return new
 
 
-def _together(found: Sequence[Intruding]) -> Factors:
+def _join_changes(found: Sequence[Intruding]) -> Factors:
     """The changes of a tensor's matrices, which lie below each other in it, as one change of the whole."""
     lefts = [
         each.change.left if each.change else torch.zeros(each.weight.rows, 0, dtype=torch.float64) for each in found

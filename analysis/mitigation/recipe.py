@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.diagnostic import Option
-from analysis.errors import OptionError, shown
+from analysis.errors import OptionError, escape
 
 # λ, k and ε as in peft.tuners.lora.intruders.reduce_intruder_dimension (PEFT 0.21), whose docstring turns λ around
 OPTIONS = (
@@ -66,7 +66,7 @@ class Recipe:
         known = {option.name: option for option in (*OPTIONS, RANK)}
         for name, value in asked.items():
             if name not in known:
-                raise OptionError(f"a mitigation has no option {shown(name)}; it has: {', '.join(known)}")
+                raise OptionError(f"a mitigation has no option {escape(name)}; it has: {', '.join(known)}")
             if name != "rank" or value is not None:
                 values[name] = known[name].check(value)
         return cls(factor=values.pop("lambda"), **values)

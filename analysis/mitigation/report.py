@@ -25,7 +25,7 @@ class Energy:
 
 
 @dataclass(frozen=True, slots=True)
-class MendedWeight:
+class MitigatedWeight:
     """One matrix. `before` and `after` count its intruders; None where they could not be had, and `note` says why.
 
     `after` is counted in the file that was written. `energy`: where an adapter's module was written anew.
@@ -53,13 +53,13 @@ class MendedWeight:
 
 
 @dataclass(frozen=True)
-class Mended:
+class MitigationReport:
     """A mitigation that was written."""
 
     recipe: Recipe
     form: str  # "adapter" or "weights"
     files: tuple[str, ...]
-    weights: tuple[MendedWeight, ...]  # every matrix that was compared with the base
+    weights: tuple[MitigatedWeight, ...]  # every matrix that was compared with the base
     left_out: tuple[str, ...] = ()  # what the tuned checkpoint says and this form cannot
 
     @property
@@ -71,7 +71,7 @@ class Mended:
         return sum(each.after or 0 for each in self.weights)
 
     @property
-    def changed(self) -> tuple[MendedWeight, ...]:
+    def changed(self) -> tuple[MitigatedWeight, ...]:
         """The matrices that had an intruder."""
         return tuple(each for each in self.weights if each.before)
 

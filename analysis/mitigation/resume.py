@@ -44,7 +44,7 @@ class Memory:
             return None
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
-            return list(_restored(json.loads(file.metadata()[FOUND]), tensors))
+            return list(_restore(json.loads(file.metadata()[FOUND]), tensors))
 
     def keep(self, stage: str, tensor: str, found: Sequence[Intruding]) -> None:
         """Keeps it: on the disk when this returns, or not at all. Raises OSError."""
@@ -71,7 +71,7 @@ def _factors(at: int, one: Intruding) -> Iterator[tuple[str, Tensor]]:
         yield f"{at}.right", one.change.right.contiguous()
 
 
-def _restored(said: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> Iterator[Intruding]:
+def _restore(said: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> Iterator[Intruding]:
     for at, told in enumerate(said):
         left = tensors.get(f"{at}.left")
         change = None if left is None else Factors(left, tensors[f"{at}.right"])

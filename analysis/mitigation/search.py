@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from analysis.engine.comparison import Comparison
-from analysis.engine.scheduling import each
+from analysis.engine.scheduling import run_each
 from analysis.mitigation.intruding import Intruding, intruding
 from analysis.mitigation.recipe import Recipe
 from analysis.mitigation.resume import Memory
@@ -24,7 +24,9 @@ class Search:
     progress: Progress | None
     memory: Memory | None
 
-    def through(self, run: Comparison, rows: Sequence[Aligned], stage: str) -> Generator[list[Intruding], None, None]:
+    def find_intruders(
+        self, run: Comparison, rows: Sequence[Aligned], stage: str
+    ) -> Generator[list[Intruding], None, None]:
         """The intruders of these tensors, one after the other, small ones several at once.
 
         After an attempt that was interrupted each is by itself, so that one that nobody survives holds up no other.
@@ -43,7 +45,7 @@ class Search:
         tensors = [row.base for row in rows]
         one_by_one = ((info, work(info)) for info in tensors)
         again = self.memory is not None and self.memory.again
-        with closing(one_by_one if again else each(tensors, work, self.device)) as several:
+        with closing(one_by_one if again else run_each(tensors, work, self.device)) as several:
             for info in tensors:
                 if self.progress is not None:
                     self.progress(info)

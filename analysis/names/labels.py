@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from analysis.errors import shown
+from analysis.errors import escape
 from analysis.names.parts import components, is_index, parts
 from analysis.names.places import PLAIN, side
 from analysis.names.roles import RECURRENT
@@ -50,7 +50,7 @@ def _what(found: list[str], role: str) -> str:
     if role == "recurrent":
         return _gate(found)
     leaf = ".".join(found[-1:] if is_index(found[-2:][0]) and not is_index(found[-1]) else found[-2:])
-    what = WORDS.get(role) or (_embedding(found) if role == "embedding" else shown(leaf))
+    what = WORDS.get(role) or (_embedding(found) if role == "embedding" else escape(leaf))
     if any(word in CROSS for word in found):
         what = f"cross-attention {'output' if role == 'o' else what}"
     expert = expert_of(found)
@@ -108,7 +108,7 @@ def _told_apart(names: list[str]) -> Iterable[tuple[str, str]]:
         own = {name: " ".join(some) for name, some in segments.items()}
     if len(set(own.values())) < len(names):
         own = {name: name for name in names}
-    return [(name, shown(words[-LONGEST:])) for name, words in own.items()]
+    return [(name, escape(words[-LONGEST:])) for name, words in own.items()]
 
 
 def _segments(name: str) -> list[str]:

@@ -48,18 +48,18 @@ def compare(tail: Values, law: str) -> Comparison:
     rate = 1.0 / float(x.mean() - 1.0)
     falling = math.log(rate) - rate * (x - 1.0) + t
     if law == "exponential":
-        return _compared(plain, falling, vuong, rate / xmin)
+        return _compare(plain, falling, vuong, rate / xmin)
     if law == "lognormal":
-        a, b, logs = bent(t, np.square, _normal_reach)
+        a, b, logs = fit_bend(t, np.square, _normal_reach)
         centre, width = (a / (2.0 * b), 1.0 / math.sqrt(2.0 * b)) if b else (0.0, None)
-        return _compared(plain, logs, vuong, math.log(xmin) + centre, width)
-    a, b, logs = bent(t, np.expm1, _cutoff_reach)
+        return _compare(plain, logs, vuong, math.log(xmin) + centre, width)
+    a, b, logs = fit_bend(t, np.expm1, _cutoff_reach)
     if a > 1.0:  # α < 0 rises before it falls and is no power law: α = 0 is the nearest, an exponential
-        return _compared(plain, falling, nested, 0.0, rate / xmin)
-    return _compared(plain, logs, nested, 1.0 - a, b / xmin if b else None)
+        return _compare(plain, falling, nested_test, 0.0, rate / xmin)
+    return _compare(plain, logs, nested_test, 1.0 - a, b / xmin if b else None)
 
 
-def _compared(one: Values, other: Values, test: "Test", first: float, second: float | None = None) -> Comparison:
+def _compare(one: Values, other: Values, test: "Test", first: float, second: float | None = None) -> Comparison:
     R, p = test(one, other)
     return Comparison(R, p, math.fsum(one - other), first, second)
 
@@ -116,7 +116,7 @@ def moments(a: float, b: float, bend: Bend, reach: Reach) -> Moments:
     return Moments(top + math.log(total * end / 2.0) if resolved else math.inf, mean, covariance)
 
 
-def bent(t: Values, bend: Bend, reach: Reach) -> tuple[float, float, Values]:
+def fit_bend(t: Values, bend: Bend, reach: Reach) -> tuple[float, float, Values]:
     """(a, b) of greatest likelihood with the log-density of each t; b = 0 where no bend down is better than one."""
     seen = np.array([t.mean(), bend(t).mean()])
 
@@ -165,7 +165,7 @@ def vuong(one: Values, other: Values) -> tuple[float, float]:
     return R, math.erfc(abs(R) / math.sqrt(2.0))
 
 
-def nested(one: Values, other: Values) -> tuple[float, float]:
+def nested_test(one: Values, other: Values) -> tuple[float, float]:
     """(R, p) where the first law is the second with one parameter less: 2 |R| is χ² with one degree (C.7).
 
     R is standardised as in `vuong`; p belongs to the plain ratio.

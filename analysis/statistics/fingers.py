@@ -27,7 +27,7 @@ class Clipped:
     fingers: int  # as WeightWatcher counts them: one less than were left out; 0 where all are kept
 
 
-def clipped(
+def clip_fingers(
     eigenvalues: Float64[np.ndarray, " k"], threshold: float = FINGER_THRESH, flat: float = FLAT
 ) -> Clipped | None:
     """The first fit without the 2, 3, … 9 largest of ascending, positive eigenvalues whose α is lower by the threshold.
@@ -61,11 +61,11 @@ def peak_range(eigenvalues: Float64[np.ndarray, " k"], as_coded: bool) -> tuple[
     return (math.log10(low) if as_coded else low), high
 
 
-def peaked(eigenvalues: Float64[np.ndarray, " k"], as_coded: bool = False, flat: float = FLAT) -> PowerLaw | None:
+def fit_peak(eigenvalues: Float64[np.ndarray, " k"], as_coded: bool = False, flat: float = FLAT) -> PowerLaw | None:
     """The power law of ascending, positive eigenvalues whose tail starts near the densest place; or None."""
     if len(eigenvalues) < power_law.SMALLEST:
         return None
     low, high = peak_range(eigenvalues, as_coded)
     found = power_law.candidates(eigenvalues, flat)
     inside = (eigenvalues[:-1] >= low) & (eigenvalues[:-1] <= high)
-    return power_law.best(eigenvalues, replace(found, eligible=found.eligible & inside))
+    return power_law.best_law(eigenvalues, replace(found, eligible=found.eligible & inside))

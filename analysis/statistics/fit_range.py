@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64
 
-from analysis.findings.wording import counted
+from analysis.findings.wording import quantity
 from analysis.statistics import power_law
 from analysis.statistics.power_law import RELATIVE_CUT
 
@@ -13,18 +13,18 @@ FEW, THIN = 50, 20  # eigenvalues, and tail points, below which a fit is no firm
 NO_FIT = "fewer than eight eigenvalues, or all are equal up to rounding"
 
 
-def kept(eigenvalues: Float64[np.ndarray, " k"], compatible: bool) -> Float64[np.ndarray, " p"]:
+def usable_eigenvalues(eigenvalues: Float64[np.ndarray, " k"], compatible: bool) -> Float64[np.ndarray, " p"]:
     """The ascending eigenvalues that a fit may see."""
     cut = WEIGHTWATCHER_CUT if compatible else RELATIVE_CUT * eigenvalues[-1]
     return eigenvalues[np.searchsorted(eigenvalues, cut, side="right") :]
 
 
-def out_of_bounds(size: int, least: int, most: int) -> str | None:
+def reason_not_to_fit(size: int, least: int, most: int) -> str | None:
     """Why a spectrum of that many eigenvalues is not to be fitted, None where it is; `most` 0 is any number."""
     if power_law.SMALLEST <= size < least:
-        return f"{counted(size, 'eigenvalue')}; min_evals asks for {least}"
+        return f"{quantity(size, 'eigenvalue')}; min_evals asks for {least}"
     if most and size > most:
-        return f"{counted(size, 'eigenvalue')}; max_evals allows {most}"
+        return f"{quantity(size, 'eigenvalue')}; max_evals allows {most}"
     return None
 
 
@@ -37,5 +37,5 @@ def no_fit(eigenvalues: Float64[np.ndarray, " k"], tail: Float64[np.ndarray, " p
     if left_out and tail.size + left_out >= power_law.SMALLEST:
         return f"leave_out leaves {tail.size} of {eigenvalues.size} eigenvalues; a tail needs {power_law.SMALLEST}"
     if tail.size == eigenvalues.size:
-        return f"{counted(tail.size, 'eigenvalue')}; a tail needs {power_law.SMALLEST}"
+        return f"{quantity(tail.size, 'eigenvalue')}; a tail needs {power_law.SMALLEST}"
     return f"only {tail.size} of {eigenvalues.size} eigenvalues are above the cut; a tail needs {power_law.SMALLEST}"

@@ -139,7 +139,7 @@ def robust(eigenvalues: Values, rows: int, columns: int) -> Bulk | None:
     whole = Law(small, large, 1.0 / large)  # of eigenvalues with mean 1, were they all noise
     law, spikes = whole, 0
     for centre in (_by_median, _by_mean):
-        law, spikes = _peeled(eigenvalues / unit, whole, spikes, centre)
+        law, spikes = _peel_spikes(eigenvalues / unit, whole, spikes, centre)
     scaled = replace(law, variance=law.variance * unit)
     return _bulk(eigenvalues, scaled, scaled.cut, math.sqrt(law.variance * large))
 
@@ -157,7 +157,7 @@ def _by_mean(inside: Values, law: Law) -> float:
     return float(inside.mean()) / law.large
 
 
-def _peeled(found: Values, whole: Law, spikes: int, centre: Centre) -> tuple[Law, int]:
+def _peel_spikes(found: Values, whole: Law, spikes: int, centre: Centre) -> tuple[Law, int]:
     """The law once no more spikes are above its cut, and how many they are; each takes a row and a column with it."""
     slices = len(found) / whole.small
     while True:

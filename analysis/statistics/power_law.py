@@ -135,10 +135,10 @@ def fit(eigenvalues: Float64[np.ndarray, " k"], flat: float = FLAT) -> PowerLaw 
     """
     if len(eigenvalues) < SMALLEST:
         return None
-    return best(eigenvalues, candidates(eigenvalues, flat))
+    return best_law(eigenvalues, candidates(eigenvalues, flat))
 
 
-def best(eigenvalues: Float64[np.ndarray, " k"], found: Candidates) -> PowerLaw | None:
+def best_law(eigenvalues: Float64[np.ndarray, " k"], found: Candidates) -> PowerLaw | None:
     """The power law of the eligible candidate with the least D; None where none is eligible."""
     if not found.eligible.any():
         return None
@@ -158,18 +158,18 @@ def search(found: Candidates) -> tuple[int, float]:
     left = np.flatnonzero(found.eligible)
     bounds = found.bounds(left, PROBES)
     ceiling = found.distance(int(left[np.argmin(bounds)]))
-    left, bounds = _near(left, bounds, ceiling)
+    left, bounds = _select_near(left, bounds, ceiling)
     if len(left) > FEW:
         stride = int(STRIDE * math.sqrt(len(left)))
         widest = [found.widest(int(i)) for i in left[::stride]]
         places = np.array([at for _, at in widest] + [widest[-1][1]])
         between = np.repeat(np.stack([places[:-1], places[1:]], axis=1), stride, axis=0)[: len(left)]
         ceiling = min(ceiling, *(distance for distance, _ in widest))
-        left, bounds = _near(left, np.maximum(bounds, found.bounds_at(left, between)), ceiling)
-    return _least(found, left, bounds)
+        left, bounds = _select_near(left, np.maximum(bounds, found.bounds_at(left, between)), ceiling)
+    return _least_distance(found, left, bounds)
 
 
-def _near(
+def _select_near(
     chosen: Int[np.ndarray, " i"], bounds: Float64[np.ndarray, " i"], ceiling: float
 ) -> tuple[Int[np.ndarray, " j"], Float64[np.ndarray, " j"]]:
     """Those that may still win, with their bounds."""
@@ -177,7 +177,9 @@ def _near(
     return chosen[near], bounds[near]
 
 
-def _least(found: Candidates, chosen: Int[np.ndarray, " i"], bounds: Float64[np.ndarray, " i"]) -> tuple[int, float]:
+def _least_distance(
+    found: Candidates, chosen: Int[np.ndarray, " i"], bounds: Float64[np.ndarray, " i"]
+) -> tuple[int, float]:
     best, least = -1, math.inf
     for k in np.argsort(bounds, kind="stable"):
         if bounds[k] > least + SLACK:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Float32, Float64, UInt8
 from torch import Tensor
 
-from analysis.linalg.kernels import add_inner_products, eigenvalues, mirrored
+from analysis.linalg.kernels import add_inner_products, eigenvalues, mirror
 from analysis.linalg.lanczos import ritz_values
 from analysis.linalg.spectrum import block_size, blocks
 from analysis.weight import Weight
@@ -84,10 +84,10 @@ def deal(matrix: Float[Tensor, "m n"], into: Float32[np.ndarray, " p"], generato
     Each goes to a random bucket, and each bucket is shuffled by itself (Rao 1961; Sandelius 1962).
     """
     seed = int(generator.integers(1 << 63))
-    counts = sum(np.bincount(labels, minlength=BUCKETS) for _, labels in _dealt(matrix, seed))
+    counts = sum(np.bincount(labels, minlength=BUCKETS) for _, labels in _deal(matrix, seed))
     ends = np.cumsum(counts)
     places = ends - counts
-    for entries, labels in _dealt(matrix, seed):
+    for entries, labels in _deal(matrix, seed):
         sizes = np.bincount(labels, minlength=BUCKETS)
         parts = np.split(entries[np.argsort(labels, kind="stable")], np.cumsum(sizes)[:-1])
         for place, part in zip(places, parts, strict=True):
@@ -99,7 +99,7 @@ def deal(matrix: Float[Tensor, "m n"], into: Float32[np.ndarray, " p"], generato
         bucket[:] = mixed
 
 
-def _dealt(
+def _deal(
     matrix: Float[Tensor, "m n"], seed: int
 ) -> Iterator[tuple[Float32[np.ndarray, " p"], UInt8[np.ndarray, " p"]]]:
     """Some entries at a time, with a bucket for each; the same whenever asked for with this seed."""
@@ -129,7 +129,7 @@ def _inner_products(tall: Float[Tensor, "s n k"]) -> Float64[Tensor, "s k k"]:
 def _tops(lower: Float64[Tensor, "s k k"]) -> Float64[Tensor, " p"]:
     if lower.shape[1] <= FULL:
         return eigenvalues(lower).flatten()
-    return torch.cat([ritz_values(mirrored(gram), STEPS) for gram in lower])
+    return torch.cat([ritz_values(mirror(gram), STEPS) for gram in lower])
 
 
 def jensen_shannon(one: Float64[np.ndarray, " k"], other: Float64[np.ndarray, " k"]) -> float:

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeGuard
 
-from analysis.adapters.names import AdaptedModule, modules, shared
-from analysis.errors import WrongBase, shown
+from analysis.adapters.names import AdaptedModule, modules, shared_tensors
+from analysis.errors import WrongBase, escape
 from analysis.tensors.prefixes import pair_names
 from analysis.weight import Layout, TensorInfo
 
@@ -102,10 +102,10 @@ def check_base(alignment: Alignment, names: Sequence[str]) -> None:
     """Raises WrongBase where no tensor of a tuned checkpoint has a partner; `names` are the checkpoints'."""
     for position, left in enumerate(alignment.unmatched, 1):
         if not any(row.partners[position - 1] for row in alignment.rows):
-            why = "; ".join(f"{shown(tensor)}: {reason}" for tensor, reason in left[:2]) or "it holds no matrix"
+            why = "; ".join(f"{escape(tensor)}: {reason}" for tensor, reason in left[:2]) or "it holds no matrix"
             raise WrongBase(
-                f"{shown(names[position])} was not trained from {shown(names[0])}: no matrix of the one belongs to the "
-                f"other ({why}). Give the checkpoint that it was trained from as the first."
+                f"{escape(names[position])} was not trained from {escape(names[0])}: no matrix of the one belongs to "
+                f"the other ({why}). Give the checkpoint that it was trained from as the first."
             )
 
 
@@ -125,11 +125,11 @@ def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Mat
     targets = {info.name: info for info in base}
     sources = _sources(member)
     pairing = pair_names(sources, targets, lambda a, b: _difference(sources[a], targets[b], same_shape) is None)
-    pairs = {**pairing.partners, **_tied(sources, targets, pairing.partners)}
+    pairs = {**pairing.partners, **_tie(sources, targets, pairing.partners)}
     partners: dict[str, Partner] = {}
-    ours = {name: f"could be any of {', '.join(map(shown, could))}" for name, could in pairing.ambiguous.items()}
+    ours = {name: f"could be any of {', '.join(map(escape, could))}" for name, could in pairing.ambiguous.items()}
     theirs: dict[str, str] = {}
-    turned = any(_turned(sources[a], targets[b]) for a, b in pairs.items())
+    turned = any(_is_transposed(sources[a], targets[b]) for a, b in pairs.items())
     for name, to in pairs.items():
         source, target = sources[name], targets[to]
         if (why := _difference(source, target, same_shape)) is not None:
@@ -138,8 +138,8 @@ def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Mat
             ours[name] = f"left out in the base: {target.skip}"
         else:
             partners[to] = Partner(source, turned and _differs_in_orientation(source, target))
-    left = _left_here(member, sources, {partner.source for partner in partners.values()}, ours, base)
-    return _Match(partners, left, _left_there(base, partners, theirs, member))
+    left = _unmatched_sources(member, sources, {partner.source for partner in partners.values()}, ours, base)
+    return _Match(partners, left, _unmatched_targets(base, partners, theirs, member))
 
 
 def _sources(member: Member) -> dict[str, Source]:
@@ -156,7 +156,7 @@ def _difference(source: Source, target: TensorInfo, same_shape: bool) -> str | N
         return None  # its factors are checked against the base when they are multiplied
     if source.skip is not None and target.skip is None:
         return f"left out: {source.skip}"
-    if not same_shape or source.shape == target.shape or _turned(source, target) or _resized(source, target):
+    if not same_shape or source.shape == target.shape or _is_transposed(source, target) or _is_resized(source, target):
         return None
     return f"shape differs: {_extents(source)} against {_extents(target)} in the base"
 
@@ -165,7 +165,7 @@ def _extents(info: TensorInfo) -> str:
     return " × ".join(map(str, info.shape)) or "a single number"
 
 
-def _turned(source: Source, target: TensorInfo) -> bool:
+def _is_transposed(source: Source, target: TensorInfo) -> bool:
     """Whether one is stored (in, out) and the other (out, in), as their shapes show."""
     if not _differs_in_orientation(source, target):
         return False
@@ -182,7 +182,7 @@ def _differs_in_orientation(source: Source, target: TensorInfo) -> TypeGuard[Ten
     )
 
 
-def _resized(source: TensorInfo, target: TensorInfo) -> bool:
+def _is_resized(source: TensorInfo, target: TensorInfo) -> bool:
     """Whether an embedding has more or fewer rows. A head must be a vocabulary's, with more rows than columns."""
     if target.role not in RESIZED or len(source.shape) != 2 or len(target.shape) != 2:
         return False
@@ -190,7 +190,7 @@ def _resized(source: TensorInfo, target: TensorInfo) -> bool:
     return source.shape[1] == columns and rows > 0 and (target.role != "head" or rows > columns)
 
 
-def _tied(
+def _tie(
     sources: Mapping[str, Source], targets: Mapping[str, TensorInfo], paired: Mapping[str, str]
 ) -> Mapping[str, str]:
     """A tied head and embedding are one tensor, of which a file may keep either name."""
@@ -213,7 +213,7 @@ def _is_vocabulary(info: TensorInfo) -> bool:
     return tall and info.skip is None and info.role in TIED
 
 
-def _left_here(
+def _unmatched_sources(
     member: Member,
     sources: Mapping[str, Source],
     used: Collection[Source],
@@ -228,7 +228,7 @@ def _left_here(
         for tensor in Partner(source).tensors
     }
     if member.kind == "adapter":
-        taken.update(shared(info.name for info in member.tensors))
+        taken.update(shared_tensors(info.name for info in member.tensors))
     own = [info for info in member.tensors if info.name not in taken]
     return tuple(
         Unmatched(info.name, reasons.get(info.name, "no change of a weight"))
@@ -239,13 +239,13 @@ def _left_here(
 
 def _stranger(source: Source, base: Sequence[TensorInfo]) -> str:
     if not isinstance(source, TensorInfo):
-        return f"changes {shown(source.name)}, which the base does not have"
+        return f"changes {escape(source.name)}, which the base does not have"
     if source.role == "head" and _is_vocabulary(source) and (held := _embedding(base)):
-        return f"the base has no head of its own: there it is tied to {shown(held)}"
+        return f"the base has no head of its own: there it is tied to {escape(held)}"
     return source.skip or "not in the base"
 
 
-def _left_there(
+def _unmatched_targets(
     base: Sequence[TensorInfo], partners: Mapping[str, Partner], why: Mapping[str, str], member: Member
 ) -> tuple[Unmatched, ...]:
     held = [info for info in base if info.skip is None and info.name not in partners]
@@ -257,7 +257,7 @@ def _absent(info: TensorInfo, base: Sequence[TensorInfo], partners: Mapping[str,
         return "left as it is by the adapter"
     embedding = _embedding(base)
     if info.role == "head" and _is_vocabulary(info) and embedding in partners:
-        return f"not in this checkpoint, whose head is tied to {shown(embedding)}"
+        return f"not in this checkpoint, whose head is tied to {escape(embedding)}"
     return "not in this checkpoint"
 
 

@@ -35,7 +35,7 @@ def pair_names(here: Iterable[str], there: Iterable[str], fits: Callable[[str, s
 
     The same names pair first, whatever their shapes. Exchanging here and there gives the inverse.
     """
-    ours, theirs = _named(here), _named(there)
+    ours, theirs = _name_parts(here), _name_parts(there)
     same = {name: found for parts, name in ours.items() if (found := theirs.get(parts)) is not None}
     left = {parts: name for parts, name in ours.items() if parts not in theirs}
     open_ = {parts: name for parts, name in theirs.items() if parts not in ours}
@@ -62,7 +62,7 @@ def parts_of(name: str) -> Parts:
     return tuple(kept) if len(found) <= MOST_PARTS else (name,)
 
 
-def _named(names: Iterable[str]) -> dict[Parts, str]:
+def _name_parts(names: Iterable[str]) -> dict[Parts, str]:
     """Names by their parts; of those that wrappers alone tell apart, the one that is no wrapped original."""
     found: dict[Parts, str] = {}
     for name in names:
@@ -117,7 +117,7 @@ def _choose(
     waiting = {change: (_score(pairs, fits), pairs) for change, pairs in changes.items()}
     while waiting:
         best = max(score for score, _ in waiting.values())
-        top = {change: _left(waiting.pop(change)[1], gone) for change in _scoring(waiting, best)}
+        top = {change: _remaining_pairs(waiting.pop(change)[1], gone) for change in _scoring(waiting, best)}
         equal = {change: pairs for change, pairs in top.items() if _score(pairs, fits) == best}
         waiting |= {change: (_score(pairs, fits), pairs) for change, pairs in top.items() if change not in equal}
         equal = {change: pairs for change, pairs in equal.items() if _carries(change, len(pairs), smaller)}
@@ -142,7 +142,7 @@ def _score(pairs: Sequence[Pair], fits: Callable[[Parts, Parts], bool]) -> Score
     return sum(fits(a, b) for a, b in pairs), len(pairs)
 
 
-def _left(pairs: Sequence[Pair], gone: tuple[set[Parts], set[Parts]]) -> list[Pair]:
+def _remaining_pairs(pairs: Sequence[Pair], gone: tuple[set[Parts], set[Parts]]) -> list[Pair]:
     return [(a, b) for a, b in pairs if a not in gone[0] and b not in gone[1]]
 
 

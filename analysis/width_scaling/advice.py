@@ -4,7 +4,7 @@ from typing import Any
 
 from analysis.diagnostic import Table
 from analysis.width_scaling.family import Family, Scaling, family, scaling
-from analysis.width_scaling.recipe import Recipe, repaired, transferred
+from analysis.width_scaling.recipe import Recipe, repair_decay, transfer_recipe
 from analysis.width_scaling.trajectory import trajectory
 
 NO_FAMILY = "No weight could be measured in all models."
@@ -20,7 +20,7 @@ def recipe_of(found: Family, target: int | None) -> Recipe | str:
     wanted = target or round(2.0 * settings[-1].width)
     for setting in settings:
         if setting.learning_rate and setting.weight_decay:
-            return transferred(setting.width, setting.learning_rate, setting.weight_decay, wanted)
+            return transfer_recipe(setting.width, setting.learning_rate, setting.weight_decay, wanted)
     return NO_SETTINGS
 
 
@@ -34,7 +34,7 @@ def repairs(fits: Scaling) -> dict[int, float]:
     for pair in pairs:
         decay = fits.family.settings[pair.target].weight_decay
         if decay and pair.transfer != "pass":
-            found[pair.target] = repaired(decay, pair.measured)
+            found[pair.target] = repair_decay(decay, pair.measured)
     return found
 
 

@@ -88,7 +88,7 @@ class Family:
 
 def family(table: Table) -> Family | None:
     """The family that a table speaks of; None where no weight of it was measured in all models."""
-    rows = [row for row in table.rows if measured(row)]
+    rows = [row for row in table.rows if is_measured(row)]
     if not rows:
         return None
     members = len(rows[0].group)
@@ -100,12 +100,12 @@ def family(table: Table) -> Family | None:
     trusted = len(told) == members and not Family((), (), (), shapes, stated).contradictions
     widths = stated if trusted else shapes
     settings = tuple(_setting(w or s, fact) for w, s, fact in zip(widths, shapes, facts, strict=True))
-    names = tuple(table.named(at) for at in rows[0].group)
+    names = tuple(table.name_at(at) for at in rows[0].group)
     found = tuple(table.found[at] for at in rows[0].group) if table.found else ()
     return Family(names, settings, _layers(rows), shapes, stated, tuple(facts), found)
 
 
-def measured(row: Row) -> bool:
+def is_measured(row: Row) -> bool:
     """Whether it has a σ₁ above 0 in every model."""
     sigma = row.measurement.curves.get("sigma")
     return sigma is not None and len(sigma) == len(row.group) > 1 and bool((sigma > 0.0).all())
@@ -189,15 +189,15 @@ class Scaling:
 
 def scaling(found: Family) -> Scaling:
     """The fits of every kind of weight, and of all matrices together."""
-    kinds = tuple(_fitted(found, layers) for layers in found.layers)
+    kinds = tuple(_fit_kind(found, layers) for layers in found.layers)
     matrices = [layers for layers in found.layers if layers.kind == MATRIX]
     if not matrices:
         return Scaling(found, kinds, None)
     rows = tuple(row for layers in matrices for row in layers.rows)
-    return Scaling(found, kinds, _fitted(found, Layers("all", MATRIX, rows, _blocks(rows))))
+    return Scaling(found, kinds, _fit_kind(found, Layers("all", MATRIX, rows, _blocks(rows))))
 
 
-def _fitted(found: Family, layers: Layers) -> Kind:
+def _fit_kind(found: Family, layers: Layers) -> Kind:
     """The law speaks of matrices: of all others, only what σ₁ itself does is said."""
     fitted = fit(found.settings, layers.sigma, layers.blocks)
     pairs, instead = _pairs(found, layers, found.narrowest, found.wider), list[Pair]()
@@ -216,7 +216,7 @@ def _pairs(found: Family, layers: Layers, base: int, targets: Sequence[int]) -> 
 def _member(found: Family, at: int) -> dict[str, Any]:
     setting = found.settings[at]
     told = {name: getattr(setting, name) for name in ("width", *FACTS)}
-    return {"name": found.names[at], **told, "ratio": setting.ratio, "steps_eta_lambda": setting.forgotten}
+    return {"name": found.names[at], **told, "ratio": setting.ratio, "steps_eta_lambda": setting.steps_eta_lambda}
 
 
 def _kind(kind: Kind) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Setting:
         return self.learning_rate / self.weight_decay
 
     @property
-    def forgotten(self) -> float | None:
+    def steps_eta_lambda(self) -> float | None:
         """Steps · η · λ, with the mean η where that is known: 2 and more is the steady state."""
         rate = self.mean_learning_rate if self.mean_learning_rate is not None else self.learning_rate
         if self.step is None or rate is None or self.weight_decay is None:
@@ -80,7 +80,7 @@ class Estimate:
         return None if self.widest is None else self.widest[0] <= value <= self.widest[1]
 
     @property
-    def undecided(self) -> bool:
+    def is_undecided(self) -> bool:
         """Whether the interval is too wide to say of an exponent of d if it is the law's; false without one."""
         return all(self.agrees(end) for end in WIDE)
 
@@ -132,7 +132,7 @@ def verdict(log_ratio: float) -> str:
     return "pass" if abs(log_ratio) <= PASS else "warn" if abs(log_ratio) <= WARN else "fail"
 
 
-def predicted(base: Setting, target: Setting) -> float | None:
+def predict(base: Setting, target: Setting) -> float | None:
     """σ₁ of the target over that of the base, by the law; None where η/λ of one is not known."""
     if base.ratio is None or target.ratio is None:
         return None
@@ -198,7 +198,7 @@ def slopes(axes: Sequence[Series], logs: Sizes, blocks: Places) -> list[Estimate
     variances = np.diagonal(inverse @ inverse.T)
     found = []
     for at in range(1, design.shape[1]):
-        value, ends = float(each[:, at].mean()), resampled(each[:, at], blocks)
+        value, ends = float(each[:, at].mean()), bootstrap_mean(each[:, at], blocks)
         error = math.sqrt(scatter / free * float(variances[at])) if free > 0 else None
         far = float(special.stdtrit(free, 0.5 + LEVEL / 2.0)) * error if error is not None else None
         spread = None if far is None else (value - far, value + far)
@@ -210,13 +210,13 @@ def slopes(axes: Sequence[Series], logs: Sizes, blocks: Places) -> list[Estimate
 def pair(settings: Sequence[Setting], sigma: Sizes, blocks: Places, base: int, target: int) -> Pair:
     """The geometric mean over layers of σ₁ of one model over that of another, beside the law."""
     logs = np.log(sigma[:, target] / sigma[:, base])
-    ends = resampled(logs, blocks)
+    ends = bootstrap_mean(logs, blocks)
     low, high = (math.exp(ends[0]), math.exp(ends[1])) if ends else (None, None)
     measured = math.exp(float(logs.mean()))
-    return Pair(base, target, measured, low, high, predicted(settings[base], settings[target]))
+    return Pair(base, target, measured, low, high, predict(settings[base], settings[target]))
 
 
-def resampled(values: Float64[np.ndarray, " layers"], blocks: Places) -> tuple[float, float] | None:
+def bootstrap_mean(values: Float64[np.ndarray, " layers"], blocks: Places) -> tuple[float, float] | None:
     """The interval of the mean by drawing blocks again and again; None with one block.
 
     Percentiles of a few values are too close together: theirs are widened as the t distribution is against the normal

@@ -7,9 +7,9 @@ can be said all the same.
 from collections.abc import Iterator, Sequence
 
 from analysis.diagnostic import Finding, Scalar, Severity
-from analysis.errors import shown
-from analysis.facts import contradicted
-from analysis.findings.wording import counted, listed, short
+from analysis.errors import escape
+from analysis.facts import find_contradictions
+from analysis.findings.wording import join_words, quantity, short
 from analysis.names import WORDS
 from analysis.width_scaling.family import Family, Scaling
 from analysis.width_scaling.law import STEADY, WIDTHS
@@ -26,68 +26,68 @@ def premises(found: Scaling) -> Iterator[Finding]:
     """What to doubt, and what is missing."""
     family = found.family
     yield from _contradictory(family)
-    yield from _overruled(family)
+    yield from _override_findings(family)
     yield from _missing(family)
     yield from _without_decay(family)
     yield from _unsteady(family)
     yield from _training(family)
     yield from _widths(family)
-    yield from _together(found)
+    yield from _joint_findings(found)
     yield from _shapes(found)
 
 
-def told(family: Family, members: Sequence[int]) -> str:
+def list_models(family: Family, members: Sequence[int]) -> str:
     """The models' names, of many the first few."""
-    some = [shown(family.names[at]) for at in members[:4]]
-    return listed([*some, f"{len(members) - 4} more"] if len(members) > 4 else some)
+    some = [escape(family.names[at]) for at in members[:4]]
+    return join_words([*some, f"{len(members) - 4} more"] if len(members) > 4 else some)
 
 
 def _contradictory(family: Family) -> Iterator[Finding]:
     wrong = family.contradictions
     if wrong:
-        text = f"The stated width of {told(family, wrong)} contradicts the shapes"
+        text = f"The stated width of {list_models(family, wrong)} contradicts the shapes"
         pairs = [
-            f"{shown(family.names[at])}: {family.stated[at]:g} stated, {family.shapes[at]:g} in the matrices"
+            f"{escape(family.names[at])}: {family.stated[at]:g} stated, {family.shapes[at]:g} in the matrices"
             for at in wrong
         ]
         why = f"{'; '.join(pairs)}. The widths of the shapes were used for all: mend the stated ones."
         yield Finding(Severity.WARN, text, why, (), {"contradictions": len(wrong)})
 
 
-def _overruled(family: Family) -> Iterator[Finding]:
+def _override_findings(family: Family) -> Iterator[Finding]:
     """Where people say of a model what its own files do not: the stated facts were used."""
     pairs = [
         (at, name)
         for at, (found, facts) in enumerate(zip(family.found, family.facts, strict=False))
-        for name in contradicted(found, {name: facts[name] for name in found.keys() & facts.keys()})
+        for name in find_contradictions(found, {name: facts[name] for name in found.keys() & facts.keys()})
     ]
     if pairs:
-        text = f"What is stated of {told(family, sorted({at for at, _ in pairs}))} contradicts the files"
+        text = f"What is stated of {list_models(family, sorted({at for at, _ in pairs}))} contradicts the files"
         parts = [
-            f"{shown(family.names[at])}: {name.replace('_', ' ')} {_valued(family.facts[at][name])} stated, "
-            f"{_valued(family.found[at][name])} in the files"
+            f"{escape(family.names[at])}: {name.replace('_', ' ')} {_format_value(family.facts[at][name])} stated, "
+            f"{_format_value(family.found[at][name])} in the files"
             for at, name in sorted(pairs)
         ]
         why = f"{'; '.join(parts[:6])}. What is stated was used: take it back where the files are right."
         yield Finding(Severity.WARN, text, why, (), {"overruled": len(pairs)})
 
 
-def _valued(value: Scalar) -> str:
-    return f"{float(value):.4g}" if isinstance(value, int | float) else shown(value)
+def _format_value(value: Scalar) -> str:
+    return f"{float(value):.4g}" if isinstance(value, int | float) else escape(value)
 
 
 def _missing(family: Family) -> Iterator[Finding]:
     lacking = {name: family.missing(name) for name in ("learning_rate", "weight_decay")}
     if any(lacking.values()):
-        parts = [f"the {NAMED[name]} of {told(family, at)}" for name, at in lacking.items() if at]
-        text = f"Not known: {listed(parts)}"
+        parts = [f"the {NAMED[name]} of {list_models(family, at)}" for name, at in lacking.items() if at]
+        text = f"Not known: {join_words(parts)}"
         why = (
             "Without them the law's √(η/λ) cannot be taken out there: exponents and ratios of σ₁ itself are given, and "
             "nothing is compared with 0.75. Give them as facts of the checkpoints (lr= and wd= on the command line)."
         )
         yield Finding(Severity.NOTE, text, why, (), {name: len(at) for name, at in lacking.items()})
     elif steps := family.missing("step"):
-        text = f"Not known: the {NAMED['step']} of {told(family, steps)}"
+        text = f"Not known: the {NAMED['step']} of {list_models(family, steps)}"
         why = f"Whether steps · η · λ reached {STEADY:g}, from where on the law holds, cannot be said."
         yield Finding(Severity.NOTE, text, why, (), {"step": len(steps)})
 
@@ -95,7 +95,7 @@ def _missing(family: Family) -> Iterator[Finding]:
 def _without_decay(family: Family) -> Iterator[Finding]:
     none = [at for at, setting in enumerate(family.settings) if setting.weight_decay == 0.0]
     if none:
-        text = f"{told(family, none)} trained without weight decay: the law says nothing there"
+        text = f"{list_models(family, none)} trained without weight decay: the law says nothing there"
         why = (
             "With λ = 0 there is no steady state, and weights grow as long as training goes on. What σ₁ itself does "
             "with width is given; the law is checked on the other models only."
@@ -104,11 +104,15 @@ def _without_decay(family: Family) -> Iterator[Finding]:
 
 
 def _unsteady(family: Family) -> Iterator[Finding]:
-    known = {at: s.forgotten for at, s in enumerate(family.settings) if s.forgotten is not None and s.weight_decay}
+    known = {
+        at: s.steps_eta_lambda
+        for at, s in enumerate(family.settings)
+        if s.steps_eta_lambda is not None and s.weight_decay
+    }
     early = [at for at, value in known.items() if value < STEADY]
     if early:
         least = min(known.values())
-        text = f"{told(family, early)} did not reach the steady state"
+        text = f"{list_models(family, early)} did not reach the steady state"
         why = (
             f"steps · η · λ is {short(least)} at the least, and {STEADY:g} or more is wanted: there σ₁ still holds "
             "what it was at the start, and the law need not hold."
@@ -121,7 +125,7 @@ def _training(family: Family) -> Iterator[Finding]:
     others = sorted({str(o) for f in family.facts if (o := f.get("optimizer")) and str(o).lower() not in ADAMW})
     if others:
         why = "The law is of AdamW with decoupled weight decay, w ← w - η λ w - η u. Others have another steady state."
-        yield Finding(Severity.WARN, f"The optimizer is {listed([shown(o) for o in others])}, not AdamW", why)
+        yield Finding(Severity.WARN, f"The optimizer is {join_words([escape(o) for o in others])}, not AdamW", why)
     at = [i for i, f in enumerate(family.facts) if str(f.get("schedule", "")).lower() in DECAYING]
     peak = [i for i in at if family.settings[i].mean_learning_rate is None and family.settings[i].step is not None]
     if peak:
@@ -130,7 +134,7 @@ def _training(family: Family) -> Iterator[Finding]:
             "on the command line) to be sure of the steady state."
         )
         yield Finding(
-            Severity.NOTE, f"The learning rate of {told(family, peak)} decays, and its mean is not known", why
+            Severity.NOTE, f"The learning rate of {list_models(family, peak)} decays, and its mean is not known", why
         )
     if any(str(f.get("parametrisation", "standard")).lower() not in ("standard", "sp") for f in family.facts):
         why = "η must be the one that the matrices got: the base rate of μP times d₀/d. Check that the facts say that."
@@ -147,7 +151,7 @@ def _widths(family: Family) -> Iterator[Finding]:
         yield Finding(Severity.NOTE, "Two widths: no exponents", why, (), {"widths": count})
 
 
-def _together(found: Scaling) -> Iterator[Finding]:
+def _joint_findings(found: Scaling) -> Iterator[Finding]:
     overall = found.overall
     if overall is None:
         return
@@ -155,18 +159,18 @@ def _together(found: Scaling) -> Iterator[Finding]:
         if "cannot be told apart" in reason and overall.fit.exponent is not None:
             why = "The exponent of d takes that of η/λ as the law has it, 0.5. Vary λ at one width to fit both."
             yield Finding(Severity.NOTE, reason, why)
-    yield from _few(found)
+    yield from _few_blocks_findings(found)
 
 
-def _few(found: Scaling) -> Iterator[Finding]:
+def _few_blocks_findings(found: Scaling) -> Iterator[Finding]:
     """Kinds of weight of few blocks, where what is said has an interval over the blocks."""
     counts = {kind.layers.role: len(set(kind.layers.blocks.tolist())) for kind in found.matrices}
     fewest = min(counts.values())
     if fewest >= FEW or len({setting.width for setting in found.family.settings}) == 1:
         return
     least = [WORDS.get(role, role) for role, count in counts.items() if count == fewest]
-    kinds = "each kind of weight" if len(least) == len(counts) else listed(least)
-    text = f"{counted(fewest, 'block')} for {kinds}: intervals by resampling blocks are too narrow"
+    kinds = "each kind of weight" if len(least) == len(counts) else join_words(least)
+    text = f"{quantity(fewest, 'block')} for {kinds}: intervals by resampling blocks are too narrow"
     why = "They say how blocks differ."
     if found.overall and found.overall.fit.drift is not None:
         why += " Intervals from the scatter of the models about the line are beside them."
@@ -181,7 +185,7 @@ def _shapes(found: Scaling) -> Iterator[Finding]:
         if isinstance(gap := row.value("shape_gap"), float) and gap > GAP
     ]
     if wide:
-        text = f"The shape of the spectrum changes with width in {counted(len(wide), 'matrix', 'matrices')}"
+        text = f"The shape of the spectrum changes with width in {quantity(len(wide), 'matrix', 'matrices')}"
         why = (
             f"The largest gap between normalised spectra is {short(found.shape_gap or 0.0)}, above {GAP:g}: there σ₁ "
             "alone does not tell how the matrix scales."

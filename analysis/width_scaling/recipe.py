@@ -55,7 +55,7 @@ class Recipe:
         return "\n".join([f"# width {self.width}, from width {self.from_width}", "torch.optim.AdamW([", *lines, "])"])
 
 
-def transferred(width: float, learning_rate: float, weight_decay: float, target: int) -> Recipe:
+def transfer_recipe(width: float, learning_rate: float, weight_decay: float, target: int) -> Recipe:
     """The recipe of a model of this width for one of the target's: η d/D for matrices, λ √(D/d).
 
     Raises OptionError where a number makes no sense.
@@ -77,10 +77,10 @@ def transferred(width: float, learning_rate: float, weight_decay: float, target:
     )
 
 
-def repaired(weight_decay: float, ratio: float) -> float:
+def repair_decay(weight_decay: float, ratio: float) -> float:
     """The λ that brings σ₁ back where it is `ratio` times too large, at the same η: λ R², for σ₁ ∝ 1/√λ.
 
-    >>> repaired(0.1, 2.0)
+    >>> repair_decay(0.1, 2.0)
     0.4
     """
     return weight_decay * ratio**2
@@ -91,7 +91,7 @@ def independent(weight_decay: float, learning_rate: float) -> float:
     return weight_decay * learning_rate
 
 
-def decoupled(independent_decay: float, learning_rate: float) -> float:
+def decouple_decay(independent_decay: float, learning_rate: float) -> float:
     """An independent λ, w ← w - λ w, as PyTorch's: λ / η. Raises OptionError where η is not above 0."""
     if not learning_rate > 0.0:
         raise OptionError(f"an independent weight decay needs a learning rate above 0, not {learning_rate:g}")

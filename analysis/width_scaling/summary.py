@@ -8,21 +8,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Scalar, Severity, Summary, Table
-from analysis.errors import shown
-from analysis.findings.subjects import names, unmeasured, worst_first
-from analysis.findings.wording import counted, listed
+from analysis.errors import escape
+from analysis.findings.subjects import names, unmeasured_findings, worst_first
+from analysis.findings.wording import join_words, quantity
 from analysis.names import WORDS
-from analysis.width_scaling.family import Family, Kind, Scaling, family, measured, scaling
+from analysis.width_scaling.family import Family, Kind, Scaling, family, is_measured, scaling
 from analysis.width_scaling.law import WIDTH_EXPONENT, Estimate, Pair
 from analysis.width_scaling.premises import premises
-from analysis.width_scaling.recipe import repaired
+from analysis.width_scaling.recipe import repair_decay
 from analysis.width_scaling.trajectory import Moment, in_words, losing_pace, trajectory
 
 OF_MODELS = ("exponent", "drift", "joint", "ratio")
 
 
 def summarise(table: Table) -> Summary:
-    missing = [*unmeasured(table.rows, "kind_class", "singular values to compare"), *_zero(table)]
+    missing = [*unmeasured_findings(table.rows, "kind_class", "singular values to compare"), *_zero(table)]
     found = family(table)
     if found is None:
         return Summary("No weight could be measured in all models.", {"members": len(table.facts)}, tuple(missing))
@@ -41,65 +41,70 @@ def summarise(table: Table) -> Summary:
 
 def _zero(table: Table) -> Iterator[Finding]:
     """What was measured and has no logarithm."""
-    dropped = [row for row in table.rows if row.value("kind_class") is not None and not measured(row)]
+    dropped = [row for row in table.rows if row.value("kind_class") is not None and not is_measured(row)]
     if dropped:
-        text = f"{counted(len(dropped), 'weight is', 'weights are')} zero in one of the models, and left out"
+        text = f"{quantity(len(dropped), 'weight is', 'weights are')} zero in one of the models, and left out"
         some = [row.weight.label for row in dropped[:6]]
-        which = listed([*some, f"{len(dropped) - 6} more"] if len(dropped) > 6 else some)
+        which = join_words([*some, f"{len(dropped) - 6} more"] if len(dropped) > 6 else some)
         why = f"{which}: a σ₁ of 0 grows with no exponent. Of the other models nothing is said there either."
         yield Finding(Severity.NOTE, text, why, names(dropped), {"zero": len(dropped)})
 
 
-def said(value: float) -> str:
+def format_exponent(value: float) -> str:
     """An exponent or a ratio, two places, with a true minus."""
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
-def between(found: Estimate) -> str:
+def interval_in_words(found: Estimate) -> str:
     """Its careful interval in words; nothing where there is none."""
     ends = found.widest
-    return f" (95 % interval {said(ends[0])} to {said(ends[1])})" if ends else ""
+    return f" (95 % interval {format_exponent(ends[0])} to {format_exponent(ends[1])})" if ends else ""
 
 
 def _headline(fits: Scaling) -> str:
     found, overall = fits.family, fits.overall
     if overall is None:
-        return f"No matrix that the law speaks of was measured in all of {counted(len(found.names), 'model')}."
+        return f"No matrix that the law speaks of was measured in all of {quantity(len(found.names), 'model')}."
     low, high = min(s.width for s in found.settings), max(s.width for s in found.settings)
     drift, exponent, ratio = overall.fit.drift, overall.fit.exponent, overall.fit.ratio
     if exponent is not None:
-        itself = f"; σ₁ itself as d^{said(drift.value)}" if drift is not None else ""
-        law = f"σ₁ / √(η/λ) grows as d^{said(exponent.value)}{between(exponent)}"
-        wide = ": too wide an interval to decide" if exponent.undecided else ""
+        itself = f"; σ₁ itself as d^{format_exponent(drift.value)}" if drift is not None else ""
+        law = f"σ₁ / √(η/λ) grows as d^{format_exponent(exponent.value)}{interval_in_words(exponent)}"
+        wide = ": too wide an interval to decide" if exponent.is_undecided else ""
         return f"{law} over widths {low:g} to {high:g}, where the law says 0.75{wide}{itself}."
     if drift is not None:
-        return f"σ₁ grows as d^{said(drift.value)}{between(drift)} over widths {low:g} to {high:g}. {_unknown(found)}."
+        power = f"{format_exponent(drift.value)}{interval_in_words(drift)}"
+        return f"σ₁ grows as d^{power} over widths {low:g} to {high:g}. {_missing_in_words(found)}."
     if ratio is not None:
-        return f"At width {low:g} σ₁ grows as (η/λ)^{said(ratio.value)}{between(ratio)}, where the law says 0.5."
+        power = f"{format_exponent(ratio.value)}{interval_in_words(ratio)}"
+        return f"At width {low:g} σ₁ grows as (η/λ)^{power}, where the law says 0.5."
     return _pair_in_words(found, max(overall.checked, key=lambda pair: abs(math.log(pair.measured))))
 
 
-def _unknown(found: Family) -> str:
+def _missing_in_words(found: Family) -> str:
     without = any(s.weight_decay == 0.0 for s in found.settings)
     return f"Too few models have {'a known η and a λ above 0' if without else 'known η and λ'} to fit the law"
 
 
 def _pair_in_words(found: Family, pair: Pair) -> str:
     base, target = found.settings[pair.base], found.settings[pair.target]
-    law = f", where the law says {said(pair.predicted)}" if pair.predicted is not None else ""
-    ends = "" if pair.low is None or pair.high is None else f" ({said(pair.low)} to {said(pair.high)} over blocks)"
+    law = f", where the law says {format_exponent(pair.predicted)}" if pair.predicted is not None else ""
+    ends = (
+        ""
+        if pair.low is None or pair.high is None
+        else f" ({format_exponent(pair.low)} to {format_exponent(pair.high)} over blocks)"
+    )
     way = f"From width {base.width:g} to {target.width:g}"
     if base.width == target.width:
-        way = (
-            f"From {shown(found.names[pair.base])} to {shown(found.names[pair.target])}, both of width {base.width:g},"
-        )
-    return f"{way} σ₁ changes by a factor of {said(pair.measured)}{ends}{law}."
+        first, second = escape(found.names[pair.base]), escape(found.names[pair.target])
+        way = f"From {first} to {second}, both of width {base.width:g},"
+    return f"{way} σ₁ changes by a factor of {format_exponent(pair.measured)}{ends}{law}."
 
 
 def _numbers(fits: Scaling) -> dict[str, Scalar]:
     """Flat: exponent, exponent.low, exponent.high of all matrices, exponent.q, exponent.q.low, … of each kind."""
     found = fits.family
-    steady = [s.forgotten for s in found.settings if s.forgotten is not None]
+    steady = [s.steps_eta_lambda for s in found.settings if s.steps_eta_lambda is not None]
     numbers: dict[str, Scalar] = {
         "members": len(found.names),
         "narrowest": min(s.width for s in found.settings),
@@ -138,7 +143,7 @@ def _member(found: Family, at: int) -> Mapping[str, Scalar]:
     return {
         "width": setting.width,
         "scale": None if setting.ratio is None else math.sqrt(setting.ratio),
-        "steps_eta_lambda": setting.forgotten,
+        "steps_eta_lambda": setting.steps_eta_lambda,
     }
 
 
@@ -162,7 +167,7 @@ def _moment(moments: Sequence[Moment], at: int) -> Mapping[str, Scalar]:
     }
 
 
-def called(kind: Kind) -> str:
+def name_kind(kind: Kind) -> str:
     return WORDS.get(kind.layers.role, kind.layers.role)
 
 
@@ -175,30 +180,31 @@ def _law(fits: Scaling) -> Iterator[Finding]:
         if exponent is None or exponent.agrees(WIDTH_EXPONENT) is not False:
             continue
         word = "more" if exponent.value > WIDTH_EXPONENT else "less"
-        text = f"{called(kind)}: σ₁ grows {word} with width than the law says: d^{said(exponent.value)}, not d^0.75"
-        why = f"Beside √(η/λ){between(exponent)}. The rule λ ∝ √d does not keep this σ₁ the same."
+        power = format_exponent(exponent.value)
+        text = f"{name_kind(kind)}: σ₁ grows {word} with width than the law says: d^{power}, not d^0.75"
+        why = f"Beside √(η/λ){interval_in_words(exponent)}. The rule λ ∝ √d does not keep this σ₁ the same."
         which = names(kind.layers.rows)
         yield Finding(Severity.WARN, text[:1].upper() + text[1:], why, which, {"exponent": exponent.value})
-    if failed := [kind for kind in fits.matrices if _unforeseen(kind)]:
-        text = f"The law does not foresee how σ₁ changes in {listed([called(kind) for kind in failed])}"
+    if failed := [kind for kind in fits.matrices if _breaks_law(kind)]:
+        text = f"The law does not foresee how σ₁ changes in {join_words([name_kind(kind) for kind in failed])}"
         pairs = [max(kind.checked, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failed]
         parts = [
-            f"{called(kind)} {said(pair.measured)} against {said(pair.predicted or 0.0)}"
+            f"{name_kind(kind)} {format_exponent(pair.measured)} against {format_exponent(pair.predicted or 0.0)}"
             for kind, pair in zip(failed, pairs, strict=True)
         ]
         which = names(row for kind in failed for row in kind.layers.rows)
-        bad = any(_worst(kind) == "fail" for kind in failed)
+        bad = any(_worst_pair(kind) == "fail" for kind in failed)
         why = f"Measured factor against the law's: {', '.join(parts)}. Within 16 % passes, beyond 42 % fails."
         if any(kind.fit.exponent for kind in failed):
             why += " The interval of the exponent holds 0.75 all the same: it is wide, and does not outweigh that."
         yield Finding(Severity.BAD if bad else Severity.WARN, text, why, which, {"kinds": len(failed)})
 
 
-def _unforeseen(kind: Kind) -> bool:
+def _breaks_law(kind: Kind) -> bool:
     """Whether its pairs are not the law's: where an exponent agrees with it, only where a pair fails altogether."""
     if kind.fit.exponent is None:
-        return _worst(kind) in ("warn", "fail")
-    return kind.fit.exponent.agrees(WIDTH_EXPONENT) is not False and _worst(kind) == "fail"
+        return _worst_pair(kind) in ("warn", "fail")
+    return kind.fit.exponent.agrees(WIDTH_EXPONENT) is not False and _worst_pair(kind) == "fail"
 
 
 def _drifts(fits: Scaling) -> Iterator[Finding]:
@@ -211,7 +217,7 @@ def _drifts(fits: Scaling) -> Iterator[Finding]:
     moved = [(kind, pair) for kind, pair in moved if pair.transfer != "pass"]
     if moved:
         widths = f"from width {found.settings[found.narrowest].width:g} to {found.settings[target].width:g}"
-        parts = listed([f"{called(kind)} ×{said(pair.measured)}" for kind, pair in moved])
+        parts = join_words([f"{name_kind(kind)} ×{format_exponent(pair.measured)}" for kind, pair in moved])
         which = names(row for kind, _ in moved for row in kind.layers.rows)
         evidence = {f"measured.{_key(kind)}": pair.measured for kind, pair in moved}
         severity = Severity.BAD if any(pair.transfer == "fail" for _, pair in moved) else Severity.WARN
@@ -225,11 +231,11 @@ def _repair(fits: Scaling, target: int) -> str:
     if not decay or fits.overall is None:
         return why
     (pair,) = (pair for pair in fits.overall.pairs if pair.target == target)
-    mended = f"{decay:.3g} · {said(pair.measured)}² = {repaired(decay, pair.measured):.3g}"
+    mended = f"{decay:.3g} · {format_exponent(pair.measured)}² = {repair_decay(decay, pair.measured):.3g}"
     return f"{why} Over all matrices, at the same η, λ R² would bring it back: {mended}."
 
 
-def _worst(kind: Kind) -> str | None:
+def _worst_pair(kind: Kind) -> str | None:
     """The worst that the law comes out as over its pairs."""
     order = ["pass", "warn", "fail"]
     verdicts = [pair.law for pair in kind.checked if pair.law is not None]

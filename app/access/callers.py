@@ -26,7 +26,7 @@ LONGEST_ADDRESS = 100  # characters of an address that a proxy tells
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Credentials:
     """What a request shows of who sends it."""
 
     peer: str = ""  # the address that it comes from
@@ -51,20 +51,20 @@ class Caller:
     free: bool = False  # may choose any project
 
 
-def caller(database: Database, settings: Settings, shown: Shown) -> Caller:
+def caller(database: Database, settings: Settings, shown: Credentials) -> Caller:
     """Raises TokenRequired for nobody in particular, NotFound for a project that is not there, NotAllowed."""
     with database.reading() as session:
-        found = _known(session, settings, shown)
+        found = _identify(session, settings, shown)
         if found is None:
             raise TokenRequired("Send a token as `Authorization: Bearer …`, or sign in at /login.")
-        noted = found.token is not None and _unnoted(session, found.token)
+        noted = found.token is not None and _is_unnoted(session, found.token)
     if noted and found.token is not None:
         with database.within(found.project, found.name).writing() as session:
-            tokens.used(session, found.token)
+            tokens.note_use(session, found.token)
     return found
 
 
-def this_machine(settings: Settings, shown: Shown) -> Caller | None:
+def this_machine(settings: Settings, shown: Credentials) -> Caller | None:
     """The caller, where it is this machine and asks for nothing else: told without a look at the database."""
     if is_local(settings, shown) and shown.project is None and shown.bearer is None:
         return Caller("this machine", tokens.ADMIN, projects.DEFAULT, local=True, free=True)
@@ -82,11 +82,11 @@ def check_good(session: Session, found: Caller) -> None:
         raise TokenRequired("The token was good when the request began, and is not any more. Nothing was made of it.")
 
 
-def _unnoted(session: Session, token: int) -> bool:
+def _is_unnoted(session: Session, token: int) -> bool:
     return tokens.stale(session.get_one(Token, token), leases.clock(session))
 
 
-def is_local(settings: Settings, shown: Shown) -> bool:
+def is_local(settings: Settings, shown: Credentials) -> bool:
     """Whether it comes from this machine alone, where that is enough."""
     here = is_loopback(shown.peer) and is_loopback(host_name(shown.host)) and not shown.forwarded
     return here and settings.token is None and not is_proxy(settings, shown.peer)
@@ -114,7 +114,7 @@ def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(text) for text in texts)
 
 
-def _known(session: Session, settings: Settings, shown: Shown) -> Caller | None:
+def _identify(session: Session, settings: Settings, shown: Credentials) -> Caller | None:
     """By its token, else by its cookie, else by what the proxy says, else as this machine. A wrong token is nobody."""
     if shown.bearer is not None:
         if logins.is_master(shown.bearer, settings):
@@ -128,38 +128,40 @@ def _known(session: Session, settings: Settings, shown: Shown) -> Caller | None:
             return _free(session, "EIGENSCOPE_TOKEN", shown)
     if settings.proxy_user_header and shown.user and is_proxy(settings, shown.peer):
         return Caller(
-            f"user {shown.user[:LONGEST_USER]}", settings.proxy_scope, _chosen(session, projects.DEFAULT, shown)
+            f"user {shown.user[:LONGEST_USER]}", settings.proxy_scope, _own_project(session, projects.DEFAULT, shown)
         )
     return _free(session, "this machine", shown, local=True) if is_local(settings, shown) else None
 
 
-def _of_token(session: Session, token: Token, shown: Shown) -> Caller:
+def _of_token(session: Session, token: Token, shown: Credentials) -> Caller:
     free = token.project_id is None
-    project = _any(session, shown) if token.project_id is None else _chosen(session, token.project_id, shown)
-    return Caller(f"token {tokens.called(token)}", token.scope, project, token.id, free=free)
+    project = (
+        _chosen_project(session, shown) if token.project_id is None else _own_project(session, token.project_id, shown)
+    )
+    return Caller(f"token {tokens.name_token(token)}", token.scope, project, token.id, free=free)
 
 
-def _free(session: Session, name: str, shown: Shown, local: bool = False) -> Caller:
-    return Caller(name, tokens.ADMIN, _any(session, shown), local=local, free=True)
+def _free(session: Session, name: str, shown: Credentials, local: bool = False) -> Caller:
+    return Caller(name, tokens.ADMIN, _chosen_project(session, shown), local=local, free=True)
 
 
-def _any(session: Session, shown: Shown) -> int:
+def _chosen_project(session: Session, shown: Credentials) -> int:
     """The project that a caller without one of its own has chosen."""
     if shown.project is None:
         return projects.DEFAULT
     if shown.kept:  # a project that is gone must not lock its browser out
         return projects.find(session, shown.project) or projects.DEFAULT
-    return projects.named(session, shown.project).id
+    return projects.project_named(session, shown.project).id
 
 
-def _chosen(session: Session, own: int, shown: Shown) -> int:
+def _own_project(session: Session, own: int, shown: Credentials) -> int:
     """The caller's own project, which is the only one that it can name. What a cookie has kept does not count."""
     if shown.project is not None and not shown.kept and projects.find(session, shown.project) != own:
         raise NotAllowed("This token is of another project than the one that the request names.")
     return own
 
 
-def needed(method: str, path: str) -> str:
+def required_scope(method: str, path: str) -> str:
     """The scope that a request takes: whatever is not known to be harmless takes more."""
     if any(path == known or path.startswith(f"{known}/") for known in ADMIN_PATHS):
         return tokens.ADMIN
@@ -174,6 +176,6 @@ def check_admin(found: Caller) -> None:
 
 def check_scope(found: Caller, method: str, path: str) -> None:
     """Raises NotAllowed."""
-    asked = needed(method, path)
+    asked = required_scope(method, path)
     if tokens.SCOPES.index(found.scope) < tokens.SCOPES.index(asked):
         raise NotAllowed(f"That takes the scope {asked}; this one has {found.scope}.")

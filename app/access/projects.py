@@ -27,7 +27,7 @@ def find(session: Session, name: str) -> int | None:
     return session.scalar(select(Project.id).where(Project.name == name))
 
 
-def named(session: Session, name: str) -> Project:
+def project_named(session: Session, name: str) -> Project:
     found = session.scalar(select(Project).where(Project.name == name))
     if found is None:
         raise NotFound("There is no project of that name.")

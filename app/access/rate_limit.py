@@ -24,7 +24,7 @@ class Rates:
         if not self._per_minute:
             return
         with self._lock:
-            left = self._filled(name)
+            left = self._fill(name)
             self._left[name] = (left - 1.0 if left >= 1.0 else left, self._clock())
             self._left.move_to_end(name)
             while len(self._left) > MOST_KNOWN:
@@ -33,6 +33,6 @@ class Rates:
             wait = math.ceil((1.0 - left) * 60.0 / self._per_minute)
             raise TooMany(f"More than {self._per_minute} requests in a minute. Ask again in {wait} s.", wait)
 
-    def _filled(self, name: str) -> float:
+    def _fill(self, name: str) -> float:
         left, since = self._left.get(name, (float(self._per_minute), self._clock()))
         return min(float(self._per_minute), left + (self._clock() - since) * self._per_minute / 60.0)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from analysis.errors import shown
+from analysis.errors import escape
 from app.errors import HostNotAllowed, OriginNotAllowed
 from app.settings import Settings, is_loopback
 
@@ -33,7 +33,7 @@ def check_host(host: str | None, settings: Settings) -> None:
     """Refuses a Host that is neither this machine nor ours: a stranger's name pointed at us (DNS rebinding)."""
     name = host_name(host)
     if not (is_loopback(name) or name == settings.host.lower() or name in settings.allowed_hosts):
-        told = f", “{shown(name)}”," if name else ""
+        told = f", “{escape(name)}”," if name else ""
         raise HostNotAllowed(f"Add the name that you reach this service by{told} to EIGENSCOPE_ALLOWED_HOSTS.")
 
 

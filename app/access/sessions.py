@@ -25,7 +25,7 @@ def begin(session: Session, settings: Settings, shown: str) -> str | None:
     token_id, master = (found.id, None) if found else (None, tokens.digest(shown))
     session.execute(delete(Login).where(Login.expires_at < now()))
     session.add(Login(digest=tokens.digest(cookie), token_id=token_id, master=master, expires_at=until))
-    audit.note(session, "login", tokens.called(found) if found else "EIGENSCOPE_TOKEN")
+    audit.note(session, "login", tokens.name_token(found) if found else "EIGENSCOPE_TOKEN")
     return cookie
 
 

@@ -42,7 +42,7 @@ def create(
         raise BadRequest(f"A token's name is 1 to {LONGEST_NAME} characters: say what uses it.")
     if days is not None and not 0 < days <= 3650:
         raise BadRequest("A token is good for more than 0 and at most 3650 days, or does not expire.")
-    owner = None if project is None else projects.named(session, project).id
+    owner = None if project is None else projects.project_named(session, project).id
     if owner is None and scope != ADMIN:
         raise BadRequest("A token of scope read or write belongs to a project: name one.")
     key, secret = "".join(secrets.choice(LETTERS) for _ in range(12)), secrets.token_hex(32)
@@ -54,7 +54,7 @@ def create(
     session.add(made)
     session.flush()
     session.refresh(made)
-    audit.note(session, "token.create", called(made), {"scope": scope, "project": project, "days": days})
+    audit.note(session, "token.create", name_token(made), {"scope": scope, "project": project, "days": days})
     return made, f"esc_{key}_{secret}"
 
 
@@ -76,11 +76,11 @@ def good() -> Select[Token]:
     return select(Token).where(Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now()))
 
 
-def used(session: Session, identity: int) -> None:
+def note_use(session: Session, identity: int) -> None:
     """Notes that the token was used, at most once a minute; the first use in a day is a line of the audit log."""
     found, moment = session.get_one(Token, identity), leases.clock(session)
     if found.used_at is None or found.used_at < moment - DAY:
-        audit.note(session, "token.use", called(found))
+        audit.note(session, "token.use", name_token(found))
     found.used_at = moment
 
 
@@ -89,7 +89,7 @@ def stale(found: Token, moment: float) -> bool:
     return found.used_at is None or found.used_at < moment - SEEN_EVERY
 
 
-def called(found: Token) -> str:
+def name_token(found: Token) -> str:
     """How pages and the audit log name a token."""
     return f"{found.name} (esc_{found.key})"
 
@@ -101,7 +101,7 @@ def revoke(session: Session, key: str) -> Token:
         raise NotFound("There is no such token.")
     if found.revoked_at is None:
         found.revoked_at = leases.clock(session)
-        audit.note(session, "token.revoke", called(found))
+        audit.note(session, "token.revoke", name_token(found))
     return found
 
 

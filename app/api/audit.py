@@ -41,4 +41,4 @@ def listing(
 ) -> list[Line]:
     """The newest first: tokens made, used and revoked, sign-ins, what was sent, asked for, deleted, and verdicts."""
     found = audit.listing(session, page.limit + 1, page.number, action)
-    return [line_json(row) for row in page.shown(found, lambda row: row.id)]
+    return [line_json(row) for row in page.page_of(found, lambda row: row.id)]

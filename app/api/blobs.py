@@ -14,7 +14,7 @@ from app.db import Database
 from app.errors import DigestMismatch, NotFound
 from app.storage.blobs import Incoming
 from app.uploads import resumable as transfers
-from app.uploads.streaming import received
+from app.uploads.streaming import receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 from app.web.problems import responses
 
@@ -38,7 +38,7 @@ class Blob(BaseModel):
 @router.head("/{sha256}", responses=responses(404), operation_id="has_blob")
 def head(session: Reading, sha256: Digest) -> Response:
     """Whether a file of yours has these bytes: 200, or 404, whatever others have."""
-    if transfers.known(session, sha256) is None:
+    if transfers.known_size(session, sha256) is None:
         raise NotFound("None of your files has that digest.")
     return Response(status_code=200)
 
@@ -65,13 +65,13 @@ async def put(
     `POST /api/v1/checkpoints` makes one of it. Sent again, it is not read: a client that asks with
     `Expect: 100-continue`, as curl does, then sends nothing.
     """
-    here = await run_sync(_known, database, sha256)
+    here = await run_sync(_known_size, database, sha256)
     if here is not None:
         await _pass_by(request)
         response.status_code = 200
         return Blob(sha256=sha256, bytes=here)
     await run_sync(admit, database, length(request) or 0)
-    async with received(
+    async with receive_upload(
         request.stream(), storage, settings, content_type="", length=length(request), filename=filename
     ) as upload:
         name, incoming = upload.files[0]
@@ -81,7 +81,7 @@ async def put(
             with database.writing() as session:
                 check_good(session, request.state.caller)
                 quotas.admit(session, incoming.bytes)
-                transfers.arrived(session, storage, settings, name, incoming)
+                transfers.record_arrival(session, storage, settings, name, incoming)
 
         await run_sync(arrive)
     return Blob(sha256=sha256, bytes=incoming.bytes)
@@ -94,9 +94,9 @@ async def _pass_by(request: Request) -> None:
             pass
 
 
-def _known(database: Database, digest: str) -> int | None:
+def _known_size(database: Database, digest: str) -> int | None:
     with database.reading() as session:
-        return transfers.known(session, digest)
+        return transfers.known_size(session, digest)
 
 
 def _check(incoming: Incoming, digest: str) -> None:

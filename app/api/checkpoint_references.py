@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.api.schemas import DIGEST
-from app.uploads.streaming import bounded
+from app.uploads.streaming import limit_stream
 
 LARGEST = 1 << 20  # bytes of the JSON
 MOST_FILES = 1000
@@ -74,7 +74,7 @@ def is_json(content_type: str) -> bool:
 
 async def read(stream: AsyncIterator[bytes]) -> Reference:
     """The body. Raises RequestValidationError and TooLarge."""
-    body = b"".join([chunk async for chunk in bounded(stream, LARGEST)])
+    body = b"".join([chunk async for chunk in limit_stream(stream, LARGEST)])
     try:
         return Reference.model_validate_json(body, strict=True)
     except ValidationError as error:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
-from analysis.facts import parsed
+from analysis.facts import parse_facts
 from app import checkpoints, idempotency, models
 from app.access import quotas
 from app.access.callers import check_good
@@ -17,7 +17,7 @@ from app.db import Database, Session
 from app.errors import BadUpload
 from app.idempotency import Answer
 from app.uploads import assembly, sources
-from app.uploads.streaming import Upload, file_name, received
+from app.uploads.streaming import Upload, file_name, receive_upload
 from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf
 from app.web.idempotency import KeyHeader, replay
 from app.web.problems import responses
@@ -70,7 +70,7 @@ def admit(database: Database, size: int) -> None:
         quotas.admit(session, size)
 
 
-def answered(
+def answer_once(
     request: Request, database: Database, key: str | None, digest: str, make: Callable[[Session], models.Checkpoint]
 ) -> Response:
     """What is made, in one transaction with the answer that its key keeps; or the answer that was given before."""
@@ -112,32 +112,32 @@ async def send(
 
     JSON sends no bytes: it names files that are here, by digest or upload, or a `source` that a worker fetches from.
     """
-    stated = parsed(facts or "")  # before the body, which may be long
+    stated = parse_facts(facts or "")  # before the body, which may be long
     kind = request.headers.get("content-type", "")
     if references.is_json(kind):
         asked = await references.read(request.stream())
 
         def refer() -> Response:
             make = referring(database, storage, settings, asked, name, stated)
-            return answered(request, database, key, digest_of(request, asked.model_dump_json()), make)
+            return answer_once(request, database, key, digest_of(request, asked.model_dump_json()), make)
 
         return await run_sync(refer)
     await run_sync(admit, database, length(request) or 0)
     named = file_name(filename, request.headers.get("content-disposition"))
-    async with received(
+    async with receive_upload(
         request.stream(), storage, settings, content_type=kind, length=length(request), filename=named
     ) as upload:
         if not upload.bytes and not named and not kind.startswith("multipart/"):
             raise BadUpload(
                 "The body is empty: send a file, a form of files, or JSON that names what is there already."
             )
-        known = {**stated, **parsed(upload.fields.get("facts", ""))}
+        known = {**stated, **parse_facts(upload.fields.get("facts", ""))}
 
         def receive(session: Session) -> models.Checkpoint:
             quotas.admit(session, upload.bytes, len(upload.files))
             return checkpoints.receive(session, storage, name or upload.fields.get("name"), upload.files, known)
 
-        return await run_sync(answered, request, database, key, digest_of(request, *parts_of(upload)), receive)
+        return await run_sync(answer_once, request, database, key, digest_of(request, *parts_of(upload)), receive)
 
 
 def digest_of(request: Request, *parts: str) -> str:
@@ -190,9 +190,9 @@ async def put(
     The same request once more is the same checkpoint. With another `name` or other `facts` it is another one, of bytes
     that are kept once.
     """
-    stated = parsed(facts or "")
+    stated = parse_facts(facts or "")
     await run_sync(admit, database, length(request) or 0)
-    async with received(
+    async with receive_upload(
         request.stream(), storage, settings, content_type="", length=length(request), filename=filename
     ) as upload:
 

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 def listing(session: Reading, page: PageOf) -> list[Checkpoint]:
     """The newest first."""
     found = checkpoints.listing(session, page.limit + 1, page.number)
-    return checkpoints_json(session, page.shown(found, lambda row: row.id))
+    return checkpoints_json(session, page.page_of(found, lambda row: row.id))
 
 
 @router.get(
@@ -32,10 +32,10 @@ def listing(session: Reading, page: PageOf) -> list[Checkpoint]:
 async def show(request: Request, database: DatabaseOf, identity: Identity) -> Response:
     """One checkpoint, with the facts that its files state and its newest run."""
 
-    def made(session: Session) -> kept.Made:
-        return kept.made(checkpoints_json(session, [checkpoints.get(session, identity)])[0])
+    def make(session: Session) -> kept.Made:
+        return kept.make_entry(checkpoints_json(session, [checkpoints.get(session, identity)])[0])
 
-    return await kept.answer(request, database, partial(editions.of_checkpoint, identity=identity), made)
+    return await kept.answer(request, database, partial(editions.of_checkpoint, identity=identity), make)
 
 
 @router.patch("/{identity}", responses=responses(400, 404), operation_id="edit_checkpoint")
@@ -48,7 +48,7 @@ def edit(session: Writing, identity: Identity, asked: Edit) -> Checkpoint:
 def tensors(session: Reading, identity: Identity, page: PageOf) -> list[Tensor]:
     """Its tensors in file order, from their headers alone. Empty before it is ready."""
     found = checkpoints.tensors_after(session, identity, page.number, page.limit + 1)
-    return [tensor_json(info) for _, info in page.shown(found, lambda row: row[0])]
+    return [tensor_json(info) for _, info in page.page_of(found, lambda row: row[0])]
 
 
 @router.put("/{identity}/pin", status_code=204, responses=responses(404, 409), operation_id="pin_checkpoint")

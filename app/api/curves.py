@@ -50,10 +50,10 @@ async def show(
 ) -> Response:
     """A declared curve of every weight of the run that has it."""
 
-    def made(session: Session) -> kept.Made:
-        return kept.made(curves(session, identity, diagnostic, curve))
+    def make(session: Session) -> kept.Made:
+        return kept.make_entry(curves(session, identity, diagnostic, curve))
 
-    return await kept.answer(request, database, partial(editions.of_run, identity=identity), made)
+    return await kept.answer(request, database, partial(editions.of_run, identity=identity), make)
 
 
 def curves(session: Session, identity: int, diagnostic: str, curve: str) -> CurvePage:

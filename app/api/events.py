@@ -39,12 +39,12 @@ class Watch:
             shape = None if run is None else run_json(session, run)
             names = () if run is None else names_of(run)
         with self._database.reading() as session:
-            new = reports.since(session, self._run_id, self._heard)
+            new = reports.rows_since(session, self._run_id, self._heard)
         self._heard.update(new)
         return shape, [{"diagnostic": name, **record(row, names)} for name, row in new.values()]
 
 
-def known(session: Reading, identity: Identity) -> None:
+def check_run(session: Reading, identity: Identity) -> None:
     """Refuses before the stream begins."""
     runs.get(session, identity)
 
@@ -53,7 +53,7 @@ def known(session: Reading, identity: Identity) -> None:
     "",
     responses=examples.ok(examples.EVENTS, "text/event-stream") | responses(404),
     response_class=EventSourceResponse,
-    dependencies=[Depends(known)],
+    dependencies=[Depends(check_run)],
     operation_id="follow_run",
 )
 async def follow(database: DatabaseOf, caller: CallerOf, identity: Identity) -> AsyncIterator[ServerSentEvent]:

@@ -56,14 +56,14 @@ async def show(
     `COLUMN.heatmap`.
     """
 
-    def made(session: Session) -> kept.Made:
+    def make(session: Session) -> kept.Made:
         at = position if group is None else reports.group_of(group)
-        return kept.made(drawn(session, identity, diagnostic, figure, weight, at, role))
+        return kept.make_entry(draw_figure(session, identity, diagnostic, figure, weight, at, role))
 
-    return await kept.answer(request, database, partial(editions.of_run, identity=identity), made)
+    return await kept.answer(request, database, partial(editions.of_run, identity=identity), make)
 
 
-def drawn(
+def draw_figure(
     session: Session,
     identity: int,
     diagnostic: str,
@@ -72,7 +72,7 @@ def drawn(
     at: int | tuple[int, ...],
     role: str | None,
 ) -> dict[str, Any]:
-    found = _declared(session, identity, diagnostic, figure)
+    found = _find_figure(session, identity, diagnostic, figure)
     of_all = tuple(found.parts.values()) if found.kind is FigureKind.SWEEP else ()
     table = reports.table(session, identity, diagnostic, curves_of=weight, curves_named=of_all)
     if found.per_weight:
@@ -83,7 +83,7 @@ def drawn(
     return draw(found, table, weight, at, runs.steps(runs.get(session, identity)), role)
 
 
-def _declared(session: Session, identity: int, diagnostic: str, figure: str) -> Figure:
+def _find_figure(session: Session, identity: int, diagnostic: str, figure: str) -> Figure:
     asked = {each.diagnostic.name: each.diagnostic for each in reports.requests(runs.get(session, identity))}
     if diagnostic not in asked:
         raise NotFound(f"Run {identity} did not ask for that diagnostic; it has: {', '.join(asked)}.")

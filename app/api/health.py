@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app.errors import QueueStalled
-from app.web.dependencies import PulseOf
+from app.web.dependencies import HealthCheckOf
 from app.web.problems import responses
 
 router = APIRouter(tags=["health"])
@@ -21,7 +21,7 @@ class Health(BaseModel):
 
 
 @router.get("/health", responses=responses(503), operation_id="get_health")
-def health(pulse: PulseOf) -> Health:
+def health(pulse: HealthCheckOf) -> Health:
     """Sends a message through the queue, and answers when a worker has answered it: 503 where none does."""
     trip = pulse.feel()
     if trip.seconds is None:

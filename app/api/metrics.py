@@ -11,12 +11,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from app import counts as census
 from app.access.callers import check_admin
-from app.counts import Census
+from app.counts import Counts
 from app.db import Database
-from app.queue.pings import Pulse, RoundTrip
+from app.queue.pings import HealthCheck, RoundTrip
 from app.web.dependencies import CallerOf
 from app.web.problems import responses
-from app.web.request_metrics import Traffic
+from app.web.request_metrics import RequestMetrics
 
 router = APIRouter(tags=["health"])
 KEPT = 2.0  # seconds for which one count serves everyone who asks
@@ -37,12 +37,12 @@ CHECKPOINTS = "ingest"  # the task whose work a checkpoint is
 class Gauges:
     """The metrics of one application: counts of its process, and of the rows as they are when somebody asks."""
 
-    def __init__(self, database: Database, pulse: Pulse, traffic: Traffic) -> None:
+    def __init__(self, database: Database, pulse: HealthCheck, traffic: RequestMetrics) -> None:
         self._database, self._pulse, self._traffic = database, pulse, traffic
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         self._lock = threading.Lock()
-        self._last: tuple[float, Census] | None = None
+        self._last: tuple[float, Counts] | None = None
 
     def text(self) -> bytes:
         return generate_latest(self._registry) + generate_latest(self._traffic.registry)
@@ -51,7 +51,7 @@ class Gauges:
         yield from of_rows(self._census())
         yield from of_ping(self._pulse.feel())
 
-    def _census(self) -> Census:
+    def _census(self) -> Counts:
         with self._lock:
             if self._last is None or time.monotonic() - self._last[0] > KEPT:
                 with self._database.reading() as session:
@@ -59,10 +59,10 @@ class Gauges:
             return self._last[1]
 
 
-def of_rows(found: Census) -> Iterator[Metric]:
+def of_rows(found: Counts) -> Iterator[Metric]:
     """The metrics that every process of an installation tells alike."""
     yield _gauge("runs", "Runs by state.", "state", found.runs)
-    yield _gauge("checkpoints", "Checkpoints by state.", "state", _of(found, CHECKPOINTS))
+    yield _gauge("checkpoints", "Checkpoints by state.", "state", _counts_of(found, CHECKPOINTS))
     work = GaugeMetricFamily("eigenscope_work", "Pieces of work by task and state.", labels=["task", "state"])
     for (task, state), count in found.work.items():
         work.add_metric([task, state], count)
@@ -84,7 +84,7 @@ def of_ping(trip: RoundTrip) -> Iterator[Metric]:
         yield GaugeMetricFamily("eigenscope_worker_ping_seconds", "A round trip through the queue.", trip.seconds)
 
 
-def _of(found: Census, task: str) -> dict[str, int]:
+def _counts_of(found: Counts, task: str) -> dict[str, int]:
     return {state: count for (of, state), count in found.work.items() if of == task}
 
 

@@ -46,7 +46,7 @@ class MitigationRequest(BaseModel):
         return self.model_dump(by_alias=True, include={"factor", "k", "epsilon", "only", "form", "rank"})
 
 
-class MendedWeight(BaseModel):
+class MitigatedWeight(BaseModel):
     """A matrix that was compared with the base."""
 
     weight: str = Field(examples=["encoder.layer.4.output.dense.weight"])
@@ -70,7 +70,7 @@ class MitigationReport(BaseModel):
     matrices: int = Field(description="Compared with the base.", examples=[36])
     matrices_with: int = Field(description="With an intruder before.", examples=[17])
     energy_lost: float | None = Field(description="Of all mended modules together.", examples=[0.002])
-    weights: list[MendedWeight]
+    weights: list[MitigatedWeight]
     left_out: list[str] = Field(description="What the tuned checkpoint says and this form cannot.")
 
 
@@ -128,7 +128,7 @@ def request(session: Writing, asked: MitigationRequest, incoming: Request, respo
 def listing(session: Reading, page: PageOf) -> list[Mitigation]:
     """The newest first."""
     found = mitigations.listing(session, page.limit + 1, page.number)
-    return [mitigation_json(row) for row in page.shown(found, lambda row: row.id)]
+    return [mitigation_json(row) for row in page.page_of(found, lambda row: row.id)]
 
 
 @router.get("/{identity}", responses=responses(404), operation_id="get_mitigation")

@@ -11,7 +11,7 @@ from app.access import projects, quotas
 from app.access.callers import Caller
 from app.api.schemas import moment
 from app.db import Session
-from app.tenancy import confined
+from app.tenancy import confine_for
 from app.web.dependencies import Admin, CallerOf, Changing, Reading
 from app.web.problems import responses
 
@@ -66,7 +66,7 @@ class Me(BaseModel):
 
 
 def project_json(session: Session, row: models.Project) -> Project:
-    with confined(session, row.id):
+    with confine_for(session, row.id):
         has, may = quotas.usage(session), quotas.limits(session)
     usage, limits = Amounts(**has.to_json()), Amounts(**(may or has).to_json())
     return Project(name=row.name, created_at=moment(row.created_at), usage=usage, limits=limits)
@@ -100,12 +100,12 @@ def create(session: Changing, asked: ProjectRequest, response: Response) -> Proj
 @router.get("/projects/{name}", responses=responses(404), operation_id="get_project")
 def show(session: Admin, name: Name) -> Project:
     """One project."""
-    return project_json(session, projects.named(session, name))
+    return project_json(session, projects.project_named(session, name))
 
 
 @router.patch("/projects/{name}", responses=responses(400, 404), operation_id="limit_project")
 def limit(session: Changing, name: Name, asked: Limits) -> Project:
     """Sets what it may have, in place of what was set before."""
-    project = projects.named(session, name)
+    project = projects.project_named(session, name)
     quotas.set_limits(session, project, asked.model_dump(exclude_none=True))
     return project_json(session, project)

@@ -17,7 +17,7 @@ from app.gate import verdicts
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, Writing
 from app.web.idempotency import Once, OnceRoute
-from app.web.long_poll import Seconds, WaitingOf, until
+from app.web.long_poll import Seconds, WaitingOf, wait_until
 from app.web.pagination import PAGED, PageOf
 from app.web.problems import responses
 from app.webhooks import deliveries
@@ -36,7 +36,7 @@ def request(
     session: Writing, settings: SettingsOf, asked: GatedRequest, incoming: Request, response: Response
 ) -> RequestedRun:
     """Asks for a run, and with a policy for a verdict on it. It starts when all its checkpoints are ready."""
-    policy = None if asked.policy is None else verdicts.understood(asked.policy)
+    policy = None if asked.policy is None else verdicts.parse_policy(asked.policy)
     measured = asked.diagnostics
     if policy is not None and measured is None:
         measured = policy.diagnostics(len(asked.checkpoints))
@@ -54,7 +54,7 @@ def request(
 @router.get("", responses=PAGED | responses(400), operation_id="list_runs")
 def listing(session: Reading, page: PageOf) -> list[Run]:
     """The newest first."""
-    found = page.shown(runs.listing(session, page.limit + 1, page.number), lambda row: row.id)
+    found = page.page_of(runs.listing(session, page.limit + 1, page.number), lambda row: row.id)
     return [run_json(session, run) for run in found]
 
 
@@ -68,7 +68,7 @@ async def show(
         with database.reading() as session:
             return run_json(session, runs.get(session, identity))
 
-    return await until(incoming, waiting, wait, look, lambda run: run.state in runs.ENDED)
+    return await wait_until(incoming, waiting, wait, look, lambda run: run.state in runs.ENDED)
 
 
 @router.post("/{identity}/cancel", responses=responses(404), operation_id="cancel_run")
@@ -92,10 +92,10 @@ def delete(session: Writing, identity: Identity) -> None:
 async def report(request: Request, database: DatabaseOf, identity: Identity) -> Response:
     """Coverage, summary, tables and findings: the object that `eigenscope analyze --json` prints."""
 
-    def made(session: Session) -> kept.Made:
-        return kept.made(reports.report(session, identity).to_json())
+    def make(session: Session) -> kept.Made:
+        return kept.make_entry(reports.report(session, identity).to_json())
 
-    return await kept.answer(request, database, partial(editions.of_run, identity=identity), made)
+    return await kept.answer(request, database, partial(editions.of_run, identity=identity), make)
 
 
 @router.get("/{identity}/scaling", responses=responses(400, 404), operation_id="get_scaling")

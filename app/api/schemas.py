@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from analysis.diagnostic import Diagnostic, groups
 from analysis.diagnostics import DIAGNOSTICS
-from analysis.facts import FACTS, LARGEST, LONGEST, VISIBLE, Fact, contradicted
+from analysis.facts import FACTS, LARGEST, LONGEST, VISIBLE, Fact, find_contradictions
 from analysis.gate.schema import option_schema as option_schema
 from app import checkpoints, models, runs
 from app.db import Session
@@ -165,14 +165,14 @@ def diagnostics_schema() -> dict[str, Any]:
 def counts_schema() -> list[Any]:
     """Which diagnostics can be asked of how many checkpoints: of fewer than it compares, one is left out."""
     found: list[Any] = []
-    for count in range(1, max(map(_least, DIAGNOSTICS)) + 1):
-        refused = {each.name: False for each in DIAGNOSTICS if _least(each) > count}
+    for count in range(1, max(map(_least_checkpoints, DIAGNOSTICS)) + 1):
+        refused = {each.name: False for each in DIAGNOSTICS if _least_checkpoints(each) > count}
         properties = {"checkpoints": {"minItems": count}, "diagnostics": {"properties": refused}}
         found.append({"properties": properties})
     return found
 
 
-def _least(diagnostic: Diagnostic) -> int:
+def _least_checkpoints(diagnostic: Diagnostic) -> int:
     """The fewest checkpoints that the diagnostic can look at."""
     return next(count for count in range(1, runs.MOST_CHECKPOINTS) if groups(diagnostic.scope, count))
 
@@ -214,7 +214,7 @@ def checkpoint_json(row: models.Checkpoint, latest: Mapping[int, int]) -> Checkp
         tensors=row.tensors,
         facts=row.known,
         stated=row.stated,
-        contradictions=list(contradicted(row.facts, row.stated)),
+        contradictions=list(find_contradictions(row.facts, row.stated)),
         files=[StoredFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in row.files],
         source=None if row.source is None else source_json(row.source),
         pinned=row.pinned,

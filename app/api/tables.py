@@ -82,14 +82,14 @@ async def as_csv(
 ) -> Response:
     """The table as CSV: one header line of registered names, exact numbers, empty where absent."""
 
-    def made(session: Session) -> kept.Made:
+    def make(session: Session) -> kept.Made:
         found = tables.select(reports.table(session, identity, diagnostic), asked.selection())
         name = f"run-{identity}-{found.diagnostic.name}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return kept.Made("".join(tables.to_csv(found)).encode("utf-8", "replace"), headers)
 
     edition = partial(editions.of_run, identity=identity)
-    return await kept.answer(request, database, edition, made, "text/csv; charset=utf-8")
+    return await kept.answer(request, database, edition, make, "text/csv; charset=utf-8")
 
 
 @router.get(
@@ -104,16 +104,16 @@ async def show(
     """The rows so far: of a running run those that are done. Pages follow the order that is asked for."""
     page = Pager(request, asked.limit, asked.cursor)
 
-    def made(session: Session) -> kept.Made:
-        return kept.made(*page_of(reports.table(session, identity, diagnostic), asked.selection(), page))
+    def make(session: Session) -> kept.Made:
+        return kept.make_entry(*page_of(reports.table(session, identity, diagnostic), asked.selection(), page))
 
-    return await kept.answer(request, database, partial(editions.of_run, identity=identity), made)
+    return await kept.answer(request, database, partial(editions.of_run, identity=identity), make)
 
 
 def page_of(whole: Table, selection: tables.Selection, page: Pager) -> tuple[TablePage, dict[str, str]]:
     """The rows after the one that the cursor names, wherever that stands by now, and the headers."""
     found = tables.select(whole, selection)
-    noted = reports.flagged(whole)
+    noted = reports.flagged_weights(whole)
     shown, headers = page.cut(found.rows[begin(found.rows, page.name) :], key)
     return TablePage(
         diagnostic=found.diagnostic.name,

@@ -72,7 +72,7 @@ def create(session: Changing, asked: TokenRequest) -> NewToken:
 @router.get("", responses=PAGED | responses(400), operation_id="list_tokens")
 def listing(session: Admin, page: PageOf) -> list[Token]:
     """All of them, revoked ones too, the newest first."""
-    found = page.shown(tokens.listing(session, page.limit + 1, page.number), lambda each: each[0].id)
+    found = page.page_of(tokens.listing(session, page.limit + 1, page.number), lambda each: each[0].id)
     return [token_json(row, project) for row, project in found]
 
 

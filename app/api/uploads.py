@@ -32,7 +32,7 @@ from app.storage.blobs import Storage
 from app.storage.partial_files import Growing
 from app.uploads import metadata as promises
 from app.uploads import resumable as transfers
-from app.uploads.streaming import Blocks, bounded, check_limit, lively
+from app.uploads.streaming import Blocks, check_limit, limit_stream, lively
 from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf
 from app.web.problems import responses
 
@@ -195,7 +195,7 @@ def delete(database: DatabaseOf, storage: StorageOf, identity: Name) -> None:
 
 
 @router.post("/{identity}", include_in_schema=False, dependencies=[Spoken])
-async def overridden(
+async def override_method(
     request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf, identity: Name
 ) -> Response:
     """X-HTTP-Method-Override, for clients that cannot say PATCH or DELETE. Only a POST can be overridden."""
@@ -269,7 +269,7 @@ async def _pour(request: Request, growing: Growing, storage: Storage, settings: 
     """The body into the file; also what had come when it broke off."""
     blocks = Blocks(growing.write, partial(storage.require, reserve=settings.disk_reserve))
     try:
-        async for chunk in lively(bounded(request.stream(), most), settings.upload_idle_seconds):
+        async for chunk in lively(limit_stream(request.stream(), most), settings.upload_idle_seconds):
             await blocks.write(chunk)
     finally:
         with CancelScope(shield=True):
@@ -307,4 +307,4 @@ def _checksum(request: Request) -> "tuple[_Hash, bytes] | None":
     algorithm, _, value = header.partition(" ")
     if algorithm not in ALGORITHMS:
         raise BadUpload(f"Upload-Checksum: “{algorithm[:40]}” is none of {', '.join(ALGORITHMS)}.")
-    return hashlib.new(algorithm, usedforsecurity=False), promises.unpacked(value, "the checksum in Upload-Checksum")
+    return hashlib.new(algorithm, usedforsecurity=False), promises.unpack(value, "the checksum in Upload-Checksum")

@@ -15,7 +15,7 @@ from app.db import Database
 from app.gate import junit, markdown, verdicts
 from app.web.dependencies import LARGEST_ID, DatabaseOf, Identity, Reading, Writing
 from app.web.idempotency import Once, OnceRoute
-from app.web.long_poll import Seconds, WaitingOf, until
+from app.web.long_poll import Seconds, WaitingOf, wait_until
 from app.web.problems import responses
 from frontend.badge import badge
 
@@ -132,8 +132,8 @@ async def last(
     incoming: Request, database: DatabaseOf, waiting: WaitingOf, identity: Identity, wait: Seconds = 0
 ) -> Response:
     """The run's newest verdict, in the form that `Accept` asks for; with `wait`, once the run has ended."""
-    found = await _awaited(incoming, database, waiting, identity, None, wait)
-    return written(found, accepted(incoming))
+    found = await _wait_for_verdict(incoming, database, waiting, identity, None, wait)
+    return write_verdict(found, accepted_form(incoming))
 
 
 @router.get("/verdict.{form}", responses=ANSWERS, response_class=JSONResponse, operation_id="get_last_verdict_as")
@@ -146,7 +146,7 @@ async def last_as(
     wait: Seconds = 0,
 ) -> Response:
     """The run's newest verdict in this form."""
-    return written(await _awaited(incoming, database, waiting, identity, None, wait), form)
+    return write_verdict(await _wait_for_verdict(incoming, database, waiting, identity, None, wait), form)
 
 
 @router.get("/verdicts/{number}.{form}", responses=ANSWERS, response_class=JSONResponse, operation_id="get_verdict_as")
@@ -160,7 +160,7 @@ async def show_as(
     wait: Seconds = 0,
 ) -> Response:
     """One verdict in this form."""
-    return written(await _awaited(incoming, database, waiting, identity, number, wait), form)
+    return write_verdict(await _wait_for_verdict(incoming, database, waiting, identity, number, wait), form)
 
 
 @router.get("/verdicts/{number}", responses=ANSWERS, response_class=JSONResponse, operation_id="get_verdict")
@@ -173,28 +173,34 @@ async def show(
     wait: Seconds = 0,
 ) -> Response:
     """One verdict, in the form that `Accept` asks for."""
-    return written(await _awaited(incoming, database, waiting, identity, number, wait), accepted(incoming))
-
-
-async def _awaited(
-    incoming: Request, database: Database, waiting: WaitingOf, run_id: int, number: int | None, seconds: float
-) -> Verdict:
-    return await until(
-        incoming, waiting, seconds, lambda: seen(database, run_id, number), lambda found: found.state == "done"
+    return write_verdict(
+        await _wait_for_verdict(incoming, database, waiting, identity, number, wait), accepted_form(incoming)
     )
 
 
-def seen(database: Database, run_id: int, number: int | None) -> Verdict:
+async def _wait_for_verdict(
+    incoming: Request, database: Database, waiting: WaitingOf, run_id: int, number: int | None, seconds: float
+) -> Verdict:
+    return await wait_until(
+        incoming,
+        waiting,
+        seconds,
+        lambda: look_at_verdict(database, run_id, number),
+        lambda found: found.state == "done",
+    )
+
+
+def look_at_verdict(database: Database, run_id: int, number: int | None) -> Verdict:
     """The verdict as it is; one that can be made now is made."""
     with database.reading() as session:
         row = verdicts.latest(session, run_id) if number is None else verdicts.get(session, run_id, number)
         if row.result is not None or not verdicts.ready(session, row):
             return verdict_json(row)
     with database.writing() as session:
-        return verdict_json(verdicts.judged(session, verdicts.get(session, run_id, row.id)))
+        return verdict_json(verdicts.judge_run(session, verdicts.get(session, run_id, row.id)))
 
 
-def accepted(incoming: Request) -> Form:
+def accepted_form(incoming: Request) -> Form:
     """The form that `Accept` names first; JSON where it names none of ours."""
     for part in incoming.headers.get("accept", "").split(","):
         kind = part.partition(";")[0].strip().lower()
@@ -205,7 +211,7 @@ def accepted(incoming: Request) -> Form:
     return "json"
 
 
-def written(found: Verdict, form: Form) -> Response:
+def write_verdict(found: Verdict, form: Form) -> Response:
     """The verdict in a form; before there is one, JSON that says so, or a badge that does."""
     told = found.model_dump(mode="json")
     done = found.state == "done"

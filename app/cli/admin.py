@@ -65,7 +65,7 @@ def _token(settings: "Callable[[], Settings]") -> click.Group:
         from app.access import tokens
 
         with transaction(settings()) as session:
-            found = [_told(row, project) for row, project in tokens.listing(session)]
+            found = [_describe_row(row, project) for row, project in tokens.listing(session)]
         if as_json:
             click.echo(json.dumps(found, indent=1))
         for each in () if as_json else found:
@@ -79,7 +79,7 @@ def _token(settings: "Callable[[], Settings]") -> click.Group:
 
         with transaction(settings()) as session:
             found = tokens.revoke(session, key.removeprefix("esc_").partition("_")[0])
-        click.echo(f"{tokens.called(found)} is revoked.")
+        click.echo(f"{tokens.name_token(found)} is revoked.")
 
     return token
 
@@ -89,7 +89,7 @@ def _line(told: dict[str, Any]) -> list[str]:
     return [f"esc_{told['key']}", f"{told['scope']:5}", told["project"] or "all projects", state, told["name"]]
 
 
-def _told(row: Any, project: str | None) -> dict[str, Any]:
+def _describe_row(row: Any, project: str | None) -> dict[str, Any]:
     moments = {name: getattr(row, name) for name in ("created_at", "expires_at", "used_at", "revoked_at")}
     times = {k: v and datetime.fromtimestamp(v, UTC).isoformat(timespec="seconds") for k, v in moments.items()}
     return {"key": row.key, "name": row.name, "scope": row.scope, "project": project, **times}

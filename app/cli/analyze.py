@@ -70,7 +70,7 @@ def analyze_command(
     write = writer(as_json, as_csv, write_table)
     if everything and names:
         raise click.UsageError("--all is every diagnostic: leave out --diagnostic")
-    asked = chosen([d.name for d in ALONE] if everything else names, settings)
+    asked = choose_requests([d.name for d in ALONE] if everything else names, settings)
     with refusals():
         checkpoint = open_checkpoint(files)
         if checkpoint.kind == "adapter":
@@ -100,11 +100,11 @@ def compare_command(
     """Compare what was trained from BASE with it: full fine-tunes and adapters, each a file or a folder."""
     write = writer(as_json, as_csv, write_comparison)
     paths = [base, *tuned]
-    asked = chosen(names, settings, len(paths))
+    asked = choose_requests(names, settings, len(paths))
     with refusals():
-        checkpoints = [opened(path) for path in paths]
+        checkpoints = [open_path(path) for path in paths]
         with progress(checkpoints[:1]) as heard:
-            report = compare(checkpoints, asked, called(paths), device, heard, memory=memory)
+            report = compare(checkpoints, asked, name_paths(paths), device, heard, memory=memory)
     write(report)
 
 
@@ -114,7 +114,7 @@ def writer(as_json: bool, as_csv: bool, for_people: Write) -> Write:
     return write_json if as_json else write_csv if as_csv else for_people
 
 
-def chosen(names: Sequence[str], settings: Sequence[str], checkpoints: int = 1) -> tuple[Request, ...]:
+def choose_requests(names: Sequence[str], settings: Sequence[str], checkpoints: int = 1) -> tuple[Request, ...]:
     """The requests that the command line's --diagnostic and --option mean."""
     default = [request.diagnostic.name for request in requests(None, checkpoints)]
     asked: dict[str, dict[str, object]] = {name: {} for name in names or default}
@@ -123,7 +123,7 @@ def chosen(names: Sequence[str], settings: Sequence[str], checkpoints: int = 1) 
         diagnostic, dot, name = place.partition(".")
         if not equals or not dot or diagnostic not in asked:
             raise click.BadParameter(f"{setting!r} is not DIAGNOSTIC.NAME=VALUE of a diagnostic that is asked for")
-        asked[diagnostic][name] = meant(diagnostic, name, value)
+        asked[diagnostic][name] = parse_option(diagnostic, name, value)
     try:
         found = requests(asked)
         check_scopes(found, checkpoints)
@@ -132,7 +132,7 @@ def chosen(names: Sequence[str], settings: Sequence[str], checkpoints: int = 1) 
     return found
 
 
-def meant(diagnostic: str, name: str, text: str) -> object:
+def parse_option(diagnostic: str, name: str, text: str) -> object:
     """What the text is to that option: yes, no, true and false in any case, where it takes yes or no; else as typed."""
     said = WORDS.get(text.strip().lower())
     options = (option for known in DIAGNOSTICS if known.name == diagnostic for option in known.options)
@@ -142,10 +142,10 @@ def meant(diagnostic: str, name: str, text: str) -> object:
             return said
         if set(takes.choices) == {"yes", "no"}:
             return "yes" if said else "no"
-    return typed(text)
+    return parse_value(text)
 
 
-def typed(text: str) -> object:
+def parse_value(text: str) -> object:
     """A number, true, false or null where the text reads as one in JSON, else the text."""
     try:
         return json.loads(text)
@@ -153,7 +153,7 @@ def typed(text: str) -> object:
         return text
 
 
-def opened(path: Path) -> OpenCheckpoint:
+def open_path(path: Path) -> OpenCheckpoint:
     """The checkpoint; an error says which of several it is."""
     try:
         return open_checkpoint([path])
@@ -161,10 +161,10 @@ def opened(path: Path) -> OpenCheckpoint:
         raise type(error)(f"{path}: {error}", error.code) from error
 
 
-def called(paths: Sequence[Path]) -> tuple[str, ...]:
+def name_paths(paths: Sequence[Path]) -> tuple[str, ...]:
     """What to call the checkpoints: by their files or folders, no two the same.
 
-    >>> called([Path("runs/base/model.safetensors"), Path("runs/lora"), Path("full.safetensors")])
+    >>> name_paths([Path("runs/base/model.safetensors"), Path("runs/lora"), Path("full.safetensors")])
     ('base', 'lora', 'full')
     """
     whole = [path.absolute() for path in paths]

@@ -23,12 +23,12 @@ from analysis.engine.single import analyze
 from analysis.errors import CheckpointError, EigenscopeError, OptionError, PolicyError, WrongBase
 from analysis.formats import open_checkpoint
 from analysis.formats.companions import choose
-from analysis.gate.baseline import checked
+from analysis.gate.baseline import check_baseline
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
 from analysis.gate.starter import starter
-from app.cli.analyze import called, opened, progress
+from app.cli.analyze import name_paths, open_path, progress
 from app.cli.client import Late, Refused, Remote, RemoteError
 from app.cli.options import device_option
 from app.cli.output import harmless
@@ -94,10 +94,10 @@ def check_command(
         text, policy = _policy(policy_file)
         against = _baseline(baseline, server)
         if server is None:
-            verdict = here(files, base, policy, against, device)
+            verdict = check_locally(files, base, policy, against, device)
         else:
             token = os.environ.get(token_name) or None
-            verdict = there(files, base, text, against, server, token, name, timeout)
+            verdict = check_remotely(files, base, text, against, server, token, name, timeout)
     for path, write in ((junit_file, junit.write), (markdown_file, markdown.write)):
         if path is not None:
             put(path, write(verdict))
@@ -114,10 +114,10 @@ def check_command(
 def outcomes(seconds: float) -> Iterator[None]:
     """What goes wrong ends the command with a code, and so does the end of the time."""
 
-    def late(number: int, frame: object) -> NoReturn:
+    def raise_late(number: int, frame: object) -> NoReturn:
         raise Late
 
-    before = signal.signal(signal.SIGALRM, late)
+    before = signal.signal(signal.SIGALRM, raise_late)
     try:
         signal.setitimer(signal.ITIMER_REAL, seconds)
         yield
@@ -180,7 +180,7 @@ def _baseline(asked: str | None, server: str | None) -> Any:
     path = Path(asked)
     if path.is_file():
         try:
-            return checked(json.loads(path.read_bytes()))
+            return check_baseline(json.loads(path.read_bytes()))
         except ValueError as error:
             raise click.BadParameter(f"--baseline {asked}: this is no JSON") from error
     if server is None:
@@ -188,7 +188,9 @@ def _baseline(asked: str | None, server: str | None) -> Any:
     return int(asked) if asked.isascii() and asked.isdigit() else asked
 
 
-def here(files: Sequence[Path], base: Path | None, policy: Policy, baseline: Any, device: str) -> dict[str, Any]:
+def check_locally(
+    files: Sequence[Path], base: Path | None, policy: Policy, baseline: Any, device: str
+) -> dict[str, Any]:
     """The verdict, made in this process."""
     try:
         asked = requests(policy.diagnostics(1 if base is None else 2))
@@ -202,21 +204,21 @@ def here(files: Sequence[Path], base: Path | None, policy: Policy, baseline: Any
         with progress([checkpoint]) as heard:
             report = analyze(checkpoint, asked, device, heard)
     else:
-        checkpoints = [opened(base), open_checkpoint(files)]
+        checkpoints = [open_path(base), open_checkpoint(files)]
         with progress(checkpoints[:1]) as heard:
-            report = compare(checkpoints, asked, called([base, files[0]]), device, heard)
+            report = compare(checkpoints, asked, name_paths([base, files[0]]), device, heard)
     found = judge(policy, Evidence(report.to_json()), baseline).to_json()
     return {**found, "policy": policy.to_json()}
 
 
-def there(
+def check_remotely(
     files: Sequence[Path], base: Path | None, policy: str, baseline: Any, server: str, token: str | None,
     name: str | None, seconds: float,
 ) -> dict[str, Any]:  # fmt: skip
     """The verdict of a service."""
     with Remote(server, token, seconds) as remote:
-        ids = [] if base is None else [remote.upload(to_send([base]), called([base])[0])]
-        ids.append(remote.upload(to_send(files), name or called(files[:1])[0]))
+        ids = [] if base is None else [remote.upload(to_send([base]), name_paths([base])[0])]
+        ids.append(remote.upload(to_send(files), name or name_paths(files[:1])[0]))
         asked = {"checkpoints": ids, "policy": policy, **({} if baseline is None else {"baseline": baseline})}
         return remote.verdict(remote.run(asked))
 

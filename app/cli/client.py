@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-from analysis.errors import shown
+from analysis.errors import escape
 
 ATTEMPTS = 6
 PAUSE = 0.3  # seconds before the second attempt; doubles: some nine in all, as long as a server takes to start again
@@ -89,11 +89,11 @@ class Remote:
     def verdict(self, run: int) -> dict[str, Any]:
         """The run's verdict, once there is one."""
         while (found := self._json(lambda: self._look(run))).get("state") != "done":
-            time.sleep(min(PAUSE, self._left()))
+            time.sleep(min(PAUSE, self._seconds_left()))
         return found
 
     def _look(self, run: int) -> httpx.Response:
-        wait = max(0.0, min(POLL, self._left() - 1.0))
+        wait = max(0.0, min(POLL, self._seconds_left() - 1.0))
         return self._client.get(f"/runs/{run}/verdict", params={"wait": wait}, timeout=self._timeout())
 
     def _id(self, send: Callable[[], httpx.Response]) -> int:
@@ -112,7 +112,7 @@ class Remote:
         if answer.is_success and isinstance(found, dict):
             return told
         code = str(told.get("code", "strange-answer"))
-        said = f"the server answered {answer.status_code}: {shown(told.get('detail') or answer.reason_phrase)}"
+        said = f"the server answered {answer.status_code}: {escape(told.get('detail') or answer.reason_phrase)}"
         raise (Refused if answer.status_code in (400, 422) else RemoteError)(code, said)
 
     def _answer(self, send: Callable[[], httpx.Response]) -> httpx.Response:
@@ -123,23 +123,23 @@ class Remote:
             try:
                 answer = send()
             except httpx.TransportError as error:
-                self._left()
+                self._seconds_left()
                 if attempt == ATTEMPTS:
-                    said = shown(error) or type(error).__name__
+                    said = escape(error) or type(error).__name__
                     raise RemoteError("server-unreachable", f"{self._client.base_url.host}: {said}") from error
             except (httpx.InvalidURL, UnicodeError) as error:
                 raise RemoteError(
-                    "server-unreachable", f"the server's address cannot be read: {shown(error)}"
+                    "server-unreachable", f"the server's address cannot be read: {escape(error)}"
                 ) from error
             else:
                 if (answer.status_code < 500 and answer.status_code != BUSY) or attempt == ATTEMPTS:
                     return answer
-                wait = max(pause, _asked_to_wait(answer))
-            time.sleep(min(wait, self._left()))
+                wait = max(pause, _retry_after(answer))
+            time.sleep(min(wait, self._seconds_left()))
             pause *= 2.0
         raise AssertionError("unreachable")
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         """Seconds left. Raises Late."""
         left = self._deadline - time.monotonic()
         if left <= 0.0:
@@ -147,11 +147,11 @@ class Remote:
         return left
 
     def _timeout(self) -> httpx.Timeout:
-        left = self._left()
+        left = self._seconds_left()
         return httpx.Timeout(min(SILENT, left), connect=min(CONNECT, left))
 
 
-def _asked_to_wait(answer: httpx.Response) -> float:
+def _retry_after(answer: httpx.Response) -> float:
     """The seconds of `Retry-After`; 0 where it states none."""
     said = answer.headers.get("Retry-After", "").strip()
     return float(said) if said.isascii() and said.isdigit() else 0.0

@@ -43,7 +43,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DemoList:
     """What is to be there: each checkpoint's files by its name, base first, and the runs over them."""
 
     files: Files
@@ -93,16 +93,16 @@ def command(settings: Settings, experiment: Path | None) -> None:
 
 
 @contextmanager
-def sources(experiment: Path | None) -> Iterator[Shown]:
+def sources(experiment: Path | None) -> Iterator[DemoList]:
     """What is to be shown."""
     if experiment is not None:
-        yield listed(experiment)
+        yield list_experiment(experiment)
         return
     with tempfile.TemporaryDirectory() as folder:
-        yield Shown.of(synthetic.write(Path(folder)))
+        yield DemoList.of(synthetic.write(Path(folder)))
 
 
-def listed(experiment: Path) -> Shown:
+def list_experiment(experiment: Path) -> DemoList:
     """What the experiment's folder lists."""
     path = experiment / MANIFEST
     try:
@@ -118,10 +118,10 @@ def listed(experiment: Path) -> Shown:
         raise BadUpload(f"{path} lists {missing[0]}, which is not there: run `make example` again.")
     if strange := [name for each in over for name in each.names if name not in found]:
         raise BadUpload(f"{path} asks for a run over {strange[0]}, which it does not list: run `make example` again.")
-    return Shown.of(found, over)
+    return DemoList.of(found, over)
 
 
-def register(database: Database, storage: Storage, settings: Settings, found: Shown) -> Demo:
+def register(database: Database, storage: Storage, settings: Settings, found: DemoList) -> Demo:
     """The checkpoints and the runs over them, each unless it is there."""
     sizes = [file.stat().st_size for files in found.files.values() for file in files]
     storage.require(sum(sizes), settings.disk_reserve)
@@ -134,10 +134,10 @@ def register(database: Database, storage: Storage, settings: Settings, found: Sh
 
 def _checkpoint(database: Database, storage: Storage, name: str, files: Sequence[Path]) -> tuple[int, bool]:
     """The checkpoint of this name and these bytes, and whether it is new."""
-    uploads = [(path.name, _copied(storage, path)) for path in files]
+    uploads = [(path.name, _copy(storage, path)) for path in files]
     try:
         with database.writing() as session:
-            there = _there(session, name, sorted(incoming.sha256 for _, incoming in uploads))
+            there = _find_existing(session, name, sorted(incoming.sha256 for _, incoming in uploads))
             if there is not None:
                 return there, False
             return checkpoints.receive(session, storage, name, uploads).id, True
@@ -146,7 +146,7 @@ def _checkpoint(database: Database, storage: Storage, name: str, files: Sequence
             incoming.discard()
 
 
-def _copied(storage: Storage, path: Path) -> Incoming:
+def _copy(storage: Storage, path: Path) -> Incoming:
     incoming = storage.receive()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
@@ -155,7 +155,7 @@ def _copied(storage: Storage, path: Path) -> Incoming:
     return incoming
 
 
-def _there(session: Session, name: str, digests: Sequence[str]) -> int | None:
+def _find_existing(session: Session, name: str, digests: Sequence[str]) -> int | None:
     for checkpoint in checkpoints.listing(session, LISTED):
         if checkpoint.name == name and sorted(file.sha256 for file in checkpoint.files) == digests:
             return checkpoint.id
@@ -164,7 +164,7 @@ def _there(session: Session, name: str, digests: Sequence[str]) -> int | None:
 
 def _run(session: Session, identities: Sequence[int], wanted: Wanted) -> int:
     """The newest run over exactly these checkpoints, or a new one."""
-    for run in runs.over(session, identities[0]):
+    for run in runs.runs_over(session, identities[0]):
         if [member.checkpoint_id for member in run.members] == list(identities):
             return run.id
     return runs.request(session, identities, wanted.diagnostics).id

@@ -41,14 +41,14 @@ Tensors = dict[str, Tensor]
 def base() -> Tensors:
     """The model that was never trained, float32."""
     random = torch.Generator().manual_seed(SEED)
-    found = {"model.embed_tokens.weight": rounded(torch.randn(VOCABULARY, WIDTH, generator=random) / 8)}
+    found = {"model.embed_tokens.weight": round_tensor(torch.randn(VOCABULARY, WIDTH, generator=random) / 8)}
     for name, block in modules():
         first, last = EXPONENTS
         alpha = first + (last - first) * block / (BLOCKS - 1)
         if name == HARDLY_TRAINED[0]:
             alpha = HARDLY_TRAINED[1]
         rows, columns = SHAPES[name.split(".", 3)[3]]
-        found[f"{name}.weight"] = rounded(heavy_tailed(rows, columns, alpha, random))
+        found[f"{name}.weight"] = round_tensor(heavy_tailed(rows, columns, alpha, random))
     found["model.norm.weight"] = torch.ones(WIDTH)
     return found
 
@@ -63,8 +63,8 @@ def adapter(weights: Tensors) -> Tensors:
         sizes = share * torch.linalg.matrix_norm(weight.double(), 2) * 0.5 ** torch.arange(RANK)
         left, right = basis(weight.shape[0], RANK, random), basis(weight.shape[1], RANK, random)
         root = (sizes * RANK / ALPHA).sqrt()
-        found[f"base_model.model.{name}.lora_A.weight"] = rounded((right * root).T)
-        found[f"base_model.model.{name}.lora_B.weight"] = rounded(left * root)
+        found[f"base_model.model.{name}.lora_A.weight"] = round_tensor((right * root).T)
+        found[f"base_model.model.{name}.lora_B.weight"] = round_tensor(left * root)
     return found
 
 
@@ -80,7 +80,7 @@ def full(weights: Tensors, factors: Tensors) -> Tensors:
         along = along / torch.linalg.matrix_norm(along, 2)
         noise = torch.randn(weight.shape, generator=random, dtype=torch.float64)
         noise = noise / (math.sqrt(weight.shape[0]) + math.sqrt(weight.shape[1]))  # its largest singular value: about 1
-        found[f"{name}.weight"] = rounded(weight + DENSE * largest * (noise + FOLLOWED * along))
+        found[f"{name}.weight"] = round_tensor(weight + DENSE * largest * (noise + FOLLOWED * along))
     return found
 
 
@@ -104,7 +104,7 @@ def basis(size: int, count: int, random: torch.Generator) -> Tensor:
     return found
 
 
-def rounded(tensor: Tensor) -> Tensor:
+def round_tensor(tensor: Tensor) -> Tensor:
     return ((tensor.double() / GRID).round() * GRID).float().contiguous()
 
 

@@ -97,23 +97,23 @@ def database(settings: Settings) -> Check:
             raise RuntimeError(f"its tables are at version {current}, this program's are {newest}")
         return f"{kind}: answers, tables at {current}"
 
-    return _tried("database", look, "check EIGENSCOPE_DATABASE_URL; `eigenscope serve` brings old tables up to date")
+    return _try("database", look, "check EIGENSCOPE_DATABASE_URL; `eigenscope serve` brings old tables up to date")
 
 
 def broker(settings: Settings) -> Check:
-    if settings.embedded:
+    if settings.is_embedded:
         return Check("broker", True, "files in the data folder")
 
     def look() -> str:
         reach(settings)
         return "answers"
 
-    return _tried("broker", look, "check EIGENSCOPE_BROKER_URL, and that Redis or RabbitMQ runs there")
+    return _try("broker", look, "check EIGENSCOPE_BROKER_URL, and that Redis or RabbitMQ runs there")
 
 
 def queue(settings: Settings) -> Check:
     """A round trip to a worker: asked for where a service should be running."""
-    if settings.embedded and not running(settings):
+    if settings.is_embedded and not running(settings):
         return Check("queue", True, "no service is running here; `eigenscope serve` starts one")
 
     def look() -> str:
@@ -127,7 +127,7 @@ def queue(settings: Settings) -> Check:
             raise RuntimeError(trip.fault)
         return f"worker {trip.worker} answered in {trip.seconds:.2f} s"
 
-    return _tried("queue", look, "start a worker with `eigenscope worker`, and read what it logs")
+    return _try("queue", look, "start a worker with `eigenscope worker`, and read what it logs")
 
 
 def running(settings: Settings) -> bool:
@@ -141,7 +141,7 @@ def running(settings: Settings) -> bool:
     return False
 
 
-def _tried(subject: str, look: Callable[[], str], mend: str) -> Check:
+def _try(subject: str, look: Callable[[], str], mend: str) -> Check:
     try:
         return Check(subject, True, look())
     except Exception as error:  # whatever a driver raises: saying what it said is this program's purpose

@@ -10,10 +10,10 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from analysis.errors import EigenscopeError, MitigationError, OptionError
-from analysis.findings.wording import counted, percent
+from analysis.findings.wording import percent, quantity
 from analysis.formats import Checkpoint, open_checkpoint
-from analysis.mitigation import OPTIONS, RANK, Mended, Recipe, mend
-from app.cli.analyze import called, fail, progress, refusals
+from analysis.mitigation import OPTIONS, RANK, MitigationReport, Recipe, write_mitigated
+from app.cli.analyze import fail, name_paths, progress, refusals
 from app.cli.options import device_option
 from app.cli.output import harmless
 
@@ -43,7 +43,7 @@ def mitigate_command(
     except OptionError as error:
         raise click.BadParameter(error.message) from error
     with refusals():
-        found = _mended(opened(base), opened(tuned), out, recipe, called([base, tuned]), device)
+        found = _mitigate(open_path(base), open_path(tuned), out, recipe, name_paths([base, tuned]), device)
     if as_json:
         json.dump(found.to_json(), sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
         sys.stdout.write("\n")
@@ -51,7 +51,7 @@ def mitigate_command(
         write(found, out)
 
 
-def opened(path: Path) -> Checkpoint:
+def open_path(path: Path) -> Checkpoint:
     """The checkpoint; an error says which of the two it is."""
     try:
         return open_checkpoint([path])
@@ -59,9 +59,9 @@ def opened(path: Path) -> Checkpoint:
         fail(error.code, f"{path}: {error}")
 
 
-def _mended(
+def _mitigate(
     base: Checkpoint, tuned: Checkpoint, out: Path, recipe: Recipe, names: tuple[str, ...], device: str
-) -> Mended:
+) -> MitigationReport:
     """Writes the folder, which is as it was where that is refused."""
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def _mended(
         raise click.UsageError(f"{out} is not empty, and nothing is written over: choose another --out")
     try:
         with progress([base]) as heard:
-            return mend(base, tuned, out, recipe, (names[0], names[1]), device, heard)
+            return write_mitigated(base, tuned, out, recipe, (names[0], names[1]), device, heard)
     except BaseException as error:
         if made:
             out.rmdir()
@@ -78,7 +78,7 @@ def _mended(
         raise
 
 
-def write(found: Mended, out: Path) -> None:
+def write(found: MitigationReport, out: Path) -> None:
     """For people: the matrices that had an intruder, and the sums."""
     console = Console()
     grid = Grid(box=None, pad_edge=False, header_style="bold")
@@ -91,7 +91,7 @@ def write(found: Mended, out: Path) -> None:
         kept = (_ranks(energy.rank_before, energy.rank), percent(energy.lost)) if energy else ("–", "–")
         grid.add_row(Text(harmless(each.weight.label)), shape, *counts, *kept)
     console.print(grid)
-    for line in said(found):
+    for line in describe_mitigation(found):
         console.print(Text(harmless(line)))
     console.print(Text(f"Written to {out}: {', '.join(found.files)}"))
 
@@ -100,10 +100,10 @@ def _ranks(before: int, after: int) -> str:
     return str(after) if before == after else f"{before} → {after}"
 
 
-def said(found: Mended) -> list[str]:
+def describe_mitigation(found: MitigationReport) -> list[str]:
     """What was done, in sentences."""
-    matrices = f"{len(found.changed)} of {counted(len(found.weights), 'matrix', 'matrices')}"
-    lines = ["", f"{counted(found.before, 'intruder')} in {matrices} before, {found.after} after."]
+    matrices = f"{len(found.changed)} of {quantity(len(found.weights), 'matrix', 'matrices')}"
+    lines = ["", f"{quantity(found.before, 'intruder')} in {matrices} before, {found.after} after."]
     if found.energy_lost is not None:
         lines.append(
             f"Brought back to a low rank, the mended updates lost {percent(found.energy_lost)} of their energy."
@@ -113,9 +113,9 @@ def said(found: Mended) -> list[str]:
     return [*lines, *(f"Left out: {each}" for each in found.left_out)]
 
 
-def _own_rank(found: Mended) -> list[str]:
+def _own_rank(found: MitigationReport) -> list[str]:
     """That a rank was asked for which is below what the modules have, and is not followed."""
     rank = found.recipe.rank
     kept = {each.weight.tensor for each in found.changed if rank and each.energy and each.energy.rank_before > rank}
-    text = f"Rank {rank} was asked for, and is below the own rank of {counted(len(kept), 'module')}, which was kept."
+    text = f"Rank {rank} was asked for, and is below the own rank of {quantity(len(kept), 'module')}, which was kept."
     return [text] if kept else []

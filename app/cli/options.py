@@ -6,7 +6,7 @@ from analysis.engine.device import best_device, check_device
 from analysis.errors import OptionError
 
 
-def _checked(context: click.Context, parameter: click.Parameter, value: str) -> str:
+def _check(context: click.Context, parameter: click.Parameter, value: str) -> str:
     try:
         return check_device(value)
     except OptionError as error:
@@ -14,5 +14,5 @@ def _checked(context: click.Context, parameter: click.Parameter, value: str) -> 
 
 
 device_option = click.option(
-    "--device", default=best_device, callback=_checked, help="cpu or cuda. Default: cuda where there is one."
+    "--device", default=best_device, callback=_check, help="cpu or cuda. Default: cuda where there is one."
 )

@@ -65,7 +65,7 @@ def _write_groups(console: Console, report: Report, tables: Sequence[Table]) -> 
     """The model-level numbers of each group, a line for each number and a column for each group."""
     summaries = report.summaries()
     groups = sorted({group for table in tables for group in summaries[table.diagnostic.name].groups})
-    grid = _grid(["", *(compared(report.names, group) for group in groups)], [])
+    grid = _grid(["", *(name_group(report.names, group) for group in groups)], [])
     for table in tables:
         found = summaries[table.diagnostic.name].groups
         for name in _telling(table, found.values()):
@@ -99,7 +99,7 @@ def _write_rows(console: Console, report: Report, tables: Sequence[Table], most:
     for group, weight in keys:
         rows = found[group, weight]
         info = next(iter(rows.values())).weight
-        named = Text(harmless(compared(report.names, group)))
+        named = Text(harmless(name_group(report.names, group)))
         grid.add_row(named, Text(harmless(info.label)), f"{info.rows}×{info.columns}", *_values(rows, shown))
     console.print(grid)
     if len(keys) < len(found):
@@ -112,10 +112,10 @@ def _size(rows: Mapping[str, Row], diagnostic: str, column: Column) -> float:
     return float(value) if isinstance(value, int | float) else float("-inf")
 
 
-def compared(names: Sequence[str], group: Group) -> str:
+def name_group(names: Sequence[str], group: Group) -> str:
     """What a group is about: the tuned checkpoints in it, or the one.
 
-    >>> compared(["base", "lora", "full"], (0, 1, 2))
+    >>> name_group(["base", "lora", "full"], (0, 1, 2))
     'lora, full'
     """
     return ", ".join(names[position] for position in (group[1:] or group))

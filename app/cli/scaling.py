@@ -15,15 +15,15 @@ from rich.text import Text
 from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
 from analysis.errors import FactError, OptionError
-from analysis.facts import Stated, parsed
+from analysis.facts import Stated, parse_facts
 from analysis.report import Report
 from analysis.width_scaling.advice import NO_FAMILY, NO_SETTINGS, advice, recipe_of
 from analysis.width_scaling.family import Family, Kind, Scaling, family, scaling
 from analysis.width_scaling.law import STEADY, Estimate, Pair
-from analysis.width_scaling.recipe import decoupled
-from analysis.width_scaling.summary import called as kind_called
-from analysis.width_scaling.summary import said
-from app.cli.analyze import called, opened, progress, refusals
+from analysis.width_scaling.recipe import decouple_decay
+from analysis.width_scaling.summary import format_exponent
+from analysis.width_scaling.summary import name_kind as kind_called
+from app.cli.analyze import name_paths, open_path, progress, refusals
 from app.cli.options import device_option
 from app.cli.output import harmless, write_words
 
@@ -43,7 +43,7 @@ class Model(click.ParamType[tuple[Path, Stated]]):
         if not Path(path).exists():
             self.fail(f"{path!r} does not exist", param, ctx)
         try:
-            return Path(path), parsed(told[0] if told else "")
+            return Path(path), parse_facts(told[0] if told else "")
         except FactError as error:
             self.fail(f"{path}: {error.message}", param, ctx)
 
@@ -70,10 +70,10 @@ def scaling_command(
     paths = [path for path, _ in models]
     known = [_as_pytorch(path, told) if independent_decay else told for path, told in models]
     with refusals():
-        checkpoints = [opened(path) for path in paths]
+        checkpoints = [open_path(path) for path in paths]
         with progress(checkpoints[:1]) as heard:
             asked = requests({"top_singular_value": {"quantiles": quantiles}})
-            report = compare(checkpoints, asked, called(paths), device, heard, known)
+            report = compare(checkpoints, asked, name_paths(paths), device, heard, known)
     (write_json if as_json else write)(report, target_width)
 
 
@@ -84,7 +84,7 @@ def _as_pytorch(path: Path, told: Stated) -> Mapping[str, float | str]:
         raise click.BadParameter(f"{path}: --independent-decay divides wd= by lr=, which is not given")
     try:
         decay, rate = float(told["weight_decay"]), float(told["learning_rate"])
-        return {**told, "weight_decay": decoupled(decay, rate)}
+        return {**told, "weight_decay": decouple_decay(decay, rate)}
     except OptionError as error:
         raise click.BadParameter(f"{path}: {error.message}: give lr=") from error
 
@@ -119,7 +119,7 @@ def _grid(*headings: str) -> Grid:
 def _members(found: Family) -> Grid:
     grid = _grid("Model", "d", "η", "λ", "Steps", "steps·η·λ", "State")
     for name, setting in zip(found.names, found.settings, strict=True):
-        forgotten = setting.forgotten
+        forgotten = setting.steps_eta_lambda
         state = "–" if forgotten is None else "steady" if forgotten >= STEADY else "not steady"
         numbers = (setting.width, setting.learning_rate, setting.weight_decay, setting.step, forgotten)
         grid.add_row(Text(harmless(name)), *map(_brief, numbers), state)
@@ -150,14 +150,16 @@ def _kinds(fits: Scaling) -> Grid:
 def _row(kind: Kind) -> Sequence[str]:
     fit = kind.fit
     ends = fit.exponent.widest if fit.exponent else None
-    pairs = [f"{said(pair.measured)} {SIGNS[pair.law] if pair.law else ''}".strip() for pair in _columns(kind)]
-    interval = f"{said(ends[0])} to {said(ends[1])}" if ends else "–"
-    return [_said(fit.exponent), interval, _said(fit.drift), _said(fit.ratio), *pairs]
+    pairs = [
+        f"{format_exponent(pair.measured)} {SIGNS[pair.law] if pair.law else ''}".strip() for pair in _columns(kind)
+    ]
+    interval = f"{format_exponent(ends[0])} to {format_exponent(ends[1])}" if ends else "–"
+    return [_format_estimate(fit.exponent), interval, _format_estimate(fit.drift), _format_estimate(fit.ratio), *pairs]
 
 
 def _columns(kind: Kind) -> Sequence[Pair]:
     return (*kind.pairs, *kind.instead)
 
 
-def _said(found: Estimate | None) -> str:
-    return "–" if found is None else said(found.value)
+def _format_estimate(found: Estimate | None) -> str:
+    return "–" if found is None else format_exponent(found.value)

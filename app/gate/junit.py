@@ -57,12 +57,12 @@ def _case(suite: ET.Element, rule: Mapping[str, Any], closes: bool, skips: bool)
 def layers(rule: Mapping[str, Any]) -> list[str]:
     """A line for each layer that breaks the rule, and for each that has no value."""
     lines = [_line(item) for item in rule["offenders"][:LISTED]]
-    lines += _more(rule["offending"], "break this rule")
+    lines += _more_lines(rule["offending"], "break this rule")
     lines += [_line(item) for item in rule["without"][:LISTED]] if rule["sentence"].startswith("Not enough") else []
     return lines
 
 
-def _more(count: int, what: str) -> list[str]:
+def _more_lines(count: int, what: str) -> list[str]:
     return [f"and {count - LISTED} more that {what}"] if count > LISTED else []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from analysis.errors import PolicyError, shown
+from analysis.errors import PolicyError, escape
 from analysis.gate.policy import Policy
 from analysis.gate.reading import policy_of
 
@@ -23,7 +23,7 @@ class Loader(yaml.SafeLoader):
         plain = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag[-6:] != ":merge"]
         doubled = next((key for key, times in Counter(plain).items() if times > 1), None)
         if doubled is not None:
-            raise PolicyError(f"line {node.start_mark.line + 1}: the key {shown(doubled)} is there twice; keep one")
+            raise PolicyError(f"line {node.start_mark.line + 1}: the key {escape(doubled)} is there twice; keep one")
         return super().construct_mapping(node, deep)
 
 
@@ -36,9 +36,9 @@ def read(text: str) -> Policy:
         found = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise PolicyError(f"the policy is no YAML: {line}{shown(error.problem)}") from None
+        raise PolicyError(f"the policy is no YAML: {line}{escape(error.problem)}") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
-        raise PolicyError(f"the policy is no YAML: {shown(error)}") from None
+        raise PolicyError(f"the policy is no YAML: {escape(error)}") from None
     return policy_of(found)
 
 
@@ -65,7 +65,7 @@ def _check_size(text: str) -> None:
         match event:
             case yaml.AliasEvent():
                 if event.anchor not in sizes:
-                    raise PolicyError(f"the alias *{shown(event.anchor)} stands for nothing, or for itself")
+                    raise PolicyError(f"the alias *{escape(event.anchor)} stands for nothing, or for itself")
                 total += sizes[event.anchor]
             case yaml.ScalarEvent():
                 total += 1

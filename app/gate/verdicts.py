@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from analysis.errors import BaselineError
-from analysis.gate.baseline import checked, distilled, unlike
+from analysis.gate.baseline import check_baseline, distil, unlike
 from analysis.gate.evidence import Evidence, Lost
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
@@ -19,7 +19,7 @@ from app.errors import Conflict, NotFound
 from app.gate import policy_file as policies
 from app.models import Checkpoint, Member, Run, Verdict
 from app.plans import members_of
-from app.tenancy import confined
+from app.tenancy import confine_for
 from app.work import leases
 
 Asked = str | Mapping[str, Any]  # a policy: YAML text, or what it says
@@ -28,14 +28,14 @@ AT_ONCE = 100
 STOPPED = "the run was stopped before its end"
 
 
-def understood(asked: Asked) -> Policy:
+def parse_policy(asked: Asked) -> Policy:
     """Raises PolicyError."""
     return policies.read(asked) if isinstance(asked, str) else policy_of(asked)
 
 
 def request(session: Session, run: Run, asked: Asked, against: Baseline | None = None) -> Verdict:
     """A verdict on the run, made at once where it has ended. Raises PolicyError, BaselineError, NotFound, Conflict."""
-    policy = understood(asked)
+    policy = parse_policy(asked)
     baseline_run, baseline = _baseline(session, run, policy, against)
     source = asked if isinstance(asked, str) else json.dumps(asked, ensure_ascii=False, indent=1)
     verdict = Verdict(
@@ -45,7 +45,7 @@ def request(session: Session, run: Run, asked: Asked, against: Baseline | None =
     session.flush()
     session.refresh(verdict)
     audit.note(session, "verdict.request", f"verdict {verdict.id} of run {run.id}")
-    return judged(session, verdict)
+    return judge_run(session, verdict)
 
 
 def _baseline(
@@ -60,12 +60,12 @@ def _baseline(
         case str():
             found = latest_over(session, against, policy, run.id)
         case _:
-            return None, distilled(policy, checked(against))
+            return None, distil(policy, check_baseline(against))
     if found.state != "done":
         raise Conflict(f"Run {found.id} is {found.state}: a baseline is a run that is done.")
     if why := unlike(policy, found.diagnostics):
         raise BaselineError(f"run {found.id} is no baseline for this policy: {why}")
-    return found.id, distilled(policy, reports.report(session, found.id).to_json())
+    return found.id, distil(policy, reports.report(session, found.id).to_json())
 
 
 def latest_over(session: Session, name: str, policy: Policy, but: int | None = None) -> Run:
@@ -92,7 +92,7 @@ def result_of(session: Session, verdict: Verdict) -> dict[str, Any] | None:
     return judge(policy_of(verdict.policy), evidence(session, run), verdict.baseline).to_json()
 
 
-def judged(session: Session, verdict: Verdict) -> Verdict:
+def judge_run(session: Session, verdict: Verdict) -> Verdict:
     """The verdict with its result, where its run has ended; a result that is there stays."""
     found = result_of(session, verdict) if verdict.result is None else None
     if found is not None:
@@ -107,7 +107,7 @@ def evidence(session: Session, run: Run) -> Evidence:
     lost = [
         Lost(info.name, info.role, info.depth, reasons[info.name])
         for place, member in enumerate(members_of(session, run))
-        for reasons in [reports.unfinished(session, run, place, member.tensors)]
+        for reasons in [reports.reasons_unfinished(session, run, place, member.tensors)]
         for info in member.tensors
         if info.name in reasons
     ]
@@ -142,5 +142,5 @@ def make(session: Session, identity: int) -> None:
     """The verdict, made by a worker. Nothing happens where it is gone, or there already."""
     found = session.get(Verdict, identity, with_for_update=True, populate_existing=True)
     if found is not None:
-        with confined(session, found.project_id):
-            judged(session, found)
+        with confine_for(session, found.project_id):
+            judge_run(session, found)

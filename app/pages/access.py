@@ -14,7 +14,7 @@ from app.db import Session
 from app.errors import BadRequest, ServiceError
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
-from app.tenancy import confined
+from app.tenancy import confine_for
 from app.web.dependencies import Admin, CallerOf, Changing
 from app.work import leases
 from frontend import numbers
@@ -46,10 +46,10 @@ class ProjectRow:
 
 @router.get("")
 def show(request: Request, session: Admin, caller: CallerOf) -> Response:
-    return shown(request, session, caller.project)
+    return show_page(request, session, caller.project)
 
 
-def shown(request: Request, session: Session, current: int, made: str = "", error: str = "") -> Response:
+def show_page(request: Request, session: Session, current: int, made: str = "", error: str = "") -> Response:
     now = leases.clock(session)
     rows = [token_row(token, project, now) for token, project in tokens.listing(session)]
     return page(
@@ -81,7 +81,7 @@ def token_row(token: models.Token, project: str | None, now: float) -> TokenRow:
 
 
 def project_row(session: Session, project: models.Project, current: int) -> ProjectRow:
-    with confined(session, project.id):
+    with confine_for(session, project.id):
         has = quotas.usage(session)
     return ProjectRow(project.name, numbers.size(has.bytes), has.files, has.runs, project.id == current)
 
@@ -97,8 +97,8 @@ def create(request: Request, session: Changing, caller: CallerOf, sent: Sent) ->
         days = _days(_one(sent, "days"))
         _, text = tokens.create(session, _one(sent, "name"), _one(sent, "scope"), _one(sent, "project") or None, days)
     except ServiceError as error:
-        return shown(request, session, caller.project, error=str(error))
-    return shown(request, session, caller.project, made=text)
+        return show_page(request, session, caller.project, error=str(error))
+    return show_page(request, session, caller.project, made=text)
 
 
 def _one(sent: Mapping[str, Sequence[str]], name: str) -> str:
@@ -123,14 +123,14 @@ def make(request: Request, session: Changing, caller: CallerOf, sent: Sent) -> R
     try:
         projects.create(session, _one(sent, "name"))
     except ServiceError as error:
-        return shown(request, session, caller.project, error=str(error))
+        return show_page(request, session, caller.project, error=str(error))
     return see("/access")
 
 
 @router.post("/projects/{name}/show")
 def choose(session: Admin, request: Request, name: str) -> Response:
     """From now on this browser sees this project's things."""
-    projects.named(session, name)
+    projects.project_named(session, name)
     answer = see("/")
     secure = request.url.scheme == "https"
     answer.set_cookie(PROJECT_COOKIE, quote(name), YEAR, httponly=True, samesite="lax", secure=secure)

@@ -55,10 +55,10 @@ class CheckpointView:
 
 @router.get("/{identity}")
 def show(request: Request, session: Reading, settings: SettingsOf, identity: Identity) -> Response:
-    return shown(request, session, settings, identity, chooser.blank())
+    return show_page(request, session, settings, identity, chooser.blank())
 
 
-def shown(
+def show_page(
     request: Request,
     session: Reading,
     settings: Settings,
@@ -68,14 +68,14 @@ def shown(
 ) -> Response:
     row = checkpoints.get(session, identity)
     tensors = [tensor_row(info) for info in checkpoints.tensors(session, identity)]
-    over = lists.run_rows(session, runs.over(session, identity), time.time())
+    over = lists.run_rows(session, runs.runs_over(session, identity), time.time())
     analysed = sum(tensor.skip is None for tensor in tensors)
     return page(
         request,
         "checkpoint.html",
         422 if form.open or sent is not None else 200,
         chooser=form,
-        checkpoint=view(row, retention.kept_until(session, settings, row), sent),
+        checkpoint=view(row, retention.deletion_time(session, settings, row), sent),
         tensors=tensors,
         tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {analysed} of them to analyse",
         runs=over,
@@ -100,7 +100,7 @@ def view(row: models.Checkpoint, until: float | None = None, sent: Fields | None
         size=numbers.size(row.bytes),
         reason=row.reason or "It was rejected." if rejected else None,
         code=row.reason_code if rejected else None,
-        facts=facts.shown(row),
+        facts=facts.facts_in_words(row),
         sheet=facts.sheet(row, sent),
         files=row.files,
         adapter=row.kind == "adapter" and row.state == "ready",
@@ -135,7 +135,7 @@ def analyse(request: Request, session: Writing, settings: SettingsOf, identity: 
     """The default diagnostics; or those of the chooser's form, where that was sent."""
     asked = chooser.read(sent) if sent else None
     if isinstance(asked, chooser.Chooser):
-        return shown(request, session, settings, identity, asked)
+        return show_page(request, session, settings, identity, asked)
     return see(f"/runs/{runs.request(session, [identity], asked).id}")
 
 
@@ -151,7 +151,7 @@ def state(request: Request, session: Writing, settings: SettingsOf, identity: Id
     try:
         checkpoints.edit(session, identity, next(iter(sent.get("name", ())), None) or None, facts.changes(sent))
     except FactError:
-        return shown(request, session, settings, identity, chooser.blank(), sent)
+        return show_page(request, session, settings, identity, chooser.blank(), sent)
     return see(f"/checkpoints/{identity}")
 
 

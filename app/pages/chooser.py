@@ -80,7 +80,7 @@ def read(sent: Fields, offered: Sequence[Diagnostic] = OFFERED) -> Asked | Choos
     return Chooser(choices, "" if asked else NOTHING, open=True)
 
 
-def sent_back(sent: Fields, offered: Sequence[Diagnostic]) -> Chooser:
+def chooser_as_sent(sent: Fields, offered: Sequence[Diagnostic]) -> Chooser:
     """The form as it was sent."""
     return Chooser(tuple(_choice(each, each.name in sent.get(CHOSEN, ()), sent, {}) for each in offered))
 
@@ -90,13 +90,13 @@ def _options(diagnostic: Diagnostic, sent: Fields, errors: dict[str, str]) -> di
     for option in diagnostic.options:
         name = f"{diagnostic.name}.{option.name}"
         try:
-            found[option.name] = option.check(_typed(option, sent.get(name, ())))
+            found[option.name] = option.check(_parse_typed(option, sent.get(name, ())))
         except OptionError as error:
             errors[name] = str(error)
     return found
 
 
-def _typed(option: Option, sent: Sequence[str]) -> object:
+def _parse_typed(option: Option, sent: Sequence[str]) -> object:
     """What was typed, as the option's own kind where it reads as one."""
     if _kind(option) == "flag":
         return bool(sent)

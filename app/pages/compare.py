@@ -61,7 +61,7 @@ def show(
 
 def form(request: Request, session: Reading, choice: Choice, asked: chooser.Chooser, error: str = "") -> Response:
     stored = [row for row in reversed(checkpoints.listing(session, LISTED)) if row.state != "rejected"]
-    found = choice if choice.base or not choice.tuned else replace(choice, base=guessed(stored, choice.tuned))
+    found = choice if choice.base or not choice.tuned else replace(choice, base=guess_base(stored, choice.tuned))
     options = [option(row, found, time.time()) for row in stored]
     return page(
         request,
@@ -88,7 +88,7 @@ def option(row: models.Checkpoint, choice: Choice, now: float) -> Option:
         id=row.id,
         name=row.name,
         words=", ".join(str(one) for one in known if one) or "being read",
-        added=numbers.ago(row.created_at, now),
+        added=numbers.describe_age(row.created_at, now),
         look=states.checkpoint(row.state),
         base=row.kind != "adapter",
         ready=row.state == "ready",
@@ -97,7 +97,7 @@ def option(row: models.Checkpoint, choice: Choice, now: float) -> Option:
     )
 
 
-def guessed(stored: Sequence[models.Checkpoint], tuned: Sequence[int]) -> int:
+def guess_base(stored: Sequence[models.Checkpoint], tuned: Sequence[int]) -> int:
     """The newest base of the name that a tuned checkpoint states, or else the only model that it can be; 0: open."""
     stated = [str(row.facts.get("base_model") or "") for row in stored if row.id in tuned]
     named = {name.rstrip("/").rpartition("/")[2].lower() for name in stated} - {""}
@@ -118,13 +118,13 @@ def compare(request: Request, session: Writing, sent: Sent) -> Response:
     if not wrong:
         try:
             with session.begin_nested():
-                return see(f"/runs/{started(session, choice, asked).id}")
+                return see(f"/runs/{start_run(session, choice, asked).id}")
         except (EigenscopeError, ServiceError) as error:
             wrong = sentence(str(error))
-    return form(request, session, choice, chooser.sent_back(sent, chooser.OF_SEVERAL), wrong)
+    return form(request, session, choice, chooser.chooser_as_sent(sent, chooser.OF_SEVERAL), wrong)
 
 
-def started(session: Writing, choice: Choice, asked: chooser.Asked) -> models.Run:
+def start_run(session: Writing, choice: Choice, asked: chooser.Asked) -> models.Run:
     """The run; without what needs more tuned checkpoints than there are."""
     ids = [choice.base, *choice.tuned]
     possible = {name: options for name, options in asked.items() if groups(diagnostic(name).scope, len(ids))}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.errors import FactError
-from analysis.facts import FACTS, LARGEST, Changes, Fact, contradicted, typed
+from analysis.facts import FACTS, LARGEST, Changes, Fact, facts_from_fields, find_contradictions
 from app import models
 from app.pages.rendering import sentence
 from frontend import numbers
@@ -47,33 +47,33 @@ class Sheet:
 
 def sheet(row: models.Checkpoint, sent: Fields | None = None, prefix: str = "") -> Sheet:
     """A checkpoint's facts as they are, or as they were sent with what is wrong in them."""
-    against = set(contradicted(row.facts, row.stated))
+    against = set(find_contradictions(row.facts, row.stated))
     return Sheet(row.id, row.name, tuple(_field(fact, row, sent, prefix, against) for fact in FACTS))
 
 
 def changes(sent: Fields, prefix: str = "") -> Changes:
     """The facts that a form brings; an empty field takes its fact back. Raises FactError."""
     names = {fact.name: f"{prefix}{fact.name}" for fact in FACTS}
-    return typed({fact: sent[name][0] for fact, name in names.items() if name in sent})
+    return facts_from_fields({fact: sent[name][0] for fact, name in names.items() if name in sent})
 
 
 def _field(fact: Fact, row: models.Checkpoint, sent: Fields | None, prefix: str, against: set[str]) -> Field:
     name, found = f"{prefix}{fact.name}", row.facts.get(fact.name)
-    value, error = _typed(row.stated.get(fact.name)), ""
+    value, error = _format_typed(row.stated.get(fact.name)), ""
     if sent is not None and name in sent:
         value = sent[name][0]
         try:
-            typed({fact.name: value})
+            facts_from_fields({fact.name: value})
         except FactError as wrong:
             error = sentence(wrong.message)
-    told = "" if found is None else _typed(found)
+    told = "" if found is None else _format_typed(found)
     return Field(name, fact.title, fact.meaning, value, told, fact.name in against, fact.words, error)
 
 
-def _typed(value: object) -> str:
+def _format_typed(value: object) -> str:
     """A value as one types it.
 
-    >>> _typed(0.0001), _typed(64.0), _typed(20000.0), _typed("AdamW"), _typed(None)
+    >>> _format_typed(0.0001), _format_typed(64.0), _format_typed(20000.0), _format_typed("AdamW"), _format_typed(None)
     ('0.0001', '64', '20000', 'AdamW', '')
     """
     if value is None:
@@ -81,9 +81,9 @@ def _typed(value: object) -> str:
     return f"{value:.12g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def shown(row: models.Checkpoint) -> list[tuple[str, str, str]]:
+def facts_in_words(row: models.Checkpoint) -> list[tuple[str, str, str]]:
     """What is known about it, in words, and what the files say where that is something else."""
-    against = set(contradicted(row.facts, row.stated))
+    against = set(find_contradictions(row.facts, row.stated))
     return [
         (name.replace("_", " "), fact(value), fact(row.facts[name]) if name in against else "")
         for name, value in row.known.items()

@@ -11,7 +11,7 @@ from app.errors import BadRequest
 LARGEST_FORM, MOST_FIELDS = 100_000, 1000  # bytes, fields
 
 
-async def sent(request: Request) -> Mapping[str, Sequence[str]]:
+async def read_form(request: Request) -> Mapping[str, Sequence[str]]:
     """Each field's values, as a form sends them (application/x-www-form-urlencoded). Raises BadRequest."""
     body = bytearray()
     async for part in request.stream():
@@ -24,4 +24,4 @@ async def sent(request: Request) -> Mapping[str, Sequence[str]]:
         raise BadRequest("The form has too many fields.") from error
 
 
-Sent = Annotated[Mapping[str, Sequence[str]], Depends(sent)]
+Sent = Annotated[Mapping[str, Sequence[str]], Depends(read_form)]

@@ -11,7 +11,7 @@ from app.access import quotas
 from app.api.checkpoint_uploads import admit, length
 from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
-from app.uploads.streaming import Upload, received
+from app.uploads.streaming import Upload, receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 
 router = APIRouter(route_class=PageRoute)
@@ -44,7 +44,7 @@ async def upload(request: Request, database: DatabaseOf, storage: StorageOf, set
     """The form of the drop zone, for browsers without a script: stores the files, asks for a run, shows it."""
     await run_sync(admit, database, length(request) or 0)
     kind = request.headers.get("content-type", "")
-    async with received(
+    async with receive_upload(
         request.stream(), storage, settings, content_type=kind, length=length(request), filename=None
     ) as found:
 

@@ -60,7 +60,7 @@ def view(session: Reading, run: models.Run, state: State, position: int) -> Miti
         return None
     rule = run.diagnostics.get("intruders", {})
     here = next((m.checkpoint_id for m in others if m.position == position), tuned[0][0])
-    found = mitigations.between(session, base.checkpoint_id, [identity for identity, _ in tuned])
+    found = mitigations.mitigations_between(session, base.checkpoint_id, [identity for identity, _ in tuned])
     return MitigationView(
         run=run.id,
         tuned=tuned,
@@ -68,11 +68,11 @@ def view(session: Reading, run: models.Run, state: State, position: int) -> Miti
         k=state.shown.k or rule.get("k", DEFAULT.k),
         epsilon=rule.get("epsilon", DEFAULT.epsilon) if state.shown.epsilon is None else state.shown.epsilon,
         share=f"{100 * DEFAULT.factor:g}",
-        made=[_made(session, row, run.id) for row in found],
+        made=[_made_checkpoint(session, row, run.id) for row in found],
     )
 
 
-def _made(session: Reading, row: models.Mitigation, here: int) -> Made:
+def _made_checkpoint(session: Reading, row: models.Mitigation, here: int) -> Made:
     made = None if row.checkpoint_id is None else session.get(models.Checkpoint, row.checkpoint_id)
     files = [] if made is None else [_download(made.id, file.name) for file in made.files]
     other = row.run_id if row.run_id != here else None

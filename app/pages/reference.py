@@ -53,12 +53,12 @@ def show(request: Request, settings: SettingsOf) -> Response:
         "api.html",
         page="api",
         groups=groups(document),
-        always=sorted(always(document).items()),
+        always=sorted(common_problems(document).items()),
         token=settings.token is not None,
     )
 
 
-def always(document: Mapping[str, Any]) -> dict[str, str]:
+def common_problems(document: Mapping[str, Any]) -> dict[str, str]:
     """The problems that every operation under /api/ may answer with, by status."""
     operations = [
         each["responses"]
@@ -73,7 +73,7 @@ def always(document: Mapping[str, Any]) -> dict[str, str]:
 def groups(document: Mapping[str, Any]) -> list[Group]:
     """The operations of an OpenAPI document, by their first tag, in its order."""
     found: dict[str, list[Operation]] = defaultdict(list)
-    shared, schemas = always(document), document.get("components", {}).get("schemas", {})
+    shared, schemas = common_problems(document), document.get("components", {}).get("schemas", {})
     for path, item in document["paths"].items():
         for method in [method for method in COLORS if method in item]:
             found[(item[method].get("tags") or ["other"])[0]].append(

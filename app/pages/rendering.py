@@ -88,7 +88,7 @@ class PageRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def answered(request: Request) -> Response:
+        async def answer(request: Request) -> Response:
             try:
                 return await handle(request)
             except ServiceError as error:
@@ -98,14 +98,14 @@ class PageRoute(APIRoute):
             except RequestValidationError:
                 return _failure(request, HTTPStatus.NOT_FOUND, "Not found", "There is no such page.")
 
-        return answered
+        return answer
 
 
 def install(app: FastAPI) -> None:
     """An address that leads nowhere is told in a page to whoever reads pages, and as before to programs."""
     programs = app.exception_handlers[HTTPException]
 
-    async def answered(request: Request, error: Exception) -> Any:
+    async def answer(request: Request, error: Exception) -> Any:
         assert isinstance(error, HTTPException)
         if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/api/"):
             told: Any = programs(request, error)
@@ -113,7 +113,7 @@ def install(app: FastAPI) -> None:
         title = HTTPStatus(error.status_code).phrase
         return _failure(request, error.status_code, title, "There is nothing at this address.")
 
-    app.add_exception_handler(HTTPException, answered)
+    app.add_exception_handler(HTTPException, answer)
 
 
 def _failure(request: Request, status: int, title: str, detail: str) -> Response:

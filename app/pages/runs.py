@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from analysis.diagnostic import Scope, Table
-from analysis.findings.wording import listed, midway
+from analysis.findings.wording import join_words, lower_first
 from app import etags as editions
 from app import models, reports, runs
 from app.db import Database, Session
@@ -20,7 +20,7 @@ from app.pages.rendering import PageRoute, page, see
 from app.pages.views import gate
 from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.report import Curves, ReportView, Tab
-from app.pages.views.state import Shown, State, StateOf
+from app.pages.views.state import ShownColumns, State, StateOf
 from app.pages.views.width_scaling import FamilyView
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Writing
@@ -65,14 +65,14 @@ class RunView:
 async def show(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison."""
 
-    def since(edition: editions.Edition) -> str:
-        return "" if edition.ended_at is None else numbers.ago(edition.ended_at, time.time())
+    def changes_since(edition: editions.Version) -> str:
+        return "" if edition.ended_at is None else numbers.describe_age(edition.ended_at, time.time())
 
-    make = partial(shown, request, identity=identity, state=state)
-    return await kept.page(request, database, partial(editions.of_page, identity=identity), make, since)
+    make = partial(show_page, request, identity=identity, state=state)
+    return await kept.page(request, database, partial(editions.of_page, identity=identity), make, changes_since)
 
 
-def shown(request: Request, session: Session, identity: int, state: State) -> Response:
+def show_page(request: Request, session: Session, identity: int, state: State) -> Response:
     run = runs.get(session, identity)
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
@@ -95,14 +95,14 @@ def shown(request: Request, session: Session, identity: int, state: State) -> Re
             add=again_address(run),
             mitigation=mitigate.view(session, run, state, found.one.position),
         )
-    report = ReportView(alone(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
+    report = ReportView(single_tables(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
     return page(request, "run.html", **always, report=report, positions=positions(run, state))
 
 
 @router.get("/{identity}/panel")
 async def panel(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The panel of one layer, which the page puts in the place of the one it shows."""
-    return await partly(
+    return await answer_part(
         request, database, identity, lambda session: ("panel_only.html", part(session, identity, state))
     )
 
@@ -110,7 +110,7 @@ async def panel(request: Request, database: DatabaseOf, identity: Identity, stat
 @router.get("/{identity}/health")
 async def health(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The grid by block and role, and the figure by depth, in another column's colours."""
-    return await partly(
+    return await answer_part(
         request, database, identity, lambda session: ("health_only.html", part(session, identity, state))
     )
 
@@ -119,32 +119,34 @@ async def health(request: Request, database: DatabaseOf, identity: Identity, sta
 async def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, one matrix in one tuned checkpoint."""
     found = partial(part_of_comparison, identity=identity, state=state)
-    return await partly(request, database, identity, lambda session: ("matrix_only.html", found(session)))
+    return await answer_part(request, database, identity, lambda session: ("matrix_only.html", found(session)))
 
 
 @router.get("/{identity}/cells")
 async def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
     found = partial(part_of_comparison, identity=identity, state=state)
-    return await partly(request, database, identity, lambda session: ("cells_only.html", found(session)))
+    return await answer_part(request, database, identity, lambda session: ("cells_only.html", found(session)))
 
 
-async def partly(
+async def answer_part(
     request: Request, database: Database, identity: int, make: Callable[[Session], tuple[str, object]]
 ) -> Response:
     """A part of the page, made of its template and what that shows, or kept from before."""
 
-    def made(session: Session) -> Response:
+    def make_response(session: Session) -> Response:
         template, report = make(session)
         return page(request, template, report=report)
 
-    return await kept.page(request, database, partial(editions.of_run, identity=identity), made)
+    return await kept.page(request, database, partial(editions.of_run, identity=identity), make_response)
 
 
 def part(session: Session, identity: int, state: State) -> ReportView:
     """The report for a part of the page that does not tell its coverage."""
     run = runs.get(session, identity)
-    found = ReportView(alone(tables(session, run)), None, state, states.run(run.state).moving, curves(session, state))
+    found = ReportView(
+        single_tables(tables(session, run)), None, state, states.run(run.state).moving, curves(session, state)
+    )
     if found.empty:
         raise NotFound(f"Run {identity} has no row yet.")
     return found
@@ -165,7 +167,7 @@ def tables(session: Session, run: models.Run) -> list[Table]:
     return [reports.table(session, run.id, name) for name in run.diagnostics]
 
 
-def alone(found: Sequence[Table]) -> list[Table]:
+def single_tables(found: Sequence[Table]) -> list[Table]:
     """The tables that look at each checkpoint by itself; all where there is none."""
     own = [table for table in found if table.diagnostic.scope is Scope.ONE]
     return own or list(found)
@@ -180,7 +182,7 @@ def scales(found: Sequence[Table], state: State) -> bool:
 def tabs(found: Sequence[Table], state: State) -> list[Tab]:
     """The pages of a run, where it has several: what compares checkpoints, and each by itself."""
     scopes = {table.diagnostic.scope for table in found}
-    fresh, alone, widths = State(state.run, Shown()), state.shown.alone, scales(found, state)
+    fresh, alone, widths = State(state.run, ShownColumns()), state.shown.alone, scales(found, state)
     pages = [Tab("Comparison", "", fresh.address, not alone and not widths)] if compares(found) else []
     if Scope.FAMILY in scopes:
         pages.append(Tab("Width scaling", "widths", fresh.link(widths=True) if pages else fresh.address, widths))
@@ -212,7 +214,7 @@ def run_view(run: models.Run, progress: runs.Progress, now: float) -> RunView:
         done=progress.done,
         total=progress.total,
         events=f"/api/v1/runs/{run.id}/events",
-        soon=soon(run),
+        soon=expectation(run),
         callout=callout(run, progress),
         adapter=lone_adapter(run),
     )
@@ -229,16 +231,16 @@ def subtitle(run: models.Run, now: float) -> str:
     size = f"{numbers.parameters(sum(c or 0 for c in counts))} parameters. " if all(counts) else ""
     titles = [request.diagnostic.title for request in reports.requests(run)]
     rest = [f"{len(titles) - NAMED} more"] if len(titles) > NAMED else []
-    asked = f"{listed([titles[0], *map(midway, titles[1:NAMED]), *rest])}. "
+    asked = f"{join_words([titles[0], *map(lower_first, titles[1:NAMED]), *rest])}. "
     if run.finished_at is None or run.started_at is None:
-        return size + asked + f"Asked for {numbers.ago(run.created_at, now)}."
+        return size + asked + f"Asked for {numbers.describe_age(run.created_at, now)}."
     took = numbers.duration(run.finished_at - run.started_at)
     where = f" on {run.device}" if run.device else ""
     ended = "Finished" if run.state == "done" else "Ended"
-    return size + asked + f"{ended} {numbers.ago(run.finished_at, now)} after {took}{where}."
+    return size + asked + f"{ended} {numbers.describe_age(run.finished_at, now)} after {took}{where}."
 
 
-def soon(run: models.Run) -> str:
+def expectation(run: models.Run) -> str:
     """What to expect while there is no row yet."""
     if run.state == "waiting":
         return "The file is being checked and its tensors listed. The analysis starts by itself."
@@ -267,7 +269,7 @@ def cancel(session: Writing, identity: Identity) -> Response:
 
 
 @router.post("/{identity}/again")
-def again(session: Writing, identity: Identity) -> Response:
+def repeat(session: Writing, identity: Identity) -> Response:
     """The same diagnostics of the same checkpoints, as a new run."""
     run = runs.get(session, identity)
     ids = [member.checkpoint_id for member in run.members]

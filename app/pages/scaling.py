@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
 from analysis.errors import EigenscopeError, FactError, OptionError
 from analysis.facts import Changes
-from analysis.width_scaling.recipe import decoupled
+from analysis.width_scaling.recipe import decouple_decay
 from app import checkpoints, models, runs
 from app.errors import NotFound, ServiceError
 from app.pages.facts import changes, sheet
@@ -55,10 +55,10 @@ def show(
     request: Request, session: Reading, of: Ids = NOBODY, run: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0
 ) -> Response:
     """Models to choose from; of those in the address, their facts."""
-    return shown(request, session, Form(tuple(dict.fromkeys(of)), run))
+    return show_page(request, session, Form(tuple(dict.fromkeys(of)), run))
 
 
-def shown(request: Request, session: Reading, form: Form) -> Response:
+def show_page(request: Request, session: Reading, form: Form) -> Response:
     stored = [row for row in checkpoints.listing(session, LISTED) if row.state == "ready" and row.kind != "adapter"]
     rows = [checkpoints.get(session, identity) for identity in form.of]
     sheets = [sheet(row, form.sent, f"{row.id}.") for row in sorted(rows, key=order)]
@@ -83,7 +83,7 @@ def option(row: models.Checkpoint, of: Sequence[int], now: float) -> Option:
         width and f"width {width:g}",
         row.parameters and f"{numbers.parameters(row.parameters)} parameters",
         step and f"step {step:,.0f}",
-        numbers.ago(row.created_at, now),
+        numbers.describe_age(row.created_at, now),
     ]
     return Option(row.id, row.name, ", ".join(str(one) for one in told if one), row.id in of)
 
@@ -106,16 +106,18 @@ def state(request: Request, session: Writing, sent: Sent) -> Response:
         with session.begin_nested():
             rows = save(session, form, sent)
     except FactError as error:
-        wrong = "Nothing was saved: see the fields that are marked." if marked(session, form) else sentence(str(error))
-        return shown(request, session, Form(form.of, form.run, form.quantiles, form.independent, wrong, sent))
+        wrong = (
+            "Nothing was saved: see the fields that are marked." if has_marks(session, form) else sentence(str(error))
+        )
+        return show_page(request, session, Form(form.of, form.run, form.quantiles, form.independent, wrong, sent))
     if "save" in sent:
         return see(f"/runs/{form.run}" if form.run else f"/scaling?{urlencode({'of': form.of}, doseq=True)}")
     try:
         with session.begin_nested():
-            return see(f"/runs/{started(session, rows, form.quantiles).id}")
+            return see(f"/runs/{start_run(session, rows, form.quantiles).id}")
     except (EigenscopeError, ServiceError) as error:
         wrong = FEW if len(rows) < 2 else sentence(str(error))
-        return shown(request, session, Form(form.of, form.run, form.quantiles, form.independent, wrong))
+        return show_page(request, session, Form(form.of, form.run, form.quantiles, form.independent, wrong))
 
 
 def read(sent: Mapping[str, Sequence[str]]) -> Form:
@@ -146,17 +148,17 @@ def as_pytorch(told: Changes, known: Mapping[str, Any]) -> Changes:
         return told
     rate = told.get("learning_rate") or known.get("learning_rate") or 0.0
     try:
-        return {**told, "weight_decay": decoupled(decay, float(rate))}
+        return {**told, "weight_decay": decouple_decay(decay, float(rate))}
     except OptionError as error:
         raise FactError(error.message) from error
 
 
-def marked(session: Reading, form: Form) -> bool:
+def has_marks(session: Reading, form: Form) -> bool:
     """Whether one of the fields is wrong by itself."""
     return any(sheet(checkpoints.get(session, one), form.sent, f"{one}.").wrong for one in form.of)
 
 
-def started(session: Writing, rows: Sequence[models.Checkpoint], quantiles: bool) -> models.Run:
+def start_run(session: Writing, rows: Sequence[models.Checkpoint], quantiles: bool) -> models.Run:
     if not rows:
         raise NotFound(FEW)
     return runs.request(session, [row.id for row in rows], {TOP_SINGULAR_VALUE.name: {"quantiles": quantiles}})

@@ -94,7 +94,7 @@ def make_celery(settings: Settings) -> Celery:
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:
-    if settings.embedded:
+    if settings.is_embedded:
         messages, control = _folders(settings)
         return {
             "data_folder_in": str(messages),
@@ -115,7 +115,7 @@ def _folders(settings: Settings) -> tuple[Path, Path]:
 
 def make_folders(settings: Settings) -> None:
     """Makes the folders that the embedded mode's messages lie in."""
-    if settings.embedded:
+    if settings.is_embedded:
         for folder in _folders(settings):
             folder.mkdir(parents=True, exist_ok=True)
 

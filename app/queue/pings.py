@@ -35,7 +35,7 @@ def forget(session: Session) -> None:
     session.query(Ping).filter(Ping.sent_at < clock(session) - REMEMBERED).delete()
 
 
-class Pulse:
+class HealthCheck:
     """One round trip at a time, and one answer for everyone who asks within a moment."""
 
     def __init__(self, database: Database, sender: Sender) -> None:

@@ -16,7 +16,7 @@ from typing import Self
 
 from app.errors import DiskFull
 from app.storage.disk import room, sync_folder
-from app.storage.partial_files import Partials
+from app.storage.partial_files import PartialFiles
 
 LONGEST_PART, MOST_PARTS = 200, 16  # bytes of a part of a path, parts
 STALE_UPLOAD = 3600.0  # seconds; an upload that moves touches its file far more often
@@ -74,7 +74,7 @@ class Storage:
         self.incoming, self.blobs, self.work = root / "incoming", root / "blobs", root / "work"
         for folder in (self.incoming, self.blobs, self.work):
             folder.mkdir(parents=True, exist_ok=True)
-        self.partials = Partials(root / "partials")
+        self.partials = PartialFiles(root / "partials")
 
     def receive(self) -> Incoming:
         return Incoming(self.incoming)
@@ -105,7 +105,7 @@ class Storage:
     def remove(self, sha256: str) -> None:
         self.path(sha256).unlink(missing_ok=True)
 
-    def settled(self) -> Iterator[tuple[str, int]]:
+    def settled_files(self) -> Iterator[tuple[str, int]]:
         """The digest and size of every stored file that has been there for a while."""
         yield from ((path.name, path.stat().st_size) for path in self.blobs.glob("??/*") if _age(path) > STALE_WORK)
 
@@ -146,7 +146,7 @@ class Storage:
         shutil.rmtree(self.work / name, ignore_errors=True)
 
     @contextmanager
-    def opened(self, files: Iterable[tuple[str, str]]) -> Iterator[list[Path]]:
+    def open_files(self, files: Iterable[tuple[str, str]]) -> Iterator[list[Path]]:
         """(name, sha256) pairs as files in a folder of their own, so that an index finds its shards by name."""
         with self.folder() as folder:
             yield [self._link(sha256, folder / name) for name, sha256 in _local_names(files)]

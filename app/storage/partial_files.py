@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REMEMBERED = 1024  # digests under way that are kept for the next piece of their file; each is some 200 bytes
 
 
-class Partials:
+class PartialFiles:
     """A folder of growing files. Names are ours."""
 
     def __init__(self, folder: Path) -> None:
@@ -79,9 +79,9 @@ class Partials:
     def silent(self, seconds: float) -> list[str]:
         """The files that nobody has added to for so long."""
         before = time.time() - seconds
-        return [name for name in [path.name for path in self.folder.iterdir()] if self._added_at(name) < before]
+        return [name for name in [path.name for path in self.folder.iterdir()] if self._time_added(name) < before]
 
-    def _added_at(self, name: str) -> float:
+    def _time_added(self, name: str) -> float:
         try:
             return self.path(name).stat().st_mtime
         except FileNotFoundError:  # gone since it was listed
@@ -107,7 +107,7 @@ class Partials:
 class Growing:
     """A file that is being added to. Ends in `close`."""
 
-    def __init__(self, partials: Partials, name: str, descriptor: int, checksum: "_Hash | None") -> None:
+    def __init__(self, partials: PartialFiles, name: str, descriptor: int, checksum: "_Hash | None") -> None:
         self._partials, self._name, self._descriptor = partials, name, descriptor
         self.start = self.offset = os.fstat(descriptor).st_size
         known = partials.recall(name, self.start)

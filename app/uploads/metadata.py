@@ -22,7 +22,7 @@ def metadata(told: str) -> dict[str, str]:
         name, _, value = pair.partition(" ")
         if name in found:
             raise BadUpload(f"Upload-Metadata has “{name[:40]}” twice.")
-        found[name] = unpacked(value, f"the value of “{name[:40]}” in Upload-Metadata").decode("utf-8", "replace")
+        found[name] = unpack(value, f"the value of “{name[:40]}” in Upload-Metadata").decode("utf-8", "replace")
     if "sha256" in found and not re.fullmatch(r"[0-9a-f]{64}", found["sha256"]):
         raise BadUpload("The sha256 in Upload-Metadata is no SHA-256 in hexadecimal.")
     return found
@@ -33,7 +33,7 @@ def digest(told: str) -> str | None:
     return metadata(told).get("sha256")
 
 
-def unpacked(value: str, what: str) -> bytes:
+def unpack(value: str, what: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):

@@ -83,13 +83,13 @@ def finish(
         return transfer.sha256
     here = storage.partials.offset(transfer.id)
     if here is None:
-        return _finished(database, transfer.id)
+        return _finished_digest(database, transfer.id)
     if here < transfer.bytes:
         raise UploadIncomplete(f"Of upload {transfer.id} {here:,} of {transfer.bytes:,} bytes are here.")
     try:
         digest = storage.partials.sha256(transfer.id)
     except FileNotFoundError:  # another request has finished it
-        return _finished(database, transfer.id)
+        return _finished_digest(database, transfer.id)
     promised = promises.digest(transfer.told)
     if promised is not None and digest != promised:
         forget(database, storage, transfer.id)
@@ -104,7 +104,7 @@ def finish(
     return digest
 
 
-def _finished(database: Database, identity: str) -> str:
+def _finished_digest(database: Database, identity: str) -> str:
     """The digest of one that another request has made a blob meanwhile. Raises NotFound."""
     with database.reading() as session:
         digest = get(session, identity).sha256
@@ -113,7 +113,9 @@ def _finished(database: Database, identity: str) -> str:
     return digest
 
 
-def arrived(session: Session, storage: Storage, settings: Settings, name: str | None, incoming: Incoming) -> Transfer:
+def record_arrival(
+    session: Session, storage: Storage, settings: Settings, name: str | None, incoming: Incoming
+) -> Transfer:
     """A transfer that came in one piece."""
     checkpoints.keep(session, storage, incoming)
     made = _new(session, settings, name, incoming.bytes)
@@ -121,7 +123,7 @@ def arrived(session: Session, storage: Storage, settings: Settings, name: str | 
     return made
 
 
-def known(session: Session, digest: str) -> int | None:
+def known_size(session: Session, digest: str) -> int | None:
     """How many bytes the caller's file of that digest has; None where the caller has none, whoever else may."""
     in_checkpoint = select(File.bytes).join(Checkpoint, Checkpoint.id == File.checkpoint_id)
     here = session.scalar(in_checkpoint.where(File.sha256 == digest, Checkpoint.released_at.is_(None)).limit(1))

@@ -87,7 +87,7 @@ def request(
     quotas.admit(session, 0)  # how much it is, a worker finds out, and asks again
     leases.offer(session, checkpoint)
     session.refresh(checkpoint)
-    audit.note(session, "checkpoint.request", checkpoints.called(checkpoint), {"source": url})
+    audit.note(session, "checkpoint.request", checkpoints.name_checkpoint(checkpoint), {"source": url})
     return checkpoint
 
 
@@ -130,7 +130,7 @@ def _store(url: str, settings: Settings) -> Address:
     key = key.strip("/")
     for store in settings.source_stores:
         allowed_bucket, _, prefix = store.partition("://")[2].partition("/")
-        if store.partition("://")[0] == scheme and bucket == allowed_bucket and _within(key, prefix.strip("/")):
+        if store.partition("://")[0] == scheme and bucket == allowed_bucket and _is_within(key, prefix.strip("/")):
             return Address("store", f"{scheme}://{bucket}", key)
     raise _not_allowed(f"{scheme}://{bucket}/{key}", "EIGENSCOPE_SOURCE_STORES")
 
@@ -144,7 +144,7 @@ def _hub(url: str, settings: Settings) -> Address:
     return Address("hub", found["repo"], found["revision"] or "main")
 
 
-def _within(key: str, prefix: str) -> bool:
+def _is_within(key: str, prefix: str) -> bool:
     return not prefix or key == prefix or key.startswith(f"{prefix}/")
 
 

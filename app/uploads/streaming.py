@@ -73,7 +73,7 @@ class _Target:
 
 
 @asynccontextmanager
-async def received(
+async def receive_upload(
     stream: Stream, storage: Storage, settings: Settings, *, content_type: str, length: int | None, filename: str | None
 ) -> AsyncIterator[Upload]:
     """The upload, complete and on the disk. Whatever the block has not moved to its place is gone afterwards.
@@ -88,7 +88,7 @@ async def received(
     kind, parameters = parse_options_header(content_type)
     async with AsyncExitStack() as stack:
 
-        async def opened(name: str) -> _Target:
+        async def open_target(name: str) -> _Target:
             if len(upload.files) >= settings.upload_files:
                 raise BadUpload(f"The upload has more than {settings.upload_files} files.")
             incoming = await run_sync(storage.receive)
@@ -96,11 +96,11 @@ async def received(
             upload.files.append((name, incoming))
             return _Target(incoming, room)
 
-        body = bounded(stream, settings.upload_limit)
+        body = limit_stream(stream, settings.upload_limit)
         if kind == b"multipart/form-data":
-            await _Form(upload, opened, parameters.get(b"boundary", b"")).read(body)
+            await _Form(upload, open_target, parameters.get(b"boundary", b"")).read(body)
         else:
-            await _one_file(body, await opened(filename or "unnamed"))
+            await _one_file(body, await open_target(filename or "unnamed"))
         if not upload.files:
             raise BadUpload("The form holds no file: send one or more in the field “files”.")
         yield upload
@@ -113,7 +113,7 @@ def check_limit(size: int, settings: Settings) -> None:
         )
 
 
-async def bounded(stream: Stream, most: int) -> Stream:
+async def limit_stream(stream: Stream, most: int) -> Stream:
     """The stream while it has no more than so many bytes. Raises TooLarge."""
     size = 0
     async for chunk in stream:

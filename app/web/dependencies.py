@@ -10,7 +10,7 @@ from fastapi import Depends, Path, Query, Request
 
 from app.access.callers import Caller, check_admin
 from app.db import Database, Session
-from app.queue.pings import Pulse
+from app.queue.pings import HealthCheck
 from app.settings import Settings
 from app.storage.blobs import Storage
 
@@ -41,15 +41,15 @@ async def get_settings(request: Request) -> Settings:
     return found
 
 
-async def get_pulse(request: Request) -> Pulse:
-    found: Pulse = request.app.state.pulse
+async def get_health_check(request: Request) -> HealthCheck:
+    found: HealthCheck = request.app.state.pulse
     return found
 
 
 DatabaseOf = Annotated[Database, Depends(get_database)]
 StorageOf = Annotated[Storage, Depends(get_storage)]
 SettingsOf = Annotated[Settings, Depends(get_settings)]
-PulseOf = Annotated[Pulse, Depends(get_pulse)]
+HealthCheckOf = Annotated[HealthCheck, Depends(get_health_check)]
 
 
 def _writing(database: DatabaseOf) -> Iterator[Session]:

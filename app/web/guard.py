@@ -12,13 +12,13 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.access.callers import Caller, Shown, address, caller, check_scope, is_proxy, this_machine
+from app.access.callers import Caller, Credentials, address, caller, check_scope, is_proxy, this_machine
 from app.access.rate_limit import Rates
 from app.access.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
 from app.db import Database
 from app.errors import ServiceError, TokenRequired, TooLarge
 from app.settings import Settings
-from app.web.problems import of_service, unexpected
+from app.web.problems import of_service, unexpected_problem
 
 LARGEST_BODY = 1 << 20  # bytes of a JSON body or a form
 LARGEST_REPORT = 16 << 20  # bytes where a report may come along: one of 1,000 layers has some 1.4 MB
@@ -30,7 +30,7 @@ OPEN_PATHS = ("/health", "/login")  # for everybody; so is what lies under STATI
 STATIC = "/static/"
 PROJECT_HEADER = "eigenscope-project"
 WRITTEN_BY_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
-STRANGERS_PER_MINUTE = 60  # requests of one address with a wrong token or none
+ANONYMOUS_PER_MINUTE = 60  # requests of one address with a wrong token or none
 SIGN_INS_PER_MINUTE = 60  # of one address, by themselves: strangers beside them keep nobody from signing in
 
 
@@ -39,7 +39,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings, database: Database, policy: str) -> None:
         self._app, self._settings, self._database = app, settings, database
-        self._rates, self._strangers = Rates(settings.rate_limit), Rates(STRANGERS_PER_MINUTE)
+        self._rates, self._strangers = Rates(settings.rate_limit), Rates(ANONYMOUS_PER_MINUTE)
         self._sign_ins = Rates(SIGN_INS_PER_MINUTE)
         self._headers = {**PLAIN_HEADERS, "Content-Security-Policy": policy}
 
@@ -50,7 +50,7 @@ class Guard:
 
         begun, body = False, Bounded(scope["path"], receive)
 
-        async def guarded(message: Message) -> None:
+        async def guard(message: Message) -> None:
             nonlocal begun
             if body.fault and not begun:  # what read the body may make another error of it
                 return
@@ -61,19 +61,19 @@ class Guard:
 
         try:
             await self._check(scope, Headers(scope=scope))
-            await self._app(scope, body.receive, guarded)
+            await self._app(scope, body.receive, guard)
             if body.fault and not begun:
                 raise body.fault
         except ServiceError as error:
             body.fault = None
             answer = _sign_in(scope) if isinstance(error, TokenRequired) and _is_reader(scope) else of_service(error)
-            await answer(scope, receive, guarded)
+            await answer(scope, receive, guard)
         except Exception as error:
             body.fault = None
-            answer = unexpected(scope["method"], scope["path"], error)
+            answer = unexpected_problem(scope["method"], scope["path"], error)
             if begun:  # too late for an answer: the connection breaks off
                 raise
-            await answer(scope, receive, guarded)
+            await answer(scope, receive, guard)
 
     async def _check(self, scope: Scope, headers: Headers) -> None:
         host, path, peer = headers.get("host"), scope["path"], (scope.get("client") or ("",))[0]
@@ -85,13 +85,13 @@ class Guard:
         if path in OPEN_PATHS or path.startswith(STATIC):
             self._sign_ins.take(whence) if path == "/login" and scope["method"] == "POST" else None
             return
-        found = await self._known(shown(headers, peer, self._settings), whence)
+        found = await self._identify(read_credentials(headers, peer, self._settings), whence)
         if not found.local:
             self._rates.take(found.name)
         check_scope(found, scope["method"], path)
         scope.setdefault("state", {})["caller"] = found
 
-    async def _known(self, showing: Shown, whence: str) -> Caller:
+    async def _identify(self, showing: Credentials, whence: str) -> Caller:
         if found := this_machine(self._settings, showing):
             return found
         try:
@@ -109,12 +109,12 @@ class Guard:
         )
 
 
-def shown(headers: Headers, peer: str, settings: Settings) -> Shown:
+def read_credentials(headers: Headers, peer: str, settings: Settings) -> Credentials:
     """What the request shows of who sends it."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     cookies = cookie_parser(headers.get("cookie", ""))
     project, kept = headers.get(PROJECT_HEADER), unquote(cookies.get(PROJECT_COOKIE, ""))
-    return Shown(
+    return Credentials(
         peer=peer,
         host=headers.get("host"),
         forwarded=any(name in headers for name in WRITTEN_BY_PROXIES),

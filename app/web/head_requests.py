@@ -6,27 +6,27 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class Heads:
+class HeadRequests:
     """Middleware outside of what compresses, so that the headers are those of a GET."""
 
     def __init__(self, app: ASGIApp, owner: FastAPI) -> None:
         self._app, self._owner = app, owner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "HEAD" or self._taken(scope):
+        if scope["type"] != "http" or scope["method"] != "HEAD" or self._takes_head(scope):
             await self._app(scope, receive, send)
             return
         with anyio.CancelScope() as answer:
 
-            async def headed(message: Message) -> None:
+            async def head(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     await send(message)
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                     answer.cancel()  # a stream of events would never end, and a file would be read for nobody
 
             scope["method"] = "GET"
-            await self._app(scope, receive, headed)
+            await self._app(scope, receive, head)
 
-    def _taken(self, scope: Scope) -> bool:
+    def _takes_head(self, scope: Scope) -> bool:
         """Whether a route takes HEAD itself."""
         return any(route.matches(scope)[0] is Match.FULL for route in self._owner.routes)

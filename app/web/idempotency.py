@@ -33,7 +33,7 @@ class Again(Exception):
         self.answer = answer
 
 
-async def once(request: Request, session: Writing, key: KeyHeader = None) -> None:
+async def claim_key(request: Request, session: Writing, key: KeyHeader = None) -> None:
     """Claims the key in the request's own transaction."""
     if key is None:
         return
@@ -56,7 +56,7 @@ class OnceRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def answered(request: Request) -> Response:
+        async def answer(request: Request) -> Response:
             try:
                 response = await handle(request)
             except Again as again:
@@ -68,7 +68,7 @@ class OnceRoute(APIRoute):
                 await run_sync(idempotency.keep, session, request.url.path, key, said)
             return response
 
-        return answered
+        return answer
 
 
-Once = Depends(once)
+Once = Depends(claim_key)

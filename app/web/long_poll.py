@@ -45,7 +45,7 @@ def get_waiting(request: Request) -> Waiting:
 WaitingOf = Annotated[Waiting, Depends(get_waiting)]
 
 
-async def until(
+async def wait_until(
     request: Request, waiting: Waiting, seconds: float, look: Callable[[], T], over: Callable[[T], bool]
 ) -> T:
     """What `look` sees, once it is over, the time is up, or whoever asked has gone."""

@@ -43,7 +43,7 @@ class Pager:
         self._request, self.limit = request, limit
         others = sorted((name, value) for name, value in request.query_params.multi_items() if name not in OWN)
         self._list = digest([request.url.path, others])
-        self._place = None if cursor is None else opened(cursor, self._list)
+        self._place = None if cursor is None else unseal(cursor, self._list)
 
     @property
     def number(self) -> int | None:
@@ -66,7 +66,7 @@ class Pager:
         if len(found) <= self.limit:
             return shown, {}
         kept = [(name, value) for name, value in self._request.query_params.multi_items() if name not in OWN]
-        asked = [*kept, ("limit", str(self.limit)), ("cursor", sealed(place(shown[-1]), self._list))]
+        asked = [*kept, ("limit", str(self.limit)), ("cursor", seal(place(shown[-1]), self._list))]
         return shown, {"Link": f'<{self._request.url.path}?{urlencode(asked, errors="replace")}>; rel="next"'}
 
 
@@ -77,17 +77,17 @@ class Answering(Pager):
         super().__init__(request, limit, cursor)
         self._response = response
 
-    def shown(self, found: Sequence[T], place: Callable[[T], int | str]) -> Sequence[T]:
+    def page_of(self, found: Sequence[T], place: Callable[[T], int | str]) -> Sequence[T]:
         page, headers = self.cut(found, place)
         self._response.headers.update(headers)
         return page
 
 
-async def _asked(request: Request, response: Response, limit: Limit = 100, cursor: Cursor = None) -> Answering:
+async def _read_request(request: Request, response: Response, limit: Limit = 100, cursor: Cursor = None) -> Answering:
     return Answering(request, response, limit, cursor)
 
 
-PageOf = Annotated[Answering, Depends(_asked)]
+PageOf = Annotated[Answering, Depends(_read_request)]
 UNKNOWN = "The cursor is none of this list: take it from the Link header of its page before, with the same filters."
 
 
@@ -95,15 +95,15 @@ def digest(parts: object) -> str:
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=6).hexdigest()
 
 
-def sealed(place: int | str, of: str) -> str:
+def seal(place: int | str, of: str) -> str:
     """
-    >>> opened(sealed(12, "a list"), "a list")
+    >>> unseal(seal(12, "a list"), "a list")
     12
     """
     return base64.urlsafe_b64encode(json.dumps([place, of]).encode()).decode().rstrip("=")
 
 
-def opened(cursor: str, of: str) -> int | str:
+def unseal(cursor: str, of: str) -> int | str:
     """What `sealed` was given for this list. Raises BadCursor."""
     try:
         place, made_for = json.loads(base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))

@@ -94,11 +94,11 @@ async def _http(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def _gone(request: Request, error: Exception) -> Response:
+async def _gone_response(request: Request, error: Exception) -> Response:
     return Response(status_code=499)  # nobody is there to read it
 
 
-def unexpected(method: str, path: str, error: Exception) -> Response:
+def unexpected_problem(method: str, path: str, error: Exception) -> Response:
     """A fault of ours: told under the request's id, by which the log tells the rest."""
     incident = logs.current("request") or secrets.token_hex(8)
     log.error("incident %s: %s %s", incident, method, _safe(path), exc_info=error)
@@ -117,4 +117,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(EigenscopeError, _analysis)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(ClientDisconnect, _gone_response)

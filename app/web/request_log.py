@@ -14,8 +14,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.callers import Caller
-from app.logs import about, told
-from app.web.request_metrics import UNMATCHED, Traffic
+from app.logs import extra, log_context
+from app.web.request_metrics import UNMATCHED, RequestMetrics
 
 HEADER = "X-Request-Id"
 SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -25,10 +25,10 @@ GONE = 499  # whoever asked did not wait for the answer
 log = logging.getLogger("app.requests")
 
 
-class Observed:
+class RequestLog:
     """Middleware that streams: it keeps no body."""
 
-    def __init__(self, app: ASGIApp, owner: FastAPI, traffic: Traffic) -> None:
+    def __init__(self, app: ASGIApp, owner: FastAPI, traffic: RequestMetrics) -> None:
         self._app, self._owner, self._traffic = app, owner, traffic
         self._templates: Mapping[Any, str] = {}
 
@@ -39,7 +39,7 @@ class Observed:
         identity = request_id(Headers(scope=scope).get(HEADER))
         began, seen = time.perf_counter(), Seen(scope["method"])
 
-        async def watched(message: Message) -> None:
+        async def watch(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers[HEADER] = identity
@@ -47,18 +47,18 @@ class Observed:
                 seen.began = time.perf_counter() - began
             await send(message)
 
-        with about(request=identity):
+        with log_context(request=identity):
             try:
-                await self._app(scope, receive, watched)
+                await self._app(scope, receive, watch)
             finally:
                 self._note(scope, seen, time.perf_counter() - began)
 
     def _note(self, scope: Scope, seen: "Seen", seconds: float) -> None:
         route = self._template(scope)
-        self._traffic.answered(seen.method, route, seen.status, seconds if seen.began is None else seen.began)
+        self._traffic.count_answer(seen.method, route, seen.status, seconds if seen.began is None else seen.began)
         level = logging.DEBUG if route in QUIET and seen.status < 500 else logging.INFO
         if log.isEnabledFor(level):
-            fields = told(
+            fields = extra(
                 method=seen.method, route=route, status=seen.status, duration_ms=round(seconds * 1e3, 1),
                 caller=caller(scope), run=run_of(scope["path"]) or run_of(seen.location),
             )  # fmt: skip

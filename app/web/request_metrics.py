@@ -7,7 +7,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
 
-class Traffic:
+class RequestMetrics:
     """The counts of one application, in a registry of its own."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Traffic:
             buckets=BUCKETS, registry=self.registry,
         )  # fmt: skip
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+    def count_answer(self, method: str, route: str, status: int, seconds: float) -> None:
         """One more. Methods that nobody declares count as one, so that strangers cannot make up series."""
         known = method if method in METHODS else "other"
         self._requests.labels(known, route, str(status)).inc()

@@ -22,7 +22,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 
 from app.db import Database, Session
-from app.etags import Edition
+from app.etags import Version
 from app.web.compression import LEVEL
 
 JSON = "application/json"
@@ -45,7 +45,7 @@ class Made:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Shelf:
+class ResponseCache:
     """Final answers, compressed, those asked for last; each is made once, however many wait for it."""
 
     def __init__(self, room: int = ROOM) -> None:
@@ -82,65 +82,65 @@ class Shelf:
 async def answer(
     request: Request,
     database: Database,
-    edition_of: Callable[[Session], Edition],
+    edition_of: Callable[[Session], Version],
     make: Callable[[Session], Made],
     media_type: str = JSON,
 ) -> Response:
     """What `make` makes, or 304 where the caller has this edition of it. Of a final edition it is made once."""
 
-    def tagged(session: Session) -> Tag:
+    def find_tag(session: Session) -> Tag:
         edition = edition_of(session)
         key = key_of(request, edition)
         return Tag(key, edition.final, {"ETag": f'W/"{key}"', "Cache-Control": REVALIDATE})
 
-    def looked() -> Response | None:
+    def look() -> Response | None:
         with database.reading() as session:
-            tag = tagged(session)
+            tag = find_tag(session)
         if has(request.headers.get("if-none-match"), tag.key):
             return Response(status_code=304, headers=tag.headers)
-        return _from_shelf(request, tag, media_type)
+        return _from_cache(request, tag, media_type)
 
-    def built() -> Response:
+    def build() -> Response:
         with database.reading() as session:
-            tag = tagged(session)
+            tag = find_tag(session)
             if tag.final:
-                return _shelved(request, tag, lambda: make(session), media_type)
+                return _cached_response(request, tag, lambda: make(session), media_type)
             new = make(session)
             return Response(new.body, headers={**tag.headers, **new.headers}, media_type=media_type)
 
-    found = await _soon(looked)
-    return await run_sync(built) if found is None else found
+    found = await _look_soon(look)
+    return await run_sync(build) if found is None else found
 
 
 async def page(
     request: Request,
     database: Database,
-    edition_of: Callable[[Session], Edition],
+    edition_of: Callable[[Session], Version],
     make: Callable[[Session], Response],
-    also: Callable[[Edition], object] = lambda edition: None,
+    also: Callable[[Version], object] = lambda edition: None,
 ) -> Response:
     """The same of an HTML page: it depends on what `also` says too, and no browser keeps a copy."""
     seen_by = (request.url.scheme, request.url.netloc, getattr(request.state, "caller", None))
 
-    def tagged(session: Session) -> Tag:
+    def find_tag(session: Session) -> Tag:
         edition = edition_of(session)
         key = key_of(request, edition, *seen_by, also(edition))
         return Tag(key, edition.final, {"Cache-Control": "no-store"})
 
-    def looked() -> Response | None:
+    def look() -> Response | None:
         with database.reading() as session:
-            tag = tagged(session)
-        return _from_shelf(request, tag, HTML)
+            tag = find_tag(session)
+        return _from_cache(request, tag, HTML)
 
-    def built() -> Response:
+    def build() -> Response:
         with database.reading() as session:
-            tag = tagged(session)
+            tag = find_tag(session)
             if not tag.final:
                 return make(session)
-            return _shelved(request, tag, lambda: Made(bytes(make(session).body)), HTML)
+            return _cached_response(request, tag, lambda: Made(bytes(make(session).body)), HTML)
 
-    found = await _soon(looked)
-    return await run_sync(built) if found is None else found
+    found = await _look_soon(look)
+    return await run_sync(build) if found is None else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Tag:
     headers: Mapping[str, str]
 
 
-async def _soon(look: Callable[[], Response | None]) -> Response | None:
+async def _look_soon(look: Callable[[], Response | None]) -> Response | None:
     """A short look in a thread, few at a time: forty at once cost a third more in changing from one to the other.
 
     It waits for nothing: readers wait for no writer, and there are more connections to the database than threads.
@@ -165,18 +165,18 @@ async def _soon(look: Callable[[], Response | None]) -> Response | None:
     return await run_sync(look, limiter=limiter)
 
 
-def _from_shelf(request: Request, tag: Tag, media_type: str) -> Response | None:
-    shelf: Shelf = request.app.state.shelf
+def _from_cache(request: Request, tag: Tag, media_type: str) -> Response | None:
+    shelf: ResponseCache = request.app.state.shelf
     found = shelf.find(tag.key) if tag.final else None
-    return None if found is None else _sent(request, tag, found, media_type)
+    return None if found is None else _response_of(request, tag, found, media_type)
 
 
-def _shelved(request: Request, tag: Tag, make: Callable[[], Made], media_type: str) -> Response:
-    shelf: Shelf = request.app.state.shelf
-    return _sent(request, tag, shelf.take(tag.key, make), media_type)
+def _cached_response(request: Request, tag: Tag, make: Callable[[], Made], media_type: str) -> Response:
+    shelf: ResponseCache = request.app.state.shelf
+    return _response_of(request, tag, shelf.take(tag.key, make), media_type)
 
 
-def _sent(request: Request, tag: Tag, found: Made, media_type: str) -> Response:
+def _response_of(request: Request, tag: Tag, found: Made, media_type: str) -> Response:
     headers = {**tag.headers, **found.headers}
     if "gzip" in request.headers.get("accept-encoding", ""):
         squeezed = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
@@ -184,7 +184,7 @@ def _sent(request: Request, tag: Tag, found: Made, media_type: str) -> Response:
     return Response(gzip.decompress(found.body), headers=headers, media_type=media_type)
 
 
-def key_of(request: Request, edition: Edition, *also: object) -> str:
+def key_of(request: Request, edition: Version, *also: object) -> str:
     """Of this address, so that one address' answer is never taken for another's."""
     asked = json.dumps([request.url.path, request.url.query, edition.name, *also], default=str)
     return hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
@@ -198,7 +198,7 @@ def has(stated: str | None, key: str) -> bool:
     return named == ["*"] or f'"{key}"' in named
 
 
-def made(found: Any, headers: Mapping[str, str] | None = None) -> Made:
+def make_entry(found: Any, headers: Mapping[str, str] | None = None) -> Made:
     """A model, or what JSON has words for. Names may hold half a surrogate pair, which UTF-8 cannot carry."""
     plain = found.model_dump(mode="json", by_alias=True) if isinstance(found, BaseModel) else found
     text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

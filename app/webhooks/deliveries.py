@@ -21,12 +21,12 @@ from app.work.verdicts import ENDED, pending
 FIRST_WAIT, LAST_WAIT = 10.0, 3600.0  # seconds until another attempt; doubles each time
 MOST_ATTEMPTS = 10  # over some three hours
 AT_ONCE = 10
-MOST_HOOKS = 20  # that hear of every run
+MOST_WEBHOOKS = 20  # that hear of every run
 LONGEST_ANSWER = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class PendingDelivery:
     """A delivery in a courier's hands."""
 
     delivery: int
@@ -53,8 +53,8 @@ def hook(session: Session, url: str, run: Run | None = None) -> Webhook:
 
 def add(session: Session, url: str) -> Webhook:
     """One that hears of every run. Raises Conflict where there are as many as there may be."""
-    if len(hooks(session)) >= MOST_HOOKS:
-        raise Conflict(f"There are {MOST_HOOKS} webhooks already: delete one first.")
+    if len(hooks(session)) >= MOST_WEBHOOKS:
+        raise Conflict(f"There are {MOST_WEBHOOKS} webhooks already: delete one first.")
     return hook(session, url)
 
 
@@ -79,7 +79,7 @@ def of_run(session: Session, run_id: int) -> Sequence[Delivery]:
     return session.scalars(select(Delivery).where(Delivery.run_id == run_id).order_by(Delivery.id)).all()
 
 
-def due(session: Session) -> list[Parcel]:
+def due(session: Session) -> list[PendingDelivery]:
     """Takes what can be told now. Each counts as an attempt; the next comes later, whatever becomes of this one."""
     _give_up(session)
     query = (
@@ -94,7 +94,7 @@ def due(session: Session) -> list[Parcel]:
         delivery.next_at = clock(session) + min(FIRST_WAIT * 2.0**delivery.attempts, LAST_WAIT)
         delivery.attempts += 1
     return [
-        Parcel(each.id, each.webhook.url, each.webhook.secret, json.dumps(message(session, each)).encode())
+        PendingDelivery(each.id, each.webhook.url, each.webhook.secret, json.dumps(message(session, each)).encode())
         for each in found
     ]
 
@@ -124,15 +124,15 @@ def message(session: Session, delivery: Delivery) -> dict[str, Any]:
             if run.finished_at is None
             else datetime.fromtimestamp(run.finished_at, UTC).isoformat(),
         },
-        "verdict": None if verdict is None or verdict.result is None else _told(verdict, verdict.result),
+        "verdict": None if verdict is None or verdict.result is None else _payload_of(verdict, verdict.result),
     }
 
 
-def _told(verdict: Verdict, result: dict[str, Any]) -> dict[str, Any]:
+def _payload_of(verdict: Verdict, result: dict[str, Any]) -> dict[str, Any]:
     return {"id": verdict.id, **{name: result[name] for name in ("verdict", "passed", "headline")}}
 
 
-def told(session: Session, identity: int, good: bool, answer: str) -> None:
+def record_attempt(session: Session, identity: int, good: bool, answer: str) -> None:
     """What became of an attempt: sent, or to be tried again, or given up after the last."""
     gone = Delivery.attempts >= MOST_ATTEMPTS
     said = answer[:LONGEST_ANSWER]

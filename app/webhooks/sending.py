@@ -19,7 +19,7 @@ from standardwebhooks import Webhook
 
 from app.errors import WebhookNotAllowed
 from app.settings import Settings
-from app.webhooks.deliveries import Parcel
+from app.webhooks.deliveries import PendingDelivery
 
 SECONDS = 15.0  # for everything: name, connection, answer
 LONGEST_URL = 2000
@@ -39,7 +39,7 @@ class Allowed:
         return any(address in network for network in self.networks if network.version == address.version)
 
 
-def allowed(settings: Settings) -> Allowed:
+def allowed_hosts(settings: Settings) -> Allowed:
     names, networks = [], []
     for each in settings.webhook_hosts:
         try:
@@ -51,7 +51,7 @@ def allowed(settings: Settings) -> Allowed:
 
 def check(url: str, settings: Settings) -> None:
     """Refuses what could never be sent. Raises WebhookNotAllowed."""
-    _host(url, allowed(settings))
+    _host(url, allowed_hosts(settings))
 
 
 def _host(url: str, listed: Allowed) -> httpx.URL:
@@ -82,7 +82,7 @@ def _literal(host: str) -> Address | None:
         return None
 
 
-def chosen(found: Sequence[str], listed: Allowed) -> str:
+def choose_address(found: Sequence[str], listed: Allowed) -> str:
     """The first address that may be connected to. Raises WebhookNotAllowed."""
     for text in found:
         address = ip_address(text.partition("%")[0])
@@ -92,7 +92,7 @@ def chosen(found: Sequence[str], listed: Allowed) -> str:
     raise WebhookNotAllowed("The host's address is not public, and not listed in EIGENSCOPE_WEBHOOK_HOSTS.")
 
 
-def signature_headers(parcel: Parcel, moment: int) -> dict[str, str]:
+def signature_headers(parcel: PendingDelivery, moment: int) -> dict[str, str]:
     """The headers of https://www.standardwebhooks.com/: an id that repeats with the message, the time, a signature."""
     name = f"msg_{parcel.delivery}"
     return {
@@ -104,14 +104,14 @@ def signature_headers(parcel: Parcel, moment: int) -> dict[str, str]:
     }
 
 
-def deprecated_headers(parcel: Parcel, moment: int) -> dict[str, str]:
+def deprecated_headers(parcel: PendingDelivery, moment: int) -> dict[str, str]:
     """The headers that receivers written before the standard ones check."""
     signed = b"%d." % moment + parcel.body
     digest = hmac.new(parcel.secret.encode(), signed, hashlib.sha256).hexdigest()
     return {"Eigenscope-Delivery": str(parcel.delivery), "Eigenscope-Signature": f"t={moment},v1={digest}"}
 
 
-async def send(parcel: Parcel, settings: Settings, moment: int) -> tuple[bool, str]:
+async def send(parcel: PendingDelivery, settings: Settings, moment: int) -> tuple[bool, str]:
     """Posts the message once: whether the receiver took it, and what it answered, or why it did not."""
     try:
         with anyio.fail_after(SECONDS):
@@ -125,12 +125,12 @@ async def send(parcel: Parcel, settings: Settings, moment: int) -> tuple[bool, s
     return 200 <= status < 300, f"status {status}"
 
 
-async def _post(parcel: Parcel, settings: Settings, moment: int) -> int:
-    listed = allowed(settings)
+async def _post(parcel: PendingDelivery, settings: Settings, moment: int) -> int:
+    listed = allowed_hosts(settings)
     url = _host(parcel.url, listed)
     port = url.port or (443 if url.scheme == "https" else 80)
     found = await anyio.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-    address = chosen([str(each[4][0]) for each in found], listed)
+    address = choose_address([str(each[4][0]) for each in found], listed)
     headers = {
         "Host": url.netloc.decode("ascii"), "User-Agent": AGENT, "Content-Type": "application/json",
         **signature_headers(parcel, moment),

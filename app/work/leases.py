@@ -61,7 +61,7 @@ def renew(session: Session, kind: type[W], identity: int, claimed: int, seconds:
         raise LeaseLost(f"{kind.__name__} {identity}, claim {claimed}")
 
 
-def held(session: Session, kind: type[W], identity: int, claimed: int) -> W:
+def lock_held(session: Session, kind: type[W], identity: int, claimed: int) -> W:
     """The work, locked until the end of the transaction. Raises LeaseLost where it is not this claim's any more."""
     work = session.get(kind, identity, with_for_update=True, populate_existing=True)
     if work is None or work.state != kind.HELD or work.claim != claimed:
@@ -71,12 +71,12 @@ def held(session: Session, kind: type[W], identity: int, claimed: int) -> W:
 
 def give_back(session: Session, kind: type[W], identity: int, claimed: int) -> None:
     """Offers the work again as if it had not been claimed: its worker was told to stop. Raises LeaseLost."""
-    work = held(session, kind, identity, claimed)
+    work = lock_held(session, kind, identity, claimed)
     work.attempts = max(0, work.attempts - 1)
     offer(session, work)
 
 
-def expired(session: Session, kind: type[W]) -> Sequence[W]:
+def lock_expired(session: Session, kind: type[W]) -> Sequence[W]:
     """Work whose worker has been silent for too long, locked."""
     query = select(kind).where(kind.state == kind.HELD, kind.lease_until < now())
     return session.scalars(query.with_for_update(skip_locked=True, of=kind)).all()
@@ -93,7 +93,7 @@ def resend(session: Session) -> int:
     moment, count = clock(session), 0
     idle = not any(session.scalar(select(exists().where(kind.state == kind.HELD))) for kind in KINDS)
     for kind in KINDS:
-        for work in _unheard(session, kind, moment, idle):
+        for work in _lock_silent(session, kind, moment, idle):
             work.sent += 1
             work.sent_at, work.resend_at = moment, moment + min(FIRST_RESEND * 2.0**work.sent, LAST_RESEND)
             wake(session, kind.TASK, work.id)
@@ -101,7 +101,7 @@ def resend(session: Session) -> int:
     return count
 
 
-def _unheard(session: Session, kind: type[W], moment: float, idle: bool) -> Sequence[W]:
+def _lock_silent(session: Session, kind: type[W], moment: float, idle: bool) -> Sequence[W]:
     late = kind.resend_at < moment
     if idle:
         late = or_(late, kind.sent_at < moment - IDLE_RESEND)

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from analysis.errors import shown
+from analysis.errors import escape
 from app.models import Checkpoint, Mitigation
 from app.settings import Settings
 from app.work import leases
@@ -36,19 +36,19 @@ def sources(session: Session, mitigation: Mitigation) -> tuple[Checkpoint, Check
     return found[0], found[1]
 
 
-def went_on(session: Session, identity: int, claimed: int) -> None:
+def note_progress(session: Session, identity: int, claimed: int) -> None:
     """The attempt before this one found something: that is progress, so attempts start anew. Raises LeaseLost."""
-    leases.held(session, Mitigation, identity, claimed).attempts = 1
+    leases.lock_held(session, Mitigation, identity, claimed).attempts = 1
 
 
 def announce(session: Session, identity: int, claimed: int, label: str) -> None:
     """Says which tensor is in hand. Raises LeaseLost, and SourceGone, so that nobody works for nothing."""
-    mitigation = leases.held(session, Mitigation, identity, claimed)
+    mitigation = leases.lock_held(session, Mitigation, identity, claimed)
     sources(session, mitigation)
     mitigation.current = label
 
 
-def over(session: Session, identity: int) -> bool:
+def is_over(session: Session, identity: int) -> bool:
     """Whether nobody will go on with it: it is done, failed or forgotten."""
     found = session.get(Mitigation, identity)
     return found is None or found.state not in (Mitigation.WAITING, Mitigation.HELD)
@@ -56,7 +56,7 @@ def over(session: Session, identity: int) -> bool:
 
 def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:
     """It cannot be made, whoever tries. Raises LeaseLost."""
-    _fail(session, leases.held(session, Mitigation, identity, claimed), code, reason)
+    _fail(session, leases.lock_held(session, Mitigation, identity, claimed), code, reason)
 
 
 def fail(session: Session, settings: Settings, mitigation: Mitigation, reason: str) -> None:
@@ -69,13 +69,13 @@ def fail(session: Session, settings: Settings, mitigation: Mitigation, reason: s
 
 
 def _fail(session: Session, mitigation: Mitigation, code: str, reason: str) -> None:
-    mitigation.reason_code, mitigation.reason = code, _bounded(reason)
+    mitigation.reason_code, mitigation.reason = code, _shorten(reason)
     end(session, mitigation, "failed")
 
 
-def _bounded(reason: str) -> str:
+def _shorten(reason: str) -> str:
     """A reason for people: long ones, which repeat hostile names, cut in the middle."""
-    return reason if len(reason) <= LONGEST_REASON else shown(reason)
+    return reason if len(reason) <= LONGEST_REASON else escape(reason)
 
 
 def end(session: Session, mitigation: Mitigation, state: str) -> None:

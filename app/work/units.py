@@ -23,7 +23,7 @@ def claim(session: Session, settings: Settings, identity: int, device: str) -> U
 
 def announce(session: Session, identity: int, claimed: int, label: str) -> None:
     """Says which tensor is in hand. Raises LeaseLost."""
-    leases.held(session, Unit, identity, claimed).current = label
+    leases.lock_held(session, Unit, identity, claimed).current = label
 
 
 def advance(session: Session, unit: Unit) -> None:
@@ -35,7 +35,7 @@ def advance(session: Session, unit: Unit) -> None:
 
 def finish(session: Session, identity: int, claimed: int) -> None:
     """Every tensor of the unit has its rows. Raises LeaseLost."""
-    unit = leases.held(session, Unit, identity, claimed)
+    unit = leases.lock_held(session, Unit, identity, claimed)
     run = lock_run(session, unit.run_id)
     unit.state, unit.lease_until, unit.current = "done", None, None
     settle(session, run)
@@ -103,7 +103,7 @@ def waiting_for(session: Session, checkpoint_id: int) -> list[Run]:
     return list(session.scalars(query.order_by(Run.id).with_for_update(of=Run)).unique())
 
 
-def unsettled(session: Session) -> list[int]:
+def runs_without_units(session: Session) -> list[int]:
     """Running runs without an open unit: there should be none."""
     open_unit = exists().where(Unit.run_id == Run.id, Unit.state.in_(OPEN))
     return list(session.scalars(select(Run.id).where(Run.state == "running", ~open_unit, Run.created_at < now())))

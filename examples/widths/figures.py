@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis.width_scaling.family import Kind
 from analysis.width_scaling.law import WIDTH_EXPONENT
-from analysis.width_scaling.summary import called
+from analysis.width_scaling.summary import name_kind
 from examples.figures import DOTS, STYLE
 from examples.widths.measure import Measured
 from examples.widths.recipes import DRIFTS, TITLES, Rule
@@ -79,7 +79,7 @@ def intervals(found: Mapping[Rule, Measured]) -> Figure:
     first = next(iter(found.values()))
     figure = Figure(figsize=(7.6, 3.8))
     axis = figure.subplots()
-    titles = [*(called(kind) for kind in first.fits.matrices), "all matrices"]
+    titles = [*(name_kind(kind) for kind in first.fits.matrices), "all matrices"]
     for shift, (rule, measured) in zip((0.22, 0.0, -0.22), found.items(), strict=False):
         kinds = [*measured.fits.matrices, *([measured.fits.overall] if measured.fits.overall else [])]
         for place, kind in enumerate(kinds):

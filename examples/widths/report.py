@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from analysis.width_scaling.family import Kind
 from analysis.width_scaling.law import RATIO_EXPONENT, WIDTH_EXPONENT, Estimate
-from analysis.width_scaling.summary import called, said
+from analysis.width_scaling.summary import format_exponent, name_kind
 from examples.widths.measure import Measured
 from examples.widths.recipes import DRIFTS, TITLES, Recipe, Rule
 from examples.widths.train import Trained
@@ -18,7 +18,7 @@ def report(found: Mapping[Rule, Measured], together: Measured, results: Mapping[
 def drifts(found: Mapping[Rule, Measured]) -> str:
     """The exponent of d in σ₁ itself, of each kind of matrix under each rule."""
     head = " | ".join(f"{TITLES[rule]}" for rule in found)
-    law = " | ".join(f"**{said(DRIFTS[rule])}**" for rule in found)
+    law = " | ".join(f"**{format_exponent(DRIFTS[rule])}**" for rule in found)
     lines = [f"| drift of σ₁ | {head} |", "|---" * (len(found) + 1) + "|", f"| the law | {law} |"]
     return "\n".join([*lines, *_lines(found, "drift")])
 
@@ -26,7 +26,7 @@ def drifts(found: Mapping[Rule, Measured]) -> str:
 def exponents(found: Mapping[Rule, Measured]) -> str:
     """The exponent of d beside √(η/λ)."""
     head = " | ".join(f"{TITLES[rule]}" for rule in found)
-    law = " | ".join(f"**{said(WIDTH_EXPONENT)}**" for _ in found)
+    law = " | ".join(f"**{format_exponent(WIDTH_EXPONENT)}**" for _ in found)
     lines = [f"| exponent of d in σ₁ / √(η/λ) | {head} |", "|---" * (len(found) + 1) + "|", f"| the law | {law} |"]
     return "\n".join([*lines, *_lines(found, "exponent")])
 
@@ -36,7 +36,7 @@ def _lines(found: Mapping[Rule, Measured], name: str) -> list[str]:
     rows = []
     for at in range(len(first.fits.matrices) + 1):
         kinds = [([*each.fits.matrices, each.fits.overall])[at] for each in found.values()]
-        title = "all matrices" if at == len(first.fits.matrices) else called(first.fits.matrices[at])
+        title = "all matrices" if at == len(first.fits.matrices) else name_kind(first.fits.matrices[at])
         rows.append(f"| {title} | {' | '.join(estimate(_of(kind, name)) for kind in kinds)} |")
     return rows
 
@@ -51,7 +51,9 @@ def estimate(found: Estimate | None) -> str:
     if found is None:
         return "–"
     ends = found.widest
-    return said(found.value) + (f" ({said(ends[0])} to {said(ends[1])})" if ends else "")
+    return format_exponent(found.value) + (
+        f" ({format_exponent(ends[0])} to {format_exponent(ends[1])})" if ends else ""
+    )
 
 
 def jointly(together: Measured) -> str:
@@ -59,10 +61,10 @@ def jointly(together: Measured) -> str:
     kinds = [*together.fits.matrices, *([together.fits.overall] if together.fits.overall else [])]
     lines = [
         "| fitted at once | exponent of d | exponent of η/λ |", "|---|---|---|",
-        f"| the law | **{said(WIDTH_EXPONENT)}** | **{said(RATIO_EXPONENT)}** |",
+        f"| the law | **{format_exponent(WIDTH_EXPONENT)}** | **{format_exponent(RATIO_EXPONENT)}** |",
     ]  # fmt: skip
     for kind in kinds:
-        title = "all matrices" if kind is together.fits.overall else called(kind)
+        title = "all matrices" if kind is together.fits.overall else name_kind(kind)
         lines.append(f"| {title} | {estimate(kind.fit.joint)} | {estimate(kind.fit.ratio)} |")
     return "\n".join(lines)
 
@@ -76,9 +78,10 @@ def pairs(found: Mapping[Rule, Measured]) -> str:
             continue
         last = max(overall.pairs, key=lambda pair: settings[pair.target].width)
         widths = f"{settings[last.base].width:g} → {settings[last.target].width:g}"
-        steady = min(setting.forgotten or 0.0 for setting in settings)
+        steady = min(setting.steps_eta_lambda or 0.0 for setting in settings)
         lines.append(
-            f"| {TITLES[rule]}, {widths} | × {said(last.measured)} | × {said(last.predicted or 0.0)} | {steady:.1f} |"
+            f"| {TITLES[rule]}, {widths} | × {format_exponent(last.measured)} "
+            f"| × {format_exponent(last.predicted or 0.0)} | {steady:.1f} |"
         )
     return "\n".join(lines)
 

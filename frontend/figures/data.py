@@ -13,7 +13,7 @@ import numpy as np
 from analysis.diagnostic import Figure, Row, Table
 from frontend.numbers import short
 from frontend.palette import order
-from frontend.rows import At, alike, number, row_of, rows_at
+from frontend.rows import At, number, row_of, rows_at, values_on_one_scale
 
 CROWD = 160  # points from which a depth figure draws them small
 BEYOND, MEDIANS = 2.0, 4.0  # a scale ends so many healthy widths above the healthy range, or medians above zero
@@ -84,7 +84,7 @@ def depth(figure: Figure, table: Table, weight: str | None, position: At) -> Dep
     if not rows:
         return "No weight here belongs to a numbered block."
     healthy = table.diagnostic.column(name).healthy
-    span = drawn_range(alike(table, name, position, in_blocks=True), healthy)
+    span = drawn_range(values_on_one_scale(table, name, position, in_blocks=True), healthy)
     roles: dict[str, list[Point]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.weight.depth or 0):
         roles[row.weight.role].append(_point(row, figure, span[1]))

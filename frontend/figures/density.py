@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.diagnostic import Column, Figure, Row, Table
-from frontend.figures.plotting import Json, dotted, log_axis, note, rule
+from frontend.figures.plotting import Json, dot, log_axis, note, rule
 from frontend.numbers import short
 from frontend.palette import token
 from frontend.rows import At, number, row_of
@@ -106,7 +106,7 @@ def _with_tail(bins: Density, values: Values, start: float, alpha: float) -> Den
     end = x1 if y1 >= floor or alpha <= 0 else x0 + (y0 - floor) / alpha
     return replace(
         bins,
-        strong=_from(bins, start),
+        strong=_bins_from(bins, start),
         y_range=(floor, max(ceiling, y0 + 0.15)),
         fit=([start, 10**end], [at_start, 10 ** (y0 - alpha * (end - x0))]),
         slope=alpha,
@@ -115,7 +115,7 @@ def _with_tail(bins: Density, values: Values, start: float, alpha: float) -> Den
     )
 
 
-def _from(bins: Density, start: float) -> list[bool]:
+def _bins_from(bins: Density, start: float) -> list[bool]:
     """The bins that lie above a value, those that hold it included."""
     return [middle >= start * 10 ** (-bins.step / 2) for middle in bins.middles]
 
@@ -180,8 +180,8 @@ def _tail(info: Density, layout: Json) -> Json:
     assert info.fit is not None
     xs, ys = info.fit
     words = f"tail from {info.tail_label}, slope −{info.slope:.2f}"
-    layout["shapes"].append(_upright(xs[0], "role-o"))
-    layout["annotations"].append(_above(info, info.tail_from, words, "role-o"))
+    layout["shapes"].append(_vertical_line(xs[0], "role-o"))
+    layout["annotations"].append(_label_above(info, info.tail_from, words, "role-o"))
     return {
         "type": "scatter", "mode": "lines", "x": xs, "y": ys, "line": {"color": token("role-o"), "width": 2.5},
         "hovertemplate": f"fitted tail, slope −{info.slope:.2f}<extra></extra>",
@@ -191,15 +191,15 @@ def _tail(info: Density, layout: Json) -> Json:
 def _mark_cut(info: Density, cut: float, column: Column | None, layout: Json) -> None:
     words = f"{column.title if column else 'cut'} {short(cut)}"
     below = -14 if info.fit else 0  # under the words on the tail
-    layout["shapes"].append(_upright(cut, "ink-2"))
-    layout["annotations"].append(_above(info, float(np.log10(cut)), words, "ink-2") | {"yshift": below})
+    layout["shapes"].append(_vertical_line(cut, "ink-2"))
+    layout["annotations"].append(_label_above(info, float(np.log10(cut)), words, "ink-2") | {"yshift": below})
 
 
-def _upright(x: float, color: str) -> Json:
-    return rule(x, x, 0, 1, color, yref="paper") | {"line": dotted(color)}
+def _vertical_line(x: float, color: str) -> Json:
+    return rule(x, x, 0, 1, color, yref="paper") | {"line": dot(color)}
 
 
-def _above(info: Density, x: float, words: str, color: str) -> Json:
+def _label_above(info: Density, x: float, words: str, color: str) -> Json:
     """Words above a place (log10), towards the wider side."""
     low, high = info.x_range
     side: Json = {"yref": "paper", "xanchor": "right" if x > (low + high) / 2 else "left", "yanchor": "bottom"}

@@ -14,7 +14,7 @@ from frontend.figures.growth import draw_growth, growth
 from frontend.figures.labels import spread
 from frontend.figures.match import draw_match, match
 from frontend.figures.overview import distribution, draw_distribution, draw_flow, draw_scatter, flow, scatter
-from frontend.figures.plotting import Json, axis, healthy_band, log_axis, note, titled
+from frontend.figures.plotting import Json, axis, healthy_band, log_axis, note, title_of
 from frontend.figures.spectra import draw_ranks, draw_spectra, ranks, spectra
 from frontend.figures.trends import draw_series, draw_sweep, series, sweep
 from frontend.figures.widths import draw_widths, widths
@@ -68,7 +68,7 @@ def _draw_line(info: Line, columns: Mapping[str, Column]) -> Json:
         "yaxis": axis("", range=list(info.y_range), nticks=4),
         "margin": {"l": 56, "r": 12, "t": 20, "b": 38},
         "annotations": [
-            note(0, 1, titled(columns.get("y")), xref="paper", yref="paper", xanchor="left", yanchor="bottom")
+            note(0, 1, title_of(columns.get("y")), xref="paper", yref="paper", xanchor="left", yanchor="bottom")
         ],  # above the axis: such a figure is too low for a title beside it
     }
     if info.mark is None:
@@ -98,16 +98,26 @@ def _draw_depth(info: Depth, columns: Mapping[str, Column]) -> Json:
         for role, y in zip(roles, places, strict=True)
     ]
     layout = {
-        "xaxis": {"title": {"text": "Block"}, "range": list(info.x_range), "showgrid": False, **_whole(info.x_range)},
+        "xaxis": {
+            "title": {"text": "Block"},
+            "range": list(info.x_range),
+            "showgrid": False,
+            **_block_ticks(info.x_range),
+        },
         "yaxis": axis(column, range=list(info.y_range), nticks=7),
         "shapes": healthy_band(column),
-        "annotations": [*labels, *_band_words(column, info.y_range), *_beyond(info), *(bars if info.dense else [])],
+        "annotations": [
+            *labels,
+            *_band_words(column, info.y_range),
+            *_labels_beyond(info),
+            *(bars if info.dense else []),
+        ],
         "margin": {"l": 48, "r": 96, "t": 18 if info.dense else 10, "b": 42},
     }
     return {"data": data, "layout": layout}
 
 
-def _whole(span: tuple[float, float]) -> Json:
+def _block_ticks(span: tuple[float, float]) -> Json:
     """Ticks at whole blocks, twelve at most."""
     return {"tick0": 0, "dtick": max(1, -(-int(span[1] - span[0]) // 12))}
 
@@ -145,7 +155,7 @@ def _band_words(column: Column, span: tuple[float, float]) -> list[Json]:
     return [note(0.004, high, words, "good", **place)]
 
 
-def _beyond(info: Depth) -> list[Json]:
+def _labels_beyond(info: Depth) -> list[Json]:
     """The true value beside each point that lies above the drawn range."""
     beyond = [point for points in info.roles.values() for point in points if point.value > point.shown]
     return [note(p.depth, p.shown, f"↑ {p.value:.3g}", yanchor="top", yshift=-6) for p in beyond[:8]]
@@ -167,7 +177,7 @@ def _draw_heatmap(info: Heatmap, columns: Mapping[str, Column]) -> Json:
         "colorbar": {"title": {"text": column.title}, "thickness": 8, "outlinewidth": 0},
     }  # fmt: skip
     layout = {
-        "xaxis": {"title": {"text": "Block"}, "showgrid": False, **_whole((0, max(info.depths, default=0)))},
+        "xaxis": {"title": {"text": "Block"}, "showgrid": False, **_block_ticks((0, max(info.depths, default=0)))},
         "yaxis": {"autorange": "reversed", "showgrid": False},
         "margin": {"l": 96, "r": 12, "t": 10, "b": 42},
     }

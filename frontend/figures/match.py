@@ -43,7 +43,7 @@ def match(figure: Figure, table: Table, weight: str | None, position: At) -> Mat
     k, epsilon = _settings(figure, row)
     found = [float(value) for value in best[:side]]
     intruders = [at < k and value < epsilon for at, value in enumerate(found)]
-    words = sentence(sum(intruders), min(k, side), row.weight.label, table.named(row.group[-1]))
+    words = sentence(sum(intruders), min(k, side), row.weight.label, table.name_at(row.group[-1]))
     return Match(np.round(square, 4).tolist(), found, min(k, side), epsilon, intruders, words)
 
 

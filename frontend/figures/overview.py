@@ -15,7 +15,7 @@ from frontend.figures.data import CROWD, drawn_range
 from frontend.figures.plotting import Json, axis, healthy_band, log_axis, note, rule
 from frontend.numbers import short
 from frontend.palette import look, order, role_color, token
-from frontend.rows import At, alike, number, rows_at
+from frontend.rows import At, number, rows_at, values_on_one_scale
 from frontend.scale import WIDE
 
 MOST_TICKS = 12
@@ -130,7 +130,7 @@ def flow(figure: Figure, table: Table, weight: str | None, position: At) -> Flow
         return "No weight has this value."
     values = [number(row, name) or 0.0 for row in rows]
     column = table.diagnostic.column(name)
-    scaled = alike(table, name, position)
+    scaled = values_on_one_scale(table, name, position)
     logarithmic = _wide(scaled, column)
     span = drawn_range([log10(value) for value in scaled] if logarithmic else scaled, column.healthy)
     shown = values if logarithmic else [min(value, span[1]) for value in values]
@@ -196,7 +196,7 @@ def distribution(figure: Figure, table: Table, weight: str | None, position: At)
         return "No weight has this value."
     column = table.diagnostic.column(name)
     values = [number(row, name) or 0.0 for row in rows]
-    scaled = alike(table, name, position)
+    scaled = values_on_one_scale(table, name, position)
     logarithmic = _wide(scaled, column)
     places = [log10(value) for value in values] if logarithmic else values
     low, high = drawn_range([log10(value) for value in scaled] if logarithmic else scaled, column.healthy)
@@ -205,7 +205,7 @@ def distribution(figure: Figure, table: Table, weight: str | None, position: At)
                    f"{row.weight.label}<br>{column.title} {short(value)}"))
         for row, value, place in zip(rows, values, places, strict=True)
     ]  # fmt: skip
-    marks = {role: _stacked(i, of, (low, high)) for i, (role, of) in enumerate(_by_role(found).items())}
+    marks = {role: _stack(i, of, (low, high)) for i, (role, of) in enumerate(_by_role(found).items())}
     by_role: dict[str, list[float]] = defaultdict(list)
     for row, value in zip(rows, values, strict=True):
         by_role[row.weight.role].append(min(value, high) if not logarithmic else value)
@@ -213,7 +213,7 @@ def distribution(figure: Figure, table: Table, weight: str | None, position: At)
     return Distribution(marks, medians, logarithmic, len(rows) > CROWD, (low, high))
 
 
-def _stacked(line: int, marks: Sequence[Mark], span: tuple[float, float]) -> list[Mark]:
+def _stack(line: int, marks: Sequence[Mark], span: tuple[float, float]) -> list[Mark]:
     """The marks of one role on its line, near ones stacked. Their y is their place on the axis."""
     width = (span[1] - span[0]) / PARTS
     parts = [int((mark.y - span[0]) / width) for mark in marks]

@@ -13,10 +13,10 @@ CAPTION = 11  # px, for everything written inside a plot
 
 def axis(title: Column | str | None, **more: Any) -> Json:
     """An axis with a title: a column's own, with its unit, or these words."""
-    return {"title": {"text": titled(title)}, **more}
+    return {"title": {"text": title_of(title)}, **more}
 
 
-def titled(title: Column | str | None) -> str:
+def title_of(title: Column | str | None) -> str:
     """A column's title with its unit; words as they are."""
     if isinstance(title, Column):
         return title.title + (f" ({title.unit})" if title.unit else "")
@@ -59,7 +59,7 @@ def plain(name: str) -> str:
     return name.replace("%{", "% {").replace("<", "‹").replace(">", "›")
 
 
-def dotted(color: str) -> Json:
+def dot(color: str) -> Json:
     return {"color": token(color), "width": 1, "dash": "dot"}
 
 

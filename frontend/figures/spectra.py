@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.diagnostic import Column, Figure, Row, Table
-from frontend.compared import Compared, compared, labels, of_group
+from frontend.compared import Compared, labels, of_group, style_of
 from frontend.figures.labels import spread
-from frontend.figures.plotting import Json, log_axis, note, plain, titled
+from frontend.figures.plotting import Json, log_axis, note, plain, title_of
 from frontend.numbers import plural, short
 from frontend.palette import token
 from frontend.rows import At
@@ -47,14 +47,14 @@ def _values(row: Row, name: str | None) -> Values:
     return values[values > values[0] * 10**-DEPTHS] if len(values) and values[0] > 0 else values[:0]
 
 
-def _found(figure: Figure, table: Table, weight: str | None, part: str) -> list[tuple[Compared, Values]] | str:
+def _find_spectra(figure: Figure, table: Table, weight: str | None, part: str) -> list[tuple[Compared, Values]] | str:
     """Each checkpoint with its values, the base first; or why there are none. KeyError where no row has the weight."""
     rows = [row for row in table.rows if row.weight.name == weight]
     if not rows:
         raise KeyError(weight)
     tuned = [(of_group(table, row.group), _values(row, figure.parts[part])) for row in rows]
     base = next((values for row in rows if len(values := _values(row, figure.parts.get("base")))), None)
-    found = [(compared(table.named(0), 0), base)] if base is not None else []
+    found = [(style_of(table.name_at(0), 0), base)] if base is not None else []
     found += [(look, values) for look, values in tuned if len(values)]
     notes = (row.measurement.note for row in rows if row.measurement.note)
     return found if any(len(values) for _, values in tuned) else next(notes, "There are no values to draw.")
@@ -65,54 +65,54 @@ def _found(figure: Figure, table: Table, weight: str | None, part: str) -> list[
 
 def ranks(figure: Figure, table: Table, weight: str | None, position: At) -> Spectra | str:
     """`y` over its index, one line per checkpoint [and `base`], both on logarithmic scales."""
-    found = _found(figure, table, weight, "y")
+    found = _find_spectra(figure, table, weight, "y")
     if isinstance(found, str):
         return found
-    lines = [Spectrum(look, *_thinned(values)) for look, values in found]
+    lines = [Spectrum(look, *_thin(values)) for look, values in found]
     longest = max(len(values) for _, values in found)
-    low, high = min(_least(v) for _, v in found), max(float(v[0]) for _, v in found)
+    low, high = min(_picture_end(v) for _, v in found), max(float(v[0]) for _, v in found)
     words = "; ".join(
         f"{look.name}: {plural(len(v), 'direction')}, the strongest {short(float(v[0]))}" for look, v in found
     )
-    return Spectra(lines, (-0.04, log10(max(longest, 8)) + 0.04), _padded(log10(low), log10(high)), words + ".")
+    return Spectra(lines, (-0.04, log10(max(longest, 8)) + 0.04), _pad(log10(low), log10(high)), words + ".")
 
 
-def _least(values: Values) -> float:
+def _picture_end(values: Values) -> float:
     """Where a picture of descending values ends."""
     return float(values[int((1 - LEFT_OUT) * (len(values) - 1))])
 
 
-def _thinned(values: Values) -> tuple[list[float], list[float | None]]:
+def _thin(values: Values) -> tuple[list[float], list[float | None]]:
     places = np.arange(1, len(values) + 1)
     if len(values) > MOST_POINTS:
         places = np.unique(np.geomspace(1, len(values), MOST_POINTS).round().astype(int))
     return places.astype(float).tolist(), values[places - 1].tolist()
 
 
-def _padded(low: float, high: float) -> tuple[float, float]:
+def _pad(low: float, high: float) -> tuple[float, float]:
     pad = 0.06 * (high - low) or 0.5
     return low - pad, high + pad
 
 
 def draw_ranks(info: Spectra, columns: Mapping[str, Column]) -> Json:
     layout: Json = {
-        "xaxis": log_axis("rank of the direction", *info.x_range, showgrid=False) | _whole(info.x_range[1]),
-        "yaxis": log_axis(titled(columns.get("y")) or "singular value", *info.y_range),
+        "xaxis": log_axis("rank of the direction", *info.x_range, showgrid=False) | _rank_ticks(info.x_range[1]),
+        "yaxis": log_axis(title_of(columns.get("y")) or "singular value", *info.y_range),
         "margin": {"l": 56, "r": 104, "t": 10, "b": 40},
         "annotations": _ends(info),
         "meta": {"words": info.words},
     }
-    return {"data": [_ranked(line) for line in info.lines], "layout": layout}
+    return {"data": [_rank_marks(line) for line in info.lines], "layout": layout}
 
 
-def _whole(high: float) -> Json:
+def _rank_ticks(high: float) -> Json:
     """Ticks at whole ranks: 1, 3, 10, 30, …; more of them where there are few ranks."""
     steps = (1, 2, 4) if high < 1.5 else (1, 3)
     ticks = [step * 10**decade for decade in range(int(high) + 1) for step in steps if step * 10**decade <= 10**high]
     return {"tickvals": ticks, "ticktext": [str(tick) for tick in ticks]}
 
 
-def _ranked(line: Spectrum) -> Json:
+def _rank_marks(line: Spectrum) -> Json:
     """Marks only where they can be told apart: on the short lines of low ranks."""
     look, few = line.look, len(line.x) <= 24
     width = 1.5 if look.position == 0 else 1.75
@@ -156,16 +156,16 @@ def _label(line: Spectrum, name: str, place: float, right: float) -> Json:
 
 def spectra(figure: Figure, table: Table, weight: str | None, position: At) -> Spectra | str:
     """The density of log₁₀ λ, λ = σ² with σ in `values`, one line per checkpoint [and `base`], over the same bins."""
-    found = _found(figure, table, weight, "values")
+    found = _find_spectra(figure, table, weight, "values")
     if isinstance(found, str):
         return found
     logs = [(look, 2 * np.log10(values)) for look, values in found]
-    low, high = min(_least(v) for _, v in logs), max(float(v.max()) for _, v in logs)
+    low, high = min(_picture_end(v) for _, v in logs), max(float(v.max()) for _, v in logs)
     edges = _edges(low, high, max(len(v) for _, v in logs))
     lines = [Spectrum(look, *_steps(values, edges)) for look, values in logs]
     tops = [log10(y) for line in lines for y in line.y if y]
     words = "; ".join(f"{look.name}: largest eigenvalue {short(10.0 ** float(v.max()))}" for look, v in logs)
-    return Spectra(lines, _padded(float(edges[0]), float(edges[-1])), _padded(min(tops), max(tops)), words + ".")
+    return Spectra(lines, _pad(float(edges[0]), float(edges[-1])), _pad(min(tops), max(tops)), words + ".")
 
 
 def _edges(low: float, high: float, count: int) -> Values:
@@ -192,7 +192,7 @@ def draw_spectra(info: Spectra, columns: Mapping[str, Column]) -> Json:
         "meta": {"words": info.words},
     }
     return {
-        "data": [_bars(line) if line.look.position == 0 else _stepped(line) for line in info.lines],
+        "data": [_bars(line) if line.look.position == 0 else _step_line(line) for line in info.lines],
         "layout": layout,
     }
 
@@ -209,7 +209,7 @@ def _bars(line: Spectrum) -> Json:
     }  # fmt: skip
 
 
-def _stepped(line: Spectrum) -> Json:
+def _step_line(line: Spectrum) -> Json:
     """Steps, and a mark where a bin stands by itself: one eigenvalue that left the others."""
     look, y = line.look, line.y
     alone = [here is not None and not any(y[max(0, at - 1) : at] + y[at + 1 : at + 2]) for at, here in enumerate(y)]

@@ -38,7 +38,7 @@ class Sweep:
 
 def sweep(figure: Figure, table: Table, weight: str | None, position: At) -> Sweep | str:
     """`y` over `x`, summed over the weights of each group; `x0` marks where the run stands."""
-    lines = [line for group in groups_in(table) if (line := _summed(figure, table, group))]
+    lines = [line for group in groups_in(table) if (line := _sum_sweep(figure, table, group))]
     if not lines:
         return "No weight has this curve yet."
     marks = [value for row in table.rows if (value := number(row, figure.parts.get("x0"))) is not None]
@@ -46,7 +46,7 @@ def sweep(figure: Figure, table: Table, weight: str | None, position: At) -> Swe
     return Sweep(lines, marks[0] if marks else None, max(max(line.y) for line in lines), words + ".")
 
 
-def _summed(figure: Figure, table: Table, group: tuple[int, ...]) -> Swept | None:
+def _sum_sweep(figure: Figure, table: Table, group: tuple[int, ...]) -> Swept | None:
     x, y = figure.parts["x"], figure.parts["y"]
     curves = [row.measurement.curves for row in table.rows if row.group == group]
     there = [(np.asarray(c[x], float), np.asarray(c[y], float)) for c in curves if len(c.get(x, ())) and y in c]
@@ -65,9 +65,9 @@ def draw_sweep(info: Sweep, columns: Mapping[str, Column]) -> Json:
         "xaxis": axis(columns.get("x"), range=[xs[0], xs[-1]], showgrid=False, nticks=7),
         "yaxis": axis(columns.get("y"), range=[-0.02 * top, top], nticks=5),
         "margin": {"l": 52, "r": 114, "t": 18, "b": 40},
-        "shapes": [] if info.mark is None else [upright(info.mark)],
+        "shapes": [] if info.mark is None else [vertical_line(info.mark)],
         "annotations": [
-            *([] if info.mark is None else [_marked(info.mark, columns.get("x"))]),
+            *([] if info.mark is None else [_mark(info.mark, columns.get("x"))]),
             *(_end(line.look, name, xs[-1], place) for line, name, place in ends),
         ],
         "meta": {"words": info.words},
@@ -75,11 +75,11 @@ def draw_sweep(info: Sweep, columns: Mapping[str, Column]) -> Json:
     return {"data": [_line(line) for line in info.lines], "layout": layout}
 
 
-def upright(x: float) -> Json:
+def vertical_line(x: float) -> Json:
     return rule(x, x, 0, 1, "ink-3", yref="paper") | {"line": {"color": token("ink-3"), "width": 1, "dash": "dot"}}
 
 
-def _marked(x: float, column: Column | None) -> Json:
+def _mark(x: float, column: Column | None) -> Json:
     words = f"{column.title if column else ''} {x:.2f}".strip()
     return note(x, 1, words, yref="paper", xanchor="center", yanchor="bottom")
 
@@ -123,7 +123,7 @@ def series(figure: Figure, table: Table, weight: str | None, steps: Mapping[int,
     `steps` knows the training step of each place of the run, where all of them have one; the order counts otherwise.
     """
     column = table.diagnostic.column(figure.parts["y"])
-    found = [(group, value) for group in groups_in(table) if (value := _whole(table, group, column)) is not None]
+    found = [(group, value) for group in groups_in(table) if (value := _whole_value(table, group, column)) is not None]
     if not found:
         return "No weight has this value yet."
     stepped = all(group[-1] in steps for group, _ in found) and len({steps[g[-1]] for g, _ in found}) > 1
@@ -135,7 +135,7 @@ def series(figure: Figure, table: Table, weight: str | None, steps: Mapping[int,
     return Series(points, stepped, span, words + ".")
 
 
-def _whole(table: Table, group: tuple[int, ...], column: Column) -> float | None:
+def _whole_value(table: Table, group: tuple[int, ...], column: Column) -> float | None:
     rows = (row for row in table.rows if row.group == group)
     values = [value for row in rows if (value := number(row, column.name)) is not None]
     if not values:

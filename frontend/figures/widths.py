@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.diagnostic import Column, Figure, Row, Scalar, Summary, Table
 from frontend.figures.labels import spread
-from frontend.figures.plotting import Json, axis, note, titled
+from frontend.figures.plotting import Json, axis, note, title_of
 from frontend.numbers import minus
 from frontend.palette import look, order, role_color, token
 
@@ -40,7 +40,7 @@ def widths(figure: Figure, table: Table, weight: str | None, role: str | None) -
     """
     summary = table.diagnostic.summarise(table)
     members = {group[0]: numbers for group, numbers in summary.groups.items() if len(group) == 1}
-    rows = [row for row in table.rows if _whole(row, figure.parts["y"], members)]
+    rows = [row for row in table.rows if _is_whole(row, figure.parts["y"], members)]
     inside = [row for row in rows if row.weight.depth is not None] or rows
     scaled = "slope" in figure.parts and sum(_number(m, "scale") is not None for m in members.values()) > 1
     every = _points(inside, figure.parts["y"], members, scaled, table)
@@ -55,7 +55,7 @@ def widths(figure: Figure, table: Table, weight: str | None, role: str | None) -
     )  # fmt: skip
 
 
-def _whole(row: Row, curve: str, members: Mapping[int, Mapping[str, Scalar]]) -> bool:
+def _is_whole(row: Row, curve: str, members: Mapping[int, Mapping[str, Scalar]]) -> bool:
     values = row.measurement.curves.get(curve)
     return values is not None and len(values) == len(row.group) == len(members) and bool((values > 0.0).all())
 
@@ -75,7 +75,7 @@ def _points(
         for at, value in zip(row.group, row.measurement.curves[curve], strict=True):
             width, scale = _number(members[at], "width"), _number(members[at], "scale") if scaled else 1.0
             if width and scale:
-                words = f"{row.weight.label}, {table.named(at)}"
+                words = f"{row.weight.label}, {table.name_at(at)}"
                 found.setdefault(row.weight.role, []).append((width, float(value) / scale, words))
     return found
 
@@ -110,7 +110,7 @@ def draw_widths(info: Widths, columns: Mapping[str, Column]) -> Json:
     roles = sorted(info.points, key=order)
     data = [*(trace for role in roles for trace in _of_role(info, role)), _law(info)]
     top, right = (6, 8) if info.alone else (12, 104)
-    title = f"{titled(columns.get('y'))} / √(η/λ)" if info.scaled else titled(columns.get("y"))
+    title = f"{title_of(columns.get('y'))} / √(η/λ)" if info.scaled else title_of(columns.get("y"))
     layout: Json = {
         "xaxis": axis("" if info.alone else "d, the width", type="log", range=list(info.x_range), showgrid=False)
         | {"tickvals": info.ticks, "ticktext": [f"{tick:g}" for tick in info.ticks]},
@@ -167,16 +167,16 @@ def _names(info: Widths, roles: Sequence[str]) -> list[Json]:
     ends = [log10(_line(info, info.points[role], info.slopes[role] or 0.0, "", "")["y"][1]) for role in roles]
     places = spread(ends, (high - low) * LABEL_GAP, low, high)
     return [
-        note(info.x_range[1], y, f"{look(role).title} {_said(info.slopes[role])}", xanchor="left", xshift=6)
+        note(info.x_range[1], y, f"{look(role).title} {_format_slope(info.slopes[role])}", xanchor="left", xshift=6)
         | {"font": {"size": 12, "color": role_color(role)}}
         for role, y in zip(roles, places, strict=True)
     ]
 
 
-def _said(slope: float | None) -> str:
+def _format_slope(slope: float | None) -> str:
     return "" if slope is None else minus(f"{round(slope, 2) + 0.0:.2f}")
 
 
 def _words(info: Widths, roles: Sequence[str]) -> str:
-    told = [f"{look(role).title} {_said(info.slopes[role])}" for role in roles if info.slopes[role] is not None]
+    told = [f"{look(role).title} {_format_slope(info.slopes[role])}" for role in roles if info.slopes[role] is not None]
     return f"Slopes: {', '.join(told)}; the reference has {info.reference:g}." if told else "One width."

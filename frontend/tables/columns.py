@@ -33,7 +33,7 @@ def places(tables: Sequence[Table]) -> dict[str, Place]:
     return found
 
 
-def named(known: Mapping[str, Place], name: str) -> Place | None:
+def place_named(known: Mapping[str, Place], name: str) -> Place | None:
     """The place of a key, or of a column's full name."""
     if name in known:
         return known[name]
@@ -41,10 +41,10 @@ def named(known: Mapping[str, Place], name: str) -> Place | None:
     return next((p for p in known.values() if (p.table.diagnostic.name, p.column.name) == (diagnostic, column)), None)
 
 
-def picked(tables: Sequence[Table], names: Sequence[str] = ()) -> list[Place]:
+def pick_columns(tables: Sequence[Table], names: Sequence[str] = ()) -> list[Place]:
     """The columns of these names, in the order of the tables; where there are none, the numbers to be seen first."""
     known = places(tables)
-    wanted = {place.key for name in names if (place := named(known, name)) is not None}
+    wanted = {place.key for name in names if (place := place_named(known, name)) is not None}
     numbers = [place for place in known.values() if place.numeric]
     return (
         [place for key, place in known.items() if key in wanted]
@@ -53,7 +53,7 @@ def picked(tables: Sequence[Table], names: Sequence[str] = ()) -> list[Place]:
     )
 
 
-def grouped(found: Sequence[Place]) -> list[tuple[str, list[Place]]]:
+def group_places(found: Sequence[Place]) -> list[tuple[str, list[Place]]]:
     """The places by their diagnostic's title, in their order."""
     groups: dict[str, list[Place]] = {}
     for place in found:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.diagnostic import Row, Scalar, Summary, Table
-from frontend.compared import Compared, called, compared
+from frontend.compared import Compared, name_group, style_of
 from frontend.numbers import ABSENT, minus, share, short
 from frontend.rows import number
 
@@ -81,8 +81,8 @@ def contrast(tables: Sequence[Table], summaries: Mapping[str, Summary]) -> Contr
 
 
 def heading(table: Table, group: tuple[int, ...]) -> Heading:
-    looks = tuple(compared(table.named(position), position) for position in (group[1:] or group))
-    return Heading(group, called(table, group), looks)
+    looks = tuple(style_of(table.name_at(position), position) for position in (group[1:] or group))
+    return Heading(group, name_group(table, group), looks)
 
 
 def _lines(table: Table, summary: Summary, groups: Sequence[tuple[int, ...]]) -> list[Line]:
@@ -133,11 +133,11 @@ def _text(quantity: Quantity, value: float | None, exact: Scalar) -> str:
 def _words(quantity: Quantity, table: Table, group: tuple[int, ...], numbers: Mapping[str, Scalar]) -> str:
     """The words with their numbers; none where a number is missing."""
     names = [part.partition("}")[0] for part in quantity.words.split("{")[1:]]
-    known = {name: _known(name, table, group, numbers) for name in names}
+    known = {name: _look_up(name, table, group, numbers) for name in names}
     return "" if ABSENT in known.values() else quantity.words.format(**known)
 
 
-def _known(name: str, table: Table, group: tuple[int, ...], numbers: Mapping[str, Scalar]) -> str:
+def _look_up(name: str, table: Table, group: tuple[int, ...], numbers: Mapping[str, Scalar]) -> str:
     """A number of the group; or the largest value of a column, which for a setting is the setting."""
     value = numbers[name] if name in numbers else _largest(name, [row for row in table.rows if row.group == group])
     if isinstance(value, float) and name in SHARES:

@@ -8,7 +8,7 @@ from statistics import median
 from analysis.diagnostic import Column, Row, Table
 from frontend.numbers import short, tight
 from frontend.palette import Look, look, order
-from frontend.rows import At, alike, number, rows_at
+from frontend.rows import At, number, rows_at, values_on_one_scale
 from frontend.scale import Scale, scale
 
 MARKS = {"low": "▼", "high": "▲", "": ""}  # colour is never the only sign
@@ -41,7 +41,7 @@ def grid(table: Table, name: str, position: At = 0) -> Grid:
     """The grid of one column. Depths run from the first to the last block, with a gap where nothing was measured."""
     column = table.diagnostic.column(name)
     rows = [row for row in rows_at(table, position) if number(row, name) is not None]
-    colors = scale(column, alike(table, name, position))
+    colors = scale(column, values_on_one_scale(table, name, position))
     places: dict[tuple[str, int], list[Row]] = defaultdict(list)
     for row in rows:
         if row.weight.depth is not None:

@@ -8,7 +8,7 @@ from analysis.diagnostic import Column, Row, Table
 from frontend.numbers import ABSENT, shape, short
 from frontend.palette import Look, look
 from frontend.rows import number, rows_at
-from frontend.tables.columns import Place, picked
+from frontend.tables.columns import Place, pick_columns
 
 BARS = frozenset({"stable_rank"})  # columns that also show a bar, relative to the largest value
 NUMBERS = ("number", "integer")
@@ -75,7 +75,7 @@ def layers(
 
     `sort` is a heading's name, with "-" in front for the largest first.
     """
-    shown = picked(tables, columns)
+    shown = pick_columns(tables, columns)
     headings = (
         Heading("layer", "Layer", "", number=False),
         Heading("shape", "Shape", "Rows × columns: outputs × inputs"),
@@ -88,7 +88,7 @@ def layers(
     sorters = {place.key: _sorter(place) for place in shown}
     tallest = {place.key: max(place.table.numbers(place.column.name), default=0.0) for place in shown}
     rows = [_layer(i, found, shown, sorters, tallest, noted) for i, found in enumerate(by_weight.values())]
-    return Layers(headings, tuple(ordered(rows, headings, sort)))
+    return Layers(headings, tuple(sort_layers(rows, headings, sort)))
 
 
 def _sorter(place: Place) -> Callable[[Row], float | None]:
@@ -105,7 +105,7 @@ def _title(column: Column) -> str:
     return column.title + error + (f" ({column.unit})" if column.unit else "")
 
 
-def ordered(rows: list[Layer], headings: Sequence[Heading], sort: str) -> list[Layer]:
+def sort_layers(rows: list[Layer], headings: Sequence[Heading], sort: str) -> list[Layer]:
     """Sorted by one heading; rows without a value there come last, whichever way the sort goes."""
     names = [heading.name for heading in headings]
     key = sort.removeprefix("-")
@@ -170,13 +170,13 @@ def band(column: Column, value: float, error: float | None) -> Band:
     wide = high - low or 1.0
     start, end = low - 0.5 * wide, high + 1.125 * wide
 
-    def at(x: float) -> float:
+    def place_of(x: float) -> float:
         return round(TRACK * min(1.0, max(0.0, (x - start) / (end - start))), 1)
 
     return Band(
-        ok=(at(low), round(at(high) - at(low), 1)),
-        error=None if error is None else (at(value - error), at(value + error)),
-        x=min(at(value), TRACK - 4),
+        ok=(place_of(low), round(place_of(high) - place_of(low), 1)),
+        error=None if error is None else (place_of(value - error), place_of(value + error)),
+        x=min(place_of(value), TRACK - 4),
         css="low" if value < low else "out" if value > high else "",
         beyond=value > end,
     )

@@ -8,9 +8,9 @@ from frontend.compared import groups_in
 from frontend.numbers import ABSENT, shape, short
 from frontend.palette import look
 from frontend.rows import number
-from frontend.tables.columns import Place, picked
+from frontend.tables.columns import Place, pick_columns
 from frontend.tables.contrast import Heading, heading
-from frontend.tables.layers import Cell, Layer, ordered
+from frontend.tables.layers import Cell, Layer, sort_layers
 from frontend.tables.layers import Heading as Name
 
 MOST_PAIRS = 3  # pairs of updates that a table shows where nobody chose its columns
@@ -38,20 +38,20 @@ class Matrices:
         return sum(row.flagged for row in self.rows)
 
 
-def chosen(tables: Sequence[Table], columns: Sequence[str] = ()) -> list[Place]:
+def choose_columns(tables: Sequence[Table], columns: Sequence[str] = ()) -> list[Place]:
     """The columns that were asked for; else the first that each table marks to be shown."""
     if columns:
-        return picked(tables, columns)
-    firsts = [picked([table])[0] for table in tables if len(groups_in(table)) <= MOST_PAIRS or table is tables[0]]
+        return pick_columns(tables, columns)
+    firsts = [pick_columns([table])[0] for table in tables if len(groups_in(table)) <= MOST_PAIRS or table is tables[0]]
     names = [f"{place.table.diagnostic.name}.{place.column.name}" for place in firsts]
-    return picked(tables, names) if names else []
+    return pick_columns(tables, names) if names else []
 
 
 def spans(tables: Sequence[Table], columns: Sequence[str] = ()) -> tuple[Span, ...]:
     """The chosen columns with their groups."""
     return tuple(
         Span(place, tuple(heading(place.table, group) for group in groups_in(place.table)))
-        for place in chosen(tables, columns)
+        for place in choose_columns(tables, columns)
     )
 
 
@@ -69,7 +69,7 @@ def matrices(tables: Sequence[Table], noted: Container[str], sort: str = "", col
             found.setdefault(row.weight.name, {})[table.diagnostic.name, row.group] = row
     rows = [_row(at, by_group, shown, noted) for at, by_group in enumerate(found.values())]
     names = [Name("layer", "", ""), *(Name(key, "", "") for key in keys(tables, columns))]
-    return Matrices(shown, tuple(ordered(rows, names, sort)))
+    return Matrices(shown, tuple(sort_layers(rows, names, sort)))
 
 
 def _row(at: int, found: dict[tuple[str, tuple[int, ...]], Row], shown: Sequence[Span], noted: Container[str]) -> Layer:

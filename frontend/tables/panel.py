@@ -60,7 +60,7 @@ def panel(tables: Sequence[Table], weight: str, position: int = 0) -> Panel:
         name=info.name,
         label=info.label,
         facts=tuple(facts),
-        everything=tuple((table.diagnostic.title, _everything(table, row)) for table, row in found.values()),
+        everything=tuple((table.diagnostic.title, _all_facts(table, row)) for table, row in found.values()),
         tag=tag(values),
         reading=reading(values),
     )
@@ -78,7 +78,7 @@ def _fact(column: Column, row: Row) -> Fact:
     return Fact(column.title, short(value), small if value is not None else "", column.meaning)
 
 
-def _everything(table: Table, row: Row) -> tuple[Fact, ...]:
+def _all_facts(table: Table, row: Row) -> tuple[Fact, ...]:
     """Every scalar column, with its exact value beside the short one."""
     columns = [column for column in table.diagnostic.columns if column.kind != "curve"]
     return tuple(

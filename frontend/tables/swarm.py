@@ -56,17 +56,17 @@ def swarm(table: Table, name: str, position: int = 0) -> Swarm | None:
     colors = scale(column, values)
     low, high = _ends(values, colors.healthy)
 
-    def at(value: float) -> float:
+    def place_of(value: float) -> float:
         return (min(max(value, low), high) - low) / (high - low) * (WIDTH - 2 * EDGE) + EDGE
 
-    places = [at(value) for value in values]
+    places = [place_of(value) for value in values]
     pitch, stacked = _stack(places)
     dots = [
         Dot(x, y, {"low": "low", "high": "out", "": ""}[colors.side(value)], row.weight.name,
             f"{row.weight.label}: {short(value)}")
         for row, value, (x, y) in zip(rows, values, stacked, strict=True)
     ]  # fmt: skip
-    band = None if colors.healthy is None else (at(colors.healthy[0]), at(colors.healthy[1]))
+    band = None if colors.healthy is None else (place_of(colors.healthy[0]), place_of(colors.healthy[1]))
     inside = sum(dot.css == "" for dot in dots)
     return Swarm(
         dots=dots,

@@ -1,6 +1,6 @@
 """Coverage of one and of several checkpoints: each tensor counted once, and whatever is left out has its reason."""
 
-from analysis.coverage import ALONE, Coverage, coverage, covered, failures, together
+from analysis.coverage import ALONE, Coverage, coverage, coverage_of_members, failures, merge_coverages
 from analysis.diagnostic import Column, Diagnostic, Measurement, Row, Scope, Summary, Table
 from analysis.tensors.matching import Member, align
 from analysis.tensors.matrices import Header, describe, matrices
@@ -30,7 +30,9 @@ def reasons(found: Coverage, position: int) -> dict[str, str]:
 
 
 def test_a_pair_covers_what_both_have() -> None:
-    found = covered(MEMBERS, ALIGNED, [table(Scope.PAIR, ("q.weight", (0, 1), 1.0), ("k.weight", (0, 1), None))])
+    found = coverage_of_members(
+        MEMBERS, ALIGNED, [table(Scope.PAIR, ("q.weight", (0, 1), 1.0), ("k.weight", (0, 1), None))]
+    )
     assert (found.tensors, found.analysed) == (6, 2)
     assert reasons(found, 0) == {"k.weight": "bad k.weight", "v.weight": ALONE}
     assert reasons(found, 1) == {"k.weight": "bad k.weight", "head.weight": "not in the base"}
@@ -40,13 +42,13 @@ def test_a_pair_covers_what_both_have() -> None:
 def test_alone_everything_is_covered() -> None:
     rows = [(n, (0,), 1.0) for n in ("q.weight", "k.weight", "v.weight")]
     rows += [(n, (1,), 1.0) for n in ("q.weight", "k.weight", "head.weight")]
-    found = covered(MEMBERS, ALIGNED, [table(Scope.ONE, *rows)])
+    found = coverage_of_members(MEMBERS, ALIGNED, [table(Scope.ONE, *rows)])
     assert found.analysed == found.tensors == 6
     assert found.skipped == ()
 
 
 def test_what_one_checkpoint_cannot_give_counts_against_that_one() -> None:
-    found = covered(MEMBERS, ALIGNED, [table(Scope.ONE, ("q.weight", (0,), 1.0), ("q.weight", (1,), None))])
+    found = coverage_of_members(MEMBERS, ALIGNED, [table(Scope.ONE, ("q.weight", (0,), 1.0), ("q.weight", (1,), None))])
     assert "q.weight" not in reasons(found, 0)
     assert reasons(found, 1) == {"q.weight": "bad q.weight"}
 
@@ -54,12 +56,12 @@ def test_what_one_checkpoint_cannot_give_counts_against_that_one() -> None:
 def test_a_tensor_is_covered_by_any_row_that_it_is_in() -> None:
     single = table(Scope.ONE, ("k.weight", (1,), None))
     pair = table(Scope.PAIR, ("k.weight", (0, 1), 2.0))
-    assert reasons(covered(MEMBERS, ALIGNED, [single, pair]), 1) == {}
+    assert reasons(coverage_of_members(MEMBERS, ALIGNED, [single, pair]), 1) == {}
 
 
 def test_what_is_not_there_yet_is_so_in_every_checkpoint() -> None:
     waiting = {0: {"q.weight": "not yet"}, 1: {"head.weight": "soon"}}
-    found = covered(MEMBERS, ALIGNED, [table(Scope.ONE)], waiting)
+    found = coverage_of_members(MEMBERS, ALIGNED, [table(Scope.ONE)], waiting)
     assert reasons(found, 0)["q.weight"] == "not yet"
     assert reasons(found, 1) == {"q.weight": "not yet", "head.weight": "soon"}
 
@@ -78,7 +80,7 @@ def test_a_failed_tensor_is_left_out_with_its_numbers() -> None:
 
 def test_several_checkpoints_add_up() -> None:
     parts = (coverage(BASE.tensors), coverage(TUNED.tensors, {"q.weight": "NaN"}))
-    found = together(parts)
+    found = merge_coverages(parts)
     assert (found.tensors, found.analysed, found.parameters, found.members) == (6, 5, 96, parts)
     said = found.to_json(["base", "tuned"])
     assert [part["checkpoint"] for part in said["checkpoints"]] == ["base", "tuned"]

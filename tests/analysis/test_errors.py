@@ -10,7 +10,7 @@ from analysis.errors import (
     MissingShard,
     UnknownFormat,
     UnsafeFile,
-    shown,
+    escape,
 )
 
 
@@ -31,10 +31,10 @@ def test_codes_are_kebab_case_and_explained_in_a_sentence() -> None:
 
 @pytest.mark.parametrize("name", ["a\0b", "\x1b[31m", "\ud800", "x" * 65536, "a\nb", "‮abc"])
 def test_shown_names_are_short_plain_and_on_one_line(name: str) -> None:
-    assert shown(name).isprintable()
-    assert shown(name).replace("…", "").isascii()
-    assert len(shown(name)) <= LONGEST_NAME + 1
+    assert escape(name).isprintable()
+    assert escape(name).replace("…", "").isascii()
+    assert len(escape(name)) <= LONGEST_NAME + 1
 
 
 def test_shown_keeps_what_is_plain() -> None:
-    assert shown("model.layers.0.weight") == "model.layers.0.weight"
+    assert escape("model.layers.0.weight") == "model.layers.0.weight"

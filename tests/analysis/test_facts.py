@@ -6,18 +6,18 @@ import pytest
 
 from analysis.diagnostic import Scalar
 from analysis.errors import FactError
-from analysis.facts import FACTS, LONGEST, checked, contradicted, effective, parsed, typed
+from analysis.facts import FACTS, LONGEST, check_facts, effective, facts_from_fields, find_contradictions, parse_facts
 
 
 def test_as_the_command_line_has_them() -> None:
-    assert parsed("d=256,lr=1e-3,wd=0,steps=20000,schedule=cosine") == {
+    assert parse_facts("d=256,lr=1e-3,wd=0,steps=20000,schedule=cosine") == {
         "width": 256.0,
         "learning_rate": 1e-3,
         "weight_decay": 0.0,
         "step": 20000.0,
         "schedule": "cosine",
     }
-    assert parsed("") == {}
+    assert parse_facts("") == {}
 
 
 @pytest.mark.parametrize(
@@ -39,37 +39,37 @@ def test_as_the_command_line_has_them() -> None:
 )
 def test_what_makes_no_sense_is_refused(wrong: str) -> None:
     with pytest.raises(FactError, match=r"NAME=VALUE|must be|twice|there is no fact|above 0|0 or more") as caught:
-        parsed(wrong)
+        parse_facts(wrong)
     assert caught.value.code == "bad-fact"
 
 
 def test_a_message_names_the_fact_the_value_and_what_is_taken() -> None:
     with pytest.raises(FactError, match="weight_decay must be 0 or more, not -1"):
-        checked({"wd": -1})
+        check_facts({"wd": -1})
     with pytest.raises(FactError, match="learning_rate must be a number, not 'fast'"):
-        checked({"lr": "fast"})
+        check_facts({"lr": "fast"})
     with pytest.raises(FactError, match="there is no fact 'color'; there are width, d, depth"):
-        checked({"color": 1})
+        check_facts({"color": 1})
 
 
 @pytest.mark.parametrize("value", [True, [], {}, "", " ", "x" * (LONGEST + 1), 3])
 def test_words_are_bounded_text(value: object) -> None:
     with pytest.raises(FactError, match="optimizer must"):
-        checked({"optimizer": value})
+        check_facts({"optimizer": value})
 
 
 def test_words_lose_what_cannot_be_seen() -> None:
-    assert checked({"optimizer": " Adam\0W\n"}) == {"optimizer": "AdamW"}
+    assert check_facts({"optimizer": " Adam\0W\n"}) == {"optimizer": "AdamW"}
 
 
 @pytest.mark.parametrize("value", [True, "1", None.__class__, math.nan, math.inf, -math.inf, 10**400])
 def test_numbers_are_finite_numbers(value: object) -> None:
     with pytest.raises(FactError, match="width must be"):
-        checked({"width": value})
+        check_facts({"width": value})
 
 
 def test_an_empty_field_takes_a_fact_back() -> None:
-    assert typed({"lr": "", "wd": " 0.1 ", "optimizer": ""}) == {
+    assert facts_from_fields({"lr": "", "wd": " 0.1 ", "optimizer": ""}) == {
         "learning_rate": None, "weight_decay": 0.1, "optimizer": None
     }  # fmt: skip
 
@@ -78,8 +78,8 @@ def test_what_people_say_goes_before_what_files_say() -> None:
     found: dict[str, Scalar] = {"width": 64, "optimizer": "adamw", "step": 10}
     stated: dict[str, Scalar] = {"width": 64.0, "optimizer": "AdamW", "step": 20.0}
     assert effective(found, stated) == stated
-    assert list(contradicted(found, stated)) == ["step"]
-    assert list(contradicted({}, stated)) == []
+    assert list(find_contradictions(found, stated)) == ["step"]
+    assert list(find_contradictions({}, stated)) == []
 
 
 def test_every_fact_says_what_it_means() -> None:
@@ -90,4 +90,4 @@ def test_every_fact_says_what_it_means() -> None:
 
 def test_nan_is_said_to_be_no_number() -> None:
     with pytest.raises(FactError, match="learning_rate must be a number, not NaN"):
-        parsed("lr=nan")
+        parse_facts("lr=nan")

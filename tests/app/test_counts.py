@@ -6,7 +6,7 @@ from app.work import leases
 from tests.service import Service, model
 
 
-def taken(service: Service) -> census.Census:
+def taken(service: Service) -> census.Counts:
     with service.everything.reading() as session:
         return census.take(session)
 

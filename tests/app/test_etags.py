@@ -13,7 +13,7 @@ from app.models import Checkpoint, Mitigation, Result, Run, Source, Unit
 from tests.service import Service
 
 
-def of(service: Service, what: Callable[[Session, int], editions.Edition], identity: int = 1) -> editions.Edition:
+def of(service: Service, what: Callable[[Session, int], editions.Version], identity: int = 1) -> editions.Version:
     with service.database.reading() as session:
         return what(session, identity)
 
@@ -91,7 +91,7 @@ def test_no_report_is_made_for_it(analysed: Service, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("what", [editions.of_run, editions.of_page, editions.of_checkpoint])
-def test_what_is_not_the_callers_has_none(analysed: Service, what: Callable[[Session, int], editions.Edition]) -> None:
+def test_what_is_not_the_callers_has_none(analysed: Service, what: Callable[[Session, int], editions.Version]) -> None:
     with analysed.everything.within(2).reading() as session, pytest.raises(NotFound):
         what(session, 1)
     with pytest.raises(NotFound):

@@ -31,8 +31,8 @@ def lines() -> Iterator[Callable[[str], io.StringIO]]:
 
 def test_json_lines_hold_what_belongs_to_them(lines: Callable[[str], io.StringIO]) -> None:
     out = lines("json")
-    with logs.about(request="r1"), logs.about(run="7"):
-        logging.getLogger("app.test").info("hello %s", "you", extra=logs.told(status=200, absent=None))
+    with logs.log_context(request="r1"), logs.log_context(run="7"):
+        logging.getLogger("app.test").info("hello %s", "you", extra=logs.extra(status=200, absent=None))
     found = json.loads(out.getvalue())
     assert {name: found[name] for name in ("level", "logger", "message", "request", "run", "status")} == {
         "level": "info", "logger": "app.test", "message": "hello you", "request": "r1", "run": "7", "status": 200,
@@ -43,8 +43,8 @@ def test_json_lines_hold_what_belongs_to_them(lines: Callable[[str], io.StringIO
 
 def test_text_is_key_and_value(lines: Callable[[str], io.StringIO]) -> None:
     out = lines("text")
-    with logs.about(request="r1"):
-        logging.getLogger("app.test").warning("hello", extra=logs.told(caller="this machine", status=404))
+    with logs.log_context(request="r1"):
+        logging.getLogger("app.test").warning("hello", extra=logs.extra(caller="this machine", status=404))
     line = out.getvalue().rstrip("\n")
     assert line.endswith('WARNING app.test: hello request=r1 caller="this machine" status=404')
 
@@ -52,8 +52,8 @@ def test_text_is_key_and_value(lines: Callable[[str], io.StringIO]) -> None:
 @pytest.mark.parametrize("kind", ["text", "json"])
 def test_nothing_hostile_begins_a_line(kind: str, lines: Callable[[str], io.StringIO]) -> None:
     out = lines(kind)
-    with logs.about(name=HOSTILE):
-        logging.getLogger("app.test").info("about %s", HOSTILE, extra=logs.told(other=HOSTILE))
+    with logs.log_context(name=HOSTILE):
+        logging.getLogger("app.test").info("about %s", HOSTILE, extra=logs.extra(other=HOSTILE))
     written = out.getvalue()
     assert len(written.splitlines()) == 1  # splitlines() knows of every way to end one
     assert "\x1b" not in written
@@ -75,7 +75,7 @@ def test_a_traceback_stays_with_its_line(kind: str, lines: Callable[[str], io.St
 
 
 def test_what_lines_tell_ends_with_its_place() -> None:
-    with logs.about(request="r1"):
+    with logs.log_context(request="r1"):
         assert logs.current("request") == "r1"
     assert logs.current("request") is None
 

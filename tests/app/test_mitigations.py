@@ -31,8 +31,8 @@ def test_what_was_made_may_go_before_the_record_of_it(service: Service) -> None:
 def test_those_of_a_comparison_are_found(service: Service) -> None:
     ask(sent(service))
     with service.database.reading() as session:
-        assert [found.id for found in mitigations.between(session, 1, [2, 5])] == [1]
-        assert mitigations.between(session, 2, [1]) == []
+        assert [found.id for found in mitigations.mitigations_between(session, 1, [2, 5])] == [1]
+        assert mitigations.mitigations_between(session, 2, [1]) == []
 
 
 def test_there_is_an_end_to_what_may_wait(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

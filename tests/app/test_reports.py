@@ -180,10 +180,10 @@ def test_coverage_of_a_comparison_says_what_is_not_there_yet(service: Service) -
 
 def test_only_new_rows_are_news(analysed: Service) -> None:
     with analysed.database.reading() as session:
-        everything = reports.since(session, 1, set())
+        everything = reports.rows_since(session, 1, set())
         assert len(everything) == 10
         heard = set(list(everything)[:-1])
-        assert list(reports.since(session, 1, heard).values()) == [everything[max(everything)]]
+        assert list(reports.rows_since(session, 1, heard).values()) == [everything[max(everything)]]
 
 
 def test_names_longer_than_an_index_entry_get_digests() -> None:
@@ -225,8 +225,8 @@ def test_only_the_columns_that_are_given_flag() -> None:
         Row(WeightInfo(name, name, 2, 2, 1, "other", None), (0,), Measurement({"a": value}))
         for name, value in (("out", 9.0), ("in", 3.0), ("warned", 3.0))
     )
-    assert reports.flagged(Table(known, rows)) == {"out", "warned"}
-    assert reports.flagged(Table(known, rows), ()) == {"warned"}
+    assert reports.flagged_weights(Table(known, rows)) == {"out", "warned"}
+    assert reports.flagged_weights(Table(known, rows), ()) == {"warned"}
 
 
 def test_a_family_in_the_service_is_that_of_the_command_line(service: Service, tmp_path: Path) -> None:

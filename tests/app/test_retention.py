@@ -124,10 +124,10 @@ def test_a_run_under_way_keeps_them(analysed: Service) -> None:
 def test_when_they_go_is_told(analysed: Service) -> None:
     with analysed.database.reading() as session:
         row = session.get_one(Checkpoint, 1)
-        until = retention.kept_until(session, analysed.settings, row)
+        until = retention.deletion_time(session, analysed.settings, row)
         assert until == pytest.approx((session.get_one(Run, 1).finished_at or 0.0) + 7 * DAY)
-        assert retention.kept_until(session, Settings(keep_days=0), row) is None
+        assert retention.deletion_time(session, Settings(keep_days=0), row) is None
         row.released_at = 1.0
         with pytest.raises(Conflict, match="pin"):
-            retention.still_there(row)
+            retention.require_weights(row)
     assert "The weights are kept until" in analysed.client.get("/checkpoints/1").text

@@ -20,7 +20,7 @@ def test_a_relative_sqlite_file_is_of_the_folder_that_we_start_in(
 def test_the_defaults_are_the_embedded_mode(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     settings = Settings()
-    assert settings.embedded
+    assert settings.is_embedded
     assert settings.data_dir == tmp_path / "eigenscope"
     assert settings.database == f"sqlite:///{tmp_path}/eigenscope/eigenscope.db"
     assert settings.host == "127.0.0.1"
@@ -41,7 +41,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EIGENSCOPE_BROKER_URL", "redis://cache")
     monkeypatch.setenv("EIGENSCOPE_ALLOWED_HOSTS", "Lab.example, localhost:81 ,")
     settings = Settings()
-    assert not settings.embedded
+    assert not settings.is_embedded
     assert settings.allowed_hosts == ("lab.example", "localhost:81")
 
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from app.models import Checkpoint, Run
-from app.tenancy import EVERYWHERE, actor_of, confined, project_of
+from app.tenancy import EVERYWHERE, actor_of, confine_for, project_of
 from tests.service import Service, model
 
 
@@ -33,7 +33,7 @@ def test_every_kind_of_query_is_confined(two: Service) -> None:
         assert session.query(Run).count() == 1
         assert session.scalars(select(Run.id).execution_options(**EVERYWHERE)).all() == [1, 2]
         assert actor_of(session) == "tester"
-        with confined(session, 1):
+        with confine_for(session, 1):
             assert session.scalars(select(Run.id)).all() == [1]
         assert session.scalars(select(Run.id)).all() == [2]
 

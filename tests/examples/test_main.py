@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.cli.demo import MANIFEST, listed
+from app.cli.demo import MANIFEST, list_experiment
 from examples import __main__ as main
 from examples import data
 from examples.measure import files
@@ -49,7 +49,7 @@ def test_the_dashboard_gets_a_base_and_a_run_of_each_kind(tmp_path: Path, minilm
         for path in files(recipe, tmp_path):
             path.parent.mkdir(exist_ok=True)
             path.touch()
-    found = listed(tmp_path).files
+    found = list_experiment(tmp_path).files
     assert len(found) == 5
     assert next(iter(found.values())) == [minilm]
     assert sum(len(files) == 2 for files in found.values()) == 3

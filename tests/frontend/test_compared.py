@@ -12,7 +12,7 @@ def test_the_examples_of_its_docstrings_hold() -> None:
 
 
 def test_no_two_checkpoints_of_a_run_look_alike() -> None:
-    looks = [compared.compared("model", position) for position in range(16)]
+    looks = [compared.style_of("model", position) for position in range(16)]
     assert len({(look.color, look.dash) for look in looks}) == 16
     assert len({look.color for look in looks}) == 8
     assert looks[0].color == "m-base"
@@ -20,12 +20,12 @@ def test_no_two_checkpoints_of_a_run_look_alike() -> None:
 
 def test_the_page_has_every_colour() -> None:
     for position in range(8):
-        assert f"--{compared.compared('model', position).color}:" in TOKENS
+        assert f"--{compared.style_of('model', position).color}:" in TOKENS
 
 
 def test_labels_tell_the_tuned_apart_and_leave_the_base_out_of_it() -> None:
     names = ["MiniLM, as pre-trained", "MiniLM, full, high rate", "MiniLM, LoRA r=64 α=128, high rate"]
-    looks = [compared.compared(name, position) for position, name in enumerate(names)]
+    looks = [compared.style_of(name, position) for position, name in enumerate(names)]
     assert compared.labels(looks) == ["MiniLM,…trained", "full", "LoRA r=64 α=128"]
     assert compared.labels(looks[1:], 8) == ["full", "LoR…=128"]
 
@@ -40,7 +40,7 @@ def test_names_keep_a_word_each() -> None:
 def test_a_group_is_called_by_its_tuned_checkpoints() -> None:
     table = both()
     assert compared.groups_in(table) == [(0, 1), (0, 2)]
-    assert compared.called(table, (0, 2)) == "full"
-    assert compared.called(table, (0, 1, 2)) == "LoRA r = 1 and full"
-    assert compared.called(table, (0,)) == "base"
-    assert compared.of_group(table, (0, 1)) == compared.compared("LoRA r = 1", 1)
+    assert compared.name_group(table, (0, 2)) == "full"
+    assert compared.name_group(table, (0, 1, 2)) == "LoRA r = 1 and full"
+    assert compared.name_group(table, (0,)) == "base"
+    assert compared.of_group(table, (0, 1)) == compared.style_of("LoRA r = 1", 1)

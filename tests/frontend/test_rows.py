@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.diagnostic import Row, Table
-from frontend.rows import alike, number, row_of, rows_at
+from frontend.rows import number, row_of, rows_at, values_on_one_scale
 from tests.frontend.examples import row, table
 
 
@@ -39,6 +39,6 @@ def test_what_is_no_number_is_none(column: str | None) -> None:
 
 def test_groups_side_by_side_share_a_scale_and_checkpoints_have_their_own() -> None:
     both: Table = table([row("a", position=0, steepness=1.0), row("a", position=1, steepness=5.0)])
-    assert alike(both, "steepness", 1) == [5.0]
-    assert alike(PAIRS, "steepness", (0, 2)) == [2.0, 3.0, 9.0]
-    assert alike(PAIRS, "steepness", (0, 2), in_blocks=True) == [2.0, 3.0]
+    assert values_on_one_scale(both, "steepness", 1) == [5.0]
+    assert values_on_one_scale(PAIRS, "steepness", (0, 2)) == [2.0, 3.0, 9.0]
+    assert values_on_one_scale(PAIRS, "steepness", (0, 2), in_blocks=True) == [2.0, 3.0]

@@ -35,7 +35,7 @@ class Deployment:
 
     folder: Path
     environment: dict[str, str]
-    embedded: bool
+    is_embedded: bool
     stack: ExitStack
     client: httpx.Client = field(init=False)
     server: "subprocess.Popen[str]" = field(init=False)
@@ -50,7 +50,7 @@ class Deployment:
         assert self.server.stdout is not None
         address = self.server.stdout.readline().split()[-1]
         self.client = self.stack.enter_context(httpx.Client(base_url=address, timeout=30))
-        if not self.embedded:
+        if not self.is_embedded:
             self.start_worker()
         until(lambda: self.client.get("/health").status_code == 200, "a worker answers", 60)
 

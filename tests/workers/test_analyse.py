@@ -262,7 +262,7 @@ def test_an_adapter_that_cannot_be_opened_ends_the_run_at_once(
     def refuse(*arguments: Any) -> None:
         raise UnknownFormat("LOKR needs PEFT", "adapter-method")
 
-    monkeypatch.setattr("workers.analyse.opened", refuse)
+    monkeypatch.setattr("workers.analyse.open_comparison", refuse)
     analyse(comparison)
     run = comparison.get("/api/v1/runs/1")
     assert run["state"] == "failed"

@@ -15,11 +15,11 @@ from app import mitigations
 from app.models import Mitigation
 from tests.mending import NAMES, ask, base, sent
 from tests.service import Service
-from workers.mitigate import mend_checkpoint
+from workers.mitigate import mitigate_checkpoint
 
 
 def make(service: Service) -> Mitigation:
-    mend_checkpoint(service.database, service.storage, service.settings, 1)
+    mitigate_checkpoint(service.database, service.storage, service.settings, 1)
     with service.database.reading() as session:
         return mitigations.get(session, 1)
 
@@ -43,7 +43,7 @@ def test_a_fault_that_is_not_the_files_is_tried_three_times(service: Service, mo
         raise OSError(5, "Input/output error")
 
     ask(sent(service))
-    monkeypatch.setattr("workers.mitigate.mend", broken)
+    monkeypatch.setattr("workers.mitigate.write_mitigated", broken)
     assert [make(service).state for _ in range(3)] == ["queued", "queued", "failed"]
     found = make(service)
     assert found.reason == "OSError: Input/output error (3 attempts)"
@@ -58,27 +58,27 @@ def test_a_disk_without_room_says_so(service: Service, monkeypatch: pytest.Monke
 
 
 def test_a_source_deleted_in_the_middle_stops_it(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    from analysis.mitigation import mend
+    from analysis.mitigation import write_mitigated
 
     def deleting(*args: object) -> object:
         assert service.client.delete("/api/v1/checkpoints/1").status_code == 204
-        return mend(*args)  # type: ignore[arg-type]
+        return write_mitigated(*args)  # type: ignore[arg-type]
 
     ask(sent(service))
-    monkeypatch.setattr("workers.mitigate.mend", deleting)
+    monkeypatch.setattr("workers.mitigate.write_mitigated", deleting)
     assert make(service).reason_code == "source-deleted"
 
 
 def test_one_that_was_forgotten_meanwhile_is_no_fault(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    from analysis.mitigation import mend
+    from analysis.mitigation import write_mitigated
 
     def forgetting(*args: object) -> object:
         assert service.client.delete("/api/v1/mitigations/1").status_code == 204
-        return mend(*args)  # type: ignore[arg-type]
+        return write_mitigated(*args)  # type: ignore[arg-type]
 
     ask(sent(service))
-    monkeypatch.setattr("workers.mitigate.mend", forgetting)
-    mend_checkpoint(service.database, service.storage, service.settings, 1)
+    monkeypatch.setattr("workers.mitigate.write_mitigated", forgetting)
+    mitigate_checkpoint(service.database, service.storage, service.settings, 1)
     assert service.get("/api/v1/mitigations") == []
     assert len(service.get("/api/v1/checkpoints")) == 2
     assert list(service.storage.work.iterdir()) == []

@@ -116,10 +116,10 @@ def test_preparing_takes_over_what_a_dead_worker_held(wired: Service) -> None:
     wired.upload(model())
     from app import checkpoints
     from app.models import Checkpoint
-    from app.work.leases import expired
+    from app.work.leases import lock_expired
 
     with wired.database.writing() as session:
         checkpoints.claim(session, wired.settings, 1)
     tasks.prepare()
     with wired.database.writing() as session:
-        assert len(expired(session, Checkpoint)) == 1
+        assert len(lock_expired(session, Checkpoint)) == 1

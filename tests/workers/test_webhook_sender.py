@@ -10,10 +10,10 @@ from app.models import Delivery
 from app.settings import Settings
 from app.webhooks import deliveries
 from app.webhooks import sending as webhooks
-from app.webhooks.deliveries import Parcel
+from app.webhooks.deliveries import PendingDelivery
 from tests.receiver import Receiver, receiving
 from tests.service import Service, model, settings
-from workers.webhook_sender import Courier, deliver
+from workers.webhook_sender import WebhookSender, deliver
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_one_that_cannot_be_sent_costs_the_others_nothing(
 ) -> None:
     send = webhooks.send
 
-    async def odd(parcel: Parcel, settings: Settings, moment: int) -> tuple[bool, str]:
+    async def odd(parcel: PendingDelivery, settings: Settings, moment: int) -> tuple[bool, str]:
         if parcel.url.endswith("/odd"):
             raise OverflowError("port must be 0-65535.")
         return await send(parcel, settings, moment)
@@ -84,7 +84,7 @@ def test_one_that_cannot_be_sent_costs_the_others_nothing(
 def test_it_goes_on_by_itself_and_stops(open_service: Service) -> None:
     with receiving(Receiver()) as there:
         asked(open_service, there.url)
-        courier = Courier(open_service.everything, open_service.settings)
+        courier = WebhookSender(open_service.everything, open_service.settings)
         courier.start()
         for _ in range(500):
             if there.heard:

@@ -21,7 +21,7 @@ from app.uploads.sources import Found, SourceFault
 from app.work import leases
 from workers.ingest.sources import Place, place
 
-TOLD_EVERY = 64 << 20  # bytes between two records of the progress
+PROGRESS_EVERY = 64 << 20  # bytes between two records of the progress
 
 
 def fetch(database: Database, storage: Storage, settings: Settings, checkpoint: Checkpoint) -> Checkpoint:
@@ -40,7 +40,7 @@ def fetch(database: Database, storage: Storage, settings: Settings, checkpoint: 
         if position not in there and file.left_out is None:
             fetching.take(found, position, file)
     with database.writing() as session:
-        return leases.held(session, Checkpoint, checkpoint.id, checkpoint.claim)
+        return leases.lock_held(session, Checkpoint, checkpoint.id, checkpoint.claim)
 
 
 class Fetching:
@@ -57,7 +57,7 @@ class Fetching:
         chosen = sources.choose(place.list())
         self._check([file for file in chosen if file.left_out is None])
         with self._database.writing() as session:
-            held = leases.held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
+            held = leases.lock_held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
             assert held.source is not None
             held.source.plan = [asdict(file) for file in chosen]
         return chosen
@@ -97,20 +97,20 @@ class Fetching:
         for block in place.read(file, growing.offset):
             self._storage.require(len(block), self._settings.disk_reserve)
             growing.write(block)
-            if growing.offset - told >= TOLD_EVERY:
+            if growing.offset - told >= PROGRESS_EVERY:
                 told = growing.offset
                 self._tell(told)
 
     def _tell(self, here: int) -> None:
         """So much of the file in hand is here; a later failure counts as the first."""
         with self._database.writing() as session:
-            held = leases.held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
+            held = leases.lock_held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
             assert held.source is not None
             held.source.fetched, held.attempts = held.bytes + here, 1
 
     def _keep(self, position: int, file: Found, digest: str) -> None:
         with self._database.writing() as session:
-            held = leases.held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
+            held = leases.lock_held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
             checkpoints.lock_blob(session, digest, file.bytes)
             self._storage.keep_partial(sources.partial_name(held.id, position), digest)
             name = checkpoints.clean_name(file.name)

@@ -48,34 +48,34 @@ class Folder:
     def list(self) -> "list[Found]":
         try:
             inside = sorted(self._path.iterdir()) if self._path.is_dir() else [self._path]
-            _inside(self._root, self._path.resolve(strict=True), self._path)
-            return [self._found(path) for path in inside if path.is_file()]
+            _check_inside(self._root, self._path.resolve(strict=True), self._path)
+            return [self._find(path) for path in inside if path.is_file()]
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             raise SourceFault("source-missing", f"“{self._path}” is not there, or may not be read.") from None
 
-    def _found(self, path: Path) -> Found:
-        with self._opened(path) as descriptor:
+    def _find(self, path: Path) -> Found:
+        with self._open(path) as descriptor:
             status = os.fstat(descriptor)
         return Found(path.name, str(path), status.st_size, _version(status))
 
     def read(self, file: Found, start: int) -> Iterator[bytes]:
-        with self._opened(Path(file.key)) as descriptor:
+        with self._open(Path(file.key)) as descriptor:
             while start < file.bytes:
                 block = os.pread(descriptor, BLOCK, start)
                 if not block or _version(os.fstat(descriptor)) != file.version:
-                    raise _changed(file)
+                    raise _change_fault(file)
                 yield block
                 start += len(block)
 
     @contextmanager
-    def _opened(self, path: Path) -> Iterator[int]:
+    def _open(self, path: Path) -> Iterator[int]:
         """The file, checked after it was opened, so that nothing can change in between."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
             raise SourceFault("source-missing", f"“{path}” cannot be opened: {error.strerror}.") from None
         try:
-            _inside(self._root, Path(f"/proc/self/fd/{descriptor}").resolve(), path)
+            _check_inside(self._root, Path(f"/proc/self/fd/{descriptor}").resolve(), path)
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise SourceFault("source-missing", f"“{path}” is no file.")
             yield descriptor
@@ -83,7 +83,7 @@ class Folder:
             os.close(descriptor)
 
 
-def _inside(root: Path, real: Path, path: Path) -> None:
+def _check_inside(root: Path, real: Path, path: Path) -> None:
     if not real.is_relative_to(root.resolve()):
         raise SourceFault("source-outside", f"“{path}” leads out of the folder “{root}” by a symbolic link.")
 
@@ -96,7 +96,7 @@ class Store:
     """An object store. Its address and keys are the worker's environment: AWS_…, GOOGLE_…, AZURE_…."""
 
     def __init__(self, bucket: str, key: str) -> None:
-        with _installed():
+        with _require_installed():
             import obstore
         self._library: Any = obstore
         self._key = key
@@ -113,7 +113,7 @@ class Store:
             with self._faults(file.name):
                 options = {"range": (start, end), "if_match": file.version}
                 block = bytes(self._library.get(self._store, file.key, options=options).bytes())
-            yield _checked(file, block, end - start)
+            yield _check(file, block, end - start)
             start = end
 
     @contextmanager
@@ -142,14 +142,14 @@ class Hub:
     """A model on the Hugging Face Hub, or on another one. Its revision is pinned to a commit when it is listed."""
 
     def __init__(self, repo: str, revision: str, endpoint: str | None) -> None:
-        with _installed():
+        with _require_installed():
             import huggingface_hub
         self._repo, self._revision = repo, revision
         self._api = huggingface_hub.HfApi(endpoint=endpoint)
         self._files = huggingface_hub.HfFileSystem(endpoint=endpoint, skip_instance_cache=True)
 
     def list(self) -> "list[Found]":
-        with _refused(f"{self._repo}@{self._revision}"):
+        with _translate_refusal(f"{self._repo}@{self._revision}"):
             told = self._api.model_info(self._repo, revision=self._revision, files_metadata=True)
         return [
             Found(
@@ -164,16 +164,19 @@ class Hub:
         ]
 
     def read(self, file: Found, start: int) -> Iterator[bytes]:
-        with _refused(file.name), self._files.open(file.key, "rb", block_size=BLOCK, cache_type="none") as opened:
+        with (
+            _translate_refusal(file.name),
+            self._files.open(file.key, "rb", block_size=BLOCK, cache_type="none") as opened,
+        ):
             while start < file.bytes:
                 end = min(start + BLOCK, file.bytes)
                 opened.seek(start)
-                yield _checked(file, opened.read(end - start), end - start)
+                yield _check(file, opened.read(end - start), end - start)
                 start = end
 
 
 @contextmanager
-def _refused(what: str) -> Iterator[None]:
+def _translate_refusal(what: str) -> Iterator[None]:
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
@@ -190,18 +193,18 @@ def _refused(what: str) -> Iterator[None]:
         ) from None
 
 
-def _checked(file: Found, block: bytes, size: int) -> bytes:
+def _check(file: Found, block: bytes, size: int) -> bytes:
     if len(block) != size:
-        raise _changed(file)
+        raise _change_fault(file)
     return block
 
 
-def _changed(file: Found) -> SourceFault:
+def _change_fault(file: Found) -> SourceFault:
     return SourceFault("source-changed", f"“{file.name}” changed while it was fetched. Ask again.")
 
 
 @contextmanager
-def _installed() -> Iterator[None]:
+def _require_installed() -> Iterator[None]:
     try:
         yield
     except ImportError:

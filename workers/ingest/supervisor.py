@@ -21,7 +21,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, shown
+from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
 from analysis.formats import open_checkpoint, rewrite
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
@@ -56,7 +56,7 @@ def ingest(paths: Sequence[Path], target: Path, limits: Limits | None = None) ->
     """
     limits = limits or limits_for(_size(paths))
     request = {"paths": [str(p.absolute()) for p in paths], "target": str(target.absolute()), "limits": asdict(limits)}
-    names = ", ".join(shown(path.name) for path in paths[:3])
+    names = ", ".join(escape(path.name) for path in paths[:3])
     try:
         return _report(names, supervise(names, COMMAND, json.dumps(request).encode(), limits))
     finally:
@@ -160,7 +160,7 @@ def _report(names: str, answer: bytes) -> IngestReport:
             rewritten=said["rewritten"] is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        text = f"{names}: the reader's answer makes no sense ({shown(error)}). Save it again as safetensors."
+        text = f"{names}: the reader's answer makes no sense ({escape(error)}). Save it again as safetensors."
         raise UnsafeFile(text, "reader-crashed") from None
 
 
@@ -224,12 +224,12 @@ def main() -> None:
     try:
         answer = json.dumps(read([Path(path) for path in request["paths"]], Path(request["target"])), allow_nan=False)
     except Exception as error:  # whatever it is, the parent hears of it
-        names = ", ".join(shown(Path(path).name) for path in request["paths"][:3])
-        answer = json.dumps({"error": _told(error, names)})
+        names = ", ".join(escape(Path(path).name) for path in request["paths"][:3])
+        answer = json.dumps({"error": _error_json(error, names)})
     sys.stdout.write(answer)
 
 
-def _told(error: Exception, names: str) -> dict[str, Any]:
+def _error_json(error: Exception, names: str) -> dict[str, Any]:
     """An error as JSON."""
     if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EFBIG:
         return {"errno": error.errno, "message": f"{error.strerror}: {error.filename}"}
@@ -240,7 +240,7 @@ def _told(error: Exception, names: str) -> dict[str, Any]:
 
 def _rejection(error: Exception, names: str) -> CheckpointError:
     """What an error that is none of ours says about the file."""
-    code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {shown(error)})"
+    code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {escape(error)})"
     if isinstance(error, MemoryError):
         code, why = "over-memory", "reading it took more memory than allowed"
     elif isinstance(error, OSError):

@@ -9,7 +9,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import CheckpointError, shown
+from analysis.errors import CheckpointError, escape
 from analysis.formats.files import ignored_files
 from analysis.formats.stored import Fact
 from app import checkpoints
@@ -42,20 +42,20 @@ def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, 
     except LeaseLost as lost:
         log.info("stopped: %s", lost)
     except (SourceFault, DiskFull) as fault:
-        _rejected(database, checkpoint, fault.code, str(fault))
+        _reject(database, checkpoint, fault.code, str(fault))
     except SystemExit:  # this worker was told to stop
         with suppress(LeaseLost), database.writing() as session:
             leases.give_back(session, Checkpoint, checkpoint.id, checkpoint.claim)
         raise
     except Exception as error:  # this attempt failed through no fault of the file that we know of
         log.exception("checkpoint %d was not ingested", checkpoint_id)
-        _failed(database, settings, checkpoint, _said(error))
+        _fail(database, settings, checkpoint, _error_text(error))
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """What went wrong, without the paths of this machine."""
     said = error.strerror if isinstance(error, OSError) else str(error)
-    return f"{type(error).__name__}: {shown(said or 'no more is known')}"
+    return f"{type(error).__name__}: {escape(said or 'no more is known')}"
 
 
 def _renew(database: Database, settings: Settings, checkpoint: Checkpoint) -> None:
@@ -65,12 +65,12 @@ def _renew(database: Database, settings: Settings, checkpoint: Checkpoint) -> No
 
 def _take_in(database: Database, storage: Storage, checkpoint: Checkpoint) -> None:
     files = [(file.name, file.sha256) for file in checkpoint.files]
-    with storage.opened(files) as paths, storage.folder() as folder:
+    with storage.open_files(files) as paths, storage.folder() as folder:
         target = folder / "model.safetensors"
         try:
             found = ingest(paths, target)
         except CheckpointError as error:
-            _rejected(database, checkpoint, error.code, error.message)
+            _reject(database, checkpoint, error.code, error.message)
             return
         _accept(database, storage, checkpoint, found, target)
 
@@ -78,7 +78,7 @@ def _take_in(database: Database, storage: Storage, checkpoint: Checkpoint) -> No
 def _accept(database: Database, storage: Storage, checkpoint: Checkpoint, found: IngestReport, target: Path) -> None:
     rewritten = Incoming.adopt(target) if found.rewritten else None
     with database.writing() as session:
-        leases.held(session, Checkpoint, checkpoint.id, checkpoint.claim)  # before the bytes move to their place
+        leases.lock_held(session, Checkpoint, checkpoint.id, checkpoint.claim)  # before the bytes move to their place
         if rewritten is not None:
             checkpoints.keep(session, storage, rewritten)
         checkpoints.accept(
@@ -105,15 +105,15 @@ def _json(tensors: Sequence[Any]) -> list[dict[str, Any]]:
     return [asdict(info) if is_dataclass(info) and not isinstance(info, type) else dict(info) for info in tensors]
 
 
-def _rejected(database: Database, checkpoint: Checkpoint, code: str, reason: str) -> None:
+def _reject(database: Database, checkpoint: Checkpoint, code: str, reason: str) -> None:
     with database.writing() as session, suppress(LeaseLost):
         checkpoints.reject(session, checkpoint.id, checkpoint.claim, code, reason)
 
 
-def _failed(database: Database, settings: Settings, checkpoint: Checkpoint, reason: str) -> None:
+def _fail(database: Database, settings: Settings, checkpoint: Checkpoint, reason: str) -> None:
     try:
         with database.writing() as session:
-            current = leases.held(session, Checkpoint, checkpoint.id, checkpoint.claim)
+            current = leases.lock_held(session, Checkpoint, checkpoint.id, checkpoint.claim)
             checkpoints.fail(session, settings, current, reason)
     except LeaseLost as lost:
         log.info("stopped: %s", lost)

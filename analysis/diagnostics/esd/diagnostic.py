@@ -13,7 +13,7 @@ from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind, Measurem
 from analysis.diagnostics.esd.summary import OVER, UNDER, summarise, verdict
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness, single
 from analysis.statistics import fingers, power_law
-from analysis.statistics.fit_range import FEW, NO_FIT, THIN, kept, no_fit, out_of_bounds
+from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, reason_not_to_fit, usable_eigenvalues
 from analysis.statistics.measures import log10, log_power_sum
 from analysis.statistics.power_law import PowerLaw
 from analysis.weight import Weight
@@ -188,7 +188,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         found: dict[str, Scalar] = {"num_evals": eigenvalues.size, "lambda_max": float(eigenvalues[-1]),
                                     "kernel": weight.spectrum.kernel}  # fmt: skip
         return Measurement(found, {"eigenvalues": single(eigenvalues)}, weight.info.unfit)
-    seen = kept(eigenvalues, options.text("compat") == "weightwatcher")
+    seen = usable_eigenvalues(eigenvalues, options.text("compat") == "weightwatcher")
     flat = flatness(weight, options)
     left_out = min(seen.size, options.integer("leave_out"))
     tail, law, clipping = fit(seen[: seen.size - left_out], options, flat)
@@ -199,7 +199,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         "kernel": weight.spectrum.kernel,
     }
     curves = {"eigenvalues": single(eigenvalues)}
-    excluded = out_of_bounds(eigenvalues.size, options.integer("min_evals"), options.integer("max_evals"))
+    excluded = reason_not_to_fit(eigenvalues.size, options.integer("min_evals"), options.integer("max_evals"))
     if law is None or excluded:
         return Measurement(values, curves, excluded or no_fit(eigenvalues, tail, left_out))
     starts = power_law.curve(tail, law, CURVE_POINTS, flat)
@@ -208,7 +208,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         "candidate_D": single(starts.D),
         "candidate_alpha": single(starts.alpha),
     }
-    return Measurement(values | fitted(law, eigenvalues, tail.size) | clipping, curves)
+    return Measurement(values | fit_columns(law, eigenvalues, tail.size) | clipping, curves)
 
 
 Tail = tuple[Float64[np.ndarray, " p"], PowerLaw | None, dict[str, Scalar]]
@@ -220,16 +220,16 @@ def fit(seen: Float64[np.ndarray, " k"], options: Options, flat: float) -> Tail:
         case "none":
             return seen, power_law.fit(seen, flat), {}
         case "clip_xmax":
-            found = fingers.clipped(seen, flat=flat)
+            found = fingers.clip_fingers(seen, flat=flat)
             if found is None:
                 return seen, None, {}
             left = seen[: seen.size - found.fingers - 1] if found.fingers else seen
             return left, found.law, {"num_fingers": found.fingers, "raw_alpha": found.raw.alpha}
         case how:
-            return seen, fingers.peaked(seen, as_coded=how == "xmin_peak_coded", flat=flat), {}
+            return seen, fingers.fit_peak(seen, as_coded=how == "xmin_peak_coded", flat=flat), {}
 
 
-def fitted(law: PowerLaw, eigenvalues: Float64[np.ndarray, " k"], size: int) -> dict[str, Scalar]:
+def fit_columns(law: PowerLaw, eigenvalues: Float64[np.ndarray, " k"], size: int) -> dict[str, Scalar]:
     """The columns that hang on a fit to `size` of the eigenvalues."""
     log_max = log10(float(eigenvalues[-1]))
     return {

@@ -8,8 +8,16 @@ from collections.abc import Sequence
 from statistics import fmean, median, stdev
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
-from analysis.findings.subjects import alike, described, number, parts, subject, unmeasured, worst_first
-from analysis.findings.wording import counted, listed, midway, short
+from analysis.findings.subjects import (
+    describe_rows,
+    group_alike,
+    number,
+    parts,
+    subject,
+    unmeasured_findings,
+    worst_first,
+)
+from analysis.findings.wording import join_words, lower_first, quantity, short
 
 OVER, UNDER = 2.0, 6.0  # WeightWatcher's OVER_TRAINED_THRESH and UNDER_TRAINED_THRESH
 SURE = 2.0  # standard errors outside 2 to 6 from which on a verdict is more than a suspicion (95 % of a normal law)
@@ -25,7 +33,7 @@ def verdict(alpha: float) -> str:
 def summarise(table: Table) -> Summary:
     """The health of a table with the columns alpha, sigma, num_pl_spikes, low_confidence and warning."""
     flagged = [row for row in table.rows if row.value("warning")]
-    together = sorted(alike(flagged, lambda row: row.value("warning")), key=lambda rows: -max(map(_excess, rows)))
+    together = sorted(group_alike(flagged, lambda row: row.value("warning")), key=lambda rows: -max(map(_excess, rows)))
     numbers = _numbers(table, flagged)
     findings = worst_first(map(_finding, together))
     return Summary(
@@ -58,26 +66,26 @@ def _excess(row: Row) -> float:
 
 
 def _finding(rows: Sequence[Row]) -> Finding:
-    what, where = described(rows)
+    what, where = describe_rows(rows)
     under = rows[0].value("warning") == "under-trained"
     sure = any(_excess(row) > SURE * number(row, "sigma") for row in rows)
     usual = rows[0].weight.role == "position" and not under
     severity = Severity.NOTE if usual else Severity.BAD if sure else Severity.WARN
     says = ("is under-trained" if sure else "looks under-trained") if under else "has a very heavy tail"
-    why = [f"α {listed([short(number(row, 'alpha')) for row in rows[:5]])}.", *_weak(rows)]
+    why = [f"α {join_words([short(number(row, 'alpha')) for row in rows[:5]])}.", *_weak(rows)]
     if len(rows) > 5:
-        why[0] = f"α from {short(_least(rows))} to {short(_most(rows))}."
+        why[0] = f"α from {short(_least_alpha(rows))} to {short(_largest_alpha(rows))}."
     if usual:
         why.append("Usual for smooth position tables.")
     evidence = {row.weight.name: row.value("alpha") for row in rows}
     return Finding(severity, f"{what} {says}{where}", " ".join(why), tuple(evidence), evidence)
 
 
-def _least(rows: Sequence[Row]) -> float:
+def _least_alpha(rows: Sequence[Row]) -> float:
     return min(number(row, "alpha") for row in rows)
 
 
-def _most(rows: Sequence[Row]) -> float:
+def _largest_alpha(rows: Sequence[Row]) -> float:
     return max(number(row, "alpha") for row in rows)
 
 
@@ -88,7 +96,7 @@ def _weak(rows: Sequence[Row]) -> list[str]:
         return []
     direction = "high" if rows[0].value("warning") == "under-trained" else "low"
     who = " and ".join(f"{parts(row)[0]} {parts(row)[1]}".strip() for row in weak) if len(rows) > 1 else "It"
-    sizes = listed([str(row.value("num_pl_spikes")) for row in weak])
+    sizes = join_words([str(row.value("num_pl_spikes")) for row in weak])
     if len(weak) > 2:
         return [f"{len(weak)} of them rest on few eigenvalues: read those as {direction}, not as numbers."]
     if len(weak) == 1:
@@ -106,7 +114,7 @@ def _headline(numbers: dict[str, Scalar], together: Sequence[Sequence[Row]]) -> 
         return said
     subjects = [subject(rows) for rows in together[:3]]
     others = [f"{len(together) - 3} more"] if len(together) > 3 else []
-    return f"{said} Outside it: {'; '.join([*map(midway, subjects), *others])}."
+    return f"{said} Outside it: {'; '.join([*map(lower_first, subjects), *others])}."
 
 
 def _opening(share: float, numbers: dict[str, Scalar]) -> str:
@@ -126,7 +134,7 @@ def _reservations(table: Table, fitted: int) -> list[Finding]:
     found = []
     weak = tuple(row.weight.name for row in table.rows if row.value("low_confidence"))
     if weak:
-        text = f"{len(weak)} of {counted(fitted, 'fit')} {'rests' if len(weak) == 1 else 'rest'} on little"
+        text = f"{len(weak)} of {quantity(fitted, 'fit')} {'rests' if len(weak) == 1 else 'rest'} on little"
         why = "Fewer than 20 eigenvalues in the tail, or fewer than 50 in all: such an α is a hint, not a number."
         found.append(Finding(Severity.NOTE, text, why, weak, {"low_confidence": len(weak)}))
-    return [*found, *unmeasured(table.rows, "alpha", "tail fit")]
+    return [*found, *unmeasured_findings(table.rows, "alpha", "tail fit")]

@@ -180,14 +180,14 @@ def settings(options: Options) -> Preset:
     preset = PRESETS[options.text("preset")]
     return Preset(
         side=options.integer("side") or preset.side,
-        aspect=_folded(options.number("aspect") or preset.aspect),
+        aspect=_fold(options.number("aspect") or preset.aspect),
         per_side=options.integer("per_side") or preset.per_side,
         fit=preset.fit if options.text("fit") == "preset" else options.text("fit"),
         blocks=preset.blocks,
     )
 
 
-def _folded(aspect: float) -> float:
+def _fold(aspect: float) -> float:
     """Long over short, however it is given."""
     return max(aspect, 1.0 / aspect)
 
@@ -198,7 +198,7 @@ def layout(weight: Weight, preset: Preset) -> Windows:
     if preset.blocks and weight.info.slices > 1:
         return windows.blocks(rows, columns)
     if preset.per_side:
-        return windows.sampled(rows, columns, preset.side or windows.LARGEST, preset.aspect, preset.per_side)
+        return windows.sample_windows(rows, columns, preset.side or windows.LARGEST, preset.aspect, preset.per_side)
     return windows.covering(rows, columns, preset.side or windows.LARGEST, preset.aspect)
 
 

@@ -29,17 +29,17 @@ Fit = Callable[[Values], Exponent | None]
 
 def fit_of(name: str, flat: float = FLAT) -> Fit:
     """One of FITS, as a function of ascending eigenvalues; `flat` is what of ln λ is rounding."""
-    return partial(_hill, flat) if name == "hill" else partial(_searched, SEARCHES[name], flat)
+    return partial(_hill, flat) if name == "hill" else partial(_search_start, SEARCHES[name], flat)
 
 
 SEARCHES: Mapping[str, Callable[[Values, float], PowerLaw | None]] = {
     "ks": power_law.fit,
-    "peak": lambda values, flat: fingers.peaked(values, False, flat),
-    "peak-coded": lambda values, flat: fingers.peaked(values, True, flat),
+    "peak": lambda values, flat: fingers.fit_peak(values, False, flat),
+    "peak-coded": lambda values, flat: fingers.fit_peak(values, True, flat),
 }
 
 
-def _searched(search: Callable[[Values, float], PowerLaw | None], flat: float, values: Values) -> Exponent | None:
+def _search_start(search: Callable[[Values, float], PowerLaw | None], flat: float, values: Values) -> Exponent | None:
     """By a search for the start of the tail, among an even sample where there are very many eigenvalues."""
     positive = values[values > RELATIVE_CUT * values[-1]]
     if len(positive) > THINNED:

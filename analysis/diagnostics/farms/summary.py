@@ -9,8 +9,8 @@ from statistics import median, stdev
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.esd.summary import verdict
-from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
-from analysis.findings.wording import counted, listed, midway, short
+from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.wording import join_words, lower_first, quantity, short
 
 LARGE_BIAS = 0.25  # share of the raw exponent above 1 from which on a finding speaks of the shape
 FAR = 3.0  # robust standard deviations from the other layers
@@ -31,9 +31,9 @@ def summarise(table: Table) -> Summary:
         "shaped": len(shaped),
     }
     findings = [
-        *map(_shape_finding, alike(shaped)),
-        *(_far_finding(group, number(group[0], "alpha_farms") > median(alphas)) for group in _far(rows)),
-        *unmeasured(table.rows, "alpha_farms", "α FARMS"),
+        *map(_shape_finding, group_alike(shaped)),
+        *(_far_finding(group, number(group[0], "alpha_farms") > median(alphas)) for group in _find_outliers(rows)),
+        *unmeasured_findings(table.rows, "alpha_farms", "α FARMS"),
     ]
     return Summary(_headline(numbers), numbers, worst_first(findings))
 
@@ -52,14 +52,14 @@ def _shape_finding(rows: Sequence[Row]) -> Finding:
     raw, seen = number(worst, "alpha_raw"), number(worst, "alpha_farms")
     why = (
         f"{worst.weight.label}: α {short(raw)} raw, {short(seen)} by windows of one shape, so {_bias_share(worst):.0%} "
-        f"of what it is above 1 comes from its {short(number(worst, 'aspect'))}:1 shape.{_turned(worst)}"
+        f"of what it is above 1 comes from its {short(number(worst, 'aspect'))}:1 shape.{_verdict_change(worst)}"
     )
-    text = f"The shape raises α of {midway(subject(rows))}"
+    text = f"The shape raises α of {lower_first(subject(rows))}"
     columns = ("alpha_raw", "alpha_farms", "aspect_bias", "windows_sd", "aspect")
     return Finding(Severity.NOTE, text, why, names(rows), evidence(rows, *columns))
 
 
-def _turned(row: Row) -> str:
+def _verdict_change(row: Row) -> str:
     """Whether the verdict on a searched exponent is one on the shape."""
     raw, seen = verdict(number(row, "alpha_raw")), verdict(number(row, "alpha_farms"))
     if row.value("fit") == "hill" or raw == seen:
@@ -67,7 +67,7 @@ def _turned(row: Row) -> str:
     return f" Its raw exponent alone would call it {raw or 'healthy'}, that of the windows {seen or 'healthy'}."
 
 
-def _far(rows: Sequence[Row]) -> list[list[Row]]:
+def _find_outliers(rows: Sequence[Row]) -> list[list[Row]]:
     """Rows far from the middle of all, by more than the spread of their own windows; few rows have no middle."""
     values = [number(row, "alpha_farms") for row in rows]
     if len(values) < 8:
@@ -75,15 +75,15 @@ def _far(rows: Sequence[Row]) -> list[list[Row]]:
     middle = median(values)
     width = ROBUST * median(abs(value - middle) for value in values)
 
-    def far(row: Row) -> bool:
+    def is_far(row: Row) -> bool:
         spread = number(row, "windows_sd")
         return abs(number(row, "alpha_farms") - middle) > FAR * max(width, 0.0 if math.isnan(spread) else spread)
 
-    return alike(filter(far, rows), lambda row: number(row, "alpha_farms") > middle)
+    return group_alike(filter(is_far, rows), lambda row: number(row, "alpha_farms") > middle)
 
 
 def _far_finding(rows: Sequence[Row], thin: bool) -> Finding:
-    alphas = listed([short(number(row, "alpha_farms")) for row in rows[:5]])
+    alphas = join_words([short(number(row, "alpha_farms")) for row in rows[:5]])
     weak = all(number(row, "num_evals") < FEW for row in rows)
     hint = " Few eigenvalues stand behind it: a hint, no more." if weak else ""
     why = f"α FARMS {alphas}, more than three robust standard deviations from the other layers.{hint}"
@@ -98,6 +98,6 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     middle, shaped = numbers["median_alpha_farms"], int(numbers["shaped"] or 0)
     if middle is None:
         return "No matrix has windows to fit."
-    noun = counted(int(numbers["measured"] or 0), "matrix", "matrices")
+    noun = quantity(int(numbers["measured"] or 0), "matrix", "matrices")
     bias = f" The shape raises the raw α of {shaped} of them much." if shaped else " Their shapes hardly change it."
     return f"Half of {noun} have α FARMS above {short(float(middle))}.{bias}"

@@ -59,7 +59,7 @@ def starts(extent: int, window: int, wanted: int) -> tuple[int, ...]:
     return tuple(min(i * stride, room) for i in range(min(wanted, room // stride + 1)))
 
 
-def sampled(rows: int, columns: int, side: int, aspect: float, per_side: int) -> Windows:
+def sample_windows(rows: int, columns: int, side: int, aspect: float, per_side: int) -> Windows:
     """The authors' windows (LLM_Pruning/lib/sampling.py, fixed_sampling): up to per_side × per_side."""
     small, large = sorted((rows, columns))
     long, short = size(rows, columns, side, aspect)

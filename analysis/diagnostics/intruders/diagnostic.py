@@ -21,7 +21,7 @@ from analysis.diagnostic import (
     Scope,
 )
 from analysis.diagnostics.intruders.leading import Leading, leading, rounding
-from analysis.diagnostics.intruders.rule import Match, Side, chance, match, sweep, unsettled
+from analysis.diagnostics.intruders.rule import Match, Side, ambiguity, chance, match, sweep
 from analysis.diagnostics.intruders.summary import summarise
 from analysis.diagnostics.options import single
 from analysis.linalg.subspaces import extent
@@ -174,7 +174,7 @@ def _counts(matched: Match, k: int, epsilon: float) -> dict[str, Scalar]:
     ranks = new.nonzero().flatten()
     return {
         "count": int(new.sum()),
-        "count_guarded": int(matched.guarded(k, epsilon).sum()),
+        "count_guarded": int(matched.guarded_intruders(k, epsilon).sum()),
         "k": len(best),
         "epsilon": epsilon,
         "first_rank": int(ranks[0]) + 1 if len(ranks) else None,
@@ -188,7 +188,7 @@ def _certainty(base: Triplets, matched: Match, found: Leading, k: int, side: Sid
     sides = list(both.values()) if side == "both" else [both[side]]
     error = torch.stack([errors for _, errors in sides]).amax(dim=0)
     if found.method != "same":
-        error = error + unsettled(matched.similarity, rounding(base))
+        error = error + ambiguity(matched.similarity, rounding(base))
     return {
         "chance": chance(*[(vectors.shape[0], vectors.shape[1]) for vectors, _ in sides]),
         "method": found.method,

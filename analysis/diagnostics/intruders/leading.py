@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from analysis.linalg.kernels import mirrored, suited
+from analysis.linalg.kernels import mirror, suit_threads
 from analysis.linalg.krylov import Ritz, krylov
 from analysis.linalg.low_rank import low_rank
 from analysis.linalg.spectrum import gram_error, scaled_gram
@@ -65,12 +65,12 @@ def leading(tuned: Weight, count: int) -> Leading:
     assert base is not None, "only a tuned weight has a base to begin from"
     if bool((tuned.slices == base.slices).all()):
         return same(base.triplets, count)
-    with tuned.named():
+    with tuned.name_errors():
         finite(tuned.matrix)
     side = min(tuned.matrix.shape)
-    if side <= WHOLE or tuned.decomposed:
+    if side <= WHOLE or tuned.is_decomposed:
         return full(tuned.triplets, count)
-    with suited(side):
+    with suit_threads(side):
         if tuned.factors is not None and LOW * tuned.factors.left.shape[1] <= side:
             found = by_factors(base.triplets, tuned.update, count)
         else:
@@ -101,7 +101,7 @@ def rounding(found: Triplets) -> Float64[Tensor, " p"]:
     if not len(squares) or float(squares[0]) == 0.0:
         return torch.zeros_like(squares)
     error = gram_error(*_sides(found), float(squares.sum() / squares[0])) * squares[0]
-    return bounded(error / gaps(squares))
+    return bound_distances(error / gaps(squares))
 
 
 def gaps(squares: Float64[Tensor, " k"], edge: float = 0.0) -> Float64[Tensor, " k"]:
@@ -111,7 +111,7 @@ def gaps(squares: Float64[Tensor, " k"], edge: float = 0.0) -> Float64[Tensor, "
     return torch.minimum(torch.minimum(torch.cat([end, steps]), torch.cat([steps, end])), squares - edge)
 
 
-def bounded(sines: Float64[Tensor, " k"]) -> Float64[Tensor, " k"]:
+def bound_distances(sines: Float64[Tensor, " k"]) -> Float64[Tensor, " k"]:
     """‖û - u‖ from the sine of their angle: at most √2 of it, and of no more than a right angle."""
     return math.sqrt(2.0) * torch.where(sines >= 0.0, sines, 1.0).nan_to_num(1.0).clamp(max=1.0)
 
@@ -127,7 +127,7 @@ def by_gram(base: Triplets, tuned: Weight, count: int) -> Leading | None:
     wide = matrix.shape[0] < matrix.shape[1]
     tall, start = (matrix.mT, base.left) if wide else (matrix, base.right)
     lower, exponent = scaled_gram(tall)
-    gram = mirrored(lower)
+    gram = mirror(lower)
 
     def proves(found: Ritz, bound: float) -> bool:
         rest = torch.addmm(gram, found.vectors.mT, found.vectors * found.values[:, None], alpha=-1.0).neg_()
@@ -135,13 +135,15 @@ def by_gram(base: Triplets, tuned: Weight, count: int) -> Leading | None:
         return int(torch.linalg.cholesky_ex(rest).info) == 0
 
     operator = Operator(lambda rows: rows @ gram, (len(tall), len(gram)), float(gram.trace()), proves)
-    found = certified(operator, start[:, : count + SPARE].mT, count, len(gram) // 2)
+    found = certify(operator, start[:, : count + SPARE].mT, count, len(gram) // 2)
     if found is None:
         return None
     ritz, errors = found
     values, short = ritz.values.sqrt(), ritz.vectors.mT
     long = (tall.double() * math.ldexp(1.0, -exponent)) @ short / values
-    one = Leading(Triplets(long, values * math.ldexp(1.0, exponent), short), across(errors, values), errors, "leading")
+    one = Leading(
+        Triplets(long, values * math.ldexp(1.0, exponent), short), bound_other_side(errors, values), errors, "leading"
+    )
     return one.turned if wide else one
 
 
@@ -150,51 +152,56 @@ def by_factors(base: Triplets, update: Triplets, count: int) -> Leading | None:
     matrix = low_rank(base, update.first(extent(update)))
     norm = float(torch.linalg.vector_norm(base.values) + torch.linalg.vector_norm(update.values))
     operator = Operator(
-        apply=lambda rows: matrix.forth(matrix.back(rows)),
+        apply=lambda rows: matrix.apply(matrix.apply_transposed(rows)),
         sides=(max(len(matrix.p), len(matrix.q)), len(matrix.p)),
         squared_norm=norm**2,
         proves=lambda found, bound: matrix.above(math.sqrt(bound)) == len(found.values),
     )
     axes = torch.eye(count + SPARE, len(matrix.p), dtype=torch.float64, device=matrix.p.device)
-    found = certified(operator, torch.cat([axes, matrix.p.mT]), count, len(matrix.p))
+    found = certify(operator, torch.cat([axes, matrix.p.mT]), count, len(matrix.p))
     if found is None:
         return None
     ritz, errors = found
     values = ritz.values.sqrt()
-    left, right = matrix.left @ ritz.vectors.mT, matrix.right @ (matrix.back(ritz.vectors) / values[:, None]).mT
-    return Leading(Triplets(left, values, right), errors, across(errors, values), "leading")
+    left, right = (
+        matrix.left @ ritz.vectors.mT,
+        matrix.right @ (matrix.apply_transposed(ritz.vectors) / values[:, None]).mT,
+    )
+    return Leading(Triplets(left, values, right), errors, bound_other_side(errors, values), "leading")
 
 
-def across(errors: Float64[Tensor, " k"], values: Float64[Tensor, " k"]) -> Float64[Tensor, " k"]:
+def bound_other_side(errors: Float64[Tensor, " k"], values: Float64[Tensor, " k"]) -> Float64[Tensor, " k"]:
     """The errors on the other side, W v / σ: at most σ₁ / σ times as large."""
     return (errors * values[0] / values).nan_to_num(math.inf).clamp(max=math.sqrt(2.0))
 
 
-def certified(
+def certify(
     operator: Operator, start: Float64[Tensor, "s k"], count: int, most: int
 ) -> tuple[Ritz, Float64[Tensor, " c"]] | None:
     """The `count` largest eigenvalues with a bound on the error of each vector; None where that cannot be proved."""
 
-    def done(found: Ritz) -> bool:
+    def is_done(found: Ritz) -> bool:
         place, (low, high) = _cut(found, count)
         still = found.residuals[place] <= 0.25 * (high - low)  # then the next one hardly moves any more
-        return bool(still) and _worst(errors(found.first(place), (low + high) / 2.0, operator), found, count) <= GOAL
+        return (
+            bool(still) and _worst_bound(errors(found.first(place), (low + high) / 2.0, operator), found, count) <= GOAL
+        )
 
-    found = krylov(operator.apply, _mixed(start), count + SPARE, done, min(ROOM, most))
+    found = krylov(operator.apply, _mix(start), count + SPARE, is_done, min(ROOM, most))
     if found is None:
         return None
     place, (low, high) = _cut(found, count)
     for share in PLACES:
         edge = low + share * (high - low)
         bounds = errors(found.first(place), edge, operator)
-        if _worst(bounds, found, count) <= 2.0 * GOAL and operator.proves(found.first(place), edge):
+        if _worst_bound(bounds, found, count) <= 2.0 * GOAL and operator.proves(found.first(place), edge):
             return found.first(count), bounds[:count]
     return None
 
 
-def _worst(bounds: Float64[Tensor, " c"], found: Ritz, count: int) -> float:
+def _worst_bound(bounds: Float64[Tensor, " c"], found: Ritz, count: int) -> float:
     """Of the first `count`, on either side of W."""
-    return float(across(bounds[:count], found.values[:count].clamp(min=0.0).sqrt()).max())
+    return float(bound_other_side(bounds[:count], found.values[:count].clamp(min=0.0).sqrt()).max())
 
 
 def errors(found: Ritz, edge: float, operator: Operator) -> Float64[Tensor, " c"]:
@@ -211,7 +218,7 @@ def errors(found: Ritz, edge: float, operator: Operator) -> Float64[Tensor, " c"
     near = float(torch.linalg.vector_norm(found.residuals)) + noise
     if float(found.values[-1]) - edge <= near:  # then they need not be the largest
         return torch.full_like(found.values, math.sqrt(2.0))
-    return bounded((found.residuals + noise) / (gaps(found.values, edge) - near))
+    return bound_distances((found.residuals + noise) / (gaps(found.values, edge) - near))
 
 
 def _cut(found: Ritz, count: int) -> tuple[int, tuple[float, float]]:
@@ -221,7 +228,7 @@ def _cut(found: Ritz, count: int) -> tuple[int, tuple[float, float]]:
     return place, (float(found.values[place]), float(found.values[place - 1]))
 
 
-def _mixed(start: Float64[Tensor, "s k"]) -> Float64[Tensor, "b k"]:
+def _mix(start: Float64[Tensor, "s k"]) -> Float64[Tensor, "b k"]:
     """A block of random mixtures of the start's rows, and a little of everything else."""
     generator = torch.Generator().manual_seed(0)
     mixture = torch.randn(BLOCK, len(start), generator=generator, dtype=torch.float64).to(start.device)

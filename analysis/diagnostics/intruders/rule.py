@@ -43,7 +43,7 @@ class Match:
         """The authors' rule: which of the first k are strictly below ε."""
         return self.best[:k] < epsilon
 
-    def guarded(self, k: int, epsilon: float) -> Bool[Tensor, " k"]:
+    def guarded_intruders(self, k: int, epsilon: float) -> Bool[Tensor, " k"]:
         """The same without those that only turned: at least HELD, and ε, of their length lies in their window."""
         return self.intruders(k, epsilon) & (self.captured[:k] < max(HELD, epsilon))
 
@@ -63,10 +63,10 @@ def match(base: Triplets, tuned: Triplets, side: Side) -> Match:
     ours, theirs = (base.left, tuned.left) if side == "left" else (base.right, tuned.right)
     similarity = (ours.mT @ theirs).abs().clamp(max=1.0)
     inside, crowded = windows(base.values, similarity, len(ours))
-    return Match(similarity, captured(similarity, inside), crowded)
+    return Match(similarity, captured_lengths(similarity, inside), crowded)
 
 
-def captured(similarity: Float64[Tensor, "p d"], inside: Bool[Tensor, "p d"]) -> Float64[Tensor, " d"]:
+def captured_lengths(similarity: Float64[Tensor, "p d"], inside: Bool[Tensor, "p d"]) -> Float64[Tensor, " d"]:
     """‖U₀[:, window]ᵀ u‖ of each direction u, 0 to 1."""
     return (similarity.square() * inside).sum(dim=0).sqrt().clamp(max=1.0)
 
@@ -97,7 +97,7 @@ def widest(dimensions: int) -> int:
     return max(1, int(1.0 + SHARE * dimensions - 2.0 * math.log(dimensions)))
 
 
-def unsettled(similarity: Float64[Tensor, "p d"], errors: Float64[Tensor, " p"]) -> Float64[Tensor, " d"]:
+def ambiguity(similarity: Float64[Tensor, "p d"], errors: Float64[Tensor, " p"]) -> Float64[Tensor, " d"]:
     """How far the best match of each direction would move with another choice among base vectors that are arbitrary.
 
     `errors` bounds what rounding does to each base vector, in the order of their singular values. Neighbours that
@@ -123,12 +123,12 @@ def chance(*sides: tuple[int, int]) -> float:
     """
     from scipy.integrate import quad  # half a second that no start of a program should wait for
 
-    def below(t: float) -> float:
+    def density_below(t: float) -> float:
         return math.prod(float(erf(t * mean_length(m) / math.sqrt(2.0))) ** p for m, p in sides)
 
     ends = [math.sqrt(2.0 * math.log(2.0 * p) + 80.0) / mean_length(m) for m, p in sides]
     middle = max(math.sqrt(2.0 * math.log(2.0 * p)) / mean_length(m) for m, p in sides)
-    mean, _ = quad(lambda t: 1.0 - below(t), 0.0, max(ends), points=[min(middle, max(ends))], limit=200)
+    mean, _ = quad(lambda t: 1.0 - density_below(t), 0.0, max(ends), points=[min(middle, max(ends))], limit=200)
     return min(1.0, float(mean))
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
-from analysis.findings.grouping import grouped, having, middle
-from analysis.findings.subjects import alike, names, number, subject, unmeasured, worst_first
-from analysis.findings.wording import counted, midway
+from analysis.findings.grouping import group_rows, having, middle
+from analysis.findings.subjects import group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.wording import lower_first, quantity
 
 MOST = 0.5  # of the intruders in a few matrices of one kind: then that is where most are
 HEAVIEST = 0.75  # of the intruders of that kind, that the blocks named hold
@@ -20,9 +20,9 @@ SOURCE = (
 
 
 def summarise(table: Table) -> Summary:
-    pairs = grouped(table.rows)
+    pairs = group_rows(table.rows)
     findings = [finding for group, rows in pairs.items() for finding in _findings(table, group, rows)]
-    missing = unmeasured(table.rows, "count", "directions to compare")
+    missing = unmeasured_findings(table.rows, "count", "directions to compare")
     return Summary(
         _headline(table, pairs),
         {"pairs": len(pairs), **_numbers(table.rows)},
@@ -41,7 +41,7 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
         "intruders": _total(compared, "count"),
         "guarded": _total(compared, "count_guarded"),
         "matrices": len(compared),
-        "matrices_with": len(_with(compared)),
+        "matrices_with": len(_rows_with_intruders(compared)),
         "directions": _total(compared, "k"),
         "median_lowest_match": middle(compared, "lowest_match"),
     }
@@ -51,12 +51,12 @@ def _total(rows: Sequence[Row], column: str) -> int:
     return int(sum(number(row, column) for row in rows))
 
 
-def _with(rows: Sequence[Row]) -> list[Row]:
+def _rows_with_intruders(rows: Sequence[Row]) -> list[Row]:
     return [row for row in having(rows, "count") if number(row, "count") > 0.0]
 
 
 def _headline(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> str:
-    said = [f"{table.named(group[-1])}: {_amount(rows)}" for group, rows in pairs.items() if having(rows, "count")]
+    said = [f"{table.name_at(group[-1])}: {_amount(rows)}" for group, rows in pairs.items() if having(rows, "count")]
     if not said:
         return "No directions could be compared."
     more = [f"{len(said) - 4} more"] if len(said) > 4 else []
@@ -66,21 +66,21 @@ def _headline(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> str:
 def _amount(rows: Sequence[Row]) -> str:
     """As in: 31 intruder dimensions in 17 of 36 matrices."""
     compared = having(rows, "count")
-    total, matrices = _total(compared, "count"), counted(len(compared), "matrix", "matrices")
+    total, matrices = _total(compared, "count"), quantity(len(compared), "matrix", "matrices")
     if not total:
         return f"no intruder dimension in {matrices}"
-    return f"{counted(total, 'intruder dimension')} in {len(_with(compared))} of {matrices}"
+    return f"{quantity(total, 'intruder dimension')} in {len(_rows_with_intruders(compared))} of {matrices}"
 
 
 def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
-    tuned, compared = table.named(group[-1]), having(rows, "count")
+    tuned, compared = table.name_at(group[-1]), having(rows, "count")
     if not compared:
         return []
     if _strange(compared):
-        return [_nothing_left(compared, tuned, table.named(0))]
-    if not _with(compared):
+        return [_no_match_finding(compared, tuned, table.name_at(0))]
+    if not _rows_with_intruders(compared):
         text = f"{tuned} adds {_amount(compared)}"
-        why = f"The tuned leads in the directions in which the base led.{_few(compared)}"
+        why = f"The tuned leads in the directions in which the base led.{_count_in_words(compared)}"
         return [Finding(Severity.NOTE, text, why, (), _numbers(compared))]
     return [_some(compared, tuned)]
 
@@ -90,40 +90,40 @@ def _strange(rows: Sequence[Row]) -> bool:
     return len(rows) >= ENOUGH and (middle(rows, "count") or 0.0) >= NOTHING * (middle(rows, "k") or 1.0)
 
 
-def _nothing_left(rows: Sequence[Row], tuned: str, base: str) -> Finding:
+def _no_match_finding(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     text = f"{tuned} leads in none of the directions of {base}: {_amount(rows)}"
     why = (
         "All but all leading directions are new, as between unrelated models. Either this is not the base that it was "
         "tuned from, or next to nothing of it is left; the count is no count of intruders then."
     )
-    return Finding(Severity.BAD, text, why, names(_with(rows)), _numbers(rows))
+    return Finding(Severity.BAD, text, why, names(_rows_with_intruders(rows)), _numbers(rows))
 
 
 def _some(rows: Sequence[Row], tuned: str) -> Finding:
     """All that lie in clusters of the base only turned: that is a note, and no warning."""
     guarded, total = _total(rows, "count_guarded"), _total(rows, "count")
-    text = f"{tuned} adds {_amount(rows)}{_where(rows)}"
+    text = f"{tuned} adds {_amount(rows)}{_place_in_words(rows)}"
     turned = total - guarded
     parts = (
         [SOURCE] if guarded else ["They only turned among base directions of nearly equal strength: nothing is new."]
     )
     if guarded and turned:
         parts.append(f"{turned} of them only turned among base directions of nearly equal strength.")
-    parts.extend(filter(None, [_barely(rows, total), _few(rows).strip()]))
+    parts.extend(filter(None, [_margin_in_words(rows, total), _count_in_words(rows).strip()]))
     severity = Severity.WARN if guarded else Severity.NOTE
-    return Finding(severity, text, " ".join(parts), names(_with(rows)), _numbers(rows))
+    return Finding(severity, text, " ".join(parts), names(_rows_with_intruders(rows)), _numbers(rows))
 
 
-def _where(rows: Sequence[Row]) -> str:
+def _place_in_words(rows: Sequence[Row]) -> str:
     """Where most are: ", most in MLP down in blocks 4 and 5"; of a single matrix, which it is."""
     if len(rows) == 1:
         return f": {rows[0].weight.label}"
-    kinds = alike(_with(rows))
+    kinds = group_alike(_rows_with_intruders(rows))
     kind = max(kinds, key=lambda some: _total(some, "count"))
     heaviest = _heaviest(kind)
     held = _total(heaviest, "count") / _total(rows, "count")
     word = "all" if held == 1.0 else "most" if held > MOST else "the largest share"
-    return f", {word} in {midway(subject(heaviest))}"
+    return f", {word} in {lower_first(subject(heaviest))}"
 
 
 def _heaviest(rows: Sequence[Row]) -> list[Row]:
@@ -136,23 +136,23 @@ def _heaviest(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if number(row, "count") >= least]
 
 
-def _barely(rows: Sequence[Row], total: int) -> str:
+def _margin_in_words(rows: Sequence[Row], total: int) -> str:
     """What to say where most would be gone at a slightly lower ε; "" where they would not."""
     epsilon = number(rows[0], "epsilon")
     if any("sweep_epsilon" not in row.measurement.curves for row in rows):
         return ""  # a service's reports see no curves
-    left = sum(_at(row, epsilon - LOWER) for row in rows)
+    left = sum(_count_at(row, epsilon - LOWER) for row in rows)
     if epsilon < 2.0 * LOWER or left > BARELY * total:
         return ""
     return f"Thin evidence: at ε = {epsilon - LOWER:.2g} only {left} of {total} are left."
 
 
-def _at(row: Row, epsilon: float) -> int:
+def _count_at(row: Row, epsilon: float) -> int:
     """The count at the largest swept threshold that is no higher."""
     curves = row.measurement.curves
     below = [int(n) for e, n in zip(curves["sweep_epsilon"], curves["sweep_count"], strict=True) if e <= epsilon + 1e-6]
     return below[-1] if below else 0
 
 
-def _few(rows: Sequence[Row]) -> str:
-    return f" Thin evidence: only {counted(len(rows), 'matrix', 'matrices')} compared." if len(rows) < ENOUGH else ""
+def _count_in_words(rows: Sequence[Row]) -> str:
+    return f" Thin evidence: only {quantity(len(rows), 'matrix', 'matrices')} compared." if len(rows) < ENOUGH else ""

@@ -160,12 +160,12 @@ COLUMNS = (
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     base, first, second = weights
     with calm(base):
-        found = _compared(first.update, second.update, options.integer("directions"), options.number("share"))
+        found = _compare(first.update, second.update, options.integer("directions"), options.number("share"))
         foreign = [is_unrelated(cosine(base.matrix, tuned.matrix), base.matrix.numel()) for tuned in weights[1:]]
     return Measurement({**found.values, "foreign": any(foreign)}, found.curves, found.note)
 
 
-def _compared(one: Triplets, other: Triplets, directions: int, share: float) -> Measurement:
+def _compare(one: Triplets, other: Triplets, directions: int, share: float) -> Measurement:
     i, j = (min(directions, extent(update)) for update in (one, other))
     values: dict[str, Scalar] = {"first_directions": i, "second_directions": j}
     met = interference(one, other, share)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from analysis.diagnostics.update.directions import seen
+from analysis.diagnostics.update.directions import project_matrix
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
 
@@ -40,7 +40,7 @@ def interference(first: Triplets, second: Triplets, share: float) -> Interferenc
     total = float(second.values.square().sum())
     if not r or total == 0.0:
         return None
-    core = seen(second, first.left[:, :r], first.right[:, :r])  # (r, r)
+    core = project_matrix(second, first.left[:, :r], first.right[:, :r])  # (r, r)
     k = leading(first, share)
     block = float(core[:k, :k].square().sum()) / total
     diagonal = core.diagonal()

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
-from analysis.findings.grouping import grouped, having, medians, middle
-from analysis.findings.subjects import names, number, unmeasured, worst_first
-from analysis.findings.wording import counted, percent, short
+from analysis.findings.grouping import group_rows, having, medians, middle
+from analysis.findings.subjects import names, number, unmeasured_findings, worst_first
+from analysis.findings.wording import percent, quantity, short
 from analysis.linalg.subspaces import chance_deviation
 
 SURE = 3.0  # standard deviations of chance above it, of the mean over all matrices
@@ -30,10 +30,10 @@ COLUMNS = (
 
 
 def summarise(table: Table) -> Summary:
-    groups = {group: rows for group, rows in grouped(table.rows).items() if having(rows, "left_overlap")}
+    groups = {group: rows for group, rows in group_rows(table.rows).items() if having(rows, "left_overlap")}
     said = [_in_short(table, group, rows) for group, rows in groups.items()]
     findings = [finding for group, rows in groups.items() for finding in _findings(table, group, rows)]
-    missing = unmeasured(table.rows, "left_overlap", "overlap")
+    missing = unmeasured_findings(table.rows, "left_overlap", "overlap")
     numbers: dict[str, Scalar] = {"comparisons": len(groups), "matrices": len(having(table.rows, "left_overlap"))}
     return Summary(
         f"{'; '.join(said[:3])}{f'; {len(said) - 3} more' if len(said) > 3 else ''}."
@@ -69,12 +69,12 @@ def _deviation(row: Row) -> float:
 
 def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
     if _foreign(rows):
-        return f"{_both(table, group)} do not both stem from {table.named(0)}"
-    return f"{_both(table, group)} share {percent(middle(rows, 'left_overlap') or 0.0)} of their {_what(rows)}"
+        return f"{_pair_in_words(table, group)} do not both stem from {table.name_at(0)}"
+    return f"{_pair_in_words(table, group)} share {percent(middle(rows, 'left_overlap') or 0.0)} of their {_what(rows)}"
 
 
-def _both(table: Table, group: tuple[int, ...]) -> str:
-    return f"{table.named(group[1])} and {table.named(group[2])}"
+def _pair_in_words(table: Table, group: tuple[int, ...]) -> str:
+    return f"{table.name_at(group[1])} and {table.name_at(group[2])}"
 
 
 def _what(rows: Sequence[Row]) -> str:
@@ -88,8 +88,8 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
     measured = having(rows, "left_overlap")
     share, chance = middle(measured, "left_overlap") or 0.0, middle(measured, "chance_left") or 0.0
     cosine = middle(measured, "cosine") or 0.0
-    text = f"The updates of {_both(table, group)} share {percent(share)} of their {_what(measured)}"
-    why = [f"Median of {counted(len(measured), 'matrix', 'matrices')}; chance is {percent(chance)}."]
+    text = f"The updates of {_pair_in_words(table, group)} share {percent(share)} of their {_what(measured)}"
+    why = [f"Median of {quantity(len(measured), 'matrix', 'matrices')}; chance is {percent(chance)}."]
     above = deviations(measured)
     why.append(f"The cosine of the two updates is {short(cosine)}.".replace("-", "−"))
     if len(measured) < ENOUGH:
@@ -98,7 +98,7 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
     found = Finding(
         Severity.NOTE, f"{text}: {_verdict(measured, share, cosine, above)}", " ".join(why), names(measured), facts
     )
-    return [found, *_against(table, group, measured)]
+    return [found, *_opposition_findings(table, group, measured)]
 
 
 def _verdict(rows: Sequence[Row], share: float, cosine: float, above: float | None) -> str:
@@ -119,11 +119,11 @@ def _foreign(rows: Sequence[Row]) -> bool:
     return 2 * sum(row.value("foreign") is True for row in compared) >= len(compared)
 
 
-def _against(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
+def _opposition_findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
     """Updates that undo each other in half of the matrices or more."""
     opposed = [row for row in rows if number(row, "cosine") < AGAINST]
     if 2 * len(opposed) < len(rows):
         return []
-    text = f"{_both(table, group)} work against each other in {len(opposed)} of {len(rows)} matrices"
+    text = f"{_pair_in_words(table, group)} work against each other in {len(opposed)} of {len(rows)} matrices"
     why = f"The cosine of their updates is below {AGAINST:g} there: merged, each undoes part of the other."
     return [Finding(Severity.WARN, text, why.replace("-", "−"), names(opposed), {"cosine": middle(opposed, "cosine")})]

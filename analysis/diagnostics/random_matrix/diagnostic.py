@@ -26,7 +26,7 @@ from analysis.diagnostic import (
 from analysis.diagnostics.options import CONV_NORM, conv_factor, single
 from analysis.diagnostics.random_matrix.summary import summarise, why_no_bulk
 from analysis.diagnostics.random_matrix.traps import against_noise
-from analysis.findings.wording import counted
+from analysis.findings.wording import quantity
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.marchenko_pastur import Bulk
 from analysis.weight import Weight
@@ -217,7 +217,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     eigenvalues = weight.spectrum.eigenvalues * factor
     curves = {"eigenvalues": single(eigenvalues)}
     if len(eigenvalues) < FEWEST or eigenvalues[-1] == 0.0:
-        few = f"{counted(len(eigenvalues), 'eigenvalue')}; a bulk needs {FEWEST}"
+        few = f"{quantity(len(eigenvalues), 'eigenvalue')}; a bulk needs {FEWEST}"
         return Measurement({"replicas": 0}, curves, few if len(eigenvalues) < FEWEST else "the matrix is zero")
     compatible = options.text("compat") == "weightwatcher"
     noise = against_noise(weight, eigenvalues, factor, compatible, options.integer("replicas"))

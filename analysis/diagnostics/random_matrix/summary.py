@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from statistics import median
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
-from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
-from analysis.findings.wording import counted, listed, short
+from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.wording import join_words, quantity, short
 from analysis.statistics.marchenko_pastur import MOST_OUTSIDE, Bulk
 
 
@@ -32,10 +32,10 @@ def summarise(table: Table) -> Summary:
         "median_rand_distance": median(table.numbers("rand_distance")) if table.numbers("rand_distance") else None,
     }
     findings = [
-        *map(_noise_finding, alike(filter(_is_noise, rows))),
-        *map(_trap_finding, alike(trapped)),
+        *map(_noise_finding, group_alike(filter(_is_noise, rows))),
+        *map(_trap_finding, group_alike(trapped)),
         *_bulkless(rows),
-        *unmeasured(table.rows, "bulk_D", "spectrum to compare with noise"),
+        *unmeasured_findings(table.rows, "bulk_D", "spectrum to compare with noise"),
     ]
     return Summary(_headline(numbers), numbers, worst_first(findings))
 
@@ -46,7 +46,7 @@ def _is_noise(row: Row) -> bool:
 
 
 def _noise_finding(rows: Sequence[Row]) -> Finding:
-    gaps = listed([short(number(row, "bulk_D")) for row in rows[:5]])
+    gaps = join_words([short(number(row, "bulk_D")) for row in rows[:5]])
     verb = "is" if len(rows) == 1 else "are"
     why = f"All eigenvalues lie in a noise bulk that fits to D {gaps}: nothing was learned, or it was never trained."
     columns = ("num_spikes", "num_above_random", "bulk_D", "rand_distance")
@@ -73,7 +73,7 @@ def _bulkless(rows: Sequence[Row]) -> list[Finding]:
     if not without:
         return []
     above = [number(row, "num_above_random") for row in without if row.value("num_above_random") is not None]
-    text = f"{len(without)} of {counted(len(rows), 'matrix has', 'matrices have')} no noise bulk"
+    text = f"{len(without)} of {quantity(len(rows), 'matrix has', 'matrices have')} no noise bulk"
     said = f" Read instead how many are above random: {min(above):.0f} to {max(above):.0f}." if above else ""
     why = f"Usual for trained layers: their eigenvalues go on beyond any edge of noise, so no spikes are counted.{said}"
     return [Finding(Severity.NOTE, text, why, names(without), {"without_bulk": len(without)})]
@@ -85,9 +85,9 @@ def _headline(numbers: dict[str, Scalar]) -> str:
         return "No matrix could be compared with noise."
     noise, bulks = int(numbers["noise_only"] or 0), int(numbers["with_bulk"] or 0)
     first = (
-        f"{noise} of {counted(measured, 'matrix', 'matrices')} cannot be told from noise."
+        f"{noise} of {quantity(measured, 'matrix', 'matrices')} cannot be told from noise."
         if noise
-        else (f"All {counted(measured, 'matrix', 'matrices')} stand out of noise.")
+        else (f"All {quantity(measured, 'matrix', 'matrices')} stand out of noise.")
     )
     trapped = int(numbers["trapped"] or 0)
     last = f" {trapped} {'has' if trapped == 1 else 'have'} traps." if trapped else ""

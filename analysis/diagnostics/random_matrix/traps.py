@@ -31,10 +31,10 @@ def against_noise(
     law = marchenko_pastur.noise(weight.info.rows, weight.info.columns, of.variance * factor)
     above = len(eigenvalues) - int(np.searchsorted(eigenvalues, law.cut, side="right"))
     values: dict[str, Scalar] = {"num_above_random": above, "rand_bulk_max": law.edges[1], "replicas": 0}
-    return values | shuffled(weight, eigenvalues, of, law, compatible, replicas) if replicas else values
+    return values | measure_shuffles(weight, eigenvalues, of, law, compatible, replicas) if replicas else values
 
 
-def shuffled(
+def measure_shuffles(
     weight: Weight, eigenvalues: Float64[np.ndarray, " k"], of: Entries, law: Law, compatible: bool, wanted: int
 ) -> dict[str, Scalar]:
     """The first replica is decomposed, of the others only the top is."""

@@ -167,7 +167,7 @@ def spectrum_of(weight: Weight) -> Spectrum:
     """All singular values of a weight as one matrix, a convolution's kernel side by side."""
     if len(weight.slices) == 1:
         return weight.spectrum
-    with weight.named():
+    with weight.name_errors():
         return decompose(weight.matrix[None])
 
 

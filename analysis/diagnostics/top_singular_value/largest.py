@@ -19,7 +19,7 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.special import betaincinv
 from torch import Tensor
 
-from analysis.linalg.kernels import suited
+from analysis.linalg.kernels import suit_threads
 from analysis.linalg.krylov import Space, spaces
 from analysis.linalg.spectrum import BLOCK, EPS, decompose
 from analysis.linalg.triplets import finite
@@ -54,7 +54,7 @@ def top_value(weight: Weight, whole: bool = False) -> TopValue:
     if len(weight.slices) == 1 and (whole or min(weight.matrix.shape) <= WHOLE):
         spectrum = weight.spectrum
         return TopValue(spectrum.largest, 0.0, spectrum.squared_norm, "full")
-    with weight.named():
+    with weight.name_errors():
         return largest(weight.matrix)
 
 
@@ -62,7 +62,7 @@ def largest(matrix: Float[Tensor, "m n"]) -> TopValue:
     """σ₁ of a matrix to a relative 1e-6, by the fastest way. Raises NotFinite."""
     finite(matrix)
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.mT
-    with suited(tall.shape[1]):
+    with suit_threads(tall.shape[1]):
         found = by_krylov(tall) if tall.shape[1] > WHOLE else None
     if found is not None:
         return found
@@ -80,7 +80,7 @@ def by_krylov(tall: Float[Tensor, "n k"]) -> TopValue | None:
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(1, tall.shape[1], generator=generator, dtype=torch.float64).to(tall.device)
     for space in spaces(_operator(tall, scale), start, FIRST, min(ROOM, tall.shape[1] - 1)):
-        value, error = bounded(space, len(tall), squared_norm)
+        value, error = bound_largest(space, len(tall), squared_norm)
         if error <= GOAL:
             return TopValue(value / scale, error, squared_norm / scale**2, "krylov")
     return None
@@ -102,14 +102,14 @@ def _operator(tall: Float[Tensor, "n k"], scale: float) -> Callable[[Rows], Rows
     return apply
 
 
-def bounded(space: Space, rows: int, squared_norm: float) -> tuple[float, float]:
+def bound_largest(space: Space, rows: int, squared_norm: float) -> tuple[float, float]:
     """σ₁ of a W of that many rows as the space of one direction has it, and a bound on its relative error."""
-    largest, reach = reached(space, rows, squared_norm)
+    largest, reach = find_reach(space, rows, squared_norm)
     above = reach.below(least_part(space.basis.shape[1])) if largest > 0.0 else math.inf
     return math.sqrt(largest), math.sqrt(1.0 + above) - 1.0
 
 
-def reached(space: Space, rows: int, squared_norm: float) -> tuple[float, "Reach"]:
+def find_reach(space: Space, rows: int, squared_norm: float) -> tuple[float, "Reach"]:
     """The largest eigenvalue of the space, 0 where it has none above 0, and how far it reaches."""
     beside = space.inner.diagonal(-1)
     tridiagonal = torch.diag(space.inner.diagonal()) + torch.diag(beside, 1) + torch.diag(beside, -1)

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from analysis.linalg.kernels import suited
+from analysis.linalg.kernels import suit_threads
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
 from analysis.weight import Weight
@@ -21,7 +21,7 @@ from analysis.weight import Weight
 @contextmanager
 def calm(weight: Weight) -> Iterator[None]:
     """Within it a small weight has one thread: its products wait for a second one longer than that one helps."""
-    with suited(min(weight.matrix.shape)):
+    with suit_threads(min(weight.matrix.shape)):
         yield
 
 
@@ -35,7 +35,7 @@ class Inside:
     chance: float  # the mean of k / m and k / n
 
 
-def inside(update: Triplets, base: Triplets, directions: int) -> Inside | None:
+def measure_inside(update: Triplets, base: Triplets, directions: int) -> Inside | None:
     """How much of an update the base's leading directions hold; None where either of the two is zero."""
     k = min(directions, extent(base))
     norm = float(update.values.square().sum())
@@ -58,12 +58,14 @@ def amplification(update: Triplets, base: Triplets, directions: int) -> float | 
     r = min(directions, extent(update))
     if not r:
         return None
-    there = seen(base, update.left[:, :r], update.right[:, :r])
+    there = project_matrix(base, update.left[:, :r], update.right[:, :r])
     strength = float(torch.linalg.vector_norm(update.values[:r]))
     before = float(torch.linalg.matrix_norm(there))
     return strength / before if before > 1e-12 * strength else None
 
 
-def seen(matrix: Triplets, left: Float64[Tensor, "m i"], right: Float64[Tensor, "n j"]) -> Float64[Tensor, "i j"]:
+def project_matrix(
+    matrix: Triplets, left: Float64[Tensor, "m i"], right: Float64[Tensor, "n j"]
+) -> Float64[Tensor, "i j"]:
     """leftᵀ · matrix · right, without forming the matrix."""
     return (left.mT @ matrix.left * matrix.values) @ (matrix.right.mT @ right)

@@ -5,14 +5,14 @@ import torch
 from jaxtyping import Float64
 
 from analysis.diagnostic import Scalar
-from analysis.diagnostics.update.directions import amplification, inside
+from analysis.diagnostics.update.directions import amplification, measure_inside
 from analysis.diagnostics.update.drift import directions_drift, values_distance, values_drift
 from analysis.diagnostics.update.origin import cosine
 from analysis.linalg import rounding
 from analysis.linalg.subspaces import above_rounding, extent
 from analysis.linalg.triplets import Triplets
 from analysis.statistics import power_law
-from analysis.statistics.fit_range import kept
+from analysis.statistics.fit_range import usable_eigenvalues
 from analysis.statistics.measures import effective_rank
 from analysis.weight import Weight
 
@@ -50,7 +50,7 @@ def _rank(tuned: Weight) -> int:
 
 def shares(update: Triplets, base: Triplets, directions: int) -> dict[str, Scalar]:
     """Where the update lies among the directions of the base, and what it amplifies; nothing where one is zero."""
-    found = inside(update, base, directions)
+    found = measure_inside(update, base, directions)
     if found is None:
         return {}
     return {
@@ -73,7 +73,9 @@ def _eigenvalues(weight: Weight) -> Float64[np.ndarray, " p"]:
 
 def tails(base: Weight, tuned: Weight) -> dict[str, Scalar]:
     """The exponents of both tails, as the diagnostic esd fits them, and their difference."""
-    before, after = (power_law.fit(kept(_eigenvalues(one), False), rounding.flat(one.slices)) for one in (base, tuned))
+    before, after = (
+        power_law.fit(usable_eigenvalues(_eigenvalues(one), False), rounding.flat(one.slices)) for one in (base, tuned)
+    )
     if before is None or after is None:
         return {name: law.alpha for name, law in (("alpha_base", before), ("alpha_tuned", after)) if law}
     return {

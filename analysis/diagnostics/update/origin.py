@@ -15,7 +15,7 @@ from torch import Tensor
 from analysis.diagnostic import Finding, Row, Severity
 from analysis.findings.grouping import having, middle
 from analysis.findings.subjects import names, number, subject
-from analysis.findings.wording import counted, listed
+from analysis.findings.wording import join_words, quantity
 from analysis.linalg.spectrum import BLOCK
 
 UNRELATED = 0.1  # cosine below which two matrices have nothing in common; ours: fine-tunes stay above 0.9
@@ -41,7 +41,7 @@ def is_unrelated(found: float | None, size: int) -> bool:
     return found is not None and found < min(0.5, max(UNRELATED, DEVIATIONS / math.sqrt(size)))
 
 
-def unrelated(row: Row) -> bool:
+def is_unrelated_row(row: Row) -> bool:
     """Whether base and tuned of this row are as different as unrelated matrices."""
     return is_unrelated(number(row, "cosine"), row.weight.rows * row.weight.columns * row.weight.slices)
 
@@ -55,37 +55,37 @@ def is_foreign_by(found: Sequence[tuple[float | None, int]]) -> bool:
 def is_foreign(rows: Sequence[Row]) -> bool:
     """Whether the rows of one pair say that the tuned does not stem from the base."""
     compared = having(rows, "cosine")
-    return bool(compared) and sum(map(unrelated, compared)) >= MOST * len(compared)
+    return bool(compared) and sum(map(is_unrelated_row, compared)) >= MOST * len(compared)
 
 
 def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     """The finding on a pair that is_foreign."""
     compared = having(rows, "cosine")
-    strange = [row for row in compared if unrelated(row)]
+    strange = [row for row in compared if is_unrelated_row(row)]
     size, shared = middle(strange, "relative_norm") or 0.0, middle(strange, "cosine") or 0.0
     text = (
         f"{tuned} cannot be a fine-tune of {base}: its weights share nothing with the base: "
         f"relative size {size:.2f}, cosine {_two_digits(shared)}"
     )
     why = [
-        f"In {len(strange)} of {counted(len(compared), 'matrix', 'matrices')} base and tuned are as different as "
+        f"In {len(strange)} of {quantity(len(compared), 'matrix', 'matrices')} base and tuned are as different as "
         "unrelated weights are: relative size about 1.41 where both are equally large, cosine 0. Choose another base; "
         "what the other diagnostics say of this pair means nothing."
     ]
     if len(compared) < ENOUGH:
-        why.append(f"Only {counted(len(compared), 'matrix', 'matrices')} could be compared: a suspicion.")
+        why.append(f"Only {quantity(len(compared), 'matrix', 'matrices')} could be compared: a suspicion.")
     distance = middle(strange, "spectrum_distance")
     evidence = {"unrelated": len(strange), "compared": len(compared), "relative_norm": size, "cosine": shared}
     severity = Severity.BAD if len(compared) >= ENOUGH else Severity.WARN
     return Finding(severity, text, " ".join(why), names(strange), evidence | {"spectrum_distance": distance})
 
 
-def replaced(rows: Sequence[Row], tuned: str) -> list[Finding]:
+def replacement_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     """A note on the few matrices of a true fine-tune that are new; none where there are none."""
-    new = [row for row in having(rows, "cosine") if unrelated(row)]
+    new = [row for row in having(rows, "cosine") if is_unrelated_row(row)]
     if not new:
         return []
-    text = f"{tuned}: {listed([subject([row]) for row in new[:3]])} {'is' if len(new) == 1 else 'are'} new"
+    text = f"{tuned}: {join_words([subject([row]) for row in new[:3]])} {'is' if len(new) == 1 else 'are'} new"
     if len(new) > 3:
         text = f"{tuned}: {len(new)} matrices are new"
     shared = median(number(row, "cosine") for row in new)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from analysis.diagnostic import Finding, Row, Scalar, Severity
 from analysis.findings.grouping import having
 from analysis.findings.subjects import number, parts
-from analysis.findings.wording import blocks, midway, percent
+from analysis.findings.wording import blocks, lower_first, percent
 
 FEWEST = 3  # blocks that have a first, a middle and a last third
 HALF = 0.5
@@ -72,7 +72,7 @@ def _shares(rows: Sequence[Row], key: Callable[[Row], Key], amount: Callable[[Ro
     return {place: total / whole for place, total in sums.items()} if whole > 0.0 else {}
 
 
-def concentrated(found: Profile) -> list[int] | None:
+def find_concentration(found: Profile) -> list[int] | None:
     """The few blocks that hold half of the blocks' change; None where they are not few, or fewer than three in all."""
     if len(found.blocks) < FEWEST:
         return None
@@ -85,24 +85,24 @@ def concentrated(found: Profile) -> list[int] | None:
     return sorted(chosen) if len(chosen) <= NARROW * len(found.blocks) else None
 
 
-def where(rows: Sequence[Row], tuned: str) -> list[Finding]:
+def place_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     """A note on where the change of one pair sits; none where it says nothing."""
     found = profile(rows)
     if found is None:
         return []
-    few = concentrated(found)
+    few = find_concentration(found)
     if few is None:
         return []
     share = sum(found.blocks[depth] for depth in few)
     size = sum(found.sizes[depth] for depth in few)
     role, most = next(iter(found.roles.items()))
-    mostly = f", mostly {_called(rows, role)}" if most >= HALF and len(found.roles) > 1 else ""
+    mostly = f", mostly {_name_role(rows, role)}" if most >= HALF and len(found.roles) > 1 else ""
     text = f"{tuned}: {percent(share)} of the change sits in {blocks(few)}{mostly}"
     why = f"Share of Σ‖ΔW‖² over all compared weights. That part of the network holds {percent(size)} of them."
     evidence = {f"block_{depth}": found.blocks[depth] for depth in few}
     return [Finding(Severity.NOTE, text, why, (), {"share": share, "share_of_weights": size, **evidence})]
 
 
-def _called(rows: Sequence[Row], role: str) -> str:
+def _name_role(rows: Sequence[Row], role: str) -> str:
     """What a reader calls a role: "MLP down"."""
-    return midway(next(parts(row)[2] for row in rows if row.weight.role == role))
+    return lower_first(next(parts(row)[2] for row in rows if row.weight.role == role))

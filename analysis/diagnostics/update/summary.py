@@ -6,11 +6,11 @@ The bounds are ours where no source is named: they say what is worth a look, not
 from collections.abc import Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
-from analysis.diagnostics.update.origin import is_foreign, replaced, unrelated, wrong_base
-from analysis.diagnostics.update.profile import profile, where
-from analysis.findings.grouping import grouped, having, medians, middle
-from analysis.findings.subjects import alike, evidence, names, number, subject, unmeasured, worst_first
-from analysis.findings.wording import counted, listed, midway, percent, short
+from analysis.diagnostics.update.origin import is_foreign, is_unrelated_row, replacement_findings, wrong_base
+from analysis.diagnostics.update.profile import place_findings, profile
+from analysis.findings.grouping import group_rows, having, medians, middle
+from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.wording import join_words, lower_first, percent, quantity, short
 
 LARGE = 0.1  # of the base: full fine-tunes usually stay at a few percent
 ROUNDED = 3.0  # times the rounding of the type
@@ -35,7 +35,7 @@ COLUMNS = (
 
 
 def summarise(table: Table) -> Summary:
-    pairs = grouped(table.rows)
+    pairs = group_rows(table.rows)
     findings = [finding for group, rows in pairs.items() for finding in _findings(table, group, rows)]
     numbers: dict[str, Scalar] = {
         "pairs": len(pairs),
@@ -43,7 +43,7 @@ def summarise(table: Table) -> Summary:
         "changed": len(_changed(table.rows)),
         **{f"median_{column}": value for column, value in medians(_changed(table.rows), COLUMNS[:5]).items()},
     }
-    missing = unmeasured(table.rows, "norm", "update to measure")
+    missing = unmeasured_findings(table.rows, "norm", "update to measure")
     return Summary(
         _headline(table, pairs),
         numbers,
@@ -74,38 +74,38 @@ def _headline(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> str:
 
 
 def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
-    tuned, measured = table.named(group[-1]), having(rows, "norm")
+    tuned, measured = table.name_at(group[-1]), having(rows, "norm")
     if is_foreign(rows):
-        return f"{tuned} shares nothing with {table.named(0)}"
+        return f"{tuned} shares nothing with {table.name_at(0)}"
     if len(_zero(rows)) == len(measured):
-        return f"{tuned} is identical to {table.named(0)}"
+        return f"{tuned} is identical to {table.name_at(0)}"
     changed = _changed(rows)
     size, rank = middle(changed, "relative_norm"), middle(changed, "effective_rank")
     amount = f" by {percent(size)} (median)" if size is not None else ""
-    matrices = counted(len(changed), "matrix", "matrices")
+    matrices = quantity(len(changed), "matrix", "matrices")
     return f"{tuned} changed {matrices}{amount}, in {short(rank or 0.0)} directions"
 
 
 def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
     """What one pair says; of a wrong base nothing else is worth saying."""
-    tuned, base = table.named(group[-1]), table.named(0)
+    tuned, base = table.name_at(group[-1]), table.name_at(0)
     if is_foreign(rows):
         return [wrong_base(rows, tuned, base)]
     zero = _zero(rows)
     if zero and len(zero) == len(having(rows, "norm")):
-        text = f"{tuned} is identical to {base} in {counted(len(zero), 'matrix', 'matrices')}"
+        text = f"{tuned} is identical to {base} in {quantity(len(zero), 'matrix', 'matrices')}"
         why = "Every update is exactly zero: nothing was trained, or the same weights were given twice."
         return [Finding(Severity.WARN, text, why, names(zero), {"zero": len(zero)})]
     moved = _changed(rows)
-    trained = [row for row in moved if not unrelated(row)]
+    trained = [row for row in moved if not is_unrelated_row(row)]
     return [
-        *_rounded(trained, tuned),
+        *_rounding_findings(trained, tuned),
         *_large(trained, tuned),
-        *_unused(trained, tuned),
+        *_unused_rank_findings(trained, tuned),
         *_tails(trained, tuned),
-        *where([*trained, *zero], tuned),
-        *replaced(moved, tuned),
-        *_frozen(zero, len(moved) + len(zero), tuned),
+        *place_findings([*trained, *zero], tuned),
+        *replacement_findings(moved, tuned),
+        *_frozen_findings(zero, len(moved) + len(zero), tuned),
     ]
 
 
@@ -122,23 +122,27 @@ def _large(rows: Sequence[Row], tuned: str) -> list[Finding]:
     if not large:
         return []
     most = max(large, key=lambda row: number(row, "relative_norm"))
-    where = subject(large) if len(alike(large)) == 1 else f"{len(large)} of {counted(len(rows), 'matrix', 'matrices')}"
-    text = f"{tuned}: the update is larger than {percent(LARGE)} of the base in {midway(where)}"
+    where = (
+        subject(large)
+        if len(group_alike(large)) == 1
+        else f"{len(large)} of {quantity(len(rows), 'matrix', 'matrices')}"
+    )
+    text = f"{tuned}: the update is larger than {percent(LARGE)} of the base in {lower_first(where)}"
     why = (
-        f"Largest in {midway(most.weight.label)}: {percent(number(most, 'relative_norm'))}. Large updates go with more "
-        "forgetting of what the base could do; a lower learning rate or scaling makes them smaller."
+        f"Largest in {lower_first(most.weight.label)}: {percent(number(most, 'relative_norm'))}. Large updates go with "
+        "more forgetting of what the base could do; a lower learning rate or scaling makes them smaller."
     )
     return [Finding(Severity.WARN, text, why, names(large), {"large": len(large), **evidence([most], "relative_norm")})]
 
 
-def _rounded(rows: Sequence[Row], tuned: str) -> list[Finding]:
+def _rounding_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     """Updates that the type in which they are stored has all but swallowed."""
     lost = [row for row in rows if number(row, "rounding") < ROUNDED]
     if not lost:
         return []
     stored = lost[0].value("stored_as")
     same = middle(lost, "unchanged") or 0.0
-    matrices = f"{len(lost)} of {counted(len(rows), 'matrix', 'matrices')}"
+    matrices = f"{len(lost)} of {quantity(len(rows), 'matrix', 'matrices')}"
     text = f"{tuned}: in {matrices} the update is hardly larger than the rounding of {stored}"
     why = (
         f"Median {short(middle(lost, 'rounding') or 0.0)} times the rounding; {percent(same)} of the entries did not "
@@ -149,7 +153,7 @@ def _rounded(rows: Sequence[Row], tuned: str) -> list[Finding]:
     return [Finding(Severity.WARN, text, why, names(lost), facts)]
 
 
-def _unused(rows: Sequence[Row], tuned: str) -> list[Finding]:
+def _unused_rank_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     """Adapters of which the update uses less than half of the rank."""
     offered = having(rows, "available_rank")
     rank, used = middle(offered, "available_rank"), middle(offered, "effective_rank")
@@ -157,8 +161,8 @@ def _unused(rows: Sequence[Row], tuned: str) -> list[Finding]:
         return []
     text = f"{tuned} uses {short(used)} of its {short(rank).removesuffix('.0')} directions: r could be smaller"
     why = (
-        f"Median effective rank of the update in {counted(len(offered), 'matrix', 'matrices')}. The directions beyond "
-        "it still hold a small part of the change."
+        f"Median effective rank of the update in {quantity(len(offered), 'matrix', 'matrices')}. The directions "
+        "beyond it still hold a small part of the change."
     )
     if len(offered) < ENOUGH:
         why += f" Few matrices: {len(offered)}."
@@ -176,7 +180,8 @@ def _tails(rows: Sequence[Row], tuned: str) -> list[Finding]:
         return []
     sure = [row for row in same if abs(number(row, "alpha_shift")) > 2.0 * number(row, "alpha_shift_error")]
     word = "heavier" if shift < 0.0 else "thinner"
-    text = f"{tuned}: tails became {word} in {len(same)} of {len(fitted)} matrices (median shift of α {_signed(shift)})"
+    median = _format_signed(shift)
+    text = f"{tuned}: tails became {word} in {len(same)} of {len(fitted)} matrices (median shift of α {median})"
     why = (
         f"{len(sure) or 'None'} of the shifts {'is' if len(sure) == 1 else 'are'} larger than two standard errors by "
         "itself; together they point one way."
@@ -185,19 +190,20 @@ def _tails(rows: Sequence[Row], tuned: str) -> list[Finding]:
     return [Finding(Severity.NOTE, text, why, names(same), facts)]
 
 
-def _signed(value: float) -> str:
+def _format_signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def _frozen(zero: Sequence[Row], all_of_them: int, tuned: str) -> list[Finding]:
+def _frozen_findings(zero: Sequence[Row], all_of_them: int, tuned: str) -> list[Finding]:
     if not zero:
         return []
-    which = listed([midway(subject(rows)) for rows in alike(zero)[:3]])
-    more = f" and {len(alike(zero)) - 3} more kinds" if len(alike(zero)) > 3 else ""
-    text = f"{tuned} left {len(zero)} of {counted(all_of_them, 'matrix', 'matrices')} exactly as {_they(zero)}"
+    which = join_words([lower_first(subject(rows)) for rows in group_alike(zero)[:3]])
+    more = f" and {len(group_alike(zero)) - 3} more kinds" if len(group_alike(zero)) > 3 else ""
+    some = f"{len(zero)} of {quantity(all_of_them, 'matrix', 'matrices')}"
+    text = f"{tuned} left {some} exactly as {_subject_in_words(zero)}"
     why = f"{which[:1].upper()}{which[1:]}{more}: frozen, or never reached by a gradient."
     return [Finding(Severity.NOTE, text, why, names(zero), {"zero": len(zero)})]
 
 
-def _they(rows: Sequence[Row]) -> str:
+def _subject_in_words(rows: Sequence[Row]) -> str:
     return "it was" if len(rows) == 1 else "they were"

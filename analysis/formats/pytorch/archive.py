@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from analysis.errors import DamagedFile, UnknownFormat, UnsafeFile, shown
+from analysis.errors import DamagedFile, UnknownFormat, UnsafeFile, escape
 from analysis.formats.pytorch.machine import LARGEST_PICKLE, unpickle
 from analysis.formats.pytorch.state import Span, contents
 from analysis.formats.stored import Contents, Format
@@ -37,7 +37,7 @@ def _contents(path: Path) -> Contents:
             big_endian = _small(archive, spans, root + "/byteorder", 16) == b"big"
     except BROKEN_ZIP as error:
         raise DamagedFile(
-            f"the zip archive is cut off or damaged ({shown(error)}). Download or copy it again.",
+            f"the zip archive is cut off or damaged ({escape(error)}). Download or copy it again.",
             "truncated-file",
         ) from None
     folder = f"{root}/data/"
@@ -77,11 +77,11 @@ def _spans(members: Sequence[ZipInfo], file: io.BufferedIOBase, end: int) -> dic
     for member in members:
         if member.filename in found:
             raise UnsafeFile(
-                f"the zip holds {shown(member.filename)} twice, which torch.save never does. "
+                f"the zip holds {escape(member.filename)} twice, which torch.save never does. "
                 "Load the checkpoint where you trust it, and save it again."
             )
         if not 0 <= member.header_offset < end:
-            raise BadZipFile(f"{shown(member.filename)} starts outside the archive")
+            raise BadZipFile(f"{escape(member.filename)} starts outside the archive")
         span = found[member.filename] = _span(member, file)
         taken.append((member.header_offset, span.start + span.nbytes))
     taken.append((end, end))
@@ -97,7 +97,7 @@ def _spans(members: Sequence[ZipInfo], file: io.BufferedIOBase, end: int) -> dic
 def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:
     file.seek(member.header_offset)
     magic, _, flags, method, *_, name_length, extra_length = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
-    name = shown(member.filename)
+    name = escape(member.filename)
     if magic != b"PK\x03\x04":
         raise BadZipFile(f"no member starts where the directory says that {name} does")
     if (flags | member.flag_bits) & ENCRYPTED:
@@ -116,7 +116,7 @@ def _small(archive: ZipFile, spans: Mapping[str, Span], name: str, limit: int) -
     if name not in spans:
         return b""
     if spans[name].nbytes > limit:
-        raise UnknownFormat(f"{shown(name)} has {spans[name].nbytes:,} bytes; at most {limit:,} are read", "big-index")
+        raise UnknownFormat(f"{escape(name)} has {spans[name].nbytes:,} bytes; at most {limit:,} are read", "big-index")
     return archive.read(name)
 
 

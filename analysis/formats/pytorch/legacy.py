@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from analysis.errors import DamagedFile, shown
+from analysis.errors import DamagedFile, escape
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.pytorch.machine import LARGEST_PICKLE, unpickle
 from analysis.formats.pytorch.names import Storage
@@ -48,12 +48,12 @@ def _spans(keys: list[str], storages: Mapping[str, Storage], file: io.BufferedIO
     found: dict[str, Span] = {}
     for key in keys:
         if key not in storages or key in found:
-            raise DamagedFile(f"storage {shown(key)} is listed twice, or belongs to no tensor", "bad-header")
+            raise DamagedFile(f"storage {escape(key)} is listed twice, or belongs to no tensor", "bad-header")
         file.seek(start)
         (count,) = struct.unpack("<q", file.read(8).ljust(8, b"\xff"))
         nbytes = count * DTYPES[storages[key].dtype].bits // 8
         if count < 0 or start + 8 + nbytes > size:
-            text = f"storage {shown(key)} ends behind the file, which is cut off after {size:,} bytes"
+            text = f"storage {escape(key)} ends behind the file, which is cut off after {size:,} bytes"
             raise DamagedFile(f"{text}. Download or copy it again.", "truncated-file")
         found[key] = Span(start + 8, nbytes)
         start += 8 + nbytes

@@ -13,8 +13,18 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import Any
 
-from analysis.errors import DamagedFile, UnsafeFile, shown
-from analysis.formats.pytorch.names import CALLS, FROM_TYPE, STORAGES, Global, Storage, key_of, known, mapping, nothing
+from analysis.errors import DamagedFile, UnsafeFile, escape
+from analysis.formats.pytorch.names import (
+    CALLS,
+    FROM_TYPE,
+    STORAGES,
+    Global,
+    Storage,
+    find_global,
+    ignore,
+    key_of,
+    mapping,
+)
 
 LARGEST_PICKLE = 64 * 2**20  # bytes; 100,000 tensors take 25 MB
 
@@ -42,7 +52,7 @@ def unpickle(file: BytesIO) -> "Machine":
         return machine
     except MALFORMED as error:
         cut = not file.read(1)
-        why = f"its pickle {'is cut off' if cut else 'makes no sense'} ({shown(error)})"
+        why = f"its pickle {'is cut off' if cut else 'makes no sense'} ({escape(error)})"
         raise DamagedFile(f"{why}. Download or save it again.", "truncated-file" if cut else "bad-header") from None
 
 
@@ -75,7 +85,7 @@ class Machine:
         elif name in STEPS:
             STEPS[name](self, argument)
         else:
-            raise _refused(name, argument)
+            raise _refusal(name, argument)
 
     def to_mark(self) -> list[Any]:
         """What was pushed since the last mark, taken off the stack."""
@@ -111,15 +121,15 @@ class Machine:
             if isinstance(self.stack[-1], dict):
                 self.stack[-1][key_of(key)] = value
 
-    def named(self, argument: str) -> None:
+    def push_global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
-        self.stack.append(known(module, name))
+        self.stack.append(find_global(module, name))
 
     def stack_named(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         if not isinstance(module, str) or not isinstance(name, str):
             raise TypeError(f"a {kind_of(module)} and a {kind_of(name)} are no name")
-        self.stack.append(known(module, name))
+        self.stack.append(find_global(module, name))
 
     def call(self, _: Any) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
@@ -155,20 +165,20 @@ def kind_of(value: object) -> str:
     return value if isinstance(value, Global) else type(value).__name__
 
 
-def _refused(name: str, argument: object) -> Exception:
+def _refusal(name: str, argument: object) -> Exception:
     """The error of an instruction that has no place in a state dict."""
     if name not in ("INST", "OBJ", "EXT1", "EXT2", "EXT4"):
         return ValueError(f"instruction {name} has no place in a state dict")
-    what = shown(str(argument).replace(" ", ".")) if name == "INST" else "an object"
+    what = escape(str(argument).replace(" ", ".")) if name == "INST" else "an object"
     why = f"its pickle makes {what} by running code. None was run. Save a plain state dict, or safetensors."
     return UnsafeFile(why, "pickle-code")
 
 
 STEPS: Mapping[str, Callable[[Machine, Any], None]] = MappingProxyType(
     {
-        "PROTO": nothing,
-        "FRAME": nothing,
-        "STOP": nothing,
+        "PROTO": ignore,
+        "FRAME": ignore,
+        "STOP": ignore,
         "MARK": Machine.mark,
         "POP": Machine.discard,
         "POP_MARK": Machine.discard_to_mark,
@@ -186,7 +196,7 @@ STEPS: Mapping[str, Callable[[Machine, Any], None]] = MappingProxyType(
         "ADDITEMS": lambda machine, _: machine.append(machine.to_mark()),
         "SETITEM": lambda machine, _: machine.set_items([machine.stack.pop(-2), machine.stack.pop()]),
         "SETITEMS": lambda machine, _: machine.set_items(machine.to_mark()),
-        "GLOBAL": Machine.named,
+        "GLOBAL": Machine.push_global,
         "STACK_GLOBAL": Machine.stack_named,
         "REDUCE": Machine.call,
         "NEWOBJ": Machine.call,

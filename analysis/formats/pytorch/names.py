@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from analysis.errors import DamagedFile, UnsafeFile, shown
+from analysis.errors import DamagedFile, UnsafeFile, escape
 from analysis.formats.dtypes import DTYPES
 
 
@@ -102,7 +102,7 @@ def _first(value: object, *_: object) -> object:
     return value
 
 
-def nothing(*_: object) -> None:
+def ignore(*_: object) -> None:
     """What stands beside the weights in honest checkpoints and is not looked at."""
 
 
@@ -120,23 +120,23 @@ CALLS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "torch.Size": _first,
         "torch.torch_version.TorchVersion": _first,
         "collections.OrderedDict": mapping,
-        "collections.Counter": nothing,
+        "collections.Counter": ignore,
         "collections.defaultdict": mapping,
-        "argparse.Namespace": nothing,
-        "pathlib.PosixPath": nothing,
-        "torch.device": nothing,
-        "torch.serialization._get_layout": nothing,
-        "torch._utils._rebuild_meta_tensor_no_storage": nothing,
-        "_codecs.encode": nothing,
-        "builtins.bytes": nothing,
-        "builtins.set": nothing,
-        "builtins.bytearray": nothing,
-        "builtins.complex": nothing,
-        "numpy.dtype": nothing,
-        "numpy.core.multiarray.scalar": nothing,
-        "numpy._core.multiarray.scalar": nothing,
-        "numpy.core.multiarray._reconstruct": nothing,
-        "numpy._core.multiarray._reconstruct": nothing,
+        "argparse.Namespace": ignore,
+        "pathlib.PosixPath": ignore,
+        "torch.device": ignore,
+        "torch.serialization._get_layout": ignore,
+        "torch._utils._rebuild_meta_tensor_no_storage": ignore,
+        "_codecs.encode": ignore,
+        "builtins.bytes": ignore,
+        "builtins.set": ignore,
+        "builtins.bytearray": ignore,
+        "builtins.complex": ignore,
+        "numpy.dtype": ignore,
+        "numpy.core.multiarray.scalar": ignore,
+        "numpy._core.multiarray.scalar": ignore,
+        "numpy.core.multiarray._reconstruct": ignore,
+        "numpy._core.multiarray._reconstruct": ignore,
     }
 )
 FROM_TYPE = "torch._tensor._rebuild_from_type_v2"  # (function, subclass, its arguments, state)
@@ -157,14 +157,14 @@ OTHER_NAMES = {
 MODULES = {"__builtin__": "builtins", "torch.tensor": "torch._tensor"}  # as older versions of Python and torch say
 
 
-def known(module: str, name: str) -> Global:
+def find_global(module: str, name: str) -> Global:
     """The global of that name, if state dicts are made of it."""
     full = f"{MODULES.get(module, module)}.{name}"
     dtype = module == "torch" and name in DTYPES
     storage = module in ("torch", "torch.cuda", "torch.storage") and name in STORAGES
     if not (dtype or storage or full in CALLS or full in OTHER_NAMES):
         raise UnsafeFile(
-            f"its pickle names {shown(full)}, Python code that loading would run. None was run. "
+            f"its pickle names {escape(full)}, Python code that loading would run. None was run. "
             "Save plain weights in place of whole objects: torch.save(model.state_dict(), 'model.pt'), "
             "or safetensors.torch.save_file(model.state_dict(), 'model.safetensors').",
             "pickle-code",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import DamagedFile, UnsafeFile, shown
+from analysis.errors import DamagedFile, UnsafeFile, escape
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.hostile_json import check_name, text_facts
 from analysis.formats.pytorch.names import View
@@ -42,10 +42,10 @@ def contents(path: Path, root: Any, storages: Mapping[str, Span], big_endian: bo
     for name, view in _flat(model):
         check_name(name)
         if name in tensors:
-            raise DamagedFile(f"tensor {shown(name)} is in it twice. Save a plain state dict.", "duplicate-tensor")
+            raise DamagedFile(f"tensor {escape(name)} is in it twice. Save a plain state dict.", "duplicate-tensor")
         if name == METADATA:
             raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that tensor another.", "bad-name")
-        tensors[name] = _stored(path, name, view, storages, big_endian)
+        tensors[name] = _locate_tensor(path, name, view, storages, big_endian)
     _check_growth(path, tensors)
     return Contents(tensors, text_facts(facts))
 
@@ -91,7 +91,7 @@ def _flat(root: Any) -> Iterator[tuple[str, View]]:
         waiting += named
 
 
-def _stored(path: Path, name: str, view: View, storages: Mapping[str, Span], big_endian: bool) -> Stored:
+def _locate_tensor(path: Path, name: str, view: View, storages: Mapping[str, Span], big_endian: bool) -> Stored:
     shape, strides = view.shape, view.strides
     if not all(_is_count(number) for number in (*shape, *strides, view.offset, view.storage.count)):
         raise _bad(name, "its shape, strides and offset are not whole numbers from 0 up")
@@ -99,7 +99,7 @@ def _stored(path: Path, name: str, view: View, storages: Mapping[str, Span], big
         raise _bad(name, f"it has {len(shape)} dimensions and {len(strides)} strides")
     width, span = DTYPES[view.dtype].bits // 8, storages.get(view.storage.key)
     if span is None:
-        raise _bad(name, f"its storage {shown(view.storage.key)} is not in the file")
+        raise _bad(name, f"its storage {escape(view.storage.key)} is not in the file")
     held = view.storage.count * (DTYPES[view.storage.dtype].bits // 8)
     needed = (view.offset + extent(shape, strides)) * width
     if needed > held or held > span.nbytes:
@@ -122,7 +122,7 @@ def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 
 def _bad(name: str, why: str) -> DamagedFile:
-    return DamagedFile(f"tensor {shown(name)}: {why}. The file is damaged: download or save it again.", "bad-offsets")
+    return DamagedFile(f"tensor {escape(name)}: {why}. The file is damaged: download or save it again.", "bad-offsets")
 
 
 def _check_growth(path: Path, tensors: Mapping[str, Stored]) -> None:

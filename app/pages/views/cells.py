@@ -10,7 +10,7 @@ from app.pages.views.state import State
 from frontend.compared import groups_in
 from frontend.figures.views import view
 from frontend.palette import Look, look, order
-from frontend.tables.columns import Place, grouped, named, picked, places
+from frontend.tables.columns import Place, group_places, pick_columns, place_named, places
 from frontend.tables.contrast import Heading, heading
 from frontend.tables.grid import Counts, Grid, counts, grid
 
@@ -30,13 +30,13 @@ class Cells:
         return (self.counts or self.grid or Counts(0, [], [], [], False)).depths
 
 
-def counted(pairs: Sequence[Table]) -> Place | None:
+def counted_column(pairs: Sequence[Table]) -> Place | None:
     """The column that a figure of directions counts: that of the same diagnostic's map."""
     for table in pairs:
         figures = table.diagnostic.figures
         maps = [figure.parts["color"] for figure in figures if figure.kind is FigureKind.HEATMAP]
         if maps and any(figure.kind is FigureKind.MATCH for figure in figures):
-            return named(places([table]), f"{table.diagnostic.name}.{maps[0]}")
+            return place_named(places([table]), f"{table.diagnostic.name}.{maps[0]}")
     return None
 
 
@@ -45,22 +45,22 @@ class CellsView:
 
     def __init__(self, tables: Sequence[Table], state: State, count: Place | None) -> None:
         self.tables, self.state, self._count = tables, state, count
-        self.kept = state.kept
+        self.form_fields = state.form_fields
 
     @cached_property
     def colors(self) -> list[tuple[str, list[Place]]]:
         """Every numeric column, by diagnostic."""
-        return grouped([place for place in places(self.tables).values() if place.numeric])
+        return group_places([place for place in places(self.tables).values() if place.numeric])
 
     @cached_property
     def color(self) -> Place:
         """What was asked for; else what is counted; else the first that is to be seen."""
         known = places(self.tables)
-        asked = named(known, self.state.shown.color)
+        asked = place_named(known, self.state.shown.color)
         if asked is not None and asked.numeric:
             return asked
         name = "" if self._count is None else f"{self._count.table.diagnostic.name}.{self._count.column.name}"
-        return named(known, name) or picked(self.tables)[0]
+        return place_named(known, name) or pick_columns(self.tables)[0]
 
     @property
     def counting(self) -> bool:
@@ -78,7 +78,7 @@ class CellsView:
         ]
 
     @property
-    def beside(self) -> int:
+    def grid_columns(self) -> int:
         """How many grids stand beside each other."""
         most = max((len(one.depths) for one in self.cells), default=0)
         return 1 if most > 2 * BESIDE else 2 if most > BESIDE else min(3, max(2, len(self.cells)))

@@ -5,18 +5,18 @@ from functools import cached_property
 
 from analysis.coverage import Coverage
 from analysis.diagnostic import FigureKind, Finding, Scope, Summary, Table
-from app.pages.views.cells import CellsView, counted
+from app.pages.views.cells import CellsView, counted_column
 from app.pages.views.coverage import CoverageView, coverage_view
 from app.pages.views.filters import Filter
 from app.pages.views.matrix import MatrixView
 from app.pages.views.report import Export, View, export, figure_url
 from app.pages.views.state import State
-from app.reports import flagged
+from app.reports import flagged_weights
 from frontend import numbers
-from frontend.compared import Compared, brief, compared
-from frontend.tables.columns import Place, grouped, places
+from frontend.compared import Compared, brief, style_of
+from frontend.tables.columns import Place, group_places, places
 from frontend.tables.contrast import Contrast, contrast
-from frontend.tables.matrices import Matrices, chosen, keys, matrices
+from frontend.tables.matrices import Matrices, choose_columns, keys, matrices
 from frontend.verdict import Verdict, verdict
 
 SCOPES = (Scope.PAIR, Scope.UPDATES)
@@ -37,20 +37,20 @@ class ComparisonView:
         self.whole, self.covered, self.state, self.moving, self.stepped = tables, covered, state, moving, stepped
         self.tables = [table for table in tables if table.diagnostic.scope in SCOPES]
         self.pairs = [table for table in self.tables if table.diagnostic.scope is Scope.PAIR]
-        self.members = [compared(name, position) for position, name in enumerate(self.tables[0].names)]
+        self.members = [style_of(name, position) for position, name in enumerate(self.tables[0].names)]
         self.q, self.show = state.shown.q, state.shown.show
-        self.link, self.kept = state.link, state.kept
-        count = counted(self.pairs)
-        self.where, self.one = CellsView(self._filled, state, count), MatrixView(self.tables, state, count)
+        self.link, self.form_fields = state.link, state.form_fields
+        count = counted_column(self.pairs)
+        self.where, self.one = CellsView(self._filled_tables, state, count), MatrixView(self.tables, state, count)
 
     @cached_property
-    def _filled(self) -> list[Table]:
+    def _filled_tables(self) -> list[Table]:
         """The tables that have rows."""
         return [table for table in self.tables if table.rows]
 
     @property
     def empty(self) -> bool:
-        return not self._filled
+        return not self._filled_tables
 
     @property
     def tuned(self) -> list[Compared]:
@@ -78,7 +78,7 @@ class ComparisonView:
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
-        return {table.diagnostic.name: table.diagnostic.summarise(table) for table in self._filled}
+        return {table.diagnostic.name: table.diagnostic.summarise(table) for table in self._filled_tables}
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -109,19 +109,23 @@ class ComparisonView:
             f"{summary.findings[0].text}."
             if table.diagnostic.scope is Scope.UPDATES and summary.findings
             else summary.headline
-            for table in self._filled[1:]
+            for table in self._filled_tables[1:]
             for summary in [self.summaries[table.diagnostic.name]]
         ]
 
     @cached_property
     def contrast(self) -> Contrast:
         """The tuned checkpoints side by side."""
-        return contrast([table for table in self._filled if table.diagnostic.scope is Scope.PAIR], self.summaries)
+        return contrast(
+            [table for table in self._filled_tables if table.diagnostic.scope is Scope.PAIR], self.summaries
+        )
 
     @cached_property
     def between(self) -> Contrast:
         """Every two updates."""
-        return contrast([table for table in self._filled if table.diagnostic.scope is Scope.UPDATES], self.summaries)
+        return contrast(
+            [table for table in self._filled_tables if table.diagnostic.scope is Scope.UPDATES], self.summaries
+        )
 
     @property
     def compared_words(self) -> str:
@@ -139,7 +143,7 @@ class ComparisonView:
         return self._overall(FigureKind.SERIES) if long else []
 
     def _overall(self, kind: FigureKind) -> list[View]:
-        found = [(table, f) for table in self._filled for f in table.diagnostic.figures if f.kind is kind]
+        found = [(table, f) for table in self._filled_tables for f in table.diagnostic.figures if f.kind is kind]
         return [View(f.title, f.caption, f.kind, figure_url(self.state.run, table, f, {})) for table, f in found]
 
     # --- matrix by matrix ---
@@ -147,7 +151,7 @@ class ComparisonView:
     @cached_property
     def sort(self) -> str:
         """As asked for; else by the first quantity of the tuned checkpoint that is looked at."""
-        known = keys(self._filled, self.state.shown.columns)
+        known = keys(self._filled_tables, self.state.shown.columns)
         own = [key for key in known if key.endswith(f".{self.one.position}")]
         return self.state.shown.sort or next((f"-{key}" for key in [*own, *known]), "")
 
@@ -158,10 +162,15 @@ class ComparisonView:
 
     @cached_property
     def matrices(self) -> Matrices:
-        shown = [(p.table.diagnostic.name, p.column.name) for p in chosen(self._filled, self.state.shown.columns)]
-        by_table = ((table, {name for of, name in shown if of == table.diagnostic.name}) for table in self._filled)
-        noted = frozenset[str]().union(*(flagged(table, columns) for table, columns in by_table))
-        return matrices(self._filled, noted, self.sort, self.state.shown.columns)
+        shown = [
+            (p.table.diagnostic.name, p.column.name)
+            for p in choose_columns(self._filled_tables, self.state.shown.columns)
+        ]
+        by_table = (
+            (table, {name for of, name in shown if of == table.diagnostic.name}) for table in self._filled_tables
+        )
+        noted = frozenset[str]().union(*(flagged_weights(table, columns) for table, columns in by_table))
+        return matrices(self._filled_tables, noted, self.sort, self.state.shown.columns)
 
     @cached_property
     def filter(self) -> Filter:
@@ -170,8 +179,8 @@ class ComparisonView:
     @cached_property
     def choosable(self) -> list[tuple[str, list[tuple[Place, bool]]]]:
         """Every column that the table can show, by diagnostic, and whether it does."""
-        shown = {place.key for place in chosen(self._filled, self.state.shown.columns)}
-        groups = grouped(list(places(self._filled).values()))
+        shown = {place.key for place in choose_columns(self._filled_tables, self.state.shown.columns)}
+        groups = group_places(list(places(self._filled_tables).values()))
         return [(title, [(place, place.key in shown) for place in group]) for title, group in groups]
 
     @cached_property

@@ -9,7 +9,7 @@ from analysis.diagnostic import Column, Figure, FigureKind, Row, Scope, Table
 from app.pages.views.report import View, figure_url
 from app.pages.views.state import State
 from frontend import numbers
-from frontend.compared import Compared, compared
+from frontend.compared import Compared, style_of
 from frontend.figures.match import sentence
 from frontend.rows import number
 from frontend.tables.columns import Place
@@ -64,14 +64,14 @@ class MatrixView:
         asked = self.state.shown.weight
         if any(row.weight.name == asked for row in self._rows):
             return asked
-        first = self._most or next(iter(self._rows), None)
+        first = self._largest_row or next(iter(self._rows), None)
         return first.weight.name if first else ""
 
     @cached_property
     def position(self) -> int:
         """The tuned checkpoint asked for; else the one with the most of what is counted."""
         asked = self.state.shown.position
-        return asked or (self._most.group[-1] if self._most else 1)
+        return asked or (self._largest_row.group[-1] if self._largest_row else 1)
 
     @cached_property
     def totals(self) -> dict[int, float]:
@@ -83,7 +83,7 @@ class MatrixView:
         return found
 
     @cached_property
-    def _most(self) -> Row | None:
+    def _largest_row(self) -> Row | None:
         """The row with the largest count, in the chosen tuned checkpoint or in that with the largest total."""
         if self._count is None:
             return None
@@ -104,15 +104,15 @@ class MatrixView:
     @cached_property
     def segments(self) -> list[Choice]:
         names = self.tables[0].names
-        looks = [compared(name, position) for position, name in enumerate(names)][1:]
-        return [Choice(look, self._at(look.position), look.position == self.position) for look in looks]
+        looks = [style_of(name, position) for position, name in enumerate(names)][1:]
+        return [Choice(look, self._address_at(look.position), look.position == self.position) for look in looks]
 
-    def _at(self, position: int) -> str:
+    def _address_at(self, position: int) -> str:
         return self.state.link(position=position, weight=self.weight)
 
     @property
     def look(self) -> Compared:
-        return compared(self.tables[0].named(self.position), self.position)
+        return style_of(self.tables[0].name_at(self.position), self.position)
 
     # --- its directions ---
 
@@ -142,7 +142,7 @@ class MatrixView:
         return Sliders(shown.k or k, epsilon if shown.epsilon is None else shown.epsilon, k, epsilon, curves)
 
     @cached_property
-    def said(self) -> str:
+    def sentence(self) -> str:
         """The sentence above the directions, at the run's own k and ε."""
         if self._count is None or self.sliders is None:
             return ""

@@ -10,12 +10,12 @@ from analysis.diagnostic import Diagnostic, Figure, FigureKind, Row, Table
 from app.pages.views.coverage import CoverageView, coverage_view
 from app.pages.views.filters import Filter
 from app.pages.views.state import State
-from app.reports import flagged
+from app.reports import flagged_weights
 from frontend import numbers
 from frontend.figures.views import view as view_of
 from frontend.palette import Look, look, order
 from frontend.rows import number, rows_at
-from frontend.tables.columns import Place, grouped, named, picked, places
+from frontend.tables.columns import Place, group_places, pick_columns, place_named, places
 from frontend.tables.grid import Grid
 from frontend.tables.grid import grid as grid_of
 from frontend.tables.layers import Layer, Layers
@@ -69,7 +69,7 @@ class ReportView:
         self.whole, self.covered, self.state, self.moving, self._curves = tables, covered, state, moving, curves
         self.position = state.shown.position
         self.q, self.show = state.shown.q, state.shown.show
-        self.link, self.kept = state.link, state.kept
+        self.link, self.form_fields = state.link, state.form_fields
         self.tables = [replace(table, rows=tuple(rows_at(table, self.position))) for table in tables]
 
     @property
@@ -118,12 +118,12 @@ class ReportView:
     @cached_property
     def colors(self) -> list[tuple[str, list[Place]]]:
         """Every numeric column, by diagnostic."""
-        return grouped([place for place in self.places.values() if place.numeric])
+        return group_places([place for place in self.places.values() if place.numeric])
 
     @cached_property
     def color(self) -> Place:
-        asked = named(self.places, self.state.shown.color)
-        return asked if asked is not None and asked.numeric else picked(self.tables)[0]
+        asked = place_named(self.places, self.state.shown.color)
+        return asked if asked is not None and asked.numeric else pick_columns(self.tables)[0]
 
     @cached_property
     def grid(self) -> Grid:
@@ -156,7 +156,7 @@ class ReportView:
             self._view(table, figure, [figure.parts["x"], figure.parts["y"]])
             for table in self.tables
             for figure in table.diagnostic.figures
-            if figure.kind is FigureKind.SCATTER and _both(table, figure)
+            if figure.kind is FigureKind.SCATTER and _has_both(table, figure)
         ]
 
     def _view(self, table: Table, figure: Figure, columns: Sequence[str] = (), row: Row | None = None) -> View:
@@ -181,9 +181,9 @@ class ReportView:
 
     @cached_property
     def layers(self) -> Layers:
-        shown = [(p.table.diagnostic.name, p.column.name) for p in picked(self.tables, self.state.shown.columns)]
+        shown = [(p.table.diagnostic.name, p.column.name) for p in pick_columns(self.tables, self.state.shown.columns)]
         by_table = ((table, {name for of, name in shown if of == table.diagnostic.name}) for table in self.tables)
-        noted = frozenset().union(*(flagged(table, columns) for table, columns in by_table))
+        noted = frozenset().union(*(flagged_weights(table, columns) for table, columns in by_table))
         return layers_of(self.tables, noted, self.position, self.sort, self.state.shown.columns)
 
     @property
@@ -194,8 +194,8 @@ class ReportView:
     @cached_property
     def choosable(self) -> list[tuple[str, list[tuple[Place, bool]]]]:
         """Every column that the table can show, by diagnostic, and whether it does."""
-        shown = {place.key for place in picked(self.tables, self.state.shown.columns)}
-        groups = grouped(list(self.places.values()))
+        shown = {place.key for place in pick_columns(self.tables, self.state.shown.columns)}
+        groups = group_places(list(self.places.values()))
         return [(title, [(place, place.key in shown) for place in group]) for title, group in groups]
 
     @cached_property
@@ -235,7 +235,7 @@ class ReportView:
             (table, row, [
                 self._view(table, figure, row=row)
                 for figure in table.diagnostic.figures
-                if figure.per_weight and measured(row) and _drawable(table, figure, row, curves)
+                if figure.per_weight and is_measured(row) and _drawable(table, figure, row, curves)
             ])
             for table, row in rows
         ]  # fmt: skip
@@ -270,7 +270,7 @@ def export(run: int, table: Table) -> Export:
     )
 
 
-def measured(row: Row) -> bool:
+def is_measured(row: Row) -> bool:
     return any(value is not None for value in row.measurement.values.values())
 
 
@@ -288,5 +288,5 @@ def _missing(figure: Figure, row: Row) -> str:
     return row.measurement.note or "" if absent else ""
 
 
-def _both(table: Table, figure: Figure) -> bool:
+def _has_both(table: Table, figure: Figure) -> bool:
     return any(all(number(row, figure.parts[part]) is not None for part in "xy") for row in table.rows)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 LONGEST = 200_000  # characters of a weight's name: files may hold names of 64 KB
 
 
-class Shown(BaseModel):
+class ShownColumns(BaseModel):
     """What of a report is shown, and how. A default stays out of the address."""
 
     weight: str = Field("", max_length=LONGEST)
@@ -33,7 +33,7 @@ class State:
     """A run's page as its address says it."""
 
     run: int
-    shown: Shown
+    shown: ShownColumns
 
     def link(self, **changes: Any) -> str:
         """The address of the same page with some of its state changed."""
@@ -50,12 +50,12 @@ class State:
             name: [str(one) for one in (value if isinstance(value, list) else [value])] for name, value in named.items()
         }
 
-    def kept(self, *without: str) -> list[tuple[str, str]]:
+    def form_fields(self, *without: str) -> list[tuple[str, str]]:
         """What a form must carry along so that sending it changes its own fields only."""
         return [(name, one) for name, values in self.parameters().items() if name not in without for one in values]
 
 
-async def _state(identity: int, shown: Annotated[Shown, Query()]) -> State:
+async def _state(identity: int, shown: Annotated[ShownColumns, Query()]) -> State:
     return State(identity, shown)
 
 

@@ -12,7 +12,7 @@ from analysis.width_scaling.advice import NO_SETTINGS, recipe_of, repairs
 from analysis.width_scaling.family import MATRIX, Family, Kind, Scaling, family, scaling
 from analysis.width_scaling.law import STEADY, WIDTH_EXPONENT, Estimate, Pair, Setting
 from analysis.width_scaling.recipe import Recipe
-from analysis.width_scaling.summary import said
+from analysis.width_scaling.summary import format_exponent
 from analysis.width_scaling.trajectory import Moment, in_words, trajectory
 from app.pages.views.coverage import CoverageView, coverage_view
 from app.pages.views.report import Export, Tab, View, export, figure_url
@@ -86,7 +86,7 @@ class FamilyView:
     ) -> None:
         self.whole, self.covered, self.state, self.moving, self.ids = tables, covered, state, moving, ids
         self.table = next(table for table in tables if table.diagnostic.scope is Scope.FAMILY)
-        self.link, self.kept = state.link, state.kept
+        self.link, self.form_fields = state.link, state.form_fields
 
     @property
     def empty(self) -> bool:
@@ -135,20 +135,20 @@ class FamilyView:
             return "", self.summary[0]
         pair = pairs[-1]
         grown = f"From width {min(widths):g} to {max(widths):g} σ₁ of the matrices changes by a factor of"
-        return ANSWERS[pair.transfer], f"{grown} {said(pair.measured)}. {self.summary[0]}"
+        return ANSWERS[pair.transfer], f"{grown} {format_exponent(pair.measured)}. {self.summary[0]}"
 
     @cached_property
     def kpis(self) -> list[Kpi]:
         if self.moments:
             return [
-                Kpi("σ₁ at the last step, first is 1", said(self.moments[-1].sigma)),
-                Kpi("norm of the matrices", said(self.moments[-1].norm)),
+                Kpi("σ₁ at the last step, first is 1", format_exponent(self.moments[-1].sigma)),
+                Kpi("norm of the matrices", format_exponent(self.moments[-1].norm)),
                 *_kpi("effective learning rate η / ‖W‖", self.moments[-1].rate),
             ]
         fit = self.fits.overall.fit if self.fits.overall else None
         told = [kind.fit.exponent for kind in self.fits.matrices if kind.fit.exponent]
         agree = sum(one.agrees(WIDTH_EXPONENT) is not False for one in told)
-        steady = [one for setting in self.fits.family.settings if (one := setting.forgotten) is not None]
+        steady = [one for setting in self.fits.family.settings if (one := setting.steps_eta_lambda) is not None]
         return [
             *_kpi("exponent of d, law says 0.75", fit.exponent.value if fit and fit.exponent else None),
             *_kpi("drift of σ₁, rule says 0", fit.drift.value if fit and fit.drift else None, signed=True),
@@ -225,20 +225,20 @@ class FamilyView:
             look=None if title else look(kind.layers.role),
             title=title or look(kind.layers.role).title,
             of_law=kind.layers.kind == MATRIX,
-            exponent=numbers.ABSENT if exponent is None else said(exponent.value),
+            exponent=numbers.ABSENT if exponent is None else format_exponent(exponent.value),
             band=None if exponent is None else _band(exponent),
-            interval=f"{said(ends[0])} to {said(ends[1])}" if ends else numbers.ABSENT,
-            drift=numbers.ABSENT if drift is None else _signed(drift.value),
-            of_ratio=numbers.ABSENT if ratio is None else said(ratio.value),
+            interval=f"{format_exponent(ends[0])} to {format_exponent(ends[1])}" if ends else numbers.ABSENT,
+            drift=numbers.ABSENT if drift is None else _format_signed(drift.value),
+            of_ratio=numbers.ABSENT if ratio is None else format_exponent(ratio.value),
             reading=_reading(exponent),
         )
 
     @property
-    def told_ratio(self) -> bool:
+    def has_own_ratio(self) -> bool:
         return any(kind.fit.ratio for kind in self.fits.kinds)
 
     @property
-    def _compared(self) -> list[int]:
+    def _compared_positions(self) -> list[int]:
         """The model that the pairs start from, and those wider: for the law, of those that it speaks of."""
         found = self.fits.family
         lawful = not self.itself and found.lawful[0] != found.narrowest
@@ -248,11 +248,11 @@ class FamilyView:
     def wider(self) -> list[tuple[str, str]]:
         """The wider models: width, and the name."""
         found = self.fits.family
-        return [(f"{found.settings[at].width:g}", found.names[at]) for at in self._compared[1:]]
+        return [(f"{found.settings[at].width:g}", found.names[at]) for at in self._compared_positions[1:]]
 
     @property
     def narrowest(self) -> str:
-        return f"{self.fits.family.settings[self._compared[0]].width:g}"
+        return f"{self.fits.family.settings[self._compared_positions[0]].width:g}"
 
     @cached_property
     def pairs(self) -> list[tuple[Line, list[Cell]]]:
@@ -269,11 +269,15 @@ class FamilyView:
         verdict = pair.transfer if law is None else str(pair.law)
         if law is None and not self.itself:
             return Cell(numbers.ABSENT, "", "", "η and λ of both models are wanted, λ above 0")
-        ends = "" if pair.low is None else f", {said(pair.low)} to {said(pair.high or 0.0)} over blocks"
-        foreseen = "" if pair.predicted is None else f"; the law foresees {said(pair.predicted)}"
+        ends = (
+            ""
+            if pair.low is None
+            else f", {format_exponent(pair.low)} to {format_exponent(pair.high or 0.0)} over blocks"
+        )
+        foreseen = "" if pair.predicted is None else f"; the law foresees {format_exponent(pair.predicted)}"
         css, sign = SIGNS[verdict]
-        title = f"{verdict}: measured {said(pair.measured)}{ends}{foreseen}"
-        return Cell(said(pair.measured if law is None else math.exp(law)), css, sign, title)
+        title = f"{verdict}: measured {format_exponent(pair.measured)}{ends}{foreseen}"
+        return Cell(format_exponent(pair.measured if law is None else math.exp(law)), css, sign, title)
 
     @cached_property
     def members(self) -> list[Member]:
@@ -284,7 +288,7 @@ class FamilyView:
         ]
 
     @property
-    def mends(self) -> bool:
+    def has_repairs(self) -> bool:
         return any(member.repair for member in self.members)
 
     @property
@@ -322,11 +326,11 @@ class FamilyView:
 
 
 def _kpi(title: str, value: float | None, signed: bool = False) -> list[Kpi]:
-    return [] if value is None else [Kpi(title, _signed(value) if signed else said(value))]
+    return [] if value is None else [Kpi(title, _format_signed(value) if signed else format_exponent(value))]
 
 
-def _signed(value: float) -> str:
-    return f"+{said(value)}" if round(value, 2) > 0 else said(value)
+def _format_signed(value: float) -> str:
+    return f"+{format_exponent(value)}" if round(value, 2) > 0 else format_exponent(value)
 
 
 def _band(found: Estimate) -> Band:
@@ -346,7 +350,7 @@ def _reading(found: Estimate | None) -> Sign | None:
 
 def _member(found: Family, at: int, identity: int, repair: float | None) -> Member:
     setting = found.settings[at]
-    forgotten = setting.forgotten
+    forgotten = setting.steps_eta_lambda
     return Member(
         id=identity,
         name=found.names[at],

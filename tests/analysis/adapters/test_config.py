@@ -20,7 +20,7 @@ def test_what_peft_writes_is_taken() -> None:
         "rank_pattern": {}, "alpha_pattern": {"q": 4}, "revision": None, "target_modules": ["q"],
         "use_dora": False, "use_rslora": True, "peft_version": "0.15.2", "qalora_group_size": 16, "lora_bias": False,
     })  # fmt: skip
-    assert (config.method, config.delegated, config.init) == ("LORA", False, True)
+    assert (config.method, config.is_delegated, config.init) == ("LORA", False, True)
     assert (config.flag("use_rslora"), config.flag("use_dora"), config.flag("not_there")) == (True, False, False)
     assert config.of_module("lora_alpha", "alpha_pattern", "h.0.q") == 4
     assert config.of_module("lora_alpha", "alpha_pattern", "h.0.k") == 16
@@ -104,13 +104,13 @@ def test_what_a_later_peft_switches_on_is_refused(value: object) -> None:
 
 
 def test_delegated_methods() -> None:
-    assert check_config({"peft_type": "loha", "r": 8}).delegated
-    assert check_config(LORA | {"kasa_config": {"beta": 1.0}}).delegated
+    assert check_config({"peft_type": "loha", "r": 8}).is_delegated
+    assert check_config(LORA | {"kasa_config": {"beta": 1.0}}).is_delegated
     with pytest.raises(DamagedFile, match="r is 0"):
         check_config({"peft_type": "LOHA", "r": 0})
     with pytest.raises(DamagedFile, match="alpha is nan"):
         check_config({"peft_type": "LOHA", "r": 8, "alpha": math.nan})
-    assert check_config({"peft_type": "OFT", "r": 0, "oft_block_size": 32}).delegated
+    assert check_config({"peft_type": "OFT", "r": 0, "oft_block_size": 32}).is_delegated
 
 
 @pytest.mark.parametrize("method", [name for name, how in DELEGATED.items() if how.needed])
@@ -120,7 +120,7 @@ def test_what_cannot_be_computed_without_the_whole_model(method: str) -> None:
             check_config({"peft_type": method, "r": 4, name: "other"})
         assert caught.value.code == "adapter-method"
         assert why in caught.value.message
-        assert check_config({"peft_type": method, "r": 4, name: value}).delegated
+        assert check_config({"peft_type": method, "r": 4, name: value}).is_delegated
 
 
 def test_a_config_is_read_only_where_asked() -> None:

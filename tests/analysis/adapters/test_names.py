@@ -13,7 +13,7 @@ from analysis.adapters.names import (
     is_factor,
     may_be_adapter,
     modules,
-    shared,
+    shared_tensors,
 )
 from tests.adapters import peft
 
@@ -79,8 +79,8 @@ def test_torchs_own_attention() -> None:
 def test_what_all_share_belongs_to_no_module() -> None:
     names = ["base_model.vera_A", f"{P}q.vera_lambda_b", "base_model.vera_B", f"{P}q.randlora_A"]
     assert named(*names) == {"q.weight": (names[1],)}
-    assert shared(names) == (names[0], names[2])  # a layer's own copies are not read again
-    assert shared(["vera_A", "tinylora_v.0"]) == ("vera_A", "tinylora_v.0")
+    assert shared_tensors(names) == (names[0], names[2])  # a layer's own copies are not read again
+    assert shared_tensors(["vera_A", "tinylora_v.0"]) == ("vera_A", "tinylora_v.0")
 
 
 def test_factors_are_known_wherever_they_stand() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.adapters.patterns import LONGEST_KEY, MOST_PATTERNS, SECONDS, check, chosen, fits
+from analysis.adapters.patterns import LONGEST_KEY, MOST_PATTERNS, SECONDS, check, choose_value, fits
 from analysis.errors import DamagedFile
 
 
@@ -76,14 +76,14 @@ def test_no_pattern_takes_long(key: str) -> None:
 
 def test_a_pattern_without_end_is_refused_by_name() -> None:
     with pytest.raises(DamagedFile, match=r"the pattern .* takes more than 1 s on aaa") as caught:
-        chosen({"(a|aa)+(a|aa)+(a|aa)+c": 1}, "a" * 499, 2)
+        choose_value({"(a|aa)+(a|aa)+(a|aa)+c": 1}, "a" * 499, 2)
     assert caught.value.code == "adapter-settings"
 
 
 def test_the_first_that_fits_counts() -> None:
     pattern = {"layers.0.q": 1, "q": 2, "layers.0.k": 3}
-    assert [chosen(pattern, f"layers.{name}", 9) for name in ("0.q", "1.q", "0.k", "0.v")] == [1, 2, 3, 9]
+    assert [choose_value(pattern, f"layers.{name}", 9) for name in ("0.q", "1.q", "0.k", "0.v")] == [1, 2, 3, 9]
 
 
 def test_a_name_beyond_all_names_fits_nothing() -> None:
-    assert chosen({".*": 1}, "a" * 501, 2) == 2
+    assert choose_value({".*": 1}, "a" * 501, 2) == 2

@@ -11,7 +11,7 @@ import torch
 from analysis.adapters import open_adapter
 from analysis.adapters.config import AdapterConfig
 from analysis.adapters.names import AdaptedModule
-from analysis.adapters.tokens import merged
+from analysis.adapters.tokens import merge
 from analysis.errors import AdapterError
 from analysis.formats import open_checkpoint
 from analysis.tensors.matrices import Header, describe
@@ -31,7 +31,7 @@ def test_the_weights_are_those_of_peft(tmp_path: Path) -> None:
 
 def test_the_update_is_as_many_directions_as_rows() -> None:
     base, rows = torch.randn(9, 4), torch.randn(2, 4)
-    tuned, factors = merged(config(token_indices=[7, 2]), MODULE, base, rows)
+    tuned, factors = merge(config(token_indices=[7, 2]), MODULE, base, rows)
     assert torch.equal(tuned[[7, 2]], rows)
     untouched = [row for row in range(9) if row not in (7, 2)]
     assert torch.equal(tuned[untouched], base[untouched])
@@ -52,7 +52,7 @@ def test_tokens_and_factors_of_one_embedding_are_refused(tmp_path: Path) -> None
 
 
 def test_tokens_of_several_layers_go_by_name() -> None:
-    tuned, _ = merged(
+    tuned, _ = merge(
         config(trainable_token_indices={"other": [0], "embed_tokens": [3]}), MODULE, torch.zeros(5, 2), torch.ones(1, 2)
     )
     assert tuned.sum(1).tolist() == [0, 0, 0, 2, 0]
@@ -74,5 +74,5 @@ BAD: list[tuple[object, str]] = [
 @pytest.mark.parametrize(("indices", "message"), BAD)
 def test_lists_that_make_no_sense(indices: object, message: str) -> None:
     with pytest.raises(AdapterError, match="embed_tokens") as caught:
-        merged(config(token_indices=indices), MODULE, torch.zeros(9, 4), torch.ones(2, 4))
+        merge(config(token_indices=indices), MODULE, torch.zeros(9, 4), torch.ones(2, 4))
     assert message in caught.value.message

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from analysis.diagnostic import Row
-from analysis.diagnostics.snr import SNR, trained
+from analysis.diagnostics.snr import SNR, trained_rows
 from tests.analysis.diagnostics.battery import blocks, measured, randn, summary, table, weight
 
 
@@ -66,7 +66,7 @@ def test_spectrum_trains_half_of_each_kind_and_all_embeddings() -> None:
     def names(chosen: list[Row]) -> set[str]:
         return {row.weight.name for row in chosen}
 
-    assert names(trained(rows)) == names([*ratios[2:], rows[4]])
+    assert names(trained_rows(rows)) == names([*ratios[2:], rows[4]])
 
 
 def test_what_is_said_of_a_model() -> None:

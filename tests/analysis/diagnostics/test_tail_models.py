@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from analysis.diagnostic import Severity
-from analysis.diagnostics.tail_models import TAIL_MODELS, best
+from analysis.diagnostics.tail_models import TAIL_MODELS, best_law
 from analysis.statistics.alternatives import Comparison
 from tests.analysis.diagnostics.battery import blocks, measured, randn, summary
 
@@ -56,7 +56,7 @@ def test_few_eigenvalues_decide_nothing() -> None:
 def test_the_choice() -> None:
     def found(truncated: tuple[float, float, float], exponential: tuple[float, float, float]) -> str:
         other = Comparison(0.5, 0.6, 1.0, 0.0)
-        return best({
+        return best_law({
             "truncated": Comparison(*truncated, 0.0), "exponential": Comparison(*exponential, 0.0), "lognormal": other,
         })  # fmt: skip
 

@@ -23,8 +23,8 @@ from analysis.diagnostic import (
     groups,
 )
 from analysis.diagnostics import requests
-from analysis.engine.comparison import alone, compare, distinct, groups_of, measure_aligned, opened
-from analysis.engine.memory import together
+from analysis.engine.comparison import compare, distinct, groups_of, measure_aligned, open_comparison, unpaired_tensors
+from analysis.engine.memory import bytes_of_several
 from analysis.engine.single import analyze
 from analysis.errors import CheckpointError, WrongBase
 from analysis.formats import Checkpoint, open_checkpoint
@@ -101,7 +101,7 @@ def test_every_partner_counts_for_the_memory_that_a_tensor_takes(checkpoints: li
     """What is enough for a base and one tuned model is not for a base and two."""
     base, _, full = checkpoints
     info = next(info for info in base.tensors if info.name == UP)
-    enough = together([info, info], [Scope.PAIR])
+    enough = bytes_of_several([info, info], [Scope.PAIR])
     for tuned, fits in (([full], True), ([full, full], False)):
         found = rows(compare([base, *tuned], [spy(Scope.PAIR)], ["base", *"ab"[: len(tuned)]], memory=enough), "pair")
         of_one = [row for (weight, _), row in found.items() if weight == UP]
@@ -259,7 +259,7 @@ def test_an_adapter_on_modules_that_the_base_lacks(checkpoints: list[Checkpoint]
 
 
 def test_what_nobody_asks_for_is_not_read(checkpoints: list[Checkpoint]) -> None:
-    run = opened(checkpoints, NAMES, [spy(Scope.UPDATES)])
+    run = open_comparison(checkpoints, NAMES, [spy(Scope.UPDATES)])
     up = next(row for row in run.alignment.rows if row.base.name == UP)
     assert groups_of(up, spy(Scope.UPDATES)) == []
     assert measure_aligned(run, up, [spy(Scope.UPDATES)]) == []
@@ -267,10 +267,10 @@ def test_what_nobody_asks_for_is_not_read(checkpoints: list[Checkpoint]) -> None
 
 def test_what_has_no_partner_is_measured_alone_where_that_is_asked(checkpoints: list[Checkpoint]) -> None:
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
-    run = opened(checkpoints, NAMES, [])
+    run = open_comparison(checkpoints, NAMES, [])
     head = [info.name for info in members[2].tensors].index("classifier.weight")
-    assert alone(members, run.alignment, [spy(Scope.ONE), spy(Scope.PAIR)]) == [(2, head)]
-    assert alone(members, run.alignment, [spy(Scope.PAIR)]) == []
+    assert unpaired_tensors(members, run.alignment, [spy(Scope.ONE), spy(Scope.PAIR)]) == [(2, head)]
+    assert unpaired_tensors(members, run.alignment, [spy(Scope.PAIR)]) == []
 
 
 def test_progress_hears_of_each_matrix_of_the_base(checkpoints: list[Checkpoint]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from analysis.diagnostic import Scope
 from analysis.diagnostics import requests
 from analysis.engine import memory
-from analysis.engine.memory import alone, available, copies, side, together, too_large
+from analysis.engine.memory import available, bytes_of_one, bytes_of_several, copies, side, too_large
 from analysis.weight import TensorInfo
 from tests.analysis.engine.test_scheduling import tensors
 
@@ -23,37 +23,40 @@ def one(*shape: int) -> TensorInfo:
 def test_a_tensor_takes_itself_and_two_gram_matrices() -> None:
     info = one(*TALL)
     assert side(info) == 384
-    assert alone(info) == 4 * 30_522 * 384 + 2 * 8 * 384**2
-    assert alone(info, copies=1) == alone(info) + 4 * 30_522 * 384
-    assert alone(one(*HUGE)) == 200_000_000_000
+    assert bytes_of_one(info) == 4 * 30_522 * 384 + 2 * 8 * 384**2
+    assert bytes_of_one(info, copies=1) == bytes_of_one(info) + 4 * 30_522 * 384
+    assert bytes_of_one(one(*HUGE)) == 200_000_000_000
 
 
 def test_comparing_takes_vectors_too() -> None:
     both = [one(*TALL)] * 2
-    assert together(both[:1], [Scope.ONE]) == alone(both[0])
-    assert together(both, [Scope.ONE]) == 8 * 30_522 * 384 + 16 * 384**2
+    assert bytes_of_several(both[:1], [Scope.ONE]) == bytes_of_one(both[0])
+    assert bytes_of_several(both, [Scope.ONE]) == 8 * 30_522 * 384 + 16 * 384**2
     vectors = 2 * 8 * (30_522 * 384 + 384**2)
-    assert together(both, [Scope.PAIR, Scope.ONE]) == together(both, [Scope.ONE]) + vectors + 24 * 30_522 * 384
+    assert (
+        bytes_of_several(both, [Scope.PAIR, Scope.ONE])
+        == bytes_of_several(both, [Scope.ONE]) + vectors + 24 * 30_522 * 384
+    )
 
 
 def test_a_refusal_names_the_numbers_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     info = one(*HUGE)
     monkeypatch.setattr(memory, "available", lambda: 12_000_000_000)
-    said = too_large(info, alone(info), None)
+    said = too_large(info, bytes_of_one(info), None)
     assert said == (
         "t0.weight: measuring 100,000 × 100,000 takes 200.0 GB of memory, and 12.0 GB are available; take a machine "
         "with more, or set EIGENSCOPE_MEMORY_LIMIT (bytes) if this has more"
     )
-    assert "and 1.5 GB are allowed" in str(too_large(info, alone(info), 1_500_000_000))
+    assert "and 1.5 GB are allowed" in str(too_large(info, bytes_of_one(info), 1_500_000_000))
 
 
 def test_what_fits_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     info = one(*TALL)
-    assert too_large(info, alone(info), alone(info)) is None
+    assert too_large(info, bytes_of_one(info), bytes_of_one(info)) is None
     monkeypatch.setattr(memory, "available", lambda: None)
-    assert too_large(one(*HUGE), alone(one(*HUGE)), None) is None
+    assert too_large(one(*HUGE), bytes_of_one(one(*HUGE)), None) is None
     monkeypatch.setattr(memory, "available", lambda: 0)
-    assert too_large(info, alone(info), None) is None  # so little is there
+    assert too_large(info, bytes_of_one(info), None) is None  # so little is there
 
 
 def test_what_is_available_is_no_more_than_is_built_in() -> None:

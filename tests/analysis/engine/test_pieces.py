@@ -145,7 +145,7 @@ def test_a_row_for_each_group_that_was_asked_for() -> None:
     held: dict[int, Held | str] = {0: Held(randn(6, 4)), 1: Held(randn(6, 4)), 2: "no"}
     (piece,) = pieces(planned, held, NAMES)
     asked = [(Request(pair, Options({})), group) for group in ((0, 1), (0, 2))]
-    rows: list[Row] = [row for _, row in piece.measured(asked, piece.weights)]
+    rows: list[Row] = [row for _, row in piece.measure(asked, piece.weights)]
     assert [(row.group, row.value("count"), row.measurement.note) for row in rows] == [
         ((0, 1), 2, None), ((0, 2), None, "b: no"),
     ]  # fmt: skip

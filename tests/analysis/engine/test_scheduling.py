@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from analysis.engine import scheduling as concurrency
-from analysis.engine.memory import alone
-from analysis.engine.scheduling import HELD, bound, each
+from analysis.engine.memory import bytes_of_one
+from analysis.engine.scheduling import HELD, bound, run_each
 from analysis.tensors.matrices import Header, describe
 from analysis.weight import TensorInfo
 
@@ -41,7 +41,7 @@ def test_results_come_in_order_whoever_is_done_first() -> None:
         time.sleep(0.003 * (len(asked) - asked.index(tensor)) % 0.01)
         return tensor.name
 
-    assert list(each(asked, work)) == [(tensor, tensor.name) for tensor in asked]
+    assert list(run_each(asked, work)) == [(tensor, tensor.name) for tensor in asked]
 
 
 def test_small_ones_share_the_threads_and_large_ones_have_them_all() -> None:
@@ -53,12 +53,12 @@ def test_small_ones_share_the_threads_and_large_ones_have_them_all() -> None:
             meet.wait()  # only two at once get past
         return torch.get_num_threads()
 
-    assert [found for _, found in each(asked, work)] == [2, 1, 1, 2, 1, 1]
+    assert [found for _, found in run_each(asked, work)] == [2, 1, 1, 2, 1, 1]
     assert torch.get_num_threads() == 2
 
 
 def test_what_is_in_memory_at_once_stays_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency, "MOST_HANDS", 2)
+    monkeypatch.setattr(concurrency, "MOST_THREADS", 2)
     monkeypatch.setattr(concurrency, "LITTLE", 0)
     asked = tensors((4096, 768), (1024, 1024), (4096, 768), *[(768, 768)] * 8, (30_522, 384))
     lock, held, peak = threading.Lock(), 0, 0
@@ -73,7 +73,7 @@ def test_what_is_in_memory_at_once_stays_within_the_bound(monkeypatch: pytest.Mo
         with lock:
             held -= need
 
-    list(each(asked, work))
+    list(run_each(asked, work))
     assert max(2 * t.nbytes + 16 * min(t.shape) ** 2 for t in asked) <= peak <= bound(asked)
 
 
@@ -82,7 +82,7 @@ def test_partners_in_other_checkpoints_decide_what_is_small() -> None:
     asked = tensors(SMALL, EMBEDDING, SMALL, SMALL)
     wide = tensors(LARGE, EMBEDDING, *[SMALL] * 2)
     sizes = {own.name: one for own, one in zip(asked, wide, strict=True)}
-    found = each(asked, lambda _: torch.get_num_threads(), largest=lambda tensor: sizes[tensor.name])
+    found = run_each(asked, lambda _: torch.get_num_threads(), largest=lambda tensor: sizes[tensor.name])
     assert [(tensor, threads) for tensor, threads in found] == list(zip(asked, [2, 2, 1, 1], strict=True))
 
 
@@ -90,7 +90,7 @@ def test_where_two_do_not_fit_each_has_all_threads(monkeypatch: pytest.MonkeyPat
     """Of a checkpoint of equal matrices the bound leaves room for one and what libraries hold; but there is LITTLE."""
 
     def threads() -> list[int]:
-        return [found for _, found in each(tensors(*[SMALL] * 3), lambda _: torch.get_num_threads())]
+        return [found for _, found in run_each(tensors(*[SMALL] * 3), lambda _: torch.get_num_threads())]
 
     assert threads() == [1, 1, 1]
     monkeypatch.setattr(concurrency, "LITTLE", 0)
@@ -100,7 +100,7 @@ def test_where_two_do_not_fit_each_has_all_threads(monkeypatch: pytest.MonkeyPat
 def test_one_that_takes_most_of_the_room_waits_for_it_and_is_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of the first kind fit, none beside the second: whatever comes behind it waits with it."""
     asked = tensors(SMALL, SMALL, (40_000, 512), SMALL, SMALL)
-    needs = [alone(tensor) + HELD for tensor in asked]
+    needs = [bytes_of_one(tensor) + HELD for tensor in asked]
     room = needs[2] + needs[0] // 2
     monkeypatch.setattr(concurrency, "LITTLE", room)
     lock, inside, seen = threading.Lock(), 0, []
@@ -115,7 +115,7 @@ def test_one_that_takes_most_of_the_room_waits_for_it_and_is_not_passed(monkeypa
             inside -= 1
 
     assert 2 * needs[0] < room < needs[2] + needs[0]
-    list(each(asked, work, copies=0))
+    list(run_each(asked, work, copies=0))
     assert [name for name, _ in seen][2] == asked[2].name
     assert seen[2] == (asked[2].name, 1)
     assert seen[3][1] == 1
@@ -125,7 +125,9 @@ def test_one_that_takes_most_of_the_room_waits_for_it_and_is_not_passed(monkeypa
 def test_one_at_a_time_on_a_gpu_and_with_one_thread(device: str) -> None:
     if device == "cpu":
         torch.set_num_threads(1)
-    used = {found for _, found in each(tensors(EMBEDDING, SMALL, SMALL), lambda _: threading.current_thread(), device)}
+    used = {
+        found for _, found in run_each(tensors(EMBEDDING, SMALL, SMALL), lambda _: threading.current_thread(), device)
+    }
     assert used == {threading.main_thread()}
 
 
@@ -134,5 +136,5 @@ def test_an_error_reaches_the_caller_and_the_threads_are_as_they_were() -> None:
         raise KeyError(tensor.name)
 
     with pytest.raises(KeyError, match="t1"):
-        list(each(tensors(SMALL, SMALL, EMBEDDING)[1:], work))
+        list(run_each(tensors(SMALL, SMALL, EMBEDDING)[1:], work))
     assert torch.get_num_threads() == 2

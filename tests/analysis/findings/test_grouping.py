@@ -1,5 +1,5 @@
 from analysis.diagnostic import Measurement, Row
-from analysis.findings.grouping import grouped, having, medians, middle
+from analysis.findings.grouping import group_rows, having, medians, middle
 from analysis.weight import WeightInfo
 
 
@@ -9,8 +9,8 @@ def row(group: tuple[int, ...], value: float | None) -> Row:
 
 def test_rows_by_group_in_order() -> None:
     rows = [row((0, 2), 1.0), row((0, 1), 2.0), row((0, 2), 3.0)]
-    assert grouped(rows) == {(0, 1): [rows[1]], (0, 2): [rows[0], rows[2]]}
-    assert list(grouped(rows)) == [(0, 1), (0, 2)]
+    assert group_rows(rows) == {(0, 1): [rows[1]], (0, 2): [rows[0], rows[2]]}
+    assert list(group_rows(rows)) == [(0, 1), (0, 2)]
 
 
 def test_medians_of_what_is_there() -> None:

@@ -4,7 +4,16 @@ import math
 from dataclasses import replace
 
 from analysis.diagnostic import Finding, Measurement, Row, Scalar, Severity
-from analysis.findings.subjects import alike, evidence, names, number, parts, subject, unmeasured, worst_first
+from analysis.findings.subjects import (
+    evidence,
+    group_alike,
+    names,
+    number,
+    parts,
+    subject,
+    unmeasured_findings,
+    worst_first,
+)
 from analysis.weight import WeightInfo
 
 
@@ -18,14 +27,14 @@ def block(depth: int, **values: Scalar) -> Row:
 
 def test_rows_of_one_role_and_verdict_go_together() -> None:
     rows = [block(0, bad=True), block(3, bad=False), block(4, bad=True), row("pooler.dense.weight", "pooler")]
-    found = alike(rows, lambda r: r.value("bad"))
+    found = group_alike(rows, lambda r: r.value("bad"))
     assert [[r.weight.depth for r in group] for group in found] == [[0, 4], [3], [None]]
     assert [subject(group) for group in found] == ["Value in blocks 0 and 4", "Value in block 3", "Pooler"]
     assert parts(rows[0]) == ("Block", "0", "value")
 
 
 def test_unnamed_roles_stay_alone() -> None:
-    assert len(alike([row("layers.0.x", "other", 0), row("layers.1.x", "other", 1)])) == 2
+    assert len(group_alike([row("layers.0.x", "other", 0), row("layers.1.x", "other", 1)])) == 2
 
 
 def test_values_and_evidence() -> None:
@@ -40,11 +49,11 @@ def test_values_and_evidence() -> None:
 
 def test_the_missing_are_named_with_their_reasons() -> None:
     rows = [block(0, alpha=1.0), *(block(i) for i in range(1, 6))]
-    (found,) = unmeasured(rows, "alpha", "α")
+    (found,) = unmeasured_findings(rows, "alpha", "α")
     assert found.text == "5 matrices have no α"
     assert found.why.endswith("Block 3 · value: why not. 2 more.")
-    assert unmeasured(rows[:1], "alpha", "α") == []
-    assert unmeasured(rows[1:2], "alpha", "α")[0].text == "1 matrix has no α"
+    assert unmeasured_findings(rows[:1], "alpha", "α") == []
+    assert unmeasured_findings(rows[1:2], "alpha", "α")[0].text == "1 matrix has no α"
 
 
 def test_the_worst_come_first_and_keep_their_order() -> None:
@@ -55,5 +64,5 @@ def test_the_worst_come_first_and_keep_their_order() -> None:
 def test_a_reason_that_is_a_sentence_ends_once() -> None:
     row = block(1)
     told = replace(row, measurement=replace(row.measurement, note="A is 4 × 96."))
-    assert unmeasured([told], "alpha", "α")[0].why.endswith("A is 4 × 96.")
-    assert not unmeasured([told], "alpha", "α")[0].why.endswith("..")
+    assert unmeasured_findings([told], "alpha", "α")[0].why.endswith("A is 4 × 96.")
+    assert not unmeasured_findings([told], "alpha", "α")[0].why.endswith("..")

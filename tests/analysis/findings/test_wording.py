@@ -1,14 +1,18 @@
 import pytest
 
-from analysis.findings.wording import blocks, counted, listed, midway, percent, short
+from analysis.findings.wording import blocks, join_words, lower_first, percent, quantity, short
 
 
 def test_listed() -> None:
-    assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+    assert [join_words(["a"]), join_words(["a", "b"]), join_words(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
 
 
 def test_counted() -> None:
-    assert [counted(1, "fit"), counted(2, "fit"), counted(0, "matrix", "matrices")] == ["1 fit", "2 fits", "0 matrices"]
+    assert [quantity(1, "fit"), quantity(2, "fit"), quantity(0, "matrix", "matrices")] == [
+        "1 fit",
+        "2 fits",
+        "0 matrices",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,7 @@ def test_percent(share: float, said: str) -> None:
 
 @pytest.mark.parametrize(("words", "said"), [("Value", "value"), ("MLP up", "MLP up"), ("O", "o"), ("", "")])
 def test_midway(words: str, said: str) -> None:
-    assert midway(words) == said
+    assert lower_first(words) == said
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from analysis.errors import BaselineError
-from analysis.gate.baseline import checked, distilled, unlike
+from analysis.gate.baseline import check_baseline, distil, unlike
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.reading import policy_of
@@ -21,7 +21,7 @@ FOUND = report(
 
 
 def test_a_report_passes_as_it_is() -> None:
-    assert checked(FOUND) is FOUND
+    assert check_baseline(FOUND) is FOUND
 
 
 def broken(*path: Any, to: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def broken(*path: Any, to: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_what_is_no_report_is_refused(hostile: object) -> None:
     with pytest.raises(BaselineError, match="baseline"):
-        checked(hostile)
+        check_baseline(hostile)
 
 
 def test_a_distilled_baseline_gives_the_same_verdict() -> None:
@@ -71,12 +71,12 @@ def test_a_distilled_baseline_gives_the_same_verdict() -> None:
         {"column": "norms.sv_max", "max": 1},
     ]
     policy = policy_of({"rules": rules})
-    small = distilled(policy, FOUND)
+    small = distil(policy, FOUND)
     assert "norms" not in small["tables"]
     assert set(small["tables"]["esd"][0]) == {
         "weight", "label", "role", "depth", "group", "note", "alpha", "low_confidence",
     }  # fmt: skip
-    assert checked(json.loads(json.dumps(small))) == small
+    assert check_baseline(json.loads(json.dumps(small))) == small
     assert judge(policy, Evidence(FOUND), small).to_json() == judge(policy, Evidence(FOUND), FOUND).to_json()
 
 

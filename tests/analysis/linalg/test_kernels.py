@@ -9,7 +9,15 @@ from torch import Tensor
 
 from analysis.errors import TensorError
 from analysis.linalg import kernels
-from analysis.linalg.kernels import add_inner_products, converged, eigenvalues, eigenvectors, mirrored, suited, threads
+from analysis.linalg.kernels import (
+    add_inner_products,
+    eigenvalues,
+    eigenvectors,
+    mirror,
+    solve_converging,
+    suit_threads,
+    threads,
+)
 
 Add = Callable[[Tensor, Tensor], None]
 
@@ -56,7 +64,7 @@ def test_either_library_reads_the_lower_triangle(monkeypatch: pytest.MonkeyPatch
     values, vectors = eigenvectors(lower)
     assert values.numpy() == pytest.approx(planted.numpy(), abs=1e-13)
     assert (vectors * values @ vectors.T).tril().numpy() == pytest.approx(lower.numpy(), abs=1e-13)
-    whole = mirrored(lower.clone() + torch.ones(size, size, dtype=torch.float64).triu(1))
+    whole = mirror(lower.clone() + torch.ones(size, size, dtype=torch.float64).triu(1))
     assert torch.equal(whole, whole.T)
     assert torch.equal(whole.tril(), lower)
 
@@ -70,7 +78,7 @@ def test_a_solver_that_does_not_converge_is_a_tensor_error(error: Exception) -> 
         raise error
 
     with pytest.raises(TensorError, match="did not converge: no convergence"):
-        converged(stuck, torch.eye(4, dtype=torch.float64))
+        solve_converging(stuck, torch.eye(4, dtype=torch.float64))
 
 
 def test_small_sides_have_one_thread_and_all_is_as_it_was() -> None:
@@ -78,10 +86,10 @@ def test_small_sides_have_one_thread_and_all_is_as_it_was() -> None:
         before = torch.get_num_threads(), openblas()
         assert before[0] == 2
         assert all(count == 2 for count in before[1])
-        with suited(kernels.SERIAL):
+        with suit_threads(kernels.SERIAL):
             assert torch.get_num_threads() == 1
             assert all(count == 1 for count in openblas())
-        with suited(kernels.SERIAL + 1):
+        with suit_threads(kernels.SERIAL + 1):
             assert (torch.get_num_threads(), openblas()) == before
         with pytest.raises(TensorError), threads(1):
             raise TensorError("it fails")

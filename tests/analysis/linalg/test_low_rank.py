@@ -35,9 +35,9 @@ SHAPES = [(30, 30), (50, 30), (30, 50), (31, 30), (30, 31)]
 @pytest.mark.parametrize("rank", [1, 5])
 def test_it_is_the_formed_matrix_in_other_coordinates(shape: tuple[int, int], rank: int) -> None:
     matrix, found = changed(*shape, rank)
-    c = found.back(torch.eye(len(found.p), dtype=torch.float64))  # its rows: Cᵀ eᵢ
+    c = found.apply_transposed(torch.eye(len(found.p), dtype=torch.float64))  # its rows: Cᵀ eᵢ
     torch.testing.assert_close(found.left @ c @ found.right.mT, matrix)
-    torch.testing.assert_close(found.forth(torch.eye(len(found.q), dtype=torch.float64)).mT, c)
+    torch.testing.assert_close(found.apply(torch.eye(len(found.q), dtype=torch.float64)).mT, c)
     for axes in (found.left, found.right):
         assert axes.shape[1] <= axes.shape[0]
         torch.testing.assert_close(axes.mT @ axes, torch.eye(axes.shape[1], dtype=torch.float64))
@@ -65,4 +65,4 @@ def test_no_update_is_the_base() -> None:
     found = low_rank(base, nothing)
     assert found.above(float(base.values[4] + base.values[5]) / 2.0) == 5
     rows = gaussian(3, 9)
-    torch.testing.assert_close(found.forth(rows), rows * base.values)
+    torch.testing.assert_close(found.apply(rows), rows * base.values)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from analysis.mitigation.formula import change, energy_lost, total, truncated
+from analysis.mitigation.formula import change, energy_lost, total, truncate
 from analysis.weight import Factors
 
 
@@ -52,7 +52,7 @@ def test_the_low_rank_route_is_the_dense_one() -> None:
     dense = update.left.double() @ update.right.double() + other.left.double() @ other.right.double()
     u, s, v = torch.linalg.svd(dense, full_matrices=False)
     for rank in (1, 4, 6):
-        found = truncated(both, rank)
+        found = truncate(both, rank)
         assert torch.allclose(found.factors.left @ found.factors.right, u[:, :rank] * s[:rank] @ v[:rank], atol=1e-10)
         assert found.lost == pytest.approx(float(1 - s[:rank].square().sum() / s.square().sum()), abs=1e-12)
         # σ is shared equally, so that neither factor grows in the training that may follow
@@ -60,7 +60,7 @@ def test_the_low_rank_route_is_the_dense_one() -> None:
 
 
 def test_a_rank_above_the_sides_of_the_matrix_is_filled_with_zeros() -> None:
-    found = truncated(Factors(torch.randn(3, 5), torch.randn(5, 4)), 5)
+    found = truncate(Factors(torch.randn(3, 5), torch.randn(5, 4)), 5)
     assert found.factors.left.shape == (3, 5)
     assert found.factors.right.shape == (5, 4)
     assert found.lost == 0.0
@@ -68,6 +68,6 @@ def test_a_rank_above_the_sides_of_the_matrix_is_filled_with_zeros() -> None:
 
 
 def test_an_update_of_zero_loses_nothing() -> None:
-    assert truncated(Factors(torch.zeros(5, 2), torch.zeros(2, 4)), 2).lost == 0.0
+    assert truncate(Factors(torch.zeros(5, 2), torch.zeros(2, 4)), 2).lost == 0.0
     assert energy_lost(0.0, 0.0) == 0.0
     assert energy_lost(3.0, 4.0) == 0.25

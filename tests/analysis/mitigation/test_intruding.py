@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from analysis.engine.comparison import opened
+from analysis.engine.comparison import open_comparison
 from analysis.mitigation.intruding import intruding
 from analysis.mitigation.recipe import Recipe
 from tests.analysis.mitigation import planted
@@ -18,7 +18,7 @@ def test_a_planted_direction_is_found_and_its_change_takes_it_away(tmp_path: Pat
     new = out * torch.tensor([9.0, 8, 7, 6, 5, 30]) @ into.mT
     base = planted.saved(tmp_path / "base", {"layers.0.q.weight": old, "layers.1.q.weight": old})
     tuned = planted.saved(tmp_path / "tuned", {"layers.0.q.weight": new, "layers.1.q.weight": old})
-    run = opened((base, tuned), ("base", "tuned"), ())
+    run = open_comparison((base, tuned), ("base", "tuned"), ())
     (first,), (second,) = (intruding(run, row, Recipe(factor=0.0, k=5)) for row in run.alignment.rows)
     assert (first.count, second.count, second.change) == (1, 0, None)
     assert first.change is not None
@@ -30,7 +30,7 @@ def test_what_cannot_be_measured_is_a_note(tmp_path: Path) -> None:
     broken[3, 4] = torch.inf
     base = planted.saved(tmp_path / "base", {"layers.0.q.weight": torch.randn(12, 9)})
     tuned = planted.saved(tmp_path / "tuned", {"layers.0.q.weight": broken})
-    run = opened((base, tuned), ("base", "tuned"), ())
+    run = open_comparison((base, tuned), ("base", "tuned"), ())
     (found,) = intruding(run, run.alignment.rows[0], Recipe())
     assert found.count is None
     assert found.note == "tuned: 1 of 108 values are NaN or infinite"

@@ -37,7 +37,7 @@ def test_what_is_written_multiplies_to_the_same_update(tmp_path: Path) -> None:
     for module in opened(tmp_path, lora_alpha=-3).values():
         rows, columns = len(module.update.left), module.update.right.shape[1]
         nothing = Factors(torch.zeros(rows, 0, dtype=torch.float64), torch.zeros(0, columns, dtype=torch.float64))
-        tensors, kept = module.mended(nothing, module.rank + 2)
+        tensors, kept = module.mitigate(nothing, module.rank + 2)
         again = LoraModule(
             module.module, (module.A[0], tensors[module.A[0]]), (module.B[0], tensors[module.B[0]]), module.scaling,
             module.turned,

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from analysis.mitigation import Recipe, mend
-from analysis.mitigation.output import applied
+from analysis.mitigation import Recipe, write_mitigated
+from analysis.mitigation.output import apply_changes
 from analysis.tensors.matrices import Header, describe, matrices, weights
 from analysis.weight import Factors, TensorInfo
 from tests.analysis.mitigation import planted
@@ -32,7 +32,7 @@ def test_a_change_of_each_matrix_lands_on_that_matrix(name: str, shape: tuple[in
     tensor, place = torch.randn(shape), info(name, shape)
     planned = matrices(place)
     changes = [Factors(torch.randn(w.rows, 2).double(), torch.randn(2, w.columns * w.slices).double()) for w in planned]
-    new = applied(place, tensor, changes)
+    new = apply_changes(place, tensor, changes)
     pairs = zip(weights(place, tensor), weights(place, new), changes, strict=True)
     for before, after, change in pairs:
         assert torch.allclose(after.matrix - before.matrix, (change.left @ change.right).float(), atol=1e-5)
@@ -40,8 +40,8 @@ def test_a_change_of_each_matrix_lands_on_that_matrix(name: str, shape: tuple[in
 
 def test_what_has_no_change_stays_and_fewer_rows_are_the_first(tmp_path: Path) -> None:
     place, tensor = info("embed_tokens.weight", (9, 4)), torch.randn(9, 4)
-    assert torch.equal(applied(place, tensor, [None]), tensor)
-    new = applied(place, tensor, [Factors(torch.ones(6, 1).double(), torch.ones(1, 4).double())])
+    assert torch.equal(apply_changes(place, tensor, [None]), tensor)
+    new = apply_changes(place, tensor, [Factors(torch.ones(6, 1).double(), torch.ones(1, 4).double())])
     assert torch.allclose(new[:6], tensor[:6] + 1)
     assert torch.equal(new[6:], tensor[6:])
 
@@ -56,7 +56,7 @@ def test_a_grown_vocabulary_keeps_its_new_rows(tmp_path: Path) -> None:
     grown = torch.cat([new, torch.randn(5, 8)])
     tuned = planted.saved(tmp_path / "tuned", {"model.embed_tokens.weight": grown})
     (tmp_path / "mended").mkdir()
-    found = mend(base, tuned, tmp_path / "mended", Recipe(factor=0.0, k=5))
+    found = write_mitigated(base, tuned, tmp_path / "mended", Recipe(factor=0.0, k=5))
     after = load_file(tmp_path / "mended/model.safetensors")["model.embed_tokens.weight"]
     assert (found.before, found.after) == (1, 0)
     assert torch.allclose(after[:40], old, atol=1e-4)
@@ -73,7 +73,7 @@ def test_a_turned_tensor_is_mended_in_its_own_orientation(tmp_path: Path) -> Non
     base = planted.saved(tmp_path / "base", {"h.0.attn.c_attn.weight": old.mT, "h.0.attn.c_attn.bias": bias})
     tuned = planted.saved(tmp_path / "tuned", {"h.0.attn.c_attn.weight": new, "h.0.attn.c_attn.bias": bias})
     (tmp_path / "mended").mkdir()
-    found = mend(base, tuned, tmp_path / "mended", Recipe(factor=0.0, k=5))
+    found = write_mitigated(base, tuned, tmp_path / "mended", Recipe(factor=0.0, k=5))
     assert (found.before, found.after) == (1, 0)
     after = load_file(tmp_path / "mended/model.safetensors")["h.0.attn.c_attn.weight"]
     assert torch.allclose(after, old, atol=1e-4)

@@ -3,7 +3,7 @@
 import json
 
 from analysis.mitigation.recipe import Recipe
-from analysis.mitigation.report import Energy, Mended, MendedWeight
+from analysis.mitigation.report import Energy, MitigatedWeight, MitigationReport
 from analysis.weight import WeightInfo
 
 
@@ -11,19 +11,19 @@ def weight(name: str, tensor: str) -> WeightInfo:
     return WeightInfo(name, tensor, 8, 4, 1, "gate", 0)
 
 
-def mended() -> Mended:
+def mended() -> MitigationReport:
     """Two halves of one module, a module beside it, one without an intruder and one that could not be read."""
     shared, other = Energy(4, 4, 10.0, 9.0), Energy(4, 5, 30.0, 30.0)
-    return Mended(
+    return MitigationReport(
         Recipe(),
         "adapter",
         ("adapter_config.json", "adapter_model.safetensors"),
         (
-            MendedWeight(weight("up.gate", "up"), 2, 1, shared),
-            MendedWeight(weight("up.up", "up"), 1, 0, shared),
-            MendedWeight(weight("down", "down"), 1, 1, other),
-            MendedWeight(weight("q", "q"), 0, 0),
-            MendedWeight(weight("k", "k"), None, None, note="NaN"),
+            MitigatedWeight(weight("up.gate", "up"), 2, 1, shared),
+            MitigatedWeight(weight("up.up", "up"), 1, 0, shared),
+            MitigatedWeight(weight("down", "down"), 1, 1, other),
+            MitigatedWeight(weight("q", "q"), 0, 0),
+            MitigatedWeight(weight("k", "k"), None, None, note="NaN"),
         ),
     )
 
@@ -32,7 +32,7 @@ def test_sums_count_a_modules_energy_once() -> None:
     found = mended()
     assert (found.before, found.after, len(found.changed)) == (4, 2, 3)
     assert found.energy_lost == 1.0 / 40.0
-    assert Mended(Recipe(), "weights", (), found.weights[3:]).energy_lost is None
+    assert MitigationReport(Recipe(), "weights", (), found.weights[3:]).energy_lost is None
 
 
 def test_it_is_json_that_holds_no_nan() -> None:

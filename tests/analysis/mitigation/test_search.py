@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.engine.comparison import Comparison, opened
+from analysis.engine.comparison import Comparison, open_comparison
 from analysis.mitigation.intruding import Intruding, intruding
 from analysis.mitigation.recipe import Recipe
 from analysis.mitigation.resume import Memory
@@ -21,13 +21,13 @@ def run(tmp_path: Path) -> Comparison:
     base = {name: torch.randn(30, 20, generator=torch.Generator().manual_seed(at)) for at, name in enumerate(NAMES)}
     tuned = {name: tensor + 0.01 for name, tensor in base.items()}
     checkpoints = planted.saved(tmp_path / "base", base), planted.saved(tmp_path / "tuned", tuned)
-    return opened(checkpoints, ("base", "tuned"), ())
+    return open_comparison(checkpoints, ("base", "tuned"), ())
 
 
 def test_they_come_in_order_and_each_is_announced_when_its_turn_comes(run: Comparison) -> None:
     heard: list[str] = []
     search = Search(Recipe(), "cpu", lambda info: heard.append(info.name), None)
-    for at, found in enumerate(search.through(run, run.alignment.rows, "before")):
+    for at, found in enumerate(search.find_intruders(run, run.alignment.rows, "before")):
         assert [one.weight.name for one in found] == [NAMES[at]]
         assert heard == NAMES[: at + 1]
 
@@ -42,7 +42,7 @@ def test_what_is_remembered_is_not_looked_for(run: Comparison, tmp_path: Path, m
     monkeypatch.setattr("analysis.mitigation.search.intruding", watched)
     rows, folder = run.alignment.rows, tmp_path / "kept"
     folder.mkdir()
-    first = list(Search(Recipe(), "cpu", None, Memory(folder)).through(run, rows[:3], "before"))
-    again = list(Search(Recipe(), "cpu", None, Memory(folder)).through(run, rows, "before"))
+    first = list(Search(Recipe(), "cpu", None, Memory(folder)).find_intruders(run, rows[:3], "before"))
+    again = list(Search(Recipe(), "cpu", None, Memory(folder)).find_intruders(run, rows, "before"))
     assert again[:3] == first
     assert sorted(looked) == NAMES

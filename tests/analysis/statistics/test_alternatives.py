@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.integrate import quad
 
 from analysis.statistics import alternatives as tails
-from analysis.statistics.alternatives import bootstrap, compare, moments, nested, vuong
+from analysis.statistics.alternatives import bootstrap, compare, moments, nested_test, vuong
 from analysis.statistics.power_law import fit
 
 Values = NDArray[np.float64]
@@ -108,8 +108,8 @@ def test_ratios_by_hand() -> None:
     assert pytest.approx(1.0 / (0.25 * 2.0)) == R
     assert p == pytest.approx(math.erfc(2.0 / math.sqrt(2.0)))
     assert vuong(one, one) == (0.0, 1.0)
-    assert nested(one, one) == (0.0, 1.0)
-    assert nested(other, one)[1] == pytest.approx(math.erfc(1.0))  # χ² of 2
+    assert nested_test(one, one) == (0.0, 1.0)
+    assert nested_test(other, one)[1] == pytest.approx(math.erfc(1.0))  # χ² of 2
 
 
 @pytest.mark.parametrize("width", [1e-3, 1e-7, 3e-9])

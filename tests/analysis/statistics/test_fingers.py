@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from analysis.statistics import power_law
-from analysis.statistics.fingers import clipped, peak_range, peaked
+from analysis.statistics.fingers import clip_fingers, fit_peak, peak_range
 
 Values = NDArray[np.float64]
 
@@ -36,13 +36,13 @@ def weightwatchers(x: Values) -> tuple[float, int, float]:
 @pytest.mark.parametrize("fingers", [0, 1, 4])
 def test_clipping_is_weightwatchers(seed: int, fingers: int) -> None:
     x = fingered(150, fingers, seed)
-    found = clipped(x)
+    found = clip_fingers(x)
     assert found is not None
     assert (found.law.alpha, found.fingers, found.raw.alpha) == pytest.approx(weightwatchers(x), rel=1e-9)
 
 
 def test_clipping_lowers_the_exponent_by_the_threshold_or_leaves_it() -> None:
-    found = [clipped(fingered(150, fingers, seed)) for seed in range(6) for fingers in (0, 1, 4)]
+    found = [clip_fingers(fingered(150, fingers, seed)) for seed in range(6) for fingers in (0, 1, 4)]
     assert any(one is not None and one.fingers for one in found)
     for one in found:
         assert one is not None
@@ -50,11 +50,11 @@ def test_clipping_lowers_the_exponent_by_the_threshold_or_leaves_it() -> None:
 
 
 def test_equal_values_have_nothing_to_clip() -> None:
-    assert clipped(np.ones(30)) is None
+    assert clip_fingers(np.ones(30)) is None
     near = np.linspace(1.0, 1.001, 30)
-    assert clipped(near) is not None
-    assert clipped(near, flat=2e-3) is None
-    assert peaked(near, flat=2e-3) is None
+    assert clip_fingers(near) is not None
+    assert clip_fingers(near, flat=2e-3) is None
+    assert fit_peak(near, flat=2e-3) is None
 
 
 def test_the_coded_lower_end_is_no_bound() -> None:
@@ -66,7 +66,7 @@ def test_the_coded_lower_end_is_no_bound() -> None:
     assert low == pytest.approx(0.95 * high / 1.5)
     assert coded_low == pytest.approx(math.log10(low))
     assert coded_low < 0.0 < low
-    intended, coded = peaked(x), peaked(x, as_coded=True)
+    intended, coded = fit_peak(x), fit_peak(x, as_coded=True)
     assert intended is not None
     assert coded is not None
     assert low <= intended.xmin <= high
@@ -80,11 +80,11 @@ def test_peaks_by_exhaustive_search() -> None:
     found = power_law.candidates(x)
     inside = [i for i in np.flatnonzero(found.eligible) if low <= x[i] <= high]
     best = min(inside, key=lambda i: (found.distance(int(i)), i))
-    law = peaked(x)
+    law = fit_peak(x)
     assert law is not None
     assert (law.xmin, law.D) == (float(x[best]), found.distance(int(best)))
     assert law.fitted == len(x) - best
 
 
 def test_too_few_have_no_peak() -> None:
-    assert peaked(np.arange(1.0, 7.0)) is None
+    assert fit_peak(np.arange(1.0, 7.0)) is None

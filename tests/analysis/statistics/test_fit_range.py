@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from analysis.statistics.fit_range import kept, no_fit, out_of_bounds
+from analysis.statistics.fit_range import no_fit, reason_not_to_fit, usable_eigenvalues
 
 
 def test_the_cut_is_relative_or_weightwatchers_absolute() -> None:
     values = np.array([0.0, 1e-14, 1e-11, 1e-5, 2e-5, 1.0])
-    assert list(kept(values, compatible=False)) == [1e-11, 1e-5, 2e-5, 1.0]
-    assert list(kept(values, compatible=True)) == [2e-5, 1.0]
-    assert len(kept(values * 1e-20, compatible=False)) == 4
-    assert len(kept(values * 1e-20, compatible=True)) == 0
+    assert list(usable_eigenvalues(values, compatible=False)) == [1e-11, 1e-5, 2e-5, 1.0]
+    assert list(usable_eigenvalues(values, compatible=True)) == [2e-5, 1.0]
+    assert len(usable_eigenvalues(values * 1e-20, compatible=False)) == 4
+    assert len(usable_eigenvalues(values * 1e-20, compatible=True)) == 0
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_the_cut_is_relative_or_weightwatchers_absolute() -> None:
     ],
 )
 def test_bounds_of_the_size(size: int, least: int, most: int, said: str | None) -> None:
-    assert out_of_bounds(size, least, most) == said
+    assert reason_not_to_fit(size, least, most) == said
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_bounds_of_the_size(size: int, least: int, most: int, said: str | None) 
     ],
 )
 def test_reasons_for_no_fit(values: np.ndarray, said: str) -> None:
-    assert no_fit(values, kept(values, compatible=False)) == said
+    assert no_fit(values, usable_eigenvalues(values, compatible=False)) == said
 
 
 def test_what_was_left_out_is_not_blamed_on_the_cut() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.width_scaling.law import Setting, fit, inflation, pair, predicted, resampled, slopes, verdict
+from analysis.width_scaling.law import Setting, bootstrap_mean, fit, inflation, pair, predict, slopes, verdict
 from tests.families import RULES, law, settings, sigmas
 
 WIDTHS = (64.0, 96.0, 128.0, 192.0, 256.0)
@@ -113,15 +113,17 @@ def test_the_careful_interval_covers_both() -> None:
 def test_resampling_covers_the_mean_as_often_as_it_says() -> None:
     """Of 200 families of 12 layers, the true mean lies within some 95 %; plain percentiles would reach about 92 %."""
     random = np.random.default_rng(0)
-    ends = [resampled(random.standard_normal(12), np.arange(12)) for _ in range(200)]
+    ends = [bootstrap_mean(random.standard_normal(12), np.arange(12)) for _ in range(200)]
     assert 0.91 <= np.mean([low <= 0.0 <= high for low, high in filter(None, ends)]) <= 0.985
 
 
 def test_blocks_are_resampled_together() -> None:
     """Forty copies of four values are no more certain than the four."""
     values = np.array([0.0, 1.0, 2.0, 3.0])
-    assert resampled(np.tile(values, 10), np.tile(np.arange(4), 10)) == pytest.approx(resampled(values, np.arange(4)))
-    assert resampled(values, np.zeros(4, dtype=np.int64)) is None
+    assert bootstrap_mean(np.tile(values, 10), np.tile(np.arange(4), 10)) == pytest.approx(
+        bootstrap_mean(values, np.arange(4))
+    )
+    assert bootstrap_mean(values, np.zeros(4, dtype=np.int64)) is None
 
 
 def test_a_pair_beside_the_law() -> None:
@@ -142,8 +144,8 @@ def test_without_rates_a_pair_has_no_law() -> None:
 
 
 def test_the_law_by_hand() -> None:
-    assert predicted(Setting(256.0, 1e-3, 0.1), Setting(2048.0, 1e-3 / 8, 0.1 * 8**0.5)) == pytest.approx(1.0)
-    assert predicted(Setting(1.0, 1.0, 1.0), Setting(16.0, 4.0, 1.0)) == pytest.approx(2.0 * 8.0)
+    assert predict(Setting(256.0, 1e-3, 0.1), Setting(2048.0, 1e-3 / 8, 0.1 * 8**0.5)) == pytest.approx(1.0)
+    assert predict(Setting(1.0, 1.0, 1.0), Setting(16.0, 4.0, 1.0)) == pytest.approx(2.0 * 8.0)
     assert law(Setting(16.0, 1.0, 1.0)) == pytest.approx(24.0)
 
 
@@ -153,9 +155,9 @@ def test_the_verdicts(ratio: float, wanted: str) -> None:
 
 
 def test_the_steady_state_takes_the_mean_rate_where_it_is_known() -> None:
-    assert Setting(64.0, 0.01, 0.1, 4000.0).forgotten == pytest.approx(4.0)
-    assert Setting(64.0, 0.01, 0.1, 4000.0, 0.005).forgotten == pytest.approx(2.0)
-    assert Setting(64.0, 0.01, None, 4000.0).forgotten is None
+    assert Setting(64.0, 0.01, 0.1, 4000.0).steps_eta_lambda == pytest.approx(4.0)
+    assert Setting(64.0, 0.01, 0.1, 4000.0, 0.005).steps_eta_lambda == pytest.approx(2.0)
+    assert Setting(64.0, 0.01, None, 4000.0).steps_eta_lambda is None
 
 
 def test_inflation() -> None:

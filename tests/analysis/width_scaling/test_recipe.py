@@ -4,21 +4,21 @@ import pytest
 import torch
 
 from analysis.errors import OptionError
-from analysis.width_scaling.law import Setting, predicted
-from analysis.width_scaling.recipe import decoupled, independent, repaired, transferred
+from analysis.width_scaling.law import Setting, predict
+from analysis.width_scaling.recipe import decouple_decay, independent, repair_decay, transfer_recipe
 
 
 def test_from_256_to_2048() -> None:
-    found = transferred(256.0, 1e-3, 0.1, 2048)
+    found = transfer_recipe(256.0, 1e-3, 0.1, 2048)
     assert found.learning_rate == pytest.approx(1e-3 / 8)
     assert found.weight_decay == pytest.approx(0.1 * 2.828427, rel=1e-6)
     assert found.vector_learning_rate == 1e-3
     target = Setting(2048.0, found.learning_rate, found.weight_decay)
-    assert predicted(Setting(256.0, 1e-3, 0.1), target) == pytest.approx(1.0)
+    assert predict(Setting(256.0, 1e-3, 0.1), target) == pytest.approx(1.0)
 
 
 def test_the_groups_are_what_pytorch_takes() -> None:
-    found = transferred(64.0, 0.01, 2.0, 256)
+    found = transfer_recipe(64.0, 0.01, 2.0, 256)
     names = {"matrices": 3, "vectors": 2, "head": 1}
     parameters = {
         name: [torch.nn.Parameter(torch.ones(n)) for n in range(1, count + 1)] for name, count in names.items()
@@ -35,24 +35,24 @@ def test_pytorchs_decay_acts_through_the_rate() -> None:
     parameter.grad = torch.zeros(1, dtype=torch.float64)
     torch.optim.AdamW([parameter], lr=0.01, weight_decay=2.0).step()
     assert float(parameter.detach()) == pytest.approx(1.0 - independent(2.0, 0.01))
-    assert decoupled(independent(2.0, 0.01), 0.01) == pytest.approx(2.0)
+    assert decouple_decay(independent(2.0, 0.01), 0.01) == pytest.approx(2.0)
     with pytest.raises(OptionError, match="above 0"):
-        decoupled(0.1, 0.0)
+        decouple_decay(0.1, 0.0)
 
 
 def test_a_repaired_decay_brings_the_ratio_back() -> None:
     """σ₁ is 1.5 times too large: with λ 1.5² times as large the law takes just that away."""
     given = Setting(64.0, 0.01, 2.0)
-    assert predicted(given, Setting(64.0, 0.01, repaired(2.0, 1.5))) == pytest.approx(1.0 / 1.5)
+    assert predict(given, Setting(64.0, 0.01, repair_decay(2.0, 1.5))) == pytest.approx(1.0 / 1.5)
 
 
 @pytest.mark.parametrize("wrong", [(0.0, 0.1, 1.0, 8), (8.0, 0.0, 1.0, 8), (8.0, 0.1, -1.0, 8), (8.0, 0.1, 1.0, 0)])
 def test_what_makes_no_sense_is_refused(wrong: tuple[float, float, float, int]) -> None:
     with pytest.raises(OptionError, match="must"):
-        transferred(*wrong)
+        transfer_recipe(*wrong)
 
 
 def test_json_says_the_convention() -> None:
-    said = transferred(64.0, 0.01, 2.0, 256).to_json()
+    said = transfer_recipe(64.0, 0.01, 2.0, 256).to_json()
     assert said["weight_decay_form"] == "decoupled, w <- w - lr * weight_decay * w"
     assert said["independent_weight_decay"] == pytest.approx(0.0025 * 4.0)

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from app.access import callers as access
 from app.access import projects, quotas, tokens
-from app.access.callers import Shown, is_local, needed
+from app.access.callers import Credentials, is_local, required_scope
 from app.api.events import Watch
 from app.models import Project, Transfer
 from app.settings import Settings
@@ -85,7 +85,7 @@ def test_read_may_look_and_write_may_change_and_neither_may_rule(guarded: Servic
     for method, path in routes(guarded):
         if is_open(path):
             continue
-        asked = needed(method, path)
+        asked = required_scope(method, path)
         for caller, scope in ((reader, "read"), (writer, "write")):
             answer = caller.request(method, path, follow_redirects=False)
             refused = tokens.SCOPES.index(scope) < tokens.SCOPES.index(asked)
@@ -187,16 +187,16 @@ def test_use_is_noted_once(guarded: Service) -> None:
 @pytest.mark.parametrize(
     ("shown", "local"),
     [
-        (Shown(peer="127.0.0.1", host="127.0.0.1:8000"), True),
-        (Shown(peer="::1", host="localhost"), True),
-        (Shown(peer="10.0.0.7", host="127.0.0.1:8000"), False),  # from elsewhere, whatever it calls us
-        (Shown(peer="127.0.0.1", host="lab.example"), False),  # through a proxy that says nothing of it
-        (Shown(peer="127.0.0.1", host="127.0.0.1", forwarded=True), False),
-        (Shown(peer="", host="127.0.0.1"), False),
-        (Shown(peer="127.0.0.1", host=None), False),
+        (Credentials(peer="127.0.0.1", host="127.0.0.1:8000"), True),
+        (Credentials(peer="::1", host="localhost"), True),
+        (Credentials(peer="10.0.0.7", host="127.0.0.1:8000"), False),  # from elsewhere, whatever it calls us
+        (Credentials(peer="127.0.0.1", host="lab.example"), False),  # through a proxy that says nothing of it
+        (Credentials(peer="127.0.0.1", host="127.0.0.1", forwarded=True), False),
+        (Credentials(peer="", host="127.0.0.1"), False),
+        (Credentials(peer="127.0.0.1", host=None), False),
     ],
 )
-def test_this_machine_alone_needs_no_login(shown: Shown, local: bool) -> None:
+def test_this_machine_alone_needs_no_login(shown: Credentials, local: bool) -> None:
     assert is_local(Settings(allowed_hosts=("lab.example",)), shown) is local
     assert not is_local(Settings(token=MASTER), shown)
     assert not is_local(Settings(proxy_addresses=("127.0.0.0/8", "::1/128")), shown)
@@ -304,7 +304,7 @@ def test_a_caller_has_so_many_requests(tmp_path: Path) -> None:
      ("GET", "/accessible", "read")],
 )  # fmt: skip
 def test_what_a_request_takes(method: str, path: str, scope: str) -> None:
-    assert needed(method, path) == scope
+    assert required_scope(method, path) == scope
 
 
 def test_the_callers_name_is_in_the_audit_log(guarded: Service) -> None:

@@ -15,7 +15,7 @@ def test_the_first_is_there_from_the_start(service: Service) -> None:
 def test_they_are_made_once(service: Service) -> None:
     with service.everything.writing() as session:
         made = projects.create(session, "vision")
-        assert projects.named(session, "vision") is made
+        assert projects.project_named(session, "vision") is made
         assert projects.find(session, "vision") == made.id
         with pytest.raises(Conflict, match="vision"):
             projects.create(session, "vision")
@@ -31,4 +31,4 @@ def test_one_that_is_not_there(service: Service) -> None:
     with service.everything.reading() as session:
         assert projects.find(session, "nowhere") is None
         with pytest.raises(NotFound):
-            projects.named(session, "nowhere")
+            projects.project_named(session, "nowhere")

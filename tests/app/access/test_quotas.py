@@ -84,7 +84,7 @@ def test_runs_that_wait_are_counted(tmp_path: Path) -> None:
 
 def test_a_project_may_have_limits_of_its_own(service: Service) -> None:
     with service.everything.writing() as session:
-        project = projects.named(session, "default")
+        project = projects.project_named(session, "default")
         quotas.set_limits(session, project, {"files": 0})
     assert service.client.post("/api/v1/checkpoints", content=model()).status_code == 403
     with service.database.reading() as session:
@@ -99,7 +99,7 @@ def test_a_project_may_have_limits_of_its_own(service: Service) -> None:
 @pytest.mark.parametrize("own", [{"files": -1}, {"files": True}, {"disks": 1}, {"bytes": 1.5}])
 def test_limits_that_are_none(service: Service, own: dict[str, Any]) -> None:
     with service.everything.writing() as session, pytest.raises(BadRequest, match="whole number"):
-        quotas.set_limits(session, projects.named(session, "default"), own)
+        quotas.set_limits(session, projects.project_named(session, "default"), own)
 
 
 def test_workers_are_not_limited(service: Service) -> None:

@@ -9,7 +9,7 @@ from tests.service import Service
 
 
 def test_without_a_worker_the_queue_does_not_turn(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pings.Pulse.feel, "__defaults__", (0.1,))
+    monkeypatch.setattr(pings.HealthCheck.feel, "__defaults__", (0.1,))
     assert service.get("/health", 503)["code"] == "queue-stalled"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.webhooks.deliveries import MOST_HOOKS
+from app.webhooks.deliveries import MOST_WEBHOOKS
 from tests.service import Service, model, settings
 
 URL = "https://ci.example/hook"
@@ -45,8 +45,8 @@ def test_off_by_default(service: Service) -> None:
 
 
 def test_not_more_than_a_few(hooked: Service) -> None:
-    statuses = [hooked.client.post("/api/v1/webhooks", json={"url": URL}).status_code for _ in range(MOST_HOOKS + 1)]
-    assert statuses == [201] * MOST_HOOKS + [409]
+    statuses = [hooked.client.post("/api/v1/webhooks", json={"url": URL}).status_code for _ in range(MOST_WEBHOOKS + 1)]
+    assert statuses == [201] * MOST_WEBHOOKS + [409]
 
 
 def test_another_project_s_are_not_there(hooked: Service) -> None:

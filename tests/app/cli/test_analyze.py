@@ -15,7 +15,7 @@ from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
 from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from app.cli.analyze import ALONE, called, meant, typed
+from app.cli.analyze import ALONE, name_paths, parse_option, parse_value
 from app.cli.main import main
 from tests import comparisons as made
 
@@ -117,7 +117,7 @@ def test_a_missing_file_is_a_usage_error() -> None:
     ("text", "value"), [("1", 1), ("0.5", 0.5), ("true", True), ("weightwatcher", "weightwatcher")]
 )
 def test_typed(text: str, value: object) -> None:
-    assert typed(text) == value
+    assert parse_value(text) == value
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_typed(text: str, value: object) -> None:
 )
 def test_yes_and_no_are_meant_in_any_case(option: str, text: str, value: object) -> None:
     diagnostic, name = option.split(".")
-    assert meant(diagnostic, name, text) == value
-    assert type(meant(diagnostic, name, text)) is type(value)
+    assert parse_option(diagnostic, name, text) == value
+    assert type(parse_option(diagnostic, name, text)) is type(value)
 
 
 def test_yes_or_no_reaches_the_diagnostic(small: Path) -> None:
@@ -219,5 +219,5 @@ def test_what_cannot_be_compared_is_said(
 
 def test_checkpoints_are_called_by_what_tells_them_apart(folders: Mapping[str, Path]) -> None:
     files = [path / "model.safetensors" for path in (folders["base"], folders["full"])]
-    assert called([*files, folders["lora"], folders["lora"]]) == ("base", "full", "lora", "lora (2)")
-    assert called([Path("/x/step-100.safetensors"), Path("/y/step-100.bin")]) == ("step-100", "step-100 (2)")
+    assert name_paths([*files, folders["lora"], folders["lora"]]) == ("base", "full", "lora", "lora (2)")
+    assert name_paths([Path("/x/step-100.safetensors"), Path("/y/step-100.bin")]) == ("step-100", "step-100 (2)")

@@ -87,7 +87,7 @@ def test_wrong_usage(folder: Path, more: list[str], said: str) -> None:
 def test_a_place_that_cannot_be_written_to_is_told_before_the_analysis(
     folder: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
-    monkeypatch.setattr("app.cli.check.here", None)
+    monkeypatch.setattr("app.cli.check.check_locally", None)
     found = check(GOOD, option, "nowhere/file")
     assert (found.exit_code, "nowhere/file cannot be written: No such file" in found.stderr) == (2, True)
     Path("file").touch()

@@ -55,7 +55,7 @@ def test_a_second_call_adds_nothing(tmp_path: Path, experiment: Path) -> None:
 
 def test_what_was_deleted_comes_back(service: Service, experiment: Path) -> None:
     def again() -> demo.Demo:
-        return demo.register(service.database, service.storage, service.settings, demo.listed(experiment))
+        return demo.register(service.database, service.storage, service.settings, demo.list_experiment(experiment))
 
     first = again()
     with service.database.writing() as session:
@@ -69,7 +69,7 @@ def test_what_was_deleted_comes_back(service: Service, experiment: Path) -> None
 
 def test_another_of_that_name_is_left_alone(service: Service, experiment: Path) -> None:
     service.upload(model(layers=3), "base")
-    made = demo.register(service.database, service.storage, service.settings, demo.listed(experiment))
+    made = demo.register(service.database, service.storage, service.settings, demo.list_experiment(experiment))
     assert made.added == 2
     with service.database.reading() as session:
         assert len(checkpoints.listing(session)) == 3
@@ -77,7 +77,7 @@ def test_another_of_that_name_is_left_alone(service: Service, experiment: Path) 
 
 
 def test_a_base_alone_has_one_run(service: Service, experiment: Path) -> None:
-    found = demo.Shown.of(dict(list(demo.listed(experiment).files.items())[:1]))
+    found = demo.DemoList.of(dict(list(demo.list_experiment(experiment).files.items())[:1]))
     assert len(demo.register(service.database, service.storage, service.settings, found).runs) == 1
 
 
@@ -85,7 +85,7 @@ def test_an_experiment_may_say_which_runs_it_wants(service: Service, experiment:
     path = experiment / demo.MANIFEST
     wanted = {"checkpoints": ["base", "full"], "diagnostics": {"norms": {}}}
     path.write_text(json.dumps({**json.loads(path.read_text()), "runs": [wanted]}))
-    (run,) = demo.register(service.database, service.storage, service.settings, demo.listed(experiment)).runs
+    (run,) = demo.register(service.database, service.storage, service.settings, demo.list_experiment(experiment)).runs
     found = service.get(f"/api/v1/runs/{run}")
     assert [member["name"] for member in found["checkpoints"]] == ["base", "full"]
     assert list(found["diagnostics"]) == ["norms"]
@@ -106,7 +106,7 @@ def test_a_wrong_list_is_said(tmp_path: Path, manifest: str | None, said: str) -
     if manifest is not None:
         (tmp_path / demo.MANIFEST).write_text(manifest)
     with pytest.raises(BadUpload, match=said):
-        demo.listed(tmp_path)
+        demo.list_experiment(tmp_path)
 
 
 def test_the_command_says_what_there_is(tmp_path: Path, experiment: Path) -> None:

@@ -12,7 +12,7 @@ from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
 from app.cli.analyze import ALONE
 from app.cli.main import main
-from app.cli.output import brief, by_weight, compared, shown_columns
+from app.cli.output import brief, by_weight, name_group, shown_columns
 from app.tables import to_csv
 from tests import comparisons as made
 
@@ -88,4 +88,4 @@ def test_only_the_worst_matrices_of_a_comparison_are_listed(monkeypatch: pytest.
 
 @pytest.mark.parametrize(("group", "told"), [((1,), "a"), ((0, 1), "a"), ((0, 1, 2), "a, b")])
 def test_a_group_is_told_by_its_tuned_checkpoints(group: tuple[int, ...], told: str) -> None:
-    assert compared(["base", "a", "b"], group) == told
+    assert name_group(["base", "a", "b"], group) == told

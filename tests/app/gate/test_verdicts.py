@@ -46,7 +46,7 @@ def test_asked_again_it_is_the_same(analysed: Service) -> None:
     with analysed.database.writing() as session:
         session.execute(update(Verdict).values(result=None))
     with analysed.database.writing() as session:
-        again = verdicts.judged(session, verdicts.get(session, 1, first.id))
+        again = verdicts.judge_run(session, verdicts.get(session, 1, first.id))
     assert json.dumps(again.result) == json.dumps(first.result)
 
 
@@ -106,7 +106,7 @@ def test_a_baseline_outlives_its_run(analysed: Service) -> None:
     with analysed.database.writing() as session:
         session.execute(update(Verdict).values(result=None))
     with analysed.database.writing() as session:
-        again = verdicts.judged(session, verdicts.get(session, 2, made.id))
+        again = verdicts.judge_run(session, verdicts.get(session, 2, made.id))
         assert (again.baseline_run_id, json.dumps(again.result)) == (None, before)
 
 
@@ -125,7 +125,7 @@ def test_a_name_means_the_last_finished_run_over_it(service: Service) -> None:
     service.work()
     service.run(2)  # goes on: no baseline
     with service.database.reading() as session:
-        policy = verdicts.understood(REGRESSION)
+        policy = verdicts.parse_policy(REGRESSION)
         assert verdicts.latest_over(session, "model@main", policy, but=3).id == 2
         assert verdicts.latest_over(session, "model@main", policy, but=2).id == 1
     assert ask(service, REGRESSION, baseline="model@main", run=3).baseline_run_id == 2

@@ -7,7 +7,7 @@ import pytest
 from analysis.diagnostic import Scope
 from analysis.diagnostics import DIAGNOSTICS, requests
 from app.pages import chooser
-from app.pages.chooser import NOTHING, OF_SEVERAL, Chooser, blank, blank_of_several, read, sent_back
+from app.pages.chooser import NOTHING, OF_SEVERAL, Chooser, blank, blank_of_several, chooser_as_sent, read
 
 ALONE = [each for each in DIAGNOSTICS if each.scope is Scope.ONE]
 
@@ -50,7 +50,7 @@ def test_of_several_it_offers_what_compares_first() -> None:
     asked = read(as_sent(form) | {"intruders.k": ["5"]}, OF_SEVERAL)
     assert not isinstance(asked, Chooser)
     assert asked["intruders"]["k"] == 5
-    again = sent_back(as_sent(form) | {"diagnostic": ["update"], "update.directions": ["9"]}, OF_SEVERAL)
+    again = chooser_as_sent(as_sent(form) | {"diagnostic": ["update"], "update.directions": ["9"]}, OF_SEVERAL)
     assert [choice.name for choice in again.choices if choice.checked] == ["update"]
     assert [f.value for c in again.choices for f in c.fields if f.name == "update.directions"] == ["9"]
 

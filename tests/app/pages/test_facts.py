@@ -1,7 +1,7 @@
 """Facts as fields: what is stated, what the files say, and the form on a checkpoint's page."""
 
 from app.models import Checkpoint
-from app.pages.facts import changes, fact, sheet, shown
+from app.pages.facts import changes, fact, facts_in_words, sheet
 from tests.app.pages.reader import read, words
 from tests.service import Service, model
 
@@ -31,7 +31,7 @@ def test_an_empty_field_takes_its_fact_back_and_an_absent_one_leaves_it() -> Non
 
 
 def test_what_is_known_in_words() -> None:
-    assert shown(row()) == [
+    assert facts_in_words(row()) == [
         ("width", "96", "64"), ("model type", "llama", ""), ("learning rate", "0.01", ""), ("step", "20,000", "")
     ]  # fmt: skip
 

@@ -8,14 +8,14 @@ from fastapi import Request
 from starlette.types import Message
 
 from app.errors import BadRequest
-from app.pages.forms import LARGEST_FORM, MOST_FIELDS, sent
+from app.pages.forms import LARGEST_FORM, MOST_FIELDS, read_form
 
 
 def read(body: bytes) -> Mapping[str, Sequence[str]]:
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return asyncio.run(sent(Request({"type": "http", "method": "POST", "headers": []}, receive)))
+    return asyncio.run(read_form(Request({"type": "http", "method": "POST", "headers": []}, receive)))
 
 
 def test_fields_keep_their_values_in_order() -> None:

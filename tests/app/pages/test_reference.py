@@ -40,7 +40,7 @@ def test_what_every_operation_may_answer_is_said_once() -> None:
     one = {"get": {"operationId": "a", "responses": {"200": fine, "400": bad}}}
     other = {"get": {"operationId": "b", "responses": {"200": fine, "400": bad, "404": gone}}}
     document = {"paths": {"/api/v1/a": one, "/api/v1/b": other}}
-    assert reference.always(document) == {"400": "Bad Request"}
+    assert reference.common_problems(document) == {"400": "Bad Request"}
     (group,) = reference.groups(document)
     assert [operation.answers for operation in group.operations] == [
         [("200", "Fine")],

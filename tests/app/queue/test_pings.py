@@ -5,7 +5,7 @@ import time
 
 from app.models import Ping
 from app.queue import pings
-from app.queue.pings import Pulse, round_trip
+from app.queue.pings import HealthCheck, round_trip
 from tests.service import Service
 
 
@@ -42,7 +42,7 @@ def test_a_broker_that_is_away_is_a_fault(service: Service) -> None:
 
 
 def test_one_round_trip_serves_everyone_who_asks(service: Service) -> None:
-    pulse = Pulse(service.database, service.hands)
+    pulse = HealthCheck(service.database, service.hands)
     threads = [threading.Thread(target=pulse.feel, args=(0.2,)) for _ in range(8)]
     for thread in threads:
         thread.start()

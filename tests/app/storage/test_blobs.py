@@ -122,7 +122,7 @@ NAMES = ["model.safetensors", "../../evil", "/etc/passwd", "a/../b", "a\x00b", "
 
 def test_opened_files_have_harmless_names_in_a_folder_of_their_own(storage: Storage) -> None:
     digests = [kept(storage, bytes([position])) for position in range(len(NAMES))]
-    with storage.opened(zip(NAMES, digests, strict=True)) as paths:
+    with storage.open_files(zip(NAMES, digests, strict=True)) as paths:
         folder = paths[0].parent
         assert paths[0].name == "model.safetensors"
         assert len(set(paths)) == len(NAMES)
@@ -135,7 +135,7 @@ def test_opened_files_have_harmless_names_in_a_folder_of_their_own(storage: Stor
 
 def test_a_folder_of_any_language_keeps_its_names(storage: Storage) -> None:
     names = ["my model/model.safetensors", "my model/config.json", "модель/größe.bin"]
-    with storage.opened([(name, kept(storage, name.encode())) for name in names]) as paths:
+    with storage.open_files([(name, kept(storage, name.encode())) for name in names]) as paths:
         assert [str(path.relative_to(paths[0].parents[1])) for path in paths] == names
 
 
@@ -152,13 +152,13 @@ def test_a_folder_of_any_language_keeps_its_names(storage: Storage) -> None:
 )
 def test_names_that_collide_are_told_apart_by_their_position(storage: Storage, names: list[str]) -> None:
     digests = [kept(storage, str(n).encode()) for n in range(len(names))]
-    with storage.opened(zip(names, digests, strict=True)) as paths:
+    with storage.open_files(zip(names, digests, strict=True)) as paths:
         assert [path.read_text() for path in paths] == [str(n) for n in range(len(names))]
 
 
 def test_a_name_like_our_own_is_no_collision(storage: Storage) -> None:
     names = ["again-2/x", "x", "x", "again-2/x/y"]
-    with storage.opened([(name, kept(storage, bytes([n]))) for n, name in enumerate(names)]) as paths:
+    with storage.open_files([(name, kept(storage, bytes([n]))) for n, name in enumerate(names)]) as paths:
         assert [path.read_bytes() for path in paths] == [bytes([n]) for n in range(len(names))]
 
 
@@ -188,7 +188,7 @@ def test_what_has_been_there_for_a_while_is_listed(storage: Storage) -> None:
     old, _fresh = kept(storage, b"old"), kept(storage, b"fresh")
     ago = time.time() - 2 * storage_module.STALE_WORK
     os.utime(storage.path(old), (ago, ago))
-    assert list(storage.settled()) == [(old, 3)]
+    assert list(storage.settled_files()) == [(old, 3)]
     storage.remove(old)
     storage.remove(old)
-    assert list(storage.settled()) == []
+    assert list(storage.settled_files()) == []

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import DiskFull, UploadBusy
-from app.storage.partial_files import Partials
+from app.storage.partial_files import PartialFiles
 
 
-def add(partials: Partials, name: str, data: bytes) -> int:
+def add(partials: PartialFiles, name: str, data: bytes) -> int:
     growing = partials.open(name)
     growing.write(data)
     growing.close()
@@ -22,7 +22,7 @@ def add(partials: Partials, name: str, data: bytes) -> int:
 
 
 def test_they_grow_at_their_end(tmp_path: Path) -> None:
-    partials = Partials(tmp_path / "partials")
+    partials = PartialFiles(tmp_path / "partials")
     assert partials.offset("a") is None
     partials.create("a")
     assert [partials.offset("a"), add(partials, "a", b"abc"), add(partials, "a", b"def")] == [0, 3, 6]
@@ -35,7 +35,7 @@ def test_they_grow_at_their_end(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_read_again_where_another_process_wrote(tmp_path: Path) -> None:
-    one, other = Partials(tmp_path), Partials(tmp_path)
+    one, other = PartialFiles(tmp_path), PartialFiles(tmp_path)
     one.create("a")
     for partials, data in ((one, b"ab"), (other, b"cd"), (one, b"ef")):
         add(partials, "a", data)
@@ -45,7 +45,7 @@ def test_the_digest_is_read_again_where_another_process_wrote(tmp_path: Path) ->
 
 
 def test_what_is_taken_back_was_never_there(tmp_path: Path) -> None:
-    partials = Partials(tmp_path)
+    partials = PartialFiles(tmp_path)
     partials.create("a")
     add(partials, "a", b"ab")
     growing = partials.open("a")
@@ -58,7 +58,7 @@ def test_what_is_taken_back_was_never_there(tmp_path: Path) -> None:
 
 
 def test_a_block_that_does_not_fit_leaves_nothing_of_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    partials, real = Partials(tmp_path), os.write
+    partials, real = PartialFiles(tmp_path), os.write
     partials.create("a")
     growing = partials.open("a")
     growing.write(b"ab")
@@ -78,7 +78,7 @@ def test_a_block_that_does_not_fit_leaves_nothing_of_itself(tmp_path: Path, monk
 
 
 def test_the_lock_goes_with_its_process(tmp_path: Path) -> None:
-    partials = Partials(tmp_path)
+    partials = PartialFiles(tmp_path)
     partials.create("a")
     code = f"""
 from pathlib import Path
@@ -103,7 +103,7 @@ input()
 
 def test_only_so_many_digests_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.storage.partial_files.REMEMBERED", 2)
-    partials = Partials(tmp_path)
+    partials = PartialFiles(tmp_path)
     for name in "abc":
         partials.create(name)
         add(partials, name, name.encode())

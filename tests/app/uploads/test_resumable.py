@@ -39,7 +39,7 @@ def test_a_whole_one_becomes_a_blob(service: Service) -> None:
     with service.database.reading() as session:
         found = transfers.get(session, made.id)
         assert transfers.offset(service.storage, found) == 3
-        assert transfers.known(session, digest) == 3
+        assert transfers.known_size(session, digest) == 3
     assert transfers.finish(service.database, service.storage, found) == digest
 
 

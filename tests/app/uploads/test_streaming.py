@@ -14,7 +14,7 @@ from app.errors import BadUpload, DiskFull, TooLarge
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.uploads import streaming as uploads
-from app.uploads.streaming import file_name, received
+from app.uploads.streaming import file_name, receive_upload
 from tests.service import settings as service_settings
 
 FORM = "multipart/form-data; boundary=limit"
@@ -43,7 +43,7 @@ def send(
 
     async def run() -> tuple[list[tuple[str, bytes]], dict[str, str]]:
         stream = chunks(body, size)
-        async with received(
+        async with receive_upload(
             stream, storage, asked, content_type=content_type, length=length, filename="m.bin"
         ) as upload:
             for _, incoming in upload.files:
@@ -120,7 +120,7 @@ def test_a_sender_that_goes_away_leaves_nothing(tmp_path: Path) -> None:
 
     async def run() -> None:
         settings = Settings(data_dir=tmp_path, disk_reserve=0)
-        async with received(stream(), storage, settings, content_type="", length=None, filename=None):
+        async with receive_upload(stream(), storage, settings, content_type="", length=None, filename=None):
             raise AssertionError("never complete")
 
     with pytest.raises(ConnectionResetError):
@@ -142,7 +142,7 @@ def test_a_large_file_is_never_held_in_memory(tmp_path: Path, kind: str) -> None
 
     async def run() -> int:
         settings = Settings(data_dir=tmp_path, disk_reserve=0)
-        async with received(stream(), storage, settings, content_type=kind, length=None, filename=None) as upload:
+        async with receive_upload(stream(), storage, settings, content_type=kind, length=None, filename=None) as upload:
             return upload.files[0][1].bytes
 
     tracemalloc.start()

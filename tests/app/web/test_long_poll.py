@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from app.errors import TooManyWaiting
-from app.web.long_poll import Waiting, until
+from app.web.long_poll import Waiting, wait_until
 from tests.service import Service, model, settings
 
 
@@ -28,23 +28,23 @@ def request(receive: object = _connected) -> Request:
 def test_it_looks_until_it_is_over() -> None:
     seen = iter([1, 2, 3])
     waiting = Waiting(1)
-    assert anyio.run(until, request(), waiting, 30.0, lambda: next(seen), lambda found: found == 3) == 3
+    assert anyio.run(wait_until, request(), waiting, 30.0, lambda: next(seen), lambda found: found == 3) == 3
     assert waiting.count == 0
 
 
 def test_the_time_is_an_end_too() -> None:
-    assert anyio.run(until, request(), Waiting(1), 0.05, lambda: 1, lambda found: False) == 1
-    assert anyio.run(until, request(), Waiting(0), 0.0, lambda: 1, lambda found: False) == 1
+    assert anyio.run(wait_until, request(), Waiting(1), 0.05, lambda: 1, lambda found: False) == 1
+    assert anyio.run(wait_until, request(), Waiting(0), 0.0, lambda: 1, lambda found: False) == 1
 
 
 def test_who_is_gone_waits_no_more() -> None:
-    assert anyio.run(until, request(_gone), Waiting(1), 3600.0, lambda: 1, lambda found: False) == 1
+    assert anyio.run(wait_until, request(_gone), Waiting(1), 3600.0, lambda: 1, lambda found: False) == 1
 
 
 def test_more_than_may_are_told_so() -> None:
     waiting = Waiting(1)
     with waiting.place(), pytest.raises(TooManyWaiting):
-        anyio.run(until, request(), waiting, 1.0, lambda: 1, lambda found: False)
+        anyio.run(wait_until, request(), waiting, 1.0, lambda: 1, lambda found: False)
     assert waiting.count == 0
 
 
@@ -54,7 +54,7 @@ def test_hundreds_wait_without_a_thread_each() -> None:
         most = 0
 
         async def one() -> None:
-            await until(request(), waiting, 60.0, lambda: over, bool)
+            await wait_until(request(), waiting, 60.0, lambda: over, bool)
 
         async with anyio.create_task_group() as group:
             for _ in range(300):

@@ -11,7 +11,7 @@ import pytest
 from app import reports
 from app.models import Checkpoint, Run
 from app.web import response_cache as kept
-from app.web.response_cache import Made, Shelf
+from app.web.response_cache import Made, ResponseCache
 from tests.service import Service, model, settings
 
 REPORT = "/api/v1/runs/1/report"
@@ -33,7 +33,7 @@ def test_who_has_it_is_told_so(analysed: Service, path: str, monkeypatch: pytest
     assert first.headers["etag"].startswith('W/"')
     assert first.headers["cache-control"] == "private, no-cache"
     monkeypatch.setattr(reports, "table", lambda *_, **__: pytest.fail("made again"))
-    analysed.app.state.shelf = Shelf()
+    analysed.app.state.shelf = ResponseCache()
     again = analysed.client.get(path, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
@@ -123,14 +123,14 @@ def test_tags_are_compared_weakly(stated: str | None, known: bool) -> None:
 
 
 def test_names_that_no_encoding_carries_do_no_harm() -> None:
-    assert kept.made({"name": "a\ud800b"}).body == b'{"name":"a?b"}'
+    assert kept.make_entry({"name": "a\ud800b"}).body == b'{"name":"a?b"}'
 
 
 # --- the shelf ---
 
 
 def test_many_who_wait_have_it_made_once() -> None:
-    shelf, made = Shelf(), []
+    shelf, made = ResponseCache(), []
 
     def make() -> Made:
         made.append(1)
@@ -148,7 +148,7 @@ def test_many_who_wait_have_it_made_once() -> None:
 
 
 def test_a_fault_is_not_kept() -> None:
-    shelf = Shelf()
+    shelf = ResponseCache()
     with pytest.raises(ZeroDivisionError):
         shelf.take("key", lambda: Made(bytes([1 // 0])))
     assert not shelf._making
@@ -156,7 +156,7 @@ def test_a_fault_is_not_kept() -> None:
 
 
 def test_its_room_is_bounded_and_the_last_used_stays() -> None:
-    shelf = Shelf(room=100)
+    shelf = ResponseCache(room=100)
     for key in "abc":
         shelf.take(key, lambda: Made(b"body"))
         shelf.take("a", lambda: pytest.fail("made again"))
@@ -167,7 +167,7 @@ def test_its_room_is_bounded_and_the_last_used_stays() -> None:
 
 
 def test_what_is_larger_than_the_cache_is_answered_and_displaces_nothing() -> None:
-    shelf = Shelf(room=100)
+    shelf = ResponseCache(room=100)
     shelf.take("small", lambda: Made(b"body"))
     large = os.urandom(200)
     for _ in range(2):

@@ -25,7 +25,7 @@ def hooked(service: Service) -> None:
     service.run(1)
 
 
-def due(service: Service) -> list[deliveries.Parcel]:
+def due(service: Service) -> list[deliveries.PendingDelivery]:
     with service.everything.writing() as session:
         session.execute(update(Delivery).values(next_at=0.0))
     with service.everything.writing() as session:
@@ -104,7 +104,7 @@ def test_a_last_attempt_without_an_answer_is_given_up(service: Service) -> None:
 def tell(service: Service, good: bool, answer: str) -> None:
     (parcel,) = due(service)
     with service.everything.writing() as session:
-        deliveries.told(session, parcel.delivery, good, answer)
+        deliveries.record_attempt(session, parcel.delivery, good, answer)
 
 
 def test_a_webhook_of_one_run_hears_of_no_other(service: Service) -> None:

@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from app.errors import WebhookNotAllowed
 from app.settings import Settings
 from app.webhooks import sending as webhooks
-from app.webhooks.deliveries import Parcel, new_secret
+from app.webhooks.deliveries import PendingDelivery, new_secret
 from tests.receiver import Receiver, receiving
 from tests.service import settings
 
@@ -89,16 +89,16 @@ def test_no_other_is(url: str, hosts: tuple[str, ...]) -> None:
     ],
 )
 def test_an_address_is_public_or_listed_by_itself(found: list[str], hosts: tuple[str, ...], chosen: str | None) -> None:
-    allowed = webhooks.allowed(listed(*hosts))
+    allowed = webhooks.allowed_hosts(listed(*hosts))
     if chosen is None:
         with pytest.raises(WebhookNotAllowed):
-            webhooks.chosen(found, allowed)
+            webhooks.choose_address(found, allowed)
     else:
-        assert webhooks.chosen(found, allowed) == chosen
+        assert webhooks.choose_address(found, allowed) == chosen
 
 
 def send(url: str, *hosts: str) -> tuple[bool, str]:
-    parcel = Parcel(7, url, SECRET, b'{"event": "run.ended"}')
+    parcel = PendingDelivery(7, url, SECRET, b'{"event": "run.ended"}')
     return anyio.run(webhooks.send, parcel, listed(*hosts), 1_700_000_000)
 
 
@@ -116,7 +116,7 @@ def test_a_message_arrives_signed() -> None:
 
 @pytest.mark.parametrize("secret", [new_secret(), SECRET])  # SECRET: as webhooks had it before the standard's form
 def test_the_standard_s_own_library_verifies_it(secret: str) -> None:
-    parcel = Parcel(7, "", secret, b'{"event": "run.ended"}')
+    parcel = PendingDelivery(7, "", secret, b'{"event": "run.ended"}')
     with receiving(Receiver()) as there:
         sent = replace(parcel, url=there.url)
         anyio.run(webhooks.send, sent, listed("127.0.0.1"), int(time.time()))
@@ -129,7 +129,7 @@ def test_the_standard_s_own_library_verifies_it(secret: str) -> None:
 
 
 def test_a_message_sent_again_has_the_same_id_and_an_old_one_is_refused() -> None:
-    parcel = Parcel(7, "", SECRET, b"{}")
+    parcel = PendingDelivery(7, "", SECRET, b"{}")
     now = int(time.time())
     first, second = webhooks.signature_headers(parcel, now - 3600), webhooks.signature_headers(parcel, now)
     assert first["webhook-id"] == second["webhook-id"] == "msg_7"

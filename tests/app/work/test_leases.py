@@ -44,9 +44,9 @@ def test_only_one_gets_it(session: Session) -> None:
 def test_a_lease_that_is_renewed_does_not_expire(session: Session) -> None:
     unit = offered(session)
     leases.claim(session, Unit, unit.id, -1)
-    assert [each.id for each in leases.expired(session, Unit)] == [unit.id]
+    assert [each.id for each in leases.lock_expired(session, Unit)] == [unit.id]
     leases.renew(session, Unit, unit.id, 1, 30)
-    assert leases.expired(session, Unit) == []
+    assert leases.lock_expired(session, Unit) == []
 
 
 def test_who_slept_through_the_lease_has_lost_it(session: Session) -> None:
@@ -57,8 +57,8 @@ def test_who_slept_through_the_lease_has_lost_it(session: Session) -> None:
     with pytest.raises(LeaseLost):
         leases.renew(session, Unit, unit.id, 1, 30)
     with pytest.raises(LeaseLost):
-        leases.held(session, Unit, unit.id, 1)
-    assert leases.held(session, Unit, unit.id, 2).attempts == 2
+        leases.lock_held(session, Unit, unit.id, 1)
+    assert leases.lock_held(session, Unit, unit.id, 2).attempts == 2
 
 
 def test_an_offer_wakes_a_worker_now_or_leaves_it_to_the_sweeper(session: Session) -> None:
@@ -101,4 +101,4 @@ def test_the_only_worker_takes_over_at_once(session: Session) -> None:
     unit = offered(session)
     leases.claim(session, Unit, unit.id, 1000)
     leases.release(session)
-    assert [each.id for each in leases.expired(session, Unit)] == [unit.id]
+    assert [each.id for each in leases.lock_expired(session, Unit)] == [unit.id]

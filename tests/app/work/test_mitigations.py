@@ -61,7 +61,7 @@ def test_deaths_over_one_tensor_after_another_are_no_end(service: Service) -> No
     for at in range(6):
         found = claim(service)
         with service.database.writing() as session:
-            mending.went_on(session, 1, found.claim)
+            mending.note_progress(session, 1, found.claim)
             mending.announce(session, 1, found.claim, f"Block {at} · MLP up")
         silence(service)
     assert (row(service).state, row(service).attempts) == ("queued", 1)
@@ -70,7 +70,7 @@ def test_deaths_over_one_tensor_after_another_are_no_end(service: Service) -> No
 def test_it_is_over_when_nobody_will_go_on_with_it(service: Service) -> None:
     def over() -> bool:
         with service.database.reading() as session:
-            return mending.over(session, 1)
+            return mending.is_over(session, 1)
 
     ask(sent(service))
     assert not over()

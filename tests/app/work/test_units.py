@@ -87,7 +87,7 @@ def test_closing_a_run_takes_the_units_from_their_workers(session: Session, serv
 
 
 def test_a_run_that_nobody_ended_is_found(session: Session) -> None:
-    assert units.unsettled(session) == []
+    assert units.runs_without_units(session) == []
     session.get_one(Unit, 1).state = "done"
     session.flush()
-    assert units.unsettled(session) == [1]
+    assert units.runs_without_units(session) == [1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.demo import MANIFEST, listed
+from app.cli.demo import MANIFEST, list_experiment
 from examples.widths import __main__ as main
 from examples.widths.recipes import Recipe
 from tests.examples.widths.made import write
@@ -27,7 +27,7 @@ def test_what_is_trained_is_measured_and_written(
     assert said["linear"]["runs"] == ["base-d64-seed0", "linear-d96-seed0", "linear-d128-seed0"]
     assert (tmp_path / "results.md").read_text() in capsys.readouterr().out
     assert (tmp_path / MANIFEST).exists()
-    found = listed(tmp_path)
+    found = list_experiment(tmp_path)
     assert list(found.files) == [recipe.name for recipe in results]
     assert all(len(files) == 4 for files in found.files.values())
     assert [wanted.names[-1] for wanted in found.runs] == [

@@ -2,12 +2,12 @@
 
 import pytest
 
-from analysis.width_scaling.recipe import transferred
+from analysis.width_scaling.recipe import transfer_recipe
 from examples.widths.recipes import DECAY, DRIFTS, RATE, RULES, STEPS, WIDTHS, Recipe, family, grid
 
 
 def test_every_run_reaches_the_steady_state() -> None:
-    forgotten = [recipe.setting.forgotten for recipe in grid()]
+    forgotten = [recipe.setting.steps_eta_lambda for recipe in grid()]
     assert min(one for one in forgotten if one is not None) >= 2.0
     assert len(forgotten) == 2 * (1 + 3 * (len(WIDTHS) - 1))
 
@@ -21,7 +21,7 @@ def test_the_narrowest_width_is_in_all_families() -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_rule_of_the_root_is_our_own_recipe(width: int) -> None:
-    recipe, ours = Recipe(width, "sqrt"), transferred(float(WIDTHS[0]), RATE, DECAY, width)
+    recipe, ours = Recipe(width, "sqrt"), transfer_recipe(float(WIDTHS[0]), RATE, DECAY, width)
     assert recipe.rate == pytest.approx(ours.learning_rate)
     assert recipe.decay == pytest.approx(ours.weight_decay)
 

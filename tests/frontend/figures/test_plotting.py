@@ -19,8 +19,8 @@ def test_a_log_axis_names_the_powers_inside_it(low: float, high: float, labels: 
 
 
 def test_a_title_has_its_unit() -> None:
-    assert plotting.titled(DIAGNOSTIC.column("steepness")) == "β (dB)"
-    assert (plotting.titled("size"), plotting.titled(None)) == ("size", "")
+    assert plotting.title_of(DIAGNOSTIC.column("steepness")) == "β (dB)"
+    assert (plotting.title_of("size"), plotting.title_of(None)) == ("size", "")
 
 
 @pytest.mark.parametrize(("along", "across"), [("y", "x"), ("x", "y")])

@@ -1,11 +1,11 @@
 import pytest
 
-from frontend.tables.matrices import chosen, keys, matrices
+from frontend.tables.matrices import choose_columns, keys, matrices
 from tests.frontend.pairs import both, pair, table
 
 
 def test_one_column_for_each_quantity_and_group() -> None:
-    assert [place.key for place in chosen([both()])] == ["strangers"]
+    assert [place.key for place in choose_columns([both()])] == ["strangers"]
     assert keys([both()]) == ["strangers.1", "strangers.2"]
     assert keys([both()], ["change", "k"]) == ["k.1", "k.2", "change.1", "change.2"]
 

@@ -24,7 +24,7 @@ FILES = {"m.safetensors": model(), "config.json": b'{"hidden_size": 24}'}
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "BLOCK", 1000)
-    monkeypatch.setattr(fetch, "TOLD_EVERY", 3000)
+    monkeypatch.setattr(fetch, "PROGRESS_EVERY", 3000)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_a_worker_that_is_killed_is_followed_by_one_that_goes_on(
     monkeypatch.setattr(os, "pread", noted)
     with service.everything.writing() as session:
         session.execute(update(Checkpoint).values(lease_until=1.0))
-        for checkpoint in leases.expired(session, Checkpoint):
+        for checkpoint in leases.lock_expired(session, Checkpoint):
             checkpoints.fail(session, service.settings, checkpoint, "silent")
     service.work()
     check(service, identity)

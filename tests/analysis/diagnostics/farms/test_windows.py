@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from analysis.diagnostics.farms.windows import Windows, blocks, covering, sampled, size, spectra, starts
+from analysis.diagnostics.farms.windows import Windows, blocks, covering, sample_windows, size, spectra, starts
 from analysis.weight import Weight, WeightInfo
 
 
@@ -29,7 +29,7 @@ def authors(rows: int, columns: int, side: int, per_side: int) -> list[tuple[int
 
 @given(rows=st.integers(1, 300), columns=st.integers(1, 300), side=st.integers(1, 400), per_side=st.integers(2, 20))
 def test_the_authors_windows(rows: int, columns: int, side: int, per_side: int) -> None:
-    found = sampled(rows, columns, side, 1.0, per_side)
+    found = sample_windows(rows, columns, side, 1.0, per_side)
     long_first = rows >= columns
     corners = [(i, j) if long_first else (j, i) for i in found.along for j in found.across]
     assert sorted(corners) == sorted(authors(rows, columns, side, per_side))
@@ -44,7 +44,7 @@ def test_the_authors_windows(rows: int, columns: int, side: int, per_side: int) 
 )
 def test_windows_never_stick_out(rows: int, columns: int, side: int, aspect: float, per_side: int) -> None:
     small, large = sorted((rows, columns))
-    for found in (sampled(rows, columns, side, aspect, per_side), covering(rows, columns, side, aspect)):
+    for found in (sample_windows(rows, columns, side, aspect, per_side), covering(rows, columns, side, aspect)):
         assert 1 <= found.short <= found.long
         assert found.along[-1] + found.long <= large
         assert found.across[-1] + found.short <= small
@@ -69,7 +69,7 @@ def test_by_hand() -> None:
 @pytest.mark.parametrize("shape", [(1, 50, 20), (1, 20, 50), (4, 30, 12)])
 def test_spectra_of_windows(shape: tuple[int, int, int]) -> None:
     slices = torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    cut = sampled(shape[1], shape[2], 8, 1.5, 3)
+    cut = sample_windows(shape[1], shape[2], 8, 1.5, 3)
     found = spectra(weight(slices), cut)
     assert found.shape == (shape[0], cut.count, 8)
     tall = slices if shape[1] >= shape[2] else slices.mT

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from analysis.diagnostics.intruders import leading as module
-from analysis.diagnostics.intruders.leading import Leading, Operator, certified, errors, gaps, leading, rounding
+from analysis.diagnostics.intruders.leading import Leading, Operator, certify, errors, gaps, leading, rounding
 from analysis.errors import NotFinite
 from analysis.linalg.kernels import threads
 from analysis.linalg.krylov import Ritz
@@ -140,9 +140,9 @@ def test_an_eigenvalue_that_the_search_cannot_see_fails_the_proof() -> None:
     deaf[59, 59] = 0.0  # what the search is shown
     start = torch.eye(60).double()[50:59]
     seen = Operator(lambda rows: rows @ deaf, (60, 60), float(matrix.trace()), proves)
-    assert certified(seen, start, 3, 60) is None
+    assert certify(seen, start, 3, 60) is None
     heard = Operator(lambda rows: rows @ matrix, (60, 60), float(matrix.trace()), proves)
-    found = certified(heard, start, 3, 60)
+    found = certify(heard, start, 3, 60)
     assert found is not None
     assert float(found[0].values[0]) == pytest.approx(9.0)
 

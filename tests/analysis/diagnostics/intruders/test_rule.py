@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from analysis.diagnostics.intruders.leading import rounding
-from analysis.diagnostics.intruders.rule import chance, match, sweep, unsettled, widest, windows
+from analysis.diagnostics.intruders.rule import ambiguity, chance, match, sweep, widest, windows
 from analysis.linalg.kernels import threads
 from analysis.linalg.triplets import Triplets, triplets
 
@@ -77,9 +77,9 @@ def test_a_turned_cluster_counts_and_the_guard_leaves_it_out(seed: int) -> None:
     left = torch.cat([one.left[:, :1], one.left[:, 1:9] @ turn, one.left[:, 9:]], dim=1)
     right = torch.cat([one.right[:, :1], one.right[:, 1:9] @ turn, one.right[:, 9:]], dim=1)
     found = match(one, triplets(left * one.values @ right.mT).first(10), "left")
-    assert not bool(found.guarded(10, 0.5).any())
+    assert not bool(found.guarded_intruders(10, 0.5).any())
     assert int(found.intruders(10, 0.7).sum()) >= 4
-    assert not bool(found.guarded(10, 0.7).any())
+    assert not bool(found.guarded_intruders(10, 0.7).any())
     assert float(found.captured[1:9].min()) > 0.999
 
 
@@ -90,7 +90,7 @@ def test_a_mixture_within_a_cluster_made_stronger_is_not_new_either(amount: floa
     tuned = triplets(one.left * one.values @ one.right.mT + amount * 8.0 * u @ v.mT)
     found = match(one, tuned.first(4), "left")
     assert int(found.intruders(4, 0.5).sum()) == 1
-    assert not bool(found.guarded(4, 0.5).any())
+    assert not bool(found.guarded_intruders(4, 0.5).any())
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -111,7 +111,7 @@ def test_the_guard_never_hides_a_planted_intruder(base: str, seed: int) -> None:
     strong = (tuned.left.mT @ u / u.norm()).abs().flatten() > 0.8  # the direction that was planted
     assert int(strong.sum()) == 1
     assert bool(found.intruders(10, 0.5)[strong])
-    assert bool(found.guarded(10, 0.5)[strong])
+    assert bool(found.guarded_intruders(10, 0.5)[strong])
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -123,7 +123,7 @@ def test_a_small_update_can_only_turn_so_the_guard_finds_nothing(seed: int) -> N
     tuned = triplets(matrix + noise * (2.0 / 40.0 / torch.linalg.matrix_norm(noise, 2))).first(20)
     found = match(triplets(matrix), tuned, "left")
     assert int(found.intruders(20, 0.5).sum()) > 5
-    assert not bool(found.guarded(20, 0.5).any())
+    assert not bool(found.guarded_intruders(20, 0.5).any())
 
 
 def test_windows_are_near_and_never_wide() -> None:
@@ -195,7 +195,7 @@ def test_only_what_lies_in_repeated_directions_is_unsettled() -> None:
     """Base values 3, 2, 2, 1: a vector in the plane of the two may match them with anything from 1/√2 to 1."""
     base = triplets(torch.diag(torch.tensor([3.0, 2.0, 2.0, 1.0])))
     similarity = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.6], [0.0, 0.0, 0.6], [0.0, 0.0, 0.52915]]).double()
-    moved = unsettled(similarity, rounding(base))
+    moved = ambiguity(similarity, rounding(base))
     assert moved[0] < 1e-6
     assert float(moved[1]) == pytest.approx(1.0 - math.sqrt(0.5), abs=1e-6)
     assert float(moved[2]) == pytest.approx(math.sqrt(0.72) - 0.6, abs=1e-6)

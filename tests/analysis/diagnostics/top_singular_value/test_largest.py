@@ -14,9 +14,9 @@ from analysis.diagnostics.top_singular_value.largest import (
     RISK,
     TopValue,
     by_krylov,
+    find_reach,
     largest,
     least_part,
-    reached,
     rounding,
     top_value,
 )
@@ -79,7 +79,7 @@ def stages(matrix: Tensor) -> list[tuple[float, float, float]]:
     part = abs(float(start @ vectors[:, -1]) / float(start.norm()))
     found = []
     for space in spaces(lambda rows: (rows @ matrix.T) @ matrix, start, 4, 80):
-        theta, reach = reached(space, len(matrix), float(matrix.square().sum()))
+        theta, reach = find_reach(space, len(matrix), float(matrix.square().sum()))
         if (excess := float(values[-1]) / theta - 1.0) > 1e-12:
             found.append((part, reach.at(excess), reach.at(0.1)))
     return found

@@ -235,8 +235,8 @@ def test_without_turns_all_else_is_the_same_and_the_tuned_keeps_its_values_only(
     base = weight(randn(*shape))
     whole, values = (changed(base, base.matrix + 0.1 * randn(*shape, seed=1)) for _ in range(2))
     expected, found = compared(UPDATE, whole), compared(UPDATE, values, turns="no")
-    assert whole.decomposed
-    assert not values.decomposed
+    assert whole.is_decomposed
+    assert not values.is_decomposed
     turned = {"delta_direction": None, "delta_direction_matched": None}
     assert found.values == {
         name: pytest.approx(value, rel=1e-6) if isinstance(value, float) else value

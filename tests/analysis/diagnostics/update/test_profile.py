@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from analysis.diagnostic import Measurement, Row
-from analysis.diagnostics.update.profile import concentrated, profile, where
+from analysis.diagnostics.update.profile import find_concentration, place_findings, profile
 from analysis.weight import WeightInfo
 
 
@@ -34,18 +34,18 @@ def test_thirds_need_three_blocks() -> None:
     found = profile([row(0, 1.0), row(1, 1.0)])
     assert found is not None
     assert found.third(last=True) is None
-    assert concentrated(found) is None
+    assert find_concentration(found) is None
 
 
 def test_nothing_has_no_profile() -> None:
     assert profile([]) is None
     assert profile([row(0, 0.0), row(1, None)]) is None
-    assert where([row(0, 0.0)], "x") == []
+    assert place_findings([row(0, 0.0)], "x") == []
 
 
 def test_the_last_blocks_are_named_with_what_an_even_change_would_give() -> None:
     rows = [row(d, 3.0 if d > 3 else 1.0) for d in range(6)] + [row(d, 1.0, "up") for d in range(6)]
-    (finding,) = where(rows, "LoRA r=8")
+    (finding,) = place_findings(rows, "LoRA r=8")
     share = 20.0 / 28.0
     assert finding.text == "LoRA r=8: 71.4 % of the change sits in blocks 4 and 5, mostly MLP down"
     assert finding.why == "Share of Σ‖ΔW‖² over all compared weights. That part of the network holds 33.3 % of them."
@@ -56,10 +56,10 @@ def test_the_last_blocks_are_named_with_what_an_even_change_would_give() -> None
 
 def test_shallow_layers_too() -> None:
     """As in robust weight signatures, which sit in the first layers."""
-    (finding,) = where([row(d, 4.0 if d == 0 else 1.0) for d in range(12)], "robust")
+    (finding,) = place_findings([row(d, 4.0 if d == 0 else 1.0) for d in range(12)], "robust")
     assert finding.text == "robust: 59.3 % of the change sits in block 0"
 
 
 def test_an_even_change_sits_nowhere() -> None:
     sizes = 1.0 + 0.1 * torch.rand(12, generator=torch.Generator().manual_seed(0))
-    assert where([row(depth, float(size)) for depth, size in enumerate(sizes)], "full") == []
+    assert place_findings([row(depth, float(size)) for depth, size in enumerate(sizes)], "full") == []

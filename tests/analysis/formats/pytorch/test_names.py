@@ -7,7 +7,7 @@ import torch
 
 from analysis.errors import DamagedFile, UnsafeFile
 from analysis.formats.dtypes import DTYPES
-from analysis.formats.pytorch.names import CALLS, OTHER_NAMES, STORAGES, Storage, View, key_of, known
+from analysis.formats.pytorch.names import CALLS, OTHER_NAMES, STORAGES, Storage, View, find_global, key_of
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from analysis.formats.pytorch.names import CALLS, OTHER_NAMES, STORAGES, Storage
 )  # fmt: skip
 def test_anything_else_is_code(module: str, name: str) -> None:
     with pytest.raises(UnsafeFile) as caught:
-        known(module, name)
+        find_global(module, name)
     assert caught.value.code == "pickle-code"
     assert f"{module}.{name}" in caught.value.message
 

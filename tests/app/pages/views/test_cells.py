@@ -1,19 +1,19 @@
-from app.pages.views.cells import CellsView, counted
-from app.pages.views.state import Shown, State
+from app.pages.views.cells import CellsView, counted_column
+from app.pages.views.state import ShownColumns, State
 from tests.frontend.examples import blocks
 from tests.frontend.pairs import both, pair, table
 
 
 def view(**shown: object) -> CellsView:
     found = both()
-    return CellsView([found], State(5, Shown.model_validate(shown)), counted([found]))
+    return CellsView([found], State(5, ShownColumns.model_validate(shown)), counted_column([found]))
 
 
 def test_what_a_figure_of_directions_counts_is_its_maps_column() -> None:
-    found = counted([blocks(), both()])
+    found = counted_column([blocks(), both()])
     assert found is not None
     assert found.column.name == "strangers"
-    assert counted([blocks()]) is None  # a map, and no directions
+    assert counted_column([blocks()]) is None  # a map, and no directions
 
 
 def test_counts_first_and_any_other_column_if_asked() -> None:
@@ -46,9 +46,9 @@ def test_pictures_for_each_group() -> None:
 
 
 def test_many_blocks_stand_one_below_the_other() -> None:
-    assert view().beside == 2  # two tuned checkpoints
+    assert view().grid_columns == 2  # two tuned checkpoints
     three = table([pair("layers.0.q", tuned) for tuned in (1, 2, 3)])
-    assert CellsView([three], State(5, Shown()), counted([three])).beside == 3
+    assert CellsView([three], State(5, ShownColumns()), counted_column([three])).grid_columns == 3
     for blocks_, beside in ((13, 2), (30, 1)):
         found = table([pair(f"layers.{depth}.q", 1, depth=depth) for depth in range(blocks_)])
-        assert CellsView([found], State(5, Shown()), counted([found])).beside == beside
+        assert CellsView([found], State(5, ShownColumns()), counted_column([found])).grid_columns == beside

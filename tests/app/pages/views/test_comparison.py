@@ -8,7 +8,7 @@ from safetensors.torch import save
 from analysis.coverage import Coverage
 from app.pages.rendering import ENVIRONMENT
 from app.pages.views.comparison import ComparisonView, compares
-from app.pages.views.state import Shown, State
+from app.pages.views.state import ShownColumns, State
 from tests.app.pages.compared import compared, tensors
 from tests.app.pages.reader import Page, read, words
 from tests.frontend.examples import blocks
@@ -29,7 +29,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def view(**shown: object) -> ComparisonView:
-    return ComparisonView([both()], COVERED, State(5, Shown.model_validate(shown)), moving=False)
+    return ComparisonView([both()], COVERED, State(5, ShownColumns.model_validate(shown)), moving=False)
 
 
 def page_of(service: Service, path: str = "/runs/1", **parameters: str) -> Page:
@@ -181,9 +181,9 @@ def test_a_table_made_by_hand() -> None:
 def test_a_series_needs_three_or_known_steps() -> None:
     names = ("base", "a", "b", "c")
     rows = [pair("layers.0.q", tuned) for tuned in (1, 2, 2)]
-    three = ComparisonView([table(rows, names)], COVERED, State(5, Shown()), moving=False)
+    three = ComparisonView([table(rows, names)], COVERED, State(5, ShownColumns()), moving=False)
     assert len(three.series) == 1
-    stepped = ComparisonView([both()], COVERED, State(5, Shown()), moving=False, stepped=True)
+    stepped = ComparisonView([both()], COVERED, State(5, ShownColumns()), moving=False, stepped=True)
     assert len(stepped.series) == 1
 
 
@@ -195,9 +195,9 @@ def test_a_model_of_a_hundred_blocks_becomes_compact() -> None:
         for depth in range(100)
         for role in roles
     ]
-    found = ComparisonView([table(rows)], COVERED, State(5, Shown()), moving=False)
+    found = ComparisonView([table(rows)], COVERED, State(5, ShownColumns()), moving=False)
     text = ENVIRONMENT.get_template("cells_only.html").render(report=found, page="")
     page = read(text)
     assert len(page.all("table", class_="heat dense")) == 2
     assert len(cells(page)) == 1400
-    assert found.where.beside == 1
+    assert found.where.grid_columns == 1

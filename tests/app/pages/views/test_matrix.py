@@ -1,12 +1,12 @@
-from app.pages.views.cells import counted
+from app.pages.views.cells import counted_column
 from app.pages.views.matrix import MatrixView
-from app.pages.views.state import Shown, State
+from app.pages.views.state import ShownColumns, State
 from tests.frontend.pairs import both, pair, table
 
 
 def view(**shown: object) -> MatrixView:
     found = both()
-    return MatrixView([found], State(5, Shown.model_validate(shown)), counted([found]))
+    return MatrixView([found], State(5, ShownColumns.model_validate(shown)), counted_column([found]))
 
 
 def test_the_most_is_looked_at_first_and_else_what_was_asked_for() -> None:
@@ -19,11 +19,11 @@ def test_the_most_is_looked_at_first_and_else_what_was_asked_for() -> None:
 
 
 def test_the_sentence_is_that_of_the_run() -> None:
-    assert view().said == "3 of the 3 strongest directions of Block 1 · key are intruders after LoRA r = 1."
-    assert view(position=2).said == "No intruder among the 3 strongest directions of Block 0 · query after full."
+    assert view().sentence == "3 of the 3 strongest directions of Block 1 · key are intruders after LoRA r = 1."
+    assert view(position=2).sentence == "No intruder among the 3 strongest directions of Block 0 · query after full."
     found = table([pair("layers.0.q", 1), pair("layers.1.k", 1, note="all zeros", depth=1)])
-    lacking = MatrixView([found], State(5, Shown(weight="layers.1.k")), counted([found]))
-    assert lacking.said == "all zeros"
+    lacking = MatrixView([found], State(5, ShownColumns(weight="layers.1.k")), counted_column([found]))
+    assert lacking.sentence == "all zeros"
 
 
 def test_sliders_stand_where_the_run_stood_or_the_address_says() -> None:
@@ -35,12 +35,12 @@ def test_sliders_stand_where_the_run_stood_or_the_address_says() -> None:
     assert moved is not None
     assert (moved.k, moved.epsilon, moved.run_k) == (2, 0.0, 3)
     none = table([pair("w", 1, note="all zeros")])
-    assert MatrixView([none], State(5, Shown()), counted([none])).sliders is None
+    assert MatrixView([none], State(5, ShownColumns()), counted_column([none])).sliders is None
 
 
 def test_a_small_matrix_does_not_lower_k_for_all() -> None:
     found = table([pair("a", 1, (0.9,), k=1), pair("b", 1, k=4)])
-    sliders = MatrixView([found], State(5, Shown()), counted([found])).sliders
+    sliders = MatrixView([found], State(5, ShownColumns()), counted_column([found])).sliders
     assert sliders is not None
     assert sliders.run_k == 4
 

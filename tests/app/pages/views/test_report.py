@@ -6,7 +6,7 @@ import pytest
 from analysis.coverage import Coverage, Skipped
 from analysis.diagnostic import Table
 from app.pages.views.report import ReportView
-from app.pages.views.state import Shown, State
+from app.pages.views.state import ShownColumns, State
 from tests.frontend.examples import DIAGNOSTIC, blocks, row, table
 
 COVERED = Coverage(3, 2, 1000, 999, (Skipped("b", (4,), "one-dimensional"),))
@@ -17,7 +17,7 @@ def all_curves(weight: str) -> frozenset[tuple[str, str]]:
 
 
 def view_of(tables: Sequence[Table], moving: bool = False, **shown: object) -> ReportView:
-    return ReportView(tables, COVERED, State(5, Shown.model_validate(shown)), moving, all_curves)
+    return ReportView(tables, COVERED, State(5, ShownColumns.model_validate(shown)), moving, all_curves)
 
 
 def view(moving: bool = False, **shown: object) -> ReportView:
@@ -119,7 +119,7 @@ def test_only_figures_that_can_be_drawn() -> None:
     assert drawn(found) == ["Density"]  # no cut-off to mark
     ((_, (only,)),) = found.views
     assert only.url == "/api/v1/runs/5/figures/steepness/density?weight=layers.0.q"
-    assert drawn(ReportView([blocks()], None, State(5, Shown()), False, lambda weight: ())) == []
+    assert drawn(ReportView([blocks()], None, State(5, ShownColumns()), False, lambda weight: ())) == []
     assert drawn(view_of([table([row("a", note="all zeros", steepness=None)])])) == []
 
 
