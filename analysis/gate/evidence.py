@@ -12,7 +12,7 @@ from typing import Any
 from analysis.diagnostic import Scalar, Scope
 from analysis.diagnostics import diagnostic
 from analysis.gate.metrics import WEAK
-from analysis.gate.policy import Rule
+from analysis.gate.rule import Rule
 
 Report = Mapping[str, Any]
 WEAK_FIT = "its fit is weak"

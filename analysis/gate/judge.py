@@ -8,8 +8,10 @@ import numpy as np
 
 from analysis.diagnostic import Scalar
 from analysis.findings.wording import quantity, short
+from analysis.gate.bounds import Bound, Regression
 from analysis.gate.evidence import Evidence, Item, Report, items, with_baseline
-from analysis.gate.policy import PER_LAYER, Bound, Missing, Policy, Regression, Rule, Severity
+from analysis.gate.policy import Policy
+from analysis.gate.rule import PER_LAYER, Missing, Rule, Severity
 from analysis.gate.verdict import Outcome, RuleVerdict, Verdict
 
 LEAST_COVERAGE = 0.5  # share of a rule's layers that must have a value, where the rule says nothing of it

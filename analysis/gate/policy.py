@@ -1,192 +1,102 @@
-"""A policy: rules over what a report says of a model's layers, as frozen values. `analysis.gate.reading` makes one."""
+"""A policy: rules over what a report says of a model's layers. Reading, JSON Schema and writing come from one model."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from fnmatch import fnmatchcase
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from analysis.diagnostic import Scalar, Scope, groups
-from analysis.diagnostics import diagnostic, requests
-from analysis.findings.wording import join_words
-from analysis.gate.metrics import Metric
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-VERSION = 1
-AGGREGATES = ("all", "any", "mean", "median", "p95", "min", "max", "count")
-PER_LAYER = ("all", "any")
-WHICH = ("tuned", "base", "last", "every")  # beside a checkpoint's place in the run, or its name
+from analysis.diagnostic import Option, Scalar, Scope, groups
+from analysis.diagnostics import DIAGNOSTICS, diagnostic, requests
+from analysis.errors import OptionError, escape
+from analysis.gate.fields import Model, fault, hint, mapping_of, refuse, text_of
+from analysis.gate.rule import IfMissing, Missing, Rule, one_of
+
+MOST_RULES = 200
 
 
-class Severity(StrEnum):
-    ERROR = "error"
-    WARN = "warn"
+def option_schema(option: Option) -> dict[str, Any]:
+    """An option as JSON Schema."""
+    told: dict[str, Any] = {"description": option.meaning, "default": option.default}
+    if option.choices:
+        return {**told, "enum": list(option.choices)}
+    match option.default:
+        case bool():
+            return {**told, "type": "boolean"}
+        case int() | float():
+            bounds = {"minimum": option.minimum, "maximum": option.maximum}
+            kind = "integer" if isinstance(option.default, int) else "number"
+            return {**told, "type": kind, **{name: bound for name, bound in bounds.items() if bound is not None}}
+        case _:
+            return {**told, "type": "string"}
 
 
-class Missing(StrEnum):
-    """What a rule says where there is not enough to judge by."""
-
-    PASS = "pass"  # noqa: S105 - judged by what is there; where nothing is, it passes
-    FAIL = "fail"
-    INSUFFICIENT = "insufficient"
-
-
-class Better(StrEnum):
-    """Which way a number gets better; the other way it regresses."""
-
-    LOWER = "lower"
-    HIGHER = "higher"
-    INSIDE = "inside"  # nearer to the healthy range that its column declares
-    SAME = "same"  # any change is a regression
-
-
-@dataclass(frozen=True, slots=True)
-class Layers:
-    """Which weights a rule is about: all that every given condition holds for."""
-
-    names: tuple[str, ...] = ()  # globs over the weight's name
-    without: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()
-    depth: tuple[int, int] | None = None  # blocks, ends included
-
-    def match(self, name: str, role: str, depth: int | None) -> bool:
-        return (
-            (not self.names or any(fnmatchcase(name, glob) for glob in self.names))
-            and not any(fnmatchcase(name, glob) for glob in self.without)
-            and (not self.roles or role in self.roles)
-            and (self.depth is None or (depth is not None and self.depth[0] <= depth <= self.depth[1]))
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        said = {"name": self.names, "except": self.without, "role": self.roles, "depth": self.depth or ()}
-        return {key: list(value) for key, value in said.items() if value}
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """Where a value should lie. Each end that is None is open."""
-
-    minimum: float | None = None
-    maximum: float | None = None
-    above: float | None = None
-    below: float | None = None
-    equals: Scalar = None
-
-    def holds(self, value: Scalar) -> bool:
-        if self.equals is not None:
-            return value == self.equals and isinstance(value, bool) is isinstance(self.equals, bool)
-        return isinstance(value, int | float) and self.outside(float(value)) == 0.0 and self._strict(float(value))
-
-    def _strict(self, value: float) -> bool:
-        return (self.above is None or value > self.above) and (self.below is None or value < self.below)
-
-    def outside(self, value: float) -> float:
-        """How far outside a number lies; 0 within, and on an end."""
-        lows = [end for end in (self.minimum, self.above) if end is not None]
-        highs = [end for end in (self.maximum, self.below) if end is not None]
-        return max([0.0, *(end - value for end in lows), *(value - end for end in highs)])
-
-    def words(self) -> str:
-        """As a sentence says it.
-
-        >>> Bound(minimum=2, maximum=6).words(), Bound(below=0.5).words()
-        ('from 2 to 6', 'below 0.5')
-        """
-        if self.equals is not None:
-            return f"“{self.equals}”" if isinstance(self.equals, str) else str(self.equals).lower()
-        if self.minimum is not None and self.maximum is not None:
-            same = self.minimum == self.maximum
-            return f"{self.minimum:.12g}" if same else f"from {self.minimum:.12g} to {self.maximum:.12g}"
-        ends = {"at least": self.minimum, "at most": self.maximum, "above": self.above, "below": self.below}
-        return join_words([f"{word} {end:.12g}" for word, end in ends.items() if end is not None])
-
-    def to_json(self) -> dict[str, Scalar]:
-        said: dict[str, Scalar] = {
-            "min": self.minimum, "max": self.maximum, "above": self.above, "below": self.below, "equals": self.equals,
-        }  # fmt: skip
-        return {key: value for key, value in said.items() if value is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class Regression:
-    """How much worse than the baseline's a number may be: in its own unit, or as a share of the baseline's."""
-
-    limit: float
-    relative: bool
-    better: Better
-    healthy: tuple[float, float] = (-math.inf, math.inf)
-
-    def worse(self, value: float, baseline: float) -> float:
-        """By how much the value is worse, in its own unit; negative where it is better."""
-        match self.better:
-            case Better.LOWER:
-                return value - baseline
-            case Better.HIGHER:
-                return baseline - value
-            case Better.SAME:
-                return abs(value - baseline)
-            case Better.INSIDE:
-                return self._distance(value) - self._distance(baseline)
-
-    def _distance(self, value: float) -> float:
-        return max(0.0, self.healthy[0] - value, value - self.healthy[1])
-
-    def beyond(self, value: float, baseline: float) -> float:
-        """By how much it is worse than allowed; 0 or less where it is not."""
-        return self.worse(value, baseline) - self.limit * (abs(baseline) if self.relative else 1.0)
-
-    def words(self) -> str:
-        return f"{100 * self.limit:.6g} %" if self.relative else f"{self.limit:.6g}"
-
-    def to_json(self) -> dict[str, Scalar]:
-        limit = f"{100 * self.limit:.12g}%" if self.relative else self.limit
-        return {"max_regression": limit, "better": str(self.better)}
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One sentence that should be true of a report."""
-
-    name: str
-    metric: Metric
-    bound: Bound | None = None  # exactly one of `bound` and `regression` is there
-    regression: Regression | None = None
-    layers: Layers = Layers()
-    checkpoint: int | str | None = None  # one of WHICH, a place, or a name; None: all but the base of a comparison
-    aggregate: str = "all"
-    where: Bound | None = None  # of `count`: what is counted
-    severity: Severity = Severity.ERROR
-    missing: Missing = Missing.INSUFFICIENT
-    rows: int = 1  # the fewest layers to judge by
-    coverage: float | None = None  # the least share of the rule's layers with a value
-    drop_weak: bool = False  # whether a fit that its diagnostic flags as weak is no value
-
-    def to_json(self) -> dict[str, Any]:
-        said: dict[str, Any] = {
-            "name": self.name,
-            "column" if self.metric.column else "summary": self.metric.key,
-            "layers": self.layers.to_json(),
-            "checkpoint": self.checkpoint,
-            "aggregate": self.aggregate if self.metric.column else None,
-            "where": self.where and self.where.to_json(),
-            **(self.bound.to_json() if self.bound else {}),
-            **(self.regression.to_json() if self.regression else {}),
-            "severity": str(self.severity),
-            "missing": str(self.missing),
-            "rows": self.rows if self.rows > 1 else None,
-            "coverage": self.coverage,
-            "weak": "drop" if self.drop_weak else None,
+def _measure_schema(schema: dict[str, Any]) -> None:
+    schema["additionalProperties"] = False
+    schema["properties"] = {
+        each.name: {
+            "type": "object",
+            "title": each.title,
+            "properties": {option.name: option_schema(option) for option in each.options},
+            "additionalProperties": False,
         }
-        return {key: value for key, value in said.items() if value not in (None, {})}
+        for each in DIAGNOSTICS
+    }
 
 
-@dataclass(frozen=True)
-class Policy:
-    """Rules, and what must be measured to judge by them."""
+class Policy(Model):
+    """Rules over what the spectra of a model's weights say. docs/ci.md explains them."""
 
-    rules: tuple[Rule, ...]
-    measure: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)  # diagnostic -> every option's value
-    insufficient: Missing = Missing.FAIL  # whether the gate holds where there is not enough to judge by
+    model_config = ConfigDict(title="Eigenscope policy")
+
+    version: Annotated[Literal[1], hint("write version: 1")] = 1
+    missing: IfMissing = Field(
+        Missing.INSUFFICIENT, description="What a rule says where there is not enough to judge by."
+    )
+    insufficient: Annotated[Literal[Missing.PASS, Missing.FAIL], one_of(("pass", "fail"))] = Field(
+        Missing.FAIL, description="What insufficient counts as."
+    )
+    rules: tuple[Rule, ...] = Field(json_schema_extra={"minItems": 1, "maxItems": MOST_RULES})
+    measure: Mapping[str, Mapping[str, Any]] = Field(
+        {},
+        validate_default=True,
+        description="Diagnostics with their options. Those that rules are about are measured in any case.",
+        json_schema_extra=_measure_schema,
+    )
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _number(cls, version: object) -> object:
+        return None if isinstance(version, bool) else version
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _list(cls, rules: object) -> object:
+        if not isinstance(rules, list) or not 1 <= len(rules) <= MOST_RULES:
+            raise refuse(RULES)
+        return rules
+
+    @field_validator("rules")
+    @classmethod
+    def _complete(cls, rules: tuple[Rule, ...], info: Any) -> tuple[Rule, ...]:
+        """With a name for each, and the policy's `missing` where a rule states none."""
+        default = info.data.get("missing", Missing.INSUFFICIENT)
+        return tuple(_completed(rule, number, default) for number, rule in enumerate(rules, 1))
+
+    @field_validator("measure", mode="before")
+    @classmethod
+    def _settings(cls, asked: object, info: Any) -> dict[str, dict[str, Scalar]]:
+        """Every diagnostic that is asked for or that a rule is about, with all its options."""
+        stated = mapping_of(asked, [each.name for each in DIAGNOSTICS], keep_empty=True)
+        names = dict.fromkeys([*stated, *names_of(info.data.get("rules", ()))])
+        return {name: _settings(name, {} if stated.get(name) is None else stated[name]) for name in names}
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Policy":
+        names = [rule.name for rule in self.rules]
+        double = next((name for name in names if names.count(name) > 1), None)
+        if double is not None:
+            raise fault(f": two rules have the name {escape(double)!r}; give each a name of its own")
+        return self
 
     @property
     def needs_base(self) -> bool:
@@ -204,12 +114,27 @@ class Policy:
 
     def to_json(self) -> dict[str, Any]:
         """The policy with nothing left to defaults: read again it is the same."""
-        return {
-            "version": VERSION,
-            "measure": {name: dict(options) for name, options in self.measure.items()},
-            "insufficient": str(self.insufficient),
-            "rules": [rule.to_json() for rule in self.rules],
-        }
+        said = self.model_dump(mode="json", exclude={"rules"})
+        return {**said, "rules": [rule.to_json() for rule in self.rules]}
+
+
+RULES = f"give a list of 1 to {MOST_RULES} rules"
+
+
+def _completed(rule: Rule, number: int, missing: Missing) -> Rule:
+    name = rule.name or f"{number}: {rule.metric.key}"
+    return rule.model_copy(
+        update={"name": name, "missing": rule.missing if "missing" in rule.model_fields_set else missing}
+    )
+
+
+def _settings(name: str, options: object) -> dict[str, Scalar]:
+    if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
+        raise fault(f", {name}: {text_of(options)} is not valid; write its options, or {{}}")
+    try:
+        return dict(diagnostic(name).settings(options))
+    except OptionError as error:
+        raise fault(f", {name}: {error}") from error
 
 
 def names_of(rules: Sequence[Rule]) -> list[str]:

@@ -9,7 +9,8 @@ from analysis.diagnostic import Scalar
 from analysis.errors import LONGEST_NAME
 from analysis.findings.wording import join_words, quantity
 from analysis.gate.evidence import Item
-from analysis.gate.policy import Missing, Policy, Rule
+from analysis.gate.policy import Policy
+from analysis.gate.rule import Missing, Rule
 
 VERSION = 1
 MOST_LISTED = 100  # layers that a verdict names for one rule; it counts them all

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from analysis.diagnostic import Diagnostic, groups
 from analysis.diagnostics import DIAGNOSTICS
 from analysis.facts import FACTS, LARGEST, LONGEST, VISIBLE, Fact, find_contradictions
-from analysis.gate.schema import option_schema as option_schema
+from analysis.gate.policy import option_schema as option_schema
 from app import checkpoints, models, runs
 from app.db import Session
 

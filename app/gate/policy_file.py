@@ -13,38 +13,50 @@ from analysis.gate.reading import policy_of
 
 LONGEST = 256 * 1024  # characters
 DEEPEST = 20
-MOST_NODES = 20_000  # with every alias written out
+MOST_NODES = 20_000
 
 
 class Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, but a key that is there twice is an error: the first would be lost without a word."""
+    """PyYAML's safe loader without anchors and aliases, which can make a short text large, and with a limit on size.
+
+    A key that appears twice is an error: the first value would be lost in silence.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._nodes = self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
+        if event.anchor is not None:
+            raise PolicyError(f"{_line(event)}anchors and aliases are not allowed; write {escape(event.anchor)} out")
+        self._nodes, self._depth = self._nodes + 1, self._depth + 1
+        if self._nodes > MOST_NODES or self._depth > DEEPEST:
+            raise PolicyError(f"the policy is larger than {MOST_NODES:,} values, or deeper than {DEEPEST} levels")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         plain = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag[-6:] != ":merge"]
         doubled = next((key for key, times in Counter(plain).items() if times > 1), None)
         if doubled is not None:
-            raise PolicyError(f"line {node.start_mark.line + 1}: the key {escape(doubled)} is there twice; keep one")
+            raise PolicyError(f"{_line(node)}the key {escape(doubled)} appears twice; keep one")
         return super().construct_mapping(node, deep)
 
 
 def read(text: str) -> Policy:
     """The policy that a YAML text states; JSON is YAML too. Raises PolicyError."""
     if len(text) > LONGEST:
-        raise PolicyError(f"the policy has {len(text):,} characters, and at most {LONGEST:,} are read")
+        raise PolicyError(f"the policy has {len(text):,} characters, and at most {LONGEST:,} are allowed")
     try:
-        _check_size(text)
         found = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise PolicyError(f"the policy is no YAML: {line}{escape(error.problem)}") from None
+        line = _line(error.problem_mark)
+        raise PolicyError(f"the policy is not valid YAML: {line}{escape(error.problem)}") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
-        raise PolicyError(f"the policy is no YAML: {escape(error)}") from None
+        raise PolicyError(f"the policy is not valid YAML: {escape(error)}") from None
     return policy_of(found)
-
-
-def read_file(path: Path) -> Policy:
-    """The same out of a file. Raises PolicyError, and OSError where it cannot be read."""
-    return read(text_of(path))
 
 
 def text_of(path: Path) -> str:
@@ -53,30 +65,10 @@ def text_of(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise PolicyError(f"the policy is no UTF-8 text: byte {error.start} cannot be read") from None
+        raise PolicyError(f"the policy is not valid UTF-8 text: byte {error.start} cannot be read") from None
 
 
-def _check_size(text: str) -> None:
-    """Refuses what would grow large: nesting, and aliases of aliases. Looks at events, which expand nothing."""
-    sizes: dict[str, int] = {}  # of what each anchor stands for, once it is complete
-    open_: list[tuple[str | None, int]] = []  # (anchor, nodes so far) of each collection around
-    total = 0
-    for event in yaml.parse(text, Loader):
-        match event:
-            case yaml.AliasEvent():
-                if event.anchor not in sizes:
-                    raise PolicyError(f"the alias *{escape(event.anchor)} stands for nothing, or for itself")
-                total += sizes[event.anchor]
-            case yaml.ScalarEvent():
-                total += 1
-                if event.anchor is not None:
-                    sizes[event.anchor] = 1
-            case yaml.CollectionStartEvent():
-                total += 1
-                open_.append((event.anchor, total - 1))
-            case yaml.CollectionEndEvent():
-                anchor, before = open_.pop()
-                if anchor is not None:
-                    sizes[anchor] = total - before
-        if total > MOST_NODES or len(open_) > DEEPEST:
-            raise PolicyError(f"the policy is larger than {MOST_NODES:,} values, or deeper than {DEEPEST} levels")
+def _line(place: Any) -> str:
+    """The line of an event, a node or a mark, where it has one."""
+    mark = getattr(place, "start_mark", place)
+    return "" if mark is None else f"line {mark.line + 1}: "

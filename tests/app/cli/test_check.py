@@ -251,5 +251,5 @@ def test_check_says_what_it_asks_for_or_what_is_wrong(folder: Path) -> None:
     Path("wrong.yml").write_text("rules: [{column: esd.alfa, min: 2}]")
     wrong = policy("check", "wrong.yml")
     assert wrong.exit_code == 2
-    assert "bad-policy wrong.yml: rule 1, column: 'esd.alfa' is not possible" in wrong.stderr
+    assert "bad-policy wrong.yml: rule 1, column: 'esd.alfa' is not valid" in wrong.stderr
     assert policy("check", "nothing.yml").exit_code == 2
