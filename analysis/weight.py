@@ -45,6 +45,7 @@ class Layout(StrEnum):
     STACK_PAIRS = "stack-pairs"  # gate and up alternate on the outputs
 
 
+STACKS = frozenset({Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS})
 KERNELS = frozenset({
     Layout.KERNEL, Layout.KERNEL_TRANSPOSED, Layout.KERNEL_LAST, Layout.KERNEL_LAST_TRANSPOSED, Layout.KERNEL_MIDDLE,
     Layout.KERNEL_DEPTHWISE,
@@ -72,6 +73,8 @@ class TensorInfo:
     unfit: str = ""  # why the tail of its spectrum says nothing, "" where it does
     where: str | None = None  # its block in words, "Decoder block 3"; "" outside the blocks, None: the name says it
     more: str = ""  # the words of its name that tell it from others like it
+    made_of: "tuple[TensorInfo, ...]" = ()  # the tensors of the file that it is made of, where it is none itself
+    member: int = -1  # which matrix of the one tensor that it is cut out of
 
     @property
     def label(self) -> str:

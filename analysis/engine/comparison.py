@@ -22,6 +22,7 @@ from analysis.engine.single import Progress, measure_tensor, refused_rows
 from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, escape
 from analysis.findings.wording import join_words, quantity
 from analysis.report import Report
+from analysis.tensors import experts
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
 from analysis.weight import TensorInfo
 
@@ -238,7 +239,7 @@ def _read_held(run: Comparison, aligned: Aligned, position: int, base: Tensor) -
     partner = aligned.partners[position - 1]
     assert partner is not None, "groups_of asks for what is there"
     if isinstance(partner.source, TensorInfo):
-        tensor = run.checkpoints[position].read(partner.source.name)
+        tensor = experts.read(run.checkpoints[position], partner.source)
         return Held(tensor.mT) if partner.turned else Held(tensor, info=partner.source)
     tuned = run.adapters[position].tuned(partner.source, aligned.base, base)
     return Held(tuned.tensor, tuned.factors)

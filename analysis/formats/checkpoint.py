@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.adapters.config import AdapterConfig
 from analysis.cached import once
+from analysis.formats.buffers import constant_kinds
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.stored import Facts, Stored
 
@@ -33,12 +34,29 @@ class Checkpoint:
         """Every tensor with its role and depth, and the reason where it is not analysed."""
         from analysis.tensors.matrices import Header, describe
 
-        return describe({name: Header(t.shape, t.dtype, t.nbytes) for name, t in self.stored.items()})
+        constants = self.constants
+        return describe({
+            name: Header(t.shape, t.dtype, t.nbytes, constants.get(name, "")) for name, t in self.stored.items()
+        })  # fmt: skip
+
+    @once
+    def constants(self) -> Mapping[str, str]:
+        """The tensors whose numbers show that no training made them, with what they are."""
+        return constant_kinds(self.stored)
 
     @property
     def kind(self) -> Literal["model", "adapter"]:
         """Whether it states how another checkpoint changes ("adapter"), or is one by itself ("model")."""
         return "model" if self.adapter is None else "adapter"
+
+    def read_member(self, name: str, member: int) -> "torch.Tensor":
+        """One index of the first side of a tensor of whole bytes, as a tensor of one such member; see `read`."""
+        import torch
+
+        stored = self.stored[name]
+        words = np.array(stored.words()[member : member + 1], order="C")
+        native = words.byteswap() if stored.big_endian else words
+        return torch.from_numpy(native).view(getattr(torch, stored.dtype))
 
     def read(self, name: str) -> "torch.Tensor":
         """One tensor on the CPU, contiguous, in its stored dtype, and nothing else of the file.

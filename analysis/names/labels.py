@@ -1,7 +1,7 @@
 """What a reader calls a weight: "Decoder block 3 · cross-attention key"."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from analysis.errors import escape
@@ -53,8 +53,15 @@ def _what(found: list[str], role: str) -> str:
     what = WORDS.get(role) or (_embedding(found) if role == "embedding" else escape(leaf))
     if any(word in CROSS for word in found):
         what = f"cross-attention {'output' if role == 'o' else what}"
-    expert = expert_of(found)
-    return f"{expert} {what.removeprefix('MLP ')}" if expert else what
+    if expert := expert_of(found):
+        return f"{expert} {what.removeprefix('MLP ')}"
+    return f"{what} {member}" if (member := _member(found)) else what
+
+
+def _member(found: list[str]) -> str | None:
+    """The number of a matrix in a stack, "3" of "….weight.3.gate"; None where it is none."""
+    at = found.index("weight") if "weight" in found else len(found)
+    return found[at + 1][-9:] if at + 1 < len(found) and is_index(found[at + 1]) else None
 
 
 def _gate(found: list[str]) -> str:
@@ -80,7 +87,7 @@ def expert_of(found: list[str]) -> str | None:
     """Which expert a weight belongs to, where it belongs to one: "expert 17", "shared expert"."""
     for word, after in pairwise(found):
         if word.startswith("shared_expert"):
-            return "shared expert"
+            return f"shared expert {after[-9:]}" if is_index(after) else "shared expert"
         if word.startswith("expert_") and is_index(word.removeprefix("expert_")):
             return f"expert {word.removeprefix('expert_')[-9:]}"
         if CLASSES["@experts"].fullmatch(word[:64]) and is_index(after):
@@ -88,19 +95,21 @@ def expert_of(found: list[str]) -> str | None:
     return None
 
 
-def distinct(labels: Mapping[str, str]) -> dict[str, str]:
-    """For each name whose label others have too, the words of the name that tell it from them; others have none.
+def distinct(labels: Mapping[str, Collection[str]]) -> dict[str, str]:
+    """For each tensor of which another has a label too, the words of its name that tell it from those.
 
-    >>> distinct({"a.mlp.fc.weight": "Fc", "b.mlp.fc.weight": "Fc", "c.weight": "C"})
+    >>> distinct({"a.mlp.fc.weight": ["Fc"], "b.mlp.fc.weight": ["Fc"], "c.weight": ["C"]})
     {'a.mlp.fc.weight': 'a', 'b.mlp.fc.weight': 'b'}
     """
     alike: dict[str, list[str]] = defaultdict(list)
-    for name, label in labels.items():
-        alike[label].append(name)
-    return {name: words for names in alike.values() if len(names) > 1 for name, words in _told_apart(names)}
+    for name, some in labels.items():
+        for label in some:
+            alike[label].append(name)
+    groups = dict.fromkeys(tuple(names) for names in alike.values() if len(names) > 1)
+    return {name: words for names in groups for name, words in _told_apart(names)}
 
 
-def _told_apart(names: list[str]) -> Iterable[tuple[str, str]]:
+def _told_apart(names: Sequence[str]) -> Iterable[tuple[str, str]]:
     segments = {name: _segments(name) for name in names}
     common = set.intersection(*(set(some) for some in segments.values()))
     own = {name: " ".join(word for word in some if word not in common) for name, some in segments.items()}

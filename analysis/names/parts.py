@@ -1,7 +1,22 @@
 """The components of a tensor's name: what stands between its dots or, in Keras, Flax and T5X files, its slashes."""
 
+from functools import lru_cache
+
 CONSIDERED = 512  # characters; the longest name in the models that the tests know has under 160
 ENDINGS = frozenset({"weight", "kernel", "parametrizations", "original", "default"})
+
+
+@lru_cache(maxsize=4096)
+def _split(name: str) -> tuple[str, ...]:
+    found = name.removesuffix(":0").replace("/", ".").split(".")
+    while len(found) > 1 and ((last := found[-1].lower()) in ENDINGS or last.startswith("original")):
+        found.pop()
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _lowered(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _split(name))
 
 
 def components(name: str) -> list[str]:
@@ -10,10 +25,7 @@ def components(name: str) -> list[str]:
     >>> components("params/Encoder_0/query/kernel:0")
     ['params', 'Encoder_0', 'query']
     """
-    found = name[-CONSIDERED:].removesuffix(":0").replace("/", ".").split(".")
-    while len(found) > 1 and (found[-1].lower() in ENDINGS or found[-1].lower().startswith("original")):
-        found.pop()
-    return found
+    return list(_split(name[-CONSIDERED:]))
 
 
 def parts(name: str) -> list[str]:
@@ -22,7 +34,7 @@ def parts(name: str) -> list[str]:
     >>> parts("h.0.attn.c_attn.weight")
     ['h', '0', 'attn', 'c_attn']
     """
-    return [word.lower() for word in components(name)]
+    return list(_lowered(name[-CONSIDERED:]))
 
 
 def is_index(word: str) -> bool:

@@ -54,21 +54,26 @@ OUTSIDE = Place()
 def place(name: str) -> Place:
     """The place that a name alone tells, without a depth. The index of an expert is no place."""
     found = components(name)
-    before: list[str] = []
     for at, word in enumerate(found):
         lower = word.lower()
         if CLASSES["@experts"].fullmatch(lower[:64]):
             break
-        after = found[at + 1 :]
-        if (phase := _phase(lower)) is not None and after:
-            number = next((int(w[-9:]) for w in after[:1] if is_index(w) and len(after) > 1), None)
-            return Place(tuple(before), () if number is None else (number,), phase)
-        if staged := STAGE.fullmatch(lower):
-            return Place((*before, staged["stem"]), (_index(staged["number"]), *_second(after, lower)))
-        if is_index(word) and after:
-            return Place(tuple(before), (_index(word), *_second(after, before[-1].lower() if before else "")))
-        before.append(word)
+        if (there := _there(found, at, lower)) is not None:
+            return there
     return OUTSIDE
+
+
+def _there(found: list[str], at: int, lower: str) -> Place | None:
+    """The place that one word of a name tells, where it tells one."""
+    last = at + 1 == len(found)
+    if not last and (phase := _phase(lower)) is not None:
+        counted = at + 2 < len(found) and is_index(found[at + 1])
+        return Place(tuple(found[:at]), (_index(found[at + 1]),) if counted else (), phase)
+    if staged := STAGE.fullmatch(lower):
+        return Place((*found[:at], staged["stem"]), (_index(staged["number"]), *_second(found[at + 1 :], lower)))
+    if is_index(lower) and not last:
+        return Place(tuple(found[:at]), (_index(lower), *_second(found[at + 1 :], found[at - 1].lower() if at else "")))
+    return None
 
 
 def _phase(word: str) -> int | None:

@@ -26,7 +26,8 @@ def role_of(name: str, beside: Iterable[str] = ()) -> str:
     'other'
     """
     found = parts(name)
-    words = tuple(word for word in found[:-1] if not is_index(word))
+    above = [word for word in found[:-1] if not is_index(word)]
+    words = (*dict.fromkeys(above[:-1]), *above[-1:])  # each once, as rules ask only which there are; the last last
     role = _role(found[-1], words, frozenset(beside))
     if role in BARE and not name.endswith(("weight", "kernel")) and _is_parameter(found, name):
         return "other"

@@ -33,8 +33,8 @@ WORDS = {
 
 CLASSES: dict[str, re.Pattern[str]] = {
     "@attention": re.compile(r"(?!.*(?:linear_attn|pre_attn|attn_norm)).*(?:attn|attention).*|.*_att|att|mha|assign"),
-    "@mlp": re.compile(r"mlps?|.*_mlp|mlp_.*|ffns?\d*|.*_ffn|ffn_.*|.*feed_?forward.*|ff|ff_context|ffw|densereludense"
-                       r"|swiglu|glu|mlp\d"),
+    "@mlp": re.compile(r"mlps?|(?!router).*_mlp|mlp_.*|ffns?\d*|.*_ffn|ffn_.*|.*feed_?forward.*|ff|ff_context|ffw|"
+                       r"densereludense|swiglu|glu|mlp\d"),
     "@experts": re.compile(r"experts?|expert_\d+|local_experts|shared_experts?|block_sparse_moe|.*moe|moe_.*"),
     "@block": re.compile(r"layers?|blocks?|h|resblocks|.*_layers?|.*_blocks?|encoderblock.*|.*layer_\d+|layers_\d+"),
     "@state": re.compile(r"mixer|mamba\d?|.*mamba.*|ssm|.*lstm.*|rg_lru|temporal_block|conv|linear_attn|.*hyena.*"),
@@ -82,6 +82,9 @@ FAMILIES = (
         Rule("o", "o_proj", without="@mlp image_pooling_2d output_projection"),
         Rule("o", "wo", within="@attention"),
         Rule("gate", "gate_proj w_gate", without="@attention connector indexer compressor"),
+        Rule("gate", "gate_proj", inside="@mlp @experts"),
+        Rule("up", "up_proj", inside="@mlp @experts"),
+        Rule("down", "down_proj", inside="@mlp @experts"),
         Rule("up", "up_proj w_up", without="@attention connector"),
         Rule("down", "down_proj w_down", without="@attention connector"),
         Rule("gate_up", "gate_up_proj gate_up up_gate_proj"),
@@ -146,12 +149,12 @@ FAMILIES = (
     Family("T5, UL2, Pegasus, BART, OPT, M2M, MarianMT", (
         Rule("q", "q", inside="@attention attn_1"),
         Rule("k", "k", inside="@attention attn_1"),
-        Rule("v", "v", inside="@attention attn_1"),
+        Rule("v", "v", inside="@attention attn_1", without="attention_layer"),  # Tacotron has one of another kind
         Rule("o", "o", inside="@attention"),
         Rule("gate", "wi_0", within="@mlp"),
         Rule("up", "wi_1", within="@mlp"),
-        Rule("up", "fc1", inside="@mlp @block @experts intermediate"),
-        Rule("down", "fc2", inside="@mlp @block @experts intermediate output"),
+        Rule("up", "fc1", inside="@mlp @block @experts intermediate", without="rel_pos cpb_mlp meta_mlp"),
+        Rule("down", "fc2", inside="@mlp @block @experts intermediate output", without="rel_pos cpb_mlp meta_mlp"),
         Rule("embedding", "shared", top=True),
         Rule("embedding", "shared", inside="language_model"),
         Rule("position", "embed_positions relative_attention_bias"),
@@ -170,8 +173,9 @@ FAMILIES = (
         Rule("up", "fc1_x", within="@mlp"),
         Rule("gate_up", "w12", within="@mlp"),
         Rule("down", "w3", within="@mlp", beside="w12"),
-        Rule("up", "linear_fc1 linear_1 pwconv1 0", inside="@mlp", beside="@attention"),
-        Rule("down", "linear_fc2 linear_2 pwconv2 2 3", inside="@mlp", beside="@attention"),
+        Rule("up", "linear_fc1 linear_1 pwconv1 0", inside="@mlp", beside="@attention", without="cpb_mlp"),
+        Rule("down", "linear_fc2 linear_2 pwconv2 2 3", inside="@mlp", beside="@attention",
+             without="cpb_mlp"),
         Rule("up", "pwconv1"),
         Rule("down", "pwconv2"),
         Rule("embedding", "patch_embed patch_embeddings patch_embedding conv_proj"),
@@ -213,7 +217,7 @@ FAMILIES = (
         Rule("v", "add_v_proj", within="@attention"),
         Rule("up", "proj", inside="net", within="@mlp"),
         Rule("down", "2", inside="net", within="@mlp"),
-        Rule("embedding", "proj", inside="pos_embed patch_embed"),
+        Rule("embedding", "proj", inside="pos_embed patch_embed", without="@attention"),
     )),
     Family("Mamba, Jamba, Zamba, Nemotron-H, RWKV and other state spaces", (
         Rule("other", "in_proj out_proj x_proj dt_proj", within="@state", without="multihead_attn"),

@@ -22,55 +22,58 @@ SAMPLE = 64  # values by which nearly every weight is recognised as one
 FEWEST = 16  # numbers of a tensor in which a structure means anything
 ROWS, COLUMNS = 96, 256  # as many of a table are looked at
 SHARE = 0.75  # of the places at which a table must obey the recurrence of a wave; a grid's rows break it at their ends
+PIECE = 1 << 20  # numbers that are looked at together
 LARGEST = 1 << 24  # numbers of a mask or filter bank; a larger tensor is a weight
-BITS = {"float64": 1e-9, "float32": 1e-4, "float16": 8e-3, "bfloat16": 6e-2}  # rounding of values up to 1, and sums
+BITS = {
+    "float64": 1e-5,
+    "float32": 1e-5,
+    "float16": 1e-3,
+    "bfloat16": 4e-3,
+}  # rounding of a value, relative; tables are computed in float32 or better
+LOW = 1e-3  # heights below which a column of a Fourier basis is the edge of its window
+TURNING, FAST = 1.9, 0.04  # 2 cos(w) of a fast wave, and the share of such columns: 13 % where w falls from 1 to 1e-4
 
 
-def kind_of(values: NDArray[Any], dtype: str, named: bool = False) -> str:
+Decode = Callable[[NDArray[Any]], Values]
+
+
+def constant_kind(words: NDArray[Any], dtype: str, decode: Decode, layer: bool = False) -> str:
     """Which of REASONS the numbers of a tensor are; "" where they may be a weight.
 
-    `values` may be a view that pages in what is looked at. `named` says that the name is known as a layer's: then only
-    masks are looked for.
+    `words` are its elements as stored, or a view that pages in what is looked at, and `decode` turns some of them into
+    numbers. `layer` says that the name is known as a layer's: then only masks are looked for.
     """
-    if values.ndim < 2 or values.size < FEWEST or values.size > LARGEST:
+    if words.ndim < 2 or not FEWEST <= words.size <= LARGEST:
         return ""
-    table = values.reshape(-1, _last(values.shape))
+    table = words.reshape(-1, next(extent for extent in reversed(words.shape) if extent > 1))
     if min(table.shape) < 2:
         return ""
-    few = np.asarray(table[0, :SAMPLE]), np.asarray(table[-1, -SAMPLE:]), np.asarray(table[len(table) // 2, :SAMPLE])
-    distinct = np.unique(np.concatenate([np.ravel(part) for part in few]))
-    if len(distinct) <= 2 and (found := _flat(table, distinct)):
+    rows = (table[0, :SAMPLE], table[len(table) // 2, -SAMPLE:], table[-1, :SAMPLE])
+    sample = np.unique(np.concatenate(rows))
+    if len(sample) <= 2 and (found := _mask(table, sample)):
         return found
-    if named or not np.all(np.isfinite(distinct)):
+    values = decode(sample)
+    if layer or not np.all(np.isfinite(values)):
         return ""
-    if np.abs(distinct).max() <= 1.0 + BITS[dtype] and _any_way(table, lambda part: _is_waves(part, BITS[dtype])):
-        return "waves"
-    return "filters" if distinct.min() >= 0 and 0 in distinct and _is_bank(_double(table)) else ""
+    if values.min() >= 0 and 0 in values and _is_bank(decode(table)):
+        return "filters"
+    waves = np.abs(values).max() <= 1.0 + 4 * BITS[dtype] and any(
+        _is_waves(decode(part[:ROWS, :COLUMNS]), BITS[dtype]) for part in (table, table.T)
+    )
+    return "waves" if waves else ""
 
 
-def _last(shape: tuple[int, ...]) -> int:
-    """The length of the last side that is more than 1."""
-    return next((extent for extent in reversed(shape) if extent > 1), 1)
-
-
-def _double(table: NDArray[Any]) -> Values:
-    return np.asarray(table, dtype=np.float64)
-
-
-def _flat(table: NDArray[Any], distinct: NDArray[Any]) -> str:
-    """Whether all of a table is one constant and zero, in any places: a mask, and which kind."""
-    low = np.asarray(table).ravel()
-    values = distinct
-    for start in range(0, low.size, 1 << 20):
-        values = np.union1d(values, np.unique(low[start : start + (1 << 20)]))
+def _mask(table: NDArray[Any], sample: NDArray[Any]) -> str:
+    """Which kind of mask a table is: zero and one other value, as far as it goes; "" for anything else."""
+    values, flat = sample, table.reshape(-1)
+    for start in range(0, flat.size, PIECE):
+        values = np.union1d(values, np.unique(flat[start : start + PIECE]))
         if len(values) > 2:
             return ""
     if len(values) != 2 or 0 not in values:
         return ""
-    square = low.reshape(table.shape)
-    if table.shape[0] == table.shape[1] and (_is_triangle(square) or _is_triangle(square.T)):
-        return "triangle"
-    return "mask"
+    square = table.shape[0] == table.shape[1]
+    return "triangle" if square and (_is_triangle(table) or _is_triangle(table.T)) else "mask"
 
 
 def _is_triangle(square: NDArray[Any]) -> bool:
@@ -78,32 +81,28 @@ def _is_triangle(square: NDArray[Any]) -> bool:
     return bool(len(np.unique(square[low])) == 1 and len(np.unique(square[~low])) == 1)
 
 
-def _any_way(table: NDArray[Any], test: Callable[[Values], bool]) -> bool:
-    """Whether the table's first rows, or its first columns turned round, pass the test."""
-    return any(test(_double(part[:ROWS, :COLUMNS])) for part in (table, table.T))
-
-
 def _is_waves(part: Values, rounding: float) -> bool:
     """Whether each column is a wave along the rows: x[p+1] + x[p-1] = 2 cos(w) x[p], with one w a column.
 
     It holds for sin(w p + φ) of every amplitude and phase, so for sinusoidal position tables, the caches of rotary
-    ones, and windowed Fourier bases by frequency; and for no noise.
+    ones, and windowed Fourier bases by frequency; and for no noise. It nearly holds with w = 0 for whatever changes
+    little from row to row, as learned positions do: so some columns must turn fast, and those must obey it.
     """
-    if part.shape[0] < 6 or part.shape[1] < 2 or not np.all(np.isfinite(part)):
+    if part.shape[0] < 6 or not np.all(np.isfinite(part)):
         return False
+    height = np.abs(part).max(axis=0)
     middle, around = part[1:-1], part[2:] + part[:-2]
-    strong = np.abs(middle) > 0.05
+    strong = np.abs(middle) > 0.1 * height
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(strong, around / middle, np.nan)
-    told = strong.sum(0) >= 3
-    if told.sum() < max(2, part.shape[1] // 4):
+    told = (height > LOW) & (strong.sum(axis=0) >= 3)
+    if not told.any():
         return False
     twice = np.nanmedian(ratios[:, told], axis=0)  # 2 cos(w)
-    if np.abs(twice).max() > 2.0 + 4 * rounding / 0.05:
-        return False
-    fits = np.abs(around[:, told] - twice * middle[:, told]) <= 8 * rounding
-    turns = np.ptp(part[:, told], axis=0) > 0.1
-    return bool(fits.mean() >= SHARE and turns.any())
+    fits = np.abs(around[:, told] - twice * middle[:, told]) <= 8.0 * rounding * height[told]
+    fast = np.abs(twice) < TURNING
+    enough = fast.sum() >= max(2, FAST * part.shape[1])
+    return bool(enough and fits.mean() >= SHARE and fits[:, fast].mean() >= SHARE)
 
 
 def _is_bank(table: Values) -> bool:

@@ -14,8 +14,8 @@ from analysis.weight import KERNELS, Layout
 
 SHORT = 32  # positions of a 1-D convolution whose name and neighbours do not say that it is one
 CONV1D = ("c_attn", "c_proj", "c_fc", "q_attn")  # transformers.pytorch_utils.Conv1D stores (in, out)
-TRANSPOSED = re.compile(r"conv_?tr|conv_?trans|trans\w*_?conv|deconv|up_?conv|convtr|conv_transpose|^ups?$|upsampl|"
-                        r"upscale_conv|conv_t\d?$|dconv_up")  # fmt: skip
+TRANSPOSED = re.compile(r"convtr\d*|.*conv_?trans(?:pose)?\d*d?|.*deconv.*|.*transposed?_?conv.*|convt\d*")
+GROUPED = re.compile(r"conv_?2(?:_\w+)?|conv_(?:kxk|3x3)|conv2\w*|convolution|b|group_?conv.*|gconv.*")
 DEPTHWISE = re.compile(r"dw|dw_?conv|conv_?dw|.*depth_?wise.*|dconv|conv_kxk|.*_dw(?:_.*)?|dw_.*|lepe|short_conv.*|"
                        r".*_conv1d|positional_encoding|depth_wise_conv|lpu|convs_dilated|convs_sep")  # fmt: skip
 STATE = re.compile(r"mixer|mamba\d?|.*mamba.*|ssm|linear_attn|temporal_block|.*lstm.*|conv")
@@ -23,7 +23,7 @@ FIRST = re.compile(r"conv_?1?|conv_?0|stem.*|conv_in|conv_pre|.*patch_embed.*|co
 HEADS = ("q", "k", "v", "r", "query", "key", "value")
 OUTPUTS = ("o", "out", "attention_output", "output")
 # order in which a fused tensor holds what is activated and what it is multiplied with
-GATE_FIRST = ("gate_up_proj", "gate_up", "w12", "linear_fc1", "input_linear", "wi", "fc1", "dense_h_to_4h", "gate_proj",
+GATE_FIRST = ("gate_up_proj", "gate_up", "w12", "linear_fc1", "input_linear", "wi", "dense_h_to_4h",
               "ffn_gateup", "gateup_proj")  # fmt: skip
 UP_FIRST = ("up_gate_proj", "proj", "ff_proj")  # GEGLU of diffusers; OLMo
 DOWNS = ("down_proj", "w3", "linear_fc2", "output_linear", "wo", "fc2", "dense_4h_to_h", "down", "ff_out", "w2", "2",
@@ -42,6 +42,7 @@ class Lay:
     groups: int = 1
     first: int = 0
     unfit: str = ""
+    role: str = ""  # where the shapes say more of it than the name
 
 
 def lay_of(name: str, role: str, headers: Headers, conv1d: bool) -> Lay:
@@ -181,11 +182,11 @@ def _is_kernel(name: str, role: str, headers: Headers) -> bool:
 def _kernel(name: str, headers: Headers) -> Lay:
     layout = _kernel_layout(name, headers)
     shape = headers.of[name].shape
-    rows, columns, _ = kernel_extents(shape, layout)
+    rows, columns, positions = kernel_extents(shape, layout)
     groups, unfit = 1, ""
     if _leaf(name) == "depthwise_kernel":
         groups, layout = shape[-2], Layout.KERNEL_DEPTHWISE
-    elif layout == Layout.KERNEL and columns < rows and rows % columns == 0:
+    elif layout == Layout.KERNEL and columns < rows and rows % columns == 0 and positions > 1:
         groups, unfit = _groups(name, rows, columns, headers)
     if groups > 1 and columns == 1:
         unfit = DEPTHWISE_UNFIT
@@ -214,7 +215,7 @@ def _is_transposed(name: str, shape: tuple[int, ...], bias: tuple[int, ...]) -> 
     """Whether it is (in, out, *positions): its bias has the length of the second side, or its name says so."""
     if len(bias) == 1 and shape[0] != shape[1] and bias[0] in shape[:2]:
         return bias[0] == shape[1]
-    return any(TRANSPOSED.search(word) for word in names.parts(name)[-2:] if not word.isdigit())
+    return any(TRANSPOSED.fullmatch(word) for word in names.parts(name)[-2:] if not word.isdigit())
 
 
 def _order(headers: Headers) -> Layout:
@@ -241,7 +242,8 @@ def _groups(name: str, rows: int, columns: int, headers: Headers) -> tuple[int, 
     around = [other for other in headers.block(name) if other != name and len(headers.of[other].shape) > 1]
     sides = [(headers.of[other].shape[0], headers.of[other].shape[1]) for other in around]
     inside = any(first == rows for first, _ in sides) and any(second == rows for _, second in sides)
-    if inside and not any(columns in side for side in sides if columns > 1):
+    grouped = any(GROUPED.fullmatch(word) for word in names.parts(name)[-3:])
+    if inside and (columns == 1 or (grouped and not any(columns in side for side in sides))):
         return rows // columns, ""
     if columns > 1:
         return 1, ""
@@ -330,19 +332,17 @@ def _fused(name: str, role: str, headers: Headers, transposed: bool) -> Lay:
     """A matrix, cut where names and shapes say that it holds several."""
     shape = headers.of[name].shape
     outputs, inputs = reversed(shape) if transposed else shape
-    halved = role == "gate_up" or (role == "up" and _halved(name, outputs, inputs, headers))
-    if halved and outputs % 2 == 0:
-        leaf = _leaf(name)
-        if leaf in UP_FIRST:
-            return Lay(Layout.HALVES_UP_FIRST, transposed)
-        if leaf in GATE_FIRST:
-            return Lay(Layout.HALVES, transposed)
+    if outputs % 2 == 0 and (
+        role == "gate_up" or (role == "up" and _halved(name, outputs, inputs, headers, transposed))
+    ):
+        order = {**dict.fromkeys(GATE_FIRST, Layout.HALVES), **dict.fromkeys(UP_FIRST, Layout.HALVES_UP_FIRST)}
+        return Lay(order.get(_leaf(name), Layout.MATRIX), transposed, role="gate_up")
     if role == "qkv" and (first := _queries(name, outputs, inputs, headers)):
         return Lay(Layout.QKV, transposed, first=first)
     return Lay(Layout.MATRIX, transposed)
 
 
-def _halved(name: str, outputs: int, inputs: int, headers: Headers) -> bool:
+def _halved(name: str, outputs: int, inputs: int, headers: Headers, transposed: bool) -> bool:
     """Whether the matrix that follows in the same MLP has half as many inputs as this has outputs."""
     stem = name.removesuffix(".weight")
     above = stem.rpartition(".")[0]
@@ -350,7 +350,7 @@ def _halved(name: str, outputs: int, inputs: int, headers: Headers) -> bool:
         for down in (*DOWNS, "Wo"):
             shape = headers.shape(f"{parent}.{down}.weight")
             if len(shape) == 2 and f"{parent}.{down}" != stem:
-                return sorted(shape) == sorted((inputs, outputs // 2)) and inputs in shape
+                return shape == ((outputs // 2, inputs) if transposed else (inputs, outputs // 2))
     return False
 
 

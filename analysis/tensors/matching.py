@@ -11,12 +11,13 @@ from typing import Literal, NamedTuple, TypeGuard
 
 from analysis.adapters.names import AdaptedModule, modules, shared_tensors
 from analysis.errors import WrongBase, escape
+from analysis.tensors.experts import as_stored_in
 from analysis.tensors.prefixes import pair_names
-from analysis.weight import Layout, TensorInfo
+from analysis.weight import STACKS, Layout, TensorInfo
 
 RESIZED = ("embedding", "position", "head")  # roles whose rows a fine-tune may add to
 TIED = ("embedding", "head")  # one tensor in a model whose head is tied
-TURNABLE = (Layout.MATRIX, Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS)  # what may be stored turned over
+TURNABLE = (Layout.MATRIX, Layout.HALVES, Layout.HALVES_UP_FIRST, Layout.QKV, *STACKS)  # what may be stored turned over
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ class Partner:
     @property
     def tensors(self) -> tuple[str, ...]:
         """The names in its own file that make it up."""
-        return (self.source.name,) if isinstance(self.source, TensorInfo) else self.source.tensors
+        if not isinstance(self.source, TensorInfo):
+            return self.source.tensors
+        return tuple(part.name for part in self.source.made_of) or (self.source.name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class _Match:
 
 def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Match:
     targets = {info.name: info for info in base}
-    sources = _sources(member)
+    sources = _sources(member, base)
     pairing = pair_names(sources, targets, lambda a, b: _difference(sources[a], targets[b], same_shape) is None)
     pairs = {**pairing.partners, **_tie(sources, targets, pairing.partners)}
     partners: dict[str, Partner] = {}
@@ -142,10 +145,10 @@ def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Mat
     return _Match(partners, left, _unmatched_targets(base, partners, theirs, member))
 
 
-def _sources(member: Member) -> dict[str, Source]:
+def _sources(member: Member, base: Sequence[TensorInfo]) -> dict[str, Source]:
     """What a tuned checkpoint holds, by the names that it should be found under in the base."""
     if member.kind == "model":
-        return {info.name: info for info in member.tensors}
+        return {info.name: info for info in as_stored_in(base, member.tensors)}
     held = {info.name: info for info in member.tensors}
     return {module.name: held[module.tensors[0]] if module.whole else module for module in modules(held)}
 

@@ -7,17 +7,18 @@ lie in it (its `Layout`), or why it holds none. `matrices` plans the weights of 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from analysis import names
-from analysis.names.labels import block, distinct
+from analysis.names.labels import block, distinct, label_of
 from analysis.names.places import WAYS
 from analysis.tensors.header import Header, Headers
 from analysis.tensors.layouts import Lay, kernel_extents, lay_of, stores_inputs_first
 from analysis.tensors.skipping import reason_to_skip
-from analysis.weight import KERNELS, Layout, TensorInfo, Weight, WeightInfo
+from analysis.weight import KERNELS, STACKS, Layout, TensorInfo, Weight, WeightInfo
 
 __all__ = ["Header", "describe", "matrices", "outputs", "weights"]
 
@@ -27,7 +28,7 @@ GATES = {
     Layout.GRU: ("reset", "update", "new"),
     Layout.GRU_UPDATE_FIRST: ("update", "reset", "new"),
 }
-STACKS = (Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS)
+MOST_CUTS = 4  # weights of one member: the gates of an LSTM
 CONVOLVED = ("up", "down", "gate", "gate_up", "head", "other", "o", "qkv", "router")  # roles that mean a linear layer
 
 
@@ -36,7 +37,7 @@ def describe(headers: Mapping[str, Header]) -> tuple[TensorInfo, ...]:
     around = Headers(headers)
     conv1d = stores_inputs_first(around)
     found = [_describe(name, around, conv1d) for name in headers]
-    more = distinct({info.name: info.label for info in found if info.skip is None})
+    more = distinct({info.name: _labels(info) for info in found if info.skip is None})
     return tuple(replace(info, more=more[info.name]) if info.name in more else info for info in found)
 
 
@@ -49,12 +50,16 @@ def _describe(name: str, headers: Headers, conv1d: bool) -> TensorInfo:
         role = "conv"
     elif lay.layout not in KERNELS and role == "conv" and skip is None:
         role = "other"
-    elif lay.layout in (Layout.HALVES, Layout.HALVES_UP_FIRST):
-        role = "gate_up"
+    role = lay.role or role
     return TensorInfo(
         name, header.shape, header.dtype, header.nbytes, role, place.depth, skip, lay.transposed, lay.layout,
         lay.groups, lay.first, lay.unfit, _where(place),
     )  # fmt: skip
+
+
+def _labels(info: TensorInfo) -> set[str]:
+    """The labels of the weights in a tensor, of a stack those of its first member."""
+    return {label_of(cut.name, cut.role, info.depth, info.where) for cut in islice(_cuts(info), MOST_CUTS)}
 
 
 def _where(place: names.Place) -> str:

@@ -24,7 +24,7 @@ BUFFERS = tuple(
         (r"mel_?basis|melw|mel_?filters?|mel_fb|fb|filter_?bank|fbank|.*mel_matrix",
          "a bank of band filters, no weight"),
         (r"(?:forward|inverse)_basis(?:_buffer)?|w?(?:cos|sin)|kernel_(?:cos|sin)|.*stft_(?:kernel|basis)|dft_matrix"
-         r"|.*window", "a Fourier basis or window, no weight"),
+         r"|(?:hann_?|hamming_?|stft_)?window", "a Fourier basis or window, no weight"),
         (r"(?:.*_)?queue\d*", "a queue of earlier outputs, no weight"),
         (r"embed_avg|embed_sum|ema_embed.*|ema_w|.*cluster_size|(?:cluster|codebook|code)_usage|ema_(?:dw|count)",
          "statistics of a code book, no weight"),

@@ -174,10 +174,10 @@ def _tensors(said: Sequence[Any]) -> "tuple[TensorInfo, ...]":
     from analysis.tensors.matrices import Header, describe  # imports torch, which the child does without
 
     headers: dict[str, Header] = {}
-    for name, shape, dtype, nbytes in said:
+    for name, shape, dtype, nbytes, constant in said:
         if dtype not in DTYPES:
             raise ValueError(f"dtype {dtype}")
-        headers[_text(name)] = Header(tuple(_count(extent) for extent in shape), dtype, _count(nbytes))
+        headers[_text(name)] = Header(tuple(_count(extent) for extent in shape), dtype, _count(nbytes), _text(constant))
     return describe(headers)
 
 
@@ -205,14 +205,16 @@ def _fact(value: object) -> Fact:
 def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
     """Opens the checkpoint and rewrites it where that is needed: the report, as JSON."""
     checkpoint = open_checkpoint(paths)
-    rewritten = checkpoint.format != SAFETENSORS.name
+    rewritten, constants = checkpoint.format != SAFETENSORS.name, checkpoint.constants
     if rewritten:
         rewrite(checkpoint, target)
     return {
         "format": checkpoint.format,
         "kind": checkpoint.kind,
         "facts": dict(checkpoint.facts),
-        "tensors": [[name, t.shape, t.dtype, t.nbytes] for name, t in checkpoint.stored.items()],
+        "tensors": [
+            [name, t.shape, t.dtype, t.nbytes, constants.get(name, "")] for name, t in checkpoint.stored.items()
+        ],
         "rewritten": rewritten,
     }
 

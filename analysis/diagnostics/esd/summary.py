@@ -12,8 +12,8 @@ from analysis.findings.subjects import (
     describe_rows,
     group_alike,
     number,
-    parts,
     subject,
+    tell_apart,
     unmeasured_findings,
     worst_first,
 )
@@ -72,13 +72,19 @@ def _finding(rows: Sequence[Row]) -> Finding:
     usual = rows[0].weight.role == "position" and not under
     severity = Severity.NOTE if usual else Severity.BAD if sure else Severity.WARN
     says = ("is under-trained" if sure else "looks under-trained") if under else "has a very heavy tail"
-    why = [f"α {join_words([short(number(row, 'alpha')) for row in rows[:5]])}.", *_weak(rows)]
+    why = [f"α {join_words([_outside(number(row, 'alpha')) for row in rows[:5]])}.", *_weak(rows)]
     if len(rows) > 5:
-        why[0] = f"α from {short(_least_alpha(rows))} to {short(_largest_alpha(rows))}."
+        why[0] = f"α from {_outside(_least_alpha(rows))} to {_outside(_largest_alpha(rows))}."
     if usual:
         why.append("Usual for smooth position tables.")
     evidence = {row.weight.name: row.value("alpha") for row in rows}
     return Finding(severity, f"{what} {says}{where}", " ".join(why), tuple(evidence), evidence)
+
+
+def _outside(alpha: float) -> str:
+    """An exponent outside 2 to 6, with as many digits as show that it is."""
+    texts = (short(alpha), *(f"{alpha:.{digits}f}" for digits in range(2, 9)))
+    return next((text for text in texts if not OVER <= float(text) <= UNDER), repr(alpha))
 
 
 def _least_alpha(rows: Sequence[Row]) -> float:
@@ -95,7 +101,7 @@ def _weak(rows: Sequence[Row]) -> list[str]:
     if not weak:
         return []
     direction = "high" if rows[0].value("warning") == "under-trained" else "low"
-    who = " and ".join(f"{parts(row)[0]} {parts(row)[1]}".strip() for row in weak) if len(rows) > 1 else "It"
+    who = " and ".join(tell_apart(weak)) if len(rows) > 1 else "It"
     sizes = join_words([str(row.value("num_pl_spikes")) for row in weak])
     if len(weak) > 2:
         return [f"{len(weak)} of them rest on few eigenvalues: read those as {direction}, not as numbers."]
@@ -126,7 +132,9 @@ def _opening(share: float, numbers: dict[str, Scalar]) -> str:
     if share >= 0.5:
         return "Partly well trained."
     under, over = int(numbers["under_trained"] or 0), int(numbers["over_trained"] or 0)
-    return "Mostly under-trained." if under >= over else "Mostly over-trained."
+    if under == over:
+        return "As many matrices under-trained as over-trained."
+    return "Mostly under-trained." if under > over else "Mostly over-trained."
 
 
 def _reservations(table: Table, fitted: int) -> list[Finding]:
