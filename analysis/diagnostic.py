@@ -18,9 +18,9 @@ from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
 from analysis.errors import OptionError, TensorError, escape
-from analysis.findings.finding import Cause as Cause
-from analysis.findings.finding import Finding as Finding
-from analysis.findings.finding import Severity as Severity
+from analysis.finding import Cause as Cause
+from analysis.finding import Finding as Finding
+from analysis.finding import Severity as Severity
 from analysis.weight import Weight, WeightInfo
 
 Scalar = float | int | str | bool | None
@@ -67,6 +67,7 @@ class Column:
     absent: str = ""
     healthy: tuple[float, float] | None = None  # the range, ends included, outside which a reader should look
     error: str | None = None  # the column that holds its standard error
+    scaled: bool = False  # depends on the scale: not the same for a matrix and for a multiple of it
     shown: bool = False  # among the few that a table shows where nobody chooses
 
 

@@ -13,9 +13,9 @@ from analysis.facts import check_facts
 from app.access import audit
 from app.db import insert_of, now
 from app.errors import NotFound
-from app.listings import newest
-from app.models import Blob, Checkpoint, File, Member, Run, Tensor, Transfer
+from app.models import Blob, Checkpoint, File, Member, Run, Tensor, Transfer, newest
 from app.settings import Settings
+from app.states import CheckpointState, RunState
 from app.storage.blobs import Incoming, Storage
 from app.work import leases, units
 
@@ -228,7 +228,7 @@ def accept(
     session.add_all(
         Tensor(checkpoint_id=identity, position=position, info=dict(info)) for position, info in enumerate(infos)
     )
-    checkpoint.state, checkpoint.lease_until, checkpoint.rewritten = "ready", None, rewritten
+    checkpoint.state, checkpoint.lease_until, checkpoint.rewritten = CheckpointState.READY, None, rewritten
     checkpoint.format, checkpoint.kind, checkpoint.facts = form, kind, _storable(facts)
     checkpoint.tensors = len(infos)
     checkpoint.parameters = sum(math.prod(info["shape"]) for info in infos)
@@ -239,10 +239,10 @@ def accept(
 def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:
     """The checkpoint cannot be used, and neither can the runs that wait for it. Raises LeaseLost."""
     checkpoint = leases.lock_held(session, Checkpoint, identity, claimed)
-    checkpoint.state, checkpoint.lease_until = "rejected", None
+    checkpoint.state, checkpoint.lease_until = CheckpointState.REJECTED, None
     checkpoint.reason_code, checkpoint.reason = code, reason
     for run in units.waiting_for(session, identity):
-        units.close(session, run, "failed", code, reason)
+        units.close(session, run, RunState.FAILED, code, reason)
 
 
 def fail(session: Session, settings: Settings, checkpoint: Checkpoint, reason: str) -> None:

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Double, Engine, create_engine, event, text
+from sqlalchemy import Connection, Double, Engine, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
@@ -135,6 +135,12 @@ def _in_time() -> Iterator[None]:
         if isinstance(error, PoolTimeout) or "database is locked" in str(error):
             raise Overloaded(OVERLOADED) from error
         raise
+
+
+def clock(session: Session) -> float:
+    """The database's clock now, as a number."""
+    moment: float = session.execute(select(now())).scalar_one()
+    return moment
 
 
 def wake(session: Session, name: str, identity: int) -> None:

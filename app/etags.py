@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import NotFound
 from app.models import Checkpoint, Member, Mitigation, Result, Run, Source, Unit, Verdict
-from app.runs import ENDED
+from app.states import ENDED, OPEN_CHECKPOINTS
 
 SOURCES = ("analysis", "app", "frontend")  # what makes an answer out of rows
 
@@ -85,7 +85,10 @@ def of_checkpoint(session: Session, identity: int) -> Version:
         raise NotFound(f"There is no checkpoint {identity}.")
     latest = session.scalar(select(func.max(Member.run_id)).where(Member.checkpoint_id == identity))
     fetched = session.scalar(select(Source.fetched).where(Source.checkpoint_id == identity))
-    return Version(_name("checkpoint", tuple(found), latest, fetched), found.state in ("ready", "rejected"))
+    return Version(
+        _name("checkpoint", tuple(found), latest, fetched),
+        found.state not in OPEN_CHECKPOINTS,
+    )
 
 
 def _name(*parts: object) -> str:

@@ -14,18 +14,18 @@ from analysis.engine.comparison import distinct
 from analysis.mitigation import Recipe
 from analysis.tensors.matching import Member as Side
 from analysis.tensors.matching import align, check_base
-from app import checkpoints, retention, runs
+from app import checkpoints, retention
 from app.access import audit
 from app.errors import Conflict, NotFound
-from app.listings import newest
-from app.models import Checkpoint, Mitigation, Run
-from app.plans import tensor_info
+from app.models import Checkpoint, Mitigation, Run, newest
+from app.runs import runs
+from app.runs.members import tensor_info
+from app.states import OPEN_MITIGATIONS, CheckpointState, MitigationState
 from app.storage.blobs import Incoming, Storage
 from app.tenancy import confine
 from app.work import leases
 from app.work import mitigations as mending
 
-OPEN = (Mitigation.WAITING, Mitigation.HELD)
 MOST_OPEN = 100  # that wait or are being made at once
 
 
@@ -41,7 +41,7 @@ def request(
     held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted({base, tuned})}
     _check(session, held[base], held[tuned], recipe)
     if (
-        len(session.scalars(select(Mitigation.id).where(Mitigation.state.in_(OPEN)).limit(MOST_OPEN)).all())
+        len(session.scalars(select(Mitigation.id).where(Mitigation.state.in_(OPEN_MITIGATIONS)).limit(MOST_OPEN)).all())
         == MOST_OPEN
     ):
         raise Conflict(f"{MOST_OPEN} mitigations wait already. Ask again when some of them are done.")
@@ -59,9 +59,9 @@ def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Recipe
     if base is tuned:
         raise Conflict("The base and the tuned checkpoint are the same one: nothing was changed in it.")
     for checkpoint in (base, tuned):
-        if checkpoint.state == "rejected":
+        if checkpoint.state == CheckpointState.REJECTED:
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
-        if checkpoint.state != "ready":
+        if checkpoint.state != CheckpointState.READY:
             raise Conflict(f"Checkpoint {checkpoint.id} is still being read. Ask again when it is ready.")
         retention.require_weights(checkpoint)
     if recipe.form == "adapter" and tuned.kind != "adapter":
@@ -123,7 +123,7 @@ def finish(
     mitigation.checkpoint_id = made.id
     mitigation.run_id = _compare(session, [base.id, tuned.id, made.id], mitigation.recipe).id
     mitigation.report = dict(report)
-    mending.end(session, mitigation, "done")
+    mending.end(session, mitigation, MitigationState.DONE)
     return mitigation
 
 

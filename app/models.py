@@ -4,14 +4,17 @@ Times are seconds since 1970 on the database's own clock (app.db.now).
 """
 
 import re
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from analysis.facts import effective
-from app.db import now
+from app.db import Session, now
+from app.states import CheckpointState, MitigationState, RunState, UnitState
 from app.tenancy import ProjectScoped
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate
@@ -27,6 +30,23 @@ class CleanText(TypeDecorator[str]):
         return None if value is None else UNSTORABLE.sub("\ufffd", value)
 
 
+class StateText(TypeDecorator[StrEnum]):
+    """A state, kept as its text and read as the enum's member."""
+
+    impl = String(16)
+    cache_ok = True
+
+    def __init__(self, states: type[StrEnum]) -> None:
+        super().__init__()
+        self.states = states
+
+    def process_bind_param(self, value: str | None, dialect: object) -> str | None:
+        return None if value is None else str(self.states(value))
+
+    def process_result_value(self, value: str | None, dialect: object) -> StrEnum | None:
+        return None if value is None else self.states(value)
+
+
 class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {float: Double, str: CleanText, dict[str, Any]: JSON}
 
@@ -39,12 +59,12 @@ class Work:
     `resend_at` is when the sweeper takes the last of them for lost.
     """
 
-    WAITING: ClassVar[str]
-    HELD: ClassVar[str]
+    WAITING: ClassVar[StrEnum]
+    HELD: ClassVar[StrEnum]
     TASK: ClassVar[str]
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(String(16), index=True)
+    state: Mapped[StrEnum]
     claim: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[float | None]
@@ -154,12 +174,13 @@ class Source(Base):
 
 
 class Checkpoint(ProjectScoped, Work, Base):
-    """A stored model. States: received, ingesting, ready, rejected."""
+    """A stored model."""
 
     __tablename__ = "checkpoints"
     __table_args__ = ({"sqlite_autoincrement": True},)
-    WAITING, HELD, TASK = "received", "ingesting", "ingest"
+    WAITING, HELD, TASK = CheckpointState.RECEIVED, CheckpointState.INGESTING, "ingest"
 
+    state: Mapped[CheckpointState] = mapped_column(StateText(CheckpointState), index=True)
     name: Mapped[str]
     reason_code: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[str | None]
@@ -207,15 +228,16 @@ class Tensor(Base):
 
 
 class Mitigation(ProjectScoped, Work, Base):
-    """A mended checkpoint to be made of a tuned one. States: queued, making, done, failed.
+    """A mitigated checkpoint to be made of a fine-tuned one.
 
     It outlives what it speaks of: a checkpoint or run that is deleted leaves None.
     """
 
     __tablename__ = "mitigations"
     __table_args__ = ({"sqlite_autoincrement": True},)
-    WAITING, HELD, TASK = "queued", "making", "mend"
+    WAITING, HELD, TASK = MitigationState.QUEUED, MitigationState.MAKING, "mitigate"
 
+    state: Mapped[MitigationState] = mapped_column(StateText(MitigationState), index=True)
     name: Mapped[str]  # of the checkpoint that is made
     recipe: Mapped[dict[str, Any]]  # analysis.mitigation.Recipe
     base_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
@@ -233,13 +255,13 @@ class Mitigation(ProjectScoped, Work, Base):
 
 
 class Run(ProjectScoped, Base):
-    """Diagnostics asked of an ordered list of checkpoints. States: waiting, running, done, cancelled, failed."""
+    """Diagnostics asked of an ordered list of checkpoints."""
 
     __tablename__ = "runs"
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(String(16), index=True)
+    state: Mapped[RunState] = mapped_column(StateText(RunState), index=True)
     reason_code: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[str | None]
     diagnostics: Mapped[dict[str, Any]]  # name -> option -> value
@@ -267,13 +289,14 @@ class Unit(Work, Base):
     """Some tensors of one checkpoint in a run, as much as one message asks for.
 
     Of several checkpoints, those of the base (member 0) are measured together with their partners in all others.
-    States: queued, leased, done, failed, cancelled. `done` of its tensors have their rows.
+    `done` of its tensors have their rows.
     """
 
     __tablename__ = "units"
     __table_args__ = ({"sqlite_autoincrement": True},)
-    WAITING, HELD, TASK = "queued", "leased", "analyse"
+    WAITING, HELD, TASK = UnitState.QUEUED, UnitState.LEASED, "analyse"
 
+    state: Mapped[UnitState] = mapped_column(StateText(UnitState), index=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
     member: Mapped[int]  # the checkpoint's position in the run
     tensors: Mapped[list[int]] = mapped_column(JSON)  # their positions in the checkpoint
@@ -402,3 +425,12 @@ class Key(ProjectScoped, Base):
     location: Mapped[str | None]
     body: Mapped[str | None]
     created_at: Mapped[float] = mapped_column(default=now(), index=True)
+
+
+Listed = TypeVar("Listed", Checkpoint, Mitigation, Run)
+
+
+def newest(session: Session, kind: type[Listed], limit: int, before: int | None = None) -> Sequence[Listed]:
+    """At most so many rows, the newest first, of those made before the one with this id: no new row moves a page."""
+    query = select(kind).order_by(kind.id.desc()).limit(limit)
+    return session.scalars(query if before is None else query.where(kind.id < before)).all()

@@ -9,15 +9,15 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.access import audit
+from app.db import clock
 from app.errors import Conflict
 from app.models import Blob, Checkpoint, File, Member, Mitigation, Run, Transfer
 from app.settings import Settings
+from app.states import OPEN_RUNS, CheckpointState
 from app.storage.blobs import Storage
 from app.tenancy import EVERYWHERE
-from app.work import leases
 
 DAY = 86_400.0  # seconds
-OPEN_RUNS = ("waiting", "running")
 OPEN_MITIGATIONS = (Mitigation.WAITING, Mitigation.HELD)
 AT_ONCE = 100
 
@@ -35,7 +35,7 @@ def deletion_time(session: Session, settings: Settings, checkpoint: Checkpoint) 
     """When its weights are to go, in seconds since 1970; None where they stay, or are gone."""
     if not settings.keep_days or checkpoint.pinned or checkpoint.released_at is not None:
         return None
-    since = checkpoint.created_at if checkpoint.state == "rejected" else _last_end(session, checkpoint.id)
+    since = checkpoint.created_at if checkpoint.state == CheckpointState.REJECTED else _last_end(session, checkpoint.id)
     return None if since is None else since + settings.keep_days * DAY
 
 
@@ -64,10 +64,10 @@ def due(session: Session, settings: Settings) -> Sequence[int]:
     """The checkpoints whose weights have been kept long enough, oldest first."""
     if not settings.keep_days:
         return []
-    limit = leases.clock(session) - settings.keep_days * DAY
+    limit = clock(session) - settings.keep_days * DAY
     ended = select(func.max(Run.finished_at)).join(Member).where(Member.checkpoint_id == Checkpoint.id)
-    analysed = (Checkpoint.state == "ready") & (ended.scalar_subquery() < limit)
-    useless = (Checkpoint.state == "rejected") & (Checkpoint.created_at < limit)
+    analysed = (Checkpoint.state == CheckpointState.READY) & (ended.scalar_subquery() < limit)
+    useless = (Checkpoint.state == CheckpointState.REJECTED) & (Checkpoint.created_at < limit)
     query = select(Checkpoint.id).where(
         Checkpoint.released_at.is_(None), Checkpoint.pinned.is_(False), or_(analysed, useless), ~_busy(Checkpoint.id)
     )
@@ -79,7 +79,7 @@ def release(session: Session, settings: Settings, identity: int) -> list[str]:
     found = session.get(Checkpoint, identity, with_for_update=True, populate_existing=True)
     if found is None or identity not in due(session, settings):
         return []
-    found.released_at = leases.clock(session)
+    found.released_at = clock(session)
     audit.note(session, "checkpoint.release", f"checkpoint {found.id}, {found.name}", {"bytes": found.bytes})
     return sorted({file.sha256 for file in found.files} | ({found.rewritten} if found.rewritten else set()))
 
@@ -106,7 +106,7 @@ def collect(session: Session, storage: Storage, digests: Sequence[str]) -> None:
             continue
         storage.remove(digest)
         if _exists(session, is_mentioned(digest)):
-            blob.removed_at = leases.clock(session)
+            blob.removed_at = clock(session)
         else:
             session.delete(blob)
         session.flush()

@@ -4,7 +4,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-TEMPLATE = Template((Path(__file__).parent / "templates" / "badge.svg").read_text(encoding="utf-8"))
+TEMPLATE = Template((Path(__file__).parent / "templates" / "parts" / "badge.svg").read_text(encoding="utf-8"))
 COLORS = {"pass": "#1a7f37", "warn": "#9a6700", "insufficient": "#57606a", "fail": "#cf222e"}  # 4.5:1 under white
 OTHER = "#57606a"
 SUBJECT = "eigenscope"

@@ -8,8 +8,8 @@ import hypothesis
 import pytest
 
 # A busy machine is no fault of the code; in CI, the same examples each time, so that only a change can turn it red.
-hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
-hypothesis.settings.load_profile("house")
+hypothesis.settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("project")
 
 
 def missing(what: str) -> None:

@@ -75,7 +75,7 @@ class Service:
             with database.writing() as session:
                 verdicts.make(session, identity)
 
-        tasks = {"judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mend": mitigate_checkpoint}
+        tasks = {"judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mitigate": mitigate_checkpoint}
         while self.hands.sent:
             name, identity = self.hands.sent.pop(0)
             tasks[name](self.everything, self.storage, self.settings, identity)

@@ -7,7 +7,7 @@ failed they are measured one by one, so that the tensor in hand is the one that 
 import logging
 import time
 from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from analysis.diagnostic import Request, Row
@@ -17,19 +17,19 @@ from analysis.engine.device import best_device
 from analysis.engine.memory import copies
 from analysis.engine.scheduling import run_each
 from analysis.engine.single import measure_tensor
-from analysis.errors import CheckpointError, EigenscopeError, escape
+from analysis.errors import CheckpointError, EigenscopeError
 from analysis.formats import open_checkpoint
 from analysis.names import label_of
 from analysis.weight import TensorInfo
-from app import checkpoints, logs, reports
+from app import checkpoints, logs
 from app.db import Database
 from app.models import Run, Unit
-from app.plans import names_of, tensor_info
+from app.runs import reports
+from app.runs.members import names_of, tensor_info
 from app.settings import Settings
 from app.storage.blobs import Storage
-from app.work import leases, units
-from app.work.leases import LeaseLost
-from workers.heartbeat import Heartbeat
+from app.work import units
+from workers.job import Kind, leased
 
 log = logging.getLogger(__name__)
 Rows = list[tuple[str, Row]]
@@ -62,6 +62,14 @@ class Job:
 class Refused(Exception):
     """The checkpoints cannot be compared, whoever tries."""
 
+    def __init__(self, error: EigenscopeError) -> None:
+        super().__init__(error.message)
+        self.code = error.code
+
+
+# any other error is that of one tensor: after some attempts it is given up, and the run goes on without it
+UNIT = Kind(Unit, (Refused,), units.reject, units.fail)
+
 
 def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_id: int) -> None:
     """Does the unit, if it is there to be had. Stops when it is cancelled or taken over."""
@@ -75,21 +83,10 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
 
 def _do(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     began = time.perf_counter()
-    try:
-        with Heartbeat(lambda: _renew(database, settings, job), settings.lease_seconds):
-            _measure(database, storage, settings, job, device)
+    with leased(database, settings, UNIT, job.unit, job.claim):
+        _measure(database, storage, settings, job, device)
         seconds = round(time.perf_counter() - began, 3)
         log.info("unit done", extra=logs.extra(tensors=len(job.tensors), seconds=seconds, device=device))
-    except LeaseLost as lost:
-        log.info("stopped: %s", lost)
-    except SystemExit:  # this worker was told to stop
-        _give_back(database, job)
-        raise
-    except Refused as refused:
-        _end_refused(database, job, refused)
-    except Exception as error:  # this attempt failed; the sweeper offers the unit again, or it is given up
-        log.exception("unit %d failed", job.unit)
-        _fail(database, settings, job, error)
 
 
 def _claim(database: Database, settings: Settings, unit_id: int, device: str) -> Job | None:
@@ -112,11 +109,6 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
             names=names_of(run),
             files=tuple(tuple(checkpoints.to_open(checkpoint)) for checkpoint in members),
         )
-
-
-def _renew(database: Database, settings: Settings, job: Job) -> None:
-    with database.writing() as session:
-        leases.renew(session, Unit, job.unit, job.claim, settings.lease_seconds)
 
 
 def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
@@ -159,7 +151,7 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: 
     try:
         run: Comparison = open_comparison(found, job.names, job.requests)
     except CheckpointError as error:
-        raise Refused(error.code, error.message) from error
+        raise Refused(error) from error
     aligned = {row.base.name: row for row in run.alignment.rows}
     return (
         lambda info: measure_aligned(run, aligned[info.name], job.requests, device, memory),
@@ -170,28 +162,3 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: 
 def _announce(database: Database, job: Job, info: TensorInfo) -> None:
     with database.writing() as session:
         units.announce(session, job.unit, job.claim, label_of(info.name, info.role, info.depth))
-
-
-def _end_refused(database: Database, job: Job, refused: Refused) -> None:
-    """Ends the run: no other attempt, and no other worker, can do better."""
-    with database.writing() as session:
-        unit = session.get_one(Unit, job.unit)
-        units.lock_open(session, unit.run_id)
-        run = units.lock_run(session, unit.run_id)
-        if run.state == "running":
-            units.close(session, run, "failed", *refused.args)
-
-
-def _give_back(database: Database, job: Job) -> None:
-    with suppress(LeaseLost), database.writing() as session:
-        leases.give_back(session, Unit, job.unit, job.claim)
-
-
-def _fail(database: Database, settings: Settings, job: Job, error: Exception) -> None:
-    said = error.message if isinstance(error, EigenscopeError) else f"{type(error).__name__}: {escape(error)}"
-    try:
-        with database.writing() as session:
-            unit = leases.lock_held(session, Unit, job.unit, job.claim)
-            units.fail(session, settings, unit, said)
-    except LeaseLost as lost:
-        log.info("stopped: %s", lost)

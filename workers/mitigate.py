@@ -3,31 +3,26 @@
 What is found on the way lies in a folder that outlives the worker, so that the next one goes on where this one stopped.
 """
 
-import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.engine.device import best_device
-from analysis.errors import EigenscopeError, escape
+from analysis.errors import EigenscopeError
 from analysis.formats import open_checkpoint
 from analysis.mitigation import Memory, MitigationReport, Recipe, write_mitigated
 from analysis.names import label_of
 from analysis.weight import TensorInfo
 from app import checkpoints, mitigations
 from app.db import Database
-from app.errors import DiskFull
 from app.models import Mitigation
 from app.settings import Settings
 from app.storage.blobs import Incoming, Storage
-from app.work import leases
 from app.work import mitigations as mending
-from app.work.leases import LeaseLost
 from app.work.mitigations import SourceGone
-from workers.heartbeat import Heartbeat
+from workers.job import Kind, leased
 
-log = logging.getLogger(__name__)
+MITIGATION = Kind(Mitigation, (EigenscopeError, SourceGone), mending.reject, mending.fail)
 Files = tuple[tuple[str, str], ...]  # (name, sha256)
 
 
@@ -50,21 +45,8 @@ def mitigate_checkpoint(database: Database, storage: Storage, settings: Settings
         row = mending.claim(session, settings, mitigation_id)
     if row is None:
         return
-    try:
-        with Heartbeat(lambda: _renew(database, settings, row), settings.lease_seconds):
-            _make(database, storage, settings, _job(database, row))
-    except SystemExit:  # this worker was told to stop
-        _give_back(database, row)
-        raise
-    except LeaseLost as lost:
-        log.info("stopped: %s", lost)
-    except SourceGone as gone:
-        _reject(database, row, "source-deleted", str(gone))
-    except (EigenscopeError, DiskFull) as error:
-        _reject(database, row, error.code, str(error))
-    except Exception as error:  # this attempt failed through no fault of the files that we know of
-        log.exception("mitigation %d failed", mitigation_id)
-        _fail(database, settings, row, _error_text(error))
+    with leased(database, settings, MITIGATION, row.id, row.claim):
+        _make(database, storage, settings, _job(database, row))
     with database.reading() as session:
         if mending.is_over(session, mitigation_id):
             storage.drop(_memory(row))
@@ -72,7 +54,7 @@ def mitigate_checkpoint(database: Database, storage: Storage, settings: Settings
 
 def _memory(row: Mitigation) -> str:
     """The name of the mitigation's folder, which no later one of another database has."""
-    return f"mend-{row.id}-{row.created_at:.0f}"
+    return f"mitigation-{row.id}-{row.created_at:.0f}"
 
 
 def _job(database: Database, row: Mitigation) -> Job:
@@ -82,11 +64,6 @@ def _job(database: Database, row: Mitigation) -> Job:
         files = tuple(checkpoints.to_open(base)), tuple(checkpoints.to_open(tuned))
         names, size = (base.name, tuned.name), max(base.bytes, tuned.bytes)
         return Job(row.id, row.claim, Recipe.of(mitigation.recipe), names, files, size, _memory(row))
-
-
-def _renew(database: Database, settings: Settings, row: Mitigation) -> None:
-    with database.writing() as session:
-        leases.renew(session, Mitigation, row.id, row.claim, settings.lease_seconds)
 
 
 def _make(database: Database, storage: Storage, settings: Settings, job: Job) -> None:
@@ -125,30 +102,3 @@ def _keep(database: Database, storage: Storage, job: Job, folder: Path, found: M
     files = [(name, Incoming.adopt(folder / name)) for name in found.files]
     with database.writing() as session:
         mitigations.finish(session, storage, job.mitigation, job.claim, files, found.to_json())
-
-
-def _error_text(error: Exception) -> str:
-    """What went wrong, without the paths of this machine."""
-    said = error.strerror if isinstance(error, OSError) else str(error)
-    return f"{type(error).__name__}: {escape(said or 'no more is known')}"
-
-
-def _give_back(database: Database, row: Mitigation) -> None:
-    with suppress(LeaseLost), database.writing() as session:
-        leases.give_back(session, Mitigation, row.id, row.claim)
-
-
-def _reject(database: Database, row: Mitigation, code: str, reason: str) -> None:
-    try:
-        with database.writing() as session:
-            mending.reject(session, row.id, row.claim, code, reason)
-    except LeaseLost as lost:
-        log.info("stopped: %s", lost)
-
-
-def _fail(database: Database, settings: Settings, row: Mitigation, reason: str) -> None:
-    try:
-        with database.writing() as session:
-            mending.fail(session, settings, leases.lock_held(session, Mitigation, row.id, row.claim), reason)
-    except LeaseLost as lost:
-        log.info("stopped: %s", lost)

@@ -61,12 +61,15 @@ def analyse(unit_id: int) -> None:
         analyst.analyse_unit(database(), storage(), settings, unit_id)
 
 
-@celery.task(name="mend")
+@celery.task(name="mitigate")
 def mitigate(mitigation_id: int) -> None:
     from workers import mitigate as mender
 
-    with logs.log_context(task="mend", mitigation=mitigation_id):
+    with logs.log_context(task="mitigate", mitigation=mitigation_id):
         mender.mitigate_checkpoint(database(), storage(), settings, mitigation_id)
+
+
+celery.task(name="mend")(mitigate.run)  # as earlier versions called it
 
 
 @celery.task(name="judge")

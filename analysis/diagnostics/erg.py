@@ -53,6 +53,7 @@ COLUMNS = (
         "ERG tail from λ",
         "Smallest eigenvalue of that tail. Near the start of the power law in an ideal layer; below it otherwise.",
         absent="all eigenvalues are equal, or there is one only",
+        scaled=True,
     ),
     Column(
         "detX_val_rescaled",

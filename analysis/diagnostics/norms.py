@@ -36,31 +36,36 @@ COLUMNS = (
         "‖W‖²",
         "Frobenius norm squared: the sum of all eigenvalues λ. Grows with the size of the matrix and with its entries; "
         "WeightWatcher's name for it is norm (Martin and Mahoney 2021).",
+        scaled=True,
     ),
     Column(
         "log_norm",
         "log ‖W‖²",
         "Base-10 logarithm of norm. Lower means smaller weights; compare layers of equal shape only.",
         absent=ZERO,
+        scaled=True,
     ),
     Column(
         "spectral_norm",
         "λ₁",
         "Largest eigenvalue: the spectral norm squared, as WeightWatcher names it. High means that one direction is "
         "amplified strongly.",
+        scaled=True,
     ),
-    Column("log_spectral_norm", "log λ₁", "Base-10 logarithm of the largest eigenvalue.", absent=ZERO),
+    Column("log_spectral_norm", "log λ₁", "Base-10 logarithm of the largest eigenvalue.", absent=ZERO, scaled=True),
     Column(
         "sv_max",
         "σ₁",
         "Largest singular value: the most that the matrix stretches any input. High means strong amplification; far "
         "above its neighbours of the same role it can make training unstable.",
         shown=True,
+        scaled=True,
     ),
     Column(
         "sv_min",
         "σ min",
         "Smallest singular value. Near 0 some direction is lost; see floor for how small is still certain.",
+        scaled=True,
     ),
     Column(
         "stable_rank",
@@ -109,6 +114,7 @@ COLUMNS = (
         "Eigenvalues below 1e-6, an absolute bound kept for comparison with WeightWatcher. High where weights are "
         "small, whatever their rank.",
         kind="integer",
+        scaled=True,
     ),
     Column(
         "rank_90",
@@ -131,7 +137,7 @@ COLUMNS = (
         "noise; low means structure (WeightWatcher's matrix entropy).",
         absent="the rank is 0 or 1",
     ),
-    Column("nuclear_norm", "Σσ", "Sum of the singular values. Grows with size and with spread."),
+    Column("nuclear_norm", "Σσ", "Sum of the singular values. Grows with size and with spread.", scaled=True),
     Column(
         "num_evals",
         "Eigenvalues",

@@ -48,12 +48,14 @@ COLUMNS = (
         "Sum of the singular values above tau over the sum of the others, over σ₁, as in Spectrum's code. Layers with "
         "a high one are trained first; it falls as the weight grows, so compare layers of one kind only.",
         absent="the matrix is zero",
+        scaled=True,
     ),
     Column(
         "tau",
         "τ Spectrum",
         "Spectrum's threshold on singular values, from their interquartile range. High where the spectrum is wide, be "
         "it noise or not.",
+        scaled=True,
     ),
     Column(
         "above_tau",
@@ -74,6 +76,7 @@ COLUMNS = (
         "Edge of noise, σ (√m + √n), with σ of the fitted bulk, or of all entries where no bulk fits. High means "
         "strong noise.",
         absent="fewer than eight singular values, or all entries are equal",
+        scaled=True,
     ),
     Column(
         "above_mp",

@@ -118,6 +118,7 @@ COLUMNS = (
         "Λ",
         "Rate of the exponential cut-off of the truncated power law, per unit of λ. High: cut off early.",
         absent=f"{NO_FIT}, or the tail does not bend down",
+        scaled=True,
     ),
 )
 

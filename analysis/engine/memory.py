@@ -1,12 +1,13 @@
 """How much memory a tensor takes and how much there is: what cannot fit is refused before it is read.
 
-Elsewise the system would end the process, with everything that it has in hand, and end the next one that tries. What is
-predicted is the least: the numbers, and what the arithmetic must hold beside them in float64.
+Otherwise the system would end the process with all that it holds, and end the next one that tries. What is predicted is
+the least: the numbers, and what the arithmetic holds in addition in float64.
 """
 
-import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+
+import psutil
 
 from analysis.diagnostic import Request, Scope
 from analysis.errors import escape
@@ -51,7 +52,7 @@ def too_large(info: TensorInfo, need: int, limit: int | None) -> str | None:
     if limit is None and need < LITTLE:
         return None
     there = available() if limit is None else limit
-    if there is None or need <= there:
+    if need <= there:
         return None
     shape = " × ".join(f"{extent:,}" for extent in info.shape)
     whose = "available" if limit is None else "allowed"
@@ -65,23 +66,11 @@ def format_bytes(size: int) -> str:
     return f"{size / GB:,.1f} GB" if size >= GB / 10 else f"{size:,} bytes"
 
 
-def available() -> int | None:
-    """Bytes that the system and the container it may be in still give; None where neither tells."""
-    known = [found for found in (_system(), _container()) if found is not None]
-    return min(known, default=None)
-
-
-def _system(told: Path = Path("/proc/meminfo")) -> int | None:
-    """What Linux can give without swapping; elsewhere what is built in."""
-    try:
-        lines = dict(line.split(":", 1) for line in told.read_text().splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
+def available() -> int:
+    """Bytes that the system, without swapping, and the container it may be in still give."""
+    system: int = psutil.virtual_memory().available
+    container = _container()
+    return system if container is None else min(system, container)
 
 
 def _container(group: Path = Path("/sys/fs/cgroup")) -> int | None:

@@ -32,10 +32,12 @@ class NotPublished(RuntimeError):
 
 
 def add_product(gram: Float[np.ndarray, "k k"], block: Float[np.ndarray, "b k"]) -> None:
-    """Adds BᵀB to the lower triangle of a Gram matrix that lies by rows, of the same dtype, in place."""
-    assert gram.flags.c_contiguous
-    assert gram.dtype == block.dtype
-    if block.itemsize not in block.strides:  # neither rows nor columns lie together
+    """Adds BᵀB to the lower triangle of a Gram matrix that lies by rows, of the same dtype, in place.
+
+    Raises ValueError where the two do not fit: the routine gets addresses alone, and would write past the array.
+    """
+    _check(gram, block)
+    if not _is_regular(block):
         block = np.ascontiguousarray(block)
     name, real = SYRK_OF[gram.dtype.name]
     try:
@@ -46,6 +48,21 @@ def add_product(gram: Float[np.ndarray, "k k"], block: Float[np.ndarray, "b k"])
     rows, columns = block.shape
     by_rows, stride = _lies(block)
     add(b"U", b"N" if by_rows else b"T", columns, rows, real(1.0), block, stride, real(1.0), gram, columns)
+
+
+def _check(gram: np.ndarray, block: np.ndarray) -> None:
+    if block.ndim != 2 or gram.shape != (block.shape[1], block.shape[1]):
+        raise ValueError(f"a block of shape {block.shape} needs a square Gram matrix of its columns, not {gram.shape}")
+    if gram.dtype != block.dtype or gram.dtype.name not in SYRK_OF:
+        raise ValueError(f"both must be float32 or both float64, not {gram.dtype} and {block.dtype}")
+    if not gram.flags.c_contiguous or not gram.flags.writeable:
+        raise ValueError("the Gram matrix must be contiguous by rows, and writeable")
+
+
+def _is_regular(block: Float[np.ndarray, "b k"]) -> bool:
+    """Whether its rows or its columns are contiguous and follow each other without overlap, as BLAS takes them."""
+    (rows, columns), (down, across) = block.shape, (stride // block.itemsize for stride in block.strides)
+    return (across == 1 and down >= columns) or (down == 1 and across >= rows)
 
 
 def _lies(block: Float[np.ndarray, "b k"]) -> tuple[bool, int]:
@@ -76,6 +93,8 @@ def _solve(
 ) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "k k"]]:
     """By divide and conquer, like NumPy's; the second is rubbish where no vectors are asked for."""
     size = len(gram)
+    if gram.shape != (size, size):
+        raise ValueError(f"a square matrix is needed, not {gram.shape}")
     solve, info = routine(cython_lapack, "dsyevd", SYEVD), ctypes.c_int(0)
     whole, values = np.array(gram, dtype=np.float64, order="C"), np.empty(size)
     work, places = np.empty(1), np.empty(1, dtype=np.intc)
@@ -94,8 +113,12 @@ def routine(module: ModuleType, name: str, signature: str) -> Routine:
     found = re.fullmatch(signature, published.signature)
     if found is None:
         raise NotPublished(f"{name} of this SciPy takes {published.signature}")
-    arguments = [ctypes.c_void_p] * (published.signature.count(",") + 1)
-    call = ctypes.CFUNCTYPE(None, *arguments)(_address(published))
+    return without_lock(_address(published), published.signature.count(",") + 1)
+
+
+def without_lock(address: int, arguments: int) -> Routine:
+    """The function at an address, called without the interpreter's lock; every argument goes by address."""
+    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(address)
     return lambda *given: call(*map(_by_address, given))
 
 

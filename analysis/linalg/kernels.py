@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
-from threadpoolctl import LibController, ThreadpoolController
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from analysis.errors import TensorError
@@ -103,20 +103,16 @@ def suit_threads(side: int) -> Iterator[None]:
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Within it PyTorch and OpenBLAS use that many threads: PyTorch in this thread, OpenBLAS in all."""
-    before = torch.get_num_threads(), [(library, library.get_num_threads()) for library in _openblas()]
+    before = torch.get_num_threads()
     torch.set_num_threads(count)
-    for library, _ in before[1]:
-        library.set_num_threads(count)
     try:
-        yield
+        with libraries().limit(limits=count, user_api="blas"):
+            yield
     finally:
-        torch.set_num_threads(before[0])
-        for library, number in before[1]:
-            library.set_num_threads(number)
+        torch.set_num_threads(before)
 
 
 @cache
-def _openblas() -> list[LibController]:
-    """Those of NumPy and SciPy, where they have any."""
-    found: list[LibController] = ThreadpoolController().select(user_api="blas").lib_controllers
-    return found
+def libraries() -> ThreadpoolController:
+    """What NumPy and SciPy bring along. Kept, for looking through the loaded libraries takes milliseconds."""
+    return ThreadpoolController()

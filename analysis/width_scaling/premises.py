@@ -18,7 +18,7 @@ from analysis.width_scaling.trajectory import trajectory
 ADAMW = ("adamw", "adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused", "adamw_bnb_8bit")
 DECAYING = ("cosine", "linear", "polynomial", "inverse_sqrt", "cosine_with_restarts", "cosine_with_min_lr")
 NAMED = {"learning_rate": "learning rate", "weight_decay": "weight decay", "step": "number of steps"}
-GAP = 0.05  # between normalised spectra (algorithms of the house; the paper says "approximately invariant")
+GAP = 0.05  # between normalised spectra (our number; the paper says "approximately invariant")
 FEW = 3  # layers of a kind below which resampling them says little
 
 

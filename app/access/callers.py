@@ -5,6 +5,8 @@ and the absence of a proxy all have to say so. Everybody else shows a token, or 
 comes from a proxy that the administrator trusts to say who it is.
 """
 
+import logging
+import threading
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -14,15 +16,19 @@ from sqlalchemy.orm import Session
 from app.access import projects, tokens
 from app.access import sessions as logins
 from app.access.security import SAFE_METHODS, host_name
-from app.db import Database
+from app.db import Database, clock
 from app.errors import NotAllowed, TokenRequired
 from app.models import Token
 from app.settings import Settings, is_loopback
-from app.work import leases
 
 ADMIN_PATHS = ("/api/v1/tokens", "/api/v1/projects", "/api/v1/audit", "/access", "/metrics")
+SIGN_OUT = "/login/out"  # whoever is signed in may end that
 LONGEST_USER = 200  # characters of a name that a proxy tells
+NOTE_SECONDS = 1.0  # that a request waits until the use of its token is noted
+NOTING = threading.Lock()
 LONGEST_ADDRESS = 100  # characters of an address that a proxy tells
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,26 @@ def caller(database: Database, settings: Settings, shown: Credentials) -> Caller
             raise TokenRequired("Send a token as `Authorization: Bearer …`, or sign in at /login.")
         noted = found.token is not None and _is_unnoted(session, found.token)
     if noted and found.token is not None:
-        with database.within(found.project, found.name).writing() as session:
-            tokens.note_use(session, found.token)
+        _note_use(database, found, found.token)
     return found
+
+
+def _note_use(database: Database, found: Caller, token: int) -> None:
+    """Notes that the token was used. A database that takes no write now must not stand in the way of a reader."""
+
+    def note() -> None:
+        try:
+            with database.within(found.project, found.name).writing() as session:
+                tokens.note_use(session, token)
+        except Exception as error:  # whatever the database raises
+            log.warning("the use of %s could not be noted: %s", found.name, type(error).__name__)
+        finally:
+            NOTING.release()
+
+    if NOTING.acquire(blocking=False):  # one at a time: those in between are noted by the next request
+        thread = threading.Thread(target=note, name="token-use", daemon=True)
+        thread.start()
+        thread.join(NOTE_SECONDS)
 
 
 def this_machine(settings: Settings, shown: Credentials) -> Caller | None:
@@ -83,7 +106,7 @@ def check_good(session: Session, found: Caller) -> None:
 
 
 def _is_unnoted(session: Session, token: int) -> bool:
-    return tokens.stale(session.get_one(Token, token), leases.clock(session))
+    return tokens.stale(session.get_one(Token, token), clock(session))
 
 
 def is_local(settings: Settings, shown: Credentials) -> bool:
@@ -163,6 +186,8 @@ def _own_project(session: Session, own: int, shown: Credentials) -> int:
 
 def required_scope(method: str, path: str) -> str:
     """The scope that a request takes: whatever is not known to be harmless takes more."""
+    if path == SIGN_OUT:
+        return tokens.READ
     if any(path == known or path.startswith(f"{known}/") for known in ADMIN_PATHS):
         return tokens.ADMIN
     return tokens.READ if method in SAFE_METHODS else tokens.WRITE

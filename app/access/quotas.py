@@ -10,9 +10,9 @@ from app.access import audit
 from app.errors import BadRequest, QuotaExceeded
 from app.models import Checkpoint, File, Project, Run, Transfer
 from app.settings import Settings
+from app.states import OPEN_RUNS
 from app.tenancy import LIMITS, project_of
 
-PENDING = ("waiting", "running")
 WORDS = {"bytes": "bytes of files", "files": "files", "tensors": "tensors", "runs": "runs that wait or are under way"}
 
 
@@ -48,7 +48,7 @@ def usage(session: Session) -> Amounts:
     size, files = session.execute(kept.where(Checkpoint.released_at.is_(None))).one()
     coming_bytes, coming = session.execute(_coming()).one()
     tensors = session.scalar(select(func.coalesce(func.sum(Checkpoint.tensors), 0)))
-    pending = session.scalar(select(func.count(Run.id)).where(Run.state.in_(PENDING)))
+    pending = session.scalar(select(func.count(Run.id)).where(Run.state.in_(OPEN_RUNS)))
     return Amounts(int(size + coming_bytes), int(files + coming), int(tensors or 0), int(pending or 0))
 
 

@@ -7,10 +7,9 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from app.access import audit, tokens
-from app.db import now
+from app.db import clock, now
 from app.models import Login, Token
 from app.settings import Settings
-from app.work import leases
 
 MONTH = 30 * 86_400  # seconds
 
@@ -21,7 +20,7 @@ def begin(session: Session, settings: Settings, shown: str) -> str | None:
     if found is None and not is_master(shown, settings):
         audit.note(session, "login.refused", "a token that is none, or no longer")
         return None
-    cookie, until = secrets.token_urlsafe(32), leases.clock(session) + MONTH
+    cookie, until = secrets.token_urlsafe(32), clock(session) + MONTH
     token_id, master = (found.id, None) if found else (None, tokens.digest(shown))
     session.execute(delete(Login).where(Login.expires_at < now()))
     session.add(Login(digest=tokens.digest(cookie), token_id=token_id, master=master, expires_at=until))
@@ -39,7 +38,7 @@ def is_master(shown: str, settings: Settings) -> bool:
 def find(session: Session, settings: Settings, cookie: str) -> Token | bool:
     """The token that the cookie stands for; True where it is EIGENSCOPE_TOKEN; False where it is nothing now."""
     found = session.get(Login, tokens.digest(cookie))
-    if found is None or found.expires_at < leases.clock(session):
+    if found is None or found.expires_at < clock(session):
         return False
     if found.token_id is None:
         current = "" if settings.token is None else tokens.digest(settings.token.get_secret_value())

@@ -15,11 +15,10 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from app.access import audit, projects
-from app.db import now
+from app.db import clock, now
 from app.errors import BadRequest, NotFound
 from app.models import Project, Token
 from app.tenancy import actor_of
-from app.work import leases
 
 READ, WRITE, ADMIN = SCOPES = ("read", "write", "admin")  # each includes those before it
 LETTERS = string.digits + string.ascii_lowercase
@@ -46,7 +45,7 @@ def create(
     if owner is None and scope != ADMIN:
         raise BadRequest("A token of scope read or write belongs to a project: name one.")
     key, secret = "".join(secrets.choice(LETTERS) for _ in range(12)), secrets.token_hex(32)
-    expires = None if days is None else leases.clock(session) + days * 86_400
+    expires = None if days is None else clock(session) + days * 86_400
     made = Token(
         key=key, digest=digest(secret), name=name.strip(), scope=scope, project_id=owner, expires_at=expires,
         created_by=actor_of(session),
@@ -78,7 +77,7 @@ def good() -> Select[Token]:
 
 def note_use(session: Session, identity: int) -> None:
     """Notes that the token was used, at most once a minute; the first use in a day is a line of the audit log."""
-    found, moment = session.get_one(Token, identity), leases.clock(session)
+    found, moment = session.get_one(Token, identity), clock(session)
     if found.used_at is None or found.used_at < moment - DAY:
         audit.note(session, "token.use", name_token(found))
     found.used_at = moment
@@ -100,7 +99,7 @@ def revoke(session: Session, key: str) -> Token:
     if found is None:
         raise NotFound("There is no such token.")
     if found.revoked_at is None:
-        found.revoked_at = leases.clock(session)
+        found.revoked_at = clock(session)
         audit.note(session, "token.revoke", name_token(found))
     return found
 

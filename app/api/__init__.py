@@ -1,1 +1,25 @@
 """The HTTP API, one file per noun. Routes fetch, call one function, and answer."""
+
+from app.api import (
+    audit,
+    checkpoints,
+    curves,
+    diagnostics,
+    events,
+    figures,
+    mitigations,
+    projects,
+    runs,
+    tables,
+    tokens,
+    verdicts,
+    webhooks,
+)
+from app.api.files import blobs, checkpoint_uploads, downloads, uploads
+
+# in the order of the reference
+ROUTERS = (
+    checkpoint_uploads.router, checkpoints.router, runs.router, tables.router, curves.router, figures.router,
+    events.router, diagnostics.router, downloads.router, mitigations.router, blobs.router, uploads.router,
+    projects.router, tokens.router, audit.router, verdicts.router, webhooks.router, verdicts.schemas,
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Checkpoints: listed, looked at, described, pinned, deleted. `app.api.checkpoint_uploads` is how they come in."""
+"""Checkpoints: listed, looked at, described, pinned, deleted. `app.api.files` has how they come in."""
 
 from functools import partial
 

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from app import etags as editions
-from app import reports
 from app.db import Session
 from app.errors import NotFound
+from app.runs import reports
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity
 from app.web.problems import responses

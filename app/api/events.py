@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from analysis.report import record
-from app import reports, runs
 from app.access.callers import Caller, still_good
 from app.api import examples
 from app.api.schemas import Run, run_json
 from app.db import Database
-from app.plans import names_of
+from app.runs import reports, runs
+from app.runs.members import names_of
+from app.states import ENDED
 from app.web.dependencies import CallerOf, DatabaseOf, Identity, Reading
 from app.web.problems import responses
 
@@ -73,7 +74,7 @@ async def follow(database: DatabaseOf, caller: CallerOf, identity: Identity) -> 
         if told != said:
             yield ServerSentEvent(event="progress", raw_data=told)
             said = told
-        if run.state in runs.ENDED and not rows:
+        if run.state in ENDED and not rows:
             yield ServerSentEvent(event="end", raw_data=told)
             return
         await anyio.sleep(0 if rows else LOOK_SECONDS)

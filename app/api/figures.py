@@ -7,11 +7,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from analysis.diagnostic import Figure, FigureKind
 from app import etags as editions
-from app import reports, runs
 from app.api import examples
 from app.api.schemas import GROUP
 from app.db import Session
 from app.errors import BadRequest, NotFound
+from app.runs import reports, runs
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity
 from app.web.problems import responses

@@ -21,9 +21,9 @@ class Health(BaseModel):
 
 
 @router.get("/health", responses=responses(503), operation_id="get_health")
-def health(pulse: HealthCheckOf) -> Health:
+async def health(pulse: HealthCheckOf) -> Health:
     """Sends a message through the queue, and answers when a worker has answered it: 503 where none does."""
-    trip = pulse.feel()
+    trip = await pulse.share()
     if trip.seconds is None:
         raise QueueStalled(f"The queue does not turn: {trip.fault}.")
     return Health(queue_seconds=round(trip.seconds, 4), worker=trip.worker)

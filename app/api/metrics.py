@@ -9,14 +9,14 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from app import counts as census
 from app.access.callers import check_admin
-from app.counts import Counts
 from app.db import Database
 from app.queue.pings import HealthCheck, RoundTrip
 from app.web.dependencies import CallerOf
 from app.web.problems import responses
 from app.web.request_metrics import RequestMetrics
+from app.work import counts as census
+from app.work.counts import Counts
 
 router = APIRouter(tags=["health"])
 KEPT = 2.0  # seconds for which one count serves everyone who asks

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Query, Request, Response
 from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
 from analysis.width_scaling.advice import advice
 from app import etags as editions
-from app import reports, runs
 from app.api import examples
 from app.api.run_requests import GatedRequest, RequestedRun, requested_json
 from app.api.schemas import Run, run_json
 from app.db import Session
 from app.gate import verdicts
+from app.runs import reports, runs
+from app.states import ENDED
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, Writing
 from app.web.idempotency import Once, OnceRoute
@@ -68,7 +69,7 @@ async def show(
         with database.reading() as session:
             return run_json(session, runs.get(session, identity))
 
-    return await wait_until(incoming, waiting, wait, look, lambda run: run.state in runs.ENDED)
+    return await wait_until(incoming, waiting, wait, look, lambda run: run.state in ENDED)
 
 
 @router.post("/{identity}/cancel", responses=responses(404), operation_id="cancel_run")

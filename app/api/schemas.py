@@ -10,8 +10,9 @@ from analysis.diagnostic import Diagnostic, groups
 from analysis.diagnostics import DIAGNOSTICS
 from analysis.facts import FACTS, LARGEST, LONGEST, VISIBLE, Fact, find_contradictions
 from analysis.gate.policy import option_schema as option_schema
-from app import checkpoints, models, runs
+from app import checkpoints, models
 from app.db import Session
+from app.runs import runs
 
 Scalar = float | int | str | bool | None
 GROUP = r"^\d{1,3}(,\d{1,3}){0,99}$"  # places in a run: "0,1"

@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 
 from analysis.diagnostic import Row, Table
 from app import etags as editions
-from app import reports, tables
 from app.api import examples
 from app.api.schemas import GROUP
 from app.db import Session
 from app.errors import BadCursor
-from app.reports import group_of
+from app.runs import reports, tables
+from app.runs.reports import group_of
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Limit
 from app.web.pagination import PAGED, UNKNOWN, Cursor, Pager

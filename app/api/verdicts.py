@@ -8,11 +8,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.gate.schema import schema
-from app import models, runs
+from app import models
 from app.api import examples
 from app.api.schemas import moment
 from app.db import Database
 from app.gate import junit, markdown, verdicts
+from app.runs import runs
 from app.web.dependencies import LARGEST_ID, DatabaseOf, Identity, Reading, Writing
 from app.web.idempotency import Once, OnceRoute
 from app.web.long_poll import Seconds, WaitingOf, wait_until

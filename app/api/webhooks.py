@@ -6,9 +6,9 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import runs
 from app.api.run_requests import Hook, hook_json
 from app.api.schemas import moment
+from app.runs import runs
 from app.web.dependencies import Identity, Reading, SettingsOf, Writing
 from app.web.idempotency import Once, OnceRoute
 from app.web.problems import responses

@@ -1,14 +1,12 @@
 """`eigenscope analyze` and `eigenscope compare`: checkpoints in, a report out, and no service needed."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from analysis.checkpoint import OpenCheckpoint
@@ -17,18 +15,17 @@ from analysis.diagnostics import DIAGNOSTICS, check_scopes, requests
 from analysis.engine.comparison import compare, distinct
 from analysis.engine.single import analyze
 from analysis.errors import CheckpointError, OptionError, WrongBase
-from analysis.formats import open_checkpoint
+from analysis.formats import Checkpoint, open_checkpoint
 from analysis.report import Report
 from analysis.weight import TensorInfo
 from app.cli.options import device_option
-from app.cli.output import write_comparison, write_csv, write_json, write_table
+from app.cli.output import end, errors, write_comparison, write_csv, write_json, write_table
 
 NOT_ANALYSED = 3
 ALONE = [known for known in DIAGNOSTICS if known.scope is Scope.ONE]
 DEFAULT = [known.name for known in ALONE if known.default]
 WORDS = {"yes": True, "true": True, "no": False, "false": False}
 GENERIC = ("model", "pytorch_model", "adapter_model")  # file names that say less than their folder's
-errors = Console(stderr=True)
 
 Command = Callable[..., Any]
 Write = Callable[[Report], None]
@@ -153,7 +150,7 @@ def parse_value(text: str) -> object:
         return text
 
 
-def open_path(path: Path) -> OpenCheckpoint:
+def open_path(path: Path) -> Checkpoint:
     """The checkpoint; an error says which of several it is."""
     try:
         return open_checkpoint([path])
@@ -196,7 +193,5 @@ def progress(checkpoints: Sequence[OpenCheckpoint]) -> Iterator[Callable[[Tensor
         yield lambda info: bar.advance(task, info.skip is None)
 
 
-def fail(code: str, said: str) -> NoReturn:
-    errors.print(f"[bold red]{code}[/]", end=" ")
-    errors.print(said, markup=False, highlight=False)
-    sys.exit(NOT_ANALYSED)
+def fail(code: str, text: str) -> NoReturn:
+    end(code, text, NOT_ANALYSED)

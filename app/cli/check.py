@@ -1,4 +1,4 @@
-"""`eigenscope check`: a checkpoint held to a policy, here or by a service. `eigenscope policy`: makes and checks one.
+"""`eigenscope check`: a checkpoint held to a policy, here or by a service.
 
 Exit codes: 0 the gate is open; 1 it is closed; 2 wrong usage, policy or baseline; 3 the server or the analysis failed;
 4 the time was up.
@@ -27,19 +27,16 @@ from analysis.gate.baseline import check_baseline
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
-from analysis.gate.starter import starter
 from app.cli.analyze import name_paths, open_path, progress
 from app.cli.client import Late, Refused, Remote, RemoteError
 from app.cli.options import device_option
-from app.cli.output import harmless
+from app.cli.output import end, errors, harmless, write_object
+from app.cli.policy import OUT, USAGE, put, read_policy, writable
 from app.gate import junit, markdown
-from app.gate import policy_file as policies
 
-CLOSED, USAGE, BROKEN, LATE = 1, 2, 3, 4
+CLOSED, BROKEN, LATE = 1, 3, 4
 SIGNS = {"pass": "green", "warn": "yellow", "insufficient": "yellow", "fail": "red"}
-errors = Console(stderr=True)
 FILE = click.Path(exists=True, path_type=Path)
-OUT = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("check")
@@ -91,7 +88,7 @@ def check_command(
         if path is not None:
             writable(path)
     with outcomes(timeout):
-        text, policy = _policy(policy_file)
+        text, policy = read_policy(policy_file)
         against = _baseline(baseline, server)
         if server is None:
             verdict = check_locally(files, base, policy, against, device)
@@ -105,9 +102,6 @@ def check_command(
     if verdict.get("ended"):
         end("run-ended", verdict["ended"], BROKEN)
     sys.exit(0 if verdict["passed"] else CLOSED)
-
-
-# fmt: on
 
 
 @contextmanager
@@ -132,45 +126,6 @@ def outcomes(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
-
-
-def end(code: str, said: str, status: int) -> NoReturn:
-    errors.print(f"[bold red]{code}[/]", end=" ")
-    errors.print(said, markup=False, highlight=False)
-    sys.exit(status)
-
-
-def writable(path: Path) -> None:
-    """Refuses a place that a file cannot be written to, before there is anything to write; leaves it as it is."""
-    there = os.path.lexists(path)
-    if there and not path.is_file():
-        return  # a pipe, which is opened once
-    try:
-        path.open("a").close()
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    if not there:
-        path.unlink(missing_ok=True)
-
-
-def put(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> click.UsageError:
-    return click.UsageError(f"{path} cannot be written: {error.strerror or error}")
-
-
-def _policy(path: Path) -> tuple[str, Policy]:
-    """The policy as it is written, and as it is understood; a file that cannot be read is wrong usage."""
-    try:
-        text = policies.text_of(path)
-    except OSError as error:
-        raise PolicyError(f"{path} cannot be read: {error.strerror or error}") from error
-    return text, policies.read(text)
 
 
 def _baseline(asked: str | None, server: str | None) -> Any:
@@ -246,8 +201,7 @@ def _names_to_send(folder: Path) -> list[str]:
 
 def say(verdict: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        json.dump(verdict, sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
-        sys.stdout.write("\n")
+        write_object(verdict)
         return
     console = Console()
     for rule in verdict["rules"]:
@@ -255,32 +209,3 @@ def say(verdict: dict[str, Any], as_json: bool) -> None:
         for line in (rule["sentence"], *junit.layers(rule)):
             console.print(Text(f"              {harmless(line)}"), soft_wrap=True)
     console.print(Text(verdict["headline"], "bold"))
-
-
-@click.group("policy")
-def policy_group() -> None:
-    """Make a policy, or check one."""
-
-
-@policy_group.command("init")
-@click.argument("file", default="eigenscope.yml", type=OUT)
-@click.option("--force", is_flag=True, help="Also over a file that is there.")
-def init_command(file: Path, force: bool) -> None:
-    """Write a policy with good defaults and their reasons to FILE, eigenscope.yml."""
-    if file.exists() and not force:
-        raise click.UsageError(f"{file} is there already: --force writes over it")
-    put(file, starter())
-    click.echo(f"{file}: eigenscope check model.safetensors --policy {file}")
-
-
-@policy_group.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
-def policy_check_command(file: Path) -> None:
-    """Say what is wrong with a policy, or what it asks for."""
-    try:
-        _, policy = _policy(file)
-    except PolicyError as error:
-        end(error.code, f"{file}: {error}", USAGE)
-    needs = [*(["a base"] if policy.needs_base else []), *(["a baseline"] if policy.needs_baseline else [])]
-    asks = f"; some ask for {' and '.join(needs)}" if needs else ""
-    click.echo(f"{file}: {len(policy.rules)} rules over {', '.join(policy.measure) or 'the coverage'}{asks}")

@@ -17,12 +17,13 @@ from typing import Self
 
 import click
 
-from app import checkpoints, runs
+from app import checkpoints
 from app.access import projects
 from app.cli import demo_checkpoints as synthetic
 from app.db import Database, Session
 from app.errors import BadUpload, ServiceError
 from app.queue.broker import Sender
+from app.runs import runs
 from app.settings import Settings
 from app.storage.blobs import Incoming, Storage
 

@@ -14,8 +14,9 @@ import click
 
 from app.cli import admin
 from app.cli.analyze import analyze_command, compare_command
-from app.cli.check import check_command, policy_group
+from app.cli.check import check_command
 from app.cli.mitigate import mitigate_command
+from app.cli.policy import policy_group
 from app.cli.scaling import scaling_command
 
 if TYPE_CHECKING:

@@ -1,21 +1,18 @@
 """`eigenscope mitigate`: a base and a tuned checkpoint in, a folder with the mended one out, and no service needed."""
 
-import json
-import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
-from analysis.errors import EigenscopeError, MitigationError, OptionError
+from analysis.errors import MitigationError, OptionError
 from analysis.findings.wording import percent, quantity
-from analysis.formats import Checkpoint, open_checkpoint
+from analysis.formats import Checkpoint
 from analysis.mitigation import OPTIONS, RANK, MitigationReport, Recipe, write_mitigated
-from app.cli.analyze import fail, name_paths, progress, refusals
+from app.cli.analyze import fail, name_paths, open_path, progress, refusals
 from app.cli.options import device_option
-from app.cli.output import harmless
+from app.cli.output import harmless, plain_grid, write_object
 
 HELP = {option.name: option.meaning for option in (*OPTIONS, RANK)}
 DEFAULT = {option.name: option.default for option in OPTIONS}
@@ -45,18 +42,9 @@ def mitigate_command(
     with refusals():
         found = _mitigate(open_path(base), open_path(tuned), out, recipe, name_paths([base, tuned]), device)
     if as_json:
-        json.dump(found.to_json(), sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
-        sys.stdout.write("\n")
+        write_object(found.to_json())
     else:
         write(found, out)
-
-
-def open_path(path: Path) -> Checkpoint:
-    """The checkpoint; an error says which of the two it is."""
-    try:
-        return open_checkpoint([path])
-    except EigenscopeError as error:
-        fail(error.code, f"{path}: {error}")
 
 
 def _mitigate(
@@ -81,7 +69,7 @@ def _mitigate(
 def write(found: MitigationReport, out: Path) -> None:
     """For people: the matrices that had an intruder, and the sums."""
     console = Console()
-    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    grid = plain_grid()
     grid.add_column("Layer", overflow="fold")
     for title in ("Shape", "Intruders before", "after", "Rank", "Energy lost"):
         grid.add_column(title, justify="right")

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NoReturn
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -16,17 +16,35 @@ from analysis.report import Report
 FEW = 3  # columns of a report in which none is marked to be shown
 LEAST = 8  # characters of a column whose heading goes over several lines
 WORST = 12  # matrices of a comparison that are listed
+errors = Console(stderr=True)
 Group = tuple[int, ...]
 Shown = Sequence[tuple[str, Column]]  # columns, each with its diagnostic's name
 
 
 def write_json(report: Report) -> None:
-    json.dump(report.to_json(), sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
+    write_object(report.to_json())
+
+
+def write_object(value: object) -> None:
+    """JSON on the standard output, as every command's --json has it."""
+    json.dump(value, sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
     sys.stdout.write("\n")
 
 
+def end(code: str, text: str, status: int) -> NoReturn:
+    """Ends the command: the code and the text on the standard error, the status for the shell."""
+    errors.print(f"[bold red]{code}[/]", end=" ")
+    errors.print(text, markup=False, highlight=False)
+    sys.exit(status)
+
+
+def plain_grid() -> Grid:
+    """An empty table without rules, its headings bold."""
+    return Grid(box=None, pad_edge=False, header_style="bold")
+
+
 def write_csv(report: Report) -> None:
-    from app.tables import to_csv
+    from app.runs.tables import to_csv
 
     sys.stdout.writelines(to_csv(report.tables[0]))
 
@@ -123,7 +141,7 @@ def name_group(names: Sequence[str], group: Group) -> str:
 
 def _grid(headings: Sequence[str], shown: Shown, wrapped: bool = True) -> Grid:
     """An empty table; where its headings are long they go over several lines."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    grid = plain_grid()
     for heading in headings:
         if heading == "Shape":
             grid.add_column(heading, justify="right", style="dim", no_wrap=True)

@@ -1,8 +1,6 @@
 """`eigenscope scaling`: models of several widths in, exponents and a recipe out, and no service needed."""
 
-import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from analysis.width_scaling.summary import format_exponent
 from analysis.width_scaling.summary import name_kind as kind_called
 from app.cli.analyze import name_paths, open_path, progress, refusals
 from app.cli.options import device_option
-from app.cli.output import harmless, write_words
+from app.cli.output import harmless, plain_grid, write_object, write_words
 
 SIGNS = {"pass": "✓", "warn": "!", "fail": "✕"}
 SETTING = re.compile(r":(?=[A-Za-z_]+=)")
@@ -90,9 +88,7 @@ def _as_pytorch(path: Path, told: Stated) -> Mapping[str, float | str]:
 
 
 def write_json(report: Report, target: int | None) -> None:
-    said = {**report.to_json(), **advice(report.tables[0], target)}
-    json.dump(said, sys.stdout, allow_nan=False, ensure_ascii=False, indent=1)
-    sys.stdout.write("\n")
+    write_object({**report.to_json(), **advice(report.tables[0], target)})
 
 
 def write(report: Report, target: int | None) -> None:
@@ -110,7 +106,7 @@ def write(report: Report, target: int | None) -> None:
 
 
 def _grid(*headings: str) -> Grid:
-    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    grid = plain_grid()
     for at, heading in enumerate(headings):
         grid.add_column(Text(heading), justify="right" if at else "left", overflow="fold")
     return grid

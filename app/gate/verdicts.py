@@ -13,14 +13,15 @@ from analysis.gate.evidence import Evidence, Lost
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
 from analysis.gate.reading import policy_of
-from app import reports, runs
 from app.access import audit
+from app.db import clock
 from app.errors import Conflict, NotFound
 from app.gate import policy_file as policies
 from app.models import Checkpoint, Member, Run, Verdict
-from app.plans import members_of
+from app.runs import reports, runs
+from app.runs.members import members_of
+from app.states import ENDED, RunState
 from app.tenancy import confine_for
-from app.work import leases
 
 Asked = str | Mapping[str, Any]  # a policy: YAML text, or what it says
 Baseline = int | str | Mapping[str, Any]  # a run, a checkpoint's name, or a report
@@ -61,7 +62,7 @@ def _baseline(
             found = latest_over(session, against, policy, run.id)
         case _:
             return None, distil(policy, check_baseline(against))
-    if found.state != "done":
+    if found.state != RunState.DONE:
         raise Conflict(f"Run {found.id} is {found.state}: a baseline is a run that is done.")
     if why := unlike(policy, found.diagnostics):
         raise BaselineError(f"run {found.id} is no baseline for this policy: {why}")
@@ -71,7 +72,12 @@ def _baseline(
 def latest_over(session: Session, name: str, policy: Policy, but: int | None = None) -> Run:
     """The newest finished run whose last checkpoint has that name, and that measured what the policy compares."""
     named = Run.members.any(Member.checkpoint.has(Checkpoint.name == name))
-    query = select(Run).where(named, Run.state == "done", Run.id != (but or 0)).order_by(Run.id.desc()).limit(AT_ONCE)
+    query = (
+        select(Run)
+        .where(named, Run.state == RunState.DONE, Run.id != (but or 0))
+        .order_by(Run.id.desc())
+        .limit(AT_ONCE)
+    )
     for run in session.scalars(query):
         if run.members[-1].checkpoint.name == name and not unlike(policy, run.diagnostics):
             return run
@@ -81,7 +87,7 @@ def latest_over(session: Session, name: str, policy: Policy, but: int | None = N
 
 def ready(session: Session, verdict: Verdict) -> bool:
     """Whether it can be made now."""
-    return session.get_one(Run, verdict.run_id).state in runs.ENDED
+    return session.get_one(Run, verdict.run_id).state in ENDED
 
 
 def result_of(session: Session, verdict: Verdict) -> dict[str, Any] | None:
@@ -96,7 +102,7 @@ def judge_run(session: Session, verdict: Verdict) -> Verdict:
     """The verdict with its result, where its run has ended; a result that is there stays."""
     found = result_of(session, verdict) if verdict.result is None else None
     if found is not None:
-        verdict.result, verdict.judged_at = found, leases.clock(session)
+        verdict.result, verdict.judged_at = found, clock(session)
         told = {name: found[name] for name in ("verdict", "passed")}
         audit.note(session, "verdict.make", f"verdict {verdict.id} of run {verdict.run_id}", told)
     return verdict
@@ -111,7 +117,9 @@ def evidence(session: Session, run: Run) -> Evidence:
         for info in member.tensors
         if info.name in reasons
     ]
-    ended = {"cancelled": STOPPED, "failed": f"the run failed: {run.reason or run.reason_code}"}.get(run.state, "")
+    ended = {RunState.CANCELLED: STOPPED, RunState.FAILED: f"the run failed: {run.reason or run.reason_code}"}.get(
+        run.state, ""
+    )
     return Evidence(reports.report(session, run.id).to_json(), run.diagnostics, tuple(lost), ended)
 
 

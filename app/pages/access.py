@@ -10,13 +10,12 @@ from fastapi import APIRouter, Request, Response
 from app import models
 from app.access import audit, projects, quotas, tokens
 from app.access.security import PROJECT_COOKIE
-from app.db import Session
+from app.db import Session, clock
 from app.errors import BadRequest, ServiceError
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
 from app.tenancy import confine_for
 from app.web.dependencies import Admin, CallerOf, Changing
-from app.work import leases
 from frontend import numbers
 
 router = APIRouter(prefix="/access", route_class=PageRoute)
@@ -50,11 +49,11 @@ def show(request: Request, session: Admin, caller: CallerOf) -> Response:
 
 
 def show_page(request: Request, session: Session, current: int, made: str = "", error: str = "") -> Response:
-    now = leases.clock(session)
+    now = clock(session)
     rows = [token_row(token, project, now) for token, project in tokens.listing(session)]
     return page(
         request,
-        "access.html",
+        "pages/access.html",
         400 if error else 200,
         page="access",
         made=made,

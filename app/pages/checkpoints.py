@@ -9,13 +9,15 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from analysis.errors import FactError
-from app import checkpoints, models, retention, runs
+from app import checkpoints, models, retention
 from app.pages import chooser, facts, lists
 from app.pages.facts import Fields, Sheet
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
-from app.plans import tensor_info
+from app.runs import runs
+from app.runs.members import tensor_info
 from app.settings import Settings
+from app.states import CheckpointState
 from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, StorageOf, Writing
 from frontend import numbers, palette, states
 
@@ -72,7 +74,7 @@ def show_page(
     analysed = sum(tensor.skip is None for tensor in tensors)
     return page(
         request,
-        "checkpoint.html",
+        "pages/checkpoint.html",
         422 if form.open or sent is not None else 200,
         chooser=form,
         checkpoint=view(row, retention.deletion_time(session, settings, row), sent),
@@ -91,7 +93,7 @@ def view(row: models.Checkpoint, until: float | None = None, sent: Fields | None
         row.format,
         numbers.size(row.bytes),
     ]
-    rejected = row.state == "rejected"
+    rejected = row.state == CheckpointState.REJECTED
     return CheckpointView(
         id=row.id,
         name=row.name,
@@ -103,7 +105,7 @@ def view(row: models.Checkpoint, until: float | None = None, sent: Fields | None
         facts=facts.facts_in_words(row),
         sheet=facts.sheet(row, sent),
         files=row.files,
-        adapter=row.kind == "adapter" and row.state == "ready",
+        adapter=row.kind == "adapter" and row.state == CheckpointState.READY,
         base=str(row.facts.get("base_model") or ""),
         pinned=row.pinned,
         released=day(row.released_at),

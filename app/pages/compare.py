@@ -10,11 +10,13 @@ from fastapi import APIRouter, Query, Request, Response
 from analysis.diagnostic import groups
 from analysis.diagnostics import diagnostic
 from analysis.errors import EigenscopeError
-from app import checkpoints, models, runs
+from app import checkpoints, models
 from app.errors import ServiceError
 from app.pages import chooser
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see, sentence
+from app.runs import runs
+from app.states import CheckpointState
 from app.web.dependencies import LARGEST_ID, Reading, Writing
 from frontend import numbers, states
 
@@ -60,12 +62,12 @@ def show(
 
 
 def form(request: Request, session: Reading, choice: Choice, asked: chooser.Chooser, error: str = "") -> Response:
-    stored = [row for row in reversed(checkpoints.listing(session, LISTED)) if row.state != "rejected"]
+    stored = [row for row in reversed(checkpoints.listing(session, LISTED)) if row.state != CheckpointState.REJECTED]
     found = choice if choice.base or not choice.tuned else replace(choice, base=guess_base(stored, choice.tuned))
     options = [option(row, found, time.time()) for row in stored]
     return page(
         request,
-        "compare.html",
+        "pages/compare.html",
         422 if error or asked.open else 200,
         page="compare",
         bases=[one for one in options if one.base and one.ready],
@@ -91,7 +93,7 @@ def option(row: models.Checkpoint, choice: Choice, now: float) -> Option:
         added=numbers.describe_age(row.created_at, now),
         look=states.checkpoint(row.state),
         base=row.kind != "adapter",
-        ready=row.state == "ready",
+        ready=row.state == CheckpointState.READY,
         is_base=row.id == choice.base,
         is_tuned=row.id in choice.tuned and row.id != choice.base,
     )
@@ -101,7 +103,9 @@ def guess_base(stored: Sequence[models.Checkpoint], tuned: Sequence[int]) -> int
     """The newest base of the name that a tuned checkpoint states, or else the only model that it can be; 0: open."""
     stated = [str(row.facts.get("base_model") or "") for row in stored if row.id in tuned]
     named = {name.rstrip("/").rpartition("/")[2].lower() for name in stated} - {""}
-    could = [row for row in stored if row.kind != "adapter" and row.state == "ready" and row.id not in tuned]
+    could = [
+        row for row in stored if row.kind != "adapter" and row.state == CheckpointState.READY and row.id not in tuned
+    ]
     fitting = [row for row in could if row.name.lower().removesuffix(".safetensors") in named]
     return fitting[-1].id if fitting else could[0].id if len(could) == 1 else 0
 

@@ -6,11 +6,12 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from analysis.formats import companions
-from app import checkpoints, runs
+from app import checkpoints
 from app.access import quotas
-from app.api.checkpoint_uploads import admit, length
+from app.api.files.checkpoint_uploads import admit, length
 from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
+from app.runs import runs
 from app.uploads.streaming import Upload, receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 
@@ -27,7 +28,7 @@ def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
     recent = lists.run_rows(session, runs.listing(session, RUNS), now)
     return page(
         request,
-        "home.html",
+        "pages/home.html",
         page="home",
         checkpoints=rows,
         stored=sum(row.bytes for row in stored),

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from analysis.diagnostic import Table
-from app import checkpoints, models, reports, runs
+from app import checkpoints, models
+from app.runs import reports, runs
+from app.states import ENDED, CheckpointState, RunState
 from app.web.dependencies import Reading
 from frontend import numbers, states
 from frontend.rows import number, rows_at
@@ -71,7 +73,7 @@ class Glances:
             self._kept.move_to_end(key)
             return self._kept[key]
         found = glance(session, run, position)
-        if run.state in runs.ENDED:
+        if run.state in ENDED:
             self._kept[key] = found
             while len(self._kept) > REMEMBERED:
                 self._kept.popitem(last=False)
@@ -120,8 +122,8 @@ def _checkpoint(session: Reading, row: models.Checkpoint, latest: int | None, no
         url=f"/checkpoints/{row.id}",
         name=row.name,
         look=look,
-        reason=row.reason or row.reason_code if row.state == "rejected" else None,
-        status=status if status != "done" else numbers.ABSENT,
+        reason=row.reason or row.reason_code if row.state == CheckpointState.REJECTED else None,
+        status=status if status != RunState.DONE else numbers.ABSENT,
         kind=row.kind or numbers.ABSENT,
         parameters=numbers.ABSENT if row.parameters is None else numbers.parameters(row.parameters),
         added=numbers.describe_age(row.created_at, now),
@@ -167,13 +169,13 @@ def eta(seconds: float | None) -> str:
 def line(run: models.Run, progress: runs.Progress) -> str:
     """What an unfinished run is doing, or how it ended; nothing of one that is done."""
     done = f"{progress.done} of {numbers.plural(progress.total, 'tensor')}"
-    if run.state == "waiting":
+    if run.state == RunState.WAITING:
         return "Starts when its checkpoint has been read."
-    if run.state == "running":
+    if run.state == RunState.RUNNING:
         return f"{done}. Now: {progress.current}" if progress.current else f"{done}. Waiting for a worker."
-    if run.state == "cancelled":
+    if run.state == RunState.CANCELLED:
         return f"Stopped after {done}; those are kept."
-    return (run.reason or "It failed.") if run.state == "failed" else ""
+    return (run.reason or "It failed.") if run.state == RunState.FAILED else ""
 
 
 def summary(rows: Sequence[RunRow]) -> str:

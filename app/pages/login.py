@@ -19,7 +19,7 @@ router = APIRouter(prefix="/login", route_class=PageRoute)
 
 @router.get("")
 def show(request: Request, back: Annotated[str, Query(alias="next", max_length=2000)] = "/") -> Response:
-    return page(request, "login.html", next=ours(back), wrong=False)
+    return page(request, "pages/login.html", next=ours(back), wrong=False)
 
 
 @router.post("")
@@ -27,7 +27,7 @@ async def sign_in(request: Request, settings: SettingsOf, sent: Sent) -> Respons
     token, back = (sent.get(name, [""])[0] for name in ("token", "next"))
     cookie = await run_sync(_begin, request.app.state.database, settings, token.strip())
     if cookie is None:
-        return page(request, "login.html", 401, next=ours(back), wrong=True)
+        return page(request, "pages/login.html", 401, next=ours(back), wrong=True)
     answer = see(ours(back))
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, cookie, MONTH, httponly=True, samesite="lax", secure=secure)

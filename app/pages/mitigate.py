@@ -9,12 +9,14 @@ from fastapi import APIRouter, Response
 
 from analysis.findings.wording import percent
 from analysis.mitigation import Recipe
-from app import mitigations, models, runs
+from app import mitigations, models
 from app.errors import BadRequest
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, see, sentence
 from app.pages.views.state import State
-from app.plans import names_of
+from app.runs import runs
+from app.runs.members import names_of
+from app.states import CheckpointState, MitigationState
 from app.web.dependencies import Identity, Reading, Writing
 from frontend import numbers, states
 
@@ -55,8 +57,8 @@ def view(session: Reading, run: models.Run, state: State, position: int) -> Miti
     """`position` is that of the tuned checkpoint to propose. None where the run has none that is ready."""
     base, *others = run.members
     named = dict(zip((m.checkpoint_id for m in run.members), names_of(run), strict=True))
-    tuned = [(m.checkpoint_id, named[m.checkpoint_id]) for m in others if m.checkpoint.state == "ready"]
-    if not tuned or base.checkpoint.state != "ready":
+    tuned = [(m.checkpoint_id, named[m.checkpoint_id]) for m in others if m.checkpoint.state == CheckpointState.READY]
+    if not tuned or base.checkpoint.state != CheckpointState.READY:
         return None
     rule = run.diagnostics.get("intruders", {})
     here = next((m.checkpoint_id for m in others if m.position == position), tuned[0][0])
@@ -85,7 +87,7 @@ def _download(checkpoint: int, name: str) -> Download:
 
 def _line(row: models.Mitigation) -> str:
     """What came of it, or how far it is."""
-    if row.state == "failed":
+    if row.state == MitigationState.FAILED:
         return sentence(row.reason or "It failed.")
     if row.report is None:
         return f"{row.current}…" if row.current else "Waits for a worker."

@@ -50,7 +50,7 @@ def show(request: Request, settings: SettingsOf) -> Response:
     document = request.app.openapi()
     return page(
         request,
-        "api.html",
+        "pages/api.html",
         page="api",
         groups=groups(document),
         always=sorted(common_problems(document).items()),

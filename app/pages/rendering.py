@@ -117,4 +117,4 @@ def install(app: FastAPI) -> None:
 
 
 def _failure(request: Request, status: int, title: str, detail: str) -> Response:
-    return page(request, "error.html", status, status=status, title=title, detail=detail)
+    return page(request, "pages/error.html", status, status=status, title=title, detail=detail)

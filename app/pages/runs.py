@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from analysis.diagnostic import Scope, Table
 from analysis.findings.wording import join_words, lower_first
 from app import etags as editions
-from app import models, reports, runs
+from app import models
 from app.db import Database, Session
 from app.errors import NotFound
 from app.pages import lists, mitigate
@@ -22,6 +22,8 @@ from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.report import Curves, ReportView, Tab
 from app.pages.views.state import ShownColumns, State, StateOf
 from app.pages.views.width_scaling import FamilyView
+from app.runs import reports, runs
+from app.states import RunState
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Writing
 from frontend import numbers, states
@@ -82,28 +84,28 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     if scales(whole.tables, state):
         ids = [member.checkpoint_id for member in run.members]
         of_widths = FamilyView(whole.tables, whole.coverage, state, view.look.moving, ids)
-        return page(request, "family.html", page="scaling", **always, report=of_widths, add=of_widths.edit)
+        return page(request, "pages/family.html", page="scaling", **always, report=of_widths, add=of_widths.edit)
     if compares(whole.tables) and not state.shown.alone:
         steps = runs.steps(run)
         stepped = all(member.position in steps for member in run.members[1:])
         found = ComparisonView(whole.tables, whole.coverage, state, view.look.moving, stepped)
         return page(
             request,
-            "comparison.html",
+            "pages/comparison.html",
             **always,
             report=found,
             add=again_address(run),
             mitigation=mitigate.view(session, run, state, found.one.position),
         )
     report = ReportView(single_tables(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
-    return page(request, "run.html", **always, report=report, positions=positions(run, state))
+    return page(request, "pages/run.html", **always, report=report, positions=positions(run, state))
 
 
 @router.get("/{identity}/panel")
 async def panel(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The panel of one layer, which the page puts in the place of the one it shows."""
     return await answer_part(
-        request, database, identity, lambda session: ("panel_only.html", part(session, identity, state))
+        request, database, identity, lambda session: ("parts/panel_only.html", part(session, identity, state))
     )
 
 
@@ -111,7 +113,7 @@ async def panel(request: Request, database: DatabaseOf, identity: Identity, stat
 async def health(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The grid by block and role, and the figure by depth, in another column's colours."""
     return await answer_part(
-        request, database, identity, lambda session: ("health_only.html", part(session, identity, state))
+        request, database, identity, lambda session: ("parts/health_only.html", part(session, identity, state))
     )
 
 
@@ -119,14 +121,14 @@ async def health(request: Request, database: DatabaseOf, identity: Identity, sta
 async def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, one matrix in one tuned checkpoint."""
     found = partial(part_of_comparison, identity=identity, state=state)
-    return await answer_part(request, database, identity, lambda session: ("matrix_only.html", found(session)))
+    return await answer_part(request, database, identity, lambda session: ("parts/matrix_only.html", found(session)))
 
 
 @router.get("/{identity}/cells")
 async def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
     found = partial(part_of_comparison, identity=identity, state=state)
-    return await answer_part(request, database, identity, lambda session: ("cells_only.html", found(session)))
+    return await answer_part(request, database, identity, lambda session: ("parts/cells_only.html", found(session)))
 
 
 async def answer_part(
@@ -236,21 +238,21 @@ def subtitle(run: models.Run, now: float) -> str:
         return size + asked + f"Asked for {numbers.describe_age(run.created_at, now)}."
     took = numbers.duration(run.finished_at - run.started_at)
     where = f" on {run.device}" if run.device else ""
-    ended = "Finished" if run.state == "done" else "Ended"
+    ended = "Finished" if run.state == RunState.DONE else "Ended"
     return size + asked + f"{ended} {numbers.describe_age(run.finished_at, now)} after {took}{where}."
 
 
 def expectation(run: models.Run) -> str:
     """What to expect while there is no row yet."""
-    if run.state == "waiting":
+    if run.state == RunState.WAITING:
         return "The file is being checked and its tensors listed. The analysis starts by itself."
     return "The first layers appear here within moments."
 
 
 def callout(run: models.Run, progress: runs.Progress) -> Callout | None:
-    if run.state == "cancelled":
+    if run.state == RunState.CANCELLED:
         return Callout("quiet", "Cancelled.", lists.line(run, progress))
-    if run.state == "failed":
+    if run.state == RunState.FAILED:
         return Callout("bad", "Failed.", lists.line(run, progress))
     return None
 

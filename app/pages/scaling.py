@@ -13,11 +13,13 @@ from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALU
 from analysis.errors import EigenscopeError, FactError, OptionError
 from analysis.facts import Changes
 from analysis.width_scaling.recipe import decouple_decay
-from app import checkpoints, models, runs
+from app import checkpoints, models
 from app.errors import NotFound, ServiceError
 from app.pages.facts import changes, sheet
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see, sentence
+from app.runs import runs
+from app.states import CheckpointState
 from app.web.dependencies import LARGEST_ID, Reading, Writing
 from frontend import numbers
 
@@ -59,13 +61,17 @@ def show(
 
 
 def show_page(request: Request, session: Reading, form: Form) -> Response:
-    stored = [row for row in checkpoints.listing(session, LISTED) if row.state == "ready" and row.kind != "adapter"]
+    stored = [
+        row
+        for row in checkpoints.listing(session, LISTED)
+        if row.state == CheckpointState.READY and row.kind != "adapter"
+    ]
     rows = [checkpoints.get(session, identity) for identity in form.of]
     sheets = [sheet(row, form.sent, f"{row.id}.") for row in sorted(rows, key=order)]
     now = time.time()
     return page(
         request,
-        "scaling.html",
+        "pages/scaling.html",
         422 if form.error else 200,
         page="scaling",
         options=[option(row, form.of, now) for row in stored],

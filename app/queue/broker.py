@@ -19,7 +19,8 @@ from kombu.utils.json import dumps
 
 from app.settings import Settings
 
-TASKS = ("ingest", "analyse", "mend", "judge")
+TASKS = ("ingest", "analyse", "mitigate", "judge")
+FORMER = ("mend",)  # names of tasks that messages of earlier versions hold: still received, no longer sent
 POLL_SECONDS = 0.05  # how often the worker of the embedded mode looks for a message
 POOL_STARTS = 120.0  # seconds a pool process may take to start. Celery's 4 kill it, again and again, on a busy machine
 PING_EXPIRES = 60  # seconds after which an unanswered ping may be forgotten
@@ -66,7 +67,7 @@ def make_celery(settings: Settings) -> Celery:
     """The Celery application of these settings, the same for the service and its workers."""
     app = Celery("eigenscope", broker=settings.broker_url or "files://localhost//", set_as_current=False)
     app.conf.update(
-        task_queues=[_queue(settings, name) for name in TASKS],
+        task_queues=[_queue(settings, name) for name in (*TASKS, *FORMER)],
         task_routes={name: {"queue": queue_name(settings, name)} for name in TASKS},
         task_create_missing_queues=False,
         task_default_queue=queue_name(settings, TASKS[0]),

@@ -1,13 +1,15 @@
 """Round trips through the queue: the proof that it turns."""
 
+import asyncio
 import threading
 import time
 from dataclasses import dataclass
 
-from app.db import Database, Session
+from anyio.to_thread import run_sync
+
+from app.db import Database, Session, clock
 from app.models import Ping
 from app.queue.broker import Sender
-from app.work.leases import clock
 
 PATIENCE = 3.0  # seconds: a worker's main process answers within a fraction of one, in the middle of a unit too
 REMEMBERED = 3600.0  # seconds
@@ -42,6 +44,14 @@ class HealthCheck:
         self._database, self._sender = database, sender
         self._lock = threading.Lock()
         self._last: tuple[float, RoundTrip] | None = None
+        self._running: asyncio.Future[RoundTrip] | None = None
+
+    async def share(self) -> RoundTrip:
+        """As `feel`, on the event loop: all who ask while one round trip is under way wait for it, in one thread."""
+        loop = asyncio.get_running_loop()
+        if self._running is None or self._running.done() or self._running.get_loop() is not loop:
+            self._running = asyncio.ensure_future(run_sync(self.feel))
+        return await asyncio.shield(self._running)
 
     def feel(self, patience: float = PATIENCE) -> RoundTrip:
         with self._lock:

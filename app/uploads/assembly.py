@@ -13,6 +13,7 @@ from app.access import quotas
 from app.db import Database, now
 from app.errors import UnknownFile
 from app.models import Blob, Checkpoint, File
+from app.states import CheckpointState
 from app.storage.blobs import Storage
 from app.uploads import resumable as transfers
 
@@ -91,7 +92,10 @@ def same(
         select(Checkpoint)
         .join(File, File.checkpoint_id == Checkpoint.id)
         .where(
-            File.sha256 == sha256, File.name == file, Checkpoint.state != "rejected", Checkpoint.released_at.is_(None)
+            File.sha256 == sha256,
+            File.name == file,
+            Checkpoint.state != CheckpointState.REJECTED,
+            Checkpoint.released_at.is_(None),
         )
         .order_by(Checkpoint.id.desc())
     )

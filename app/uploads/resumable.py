@@ -15,6 +15,7 @@ from app.db import Database, now
 from app.errors import DigestMismatch, NotFound, UploadIncomplete
 from app.models import Checkpoint, File, Transfer
 from app.settings import Settings
+from app.states import OPEN_CHECKPOINTS
 from app.storage.blobs import Incoming, Storage
 from app.uploads import metadata as promises
 from app.uploads.sources import owner_of
@@ -163,6 +164,6 @@ def expire(database: Database, storage: Storage) -> int:
 def strays(session: Session, storage: Storage) -> list[str]:
     """The partial files that belong to nothing any more: what a process left that was killed between two steps."""
     names = storage.partials.silent(STALE)
-    moving = set(session.scalars(select(Checkpoint.id).where(Checkpoint.state.in_(("received", "ingesting")))))
+    moving = set(session.scalars(select(Checkpoint.id).where(Checkpoint.state.in_(OPEN_CHECKPOINTS))))
     begun = set(session.scalars(select(Transfer.id)))
     return [name for name in names if name not in begun and owner_of(name) not in moving]

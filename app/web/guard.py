@@ -6,6 +6,7 @@ Nothing behind it has to remember to ask: what is not known to be open is closed
 import re
 from urllib.parse import quote, unquote
 
+from anyio import current_time, move_on_after
 from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
@@ -16,7 +17,7 @@ from app.access.callers import Caller, Credentials, address, caller, check_scope
 from app.access.rate_limit import Rates
 from app.access.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
 from app.db import Database
-from app.errors import ServiceError, TokenRequired, TooLarge
+from app.errors import BadRequest, ServiceError, TokenRequired, TooLarge, UploadStalled
 from app.settings import Settings
 from app.web.problems import of_service, unexpected_problem
 
@@ -29,7 +30,14 @@ TUS_HEADERS = {"Tus-Resumable": "1.0.0", "Tus-Version": "1.0.0"}  # on every ans
 OPEN_PATHS = ("/health", "/login")  # for everybody; so is what lies under STATIC
 STATIC = "/static/"
 PROJECT_HEADER = "eigenscope-project"
-WRITTEN_BY_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+# Headers by which proxies, load balancers, tunnels and content networks tell whom they speak for. One of them is enough
+# to know that the request did not begin on this machine.
+WRITTEN_BY_PROXIES = re.compile(
+    r"forwarded|via|cdn-loop|client-ip|true-client-ip|(wl-)?proxy-client-ip|proxyuser-ip|tailscale-.*"
+    r"|(cf|fastly|fly|ali-cdn|akamai)-.*"
+    r"|x-(forwarded|original|real|client|cluster|remote|proxyuser|envoy|azure|arr|appengine|vercel|amz|amzn|nginx|akamai"
+    r"|host|scheme|sendfile|zeit|ms-forwarded|appgw|goog|cloud|nf|railway|replit|ngrok|b3)(-.*)?"
+)
 ANONYMOUS_PER_MINUTE = 60  # requests of one address with a wrong token or none
 SIGN_INS_PER_MINUTE = 60  # of one address, by themselves: strangers beside them keep nobody from signing in
 
@@ -48,7 +56,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        begun, body = False, Bounded(scope["path"], receive)
+        begun, body = False, Bounded(scope["path"], receive, self._settings.upload_idle_seconds)
 
         async def guard(message: Message) -> None:
             nonlocal begun
@@ -78,6 +86,7 @@ class Guard:
     async def _check(self, scope: Scope, headers: Headers) -> None:
         host, path, peer = headers.get("host"), scope["path"], (scope.get("client") or ("",))[0]
         check_host(host, self._settings)
+        check_address(scope)
         check_origin(scope["method"], host, headers.get("origin"), headers.get("sec-fetch-site"))
         if is_proxy(self._settings, peer) and headers.get("x-forwarded-proto") == "https":
             scope["scheme"] = "https"
@@ -117,7 +126,7 @@ def read_credentials(headers: Headers, peer: str, settings: Settings) -> Credent
     return Credentials(
         peer=peer,
         host=headers.get("host"),
-        forwarded=any(name in headers for name in WRITTEN_BY_PROXIES),
+        forwarded=any(WRITTEN_BY_PROXIES.fullmatch(name) for name in headers),
         bearer=bearer.strip() if scheme.lower() == "bearer" else None,
         cookie=cookies.get(COOKIE),
         user=headers.get(settings.proxy_user_header) if settings.proxy_user_header else None,
@@ -137,16 +146,34 @@ def _sign_in(scope: Scope) -> Response:
     return RedirectResponse(f"/login?next={back}", 303)
 
 
-class Bounded:
-    """The body as it comes, cut off where it grows larger than any but an upload may be; `fault` tells of it then."""
+def check_address(scope: Scope) -> None:
+    """Raises BadRequest for the one character that PostgreSQL cannot hold in text."""
+    if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+        raise BadRequest("The address contains a NUL character (%00). Remove it.")
 
-    def __init__(self, path: str, receive: Receive) -> None:
-        self._next, self._most = receive, largest(path)
-        self._size = 0
-        self.fault: TooLarge | None = None
+
+class Bounded:
+    """The body as it comes, cut off where it grows larger than any but an upload may be, or stalls: see `fault`.
+
+    An upload may take its time as long as it moves; any other body has `idle` seconds in all.
+    """
+
+    def __init__(self, path: str, receive: Receive, idle: float) -> None:
+        self._next, self._most, self._idle = receive, largest(path), idle
+        self._size, self._deadline = 0, current_time() + idle
+        self._more = True
+        self.fault: TooLarge | UploadStalled | None = None
 
     async def receive(self) -> Message:
-        message = await self._next()
+        if not self._more:  # what comes now is the end of the connection, which may take long
+            return await self._next()
+        deadline = current_time() + self._idle if self._most is None else self._deadline
+        with move_on_after(deadline - current_time()) as patience:
+            message = await self._next()
+        if patience.cancelled_caught:
+            self.fault = UploadStalled(f"The body did not arrive: nothing more came for {self._idle:g} s.")
+            raise self.fault
+        self._more = message["type"] == "http.request" and message.get("more_body", False)
         self._size += len(message.get("body", b""))
         if self._most is not None and self._size > self._most:
             self.fault = TooLarge(f"The body is larger than the {self._most:,} bytes that are taken here.")

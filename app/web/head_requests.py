@@ -24,8 +24,8 @@ class HeadRequests:
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                     answer.cancel()  # a stream of events would never end, and a file would be read for nobody
 
-            scope["method"] = "GET"
-            await self._app(scope, receive, head)
+            # A copy: the server looks into its own to know that no body follows.
+            await self._app({**scope, "method": "GET"}, receive, head)
 
     def _takes_head(self, scope: Scope) -> bool:
         """Whether a route takes HEAD itself."""

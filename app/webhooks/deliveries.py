@@ -12,11 +12,11 @@ from sqlalchemy import select
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
-from app.db import now
+from app.db import clock, now
 from app.errors import Conflict, NotFound
 from app.models import Delivery, Run, Verdict, Webhook
-from app.work.leases import clock
-from app.work.verdicts import ENDED, pending
+from app.states import ENDED
+from app.work.verdicts import pending
 
 FIRST_WAIT, LAST_WAIT = 10.0, 3600.0  # seconds until another attempt; doubles each time
 MOST_ATTEMPTS = 10  # over some three hours

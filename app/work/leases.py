@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import now, wake
+from app.db import clock, now, wake
 from app.models import Checkpoint, Mitigation, Unit, Work
 
 FIRST_RESEND = 5.0  # seconds until a message that nobody took is sent again; doubles each time
@@ -107,8 +107,3 @@ def _lock_silent(session: Session, kind: type[W], moment: float, idle: bool) -> 
         late = or_(late, kind.sent_at < moment - IDLE_RESEND)
     query = select(kind).where(kind.state == kind.WAITING, late).order_by(kind.id).limit(AT_ONCE)
     return session.scalars(query.with_for_update(skip_locked=True, of=kind)).all()
-
-
-def clock(session: Session) -> float:
-    moment: float = session.execute(select(now())).scalar_one()
-    return moment

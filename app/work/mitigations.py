@@ -3,8 +3,10 @@
 from sqlalchemy.orm import Session
 
 from analysis.errors import escape
+from app.db import clock
 from app.models import Checkpoint, Mitigation
 from app.settings import Settings
+from app.states import OPEN_MITIGATIONS, MitigationState
 from app.work import leases
 
 LONGEST_REASON = 1000  # characters
@@ -12,6 +14,8 @@ LONGEST_REASON = 1000  # characters
 
 class SourceGone(Exception):
     """The base or the tuned checkpoint was deleted meanwhile."""
+
+    code = "source-deleted"
 
 
 def claim(session: Session, settings: Settings, identity: int) -> Mitigation | None:
@@ -51,7 +55,7 @@ def announce(session: Session, identity: int, claimed: int, label: str) -> None:
 def is_over(session: Session, identity: int) -> bool:
     """Whether nobody will go on with it: it is done, failed or forgotten."""
     found = session.get(Mitigation, identity)
-    return found is None or found.state not in (Mitigation.WAITING, Mitigation.HELD)
+    return found is None or found.state not in OPEN_MITIGATIONS
 
 
 def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:
@@ -70,7 +74,7 @@ def fail(session: Session, settings: Settings, mitigation: Mitigation, reason: s
 
 def _fail(session: Session, mitigation: Mitigation, code: str, reason: str) -> None:
     mitigation.reason_code, mitigation.reason = code, _shorten(reason)
-    end(session, mitigation, "failed")
+    end(session, mitigation, MitigationState.FAILED)
 
 
 def _shorten(reason: str) -> str:
@@ -78,6 +82,6 @@ def _shorten(reason: str) -> str:
     return reason if len(reason) <= LONGEST_REASON else escape(reason)
 
 
-def end(session: Session, mitigation: Mitigation, state: str) -> None:
+def end(session: Session, mitigation: Mitigation, state: MitigationState) -> None:
     mitigation.state, mitigation.lease_until, mitigation.current = state, None, None
-    mitigation.finished_at = leases.clock(session)
+    mitigation.finished_at = clock(session)

@@ -3,12 +3,11 @@
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from app.db import now
+from app.db import clock, now
 from app.models import Member, Run, Unit
 from app.settings import Settings
+from app.states import OPEN_UNITS, RunState, UnitState
 from app.work import leases
-
-OPEN = (Unit.WAITING, Unit.HELD)
 
 
 def claim(session: Session, settings: Settings, identity: int, device: str) -> Unit | None:
@@ -17,7 +16,7 @@ def claim(session: Session, settings: Settings, identity: int, device: str) -> U
     if unit is not None:
         run = session.get_one(Run, unit.run_id)
         run.device = run.device or device
-        run.started_at = run.started_at or leases.clock(session)
+        run.started_at = run.started_at or clock(session)
     return unit
 
 
@@ -37,7 +36,7 @@ def finish(session: Session, identity: int, claimed: int) -> None:
     """Every tensor of the unit has its rows. Raises LeaseLost."""
     unit = leases.lock_held(session, Unit, identity, claimed)
     run = lock_run(session, unit.run_id)
-    unit.state, unit.lease_until, unit.current = "done", None, None
+    unit.state, unit.lease_until, unit.current = UnitState.DONE, None, None
     settle(session, run)
 
 
@@ -50,6 +49,17 @@ def fail(session: Session, settings: Settings, unit: Unit, reason: str) -> None:
         give_up(session, unit, f"{reason} ({unit.attempts} attempts)")
 
 
+def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:
+    """Ends the unit's run: no other attempt, and no other worker, can do better. Raises LeaseLost."""
+    unit = session.get(Unit, identity, populate_existing=True)
+    if unit is None or unit.state != Unit.HELD or unit.claim != claimed:
+        raise leases.LeaseLost(f"Unit {identity}, claim {claimed}")
+    lock_open(session, unit.run_id)
+    run = lock_run(session, unit.run_id)
+    if run.state == RunState.RUNNING:
+        close(session, run, RunState.FAILED, code, reason)
+
+
 def give_up(session: Session, unit: Unit, reason: str) -> None:
     """The tensor in hand cannot be measured. What comes after it in the unit becomes a unit of its own."""
     run = lock_run(session, unit.run_id)
@@ -57,7 +67,7 @@ def give_up(session: Session, unit: Unit, reason: str) -> None:
     if rest := unit.tensors[after:]:
         leases.offer(session, Unit(run_id=run.id, member=unit.member, tensors=rest, costs=unit.costs[after:]))
     unit.tensors, unit.costs = unit.tensors[:after], unit.costs[:after]
-    unit.state, unit.lease_until, unit.current, unit.reason = "failed", None, None, reason
+    unit.state, unit.lease_until, unit.current, unit.reason = UnitState.FAILED, None, None, reason
     settle(session, run)
 
 
@@ -71,7 +81,7 @@ def lock_run(session: Session, run_id: int) -> Run:
 
 def lock_open(session: Session, run_id: int) -> None:
     """Locks every open unit of the run."""
-    query = select(Unit.id).where(Unit.run_id == run_id, Unit.state.in_(OPEN)).order_by(Unit.id)
+    query = select(Unit.id).where(Unit.run_id == run_id, Unit.state.in_(OPEN_UNITS)).order_by(Unit.id)
     session.execute(query.with_for_update())
 
 
@@ -79,31 +89,35 @@ def settle(session: Session, run: Run) -> None:
     """Ends a running run when no unit of it is open."""
     session.flush()
     states = set(session.scalars(select(Unit.state).where(Unit.run_id == run.id).distinct()))
-    if run.state != "running" or states.intersection(OPEN):
+    if run.state != RunState.RUNNING or states.intersection(OPEN_UNITS):
         return
-    run.state, run.finished_at = "done", leases.clock(session)
-    if states == {"failed"} and not session.scalar(select(exists().where(Unit.run_id == run.id, Unit.done > 0))):
-        run.state, run.reason_code = "failed", "nothing-measured"
+    run.state, run.finished_at = RunState.DONE, clock(session)
+    if states == {UnitState.FAILED} and not session.scalar(
+        select(exists().where(Unit.run_id == run.id, Unit.done > 0))
+    ):
+        run.state, run.reason_code = RunState.FAILED, "nothing-measured"
         run.reason = session.scalar(select(Unit.reason).where(Unit.run_id == run.id).order_by(Unit.id).limit(1))
 
 
-def close(session: Session, run: Run, state: str, code: str, reason: str) -> None:
+def close(session: Session, run: Run, state: RunState, code: str, reason: str) -> None:
     """Ends a run before its time; units in hand are lost to their workers from now on."""
-    run.state, run.reason_code, run.reason, run.finished_at = state, code, reason, leases.clock(session)
+    run.state, run.reason_code, run.reason, run.finished_at = state, code, reason, clock(session)
     session.execute(
         update(Unit)
-        .where(Unit.run_id == run.id, Unit.state.in_(OPEN))
-        .values(state="cancelled", lease_until=None, current=None)
+        .where(Unit.run_id == run.id, Unit.state.in_(OPEN_UNITS))
+        .values(state=UnitState.CANCELLED, lease_until=None, current=None)
     )
 
 
 def waiting_for(session: Session, checkpoint_id: int) -> list[Run]:
     """The runs that cannot start before this checkpoint is ready, locked."""
-    query = select(Run).join(Member).where(Member.checkpoint_id == checkpoint_id, Run.state == "waiting")
+    query = select(Run).join(Member).where(Member.checkpoint_id == checkpoint_id, Run.state == RunState.WAITING)
     return list(session.scalars(query.order_by(Run.id).with_for_update(of=Run)).unique())
 
 
 def runs_without_units(session: Session) -> list[int]:
     """Running runs without an open unit: there should be none."""
-    open_unit = exists().where(Unit.run_id == Run.id, Unit.state.in_(OPEN))
-    return list(session.scalars(select(Run.id).where(Run.state == "running", ~open_unit, Run.created_at < now())))
+    open_unit = exists().where(Unit.run_id == Run.id, Unit.state.in_(OPEN_UNITS))
+    return list(
+        session.scalars(select(Run.id).where(Run.state == RunState.RUNNING, ~open_unit, Run.created_at < now()))
+    )

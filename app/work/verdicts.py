@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from app.db import now, wake
+from app.db import clock, now, wake
 from app.models import Run, Verdict
-from app.work.leases import AT_ONCE, clock
+from app.states import ENDED
+from app.work.leases import AT_ONCE
 
-ENDED = ("done", "cancelled", "failed")
 FIRST_ASK, LAST_ASK = 30.0, 3600.0  # seconds until a worker is asked again; doubles each time
 MOST_ASKS = 8
 

@@ -4,7 +4,7 @@ Above, the best match of every tuned direction; below, its similarity with each 
 row. The page may move both (static/js/match.js): what moves is drawn from `layout.meta.match` by the same rule.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt
 
@@ -42,8 +42,9 @@ def match(figure: Figure, table: Table, weight: str | None, position: At) -> Mat
     square = np.asarray(flat, dtype=np.float64)[: side * side].reshape(side, side)
     k, epsilon = _settings(figure, row)
     found = [float(value) for value in best[:side]]
-    intruders = [at < k and value < epsilon for at, value in enumerate(found)]
-    words = sentence(sum(intruders), min(k, side), row.weight.label, table.name_at(row.group[-1]))
+    intruders = intruders_of(found, k, epsilon)
+    label, name = row.weight.label, table.name_at(row.group[-1])
+    words = sentence(sum(intruders), min(k, side), first_rank(intruders), label, name)
     return Match(np.round(square, 4).tolist(), found, min(k, side), epsilon, intruders, words)
 
 
@@ -52,16 +53,30 @@ def _settings(figure: Figure, row: Row) -> tuple[int, float]:
     return int(k or 0), float(epsilon or 0.0)
 
 
-def sentence(many: int, k: int, label: str, name: str = "") -> str:
-    """What the upper panel says; `name` is the tuned checkpoint's.
+def intruders_of(best: Sequence[float], k: int, epsilon: float) -> list[bool]:
+    """Which directions are intruders: of the first k, those whose best match is below ε."""
+    return [at < k and value < epsilon for at, value in enumerate(best)]
 
-    >>> sentence(1, 10, "Block 5 · MLP down", "LoRA r = 8")
-    '1 of the 10 strongest directions of Block 5 · MLP down is an intruder after LoRA r = 8.'
+
+def first_rank(intruders: Sequence[bool]) -> int | None:
+    """The rank of the strongest intruder, from 1."""
+    return intruders.index(True) + 1 if True in intruders else None
+
+
+def sentence(many: int, k: int, rank: int | None, label: str, name: str) -> str:
+    """How many of the first k directions are intruders, and the rank of the strongest; `name` is the checkpoint's.
+
+    static/js/match.js says the same when k or ε moves.
+
+    >>> sentence(1, 10, 3, "Block 5 · MLP down", "LoRA r = 8")
+    '1 of the 10 strongest directions of Block 5 · MLP down is an intruder after LoRA r = 8; the strongest ranks 3.'
     """
-    strongest, after = plural(k, "strongest direction"), f" after {name}." if name else "."
+    strongest = plural(k, "strongest direction")
     if many == 0:
-        return f"No intruder among the {strongest} of {label}{after}"
-    return f"{many} of the {strongest} of {label} {'is an intruder' if many == 1 else 'are intruders'}{after}"
+        return f"No intruder among the {strongest} of {label} after {name}."
+    what = "is an intruder" if many == 1 else "are intruders"
+    ranks = "" if rank is None else f"; the strongest ranks {rank}"
+    return f"{many} of the {strongest} of {label} {what} after {name}{ranks}."
 
 
 def draw_match(info: Match, columns: Mapping[str, Column]) -> Json:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from app import etags as editions
-from app import reports
 from app.db import Session
 from app.errors import NotFound
 from app.models import Checkpoint, Mitigation, Result, Run, Source, Unit
+from app.runs import reports
 from tests.service import Service
 
 

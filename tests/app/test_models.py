@@ -2,8 +2,8 @@
 
 from sqlalchemy import select
 
-from app.models import Base, Checkpoint, Curve, File, Member, Result, Run, Tensor, Unit
-from tests.service import Service
+from app.models import Base, Checkpoint, Curve, File, Member, Result, Run, Tensor, Unit, newest
+from tests.service import Service, model
 
 
 def test_text_out_of_hostile_files_can_be_stored(service: Service) -> None:
@@ -32,3 +32,15 @@ def test_nothing_is_left_of_a_deleted_run(analysed: Service) -> None:
 
 def test_every_table_is_made_by_a_model() -> None:
     assert len(Base.metadata.tables) == 21
+
+
+def test_pages_follow_each_other_whatever_is_added(service: Service) -> None:
+    for layers in (1, 2, 3):
+        service.upload(model(layers))
+    with service.database.reading() as session:
+        first = newest(session, Checkpoint, 2)
+    service.upload(model(4))
+    with service.database.reading() as session:
+        second = newest(session, Checkpoint, 2, before=first[-1].id)
+    assert [row.id for row in first] == [3, 2]
+    assert [row.id for row in second] == [1]

@@ -25,7 +25,7 @@ def test_an_unknown_role_keeps_its_name() -> None:
 
 def test_the_page_has_every_colour_and_marker() -> None:
     tokens = (FRONTEND / "static/css/tokens.css").read_text()
-    sprite = (FRONTEND / "templates/sprite.html").read_text()
+    sprite = (FRONTEND / "templates/parts/sprite.html").read_text()
     for look in palette.LOOKS.values():
         assert f"--role-{look.color}:" in tokens
         assert f'id="m-{look.marker}"' in sprite

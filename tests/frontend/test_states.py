@@ -28,7 +28,7 @@ def test_an_unknown_state_is_called_so() -> None:
 
 
 def test_the_sprite_has_every_shape() -> None:
-    sprite = (Path(states.__file__).parent / "templates/sprite.html").read_text()
+    sprite = (Path(states.__file__).parent / "templates/parts/sprite.html").read_text()
     for look in (
         *states.CHECKPOINTS.values(),
         *states.RUNS.values(),

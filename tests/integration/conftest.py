@@ -18,7 +18,7 @@ import pytest
 from kombu.exceptions import OperationalError
 from sqlalchemy.engine import make_url
 
-from app.queue.broker import TASKS, make_celery, ping_queue, queue_name, reach, worker_command
+from app.queue.broker import FORMER, TASKS, make_celery, ping_queue, queue_name, reach, worker_command
 from app.settings import Settings
 from tests.conftest import missing
 
@@ -177,7 +177,7 @@ def rabbitmq() -> Iterator[tuple[str, str]]:
         missing(f"RabbitMQ does not answer at {RABBITMQ}: {error}")
     yield RABBITMQ, settings.queue_prefix
     with make_celery(settings).connection_for_write() as connection:
-        for name in (*(queue_name(settings, task) for task in TASKS), ping_queue(settings).name):
+        for name in (*(queue_name(settings, task) for task in (*TASKS, *FORMER)), ping_queue(settings).name):
             connection.default_channel.queue_delete(name)
 
 

@@ -132,7 +132,7 @@ def test_a_mitigation_survives_its_workers(deploy: Deploy, kind: str) -> None:
     assert disturbed["report"]["matrices_with"] == 40
     assert downloaded(deployment, disturbed) == downloaded(deployment, undisturbed)
     assert len(deployment.get("checkpoints")) == 4  # base, tuned, and each mended one once
-    until(lambda: not list((deployment.folder / "work").glob("mend-*")), "what it had kept is gone", 30)
+    until(lambda: not list((deployment.folder / "work").glob("mitigation-*")), "what it had kept is gone", 30)
     assert deployment.finished(disturbed["run"], 120)["state"] == "done"
 
 
@@ -146,19 +146,19 @@ def test_a_mitigation_that_is_told_to_stop_is_given_back(deploy: Deploy) -> None
     deployment.worker.wait(30)
     with psycopg.connect(deployment.environment["EIGENSCOPE_DATABASE_URL"]) as connection:
         assert connection.execute("SELECT state, attempts FROM mitigations").fetchall() == [("queued", 0)]
-    assert len(list((deployment.folder / "work").glob("mend-*/*"))) > 0  # what was found stays for the next
+    assert len(list((deployment.folder / "work").glob("mitigation-*/*"))) > 0  # what was found stays for the next
     deployment.start_worker()
     assert mended(deployment, asked)["report"]["matrices_with"] == 40
 
 
 def in_mid_mending(deployment: Deployment, mitigation: int) -> None:
     """Waits until one tensor more than before is kept, which says that the search goes on."""
-    kept = set((deployment.folder / "work").glob("mend-*/*.safetensors"))
+    kept = set((deployment.folder / "work").glob("mitigation-*/*.safetensors"))
 
     def far_enough() -> bool:
         found = deployment.get(f"mitigations/{mitigation}")
         assert found["state"] in ("queued", "making"), found
-        return bool(set((deployment.folder / "work").glob("mend-*/*.safetensors")) - kept)
+        return bool(set((deployment.folder / "work").glob("mitigation-*/*.safetensors")) - kept)
 
     until(far_enough, "the mitigation goes on after a kill", 120)
 

@@ -12,11 +12,12 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from app import checkpoints, plans, runs
+from app import checkpoints
 from app.access import projects
 from app.db import Database, now
 from app.errors import NotFound
 from app.models import Base, Checkpoint, Member, Run, Unit
+from app.runs import plans, runs
 from app.work import leases
 from tests.integration.conftest import until
 

@@ -134,7 +134,7 @@ def test_told_to_stop_it_gives_back_and_the_next_goes_on_there(
     with service.database.reading() as session:
         left = mitigations.get(session, 1)
     assert (left.state, left.attempts) == ("queued", 0)
-    assert ("mend", 1) in service.hands.sent
+    assert ("mitigate", 1) in service.hands.sent
 
     searches.seen.clear()
     searches.stop = None

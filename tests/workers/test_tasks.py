@@ -14,7 +14,8 @@ import pytest
 
 from app import logs
 from app.models import Ping
-from app.queue.broker import TASKS
+from app.queue.broker import FORMER, TASKS
+from tests.mending import ask, sent
 from tests.service import Service, model
 from workers import tasks
 
@@ -37,7 +38,14 @@ def wired(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
 
 
 def test_every_task_that_is_sent_is_there() -> None:
-    assert set(TASKS) <= set(tasks.celery.tasks)
+    assert {*TASKS, *FORMER} <= set(tasks.celery.tasks)
+
+
+def test_a_mitigation_is_made_by_its_task_under_either_name(wired: Service) -> None:
+    for number, name in enumerate(("mitigate", "mend"), 1):
+        ask(sent(wired) if number == 1 else wired)
+        tasks.celery.tasks[name](number)
+        assert wired.get(f"/api/v1/mitigations/{number}")["state"] == "done"
 
 
 def test_tasks_take_an_id_and_do_its_work(wired: Service) -> None:

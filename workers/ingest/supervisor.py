@@ -1,13 +1,10 @@
 """Opens untrusted checkpoints, in a child process with limits, and rewrites what is not safetensors.
 
-`ingest` is the parent's side. It starts `python -m workers.ingest.supervisor`, hands it paths and limits as JSON, and
-believes nothing that comes back before it has checked it. The child confines itself before it looks at a file
-(sandbox.py), and does without torch, whose import would take longer than all the rest.
-A child that hangs, dies or talks without end
-becomes a CheckpointError like any other.
+This is the parent's side. It starts `python -m workers.ingest.reader`, gives it paths and limits as JSON, and believes
+nothing that comes back before it has checked it. A child that hangs, dies or talks without end becomes a
+CheckpointError like any other.
 """
 
-import errno
 import json
 import os
 import selectors
@@ -22,17 +19,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
-from analysis.formats import open_checkpoint, rewrite
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
-from analysis.formats.safetensors import SAFETENSORS
 from analysis.formats.stored import Fact
-from workers.ingest.sandbox import MEBIBYTE, Limits, confine
+from workers.ingest.sandbox import MEBIBYTE, Limits
 
 if TYPE_CHECKING:
     from analysis.weight import TensorInfo
 
-COMMAND = (sys.executable, "-m", "workers.ingest.supervisor")
+COMMAND = (sys.executable, "-m", "workers.ingest.reader")
 HOME = Path(__file__).parents[2]  # where the packages lie, and the child finds them
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # NumPy would start a thread and reserve memory for every core
 CLASSES = {kind.__name__: kind for kind in (CheckpointError, UnknownFormat, DamagedFile, UnsafeFile, MissingShard)}
@@ -79,9 +74,6 @@ def limits_for(size: int) -> Limits:
 def _size(paths: Sequence[Path]) -> int:
     inside = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
     return sum(file.stat().st_size for file in inside if file.is_file())
-
-
-# The parent's side
 
 
 def supervise(names: str, command: Sequence[str], request: bytes, limits: Limits) -> bytes:
@@ -197,58 +189,3 @@ def _fact(value: object) -> Fact:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(f"{type(value).__name__} in place of a fact")
-
-
-# The child's side
-
-
-def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
-    """Opens the checkpoint and rewrites it where that is needed: the report, as JSON."""
-    checkpoint = open_checkpoint(paths)
-    rewritten, constants = checkpoint.format != SAFETENSORS.name, checkpoint.constants
-    if rewritten:
-        rewrite(checkpoint, target)
-    return {
-        "format": checkpoint.format,
-        "kind": checkpoint.kind,
-        "facts": dict(checkpoint.facts),
-        "tensors": [
-            [name, t.shape, t.dtype, t.nbytes, constants.get(name, "")] for name, t in checkpoint.stored.items()
-        ],
-        "rewritten": rewritten,
-    }
-
-
-def main() -> None:
-    """Answers one request from the standard input."""
-    request = json.load(sys.stdin)
-    confine(Limits(**request["limits"]))
-    try:
-        answer = json.dumps(read([Path(path) for path in request["paths"]], Path(request["target"])), allow_nan=False)
-    except Exception as error:  # whatever it is, the parent hears of it
-        names = ", ".join(escape(Path(path).name) for path in request["paths"][:3])
-        answer = json.dumps({"error": _error_json(error, names)})
-    sys.stdout.write(answer)
-
-
-def _error_json(error: Exception, names: str) -> dict[str, Any]:
-    """An error as JSON."""
-    if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EFBIG:
-        return {"errno": error.errno, "message": f"{error.strerror}: {error.filename}"}
-    if not isinstance(error, CheckpointError):
-        error = _rejection(error, names)
-    return {"class": type(error).__name__, "code": error.code, "message": error.message}
-
-
-def _rejection(error: Exception, names: str) -> CheckpointError:
-    """What an error that is none of ours says about the file."""
-    code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {escape(error)})"
-    if isinstance(error, MemoryError):
-        code, why = "over-memory", "reading it took more memory than allowed"
-    elif isinstance(error, OSError):
-        code, why = "unbounded", "it unpacks to more than its own size explains"
-    return UnsafeFile(f"{names}: {why}. Save it again as safetensors.", code)
-
-
-if __name__ == "__main__":
-    main()

@@ -82,12 +82,14 @@ COLUMNS = (
         "Eigenvalue where the fitted tail starts: the start with the least D. High means that only the largest few "
         "follow the law; low, that nearly all do.",
         absent=NO_FIT,
+        scaled=True,
     ),
     Column(
         "xmax",
         "Tail to λ",
         "Largest eigenvalue of the fit, where the tail ends. High means strong amplification. No upper cut is made.",
         absent=NO_FIT,
+        scaled=True,
     ),
     Column(
         "num_evals",
@@ -108,6 +110,7 @@ COLUMNS = (
         "lambda_max",
         "λ₁",
         "Largest eigenvalue, the spectral norm squared. High means that one direction is amplified strongly.",
+        scaled=True,
     ),
     Column(
         "alpha_hill",
@@ -122,6 +125,7 @@ COLUMNS = (
         "α · log₁₀ λ₁: tail and scale in one, WeightWatcher's α-hat. Lower was better across models of one "
         "architecture; negative where λ₁ is below 1, and then its order turns round.",
         absent=NO_FIT,
+        scaled=True,
     ),
     Column(
         "log_alpha_norm",
@@ -129,6 +133,7 @@ COLUMNS = (
         "Base-10 logarithm of the sum of λ^α, the α-norm. Lower was better across models of one architecture; high "
         "means large and thin-tailed.",
         absent=NO_FIT,
+        scaled=True,
     ),
     Column(
         "small_n",

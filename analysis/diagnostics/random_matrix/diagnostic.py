@@ -81,12 +81,14 @@ COLUMNS = (
         "Bulk to λ",
         "Upper edge of the fitted bulk, as an eigenvalue. High means strong noise.",
         absent=NO_BULK,
+        scaled=True,
     ),
     Column(
         "bulk_min",
         "Bulk from λ",
         "Lower edge of the fitted bulk, as an eigenvalue: 0 for square matrices, larger the longer the matrix.",
         absent=NO_BULK,
+        scaled=True,
     ),
     Column(
         "spike_cut",
@@ -94,6 +96,7 @@ COLUMNS = (
         "Above it an eigenvalue is a spike: the largest of noise is above it once in a thousand matrices (Tracy and "
         "Widom 1996).",
         absent=NO_BULK,
+        scaled=True,
     ),
     Column(
         "bulk_D",
@@ -115,6 +118,7 @@ COLUMNS = (
         "Scale",
         "Factor on the entries that makes the mean eigenvalue 1, WeightWatcher's W_scale. High for small weights.",
         absent="fewer than eight eigenvalues, or all are zero",
+        scaled=True,
     ),
     Column(
         "num_above_random",
@@ -130,6 +134,7 @@ COLUMNS = (
         "Upper edge of the spectrum of the shuffled weight, by the law from the variance of its entries (with compat, "
         "as WeightWatcher fits it). High means large weights.",
         absent=NO_SHUFFLE,
+        scaled=True,
     ),
     Column(
         "num_traps",
@@ -152,12 +157,14 @@ COLUMNS = (
         "Largest eigenvalue of the shuffled weight, mean over the shuffles. Above the random edge: traps.",
         absent=f"{NO_SHUFFLE}, or shuffling is left out",
         error="max_rand_eval_sd",
+        scaled=True,
     ),
     Column(
         "max_rand_eval_sd",
         "± λ₁ shuffled",
         "Standard deviation of the largest eigenvalue over the shuffles. High where single entries rule.",
         absent=f"{NO_SHUFFLE}, or less than two shuffles",
+        scaled=True,
     ),
     Column(
         "rand_distance",
@@ -177,6 +184,7 @@ COLUMNS = (
         "λ₁ above random",
         "Largest eigenvalue less that of the shuffled weight. High: far above noise; near 0: as noise.",
         absent=f"{NO_SHUFFLE}, or shuffling is left out",
+        scaled=True,
     ),
     Column(
         "rand_sigma_mp",

@@ -25,6 +25,7 @@ COLUMNS = (
         "‖ΔW‖",
         "Frobenius norm of the update, in the unit of the weights. Compare it within one model: high where training "
         "changed most.",
+        scaled=True,
     ),
     Column(
         "spectral_ratio",
@@ -134,6 +135,7 @@ COLUMNS = (
         "Δσ",
         "Mean of |σᵢ - σᵢ⁰|, in the unit of the weights: how far the singular values moved. 0: not at all; high: the "
         "strengths changed, whatever the directions did.",
+        scaled=True,
     ),
     Column(
         "delta_direction",

@@ -11,7 +11,7 @@ from app.pages.views.filters import Filter
 from app.pages.views.matrix import MatrixView
 from app.pages.views.report import Export, View, export, figure_url
 from app.pages.views.state import State
-from app.reports import flagged_weights
+from app.runs.reports import flagged_weights
 from frontend import numbers
 from frontend.compared import Compared, brief, style_of
 from frontend.tables.columns import Place, group_places, places

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from analysis.coverage import Coverage, Skipped
-from app.reports import NOT_YET
+from app.runs.reports import NOT_YET
 from frontend import numbers
 
 LISTED = 300  # tensors that were left out, listed on the page; the export has all

@@ -151,7 +151,9 @@ class MatrixView:
         value = None if row is None else number(row, self._count.column.name)
         if row is None or value is None:
             return (row.measurement.note if row else None) or "This matrix was not compared"
-        return sentence(int(value), self.sliders.run_k, row.weight.label, self.look.name)
+        k, rank = number(row, "k") or self.sliders.run_k, number(row, "first_rank")
+        label, name = row.weight.label, self.look.name
+        return sentence(int(value), int(k), None if rank is None else int(rank), label, name)
 
     # --- its spectra and numbers ---
 

@@ -10,7 +10,7 @@ from analysis.diagnostic import Diagnostic, Figure, FigureKind, Row, Table
 from app.pages.views.coverage import CoverageView, coverage_view
 from app.pages.views.filters import Filter
 from app.pages.views.state import State
-from app.reports import flagged_weights
+from app.runs.reports import flagged_weights
 from frontend import numbers
 from frontend.figures.views import view as view_of
 from frontend.palette import Look, look, order

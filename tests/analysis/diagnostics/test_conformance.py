@@ -201,38 +201,23 @@ def test_nan_weights_have_no_value_and_say_so(diagnostic: Diagnostic) -> None:
     assert found.note == "nan: 400 of 400 values are NaN or infinite"
 
 
+def of_scale(diagnostic: Diagnostic, factor: float) -> Mapping[str, Scalar]:
+    """Of the same matrix times a factor, under the same name: what is drawn at random is drawn alike."""
+    base = Weight(WeightInfo("w", "w", 60, 40, 1, "up", 3), MATRICES["gaussian"] * factor)
+    changed = [tuned(base, change) for change in ("lora", "dense")[: TUNED[diagnostic.scope]]]
+    return measure(Request(diagnostic, diagnostic.settings({})), (base, *changed)).values
+
+
 def test_what_no_scale_should_change(diagnostic: Diagnostic) -> None:
-    """Ranks, exponents and shares of a matrix 1e30 times smaller or larger, by the columns that have them."""
-    free = {
-        "alpha",
-        "sigma",
-        "D",
-        "alpha_hill",
-        "stable_rank",
-        "erank_s",
-        "erank_lam",
-        "participation_ratio",
-        "entropy",
-        "relative_norm",
-        "spectral_ratio",
-        "rank",
-        "effective_rank",
-        "share_in_base",
-        "amplification",
-        "alpha_shift",
-        "delta_direction",
-        "cosine",
-        "left_overlap",
-        "smallest_angle",
-        "interference_removed",
-        "count",
-        "count_guarded",
-        "lowest_match",
-        "mean_match",
-    }
-    tiny, huge = measured(diagnostic, "tiny").values, measured(diagnostic, "huge").values
-    for column in free & tiny.keys():
-        assert tiny[column] == pytest.approx(huge[column], rel=1e-5), column
+    """Of a matrix 2⁻⁹⁰ and 2⁹⁰ times as large every column is the same, but for those that declare otherwise."""
+    small, large = of_scale(diagnostic, 2.0**-90), of_scale(diagnostic, 2.0**90)
+    for column, value in small.items():
+        if diagnostic.column(column).scaled:
+            assert value is None or value != large[column], column
+        elif isinstance(value, float):
+            assert value == pytest.approx(large[column], rel=1e-9, abs=1e-12), column
+        else:
+            assert value == large[column], column
 
 
 def test_every_column_says_what_it_means(diagnostic: Diagnostic) -> None:

@@ -1,7 +1,6 @@
 """Small tensors at once and large ones alone, in order, within a bound of memory."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +8,7 @@ import torch
 
 from analysis.engine import scheduling as concurrency
 from analysis.engine.memory import bytes_of_one
-from analysis.engine.scheduling import HELD, bound, run_each
+from analysis.engine.scheduling import HELD, _Room, bound, run_each
 from analysis.tensors.matrices import Header, describe
 from analysis.weight import TensorInfo
 
@@ -37,8 +36,14 @@ def test_the_bound_is_two_tensors_and_four_gram_matrices() -> None:
 def test_results_come_in_order_whoever_is_done_first() -> None:
     asked = tensors(EMBEDDING, *[SMALL, GAIN] * 6, LARGE, SMALL)
 
+    done = {tensor.name: threading.Event() for tensor in asked}
+
     def work(tensor: TensorInfo) -> str:
-        time.sleep(0.003 * (len(asked) - asked.index(tensor)) % 0.01)
+        """Of two that run at once the later one ends first: each matrix waits for the vector behind it."""
+        behind = asked[asked.index(tensor) + 1 :][:1]
+        if tensor.shape == SMALL and behind and behind[0].shape == GAIN:
+            assert done[behind[0].name].wait(60)
+        done[tensor.name].set()
         return tensor.name
 
     assert list(run_each(asked, work)) == [(tensor, tensor.name) for tensor in asked]
@@ -60,8 +65,10 @@ def test_small_ones_share_the_threads_and_large_ones_have_them_all() -> None:
 def test_what_is_in_memory_at_once_stays_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concurrency, "MOST_THREADS", 2)
     monkeypatch.setattr(concurrency, "LITTLE", 0)
+    monkeypatch.setattr(concurrency, "HELD", 0)  # else only one fits
     asked = tensors((4096, 768), (1024, 1024), (4096, 768), *[(768, 768)] * 8, (30_522, 384))
     lock, held, peak = threading.Lock(), 0, 0
+    meet = threading.Barrier(2, timeout=60)
 
     def work(tensor: TensorInfo) -> None:
         nonlocal held, peak
@@ -69,12 +76,14 @@ def test_what_is_in_memory_at_once_stays_within_the_bound(monkeypatch: pytest.Mo
         with lock:
             held += need
             peak = max(peak, held)
-        time.sleep(0.005)
+        if tensor.shape == (768, 768):
+            meet.wait()  # only two at once get past
         with lock:
             held -= need
 
     list(run_each(asked, work))
-    assert max(2 * t.nbytes + 16 * min(t.shape) ** 2 for t in asked) <= peak <= bound(asked)
+    needs = [2 * t.nbytes + 16 * min(t.shape) ** 2 for t in asked]
+    assert max(*needs, 2 * needs[3]) <= peak <= bound(asked)
 
 
 def test_partners_in_other_checkpoints_decide_what_is_small() -> None:
@@ -97,28 +106,48 @@ def test_where_two_do_not_fit_each_has_all_threads(monkeypatch: pytest.MonkeyPat
     assert threads() == [2, 2, 2]
 
 
-def test_one_that_takes_most_of_the_room_waits_for_it_and_is_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two of the first kind fit, none beside the second: whatever comes behind it waits with it."""
+def test_one_that_takes_most_of_the_room_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the first kind fit, none beside the second."""
     asked = tensors(SMALL, SMALL, (40_000, 512), SMALL, SMALL)
     needs = [bytes_of_one(tensor) + HELD for tensor in asked]
     room = needs[2] + needs[0] // 2
     monkeypatch.setattr(concurrency, "LITTLE", room)
-    lock, inside, seen = threading.Lock(), 0, []
+    lock, inside, meet = threading.Lock(), set[str](), threading.Barrier(2, timeout=60)
 
-    def work(tensor: TensorInfo) -> None:
-        nonlocal inside
+    def work(tensor: TensorInfo) -> set[str]:
         with lock:
-            inside += 1
-            seen.append((tensor.name, inside))
-        time.sleep(0.02)
+            inside.add(tensor.name)
+        if tensor in asked[:2]:
+            meet.wait()  # both before either ends
         with lock:
-            inside -= 1
+            found = set(inside)
+            inside.remove(tensor.name)
+        return found
 
     assert 2 * needs[0] < room < needs[2] + needs[0]
-    list(run_each(asked, work, copies=0))
-    assert [name for name, _ in seen][2] == asked[2].name
-    assert seen[2] == (asked[2].name, 1)
-    assert seen[3][1] == 1
+    found = dict(run_each(asked, work, copies=0))
+    assert found[asked[2]] == {asked[2].name}
+    assert asked[1].name in found[asked[0]] | found[asked[1]]
+
+
+def test_one_that_waits_for_room_is_not_passed() -> None:
+    """Of ten, six are taken: who needs all ten waits, and who needs one waits behind, though one would fit."""
+    room, order = _Room(10), list[str]()
+
+    def take(name: str, need: int) -> None:
+        with room.take(need):
+            order.append(name)
+
+    large = threading.Thread(target=take, args=("large", 10))
+    small = threading.Thread(target=take, args=("small", 1))
+    with room.take(6):
+        large.start()
+        while not room._turn.locked():  # until it stands first in line
+            large.join(0.001)
+        small.start()
+    large.join(60)
+    small.join(60)
+    assert order == ["large", "small"]
 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])

@@ -40,5 +40,5 @@ def test_a_file_of_any_size_opens_at_once(tmp_path: Path) -> None:
 
 
 def test_the_formats_do_without_torch() -> None:
-    said = "import sys, analysis.formats, workers.ingest.supervisor; print('torch' in sys.modules)"
+    said = "import sys, analysis.formats, workers.ingest.reader; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", said], text=True).strip() == "False"

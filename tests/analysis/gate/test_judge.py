@@ -254,7 +254,7 @@ def test_the_same_again_is_the_same() -> None:
     assert first == second
 
 
-def test_models_of_this_house(minilm: Path) -> None:
+def test_the_models_of_the_examples(minilm: Path) -> None:
     """What `analyze` says of a real file goes through the gate as it is."""
     from analysis.diagnostics import requests
     from analysis.engine.single import analyze

@@ -1,5 +1,8 @@
 """Half products against SciPy's own wrapper, eigenvalues against NumPy's; other threads go on meanwhile."""
 
+import ctypes
+import subprocess
+import sys
 import threading
 import time
 
@@ -8,7 +11,7 @@ import pytest
 from scipy.linalg import blas, cython_blas, cython_lapack
 
 from analysis.linalg import blas as unlocked
-from analysis.linalg.blas import NotPublished, add_product, eigenvalues, eigenvectors, routine
+from analysis.linalg.blas import NotPublished, add_product, eigenvalues, eigenvectors, routine, without_lock
 
 WRAPPERS = {"float32": blas.ssyrk, "float64": blas.dsyrk}
 
@@ -94,30 +97,57 @@ def test_the_addresses_are_used_with_this_scipy() -> None:
         routine(cython_lapack, "dsyevd", unlocked.SYRK)
 
 
-@pytest.mark.parametrize("work", ["product", "eigenvalues"])
-def test_other_threads_go_on_meanwhile(work: str) -> None:
-    """A thread that only counts gets on while a tenth of a second is spent in either routine."""
-    block, gram, matrix = np.ones((6000, 1024)), np.zeros((1024, 1024)), symmetric(500)
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "sem_timedwait"), reason="this system has no sem_timedwait")
+def test_other_threads_run_while_a_routine_does() -> None:
+    """The routine waits for a semaphore that only another thread posts; with the lock held it would time out first."""
+    library, semaphore, deadline = ctypes.CDLL(None), np.zeros(32, np.uint8), np.zeros(2, np.int64)
+    assert library.sem_init(ctypes.c_void_p(semaphore.ctypes.data), 0, 0) == 0
+    deadline[0] = int(time.time()) + 60
+    wait = without_lock(ctypes.cast(library.sem_timedwait, ctypes.c_void_p).value or 0, 2)
+    posted, after = threading.Event(), list[bool]()
 
-    def long() -> None:
-        if work == "product":
-            add_product(gram, block)
-        else:
-            for _ in range(10):
-                eigenvalues(matrix)
+    def run() -> None:
+        wait(semaphore, deadline)
+        after.append(posted.is_set())
 
-    add_product(gram[:2, :2].copy(), block[:4, :2].copy())
-    busy = threading.Thread(target=long)
-    counted = 0
-    busy.start()
-    while busy.is_alive():
-        time.sleep(0.001)
-        counted += 1
-    assert counted > 25  # 1 and some 10 with the lock held
+    waiting = threading.Thread(target=run)
+    waiting.start()
+    posted.set()
+    library.sem_post(ctypes.c_void_p(semaphore.ctypes.data))
+    waiting.join(90)
+    assert after == [True]
 
 
-def test_other_numbers_or_orders_are_no_call() -> None:
-    with pytest.raises(AssertionError):
-        add_product(np.zeros((3, 3)), np.ones((4, 3), np.float32))
-    with pytest.raises(AssertionError):
-        add_product(np.zeros((4, 4)).T[:3, :3], np.ones((4, 3)))
+MISFITS = """
+import numpy as np
+from analysis.linalg.blas import add_product, eigenvalues
+ones = np.ones
+for call in (
+    lambda: add_product(np.zeros((2, 2)), ones((4, 400))),
+    lambda: add_product(np.zeros((3, 3)), ones((4, 3), np.float32)),
+    lambda: add_product(np.zeros((3, 3), np.int64), ones((4, 3), np.int64)),
+    lambda: add_product(np.zeros((4, 4)).T[:3, :3], ones((4, 3))),
+    lambda: add_product(np.broadcast_to(np.zeros(3), (3, 3)), ones((4, 3))),
+    lambda: eigenvalues(np.zeros((5, 2))),
+):
+    try:
+        call()
+    except ValueError as error:
+        print(str(error).split()[0])
+"""
+
+
+def test_what_does_not_fit_is_refused_also_without_assertions() -> None:
+    """In a process of its own: what is written past an array may end it."""
+    ended = subprocess.run([sys.executable, "-O", "-c", MISFITS], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["a", "both", "both", "the", "the", "a"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_blocks_that_overlap_or_run_backwards_are_copied(dtype: str) -> None:
+    drawn = np.random.default_rng(0).standard_normal((6, 4)).astype(dtype)
+    window = np.lib.stride_tricks.sliding_window_view(drawn.ravel(), 4)
+    for block in (drawn[::-1], drawn[:, ::-1], np.broadcast_to(drawn[0], (6, 4)), window, drawn[::2]):
+        gram = np.zeros((4, 4), dtype)
+        add_product(gram, block)
+        assert np.allclose(np.tril(gram), np.tril(np.array(block).T @ np.array(block)), rtol=1e-5, atol=1e-5)

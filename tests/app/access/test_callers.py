@@ -2,13 +2,14 @@
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.routing import iter_route_contexts
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from app.access import callers as access
 from app.access import projects, quotas, tokens
@@ -184,6 +185,24 @@ def test_use_is_noted_once(guarded: Service) -> None:
     assert shown.split("_")[2] not in str(row)
 
 
+def test_a_read_goes_on_while_the_use_of_its_token_cannot_be_noted(
+    guarded: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another connection holds SQLite's one write lock."""
+    monkeypatch.setattr(access, "NOTE_SECONDS", 0.2)
+    reader = guarded.caller(token(guarded, "read"))
+    with guarded.everything.writing() as session:
+        session.execute(text("UPDATE tokens SET name = name"))  # takes the lock
+        began = time.monotonic()
+        assert reader.get("/api/v1/runs").status_code == 200
+        assert reader.get("/api/v1/runs").status_code == 200
+        assert time.monotonic() - began < 10
+    assert access.NOTING.acquire(timeout=60)  # the note that waited is made now
+    access.NOTING.release()
+    (row,) = guarded.caller(MASTER).get("/api/v1/tokens").json()
+    assert row["used_at"] is not None
+
+
 @pytest.mark.parametrize(
     ("shown", "local"),
     [
@@ -301,7 +320,7 @@ def test_a_caller_has_so_many_requests(tmp_path: Path) -> None:
     ("method", "path", "scope"),
     [("GET", "/runs/1", "read"), ("HEAD", "/", "read"), ("POST", "/anything", "write"), ("BREW", "/", "write"),
      ("GET", "/api/v1/tokens", "admin"), ("GET", "/access", "admin"), ("GET", "/api/v1/tokens/x", "admin"),
-     ("GET", "/accessible", "read")],
+     ("GET", "/accessible", "read"), ("POST", "/login/out", "read")],
 )  # fmt: skip
 def test_what_a_request_takes(method: str, path: str, scope: str) -> None:
     assert required_scope(method, path) == scope

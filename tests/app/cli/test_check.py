@@ -9,7 +9,6 @@ import yaml
 from click.testing import CliRunner, Result
 from safetensors.torch import save_file
 
-from analysis.gate.reading import policy_of
 from app.cli.check import to_send
 from app.cli.client import ATTEMPTS
 from app.cli.main import main
@@ -225,31 +224,3 @@ def test_a_folder_is_sent_with_what_a_checkpoint_is_made_of(tmp_path: Path) -> N
     assert [name for name, _ in to_send([tmp_path])] == [
         f"{tmp_path.name}/{name}" for name in ("a.safetensors", "b.safetensors", "config.json")
     ]
-
-
-# --- eigenscope policy ----------------------------------------------------------------------------------------------
-
-
-def policy(*words: str) -> Result:
-    return CliRunner().invoke(main, ["policy", *words])
-
-
-def test_init_writes_a_policy_once(folder: Path) -> None:
-    assert policy("init").exit_code == 0
-    assert len(policy_of(yaml.safe_load(Path("eigenscope.yml").read_text())).rules) == 6
-    assert policy("init").exit_code == 2
-    assert policy("init", "--force").exit_code == 0
-    assert policy("init", "other.yml").exit_code == 0
-    nowhere = policy("init", "nowhere/x.yml")
-    assert (nowhere.exit_code, "nowhere/x.yml cannot be written" in nowhere.stderr) == (2, True)
-
-
-def test_check_says_what_it_asks_for_or_what_is_wrong(folder: Path) -> None:
-    policy("init")
-    found = policy("check", "eigenscope.yml")
-    assert (found.exit_code, found.stdout) == (0, "eigenscope.yml: 6 rules over esd, norms; some ask for a baseline\n")
-    Path("wrong.yml").write_text("rules: [{column: esd.alfa, min: 2}]")
-    wrong = policy("check", "wrong.yml")
-    assert wrong.exit_code == 2
-    assert "bad-policy wrong.yml: rule 1, column: 'esd.alfa' is not valid" in wrong.stderr
-    assert policy("check", "nothing.yml").exit_code == 2

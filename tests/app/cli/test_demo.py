@@ -6,10 +6,11 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
 
-from app import checkpoints, runs
+from app import checkpoints
 from app.cli import demo
 from app.cli.main import main
 from app.errors import BadUpload
+from app.runs import runs
 from tests.service import Service, model, settings, tensors
 
 

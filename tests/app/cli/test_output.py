@@ -13,7 +13,7 @@ from analysis.formats import open_checkpoint
 from app.cli.analyze import ALONE
 from app.cli.main import main
 from app.cli.output import brief, by_weight, name_group, shown_columns
-from app.tables import to_csv
+from app.runs.tables import to_csv
 from tests import comparisons as made
 
 

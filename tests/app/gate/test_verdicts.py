@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import update
 
 from analysis.errors import BaselineError, PolicyError
-from app import runs
 from app.errors import Conflict, NotFound
 from app.gate import verdicts
 from app.models import Event, Run, Unit, Verdict
+from app.runs import runs
+from app.states import UnitState
 from app.work import verdicts as awaited
 from tests.service import Service, model
 from workers.sweeper import sweep
@@ -214,7 +215,7 @@ def test_a_rejected_checkpoint_is_not_enough_evidence(service: Service) -> None:
 def test_a_unit_that_was_given_up_is_missing_evidence(analysed: Service) -> None:
     with analysed.database.writing() as session:
         unit = session.query(Unit).one()
-        unit.state, unit.done, unit.reason = "failed", len(unit.tensors) - 1, "the worker gave up"
+        unit.state, unit.done, unit.reason = UnitState.FAILED, len(unit.tensors) - 1, "the worker gave up"
     told = ask(analysed).result
     assert told is not None
     assert told["verdict"] == "insufficient"

@@ -1,6 +1,7 @@
-from app import runs
 from app.pages import lists
-from app.runs import Progress
+from app.runs import runs
+from app.runs.runs import Progress
+from app.states import RunState
 from frontend.numbers import ABSENT
 from tests.frontend.examples import blocks, table
 from tests.service import Service, model
@@ -34,9 +35,9 @@ def test_a_run_that_grows_is_looked_at_again(service: Service) -> None:
 def test_lines_say_what_a_run_does(analysed: Service) -> None:
     with analysed.database.reading() as session:
         run = runs.get(session, 1)
-        halfway = Progress("running", 3, 5, "Block 1 · query", 12.0)
+        halfway = Progress(RunState.RUNNING, 3, 5, "Block 1 · query", 12.0)
         said = {}
-        for state in ("waiting", "running", "cancelled", "failed", "done"):
+        for state in RunState:
             run.state, run.reason = state, "The disk broke."
             said[state] = lists.line(run, halfway)
     assert said == {

@@ -8,7 +8,7 @@ from queue import Empty
 import pytest
 
 from app.queue import broker as queue
-from app.queue.broker import TASKS, Sender, make_celery, make_folders, ping_queue, reach
+from app.queue.broker import FORMER, TASKS, Sender, make_celery, make_folders, ping_queue, reach
 from app.settings import Settings
 
 
@@ -76,7 +76,7 @@ def test_redis_waits_longer_than_any_unit_takes() -> None:
 
 def test_queues_are_named_after_the_installation(tmp_path: Path) -> None:
     conf = make_celery(Settings(data_dir=tmp_path, queue_prefix="mine")).conf
-    assert {each.name for each in conf.task_queues} == {f"mine-{task}" for task in TASKS}
+    assert {each.name for each in conf.task_queues} == {f"mine-{task}" for task in (*TASKS, *FORMER)}
 
 
 def test_a_broker_that_is_not_there_is_said_so(settings: Settings) -> None:

@@ -3,6 +3,10 @@
 import threading
 import time
 
+import anyio
+import anyio.to_thread
+import pytest
+
 from app.models import Ping
 from app.queue import pings
 from app.queue.pings import HealthCheck, round_trip
@@ -49,6 +53,30 @@ def test_one_round_trip_serves_everyone_who_asks(service: Service) -> None:
     for thread in threads:
         thread.join()
     assert len(service.hands.pings) == 1
+
+
+def test_a_hundred_who_ask_at_once_share_one_thread(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A route of its own thread each would leave none for readers."""
+    monkeypatch.setattr(pings.HealthCheck.feel, "__defaults__", (0.2,))
+    pulse = HealthCheck(service.database, service.hands)
+
+    async def ask() -> tuple[list[pings.RoundTrip], int]:
+        answers: list[pings.RoundTrip] = []
+
+        async def one() -> None:
+            answers.append(await pulse.share())
+
+        async with anyio.create_task_group() as group:
+            for _ in range(100):
+                group.start_soon(one)
+            await anyio.sleep(0.05)
+            borrowed = anyio.to_thread.current_default_thread_limiter().borrowed_tokens
+        return answers, int(borrowed)
+
+    answers, borrowed = anyio.run(ask)
+    assert len(answers) == 100
+    assert len(service.hands.pings) == 1
+    assert borrowed == 1
 
 
 def test_old_pings_are_forgotten_and_need_no_answer(service: Service) -> None:

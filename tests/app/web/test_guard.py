@@ -5,12 +5,16 @@ import contextlib
 import json
 from typing import Any
 
+import anyio
 import pytest
+from starlette.datastructures import Headers
+from starlette.types import Message
 
 from app.db import Database
-from app.errors import TooLarge
+from app.errors import TooLarge, UploadStalled
 from app.settings import Settings
-from app.web.guard import Guard
+from app.web.guard import Bounded, Guard, read_credentials
+from tests.service import Service
 
 HEADERS = [(b"host", b"127.0.0.1")]
 
@@ -111,3 +115,71 @@ def test_what_is_no_request_passes() -> None:
         await send({"type": "lifespan.startup.complete"})
 
     assert call(app, kind="lifespan") == [{"type": "lifespan.startup.complete"}]
+
+
+FORWARDING = [
+    "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
+    "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP",
+    "True-Client-IP", "CF-Connecting-IP", "CF-Ray", "CDN-Loop", "Fastly-Client-IP", "Fly-Client-IP", "X-Original-Host",
+    "X-Original-URL", "X-Original-Forwarded-For", "X-Envoy-External-Address", "X-Azure-ClientIP", "X-Amzn-Trace-Id",
+    "X-Scheme", "X-Host", "X-Remote-IP", "X-Remote-Addr", "Client-IP", "Proxy-Client-IP", "WL-Proxy-Client-IP",
+    "Tailscale-User-Login",
+]  # fmt: skip
+BY_BROWSERS = [
+    "Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection", "Content-Type", "Content-Length",
+    "Cookie", "DNT", "Eigenscope-Project", "If-None-Match", "Idempotency-Key", "Origin", "Priority", "Referer", "Range",
+    "Sec-Fetch-Site", "Sec-GPC", "Sec-CH-UA", "Tus-Resumable", "Upload-Offset", "Upgrade-Insecure-Requests",
+    "User-Agent", "X-Requested-With", "X-Request-ID",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORWARDING)
+def test_what_a_proxy_forwards_is_not_of_this_machine(name: str) -> None:
+    headers = Headers({"Host": "127.0.0.1:8000", name: "10.0.0.1"})
+    assert read_credentials(headers, "127.0.0.1", Settings()).forwarded
+
+
+def test_headers_of_browsers_are_not_of_a_proxy() -> None:
+    headers = Headers({"Host": "127.0.0.1:8000", **dict.fromkeys(BY_BROWSERS, "x")})
+    assert not read_credentials(headers, "127.0.0.1", Settings()).forwarded
+
+
+@pytest.mark.parametrize(
+    ("path", "pauses", "stalls"),
+    [
+        ("/api/v1/runs", [0.0, 0.0], False),
+        ("/api/v1/runs", [1.0], True),
+        ("/api/v1/runs", [0.2, 0.2, 0.2], True),  # in all
+        ("/api/v1/checkpoints", [0.2, 0.2, 0.2], False),  # an upload that moves
+        ("/api/v1/checkpoints", [0.1, 1.0], True),
+    ],
+)
+def test_a_body_that_stalls_is_cut_off(path: str, pauses: list[float], stalls: bool) -> None:
+    async def read() -> bool:
+        left = list(pauses)
+
+        async def receive() -> Message:
+            if not left:  # the end of the connection, a long time later
+                await anyio.sleep(0.6)
+                return {"type": "http.disconnect"}
+            await anyio.sleep(left.pop(0))
+            return {"type": "http.request", "body": b"x", "more_body": bool(left)}
+
+        body = Bounded(path, receive, idle=0.4)
+        try:
+            while (await body.receive())["type"] != "http.disconnect":
+                pass
+        except UploadStalled:
+            return body.fault is not None
+        return False
+
+    assert anyio.run(read) == stalls
+
+
+@pytest.mark.parametrize("path", ["/api/v1/runs/%00", "/api/v1/runs?tag=a%00b", "/api/v1/checkpoints?name=%00"])
+def test_an_address_with_a_nul_is_refused(service: Service, path: str) -> None:
+    """PostgreSQL holds no such character: it answered with a fault of the server."""
+    answer = service.client.get(path)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "bad-request"
+    assert "NUL" in answer.json()["detail"]

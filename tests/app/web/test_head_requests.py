@@ -1,7 +1,14 @@
 """HEAD: the status and headers of GET, without a body, everywhere."""
 
-import pytest
+import http.client
+import logging
+import threading
+from collections.abc import Iterator
 
+import pytest
+import uvicorn
+
+from tests.ports import free_port
 from tests.service import Service, model
 
 PATHS = [
@@ -39,3 +46,34 @@ def test_a_stream_of_events_ends_at_its_headers(service: Service) -> None:
 def test_a_change_needs_its_own_method(analysed: Service) -> None:
     assert analysed.client.head("/api/v1/runs/1/cancel").status_code == 405
     assert analysed.get("/api/v1/runs/1")["state"] == "done"
+
+
+@pytest.fixture
+def port(analysed: Service) -> Iterator[int]:
+    """A real server over the application."""
+    number = free_port()
+    config = uvicorn.Config(analysed.app, host="127.0.0.1", port=number, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.02)
+    yield number
+    server.should_exit = True
+    thread.join()
+
+
+def test_a_kept_connection_takes_one_after_the_other(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.connect()
+    kept = connection.sock
+    for path in [path for path in PATHS if path != "/nowhere"] * 3:
+        for method in ("HEAD", "GET"):
+            connection.request(method, path, headers={"Host": "127.0.0.1:8000"})
+            answer = connection.getresponse()
+            body = answer.read()
+            assert (method == "HEAD") <= (body == b""), path
+            assert connection.sock is kept, f"{method} {path} closed the connection"
+    connection.close()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app import reports
 from app.models import Checkpoint, Run
+from app.runs import reports
+from app.states import RunState
 from app.web import response_cache as kept
 from app.web.response_cache import Made, ResponseCache
 from tests.service import Service, model, settings
@@ -79,7 +80,7 @@ def test_a_change_makes_it_anew(analysed: Service) -> None:
 
 def test_a_growing_report_is_told_by_its_edition_and_not_kept(analysed: Service) -> None:
     with analysed.everything.writing() as session:
-        session.get_one(Run, 1).state = "running"
+        session.get_one(Run, 1).state = RunState.RUNNING
     tag = analysed.client.get(REPORT).headers["etag"]
     assert analysed.client.get(REPORT, headers={"If-None-Match": tag}).status_code == 304
     assert not analysed.app.state.shelf._kept

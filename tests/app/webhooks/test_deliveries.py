@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import update
 
-from app import runs
+from app.db import clock
 from app.gate import verdicts
 from app.models import Delivery
+from app.runs import runs
 from app.webhooks import deliveries
-from app.work import leases
 from tests.service import Service, model
 
 URL = "https://ci.example/hook"
@@ -85,7 +85,7 @@ def test_what_fails_is_tried_again_ever_later_and_given_up(service: Service) -> 
         assert row(service).state == "waiting"
         tell(service, False, "status 500")
         with service.everything.reading() as session:
-            waits.append(round(row(service).next_at - leases.clock(session)))
+            waits.append(round(row(service).next_at - clock(session)))
     assert row(service).state == "failed"
     assert due(service) == []
     assert waits[:4] == [10, 20, 40, 80]

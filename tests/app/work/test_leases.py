@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy.orm import Session
 
+from app.db import clock
 from app.models import Run, Unit
 from app.work import leases
 from app.work.leases import LeaseLost
@@ -83,7 +84,7 @@ def test_where_somebody_works_the_pause_doubles(session: Session) -> None:
     age(session, unit, leases.IDLE_RESEND + 0.1)
     assert leases.resend(session) == 0
     for expected in (1, 2, 3):
-        age(session, unit, unit.resend_at - leases.clock(session) + 0.01)
+        age(session, unit, unit.resend_at - clock(session) + 0.01)
         assert leases.resend(session) == 1
         assert unit.sent == expected
         assert unit.resend_at - unit.sent_at == pytest.approx(leases.FIRST_RESEND * 2**expected)

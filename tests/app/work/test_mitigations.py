@@ -39,7 +39,7 @@ def test_what_a_dead_worker_held_is_made_by_the_next(service: Service) -> None:
     claim(service)
     service.hands.sent.clear()
     silence(service)
-    assert ("mend", 1) in service.hands.sent
+    assert ("mitigate", 1) in service.hands.sent
     service.work()
     assert row(service).state == "done"
     assert len(service.get("/api/v1/checkpoints")) == 3

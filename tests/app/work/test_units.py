@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import Run, Unit
+from app.states import RunState, UnitState
 from app.work import leases, units
 from tests.service import Service
 
@@ -79,7 +80,7 @@ def test_a_run_of_which_nothing_was_measured_has_failed(session: Session, servic
 def test_closing_a_run_takes_the_units_from_their_workers(session: Session, service: Service) -> None:
     claimed(session, service)
     run = units.lock_run(session, 1)
-    units.close(session, run, "cancelled", "cancelled", "stopped")
+    units.close(session, run, RunState.CANCELLED, "cancelled", "stopped")
     session.expire_all()
     with pytest.raises(leases.LeaseLost):
         units.finish(session, 1, 1)
@@ -88,6 +89,6 @@ def test_closing_a_run_takes_the_units_from_their_workers(session: Session, serv
 
 def test_a_run_that_nobody_ended_is_found(session: Session) -> None:
     assert units.runs_without_units(session) == []
-    session.get_one(Unit, 1).state = "done"
+    session.get_one(Unit, 1).state = UnitState.DONE
     session.flush()
     assert units.runs_without_units(session) == [1]

@@ -5,9 +5,9 @@ import sys
 
 from sqlalchemy import select
 
-from app import runs
 from app.gate import verdicts
 from app.models import Run
+from app.runs import runs
 from app.work import verdicts as awaited
 from tests.service import Service, model
 
@@ -31,7 +31,3 @@ def pending(service: Service) -> list[int]:
 def test_a_worker_s_main_process_stays_without_torch() -> None:
     code = "import sys, workers.sweeper, workers.webhook_sender; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_ended_means_the_same_everywhere() -> None:
-    assert runs.ENDED is awaited.ENDED

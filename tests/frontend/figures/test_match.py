@@ -1,9 +1,14 @@
 import doctest
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from frontend.figures import match as module
-from frontend.figures.match import Match, draw_match, match
+from frontend.figures.match import Match, draw_match, first_rank, intruders_of, match, sentence
 from tests.frontend.figures.test_draw import accepted
 from tests.frontend.pairs import BEST, MATCH, both, pair, table
 
@@ -24,7 +29,10 @@ def test_intruders_are_the_strongest_directions_that_match_nothing() -> None:
     assert found.intruders == [False, True, True, False]  # of 0.9, 0.3, 0.45; the fourth lies beyond k = 3
     assert (found.k, found.epsilon) == (3, 0.5)
     assert [found.similarity[at][at] for at in range(4)] == pytest.approx(BEST.tolist(), abs=1e-4)
-    assert found.words == "2 of the 3 strongest directions of Block 0 · query are intruders after LoRA r = 1."
+    assert (
+        found.words
+        == "2 of the 3 strongest directions of Block 0 · query are intruders after LoRA r = 1; the strongest ranks 2."
+    )
     assert prepared(2).intruders == [False] * 4
 
 
@@ -59,3 +67,38 @@ def test_nothing_to_draw_says_why() -> None:
     assert match(MATCH, table([pair("w", 1, note="all zeros")]), "w", 1) == "all zeros"
     with pytest.raises(KeyError):
         match(MATCH, both(), "no such", 1)
+
+
+SCRIPT = Path(module.__file__).parents[1] / "static" / "js" / "match.js"
+SENTENCES = [  # best matches, k, ε, and the sentence: by the page's script and by the server
+    ([0.9, 0.8], 2, 0.5, "No intruder among the 2 strongest directions of Block 0 · query after LoRA."),
+    ([0.9], 1, 0.5, "No intruder among the 1 strongest direction of Block 0 · query after LoRA."),
+    ([0.4], 5, 0.5,
+     "1 of the 1 strongest direction of Block 0 · query is an intruder after LoRA; the strongest ranks 1."),
+    ([0.9, 0.5, 0.49], 3, 0.5,
+     "1 of the 3 strongest directions of Block 0 · query is an intruder after LoRA; the strongest ranks 3."),
+    ([0.9, 0.1, 0.2, 0.1], 3, 0.5,
+     "2 of the 3 strongest directions of Block 0 · query are intruders after LoRA; the strongest ranks 2."),
+    ([0.1, 0.2], 0, 0.5, "No intruder among the 0 strongest directions of Block 0 · query after LoRA."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("best", "k", "epsilon", "expected"), SENTENCES)
+def test_the_sentence(best: list[float], k: int, epsilon: float, expected: str) -> None:
+    intruders = intruders_of(best, k, epsilon)
+    rank = first_rank(intruders)
+    assert sentence(sum(intruders), min(k, len(best)), rank, "Block 0 · query", "LoRA") == expected
+
+
+def test_the_page_says_the_same() -> None:
+    node = shutil.which("node")
+    if node is None:
+        assert not os.environ.get("CI"), "CI needs node"
+        pytest.skip("node is not installed")
+    cases = json.dumps([[best, k, epsilon, "Block 0 · query", "LoRA"] for best, k, epsilon, _ in SENTENCES])
+    code = f"""import {{ sentence }} from {json.dumps(SCRIPT.as_uri())};
+        console.log(JSON.stringify({cases}.map((given) => sentence(...given))));"""
+    said = subprocess.run(
+        [node, "--input-type=module", "--eval", code], capture_output=True, text=True, check=True, encoding="utf-8"
+    )
+    assert json.loads(said.stdout) == [expected for *_, expected in SENTENCES]

@@ -80,8 +80,9 @@ def test_the_matrix_with_the_most_is_looked_at_first(done: Service) -> None:
     chosen = [a for a in page.all("a", aria_current="true") if "data-at" in a.attributes]
     assert len(chosen) == 1
     assert chosen[0].attributes["data-number"] == "3"
-    assert "3 of the 10 strongest directions of Block 0 · query are intruders after sharp." in words(
-        page.one("p", id="said")
+    assert (
+        "3 of the 10 strongest directions of Block 0 · query are intruders after sharp; the strongest ranks"
+        in words(page.one("p", id="said"))
     )
 
 
@@ -196,7 +197,7 @@ def test_a_model_of_a_hundred_blocks_becomes_compact() -> None:
         for role in roles
     ]
     found = ComparisonView([table(rows)], COVERED, State(5, ShownColumns()), moving=False)
-    text = ENVIRONMENT.get_template("cells_only.html").render(report=found, page="")
+    text = ENVIRONMENT.get_template("parts/cells_only.html").render(report=found, page="")
     page = read(text)
     assert len(page.all("table", class_="heat dense")) == 2
     assert len(cells(page)) == 1400

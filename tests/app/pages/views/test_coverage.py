@@ -1,6 +1,6 @@
 from analysis.coverage import Coverage, Skipped
 from app.pages.views.coverage import LISTED, coverage_view
-from app.reports import NOT_YET
+from app.runs.reports import NOT_YET
 
 
 def covered(*reasons: str) -> Coverage:

@@ -1,0 +1,104 @@
+"""Blobs: files by their digests, so that what is here already need not be sent again."""
+
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from app.access import quotas
+from app.access.callers import check_good
+from app.api.files.checkpoint_uploads import RAW, admit, length
+from app.api.schemas import DIGEST
+from app.db import Database
+from app.errors import DigestMismatch, NotFound
+from app.storage.blobs import Incoming
+from app.uploads import resumable as transfers
+from app.uploads.streaming import receive_upload
+from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
+from app.web.problems import responses
+
+router = APIRouter(prefix="/blobs", tags=["uploads"])
+Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.", examples=[DIGEST])]
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": RAW,
+    }
+}
+
+
+class Blob(BaseModel):
+    """A file that is here."""
+
+    sha256: str = Field(examples=[DIGEST])
+    bytes: int = Field(examples=[90864192])
+
+
+@router.head("/{sha256}", responses=responses(404), operation_id="has_blob")
+def head(session: Reading, sha256: Digest) -> Response:
+    """Whether a file of yours has these bytes: 200, or 404, whatever others have."""
+    if transfers.known_size(session, sha256) is None:
+        raise NotFound("None of your files has that digest.")
+    return Response(status_code=200)
+
+
+@router.put(
+    "/{sha256}",
+    status_code=201,
+    responses={**responses(400, 404, 413, 507), 200: {"model": Blob, "description": "It was here already."}},
+    openapi_extra=BODY,
+    operation_id="put_blob",
+)
+async def put(
+    request: Request,
+    response: Response,
+    database: DatabaseOf,
+    storage: StorageOf,
+    settings: SettingsOf,
+    sha256: Digest,
+    filename: Annotated[str | None, Query(max_length=1000, examples=["model.safetensors"])] = None,
+) -> Blob:
+    """Sends a file: `curl -T model.safetensors "…/api/v1/blobs/$(sha256sum model.safetensors | cut -c-64)"`.
+
+    Its digest is checked on the way; other bytes are not kept. It stays for a day, or while a checkpoint has it, and
+    `POST /api/v1/checkpoints` makes one of it. Sent again, it is not read: a client that asks with
+    `Expect: 100-continue`, as curl does, then sends nothing.
+    """
+    here = await run_sync(_known_size, database, sha256)
+    if here is not None:
+        await _pass_by(request)
+        response.status_code = 200
+        return Blob(sha256=sha256, bytes=here)
+    await run_sync(admit, database, length(request) or 0)
+    async with receive_upload(
+        request.stream(), storage, settings, content_type="", length=length(request), filename=filename
+    ) as upload:
+        name, incoming = upload.files[0]
+        _check(incoming, sha256)
+
+        def arrive() -> None:
+            with database.writing() as session:
+                check_good(session, request.state.caller)
+                quotas.admit(session, incoming.bytes)
+                transfers.record_arrival(session, storage, settings, name, incoming)
+
+        await run_sync(arrive)
+    return Blob(sha256=sha256, bytes=incoming.bytes)
+
+
+async def _pass_by(request: Request) -> None:
+    """Lets the body go, unless its sender waits to be asked for it."""
+    if "100-continue" not in request.headers.get("expect", "").lower():
+        async for _ in request.stream():
+            pass
+
+
+def _known_size(database: Database, digest: str) -> int | None:
+    with database.reading() as session:
+        return transfers.known_size(session, digest)
+
+
+def _check(incoming: Incoming, digest: str) -> None:
+    if incoming.sha256 != digest:
+        raise DigestMismatch(f"SHA-256 {digest} was promised, and {incoming.sha256} came. Nothing was kept.")

@@ -1,0 +1,77 @@
+"""`eigenscope policy`: writes a policy and checks one; and the files that it and `check` read and write."""
+
+import os
+from pathlib import Path
+
+import click
+
+from analysis.errors import PolicyError
+from analysis.gate.policy import Policy
+from analysis.gate.starter import starter
+from app.cli.output import end
+from app.gate import policy_file as policies
+
+USAGE = 2
+OUT = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group("policy")
+def policy_group() -> None:
+    """Make a policy, or check one."""
+
+
+@policy_group.command("init")
+@click.argument("file", default="eigenscope.yml", type=OUT)
+@click.option("--force", is_flag=True, help="Also over a file that is there.")
+def init_command(file: Path, force: bool) -> None:
+    """Write a policy with good defaults and their reasons to FILE, eigenscope.yml."""
+    if file.exists() and not force:
+        raise click.UsageError(f"{file} is there already: --force writes over it")
+    put(file, starter())
+    click.echo(f"{file}: eigenscope check model.safetensors --policy {file}")
+
+
+@policy_group.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+def policy_check_command(file: Path) -> None:
+    """Say what is wrong with a policy, or what it asks for."""
+    try:
+        _, policy = read_policy(file)
+    except PolicyError as error:
+        end(error.code, f"{file}: {error}", USAGE)
+    needs = [*(["a base"] if policy.needs_base else []), *(["a baseline"] if policy.needs_baseline else [])]
+    asks = f"; some ask for {' and '.join(needs)}" if needs else ""
+    click.echo(f"{file}: {len(policy.rules)} rules over {', '.join(policy.measure) or 'the coverage'}{asks}")
+
+
+def read_policy(path: Path) -> tuple[str, Policy]:
+    """The policy as it is written, and as it is understood; a file that cannot be read is wrong usage."""
+    try:
+        text = policies.text_of(path)
+    except OSError as error:
+        raise PolicyError(f"{path} cannot be read: {error.strerror or error}") from error
+    return text, policies.read(text)
+
+
+def writable(path: Path) -> None:
+    """Refuses a place that a file cannot be written to, before there is anything to write; leaves it as it is."""
+    there = os.path.lexists(path)
+    if there and not path.is_file():
+        return  # a pipe, which is opened once
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if not there:
+        path.unlink(missing_ok=True)
+
+
+def put(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> click.UsageError:
+    return click.UsageError(f"{path} cannot be written: {error.strerror or error}")

@@ -1,0 +1,45 @@
+"""A run's checkpoints as the analysis takes them: their tensors, names and facts, in the run's order."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from analysis.engine.comparison import distinct
+from analysis.tensors.matching import Member
+from analysis.weight import TensorInfo
+from app import checkpoints
+from app.db import Session
+from app.models import Run
+
+
+def tensor_info(stored: Mapping[str, Any]) -> TensorInfo:
+    """A TensorInfo out of its JSON."""
+    known = {field.name for field in fields(TensorInfo)}
+    values = {name: value for name, value in stored.items() if name in known}
+    return TensorInfo(**{**values, "shape": tuple(stored["shape"])})
+
+
+def members_of(session: Session, run: Run) -> list[Member]:
+    """The run's checkpoints as the analysis knows them; without tensors where they are not ready."""
+    return [
+        Member(
+            "adapter" if member.checkpoint.kind == "adapter" else "model",
+            [tensor_info(stored) for stored in checkpoints.tensors(session, member.checkpoint_id)],
+        )
+        for member in run.members
+    ]
+
+
+def names_of(run: Run) -> tuple[str, ...]:
+    """What readers call the run's checkpoints, no two the same."""
+    return distinct([member.checkpoint.name for member in run.members])
+
+
+def facts_of(run: Run) -> tuple[Mapping[str, Any], ...]:
+    """What is known about the run's checkpoints, in their order."""
+    return tuple(member.checkpoint.known for member in run.members)
+
+
+def file_facts_of(run: Run) -> tuple[Mapping[str, Any], ...]:
+    """What the files of the run's checkpoints say of them, in their order."""
+    return tuple(member.checkpoint.facts for member in run.members)

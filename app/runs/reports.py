@@ -1,0 +1,212 @@
+"""Results in, reports out: what workers measured becomes rows, and rows become the analysis' own tables and report."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.orm import Session
+
+from analysis.coverage import Coverage, coverage, coverage_of_members, failures, merge_coverages
+from analysis.diagnostic import Measurement, Request, Row, Severity, Table
+from analysis.diagnostics import diagnostic as diagnostic_named
+from analysis.diagnostics import requests as requests_of
+from analysis.engine.comparison import alignment_of
+from analysis.report import Report
+from analysis.weight import TensorInfo, WeightInfo
+from app.db import insert_of
+from app.errors import NotFound
+from app.models import Curve, Result, Run, Unit
+from app.runs.members import facts_of, file_facts_of, members_of, names_of
+from app.states import RunState, UnitState
+from app.work import leases, units
+
+NOT_YET = "not analysed yet"
+STOPPED = "the run was stopped before this tensor"
+ROWS_AT_ONCE = 500  # below every database's limit of parameters in a statement
+CURVE = np.dtype("<f4")
+
+
+def record(session: Session, identity: int, claimed: int, rows: Iterable[tuple[str, Row]], behind: int = 0) -> None:
+    """The rows of the tensor in hand, and that it is done. Rows that are there already stay as they are.
+
+    `behind` counts the tensors that come before this checkpoint's own in a table. Raises LeaseLost where the unit is
+    not this worker's any more.
+    """
+    unit = leases.lock_held(session, Unit, identity, claimed)
+    counts: dict[str, int] = defaultdict(int)
+    for name, row in rows:
+        _insert(session, unit, name, row, behind, counts[name])
+        counts[name] += 1
+    units.advance(session, unit)
+
+
+def _insert(session: Session, unit: Unit, name: str, row: Row, behind: int, ordinal: int) -> None:
+    values = {
+        "run_id": unit.run_id,
+        "diagnostic": name,
+        "weight_digest": weight_digest(row.weight),
+        "group": group_text(row.group),
+        "tensor": behind + unit.tensors[unit.done],
+        "ordinal": ordinal,
+        "info": asdict(row.weight),
+        "values": dict(row.measurement.values),
+        "note": row.measurement.note,
+    }
+    added = session.scalar(insert_of(session)(Result).values(values).on_conflict_do_nothing().returning(Result.id))
+    if added is not None:
+        curves = row.measurement.curves.items()
+        session.add_all(Curve(result_id=added, name=k, data=v.astype(CURVE).tobytes()) for k, v in curves)
+
+
+def weight_digest(info: WeightInfo) -> str:
+    """128 bits of what names a weight, which itself may be longer than an index entry can be.
+
+    The tensor counts too: a file may hold a stack "experts.w" beside a tensor "experts.0.w".
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name in (info.tensor, info.name):
+        digest.update(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest())
+    return digest.hexdigest()
+
+
+def group_text(group: Sequence[int]) -> str:
+    return ",".join(map(str, group))
+
+
+def group_of(text: str) -> tuple[int, ...]:
+    """The positions that `group_text` wrote."""
+    return tuple(map(int, text.split(",")))
+
+
+def requests(run: Run) -> tuple[Request, ...]:
+    """The run's diagnostics with their settings."""
+    return requests_of(run.diagnostics)
+
+
+def table(
+    session: Session, run_id: int, diagnostic: str, curves_of: str | None = None, curves_named: Sequence[str] = ()
+) -> Table:
+    """The measurements so far of one diagnostic, in the tensors' order.
+
+    With all curves of one weight, or with the curves of these names of every weight, if asked.
+    """
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id}.")
+    if diagnostic not in run.diagnostics:
+        raise NotFound(f"Run {run_id} did not ask for that diagnostic; it has: {', '.join(run.diagnostics)}.")
+    query = select(Result).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
+    found = session.scalars(query.order_by(Result.tensor, Result.ordinal)).all()
+    results = sorted(found, key=lambda result: group_of(result.group))
+    named = {*curves_named, *diagnostic_named(diagnostic).summary_curves}
+    of_one = [result.id for result in results if curves_of is not None and result.info["name"] == curves_of]
+    wanted: ColumnElement[bool] = Curve.result_id.in_(of_one)
+    if named:
+        of_all = select(Result.id).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
+        wanted = wanted | Curve.result_id.in_(of_all) & Curve.name.in_(named)
+    curves = _curves(session, wanted)
+    rows = tuple(row_of(result, curves.get(result.id)) for result in results)
+    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), file_facts_of(run))
+
+
+def _curves(session: Session, wanted: ColumnElement[bool]) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    for curve in session.scalars(select(Curve).where(wanted)):
+        found[curve.result_id][curve.name] = np.frombuffer(curve.data, CURVE).astype(np.float32)
+    return found
+
+
+def curve_names(session: Session, run_id: int, weight: str, position: int) -> frozenset[tuple[str, str]]:
+    """(diagnostic, name) of each curve that was measured on a weight of the checkpoint at this place."""
+    query = select(Result).where(Result.run_id == run_id, Result.group == group_text((position,)))
+    found = {result.id: result.diagnostic for result in session.scalars(query) if result.info["name"] == weight}
+    names = session.execute(select(Curve.result_id, Curve.name).where(Curve.result_id.in_(found)))
+    return frozenset((found[identity], name) for identity, name in names)
+
+
+def rows_since(session: Session, run_id: int, heard: Container[int]) -> dict[int, tuple[str, Row]]:
+    """The run's rows, without curves, whose ids are not among those heard: id -> (diagnostic, row)."""
+    ids = session.scalars(select(Result.id).where(Result.run_id == run_id).order_by(Result.id))
+    new = [identity for identity in ids if identity not in heard][:ROWS_AT_ONCE]
+    found = session.scalars(select(Result).where(Result.id.in_(new)).order_by(Result.id))
+    return {result.id: (result.diagnostic, row_of(result)) for result in found}
+
+
+def row_of(result: Result, curves: Mapping[str, Any] | None = None) -> Row:
+    known = {field.name for field in fields(WeightInfo)}
+    info = WeightInfo(**{name: value for name, value in result.info.items() if name in known})
+    return Row(info, group_of(result.group), Measurement(result.values, curves or {}, result.note))
+
+
+def report(session: Session, run_id: int) -> Report:
+    """The run's report so far: of a finished run, what `analysis.engine.single.analyze` finds in the same files.
+
+    Summaries see every value, and of the curves only those that their diagnostic asks for.
+    """
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id}.")
+    tables = tuple(table(session, run_id, name) for name in run.diagnostics)
+    return Report(_coverage(session, run, tables), tables, names_of(run))
+
+
+def _coverage(session: Session, run: Run, tables: Sequence[Table]) -> Coverage:
+    members = members_of(session, run)
+    if not _was_planned(session, run):
+        reason = run.reason or NOT_YET
+        parts = [coverage(m.tensors, {t.name: reason for t in m.tensors if t.skip is None}) for m in members]
+        return parts[0] if len(parts) == 1 else merge_coverages(parts)
+    waiting = {at: reasons_unfinished(session, run, at, member.tensors) for at, member in enumerate(members)}
+    if len(members) == 1:
+        return coverage(members[0].tensors, waiting[0] | failures(tables))
+    return coverage_of_members(members, alignment_of(members, requests(run)), tables, waiting)
+
+
+def _was_planned(session: Session, run: Run) -> bool:
+    """Whether the run ever had its units; one that was stopped or refused before has none."""
+    return run.state in (RunState.RUNNING, RunState.DONE) or bool(
+        session.scalar(select(exists().where(Unit.run_id == run.id)))
+    )
+
+
+def reasons_unfinished(session: Session, run: Run, position: int, infos: Sequence[TensorInfo]) -> dict[str, str]:
+    """Tensors without rows, with the reason."""
+    missing: dict[str, str] = {}
+    query = select(Unit).where(Unit.run_id == run.id, Unit.member == position, Unit.state != UnitState.DONE)
+    for unit in session.scalars(query):
+        match unit.state:
+            case UnitState.FAILED:
+                reason = unit.reason or "the worker gave up"
+            case UnitState.CANCELLED:
+                reason = STOPPED
+            case _:
+                reason = NOT_YET
+        missing |= {infos[tensor].name: reason for tensor in unit.tensors[unit.done :]}
+    return missing
+
+
+def flagged_weights(found: Table, columns: Container[str] | None = None) -> frozenset[str]:
+    """The weights that deserve a look: a value outside its healthy range, or named in a finding that warns.
+
+    Where columns are given, only their ranges count.
+    """
+    counting = [c for c in found.diagnostic.columns if columns is None or c.name in columns]
+    ranges = [(c.name, *c.healthy) for c in counting if c.healthy is not None]
+    warned = {
+        weight
+        for finding in found.diagnostic.summarise(found).findings
+        if finding.severity is not Severity.NOTE
+        for weight in finding.weights
+    }
+    outside = {
+        row.weight.name for row in found.rows for name, low, high in ranges if _is_outside(row.value(name), low, high)
+    }
+    return frozenset(warned | outside)
+
+
+def _is_outside(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not low <= value <= high

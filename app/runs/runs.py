@@ -1,0 +1,132 @@
+"""Runs: diagnostics asked of an ordered list of checkpoints, followed, stopped, deleted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from analysis.diagnostics import check_scopes
+from analysis.diagnostics import requests as requests_of
+from app import checkpoints, retention
+from app.access import audit, quotas
+from app.db import clock
+from app.errors import BadRequest, Conflict, NotFound
+from app.models import Member, Run, Unit, newest
+from app.runs.plans import plan
+from app.states import ENDED, OPEN_UNITS, CheckpointState, RunState
+from app.webhooks import deliveries
+from app.work import units
+
+MOST_CHECKPOINTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come: tensors done out of those to analyse, what is in hand, and the time left."""
+
+    state: RunState
+    done: int
+    total: int
+    current: str | None  # label of a tensor in hand
+    eta_seconds: float | None  # None before the first tensor is done, and after the last
+
+
+def request(
+    session: Session, checkpoint_ids: Sequence[int], diagnostics: Mapping[str, Mapping[str, object]] | None = None
+) -> Run:
+    """A run over these checkpoints, started as soon as all of them are ready; of several, the first is the base.
+
+    Raises OptionError, and WrongBase where what is ready already cannot be compared, among others.
+    """
+    if not 1 <= len(checkpoint_ids) <= MOST_CHECKPOINTS or len(set(checkpoint_ids)) < len(checkpoint_ids):
+        raise BadRequest(f"A run is over 1 to {MOST_CHECKPOINTS} different checkpoints.")
+    if diagnostics is not None and not diagnostics:
+        raise BadRequest("Ask for at least one diagnostic.")
+    asked = requests_of(diagnostics, len(checkpoint_ids))
+    check_scopes(asked, len(checkpoint_ids))
+    held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted(checkpoint_ids)}
+    found = [held[identity] for identity in checkpoint_ids]
+    for checkpoint in found:
+        if checkpoint.state == CheckpointState.REJECTED:
+            raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
+        retention.require_weights(checkpoint)
+    quotas.check(session, runs=1)
+    members = [Member(position=position, checkpoint=checkpoint) for position, checkpoint in enumerate(found)]
+    settings = {each.diagnostic.name: dict(each.options) for each in asked}
+    run = Run(state=RunState.WAITING, diagnostics=settings, members=members)
+    session.add(run)
+    session.flush()
+    session.refresh(run)
+    deliveries.expect(session, run)
+    if all(checkpoint.state == CheckpointState.READY for checkpoint in found):
+        plan(session, run)
+    audit.note(session, "run.request", f"run {run.id}", {"checkpoints": list(checkpoint_ids)})
+    return run
+
+
+def listing(session: Session, limit: int = 100, before: int | None = None) -> Sequence[Run]:
+    """The newest first; where an id is given, those made before it."""
+    return newest(session, Run, limit, before)
+
+
+def runs_over(session: Session, checkpoint_id: int) -> Sequence[Run]:
+    """The runs over a checkpoint, the newest first."""
+    query = select(Run).where(Run.members.any(Member.checkpoint_id == checkpoint_id))
+    return session.scalars(query.order_by(Run.id.desc())).all()
+
+
+def find(session: Session, identity: int) -> Run | None:
+    return session.get(Run, identity)
+
+
+def get(session: Session, identity: int) -> Run:
+    run = find(session, identity)
+    if run is None:
+        raise NotFound(f"There is no run {identity}.")
+    return run
+
+
+def steps(run: Run) -> dict[int, float]:
+    """The training step of each checkpoint that states one, by its place in the run."""
+    stated = {member.position: member.checkpoint.known.get("step") for member in run.members}
+    return {at: float(step) for at, step in stated.items() if isinstance(step, int | float)}
+
+
+def progress(session: Session, run: Run) -> Progress:
+    """How far the run has come, from its units."""
+    found = session.scalars(select(Unit).where(Unit.run_id == run.id).order_by(Unit.id)).all()
+    done = sum(unit.done for unit in found)
+    total = sum(len(unit.tensors) for unit in found)
+    current = next((unit.current for unit in found if unit.current), None)
+    return Progress(run.state, done, total, current, _eta(session, run, found))
+
+
+def _eta(session: Session, run: Run, found: Sequence[Unit]) -> float | None:
+    """Seconds left, at the speed so far, by predicted cost."""
+    if run.state != RunState.RUNNING or run.started_at is None:
+        return None
+    spent = sum(cost for unit in found for cost in unit.costs[: unit.done])
+    left = sum(cost for unit in found if unit.state in OPEN_UNITS for cost in unit.costs[unit.done :])
+    elapsed = clock(session) - run.started_at
+    return None if spent == 0.0 else round(max(elapsed, 0.0) * left / spent, 1)
+
+
+def cancel(session: Session, identity: int) -> Run:
+    """Stops a run: workers stop after the tensor in hand, whose rows are not kept. Ended runs stay as they are."""
+    get(session, identity)
+    units.lock_open(session, identity)
+    run = units.lock_run(session, identity)
+    if run.state not in ENDED:
+        units.close(session, run, RunState.CANCELLED, "cancelled", "The run was stopped.")
+        audit.note(session, "run.cancel", f"run {identity}")
+    return run
+
+
+def delete(session: Session, identity: int) -> None:
+    """Deletes the run with everything that it found."""
+    get(session, identity)
+    units.lock_open(session, identity)
+    session.execute(sql_delete(Run).where(Run.id == identity))
+    audit.note(session, "run.delete", f"run {identity}")

@@ -1,0 +1,109 @@
+"""Tables for readers: filtered, sorted, cut into pages, and written as CSV that no spreadsheet runs."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from analysis.diagnostic import Diagnostic, Row, Table
+from analysis.report import records as records
+from app.errors import UnknownColumn
+from app.runs.reports import flagged_weights
+
+ABOUT = ("weight", "tensor", "label", "role", "depth", "rows", "columns", "slices", "group")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell (OWASP, “CSV injection”)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows, in which order. `sort` is a column's name, with a minus for descending; None is the file's order."""
+
+    sort: str | None = None
+    text: str = ""  # in the weight's name or label, whatever the case
+    role: str | None = None
+    depth: int | None = None
+    group: tuple[int, ...] | None = None
+    flagged: bool | None = None
+
+
+def scalars(diagnostic: Diagnostic) -> list[str]:
+    return [column.name for column in diagnostic.columns if column.kind != "curve"]
+
+
+def select(table: Table, selection: Selection) -> Table:
+    """The rows that are asked for, in the order asked for; what is absent comes last either way."""
+    noted = frozenset[str]() if selection.flagged is None else flagged_weights(table)
+    rows = [row for row in table.rows if _matches(row, selection, noted)]
+    if selection.sort:
+        rows = _sort(rows, table.diagnostic, selection.sort)
+    return replace(table, rows=tuple(rows))
+
+
+def _matches(row: Row, asked: Selection, noted: frozenset[str]) -> bool:
+    info, text = row.weight, asked.text.casefold()
+    return (
+        (not text or text in info.name.casefold() or text in info.label.casefold())
+        and asked.role in (None, info.role)
+        and asked.depth in (None, info.depth)
+        and asked.group in (None, row.group)
+        and asked.flagged in (None, info.name in noted)
+    )
+
+
+def _sort(rows: Sequence[Row], diagnostic: Diagnostic, sort: str) -> list[Row]:
+    name = sort.removeprefix("-")
+    if name not in ABOUT and name not in scalars(diagnostic):
+        offered = ", ".join((*ABOUT, *scalars(diagnostic)))
+        raise UnknownColumn(f"{diagnostic.name} cannot be sorted by {name!r}; it has: {offered}")
+    there = [row for row in rows if cell(row, name) is not None]
+    absent = [row for row in rows if cell(row, name) is None]
+    return sorted(there, key=lambda row: _key(cell(row, name)), reverse=sort.startswith("-")) + absent
+
+
+def _key(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value
+
+
+def cell(row: Row, name: str) -> Any:
+    """The value of a column, or of what the row is about."""
+    match name:
+        case "weight":
+            return row.weight.name
+        case "group":
+            return row.group
+        case _ if name in ABOUT:
+            return getattr(row.weight, name)
+        case _:
+            return row.value(name)
+
+
+def header(table: Table) -> list[str]:
+    """The names of a CSV's columns; where there are several checkpoints, one says which a row speaks of."""
+    named = ["checkpoints"] if len(table.names) > 1 else []
+    return [*ABOUT, *named, *scalars(table.diagnostic), "note"]
+
+
+def to_csv(table: Table) -> Iterator[str]:
+    """The table as CSV (RFC 4180), line by line: exact numbers, empty where absent."""
+    names = header(table)
+    yield _line(names)
+    for row in table.rows:
+        values: Mapping[str, Any] = {name: cell(row, name) for name in names}
+        told = {"group": " ".join(map(str, row.group)), "note": row.measurement.note}
+        if "checkpoints" in values:
+            told["checkpoints"] = ", ".join(map(table.name_at, row.group))
+        yield _line([harmless(value) for value in {**values, **told}.values()])
+
+
+def harmless(value: Any) -> Any:
+    """The value so that no spreadsheet takes it for a formula. Names come out of strangers' files."""
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _line(values: Sequence[Any]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(values)
+    return out.getvalue()

@@ -1,0 +1,64 @@
+"""The child by itself: one request in, one answer out. What it may not do is in test_supervisor.py."""
+
+import errno
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from analysis.errors import DamagedFile, UnsafeFile
+from tests.service import model
+from workers.ingest import reader
+from workers.ingest.supervisor import limits_for
+
+
+def test_safetensors_are_listed_and_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "m.safetensors").write_bytes(model())
+    found = reader.read([tmp_path / "m.safetensors"], tmp_path / "target")
+    assert (found["format"], found["kind"], found["rewritten"]) == ("safetensors", "model", False)
+    assert ["model.embed_tokens.weight", (40, 24), "float32", 3840] in found["tensors"]
+    assert not (tmp_path / "target").exists()
+
+
+def test_what_is_not_safetensors_is_rewritten(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2, 2)}, tmp_path / "m.bin")
+    assert reader.read([tmp_path / "m.bin"], tmp_path / "target")["rewritten"] is True
+    assert (tmp_path / "target").exists()
+
+
+def answer(*paths: Path) -> Any:
+    request = {
+        "paths": [*map(str, paths)],
+        "target": str(paths[0].with_name("target")),
+        "limits": asdict(limits_for(0)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.ingest.reader"], input=json.dumps(request).encode(), capture_output=True,
+        check=True, cwd=Path(__file__).parents[3], timeout=120,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def test_an_answer_is_json_whatever_happens(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<html>")
+    error = answer(tmp_path / "page.html")["error"]
+    assert set(error) == {"class", "code", "message"}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "x"), {"errno": errno.ENOSPC}),
+        (OSError(errno.EFBIG, "File too large", "x"), {"class": UnsafeFile.__name__, "code": "unbounded"}),
+        (MemoryError(), {"class": UnsafeFile.__name__, "code": "over-memory"}),
+        (ValueError("odd"), {"class": UnsafeFile.__name__, "code": "reader-crashed"}),
+        (DamagedFile("cut off", "bad-header"), {"class": DamagedFile.__name__, "code": "bad-header"}),
+    ],
+)
+def test_an_error_keeps_its_kind(error: Exception, told: dict[str, Any]) -> None:
+    assert told.items() <= reader._error_json(error, "m.bin").items()

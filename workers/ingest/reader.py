@@ -1,0 +1,69 @@
+"""The limited child: opens one untrusted checkpoint, rewrites what is not safetensors, and answers in JSON.
+
+It confines itself before it looks at a file (sandbox.py), and does without torch, whose import would take longer than
+all the rest. Its parent is supervisor.py.
+"""
+
+import errno
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import CheckpointError, UnsafeFile, escape
+from analysis.formats import open_checkpoint, rewrite
+from analysis.formats.safetensors import SAFETENSORS
+from workers.ingest.sandbox import Limits, confine
+
+
+def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
+    """Opens the checkpoint and rewrites it where that is needed: the report, as JSON."""
+    checkpoint = open_checkpoint(paths)
+    rewritten, constants = checkpoint.format != SAFETENSORS.name, checkpoint.constants
+    if rewritten:
+        rewrite(checkpoint, target)
+    return {
+        "format": checkpoint.format,
+        "kind": checkpoint.kind,
+        "facts": dict(checkpoint.facts),
+        "tensors": [
+            [name, t.shape, t.dtype, t.nbytes, constants.get(name, "")] for name, t in checkpoint.stored.items()
+        ],
+        "rewritten": rewritten,
+    }
+
+
+def main() -> None:
+    """Answers one request from the standard input."""
+    request = json.load(sys.stdin)
+    confine(Limits(**request["limits"]))
+    try:
+        answer = json.dumps(read([Path(path) for path in request["paths"]], Path(request["target"])), allow_nan=False)
+    except Exception as error:  # whatever it is, the parent hears of it
+        names = ", ".join(escape(Path(path).name) for path in request["paths"][:3])
+        answer = json.dumps({"error": _error_json(error, names)})
+    sys.stdout.write(answer)
+
+
+def _error_json(error: Exception, names: str) -> dict[str, Any]:
+    """An error as JSON."""
+    if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EFBIG:
+        return {"errno": error.errno, "message": f"{error.strerror}: {error.filename}"}
+    if not isinstance(error, CheckpointError):
+        error = _rejection(error, names)
+    return {"class": type(error).__name__, "code": error.code, "message": error.message}
+
+
+def _rejection(error: Exception, names: str) -> CheckpointError:
+    """What an error that is none of ours says about the file."""
+    code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {escape(error)})"
+    if isinstance(error, MemoryError):
+        code, why = "over-memory", "reading it took more memory than allowed"
+    elif isinstance(error, OSError):
+        code, why = "unbounded", "it unpacks to more than its own size explains"
+    return UnsafeFile(f"{names}: {why}. Save it again as safetensors.", code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""One life of a job: held under a lease that a heartbeat renews, and ended in the same ways whatever the job is.
+
+It is done; or given back, as if nobody had tried, when its worker is told to stop; or lost, when it was cancelled or
+another worker has it; or rejected, where no worker can do better; or failed, and tried again while attempts are left.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from analysis.errors import EigenscopeError, escape
+from app.db import Database, Session
+from app.errors import DiskFull
+from app.models import Work
+from app.settings import Settings
+from app.work import leases
+from app.work.leases import LeaseLost
+from workers.heartbeat import Heartbeat
+
+log = logging.getLogger(__name__)
+W = TypeVar("W", bound=Work)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[W]):
+    """What differs between jobs."""
+
+    table: type[W]
+    final: tuple[type[Exception], ...]  # errors, each with a `code`, after which no worker can do better
+    reject: Callable[[Session, int, int, str, str], None]  # of the id and claim, with a code and a reason
+    fail: Callable[[Session, Settings, W, str], None]  # of the row, which is held, with a reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[W]):
+    database: Database
+    settings: Settings
+    kind: Kind[W]
+    id: int
+    claim: int
+
+    def __str__(self) -> str:
+        return f"{self.kind.table.__name__.lower()} {self.id}"
+
+    def renew(self) -> None:
+        with self.database.writing() as session:
+            leases.renew(session, self.kind.table, self.id, self.claim, self.settings.lease_seconds)
+
+    def give_back(self) -> None:
+        with suppress(LeaseLost), self.database.writing() as session:
+            leases.give_back(session, self.kind.table, self.id, self.claim)
+
+    def reject(self, error: Any) -> None:
+        log.info("%s rejected: %s", self, error.code)
+        with _unless_lost(), self.database.writing() as session:
+            self.kind.reject(session, self.id, self.claim, error.code, str(error))
+
+    def fail(self, error: Exception) -> None:
+        log.exception("%s failed", self)
+        with _unless_lost(), self.database.writing() as session:
+            held = leases.lock_held(session, self.kind.table, self.id, self.claim)
+            self.kind.fail(session, self.settings, held, reason_of(error))
+
+
+@contextmanager
+def leased(database: Database, settings: Settings, kind: Kind[W], identity: int, claim: int) -> Iterator[None]:
+    """Holds the claimed job while the block works on it, and ends it by how the block ends."""
+    job = _Job(database, settings, kind, identity, claim)
+    final: tuple[type[Exception], ...] = (*kind.final, DiskFull)
+    try:
+        with _unless_lost(), Heartbeat(job.renew, settings.lease_seconds):
+            yield
+    except SystemExit:  # this worker was told to stop
+        job.give_back()
+        raise
+    except final as error:
+        job.reject(error)
+    except Exception as error:  # through no fault of the files that we know of
+        job.fail(error)
+
+
+@contextmanager
+def _unless_lost() -> Iterator[None]:
+    try:
+        yield
+    except LeaseLost as lost:
+        log.info("stopped: %s", lost)
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong, without the paths of this machine."""
+    if isinstance(error, EigenscopeError):
+        return error.message
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no more is known"
+    return f"{type(error).__name__}: {escape(text)}"
