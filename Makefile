@@ -26,7 +26,7 @@ check: .venv/.dev  ## style, types and generated docs
 	$(BIN)/mypy
 	$(BIN)/python -m docs.generate --check
 
-bench: .venv/.dev  ## ours beside the peers, in one run
+bench: .venv/.dev  ## Eigenscope compared with other tools, in one run
 	$(BIN)/python -m benchmarks
 
 example: .venv/.dev  ## LoRA and full fine-tuning of a small encoder, analysed: some 20 minutes on two cores

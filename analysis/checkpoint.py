@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import torch
 
     from analysis.diagnostic import Scalar
-    from analysis.weight import TensorInfo
+    from analysis.weight import Grid, TensorInfo
 
 
 @runtime_checkable
@@ -23,3 +23,12 @@ class OpenCheckpoint(Protocol):
     @property
     def facts(self) -> "Mapping[str, Scalar]": ...
     def read(self, name: str) -> "torch.Tensor": ...
+
+
+def grid_of(checkpoint: OpenCheckpoint, info: "TensorInfo") -> "Grid | None":
+    """The grid of a dequantised tensor; None where its values are stored as they are."""
+    from analysis.weight import Grid
+
+    step = getattr(checkpoint, "step", None)
+    found = step(info.name) if step is not None and info.made else None
+    return None if found is None else Grid(float(found), info.made)

@@ -65,7 +65,7 @@ def coverage(tensors: Sequence[TensorInfo], failed: Mapping[str, str] | None = N
     return Coverage(
         tensors=len(tensors),
         analysed=sum(t.name not in reasons for t in tensors),
-        parameters=sum(t.size for t in tensors),
+        parameters=sum(t.size for t in tensors if not t.same_as),
         analysed_parameters=sum(t.size for t in tensors if t.name not in reasons),
         skipped=tuple(Skipped(t.name, t.shape, reasons[t.name]) for t in tensors if t.name in reasons),
     )

@@ -8,7 +8,7 @@ summarises the `Table` of all measurements into numbers and findings. To add one
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations
 from typing import Any, Literal
@@ -305,7 +305,8 @@ def measure(request: Request, weights: Sequence[Weight]) -> Measurement:
         found = diagnostic.compute(weights, request.options)
     except (TensorError, LinAlgError) as error:
         return absent(diagnostic, str(error))
-    return check_measurement(diagnostic, found)
+    notes = [note for note in (found.note, *(weight.grid.note() for weight in weights if weight.grid)) if note]
+    return check_measurement(diagnostic, replace(found, note="; ".join(notes) or None))
 
 
 def absent(diagnostic: Diagnostic, note: str) -> Measurement:

@@ -75,11 +75,19 @@ class TensorInfo:
     more: str = ""  # the words of its name that tell it from others like it
     made_of: "tuple[TensorInfo, ...]" = ()  # the tensors of the file that it is made of, where it is none itself
     member: int = -1  # which matrix of the one tensor that it is cut out of
+    weight: str = ""  # the weight that it is the main part of, where that has another name
+    made: str = ""  # how that weight is formed out of what is stored; "" where it is stored as it is
+    same_as: str = ""  # the tensor that holds the same numbers, and is counted in its place
 
     @property
     def label(self) -> str:
         """What a reader calls it."""
-        return label_of(self.name, self.role, self.depth, self.where, self.more)
+        return label_of(self.called, self.role, self.depth, self.where, self.more)
+
+    @property
+    def called(self) -> str:
+        """The name of the weight in it, under which another checkpoint has it too."""
+        return self.weight or self.name
 
     @property
     def size(self) -> int:
@@ -125,18 +133,31 @@ class Factors:
     right: Float[Tensor, "r n"]
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the values of a dequantised weight can lie: multiples of a step, whose root mean square this is."""
+
+    step: float
+    how: str  # "dequantised from GPTQ: 4 bits, groups of 128"
+
+    def note(self) -> str:
+        return f"{self.how}; the step of its grid is {self.step:.3g}"
+
+
 @dataclass(frozen=True)
 class Weight:
     """A weight with its numbers. `slices` holds one matrix, or one for each kernel position of a convolution.
 
     A tuned weight knows its `base`, the same weight before training, and the `factors` of the update where an adapter
-    gave them. Whatever is derived is found once and kept, so that all diagnostics and all groups share it.
+    gave them. A dequantised one knows the `grid` that its values lie on. Whatever is derived is found once and kept, so
+    that all diagnostics and all groups share it.
     """
 
     info: WeightInfo
     slices: Float[Tensor, "s m n"]
     base: "Weight | None" = None
     factors: Factors | None = None
+    grid: Grid | None = None
 
     @once
     def spectrum(self) -> Spectrum:

@@ -231,7 +231,7 @@ def accept(
     checkpoint.state, checkpoint.lease_until, checkpoint.rewritten = CheckpointState.READY, None, rewritten
     checkpoint.format, checkpoint.kind, checkpoint.facts = form, kind, _storable(facts)
     checkpoint.tensors = len(infos)
-    checkpoint.parameters = sum(math.prod(info["shape"]) for info in infos)
+    checkpoint.parameters = sum(math.prod(info["shape"]) for info in infos if not info.get("same_as"))
     session.flush()
     return checkpoint
 

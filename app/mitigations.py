@@ -44,8 +44,8 @@ def request(
         len(session.scalars(select(Mitigation.id).where(Mitigation.state.in_(OPEN_MITIGATIONS)).limit(MOST_OPEN)).all())
         == MOST_OPEN
     ):
-        raise Conflict(f"{MOST_OPEN} mitigations wait already. Ask again when some of them are done.")
-    called = name or f"{held[tuned].name} mended λ={recipe.factor:g}"
+        raise Conflict(f"{MOST_OPEN} mitigations are already queued. Try again when some of them are done.")
+    called = name or f"{held[tuned].name} mitigated λ={recipe.factor:g}"
     made = Mitigation(
         name=checkpoints.clean_name(called), recipe=recipe.to_json(), base_id=base, tuned_id=tuned, report=None
     )
@@ -57,15 +57,17 @@ def request(
 
 def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Recipe) -> None:
     if base is tuned:
-        raise Conflict("The base and the tuned checkpoint are the same one: nothing was changed in it.")
+        raise Conflict("The base and the tuned checkpoint are the same checkpoint.")
     for checkpoint in (base, tuned):
         if checkpoint.state == CheckpointState.REJECTED:
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
         if checkpoint.state != CheckpointState.READY:
-            raise Conflict(f"Checkpoint {checkpoint.id} is still being read. Ask again when it is ready.")
+            raise Conflict(f"Checkpoint {checkpoint.id} is still being read. Try again when it is ready.")
         retention.require_weights(checkpoint)
     if recipe.form == "adapter" and tuned.kind != "adapter":
-        raise Conflict(f"Checkpoint {tuned.id} is a whole model, so no adapter can be made of it: ask for weights.")
+        raise Conflict(
+            f"Checkpoint {tuned.id} is a whole model, so the output cannot be an adapter: choose the form “weights”."
+        )
     check_base(align([_side(session, base), _side(session, tuned)]), distinct([base.name, tuned.name]))
 
 
@@ -109,7 +111,7 @@ def finish(
     files: Sequence[tuple[str, Incoming]],
     report: Mapping[str, Any],
 ) -> Mitigation:
-    """The mended files become a checkpoint, and a run begins that compares it with both it came from.
+    """The mitigated files become a checkpoint, and a run begins that compares it with both it came from.
 
     Raises LeaseLost, and SourceGone.
     """
@@ -132,7 +134,7 @@ def _lock_source(session: Session, identity: int) -> None:
     try:
         checkpoints.hold(session, identity, shared=True)
     except NotFound:
-        raise mending.SourceGone("A source was deleted before the mended checkpoint was made.") from None
+        raise mending.SourceGone("A source was deleted before the mitigated checkpoint was made.") from None
 
 
 def _compare(session: Session, ids: Sequence[int], recipe: Mapping[str, Any]) -> Run:

@@ -93,5 +93,5 @@ def reason_of(error: Exception) -> str:
     """What went wrong, without the paths of this machine."""
     if isinstance(error, EigenscopeError):
         return error.message
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no more is known"
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no details are available"
     return f"{type(error).__name__}: {escape(text)}"

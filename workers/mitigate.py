@@ -1,4 +1,4 @@
-"""Makes a mended checkpoint: written in a folder of its own, moved into storage in the transaction that ends it.
+"""Makes a mitigated checkpoint: written in a folder of its own, moved into storage in the transaction that ends it.
 
 What is found on the way lies in a folder that outlives the worker, so that the next one goes on where this one stopped.
 """
@@ -40,7 +40,7 @@ class Job:
 
 
 def mitigate_checkpoint(database: Database, storage: Storage, settings: Settings, mitigation_id: int) -> None:
-    """Makes the mended checkpoint, if that is there to be had; it ends done, failed, or offered again."""
+    """Makes the mitigated checkpoint, if that is there to be had; it ends done, failed, or offered again."""
     with database.writing() as session:
         row = mending.claim(session, settings, mitigation_id)
     if row is None:

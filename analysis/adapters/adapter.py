@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.adapters.config import AdapterConfig
+from analysis.adapters.makes import part_of
 from analysis.adapters.names import AdaptedModule, factor, modules, shared_tensors
 from analysis.checkpoint import OpenCheckpoint
 from analysis.errors import AdapterError, EigenscopeError, MissingShard, NotFinite, escape
@@ -74,7 +75,7 @@ class Adapter:
         base: "torch.Tensor",
         state: "dict[str, torch.Tensor]",
     ) -> "tuple[torch.Tensor, analysis.weight.Factors | None]":
-        from analysis.adapters import lora, skeleton, tokens
+        from analysis.adapters import lora, single_file, skeleton, tokens
 
         rows = next((tensor for name, tensor in state.items() if "trainable_tokens_delta" in name.split(".")), None)
         if rows is not None:
@@ -83,6 +84,8 @@ class Adapter:
             return tokens.merge(self.config, module, base, rows)
         if self.config.is_delegated:
             return skeleton.merge(self.config, module, info, base, state), None
+        if self.config.make != "PEFT" and "lora_alpha" not in self.config.settings:
+            return single_file.merged(self.config, module, info, base, _foreign_parts(module, state))
         parts = _parts(module, state)
         return lora.merge(self.config, module, info, base, parts)
 
@@ -131,6 +134,18 @@ def _parts(module: AdaptedModule, state: "dict[str, torch.Tensor]") -> "dict[str
         if words[place] in parts:
             raise AdapterError(f"{escape(module.module)}: {words[place]} is there twice, of two adapters in one file")
         parts[words[place]] = state[name]
+    return parts
+
+
+def _foreign_parts(module: AdaptedModule, state: "dict[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
+    """The same of an adapter that PEFT did not save."""
+    parts: dict[str, torch.Tensor] = {}
+    for name in module.tensors:
+        part = part_of(name)
+        if part is not None and part.what in parts:
+            raise AdapterError(f"{escape(module.module)}: {part.what} is there twice, of two adapters in one file")
+        if part is not None:
+            parts[part.what] = state[name]
     return parts
 
 

@@ -62,6 +62,7 @@ class AdapterConfig:
 
     method: str  # as in peft_type: "LORA"
     settings: Mapping[str, Any]
+    make: str = "PEFT"  # whose names the tensors have
 
     def flag(self, name: str) -> bool:
         """A setting that is true or false; false where it is absent. DamagedFile where it is something else."""
@@ -100,6 +101,10 @@ class AdapterConfig:
     @property
     def is_delegated(self) -> bool:
         """Whether PEFT computes its weights: every method but those of DIRECT, and LoRA's relatives that are no BA."""
+        return self.make == "PEFT" and self._delegated
+
+    @property
+    def _delegated(self) -> bool:
         return self.method not in DIRECT or any(self.settings.get(name) for name in LORA_DELEGATED)
 
     @property

@@ -105,7 +105,9 @@ def _checked_rank(config: AdapterConfig, module: AdaptedModule, A: Tensor, B: Te
     if config.method == "ADALORA":
         return rank  # it prunes ranks as it trains, and saves what is left
     said = config.settings.get("r")
-    if rank != said and not config.pattern("rank_pattern"):  # else the tensors tell, and no pattern is needed
+    if (
+        rank != said and said is not None and not config.pattern("rank_pattern")
+    ):  # else the tensors tell, and no pattern is needed
         wrong = _mismatch(module, A, B, info, f"rank {rank}, where adapter_config.json says {escape(said)}")
         raise SettingsError(wrong.message)
     return rank

@@ -8,6 +8,8 @@ a parameter: modules_to_save, biases, and the layer norms of LN tuning.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from analysis.adapters import makes
+
 # what PEFT 0.21 calls the parameters of its layers (`adapter_layer_names` and buffers of every tuner)
 FACTORS_OF = {
     "LoRA": "lora_A lora_B lora_embedding_A lora_embedding_B lora_diag lora_velora_embed lora_monteclora_sampler",
@@ -77,6 +79,7 @@ class AdaptedModule:
     name: str  # without "base_model.model.": "encoder.layer.0.attention.self.query.weight"
     tensors: tuple[str, ...]  # names in the adapter's file
     whole: bool = False
+    flat: bool = False  # its name has underscores where the base's has dots
 
     @property
     def module(self) -> str:
@@ -91,6 +94,8 @@ def modules(names: Iterable[str]) -> tuple[AdaptedModule, ...]:
     'h.0.q.weight'
     """
     listed = list(names)
+    if makes.is_foreign(listed):
+        return _foreign(listed)
     attention = {name[: name.index(ATTENTION)].removeprefix(PREFIX) for name in listed if ATTENTION in name}
     found: dict[str, list[str]] = {}
     whole: set[str] = set()
@@ -104,6 +109,20 @@ def modules(names: Iterable[str]) -> tuple[AdaptedModule, ...]:
             found.setdefault(".".join(_strip_wrappers(words)), []).append(name)
             whole.add(name)
     return tuple(AdaptedModule(name, tuple(held), whole.issuperset(held)) for name, held in found.items())
+
+
+def _foreign(names: Sequence[str]) -> tuple[AdaptedModule, ...]:
+    """The adapted parameters of an adapter that PEFT did not save."""
+    found: dict[tuple[str, bool], list[str]] = {}
+    whole: list[AdaptedModule] = []
+    for name in names:
+        part = makes.part_of(name)
+        if part is None or part.what in ("w_norm", "b_norm", "diff_b"):
+            whole.append(AdaptedModule(name, (name,), whole=True))
+        else:
+            found.setdefault((part.module, part.flat), []).append(name)
+    changed = (AdaptedModule(f"{module}.weight", tuple(held), flat=flat) for (module, flat), held in found.items())
+    return (*changed, *whole)
 
 
 def shared_tensors(names: Iterable[str]) -> tuple[str, ...]:
@@ -125,13 +144,18 @@ def factor(words: Sequence[str]) -> int | None:
 def is_factor(name: str) -> bool:
     """Whether a tensor of this name is part of a change and no weight: a factor, a shared matrix, or a prompt."""
     words = name.split(".")
-    return factor(words) is not None or not (SHARED.isdisjoint(words) and PROMPTS.isdisjoint(words))
+    return (
+        factor(words) is not None
+        or makes.is_factor(name)
+        or not (SHARED.isdisjoint(words) and PROMPTS.isdisjoint(words))
+    )
 
 
 def is_adapter(names: Iterable[str]) -> bool:
     """Whether most of the names are of an adapter's factors, shared matrices or prompts."""
-    counted = [is_factor(name) for name in names]
-    return 2 * sum(counted) > len(counted)
+    listed = list(names)
+    counted = [is_factor(name) for name in listed]
+    return 2 * sum(counted) > len(counted) or makes.is_foreign(listed)
 
 
 def may_be_adapter(names: Iterable[str]) -> bool:

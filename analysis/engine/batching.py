@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
-from analysis.checkpoint import OpenCheckpoint
+from analysis.checkpoint import OpenCheckpoint, grid_of
 from analysis.engine.scheduling import bound
 from analysis.errors import TensorError
 from analysis.linalg.spectrum import GPU_BLOCK, decompose_each
@@ -23,7 +23,7 @@ Cut = Callable[[TensorInfo], Iterable[Weight]]
 def cutter(checkpoint: OpenCheckpoint, tensors: Sequence[TensorInfo], device: str) -> Cut:
     """What reads a tensor and cuts it into weights; on a GPU, asked in the order of the tensors, it reads ahead."""
     if device == "cpu":
-        return lambda info: weights(info, checkpoint.read(info.name))
+        return lambda info: weights(info, checkpoint.read(info.name), grid_of(checkpoint, info))
     return Ahead(checkpoint, tensors, device)
 
 
@@ -38,7 +38,10 @@ class Ahead:
     def __call__(self, info: TensorInfo) -> list[Weight]:
         if info.name not in self._ready:
             batch = self._batches.get(info.name, [info])
-            self._ready = {each.name: list(weights(each, self._checkpoint.read(each.name))) for each in batch}
+            self._ready = {
+                each.name: list(weights(each, self._checkpoint.read(each.name), grid_of(self._checkpoint, each)))
+                for each in batch
+            }
             share([weight for found in self._ready.values() for weight in found], self._device)
         return self._ready.pop(info.name)
 

@@ -11,7 +11,7 @@ from functools import partial
 from torch import Tensor
 
 from analysis.adapters import Adapter, open_adapter
-from analysis.checkpoint import OpenCheckpoint
+from analysis.checkpoint import OpenCheckpoint, grid_of
 from analysis.coverage import coverage_of_members
 from analysis.diagnostic import Request, Row, Scalar, Scope, Table, groups
 from analysis.engine.device import on_devices
@@ -213,7 +213,7 @@ def measure_aligned(
     if reason := _too_large(aligned, wanted, {request.diagnostic.scope for request, _ in asked}, memory):
         return list(refused_rows(aligned.base, [(request, group, reason) for request, group in asked]))
     base = run.checkpoints[0].read(aligned.base.name)
-    held: dict[int, Held | str] = {0: Held(base)}
+    held: dict[int, Held | str] = {0: Held(base, grid=grid_of(run.checkpoints[0], aligned.base))}
     for position in sorted(wanted):
         held[position] = read_held(run, aligned, position, base)
     found: Found = []
@@ -240,6 +240,7 @@ def _read_held(run: Comparison, aligned: Aligned, position: int, base: Tensor) -
     assert partner is not None, "groups_of asks for what is there"
     if isinstance(partner.source, TensorInfo):
         tensor = experts.read(run.checkpoints[position], partner.source)
-        return Held(tensor.mT) if partner.turned else Held(tensor, info=partner.source)
+        grid = grid_of(run.checkpoints[position], partner.source)
+        return Held(tensor.mT, grid=grid) if partner.turned else Held(tensor, info=partner.source, grid=grid)
     tuned = run.adapters[position].tuned(partner.source, aligned.base, base)
     return Held(tuned.tensor, tuned.factors)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from analysis.diagnostic import Request, Row, Scope, absent, measure
 from analysis.tensors.matrices import matrices, outputs, weights
-from analysis.weight import Factors, TensorInfo, Weight, WeightInfo
+from analysis.weight import Factors, Grid, TensorInfo, Weight, WeightInfo
 
 Group = tuple[int, ...]
 
@@ -23,6 +23,7 @@ class Held:
     tensor: Tensor
     factors: Factors | None = None  # of the update in whole, where it is a product
     info: TensorInfo | None = None  # the checkpoint's own
+    grid: Grid | None = None  # of a dequantised tensor
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Family:
         if (position, rows) not in self._cut:
             factors = weight.factors and Factors(weight.factors.left[:rows], weight.factors.right)
             info = replace(weight.info, rows=rows)
-            self._cut[position, rows] = Weight(info, weight.slices[:, :rows], base, factors)
+            self._cut[position, rows] = Weight(info, weight.slices[:, :rows], base, factors, weight.grid)
         return self._cut[position, rows]
 
 
@@ -118,7 +119,7 @@ def _cut(base: TensorInfo, held: Held) -> Iterator[Weight | str]:
     info = replace(
         base, shape=shape, transposed=lies.transposed, layout=lies.layout, groups=lies.groups, first=lies.first
     )
-    for weight, part in zip(weights(info, held.tensor), outputs(info), strict=True):
+    for weight, part in zip(weights(info, held.tensor, held.grid), outputs(info), strict=True):
         yield replace(weight, factors=_factors(weight, held.factors, part))
 
 

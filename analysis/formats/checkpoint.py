@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from analysis.adapters.config import AdapterConfig
 from analysis.cached import once
 from analysis.formats.buffers import constant_kinds
 from analysis.formats.dtypes import DTYPES
+from analysis.formats.effective import Recognised, grid_step, recognise, values
+from analysis.formats.repeated import repeated
 from analysis.formats.stored import Facts, Stored
 
 if TYPE_CHECKING:
@@ -28,21 +30,45 @@ class Checkpoint:
     stored: Mapping[str, Stored]
     facts: Facts = field(default_factory=dict)
     adapter: AdapterConfig | None = None  # what adapter_config.json says, where these tensors are an adapter's
+    quantisation: Mapping[str, Any] = field(default_factory=dict)  # what config.json says of its codes and scales
 
     @once
     def tensors(self) -> "tuple[analysis.weight.TensorInfo, ...]":
         """Every tensor with its role and depth, and the reason where it is not analysed."""
-        from analysis.tensors.matrices import Header, describe
+        from analysis.tensors.listing import beyond_of, describe_all
+        from analysis.tensors.matrices import Header
 
-        constants = self.constants
-        return describe({
-            name: Header(t.shape, t.dtype, t.nbytes, constants.get(name, "")) for name, t in self.stored.items()
-        })  # fmt: skip
+        headers = {name: Header(t.shape, t.dtype, t.nbytes) for name, t in self.stored.items()}
+        return describe_all(headers, beyond_of(self.beyond))
+
+    @once
+    def effective(self) -> Recognised:
+        """The weights that several of its tensors make up, and the tensors that only serve them."""
+        return recognise(self.stored, self.quantisation) if self.adapter is None else Recognised()
+
+    @property
+    def beyond(self) -> dict[str, Any]:
+        """What the headers do not tell of the tensors, as JSON: `analysis.tensors.listing.beyond_of` reads it."""
+        made = {
+            name: [one.weight, list(one.shape), self._dtype(name), one.how]
+            for name, one in self.effective.weights.items()
+        }
+        same = repeated(self.stored) if self.adapter is None else {}
+        constants = {name: kind for name, kind in self.constants.items() if name not in made}
+        return {"made": made, "left": dict(self.effective.left), "same": same, "constants": constants}
 
     @once
     def constants(self) -> Mapping[str, str]:
         """The tensors whose numbers show that no training made them, with what they are."""
         return constant_kinds(self.stored)
+
+    def _dtype(self, name: str) -> str:
+        return "float64" if self.stored[name].dtype == "float64" else "float32"
+
+    def step(self, name: str) -> float | None:
+        """The step of the grid of a dequantised tensor, the root of its mean square; None for any other."""
+        made = self.effective.weights.get(name)
+        return None if made is None else grid_step(made, self.stored)
 
     @property
     def kind(self) -> Literal["model", "adapter"]:
@@ -53,6 +79,8 @@ class Checkpoint:
         """One index of the first side of a tensor of whole bytes, as a tensor of one such member; see `read`."""
         import torch
 
+        if name in self.effective.weights:
+            return self.read(name)[member : member + 1]
         stored = self.stored[name]
         words = np.array(stored.words()[member : member + 1], order="C")
         native = words.byteswap() if stored.big_endian else words
@@ -61,10 +89,13 @@ class Checkpoint:
     def read(self, name: str) -> "torch.Tensor":
         """One tensor on the CPU, contiguous, in its stored dtype, and nothing else of the file.
 
-        Dtypes of less than a byte come as their packed bytes.
+        The main part of a weight that is formed out of several comes as that weight, in float32 or float64. Dtypes of
+        less than a byte come as their packed bytes.
         """
         import torch
 
+        if (made := self.effective.weights.get(name)) is not None:
+            return torch.from_numpy(values(made, self.stored))
         stored = self.stored[name]
         words = stored.load()
         if DTYPES[stored.dtype].bits < 8:

@@ -6,6 +6,8 @@ from types import MappingProxyType
 from typing import Any
 
 from analysis.adapters.config import NAME, AdapterConfig, check_config
+from analysis.adapters.foreign_config import metadata_config, mlx_config
+from analysis.adapters.makes import is_foreign, make_of, says_its_scale
 from analysis.adapters.names import is_adapter, may_be_adapter
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat
 from analysis.formats.hostile_json import parse_file, plain, printable
@@ -51,14 +53,28 @@ def config_facts(folder: Path) -> dict[str, Fact]:
     return found | _adapter_facts(_read(folder / NAME, LARGEST_ADAPTER_CONFIG)) | training_facts(folder)
 
 
-def find_adapter_config(folder: Path, names: Iterable[str]) -> AdapterConfig | None:
+def quantisation(folder: Path) -> Mapping[str, Any]:
+    """What config.json, or quantize_config.json of AutoGPTQ, says of how weights were quantised; nothing without."""
+    config = _read(folder / "config.json")
+    said = [config.get("quantization_config"), config.get("quantization"), _read(folder / "quantize_config.json")]
+    return next((found for found in said if isinstance(found, dict) and found), {})
+
+
+def find_adapter_config(folder: Path, names: Iterable[str], metadata: str = "") -> AdapterConfig | None:
     """The config in the folder where tensors of these names are an adapter's; None where they are a model's.
+
+    `metadata` is the JSON that diffusers keeps in the file itself. kohya, LyCORIS and diffusers without it need none:
+    their tensors say how they are scaled.
 
     Raises MissingShard ("adapter-config") where an adapter has none, UnknownFormat ("adapter-method") where it names
     what states no change of weights, and DamagedFile ("adapter-settings") where it makes no sense.
     """
     listed = list(names)
     path = folder / NAME
+    if metadata and may_be_adapter(listed):
+        return metadata_config(metadata)
+    if is_foreign(listed) and says_its_scale(listed):
+        return AdapterConfig("LORA", {}, make_of(listed))
     if not path.is_file():
         if is_adapter(listed):
             text = f"these are the factors of an adapter, which say nothing without its config: upload {NAME} too"
@@ -71,7 +87,8 @@ def find_adapter_config(folder: Path, names: Iterable[str]) -> AdapterConfig | N
         text = f"{NAME} has {size:,} bytes; at most {LARGEST_ADAPTER_CONFIG:,} are read"
         raise UnknownFormat(text, "adapter-settings")
     try:
-        return check_config(parse_file(path))
+        said = parse_file(path)
+        return mlx_config(said) if is_foreign(listed) and "peft_type" not in said else check_config(said)
     except DamagedFile as error:
         raise DamagedFile(error.message, "adapter-settings") from None
 

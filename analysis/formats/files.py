@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
 from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.companions import INDEX, SAFETENSORS, SAFETENSORS_INSTEAD, WEIGHTS, training_state
-from analysis.formats.facts import config_facts, find_adapter_config
+from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import parse_file, printable
 from analysis.formats.rejected import rejection
 from analysis.formats.stored import HEAD, Contents, Format, Stored
@@ -46,8 +46,12 @@ def _checkpoint(
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
     if left_out := _left_out(files, chosen):
         facts["ignored_files"] = ignored_files(left_out)
-    adapter = find_adapter_config(first.parent, tensors)
-    return Checkpoint(chosen[first].name, tensors, facts | config_facts(first.parent), adapter)
+    metadata = next((held.adapter for held in contents.values() if held.adapter), "")
+    adapter = find_adapter_config(first.parent, tensors, metadata)
+    facts |= config_facts(first.parent)
+    if adapter is not None and adapter.make != "PEFT":
+        facts |= {"method": adapter.method, "adapter_make": adapter.make}
+    return Checkpoint(chosen[first].name, tensors, facts, adapter, quantisation(first.parent))
 
 
 def _left_out(files: Sequence[Path], chosen: Chosen) -> dict[str, str]:

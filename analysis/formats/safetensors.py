@@ -17,6 +17,7 @@ from analysis.formats.stored import MOST_DIMENSIONS, Contents, Format, Stored
 
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit, MAX_HEADER_SIZE in safetensors/src/tensor.rs
 METADATA = "__metadata__"
+ADAPTER = "lora_adapter_metadata"  # of diffusers: the configs of the adapters in the file, as JSON
 LIBRARY = "format"  # "pt", "np" …: the library that wrote the file, no fact about the model
 LARGEST_SIZE = 2**62  # elements in a tensor
 
@@ -45,7 +46,9 @@ def _contents(path: Path) -> Contents:
     tensors = {name: _read_entry(path, name, entry, 8 + length, size) for name, entry in header.items()}
     _check_overlap(tensors)
     said = {key: value for key, value in metadata.items() if key != LIBRARY} if isinstance(metadata, Mapping) else {}
-    return Contents(tensors, text_facts(said))
+    adapter = said.get(ADAPTER)
+    facts = {key: value for key, value in said.items() if key != ADAPTER}
+    return Contents(tensors, text_facts(facts), adapter if isinstance(adapter, str) else "")
 
 
 def _read_entry(path: Path, name: str, entry: Any, base: int, size: int) -> Stored:

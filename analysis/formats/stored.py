@@ -122,6 +122,7 @@ class Contents:
 
     tensors: Mapping[str, Stored]
     facts: Facts = field(default_factory=dict)
+    adapter: str = ""  # JSON about the adapter that it is, as diffusers writes it
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,8 @@ def _check_any(done: Done, recipe: Recipe) -> None:
 
 def _metadata(names: Sequence[str], recipe: Recipe) -> dict[str, str]:
     """Facts that the file tells about itself."""
-    told = {"mended_from": names[1], "mended_base": names[0], "mended_lambda": f"{recipe.factor:g}"}
-    rule = {"mended_k": str(recipe.k), "mended_epsilon": f"{recipe.epsilon:g}", "mended_only": recipe.only}
+    told = {"mitigated_from": names[1], "mitigated_base": names[0], "mitigated_lambda": f"{recipe.factor:g}"}
+    rule = {"mitigated_k": str(recipe.k), "mitigated_epsilon": f"{recipe.epsilon:g}", "mitigated_only": recipe.only}
     return {"format": "pt", **told, **rule}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeGuard
 
+from analysis.adapters.makes import flattened, unflattened
 from analysis.adapters.names import AdaptedModule, modules, shared_tensors
 from analysis.errors import WrongBase, escape
 from analysis.tensors.experts import as_stored_in
@@ -94,7 +95,7 @@ def align(members: Sequence[Member], same_shape: bool = True) -> Alignment:
         raise WrongBase(f"the first of {len(members)} checkpoints {text}", "base-is-adapter")
     found = [_match(base.tensors, member, same_shape) for member in tuned]
     rows = tuple(
-        Aligned(info, tuple(match.partners.get(info.name) for match in found))
+        Aligned(info, tuple(match.partners.get(info.called) for match in found))
         for info in base.tensors
         if info.skip is None
     )
@@ -125,12 +126,14 @@ class _Match:
 
 
 def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Match:
-    targets = {info.name: info for info in base}
-    sources = _sources(member, base)
+    targets = {info.called: info for info in base}
+    sources, unclear = _sources(member, base, targets)
     pairing = pair_names(sources, targets, lambda a, b: _difference(sources[a], targets[b], same_shape) is None)
     pairs = {**pairing.partners, **_tie(sources, targets, pairing.partners)}
     partners: dict[str, Partner] = {}
-    ours = {name: f"could be any of {', '.join(map(escape, could))}" for name, could in pairing.ambiguous.items()}
+    ours = unclear | {
+        name: f"could be any of {', '.join(map(escape, could))}" for name, could in pairing.ambiguous.items()
+    }
     theirs: dict[str, str] = {}
     turned = any(_is_transposed(sources[a], targets[b]) for a, b in pairs.items())
     for name, to in pairs.items():
@@ -145,12 +148,23 @@ def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Mat
     return _Match(partners, left, _unmatched_targets(base, partners, theirs, member))
 
 
-def _sources(member: Member, base: Sequence[TensorInfo]) -> dict[str, Source]:
-    """What a tuned checkpoint holds, by the names that it should be found under in the base."""
+def _sources(
+    member: Member, base: Sequence[TensorInfo], targets: Mapping[str, TensorInfo]
+) -> tuple[dict[str, Source], dict[str, str]]:
+    """What a tuned checkpoint holds, by the names that it should be found under in the base, and what is ambiguous."""
     if member.kind == "model":
-        return {info.name: info for info in as_stored_in(base, member.tensors)}
+        return {info.called: info for info in as_stored_in(base, member.tensors)}, {}
     held = {info.name: info for info in member.tensors}
-    return {module.name: held[module.tensors[0]] if module.whole else module for module in modules(held)}
+    found: dict[str, Source] = {}
+    unclear: dict[str, str] = {}
+    flat = flattened(name for name, info in targets.items() if len(info.shape) > 1)
+    for module in modules(held):
+        could = unflattened(module.module, flat) if module.flat else []
+        if len(could) > 1:
+            unclear[module.name] = f"could be any of {', '.join(map(escape, could[:4]))}"
+        name = could[0] if len(could) == 1 else module.name
+        found[name] = held[module.tensors[0]] if module.whole else module
+    return found, unclear
 
 
 def _difference(source: Source, target: TensorInfo, same_shape: bool) -> str | None:
@@ -201,8 +215,8 @@ def _tie(
     if len(ours) != 1 or len(theirs) != 1 or ours[0].role == theirs[0].role:
         return {}
     name = next(name for name, source in sources.items() if source is ours[0])
-    free = name not in paired and theirs[0].name not in paired.values()
-    return {name: theirs[0].name} if free and ours[0].shape == theirs[0].shape else {}
+    free = name not in paired and theirs[0].called not in paired.values()
+    return {name: theirs[0].called} if free and ours[0].shape == theirs[0].shape else {}
 
 
 def _vocabularies(held: Mapping[str, Source] | Mapping[str, TensorInfo]) -> list[TensorInfo]:
@@ -251,8 +265,8 @@ def _stranger(source: Source, base: Sequence[TensorInfo]) -> str:
 def _unmatched_targets(
     base: Sequence[TensorInfo], partners: Mapping[str, Partner], why: Mapping[str, str], member: Member
 ) -> tuple[Unmatched, ...]:
-    held = [info for info in base if info.skip is None and info.name not in partners]
-    return tuple(Unmatched(info.name, why.get(info.name) or _absent(info, base, partners, member)) for info in held)
+    held = [info for info in base if info.skip is None and info.called not in partners]
+    return tuple(Unmatched(info.name, why.get(info.called) or _absent(info, base, partners, member)) for info in held)
 
 
 def _absent(info: TensorInfo, base: Sequence[TensorInfo], partners: Mapping[str, Partner], member: Member) -> str:

@@ -18,7 +18,7 @@ from analysis.names.places import WAYS
 from analysis.tensors.header import Header, Headers
 from analysis.tensors.layouts import Lay, kernel_extents, lay_of, stores_inputs_first
 from analysis.tensors.skipping import reason_to_skip
-from analysis.weight import KERNELS, STACKS, Layout, TensorInfo, Weight, WeightInfo
+from analysis.weight import KERNELS, STACKS, Grid, Layout, TensorInfo, Weight, WeightInfo
 
 __all__ = ["Header", "describe", "matrices", "outputs", "weights"]
 
@@ -102,10 +102,10 @@ def matrices(info: TensorInfo) -> tuple[WeightInfo, ...]:
     )  # fmt: skip
 
 
-def weights(info: TensorInfo, tensor: Shaped[Tensor, "..."]) -> Iterator[Weight]:
+def weights(info: TensorInfo, tensor: Shaped[Tensor, "..."], grid: Grid | None = None) -> Iterator[Weight]:
     """The weights of a tensor with their numbers, as views of it, in the order of `matrices`."""
     for planned, cut in zip(matrices(info), _cuts(info), strict=True):
-        yield Weight(planned, _view(info, tensor, cut))
+        yield Weight(planned, _view(info, tensor, cut), grid=grid)
 
 
 def outputs(info: TensorInfo) -> Iterator[slice | None]:
@@ -180,7 +180,7 @@ def _grouped(kernel: Float[Tensor, "p m n"], groups: int) -> Float[Tensor, "s mg
 def _cuts(info: TensorInfo) -> Iterator[_Cut]:
     members = range(info.shape[0]) if info.layout in STACKS else [None]
     for member in members:
-        name = info.name if member is None else _member_name(info.name, member)
+        name = info.called if member is None else _member_name(info.called, member)
         yield from _split(name, info, member)
 
 

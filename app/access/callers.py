@@ -102,7 +102,7 @@ def still_good(session: Session, found: Caller) -> bool:
 def check_good(session: Session, found: Caller) -> None:
     """Raises TokenRequired where the token was revoked, or expired, while its bytes came."""
     if not still_good(session, found):
-        raise TokenRequired("The token was good when the request began, and is not any more. Nothing was made of it.")
+        raise TokenRequired("The token expired or was revoked during the request. Nothing was created.")
 
 
 def _is_unnoted(session: Session, token: int) -> bool:
@@ -180,7 +180,7 @@ def _chosen_project(session: Session, shown: Credentials) -> int:
 def _own_project(session: Session, own: int, shown: Credentials) -> int:
     """The caller's own project, which is the only one that it can name. What a cookie has kept does not count."""
     if shown.project is not None and not shown.kept and projects.find(session, shown.project) != own:
-        raise NotAllowed("This token is of another project than the one that the request names.")
+        raise NotAllowed("This token belongs to another project than the one that the request names.")
     return own
 
 
@@ -196,11 +196,11 @@ def required_scope(method: str, path: str) -> str:
 def check_admin(found: Caller) -> None:
     """Raises NotAllowed where the caller is no administrator of the whole service."""
     if found.scope != tokens.ADMIN or not found.free:
-        raise NotAllowed("That is for administrators of the whole service.")
+        raise NotAllowed("This needs a token for all projects with the scope admin.")
 
 
 def check_scope(found: Caller, method: str, path: str) -> None:
     """Raises NotAllowed."""
     asked = required_scope(method, path)
     if tokens.SCOPES.index(found.scope) < tokens.SCOPES.index(asked):
-        raise NotAllowed(f"That takes the scope {asked}; this one has {found.scope}.")
+        raise NotAllowed(f"This needs the scope {asked}; the token has {found.scope}.")

@@ -18,7 +18,7 @@ def begin(session: Session, settings: Settings, shown: str) -> str | None:
     """A new cookie for whoever shows a good token; None for anybody else."""
     found = tokens.verify(session, shown)
     if found is None and not is_master(shown, settings):
-        audit.note(session, "login.refused", "a token that is none, or no longer")
+        audit.note(session, "login.refused", "an invalid or expired token")
         return None
     cookie, until = secrets.token_urlsafe(32), clock(session) + MONTH
     token_id, master = (found.id, None) if found else (None, tokens.digest(shown))

@@ -40,10 +40,10 @@ def create(
     if not 1 <= len(name.strip()) <= LONGEST_NAME or not name.isprintable():
         raise BadRequest(f"A token's name is 1 to {LONGEST_NAME} characters: say what uses it.")
     if days is not None and not 0 < days <= 3650:
-        raise BadRequest("A token is good for more than 0 and at most 3650 days, or does not expire.")
+        raise BadRequest("A token is valid for more than 0 and at most 3650 days, or does not expire.")
     owner = None if project is None else projects.project_named(session, project).id
     if owner is None and scope != ADMIN:
-        raise BadRequest("A token of scope read or write belongs to a project: name one.")
+        raise BadRequest("A token with the scope read or write needs a project.")
     key, secret = "".join(secrets.choice(LETTERS) for _ in range(12)), secrets.token_hex(32)
     expires = None if days is None else clock(session) + days * 86_400
     made = Token(
@@ -97,7 +97,7 @@ def revoke(session: Session, key: str) -> Token:
     """From now on the token is nobody's, and so is every browser that signed in with it."""
     found = session.scalar(select(Token).where(Token.key == key))
     if found is None:
-        raise NotFound("There is no such token.")
+        raise NotFound("The token does not exist.")
     if found.revoked_at is None:
         found.revoked_at = clock(session)
         audit.note(session, "token.revoke", name_token(found))

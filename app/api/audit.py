@@ -16,8 +16,8 @@ from app.web.problems import responses
 router = APIRouter(prefix="/audit", tags=["access"])
 
 
-class Line(BaseModel):
-    """Who did what to what."""
+class AuditEntry(BaseModel):
+    """One recorded action."""
 
     id: int = Field(examples=[17])
     at: datetime
@@ -28,9 +28,9 @@ class Line(BaseModel):
     detail: dict[str, Any]
 
 
-def line_json(row: models.Event) -> Line:
+def line_json(row: models.Event) -> AuditEntry:
     told = {name: getattr(row, name) for name in ("id", "actor", "action", "subject", "project_id", "detail")}
-    return Line(at=moment(row.at), **told)
+    return AuditEntry(at=moment(row.at), **told)
 
 
 @router.get("", responses=PAGED | responses(400), operation_id="read_audit_log")
@@ -38,7 +38,7 @@ def listing(
     session: Admin,
     page: PageOf,
     action: Annotated[str | None, Query(max_length=64, examples=["token"], description="All of one kind.")] = None,
-) -> list[Line]:
-    """The newest first: tokens made, used and revoked, sign-ins, what was sent, asked for, deleted, and verdicts."""
+) -> list[AuditEntry]:
+    """Lists recorded actions, newest first: tokens, sign-ins, uploads, requests, deletions and verdicts."""
     found = audit.listing(session, page.limit + 1, page.number, action)
     return [line_json(row) for row in page.page_of(found, lambda row: row.id)]

@@ -6,13 +6,13 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from analysis.diagnostic import Diagnostic
+from analysis.diagnostic import Diagnostic as Declared
 from analysis.diagnostics import DIAGNOSTICS
 
 router = APIRouter(prefix="/diagnostics", tags=["diagnostics"])
 
 
-class DiagnosticShape(BaseModel):
+class Diagnostic(BaseModel):
     """A declared measurement."""
 
     name: str = Field(examples=["esd"])
@@ -20,14 +20,14 @@ class DiagnosticShape(BaseModel):
     scope: str = Field(examples=["one"])
     reference: str = Field(examples=["Martin and Mahoney 2021, section 4"])
     description: str = Field(examples=["Fits a power law to the tail of the eigenvalues."])
-    default: bool = Field(description="Whether a run measures it where nobody says what to measure.")
+    default: bool = Field(description="Whether a run measures it by default.")
     columns: list[dict[str, Any]] = Field(examples=[[{"name": "alpha", "meaning": "Exponent of the tail."}]])
     options: list[dict[str, Any]] = Field(examples=[[{"name": "fit", "default": "tail"}]])
     figures: list[dict[str, Any]] = Field(examples=[[{"name": "tail", "title": "Eigenvalues and tail"}]])
 
 
-def shape(diagnostic: Diagnostic) -> DiagnosticShape:
-    return DiagnosticShape(
+def shape(diagnostic: Declared) -> Diagnostic:
+    return Diagnostic(
         name=diagnostic.name,
         title=diagnostic.title,
         scope=diagnostic.scope,
@@ -41,6 +41,6 @@ def shape(diagnostic: Diagnostic) -> DiagnosticShape:
 
 
 @router.get("", operation_id="list_diagnostics")
-def listing() -> list[DiagnosticShape]:
-    """Everything that a run can ask for."""
+def listing() -> list[Diagnostic]:
+    """Lists all diagnostics with their columns and options."""
     return [shape(diagnostic) for diagnostic in DIAGNOSTICS]

@@ -5,50 +5,50 @@ from typing import Self
 from pydantic import BaseModel, Field, model_validator
 
 from app import models
-from app.api.schemas import Run, RunRequest, run_json
+from app.api.schemas import AnalysisRequest, Run, run_json
 from app.api.verdicts import BaselineOf, PolicyText
 from app.db import Session
 
 
-class GatedRequest(RunRequest):
-    """What to analyse and how, what it should keep to, and whom to tell."""
+class RunRequest(AnalysisRequest):
+    """What to analyse and how, a policy to check, and a webhook."""
 
     policy: PolicyText | None = Field(
-        None, description="Held against the run as soon as it ends; without `diagnostics` it says what is measured."
+        None, description="Checked when the run ends; without `diagnostics` it also defines what is measured."
     )
     baseline: BaselineOf = None
     webhook: str | None = Field(
         None,
         max_length=2000,
-        description="Told when the run has ended, signed; only hosts that the administrator allows.",
+        description="Receives a signed message when the run has ended; only hosts that the administrator allows.",
         examples=[None],
     )
 
     @model_validator(mode="after")
     def _baseline_of_a_policy(self) -> Self:
         if self.baseline is not None and self.policy is None:
-            raise ValueError("a baseline is what a policy compares with: send the policy too")
+            raise ValueError("a baseline needs a policy: send the policy too")
         return self
 
 
-class Hook(BaseModel):
-    """A webhook with its secret, which is shown this once."""
+class RunWebhook(BaseModel):
+    """A webhook with its secret, which is shown only once."""
 
     id: int = Field(examples=[1])
     url: str = Field(examples=["https://ci.example/hooks/eigenscope"])
-    secret: str = Field(description="Signs every message; it is not shown again.", examples=["whsec_…"])
+    secret: str = Field(description="Signs every message. Shown only once.", examples=["whsec_…"])
 
 
-class RequestedRun(Run):
-    """The run that was asked for."""
+class CreatedRun(Run):
+    """The created run."""
 
-    webhook: Hook | None = Field(None, examples=[None])
-
-
-def hook_json(row: models.Webhook) -> Hook:
-    return Hook(id=row.id, url=row.url, secret=row.secret)
+    webhook: RunWebhook | None = Field(None, examples=[None])
 
 
-def requested_json(session: Session, run: models.Run, hook: models.Webhook | None) -> RequestedRun:
+def hook_json(row: models.Webhook) -> RunWebhook:
+    return RunWebhook(id=row.id, url=row.url, secret=row.secret)
+
+
+def requested_json(session: Session, run: models.Run, hook: models.Webhook | None) -> CreatedRun:
     found = run_json(session, run)
-    return RequestedRun(**found.model_dump(), webhook=None if hook is None else hook_json(hook))
+    return CreatedRun(**found.model_dump(), webhook=None if hook is None else hook_json(hook))

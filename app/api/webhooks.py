@@ -6,7 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.run_requests import Hook, hook_json
+from app.api.run_requests import RunWebhook, hook_json
 from app.api.schemas import moment
 from app.runs import runs
 from app.web.dependencies import Identity, Reading, SettingsOf, Writing
@@ -19,15 +19,15 @@ router = APIRouter(tags=["webhooks"], route_class=OnceRoute)
 URL = "https://ci.example/hooks/eigenscope"
 
 
-class HookRequest(BaseModel):
-    """Where to send."""
+class WebhookRequest(BaseModel):
+    """A webhook to add."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"url": URL}]})
 
     url: str = Field(min_length=1, max_length=webhooks.LONGEST_URL, examples=[URL])
 
 
-class StandingHook(BaseModel):
+class Webhook(BaseModel):
     """A webhook without its secret."""
 
     id: int = Field(examples=[1])
@@ -42,15 +42,17 @@ class Delivery(BaseModel):
     url: str = Field(examples=[URL])
     state: Literal["waiting", "sent", "failed"] = Field(examples=["sent"])
     attempts: int = Field(examples=[1])
-    answer: str | None = Field(description="What the last attempt was answered.", examples=["status 204"])
+    answer: str | None = Field(description="The response to the last attempt.", examples=["status 204"])
     sent_at: datetime | None
 
 
 @router.post(
     "/webhooks", status_code=201, responses=responses(400, 409), dependencies=[Once], operation_id="add_webhook"
 )
-def add(session: Writing, settings: SettingsOf, asked: HookRequest, incoming: Request, response: Response) -> Hook:
-    """Adds an address that hears of every run from now on. Its secret is in this answer, and never again."""
+def add(
+    session: Writing, settings: SettingsOf, asked: WebhookRequest, incoming: Request, response: Response
+) -> RunWebhook:
+    """Adds a webhook for the end of every new run. Only this response contains its secret."""
     webhooks.check(asked.url, settings)
     made = deliveries.add(session, asked.url)
     response.headers["Location"] = f"{incoming.url.path}/{made.id}"
@@ -58,23 +60,23 @@ def add(session: Writing, settings: SettingsOf, asked: HookRequest, incoming: Re
 
 
 @router.get("/webhooks", operation_id="list_webhooks")
-def listing(session: Reading) -> list[StandingHook]:
-    """Those that hear of every run."""
+def listing(session: Reading) -> list[Webhook]:
+    """Lists the webhooks for all runs."""
     return [
-        StandingHook(id=row.id, url=row.url, created_at=datetime.fromtimestamp(row.created_at, UTC))
+        Webhook(id=row.id, url=row.url, created_at=datetime.fromtimestamp(row.created_at, UTC))
         for row in deliveries.hooks(session)
     ]
 
 
-@router.delete("/webhooks/{identity}", status_code=204, responses=responses(404), operation_id="delete_webhook")
+@router.delete("/webhooks/{id}", status_code=204, responses=responses(404), operation_id="delete_webhook")
 def delete(session: Writing, identity: Identity) -> None:
-    """Forgets it; what it was still to be told is told no more."""
+    """Deletes it; pending messages are not sent."""
     deliveries.forget(session, identity)
 
 
-@router.get("/runs/{identity}/deliveries", responses=responses(404), operation_id="list_deliveries")
+@router.get("/runs/{id}/deliveries", responses=responses(404), operation_id="list_deliveries")
 def of_run(session: Reading, identity: Identity) -> list[Delivery]:
-    """What webhooks were told of a run, or will be."""
+    """Lists the messages about a run, sent and pending."""
     runs.get(session, identity)
     return [
         Delivery(

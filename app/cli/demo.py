@@ -88,9 +88,9 @@ def command(settings: Settings, experiment: Path | None) -> None:
         made = fill(settings, experiment)
     except ServiceError as error:
         raise click.ClickException(str(error)) from error
-    new = f"{made.added} of them new" if made.added else "all of them there already"
+    new = f"{made.added} of them new" if made.added else "all of them already exist"
     click.echo(f"{len(made.checkpoints)} checkpoints, {new}; runs {' and '.join(map(str, made.runs))}.")
-    click.echo("`eigenscope serve` analyses them as it runs, and shows them.")
+    click.echo("`eigenscope serve` analyses and shows them.")
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def list_experiment(experiment: Path) -> DemoList:
         raise BadUpload(f"{path} lists no checkpoints with names and files: run `make example` again.") from error
     missing = [str(file) for files in found.values() for file in files if not file.is_file()]
     if missing:
-        raise BadUpload(f"{path} lists {missing[0]}, which is not there: run `make example` again.")
+        raise BadUpload(f"{path} lists {missing[0]}, which does not exist: run `make example` again.")
     if strange := [name for each in over for name in each.names if name not in found]:
         raise BadUpload(f"{path} asks for a run over {strange[0]}, which it does not list: run `make example` again.")
     return DemoList.of(found, over)

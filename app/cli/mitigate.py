@@ -1,4 +1,4 @@
-"""`eigenscope mitigate`: a base and a tuned checkpoint in, a folder with the mended one out, and no service needed."""
+"""`eigenscope mitigate`: a base and a fine-tuned checkpoint in, a folder with the mitigated one out. No service."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ DEFAULT = {option.name: option.default for option in OPTIONS}
 @click.argument("base", type=click.Path(exists=True, path_type=Path))
 @click.argument("tuned", type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False),
-              help="The folder to write: new, or empty.")  # fmt: skip
+              help="Output folder; new or empty.")  # fmt: skip
 @click.option("--lambda", "factor", type=float, default=DEFAULT["lambda"], show_default=True, help=HELP["lambda"])
 @click.option("--k", type=int, default=DEFAULT["k"], show_default=True, help=HELP["k"])
 @click.option("--epsilon", type=float, default=DEFAULT["epsilon"], show_default=True, help=HELP["epsilon"])
@@ -30,11 +30,11 @@ DEFAULT = {option.name: option.default for option in OPTIONS}
 @click.option("--rank", type=int, help=HELP["rank"])
 @click.option("--form", default=DEFAULT["form"], show_default=True, help=HELP["form"])
 @device_option
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def mitigate_command(
     base: Path, tuned: Path, out: Path, factor: float, device: str, as_json: bool, **asked: object
 ) -> None:
-    """Make the intruder dimensions of TUNED, which was trained from BASE, smaller or larger."""
+    """Shrink or amplify the intruder dimensions of TUNED, which was trained from BASE."""
     try:
         recipe = Recipe.of({"lambda": factor, **asked})
     except OptionError as error:
@@ -54,7 +54,7 @@ def _mitigate(
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     if any(out.iterdir()):
-        raise click.UsageError(f"{out} is not empty, and nothing is written over: choose another --out")
+        raise click.UsageError(f"{out} is not empty, and files are never overwritten: choose another --out")
     try:
         with progress([base]) as heard:
             return write_mitigated(base, tuned, out, recipe, (names[0], names[1]), device, heard)
@@ -94,10 +94,10 @@ def describe_mitigation(found: MitigationReport) -> list[str]:
     lines = ["", f"{quantity(found.before, 'intruder')} in {matrices} before, {found.after} after."]
     if found.energy_lost is not None:
         lines.append(
-            f"Brought back to a low rank, the mended updates lost {percent(found.energy_lost)} of their energy."
+            f"Brought back to a low rank, the mitigated updates lost {percent(found.energy_lost)} of their energy."
         )
     lines += _own_rank(found)
-    lines += [f"Not looked at: {each.weight.name}: {each.note}" for each in found.weights if each.before is None]
+    lines += [f"Not examined: {each.weight.name}: {each.note}" for each in found.weights if each.before is None]
     return [*lines, *(f"Left out: {each}" for each in found.left_out)]
 
 
@@ -105,5 +105,5 @@ def _own_rank(found: MitigationReport) -> list[str]:
     """That a rank was asked for which is below what the modules have, and is not followed."""
     rank = found.recipe.rank
     kept = {each.weight.tensor for each in found.changed if rank and each.energy and each.energy.rank_before > rank}
-    text = f"Rank {rank} was asked for, and is below the own rank of {quantity(len(kept), 'module')}, which was kept."
+    text = f"Rank {rank} is below the present rank of {quantity(len(kept), 'module')}, which was kept."
     return [text] if kept else []

@@ -1,4 +1,4 @@
-"""`eigenscope scaling`: models of several widths in, exponents and a recipe out, and no service needed."""
+"""`eigenscope scaling`: reads models of several widths and prints exponents and a recipe. Needs no service."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -48,12 +48,12 @@ class Model(click.ParamType[tuple[Path, Stated]]):
 
 @click.command("scaling")
 @click.argument("models", nargs=-1, required=True, type=Model())
-@click.option("--target-width", type=click.IntRange(1), help="Width to write a recipe for. Default: twice the widest.")
+@click.option("--target-width", type=click.IntRange(1), help="Width for the recipe. Default: twice the widest.")
 @click.option("--independent-decay", is_flag=True,
-              help="The wd= given are independent, w ← w - λ w: they are divided by lr to be PyTorch's.")  # fmt: skip
-@click.option("--quantiles", is_flag=True, help="Compare the shapes of the spectra too. Takes several times as long.")
+              help="The wd= values are independent of lr, w ← w - λ w: divide them by lr.")  # fmt: skip
+@click.option("--quantiles", is_flag=True, help="Also compare the shapes of the spectra. Takes several times as long.")
 @device_option
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, with the fits and the recipe.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, including the fits and the recipe.")
 def scaling_command(
     models: tuple[tuple[Path, Stated], ...],
     target_width: int | None,
@@ -62,9 +62,9 @@ def scaling_command(
     device: str,
     as_json: bool,
 ) -> None:
-    """Does the recipe transfer? How σ₁ scales over MODELS of several widths, beside √(η/λ) · d^0.75."""
+    """Does the recipe transfer? How σ₁ scales over MODELS of several widths, compared with √(η/λ) · d^0.75."""
     if len(models) < 2:
-        raise click.UsageError("a family is of two models or more")
+        raise click.UsageError("a family needs two models or more")
     paths = [path for path, _ in models]
     known = [_as_pytorch(path, told) if independent_decay else told for path, told in models]
     with refusals():

@@ -108,7 +108,7 @@ def _days(text: str) -> float | None:
     try:
         return float(text) if text else None
     except ValueError:
-        raise BadRequest(f"How many days it is good is a number, not {text[:40]!r}.") from None
+        raise BadRequest(f"The number of days must be a number, not {text[:40]!r}.") from None
 
 
 @router.post("/tokens/{key}/revoke")

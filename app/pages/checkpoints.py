@@ -55,7 +55,7 @@ class CheckpointView:
     kept_until: str | None
 
 
-@router.get("/{identity}")
+@router.get("/{id}")
 def show(request: Request, session: Reading, settings: SettingsOf, identity: Identity) -> Response:
     return show_page(request, session, settings, identity, chooser.blank())
 
@@ -132,7 +132,7 @@ def tensor_row(stored: Mapping[str, Any]) -> TensorRow:
     )
 
 
-@router.post("/{identity}/analyse")
+@router.post("/{id}/analyse")
 def analyse(request: Request, session: Writing, settings: SettingsOf, identity: Identity, sent: Sent) -> Response:
     """The default diagnostics; or those of the chooser's form, where that was sent."""
     asked = chooser.read(sent) if sent else None
@@ -141,13 +141,13 @@ def analyse(request: Request, session: Writing, settings: SettingsOf, identity: 
     return see(f"/runs/{runs.request(session, [identity], asked).id}")
 
 
-@router.post("/{identity}/pin")
+@router.post("/{id}/pin")
 def pin(session: Writing, identity: Identity, sent: Sent) -> Response:
     retention.pin(session, checkpoints.hold(session, identity), sent.get("pinned") == ["yes"])
     return see(f"/checkpoints/{identity}")
 
 
-@router.post("/{identity}/facts")
+@router.post("/{id}/facts")
 def state(request: Request, session: Writing, settings: SettingsOf, identity: Identity, sent: Sent) -> Response:
     """Its name and the facts that the form brings; or the form again, with what is wrong."""
     try:
@@ -157,7 +157,7 @@ def state(request: Request, session: Writing, settings: SettingsOf, identity: Id
     return see(f"/checkpoints/{identity}")
 
 
-@router.post("/{identity}/delete")
+@router.post("/{id}/delete")
 def delete(database: DatabaseOf, storage: StorageOf, identity: Identity) -> Response:
     with database.writing() as session:
         digests = checkpoints.delete(session, identity)

@@ -1,4 +1,4 @@
-"""Of a comparison: the form that makes a mended checkpoint of a tuned one, and those that were made."""
+"""Of a comparison: the form that makes a mitigated checkpoint of a tuned one, and those that were made."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -94,13 +94,13 @@ def _line(row: models.Mitigation) -> str:
     told = row.report
     line = f"{numbers.plural(told['before'], 'intruder')} before, {told['after']} after."
     lost = told["energy_lost"]
-    rank = "" if lost is None else f" The low rank lost {percent(lost)} of the mended updates."
-    return line + rank + ("" if row.checkpoint_id is not None else " It was deleted since.")
+    rank = "" if lost is None else f" The low rank lost {percent(lost)} of the mitigated updates."
+    return line + rank + ("" if row.checkpoint_id is not None else " It was deleted.")
 
 
-@router.post("/{identity}/mitigate")
+@router.post("/{id}/mitigate")
 def mitigate(session: Writing, identity: Identity, sent: Sent) -> Response:
-    """Asks for a mended checkpoint of one of the run's tuned ones, and shows it beside the form."""
+    """Asks for a mitigated checkpoint of one of the run's tuned ones, and shows it beside the form."""
     run = runs.get(session, identity)
     tuned = _number(sent, "tuned")
     if tuned not in [member.checkpoint_id for member in run.members[1:]]:
@@ -114,4 +114,4 @@ def mitigate(session: Writing, identity: Identity, sent: Sent) -> Response:
 def _number(sent: Mapping[str, Sequence[str]], name: str) -> float:
     with suppress(ValueError, IndexError):
         return float(sent.get(name, [])[0].strip())
-    raise BadRequest(f"“{name}” is to be a number.")
+    raise BadRequest(f"“{name}” must be a number.")

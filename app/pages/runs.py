@@ -63,7 +63,7 @@ class RunView:
     adapter: int | None  # the id of an adapter that is analysed by itself
 
 
-@router.get("/{identity}")
+@router.get("/{id}")
 async def show(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison."""
 
@@ -101,7 +101,7 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     return page(request, "pages/run.html", **always, report=report, positions=positions(run, state))
 
 
-@router.get("/{identity}/panel")
+@router.get("/{id}/panel")
 async def panel(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The panel of one layer, which the page puts in the place of the one it shows."""
     return await answer_part(
@@ -109,7 +109,7 @@ async def panel(request: Request, database: DatabaseOf, identity: Identity, stat
     )
 
 
-@router.get("/{identity}/health")
+@router.get("/{id}/health")
 async def health(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The grid by block and role, and the figure by depth, in another column's colours."""
     return await answer_part(
@@ -117,14 +117,14 @@ async def health(request: Request, database: DatabaseOf, identity: Identity, sta
     )
 
 
-@router.get("/{identity}/matrix")
+@router.get("/{id}/matrix")
 async def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, one matrix in one tuned checkpoint."""
     found = partial(part_of_comparison, identity=identity, state=state)
     return await answer_part(request, database, identity, lambda session: ("parts/matrix_only.html", found(session)))
 
 
-@router.get("/{identity}/cells")
+@router.get("/{id}/cells")
 async def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
     found = partial(part_of_comparison, identity=identity, state=state)
@@ -158,7 +158,7 @@ def part_of_comparison(session: Session, identity: int, state: State) -> Compari
     run = runs.get(session, identity)
     found = tables(session, run)
     if not compares(found) or state.shown.position >= len(run.members):
-        raise NotFound(f"Run {identity} compares nothing there.")
+        raise NotFound(f"Run {identity} has no comparison there.")
     view = ComparisonView(found, None, state, states.run(run.state).moving)
     if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
@@ -245,8 +245,8 @@ def subtitle(run: models.Run, now: float) -> str:
 def expectation(run: models.Run) -> str:
     """What to expect while there is no row yet."""
     if run.state == RunState.WAITING:
-        return "The file is being checked and its tensors listed. The analysis starts by itself."
-    return "The first layers appear here within moments."
+        return "The file is being checked. The analysis starts automatically."
+    return "The first layers appear here shortly."
 
 
 def callout(run: models.Run, progress: runs.Progress) -> Callout | None:
@@ -264,13 +264,13 @@ def positions(run: models.Run, state: State) -> list[Position]:
     ]
 
 
-@router.post("/{identity}/cancel")
+@router.post("/{id}/cancel")
 def cancel(session: Writing, identity: Identity) -> Response:
     runs.cancel(session, identity)
     return see(f"/runs/{identity}")
 
 
-@router.post("/{identity}/again")
+@router.post("/{id}/again")
 def repeat(session: Writing, identity: Identity) -> Response:
     """The same diagnostics of the same checkpoints, as a new run."""
     run = runs.get(session, identity)
@@ -278,7 +278,7 @@ def repeat(session: Writing, identity: Identity) -> Response:
     return see(f"/runs/{runs.request(session, ids, run.diagnostics).id}")
 
 
-@router.post("/{identity}/delete")
+@router.post("/{id}/delete")
 def delete(session: Writing, identity: Identity) -> Response:
     runs.delete(session, identity)
     return see("/")

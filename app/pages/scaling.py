@@ -113,7 +113,7 @@ def state(request: Request, session: Writing, sent: Sent) -> Response:
             rows = save(session, form, sent)
     except FactError as error:
         wrong = (
-            "Nothing was saved: see the fields that are marked." if has_marks(session, form) else sentence(str(error))
+            "The facts were not saved. Correct the marked fields." if has_marks(session, form) else sentence(str(error))
         )
         return show_page(request, session, Form(form.of, form.run, form.quantiles, form.independent, wrong, sent))
     if "save" in sent:

@@ -64,7 +64,7 @@ class Supervisor(threading.Thread):
                 if time.monotonic() - began > GROWN_UP
                 else min(2 * pause, LONGEST * self._first_pause)
             )
-            log.warning("the worker ended with %s; another starts in %.1f s", code, pause)
+            log.warning("the worker ended with %s; a new one starts in %.1f s", code, pause)
             self._stopped.wait(pause)
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int:

@@ -25,7 +25,7 @@ from app.states import RunState, UnitState
 from app.work import leases, units
 
 NOT_YET = "not analysed yet"
-STOPPED = "the run was stopped before this tensor"
+STOPPED = "the run was cancelled before this tensor"
 ROWS_AT_ONCE = 500  # below every database's limit of parameters in a statement
 CURVE = np.dtype("<f4")
 
@@ -98,7 +98,7 @@ def table(
     if run is None:
         raise NotFound(f"There is no run {run_id}.")
     if diagnostic not in run.diagnostics:
-        raise NotFound(f"Run {run_id} did not ask for that diagnostic; it has: {', '.join(run.diagnostics)}.")
+        raise NotFound(f"Run {run_id} does not have that diagnostic; it has: {', '.join(run.diagnostics)}.")
     query = select(Result).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
     found = session.scalars(query.order_by(Result.tensor, Result.ordinal)).all()
     results = sorted(found, key=lambda result: group_of(result.group))
@@ -180,7 +180,7 @@ def reasons_unfinished(session: Session, run: Run, position: int, infos: Sequenc
     for unit in session.scalars(query):
         match unit.state:
             case UnitState.FAILED:
-                reason = unit.reason or "the worker gave up"
+                reason = unit.reason or "the worker failed"
             case UnitState.CANCELLED:
                 reason = STOPPED
             case _:

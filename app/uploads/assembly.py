@@ -73,7 +73,9 @@ def _hold(session: Session, digest: str) -> None:
 def _size(session: Session, called: str, digest: str) -> int:
     size = transfers.known_size(session, digest)
     if size is None:
-        raise UnknownFile(f"“{called}”: nothing of yours has the SHA-256 {digest}. Send it to /api/v1/blobs/{digest}.")
+        raise UnknownFile(
+            f"“{called}”: no file of this project has the SHA-256 {digest}. Send it to /api/v1/blobs/{digest}."
+        )
     return size
 
 

@@ -24,7 +24,7 @@ def metadata(told: str) -> dict[str, str]:
             raise BadUpload(f"Upload-Metadata has “{name[:40]}” twice.")
         found[name] = unpack(value, f"the value of “{name[:40]}” in Upload-Metadata").decode("utf-8", "replace")
     if "sha256" in found and not re.fullmatch(r"[0-9a-f]{64}", found["sha256"]):
-        raise BadUpload("The sha256 in Upload-Metadata is no SHA-256 in hexadecimal.")
+        raise BadUpload("The sha256 in Upload-Metadata is not a valid SHA-256 in hexadecimal.")
     return found
 
 
@@ -37,4 +37,4 @@ def unpack(value: str, what: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise BadUpload(f"Not base64: {what}.") from None
+        raise BadUpload(f"{what} is not valid base64.") from None

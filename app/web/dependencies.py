@@ -83,5 +83,6 @@ def _all_writing(request: Request, caller: CallerOf) -> Iterator[Session]:
 Admin = Annotated[Session, Depends(_all_reading, scope="function")]
 Changing = Annotated[Session, Depends(_all_writing, scope="function")]
 
-Identity = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Things on one page.", examples=[100])]
+Identity = Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, examples=[1])]
+Number = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Items on one page.", examples=[100])]

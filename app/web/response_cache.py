@@ -31,7 +31,7 @@ LANE = 2  # threads
 REVALIDATE = "private, no-cache"  # a browser may keep it, and asks each time whether it is still so
 ROOM = 64 << 20  # bytes
 UNCHANGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "Not Modified: `If-None-Match` names the answer as it is."}
+    304: {"description": "Not Modified: `If-None-Match` matches the current version."}
 }
 
 _lane: RunVar[CapacityLimiter] = RunVar("lane")

@@ -54,7 +54,7 @@ def hook(session: Session, url: str, run: Run | None = None) -> Webhook:
 def add(session: Session, url: str) -> Webhook:
     """One that hears of every run. Raises Conflict where there are as many as there may be."""
     if len(hooks(session)) >= MOST_WEBHOOKS:
-        raise Conflict(f"There are {MOST_WEBHOOKS} webhooks already: delete one first.")
+        raise Conflict(f"There are already {MOST_WEBHOOKS} webhooks. Delete one first.")
     return hook(session, url)
 
 

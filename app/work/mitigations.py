@@ -36,7 +36,7 @@ def sources(session: Session, mitigation: Mitigation) -> tuple[Checkpoint, Check
     found = [session.get(Checkpoint, i) if i is not None else None for i in (mitigation.base_id, mitigation.tuned_id)]
     if found[0] is None or found[1] is None:
         what = "base" if found[0] is None else "tuned checkpoint"
-        raise SourceGone(f"The {what} was deleted before the mended checkpoint was made.")
+        raise SourceGone(f"The {what} was deleted before the mitigated checkpoint was made.")
     return found[0], found[1]
 
 

@@ -53,7 +53,7 @@ def test_a_token_is_asked_for_where_one_is_set(tmp_path: Path) -> None:
 
 def test_the_schema_is_told_without_the_pages(service: Service) -> None:
     paths = service.get("/api/v1/openapi.json")["paths"]
-    assert "/api/v1/runs/{identity}/report" in paths
+    assert "/api/v1/runs/{id}/report" in paths
     assert all(path.startswith("/api/v1/") or path in ("/health", "/metrics") for path in paths)
 
 
@@ -72,5 +72,5 @@ def test_a_port_that_is_taken_stops_it_before_anything_starts(tmp_path: Path) ->
 
 
 def test_a_data_folder_in_use_stops_it(tmp_path: Path) -> None:
-    with embedded.lock(tmp_path), pytest.raises(SystemExit, match="Another `eigenscope serve`"):
+    with embedded.lock(tmp_path), pytest.raises(SystemExit, match="`eigenscope serve` already uses"):
         main.serve(Settings(data_dir=tmp_path, port=0))

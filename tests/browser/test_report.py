@@ -144,7 +144,7 @@ def test_columns_are_chosen(watched: Watched, report: str) -> None:
     table = api(watched, f"/api/v1{report}/tables/norms?sort=-entropy")
     assert names(page)[:30] == [row["weight"] for row in table["rows"]][:30]
     page.locator("#columns summary").click()
-    page.get_by_text("Show the usual").click()
+    page.get_by_text("Show default columns").click()
     expect(heads).to_have_count(7)
     assert "columns=" not in page.url
 

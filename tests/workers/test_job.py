@@ -104,7 +104,7 @@ def test_an_attempt_that_failed_is_repeated_and_the_last_one_is_the_end(given: G
     assert given.service.hands.sent == [], "the sweeper sends it, after a pause"
     given.live(raising(MemoryError()))
     assert given.row().state not in (given.kind.table.WAITING, given.kind.table.HELD)
-    assert given.row().reason == "MemoryError: no more is known (2 attempts)"
+    assert given.row().reason == "MemoryError: no details are available (2 attempts)"
 
 
 @pytest.mark.parametrize("error", [DiskFull("No room."), ValueError("broken"), LeaseLost("gone")])
@@ -134,7 +134,7 @@ def test_the_kinds_are_all_there_are() -> None:
         (UnknownFormat("a.bin is not a checkpoint", "unknown-format"), "a.bin is not a checkpoint"),
         (OSError(errno.ENOSPC, "No space left on device", "/secret"), "OSError: No space left on device"),
         (OSError("the disk hiccups"), "OSError: the disk hiccups"),
-        (ValueError(), "ValueError: no more is known"),
+        (ValueError(), "ValueError: no details are available"),
     ],
 )
 def test_a_reason_says_what_went_wrong_without_paths(error: Exception, reason: str) -> None:

@@ -20,16 +20,15 @@ from workers.ingest.sandbox import Limits, confine
 def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
     """Opens the checkpoint and rewrites it where that is needed: the report, as JSON."""
     checkpoint = open_checkpoint(paths)
-    rewritten, constants = checkpoint.format != SAFETENSORS.name, checkpoint.constants
+    rewritten = checkpoint.format != SAFETENSORS.name
     if rewritten:
         rewrite(checkpoint, target)
     return {
         "format": checkpoint.format,
         "kind": checkpoint.kind,
         "facts": dict(checkpoint.facts),
-        "tensors": [
-            [name, t.shape, t.dtype, t.nbytes, constants.get(name, "")] for name, t in checkpoint.stored.items()
-        ],
+        "tensors": [[name, t.shape, t.dtype, t.nbytes] for name, t in checkpoint.stored.items()],
+        "beyond": checkpoint.beyond,
         "rewritten": rewritten,
     }
 
@@ -59,9 +58,9 @@ def _rejection(error: Exception, names: str) -> CheckpointError:
     """What an error that is none of ours says about the file."""
     code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {escape(error)})"
     if isinstance(error, MemoryError):
-        code, why = "over-memory", "reading it took more memory than allowed"
+        code, why = "over-memory", "reading exceeded the memory limit"
     elif isinstance(error, OSError):
-        code, why = "unbounded", "it unpacks to more than its own size explains"
+        code, why = "unbounded", "it expands to far more than its own size"
     return UnsafeFile(f"{names}: {why}. Save it again as safetensors.", code)
 
 

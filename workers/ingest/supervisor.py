@@ -126,15 +126,13 @@ def _check_end(names: str, status: int, limits: Limits) -> None:
         raise _over_time(names, limits)
     if status != 0:
         how = signal.Signals(-status).name if -status in set(signal.Signals) else f"exit code {status}"
-        raise UnsafeFile(
-            f"{names}: reading it crashed the reader ({how}). Save it again as safetensors.", "reader-crashed"
-        )
+        raise UnsafeFile(f"{names}: the reader crashed ({how}). Save it again as safetensors.", "reader-crashed")
 
 
 def _over_time(names: str, limits: Limits) -> UnsafeFile:
     bounds = f"{limits.cpu:,} s of computing, {limits.wall:,.0f} s in all"
     return UnsafeFile(
-        f"{names}: reading it took longer than allowed ({bounds}). Save it again as safetensors.", "over-time"
+        f"{names}: reading exceeded the time limit ({bounds}). Save it again as safetensors.", "over-time"
     )
 
 
@@ -148,11 +146,11 @@ def _report(names: str, answer: bytes) -> IngestReport:
             format=_text(said["format"]),
             kind="adapter" if said["kind"] == "adapter" else "model",
             facts={_text(key): _fact(value) for key, value in said["facts"].items()},
-            tensors=_tensors(said["tensors"]),
+            tensors=_tensors(said["tensors"], said["beyond"]),
             rewritten=said["rewritten"] is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        text = f"{names}: the reader's answer makes no sense ({escape(error)}). Save it again as safetensors."
+        text = f"{names}: the reader's output is not valid ({escape(error)}). Save it again as safetensors."
         raise UnsafeFile(text, "reader-crashed") from None
 
 
@@ -162,15 +160,16 @@ def _error(said: Mapping[str, Any]) -> CheckpointError | OSError:
     return CLASSES[said["class"]](_text(said["message"]), _text(said["code"]))
 
 
-def _tensors(said: Sequence[Any]) -> "tuple[TensorInfo, ...]":
-    from analysis.tensors.matrices import Header, describe  # imports torch, which the child does without
+def _tensors(said: Sequence[Any], beyond: Mapping[str, Any]) -> "tuple[TensorInfo, ...]":
+    from analysis.tensors.listing import beyond_of, describe_all  # imports torch, which the child does without
+    from analysis.tensors.matrices import Header
 
     headers: dict[str, Header] = {}
-    for name, shape, dtype, nbytes, constant in said:
+    for name, shape, dtype, nbytes in said:
         if dtype not in DTYPES:
             raise ValueError(f"dtype {dtype}")
-        headers[_text(name)] = Header(tuple(_count(extent) for extent in shape), dtype, _count(nbytes), _text(constant))
-    return describe(headers)
+        headers[_text(name)] = Header(tuple(_count(extent) for extent in shape), dtype, _count(nbytes))
+    return describe_all(headers, beyond_of(beyond))
 
 
 def _text(value: object) -> str:

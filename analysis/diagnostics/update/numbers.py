@@ -1,5 +1,7 @@
 """The numbers of a base weight and a tuned one, by the names of the columns of the diagnostic `update`."""
 
+import math
+
 import numpy as np
 import torch
 from jaxtyping import Float64
@@ -114,11 +116,17 @@ def entries(base: Weight, tuned: Weight) -> dict[str, Scalar]:
     """What the entries say, one by one."""
     same = base.slices.to(tuned.slices.dtype) == tuned.slices
     from_factors = tuned.factors is not None
+    before = _norm(base.triplets.values)
+    errors = [one.grid.step for one in (base, tuned) if one.grid is not None]
+    if errors:  # each entry was rounded to its grid, half a step either way: step² / 12 on average
+        noise = math.sqrt(sum(step**2 for step in errors) * tuned.slices.numel() / 12.0)
+        share = _norm(tuned.update.values) / noise if noise > 0.0 else None
+    else:
+        share = rounding.ratio(tuned.slices.dtype, _norm(tuned.update.values), before)
+    stored_as = tuned.grid.how if tuned.grid else str(tuned.slices.dtype).removeprefix("torch.")
     return {
         "cosine": cosine(base.matrix, tuned.matrix),
         "unchanged": float(same.double().mean()),
-        "rounding": None
-        if from_factors
-        else rounding.ratio(tuned.slices.dtype, _norm(tuned.update.values), _norm(base.triplets.values)),
-        "stored_as": "factors" if from_factors else str(tuned.slices.dtype).removeprefix("torch."),
+        "rounding": None if from_factors else share,
+        "stored_as": "factors" if from_factors else stored_as,
     }

@@ -29,7 +29,7 @@ BODY = {
 
 
 class Blob(BaseModel):
-    """A file that is here."""
+    """A stored file."""
 
     sha256: str = Field(examples=[DIGEST])
     bytes: int = Field(examples=[90864192])
@@ -37,16 +37,16 @@ class Blob(BaseModel):
 
 @router.head("/{sha256}", responses=responses(404), operation_id="has_blob")
 def head(session: Reading, sha256: Digest) -> Response:
-    """Whether a file of yours has these bytes: 200, or 404, whatever others have."""
+    """Checks whether a file of this project has these bytes: 200, or 404."""
     if transfers.known_size(session, sha256) is None:
-        raise NotFound("None of your files has that digest.")
+        raise NotFound("No file of this project has that digest.")
     return Response(status_code=200)
 
 
 @router.put(
     "/{sha256}",
     status_code=201,
-    responses={**responses(400, 404, 413, 507), 200: {"model": Blob, "description": "It was here already."}},
+    responses={**responses(400, 404, 413, 507), 200: {"model": Blob, "description": "It already exists."}},
     openapi_extra=BODY,
     operation_id="put_blob",
 )
@@ -61,9 +61,9 @@ async def put(
 ) -> Blob:
     """Sends a file: `curl -T model.safetensors "…/api/v1/blobs/$(sha256sum model.safetensors | cut -c-64)"`.
 
-    Its digest is checked on the way; other bytes are not kept. It stays for a day, or while a checkpoint has it, and
-    `POST /api/v1/checkpoints` makes one of it. Sent again, it is not read: a client that asks with
-    `Expect: 100-continue`, as curl does, then sends nothing.
+    The digest is verified during the upload. The file is kept for a day, or while a checkpoint uses it;
+    `POST /api/v1/checkpoints` creates a checkpoint from it. If the file is already stored, its bytes are not read: a
+    client that sends `Expect: 100-continue`, as curl does, then sends nothing.
     """
     here = await run_sync(_known_size, database, sha256)
     if here is not None:
@@ -101,4 +101,6 @@ def _known_size(database: Database, digest: str) -> int | None:
 
 def _check(incoming: Incoming, digest: str) -> None:
     if incoming.sha256 != digest:
-        raise DigestMismatch(f"SHA-256 {digest} was promised, and {incoming.sha256} came. Nothing was kept.")
+        raise DigestMismatch(
+            f"SHA-256 {digest} was expected, but the received bytes have {incoming.sha256}. They were discarded."
+        )

@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
+from app.web.dependencies import Identity
+
 LONGEST = 200_000  # characters of a weight's name: files may hold names of 64 KB
 
 
@@ -55,7 +57,7 @@ class State:
         return [(name, one) for name, values in self.parameters().items() if name not in without for one in values]
 
 
-async def _state(identity: int, shown: Annotated[ShownColumns, Query()]) -> State:
+async def _state(identity: Identity, shown: Annotated[ShownColumns, Query()]) -> State:
     return State(identity, shown)
 
 

@@ -14,7 +14,7 @@ from tests.service import Service
 
 def test_a_mended_adapter_from_request_to_download(service: Service) -> None:
     asked = ask(sent(service), **{"lambda": 0.0, "rank": 3})
-    assert (asked["state"], asked["name"]) == ("queued", "LoRA r=2 mended λ=0")
+    assert (asked["state"], asked["name"]) == ("queued", "LoRA r=2 mitigated λ=0")
     service.work()
     told = service.get("/api/v1/mitigations/1")
     assert (told["state"], told["checkpoint"], told["run"], told["current"]) == ("done", 3, 1, None)
@@ -25,7 +25,7 @@ def test_a_mended_adapter_from_request_to_download(service: Service) -> None:
         (NAMES[1], 0, None),
     ]
     made = service.get("/api/v1/checkpoints/3")
-    assert (made["state"], made["kind"], made["facts"]["mended_from"]) == ("ready", "adapter", "LoRA r=2")
+    assert (made["state"], made["kind"], made["facts"]["mitigated_from"]) == ("ready", "adapter", "LoRA r=2")
     files = {file["name"]: service.client.get(f"/api/v1/checkpoints/3/files/{file['name']}") for file in made["files"]}
     assert set(files) == {"adapter_config.json", "adapter_model.safetensors"}
     tensors, settings = (

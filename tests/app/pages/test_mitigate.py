@@ -52,7 +52,7 @@ def test_it_works_as_a_plain_form_and_shows_what_came_of_it(service: Service) ->
     service.work()
     page = shown(service)
     said, moving = made(page)
-    assert said.startswith("LoRA r=2 mended λ=0 1 intruder before, 0 after.")
+    assert said.startswith("LoRA r=2 mitigated λ=0 1 intruder before, 0 after.")
     assert not moving
     links = {words(link): link.attributes["href"] or "" for link in page.all("a")}
     assert links["Before and after"] == "/runs/2"

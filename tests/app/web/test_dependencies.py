@@ -37,7 +37,7 @@ def test_what_a_route_raises_rolls_back(service: Service) -> None:
 def test_ids_are_those_that_a_database_can_hold(service: Service) -> None:
     router = APIRouter()
 
-    @router.get("/id/{identity}")
+    @router.get("/id/{id}")
     def show(identity: Identity) -> int:
         return identity
 

@@ -41,7 +41,7 @@ def test_a_line_tells_what_was_asked_and_answered(analysed: Service, caplog: pyt
     found = line(caplog)
     assert isinstance(found.pop("duration_ms"), float)
     assert found == {
-        "method": "GET", "route": "/api/v1/runs/{identity}/report", "status": 200, "caller": "this machine", "run": "1",
+        "method": "GET", "route": "/api/v1/runs/{id}/report", "status": 200, "caller": "this machine", "run": "1",
     }  # fmt: skip
 
 

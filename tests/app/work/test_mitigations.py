@@ -53,7 +53,7 @@ def test_three_deaths_are_the_end_of_it(service: Service) -> None:
             mending.announce(session, 1, found.claim, "Block 0 · MLP up")
         silence(service)
     assert (row(service).state, row(service).reason_code) == ("failed", "mitigation-failed")
-    assert row(service).reason == "The worker died or fell silent over Block 0 · MLP up (3 attempts)"
+    assert row(service).reason == "The worker stopped responding over Block 0 · MLP up (3 attempts)"
 
 
 def test_deaths_over_one_tensor_after_another_are_no_end(service: Service) -> None:
@@ -89,7 +89,7 @@ def test_a_source_that_was_deleted_ends_it_with_a_reason(service: Service, gone:
     service.client.delete(f"/api/v1/checkpoints/{gone}")
     service.work()
     assert (row(service).state, row(service).reason_code) == ("failed", "source-deleted")
-    assert row(service).reason == f"The {what} was deleted before the mended checkpoint was made."
+    assert row(service).reason == f"The {what} was deleted before the mitigated checkpoint was made."
 
 
 def test_a_very_long_reason_is_cut(service: Service) -> None:

@@ -1,0 +1,232 @@
+"""Codes of a few bits, packed into whole numbers beside the scales of their groups: GPTQ, AWQ, MLX, compressed-tensors.
+
+Shapes: W is (out, in). The formulas are those of the tools' own kernels for processors.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analysis.errors import escape
+from analysis.formats.effective.numbers import codes, each
+from analysis.formats.effective.records import Array, Effective, Formula, Parts, Settings, Tensors
+
+PACKED = ("int32", "uint32")
+BITS = (2, 3, 4, 5, 6, 8)
+AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)  # the column of each nibble (awq/modules/linear/gemm.py, order_map)
+WIDEST = 2**31  # of a side that a file states
+
+
+def companions(weight: str, parts: dict[str, str], main: str, what: dict[str, str]) -> dict[str, str]:
+    """The reason for each part but the main one."""
+    return {
+        name: f"{what[part]} of the quantised weight {escape(weight)}" for part, name in parts.items() if part != main
+    }
+
+
+WORDS = {
+    "scales": "the scales", "zeros": "the zero points", "order": "the order of the inputs", "biases": "the offsets",
+    "shape": "the shape",
+}  # fmt: skip
+
+
+def _held(tensors: Tensors, stem: str, **leaves: str) -> dict[str, str]:
+    return {part: f"{stem}.{leaf}" for part, leaf in leaves.items() if f"{stem}.{leaf}" in tensors}
+
+
+# --- GPTQ and AWQ: qweight, qzeros, scales (groups, out) ------------------------------------------------------------
+
+
+def find_gptq_and_awq(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
+    for name in tensors:
+        stem, _, leaf = name.rpartition(".")
+        parts = _held(tensors, stem, codes="qweight", zeros="qzeros", scales="scales", order="g_idx")
+        if leaf != "qweight" or f"{stem}.weight" in tensors or not {"zeros", "scales"} <= set(parts):
+            continue
+        if (made := _gptq(tensors, settings, stem, parts) or _awq(tensors, stem, parts)) is not None:
+            yield made
+
+
+def _gptq(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:
+    """A qweight (in · bits / 32, out), qzeros (groups, out · bits / 32)."""
+    q, z, s = (tensors[parts[part]] for part in ("codes", "zeros", "scales"))
+    if not (len(q.shape) == len(z.shape) == len(s.shape) == 2 and q.dtype in PACKED and z.dtype in PACKED):
+        return None
+    outputs, groups = s.shape[1], s.shape[0]
+    bits = 32 * z.shape[1] // outputs if outputs else 0
+    if q.shape[1] != outputs or z.shape[0] != groups or bits not in BITS or 32 * z.shape[1] != outputs * bits:
+        return None
+    if q.shape[0] * 32 % bits or settings.get("bits", bits) != bits:
+        return None
+    inputs = q.shape[0] * 32 // bits
+    if groups == 0 or inputs < groups or ("order" in parts and tensors[parts["order"]].shape != (inputs,)):
+        return None
+    size = -(-inputs // groups)
+    offset = 0 if settings.get("checkpoint_format") == "gptq_v2" else 1  # version 1 stores each zero point less one
+    weight = f"{stem}.weight"
+    how = f"dequantised from GPTQ: {bits} bits, groups of {size}"
+    return Effective(
+        parts["codes"], weight, (outputs, inputs), parts, "gptq", how, {"bits": bits, "group": size, "offset": offset},
+        companions(weight, parts, "codes", WORDS), quantised=True,
+    )  # fmt: skip
+
+
+def _groups_of_inputs(made: Effective, read: Parts) -> Array:
+    inputs, size = made.shape[1], made.numbers["group"]
+    plain = np.arange(inputs) // size
+    if "order" not in made.parts:
+        return plain
+    order = read("order").astype(np.int64)
+    count = -(-inputs // size)
+    return plain if not order.any() else np.clip(np.where(order < 0, order + count, order), 0, count - 1)
+
+
+def _gptq_values(made: Effective, read: Parts) -> Array:
+    outputs, inputs = made.shape
+    bits = made.numbers["bits"]
+    q = codes(read("codes").T, bits, inputs)  # (out, in)
+    zeros = codes(read("zeros"), bits, outputs).astype(np.float32) + made.numbers["offset"]  # (groups, out)
+    group = _groups_of_inputs(made, read)
+    return (q.astype(np.float32) - zeros.T[:, group]) * read("scales").astype(np.float32).T[:, group]
+
+
+def _awq(tensors: Tensors, stem: str, parts: dict[str, str]) -> Effective | None:
+    """A qweight (in, out / 8), qzeros (groups, out / 8): 4 bits, eight columns in a word in an order of their own."""
+    q, z, s = (tensors[parts[part]] for part in ("codes", "zeros", "scales"))
+    if not (len(q.shape) == len(z.shape) == len(s.shape) == 2 and q.dtype in PACKED and z.dtype in PACKED):
+        return None
+    inputs, outputs, groups = q.shape[0], s.shape[1], s.shape[0]
+    if 8 * q.shape[1] != outputs or 8 * z.shape[1] != outputs or z.shape[0] != groups or not groups or inputs % groups:
+        return None
+    weight, size = f"{stem}.weight", inputs // groups
+    how = f"dequantised from AWQ: 4 bits, groups of {size}"
+    held = {part: name for part, name in parts.items() if part != "order"}
+    reasons = companions(weight, held, "codes", WORDS)
+    return Effective(
+        parts["codes"], weight, (outputs, inputs), held, "awq", how, {"group": size}, reasons, quantised=True
+    )
+
+
+def _awq_codes(packed: Array) -> Array:
+    words = packed.view(np.uint32)
+    found = np.empty((*words.shape, 8), np.uint8)
+    for place, column in enumerate(AWQ_ORDER):
+        found[..., column] = (words >> (4 * place)) & 15
+    return found.reshape(*words.shape[:-1], -1)
+
+
+def _awq_values(made: Effective, read: Parts) -> Array:
+    inputs, size = made.shape[1], made.numbers["group"]
+    zeros = each(_awq_codes(read("zeros")).astype(np.float32), size, inputs, 0)
+    scales = each(read("scales").astype(np.float32), size, inputs, 0)
+    return np.ascontiguousarray(((_awq_codes(read("codes")).astype(np.float32) - zeros) * scales).T)
+
+
+# --- MLX: weight (…, out, in · bits / 32), scales and biases (…, out, groups) ---------------------------------------
+
+
+def find_mlx(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
+    for name in tensors:
+        stem, _, leaf = name.rpartition(".")
+        parts = {"codes": name, **_held(tensors, stem, scales="scales", biases="biases")}
+        if leaf == "weight" and tensors[name].dtype == "uint32" and len(parts) == 3:
+            made = _mlx(tensors, settings, stem, parts)
+            if made is not None:
+                yield made
+
+
+def _mlx(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:
+    """Shapes tell bits · group alone, so the config must say one of the two."""
+    q, s, b = (tensors[parts[part]].shape for part in ("codes", "scales", "biases"))
+    own = settings.get(stem)
+    said = own if isinstance(own, dict) else settings
+    bits, size = said.get("bits"), said.get("group_size")
+    if bits not in BITS or not isinstance(size, int) or isinstance(size, bool) or not 0 < size < WIDEST:
+        return None
+    if len(q) < 2 or s != b or len(s) != len(q) or q[:-1] != s[:-1] or said.get("mode", "affine") != "affine":
+        return None
+    inputs = s[-1] * size
+    if inputs * int(bits) != q[-1] * 32:
+        return None
+    weight = parts["codes"]
+    how = f"dequantised from MLX: {bits} bits, groups of {size}"
+    numbers, reasons = {"bits": int(bits), "group": size}, companions(weight, parts, "codes", WORDS)
+    return Effective(weight, weight, (*q[:-1], inputs), parts, "mlx", how, numbers, reasons, quantised=True)
+
+
+def _mlx_values(made: Effective, read: Parts) -> Array:
+    inputs, size = made.shape[-1], made.numbers["group"]
+    q = codes(read("codes"), made.numbers["bits"], inputs)
+    scales, biases = (each(read(part).astype(np.float32), size, inputs) for part in ("scales", "biases"))
+    return q * scales + biases
+
+
+# --- compressed-tensors: weight_packed (out, in · bits / 32), weight_scale (out, groups), weight_shape --------------
+
+
+def find_compressed(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
+    for name in tensors:
+        stem, _, leaf = name.rpartition(".")
+        parts = _held(
+            tensors, stem, codes="weight_packed", scales="weight_scale", zeros="weight_zero_point",
+            order="weight_g_idx", shape="weight_shape",
+        )  # fmt: skip
+        if leaf == "weight_packed" and {"scales", "shape"} <= set(parts) and f"{stem}.weight" not in tensors:
+            made = _compressed(tensors, settings, stem, parts)
+            if made is not None:
+                yield made
+
+
+def _compressed(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:
+    q, s = tensors[parts["codes"]], tensors[parts["scales"]]
+    if q.dtype != "int32" or len(q.shape) != 2 or tensors[parts["shape"]].shape != (2,):
+        return None
+    outputs, inputs = (int(side) for side in tensors[parts["shape"]].load().astype(np.int64))
+    bits = next((b for b in _bits_said(settings) if q.shape == (outputs, -(-inputs * b // 32))), None)
+    groups = s.shape[1] if len(s.shape) == 2 else 1
+    if bits is None or s.shape[:1] != (outputs,) or not groups or inputs % groups:
+        return None
+    if "zeros" in parts and tensors[parts["zeros"]].shape != (-(-outputs * bits // 32), groups):
+        return None
+    weight, size = f"{stem}.weight", inputs // groups
+    how = f"dequantised from compressed-tensors: {bits} bits, groups of {size}"
+    numbers, reasons = {"bits": bits, "group": size}, companions(weight, parts, "codes", WORDS)
+    return Effective(
+        parts["codes"], weight, (outputs, inputs), parts, "compressed", how, numbers, reasons, quantised=True
+    )
+
+
+def _bits_said(settings: Settings) -> list[int]:
+    """The bits that the config's groups name; any, where it names none."""
+    groups = settings.get("config_groups")
+    held = (
+        [group.get("weights") for group in groups.values() if isinstance(group, dict)]
+        if isinstance(groups, dict)
+        else []
+    )
+    said = [weights.get("num_bits") for weights in held if isinstance(weights, dict)]
+    return [bits for bits in said if bits in BITS] or list(BITS)
+
+
+def _compressed_values(made: Effective, read: Parts) -> Array:
+    """Signed codes are stored with 2^(bits - 1) added; zero points likewise, packed along the outputs."""
+    (outputs, inputs), bits = made.shape, made.numbers["bits"]
+    q = codes(read("codes"), bits, inputs).astype(np.float32)
+    group = _groups_of_inputs(made, read)
+    zeros: Array = np.array(2 ** (bits - 1), np.float32)
+    if "zeros" in made.parts:
+        zeros = codes(read("zeros").T, bits, outputs).T.astype(np.float32)[:, group]
+    scales = read("scales").astype(np.float32).reshape(outputs, -1)[:, group]
+    return (q - zeros) * scales
+
+
+def _scales(made: Effective, read: Parts) -> Array:
+    return read("scales")
+
+
+FORMULAS = {
+    "gptq": Formula(_gptq_values, _scales),
+    "awq": Formula(_awq_values, _scales),
+    "mlx": Formula(_mlx_values, _scales),
+    "compressed": Formula(_compressed_values, _scales),
+}

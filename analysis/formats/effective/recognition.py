@@ -1,0 +1,56 @@
+"""All kinds of effective weights, in the order in which they are looked for, and their values."""
+
+from collections.abc import Mapping
+from itertools import chain
+
+import numpy as np
+
+from analysis.formats.effective import bitsandbytes, left, packed, reparametrised, scaled
+from analysis.formats.effective.numbers import numbers
+from analysis.formats.effective.records import Array, Effective, Formula, Recognised, Settings, Tensors
+
+FORMULAS: Mapping[str, Formula] = {
+    **reparametrised.FORMULAS, **packed.FORMULAS, **bitsandbytes.FORMULAS, **scaled.FORMULAS
+}  # fmt: skip
+
+
+def recognise(tensors: Tensors, settings: Settings) -> Recognised:
+    """What the tensors of a checkpoint make up. `settings`: what its config says of the quantisation."""
+    weights: dict[str, Effective] = {}
+    taken: set[str] = set()
+    names: set[str] = set()
+    for made in chain(
+        reparametrised.find(tensors),
+        packed.find_gptq_and_awq(tensors, settings),
+        packed.find_mlx(tensors, settings),
+        packed.find_compressed(tensors, settings),
+        bitsandbytes.find(tensors, settings),
+        scaled.find_fp4(tensors, settings),
+        scaled.find(tensors, settings),
+    ):
+        parts = {made.tensor, *made.parts.values(), *made.reasons}
+        if parts.isdisjoint(taken) and made.weight not in names:
+            weights[made.tensor] = made
+            taken |= parts
+            names.add(made.weight)
+    rest = {**left.find(tensors), **reparametrised.unknown(tensors)}
+    reasons = {name: why for name, why in rest.items() if name not in taken}
+    for made in weights.values():
+        reasons |= made.reasons
+    return Recognised(weights, reasons)
+
+
+def values(made: Effective, tensors: Tensors) -> Array:
+    """The weight's values: float32, or float64 where its parts are."""
+    found = FORMULAS[made.formula].values(made, lambda part: numbers(tensors[made.parts[part]]))
+    wanted = np.float64 if found.dtype == np.float64 else np.float32
+    return np.ascontiguousarray(found, wanted).reshape(made.shape)
+
+
+def grid_step(made: Effective, tensors: Tensors) -> float | None:
+    """The step of the grid on which the values lie, as its root mean square; None where there is no grid."""
+    step = FORMULAS[made.formula].step
+    if step is None or not made.quantised:
+        return None
+    found = step(made, lambda part: numbers(tensors[made.parts[part]]))
+    return float(np.sqrt(np.square(np.asarray(found, np.float64)).mean())) if found.size else None

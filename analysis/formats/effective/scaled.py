@@ -1,0 +1,201 @@
+"""One number for each entry and scales beside it: fp8 of DeepSeek, compressed-tensors and ComfyUI, int8 with scales.
+
+Also fp8 without scales, whose values are the weight's, and 4-bit floats with scales of small blocks.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from analysis.errors import escape
+from analysis.formats.effective.numbers import FP4, SMALL, over
+from analysis.formats.effective.records import Array, Effective, Formula, Parts, Settings, Tensors
+
+# the names of a weight's scales; the value is multiplied by them, "inv" or not
+# (DeepSeek-V3: weight_scale_inv; compressed-tensors, FBGEMM: weight_scale; ComfyUI: scale_weight)
+SCALES = ("weight_scale_inv", "weight_scale", "scale_weight", "scale")
+BLOCKS = (1, 16, 32, 64, 128, 256)  # sides of the blocks that are in use
+ACTIVATIONS = ("input_scale", "input_scale_ub", "scale_input", "output_scale", "k_scale", "v_scale")
+
+
+def find(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
+    for name, stored in tensors.items():
+        if stored.dtype not in SMALL and stored.dtype != "int8":
+            continue
+        parts = _parts(name, tensors)
+        if parts is None:
+            if stored.dtype in SMALL and len(stored.shape) > 1 and not _scaled_otherwise(name, tensors):
+                yield Effective(name, name, stored.shape, {"codes": name}, "cast", f"stored as {stored.dtype}")
+            continue
+        block = _block(stored.shape, tensors[parts["scales"]].shape, settings)
+        if block is not None:
+            yield _made(name, tensors, parts, block)
+
+
+def _parts(name: str, tensors: Tensors) -> dict[str, str] | None:
+    """The weight, its scales and its zero points."""
+    stem, dot, leaf = name.rpartition(".")
+    named = [f"{name}_scale_inv", f"{name}_scale"]  # of parameters without a module: experts.gate_up_proj
+    listed = ([f"{stem}{dot}{scale}" for scale in SCALES] if leaf == "weight" else []) + named
+    scales = next((other for other in listed if other in tensors), None)
+    if scales is None or _more_scales(stem + dot, tensors):
+        return None
+    zeros = f"{stem}{dot}weight_zero_point"
+    return {"codes": name, "scales": scales, **({"zeros": zeros} if zeros in tensors else {})}
+
+
+def _more_scales(prefix: str, tensors: Tensors) -> bool:
+    """ModelOpt keeps a second scale, in a way that is listed and not computed."""
+    return f"{prefix}weight_scale_2" in tensors or f"{prefix}weight_scales" in tensors
+
+
+def _scaled_otherwise(name: str, tensors: Tensors) -> bool:
+    stem, dot, _ = name.rpartition(".")
+    return any(other in tensors for other in (f"{stem}{dot}scales", f"{stem}{dot}weight_scale_2", f"{name}_scales"))
+
+
+def _block(shape: tuple[int, ...], scale: tuple[int, ...], settings: Settings) -> tuple[int, int] | None:
+    """Sides of the block that has one scale; None where the scales fit no division in use."""
+    if math.prod(scale) == 1:
+        return (shape[-2], shape[-1]) if len(shape) > 1 else None
+    if len(shape) < 2 or len(shape) < len(scale):
+        return None
+    if len(scale) == 1:
+        scale = (*scale, 1)
+    stacked = scale[:-2]
+    if any(a not in (1, b) for a, b in zip(stacked, shape[len(shape) - len(scale) : -2], strict=True)):
+        return None
+    sides = [_side(n, s, said) for n, s, said in zip(shape[-2:], scale[-2:], _said(settings), strict=True)]
+    return None if sides[0] is None or sides[1] is None else (sides[0], sides[1])
+
+
+def _said(settings: Settings) -> tuple[object, object]:
+    found = settings.get("weight_block_size")
+    return (found[0], found[1]) if isinstance(found, list) and len(found) == 2 else (None, None)
+
+
+def _side(extent: int, scales: int, said: object) -> int | None:
+    if scales == 1:
+        return extent
+    likely = [said] if isinstance(said, int) else [128, *BLOCKS]
+    return next((side for side in likely if side > 0 and -(-extent // side) == scales), None)
+
+
+def _made(name: str, tensors: Tensors, parts: dict[str, str], block: tuple[int, int]) -> Effective:
+    shape, dtype = tensors[name].shape, tensors[name].dtype
+    reasons = {parts["scales"]: f"the scales of the quantised weight {escape(name)}"}
+    if "zeros" in parts:
+        reasons[parts["zeros"]] = f"the zero points of the quantised weight {escape(name)}"
+    if block == shape[-2:]:
+        size = "one scale"
+    elif block == (1, shape[-1]):
+        size = "a scale for each output"
+    else:
+        size = f"a scale for each {block[0]} × {block[1]} block"
+    how = f"dequantised from {dtype}: {size}"
+    numbers = {"rows": block[0], "columns": block[1], "relative": int(dtype in SMALL)}
+    return Effective(name, name, shape, parts, "scaled", how, numbers, reasons, quantised=True)
+
+
+def _entry_scales(made: Effective, read: Parts) -> Array:
+    scale = read("scales").astype(np.float32)
+    if scale.size == 1:
+        return scale.reshape(())
+    if scale.ndim == 1:
+        scale = scale[:, None]
+    return over(made.shape, scale, (made.numbers["rows"], made.numbers["columns"]))
+
+
+def _scaled_values(made: Effective, read: Parts) -> Array:
+    q = read("codes").astype(np.float32)
+    if "zeros" in made.parts:
+        zeros = read("zeros").astype(np.float32)
+        zeros = zeros[:, None] if zeros.ndim == 1 else zeros
+        q = q - (
+            zeros.reshape(())
+            if zeros.size == 1
+            else over(made.shape, zeros, (made.numbers["rows"], made.numbers["columns"]))
+        )
+    return np.asarray(q * _entry_scales(made, read), np.float32)
+
+
+def _step(made: Effective, read: Parts) -> Array:
+    """Of whole numbers the scale; a float's step grows with its value, and is that of its largest ones here."""
+    scale = read("scales").astype(np.float32)
+    if not made.numbers["relative"]:
+        return scale
+    return np.asarray(np.abs(_scaled_values(made, read)).max(initial=0.0) * np.float32(2.0**-3))
+
+
+# --- 4-bit floats -----------------------------------------------------------------------------------------------------
+
+
+def find_fp4(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
+    """NVFP4 of compressed-tensors (weight_packed, weight_scale, weight_global_scale) and MXFP4 of gpt-oss."""
+    for name in tensors:
+        made = _nvfp4(name, tensors) or _mxfp4(name, tensors)
+        if made is not None:
+            yield made
+
+
+def _nvfp4(name: str, tensors: Tensors) -> Effective | None:
+    stem = name.removesuffix(".weight_packed")
+    scales, whole = f"{stem}.weight_scale", f"{stem}.weight_global_scale"
+    if stem == name or tensors[name].dtype != "uint8" or not {scales, whole} <= tensors.keys():
+        return None
+    rows, half = tensors[name].shape if len(tensors[name].shape) == 2 else (0, 0)
+    if tensors[scales].shape != (rows, half // 8) or half % 8 or math.prod(tensors[whole].shape) != 1:
+        return None
+    weight, parts = f"{stem}.weight", {"codes": name, "scales": scales, "whole": whole}
+    reasons = dict.fromkeys((scales, whole), f"a scale of the quantised weight {escape(weight)}")
+    how = "dequantised from NVFP4: 4-bit floats, a scale for each 16"
+    return Effective(name, weight, (rows, 2 * half), parts, "nvfp4", how, {"group": 16}, reasons, quantised=True)
+
+
+def _mxfp4(name: str, tensors: Tensors) -> Effective | None:
+    """experts.gate_up_proj_blocks (experts, out, groups, 16) and …_scales (experts, out, groups)."""
+    weight = name.removesuffix("_blocks")
+    scales = f"{weight}_scales"
+    if weight in (name, *tensors) or scales not in tensors:
+        return None
+    shape = tensors[name].shape
+    if tensors[name].dtype != "uint8" or tensors[scales].dtype != "uint8" or len(shape) != 4:
+        return None
+    if shape[3] != 16 or tensors[scales].shape != shape[:3]:
+        return None
+    reasons = {scales: f"the scales of the quantised weight {escape(weight)}"}
+    how = "dequantised from MXFP4: 4-bit floats, a scale for each 32"
+    whole = (shape[0], 32 * shape[2], shape[1])  # (experts, in, out), as the model holds it
+    return Effective(name, weight, whole, {"codes": name, "scales": scales}, "mxfp4", how, {}, reasons, quantised=True)
+
+
+def _fp4(packed: Array) -> Array:
+    """Two values in a byte, the lower half first."""
+    return np.stack([FP4[packed & 15], FP4[packed >> 4]], axis=-1).reshape(*packed.shape[:-1], -1)
+
+
+def _nvfp4_scales(made: Effective, read: Parts) -> Array:
+    return np.asarray(read("scales") / read("whole").astype(np.float32).reshape(()))
+
+
+def _nvfp4_values(made: Effective, read: Parts) -> Array:
+    return np.asarray(_fp4(read("codes")) * np.repeat(_nvfp4_scales(made, read), 16, -1))
+
+
+def _mxfp4_scales(made: Effective, read: Parts) -> Array:
+    exponents = read("scales").astype(np.float64) - 127
+    return np.exp2(np.minimum(exponents, 127)).astype(np.float32)
+
+
+def _mxfp4_values(made: Effective, read: Parts) -> Array:
+    found = _fp4(read("codes")) * _mxfp4_scales(made, read)[..., None]
+    return np.ascontiguousarray(np.swapaxes(found.reshape(*found.shape[:2], -1), 1, 2))
+
+
+FORMULAS = {
+    "cast": Formula(lambda made, read: read("codes")),
+    "scaled": Formula(_scaled_values, _step),
+    "nvfp4": Formula(_nvfp4_values, _nvfp4_scales),
+    "mxfp4": Formula(_mxfp4_values, _mxfp4_scales),
+}

@@ -1,0 +1,48 @@
+"""Tensors of a file that are one tensor under two names: tied weights."""
+
+from collections.abc import Mapping
+
+from analysis.formats.stored import Stored
+
+COMPARED = ("lm_head", "embed_out", "embed_tokens", "wte", "word_embeddings", "tok_embeddings", "shared", "decoder")
+FIRST = 4096  # bytes that are looked at first: all but all tensors differ in them
+
+
+def repeated(tensors: Mapping[str, Stored]) -> dict[str, str]:
+    """Each name whose tensor stands under an earlier name too → that name.
+
+    Two names of one storage are one tensor. Of copies only embeddings and heads are compared, the ones that models tie;
+    others with equal numbers may be equal by their start.
+    """
+    first: dict[object, str] = {}
+    found: dict[str, str] = {}
+    compared: list[str] = []
+    for name, stored in sorted(tensors.items(), key=lambda pair: _is_head(pair[0])):
+        place = (stored.path, stored.start, stored.shape, stored.dtype, stored.strides)
+        if stored.size and (earlier := first.setdefault(place, name)) != name:
+            found[name] = earlier
+        elif len(stored.shape) == 2 and any(word in COMPARED for word in name.split(".")[-2:]):
+            copy = next((other for other in compared if _equal(tensors[other], stored)), None)
+            if copy is not None:
+                found[name] = copy
+            compared.append(name)
+    return found
+
+
+def _is_head(name: str) -> bool:
+    """Of a tied pair the embedding is the one that is analysed."""
+    return not {"lm_head", "embed_out", "decoder", "head"}.isdisjoint(name.split(".")[-2:])
+
+
+def _equal(one: Stored, other: Stored) -> bool:
+    if (one.shape, one.dtype) != (other.shape, other.dtype) or not one.nbytes:
+        return False
+    if one.strides is None and other.strides is None and _start(one) != _start(other):
+        return False
+    return all(bool((a == b).all()) for a, b in zip(one.chunks(), other.chunks(), strict=True))
+
+
+def _start(stored: Stored) -> bytes:
+    with stored.path.open("rb") as file:
+        file.seek(stored.start)
+        return file.read(min(FIRST, stored.nbytes))

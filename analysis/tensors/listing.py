@@ -1,0 +1,86 @@
+"""Every tensor of a checkpoint as readers see it, with the weights that several of them make up formed in their place.
+
+A weight that a file keeps in parts or as codes is described by its own name, shape and float32, and listed under its
+main part; the other parts are listed with the reason why they are no weight. A tensor with the same numbers as another
+one is listed once more, and neither analysed nor counted again.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from analysis.errors import escape
+from analysis.tensors.matrices import Header, describe
+from analysis.weight import Layout, TensorInfo
+
+WIDTHS = {"float32": 4, "float64": 8}  # bytes of the values that are formed
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A weight formed out of stored tensors, as a header."""
+
+    weight: str
+    header: Header
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What a file's headers alone do not tell of it, by the names of its tensors."""
+
+    made: Mapping[str, Made] = field(default_factory=dict)  # by main part
+    left: Mapping[str, str] = field(default_factory=dict)  # tensors that are no weight by themselves → the reason
+    same: Mapping[str, str] = field(default_factory=dict)  # tensors that repeat another one → that one
+    constants: Mapping[str, str] = field(default_factory=dict)  # tensors that no training made → a kind of constants.py
+
+
+def beyond_of(said: Mapping[str, Any]) -> Beyond:
+    """The same out of the JSON of an open checkpoint; ValueError, TypeError or KeyError where it makes no sense."""
+    made = {}
+    for name, (weight, shape, dtype, how) in said["made"].items():
+        extents = tuple(int(extent) for extent in shape)
+        if min(extents, default=0) < 0 or dtype not in WIDTHS:
+            raise ValueError(f"{name}: {shape} of {dtype}")
+        size = WIDTHS[dtype] * math.prod(extents)
+        made[str(name)] = Made(str(weight), Header(extents, dtype, size), str(how))
+    texts = ({str(name): str(text) for name, text in said[key].items()} for key in ("left", "same", "constants"))
+    return Beyond(made, *texts)
+
+
+def describe_all(headers: Mapping[str, Header], beyond: Beyond) -> tuple[TensorInfo, ...]:
+    """Every tensor of the file, in its order."""
+    headers = {
+        name: replace(header, constant=kind) if (kind := beyond.constants.get(name)) else header
+        for name, header in headers.items()
+    }
+    plain = {info.name: info for info in describe(headers)}
+    if not beyond.made and not beyond.left:
+        return tuple(_once(plain[name], beyond) for name in headers)
+    used = {
+        made.weight if (made := beyond.made.get(name)) else name: made.header if made else header
+        for name, header in headers.items()
+        if name not in beyond.left
+    }
+    formed = {info.name: info for info in describe(used)}
+    return tuple(_once(_listed(name, plain, formed, beyond), beyond) for name in headers)
+
+
+def _listed(name: str, plain: Mapping[str, TensorInfo], formed: Mapping[str, TensorInfo], beyond: Beyond) -> TensorInfo:
+    if (reason := beyond.left.get(name)) is not None:
+        return _skipped(plain[name], reason)
+    if (made := beyond.made.get(name)) is None:
+        return formed[name]
+    return replace(formed[made.weight], name=name, weight="" if made.weight == name else made.weight, made=made.how)
+
+
+def _once(info: TensorInfo, beyond: Beyond) -> TensorInfo:
+    other = beyond.same.get(info.name)
+    if other is None:
+        return info
+    return replace(_skipped(info, info.skip or f"the same tensor as {escape(other)}"), same_as=other)
+
+
+def _skipped(info: TensorInfo, reason: str) -> TensorInfo:
+    return replace(info, skip=reason, layout=Layout.NONE, transposed=False)
