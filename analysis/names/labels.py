@@ -106,10 +106,10 @@ def distinct(labels: Mapping[str, Collection[str]]) -> dict[str, str]:
         for label in some:
             alike[label].append(name)
     groups = dict.fromkeys(tuple(names) for names in alike.values() if len(names) > 1)
-    return {name: words for names in groups for name, words in _told_apart(names)}
+    return {name: words for names in groups for name, words in _qualifiers(names)}
 
 
-def _told_apart(names: Sequence[str]) -> Iterable[tuple[str, str]]:
+def _qualifiers(names: Sequence[str]) -> Iterable[tuple[str, str]]:
     segments = {name: _segments(name) for name in names}
     common = set.intersection(*(set(some) for some in segments.values()))
     own = {name: " ".join(word for word in some if word not in common) for name, some in segments.items()}

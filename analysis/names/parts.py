@@ -15,7 +15,7 @@ def _split(name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _lowered(name: str) -> tuple[str, ...]:
+def _lower_words(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _split(name))
 
 
@@ -34,7 +34,7 @@ def parts(name: str) -> list[str]:
     >>> parts("h.0.attn.c_attn.weight")
     ['h', '0', 'attn', 'c_attn']
     """
-    return list(_lowered(name[-CONSIDERED:]))
+    return list(_lower_words(name[-CONSIDERED:]))
 
 
 def is_index(word: str) -> bool:

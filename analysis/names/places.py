@@ -43,7 +43,7 @@ class Place:
     side: str = ""  # what tells the stack from the others of the checkpoint, in words
 
     @property
-    def inside(self) -> bool:
+    def in_block(self) -> bool:
         """Whether it lies in a block at all."""
         return bool(self.numbers) or self.phase is not None
 
@@ -58,12 +58,12 @@ def place(name: str) -> Place:
         lower = word.lower()
         if CLASSES["@experts"].fullmatch(lower[:64]):
             break
-        if (there := _there(found, at, lower)) is not None:
+        if (there := _word_place(found, at, lower)) is not None:
             return there
     return OUTSIDE
 
 
-def _there(found: list[str], at: int, lower: str) -> Place | None:
+def _word_place(found: list[str], at: int, lower: str) -> Place | None:
     """The place that one word of a name tells, where it tells one."""
     last = at + 1 == len(found)
     if not last and (phase := _phase(lower)) is not None:
@@ -122,20 +122,22 @@ def places(names: Iterable[str]) -> dict[str, Place]:
     found = {name: place(name) for name in names}
     stacks: dict[tuple[str, ...], list[Place]] = {}
     for there in dict.fromkeys(found.values()):
-        if there.inside:
+        if there.in_block:
             stacks.setdefault(there.stack, []).append(there)
     ways = {stack for stack, inside in stacks.items() if len({there.phase for there in inside} - {None}) > 1}
-    numbered = {there: depth for stack, inside in stacks.items() for there, depth in _numbered(inside, stack in ways)}
+    numbered = {
+        there: depth for stack, inside in stacks.items() for there, depth in _number_places(inside, stack in ways)
+    }
     sides = _sides({(t.stack, t.phase if t.stack in ways else None) for t in numbered})
     return {
         name: replace(there, depth=numbered[there],
                       side=sides[there.stack, there.phase if there.stack in ways else None])
-        if there.inside else there
+        if there.in_block else there
         for name, there in found.items()
     }  # fmt: skip
 
 
-def _numbered(inside: list[Place], ways: bool) -> list[tuple[Place, int | None]]:
+def _number_places(inside: list[Place], ways: bool) -> list[tuple[Place, int | None]]:
     """Each place of one stack with its depth."""
     if ways:
         key = {there: (there.phase if there.phase is not None else -1, there.numbers[:1]) for there in inside}

@@ -50,7 +50,7 @@ def _role(leaf: str, words: tuple[str, ...], beside: frozenset[str]) -> str:
         return "bias"
     rules = [rule for rule in BY_LEAF.get(leaf, ()) if _holds(rule, words, beside)]
     if rules:
-        return max(rules, key=lambda rule: rule.said).role
+        return max(rules, key=lambda rule: rule.specificity).role
     return _plain(leaf, words)
 
 
@@ -75,14 +75,14 @@ def _holds(rule: Rule, words: tuple[str, ...], beside: frozenset[str]) -> bool:
     if rule.top and not all(_matches("@wrapper", word) for word in words):
         return False
     return (
-        (not rule.inside or _any(rule.inside, (inside,)))
-        and (not rule.within or _any(rule.within, words))
-        and (not rule.without or not _any(rule.without, words))
-        and (not rule.beside or _any(rule.beside, beside))
+        (not rule.inside or _match_any(rule.inside, (inside,)))
+        and (not rule.within or _match_any(rule.within, words))
+        and (not rule.without or not _match_any(rule.without, words))
+        and (not rule.beside or _match_any(rule.beside, beside))
     )
 
 
-def _any(wanted: str, words: Iterable[str]) -> bool:
+def _match_any(wanted: str, words: Iterable[str]) -> bool:
     some = wanted.split()
     return any(_matches(want, word) for word in words for want in some)
 

@@ -58,7 +58,7 @@ class Rule:
     top: bool = False  # nothing above but wrappers
 
     @property
-    def said(self) -> int:
+    def specificity(self) -> int:
         """How much it says of the context."""
         return 2 * bool(self.inside) + bool(self.within) + bool(self.without) + 3 * bool(self.beside) + 2 * self.top
 

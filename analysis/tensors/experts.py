@@ -38,9 +38,9 @@ def as_stored_in(base: Sequence[TensorInfo], held: Sequence[TensorInfo]) -> list
 
     What the base does not store otherwise is left as it is.
     """
-    apart, stacked = _apart(base), [info for info in base if _is_stack(info)]
+    apart, stacked = _single_experts(base), [info for info in base if _is_stack(info)]
     ours = {info.called for info in held}
-    single = _apart(held)
+    single = _single_experts(held)
     bundles = [bundle for stack in stacked if stack.called not in ours and (bundle := _bundle(stack, single))]
     used = {part.name for bundle in bundles for part in bundle.made_of}
     found: list[TensorInfo] = []
@@ -63,7 +63,7 @@ def _key(name: str, role: str) -> Key | None:
     return None if expert is None or expert == "shared expert" else (side(found), names.place_of(name), expert, role)
 
 
-def _apart(infos: Iterable[TensorInfo]) -> dict[Key, TensorInfo]:
+def _single_experts(infos: Iterable[TensorInfo]) -> dict[Key, TensorInfo]:
     """The experts' matrices that are tensors of their own."""
     single = (info for info in infos if info.skip is None and info.layout == Layout.MATRIX)
     return {key: info for info in single if (key := _key(info.called, info.role)) is not None}

@@ -41,13 +41,13 @@ class Headers:
             found[self._block(name)].update(word for word in names.parts(name) if not is_index(word))
         return {block: frozenset(words) for block, words in found.items()}
 
-    def beside(self, name: str) -> frozenset[str]:
+    def block_words(self, name: str) -> frozenset[str]:
         """The words of the names in the same block."""
         return self.words[self._block(name)]
 
     def _block(self, name: str) -> object:
         place = self.places[name]
-        if place.inside:
+        if place.in_block:
             return place.stack, place.numbers, place.phase
         return tuple(components(name)[:-1])
 

@@ -48,7 +48,7 @@ class Lay:
 def lay_of(name: str, role: str, headers: Headers, conv1d: bool) -> Lay:
     """How the matrices lie in a tensor of at least two dimensions."""
     shape = headers.of[name].shape
-    if (joined := _joined(name, headers)) is not None:
+    if (joined := _join_heads(name, headers)) is not None:
         return joined
     if _is_stack(name, role, headers):
         return Lay(*_stack_layout(name, role, headers))
@@ -58,13 +58,13 @@ def lay_of(name: str, role: str, headers: Headers, conv1d: bool) -> Lay:
         return _kernel(name, headers)
     if role == "recurrent":
         return _gates(name, headers)
-    return _fused(name, role, headers, _inputs_first(name, role, headers, conv1d))
+    return _matrix_layout(name, role, headers, _inputs_first(name, role, headers, conv1d))
 
 
 def counted_matrices(name: str, role: str, headers: Headers) -> int:
     """How many matrices a tensor of more than two dimensions would make; 1 for others."""
     shape = headers.of[name].shape
-    if len(shape) < 3 or _joined(name, headers) is not None:
+    if len(shape) < 3 or _join_heads(name, headers) is not None:
         return 1
     lay = lay_of(name, role, headers, conv1d=False)
     if lay.layout not in KERNELS:
@@ -103,7 +103,7 @@ def _ends_in_kernel(name: str) -> bool:
 # Heads apart
 
 
-def _joined(name: str, headers: Headers) -> Lay | None:
+def _join_heads(name: str, headers: Headers) -> Lay | None:
     """Projections stored as (d, heads, d_head), or back as (heads, d_head, d): XLNet, Funnel, Flax, Keras."""
     shape = headers.of[name].shape
     if len(shape) != 3 or names.holds_experts(names.parts(name)):
@@ -328,12 +328,12 @@ def stores_inputs_first(headers: Headers) -> bool:
     return True
 
 
-def _fused(name: str, role: str, headers: Headers, transposed: bool) -> Lay:
+def _matrix_layout(name: str, role: str, headers: Headers, transposed: bool) -> Lay:
     """A matrix, cut where names and shapes say that it holds several."""
     shape = headers.of[name].shape
     outputs, inputs = reversed(shape) if transposed else shape
     if outputs % 2 == 0 and (
-        role == "gate_up" or (role == "up" and _halved(name, outputs, inputs, headers, transposed))
+        role == "gate_up" or (role == "up" and _is_gated(name, outputs, inputs, headers, transposed))
     ):
         order = {**dict.fromkeys(GATE_FIRST, Layout.HALVES), **dict.fromkeys(UP_FIRST, Layout.HALVES_UP_FIRST)}
         return Lay(order.get(_leaf(name), Layout.MATRIX), transposed, role="gate_up")
@@ -342,7 +342,7 @@ def _fused(name: str, role: str, headers: Headers, transposed: bool) -> Lay:
     return Lay(Layout.MATRIX, transposed)
 
 
-def _halved(name: str, outputs: int, inputs: int, headers: Headers, transposed: bool) -> bool:
+def _is_gated(name: str, outputs: int, inputs: int, headers: Headers, transposed: bool) -> bool:
     """Whether the matrix that follows in the same MLP has half as many inputs as this has outputs."""
     stem = name.removesuffix(".weight")
     above = stem.rpartition(".")[0]
@@ -362,7 +362,7 @@ def _queries(name: str, outputs: int, inputs: int, headers: Headers) -> int:
     leaf = _leaf(name)
     if leaf not in IN_ORDER or _goes_by_heads(name, headers):
         return 0
-    total = _attended(name, headers) or (inputs if outputs == 3 * inputs else 0)
+    total = _attention_width(name, headers) or (inputs if outputs == 3 * inputs else 0)
     rest = outputs - total
     return total if total and rest > 0 and rest % 2 == 0 and rest // 2 <= total and total % (rest // 2) == 0 else 0
 
@@ -377,7 +377,7 @@ def _goes_by_heads(name: str, headers: Headers) -> bool:
     return found[-1] == "wqkv" and found[-2:-1] == ["attention"] and beside in headers.of  # InternLM2
 
 
-def _attended(name: str, headers: Headers) -> int:
+def _attention_width(name: str, headers: Headers) -> int:
     """How many inputs the output projection of the same attention has; 0 where there is none."""
     found = name[: name.lower().rfind(_leaf(name))]
     for leaf in ("o_proj", "out_proj", "proj", "Wo", "wo", "c_proj", "dense", "to_out.0", "to_out"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analysis.errors import escape
+from analysis.tensors.constants import REASONS
 from analysis.tensors.matrices import Header, describe
 from analysis.weight import Layout, TensorInfo
 
@@ -45,8 +46,9 @@ def beyond_of(said: Mapping[str, Any]) -> Beyond:
             raise ValueError(f"{name}: {shape} of {dtype}")
         size = WIDTHS[dtype] * math.prod(extents)
         made[str(name)] = Made(str(weight), Header(extents, dtype, size), str(how))
-    texts = ({str(name): str(text) for name, text in said[key].items()} for key in ("left", "same", "constants"))
-    return Beyond(made, *texts)
+    left, same = ({str(name): str(text) for name, text in said[key].items()} for key in ("left", "same"))
+    constants = {str(name): str(kind) for name, kind in said.get("constants", {}).items() if kind in REASONS}
+    return Beyond(made, left, same, constants)
 
 
 def describe_all(headers: Mapping[str, Header], beyond: Beyond) -> tuple[TensorInfo, ...]:

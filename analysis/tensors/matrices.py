@@ -53,7 +53,7 @@ def _describe(name: str, headers: Headers, conv1d: bool) -> TensorInfo:
     role = lay.role or role
     return TensorInfo(
         name, header.shape, header.dtype, header.nbytes, role, place.depth, skip, lay.transposed, lay.layout,
-        lay.groups, lay.first, lay.unfit, _where(place),
+        lay.groups, lay.first, lay.unfit, _block_name(place),
     )  # fmt: skip
 
 
@@ -62,9 +62,9 @@ def _labels(info: TensorInfo) -> set[str]:
     return {label_of(cut.name, cut.role, info.depth, info.where) for cut in islice(_cuts(info), MOST_CUTS)}
 
 
-def _where(place: names.Place) -> str:
+def _block_name(place: names.Place) -> str:
     """A block in words; of a U-Net the number is the one on its own way."""
-    if not place.inside:
+    if not place.in_block:
         return ""
     if place.side in WAYS:
         return block(place.side, place.numbers[0] if place.numbers else None)
@@ -73,7 +73,7 @@ def _where(place: names.Place) -> str:
 
 def _role(name: str, headers: Headers) -> str:
     """The role the name says, corrected by the shape where the name says too little."""
-    role = names.role_of(name, headers.beside(name))
+    role = names.role_of(name, headers.block_words(name))
     rank = len(headers.of[name].shape)
     if rank == 1 and role != "bias" and names.parts(name) != name.lower().split("."):
         return "norm"  # a "….weight" with one dimension is a gain
@@ -139,7 +139,7 @@ def _joined_shape(shape: tuple[int, ...], layout: str) -> tuple[int, int]:
 
 def _view(info: TensorInfo, tensor: Shaped[Tensor, "..."], cut: _Cut) -> Float[Tensor, "s m n"]:
     if info.layout in KERNELS:
-        return _grouped(_kernel(info, tensor), info.groups)
+        return _split_groups(_kernel(info, tensor), info.groups)
     matrix = tensor.reshape(_flat_shape(info)) if cut.member is None else tensor[cut.member]
     oriented = matrix.T if info.transposed else matrix  # (m, n)
     return oriented[cut.outputs].unsqueeze(0)
@@ -168,7 +168,7 @@ def _kernel(info: TensorInfo, tensor: Shaped[Tensor, "..."]) -> Float[Tensor, "s
             return tensor.flatten(2).permute(2, 0, 1)
 
 
-def _grouped(kernel: Float[Tensor, "p m n"], groups: int) -> Float[Tensor, "s mg k"]:
+def _split_groups(kernel: Float[Tensor, "p m n"], groups: int) -> Float[Tensor, "s mg k"]:
     """Each group by itself: (positions) m/g × n, or one matrix of filters × taps where there is only one channel."""
     positions, rows, columns = kernel.shape
     apart = kernel.unsqueeze(1).reshape(positions, groups, rows // groups, columns).movedim(0, -1)  # (g, m/g, n, p)

@@ -72,16 +72,16 @@ def _finding(rows: Sequence[Row]) -> Finding:
     usual = rows[0].weight.role == "position" and not under
     severity = Severity.NOTE if usual else Severity.BAD if sure else Severity.WARN
     says = ("is under-trained" if sure else "looks under-trained") if under else "has a very heavy tail"
-    why = [f"α {join_words([_outside(number(row, 'alpha')) for row in rows[:5]])}.", *_weak(rows)]
+    why = [f"α {join_words([_alpha_text(number(row, 'alpha')) for row in rows[:5]])}.", *_weak(rows)]
     if len(rows) > 5:
-        why[0] = f"α from {_outside(_least_alpha(rows))} to {_outside(_largest_alpha(rows))}."
+        why[0] = f"α from {_alpha_text(_least_alpha(rows))} to {_alpha_text(_largest_alpha(rows))}."
     if usual:
         why.append("Usual for smooth position tables.")
     evidence = {row.weight.name: row.value("alpha") for row in rows}
     return Finding(severity, f"{what} {says}{where}", " ".join(why), tuple(evidence), evidence)
 
 
-def _outside(alpha: float) -> str:
+def _alpha_text(alpha: float) -> str:
     """An exponent outside 2 to 6, with as many digits as show that it is."""
     texts = (short(alpha), *(f"{alpha:.{digits}f}" for digits in range(2, 9)))
     return next((text for text in texts if not OVER <= float(text) <= UNDER), repr(alpha))

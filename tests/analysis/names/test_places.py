@@ -63,4 +63,4 @@ def test_one_stack_goes_without_saying() -> None:
 
 def test_outside_the_blocks() -> None:
     assert place("lm_head.weight") == Place()
-    assert not places(["lm_head.weight"])["lm_head.weight"].inside
+    assert not places(["lm_head.weight"])["lm_head.weight"].in_block

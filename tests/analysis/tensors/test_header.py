@@ -12,13 +12,13 @@ def headers(shapes: Mapping[str, tuple[int, ...]]) -> Headers:
 
 def test_words_are_those_of_the_same_block() -> None:
     found = headers({"h.0.mlp.w1.weight": (8, 4), "h.0.mlp.c_proj.weight": (4, 8), "h.1.attn.q.weight": (4, 4)})
-    assert found.beside("h.0.mlp.w1.weight") == {"h", "mlp", "w1", "c_proj"}
+    assert found.block_words("h.0.mlp.w1.weight") == {"h", "mlp", "w1", "c_proj"}
     assert found.block("h.0.mlp.w1.weight") == ["h.0.mlp.w1.weight", "h.0.mlp.c_proj.weight"]
 
 
 def test_outside_the_blocks_the_parent_counts() -> None:
     found = headers({"mlp.w12.weight": (8, 4), "mlp.w3.weight": (4, 4), "head.weight": (2, 4)})
-    assert found.beside("mlp.w3.weight") == {"mlp", "w12", "w3"}
+    assert found.block_words("mlp.w3.weight") == {"mlp", "w12", "w3"}
 
 
 def test_the_bias_of_a_weight() -> None:
