@@ -20,11 +20,12 @@ test: .venv/.dev  ## every test that this machine can run
 	wait $$numbers; numbers=$$?; cat $$log; rm -f $$log; \
 	exit $$((service | numbers))
 
-check: .venv/.dev  ## style, types and generated docs
+check: .venv/.dev  ## style, types (also of the scripts, where node is) and generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m docs.generate --check
+	.ci/check-js
 
 bench: .venv/.dev  ## Eigenscope compared with other tools, in one run
 	$(BIN)/python -m benchmarks

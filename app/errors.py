@@ -29,6 +29,7 @@ ServiceError                  an error response: an HTTP status, a stable code, 
 ├── TooMany             429   too many requests in a minute; `Retry-After` says how long to wait
 ├── TooManyWaiting      503   the limit of requests that wait for a run is reached
 ├── Overloaded          503   the database is busy; `Retry-After` says how long to wait
+├── BlobDamaged         500   a stored file is missing, or differs from its digest
 ├── QueueStalled        503   no worker answers
 └── DiskFull            507   the upload does not fit on the disk
 
@@ -167,6 +168,10 @@ class Overloaded(ServiceError):
 
 class QueueStalled(ServiceError):
     status, code, title = 503, "queue-stalled", "No worker answers"
+
+
+class BlobDamaged(ServiceError):
+    status, code, title = 500, "blob-damaged", "A stored file is damaged"
 
 
 class DiskFull(ServiceError):

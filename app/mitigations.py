@@ -90,7 +90,7 @@ def mitigations_between(session: Session, base: int, tuned: Sequence[int]) -> Se
 def get(session: Session, identity: int) -> Mitigation:
     found = session.get(Mitigation, identity)
     if found is None:
-        raise NotFound(f"There is no mitigation {identity}.")
+        raise NotFound(f"Mitigation {identity} does not exist.")
     return found
 
 

@@ -58,7 +58,7 @@ def _wrong_numbers(name: str, dtype: str, headers: Headers) -> str | None:
     if (packed and leaf != "bias") or _is_packed(name, headers):
         return f"packed quantised weight ({dtype}): its values need unpacking first"
     if leaf in ("weight_scale", "weight_scale_inv", "scales", "absmax", "SCB") or leaf.endswith("_scales"):
-        return "scales of a quantised weight, no weight itself"
+        return "scales of a quantised weight, not a weight itself"
     if dtype in FLOATS:
         return None
     if dtype == "bool":
@@ -90,7 +90,7 @@ def _wrong_shape(name: str, role: str, shape: tuple[int, ...]) -> str | None:
     if role == "bias":
         return "a bias or a mask, no matrix"
     if rank > 5:
-        return f"{rank} dimensions, which no layer known here has"
+        return f"{rank} dimensions, which no known layer has"
     if rank > 2 and sum(extent > 1 for extent in shape) < 2:
         return "a single vector"
     if role == "position" and math.prod(shape[:-2]) != 1:
@@ -128,7 +128,7 @@ def _gain(name: str, role: str, headers: Headers) -> str | None:
 def _too_many(name: str, role: str, headers: Headers) -> str | None:
     pieces = counted_matrices(name, role, headers)
     if pieces > MOST_PIECES:
-        return f"{pieces} matrices stacked, no layer known here"
+        return f"{pieces} stacked matrices, not a known layer"
     if pieces * len(name) > MOST_NAMED:
         return f"{pieces} matrices under a name of {len(name)} characters, which each would repeat"
     return None

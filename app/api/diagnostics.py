@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from analysis.diagnostic import Diagnostic as Declared
+from analysis.diagnostic import Figure
 from analysis.diagnostics import DIAGNOSTICS
 
 router = APIRouter(prefix="/diagnostics", tags=["diagnostics"])
@@ -36,8 +37,19 @@ def shape(diagnostic: Declared) -> Diagnostic:
         default=diagnostic.default,
         columns=[asdict(column) for column in diagnostic.columns],
         options=[asdict(option) for option in diagnostic.options],
-        figures=[{**asdict(figure), "per_weight": figure.per_weight} for figure in diagnostic.figures],
+        figures=[figure_json(figure) for figure in diagnostic.figures],
     )
+
+
+def figure_json(figure: Figure) -> dict[str, Any]:
+    return {
+        "name": figure.name,
+        "kind": figure.kind,
+        "title": figure.title,
+        "caption": figure.caption,
+        "parts": dict(figure.parts),
+        "per_weight": figure.per_weight,
+    }
 
 
 @router.get("", operation_id="list_diagnostics")

@@ -96,7 +96,7 @@ def table(
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(f"Run {run_id} does not exist.")
     if diagnostic not in run.diagnostics:
         raise NotFound(f"Run {run_id} does not have that diagnostic; it has: {', '.join(run.diagnostics)}.")
     query = select(Result).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
@@ -149,7 +149,7 @@ def report(session: Session, run_id: int) -> Report:
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(f"Run {run_id} does not exist.")
     tables = tuple(table(session, run_id, name) for name in run.diagnostics)
     return Report(_coverage(session, run, tables), tables, names_of(run))
 

@@ -84,7 +84,7 @@ def find(session: Session, identity: int) -> Run | None:
 def get(session: Session, identity: int) -> Run:
     run = find(session, identity)
     if run is None:
-        raise NotFound(f"There is no run {identity}.")
+        raise NotFound(f"Run {identity} does not exist.")
     return run
 
 

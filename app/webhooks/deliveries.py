@@ -66,7 +66,7 @@ def hooks(session: Session) -> Sequence[Webhook]:
 def forget(session: Session, identity: int) -> None:
     found = session.get(Webhook, identity)
     if found is None:
-        raise NotFound(f"There is no webhook {identity}.")
+        raise NotFound(f"Webhook {identity} does not exist.")
     session.delete(found)
 
 

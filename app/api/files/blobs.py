@@ -12,7 +12,7 @@ from app.api.files.checkpoint_uploads import RAW, admit, length
 from app.api.schemas import DIGEST
 from app.db import Database
 from app.errors import DigestMismatch, NotFound
-from app.storage.blobs import Incoming
+from app.storage.blobs import Incoming, Storage
 from app.uploads import resumable as transfers
 from app.uploads.streaming import receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
@@ -36,9 +36,10 @@ class Blob(BaseModel):
 
 
 @router.head("/{sha256}", responses=responses(404), operation_id="has_blob")
-def head(session: Reading, sha256: Digest) -> Response:
+def head(session: Reading, storage: StorageOf, sha256: Digest) -> Response:
     """Checks whether a file of this project has these bytes: 200, or 404."""
-    if transfers.known_size(session, sha256) is None:
+    size = transfers.known_size(session, sha256)
+    if size is None or not storage.is_whole(sha256, size):
         raise NotFound("No file of this project has that digest.")
     return Response(status_code=200)
 
@@ -65,7 +66,7 @@ async def put(
     `POST /api/v1/checkpoints` creates a checkpoint from it. If the file is already stored, its bytes are not read: a
     client that sends `Expect: 100-continue`, as curl does, then sends nothing.
     """
-    here = await run_sync(_known_size, database, sha256)
+    here = await run_sync(_known_size, database, storage, sha256)
     if here is not None:
         await _pass_by(request)
         response.status_code = 200
@@ -94,9 +95,11 @@ async def _pass_by(request: Request) -> None:
             pass
 
 
-def _known_size(database: Database, digest: str) -> int | None:
+def _known_size(database: Database, storage: Storage, digest: str) -> int | None:
+    """None too where the file is known and its bytes are gone, so that they are sent again."""
     with database.reading() as session:
-        return transfers.known_size(session, digest)
+        size = transfers.known_size(session, digest)
+    return size if size is not None and storage.is_whole(digest, size) else None
 
 
 def _check(incoming: Incoming, digest: str) -> None:

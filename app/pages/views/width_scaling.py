@@ -274,9 +274,9 @@ class FamilyView:
             if pair.low is None
             else f", {format_exponent(pair.low)} to {format_exponent(pair.high or 0.0)} over blocks"
         )
-        foreseen = "" if pair.predicted is None else f"; the law predicts {format_exponent(pair.predicted)}"
+        predicted = "" if pair.predicted is None else f"; the law predicts {format_exponent(pair.predicted)}"
         css, sign = SIGNS[verdict]
-        title = f"{verdict}: measured {format_exponent(pair.measured)}{ends}{foreseen}"
+        title = f"{verdict}: measured {format_exponent(pair.measured)}{ends}{predicted}"
         return Cell(format_exponent(pair.measured if law is None else math.exp(law)), css, sign, title)
 
     @cached_property
