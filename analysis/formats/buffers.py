@@ -11,27 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.formats.dtypes import ANALYSABLE
-from analysis.formats.stored import Stored
+from analysis.formats.stored import Array, Stored
 from analysis.names import role_of
-from analysis.tensors.constants import Values, constant_kind
+from analysis.tensors.constants import LARGEST, Values, constant_kind
 
 LAYERS = ("q", "k", "v", "qkv", "o", "gate", "up", "down", "gate_up", "head", "conv", "router", "recurrent", "pooler")
 FLOATS = {"float64": "f8", "float32": "f4", "float16": "f2"}
 
 
-def constant_kinds(stored: Mapping[str, Stored]) -> dict[str, str]:
+def constant_kinds(stored: Mapping[str, Array]) -> dict[str, str]:
     """The kind of constant, a key of `constants.REASONS`, of each tensor that is one. Raises CheckpointError."""
     found = {name: _kind(name, tensor) for name, tensor in stored.items() if _like_a_weight(tensor)}
     return {name: kind for name, kind in found.items() if kind}
 
 
-def _like_a_weight(tensor: Stored) -> bool:
-    return tensor.dtype in ANALYSABLE and len(tensor.shape) > 1 and tensor.size > 0
+def _like_a_weight(tensor: Array) -> bool:
+    return tensor.dtype in ANALYSABLE and len(tensor.shape) > 1 and 0 < tensor.size <= LARGEST
 
 
-def _kind(name: str, tensor: Stored) -> str:
-    decode = partial(_decode, dtype=tensor.dtype, big_endian=tensor.big_endian)
-    return constant_kind(tensor.words(), tensor.dtype, decode, role_of(name) in LAYERS)
+def _kind(name: str, tensor: Array) -> str:
+    if isinstance(tensor, Stored):
+        words, big_endian = tensor.words(), tensor.big_endian
+    else:
+        words, big_endian = tensor.load(), False
+    decode = partial(_decode, dtype=tensor.dtype, big_endian=big_endian)
+    return constant_kind(words, tensor.dtype, decode, role_of(name) in LAYERS)
 
 
 def _decode(words: NDArray[Any], dtype: str, big_endian: bool) -> Values:

@@ -20,7 +20,7 @@ from analysis.tensors.layouts import Lay, kernel_extents, lay_of, stores_inputs_
 from analysis.tensors.skipping import reason_to_skip
 from analysis.weight import KERNELS, STACKS, Grid, Layout, TensorInfo, Weight, WeightInfo
 
-__all__ = ["Header", "describe", "matrices", "outputs", "weights"]
+__all__ = ["Header", "describe", "left_out", "matrices", "outputs", "weights"]
 
 # the order in which PyTorch stacks the gates on the rows (torch.nn.LSTM and torch.nn.GRU, "Variables"), and Keras
 GATES = {
@@ -39,6 +39,11 @@ def describe(headers: Mapping[str, Header]) -> tuple[TensorInfo, ...]:
     found = [_describe(name, around, conv1d) for name in headers]
     more = distinct({info.name: _labels(info) for info in found if info.skip is None})
     return tuple(replace(info, more=more[info.name]) if info.name in more else info for info in found)
+
+
+def left_out(name: str, header: Header, reason: str) -> TensorInfo:
+    """A tensor that its format has set aside, with the reason."""
+    return TensorInfo(name, header.shape, header.dtype, header.nbytes, "other", None, reason, False, Layout.NONE)
 
 
 def _describe(name: str, headers: Headers, conv1d: bool) -> TensorInfo:

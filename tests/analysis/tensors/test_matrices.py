@@ -185,8 +185,8 @@ def test_the_gates_of_an_lstm_compute_what_pytorch_computes() -> None:
         ("base_model.model.h.0.q.lora_A.weight", (8, 64), "float32", "a factor of an adapter: compare it"),
         ("base_model.model.h.0.q.hada_w1_a", (64, 8), "float32", "a factor of an adapter"),
         ("base_model.vera_A", (8, 64), "float32", "a factor of an adapter"),
-        ("net.blob", (10**6, 4, 40), "float32", "1000000 matrices stacked"),
-        ("net.conv.weight", (4, 4, 1000, 1000), "float32", "1000000 matrices stacked"),
+        ("net.blob", (10**6, 4, 40), "float32", "1000000 stacked matrices"),
+        ("net.conv.weight", (4, 4, 1000, 1000), "float32", "1000000 stacked matrices"),
         ("experts." + "a" * 65_536, (4096, 2, 40), "float32", "4096 matrices under a name of 65544 characters"),
     ],
 )
