@@ -6,21 +6,31 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity
+from analysis.errors import escape
+from analysis.findings.causes import UNMEASURED
 from analysis.findings.wording import blocks, join_words
+from analysis.names import parts as components
 
 ALONE = ("other", "conv")  # roles whose name says little: each is named by itself
-EXPERT = re.compile(r"expert (\d+) ")
+PROJECTIONS = (
+    "query", "key", "value", "query, key and value", "attention output", "MLP gate", "MLP up", "MLP down",
+    "MLP gate and up",
+)  # fmt: skip
+VAGUE = ("dense", "proj", "projection", "lin", "linear", "fc")  # words of modules that hang on the one before
+EXPERT = re.compile(r"expert (\d+) ", re.IGNORECASE)
 MOST_NAMED = 4  # experts that a sentence names by their numbers
 NAMED = 24  # weights of which a finding carries the numbers
 
 
 def group_alike(rows: Iterable[Row], verdict: Callable[[Row], Scalar] = lambda _: "") -> list[list[Row]]:
-    """Rows of the same checkpoints, role and verdict, in whichever blocks; in the order of their first."""
+    """Rows of the same checkpoints, module and verdict, in whichever blocks; in the order of their first."""
     found: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        info, (kind, _, what) = row.weight, parts(row)
+        kind, _, called_so = parts(row)
+        info = row.weight
         alone = info.depth is None or info.role in ALONE
-        found[(*row.group, verdict(row), info.name if alone else f"{kind} · {EXPERT.sub('expert ', what)}")].append(row)
+        what = info.name if alone else f"{kind} · {EXPERT.sub('expert ', called_so)} · {module_of(info.name)}"
+        found[(*row.group, verdict(row), what)].append(row)
     return list(found.values())
 
 
@@ -31,38 +41,52 @@ def parts(row: Row) -> tuple[str, str, str]:
     return (kind, depth, what) if depth.isdigit() else (place, "", what)
 
 
-def describe_rows(rows: Sequence[Row]) -> tuple[str, str]:
-    """What the rows are and where they lie: ("Value", " in blocks 4 and 5"), ("Pooler", "")."""
-    kind, _, what = parts(rows[0])
+def name_of(row: Row) -> str:
+    """What people call a weight, without its block: "Value projection (v_proj)", "Layer 3.weight (256 × 64)"."""
+    info = row.weight
+    _, _, what = parts(row)
+    if info.role in ALONE:
+        kernel = f" × {info.slices}" if info.slices > 1 else ""
+        kind = "Convolution" if info.role == "conv" else "Layer"
+        return f"{kind} {escape(info.name)} ({info.rows} × {info.columns}{kernel})"
+    plain = what[:1].lower() + what[1:] if what[1:2].islower() else what
+    if plain not in PROJECTIONS:
+        return what[:1].upper() + what[1:]
+    noun = f"{plain} projection"
+    return f"{noun[:1].upper()}{noun[1:]} ({module_of(info.name)})"
+
+
+def module_of(name: str) -> str:
+    """The word for a weight's module in the file; with the one before it where it says too little by itself.
+
+    >>> module_of("encoder.layer.4.attention.self.value.weight"), module_of("h.0.attention.output.dense.weight")
+    ('value', 'output.dense')
+    """
+    found = [word for word in components(name) if not word.isdigit()] or [name]
+    return escape(".".join(found[-2:] if found[-1] in VAGUE else found[-1:]))
+
+
+def subject(rows: Sequence[Row]) -> str:
+    """What the rows are and where they lie: "Value projection (v_proj) of blocks 4 and 5", "Pooler"."""
+    kind, _, _ = parts(rows[0])
+    if rows[0].weight.role in ALONE:
+        return name_of(rows[0])
     depths = [int(depth) for _, depth, _ in map(parts, rows) if depth]
     side = kind.lower().removesuffix("block")
-    where = f" in {side}{blocks(depths)}" if depths else f" in the {kind.lower()}" if kind else ""
-    what = _experts(rows) or what
-    return what[:1].upper() + what[1:], where
+    where = f" of {side}{blocks(depths)}" if depths else f" of the {kind.lower()}" if kind else ""
+    return (_experts(rows) or name_of(rows[0])) + where
 
 
 def _experts(rows: Sequence[Row]) -> str | None:
-    """The experts that rows are of, where they are of several: "experts 1 and 3 down", "the gate of 6 experts"."""
+    """The experts that rows are of, where they are of several: "Experts 1 and 3 down", "The gate of 6 experts"."""
     found = [EXPERT.search(parts(row)[2]) for row in rows]
     numbers = sorted({int(match[1]) for match in found if match})
     if len(numbers) < 2 or None in found:
         return None
-    before, what = EXPERT.split(parts(rows[0])[2])[0], EXPERT.split(parts(rows[0])[2])[-1]
-    if len(numbers) > MOST_NAMED:
-        return f"{before}the {what} of {len(numbers)} experts"
-    return f"{before}experts {join_words([str(number) for number in numbers])} {what}"
-
-
-def tell_apart(rows: Sequence[Row]) -> list[str]:
-    """Each of some rows in as few words as tell it from the others: its block, or else all of its label."""
-    places = [" ".join(part for part in parts(row)[:2] if part) for row in rows]
-    whole = [row.weight.label for row in rows]
-    return places if len(set(places)) == len(rows) and all(places) else whole
-
-
-def subject(rows: Sequence[Row]) -> str:
-    """What the rows are and where they lie: "Value in blocks 4 and 5", "Pooler"."""
-    return "".join(describe_rows(rows))
+    before, what = (EXPERT.split(parts(rows[0])[2])[at] for at in (0, -1))
+    several = f"the {what} of {len(numbers)} experts"
+    named = several if len(numbers) > MOST_NAMED else f"experts {join_words(list(map(str, numbers)))} {what}"
+    return f"{before}{named}"[:1].upper() + f"{before}{named}"[1:]
 
 
 def number(row: Row, column: str) -> float:
@@ -87,6 +111,11 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity)))
 
 
+def is_not_finite(row: Row) -> bool:
+    """Whether a row has no values because the weight holds NaN or infinity."""
+    return (row.measurement.note or "").endswith("values are NaN or infinite")
+
+
 def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
     """A note on the rows without a value in a column, with the first reasons; none where all have one."""
     missing = [row for row in rows if row.value(column) is None]
@@ -96,4 +125,5 @@ def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Fin
     reasons = [f"{row.weight.label}: {(row.measurement.note or 'no value').removesuffix('.')}." for row in missing[:3]]
     more = [f"{len(missing) - 3} more."] if len(missing) > 3 else []
     text = f"{len(missing)} {noun} no {what}"
-    return [Finding(Severity.NOTE, text, " ".join(reasons + more), names(missing), {"missing": len(missing)})]
+    why = " ".join(reasons + more)
+    return [Finding(Severity.NOTE, text, why, names(missing), {"missing": len(missing)}, UNMEASURED)]

@@ -74,7 +74,7 @@ def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
 
 @dataclass
 class AdapterForm:
-    """The adapter's files again, A and B of the mended modules in the place of the old ones."""
+    """The adapter's files again, A and B of the mitigated modules in the place of the old ones."""
 
     run: Comparison
     adapter: Adapter
@@ -133,7 +133,7 @@ class AdapterForm:
 
 @dataclass
 class WeightsForm:
-    """Every tensor of a fully tuned model, the mended ones anew in its own dtype and orientation."""
+    """Every tensor of a fully tuned model, the mitigated ones anew in its own dtype and orientation."""
 
     run: Comparison
     tuned: Checkpoint
