@@ -1,6 +1,7 @@
 """What a finding speaks of: rows that one sentence can name together, and the words for them."""
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -8,6 +9,7 @@ from analysis.diagnostic import Finding, Row, Scalar, Severity
 from analysis.findings.wording import blocks
 
 ALONE = ("other", "conv")  # roles whose name says little: each is named by itself
+EXPERT = re.compile(r"expert \d", re.IGNORECASE)
 NAMED = 24  # weights of which a finding carries the numbers
 
 
@@ -15,9 +17,10 @@ def group_alike(rows: Iterable[Row], verdict: Callable[[Row], Scalar] = lambda _
     """Rows of the same checkpoints, role and verdict, in whichever blocks; in the order of their first."""
     found: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        kind, _, _ = parts(row)
+        kind, _, named = parts(row)
         info = row.weight
-        what = info.name if info.depth is None or info.role in ALONE else f"{kind} · {info.role}"
+        sort = info.role if EXPERT.match(named) else named  # of experts the first stands for all: there are too many
+        what = info.name if info.depth is None or info.role in ALONE else f"{kind} · {sort}"
         found[(*row.group, verdict(row), what)].append(row)
     return list(found.values())
 

@@ -5,13 +5,15 @@ differ in what stands in front (`analysis.tensors.prefixes`), tensors in dtype, 
 and, where a vocabulary was resized, in their rows.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeGuard
 
 from analysis.adapters.makes import flattened, unflattened
-from analysis.adapters.names import AdaptedModule, modules, shared_tensors
+from analysis.adapters.names import AdaptedModule, modules, shared_tensors, update_sides
 from analysis.errors import WrongBase, escape
+from analysis.tensors.causes import why_nothing_belongs
 from analysis.tensors.prefixes import pair_names
 from analysis.weight import Layout, TensorInfo
 
@@ -103,11 +105,7 @@ def check_base(alignment: Alignment, names: Sequence[str]) -> None:
     """Raises WrongBase where no tensor of a tuned checkpoint has a partner; `names` are the checkpoints'."""
     for position, left in enumerate(alignment.unmatched, 1):
         if not any(row.partners[position - 1] for row in alignment.rows):
-            why = "; ".join(f"{escape(tensor)}: {reason}" for tensor, reason in left[:2]) or "it holds no matrix"
-            raise WrongBase(
-                f"{escape(names[position])} was not trained from {escape(names[0])}: no matrix of the one belongs to "
-                f"the other ({why}). Give the checkpoint that it was trained from as the first."
-            )
+            raise WrongBase(*why_nothing_belongs(left, names[position], names[0]))
 
 
 Source = TensorInfo | AdaptedModule
@@ -125,7 +123,14 @@ class _Match:
 def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Match:
     targets = {info.called: info for info in base}
     sources, unclear = _sources(member, targets)
-    pairing = pair_names(sources, targets, lambda a, b: _difference(sources[a], targets[b], same_shape) is None)
+    shapes = {info.name: info.shape for info in member.tensors}
+    pairing = pair_names(
+        sources,
+        targets,
+        lambda a, b: (
+            _difference(sources[a], targets[b], same_shape) is None and _may_change(sources[a], targets[b], shapes)
+        ),
+    )
     pairs = {**pairing.partners, **_tie(sources, targets, pairing.partners)}
     partners: dict[str, Partner] = {}
     ours = unclear | {
@@ -135,7 +140,7 @@ def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Mat
     turned = any(_is_transposed(sources[a], targets[b]) for a, b in pairs.items())
     for name, to in pairs.items():
         source, target = sources[name], targets[to]
-        if (why := _difference(source, target, same_shape)) is not None:
+        if (why := _empty(source, shapes) or _difference(source, target, same_shape)) is not None:
             ours[name] = theirs[to] = why
         elif target.skip is not None:
             ours[name] = f"left out in the base: {target.skip}"
@@ -171,6 +176,24 @@ def _difference(source: Source, target: TensorInfo, same_shape: bool) -> str | N
     if not same_shape or source.shape == target.shape or _is_transposed(source, target) or _is_resized(source, target):
         return None
     return f"shape differs: {_extents(source)} against {_extents(target)} in the base"
+
+
+def _empty(source: Source, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    if isinstance(source, TensorInfo):
+        return None  # its own reason says so
+    found = next((name for name in source.tensors if 0 in shapes[name]), None)
+    return f"empty: its shape is {list(shapes[found])}" if found is not None else None
+
+
+def _may_change(source: Source, target: TensorInfo, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether the factors of an adapter's module have the sides of the target; True where they do not tell."""
+    if isinstance(source, TensorInfo) or len(target.shape) < 2:
+        return True
+    sides = update_sides(source, shapes)
+    if sides is None or target.role in RESIZED:
+        return True
+    straight = (target.shape[0], math.prod(target.shape[1:]))
+    return sides == straight or (len(target.shape) == 2 and sides == straight[::-1])
 
 
 def _extents(info: TensorInfo) -> str:

@@ -5,6 +5,7 @@ of prefixes is kept: every two names that end alike propose a change of prefix, 
 win. What two changes explain equally well is refused, not guessed.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ Change = tuple[Parts, Parts]  # what stands in front here, and there
 Score = tuple[int, int]
 
 # what PyTorch's and PEFT's wrappers put inside a name: no part of where the tensor lies
+SENSES = re.compile(r"vis(ion|ual)|image|img|audio|speech|video|siglip|clip", re.IGNORECASE)
 WRAPPERS = frozenset({"base_layer", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 CHOSEN = "modules_to_save"  # PEFT: followed by the adapter's name
 MOST_PARTS = 32  # of a name; a longer one is compared as a whole only (public models have under 16)
@@ -121,6 +123,7 @@ def _choose(
         equal = {change: pairs for change, pairs in top.items() if _score(pairs, fits) == best}
         waiting |= {change: (_score(pairs, fits), pairs) for change, pairs in top.items() if change not in equal}
         equal = {change: pairs for change, pairs in equal.items() if _carries(change, len(pairs), smaller)}
+        equal = _without_other_senses(equal)
         rivals = _rivals(equal)
         for change, pairs in equal.items():
             for a, b in pairs:
@@ -131,6 +134,23 @@ def _choose(
                 else:
                     chosen[a] = b
     return chosen, refused
+
+
+def _without_other_senses(equal: Mapping[Change, Sequence[Pair]]) -> dict[Change, Sequence[Pair]]:
+    """Without the changes that lead into an encoder of images or sound, where a rival of each leads elsewhere.
+
+    A name that says nothing of images is one of a text model, also where the text lies beside a vision tower.
+    """
+    rivals = _rivals(equal)
+    strange = {
+        change for change in rivals if SENSES.search(".".join(change[1])) and not SENSES.search(".".join(change[0]))
+    }
+    at_home = {a for change in rivals - strange for a, _ in equal[change]}
+    return {
+        change: pairs
+        for change, pairs in equal.items()
+        if change not in strange or any(a not in at_home for a, _ in pairs)
+    }
 
 
 def _scoring(waiting: Mapping[Change, tuple[Score, Sequence[Pair]]], best: Score) -> list[Change]:
