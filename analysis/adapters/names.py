@@ -127,7 +127,7 @@ def _foreign(names: Sequence[str]) -> tuple[AdaptedModule, ...]:
 
 
 def update_sides(module: AdaptedModule, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:
-    """Outputs and inputs of a LoRA module's update B · A, by the shapes of its tensors; None where it has no A and B."""
+    """Outputs and inputs of a LoRA module's update, by the shapes of its tensors; None where it has no A and B."""
     found: dict[str, tuple[int, ...]] = {}
     for name in module.tensors:
         words = name.split(".")

@@ -6,16 +6,16 @@ from analysis.errors import escape
 
 Left = Sequence[tuple[str, str]]  # tensors of the tuned checkpoint, each with the reason why it has no partner
 EMPTY = (
-    "{tuned} holds empty tensors ({why}): DeepSpeed's ZeRO-3 keeps the values in shards, and leaves these behind. Gather "
-    "them when saving (stage3_gather_16bit_weights_on_model_save), or run zero_to_fp32.py and give what it makes."
+    "{tuned} holds empty tensors ({why}): DeepSpeed's ZeRO-3 keeps the values in shards, and leaves these behind. Save "
+    "with stage3_gather_16bit_weights_on_model_save, or run zero_to_fp32.py and give what it makes."
 )
 PACKED = (
     "The base {base} holds packed quantised weights that are not read ({why}). Give the model before quantisation, or "
     "one that was dequantised, as the first."
 )
 AMBIGUOUS = (
-    "The names in {tuned} could mean several tensors of {base} ({why}), and none is guessed. Give the part of the model "
-    "that it was trained on as the first, or a checkpoint with the full names of its layers."
+    "The names in {tuned} could mean several tensors of {base} ({why}), and none is guessed. Give the part of the "
+    "model that it was trained on as the first, or a checkpoint with the full names of its layers."
 )
 NAMING = (
     "{tuned} names its layers otherwise than {base} does: no name of the one is in the other ({why}). Give both in one "

@@ -32,17 +32,21 @@ class Pairing:
     ambiguous: Mapping[str, tuple[str, ...]]
 
 
-def pair_names(here: Iterable[str], there: Iterable[str], fits: Callable[[str, str], bool]) -> Pairing:
+def pair_names(
+    here: Iterable[str], there: Iterable[str], fits: Callable[[str, str], bool], text_first: bool = False
+) -> Pairing:
     """Pairs names one to one. `fits(here, there)` says whether two may be the same tensor, by their shapes.
 
     The same names pair first, whatever their shapes. Exchanging here and there gives the inverse.
+    With `text_first` a name that says nothing of images or sound is one of the text model beside their encoders, as an
+    adapter's is, which has no vocabulary to tell by.
     """
     ours, theirs = _name_parts(here), _name_parts(there)
     same = {name: found for parts, name in ours.items() if (found := theirs.get(parts)) is not None}
     left = {parts: name for parts, name in ours.items() if parts not in theirs}
     open_ = {parts: name for parts, name in theirs.items() if parts not in ours}
     smaller = min(len(ours), len(theirs))
-    chosen, refused = _choose(_changes(left, open_), lambda a, b: fits(left[a], open_[b]), smaller)
+    chosen, refused = _choose(_changes(left, open_), lambda a, b: fits(left[a], open_[b]), smaller, text_first)
     return Pairing(
         same | {left[a]: open_[b] for a, b in chosen.items()},
         {left[a]: tuple(sorted(open_[b] for b in could)) for a, could in refused.items()},
@@ -110,7 +114,7 @@ def _tells(length: int, a: Parts, b: Parts) -> bool:
 
 
 def _choose(
-    changes: Mapping[Change, Sequence[Pair]], fits: Callable[[Parts, Parts], bool], smaller: int
+    changes: Mapping[Change, Sequence[Pair]], fits: Callable[[Parts, Parts], bool], smaller: int, text_first: bool
 ) -> tuple[dict[Parts, Parts], dict[Parts, set[Parts]]]:
     """The pairs of the changes that explain most, and what several changes explain equally well."""
     chosen: dict[Parts, Parts] = {}
@@ -123,7 +127,7 @@ def _choose(
         equal = {change: pairs for change, pairs in top.items() if _score(pairs, fits) == best}
         waiting |= {change: (_score(pairs, fits), pairs) for change, pairs in top.items() if change not in equal}
         equal = {change: pairs for change, pairs in equal.items() if _carries(change, len(pairs), smaller)}
-        equal = _without_other_senses(equal)
+        equal = _without_other_senses(equal) if text_first else equal
         rivals = _rivals(equal)
         for change, pairs in equal.items():
             for a, b in pairs:
@@ -136,11 +140,8 @@ def _choose(
     return chosen, refused
 
 
-def _without_other_senses(equal: Mapping[Change, Sequence[Pair]]) -> dict[Change, Sequence[Pair]]:
-    """Without the changes that lead into an encoder of images or sound, where a rival of each leads elsewhere.
-
-    A name that says nothing of images is one of a text model, also where the text lies beside a vision tower.
-    """
+def _without_other_senses(equal: Mapping[Change, list[Pair]]) -> dict[Change, list[Pair]]:
+    """Without the changes that lead into an encoder of images or sound, where a rival of each leads elsewhere."""
     rivals = _rivals(equal)
     strange = {
         change for change in rivals if SENSES.search(".".join(change[1])) and not SENSES.search(".".join(change[0]))
