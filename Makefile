@@ -20,13 +20,14 @@ test: .venv/.dev  ## every test that this machine can run
 	wait $$numbers; numbers=$$?; cat $$log; rm -f $$log; \
 	exit $$((service | numbers))
 
-check: .venv/.dev  ## style, types and generated docs
+check: .venv/.dev  ## style, types (also of the scripts, where node is) and generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m docs.generate --check
+	.ci/check-js
 
-bench: .venv/.dev  ## ours beside the peers, in one run
+bench: .venv/.dev  ## Eigenscope compared with other tools, in one run
 	$(BIN)/python -m benchmarks
 
 example: .venv/.dev  ## LoRA and full fine-tuning of a small encoder, analysed: some 20 minutes on two cores

@@ -18,6 +18,8 @@ from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
 from analysis.errors import OptionError, TensorError, escape
+from analysis.figure import Figure as Figure
+from analysis.figure import FigureKind as FigureKind
 from analysis.finding import Cause as Cause
 from analysis.finding import Finding as Finding
 from analysis.finding import Severity as Severity
@@ -158,49 +160,6 @@ class Options(Mapping[str, Scalar]):
         return value
 
 
-class FigureKind(StrEnum):
-    """The small closed set of pictures that frontend.figures.draw can draw, and the parts of each.
-
-    Parts in brackets are optional; what a row has no value for is left out of its picture, and its note says why.
-    The law of a density, `curve_y` over `curve_x`, integrates to the share of the values that it describes.
-    """
-
-    DENSITY = "density"  # one weight: histogram of `values` [its tail from `xmin` with slope `alpha`; its law; a `cut`]
-    LINE = "line"  # one weight: curve `y` over curve `x`, the point (`x0`, `y0`) marked
-    DEPTH = "depth"  # the table: `y` [± `error`; hollow where `hollow`] by depth, a line per role
-    HEATMAP = "heatmap"  # the table: `color` by depth and role
-    SCATTER = "scatter"  # the table: `y` over `x` [± `error` along x] on equal axes, with the line where they are equal
-    FLOW = "flow"  # the table: `y` [hollow where `hollow`] over all weights in their order as one line, roles marked
-    DISTRIBUTION = "distribution"  # the table: `x` of every weight as a mark, in a row for each role
-    MATCH = "match"  # one weight, one pair: square `z` (base × tuned), `best` of each tuned; `k`, `epsilon`
-    RANKS = "ranks"  # one weight: curve `y` over its index on a logarithmic scale, a line per group [and `base`]
-    SPECTRA = "spectra"  # one weight: densities of the logarithms of curve `values`, a line per group [and `base`]
-    SWEEP = "sweep"  # the table: curve `y` over curve `x`, summed over the weights, a line per group [mark at `x0`]
-    WIDTHS = (
-        "widths"  # the table: curve `y` over the checkpoints' width, of one role or all [÷ `scale`, as `slope` says]
-    )
-    GROWTH = "growth"  # the table: what became of `y` and other sizes over the steps of one training run
-    SERIES = "series"  # the table: `y` (counts summed, else the median) over the tuned checkpoints in their order
-
-
-PER_WEIGHT = (FigureKind.DENSITY, FigureKind.LINE, FigureKind.MATCH, FigureKind.RANKS, FigureKind.SPECTRA)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A declared view of a table: which columns play which part. See FigureKind for the parts."""
-
-    name: str
-    kind: FigureKind
-    title: str
-    caption: str
-    parts: Mapping[str, str]
-
-    @property
-    def per_weight(self) -> bool:
-        return self.kind in PER_WEIGHT
-
-
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """What a diagnostic found on one weight. A value that cannot be had is None, and `note` says why."""
@@ -270,6 +229,18 @@ class Diagnostic:
     copies: int = 0  # of a whole weight that it holds at a time, beside the weight
     whole: bool = False  # decomposes all that it looks at, so that others, measured after it, find that done
     summary_curves: tuple[str, ...] = ()  # the curves that `summarise` looks at: short ones
+
+    def __post_init__(self) -> None:
+        """Refuses, with ValueError, what names a column that is not declared, or one of the wrong kind."""
+        kinds = {column.name: column.kind for column in self.columns}
+        named = [(f"column {c.name}, error", c.error) for c in self.columns if c.error is not None]
+        named += [(f"figure {f.name}, {part}", column) for f in self.figures for part, column in f.parts.items()]
+        named += [("summary_curves", name) for name in self.summary_curves]
+        for where, name in named:
+            if name not in kinds:
+                raise ValueError(f"{self.name}: {where}: there is no column {name!r}")
+            if where == "summary_curves" and kinds[name] != "curve":
+                raise ValueError(f"{self.name}: {where}: {name!r} is not a curve")
 
     def column(self, name: str) -> Column:
         for column in self.columns:

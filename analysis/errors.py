@@ -1,28 +1,28 @@
 """Every error of the analysis, in one tree.
 
-EigenscopeError                 something the user can understand and mend
+EigenscopeError                 something the user can understand and fix
 ├── CheckpointError             the file as a whole cannot be used
-│   ├── UnknownFormat           its content is no checkpoint that we read
+│   ├── UnknownFormat           its content is not a checkpoint format that is supported
 │   ├── DamagedFile             it is empty, cut off, or contradicts itself
 │   ├── UnsafeFile              reading it would run code, or take time or memory without bound
-│   ├── MissingShard            an index names a file that did not come along
+│   ├── MissingShard            an index names a file that is missing
 │   └── WrongBase               the others were not trained from it
 ├── TensorError                 one tensor cannot be measured; the others can
 │   ├── NotFinite               it holds NaN or infinity
-│   ├── NotAMatrix              its shape or dtype holds no matrix
-│   └── AdapterError            an adapter and its base do not fit each other there
+│   ├── NotAMatrix              its shape or dtype does not hold a matrix
+│   └── AdapterError            an adapter and its base do not match there
 │       └── SettingsError       its tensors are not what its adapter_config.json says
-├── OptionError                 a diagnostic was asked for in a way it does not offer
-├── PolicyError                 a policy says something that no gate can keep
-├── BaselineError               what a policy is to be held against is no report, or one measured otherwise
-├── FactError                   a fact about a checkpoint that makes no sense
-└── MitigationError             a tuned checkpoint cannot be mended as asked
-    ├── NoIntruders             there is none in it to be shrunk
+├── OptionError                 a diagnostic does not have that option or value
+├── PolicyError                 a policy is not valid
+├── BaselineError               the baseline is not a valid report, or has other settings
+├── FactError                   a fact about a checkpoint is not valid
+└── MitigationError             a tuned checkpoint cannot be mitigated as requested
+    ├── NoIntruders             it has no intruder to shrink
     └── NoAdapterForm           what it changes cannot be written as a LoRA adapter
 
-Each carries a `code` that never changes, for programs, and a message that names the file or the tensor, the
-value at fault and what to do, for people. A checkpoint is rejected with one of the codes in REJECTIONS. Names come
-out of hostile files, so messages show them through `shown`.
+Each has a `code` that never changes, for programs, and a message for people that names the file or the tensor, the
+wrong value and what to do. A checkpoint is rejected with one of the codes in REJECTIONS. Names come
+from untrusted files, so messages show them through `shown`.
 """
 
 from types import MappingProxyType
@@ -38,7 +38,7 @@ def escape(name: object) -> str:
 
 
 class EigenscopeError(Exception):
-    """Something the user can understand and mend."""
+    """Something the user can understand and fix."""
 
     code = "error"
 
@@ -130,12 +130,12 @@ REJECTIONS = MappingProxyType(
     {
         "checkpoint-unusable": "Any other reason, given in the message.",
         # UnknownFormat
-        "unknown-format": "The content is none of the formats that are read.",
+        "unknown-format": "The content is not in a supported format.",
         "html-page": "A web page: a download that failed, or went to the wrong address.",
         "lfs-pointer": "A git-lfs pointer in place of the file.",
-        "text-file": "Plain text or JSON: no weights.",
+        "text-file": "Plain text or JSON without weights.",
         "compressed-file": "gzip, bzip2, xz or zstd around the checkpoint.",
-        "archive": "A tar, 7z, rar or zip archive that is no PyTorch checkpoint.",
+        "archive": "A tar, 7z, rar or zip archive that is not a PyTorch checkpoint.",
         "onnx-model": "An ONNX graph.",
         "gguf-model": "A GGUF or GGML model.",
         "hdf5-file": "An HDF5 file, as Keras writes.",
@@ -144,34 +144,34 @@ REJECTIONS = MappingProxyType(
         "numpy-file": "A NumPy .npy or .npz file.",
         "torchscript": "A TorchScript archive: a program with its weights.",
         "plain-pickle": "A pickle that torch.save did not write.",
-        "no-tensors": "A readable file without a tensor in it.",
-        "unknown-dtype": "A tensor of a dtype that is not known here.",
-        "big-index": "An index or a header beyond the size that is read.",
+        "no-tensors": "A readable file without tensors.",
+        "unknown-dtype": "A tensor of an unknown dtype.",
+        "big-index": "An index or a header that is larger than the limit.",
         # DamagedFile
         "damaged-file": "The content contradicts itself.",
-        "empty-file": "Not one byte.",
+        "empty-file": "The file has no bytes.",
         "truncated-file": "The file ends before its content does.",
-        "bad-header": "The header, index or pickle cannot be understood.",
+        "bad-header": "The header, index or pickle cannot be parsed.",
         "bad-offsets": "A tensor lies outside its file, over another, or in the wrong number of bytes.",
         "duplicate-tensor": "The same tensor twice.",
-        "bad-name": "A tensor name that is no Unicode text, or is reserved.",
+        "bad-name": "A tensor name that is not valid Unicode, or is reserved.",
         # UnsafeFile
         "unsafe-file": "Reading it would not be safe.",
         "pickle-code": "The pickle names code to run.",
         "compressed-member": "A member of the zip is compressed.",
         "encrypted-member": "A member of the zip is encrypted.",
-        "unbounded": "It unpacks to far more than its own size.",
+        "unbounded": "It expands to far more than its own size.",
         "shard-outside": "The index names a file outside its folder.",
-        "over-time": "Reading it took longer than allowed.",
-        "over-memory": "Reading it took more memory than allowed.",
-        "reader-crashed": "Reading it crashed the reader.",
+        "over-time": "Reading exceeded the time limit.",
+        "over-memory": "Reading exceeded the memory limit.",
+        "reader-crashed": "The reader crashed.",
         # MissingShard
-        "missing-shard": "The index names a file that is not there.",
-        "missing-file": "There is no such file.",
+        "missing-shard": "The index names a file that does not exist.",
+        "missing-file": "The file does not exist.",
         # adapters
         "adapter-config": "The tensors of an adapter without its adapter_config.json.",
-        "adapter-method": "An adapter whose method states no change of weights, or one that is not known here.",
-        "adapter-settings": "An adapter_config.json with a setting that makes no sense, or that no tensor goes with.",
+        "adapter-method": "An adapter whose method does not define a change of weights, or is unknown.",
+        "adapter-settings": "An adapter_config.json with a setting that is not valid or does not match the tensors.",
         # WrongBase
         "wrong-base": "No tensor of a tuned checkpoint belongs to the base, the first checkpoint, or fits it.",
         "empty-tensors": "A tuned checkpoint of empty tensors, as ZeRO-3 leaves them.",
@@ -179,8 +179,10 @@ REJECTIONS = MappingProxyType(
         "ambiguous-names": "Names of a tuned checkpoint that could mean several tensors of the base.",
         "unknown-names": "A tuned checkpoint that shares no name with the base.",
         "base-is-adapter": "The first checkpoint of a comparison is an adapter, no whole model.",
+        "wrong-base": "No tensor of a tuned checkpoint matches the base, the first checkpoint.",
+        "base-is-adapter": "The first checkpoint of a comparison is an adapter, not a whole model.",
         "adapter-alone": "An adapter without the model that it changes.",
-        "adapter-in-family": "An adapter in a family of widths, which is of whole models.",
+        "adapter-in-family": "An adapter in a family of widths, which takes whole models only.",
         "no-family": "No matrix has the same name in all models of a family.",
     }
 )

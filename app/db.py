@@ -27,7 +27,7 @@ from app.tenancy import speak
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6569676E  # any number that no other program locks: "eign"
-OVERLOADED = "Others write to the database, and it is not this request's turn in time. Nothing was done: try again."
+OVERLOADED = "The database is busy. Nothing was changed. Try again."
 BUSY_SECONDS = 30  # how long a writer waits for another's transaction in SQLite
 
 Send = Callable[[str, int], None]
@@ -113,7 +113,7 @@ class Database:
         try:
             self._send(name, identity)
         except Exception:  # the broker may be away: the row is there, and the sweeper sends again
-            log.warning("the wake-up %s(%d) was not sent; the sweeper will", name, identity, exc_info=True)
+            log.warning("the message %s(%d) was not sent; the sweeper will send it", name, identity, exc_info=True)
 
     def migrate(self) -> None:
         """Brings the tables to this version's. Several processes may call it at once."""

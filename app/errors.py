@@ -1,34 +1,35 @@
 """Every error that the service answers with, in one tree.
 
-ServiceError                  an answer that is no success: an HTTP status, a stable code, a sentence
-├── BadRequest          400   the request contradicts itself or names what is not there
+ServiceError                  an error response: an HTTP status, a stable code, a sentence
+├── BadRequest          400   the request contradicts itself or names something that does not exist
 │   ├── UnknownColumn         a sort or filter names a column that the diagnostic does not have
-│   ├── BadCursor             a page is asked for by a cursor of another list, or by none
-│   ├── BadUpload             the form is cut off, holds no file, or too many
-│   ├── DigestMismatch        what came has another digest than was promised
-│   └── BadSource             a source is of no kind that can be read, or its address is malformed
-├── TokenRequired       401   no token came along, or not the right one
+│   ├── BadCursor             the cursor belongs to another list, or is malformed
+│   ├── BadUpload             the form is truncated, has no file, or too many files
+│   ├── DigestMismatch        the digest of the received bytes differs from the expected one
+│   └── BadSource             the source's kind is unknown, or its address is malformed
+├── TokenRequired       401   the token is missing, wrong or expired
 ├── OriginNotAllowed    403   another site's page sent the request
-├── WebhookNotAllowed   403   a webhook's address is none that EIGENSCOPE_WEBHOOK_HOSTS lists
+├── WebhookNotAllowed   403   EIGENSCOPE_WEBHOOK_HOSTS does not list the webhook's address
 ├── SourceNotAllowed    403   the administrator has not allowed that source
-├── NotAllowed          403   the token's scope or project does not reach so far
-├── QuotaExceeded       403   the project has used up what it may keep, or have in the queue
-├── NotFound            404   nothing of ours has that address
-│   └── UnknownFile           a file is named by a digest or upload that is not there; send its bytes
-├── UploadStalled       408   no byte came for a while; what had come is kept, go on from there
-├── Conflict            409   right in itself, but not in the state that things are in
-│   ├── WrongOffset           a piece of an upload does not begin where the upload ends
-│   └── UploadIncomplete      the upload that a checkpoint names is not all here
-├── KeyReused           409   an Idempotency-Key came with another request than before
-├── UnsupportedVersion  412   the request speaks no tus 1.0.0
-├── TooLarge            413   the upload is larger than EIGENSCOPE_UPLOAD_LIMIT, or another body than is taken there
-├── WrongMedia          415   the body is of a type that is not taken there
-├── HostNotAllowed      421   the Host header is none of ours
-├── UploadBusy          423   another request is sending the same upload
-├── ChecksumMismatch    460   a piece of an upload has another checksum than its header says; it was not kept
+├── NotAllowed          403   the token's scope or project does not allow it
+├── QuotaExceeded       403   the project has reached its limit for storage or queued runs
+├── NotFound            404   nothing exists at that address
+│   └── UnknownFile           the request names a file by a digest or upload that is not stored; send its bytes
+├── UploadStalled       408   no data arrived for some time; received bytes are stored, continue from there
+├── Conflict            409   valid, but not possible in the current state
+│   ├── WrongOffset           the offset of a chunk differs from the upload's
+│   └── UploadIncomplete      the upload that a checkpoint names is not complete
+├── KeyReused           409   an Idempotency-Key was used with a different request
+├── UnsupportedVersion  412   the request does not use tus 1.0.0
+├── TooLarge            413   the body is larger than its limit, EIGENSCOPE_UPLOAD_LIMIT for an upload
+├── WrongMedia          415   the body's media type is not supported there
+├── HostNotAllowed      421   the Host header is not allowed
+├── UploadBusy          423   another request is writing the same upload
+├── ChecksumMismatch    460   the checksum of a chunk differs from its header; the chunk was discarded
 ├── TooMany             429   too many requests in a minute; `Retry-After` says how long to wait
-├── TooManyWaiting      503   as many wait for the end of a run as this server holds connections open for
-├── Overloaded          503   more is written at once than the database takes; `Retry-After` says how long to wait
+├── TooManyWaiting      503   the limit of requests that wait for a run is reached
+├── Overloaded          503   the database is busy; `Retry-After` says how long to wait
+├── BlobDamaged         500   a stored file is missing, or differs from its digest
 ├── QueueStalled        503   no worker answers
 └── DiskFull            507   the upload does not fit on the disk
 
@@ -39,7 +40,7 @@ from typing import ClassVar
 
 
 class ServiceError(Exception):
-    """An answer that is no success. The code never changes; the message is for people."""
+    """An error response. The code never changes; the message is for people."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "error"
@@ -47,15 +48,15 @@ class ServiceError(Exception):
 
 
 class BadRequest(ServiceError):
-    status, code, title = 400, "bad-request", "The request cannot be understood"
+    status, code, title = 400, "bad-request", "The request is not valid"
 
 
 class UnknownColumn(BadRequest):
-    code, title = "unknown-column", "There is no such column"
+    code, title = "unknown-column", "Unknown column"
 
 
 class BadCursor(BadRequest):
-    code, title = "bad-cursor", "The cursor is none of this list"
+    code, title = "bad-cursor", "The cursor is not valid for this list"
 
 
 class BadUpload(BadRequest):
@@ -63,7 +64,7 @@ class BadUpload(BadRequest):
 
 
 class DigestMismatch(BadRequest):
-    code, title = "digest-mismatch", "The bytes are not those that were promised"
+    code, title = "digest-mismatch", "The digest does not match"
 
 
 class BadSource(BadRequest):
@@ -75,23 +76,23 @@ class WebhookNotAllowed(ServiceError):
 
 
 class TokenRequired(ServiceError):
-    status, code, title = 401, "token-required", "A token is needed"
+    status, code, title = 401, "token-required", "A token is required"
 
 
 class OriginNotAllowed(ServiceError):
-    status, code, title = 403, "origin-not-allowed", "Another site sent this request"
+    status, code, title = 403, "origin-not-allowed", "A cross-site request is not allowed"
 
 
 class SourceNotAllowed(ServiceError):
-    status, code, title = 403, "source-not-allowed", "That source is not allowed here"
+    status, code, title = 403, "source-not-allowed", "The source is not allowed"
 
 
 class NotAllowed(ServiceError):
-    status, code, title = 403, "not-allowed", "Not with this token"
+    status, code, title = 403, "not-allowed", "The token does not allow this"
 
 
 class QuotaExceeded(ServiceError):
-    status, code, title = 403, "quota-exceeded", "The project's quota is used up"
+    status, code, title = 403, "quota-exceeded", "The project's quota is exceeded"
 
 
 class NotFound(ServiceError):
@@ -99,19 +100,19 @@ class NotFound(ServiceError):
 
 
 class UnknownFile(NotFound):
-    code, title = "unknown-file", "A file is not here"
+    code, title = "unknown-file", "A file is not stored"
 
 
 class UploadStalled(ServiceError):
-    status, code, title = 408, "upload-stalled", "The upload fell silent"
+    status, code, title = 408, "upload-stalled", "The upload timed out"
 
 
 class Conflict(ServiceError):
-    status, code, title = 409, "conflict", "Not possible now"
+    status, code, title = 409, "conflict", "Not possible in the current state"
 
 
 class WrongOffset(Conflict):
-    code, title = "wrong-offset", "The upload goes on elsewhere"
+    code, title = "wrong-offset", "The offset does not match"
 
 
 class UploadIncomplete(Conflict):
@@ -119,15 +120,15 @@ class UploadIncomplete(Conflict):
 
 
 class UnsupportedVersion(ServiceError):
-    status, code, title = 412, "tus-version", "Another version of the protocol"
+    status, code, title = 412, "tus-version", "Unsupported protocol version"
 
 
 class KeyReused(ServiceError):
-    status, code, title = 409, "idempotency-key-reused", "The key belongs to another request"
+    status, code, title = 409, "idempotency-key-reused", "The key was used for another request"
 
 
 class TooManyWaiting(ServiceError):
-    status, code, title = 503, "too-many-waiting", "Too many are waiting"
+    status, code, title = 503, "too-many-waiting", "Too many waiting requests"
 
 
 class TooLarge(ServiceError):
@@ -135,15 +136,15 @@ class TooLarge(ServiceError):
 
 
 class WrongMedia(ServiceError):
-    status, code, title = 415, "wrong-media", "The body is of another type"
+    status, code, title = 415, "wrong-media", "Unsupported media type"
 
 
 class HostNotAllowed(ServiceError):
-    status, code, title = 421, "host-not-allowed", "This server does not answer to that name"
+    status, code, title = 421, "host-not-allowed", "The host is not allowed"
 
 
 class UploadBusy(ServiceError):
-    status, code, title = 423, "upload-busy", "The upload is in use"
+    status, code, title = 423, "upload-busy", "The upload is locked"
 
 
 class ChecksumMismatch(ServiceError):
@@ -161,12 +162,16 @@ class TooMany(ServiceError):
 
 
 class Overloaded(ServiceError):
-    status, code, title = 503, "overloaded", "Too much at once"
+    status, code, title = 503, "overloaded", "The service is overloaded"
     seconds = 1.0  # until it is worth another try
 
 
 class QueueStalled(ServiceError):
     status, code, title = 503, "queue-stalled", "No worker answers"
+
+
+class BlobDamaged(ServiceError):
+    status, code, title = 500, "blob-damaged", "A stored file is damaged"
 
 
 class DiskFull(ServiceError):

@@ -46,7 +46,7 @@ def of_run(session: Session, identity: int) -> Version:
     """Of a report, and of every table, curve and figure of it. Raises NotFound."""
     found = [tuple(row) for row in session.execute(SEEN, {"run": identity})]
     if not found:
-        raise NotFound(f"There is no run {identity}.")
+        raise NotFound(f"Run {identity} does not exist.")
     _, state, _, finished_at, *_ = found[0]
     final = state in ENDED
     grown = None if final else _growth_of(session, identity)
@@ -82,7 +82,7 @@ def of_checkpoint(session: Session, identity: int) -> Version:
     )
     found = session.execute(query).one_or_none()
     if found is None:
-        raise NotFound(f"There is no checkpoint {identity}.")
+        raise NotFound(f"Checkpoint {identity} does not exist.")
     latest = session.scalar(select(func.max(Member.run_id)).where(Member.checkpoint_id == identity))
     fetched = session.scalar(select(Source.fetched).where(Source.checkpoint_id == identity))
     return Version(

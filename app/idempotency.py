@@ -20,7 +20,7 @@ KEPT = 24 * 3600.0  # seconds
 LONGEST = 255  # characters of a key
 WAIT = "10s"  # for another request with the same key, on PostgreSQL; SQLite lets one writer in at a time
 
-BUSY = "The first request with this Idempotency-Key is still being worked on: try again."
+BUSY = "The first request with this Idempotency-Key is still in progress. Try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Answer:
 
 def check(key: str) -> None:
     if not 1 <= len(key) <= LONGEST or not key.isascii() or not key.isprintable():
-        raise BadRequest(f"An Idempotency-Key has 1 to {LONGEST} printable ASCII characters.")
+        raise BadRequest(f"An Idempotency-Key must have 1 to {LONGEST} printable ASCII characters.")
 
 
 def digest_of(*parts: bytes) -> str:
@@ -59,7 +59,7 @@ def claim(session: Session, route: str, key: str, digest: str) -> Answer | None:
     if found is None or found.status is None or found.body is None:
         raise Conflict(BUSY)
     if found.digest != digest:
-        raise KeyReused("This Idempotency-Key came with another request before: take a new one for each request.")
+        raise KeyReused("This Idempotency-Key was used for another request. Use a new key for each request.")
     return Answer(found.status, found.location, found.body)
 
 

@@ -44,8 +44,8 @@ SHUTDOWN_SECONDS = 2  # open event streams are cut off after that
 YEAR = 31_536_000  # seconds
 DESCRIPTION = """What the spectra of your network's weights say.
 
-Errors are `application/problem+json` with a `code` that never changes. Times are UTC. Numbers that cannot be had are
-`null`, and a note says why."""
+Errors are `application/problem+json` with a `code` that never changes. Times are UTC. Numbers that are not available
+are `null`, and a note gives the reason."""
 
 
 def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
@@ -130,7 +130,7 @@ def serve(settings: Settings) -> None:
             try:
                 stack.enter_context(embedded.lock(settings.data_dir))
             except BlockingIOError:
-                sys.exit(f"Another `eigenscope serve` uses {settings.data_dir}: stop it, or choose another --data-dir.")
+                sys.exit(f"`eigenscope serve` already uses {settings.data_dir}: stop it, or choose another --data-dir.")
         listener = stack.enter_context(_listener(settings))
         app = create_app(settings)
         app.state.database.migrate()

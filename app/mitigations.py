@@ -44,7 +44,7 @@ def request(
         len(session.scalars(select(Mitigation.id).where(Mitigation.state.in_(OPEN_MITIGATIONS)).limit(MOST_OPEN)).all())
         == MOST_OPEN
     ):
-        raise Conflict(f"{MOST_OPEN} mitigations wait already. Ask again when some of them are done.")
+        raise Conflict(f"{MOST_OPEN} mitigations are already queued. Try again when some of them are done.")
     called = name or f"{held[tuned].name} mitigated λ={recipe.factor:g}"
     made = Mitigation(
         name=checkpoints.clean_name(called), recipe=recipe.to_json(), base_id=base, tuned_id=tuned, report=None
@@ -57,15 +57,17 @@ def request(
 
 def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Recipe) -> None:
     if base is tuned:
-        raise Conflict("The base and the tuned checkpoint are the same one: nothing was changed in it.")
+        raise Conflict("The base and the tuned checkpoint are the same checkpoint.")
     for checkpoint in (base, tuned):
         if checkpoint.state == CheckpointState.REJECTED:
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
         if checkpoint.state != CheckpointState.READY:
-            raise Conflict(f"Checkpoint {checkpoint.id} is still being read. Ask again when it is ready.")
+            raise Conflict(f"Checkpoint {checkpoint.id} is still being read. Try again when it is ready.")
         retention.require_weights(checkpoint)
     if recipe.form == "adapter" and tuned.kind != "adapter":
-        raise Conflict(f"Checkpoint {tuned.id} is a whole model, so no adapter can be made of it: ask for weights.")
+        raise Conflict(
+            f"Checkpoint {tuned.id} is a whole model, so the output cannot be an adapter: choose the form “weights”."
+        )
     check_base(align([_side(session, base), _side(session, tuned)]), distinct([base.name, tuned.name]))
 
 
@@ -88,7 +90,7 @@ def mitigations_between(session: Session, base: int, tuned: Sequence[int]) -> Se
 def get(session: Session, identity: int) -> Mitigation:
     found = session.get(Mitigation, identity)
     if found is None:
-        raise NotFound(f"There is no mitigation {identity}.")
+        raise NotFound(f"Mitigation {identity} does not exist.")
     return found
 
 

@@ -26,8 +26,8 @@ def require_weights(checkpoint: Checkpoint) -> None:
     """Raises Conflict where the weights are gone."""
     if checkpoint.released_at is not None:
         raise Conflict(
-            f"The weights of checkpoint {checkpoint.id} were deleted when they had been kept as long as they are. "
-            "Its reports are there; for another analysis, send it again, and pin it to keep it."
+            f"The weights of checkpoint {checkpoint.id} were deleted by retention. Its reports "
+            "remain. To analyse it again, upload it again, and pin it to keep it."
         )
 
 

@@ -56,10 +56,10 @@ class Settings(BaseSettings):
 
     source_roots: Annotated[tuple[Path, ...], NoDecode] = ()  # folders that checkpoints may be read from
     source_stores: Annotated[tuple[str, ...], NoDecode] = ()  # object stores likewise, as s3://bucket/prefix
-    source_hub: bool = False  # whether models may be fetched from the Hugging Face Hub
+    source_hub: bool = False  # whether models may be downloaded from the Hugging Face Hub
     source_hub_endpoint: str | None = None  # another hub; HF_ENDPOINT where None
 
-    lease_seconds: float = Field(30.0, gt=0)  # a worker that is silent for so long is taken for dead
+    lease_seconds: float = Field(30.0, gt=0)  # a worker that does not respond for this long counts as dead
     sweep_seconds: float = Field(2.0, gt=0)
     attempts: int = Field(3, ge=1)
     restart_seconds: float = Field(0.5, gt=0)  # pause before the embedded worker is started again; grows to 40 times
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     def _check_names(self) -> Self:
         for root in self.source_roots:
             if not root.is_absolute() or ".." in root.parts:
-                raise ValueError(f"EIGENSCOPE_SOURCE_ROOTS: “{root}” is no absolute path")
+                raise ValueError(f"EIGENSCOPE_SOURCE_ROOTS: “{root}” is not an absolute path")
         for store in self.source_stores:
             if not re.match(r"[a-z0-9]+://[^/]", store):
                 raise ValueError(f"EIGENSCOPE_SOURCE_STORES: “{store}” is not of the form s3://bucket/prefix")
@@ -112,11 +112,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _closed_unless_guarded(self) -> Self:
         if self.token is not None and len(self.token.get_secret_value()) < 16:
-            raise ValueError("EIGENSCOPE_TOKEN is shorter than 16 characters: make one with `openssl rand -hex 24`")
+            raise ValueError("EIGENSCOPE_TOKEN is shorter than 16 characters: create one with `openssl rand -hex 24`")
         if self.token is None and not is_loopback(self.host):
             raise ValueError(
                 f"EIGENSCOPE_HOST={self.host} would open the service to the network without a password: "
-                "set EIGENSCOPE_TOKEN as well, or keep to 127.0.0.1"
+                "set EIGENSCOPE_TOKEN too, or use 127.0.0.1"
             )
         return self
 

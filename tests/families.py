@@ -20,7 +20,7 @@ BLOCKS, WORDS = 3, 40
 REQUEST = Request(TOP_SINGULAR_VALUE, TOP_SINGULAR_VALUE.settings({}))
 NAMES = tuple(f"model {at}" for at in range(9))
 Rule = Callable[[float], float]
-RULES: Mapping[str, tuple[Rule, Rule, float]] = {  # η, λ, and the drift of σ₁ that the law foresees
+RULES: Mapping[str, tuple[Rule, Rule, float]] = {  # η, λ, and the drift of σ₁ that the law predicts
     "λ ∝ √d": (lambda d: 0.64 / d, lambda d: 0.5 * d**0.5, 0.0),
     "λ constant": (lambda d: 0.64 / d, lambda d: 2.0, 0.25),
     "λ ∝ d": (lambda d: 0.64 / d, lambda d: 0.125 * d, -0.25),

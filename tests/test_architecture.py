@@ -2,7 +2,7 @@
 
 1. analysis imports numerical libraries; nothing of ours, no web, database, queue or plotting library.
    analysis.gate, the grammar of policies, has pydantic (decision 10).
-2. frontend imports analysis.diagnostic only.
+2. frontend imports analysis.diagnostic and analysis.figure only.
 3. app imports analysis; only its entry points also import frontend; none imports workers.
 4. workers import analysis, and app without its entry points.
 5. Every library has a home, said as folders; the settings and the errors are free of all of them.
@@ -116,11 +116,12 @@ def analysis_is_alone(imports: Imports) -> Iterator[str]:
     )
 
 
+RECORDS = ("analysis.diagnostic", "analysis.figure")
+
+
 def frontend_imports_the_record_only(imports: Imports) -> Iterator[str]:
     ours = ("analysis", "app", "workers")
-    yield from find_strays(
-        imports, "frontend", lambda _, name: not is_inside(name, *ours) or name == "analysis.diagnostic"
-    )
+    yield from find_strays(imports, "frontend", lambda _, name: not is_inside(name, *ours) or name in RECORDS)
 
 
 def app_imports_no_worker(imports: Imports) -> Iterator[str]:

@@ -1,10 +1,12 @@
 """One life of a job: held under a lease that a heartbeat renews, and ended in the same ways whatever the job is.
 
-It is done; or given back, as if nobody had tried, when its worker is told to stop; or lost, when it was cancelled or
-another worker has it; or rejected, where no worker can do better; or failed, and tried again while attempts are left.
+It is done; or given back, as if no one had tried, when its worker is told to stop before its time limit; or lost, when
+it was cancelled or another worker has it; or rejected, where no worker can do better; or failed, and tried again while
+attempts are left.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from analysis.errors import EigenscopeError, escape
 from app.db import Database, Session
-from app.errors import DiskFull
+from app.errors import BlobDamaged, DiskFull
 from app.models import Work
 from app.settings import Settings
 from app.work import leases
@@ -68,12 +70,18 @@ class _Job(Generic[W]):
 def leased(database: Database, settings: Settings, kind: Kind[W], identity: int, claim: int) -> Iterator[None]:
     """Holds the claimed job while the block works on it, and ends it by how the block ends."""
     job = _Job(database, settings, kind, identity, claim)
-    final: tuple[type[Exception], ...] = (*kind.final, DiskFull)
+    began = time.monotonic()
+    final: tuple[type[Exception], ...] = (*kind.final, DiskFull, BlobDamaged)
     try:
         with _unless_lost(), Heartbeat(job.renew, settings.lease_seconds):
             yield
-    except SystemExit:  # this worker was told to stop
-        job.give_back()
+    except SystemExit:  # this worker was told to stop, by a person or because the job took too long
+        if time.monotonic() - began < settings.unit_limit_seconds:
+            job.give_back()
+        else:
+            job.fail(
+                TimeoutError(f"it took longer than {settings.unit_limit_seconds} s, the limit of one unit of work")
+            )
         raise
     except final as error:
         job.reject(error)
@@ -93,5 +101,5 @@ def reason_of(error: Exception) -> str:
     """What went wrong, without the paths of this machine."""
     if isinstance(error, EigenscopeError):
         return error.message
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no more is known"
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no details are available"
     return f"{type(error).__name__}: {escape(text)}"

@@ -77,7 +77,7 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
         storage.open_files(job.files[1]) as tuned,
         storage.folder() as folder,
     ):
-        found = write_mitigated(
+        report = write_mitigated(
             open_checkpoint(base),
             open_checkpoint(tuned),
             folder,
@@ -87,7 +87,7 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
             _announcing(database, job),
             memory,
         )
-        _keep(database, storage, job, folder, found)
+        _keep(database, storage, job, folder, report)
 
 
 def _announcing(database: Database, job: Job) -> Callable[[TensorInfo], None]:
@@ -98,7 +98,7 @@ def _announcing(database: Database, job: Job) -> Callable[[TensorInfo], None]:
     return announce
 
 
-def _keep(database: Database, storage: Storage, job: Job, folder: Path, found: MitigationReport) -> None:
-    files = [(name, Incoming.adopt(folder / name)) for name in found.files]
+def _keep(database: Database, storage: Storage, job: Job, folder: Path, report: MitigationReport) -> None:
+    files = [(name, Incoming.adopt(folder / name)) for name in report.files]
     with database.writing() as session:
-        mitigations.finish(session, storage, job.mitigation, job.claim, files, found.to_json())
+        mitigations.finish(session, storage, job.mitigation, job.claim, files, report.to_json())

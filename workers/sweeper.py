@@ -1,7 +1,7 @@
 """The sweeper: finds what no message will ever wake, because a worker died or a message was lost.
 
 It runs in every worker, every few seconds, and does nothing that two of them could not do at once. It also removes what
-nobody needs any more: what killed processes left, and weights that have been kept long enough.
+nobody needs any more: what killed processes left, and retention of weights.
 """
 
 import logging
@@ -21,20 +21,20 @@ from app.work import mitigations as mending
 from app.work import verdicts as awaited
 
 TIDY_SECONDS = 3600.0
-SILENT = "The worker died or fell silent"
+SILENT = "The worker stopped responding"
 log = logging.getLogger(__name__)
 
 
 def sweep(session: Session, settings: Settings) -> None:
     """Offers again what a silent worker held, sends again what no worker took, ends what has nothing left to do."""
     for checkpoint in leases.lock_expired(session, Checkpoint):
-        log.warning("checkpoint %d: its worker is silent, attempt %d", checkpoint.id, checkpoint.attempts)
+        log.warning("checkpoint %d: its worker stopped responding, attempt %d", checkpoint.id, checkpoint.attempts)
         checkpoints.fail(session, settings, checkpoint, f"{SILENT} while it read this checkpoint")
     for unit in leases.lock_expired(session, Unit):
-        log.warning("unit %d: its worker is silent, attempt %d", unit.id, unit.attempts)
+        log.warning("unit %d: its worker stopped responding, attempt %d", unit.id, unit.attempts)
         units.fail(session, settings, unit, f"{SILENT} over {unit.current or 'this tensor'}")
     for mitigation in leases.lock_expired(session, Mitigation):
-        log.warning("mitigation %d: its worker is silent, attempt %d", mitigation.id, mitigation.attempts)
+        log.warning("mitigation %d: its worker stopped responding, attempt %d", mitigation.id, mitigation.attempts)
         mending.fail(session, settings, mitigation, f"{SILENT} over {mitigation.current or 'the checkpoint'}")
     session.flush()
     leases.resend(session)
@@ -59,7 +59,7 @@ def tidy(database: Database, storage: Storage) -> None:
 
 
 def let_go(database: Database, storage: Storage, settings: Settings) -> None:
-    """Deletes the weights that have been kept long enough, and lines of the audit log that are too old."""
+    """Deletes the retention of weights, and lines of the audit log that are too old."""
     with database.reading() as session:
         found = retention.due(session, settings)
     for identity in found:

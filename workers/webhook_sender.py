@@ -56,7 +56,7 @@ class WebhookSender(threading.Thread):
             try:
                 deliver(self._database, self._settings)
             except Exception:  # the database may be away for a while
-                log.exception("the courier failed")
+                log.exception("the webhook sender failed")
 
     def stop(self) -> None:
         self._stopped.set()

@@ -15,8 +15,6 @@ from jaxtyping import Float64
 from analysis.diagnostic import (
     Column,
     Diagnostic,
-    Figure,
-    FigureKind,
     Finding,
     Measurement,
     Options,
@@ -28,6 +26,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
+from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import join_words, quantity, short
 from analysis.statistics import power_law
@@ -35,7 +34,7 @@ from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, usable_eige
 from analysis.weight import Weight
 
 # SETOL gives the ideal point and no tolerance. Ours: α within 0.25 or two standard errors of 2, at most 0.5 (the errors
-# of a tail of 16, fewer than which are weak evidence), and tails that differ by a twentieth of all eigenvalues
+# of a tail of 16, fewer than which are low-confidence fits), and tails that differ by a twentieth of all eigenvalues
 NEAR_ALPHA, FAR_ALPHA, NEAR_GAP, ERRORS = 0.25, 0.5, 0.05, 2.0
 Reading = Literal["ideal", "near 2 with another tail", "tail too short", "tail too long", "over-correlated"]
 
@@ -72,7 +71,7 @@ COLUMNS = (
     Column("sigma", "± α", "Standard error of α. High: read α as a direction, not as a number.", absent=NO_FIT),
     Column(
         "num_pl_spikes",
-        "Tail",
+        "Eigenvalues in the tail",
         "Eigenvalues in the power-law tail. Few make α a hint, more make it firm.",
         kind="integer",
         absent=NO_FIT,
@@ -104,7 +103,7 @@ COLUMNS = (
     ),
     Column(
         "low_confidence",
-        "Weak evidence",
+        "Low-confidence fit",
         "True where the power law rests on fewer than 20 eigenvalues, or the matrix has fewer than 50: then the gap "
         "is a hint.",
         kind="flag",
@@ -239,17 +238,15 @@ ERG = Diagnostic(
     figures=(
         Figure(
             "gap-by-depth",
-            FigureKind.DEPTH,
             "ERG gap by depth",
             "ERG tail less power-law tail, as a share of the eigenvalues. Near 0 with α near 2 is ideal by SETOL.",
-            {"y": "ERG_gap_share", "hollow": "low_confidence"},
+            ByDepth(y="ERG_gap_share", hollow="low_confidence"),
         ),
         Figure(
             "gap-by-role",
-            FigureKind.HEATMAP,
             "ERG gap by block and role",
             "Each cell is one matrix. Above 0 the power law begins too far out, below it reaches into the bulk.",
-            {"color": "ERG_gap_share"},
+            Heatmap(color="ERG_gap_share"),
         ),
     ),
 )

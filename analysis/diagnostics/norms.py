@@ -10,8 +10,6 @@ from jaxtyping import Float64
 from analysis.diagnostic import (
     Column,
     Diagnostic,
-    Figure,
-    FigureKind,
     Finding,
     Measurement,
     Options,
@@ -22,6 +20,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import CONV_NORM, conv_factor
+from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.wording import quantity, short
 from analysis.linalg.spectrum import EPS, Spectrum
 from analysis.statistics.measures import effective_rank, energy_rank, log10, normalised_entropy, participation_ratio
@@ -272,17 +271,15 @@ NORMS = Diagnostic(
     figures=(
         Figure(
             "stable-rank-by-depth",
-            FigureKind.DEPTH,
             "Stable rank by depth",
             "Each line is one role. Low: a few directions carry the matrix. High: it spreads over many, as noise does.",
-            {"y": "stable_rank"},
+            ByDepth(y="stable_rank"),
         ),
         Figure(
             "stable-rank-by-role",
-            FigureKind.HEATMAP,
             "Stable rank by block and role",
             "Each cell is one matrix: the sum of its eigenvalues over the largest.",
-            {"color": "stable_rank"},
+            Heatmap(color="stable_rank"),
         ),
     ),
 )

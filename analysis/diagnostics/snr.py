@@ -16,8 +16,6 @@ from jaxtyping import Float64
 from analysis.diagnostic import (
     Column,
     Diagnostic,
-    Figure,
-    FigureKind,
     Finding,
     Measurement,
     Options,
@@ -28,6 +26,7 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
+from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import percent, quantity
 from analysis.statistics import marchenko_pastur
@@ -233,17 +232,15 @@ SNR = Diagnostic(
     figures=(
         Figure(
             "signal-by-depth",
-            FigureKind.DEPTH,
             "Signal share by depth",
             "Share of each weight above the edge of noise. Each line is one role.",
-            {"y": "signal_energy"},
+            ByDepth(y="signal_energy"),
         ),
         Figure(
             "snr-by-role",
-            FigureKind.HEATMAP,
             "Spectrum's ratio by block and role",
             "Each cell is one matrix. Compare within a role: the ratio hangs on the scale of the weight.",
-            {"color": "snr_spectrum"},
+            Heatmap(color="snr_spectrum"),
         ),
     ),
 )

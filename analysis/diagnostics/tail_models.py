@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from analysis.diagnostic import (
     Column,
     Diagnostic,
-    Figure,
-    FigureKind,
     Finding,
     Measurement,
     Option,
@@ -24,6 +22,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
+from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import quantity, short
 from analysis.statistics import alternatives as tails
@@ -91,7 +90,7 @@ COLUMNS = (
     ),
     Column(
         "num_pl_spikes",
-        "Tail",
+        "Eigenvalues in the tail",
         "Eigenvalues in the tail that the laws are fitted to. Below 20 nothing is decided; more decide more.",
         kind="integer",
         absent=NO_FIT,
@@ -230,17 +229,15 @@ TAIL_MODELS = Diagnostic(
     figures=(
         Figure(
             "exponential-by-role",
-            FigureKind.HEATMAP,
             "Power law or exponential",
             "Each cell is one matrix: above 0 the tail is rather a power law, below 0 rather exponential, as noise.",
-            {"color": "R_exponential"},
+            Heatmap(color="R_exponential"),
         ),
         Figure(
             "truncated-by-depth",
-            FigureKind.DEPTH,
             "How surely is the tail cut off?",
             "p of the truncated power law by depth: low where the tail bends down by more than chance.",
-            {"y": "p_truncated"},
+            ByDepth(y="p_truncated"),
         ),
     ),
 )

@@ -17,8 +17,6 @@ from torch import Tensor
 from analysis.diagnostic import (
     Column,
     Diagnostic,
-    Figure,
-    FigureKind,
     Finding,
     Measurement,
     Option,
@@ -31,6 +29,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.diagnostics.options import single
+from analysis.figure import ByDepth, Figure, Heatmap, Line
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import quantity
 from analysis.linalg.kernels import mirror
@@ -227,24 +226,21 @@ VECTORS = Diagnostic(
     figures=(
         Figure(
             "outputs-by-depth",
-            FigureKind.DEPTH,
             "Most local output vector by depth",
             "Largest share of a single output in a leading vector. Near 1: one row rules.",
-            {"y": "left_peak"},
+            ByDepth(y="left_peak"),
         ),
         Figure(
             "inputs-by-role",
-            FigureKind.HEATMAP,
             "Most local input vector by block and role",
             "Largest share of a single input in a leading vector. Near 1: one column rules.",
-            {"color": "right_peak"},
+            Heatmap(color="right_peak"),
         ),
         Figure(
             "spread",
-            FigureKind.LINE,
             "Spread of the leading vectors",
             "Share of the outputs that take part in each leading vector. A third is noise. Marked: the least.",
-            {"x": "order", "y": "left_spread", "x0": "left_least_at", "y0": "left_least"},
+            Line(x="order", y="left_spread", x0="left_least_at", y0="left_least"),
         ),
     ),
 )

@@ -40,9 +40,7 @@ def _checkpoint(
 ) -> Checkpoint:
     first = next(iter(chosen))
     if not tensors:
-        raise UnknownFormat(
-            f"{escape(first.name)} can be read, but there is no tensor in it. Save a state dict", "no-tensors"
-        )
+        raise UnknownFormat(f"{escape(first.name)} is readable but contains no tensor. Save a state dict", "no-tensors")
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
     if left_out := _left_out(files, chosen):
         facts["ignored_files"] = ignored_files(left_out)

@@ -47,7 +47,7 @@ rules:
     severity: warn
 
   - name: the typical layer is trained
-    # The healthy range of α. Fits that rest on few eigenvalues are hints: they are left out.
+    # The healthy range of α. Low-confidence fits are left out.
     column: esd.alpha
     aggregate: median
     between: {alpha}

@@ -44,7 +44,7 @@ class Spectrum:
     rows: int
     columns: int
     squared_norm: float  # sum of the squares of all entries, not of the eigenvalues
-    kernel: str  # "gram", "svd" or "product"
+    kernel: str  # "gram" or "svd"
     floor: float  # relative to the largest singular value: below it a singular value is rounding, not weight
 
     @once
@@ -91,29 +91,6 @@ def _pool(found: Sequence["_Slice"], exponent: int, rows: int, columns: int) -> 
         squared_norm=math.ldexp(math.fsum(one.squared_norm for one in found), 2 * exponent),
         kernel="svd" if any(one.kernel == "svd" for one in found) else "gram",
         floor=max(one.floor for one in found),
-    )
-
-
-def decompose_product(left: Float[Tensor, "m r"], right: Float[Tensor, "r n"]) -> Spectrum:
-    """The spectrum of left · right, exact and without forming it: its min(m, r, n) largest singular values.
-
-    With QR of both factors, left · right = Q₁ R₁ R₂ᵀ Q₂ᵀ, whose singular values are those of R₁ R₂ᵀ; the others are 0.
-    The floor counts what cancels: the QRs err by max(m, n) ε of the factors' norms, which the product may not reach.
-    """
-    exponents = _exponent(left[None]), _exponent(right[None])
-    exponent, scales = _bound_exponent(sum(exponents)), _scales(exponents, left)
-    factors = _triangle(left, scales[:1]), _triangle(right.T, scales[1:])
-    core = factors[0] @ factors[1].T  # at most (r, r)
-    values = solve_converging(torch.linalg.svdvals, core).flip(0).cpu().numpy()
-    norms = math.prod(float(torch.linalg.matrix_norm(factor)) for factor in factors)
-    rows, columns = left.shape[0], right.shape[1]
-    return Spectrum(
-        slices=np.ldexp(values, exponent)[None],
-        rows=rows,
-        columns=columns,
-        squared_norm=math.ldexp(float(np.square(values).sum()), 2 * exponent),
-        kernel="product",
-        floor=float(max(rows, columns) * EPS * norms / values[-1]) if values[-1] > 0.0 else 0.0,
     )
 
 

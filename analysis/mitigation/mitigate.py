@@ -113,7 +113,7 @@ def _look_again(
 ) -> dict[str, Intruding]:
     """The intruders of the mended matrices by name, counted in the files that were written."""
     mended = {one.weight.tensor for found, _ in done for one in found if one.change}
-    run = open_comparison((base, open_checkpoint([folder])), (names[0], escape("the mended checkpoint")), ())
+    run = open_comparison((base, open_checkpoint([folder])), (names[0], escape("the mitigated checkpoint")), ())
     rows = [row for row in run.alignment.rows if row.base.name in mended and row.partners[0] is not None]
     return {one.weight.name: one for found in search.find_intruders(run, rows, "after") for one in found}
 

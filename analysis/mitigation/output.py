@@ -60,8 +60,7 @@ def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
     adapter = run.adapters.get(1)
     if recipe.form == "adapter" and adapter is None:
         raise MitigationError(
-            f"{escape(run.names[1])} is a whole model and no adapter, so no adapter can be made of it. "
-            "Ask for the form “weights”."
+            f"{escape(run.names[1])} is a whole model, so the output cannot be an adapter. Ask for the form “weights”."
         )
     if adapter is not None and recipe.form != "weights":
         try:

@@ -30,7 +30,7 @@ def find(session: Session, name: str) -> int | None:
 def project_named(session: Session, name: str) -> Project:
     found = session.scalar(select(Project).where(Project.name == name))
     if found is None:
-        raise NotFound("There is no project of that name.")
+        raise NotFound("The project does not exist.")
     return found
 
 
@@ -41,6 +41,6 @@ def create(session: Session, name: str) -> Project:
     row = insert_of(session)(Project).values(name=name, limits={}).on_conflict_do_nothing().returning(Project.id)
     made = session.scalar(row)
     if made is None:
-        raise Conflict(f"There is a project {name} already.")
+        raise Conflict(f"A project {name} already.")
     audit.note(session, "project.create", name)
     return session.get_one(Project, made)

@@ -13,7 +13,7 @@ from app.settings import Settings
 from app.states import OPEN_RUNS
 from app.tenancy import LIMITS, project_of
 
-WORDS = {"bytes": "bytes of files", "files": "files", "tensors": "tensors", "runs": "runs that wait or are under way"}
+WORDS = {"bytes": "bytes of files", "files": "files", "tensors": "tensors", "runs": "queued or running runs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def check(session: Session, **more: int) -> None:
         limit, there = getattr(allowed, name), getattr(has, name)
         if there + count > limit:
             raise QuotaExceeded(
-                f"The project has {there:,} of the {limit:,} {WORDS[name]} that it may have, so {count:,} more do not "
+                f"The project uses {there:,} of the {limit:,} {WORDS[name]} that it may have, so {count:,} more do not "
                 "fit. Delete what is no longer needed, or ask the administrator for more."
             )
 

@@ -57,7 +57,9 @@ def check_origin(method: str, host: str | None, origin: str | None, site: str | 
         return
     foreign = origin is not None and origin.partition("://")[2].lower() != (host or "").lower()
     if foreign or site in ("cross-site", "same-site"):
-        raise OriginNotAllowed("Changes are made from the service's own pages, or by programs.")
+        raise OriginNotAllowed(
+            "Requests that change something must come from this service's own pages, or from a program."
+        )
 
 
 def content_security_policy(style_hashes: Iterable[str]) -> str:

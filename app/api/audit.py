@@ -17,7 +17,7 @@ router = APIRouter(prefix="/audit", tags=["access"])
 
 
 class AuditEntry(BaseModel):
-    """Who did what to what."""
+    """One recorded action."""
 
     id: int = Field(examples=[17])
     at: datetime
@@ -39,6 +39,6 @@ def listing(
     page: PageOf,
     action: Annotated[str | None, Query(max_length=64, examples=["token"], description="All of one kind.")] = None,
 ) -> list[AuditEntry]:
-    """The newest first: tokens made, used and revoked, sign-ins, what was sent, asked for, deleted, and verdicts."""
+    """Lists recorded actions, newest first: tokens, sign-ins, uploads, requests, deletions and verdicts."""
     found = audit.listing(session, page.limit + 1, page.number, action)
     return [line_json(row) for row in page.page_of(found, lambda row: row.id)]

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 
 @router.get("", responses=PAGED | responses(400), operation_id="list_checkpoints")
 def listing(session: Reading, page: PageOf) -> list[Checkpoint]:
-    """The newest first."""
+    """Lists them, newest first."""
     found = checkpoints.listing(session, page.limit + 1, page.number)
     return checkpoints_json(session, page.page_of(found, lambda row: row.id))
 
@@ -40,32 +40,32 @@ async def show(request: Request, database: DatabaseOf, identity: Identity) -> Re
 
 @router.patch("/{id}", responses=responses(400, 404), operation_id="edit_checkpoint")
 def edit(session: Writing, identity: Identity, asked: CheckpointUpdate) -> Checkpoint:
-    """Renames it, or states facts about it. Reports over it that are read from now on use them; none is run again."""
+    """Renames it, or states facts about it. Its reports use them from now on; no run is repeated."""
     return checkpoints_json(session, [checkpoints.edit(session, identity, asked.name, asked.facts)])[0]
 
 
 @router.get("/{id}/tensors", responses=PAGED | responses(400, 404), operation_id="list_tensors")
 def tensors(session: Reading, identity: Identity, page: PageOf) -> list[Tensor]:
-    """Its tensors in file order, from their headers alone. Empty before it is ready."""
+    """Lists its tensors in file order, from the file headers. Empty until it is ready."""
     found = checkpoints.tensors_after(session, identity, page.number, page.limit + 1)
     return [tensor_json(info) for _, info in page.page_of(found, lambda row: row[0])]
 
 
 @router.put("/{id}/pin", status_code=204, responses=responses(404, 409), operation_id="pin_checkpoint")
 def pin(session: Writing, identity: Identity) -> None:
-    """Keeps its weights for good: without that they are deleted some days after their last analysis."""
+    """Pins its weights. Weights that are not pinned are deleted some days after their last analysis."""
     retention.pin(session, checkpoints.hold(session, identity), True)
 
 
 @router.delete("/{id}/pin", status_code=204, responses=responses(404), operation_id="unpin_checkpoint")
 def unpin(session: Writing, identity: Identity) -> None:
-    """Keeps its weights no longer than others'."""
+    """Unpins its weights, so that retention applies."""
     retention.pin(session, checkpoints.hold(session, identity), False)
 
 
 @router.delete("/{id}", status_code=204, responses=responses(404), operation_id="delete_checkpoint")
 def delete(database: DatabaseOf, storage: StorageOf, identity: Identity) -> None:
-    """Deletes it, its files unless another checkpoint has the same bytes, and the runs over it."""
+    """Deletes it and the runs over it, and its files unless another checkpoint uses them."""
     with database.writing() as session:
         digests = checkpoints.delete(session, identity)
     with database.writing() as session:

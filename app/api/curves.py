@@ -18,17 +18,17 @@ router = APIRouter(prefix="/runs/{id}/curves", tags=["tables"])
 
 
 class CurveRow(BaseModel):
-    """A curve with what it is about."""
+    """A curve and the weight that it belongs to."""
 
     weight: str = Field(examples=["encoder.layer.0.attention.self.query.weight"])
     role: str = Field(examples=["q"])
     depth: int | None = Field(examples=[0])
-    group: list[int] = Field(description="Places of the checkpoints in the run.", examples=[[0, 1]])
-    values: list[float] = Field(description="As exact as they were stored, in float32.", examples=[[0.98, 0.31]])
+    group: list[int] = Field(description="Positions of the checkpoints in the run.", examples=[[0, 1]])
+    values: list[float] = Field(description="As stored, in float32.", examples=[[0.98, 0.31]])
 
 
 class CurvePage(BaseModel):
-    """One curve of every weight that has it so far."""
+    """One curve for every weight that has it so far."""
 
     diagnostic: str = Field(examples=["intruders"])
     curve: str = Field(examples=["best_match"])
@@ -48,7 +48,7 @@ async def show(
     diagnostic: Annotated[str, Path(examples=["esd"])],
     curve: Annotated[str, Path(max_length=100, examples=["eigenvalues"])],
 ) -> Response:
-    """A declared curve of every weight of the run that has it."""
+    """Returns a declared curve of every weight of the run that has it."""
 
     def make(session: Session) -> kept.Made:
         return kept.make_entry(curves(session, identity, diagnostic, curve))

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from analysis.diagnostic import Diagnostic as Declared
+from analysis.diagnostic import Figure
 from analysis.diagnostics import DIAGNOSTICS
 
 router = APIRouter(prefix="/diagnostics", tags=["diagnostics"])
@@ -20,7 +21,7 @@ class Diagnostic(BaseModel):
     scope: str = Field(examples=["one"])
     reference: str = Field(examples=["Martin and Mahoney 2021, section 4"])
     description: str = Field(examples=["Fits a power law to the tail of the eigenvalues."])
-    default: bool = Field(description="Whether a run measures it where nobody says what to measure.")
+    default: bool = Field(description="Whether a run measures it by default.")
     columns: list[dict[str, Any]] = Field(examples=[[{"name": "alpha", "meaning": "Exponent of the tail."}]])
     options: list[dict[str, Any]] = Field(examples=[[{"name": "fit", "default": "tail"}]])
     figures: list[dict[str, Any]] = Field(examples=[[{"name": "tail", "title": "Eigenvalues and tail"}]])
@@ -36,11 +37,22 @@ def shape(diagnostic: Declared) -> Diagnostic:
         default=diagnostic.default,
         columns=[asdict(column) for column in diagnostic.columns],
         options=[asdict(option) for option in diagnostic.options],
-        figures=[{**asdict(figure), "per_weight": figure.per_weight} for figure in diagnostic.figures],
+        figures=[figure_json(figure) for figure in diagnostic.figures],
     )
+
+
+def figure_json(figure: Figure) -> dict[str, Any]:
+    return {
+        "name": figure.name,
+        "kind": figure.kind,
+        "title": figure.title,
+        "caption": figure.caption,
+        "parts": dict(figure.parts),
+        "per_weight": figure.per_weight,
+    }
 
 
 @router.get("", operation_id="list_diagnostics")
 def listing() -> list[Diagnostic]:
-    """Everything that a run can ask for."""
+    """Lists all diagnostics with their columns and options."""
     return [shape(diagnostic) for diagnostic in DIAGNOSTICS]

@@ -24,7 +24,7 @@ LOOK_SECONDS = 0.5
 
 
 class Watch:
-    """What a listener has heard of a run."""
+    """What a listener has received of a run."""
 
     def __init__(self, database: Database, caller: Caller, run_id: int) -> None:
         self._database, self._caller, self._run_id = database, caller, run_id
@@ -58,10 +58,10 @@ def check_run(session: Reading, identity: Identity) -> None:
     operation_id="follow_run",
 )
 async def follow(database: DatabaseOf, caller: CallerOf, identity: Identity) -> AsyncIterator[ServerSentEvent]:
-    """Events: `progress` (the run), `row` (a row with its diagnostic), and `end` (the run) when it is over.
+    """Streams events: `progress` (the run), `row` (a row with its diagnostic), and `end` (the run) when it has ended.
 
-    Rows that are there already come first; a listener that keys rows by diagnostic, group and weight may reconnect
-    at any time. Comments keep the connection open in between.
+    Existing rows come first; a listener that keys rows by diagnostic, group and weight can reconnect
+    at any time. Comments keep the connection open.
     """
     watch, said = Watch(database, caller, identity), ""
     while True:

@@ -25,11 +25,11 @@ OfWeight = Annotated[
     str | None,
     Query(max_length=100_000, examples=[examples.WEIGHT], description="For figures of one weight: its name."),
 ]
-OfRole = Annotated[str | None, Query(max_length=100, examples=["q"], description="Of width scaling: one role alone.")]
-Position = Annotated[int, Query(ge=0, le=1000, examples=[0], description="The checkpoint's place in the run.")]
+OfRole = Annotated[str | None, Query(max_length=100, examples=["q"], description="For width scaling: one role only.")]
+Position = Annotated[int, Query(ge=0, le=1000, examples=[0], description="The checkpoint's position in the run.")]
 Group = Annotated[
     str | None,
-    Query(pattern=GROUP, examples=["0,1"], description="In place of it, all places that a row compares: “0,1”."),
+    Query(pattern=GROUP, examples=["0,1"], description="Instead of it, all positions that a row compares: “0,1”."),
 ]
 
 
@@ -50,10 +50,9 @@ async def show(
     group: Group = None,
     role: OfRole = None,
 ) -> Response:
-    """The figure as `{"data": […], "layout": {…}}` for Plotly. Colours are names of the page's tokens.
+    """The figure as `{"data": […], "layout": {…}}` for Plotly. Colours are names of colour tokens.
 
-    Beside the declared figures, every numeric column has `COLUMN.depth`, `COLUMN.flow`, `COLUMN.distribution` and
-    `COLUMN.heatmap`.
+    Every numeric column also has `COLUMN.depth`, `COLUMN.flow`, `COLUMN.distribution` and `COLUMN.heatmap`.
     """
 
     def make(session: Session) -> kept.Made:
@@ -86,7 +85,7 @@ def draw_figure(
 def _find_figure(session: Session, identity: int, diagnostic: str, figure: str) -> Figure:
     asked = {each.diagnostic.name: each.diagnostic for each in reports.requests(runs.get(session, identity))}
     if diagnostic not in asked:
-        raise NotFound(f"Run {identity} did not ask for that diagnostic; it has: {', '.join(asked)}.")
+        raise NotFound(f"Run {identity} does not have that diagnostic; it has: {', '.join(asked)}.")
     found = figure_of(asked[diagnostic], figure)
     if found is None:
         declared = ", ".join(each.name for each in asked[diagnostic].figures)

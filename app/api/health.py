@@ -13,7 +13,7 @@ router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """The service works, and so does a worker."""
+    """The service and a worker respond."""
 
     status: Literal["ok"] = "ok"
     queue_seconds: float = Field(description="A round trip through the queue.", examples=[0.06])
@@ -22,8 +22,8 @@ class Health(BaseModel):
 
 @router.get("/health", responses=responses(503), operation_id="get_health")
 async def health(pulse: HealthCheckOf) -> Health:
-    """Sends a message through the queue, and answers when a worker has answered it: 503 where none does."""
+    """Sends a message through the queue and waits for a worker to answer it: 503 if none does."""
     trip = await pulse.share()
     if trip.seconds is None:
-        raise QueueStalled(f"The queue does not turn: {trip.fault}.")
+        raise QueueStalled(f"The queue does not respond: {trip.fault}.")
     return Health(queue_seconds=round(trip.seconds, 4), worker=trip.worker)

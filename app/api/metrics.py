@@ -35,7 +35,7 @@ CHECKPOINTS = "ingest"  # the task whose work a checkpoint is
 
 
 class Gauges:
-    """The metrics of one application: counts of its process, and of the rows as they are when somebody asks."""
+    """The metrics of one application: counts of its process, and of the rows at the time of the request."""
 
     def __init__(self, database: Database, pulse: HealthCheck, traffic: RequestMetrics) -> None:
         self._database, self._pulse, self._traffic = database, pulse, traffic
@@ -67,12 +67,12 @@ def of_rows(found: Counts) -> Iterator[Metric]:
     for (task, state), count in found.work.items():
         work.add_metric([task, state], count)
     yield work
-    yield _gauge("oldest_waiting_seconds", "Since what waits longest was asked for.", "task", found.oldest)
-    yield _gauge("expired_leases", "Work whose worker has been silent for too long.", "task", found.expired)
-    yield _counter("reclaims", "Claims of work that had been claimed before.", "task", found.reclaims)
+    yield _gauge("oldest_waiting_seconds", "Age of the oldest waiting task.", "task", found.oldest)
+    yield _gauge("expired_leases", "Tasks whose worker stopped responding.", "task", found.expired)
+    yield _counter("reclaims", "Tasks claimed again after a failure.", "task", found.reclaims)
     yield GaugeMetricFamily("eigenscope_results", "Measurements stored.", found.results)
     yield GaugeMetricFamily("eigenscope_tensors_analysed", "Tensors with their rows, of stored runs.", found.tensors)
-    yield GaugeMetricFamily("eigenscope_stored_bytes", "Bytes of files kept.", found.stored_bytes)
+    yield GaugeMetricFamily("eigenscope_stored_bytes", "Bytes of stored files.", found.stored_bytes)
 
 
 def of_ping(trip: RoundTrip) -> Iterator[Metric]:
@@ -106,7 +106,7 @@ def _counter(name: str, meaning: str, label: str, values: Mapping[str, float]) -
 def metrics(request: Request, caller: CallerOf) -> Response:
     """Queue, runs, storage and workers, of all projects, from the rows, and this process' requests, for Prometheus.
 
-    Rows are counted anew every two seconds at most. Where no worker answers, that takes three seconds more.
+    Rows are counted at most every two seconds. If no worker answers, the request takes three seconds longer.
     """
     check_admin(caller)
     gauges: Gauges = request.app.state.gauges

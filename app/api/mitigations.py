@@ -26,13 +26,13 @@ def _schema(name: str) -> WithJsonSchema:
 
 
 class MitigationRequest(BaseModel):
-    """Which intruders to make smaller, and by how much."""
+    """Which intruders to shrink, and by how much."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
 
-    base: int = Field(ge=1, le=LARGEST_ID, description="The checkpoint that the other was trained from.")
+    base: int = Field(ge=1, le=LARGEST_ID, description="The base model of the tuned checkpoint.")
     tuned: int = Field(ge=1, le=LARGEST_ID, description="A full fine-tune, or an adapter.")
-    name: str | None = Field(None, max_length=255, description="What to call the mitigated checkpoint.")
+    name: str | None = Field(None, max_length=255, description="Name of the mitigated checkpoint.")
     factor: Annotated[Scalar, _schema("lambda")] = Field(NAMED["lambda"].default, alias="lambda")
     k: Annotated[Scalar, _schema("k")] = NAMED["k"].default
     epsilon: Annotated[Scalar, _schema("epsilon")] = NAMED["epsilon"].default
@@ -56,7 +56,9 @@ class MitigatedWeight(BaseModel):
     after: int | None = Field(description="Counted in the file that was written.", examples=[1])
     rank_before: int | None = Field(description="Of the adapter's module.", examples=[8])
     rank: int | None = Field(examples=[8])
-    energy_lost: float | None = Field(description="Share of the mitigated update that the rank lost.", examples=[0.001])
+    energy_lost: float | None = Field(
+        description="Share of the mitigated update that the low rank removed.", examples=[0.001]
+    )
     note: str | None = Field(examples=[None])
 
 
@@ -68,26 +70,26 @@ class MitigationReport(BaseModel):
     before: int = Field(description="Intruders in all matrices.", examples=[31])
     after: int = Field(examples=[12])
     matrices: int = Field(description="Compared with the base.", examples=[36])
-    matrices_with: int = Field(description="With an intruder before.", examples=[17])
-    energy_lost: float | None = Field(description="Of all mitigated modules together.", examples=[0.002])
+    matrices_with: int = Field(description="Matrices with an intruder before.", examples=[17])
+    energy_lost: float | None = Field(description="For all mitigated modules together.", examples=[0.002])
     weights: list[MitigatedWeight]
-    left_out: list[str] = Field(description="What the tuned checkpoint says and this form cannot.")
+    left_out: list[str] = Field(description="What this form cannot express of the tuned checkpoint.")
 
 
 class Mitigation(BaseModel):
-    """A mitigated checkpoint that is to be made, or was."""
+    """A request for a mitigated checkpoint, and its result."""
 
     id: int = Field(examples=[1])
-    name: str = Field(description="Of the mitigated checkpoint.", examples=["LoRA r=8 mitigated λ=0.75"])
-    base: int | None = Field(description="None where it was deleted since.", examples=[1])
+    name: str = Field(description="Name of the mitigated checkpoint.", examples=["LoRA r=8 mitigated λ=0.75"])
+    base: int | None = Field(description="Null if it was deleted.", examples=[1])
     tuned: int | None = Field(examples=[2])
     options: dict[str, Scalar] = Field(examples=[{"lambda": 0.75, "k": 10, "epsilon": 0.5}])
     state: Literal["queued", "making", "done", "failed"] = Field(examples=["done"])
     reason: Reason | None = Field(description="Why it failed.", examples=[None])
-    current: str | None = Field(description="What is in hand.", examples=["Block 4 · MLP down"])
+    current: str | None = Field(description="What is being processed now.", examples=["Block 4 · MLP down"])
     checkpoint: int | None = Field(description="The mitigated checkpoint.", examples=[3])
     run: int | None = Field(description="The run that compares base, fine-tuned and mitigated.", examples=[7])
-    report: MitigationReport | None = Field(description="What was done, where it is done.")
+    report: MitigationReport | None = Field(description="What was done, once it is done.")
     created_at: datetime
     finished_at: datetime | None
 
@@ -115,9 +117,9 @@ def mitigation_json(row: models.Mitigation) -> Mitigation:
     "", status_code=201, responses=responses(400, 404, 409, 413), dependencies=[Once], operation_id="request_mitigation"
 )  # fmt: skip
 def request(session: Writing, asked: MitigationRequest, incoming: Request, response: Response) -> Mitigation:
-    """Asks for a mitigated checkpoint: W' = W + (λ − 1) Σ u σ vᵀ over the intruders of each tuned matrix W.
+    """Requests a mitigated checkpoint: W' = W + (λ − 1) Σ u σ vᵀ over the intruders of each tuned matrix W.
 
-    A worker makes it. It then becomes a checkpoint to download and analyse, and a run compares the three.
+    A worker creates it as a checkpoint to download and analyse, and a run compares the three.
     """
     made = mitigations.request(session, asked.base, asked.tuned, asked.options, asked.name)
     response.headers["Location"] = f"{incoming.url.path}/{made.id}"
@@ -126,18 +128,18 @@ def request(session: Writing, asked: MitigationRequest, incoming: Request, respo
 
 @router.get("", responses=PAGED | responses(400), operation_id="list_mitigations")
 def listing(session: Reading, page: PageOf) -> list[Mitigation]:
-    """The newest first."""
+    """Lists them, newest first."""
     found = mitigations.listing(session, page.limit + 1, page.number)
     return [mitigation_json(row) for row in page.page_of(found, lambda row: row.id)]
 
 
 @router.get("/{id}", responses=responses(404), operation_id="get_mitigation")
 def show(session: Reading, identity: Identity) -> Mitigation:
-    """One mitigation, with what was done."""
+    """Returns one mitigation and its result."""
     return mitigation_json(mitigations.get(session, identity))
 
 
 @router.delete("/{id}", status_code=204, responses=responses(404), operation_id="delete_mitigation")
 def delete(session: Writing, identity: Identity) -> None:
-    """Forgets it; one that is being made is stopped. The checkpoint that it made stays."""
+    """Deletes it and stops it if it is running. The checkpoint that it created stays."""
     mitigations.delete(session, identity)

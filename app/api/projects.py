@@ -21,7 +21,7 @@ Name = Annotated[str, Path(max_length=64, examples=["default"])]
 
 
 class Usage(BaseModel):
-    """Bytes and files that its checkpoints hold, their tensors, and runs that wait or are under way."""
+    """Bytes and files that its checkpoints hold, their tensors, and queued or running runs."""
 
     bytes: int = Field(examples=[90864192])
     files: int = Field(examples=[1])
@@ -30,7 +30,7 @@ class Usage(BaseModel):
 
 
 class Project(BaseModel):
-    """A project, with what it has and may have."""
+    """A project with its usage and limits."""
 
     name: str = Field(examples=["default"])
     created_at: datetime
@@ -39,7 +39,7 @@ class Project(BaseModel):
 
 
 class ProjectRequest(BaseModel):
-    """A project to make."""
+    """A project to create."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "vision"}]})
 
@@ -47,7 +47,7 @@ class ProjectRequest(BaseModel):
 
 
 class Limits(BaseModel):
-    """What it may have. What is left out goes by the service's settings."""
+    """Limits of a project. A limit that is left out follows the service's settings."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"bytes": 10**12, "runs": 20}]})
 
@@ -58,7 +58,7 @@ class Limits(BaseModel):
 
 
 class Me(BaseModel):
-    """Who asks, as far as the service can tell."""
+    """The caller."""
 
     name: str = Field(examples=["token CI of main (esc_3f9k2m1q8z0a)"])
     scope: str = Field(examples=["write"])
@@ -74,7 +74,7 @@ def project_json(session: Session, row: models.Project) -> Project:
 
 @router.get("/me", operation_id="who_am_i")
 def me(session: Reading, caller: CallerOf) -> Me:
-    """The caller, its scope and its project: what to look at when something is refused."""
+    """Returns the caller, its scope and its project, to find out why a request was refused."""
     return me_json(session, caller)
 
 
@@ -85,13 +85,13 @@ def me_json(session: Session, caller: Caller) -> Me:
 
 @router.get("/projects", operation_id="list_projects")
 def listing(session: Admin) -> list[Project]:
-    """All of them, by name."""
+    """Lists all projects by name."""
     return [project_json(session, row) for row in projects.listing(session)]
 
 
 @router.post("/projects", status_code=201, responses=responses(400, 409), operation_id="create_project")
 def create(session: Changing, asked: ProjectRequest, response: Response) -> Project:
-    """Makes a project. A token of it sees its things and no others."""
+    """Creates a project. Its tokens have access to this project only."""
     made = projects.create(session, asked.name)
     response.headers["Location"] = f"/api/v1/projects/{made.name}"
     return project_json(session, made)
@@ -99,13 +99,13 @@ def create(session: Changing, asked: ProjectRequest, response: Response) -> Proj
 
 @router.get("/projects/{name}", responses=responses(404), operation_id="get_project")
 def show(session: Admin, name: Name) -> Project:
-    """One project."""
+    """Returns one project."""
     return project_json(session, projects.project_named(session, name))
 
 
 @router.patch("/projects/{name}", responses=responses(400, 404), operation_id="limit_project")
 def limit(session: Changing, name: Name, asked: Limits) -> Project:
-    """Sets what it may have, in place of what was set before."""
+    """Sets its limits, replacing those set before."""
     project = projects.project_named(session, name)
     quotas.set_limits(session, project, asked.model_dump(exclude_none=True))
     return project_json(session, project)

@@ -11,36 +11,36 @@ from app.db import Session
 
 
 class RunRequest(AnalysisRequest):
-    """What to analyse and how, what it should keep to, and whom to tell."""
+    """What to analyse and how, a policy to check, and a webhook."""
 
     policy: PolicyText | None = Field(
-        None, description="Held against the run as soon as it ends; without `diagnostics` it says what is measured."
+        None, description="Checked when the run ends; without `diagnostics` it also defines what is measured."
     )
     baseline: BaselineOf = None
     webhook: str | None = Field(
         None,
         max_length=2000,
-        description="Told when the run has ended, signed; only hosts that the administrator allows.",
+        description="Receives a signed message when the run has ended; only hosts that the administrator allows.",
         examples=[None],
     )
 
     @model_validator(mode="after")
     def _baseline_of_a_policy(self) -> Self:
         if self.baseline is not None and self.policy is None:
-            raise ValueError("a baseline is what a policy compares with: send the policy too")
+            raise ValueError("a baseline needs a policy: send the policy too")
         return self
 
 
 class RunWebhook(BaseModel):
-    """A webhook with its secret, which is shown this once."""
+    """A webhook with its secret, which is shown only once."""
 
     id: int = Field(examples=[1])
     url: str = Field(examples=["https://ci.example/hooks/eigenscope"])
-    secret: str = Field(description="Signs every message; it is not shown again.", examples=["whsec_…"])
+    secret: str = Field(description="Signs every message. Shown only once.", examples=["whsec_…"])
 
 
 class CreatedRun(Run):
-    """The run that was asked for."""
+    """The created run."""
 
     webhook: RunWebhook | None = Field(None, examples=[None])
 

@@ -36,7 +36,7 @@ router = APIRouter(prefix="/runs", tags=["runs"], route_class=OnceRoute)
 def request(
     session: Writing, settings: SettingsOf, asked: RunRequest, incoming: Request, response: Response
 ) -> CreatedRun:
-    """Asks for a run, and with a policy for a verdict on it. It starts when all its checkpoints are ready."""
+    """Creates a run, and with a policy a verdict on it. It starts when all its checkpoints are ready."""
     policy = None if asked.policy is None else verdicts.parse_policy(asked.policy)
     measured = asked.diagnostics
     if policy is not None and measured is None:
@@ -54,7 +54,7 @@ def request(
 
 @router.get("", responses=PAGED | responses(400), operation_id="list_runs")
 def listing(session: Reading, page: PageOf) -> list[Run]:
-    """The newest first."""
+    """Lists them, newest first."""
     found = page.page_of(runs.listing(session, page.limit + 1, page.number), lambda row: row.id)
     return [run_json(session, run) for run in found]
 
@@ -63,7 +63,7 @@ def listing(session: Reading, page: PageOf) -> list[Run]:
 async def show(
     incoming: Request, database: DatabaseOf, waiting: WaitingOf, identity: Identity, wait: Seconds = 0
 ) -> Run:
-    """One run, with its progress; with `wait`, once it has ended or so many seconds have passed."""
+    """Returns one run with its progress; with `wait`, once it has ended or this many seconds have passed."""
 
     def look() -> Run:
         with database.reading() as session:
@@ -74,13 +74,13 @@ async def show(
 
 @router.post("/{id}/cancel", responses=responses(404), operation_id="cancel_run")
 def cancel(session: Writing, identity: Identity) -> Run:
-    """Stops it: workers stop after the tensor in hand. What it found so far stays. An ended run stays as it is."""
+    """Cancels it: workers stop after the current tensor. Results so far stay. An ended run is not changed."""
     return run_json(session, runs.cancel(session, identity))
 
 
 @router.delete("/{id}", status_code=204, responses=responses(404), operation_id="delete_run")
 def delete(session: Writing, identity: Identity) -> None:
-    """Deletes it with everything that it found."""
+    """Deletes it with all its results."""
     runs.delete(session, identity)
 
 
@@ -91,7 +91,7 @@ def delete(session: Writing, identity: Identity) -> None:
     operation_id="get_report",
 )
 async def report(request: Request, database: DatabaseOf, identity: Identity) -> Response:
-    """Coverage, summary, tables and findings: the object that `eigenscope analyze --json` prints."""
+    """Returns coverage, summary, tables and findings: the object that `eigenscope analyze --json` prints."""
 
     def make(session: Session) -> kept.Made:
         return kept.make_entry(reports.report(session, identity).to_json())
@@ -101,6 +101,6 @@ async def report(request: Request, database: DatabaseOf, identity: Identity) -> 
 
 @router.get("/{id}/scaling", responses=responses(400, 404), operation_id="get_scaling")
 def scaling(session: Reading, identity: Identity, target_width: Target = None) -> dict[str, Any]:
-    """Of a run with `top_singular_value`: the fits, the recipe, and what would mend a drift, by the facts of now."""
+    """For a run with `top_singular_value`: the fits, the recipe, and what would fix a drift, from the current facts."""
     found = reports.table(session, identity, TOP_SINGULAR_VALUE.name)
     return {"checkpoints": list(found.names), **advice(found, target_width)}

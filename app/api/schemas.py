@@ -29,14 +29,16 @@ def moment(seconds: float | None) -> datetime | None:
 
 
 class Reason(BaseModel):
-    """Why something ended as it did."""
+    """Why something failed or was rejected."""
 
     code: str = Field(examples=["damaged-file"])
-    message: str = Field(examples=["model.safetensors is cut off: its header promises 90,864,192 bytes, 4,096 came."])
+    message: str = Field(
+        examples=["model.safetensors is cut off: its header states 90,864,192 bytes, and the file has 4,096."]
+    )
 
 
 class StoredFile(BaseModel):
-    """One of the files that were sent."""
+    """One of its files."""
 
     name: str = Field(examples=["model.safetensors"])
     bytes: int = Field(examples=[90864192])
@@ -47,8 +49,10 @@ class Source(BaseModel):
     """Where a checkpoint's files are fetched from."""
 
     url: str = Field(examples=["s3://models/run-7"])
-    bytes: int | None = Field(description="Of all its files; known once a worker has looked.", examples=[90864192])
-    fetched: int = Field(description="Of them, here.", examples=[67108864])
+    bytes: int | None = Field(
+        description="Size of all its files; known once a worker has checked.", examples=[90864192]
+    )
+    fetched: int = Field(description="Bytes received so far.", examples=[67108864])
 
 
 class Checkpoint(BaseModel):
@@ -64,15 +68,17 @@ class Checkpoint(BaseModel):
     parameters: int | None = Field(examples=[22713728])
     tensors: int | None = Field(description="How many.", examples=[101])
     facts: dict[str, Scalar] = Field(
-        description="What is known about it: what people state goes before what its files say.",
+        description="Known facts: stated facts take precedence over those in its files.",
         examples=[{"width": 384, "learning_rate": 0.001}],
     )
-    stated: dict[str, Scalar] = Field(description="What people state about it.", examples=[{"learning_rate": 0.001}])
-    contradictions: list[str] = Field(description="Facts of which its files say something else.", examples=[[]])
+    stated: dict[str, Scalar] = Field(description="Facts that users stated.", examples=[{"learning_rate": 0.001}])
+    contradictions: list[str] = Field(description="Stated facts that its files contradict.", examples=[[]])
     files: list[StoredFile]
-    source: Source | None = Field(description="Where it is fetched from, if it was not sent.", examples=[None])
-    pinned: bool = Field(description="Its weights are kept for good.", examples=[False])
-    released_at: datetime | None = Field(description="When its weights were deleted; reports stay.", examples=[None])
+    source: Source | None = Field(description="Where it is fetched from, if it was not uploaded.", examples=[None])
+    pinned: bool = Field(description="Its weights are never deleted by retention.", examples=[False])
+    released_at: datetime | None = Field(
+        description="When retention deleted its weights; reports remain.", examples=[None]
+    )
     created_at: datetime
     latest_run: int | None = Field(examples=[1])
 
@@ -95,13 +101,13 @@ FACTS_SCHEMA = {
 
 
 class CheckpointUpdate(BaseModel):
-    """What to change about a checkpoint. What is left out stays."""
+    """What to change about a checkpoint. Fields that are left out stay."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(None, min_length=1, max_length=checkpoints.LONGEST_NAME, examples=["run 7"])
     facts: Annotated[dict[str, Any], WithJsonSchema(FACTS_SCHEMA)] = Field(
-        {}, description="Facts to state. Null takes one back, so that what its files say counts again."
+        {}, description="Facts to state. Null removes a stated fact, so that the value from its files applies again."
     )
 
 
@@ -127,9 +133,9 @@ class Member(BaseModel):
 class Progress(BaseModel):
     """How far a run has come."""
 
-    done: int = Field(description="Tensors with their rows.", examples=[12])
+    done: int = Field(description="Analysed tensors.", examples=[12])
     total: int = Field(description="Tensors to analyse.", examples=[40])
-    current: str | None = Field(description="What is in hand.", examples=["Block 2 · value"])
+    current: str | None = Field(description="What is being processed now.", examples=["Block 2 · value"])
     eta_seconds: float | None = Field(description="Time left, by predicted cost.", examples=[4.2])
 
 
@@ -189,12 +195,12 @@ class AnalysisRequest(BaseModel):
         min_length=1,
         max_length=runs.MOST_CHECKPOINTS,
         json_schema_extra={"uniqueItems": True},
-        description="Of several, the first is the base of the others.",
+        description="With several, the first is the base of the others.",
     )
     diagnostics: Annotated[dict[str, dict[str, Scalar]] | None, WithJsonSchema(diagnostics_schema())] = Field(
         None,
-        description="Diagnostics with their options. Where it is left out: of one checkpoint the default ones, "
-        "of several what compares them with the first.",
+        description="Diagnostics with their options. Default: for one checkpoint the default ones, "
+        "for several those that compare them with the first.",
     )
 
 

@@ -26,12 +26,12 @@ Name = Annotated[str, Path(examples=["esd"])]
 
 
 class TablePage(BaseModel):
-    """Some rows of a table. A row tells what it is about, then each column by its name, then a note."""
+    """Some rows of a table. A row names its weight, then has each column by its name, then a note."""
 
     diagnostic: str = Field(examples=["esd"])
     columns: list[str] = Field(examples=[["alpha", "sigma", "D", "xmin"]])
     total: int = Field(description="Rows that match, on all pages.", examples=[40])
-    flagged: int = Field(description="Rows of them that deserve a look.", examples=[3])
+    flagged: int = Field(description="Matching rows that are flagged.", examples=[3])
     rows: list[dict[str, Any]] = Field(examples=[[examples.ROW]])
 
 
@@ -45,11 +45,9 @@ class Filters(BaseModel):
     role: str | None = Field(None, max_length=100, examples=["q"])
     depth: int | None = Field(None, ge=0, le=2**31 - 1, examples=[0], description="Index of the block.")
     group: str | None = Field(
-        None, pattern=GROUP, examples=["0,1"], description="Only rows of these places of the run: base and tuned."
+        None, pattern=GROUP, examples=["0,1"], description="Only rows of these positions in the run: base and tuned."
     )
-    flagged: bool | None = Field(
-        None, examples=[True], description="Only the rows that deserve a look, or only the others."
-    )
+    flagged: bool | None = Field(None, examples=[True], description="Only flagged rows, or only the others.")
 
     def selection(self) -> tables.Selection:
         group = None if self.group is None else group_of(self.group)
@@ -80,7 +78,7 @@ CSV: dict[int | str, dict[str, Any]] = {
 async def as_csv(
     request: Request, database: DatabaseOf, identity: Identity, diagnostic: Name, asked: Annotated[Filters, Query()]
 ) -> Response:
-    """The table as CSV: one header line of registered names, exact numbers, empty where absent."""
+    """Returns the table as CSV: one header line of registered names, exact numbers, empty where absent."""
 
     def make(session: Session) -> kept.Made:
         found = tables.select(reports.table(session, identity, diagnostic), asked.selection())
@@ -101,7 +99,7 @@ async def as_csv(
 async def show(
     request: Request, database: DatabaseOf, identity: Identity, diagnostic: Name, asked: Annotated[Page, Query()]
 ) -> Response:
-    """The rows so far: of a running run those that are done. Pages follow the order that is asked for."""
+    """Returns the rows; for a running run, the rows so far. Pages follow the requested order."""
     page = Pager(request, asked.limit, asked.cursor)
 
     def make(session: Session) -> kept.Made:

@@ -18,7 +18,7 @@ Key = Path(pattern=r"^[0-9a-z]{12}$", description="The part after `esc_`.", exam
 
 
 class TokenRequest(BaseModel):
-    """A token to make."""
+    """A token to create."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -27,8 +27,8 @@ class TokenRequest(BaseModel):
 
     name: str = Field(min_length=1, max_length=tokens.LONGEST_NAME, description="What uses it.")
     scope: Literal["read", "write", "admin"] = Field("write", description="Each includes those before it.")
-    project: str | None = Field("default", description="Whose things it sees; null, for admin alone: any.")
-    days: float | None = Field(365, gt=0, le=3650, description="How long it is good; null: until it is revoked.")
+    project: str | None = Field("default", description="The project it has access to; null (admin only): any.")
+    days: float | None = Field(365, gt=0, le=3650, description="Days until it expires; null: never.")
 
 
 class Token(BaseModel):
@@ -46,10 +46,10 @@ class Token(BaseModel):
 
 
 class NewToken(Token):
-    """A token that was just made."""
+    """A new token with its secret."""
 
     token: str = Field(
-        description="All of it, shown this once: only a hash is kept.",
+        description="The whole token. Shown only once: only a hash is stored.",
         examples=["esc_3f9k2m1q8z0a_5f0c7b8e6d1a49c2b3f4e5d6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f70"],
     )
 
@@ -64,14 +64,14 @@ def token_json(row: models.Token, project: str | None) -> Token:
 
 @router.post("", status_code=201, responses=responses(400, 404), operation_id="create_token")
 def create(session: Changing, asked: TokenRequest) -> NewToken:
-    """Makes a token and shows it, this once. Send it as `Authorization: Bearer esc_…`."""
+    """Creates a token and returns it once. Send it as `Authorization: Bearer esc_…`."""
     row, shown = tokens.create(session, asked.name, asked.scope, asked.project, asked.days)
     return NewToken(**token_json(row, asked.project).model_dump(), token=shown)
 
 
 @router.get("", responses=PAGED | responses(400), operation_id="list_tokens")
 def listing(session: Admin, page: PageOf) -> list[Token]:
-    """All of them, revoked ones too, the newest first."""
+    """Lists all tokens, including revoked ones, newest first."""
     found = page.page_of(tokens.listing(session, page.limit + 1, page.number), lambda each: each[0].id)
     return [token_json(row, project) for row, project in found]
 

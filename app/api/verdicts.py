@@ -57,7 +57,7 @@ class VerdictRequest(BaseModel):
 
 
 class Verdict(BaseModel):
-    """What a policy says of a run."""
+    """The result of a policy on a run."""
 
     id: int = Field(examples=[1])
     run: int = Field(examples=[1])
@@ -65,11 +65,11 @@ class Verdict(BaseModel):
     verdict: Literal["pass", "warn", "insufficient", "fail"] | None = Field(examples=["pass"])
     passed: bool | None = Field(description="Whether the gate is open.", examples=[True])
     headline: str | None = Field(examples=["The gate is open: every rule holds."])
-    ended: str | None = Field(description="Why the run ended before its time, which closes the gate.", examples=[None])
-    rules: list[dict[str, Any]] = Field(description="What became of each rule, with the layers that break it.")
+    ended: str | None = Field(description="Why the run ended early, which closes the gate.", examples=[None])
+    rules: list[dict[str, Any]] = Field(description="The result of each rule, with the layers that break it.")
     version: int | None = Field(description="Of this form of a verdict.", examples=[1])
-    policy: dict[str, Any] = Field(description="As it was understood.", examples=[{"rules": []}])
-    source: str = Field(description="As it was sent.", examples=[EXAMPLE])
+    policy: dict[str, Any] = Field(description="The policy with all defaults.", examples=[{"rules": []}])
+    source: str = Field(description="The policy as it was sent.", examples=[EXAMPLE])
     baseline_run: int | None = Field(examples=[None])
     has_baseline: bool = Field(examples=[False])
     created_at: datetime
@@ -104,7 +104,7 @@ def verdict_json(row: models.Verdict) -> Verdict:
 def request(
     session: Writing, identity: Identity, asked: VerdictRequest, incoming: Request, response: Response
 ) -> Verdict:
-    """Holds a policy against the run: at once where it has ended, or else as soon as it does."""
+    """Checks a policy against the run: at once if it has ended, otherwise as soon as it does."""
     made = verdicts.request(session, runs.get(session, identity), asked.policy, asked.baseline)
     response.headers["Location"] = f"{incoming.url.path}/{made.id}"
     return verdict_json(made)
@@ -112,7 +112,7 @@ def request(
 
 @router.get("/verdicts", responses=responses(404), operation_id="list_verdicts")
 def listing(session: Reading, identity: Identity) -> list[Verdict]:
-    """The run's verdicts, the newest first; at most 100."""
+    """Lists the run's verdicts, newest first; at most 100."""
     return [verdict_json(row) for row in verdicts.listing(session, identity)]
 
 
@@ -122,7 +122,7 @@ KINDS: dict[str, Any] = {
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The verdict.", "model": Verdict, "content": KINDS},
-    202: {"description": "The run has not ended: ask again.", "model": Verdict},
+    202: {"description": "The run has not ended yet.", "model": Verdict},
     **responses(404, 503),
 }
 FORM = Path(description="json, xml (JUnit), md (Markdown) or svg (a badge).", examples=["md"])
@@ -132,7 +132,7 @@ FORM = Path(description="json, xml (JUnit), md (Markdown) or svg (a badge).", ex
 async def last(
     incoming: Request, database: DatabaseOf, waiting: WaitingOf, identity: Identity, wait: Seconds = 0
 ) -> Response:
-    """The run's newest verdict, in the form that `Accept` asks for; with `wait`, once the run has ended."""
+    """Returns the run's newest verdict in the format of `Accept`; with `wait`, once the run has ended."""
     found = await _wait_for_verdict(incoming, database, waiting, identity, None, wait)
     return write_verdict(found, accepted_form(incoming))
 
@@ -146,7 +146,7 @@ async def last_as(
     form: Annotated[Form, FORM],
     wait: Seconds = 0,
 ) -> Response:
-    """The run's newest verdict in this form."""
+    """Returns the run's newest verdict in this format."""
     return write_verdict(await _wait_for_verdict(incoming, database, waiting, identity, None, wait), form)
 
 
@@ -160,7 +160,7 @@ async def show_as(
     form: Annotated[Form, FORM],
     wait: Seconds = 0,
 ) -> Response:
-    """One verdict in this form."""
+    """Returns one verdict in this format."""
     return write_verdict(await _wait_for_verdict(incoming, database, waiting, identity, number, wait), form)
 
 
@@ -173,7 +173,7 @@ async def show(
     number: Number,
     wait: Seconds = 0,
 ) -> Response:
-    """One verdict, in the form that `Accept` asks for."""
+    """Returns one verdict in the format of `Accept`."""
     return write_verdict(
         await _wait_for_verdict(incoming, database, waiting, identity, number, wait), accepted_form(incoming)
     )
@@ -226,5 +226,5 @@ def write_verdict(found: Verdict, form: Form) -> Response:
 
 @schemas.get("/policy-schema", operation_id="get_policy_schema")
 def policy_schema() -> dict[str, Any]:
-    """The JSON Schema of a policy, for editors: every diagnostic and column by its name."""
+    """Returns the JSON Schema of a policy, for editors: every diagnostic and column by its name."""
     return schema()

@@ -20,7 +20,7 @@ URL = "https://ci.example/hooks/eigenscope"
 
 
 class WebhookRequest(BaseModel):
-    """Where to send."""
+    """A webhook to add."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"url": URL}]})
 
@@ -42,7 +42,7 @@ class Delivery(BaseModel):
     url: str = Field(examples=[URL])
     state: Literal["waiting", "sent", "failed"] = Field(examples=["sent"])
     attempts: int = Field(examples=[1])
-    answer: str | None = Field(description="What the last attempt was answered.", examples=["status 204"])
+    answer: str | None = Field(description="The response to the last attempt.", examples=["status 204"])
     sent_at: datetime | None
 
 
@@ -52,7 +52,7 @@ class Delivery(BaseModel):
 def add(
     session: Writing, settings: SettingsOf, asked: WebhookRequest, incoming: Request, response: Response
 ) -> RunWebhook:
-    """Adds an address that hears of every run from now on. Its secret is in this answer, and never again."""
+    """Adds a webhook for the end of every new run. Only this response contains its secret."""
     webhooks.check(asked.url, settings)
     made = deliveries.add(session, asked.url)
     response.headers["Location"] = f"{incoming.url.path}/{made.id}"
@@ -61,7 +61,7 @@ def add(
 
 @router.get("/webhooks", operation_id="list_webhooks")
 def listing(session: Reading) -> list[Webhook]:
-    """Those that hear of every run."""
+    """Lists the webhooks for all runs."""
     return [
         Webhook(id=row.id, url=row.url, created_at=datetime.fromtimestamp(row.created_at, UTC))
         for row in deliveries.hooks(session)
@@ -70,13 +70,13 @@ def listing(session: Reading) -> list[Webhook]:
 
 @router.delete("/webhooks/{id}", status_code=204, responses=responses(404), operation_id="delete_webhook")
 def delete(session: Writing, identity: Identity) -> None:
-    """Forgets it; what it was still to be told is told no more."""
+    """Deletes it; pending messages are not sent."""
     deliveries.forget(session, identity)
 
 
 @router.get("/runs/{id}/deliveries", responses=responses(404), operation_id="list_deliveries")
 def of_run(session: Reading, identity: Identity) -> list[Delivery]:
-    """What webhooks were told of a run, or will be."""
+    """Lists the messages about a run, sent and pending."""
     runs.get(session, identity)
     return [
         Delivery(

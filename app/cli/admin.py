@@ -1,4 +1,4 @@
-"""`eigenscope token` and `eigenscope project`: who may, from the command line, in the service's own database."""
+"""`eigenscope token` and `eigenscope project`: access from the command line, in the service's own database."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,16 +42,18 @@ def commands(settings: "Callable[[], Settings]") -> tuple[click.Group, click.Gro
 def _token(settings: "Callable[[], Settings]") -> click.Group:
     @click.group("token")
     def token() -> None:
-        """Make, list and revoke API tokens."""
+        """Create, list and revoke API tokens."""
 
     @token.command("create")
     @click.argument("name")
     @click.option("--scope", type=click.Choice(["read", "write", "admin"]), default="write", show_default=True)
-    @click.option("--project", default="default", show_default=True, help="Whose things it sees.")
-    @click.option("--all-projects", is_flag=True, help="Of scope admin: it may choose the project with each request.")
-    @click.option("--days", type=float, default=365, show_default=True, help="How long it is good; 0: until revoked.")
+    @click.option("--project", default="default", show_default=True, help="The project that it has access to.")
+    @click.option(
+        "--all-projects", is_flag=True, help="With scope admin: the token chooses the project with each request."
+    )
+    @click.option("--days", type=float, default=365, show_default=True, help="Days until it expires; 0: never.")
     def create(name: str, scope: str, project: str, all_projects: bool, days: float) -> None:
-        """Make a token for NAME, say “CI of main”, and print it, this once."""
+        """Create a token for NAME, for example “CI of main”, and print it once."""
         from app.access import tokens
 
         with transaction(settings()) as session:
@@ -61,7 +63,7 @@ def _token(settings: "Callable[[], Settings]") -> click.Group:
     @token.command("list")
     @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
     def listing(as_json: bool) -> None:
-        """List the tokens, the newest first, without their secrets."""
+        """List the tokens, newest first, without their secrets."""
         from app.access import tokens
 
         with transaction(settings()) as session:
@@ -74,7 +76,7 @@ def _token(settings: "Callable[[], Settings]") -> click.Group:
     @token.command("revoke")
     @click.argument("key")
     def revoke(key: str) -> None:
-        """Revoke the token of this KEY: its first part, esc_… up to the second underscore."""
+        """Revoke the token with this KEY: its first part, esc_… up to the second underscore."""
         from app.access import tokens
 
         with transaction(settings()) as session:
@@ -84,9 +86,13 @@ def _token(settings: "Callable[[], Settings]") -> click.Group:
     return token
 
 
-def _line(told: dict[str, Any]) -> list[str]:
-    state = f"revoked {told['revoked_at']}" if told["revoked_at"] else f"until {told['expires_at'] or 'it is revoked'}"
-    return [f"esc_{told['key']}", f"{told['scope']:5}", told["project"] or "all projects", state, told["name"]]
+def _line(fields: dict[str, Any]) -> list[str]:
+    state = (
+        f"revoked {fields['revoked_at']}"
+        if fields["revoked_at"]
+        else f"until {fields['expires_at'] or 'it is revoked'}"
+    )
+    return [f"esc_{fields['key']}", f"{fields['scope']:5}", fields["project"] or "all projects", state, fields["name"]]
 
 
 def _describe_row(row: Any, project: str | None) -> dict[str, Any]:
@@ -98,17 +104,19 @@ def _describe_row(row: Any, project: str | None) -> dict[str, Any]:
 def _project(settings: "Callable[[], Settings]") -> click.Group:
     @click.group("project")
     def project() -> None:
-        """Make and list projects."""
+        """Create and list projects."""
 
     @project.command("create")
     @click.argument("name")
     def create(name: str) -> None:
-        """Make a project; tokens of it see its things and no others."""
+        """Create a project. Its tokens have access to this project only."""
         from app.access import projects
 
         with transaction(settings()) as session:
             projects.create(session, name)
-        click.echo(f"Project {name} is there. A token for it: eigenscope token create NAME --project {name}")
+        click.echo(
+            f"Project {name} was created. To create a token for it: eigenscope token create NAME --project {name}"
+        )
 
     @project.command("list")
     def listing() -> None:

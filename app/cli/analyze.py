@@ -1,4 +1,4 @@
-"""`eigenscope analyze` and `eigenscope compare`: checkpoints in, a report out, and no service needed."""
+"""`eigenscope analyze` and `eigenscope compare`: reads checkpoints and prints a report. Needs no service."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -35,12 +35,12 @@ def reporting(command: Command) -> Command:
     """The options that both commands have: how to measure, on what, and how to print."""
     for option in reversed((
         click.option("--option", "settings", multiple=True, metavar="DIAGNOSTIC.NAME=VALUE",
-                     help="Say how to measure it."),
+                     help="Set an option of a diagnostic."),
         device_option,
         click.option("--memory-limit", "memory", type=click.IntRange(min=1), envvar="EIGENSCOPE_MEMORY_LIMIT",
-                     metavar="BYTES", help="What one tensor may take. Default: what is available."),
+                     metavar="BYTES", help="Memory limit for one tensor. Default: the available memory."),
         click.option("--json", "as_json", is_flag=True,
-                     help="Print the report as JSON, the object that the API gives."),
+                     help="Print the report as JSON, the same object as the API returns."),
         click.option("--csv", "as_csv", is_flag=True, help="Print the first diagnostic's table as CSV."),
     )):  # fmt: skip
         command = option(command)
@@ -50,8 +50,8 @@ def reporting(command: Command) -> Command:
 @click.command("analyze")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--diagnostic", "names", multiple=True, type=click.Choice([d.name for d in ALONE]),
-              help=f"What to measure; more than once for several. Default: {' and '.join(DEFAULT)}.")  # fmt: skip
-@click.option("--all", "everything", is_flag=True, help="Measure with every diagnostic. Takes several times as long.")
+              help=f"What to measure; repeat it for several. Default: {' and '.join(DEFAULT)}.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="Use every diagnostic. Takes several times as long.")
 @reporting
 def analyze_command(
     files: tuple[Path, ...],
@@ -66,15 +66,15 @@ def analyze_command(
     """Analyse one checkpoint: a file, all its shards, or their folder. Needs no service."""
     write = writer(as_json, as_csv, write_table)
     if everything and names:
-        raise click.UsageError("--all is every diagnostic: leave out --diagnostic")
-    asked = choose_requests([d.name for d in ALONE] if everything else names, settings)
+        raise click.UsageError("--all already means every diagnostic: remove --diagnostic")
+    requests = choose_requests([d.name for d in ALONE] if everything else names, settings)
     with refusals():
         checkpoint = open_checkpoint(files)
         if checkpoint.kind == "adapter":
-            said = "this is an adapter, which says little without its base: eigenscope compare BASE ADAPTER"
+            said = "this is an adapter: compare it with its base: eigenscope compare BASE ADAPTER"
             raise WrongBase(said, "adapter-alone")
         with progress([checkpoint]) as heard:
-            report = analyze(checkpoint, asked, device, heard, memory)
+            report = analyze(checkpoint, requests, device, heard, memory)
     write(report)
 
 
@@ -82,7 +82,7 @@ def analyze_command(
 @click.argument("base", type=click.Path(exists=True, path_type=Path))
 @click.argument("tuned", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--diagnostic", "names", multiple=True, type=click.Choice([d.name for d in DIAGNOSTICS]),
-              help="What to measure; more than once for several. Default: what compares with the base.")  # fmt: skip
+              help="What to measure; repeat it for several. Default: those that compare with the base.")  # fmt: skip
 @reporting
 def compare_command(
     base: Path,
@@ -94,14 +94,14 @@ def compare_command(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Compare what was trained from BASE with it: full fine-tunes and adapters, each a file or a folder."""
+    """Compare fine-tunes with their BASE: full fine-tunes and adapters, each a file or a folder."""
     write = writer(as_json, as_csv, write_comparison)
     paths = [base, *tuned]
-    asked = choose_requests(names, settings, len(paths))
+    requests = choose_requests(names, settings, len(paths))
     with refusals():
         checkpoints = [open_path(path) for path in paths]
         with progress(checkpoints[:1]) as heard:
-            report = compare(checkpoints, asked, name_paths(paths), device, heard, memory=memory)
+            report = compare(checkpoints, requests, name_paths(paths), device, heard, memory=memory)
     write(report)
 
 
@@ -119,7 +119,7 @@ def choose_requests(names: Sequence[str], settings: Sequence[str], checkpoints: 
         place, equals, value = setting.partition("=")
         diagnostic, dot, name = place.partition(".")
         if not equals or not dot or diagnostic not in asked:
-            raise click.BadParameter(f"{setting!r} is not DIAGNOSTIC.NAME=VALUE of a diagnostic that is asked for")
+            raise click.BadParameter(f"{setting!r} is not DIAGNOSTIC.NAME=VALUE of a chosen diagnostic")
         asked[diagnostic][name] = parse_option(diagnostic, name, value)
     try:
         found = requests(asked)

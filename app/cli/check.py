@@ -42,31 +42,31 @@ FILE = click.Path(exists=True, path_type=Path)
 @click.command("check")
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--policy", "policy_file", required=True, type=click.Path(path_type=Path), help="eigenscope.yml.")
-@click.option("--base", type=FILE, help="What it was trained from, where a rule asks what that changed.")
+@click.option("--base", type=FILE, help="The base model, for rules about what the training changed.")
 @click.option(
     "--baseline",
     metavar="REPORT.json|RUN|NAME",
     help="A report to compare with; with --server also a run's id, or a checkpoint's name.",
 )
-@click.option("--server", metavar="URL", help="Have a service do it: http://127.0.0.1:8000.")
+@click.option("--server", metavar="URL", help="Run the check on this server: http://127.0.0.1:8000.")
 @click.option(
     "--token-from-env",
     "token_name",
     default="EIGENSCOPE_TOKEN",
     show_default=True,
     metavar="NAME",
-    help="The variable that holds the service's token.",
+    help="The environment variable with the server's token.",
 )
-@click.option("--name", help="What to call the checkpoint there: model@main, for one.")
+@click.option("--name", help="Name of the checkpoint on the server, for example model@main.")
 @click.option("--junit", "junit_file", type=OUT, help="Also write the verdict as JUnit XML.")
-@click.option("--markdown", "markdown_file", type=OUT, help="Also write it as Markdown.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--markdown", "markdown_file", type=OUT, help="Also write the verdict as Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=3600.0,
     show_default=True,
-    help="Seconds after which to give up.",
+    help="Time limit in seconds.",
 )
 @device_option
 def check_command(
@@ -83,7 +83,7 @@ def check_command(
     timeout: float,
     device: str,
 ) -> None:
-    """Hold a checkpoint to a policy: a file, all its shards, or their folder."""
+    """Check a checkpoint against a policy: a file, all its shards, or their folder."""
     for path in (junit_file, markdown_file):
         if path is not None:
             writable(path)
@@ -137,9 +137,9 @@ def _baseline(asked: str | None, server: str | None) -> Any:
         try:
             return check_baseline(json.loads(path.read_bytes()))
         except ValueError as error:
-            raise click.BadParameter(f"--baseline {asked}: this is no JSON") from error
+            raise click.BadParameter(f"--baseline {asked}: not valid JSON") from error
     if server is None:
-        raise click.BadParameter(f"--baseline {asked}: there is no such file, and a run needs --server")
+        raise click.BadParameter(f"--baseline {asked}: the file does not exist, and a run needs --server")
     return int(asked) if asked.isascii() and asked.isdigit() else asked
 
 
@@ -155,7 +155,7 @@ def check_locally(
     if base is None:
         checkpoint = open_checkpoint(files)
         if checkpoint.kind == "adapter":
-            raise WrongBase("this is an adapter, which says little without its base: add --base BASE", "adapter-alone")
+            raise WrongBase("this is an adapter: compare it with its base: add --base BASE", "adapter-alone")
         with progress([checkpoint]) as heard:
             report = analyze(checkpoint, asked, device, heard)
     else:
@@ -187,7 +187,7 @@ def to_send(paths: Sequence[Path]) -> list[tuple[str, Path]]:
         else:
             found.append((path.name, path))
     if not found:
-        raise CheckpointError(f"{paths[0]} holds no file that a checkpoint is made of", "missing-file")
+        raise CheckpointError(f"{paths[0]} contains no checkpoint file", "missing-file")
     return found
 
 

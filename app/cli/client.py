@@ -99,7 +99,7 @@ class Remote:
     def _id(self, send: Callable[[], httpx.Response]) -> int:
         found = self._json(send).get("id")
         if not isinstance(found, int):
-            raise RemoteError("strange-answer", "the server's answer names no id: is this an Eigenscope service?")
+            raise RemoteError("strange-answer", "the response has no id: is the server an Eigenscope service?")
         return found
 
     def _json(self, send: Callable[[], httpx.Response]) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class Remote:
                     raise RemoteError("server-unreachable", f"{self._client.base_url.host}: {said}") from error
             except (httpx.InvalidURL, UnicodeError) as error:
                 raise RemoteError(
-                    "server-unreachable", f"the server's address cannot be read: {escape(error)}"
+                    "server-unreachable", f"the server's address is not valid: {escape(error)}"
                 ) from error
             else:
                 if (answer.status_code < 500 and answer.status_code != BUSY) or attempt == ATTEMPTS:

@@ -1,4 +1,4 @@
-"""`eigenscope doctor`: versions, devices, disk, database, broker and queue. What is wrong, and how to mend it."""
+"""`eigenscope doctor`: versions, devices, disk, database, broker and queue. What is wrong, and how to fix it."""
 
 import os
 import platform
@@ -23,12 +23,12 @@ ENOUGH_DISK = 5 * GIB  # a 7 B checkpoint in bfloat16 is 14 GB; below this even 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `mend` says what to do where it is not good."""
+    """One check. `fix` says what to do if it is not good."""
 
     subject: str
     good: bool
     found: str
-    mend: str = ""
+    fix: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,9 +64,9 @@ def device(settings: Settings) -> Check:
         return Check("device", True, ", ".join(f"{g.name} ({g.total_memory / GIB:.0f} GiB)" for g in names))
     if shutil.which("nvidia-smi") is None:
         return Check("device", True, f"{cores}; no GPU")
-    mend = "install the build of PyTorch for the driver's CUDA version, or go on without: the CPU works too"
+    fix = "install the PyTorch build for the driver's CUDA version, or continue on the CPU"
     return Check(
-        "device", False, f"{cores}; an NVIDIA driver is here, but PyTorch {torch.__version__} cannot use it", mend
+        "device", False, f"{cores}; an NVIDIA driver is installed, but PyTorch {torch.__version__} cannot use it", fix
     )
 
 
@@ -77,14 +77,14 @@ def disk(settings: Settings) -> Check:
     writable = os.access(existing, os.W_OK | os.X_OK)
     found = f"{folder}: {free / GIB:.1f} GiB free" + ("" if writable else ", not writable")
     return Check(
-        "disk", writable and free > ENOUGH_DISK, found, "free some space, or set EIGENSCOPE_DATA_DIR elsewhere"
+        "disk", writable and free > ENOUGH_DISK, found, "free some space, or set EIGENSCOPE_DATA_DIR to another folder"
     )
 
 
 def database(settings: Settings) -> Check:
     kind = "SQLite in the data folder" if settings.database_url is None else "database"
     if settings.database_url is None and not (settings.data_dir / "eigenscope.db").exists():
-        return Check("database", True, f"{kind}: not made yet; `eigenscope serve` makes it")
+        return Check("database", True, f"{kind}: does not exist yet; `eigenscope serve` creates it")
 
     def look() -> str:
         engine = connect(settings.database)
@@ -94,10 +94,10 @@ def database(settings: Settings) -> Check:
         finally:
             engine.dispose()
         if current != newest:
-            raise RuntimeError(f"its tables are at version {current}, this program's are {newest}")
+            raise RuntimeError(f"its tables have version {current}, this program needs {newest}")
         return f"{kind}: answers, tables at {current}"
 
-    return _try("database", look, "check EIGENSCOPE_DATABASE_URL; `eigenscope serve` brings old tables up to date")
+    return _try("database", look, "check EIGENSCOPE_DATABASE_URL; `eigenscope serve` migrates old tables")
 
 
 def broker(settings: Settings) -> Check:
@@ -127,7 +127,7 @@ def queue(settings: Settings) -> Check:
             raise RuntimeError(trip.fault)
         return f"worker {trip.worker} answered in {trip.seconds:.2f} s"
 
-    return _try("queue", look, "start a worker with `eigenscope worker`, and read what it logs")
+    return _try("queue", look, "start a worker with `eigenscope worker`, and read its log")
 
 
 def running(settings: Settings) -> bool:
@@ -141,9 +141,9 @@ def running(settings: Settings) -> bool:
     return False
 
 
-def _try(subject: str, look: Callable[[], str], mend: str) -> Check:
+def _try(subject: str, look: Callable[[], str], fix: str) -> Check:
     try:
         return Check(subject, True, look())
     except Exception as error:  # whatever a driver raises: saying what it said is this program's purpose
         said = str(error).strip().splitlines() or [type(error).__name__]
-        return Check(subject, False, said[0], mend)
+        return Check(subject, False, said[0], fix)

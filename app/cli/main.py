@@ -1,6 +1,6 @@
 """The command line: `eigenscope serve`, `analyze`, `compare`, `check` and the others, each with --help.
 
-Exit codes: 0 done; 1 the doctor found something wrong; 2 the command was used wrongly; 3 a file could not be analysed.
+Exit codes: 0 success; 1 the doctor found a problem; 2 wrong usage; 3 a file could not be analysed.
 `check` has its own: app.cli.check.
 """
 
@@ -30,11 +30,11 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--host", help="Address to listen at. Anything but this machine's own needs EIGENSCOPE_TOKEN.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen at; 0 picks a free one.")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Where files and reports are kept.")
+@click.option("--host", help="Address to listen on. Any address other than this machine's own needs EIGENSCOPE_TOKEN.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 chooses a free one.")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder for files and reports.")
 def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
-    """Serve the pages and the API, with a worker beside them unless a broker is configured."""
+    """Serve the pages and the API, and start a worker unless a broker is configured."""
     from app import main as service  # imports the web; `analyze` should not wait for that
 
     service.serve(settings(host=host, port=port, data_dir=data_dir))
@@ -73,7 +73,7 @@ def worker() -> None:
 @click.argument("experiment", required=False, type=click.Path(exists=True, path_type=Path, file_okay=False))
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="As in `serve`.")
 def demo_command(experiment: Path | None, data_dir: Path | None) -> None:
-    """Fill the service with demo checkpoints and reports: made-up ones, or those of `make example` (EXPERIMENT)."""
+    """Add demo checkpoints and reports: synthetic ones, or those of `make example` (EXPERIMENT)."""
     from app.cli.demo import command  # imports the database; `analyze` should not wait for that
     from app.storage.data_folder import open_data_folder
 
@@ -85,7 +85,7 @@ def demo_command(experiment: Path | None, data_dir: Path | None) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(as_json: bool) -> None:
-    """Check versions, devices, database, broker and disk, and say how to mend what is wrong."""
+    """Check versions, devices, database, broker and disk, and say how to fix problems."""
     from app.cli.doctor import examine
 
     checks = examine(settings())
@@ -95,7 +95,7 @@ def doctor(as_json: bool) -> None:
         for check in checks:
             click.echo(f"{'✓' if check.good else '✗'} {check.subject}: {check.found}")
             if not check.good:
-                click.echo(f"  → {check.mend}")
+                click.echo(f"  → {check.fix}")
     sys.exit(int(not all(check.good for check in checks)))
 
 

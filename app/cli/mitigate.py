@@ -22,7 +22,7 @@ DEFAULT = {option.name: option.default for option in OPTIONS}
 @click.argument("base", type=click.Path(exists=True, path_type=Path))
 @click.argument("tuned", type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False),
-              help="The folder to write: new, or empty.")  # fmt: skip
+              help="Output folder; new or empty.")  # fmt: skip
 @click.option("--lambda", "factor", type=float, default=DEFAULT["lambda"], show_default=True, help=HELP["lambda"])
 @click.option("--k", type=int, default=DEFAULT["k"], show_default=True, help=HELP["k"])
 @click.option("--epsilon", type=float, default=DEFAULT["epsilon"], show_default=True, help=HELP["epsilon"])
@@ -30,21 +30,21 @@ DEFAULT = {option.name: option.default for option in OPTIONS}
 @click.option("--rank", type=int, help=HELP["rank"])
 @click.option("--form", default=DEFAULT["form"], show_default=True, help=HELP["form"])
 @device_option
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def mitigate_command(
     base: Path, tuned: Path, out: Path, factor: float, device: str, as_json: bool, **asked: object
 ) -> None:
-    """Make the intruder dimensions of TUNED, which was trained from BASE, smaller or larger."""
+    """Shrink or amplify the intruder dimensions of TUNED, which was trained from BASE."""
     try:
         recipe = Recipe.of({"lambda": factor, **asked})
     except OptionError as error:
         raise click.BadParameter(error.message) from error
     with refusals():
-        found = _mitigate(open_path(base), open_path(tuned), out, recipe, name_paths([base, tuned]), device)
+        report = _mitigate(open_path(base), open_path(tuned), out, recipe, name_paths([base, tuned]), device)
     if as_json:
-        write_object(found.to_json())
+        write_object(report.to_json())
     else:
-        write(found, out)
+        write(report, out)
 
 
 def _mitigate(
@@ -54,7 +54,7 @@ def _mitigate(
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     if any(out.iterdir()):
-        raise click.UsageError(f"{out} is not empty, and nothing is written over: choose another --out")
+        raise click.UsageError(f"{out} is not empty, and files are never overwritten: choose another --out")
     try:
         with progress([base]) as heard:
             return write_mitigated(base, tuned, out, recipe, (names[0], names[1]), device, heard)
@@ -66,44 +66,44 @@ def _mitigate(
         raise
 
 
-def write(found: MitigationReport, out: Path) -> None:
+def write(report: MitigationReport, out: Path) -> None:
     """For people: the matrices that had an intruder, and the sums."""
     console = Console()
     grid = plain_grid()
     grid.add_column("Layer", overflow="fold")
     for title in ("Shape", "Intruders before", "after", "Rank", "Energy lost"):
         grid.add_column(title, justify="right")
-    for each in found.changed:
+    for each in report.changed:
         shape, energy = f"{each.weight.rows} × {each.weight.columns}", each.energy
         counts = str(each.before), "–" if each.after is None else str(each.after)
         kept = (_ranks(energy.rank_before, energy.rank), percent(energy.lost)) if energy else ("–", "–")
         grid.add_row(Text(harmless(each.weight.label)), shape, *counts, *kept)
     console.print(grid)
-    for line in describe_mitigation(found):
+    for line in describe_mitigation(report):
         console.print(Text(harmless(line)))
-    console.print(Text(f"Written to {out}: {', '.join(found.files)}"))
+    console.print(Text(f"Written to {out}: {', '.join(report.files)}"))
 
 
 def _ranks(before: int, after: int) -> str:
     return str(after) if before == after else f"{before} → {after}"
 
 
-def describe_mitigation(found: MitigationReport) -> list[str]:
+def describe_mitigation(report: MitigationReport) -> list[str]:
     """What was done, in sentences."""
-    matrices = f"{len(found.changed)} of {quantity(len(found.weights), 'matrix', 'matrices')}"
-    lines = ["", f"{quantity(found.before, 'intruder')} in {matrices} before, {found.after} after."]
-    if found.energy_lost is not None:
+    matrices = f"{len(report.changed)} of {quantity(len(report.weights), 'matrix', 'matrices')}"
+    lines = ["", f"{quantity(report.before, 'intruder')} in {matrices} before, {report.after} after."]
+    if report.energy_lost is not None:
         lines.append(
-            f"Brought back to a low rank, the mitigated updates lost {percent(found.energy_lost)} of their energy."
+            f"Brought back to a low rank, the mitigated updates lost {percent(report.energy_lost)} of their energy."
         )
-    lines += _own_rank(found)
-    lines += [f"Not looked at: {each.weight.name}: {each.note}" for each in found.weights if each.before is None]
-    return [*lines, *(f"Left out: {each}" for each in found.left_out)]
+    lines += _own_rank(report)
+    lines += [f"Not examined: {each.weight.name}: {each.note}" for each in report.weights if each.before is None]
+    return [*lines, *(f"Left out: {each}" for each in report.left_out)]
 
 
-def _own_rank(found: MitigationReport) -> list[str]:
+def _own_rank(report: MitigationReport) -> list[str]:
     """That a rank was asked for which is below what the modules have, and is not followed."""
-    rank = found.recipe.rank
-    kept = {each.weight.tensor for each in found.changed if rank and each.energy and each.energy.rank_before > rank}
-    text = f"Rank {rank} was asked for, and is below the own rank of {quantity(len(kept), 'module')}, which was kept."
+    rank = report.recipe.rank
+    kept = {each.weight.tensor for each in report.changed if rank and each.energy and each.energy.rank_before > rank}
+    text = f"Rank {rank} is below the present rank of {quantity(len(kept), 'module')}, which was kept."
     return [text] if kept else []

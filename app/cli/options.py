@@ -14,5 +14,5 @@ def _check(context: click.Context, parameter: click.Parameter, value: str) -> st
 
 
 device_option = click.option(
-    "--device", default=best_device, callback=_check, help="cpu or cuda. Default: cuda where there is one."
+    "--device", default=best_device, callback=_check, help="cpu or cuda. Default: cuda if available."
 )

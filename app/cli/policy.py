@@ -17,16 +17,16 @@ OUT = click.Path(path_type=Path, dir_okay=False)
 
 @click.group("policy")
 def policy_group() -> None:
-    """Make a policy, or check one."""
+    """Create a policy, or check one."""
 
 
 @policy_group.command("init")
 @click.argument("file", default="eigenscope.yml", type=OUT)
-@click.option("--force", is_flag=True, help="Also over a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def init_command(file: Path, force: bool) -> None:
-    """Write a policy with good defaults and their reasons to FILE, eigenscope.yml."""
+    """Write a policy with good defaults and their reasons to FILE (default: eigenscope.yml)."""
     if file.exists() and not force:
-        raise click.UsageError(f"{file} is there already: --force writes over it")
+        raise click.UsageError(f"{file} already exists: --force overwrites it")
     put(file, starter())
     click.echo(f"{file}: eigenscope check model.safetensors --policy {file}")
 
@@ -34,7 +34,7 @@ def init_command(file: Path, force: bool) -> None:
 @policy_group.command("check")
 @click.argument("file", type=click.Path(path_type=Path))
 def policy_check_command(file: Path) -> None:
-    """Say what is wrong with a policy, or what it asks for."""
+    """Report errors in a policy, or summarise it."""
     try:
         _, policy = read_policy(file)
     except PolicyError as error:

@@ -1,4 +1,4 @@
-"""`eigenscope scaling`: models of several widths in, exponents and a recipe out, and no service needed."""
+"""`eigenscope scaling`: reads models of several widths and prints exponents and a recipe. Needs no service."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -48,12 +48,12 @@ class Model(click.ParamType[tuple[Path, Stated]]):
 
 @click.command("scaling")
 @click.argument("models", nargs=-1, required=True, type=Model())
-@click.option("--target-width", type=click.IntRange(1), help="Width to write a recipe for. Default: twice the widest.")
+@click.option("--target-width", type=click.IntRange(1), help="Width for the recipe. Default: twice the widest.")
 @click.option("--independent-decay", is_flag=True,
-              help="The wd= given are independent, w ← w - λ w: they are divided by lr to be PyTorch's.")  # fmt: skip
-@click.option("--quantiles", is_flag=True, help="Compare the shapes of the spectra too. Takes several times as long.")
+              help="The wd= values are independent of lr, w ← w - λ w: divide them by lr.")  # fmt: skip
+@click.option("--quantiles", is_flag=True, help="Also compare the shapes of the spectra. Takes several times as long.")
 @device_option
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, with the fits and the recipe.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, including the fits and the recipe.")
 def scaling_command(
     models: tuple[tuple[Path, Stated], ...],
     target_width: int | None,
@@ -62,9 +62,9 @@ def scaling_command(
     device: str,
     as_json: bool,
 ) -> None:
-    """Does the recipe transfer? How σ₁ scales over MODELS of several widths, beside √(η/λ) · d^0.75."""
+    """Does the recipe transfer? How σ₁ scales over MODELS of several widths, compared with √(η/λ) · d^0.75."""
     if len(models) < 2:
-        raise click.UsageError("a family is of two models or more")
+        raise click.UsageError("a family needs two models or more")
     paths = [path for path, _ in models]
     known = [_as_pytorch(path, told) if independent_decay else told for path, told in models]
     with refusals():
@@ -112,9 +112,9 @@ def _grid(*headings: str) -> Grid:
     return grid
 
 
-def _members(found: Family) -> Grid:
+def _members(family: Family) -> Grid:
     grid = _grid("Model", "d", "η", "λ", "Steps", "steps·η·λ", "State")
-    for name, setting in zip(found.names, found.settings, strict=True):
+    for name, setting in zip(family.names, family.settings, strict=True):
         forgotten = setting.steps_eta_lambda
         state = "–" if forgotten is None else "steady" if forgotten >= STEADY else "not steady"
         numbers = (setting.width, setting.learning_rate, setting.weight_decay, setting.step, forgotten)
@@ -128,10 +128,10 @@ def _brief(value: float | None) -> str:
 
 def _kinds(fits: Scaling) -> Grid:
     """A row for each kind of weight: exponents, and σ₁ of each wider model over the narrowest, beside the law's."""
-    found = fits.family
-    wider = [f"×, d = {found.settings[at].width:g}" for at in found.wider]
+    family = fits.family
+    wider = [f"×, d = {family.settings[at].width:g}" for at in family.wider]
     if fits.overall:  # what the law speaks of starts from another model where it says nothing of the narrowest
-        ends = [[found.settings[at].width for at in (one.base, one.target)] for one in fits.overall.instead]
+        ends = [[family.settings[at].width for at in (one.base, one.target)] for one in fits.overall.instead]
         wider += [f"×, d = {low:g} → {high:g}" for low, high in ends]
     grid = _grid("Weights", "Exponent of d", "95 %", "Drift of σ₁", "of η/λ", *wider)
     for kind in fits.kinds:
@@ -157,5 +157,5 @@ def _columns(kind: Kind) -> Sequence[Pair]:
     return (*kind.pairs, *kind.instead)
 
 
-def _format_estimate(found: Estimate | None) -> str:
-    return "–" if found is None else format_exponent(found.value)
+def _format_estimate(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else format_exponent(estimate.value)

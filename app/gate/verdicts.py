@@ -26,7 +26,7 @@ from app.tenancy import confine_for
 Asked = str | Mapping[str, Any]  # a policy: YAML text, or what it says
 Baseline = int | str | Mapping[str, Any]  # a run, a checkpoint's name, or a report
 AT_ONCE = 100
-STOPPED = "the run was stopped before its end"
+STOPPED = "the run was cancelled before its end"
 
 
 def parse_policy(asked: Asked) -> Policy:
@@ -63,9 +63,9 @@ def _baseline(
         case _:
             return None, distil(policy, check_baseline(against))
     if found.state != RunState.DONE:
-        raise Conflict(f"Run {found.id} is {found.state}: a baseline is a run that is done.")
+        raise Conflict(f"Run {found.id} is {found.state}: a baseline must be a run that is done.")
     if why := unlike(policy, found.diagnostics):
-        raise BaselineError(f"run {found.id} is no baseline for this policy: {why}")
+        raise BaselineError(f"run {found.id} cannot be the baseline for this policy: {why}")
     return found.id, distil(policy, reports.report(session, found.id).to_json())
 
 
@@ -81,8 +81,8 @@ def latest_over(session: Session, name: str, policy: Policy, but: int | None = N
     for run in session.scalars(query):
         if run.members[-1].checkpoint.name == name and not unlike(policy, run.diagnostics):
             return run
-    like = "that measured what the policy compares, in the same way"
-    raise NotFound(f"There is no finished run over a checkpoint named {name!r} {like}.")
+    like = "that measured what the policy compares, with the same options"
+    raise NotFound(f"No finished run exists over a checkpoint named {name!r} {like}.")
 
 
 def ready(session: Session, verdict: Verdict) -> bool:
@@ -135,12 +135,12 @@ def latest(session: Session, run_id: int) -> Verdict:
     runs.get(session, run_id)
     found = session.scalar(select(Verdict).where(Verdict.run_id == run_id).order_by(Verdict.id.desc()).limit(1))
     if found is None:
-        raise NotFound(f"Run {run_id} has no verdict: ask for one with a policy.")
+        raise NotFound(f"Run {run_id} has no verdict. Request one with a policy.")
     return found
 
 
 def listing(session: Session, run_id: int) -> Sequence[Verdict]:
-    """The newest first."""
+    """Lists them, newest first."""
     runs.get(session, run_id)
     query = select(Verdict).where(Verdict.run_id == run_id).order_by(Verdict.id.desc())
     return session.scalars(query.limit(AT_ONCE)).all()

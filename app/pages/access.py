@@ -100,15 +100,15 @@ def create(request: Request, session: Changing, caller: CallerOf, sent: Sent) ->
     return show_page(request, session, caller.project, made=text)
 
 
-def _one(sent: Mapping[str, Sequence[str]], name: str) -> str:
-    return sent.get(name, [""])[0].strip()
+def _one(fields: Mapping[str, Sequence[str]], name: str) -> str:
+    return fields.get(name, [""])[0].strip()
 
 
 def _days(text: str) -> float | None:
     try:
         return float(text) if text else None
     except ValueError:
-        raise BadRequest(f"How many days it is good is a number, not {text[:40]!r}.") from None
+        raise BadRequest(f"The number of days must be a number, not {text[:40]!r}.") from None
 
 
 @router.post("/tokens/{key}/revoke")

@@ -170,11 +170,11 @@ def line(run: models.Run, progress: runs.Progress) -> str:
     """What an unfinished run is doing, or how it ended; nothing of one that is done."""
     done = f"{progress.done} of {numbers.plural(progress.total, 'tensor')}"
     if run.state == RunState.WAITING:
-        return "Starts when its checkpoint has been read."
+        return "Starts when its checkpoint is ready."
     if run.state == RunState.RUNNING:
         return f"{done}. Now: {progress.current}" if progress.current else f"{done}. Waiting for a worker."
     if run.state == RunState.CANCELLED:
-        return f"Stopped after {done}; those are kept."
+        return f"Cancelled after {done}; those results are kept."
     return (run.reason or "It failed.") if run.state == RunState.FAILED else ""
 
 

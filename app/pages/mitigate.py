@@ -95,7 +95,7 @@ def _line(row: models.Mitigation) -> str:
     line = f"{numbers.plural(told['before'], 'intruder')} before, {told['after']} after."
     lost = told["energy_lost"]
     rank = "" if lost is None else f" The low rank lost {percent(lost)} of the mitigated updates."
-    return line + rank + ("" if row.checkpoint_id is not None else " It was deleted since.")
+    return line + rank + ("" if row.checkpoint_id is not None else " It was deleted.")
 
 
 @router.post("/{id}/mitigate")
@@ -111,7 +111,7 @@ def mitigate(session: Writing, identity: Identity, sent: Sent) -> Response:
     return see(f"/runs/{identity}#mitigation")
 
 
-def _number(sent: Mapping[str, Sequence[str]], name: str) -> float:
+def _number(fields: Mapping[str, Sequence[str]], name: str) -> float:
     with suppress(ValueError, IndexError):
-        return float(sent.get(name, [])[0].strip())
-    raise BadRequest(f"“{name}” is to be a number.")
+        return float(fields.get(name, [])[0].strip())
+    raise BadRequest(f"“{name}” must be a number.")

@@ -96,7 +96,7 @@ class PageRoute(APIRoute):
             except EigenscopeError as error:
                 return _failure(request, HTTPStatus.BAD_REQUEST, "Not possible", error.message)
             except RequestValidationError:
-                return _failure(request, HTTPStatus.NOT_FOUND, "Not found", "There is no such page.")
+                return _failure(request, HTTPStatus.NOT_FOUND, "Not found", "This page does not exist.")
 
         return answer
 
@@ -111,7 +111,7 @@ def install(app: FastAPI) -> None:
             told: Any = programs(request, error)
             return await told
         title = HTTPStatus(error.status_code).phrase
-        return _failure(request, error.status_code, title, "There is nothing at this address.")
+        return _failure(request, error.status_code, title, "Nothing exists at this address.")
 
     app.add_exception_handler(HTTPException, answer)
 

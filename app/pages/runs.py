@@ -88,14 +88,14 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     if compares(whole.tables) and not state.shown.alone:
         steps = runs.steps(run)
         stepped = all(member.position in steps for member in run.members[1:])
-        found = ComparisonView(whole.tables, whole.coverage, state, view.look.moving, stepped)
+        comparison = ComparisonView(whole.tables, whole.coverage, state, view.look.moving, stepped)
         return page(
             request,
             "pages/comparison.html",
             **always,
-            report=found,
+            report=comparison,
             add=again_address(run),
-            mitigation=mitigate.view(session, run, state, found.one.position),
+            mitigation=mitigate.view(session, run, state, comparison.one.position),
         )
     report = ReportView(single_tables(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
     return page(request, "pages/run.html", **always, report=report, positions=positions(run, state))
@@ -146,19 +146,19 @@ async def answer_part(
 def part(session: Session, identity: int, state: State) -> ReportView:
     """The report for a part of the page that does not tell its coverage."""
     run = runs.get(session, identity)
-    found = ReportView(
+    view = ReportView(
         single_tables(tables(session, run)), None, state, states.run(run.state).moving, curves(session, state)
     )
-    if found.empty:
+    if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
-    return found
+    return view
 
 
 def part_of_comparison(session: Session, identity: int, state: State) -> ComparisonView:
     run = runs.get(session, identity)
     found = tables(session, run)
     if not compares(found) or state.shown.position >= len(run.members):
-        raise NotFound(f"Run {identity} compares nothing there.")
+        raise NotFound(f"Run {identity} has no comparison there.")
     view = ComparisonView(found, None, state, states.run(run.state).moving)
     if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
@@ -169,23 +169,23 @@ def tables(session: Session, run: models.Run) -> list[Table]:
     return [reports.table(session, run.id, name) for name in run.diagnostics]
 
 
-def single_tables(found: Sequence[Table]) -> list[Table]:
+def single_tables(tables: Sequence[Table]) -> list[Table]:
     """The tables that look at each checkpoint by itself; all where there is none."""
-    own = [table for table in found if table.diagnostic.scope is Scope.ONE]
-    return own or list(found)
+    own = [table for table in tables if table.diagnostic.scope is Scope.ONE]
+    return own or list(tables)
 
 
-def scales(found: Sequence[Table], state: State) -> bool:
+def scales(tables: Sequence[Table], state: State) -> bool:
     """Whether the page is of width scaling: where nothing else compares, that is the first to be seen."""
-    asked = any(table.diagnostic.scope is Scope.FAMILY for table in found) and not state.shown.alone
-    return asked and (state.shown.widths or not compares(found))
+    asked = any(table.diagnostic.scope is Scope.FAMILY for table in tables) and not state.shown.alone
+    return asked and (state.shown.widths or not compares(tables))
 
 
-def tabs(found: Sequence[Table], state: State) -> list[Tab]:
+def tabs(tables: Sequence[Table], state: State) -> list[Tab]:
     """The pages of a run, where it has several: what compares checkpoints, and each by itself."""
-    scopes = {table.diagnostic.scope for table in found}
-    fresh, alone, widths = State(state.run, ShownColumns()), state.shown.alone, scales(found, state)
-    pages = [Tab("Comparison", "", fresh.address, not alone and not widths)] if compares(found) else []
+    scopes = {table.diagnostic.scope for table in tables}
+    fresh, alone, widths = State(state.run, ShownColumns()), state.shown.alone, scales(tables, state)
+    pages = [Tab("Comparison", "", fresh.address, not alone and not widths)] if compares(tables) else []
     if Scope.FAMILY in scopes:
         pages.append(Tab("Width scaling", "widths", fresh.link(widths=True) if pages else fresh.address, widths))
     if Scope.ONE in scopes and pages:
@@ -245,8 +245,8 @@ def subtitle(run: models.Run, now: float) -> str:
 def expectation(run: models.Run) -> str:
     """What to expect while there is no row yet."""
     if run.state == RunState.WAITING:
-        return "The file is being checked and its tensors listed. The analysis starts by itself."
-    return "The first layers appear here within moments."
+        return "The file is being checked. The analysis starts automatically."
+    return "The first layers appear here shortly."
 
 
 def callout(run: models.Run, progress: runs.Progress) -> Callout | None:

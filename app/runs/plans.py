@@ -43,7 +43,7 @@ def costs_of(
     if len(members) > 1:
         return _joint_costs(members, names, requests)
     if members[0].kind == "adapter":
-        text = "is an adapter: ask for a run over the model that it changes and the adapter, in this order"
+        text = "is an adapter: request a run over its base model and the adapter, in this order"
         raise WrongBase(f"{escape(names[0])} {text}", "adapter-alone")
     return {0: {position: cost_of(info) for position, info in enumerate(base) if info.skip is None}}
 

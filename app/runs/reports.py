@@ -25,7 +25,7 @@ from app.states import RunState, UnitState
 from app.work import leases, units
 
 NOT_YET = "not analysed yet"
-STOPPED = "the run was stopped before this tensor"
+STOPPED = "the run was cancelled before this tensor"
 ROWS_AT_ONCE = 500  # below every database's limit of parameters in a statement
 CURVE = np.dtype("<f4")
 
@@ -96,9 +96,9 @@ def table(
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(f"Run {run_id} does not exist.")
     if diagnostic not in run.diagnostics:
-        raise NotFound(f"Run {run_id} did not ask for that diagnostic; it has: {', '.join(run.diagnostics)}.")
+        raise NotFound(f"Run {run_id} does not have that diagnostic; it has: {', '.join(run.diagnostics)}.")
     query = select(Result).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
     found = session.scalars(query.order_by(Result.tensor, Result.ordinal)).all()
     results = sorted(found, key=lambda result: group_of(result.group))
@@ -149,7 +149,7 @@ def report(session: Session, run_id: int) -> Report:
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(f"Run {run_id} does not exist.")
     tables = tuple(table(session, run_id, name) for name in run.diagnostics)
     return Report(_coverage(session, run, tables), tables, names_of(run))
 
@@ -180,7 +180,7 @@ def reasons_unfinished(session: Session, run: Run, position: int, infos: Sequenc
     for unit in session.scalars(query):
         match unit.state:
             case UnitState.FAILED:
-                reason = unit.reason or "the worker gave up"
+                reason = unit.reason or "the worker failed"
             case UnitState.CANCELLED:
                 reason = STOPPED
             case _:

@@ -41,9 +41,9 @@ def request(
     Raises OptionError, and WrongBase where what is ready already cannot be compared, among others.
     """
     if not 1 <= len(checkpoint_ids) <= MOST_CHECKPOINTS or len(set(checkpoint_ids)) < len(checkpoint_ids):
-        raise BadRequest(f"A run is over 1 to {MOST_CHECKPOINTS} different checkpoints.")
+        raise BadRequest(f"A run takes 1 to {MOST_CHECKPOINTS} different checkpoints.")
     if diagnostics is not None and not diagnostics:
-        raise BadRequest("Ask for at least one diagnostic.")
+        raise BadRequest("Choose at least one diagnostic.")
     asked = requests_of(diagnostics, len(checkpoint_ids))
     check_scopes(asked, len(checkpoint_ids))
     held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted(checkpoint_ids)}
@@ -84,7 +84,7 @@ def find(session: Session, identity: int) -> Run | None:
 def get(session: Session, identity: int) -> Run:
     run = find(session, identity)
     if run is None:
-        raise NotFound(f"There is no run {identity}.")
+        raise NotFound(f"Run {identity} does not exist.")
     return run
 
 
@@ -119,7 +119,7 @@ def cancel(session: Session, identity: int) -> Run:
     units.lock_open(session, identity)
     run = units.lock_run(session, identity)
     if run.state not in ENDED:
-        units.close(session, run, RunState.CANCELLED, "cancelled", "The run was stopped.")
+        units.close(session, run, RunState.CANCELLED, "cancelled", "The run was cancelled.")
         audit.note(session, "run.cancel", f"run {identity}")
     return run
 

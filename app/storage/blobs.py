@@ -14,11 +14,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from app.errors import DiskFull
+from analysis.errors import escape
+from app.errors import BlobDamaged, DiskFull
 from app.storage.disk import room, sync_folder
 from app.storage.partial_files import PartialFiles
 
 LONGEST_PART, MOST_PARTS = 200, 16  # bytes of a part of a path, parts
+RESTORE = "Send the same file again: that restores it, and what was made of it stays."
 STALE_UPLOAD = 3600.0  # seconds; an upload that moves touches its file far more often
 STALE_WORK = 86400.0  # seconds; no unit of work takes that long
 
@@ -75,6 +77,7 @@ class Storage:
         for folder in (self.incoming, self.blobs, self.work):
             folder.mkdir(parents=True, exist_ok=True)
         self.partials = PartialFiles(root / "partials")
+        self._intact: dict[str, tuple[int, int, int]] = {}  # of a digest, the file that was found to have it
 
     def receive(self) -> Incoming:
         return Incoming(self.incoming)
@@ -101,6 +104,34 @@ class Storage:
             except OSError:  # a file system without hard links
                 source.replace(target)
             sync_folder(target.parent)
+
+    def is_whole(self, sha256: str, size: int) -> bool:
+        """Whether a file of that digest is in its place with all its bytes. They are not read: see `check`."""
+        try:
+            return self.path(sha256).stat().st_size == size
+        except OSError:
+            return False
+
+    def check(self, sha256: str, name: str) -> None:
+        """Raises BlobDamaged where the file is missing or holds other bytes than its digest says.
+
+        A file is read once by each process, and again when it has changed. A damaged one is set aside, so that sending
+        the same bytes again restores it.
+        """
+        path = self.path(sha256)
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            raise BlobDamaged(f"“{escape(name)}” is missing from the storage. {RESTORE}") from None
+        known = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if self._intact.get(sha256) == known:
+            return
+        with path.open("rb", buffering=0) as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != sha256:
+            path.replace(path.with_name(f"{sha256}.damaged"))
+            raise BlobDamaged(f"“{escape(name)}” has changed in the storage since it was sent. {RESTORE}")
+        self._intact[sha256] = known
 
     def remove(self, sha256: str) -> None:
         self.path(sha256).unlink(missing_ok=True)
@@ -149,7 +180,10 @@ class Storage:
     def open_files(self, files: Iterable[tuple[str, str]]) -> Iterator[list[Path]]:
         """(name, sha256) pairs as files in a folder of their own, so that an index finds its shards by name."""
         with self.folder() as folder:
-            yield [self._link(sha256, folder / name) for name, sha256 in _local_names(files)]
+            pairs = list(files)
+            for name, sha256 in pairs:
+                self.check(sha256, name)
+            yield [self._link(sha256, folder / name) for name, sha256 in _local_names(pairs)]
 
     def _link(self, sha256: str, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ def room() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise DiskFull("The disk of the service is full, and nothing of this upload was kept.") from error
+            raise DiskFull("The service's disk is full. The upload was discarded.") from error
         raise
 
 

@@ -56,7 +56,7 @@ class PartialFiles:
         except BlockingIOError:
             os.close(descriptor)
             raise UploadBusy(
-                "Another request is sending this upload. Ask for its offset, and go on from there."
+                "Another request is writing this upload. Get its offset and continue from there."
             ) from None
         return Growing(self, name, descriptor, checksum)
 

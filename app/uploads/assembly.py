@@ -50,9 +50,9 @@ def assemble(
     for digest in sorted({part.sha256 for part in parts}):  # one order of locks for everyone
         _hold(session, digest)
     stored = [(part.name, part.sha256, _size(session, part.name, part.sha256)) for part in parts]
-    made = checkpoints.offer(session, name, stored, stated)
+    checkpoint = checkpoints.offer(session, name, stored, stated)
     quotas.check(session, tensors=1, bytes=0, files=0)  # once they are its files, and no longer on their way
-    return made
+    return checkpoint
 
 
 def _digest(database: Database, storage: Storage, part: Part) -> tuple[str, str]:
@@ -73,7 +73,9 @@ def _hold(session: Session, digest: str) -> None:
 def _size(session: Session, called: str, digest: str) -> int:
     size = transfers.known_size(session, digest)
     if size is None:
-        raise UnknownFile(f"“{called}”: nothing of yours has the SHA-256 {digest}. Send it to /api/v1/blobs/{digest}.")
+        raise UnknownFile(
+            f"“{called}”: no file of this project has the SHA-256 {digest}. Send it to /api/v1/blobs/{digest}."
+        )
     return size
 
 

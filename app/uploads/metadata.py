@@ -9,32 +9,32 @@ from app.errors import BadUpload
 LONGEST = 8192  # characters
 
 
-def metadata(told: str) -> dict[str, str]:
+def metadata(text: str) -> dict[str, str]:
     """Pairs of a name and a base64 value, with commas between. Raises BadUpload.
 
     >>> metadata("filename bW9kZWw=, kept")
     {'filename': 'model', 'kept': ''}
     """
     found: dict[str, str] = {}
-    if len(told) > LONGEST:
+    if len(text) > LONGEST:
         raise BadUpload(f"Upload-Metadata is longer than {LONGEST:,} characters.")
-    for pair in filter(None, (each.strip() for each in told.split(","))):
+    for pair in filter(None, (each.strip() for each in text.split(","))):
         name, _, value = pair.partition(" ")
         if name in found:
             raise BadUpload(f"Upload-Metadata has “{name[:40]}” twice.")
         found[name] = unpack(value, f"the value of “{name[:40]}” in Upload-Metadata").decode("utf-8", "replace")
     if "sha256" in found and not re.fullmatch(r"[0-9a-f]{64}", found["sha256"]):
-        raise BadUpload("The sha256 in Upload-Metadata is no SHA-256 in hexadecimal.")
+        raise BadUpload("The sha256 in Upload-Metadata is not a valid SHA-256 in hexadecimal.")
     return found
 
 
-def digest(told: str) -> str | None:
+def digest(text: str) -> str | None:
     """The SHA-256 that the bytes are to have, where one was promised."""
-    return metadata(told).get("sha256")
+    return metadata(text).get("sha256")
 
 
 def unpack(value: str, what: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise BadUpload(f"Not base64: {what}.") from None
+        raise BadUpload(f"{what} is not valid base64.") from None

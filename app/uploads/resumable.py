@@ -26,33 +26,33 @@ AT_ONCE = 100  # expired ones that go in one transaction
 
 
 def begin(
-    session: Session, storage: Storage, settings: Settings, *, name: str | None, size: int, told: str
+    session: Session, storage: Storage, settings: Settings, *, name: str | None, size: int, text: str
 ) -> Transfer:
     """A transfer of so many bytes, none of which is here."""
-    made = _new(session, settings, name, size, told)
-    storage.partials.create(made.id)
-    return made
+    transfer = _new(session, settings, name, size, text)
+    storage.partials.create(transfer.id)
+    return transfer
 
 
-def _new(session: Session, settings: Settings, name: str | None, size: int, told: str = "") -> Transfer:
-    made = Transfer(
+def _new(session: Session, settings: Settings, name: str | None, size: int, text: str = "") -> Transfer:
+    transfer = Transfer(
         id=secrets.token_hex(16),
         name=checkpoints.clean_name(name or "unnamed"),
         bytes=size,
-        told=told,
+        told=text,
         expires_at=now() + settings.upload_keep_seconds,
     )
-    session.add(made)
+    session.add(transfer)
     session.flush()
-    session.refresh(made)
-    return made
+    session.refresh(transfer)
+    return transfer
 
 
 def get(session: Session, identity: str) -> Transfer:
     """Raises NotFound, also where it has expired."""
     found = session.scalar(select(Transfer).where(Transfer.id == identity, Transfer.expires_at > now()))
     if found is None:
-        raise NotFound("There is no such upload: it was never begun, was ended, or has expired.")
+        raise NotFound("The upload does not exist: it was never created, was deleted, or has expired.")
     return found
 
 
@@ -60,7 +60,7 @@ def offset(storage: Storage, transfer: Transfer) -> int:
     """How many of its bytes are here. Raises NotFound where its file is gone."""
     here = transfer.bytes if transfer.sha256 else storage.partials.offset(transfer.id)
     if here is None:
-        raise NotFound("The bytes of this upload are gone. Begin it again.")
+        raise NotFound("The bytes of this upload were deleted. Start a new upload.")
     return here
 
 
@@ -94,7 +94,9 @@ def finish(
     promised = promises.digest(transfer.told)
     if promised is not None and digest != promised:
         forget(database, storage, transfer.id)
-        raise DigestMismatch(f"SHA-256 {promised} was promised, and {digest} came. Nothing was kept.")
+        raise DigestMismatch(
+            f"SHA-256 {promised} was expected, but the received bytes have {digest}. The upload was discarded."
+        )
     with database.writing() as session:
         allowed(session)
         checkpoints.lock_blob(session, digest, transfer.bytes)  # of two that finish it, one waits here
@@ -110,7 +112,7 @@ def _finished_digest(database: Database, identity: str) -> str:
     with database.reading() as session:
         digest = get(session, identity).sha256
     if digest is None:
-        raise NotFound("The bytes of this upload are gone. Begin it again.")
+        raise NotFound("The bytes of this upload were deleted. Start a new upload.")
     return digest
 
 
@@ -119,9 +121,9 @@ def record_arrival(
 ) -> Transfer:
     """A transfer that came in one piece."""
     checkpoints.keep(session, storage, incoming)
-    made = _new(session, settings, name, incoming.bytes)
-    made.sha256 = incoming.sha256
-    return made
+    transfer = _new(session, settings, name, incoming.bytes)
+    transfer.sha256 = incoming.sha256
+    return transfer
 
 
 def known_size(session: Session, digest: str) -> int | None:

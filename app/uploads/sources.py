@@ -25,12 +25,12 @@ HUB = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?")
 STORES = ("s3", "gs", "az")
 
 FAULTS = {
-    "source-missing": "There is nothing at the source, or nothing there that looks like weights.",
-    "source-changed": "A file changed while it was fetched. Ask again.",
-    "source-too-large": "Its files are larger than EIGENSCOPE_UPLOAD_LIMIT, or too many.",
-    "source-outside": "A path leaves the folder that is allowed, by a symbolic link.",
-    "source-refused": "The store or the hub refuses it, or a file is not what it promised.",
-    "source-unavailable": "What reads such sources is not installed: pip install 'eigenscope[sources]'.",
+    "source-missing": "The source does not exist, or contains no weights.",
+    "source-changed": "A file changed during the download. Try again.",
+    "source-too-large": "The source has too many files, or they exceed EIGENSCOPE_UPLOAD_LIMIT.",
+    "source-outside": "A symbolic link leads out of the allowed folder.",
+    "source-refused": "The store or the hub refused the request, or a file has another digest than expected.",
+    "source-unavailable": "The libraries for this kind of source are not installed: pip install 'eigenscope[sources]'.",
 }
 
 
@@ -99,21 +99,21 @@ def parse(url: str, settings: Settings) -> Address:
     """The address, if it is well formed and allowed."""
     scheme = url.partition("://")[0]
     if "\0" in url or not url.isprintable():
-        raise BadSource("The source's address holds characters that cannot be printed.")
+        raise BadSource("The source's address contains unprintable characters.")
     if scheme == "file":
         return _folder(url, settings)
     if scheme == "hf":
         return _hub(url, settings)
     if scheme in STORES:
         return _store(url, settings)
-    raise BadSource("A source begins with file://, s3://, gs://, az:// or hf://.")
+    raise BadSource("A source must begin with file://, s3://, gs://, az:// or hf://.")
 
 
 def _folder(url: str, settings: Settings) -> Address:
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.netloc or parts.query or parts.fragment or not path.startswith("/") or "\0" in path:
-        raise BadSource("A folder is named as file:///its/path, with no host, and with % and ? escaped.")
+        raise BadSource("Write a folder as file:///its/path, without a host, and escape % and ?.")
     _check_steps(path)
     for root in settings.source_roots:
         if Path(path).is_relative_to(root):
@@ -125,7 +125,7 @@ def _store(url: str, settings: Settings) -> Address:
     scheme, _, rest = url.partition("://")
     bucket, _, key = rest.partition("/")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bucket):
-        raise BadSource(f"A store is named as {scheme}://bucket/prefix.")
+        raise BadSource(f"Write a store as {scheme}://bucket/prefix.")
     _check_steps(key)
     key = key.strip("/")
     for store in settings.source_stores:
@@ -138,7 +138,7 @@ def _store(url: str, settings: Settings) -> Address:
 def _hub(url: str, settings: Settings) -> Address:
     found = HUB.fullmatch(url)
     if found is None or ".." in url:
-        raise BadSource("A model on the hub is named as hf://organisation/name, or hf://organisation/name@revision.")
+        raise BadSource("Write a model on the hub as hf://organisation/name, or hf://organisation/name@revision.")
     if not settings.source_hub:
         raise _not_allowed("The hub", "EIGENSCOPE_SOURCE_HUB")
     return Address("hub", found["repo"], found["revision"] or "main")
@@ -150,13 +150,11 @@ def _is_within(key: str, prefix: str) -> bool:
 
 def _check_steps(path: str) -> None:
     if any(step in (".", "..") for step in path.split("/")) or "\\" in path or "//" in path:
-        raise BadSource("A source's path goes straight: without “.”, “..”, “//” or “\\”.")
+        raise BadSource("A source's path must not contain “.”, “..”, “//” or “\\”.")
 
 
 def _not_allowed(what: str, setting: str) -> SourceNotAllowed:
-    return SourceNotAllowed(
-        f"{what} is not among the sources that this service may read. An administrator sets {setting}."
-    )
+    return SourceNotAllowed(f"{what} is not an allowed source. An administrator can allow it with {setting}.")
 
 
 def choose(found: Iterable[Found]) -> list[Found]:
@@ -164,7 +162,7 @@ def choose(found: Iterable[Found]) -> list[Found]:
     files = {file.name: file for file in found}
     choice = companions.choose(files)
     if not choice.weights:
-        raise SourceFault("source-missing", "No file there looks like weights: .safetensors, .bin, .pt, .pth or .ckpt.")
+        raise SourceFault("source-missing", "The source has no weight files: .safetensors, .bin, .pt, .pth or .ckpt.")
     left_out = [replace(files[name], left_out=reason) for name, reason in choice.left_out.items()]
     return [*(files[name] for name in (*choice.weights, *choice.companions)), *left_out]
 

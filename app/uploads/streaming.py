@@ -102,15 +102,13 @@ async def receive_upload(
         else:
             await _one_file(body, await open_target(filename or "unnamed"))
         if not upload.files:
-            raise BadUpload("The form holds no file: send one or more in the field “files”.")
+            raise BadUpload("The form contains no file: send one or more in the field “files”.")
         yield upload
 
 
 def check_limit(size: int, settings: Settings) -> None:
     if size > settings.upload_limit:
-        raise TooLarge(
-            f"The upload is larger than the {settings.upload_limit:,} bytes that this service takes at once."
-        )
+        raise TooLarge(f"The upload is larger than the {settings.upload_limit:,} bytes that one upload may have.")
 
 
 async def limit_stream(stream: Stream, most: int) -> Stream:
@@ -119,7 +117,7 @@ async def limit_stream(stream: Stream, most: int) -> Stream:
     async for chunk in stream:
         size += len(chunk)
         if size > most:
-            raise TooLarge(f"The upload is larger than the {most:,} bytes that are taken here.")
+            raise TooLarge(f"The upload is larger than the {most:,} bytes that are allowed here.")
         yield chunk
 
 
@@ -133,7 +131,9 @@ async def lively(stream: Stream, seconds: float) -> Stream:
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise UploadStalled(f"No byte came for {seconds:g} seconds. What had come before is kept.") from None
+            raise UploadStalled(
+                f"No data arrived for {seconds:g} seconds. The bytes received before are stored."
+            ) from None
         yield chunk
 
 
@@ -155,7 +155,7 @@ class _Form:
         self._field, self._text, self._fields = "", bytearray(), 0
         self._ended = False
         if not boundary:
-            raise BadUpload("The form's Content-Type names no boundary.")
+            raise BadUpload("The form's Content-Type has no boundary.")
         callbacks: "MultipartCallbacks" = {
             "on_part_begin": self._headers.clear,
             "on_header_field": self._on_header_field,
@@ -181,7 +181,7 @@ class _Form:
             for event, data in events:
                 await self._handle(event, data)
         if not self._ended:
-            raise BadUpload("The form is cut off.")
+            raise BadUpload("The form is truncated.")
 
     async def _handle(self, event: str, data: bytes) -> None:
         match event:

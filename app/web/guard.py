@@ -176,7 +176,7 @@ class Bounded:
         self._more = message["type"] == "http.request" and message.get("more_body", False)
         self._size += len(message.get("body", b""))
         if self._most is not None and self._size > self._most:
-            self.fault = TooLarge(f"The body is larger than the {self._most:,} bytes that are taken here.")
+            self.fault = TooLarge(f"The body is larger than the {self._most:,} bytes that are allowed here.")
             raise self.fault
         return message
 

@@ -20,7 +20,7 @@ KeyHeader = Annotated[
         min_length=1,
         max_length=idempotency.LONGEST,
         pattern=r"^[\x21-\x7e]+$",
-        description="The same request sent again with the same key is answered as before, for 24 hours.",
+        description="The same request with the same key gets the same response for 24 hours.",
         examples=["ci-4711"],
     ),
 ]

@@ -15,7 +15,7 @@ FIRST_LOOK, LAST_LOOK = 0.1, 1.0  # seconds between two looks at the rows
 T = TypeVar("T")
 
 Seconds = Annotated[
-    float, Query(ge=0, le=LONGEST, description="Wait for the end, at most so many seconds.", examples=[60])
+    float, Query(ge=0, le=LONGEST, description="Wait until the run ends, at most this many seconds.", examples=[60])
 ]
 
 
@@ -29,7 +29,7 @@ class Waiting:
     def place(self) -> Iterator[None]:
         """Raises TooManyWaiting."""
         if self.count >= self._most:
-            raise TooManyWaiting(f"{self._most} requests are waiting here already: ask again in some seconds.")
+            raise TooManyWaiting(f"{self._most} requests already wait for a run. Try again in a few seconds.")
         self.count += 1
         try:
             yield
@@ -38,8 +38,8 @@ class Waiting:
 
 
 def get_waiting(request: Request) -> Waiting:
-    found: Waiting = request.app.state.waiting
-    return found
+    waiting: Waiting = request.app.state.waiting
+    return waiting
 
 
 WaitingOf = Annotated[Waiting, Depends(get_waiting)]

@@ -14,8 +14,8 @@ JSON = "application/json"
 MOMENT = "2026-01-31T12:00:00Z"
 PLAIN: Mapping[str, Any] = {"string": "…", "integer": 1, "number": 1.0, "boolean": True, "null": None}
 OTHERS = {  # problems that no ServiceError tells of
-    422: ("invalid-request", "The request is not of the form that is asked for", "query/limit: Input should be …"),
-    500: ("internal-error", "Something went wrong here", "That is a fault of ours. The service's log tells more …"),
+    422: ("invalid-request", "The request does not match the schema", "query/limit: Input should be …"),
+    500: ("internal-error", "Internal error", "An internal error occurred. Details are in the service's log …"),
 }
 
 

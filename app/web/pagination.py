@@ -18,7 +18,7 @@ from app.web.dependencies import LARGEST_ID, Limit
 
 T = TypeVar("T")
 OWN = ("cursor", "limit")  # parameters that say which page, and not which list
-LINK = 'Where there is more: `<…>; rel="next"`, the address of the next page, relative to this one.'
+LINK = 'If there are more items: `<…>; rel="next"`, the address of the next page, relative to this one.'
 PAGED: dict[int | str, dict[str, Any]] = {
     200: {
         "headers": {
@@ -32,7 +32,7 @@ PAGED: dict[int | str, dict[str, Any]] = {
 }
 Cursor = Annotated[
     str | None,
-    Query(max_length=400, description="Out of the `Link` header of the page before.", examples=[None]),
+    Query(max_length=400, description="From the `Link` header of the previous page.", examples=[None]),
 ]
 
 
@@ -88,7 +88,7 @@ async def _read_request(request: Request, response: Response, limit: Limit = 100
 
 
 PageOf = Annotated[Answering, Depends(_read_request)]
-UNKNOWN = "The cursor is none of this list: take it from the Link header of its page before, with the same filters."
+UNKNOWN = "The cursor is not valid for this list. Use the Link header of the previous page, with the same filters."
 
 
 def digest(parts: object) -> str:

@@ -21,10 +21,10 @@ from app.errors import ChecksumMismatch, Overloaded, ServiceError, TokenRequired
 MEDIA_TYPE = "application/problem+json"
 CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 TITLES = {
-    OptionError: "There is no such option",
-    PolicyError: "The policy cannot be kept",
-    BaselineError: "The baseline cannot be compared with",
-    FactError: "A fact makes no sense",
+    OptionError: "Unknown option",
+    PolicyError: "The policy is not valid",
+    BaselineError: "The baseline is not valid",
+    FactError: "A fact is not valid",
 }
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Problem(BaseModel):
     type: str = Field("about:blank", examples=["about:blank"])
     title: str = Field(examples=["Not found"])
     status: int = Field(examples=[404])
-    detail: str = Field(examples=["There is no run 12."])
+    detail: str = Field(examples=["Run 12 does not exist."])
     code: str = Field(description="Stable, for programs.", examples=["not-found"])
 
 
@@ -83,7 +83,7 @@ async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [{"where": "/".join(map(_safe, fault["loc"])), "why": _safe(fault["msg"])} for fault in error.errors()]
     told = "; ".join(f"{fault['where']}: {fault['why']}" for fault in faults[:5])
-    return problem(422, "invalid-request", "The request is not of the form that is asked for", told, faults=faults)
+    return problem(422, "invalid-request", "The request does not match the schema", told, faults=faults)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -102,8 +102,8 @@ def unexpected_problem(method: str, path: str, error: Exception) -> Response:
     """A fault of ours: told under the request's id, by which the log tells the rest."""
     incident = logs.current("request") or secrets.token_hex(8)
     log.error("incident %s: %s %s", incident, method, _safe(path), exc_info=error)
-    told = f"That is a fault of ours. The service's log tells more under {incident}."
-    return problem(500, "internal-error", "Something went wrong here", told, incident=incident)
+    told = f"An internal error occurred. Details are in the service's log under {incident}."
+    return problem(500, "internal-error", "Internal error", told, incident=incident)
 
 
 def _safe(text: object) -> str:

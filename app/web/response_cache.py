@@ -31,7 +31,7 @@ LANE = 2  # threads
 REVALIDATE = "private, no-cache"  # a browser may keep it, and asks each time whether it is still so
 ROOM = 64 << 20  # bytes
 UNCHANGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "Not Modified: `If-None-Match` names the answer as it is."}
+    304: {"description": "Not Modified: `If-None-Match` matches the current version."}
 }
 
 _lane: RunVar[CapacityLimiter] = RunVar("lane")
@@ -108,8 +108,8 @@ async def answer(
             new = make(session)
             return Response(new.body, headers={**tag.headers, **new.headers}, media_type=media_type)
 
-    found = await _look_soon(look)
-    return await run_sync(build) if found is None else found
+    response = await _look_soon(look)
+    return await run_sync(build) if response is None else response
 
 
 async def page(
@@ -139,8 +139,8 @@ async def page(
                 return make(session)
             return _cached_response(request, tag, lambda: Made(bytes(make(session).body)), HTML)
 
-    found = await _look_soon(look)
-    return await run_sync(build) if found is None else found
+    response = await _look_soon(look)
+    return await run_sync(build) if response is None else response
 
 
 @dataclass(frozen=True, slots=True)

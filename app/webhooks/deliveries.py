@@ -54,7 +54,7 @@ def hook(session: Session, url: str, run: Run | None = None) -> Webhook:
 def add(session: Session, url: str) -> Webhook:
     """One that hears of every run. Raises Conflict where there are as many as there may be."""
     if len(hooks(session)) >= MOST_WEBHOOKS:
-        raise Conflict(f"There are {MOST_WEBHOOKS} webhooks already: delete one first.")
+        raise Conflict(f"There are already {MOST_WEBHOOKS} webhooks. Delete one first.")
     return hook(session, url)
 
 
@@ -66,7 +66,7 @@ def hooks(session: Session) -> Sequence[Webhook]:
 def forget(session: Session, identity: int) -> None:
     found = session.get(Webhook, identity)
     if found is None:
-        raise NotFound(f"There is no webhook {identity}.")
+        raise NotFound(f"Webhook {identity} does not exist.")
     session.delete(found)
 
 

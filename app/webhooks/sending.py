@@ -56,18 +56,18 @@ def check(url: str, settings: Settings) -> None:
 
 def _host(url: str, listed: Allowed) -> httpx.URL:
     if not listed.names and not listed.networks:
-        raise WebhookNotAllowed("Webhooks are off: an administrator lists their hosts in EIGENSCOPE_WEBHOOK_HOSTS.")
+        raise WebhookNotAllowed("Webhooks are disabled. An administrator enables them with EIGENSCOPE_WEBHOOK_HOSTS.")
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise WebhookNotAllowed("The webhook's address cannot be read.") from error
+        raise WebhookNotAllowed("The webhook's address is not a valid URL.") from error
     if len(url) > LONGEST_URL or parts.scheme not in ("http", "https") or not parts.host or parts.userinfo:
-        raise WebhookNotAllowed("A webhook's address is http:// or https:// with a host, and no password in it.")
+        raise WebhookNotAllowed("A webhook's address must be http:// or https:// with a host and without a password.")
     if parts.port is not None and not 1 <= parts.port <= LARGEST_PORT:
-        raise WebhookNotAllowed(f"A webhook's port is a number from 1 to {LARGEST_PORT}, not {parts.port}.")
+        raise WebhookNotAllowed(f"A webhook's port must be a number from 1 to {LARGEST_PORT}, not {parts.port}.")
     literal = _literal(parts.host)
     if not (listed.has_address(literal) if literal is not None else _is_named(parts.host, listed)):
-        raise WebhookNotAllowed("That host is none of those that an administrator listed in EIGENSCOPE_WEBHOOK_HOSTS.")
+        raise WebhookNotAllowed("EIGENSCOPE_WEBHOOK_HOSTS does not list that host.")
     return parts
 
 
@@ -89,7 +89,7 @@ def choose_address(found: Sequence[str], listed: Allowed) -> str:
         inner = getattr(address, "ipv4_mapped", None) or address
         if listed.has_address(inner) or (inner.is_global and not inner.is_multicast):
             return text
-    raise WebhookNotAllowed("The host's address is not public, and not listed in EIGENSCOPE_WEBHOOK_HOSTS.")
+    raise WebhookNotAllowed("The host's address is not public, and EIGENSCOPE_WEBHOOK_HOSTS does not list it.")
 
 
 def signature_headers(parcel: PendingDelivery, moment: int) -> dict[str, str]:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Holds FILE to the policy eigenscope.yml and ends with 0 where the gate is open, 1 where it is closed, 2 where it was
-# asked wrongly, 3 where there is no answer, 4 where there is none in time. Needs curl and jq.
+# Checks FILE against the policy eigenscope.yml. Exit status: 0 the gate is open, 1 it is closed, 2 wrong usage,
+# 3 no answer, 4 no answer in time. Needs curl and jq.
 #
 #   EIGENSCOPE_URL=https://eigenscope.example EIGENSCOPE_TOKEN=… check.sh FILE [NAME] [BASELINE]
 #
-# NAME is what to call the checkpoint (model@main, model@pr-12); BASELINE the name whose last report it is compared with.
+# NAME is the checkpoint's name (model@main, model@pr-12); BASELINE is the name of the checkpoint to compare with.
 set -uo pipefail
 file=${1:-} name=${2:-} baseline=${3:-}
 policy=${EIGENSCOPE_POLICY:-eigenscope.yml} out=${EIGENSCOPE_OUT:-.} deadline=$((SECONDS + ${EIGENSCOPE_TIMEOUT:-3600}))

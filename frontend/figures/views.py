@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind
+from analysis.figure import ByDepth, Distribution, Flow, Heatmap, Plot
 
 MAIN: Mapping[FigureKind, str] = {  # the part that a column plays in the pictures of one column
     FigureKind.DEPTH: "y",
@@ -34,16 +35,26 @@ def view(diagnostic: Diagnostic, column: str, kind: FigureKind) -> Figure:
 
 def standard(diagnostic: Diagnostic, column: Column, kind: FigureKind) -> Figure:
     """Named "alpha.flow"; hollow marks are those of the column's declared pictures."""
-    parts = {MAIN[kind]: column.name}
     drawn = (f.parts for f in diagnostic.figures if column.name in f.parts.values())
     weak = next((parts["hollow"] for parts in drawn if "hollow" in parts), None)
-    if kind is FigureKind.DEPTH and column.error is not None:
-        parts["error"] = column.error
-    if kind in (FigureKind.DEPTH, FigureKind.FLOW) and weak is not None:
-        parts["hollow"] = weak
-    hollow = " Hollow marks: weak evidence." if "hollow" in parts else ""
+    plot = _plot(kind, column, weak)
+    hollow = " Hollow marks: low-confidence fit." if isinstance(plot, ByDepth | Flow) and weak is not None else ""
     caption = f"{CAPTIONS[kind]}{hollow} {column.meaning}"
-    return Figure(f"{column.name}.{kind}", kind, TITLES[kind](column.title), caption, parts)
+    return Figure(f"{column.name}.{kind}", TITLES[kind](column.title), caption, plot)
+
+
+def _plot(kind: FigureKind, column: Column, weak: str | None) -> Plot:
+    match kind:
+        case FigureKind.DEPTH:
+            return ByDepth(y=column.name, error=column.error, hollow=weak)
+        case FigureKind.FLOW:
+            return Flow(y=column.name, hollow=weak)
+        case FigureKind.DISTRIBUTION:
+            return Distribution(x=column.name)
+        case FigureKind.HEATMAP:
+            return Heatmap(color=column.name)
+        case _:
+            raise ValueError(f"{kind} is not a picture of one column")
 
 
 def figure(diagnostic: Diagnostic, name: str) -> Figure | None:

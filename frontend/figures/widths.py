@@ -1,4 +1,4 @@
-"""A curve against the widths of a family on logarithmic axes, with its slope beside the one that a law foresees."""
+"""A curve against the widths of a family on logarithmic axes, with its slope beside the one that a law predicts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def _slope(points: Sequence[tuple[float, float, str]]) -> float | None:
 
 
 def _reference(figure: Figure, summary: Summary, scaled: bool) -> float:
-    """The slope that the law foresees; of values as they are, the one at which nothing changes."""
+    """The slope that the law predicts; of values as they are, the one at which nothing changes."""
     told = _number(summary.numbers, f"{figure.parts['slope']}.law") if scaled else None
     return FLAT if told is None else told
 

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,6 @@ import torch
 from analysis.diagnostic import (
     Column,
     Diagnostic,
-    Figure,
-    FigureKind,
     Measurement,
     Option,
     Options,
@@ -23,6 +22,7 @@ from analysis.diagnostic import (
     measure,
 )
 from analysis.errors import NotFinite, OptionError
+from analysis.figure import ByDepth, Figure, Plot
 from analysis.weight import Weight, WeightInfo
 
 WEIGHT = Weight(WeightInfo("w", "w", 2, 2, 1, "other", None), torch.eye(2)[None])
@@ -128,14 +128,18 @@ def test_a_column_is_found_by_name() -> None:
         diagnostic(Measurement({})).column("z")
 
 
-def test_figures_of_one_weight() -> None:
-    assert [kind for kind in FigureKind if Figure("f", kind, "", "", {}).per_weight] == [
-        FigureKind.DENSITY,
-        FigureKind.LINE,
-        FigureKind.MATCH,
-        FigureKind.RANKS,
-        FigureKind.SPECTRA,
-    ]
+def with_figure(plot: Plot) -> Diagnostic:
+    return replace(diagnostic(Measurement({})), figures=(Figure("f", "F", "", plot),))
+
+
+def test_figures_name_columns_that_are_declared() -> None:
+    assert with_figure(ByDepth(y="a", error="b")).figures[0].parts == {"y": "a", "error": "b"}
+    with pytest.raises(ValueError, match="d: figure f, error: there is no column 'bb'"):
+        with_figure(ByDepth(y="a", error="bb"))
+    with pytest.raises(ValueError, match="d: column a, error: there is no column 'c'"):
+        replace(diagnostic(Measurement({})), columns=(Column("a", "A", "", error="c"),))
+    with pytest.raises(ValueError, match="d: summary_curves: 'a' is not a curve"):
+        replace(diagnostic(Measurement({})), summary_curves=("a",))
 
 
 @pytest.mark.parametrize(

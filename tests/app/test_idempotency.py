@@ -109,7 +109,7 @@ def test_who_waits_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         service = Service(settings(tmp_path / "data", database_url=url))
         with service.database.writing() as session:
             claim(session, ROUTE, "k", DIGEST)
-            with service.database.writing() as other, pytest.raises(Conflict, match="still being worked on"):
+            with service.database.writing() as other, pytest.raises(Conflict, match="still in progress"):
                 claim(other, ROUTE, "k", DIGEST)
         service.close()
 

@@ -72,5 +72,5 @@ def test_a_port_that_is_taken_stops_it_before_anything_starts(tmp_path: Path) ->
 
 
 def test_a_data_folder_in_use_stops_it(tmp_path: Path) -> None:
-    with embedded.lock(tmp_path), pytest.raises(SystemExit, match="Another `eigenscope serve`"):
+    with embedded.lock(tmp_path), pytest.raises(SystemExit, match="`eigenscope serve` already uses"):
         main.serve(Settings(data_dir=tmp_path, port=0))

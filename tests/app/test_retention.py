@@ -39,7 +39,7 @@ def test_weights_go_and_the_report_stays(analysed: Service) -> None:
     assert analysed.get("/api/v1/checkpoints/1")["released_at"] is not None
     assert analysed.get("/api/v1/runs/1/report") == before
     assert analysed.client.get("/runs/1").status_code == 200
-    assert "The weights are gone" in analysed.client.get("/checkpoints/1").text
+    assert "The weights were deleted by retention" in analysed.client.get("/checkpoints/1").text
     lines = analysed.get("/api/v1/audit", action="checkpoint")
     assert lines[0]["action"] == "checkpoint.release"
     assert lines[0]["actor"] == "the service itself"
@@ -50,7 +50,7 @@ def test_nothing_more_can_be_asked_of_them(analysed: Service) -> None:
     sweep(analysed)
     answer = analysed.client.post("/api/v1/runs", json={"checkpoints": [1]})
     assert answer.status_code == 409
-    assert "send it again" in answer.json()["detail"]
+    assert "upload it again" in answer.json()["detail"]
     assert analysed.client.put("/api/v1/checkpoints/1/pin").status_code == 409
     assert analysed.client.get("/api/v1/checkpoints/1/files/model.safetensors").status_code == 404
 
@@ -85,7 +85,7 @@ def test_pinned_ones_stay(analysed: Service) -> None:
     age(analysed, 800)
     sweep(analysed)
     assert stored(analysed) == 1
-    assert "kept for good" in analysed.client.get("/checkpoints/1").text
+    assert "Pinned: the weights are kept" in analysed.client.get("/checkpoints/1").text
     assert analysed.client.post("/checkpoints/1/pin", data={"pinned": "no"}, follow_redirects=False).status_code == 303
     sweep(analysed)
     assert stored(analysed) == 0

@@ -12,7 +12,7 @@ NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', { value: undefined
 
 def make(page: Page, name: str) -> None:
     page.locator('[name="name"]').first.fill(name)
-    page.get_by_role("button", name="Make token").click()
+    page.get_by_role("button", name="Create token").click()
     expect(page.locator("#made")).to_contain_text("esc_")
 
 

@@ -138,13 +138,13 @@ def test_columns_are_chosen(watched: Watched, report: str) -> None:
         page.locator(f'#columns input[value="{name}"]').click()
     page.get_by_role("button", name="Show these").click()
     heads = page.locator("#rows thead th")
-    expect(heads).to_have_text(["Layer", "Shape", "Tail", "Verdict", "σ₁", "Stable rank", "Entropy"])
+    expect(heads).to_have_text(["Layer", "Shape", "Eigenvalues in the tail", "Verdict", "σ₁", "Stable rank", "Entropy"])
     expect(page.locator("#p-t")).to_have_text("Block 2 · key")
     page.locator('[data-sort="entropy"]').click()
     table = api(watched, f"/api/v1{report}/tables/norms?sort=-entropy")
     assert names(page)[:30] == [row["weight"] for row in table["rows"]][:30]
     page.locator("#columns summary").click()
-    page.get_by_text("Show the usual").click()
+    page.get_by_text("Show default columns").click()
     expect(heads).to_have_count(7)
     assert "columns=" not in page.url
 

@@ -4,33 +4,22 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis.diagnostic import (
-    Column,
-    Curve,
-    Diagnostic,
-    Figure,
-    FigureKind,
-    Measurement,
-    Row,
-    Scalar,
-    Scope,
-    Summary,
-    Table,
-)
+from analysis.diagnostic import Column, Curve, Diagnostic, Measurement, Row, Scalar, Scope, Summary, Table
+from analysis.figure import ByDepth, Density, Distribution, Figure, Flow, Heatmap, Line, Scatter
 from analysis.weight import WeightInfo
 
 FIGURES = (
-    Figure("density", FigureKind.DENSITY, "Density", "", {"values": "sizes", "xmin": "start", "alpha": "steepness"}),
-    Figure("search", FigureKind.LINE, "Search", "", {"x": "starts", "y": "gaps", "x0": "start", "y0": "gap"}),
-    Figure("by-depth", FigureKind.DEPTH, "By depth", "", {"y": "steepness", "error": "doubt", "hollow": "weak"}),
-    Figure("map", FigureKind.HEATMAP, "Map", "", {"color": "steepness"}),
-    Figure("pair", FigureKind.SCATTER, "Pair", "", {"x": "count", "y": "steepness", "error": "doubt"}),
-    Figure("flow", FigureKind.FLOW, "Flow", "", {"y": "steepness", "hollow": "weak"}),
-    Figure("spread", FigureKind.DISTRIBUTION, "Spread", "", {"x": "steepness"}),
+    Figure("density", "Density", "", Density(values="sizes", xmin="start", alpha="steepness")),
+    Figure("search", "Search", "", Line(x="starts", y="gaps", x0="start", y0="gap")),
+    Figure("by-depth", "By depth", "", ByDepth(y="steepness", error="doubt", hollow="weak")),
+    Figure("map", "Map", "", Heatmap(color="steepness")),
+    Figure("pair", "Pair", "", Scatter(x="count", y="steepness", error="doubt")),
+    Figure("flow", "Flow", "", Flow(y="steepness", hollow="weak")),
+    Figure("spread", "Spread", "", Distribution(x="steepness")),
 )
 BULK = Figure(
-    "bulk", FigureKind.DENSITY, "Bulk", "",
-    {"values": "sizes", "curve_x": "law_x", "curve_y": "law_y", "cut": "edge"},
+    "bulk", "Bulk", "",
+    Density(values="sizes", curve_x="law_x", curve_y="law_y", cut="edge"),
 )  # fmt: skip
 DIAGNOSTIC = Diagnostic(
     name="steepness",

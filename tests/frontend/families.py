@@ -7,8 +7,6 @@ import numpy as np
 from analysis.diagnostic import (
     Column,
     Diagnostic,
-    Figure,
-    FigureKind,
     Measurement,
     Row,
     Scalar,
@@ -16,11 +14,12 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )  # fmt: skip
+from analysis.figure import Figure, Growth, Widths
 from analysis.weight import WeightInfo
 
-SCALED = Figure("scaled", FigureKind.WIDTHS, "s over d", "Slopes.", {"x": "d", "y": "s", "slope": "e"})
-PLAIN = Figure("plain", FigureKind.WIDTHS, "s over d", "Slopes.", {"x": "d", "y": "s"})
-GROWTH = Figure("growth", FigureKind.GROWTH, "s over steps", "Growth.", {"y": "s"})
+SCALED = Figure("scaled", "s over d", "Slopes.", Widths(x="d", y="s", slope="e"))
+PLAIN = Figure("plain", "s over d", "Slopes.", Widths(x="d", y="s"))
+GROWTH = Figure("growth", "s over steps", "Growth.", Growth(y="s"))
 COLUMNS = (
     Column("e", "slope", "The slope of s: high where it grows fast."),
     Column("s", "s", "The size: large or small.", kind="curve"),

@@ -4,18 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind, Measurement, Row, Scope, Summary, Table
+from analysis.diagnostic import Column, Diagnostic, Measurement, Row, Scope, Summary, Table
+from analysis.figure import Figure, Heatmap, Match, Ranks, Series, Spectra, Sweep
 from analysis.weight import WeightInfo
 
 NAMES = ("base", "LoRA r = 1", "full")
-MATCH = Figure(
-    "match", FigureKind.MATCH, "Match", "", {"z": "likeness", "best": "best", "k": "k", "epsilon": "epsilon"}
-)
-RANKS = Figure("ranks", FigureKind.RANKS, "Ranks", "", {"y": "sizes", "base": "base_sizes"})
-SPECTRA = Figure("spectra", FigureKind.SPECTRA, "Spectra", "", {"values": "sizes", "base": "base_sizes"})
-SWEEP = Figure("sweep", FigureKind.SWEEP, "Sweep", "", {"x": "cuts", "y": "counts", "x0": "epsilon"})
-SERIES = Figure("series", FigureKind.SERIES, "Series", "", {"y": "strangers"})
-CELLS = Figure("cells", FigureKind.HEATMAP, "Cells", "", {"color": "strangers"})
+MATCH = Figure("match", "Match", "", Match(z="likeness", best="best", k="k", epsilon="epsilon"))
+RANKS = Figure("ranks", "Ranks", "", Ranks(y="sizes", base="base_sizes"))
+SPECTRA = Figure("spectra", "Spectra", "", Spectra(values="sizes", base="base_sizes"))
+SWEEP = Figure("sweep", "Sweep", "", Sweep(x="cuts", y="counts", x0="epsilon"))
+SERIES = Figure("series", "Series", "", Series(y="strangers"))
+CELLS = Figure("cells", "Cells", "", Heatmap(color="strangers"))
 FIGURES = (MATCH, RANKS, SPECTRA, SWEEP, SERIES, CELLS)
 
 CUTS = np.linspace(0.05, 0.95, 19)

@@ -34,9 +34,9 @@ class Given(NamedTuple):
         with self.service.everything.reading() as session:
             return session.get_one(self.kind.table, 1)
 
-    def live(self, end: Callable[[], None]) -> None:
+    def live(self, end: Callable[[], None], limit: int = 7200) -> None:
         """A life of the job that ends so."""
-        settings = self.service.settings.model_copy(update={"attempts": 2})
+        settings = self.service.settings.model_copy(update={"attempts": 2, "unit_limit_seconds": limit})
         with leased(self.service.everything, settings, self.kind, 1, self.claim()):
             end()
 
@@ -104,7 +104,7 @@ def test_an_attempt_that_failed_is_repeated_and_the_last_one_is_the_end(given: G
     assert given.service.hands.sent == [], "the sweeper sends it, after a pause"
     given.live(raising(MemoryError()))
     assert given.row().state not in (given.kind.table.WAITING, given.kind.table.HELD)
-    assert given.row().reason == "MemoryError: no more is known (2 attempts)"
+    assert given.row().reason == "MemoryError: no details are available (2 attempts)"
 
 
 @pytest.mark.parametrize("error", [DiskFull("No room."), ValueError("broken"), LeaseLost("gone")])
@@ -134,8 +134,18 @@ def test_the_kinds_are_all_there_are() -> None:
         (UnknownFormat("a.bin is not a checkpoint", "unknown-format"), "a.bin is not a checkpoint"),
         (OSError(errno.ENOSPC, "No space left on device", "/secret"), "OSError: No space left on device"),
         (OSError("the disk hiccups"), "OSError: the disk hiccups"),
-        (ValueError(), "ValueError: no more is known"),
+        (ValueError(), "ValueError: no details are available"),
     ],
 )
 def test_a_reason_says_what_went_wrong_without_paths(error: Exception, reason: str) -> None:
     assert reason_of(error) == reason
+
+
+def test_a_job_that_reaches_its_time_limit_uses_up_an_attempt(given: Given) -> None:
+    """Celery ends the process with the same signal as a person does: only the time tells them apart."""
+    for attempt in (1, 2):
+        assert given.row().state == given.kind.table.WAITING
+        with pytest.raises(SystemExit):
+            given.live(raising(SystemExit()), limit=0)
+        assert given.row().attempts == attempt
+    assert given.row().state not in (given.kind.table.WAITING, given.kind.table.HELD)

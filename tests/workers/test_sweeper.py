@@ -42,7 +42,7 @@ def test_three_deaths_over_one_tensor_cost_that_tensor_only(service: Service) ->
     assert service.get("/api/v1/runs/1")["state"] == "done"
     assert report["coverage"]["analysed"] == 4
     (reason,) = [each["reason"] for each in report["coverage"]["skipped"] if each["tensor"].endswith("tokens.weight")]
-    assert reason == "The worker died or fell silent over Word embedding (3 attempts)"
+    assert reason == "The worker stopped responding over Word embedding (3 attempts)"
 
 
 def test_a_message_that_was_lost_is_sent_again(service: Service) -> None:

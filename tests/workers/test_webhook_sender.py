@@ -1,4 +1,4 @@
-"""The courier: a run ends, and whoever asked to be told is told."""
+"""The webhook sender: a run ends, and its webhooks receive a message."""
 
 import json
 from pathlib import Path

@@ -67,7 +67,7 @@ class Fetching:
         total = sum(file.bytes for file in chosen)
         if total > self._settings.upload_limit or len(chosen) > self._settings.upload_files:
             raise SourceFault(
-                "source-too-large", f"Its {len(chosen):,} files have {total:,} bytes, more than is allowed."
+                "source-too-large", f"Its {len(chosen):,} files have {total:,} bytes, more than the limit."
             )
         self._storage.require(total, self._settings.disk_reserve)
         with self._database.reading() as session:
@@ -88,7 +88,7 @@ class Fetching:
         digest = partials.sha256(name)
         if file.sha256 not in (None, digest):
             partials.remove(name)
-            raise SourceFault("source-refused", f"“{file.name}” has SHA-256 {digest}, and {file.sha256} was promised.")
+            raise SourceFault("source-refused", f"“{file.name}” has SHA-256 {digest}, but {file.sha256} was expected.")
         self._keep(position, file, digest)
         partials.remove(name)
 

@@ -58,9 +58,9 @@ def _rejection(error: Exception, names: str) -> CheckpointError:
     """What an error that is none of ours says about the file."""
     code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {escape(error)})"
     if isinstance(error, MemoryError):
-        code, why = "over-memory", "reading it took more memory than allowed"
+        code, why = "over-memory", "reading exceeded the memory limit"
     elif isinstance(error, OSError):
-        code, why = "unbounded", "it unpacks to more than its own size explains"
+        code, why = "unbounded", "it expands to far more than its own size"
     return UnsafeFile(f"{names}: {why}. Save it again as safetensors.", code)
 
 

@@ -51,7 +51,7 @@ class Folder:
             _check_inside(self._root, self._path.resolve(strict=True), self._path)
             return [self._find(path) for path in inside if path.is_file()]
         except (FileNotFoundError, NotADirectoryError, PermissionError):
-            raise SourceFault("source-missing", f"“{self._path}” is not there, or may not be read.") from None
+            raise SourceFault("source-missing", f"“{self._path}” does not exist, or cannot be read.") from None
 
     def _find(self, path: Path) -> Found:
         with self._open(path) as descriptor:
@@ -77,7 +77,7 @@ class Folder:
         try:
             _check_inside(self._root, Path(f"/proc/self/fd/{descriptor}").resolve(), path)
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise SourceFault("source-missing", f"“{path}” is no file.")
+                raise SourceFault("source-missing", f"“{path}” is not a file.")
             yield descriptor
         finally:
             os.close(descriptor)
@@ -85,7 +85,7 @@ class Folder:
 
 def _check_inside(root: Path, real: Path, path: Path) -> None:
     if not real.is_relative_to(root.resolve()):
-        raise SourceFault("source-outside", f"“{path}” leads out of the folder “{root}” by a symbolic link.")
+        raise SourceFault("source-outside", f"“{path}” leads outside the folder “{root}” by a symbolic link.")
 
 
 def _version(status: os.stat_result) -> str:
@@ -124,9 +124,9 @@ class Store:
         except FileNotFoundError:
             raise SourceFault("source-missing", f"“{what}” is not in the store.") from None
         except errors.PreconditionError:
-            raise SourceFault("source-changed", f"“{what}” was replaced while it was fetched. Ask again.") from None
+            raise SourceFault("source-changed", f"“{what}” was replaced during the download. Try again.") from None
         except (errors.PermissionDeniedError, errors.UnauthenticatedError):
-            raise SourceFault("source-refused", f"The store does not let this service read “{what}”.") from None
+            raise SourceFault("source-refused", f"The store does not allow this service to read “{what}”.") from None
         except errors.BaseError as error:
             if "NoSuchBucket" in str(error):
                 raise SourceFault("source-missing", "The store has no such bucket.") from None
@@ -189,7 +189,7 @@ def _translate_refusal(what: str) -> Iterator[None]:
             raise
         code = "source-missing" if status in (404, 410) else "source-refused"
         raise SourceFault(
-            code, f"The hub answers {status} for “{what}”: it is not there, or not for this service."
+            code, f"The hub answers {status} for “{what}”: it does not exist, or this service has no access to it."
         ) from None
 
 
@@ -200,7 +200,7 @@ def _check(file: Found, block: bytes, size: int) -> bytes:
 
 
 def _change_fault(file: Found) -> SourceFault:
-    return SourceFault("source-changed", f"“{file.name}” changed while it was fetched. Ask again.")
+    return SourceFault("source-changed", f"“{file.name}” changed during the download. Try again.")
 
 
 @contextmanager

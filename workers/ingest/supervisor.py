@@ -126,15 +126,13 @@ def _check_end(names: str, status: int, limits: Limits) -> None:
         raise _over_time(names, limits)
     if status != 0:
         how = signal.Signals(-status).name if -status in set(signal.Signals) else f"exit code {status}"
-        raise UnsafeFile(
-            f"{names}: reading it crashed the reader ({how}). Save it again as safetensors.", "reader-crashed"
-        )
+        raise UnsafeFile(f"{names}: the reader crashed ({how}). Save it again as safetensors.", "reader-crashed")
 
 
 def _over_time(names: str, limits: Limits) -> UnsafeFile:
     bounds = f"{limits.cpu:,} s of computing, {limits.wall:,.0f} s in all"
     return UnsafeFile(
-        f"{names}: reading it took longer than allowed ({bounds}). Save it again as safetensors.", "over-time"
+        f"{names}: reading exceeded the time limit ({bounds}). Save it again as safetensors.", "over-time"
     )
 
 
@@ -152,7 +150,7 @@ def _report(names: str, answer: bytes) -> IngestReport:
             rewritten=said["rewritten"] is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        text = f"{names}: the reader's answer makes no sense ({escape(error)}). Save it again as safetensors."
+        text = f"{names}: the reader's output is not valid ({escape(error)}). Save it again as safetensors."
         raise UnsafeFile(text, "reader-crashed") from None
 
 

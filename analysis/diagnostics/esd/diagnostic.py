@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind, Measurement, Option, Options, Scalar, Scope
+from analysis.diagnostic import Column, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.esd.summary import OVER, UNDER, summarise, verdict
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness, single
+from analysis.figure import ByDepth, Density, Figure, Heatmap, Line
 from analysis.statistics import fingers, power_law
 from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, reason_not_to_fit, usable_eigenvalues
 from analysis.statistics.measures import log10, log_power_sum
@@ -70,7 +71,7 @@ COLUMNS = (
     ),
     Column(
         "D",
-        "Fit gap D",
+        "KS distance D",
         "Largest gap between the tail's distribution and the fitted law (Kolmogorov-Smirnov), 0 to 1. Low: the tail is "
         "a power law; above about 0.1 another shape may fit better.",
         absent=NO_FIT,
@@ -78,7 +79,7 @@ COLUMNS = (
     ),
     Column(
         "xmin",
-        "Tail from λ",
+        "xmin",
         "Eigenvalue where the fitted tail starts: the start with the least D. High means that only the largest few "
         "follow the law; low, that nearly all do.",
         absent=NO_FIT,
@@ -86,7 +87,7 @@ COLUMNS = (
     ),
     Column(
         "xmax",
-        "Tail to λ",
+        "xmax",
         "Largest eigenvalue of the fit, where the tail ends. High means strong amplification. No upper cut is made.",
         absent=NO_FIT,
         scaled=True,
@@ -100,7 +101,7 @@ COLUMNS = (
     ),
     Column(
         "num_pl_spikes",
-        "Tail",
+        "Eigenvalues in the tail",
         "Eigenvalues in the fitted tail. Below 20 α is a hint; high counts make it firm.",
         kind="integer",
         absent=NO_FIT,
@@ -145,7 +146,7 @@ COLUMNS = (
     ),
     Column(
         "low_confidence",
-        "Weak evidence",
+        "Low-confidence fit",
         "True where the tail has fewer than 20 points or the fit fewer than 50 eigenvalues: high or low, α is a hint.",
         kind="flag",
         absent=NO_FIT,
@@ -181,7 +182,7 @@ COLUMNS = (
     ),
     Column("eigenvalues", "λ", "All eigenvalues λ = σ², ascending; high ones are the tail.", kind="curve"),
     Column("candidate_xmin", "λ", "Possible starts of the tail, low to high.", kind="curve"),
-    Column("candidate_D", "D", "Fit gap of each possible start; low is a good fit, high a bad one.", kind="curve"),
+    Column("candidate_D", "D", "KS distance of each possible start; low is a good fit, high a bad one.", kind="curve"),
     Column("candidate_alpha", "α", "Exponent from each possible start; level, high or low, where firm.", kind="curve"),
 )
 
@@ -262,32 +263,28 @@ ESD = Diagnostic(
     figures=(
         Figure(
             "density",
-            FigureKind.DENSITY,
             "Eigenvalue spectrum",
             "Density of the eigenvalues on log-log axes. A straight tail is a power law; its slope is -α.",
-            {"values": "eigenvalues", "xmin": "xmin", "alpha": "alpha"},
+            Density(values="eigenvalues", xmin="xmin", alpha="alpha"),
         ),
         Figure(
             "cutoff",
-            FigureKind.LINE,
-            "How firm is the cut-off?",
-            "Fit gap D for every possible start of the tail. A deep single valley means a firm α; a flat floor means "
-            "that other cut-offs would do as well.",
-            {"x": "candidate_xmin", "y": "candidate_D", "x0": "xmin", "y0": "D"},
+            "xmin sensitivity",
+            "KS distance D for every possible start xmin of the tail. A deep single valley means a firm α; a flat "
+            "floor means that other values of xmin would do as well.",
+            Line(x="candidate_xmin", y="candidate_D", x0="xmin", y0="D"),
         ),
         Figure(
             "alpha-by-depth",
-            FigureKind.DEPTH,
             "α by depth",
-            "Each line is one role. Bars are ± one standard error of the fit. Hollow marks: weak evidence.",
-            {"y": "alpha", "error": "sigma", "hollow": "low_confidence"},
+            "Each line is one role. Bars are ± one standard error of the fit. Hollow marks: low-confidence fit.",
+            ByDepth(y="alpha", error="sigma", hollow="low_confidence"),
         ),
         Figure(
             "alpha-by-role",
-            FigureKind.HEATMAP,
             "Health by block and role",
             "Each cell is one matrix. 2 to 6 is healthy; above, the tail is thin; below, very heavy.",
-            {"color": "alpha"},
+            Heatmap(color="alpha"),
         ),
     ),
 )

@@ -12,23 +12,13 @@ from statistics import fmean, stdev
 import numpy as np
 from jaxtyping import Float64
 
-from analysis.diagnostic import (
-    Column,
-    Curve,
-    Diagnostic,
-    Figure,
-    FigureKind,
-    Measurement,
-    Option,
-    Options,
-    Scalar,
-    Scope,
-)
+from analysis.diagnostic import Column, Curve, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.farms import windows
 from analysis.diagnostics.farms.exponents import FITS, Exponent, Fit, fit_of
 from analysis.diagnostics.farms.summary import summarise
 from analysis.diagnostics.farms.windows import Windows
 from analysis.diagnostics.options import single
+from analysis.figure import ByDepth, Figure, Heatmap, Line, Scatter
 from analysis.linalg import rounding
 from analysis.statistics import power_law
 from analysis.weight import Weight
@@ -124,7 +114,7 @@ COLUMNS = (
     ),
     Column(
         "D",
-        "Fit gap D",
+        "KS distance D",
         "Largest gap between the distribution of the pooled tail and the fitted law, 0 to 1. Low: the tail is a power "
         "law; with hill, which does not look for the start of the tail, above 0.1 is usual.",
         absent=NO_FIT,
@@ -257,39 +247,34 @@ FARMS = Diagnostic(
     figures=(
         Figure(
             "alpha-by-depth",
-            FigureKind.DEPTH,
             "α FARMS by depth",
             "Each line is one role. Bars are ± one standard deviation of single windows. Shapes are taken out.",
-            {"y": "alpha_farms", "error": "windows_sd"},
+            ByDepth(y="alpha_farms", error="windows_sd"),
         ),
         Figure(
             "shape-bias",
-            FigureKind.SCATTER,
             "Shape bias",
             "Each mark is one matrix. Far above the line, the raw exponent is that high for its shape; near it, the "
             "shape adds nothing. Bars are ± one standard deviation of single windows.",
-            {"x": "alpha_farms", "y": "alpha_raw", "error": "windows_sd"},
+            Scatter(x="alpha_farms", y="alpha_raw", error="windows_sd"),
         ),
         Figure(
             "raw-by-depth",
-            FigureKind.DEPTH,
             "α raw by depth",
             "The same fit to the whole spectra: what is higher here than in α FARMS comes from the shape.",
-            {"y": "alpha_raw"},
+            ByDepth(y="alpha_raw"),
         ),
         Figure(
             "bias-by-role",
-            FigureKind.HEATMAP,
             "Shape bias by block and role",
             "Each cell is one matrix: how much its aspect ratio adds to its raw exponent.",
-            {"color": "aspect_bias"},
+            Heatmap(color="aspect_bias"),
         ),
         Figure(
             "sweep",
-            FigureKind.LINE,
             "How firm is the choice of aspect?",
             "α FARMS by the aspect of the windows, with the option sweep. Layers with like curves keep their order.",
-            {"x": "sweep_aspect", "y": "sweep_alpha", "x0": "window_aspect", "y0": "alpha_farms"},
+            Line(x="sweep_aspect", y="sweep_alpha", x0="window_aspect", y0="alpha_farms"),
         ),
     ),
 )

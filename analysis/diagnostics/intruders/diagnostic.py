@@ -8,22 +8,13 @@ from collections.abc import Sequence
 
 import torch
 
-from analysis.diagnostic import (
-    Column,
-    Curve,
-    Diagnostic,
-    Figure,
-    FigureKind,
-    Measurement,
-    Option,
-    Options,
-    Scalar,
-    Scope,
-)
+from analysis import figure as plots
+from analysis.diagnostic import Column, Curve, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.intruders.leading import Leading, leading, rounding
 from analysis.diagnostics.intruders.rule import Match, Side, ambiguity, chance, match, sweep
 from analysis.diagnostics.intruders.summary import summarise
 from analysis.diagnostics.options import single
+from analysis.figure import ByDepth, Figure, Heatmap, Series, Sweep
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
 from analysis.weight import Weight
@@ -236,40 +227,35 @@ INTRUDERS = Diagnostic(
     figures=(
         Figure(
             "match",
-            FigureKind.MATCH,
             "Directions of base and tuned",
             "|cos| of each direction of the tuned with each of the base. A diagonal is preserved; a blank column is an "
             "intruder, and shifts those behind it by one.",
-            {"z": "similarity", "best": "best_match", "k": "k", "epsilon": "epsilon"},
+            plots.Match(z="similarity", best="best_match", k="k", epsilon="epsilon"),
         ),
         Figure(
             "sweep",
-            FigureKind.SWEEP,
             "Intruders by ε",
             "Intruders in all matrices as the threshold moves. Low-rank adapters have some at a low ε already; full "
             "fine-tuning hardly any until far to the right.",
-            {"x": "sweep_epsilon", "y": "sweep_count", "x0": "epsilon"},
+            Sweep(x="sweep_epsilon", y="sweep_count", x0="epsilon"),
         ),
         Figure(
             "by-depth",
-            FigureKind.DEPTH,
             "Intruders by depth",
             "Intruders among the first k directions of each matrix. Each line is one role.",
-            {"y": "count"},
+            ByDepth(y="count"),
         ),
         Figure(
             "by-role",
-            FigureKind.HEATMAP,
             "Intruders by block and role",
             "Intruders among the first k directions of each matrix: where the tuned leads in new directions.",
-            {"color": "count"},
+            Heatmap(color="count"),
         ),
         Figure(
             "over-checkpoints",
-            FigureKind.SERIES,
             "Intruders over the checkpoints",
             "Intruders in all matrices of each tuned checkpoint, in their order.",
-            {"y": "count"},
+            Series(y="count"),
         ),
     ),
 )

@@ -8,22 +8,13 @@ from collections.abc import Sequence
 
 import torch
 
-from analysis.diagnostic import (
-    Column,
-    Diagnostic,
-    Figure,
-    FigureKind,
-    Measurement,
-    Option,
-    Options,
-    Scalar,
-    Scope,
-)
+from analysis.diagnostic import Column, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.options import single
 from analysis.diagnostics.overlap.interference import interference
 from analysis.diagnostics.overlap.summary import summarise
 from analysis.diagnostics.update.directions import calm
 from analysis.diagnostics.update.origin import cosine, is_unrelated
+from analysis.figure import ByDepth, Distribution, Figure, Heatmap
 from analysis.linalg import subspaces
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
@@ -65,7 +56,7 @@ COLUMNS = (
     Column(
         "chance_left",
         "… by chance, outputs",
-        "Mean overlap of two random subspaces of those dimensions, max(i, j)/m. High where the matrix is small beside "
+        "Mean overlap of two random subspaces of those dimensions, max(i, j)/m. High where the matrix is small next to "
         "the directions, and then the overlap says little.",
         absent=ZERO,
         shown=True,
@@ -194,10 +185,10 @@ def _compare(one: Triplets, other: Triplets, directions: int, share: float) -> M
 
 OVERLAP = Diagnostic(
     name="overlap",
-    title="Overlap of updates",
+    title="Update overlap",
     scope=Scope.UPDATES,
     reference="Hu et al., ICLR 2022, section 7.2; Tang et al., arXiv 2501.09522 (OPCM); Cai et al., ICML 2023 (RWS)",
-    description="What each two updates of one base have in common, beside what chance would give.",
+    description="What each two updates of one base have in common, compared with what chance would give.",
     columns=COLUMNS,
     compute=compute,
     summarise=summarise,
@@ -205,24 +196,21 @@ OVERLAP = Diagnostic(
     figures=(
         Figure(
             "overlap-by-depth",
-            FigureKind.DEPTH,
             "Shared output directions by depth",
             "Overlap of the leading output directions of two updates. Near chance they changed different things.",
-            {"y": "left_overlap"},
+            ByDepth(y="left_overlap"),
         ),
         Figure(
             "overlap-by-role",
-            FigureKind.HEATMAP,
             "Shared output directions by block and role",
             "Overlap of the leading output directions of two updates: where they changed the same.",
-            {"color": "left_overlap"},
+            Heatmap(color="left_overlap"),
         ),
         Figure(
             "cosines",
-            FigureKind.DISTRIBUTION,
             "Cosines of the updates",
             "Cosine of the two updates in each matrix. Above 0 they pull the same way, below it against each other.",
-            {"x": "cosine"},
+            Distribution(x="cosine"),
         ),
     ),
 )

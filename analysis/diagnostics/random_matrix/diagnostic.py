@@ -11,21 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from analysis.diagnostic import (
-    Column,
-    Curve,
-    Diagnostic,
-    Figure,
-    FigureKind,
-    Measurement,
-    Option,
-    Options,
-    Scalar,
-    Scope,
-)
+from analysis.diagnostic import Column, Curve, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.options import CONV_NORM, conv_factor, single
 from analysis.diagnostics.random_matrix.summary import summarise, why_no_bulk
 from analysis.diagnostics.random_matrix.traps import against_noise
+from analysis.figure import ByDepth, Density, Figure, Heatmap
 from analysis.findings.wording import quantity
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.marchenko_pastur import Bulk
@@ -138,7 +128,7 @@ COLUMNS = (
     ),
     Column(
         "num_traps",
-        "Traps",
+        "Correlation traps",
         "Eigenvalues of the shuffled weight above its own noise, mean over the shuffles: a few abnormally large "
         "entries cause them. 0 is usual; more suggests too large a learning rate (correlation traps).",
         absent=f"{NO_SHUFFLE}, or shuffling is left out",
@@ -147,7 +137,7 @@ COLUMNS = (
     ),
     Column(
         "num_traps_sd",
-        "± traps",
+        "± correlation traps",
         "Standard deviation of the traps over the shuffles. High means that they hang on where large entries fall.",
         absent=f"{NO_SHUFFLE}, or less than two shuffles",
     ),
@@ -279,24 +269,21 @@ RANDOM_MATRIX = Diagnostic(
     figures=(
         Figure(
             "bulk",
-            FigureKind.DENSITY,
             "Spectrum and noise bulk",
             "Density of the eigenvalues. Dashed: the noise bulk, where one fits. Darker: spikes, beyond its edge.",
-            {"values": "eigenvalues", "curve_x": "bulk_x", "curve_y": "bulk_density", "cut": "spike_cut"},
+            Density(values="eigenvalues", curve_x="bulk_x", curve_y="bulk_density", cut="spike_cut"),
         ),
         Figure(
             "above-random-by-depth",
-            FigureKind.DEPTH,
             "Eigenvalues above random",
             "How many eigenvalues the same entries in random order would not have. 0 is noise.",
-            {"y": "num_above_random"},
+            ByDepth(y="num_above_random"),
         ),
         Figure(
             "distance-by-role",
-            FigureKind.HEATMAP,
             "Distance to random",
             "Each cell is one matrix: how far its spectrum is from that of its shuffled entries.",
-            {"color": "rand_distance"},
+            Heatmap(color="rand_distance"),
         ),
     ),
 )

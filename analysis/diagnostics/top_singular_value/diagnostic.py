@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from analysis.diagnostic import Column, Diagnostic, Figure, FigureKind, Measurement, Option, Options, Scalar, Scope
+from analysis.diagnostic import Column, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.options import single
 from analysis.diagnostics.top_singular_value.largest import TopValue, top_value
+from analysis.figure import ByDepth, Figure, Growth, Heatmap, Widths
 from analysis.linalg.spectrum import Spectrum, decompose
 from analysis.weight import Weight
 from analysis.width_scaling.family import HEAD, MATRIX, VECTOR
@@ -205,40 +206,35 @@ TOP_SINGULAR_VALUE = Diagnostic(
     figures=(
         Figure(
             "scaling",
-            FigureKind.WIDTHS,
             "Measured against the law",
             "σ₁ / √(η/λ) against the width, both axes logarithmic. One point for each block, a line fitted through "
             "them; the dashed line has the law's slope, 0.75.",
-            {"x": "widths", "y": "sigma", "slope": "exponent"},
+            Widths(x="widths", y="sigma", slope="exponent"),
         ),
         Figure(
             "drift",
-            FigureKind.WIDTHS,
             "σ₁ itself",
             "σ₁ against the width, both axes logarithmic. Where the fitted line is flat, as the dashed one is, "
             "settings transfer.",
-            {"x": "widths", "y": "sigma"},
+            Widths(x="widths", y="sigma"),
         ),
         Figure(
             "growth",
-            FigureKind.GROWTH,
             "Over the steps of one run",
             "Geometric means over all matrices, beside the first step. η / ‖W‖ is how far a step turns them.",
-            {"y": "sigma"},
+            Growth(y="sigma"),
         ),
         Figure(
             "exponent-by-depth",
-            FigureKind.DEPTH,
             "Exponent of the width by depth",
             "Slope of ln σ₁ against ln d of each weight by itself. Each line is one role; at 0 settings transfer.",
-            {"y": "exponent"},
+            ByDepth(y="exponent"),
         ),
         Figure(
             "ratio-by-role",
-            FigureKind.HEATMAP,
             "σ₁ of the last model over the first by block and role",
             "Each cell is one weight: 1 where σ₁ stayed the same.",
-            {"color": "measured_ratio"},
+            Heatmap(color="measured_ratio"),
         ),
     ),
 )

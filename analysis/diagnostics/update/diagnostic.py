@@ -8,21 +8,13 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from analysis.diagnostic import (
-    Curve,
-    Diagnostic,
-    Figure,
-    FigureKind,
-    Measurement,
-    Option,
-    Options,
-    Scope,
-)
+from analysis.diagnostic import Curve, Diagnostic, Measurement, Option, Options, Scope
 from analysis.diagnostics.options import single
 from analysis.diagnostics.update.columns import COLUMNS
 from analysis.diagnostics.update.directions import calm
 from analysis.diagnostics.update.numbers import drift, entries, shares, significant, sizes, tails, turns
 from analysis.diagnostics.update.summary import summarise
+from analysis.figure import ByDepth, Figure, Heatmap, Ranks, Series, Spectra
 from analysis.linalg.subspaces import extent
 from analysis.weight import Weight
 
@@ -90,46 +82,40 @@ UPDATE = Diagnostic(
     figures=(
         Figure(
             "update-spectrum",
-            FigureKind.RANKS,
             "Spectrum of the update",
             "Singular values of the updates beside the base's. LoRA ends at its rank; full fine-tuning spreads a small "
             "change over hundreds of directions.",
-            {"y": "update_singular_values", "base": "base_singular_values"},
+            Ranks(y="update_singular_values", base="base_singular_values"),
         ),
         Figure(
             "spectra",
-            FigureKind.SPECTRA,
             "Eigenvalue spectrum before and after",
             "Density of the eigenvalues λ = σ² of the base and of the tuned. What lies beyond the base's end is new.",
-            {"values": "tuned_singular_values", "base": "base_singular_values"},
+            Spectra(values="tuned_singular_values", base="base_singular_values"),
         ),
         Figure(
             "size-by-depth",
-            FigureKind.DEPTH,
             "Size of the update by depth",
             "‖ΔW‖ / ‖W₀‖ of each matrix. Each line is one role.",
-            {"y": "relative_norm"},
+            ByDepth(y="relative_norm"),
         ),
         Figure(
             "size-by-role",
-            FigureKind.HEATMAP,
             "Size of the update by block and role",
             "‖ΔW‖ / ‖W₀‖ of each matrix: where training changed most.",
-            {"color": "relative_norm"},
+            Heatmap(color="relative_norm"),
         ),
         Figure(
             "size-over-checkpoints",
-            FigureKind.SERIES,
             "Size of the update over the checkpoints",
             "Median of ‖ΔW‖ / ‖W₀‖ over the matrices of each tuned checkpoint, in their order.",
-            {"y": "relative_norm"},
+            Series(y="relative_norm"),
         ),
         Figure(
             "rank-over-checkpoints",
-            FigureKind.SERIES,
             "Directions of the update over the checkpoints",
             "Median effective rank of the update of each tuned checkpoint, in their order.",
-            {"y": "effective_rank"},
+            Series(y="effective_rank"),
         ),
     ),
 )

@@ -88,7 +88,7 @@ def _spans(members: Sequence[ZipInfo], file: io.BufferedIOBase, end: int) -> dic
     if any(stop > begin for (_, stop), (begin, _) in pairwise(sorted(taken))):
         raise UnsafeFile(
             "the members of the zip overlap, or lie outside it, which torch.save never does. "
-            "The file is damaged, or made to deceive.",
+            "The file is damaged or malicious.",
             "bad-offsets",
         )
     return found

@@ -37,7 +37,7 @@ def _read(path: Path, file: io.BufferedIOBase) -> Contents:
         raise DamagedFile("its first bytes are those of torch.save, but not the pickles behind them", "bad-header")
     saved, keys = unpickle(pickles), unpickle(pickles).value
     if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
-        raise DamagedFile("the keys of its storages are no list of names", "bad-header")
+        raise DamagedFile("the keys of its storages are not a list of names", "bad-header")
     spans = _spans([str(key) for key in keys], saved.storages, file, pickles.tell())
     return contents(path, saved.value, spans, machine.get("little_endian") is False)
 

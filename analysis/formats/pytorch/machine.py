@@ -52,7 +52,7 @@ def unpickle(file: BytesIO) -> "Machine":
         return machine
     except MALFORMED as error:
         cut = not file.read(1)
-        why = f"its pickle {'is cut off' if cut else 'makes no sense'} ({escape(error)})"
+        why = f"its pickle {'is truncated' if cut else 'is not valid'} ({escape(error)})"
         raise DamagedFile(f"{why}. Download or save it again.", "truncated-file" if cut else "bad-header") from None
 
 
@@ -128,7 +128,7 @@ class Machine:
     def stack_named(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         if not isinstance(module, str) or not isinstance(name, str):
-            raise TypeError(f"a {kind_of(module)} and a {kind_of(name)} are no name")
+            raise TypeError(f"a {kind_of(module)} and a {kind_of(name)} are not a name")
         self.stack.append(find_global(module, name))
 
     def call(self, _: Any) -> None:
@@ -152,7 +152,9 @@ class Machine:
             or not isinstance(key, str | int)
             or not isinstance(count, int)
         ):
-            raise ValueError(f"a {kind_of(tag)}, {kind_of(kind)}, {kind_of(key)} and {kind_of(count)} are no storage")
+            raise ValueError(
+                f"a {kind_of(tag)}, {kind_of(kind)}, {kind_of(key)} and {kind_of(count)} are not a storage"
+            )
         if view and view[0] is not None:
             raise ValueError("a view of a storage, as PyTorch before 0.4 saved")
         named = Storage(str(key), STORAGES[kind.rpartition(".")[2]], count)

@@ -65,7 +65,7 @@ def _view(storage: Any, offset: Any, shape: Any, strides: Any, dtype: Any) -> Vi
     """The view, if these are of the types they should be: they come out of the file as they please."""
     numbers = isinstance(shape, tuple | list) and isinstance(strides, tuple | list) and (offset, *shape, *strides)
     if not numbers or not all(isinstance(number, int) for number in numbers):
-        raise TypeError("a tensor whose shape, strides and offset are no whole numbers")
+        raise TypeError("a tensor whose shape, strides and offset are not whole numbers")
     if not isinstance(storage, Storage) or not isinstance(dtype, str) or dtype not in DTYPES:
         raise TypeError(f"a tensor of a {type(storage).__name__} and a {type(dtype).__name__}")
     return View(storage, offset, tuple(shape), tuple(strides), dtype)

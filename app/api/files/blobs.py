@@ -12,7 +12,7 @@ from app.api.files.checkpoint_uploads import RAW, admit, length
 from app.api.schemas import DIGEST
 from app.db import Database
 from app.errors import DigestMismatch, NotFound
-from app.storage.blobs import Incoming
+from app.storage.blobs import Incoming, Storage
 from app.uploads import resumable as transfers
 from app.uploads.streaming import receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
@@ -29,24 +29,25 @@ BODY = {
 
 
 class Blob(BaseModel):
-    """A file that is here."""
+    """A stored file."""
 
     sha256: str = Field(examples=[DIGEST])
     bytes: int = Field(examples=[90864192])
 
 
 @router.head("/{sha256}", responses=responses(404), operation_id="has_blob")
-def head(session: Reading, sha256: Digest) -> Response:
-    """Whether a file of yours has these bytes: 200, or 404, whatever others have."""
-    if transfers.known_size(session, sha256) is None:
-        raise NotFound("None of your files has that digest.")
+def head(session: Reading, storage: StorageOf, sha256: Digest) -> Response:
+    """Checks whether a file of this project has these bytes: 200, or 404."""
+    size = transfers.known_size(session, sha256)
+    if size is None or not storage.is_whole(sha256, size):
+        raise NotFound("No file of this project has that digest.")
     return Response(status_code=200)
 
 
 @router.put(
     "/{sha256}",
     status_code=201,
-    responses={**responses(400, 404, 413, 507), 200: {"model": Blob, "description": "It was here already."}},
+    responses={**responses(400, 404, 413, 507), 200: {"model": Blob, "description": "It already exists."}},
     openapi_extra=BODY,
     operation_id="put_blob",
 )
@@ -61,11 +62,11 @@ async def put(
 ) -> Blob:
     """Sends a file: `curl -T model.safetensors "…/api/v1/blobs/$(sha256sum model.safetensors | cut -c-64)"`.
 
-    Its digest is checked on the way; other bytes are not kept. It stays for a day, or while a checkpoint has it, and
-    `POST /api/v1/checkpoints` makes one of it. Sent again, it is not read: a client that asks with
-    `Expect: 100-continue`, as curl does, then sends nothing.
+    The digest is verified during the upload. The file is kept for a day, or while a checkpoint uses it;
+    `POST /api/v1/checkpoints` creates a checkpoint from it. If the file is already stored, its bytes are not read: a
+    client that sends `Expect: 100-continue`, as curl does, then sends nothing.
     """
-    here = await run_sync(_known_size, database, sha256)
+    here = await run_sync(_known_size, database, storage, sha256)
     if here is not None:
         await _pass_by(request)
         response.status_code = 200
@@ -94,11 +95,15 @@ async def _pass_by(request: Request) -> None:
             pass
 
 
-def _known_size(database: Database, digest: str) -> int | None:
+def _known_size(database: Database, storage: Storage, digest: str) -> int | None:
+    """None too where the file is known and its bytes are gone, so that they are sent again."""
     with database.reading() as session:
-        return transfers.known_size(session, digest)
+        size = transfers.known_size(session, digest)
+    return size if size is not None and storage.is_whole(digest, size) else None
 
 
 def _check(incoming: Incoming, digest: str) -> None:
     if incoming.sha256 != digest:
-        raise DigestMismatch(f"SHA-256 {digest} was promised, and {incoming.sha256} came. Nothing was kept.")
+        raise DigestMismatch(
+            f"SHA-256 {digest} was expected, but the received bytes have {incoming.sha256}. They were discarded."
+        )

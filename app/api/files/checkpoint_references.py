@@ -14,7 +14,7 @@ MOST_FILES = 1000
 
 
 class FileReference(BaseModel):
-    """A file that is here, by its digest or by the upload that brought it."""
+    """A stored file, by its digest or by its upload."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"oneOf": [{"required": ["sha256"]}, {"required": ["upload"]}]}
@@ -27,18 +27,18 @@ class FileReference(BaseModel):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if bool(self.sha256) == bool(self.upload):
-            raise ValueError("name the file by its sha256 or by its upload, and by one of them only")
+            raise ValueError("name the file either by its sha256 or by its upload")
         return self
 
 
 class Reference(BaseModel):
-    """A checkpoint of files that are here, or of a source."""
+    """A checkpoint made of stored files, or of a source."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"oneOf": [{"required": ["files"]}, {"required": ["source"]}]}
     )
 
-    name: str = Field("", max_length=255, description="What to call it.")
+    name: str = Field("", max_length=255, description="Its name.")
     files: list[FileReference] = Field([], min_length=1, max_length=MOST_FILES)
     source: str = Field(
         "", min_length=1, max_length=2000, description="file:///…, s3://bucket/prefix, hf://org/name@revision"
@@ -47,7 +47,7 @@ class Reference(BaseModel):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if bool(self.files) == bool(self.source):
-            raise ValueError("name the files or a source, and one of them only")
+            raise ValueError("name either files or a source")
         return self
 
 

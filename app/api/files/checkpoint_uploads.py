@@ -24,7 +24,7 @@ from app.web.problems import responses
 
 router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 Filename = Annotated[str | None, Query(max_length=1000, examples=["model.safetensors"])]
-Called = Annotated[str | None, Query(max_length=255, description="What to call it.", examples=["run 7"])]
+Called = Annotated[str | None, Query(max_length=255, description="Its name.", examples=["run 7"])]
 RAW: dict[str, Any] = {
     "application/octet-stream": {
         "schema": {"type": "string", "format": "binary"},
@@ -32,12 +32,12 @@ RAW: dict[str, Any] = {
     }
 }
 
-FACTS = "Facts about it, as `eigenscope scaling` takes them: “lr=1e-3,wd=0.1,steps=20000”."
+FACTS = "Facts about it, in the form of `eigenscope scaling`: “lr=1e-3,wd=0.1,steps=20000”."
 Stated = Annotated[str | None, Query(max_length=1000, description=FACTS, examples=["lr=1e-3,wd=0.1"])]
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One file as it is, a form with one or more files, or JSON that names what is there already.",
+        "description": "One raw file, a form with one or more files, or JSON that names stored files.",
         "content": {
             **RAW,
             "application/json": {"schema": references.SCHEMA, "examples": references.EXAMPLES},
@@ -105,12 +105,12 @@ async def send(
     facts: Stated = None,
     key: KeyHeader = None,
 ) -> Any:
-    """Sends a checkpoint: `curl -X POST -T model.safetensors '…/api/v1/checkpoints?filename=model.safetensors'`.
+    """Uploads a checkpoint: `curl -X POST -T model.safetensors '…/api/v1/checkpoints?filename=model.safetensors'`.
 
-    Sharded checkpoints are sent as one form: `curl -F files=@model-00001-of-00002.safetensors -F files=@…`.
-    The answer comes once everything is on the disk; a worker then reads it, which `state` and `reason` tell of.
+    Send a sharded checkpoint as one form: `curl -F files=@model-00001-of-00002.safetensors -F files=@…`.
+    The response arrives once everything is stored. A worker then reads it; `state` and `reason` show the result.
 
-    JSON sends no bytes: it names files that are here, by digest or upload, or a `source` that a worker fetches from.
+    JSON names stored files by digest or upload, or a `source` that a worker downloads from.
     """
     stated = parse_facts(facts or "")  # before the body, which may be long
     kind = request.headers.get("content-type", "")
@@ -128,9 +128,7 @@ async def send(
         request.stream(), storage, settings, content_type=kind, length=length(request), filename=named
     ) as upload:
         if not upload.bytes and not named and not kind.startswith("multipart/"):
-            raise BadUpload(
-                "The body is empty: send a file, a form of files, or JSON that names what is there already."
-            )
+            raise BadUpload("The body is empty: send a file, a form with files, or JSON that names stored files.")
         known = {**stated, **parse_facts(upload.fields.get("facts", ""))}
 
         def receive(session: Session) -> models.Checkpoint:
@@ -171,7 +169,7 @@ def referring(
 @router.put(
     "",
     status_code=201,
-    responses={**responses(400, 413, 507), 200: {"model": Checkpoint, "description": "It was here already."}},
+    responses={**responses(400, 413, 507), 200: {"model": Checkpoint, "description": "It already exists."}},
     openapi_extra={"requestBody": {"required": True, "content": RAW}},
     operation_id="put_checkpoint",
 )
@@ -185,10 +183,10 @@ async def put(
     name: Called = None,
     facts: Stated = None,
 ) -> Checkpoint:
-    """Sends a checkpoint of one file: `curl -T model.safetensors '…/api/v1/checkpoints?filename=model.safetensors'`.
+    """Uploads a checkpoint of one file: `curl -T model.safetensors '…/api/v1/checkpoints?filename=model.safetensors'`.
 
-    The same request once more is the same checkpoint. With another `name` or other `facts` it is another one, of bytes
-    that are kept once.
+    Repeating the request returns the same checkpoint. Another `name` or other `facts` create another checkpoint; the
+    bytes are stored once.
     """
     stated = parse_facts(facts or "")
     await run_sync(admit, database, length(request) or 0)

@@ -15,7 +15,7 @@ BYTES = "application/octet-stream"  # whatever it is: no browser is to show it
 BODY: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {BYTES: {"example": "(the bytes of model.safetensors)"}},
-        "description": "The bytes, in ranges where asked.",
+        "description": "The bytes; ranges are supported.",
     }
 }
 
@@ -28,14 +28,14 @@ Name = Annotated[str, Path(description="One of the checkpoint's `files`.", examp
     responses={
         200: {
             "content": {BYTES: {"example": "(the bytes of model.safetensors)"}},
-            "description": "The bytes, in ranges where asked.",
+            "description": "The bytes; ranges are supported.",
         },
         **responses(404),
     },
     operation_id="download_file",
 )
 def download(session: Reading, storage: StorageOf, identity: Identity, name: Name) -> FileResponse:
-    """One of its files, streamed: `curl -OJ '…/api/v1/checkpoints/3/files/adapter_model.safetensors'`."""
+    """Downloads one of its files: `curl -OJ '…/api/v1/checkpoints/3/files/adapter_model.safetensors'`."""
     found = next((file for file in checkpoints.get(session, identity).files if file.name == name), None)
     path = None if found is None else storage.path(found.sha256)
     if found is None or path is None or not path.is_file():

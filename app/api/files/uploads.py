@@ -49,7 +49,7 @@ PIECE = "application/offset+octet-stream"
 def speaks(request: Request) -> None:
     """Refuses a client of another version before anything else is looked at."""
     if request.headers.get("tus-resumable") != VERSION:
-        raise UnsupportedVersion(f"This service speaks tus {VERSION}: send the header Tus-Resumable: {VERSION}.")
+        raise UnsupportedVersion(f"This service supports tus {VERSION}: send the header Tus-Resumable: {VERSION}.")
 
 
 router = APIRouter(prefix=PATH, tags=["uploads"])
@@ -65,7 +65,7 @@ def _headers(*names: str) -> dict[str, Any]:
         "Upload-Offset": {"type": "integer", "minimum": 0, "examples": [8388608]},
         "Upload-Metadata": {
             "type": "string",
-            "description": "name base64, …; filename and sha256 mean something here",
+            "description": "name base64, …; filename and sha256 are used",
             "examples": ["filename bW9kZWwuc2FmZXRlbnNvcnM="],
         },
         "Upload-Checksum": {
@@ -88,7 +88,7 @@ BODY = {"requestBody": {"content": {PIECE: BYTES}}}
 
 @router.options("", status_code=204, operation_id="tus_options")
 def options(response: Response, settings: SettingsOf) -> None:
-    """What this service can do."""
+    """Returns the supported tus version and extensions."""
     response.headers["Tus-Extension"] = EXTENSIONS
     response.headers["Tus-Max-Size"] = str(settings.upload_limit)
     response.headers["Tus-Checksum-Algorithm"] = ",".join(ALGORITHMS)
@@ -104,9 +104,9 @@ def options(response: Response, settings: SettingsOf) -> None:
     operation_id="begin_upload",
 )
 async def create(request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf) -> Response:
-    """Begins an upload; its address is in Location. Its first bytes may come along, as application/offset+octet-stream.
+    """Creates an upload, at the address in Location. Its body may hold the first bytes, as tus says.
 
-    Upload-Metadata may hold `filename`, and `sha256` in hexadecimal: whole bytes of another digest are not kept.
+    Upload-Metadata may hold `filename`, and `sha256` in hexadecimal: an upload with another digest is discarded.
     """
     size = _number(request, "upload-length")
     check_limit(size, settings)
@@ -118,7 +118,7 @@ async def create(request: Request, database: DatabaseOf, storage: StorageOf, set
         storage.require(size, settings.disk_reserve)
         with database.writing() as session:
             quotas.admit(session, size)
-            return transfers.begin(session, storage, settings, name=named, size=size, told=told)
+            return transfers.begin(session, storage, settings, name=named, size=size, text=told)
 
     transfer = await run_sync(begin)
     headers = {"Location": f"{request.url.path}/{transfer.id}", "Upload-Expires": _date(transfer.expires_at)}
@@ -140,7 +140,7 @@ async def create(request: Request, database: DatabaseOf, storage: StorageOf, set
     operation_id="get_upload",
 )
 def head(database: DatabaseOf, storage: StorageOf, identity: Name) -> Response:
-    """How much of it is here, in Upload-Offset."""
+    """Returns the number of stored bytes in Upload-Offset."""
     with database.reading() as session:
         transfer = transfers.get(session, identity)
     headers = {
@@ -166,9 +166,9 @@ def head(database: DatabaseOf, storage: StorageOf, identity: Name) -> Response:
 async def patch(
     request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf, identity: Name
 ) -> Response:
-    """Adds bytes at Upload-Offset, which must be where it ends. What came before a break is kept."""
+    """Appends bytes at Upload-Offset, which must equal the stored size. An interruption loses no stored byte."""
     if not _is_piece(request):
-        raise WrongMedia(f"A piece of an upload has the Content-Type {PIECE}.")
+        raise WrongMedia(f"A chunk of an upload needs the Content-Type {PIECE}.")
     at, checksum = _number(request, "upload-offset"), _checksum(request)
 
     def find() -> Transfer:
@@ -190,7 +190,7 @@ async def patch(
     operation_id="end_upload",
 )
 def delete(database: DatabaseOf, storage: StorageOf, identity: Name) -> None:
-    """Ends the upload. Checkpoints that were made of it keep its bytes."""
+    """Deletes the upload. Checkpoints created from it keep its bytes."""
     transfers.forget(database, storage, identity)
 
 
@@ -198,7 +198,7 @@ def delete(database: DatabaseOf, storage: StorageOf, identity: Name) -> None:
 async def override_method(
     request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf, identity: Name
 ) -> Response:
-    """X-HTTP-Method-Override, for clients that cannot say PATCH or DELETE. Only a POST can be overridden."""
+    """X-HTTP-Method-Override, for clients that cannot send PATCH or DELETE. Only a POST can be overridden."""
     match request.headers.get("x-http-method-override", "").upper():
         case "PATCH":
             return await patch(request, database, storage, settings, identity)
@@ -208,7 +208,7 @@ async def override_method(
         case "HEAD":
             return await run_sync(head, database, storage, identity)
         case _:
-            raise BadUpload("Say with X-HTTP-Method-Override whether this is a PATCH, a DELETE or a HEAD.")
+            raise BadUpload("Set X-HTTP-Method-Override to PATCH, DELETE or HEAD.")
 
 
 async def _add(
@@ -226,17 +226,17 @@ async def _add(
     if here < transfer.bytes:
         here = await _grow(request, storage, settings, transfer, at, checksum)
     if here == transfer.bytes:
-        allowed = partial(check_good, found=request.state.caller)
+        allowed = partial(check_good, caller=request.state.caller)
         await run_sync(transfers.finish, database, storage, transfer, allowed)
     return here
 
 
 def _check_piece(request: Request, transfer: Transfer, at: int, here: int) -> None:
     if at != here:
-        raise WrongOffset(f"The piece begins at {at:,}, and {here:,} bytes are here.")
+        raise WrongOffset(f"The chunk begins at {at:,}, but {here:,} bytes are stored.")
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and at + int(announced) > transfer.bytes:
-        raise TooLarge(f"The piece ends at {at + int(announced):,}, and the upload at {transfer.bytes:,}.")
+        raise TooLarge(f"The chunk ends at {at + int(announced):,}, and the upload at {transfer.bytes:,}.")
 
 
 async def _grow(
@@ -250,10 +250,10 @@ async def _grow(
     growing = await run_sync(storage.partials.open, transfer.id, checksum and checksum[0])
     try:
         if growing.offset != at:
-            raise WrongOffset(f"The piece begins at {at:,}, and {growing.offset:,} bytes are here.")
+            raise WrongOffset(f"The chunk begins at {at:,}, but {growing.offset:,} bytes are stored.")
         await _pour(request, growing, storage, settings, transfer.bytes - at)
         if checksum is not None and checksum[0].digest() != checksum[1]:
-            raise ChecksumMismatch("The piece has another checksum than its header says. It was not kept.")
+            raise ChecksumMismatch("The chunk's checksum differs from its header. The chunk was discarded.")
     except BaseException as error:
         if checksum is not None or isinstance(error, TooLarge):  # unverified, or more than was promised
             with CancelScope(shield=True):
@@ -306,5 +306,5 @@ def _checksum(request: Request) -> "tuple[_Hash, bytes] | None":
         return None
     algorithm, _, value = header.partition(" ")
     if algorithm not in ALGORITHMS:
-        raise BadUpload(f"Upload-Checksum: “{algorithm[:40]}” is none of {', '.join(ALGORITHMS)}.")
+        raise BadUpload(f"Upload-Checksum: “{algorithm[:40]}” is not one of {', '.join(ALGORITHMS)}.")
     return hashlib.new(algorithm, usedforsecurity=False), promises.unpack(value, "the checksum in Upload-Checksum")

@@ -64,9 +64,9 @@ class ReportView:
     """The parts of a report, each made when a template asks for it. The tables may still be growing."""
 
     def __init__(
-        self, tables: Sequence[Table], covered: Coverage | None, state: State, moving: bool, curves: Curves
+        self, tables: Sequence[Table], coverage: Coverage | None, state: State, moving: bool, curves: Curves
     ) -> None:
-        self.whole, self.covered, self.state, self.moving, self._curves = tables, covered, state, moving, curves
+        self.whole, self.covered, self.state, self.moving, self._curves = tables, coverage, state, moving, curves
         self.position = state.shown.position
         self.q, self.show = state.shown.q, state.shown.show
         self.link, self.form_fields = state.link, state.form_fields
@@ -122,8 +122,8 @@ class ReportView:
 
     @cached_property
     def color(self) -> Place:
-        asked = place_named(self.places, self.state.shown.color)
-        return asked if asked is not None and asked.numeric else pick_columns(self.tables)[0]
+        place = place_named(self.places, self.state.shown.color)
+        return place if place is not None and place.numeric else pick_columns(self.tables)[0]
 
     @cached_property
     def grid(self) -> Grid:

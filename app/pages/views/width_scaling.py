@@ -153,8 +153,8 @@ class FamilyView:
             *_kpi("exponent of d, law says 0.75", fit.exponent.value if fit and fit.exponent else None),
             *_kpi("drift of σ₁, rule says 0", fit.drift.value if fit and fit.drift else None, signed=True),
             *([Kpi("kinds of matrix agree", str(agree), f"of {len(told)}")] if told else []),
-            *_kpi("largest gap between spectra, want under 0.05", self.fits.shape_gap),
-            *([Kpi(f"lowest steps · η · λ, want {STEADY:g}", numbers.short(min(steady)))] if steady else []),
+            *_kpi("largest gap between spectra, should be below 0.05", self.fits.shape_gap),
+            *([Kpi(f"lowest steps · η · λ, should be {STEADY:g}", numbers.short(min(steady)))] if steady else []),
         ]
 
     @property
@@ -268,15 +268,15 @@ class FamilyView:
         law = None if self.itself else pair.log_ratio
         verdict = pair.transfer if law is None else str(pair.law)
         if law is None and not self.itself:
-            return Cell(numbers.ABSENT, "", "", "η and λ of both models are wanted, λ above 0")
+            return Cell(numbers.ABSENT, "", "", "needs η and λ of both models, λ above 0")
         ends = (
             ""
             if pair.low is None
             else f", {format_exponent(pair.low)} to {format_exponent(pair.high or 0.0)} over blocks"
         )
-        foreseen = "" if pair.predicted is None else f"; the law foresees {format_exponent(pair.predicted)}"
+        predicted = "" if pair.predicted is None else f"; the law predicts {format_exponent(pair.predicted)}"
         css, sign = SIGNS[verdict]
-        title = f"{verdict}: measured {format_exponent(pair.measured)}{ends}{foreseen}"
+        title = f"{verdict}: measured {format_exponent(pair.measured)}{ends}{predicted}"
         return Cell(format_exponent(pair.measured if law is None else math.exp(law)), css, sign, title)
 
     @cached_property

@@ -69,10 +69,13 @@ function template() {
   } };
 }
 
+/** @returns {any} Plotly, once its file is loaded */
+const loadedPlotly = () => /** @type {any} */ (globalThis).Plotly;
+
 /** Plotly's own file, loaded when the first figure needs it. */
 function plotly() {
   library ??= new Promise((loaded, failed) => {
-    const script = make("script", { src: $('meta[name="plotly"]').content, onload: () => loaded(globalThis.Plotly) });
+    const script = make("script", { src: $('meta[name="plotly"]').content, onload: () => loaded(loadedPlotly()) });
     script.onerror = () => failed(new Error("Plotly could not be loaded"));
     document.head.append(script);
   });
@@ -143,7 +146,7 @@ export function spotlight(member) {
     const of = traces.map((/** @type {any} */ trace) => trace.meta?.member);
     if (!of.some((/** @type {any} */ one) => one !== undefined)) continue;
     const opacity = of.map((/** @type {any} */ one) => (member === "" || one === undefined || String(one) === member ? 1 : FAINT));
-    globalThis.Plotly.restyle(node, { opacity });
+    loadedPlotly().restyle(node, { opacity });
   }
 }
 
@@ -166,7 +169,7 @@ function picked(node, custom) {
  * @param {string} text
  */
 function tell(node, text) {
-  if (globalThis.Plotly && node.querySelector(".plot-container")) globalThis.Plotly.purge(node);
+  if (loadedPlotly() && node.querySelector(".plot-container")) loadedPlotly().purge(node);
   node.replaceChildren(make("p", { className: "none sm", textContent: text }));
   node.removeAttribute("aria-busy");
 }

@@ -7,10 +7,12 @@
   const changed = () => document.dispatchEvent(new Event("themechange"));
 
   root.dataset.js = "";
-  if (stored() === "dark" || stored() === "light") root.dataset.theme = stored();
+  const theme = stored();
+  if (theme === "dark" || theme === "light") root.dataset.theme = theme;
 
   addEventListener("DOMContentLoaded", () => {
     const button = document.querySelector("[data-theme-toggle]");
+    if (!button) return;
     const name = () => {
       button.textContent = dark() ? "Light" : "Dark";
       button.setAttribute("aria-label", `Use ${button.textContent.toLowerCase()} colours`);

@@ -133,7 +133,7 @@ def test_an_aggregate_is_over_the_layers_that_both_have() -> None:
         (esd(min=2, rows=5), FOUND, {}),
         (esd(min=2, weak="drop"), report({"esd": alphas(3.0, 3.0, low_confidence=True)}), {}),
         (esd(max_regression=1), FOUND, {}),  # no baseline
-        (esd(min=2), FOUND, {"lost": (Lost("x", "q", 0, "the worker gave up"),)}),
+        (esd(min=2), FOUND, {"lost": (Lost("x", "q", 0, "the worker failed"),)}),
         (esd(min=2), report({"esd": [*alphas(3.0), row("x", note="it holds NaN")]}), {}),
         (esd(min=2), FOUND, {"measured": {"esd": {"leave_out": 1}}}),
         ({"summary": "esd.flagged", "max": 9}, FOUND, {"ended": "the run was cancelled"}),

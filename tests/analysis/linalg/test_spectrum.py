@@ -13,7 +13,7 @@ from torch import Tensor
 from analysis.errors import NotFinite, TensorError
 from analysis.linalg import blas as unlocked
 from analysis.linalg import spectrum
-from analysis.linalg.spectrum import BLOCK, EPS, decompose, decompose_each, decompose_product, gram_error
+from analysis.linalg.spectrum import BLOCK, EPS, decompose, decompose_each, gram_error
 
 
 def orthogonal(size: int, seed: int) -> Tensor:
@@ -127,45 +127,6 @@ def test_slices_solved_together_are_each_as_alone(together: int, monkeypatch: py
     assert found.slices == pytest.approx(expected, rel=1e-10, abs=1e-14)
     assert found.kernel == "svd"
     assert decompose(slices.mT).slices == pytest.approx(expected, rel=1e-10, abs=1e-14)
-
-
-@pytest.mark.parametrize(("m", "r", "n"), [(300, 4, 200), (40, 8, 500), (5, 9, 30), (30, 9, 5), (6, 6, 6), (50, 1, 1)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-def test_a_product_has_the_spectrum_of_what_it_makes(m: int, r: int, n: int, dtype: torch.dtype) -> None:
-    generator = torch.Generator().manual_seed(m)
-    left, right = (torch.randn(*size, generator=generator).to(dtype) * 2.0**40 for size in ((m, r), (r, n)))
-    found = decompose_product(left, right)
-    dense = np.linalg.svd((left.double() @ right.double()).numpy(), compute_uv=False)
-    kept = min(m, r, n)
-    assert found.values == pytest.approx(dense[:kept][::-1], rel=1e-11)
-    assert dense[kept:] == pytest.approx(np.zeros(min(m, n) - kept), abs=1e-13 * dense[0])
-    assert found.squared_norm == pytest.approx(float(np.square(dense).sum()), rel=1e-12)
-    assert (found.rows, found.columns, found.kernel) == (m, n, "product")
-
-
-def test_a_product_keeps_small_values_and_says_where_it_loses_them() -> None:
-    """Columns of sizes 1 to 1e-9: a Gram matrix of the product would keep half of them."""
-    sizes = torch.logspace(0, -9, 10, dtype=torch.float64)
-    left, right = orthogonal(60, 1)[:, :10] * sizes, orthogonal(50, 2)[:10]
-    found = decompose_product(left, right)
-    assert found.values == pytest.approx(sizes.flip(0).numpy(), rel=1e-6)
-    assert found.floor < 1e-12
-    left, right = torch.ones(40, 2, dtype=torch.float64), torch.ones(2, 30, dtype=torch.float64)
-    left[0, 0], right[1] = 1.0 + 2**-30, -1.0  # the factors nearly cancel
-    cancelled = decompose_product(left, right)
-    assert cancelled.largest == pytest.approx(math.sqrt(30) * 2**-30, rel=cancelled.floor)
-    assert 1e-6 < cancelled.floor < 1e-3
-
-
-def test_products_of_nothing_and_of_too_much() -> None:
-    untrained = decompose_product(torch.zeros(20, 4), torch.randn(4, 30))  # a LoRA adapter starts so
-    assert (untrained.largest, untrained.squared_norm, untrained.floor) == (0.0, 0.0, 0.0)
-    with pytest.raises(NotFinite, match="1 of 4"):
-        decompose_product(torch.ones(3, 2), torch.tensor([[1.0, math.nan], [0.0, 2.0]]))
-    with pytest.raises(TensorError, match="would leave float64"):
-        decompose_product(
-            torch.full((3, 1), 1e100, dtype=torch.float64), torch.full((1, 3), 1e100, dtype=torch.float64)
-        )
 
 
 def test_one_dead_slice_leaves_the_others_their_kernel() -> None:

@@ -67,10 +67,10 @@ def test_what_it_writes(folder: Path) -> None:
     ("more", "said"),
     [
         (["--policy", "nothing.yml"], "nothing.yml cannot be read"),
-        (["--baseline", "nothing.json"], "there is no such file, and a run needs --server"),
+        (["--baseline", "nothing.json"], "the file does not exist, and a run needs --server"),
         (["--baseline", "7"], "a run needs --server"),
-        (["--baseline", "model.safetensors"], "this is no JSON"),
-        (["--baseline", "other.json"], "the baseline is no report"),
+        (["--baseline", "model.safetensors"], "not valid JSON"),
+        (["--baseline", "other.json"], "the baseline is not a report"),
         (["--timeout", "0"], "Invalid value"),
         (["--colour", "red"], "No such option"),
     ],

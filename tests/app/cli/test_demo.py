@@ -115,7 +115,7 @@ def test_the_command_says_what_there_is(tmp_path: Path, experiment: Path) -> Non
     first, second = CliRunner().invoke(main, call), CliRunner().invoke(main, call)
     assert (first.exit_code, second.exit_code) == (0, 0), first.output
     assert "2 checkpoints, 2 of them new; runs 1 and 2." in first.output
-    assert "all of them there already" in second.output
+    assert "all of them already exist" in second.output
 
 
 def test_the_command_refuses_in_words(tmp_path: Path) -> None:

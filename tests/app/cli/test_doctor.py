@@ -19,7 +19,7 @@ def settings(folder: Path, **values: object) -> Settings:
 
 def test_a_fresh_machine_is_healthy(tmp_path: Path) -> None:
     found = {check.subject: check for check in doctor.examine(settings(tmp_path / "not" / "yet"))}
-    assert found["database"].found.endswith("`eigenscope serve` makes it")
+    assert found["database"].found.endswith("`eigenscope serve` creates it")
     assert found["broker"].good
     assert "torch 2." in found["versions"].found
     assert not (tmp_path / "not").exists(), "looking changes nothing"
@@ -46,7 +46,7 @@ def test_an_absent_database_and_broker_are_found(tmp_path: Path) -> None:
     away = settings(tmp_path, database_url="postgresql://127.0.0.1:1/x", broker_url="redis://127.0.0.1:1/0")
     for check in (doctor.database(away), doctor.broker(away)):
         assert not check.good
-        assert check.mend
+        assert check.fix
         assert "Traceback" not in check.found
 
 
@@ -86,4 +86,4 @@ def test_a_missing_library_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(doctor, "LIBRARIES", ("torch", "no-such-library"))
     check = doctor.versions(settings(tmp_path))
     assert not check.good
-    assert "no-such-library" in check.mend
+    assert "no-such-library" in check.fix

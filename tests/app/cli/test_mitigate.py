@@ -48,7 +48,7 @@ def test_json_holds_every_matrix_and_the_recipe(folders: Path) -> None:
 
 
 def test_a_rank_below_the_adapters_own_is_not_followed_and_said(folders: Path) -> None:
-    said = "Rank 2 was asked for, and is below the own rank of 1 module, which was kept."
+    said = "Rank 2 is below the present rank of 1 module, which was kept."
     assert said in " ".join(run(folders, "--rank", "2").output.split())
 
 

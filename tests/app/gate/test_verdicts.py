@@ -146,7 +146,7 @@ def test_a_baseline_measured_what_is_compared_and_with_the_same_options(service:
         with pytest.raises(BaselineError, match=said):
             ask(service, worse, baseline=run, run=4)
     other = {**worse, "measure": {"esd": {"leave_out": 2}}}
-    with pytest.raises(NotFound, match="no finished run over a checkpoint named 'model@main'"):
+    with pytest.raises(NotFound, match="No finished run exists over a checkpoint named 'model@main'"):
         ask(service, other, baseline="model@main", run=4)
     assert ask(service, POLICY, baseline=3, run=4).baseline_run_id == 3  # where nothing is compared any run will do
 
@@ -170,7 +170,7 @@ def test_what_cannot_be_judged_is_refused(
 
 def test_a_baseline_must_be_done(analysed: Service) -> None:
     analysed.run(1)
-    with pytest.raises(Conflict, match="a baseline is a run that is done"):
+    with pytest.raises(Conflict, match="a baseline must be a run that is done"):
         ask(analysed, REGRESSION, baseline=2)
 
 
@@ -215,11 +215,11 @@ def test_a_rejected_checkpoint_is_not_enough_evidence(service: Service) -> None:
 def test_a_unit_that_was_given_up_is_missing_evidence(analysed: Service) -> None:
     with analysed.database.writing() as session:
         unit = session.query(Unit).one()
-        unit.state, unit.done, unit.reason = UnitState.FAILED, len(unit.tensors) - 1, "the worker gave up"
+        unit.state, unit.done, unit.reason = UnitState.FAILED, len(unit.tensors) - 1, "the worker failed"
     told = ask(analysed).result
     assert told is not None
     assert told["verdict"] == "insufficient"
-    assert "1 layer could not be measured (the worker gave up)" in told["rules"][0]["sentence"]
+    assert "1 layer could not be measured (the worker failed)" in told["rules"][0]["sentence"]
     alone = {"rules": [{"column": "norms.rank_loss", "max": 0, "layers": {"role": "embedding"}}]}
     other = ask(analysed, alone).result
     assert other is not None

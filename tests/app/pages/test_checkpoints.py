@@ -34,7 +34,7 @@ def test_a_checkpoint_that_is_being_read_keeps_the_page_watching(service: Servic
     service.upload(model())
     page = read(service.client.get("/checkpoints/1").text)
     assert "data-moving" in page.one("div", id="head").attributes
-    assert "Being read." in page.one("div", id="reason").text
+    assert "Reading the file." in page.one("div", id="reason").text
 
 
 def test_the_buttons_do_what_they_say(analysed: Service) -> None:

@@ -34,7 +34,7 @@ def test_a_form_without_a_script_uploads_and_analyses(service: Service) -> None:
 def test_a_form_without_a_file_is_told_so(service: Service) -> None:
     answer = service.client.post("/checkpoints", files=[("files", ("", b""))])
     assert answer.status_code == 400
-    assert "holds no file" in answer.text
+    assert "contains no file" in answer.text
 
 
 def test_lists_show_names_numbers_and_reasons(analysed: Service) -> None:

@@ -41,9 +41,9 @@ def test_lines_say_what_a_run_does(analysed: Service) -> None:
             run.state, run.reason = state, "The disk broke."
             said[state] = lists.line(run, halfway)
     assert said == {
-        "waiting": "Starts when its checkpoint has been read.",
+        "waiting": "Starts when its checkpoint is ready.",
         "running": "3 of 5 tensors. Now: Block 1 · query",
-        "cancelled": "Stopped after 3 of 5 tensors; those are kept.",
+        "cancelled": "Cancelled after 3 of 5 tensors; those results are kept.",
         "failed": "The disk broke.",
         "done": "",
     }

@@ -36,7 +36,7 @@ def test_a_reader_is_sent_to_sign_in_and_back(guarded: Service) -> None:
 def test_a_wrong_token_opens_nothing(guarded: Service) -> None:
     answer = guarded.client.post("/login", data={"token": "wrong"})
     assert answer.status_code == 401
-    assert "That is no token that is good now." in answer.text
+    assert "Invalid or expired token." in answer.text
     assert guarded.client.get("/", headers=HTML, follow_redirects=False).status_code == 303
     guarded.close()
 

@@ -93,7 +93,7 @@ def test_a_wrong_field_is_marked_and_nothing_saved(service: Service, name: str, 
     answer = service.client.post("/scaling", data=sent)
     assert answer.status_code == 422
     found = read(answer.text)
-    assert "Nothing was saved" in words(found.one("div", id="wrong"))
+    assert "The facts were not saved" in words(found.one("div", id="wrong"))
     assert found.one("input", name=f"2.{name}").attributes["value"] == value
     assert said in words(found.one("small", id=f"2.{name}-e"))
     assert found.one("input", name="3.learning_rate").attributes["value"] == f"{0.64 / 32}"

@@ -139,7 +139,7 @@ def test_a_comparison_needs_something_to_compare_with(three: Service) -> None:
 @pytest.mark.parametrize(
     ("asked", "code", "said"),
     [
-        ([2], "adapter-alone", "lora is an adapter: ask for a run over the model that it changes"),
+        ([2], "adapter-alone", "lora is an adapter: request a run over its base model"),
         ([2, 1], "base-is-adapter", "the first of 2 checkpoints is an adapter"),
         ([4, 3], "wrong-base", "full was not trained from narrow"),
     ],

@@ -7,11 +7,14 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.errors import DiskFull
+from app.errors import BlobDamaged, DiskFull
 from app.storage import blobs as storage_module
 from app.storage.blobs import Incoming, Storage
 
@@ -80,6 +83,7 @@ def test_the_kernel_refusing_a_write_leaves_no_half_file(tmp_path: Path) -> None
     """A real refusal: a process that may write 1 MiB to a file, and is sent 4."""
     code = """
 import sys
+from io import BytesIO
 from pathlib import Path
 from app.errors import DiskFull
 from app.storage.blobs import Storage
@@ -137,6 +141,50 @@ def test_a_folder_of_any_language_keeps_its_names(storage: Storage) -> None:
     names = ["my model/model.safetensors", "my model/config.json", "модель/größe.bin"]
     with storage.open_files([(name, kept(storage, name.encode())) for name in names]) as paths:
         assert [str(path.relative_to(paths[0].parents[1])) for path in paths] == names
+
+
+def lose(storage: Storage, digest: str) -> None:
+    """The file is removed."""
+    storage.path(digest).unlink()
+
+
+def flip(storage: Storage, digest: str) -> None:
+    """One bit of the file turns over, and its size stays."""
+    content = bytearray(storage.path(digest).read_bytes())
+    content[0] ^= 1
+    storage.path(digest).write_bytes(content)
+
+
+@pytest.mark.parametrize("harm", [lose, flip])
+def test_a_damaged_file_is_not_opened_and_can_be_sent_again(
+    storage: Storage, harm: Callable[[Storage, str], None]
+) -> None:
+    digest = kept(storage, b"abc")
+    harm(storage, digest)
+    with pytest.raises(BlobDamaged, match=r"“model.bin”.* Send the same file again") as caught:
+        storage.check(digest, "model.bin")
+    assert str(storage.path(digest)) not in str(caught.value)
+    assert not storage.is_whole(digest, 3)
+    assert kept(storage, b"abc") == digest
+    with storage.open_files([("model.bin", digest)]) as (path,):
+        assert path.read_bytes() == b"abc"
+
+
+def test_a_file_is_read_once_and_again_when_it_has_changed(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest, read = kept(storage, b"abc"), []
+    digest_of = hashlib.file_digest
+
+    def file_digest(file: BytesIO, kind: str) -> Any:
+        read.append(file)
+        return digest_of(file, kind)
+
+    monkeypatch.setattr(hashlib, "file_digest", file_digest)
+    storage.check(digest, "x")
+    storage.check(digest, "x")
+    assert len(read) == 1
+    flip(storage, digest)
+    with pytest.raises(BlobDamaged):
+        storage.check(digest, "x")
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,8 @@ def test_the_lock_goes_with_its_process(tmp_path: Path) -> None:
     partials.create("a")
     code = f"""
 from pathlib import Path
-from app.storage.partial_files import Partials
-growing = Partials(Path({str(tmp_path)!r})).open("a")
+from app.storage.partial_files import PartialFiles
+growing = PartialFiles(Path({str(tmp_path)!r})).open("a")
 growing.write(b"abc")
 print("held", flush=True)
 input()

@@ -79,8 +79,8 @@ def test_a_form_is_read_however_it_is_cut(tmp_path_factory: pytest.TempPathFacto
 @pytest.mark.parametrize(
     ("body", "kind", "told"),
     [
-        (form([("name", None, b"x")]), FORM, "holds no file"),
-        (form([("files", "", b"")]), FORM, "holds no file"),
+        (form([("name", None, b"x")]), FORM, "contains no file"),
+        (form([("files", "", b"")]), FORM, "contains no file"),
         (form([("files", "a", b"x" * 5000)], end=b""), FORM, "cut off"),
         (b"", FORM, "cut off"),
         (b"nothing of the kind", FORM, "cannot be read"),

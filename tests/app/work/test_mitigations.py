@@ -53,7 +53,7 @@ def test_three_deaths_are_the_end_of_it(service: Service) -> None:
             mending.announce(session, 1, found.claim, "Block 0 · MLP up")
         silence(service)
     assert (row(service).state, row(service).reason_code) == ("failed", "mitigation-failed")
-    assert row(service).reason == "The worker died or fell silent over Block 0 · MLP up (3 attempts)"
+    assert row(service).reason == "The worker stopped responding over Block 0 · MLP up (3 attempts)"
 
 
 def test_deaths_over_one_tensor_after_another_are_no_end(service: Service) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.diagnostic import Figure
+from analysis.figure import Distribution, Figure, Flow
 from frontend.figures import overview
 from frontend.figures.draw import draw
 from tests.frontend.examples import FIGURES, blocks, row, table
@@ -72,12 +72,12 @@ def test_equal_values_stand_above_each_other_and_within_their_row() -> None:
 @pytest.mark.parametrize(("values", "logarithmic"), [((1, 10), False), ((1, 1000), True), ((-1, 1000), False)])
 def test_what_spans_much_goes_by_logarithm(values: tuple[int, ...], logarithmic: bool) -> None:
     rows = [row(str(value), count=value) for value in values]
-    figure = Figure("", SPREAD.kind, "", "", {"x": "count"})
+    figure = Figure("", "", "", Distribution(x="count"))
     drawn = draw(figure, table(rows))
     accepted(drawn)
     assert (drawn["layout"]["xaxis"].get("type") == "log") is logarithmic
     assert drawn["data"][0]["x"] == list(values)
-    flow = draw(Figure("", FLOW.kind, "", "", {"y": "count"}), table(rows))
+    flow = draw(Figure("", "", "", Flow(y="count")), table(rows))
     accepted(flow)
     assert (flow["layout"]["yaxis"].get("type") == "log") is logarithmic
     assert flow["data"][0]["y"] == list(values)

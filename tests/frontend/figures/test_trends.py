@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from analysis import figure as plots
 from frontend.figures.trends import Series, Sweep, draw_series, draw_sweep, series, sweep
 from tests.frontend.figures.test_draw import accepted
 from tests.frontend.pairs import DIAGNOSTIC, SERIES, SWEEP, both, pair, table
@@ -60,7 +63,7 @@ def test_without_known_steps_the_order_counts(steps: dict[int, float]) -> None:
 
 
 def test_what_is_no_count_stands_with_its_median() -> None:
-    found = series(type(SERIES)("s", SERIES.kind, "", "", {"y": "change"}), both(), None, {})
+    found = series(replace(SERIES, plot=plots.Series(y="change")), both(), None, {})
     assert isinstance(found, Series)
     assert [point.y for point in found.steps] == pytest.approx([0.1, 0.2])
     assert isinstance(series(SERIES, table([pair("a", 1, note="zeros")]), None, {}), str)

@@ -112,7 +112,7 @@ def test_steps_of_one_run_are_shown_as_such(service: Service) -> None:
     service.run(1, 2, diagnostics=family.ASKED)
     service.work()
     found = page(service)
-    assert words(found.one("h1")) == "What became of the weights over the steps?"
+    assert words(found.one("h1")) == "How did the weights change over the steps?"
     assert "From step 100 to 200 σ₁ changes by a factor of 2" in words(found.one("p", class_="verdict"))
     assert service.client.get(found.one("div", class_="plot growth").attributes["data-figure"] or "").json()["data"]
     assert not found.all("section", id="exponents")
