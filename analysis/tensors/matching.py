@@ -97,7 +97,7 @@ def align(members: Sequence[Member], same_shape: bool = True) -> Alignment:
 def _head_rows(base: Sequence[TensorInfo], found: "Sequence[_Match]") -> tuple[Aligned, ...]:
     """A row of its own for a head that the base ties to its embedding, where some tuned checkpoint has one."""
     name = next((match.head[0] for match in found if match.head), None)
-    embedding = _embedding(base)
+    embedding = _tied_embedding(base)
     if name is None or embedding is None:
         return ()
     return (Aligned(head_of(embedding, name), tuple(match.head[1] if match.head else None for match in found)),)
@@ -153,7 +153,7 @@ def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Mat
         free = {name: s for name, s in sources.items() if isinstance(s, TensorInfo) and _is_free(s, partners.values())}
         rest = {to: info for to, info in targets.items() if info.skip is None and to not in partners}
         partners |= fused_partners(free, rest)
-    embedding = _embedding(base)
+    embedding = _tied_embedding(base)
     if head is not None and embedding is not None and member.kind == "adapter":
         partners.setdefault(embedding.called, left_as_it_is(embedding))
     left = _unmatched_sources(member, sources, [*partners.values(), *([head[1]] if head else [])], ours, base)
@@ -172,7 +172,7 @@ def _own_head(
     paired: Mapping[str, str],
 ) -> tuple[str, Partner] | None:
     """The head of a tuned checkpoint under the name that it has, where the base has none but its embedding."""
-    embedding = _embedding(base)
+    embedding = _tied_embedding(base)
     if embedding is None:
         return None
     taken = [name for name, to in paired.items() if not targets[to].same_as]
@@ -327,6 +327,11 @@ def _absent(info: TensorInfo, base: Sequence[TensorInfo], partners: Mapping[str,
 
 
 def _embedding(base: Sequence[TensorInfo]) -> TensorInfo | None:
-    """The word embedding, where there is one and no head beside it."""
-    found = _vocabularies({info.name: info for info in base})
-    return found[0] if len(found) == 1 and found[0].role == "embedding" else None
+    """The word embedding, where there is one."""
+    found = [info for info in _vocabularies({info.name: info for info in base}) if info.role == "embedding"]
+    return found[0] if len(found) == 1 else None
+
+
+def _tied_embedding(base: Sequence[TensorInfo]) -> TensorInfo | None:
+    """The same, where no head of its own is beside it."""
+    return _embedding(base) if len(_vocabularies({info.name: info for info in base})) == 1 else None

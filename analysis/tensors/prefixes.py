@@ -141,17 +141,19 @@ def _choose(
 
 
 def _without_other_senses(equal: Mapping[Change, list[Pair]]) -> dict[Change, list[Pair]]:
-    """Without the changes that lead into an encoder of images or sound, where a rival of each leads elsewhere."""
+    """Without the changes that lead from text into an encoder of images or sound, or back, where a rival does not."""
     rivals = _rivals(equal)
-    strange = {
-        change for change in rivals if SENSES.search(".".join(change[1])) and not SENSES.search(".".join(change[0]))
-    }
+    strange = {change for change in rivals if any(_has_sense(a) != _has_sense(b) for a, b in equal[change])}
     at_home = {a for change in rivals - strange for a, _ in equal[change]}
     return {
         change: pairs
         for change, pairs in equal.items()
         if change not in strange or any(a not in at_home for a, _ in pairs)
     }
+
+
+def _has_sense(parts: Parts) -> bool:
+    return SENSES.search(".".join(parts)) is not None
 
 
 def _scoring(waiting: Mapping[Change, tuple[Score, Sequence[Pair]]], best: Score) -> list[Change]:
