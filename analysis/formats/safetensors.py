@@ -48,7 +48,7 @@ def _contents(path: Path) -> Contents:
     said = {key: value for key, value in metadata.items() if key != LIBRARY} if isinstance(metadata, Mapping) else {}
     adapter = said.get(ADAPTER)
     facts = {key: value for key, value in said.items() if key != ADAPTER}
-    return Contents(tensors, text_facts(facts), adapter if isinstance(adapter, str) else "")
+    return Contents(tensors, text_facts(facts), adapter=adapter if isinstance(adapter, str) else "")
 
 
 def _read_entry(path: Path, name: str, entry: Any, base: int, size: int) -> Stored:

@@ -88,7 +88,7 @@ def _check_layout(run: Comparison) -> None:
 
 @dataclass
 class AdapterForm:
-    """The adapter's files again, A and B of the mended modules in the place of the old ones."""
+    """The adapter's files again, A and B of the mitigated modules in the place of the old ones."""
 
     run: Comparison
     adapter: Adapter
@@ -147,7 +147,7 @@ class AdapterForm:
 
 @dataclass
 class WeightsForm:
-    """Every tensor of a fully tuned model, the mended ones anew in its own dtype and orientation."""
+    """Every tensor of a fully tuned model, the mitigated ones anew in its own dtype and orientation."""
 
     run: Comparison
     tuned: Checkpoint

@@ -42,6 +42,11 @@ def describe(headers: Mapping[str, Header]) -> tuple[TensorInfo, ...]:
     return tuple(_describe(name, headers, depths[name], conv1d) for name in headers)
 
 
+def left_out(name: str, header: Header, reason: str) -> TensorInfo:
+    """A tensor that its format has set aside, with the reason."""
+    return TensorInfo(name, header.shape, header.dtype, header.nbytes, "other", None, reason, False, Layout.NONE)
+
+
 def _describe(name: str, headers: Mapping[str, Header], depth: int | None, conv1d: bool) -> TensorInfo:
     header = headers[name]
     role = _role(name, header)
