@@ -174,7 +174,6 @@ REJECTIONS = MappingProxyType(
         "adapter-method": "An adapter whose method does not define a change of weights, or is unknown.",
         "adapter-settings": "An adapter_config.json with a setting that is not valid or does not match the tensors.",
         # WrongBase
-        "empty-tensors": "A tuned checkpoint of empty tensors, as ZeRO-3 leaves them.",
         "packed-base": "A base of quantised weights that are not read.",
         "ambiguous-names": "Names of a tuned checkpoint that could mean several tensors of the base.",
         "unknown-names": "A tuned checkpoint that shares no name with the base.",
