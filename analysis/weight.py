@@ -73,8 +73,6 @@ class TensorInfo:
     unfit: str = ""  # why the tail of its spectrum says nothing, "" where it does
     where: str | None = None  # its block in words, "Decoder block 3"; "" outside the blocks, None: the name says it
     more: str = ""  # the words of its name that tell it from others like it
-    made_of: "tuple[TensorInfo, ...]" = ()  # the tensors of the file that it is made of, where it is none itself
-    member: int = -1  # which matrix of the one tensor that it is cut out of
     weight: str = ""  # the weight that it is the main part of, where that has another name
     made: str = ""  # how that weight is formed out of what is stored; "" where it is stored as it is
     same_as: str = ""  # the tensor that holds the same numbers, and is counted in its place

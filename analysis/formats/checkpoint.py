@@ -12,7 +12,7 @@ from analysis.formats.buffers import constant_kinds
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.effective import Recognised, grid_step, recognise, values
 from analysis.formats.repeated import repeated
-from analysis.formats.stored import Array, Aside, Facts, Stored
+from analysis.formats.stored import Array, Aside, Facts
 
 if TYPE_CHECKING:
     import torch
@@ -76,17 +76,6 @@ class Checkpoint:
     def kind(self) -> Literal["model", "adapter"]:
         """Whether it states how another checkpoint changes ("adapter"), or is one by itself ("model")."""
         return "model" if self.adapter is None else "adapter"
-
-    def read_member(self, name: str, member: int) -> "torch.Tensor":
-        """One index of the first side of a tensor of whole bytes, as a tensor of one such member; see `read`."""
-        import torch
-
-        stored = self.stored[name]
-        if name in self.effective.weights or not isinstance(stored, Stored):
-            return self.read(name)[member : member + 1]
-        words = np.array(stored.words()[member : member + 1], order="C")
-        native = words.byteswap() if stored.big_endian else words
-        return torch.from_numpy(native).view(getattr(torch, stored.dtype))
 
     def read(self, name: str) -> "torch.Tensor":
         """One tensor on the CPU, contiguous, in its stored dtype, and nothing else of the file.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from analysis.diagnostics.update.origin import is_foreign_by
 from analysis.engine.comparison import Comparison, open_comparison
-from analysis.errors import MitigationError, NoIntruders, WrongBase, escape
+from analysis.errors import NoIntruders, WrongBase, escape
 from analysis.findings.wording import quantity
 from analysis.formats import Checkpoint, open_checkpoint
 from analysis.formats.dtypes import DTYPES
@@ -18,7 +18,6 @@ from analysis.mitigation.report import Energy, MitigatedWeight, MitigationReport
 from analysis.mitigation.resume import Memory
 from analysis.mitigation.search import Progress, Search
 from analysis.tensors.matching import check_base
-from analysis.weight import TensorInfo
 
 Done = list[tuple[Sequence[Intruding], Energy | None]]
 
@@ -42,7 +41,6 @@ def write_mitigated(
     """
     run = open_comparison((base, tuned), names, ())
     check_base(run.alignment, names)
-    _check_stored_alike(run)
     form, search = form_of(run, tuned, recipe), Search(recipe, device, progress, memory)
     try:
         found = _write(run, form, folder / form.file, search)
@@ -108,17 +106,6 @@ def _metadata(names: Sequence[str], recipe: Recipe) -> dict[str, str]:
     told = {"mitigated_from": names[1], "mitigated_base": names[0], "mitigated_lambda": f"{recipe.factor:g}"}
     rule = {"mitigated_k": str(recipe.k), "mitigated_epsilon": f"{recipe.epsilon:g}", "mitigated_only": recipe.only}
     return {"format": "pt", **told, **rule}
-
-
-def _check_stored_alike(run: Comparison) -> None:
-    """Raises MitigationError where one of the two has experts stacked that the other has apart."""
-    for row in run.alignment.rows:
-        partner = row.partners[0]
-        if partner is not None and isinstance(partner.source, TensorInfo) and partner.source.made_of:
-            raise MitigationError(
-                f"{escape(run.names[1])} stores {escape(row.base.name)} otherwise than {escape(run.names[0])}: experts "
-                "stacked in one tensor, or apart. Save both alike first."
-            )
 
 
 def _look_again(

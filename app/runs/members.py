@@ -16,7 +16,7 @@ def tensor_info(stored: Mapping[str, Any]) -> TensorInfo:
     """A TensorInfo out of its JSON."""
     known = {field.name for field in fields(TensorInfo)}
     values = {name: value for name, value in stored.items() if name in known}
-    return TensorInfo(**{**values, "shape": tuple(stored["shape"]), "made_of": ()})
+    return TensorInfo(**{**values, "shape": tuple(stored["shape"])})
 
 
 def members_of(session: Session, run: Run) -> list[Member]:
