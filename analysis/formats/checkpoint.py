@@ -8,9 +8,9 @@ import numpy as np
 
 from analysis.adapters.config import AdapterConfig
 from analysis.cached import once
-from analysis.formats.buffers import constant_kinds
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.effective import Recognised, grid_step, recognise, values
+from analysis.formats.effective.buffers import constant_kinds
 from analysis.formats.repeated import repeated
 from analysis.formats.stored import Array, Aside, Facts
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from analysis.formats import open_checkpoint
-from analysis.formats.buffers import constant_kinds
+from analysis.formats.effective.buffers import constant_kinds
 from analysis.formats.stored import Stored
 
 
