@@ -175,6 +175,9 @@ REJECTIONS = MappingProxyType(
         "adapter-method": "An adapter whose method does not define a change of weights, or is unknown.",
         "adapter-settings": "An adapter_config.json with a setting that is not valid or does not match the tensors.",
         # WrongBase
+        "packed-base": "A base of quantised weights that are not read.",
+        "ambiguous-names": "Names of a tuned checkpoint that could mean several tensors of the base.",
+        "unknown-names": "A tuned checkpoint that shares no name with the base.",
         "wrong-base": "No tensor of a tuned checkpoint matches the base, the first checkpoint.",
         "base-is-adapter": "The first checkpoint of a comparison is an adapter, not a whole model.",
         "adapter-alone": "An adapter without the model that it changes.",

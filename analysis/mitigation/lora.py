@@ -1,4 +1,4 @@
-"""A module of a LoRA adapter opened for mending: its A and B as an update of the base's matrix, and back again.
+"""A module of a LoRA adapter opened for mitigation: its A and B as an update of the base's matrix, and back again.
 
 The update of a matrix (m, n) is left · right with the scaling in it. In the file lie A (r, n) and B (m, r) without it;
 of an embedding of v rows and width d, A (r, v) and B (d, r), whose product is turned over; of a convolution, A
@@ -28,7 +28,7 @@ WIDEST = ("float64", "float32", "bfloat16", "float16")
 
 
 def check_form(adapter: Adapter) -> None:
-    """Raises NoAdapterForm, with the reason, where the mended update is no plain LoRA on the same base."""
+    """Raises NoAdapterForm, with the reason, where the mitigated update is no plain LoRA on the same base."""
     if adapter.method != "LORA":
         raise _refusal(f"{escape(adapter.method)} is not LoRA: its update has no A and B that could be replaced")
     if adapter.config.flag("use_dora"):

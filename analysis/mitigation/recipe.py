@@ -50,7 +50,7 @@ RANK = Option(
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to mend a tuned checkpoint. `OPTIONS` says what each means."""
+    """How to mitigate a tuned checkpoint. `OPTIONS` says what each means."""
 
     factor: float = 0.75  # λ
     k: int = 10

@@ -1,4 +1,4 @@
-"""What follows from a family for the next model: a recipe for its width, and the weight decays that mend a drift."""
+"""What follows from a family for the next model: a recipe for its width, and the weight decays that undo a drift."""
 
 from typing import Any
 

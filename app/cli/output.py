@@ -189,7 +189,7 @@ def write_words(console: Console, report: Report) -> None:
 
 
 def harmless(text: str) -> str:
-    """Text out of a stranger's file without what a terminal would obey."""
+    """Text from an untrusted file without what a terminal would obey."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

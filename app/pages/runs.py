@@ -11,8 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from analysis.diagnostic import Scope, Table
 from analysis.findings.wording import join_words, lower_first
-from app import etags as editions
-from app import models
+from app import etags, models
 from app.db import Database, Session
 from app.errors import NotFound
 from app.pages import lists, mitigate
@@ -67,11 +66,11 @@ class RunView:
 async def show(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison."""
 
-    def changes_since(edition: editions.Version) -> str:
-        return "" if edition.ended_at is None else numbers.describe_age(edition.ended_at, time.time())
+    def changes_since(version: etags.Version) -> str:
+        return "" if version.ended_at is None else numbers.describe_age(version.ended_at, time.time())
 
     make = partial(show_page, request, identity=identity, state=state)
-    return await kept.page(request, database, partial(editions.of_page, identity=identity), make, changes_since)
+    return await kept.page(request, database, partial(etags.of_page, identity=identity), make, changes_since)
 
 
 def show_page(request: Request, session: Session, identity: int, state: State) -> Response:
@@ -140,7 +139,7 @@ async def answer_part(
         template, report = make(session)
         return page(request, template, report=report)
 
-    return await kept.page(request, database, partial(editions.of_run, identity=identity), make_response)
+    return await kept.page(request, database, partial(etags.of_run, identity=identity), make_response)
 
 
 def part(session: Session, identity: int, state: State) -> ReportView:

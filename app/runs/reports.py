@@ -31,7 +31,7 @@ CURVE = np.dtype("<f4")
 
 
 def record(session: Session, identity: int, claimed: int, rows: Iterable[tuple[str, Row]], behind: int = 0) -> None:
-    """The rows of the tensor in hand, and that it is done. Rows that are there already stay as they are.
+    """The rows of the current tensor, and that it is done. Rows that are there already stay as they are.
 
     `behind` counts the tensors that come before this checkpoint's own in a table. Raises LeaseLost where the unit is
     not this worker's any more.

@@ -97,7 +97,7 @@ def to_csv(table: Table) -> Iterator[str]:
 
 
 def harmless(value: Any) -> Any:
-    """The value so that no spreadsheet takes it for a formula. Names come out of strangers' files."""
+    """The value so that no spreadsheet takes it for a formula. Names come from untrusted files."""
     if isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"
     return value

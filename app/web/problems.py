@@ -107,7 +107,7 @@ def unexpected_problem(method: str, path: str, error: Exception) -> Response:
 
 
 def _safe(text: object) -> str:
-    """Text that may come from a stranger, as UTF-8 can carry it."""
+    """Untrusted text, as UTF-8 can carry it."""
     return str(text).encode("utf-8", "replace").decode()
 
 

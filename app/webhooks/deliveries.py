@@ -27,7 +27,7 @@ LONGEST_ANSWER = 200  # characters
 
 @dataclass(frozen=True, slots=True)
 class PendingDelivery:
-    """A delivery in a courier's hands."""
+    """A delivery that a webhook sender has claimed."""
 
     delivery: int
     url: str
@@ -100,7 +100,7 @@ def due(session: Session) -> list[PendingDelivery]:
 
 
 def _give_up(session: Session) -> None:
-    """Ends those whose last attempt is over without an answer: the courier itself was killed then."""
+    """Ends those whose last attempt is over without an answer: the sender itself was killed then."""
     over = sql_update(Delivery).where(
         Delivery.state == "waiting", Delivery.attempts >= MOST_ATTEMPTS, Delivery.next_at < now()
     )

@@ -1,6 +1,6 @@
 """Who holds which piece of work, by the database's clock: claim, renew, give back, and find what fell through.
 
-Everything here is true of any `Work`: a checkpoint to ingest or to mend, a unit to analyse.
+Everything here is true of any `Work`: a checkpoint to ingest, a mitigation, a unit to analyse.
 """
 
 from collections.abc import Sequence

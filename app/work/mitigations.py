@@ -1,4 +1,4 @@
-"""A mitigation in a worker's hands: claimed, announced, ended in some way. Without torch, so that sweepers may ask."""
+"""A mitigation that a worker holds: claimed, announced, ended in some way. Without torch, so that sweepers may ask."""
 
 from sqlalchemy.orm import Session
 
@@ -46,7 +46,7 @@ def note_progress(session: Session, identity: int, claim: int) -> None:
 
 
 def announce(session: Session, identity: int, claim: int, label: str) -> None:
-    """Says which tensor is in hand. Raises LeaseLost, and SourceGone, so that nobody works for nothing."""
+    """Says which tensor is being worked on. Raises LeaseLost, and SourceGone, so that nobody works for nothing."""
     mitigation = leases.lock_held(session, Mitigation, identity, claim)
     sources(session, mitigation)
     mitigation.current = label

@@ -21,7 +21,7 @@ def claim(session: Session, settings: Settings, identity: int, device: str) -> U
 
 
 def announce(session: Session, identity: int, claim: int, label: str) -> None:
-    """Says which tensor is in hand. Raises LeaseLost."""
+    """Says which tensor is being worked on. Raises LeaseLost."""
     leases.lock_held(session, Unit, identity, claim).current = label
 
 
@@ -61,7 +61,7 @@ def reject(session: Session, identity: int, claim: int, code: str, reason: str) 
 
 
 def give_up(session: Session, unit: Unit, reason: str) -> None:
-    """The tensor in hand cannot be measured. What comes after it in the unit becomes a unit of its own."""
+    """The current tensor cannot be measured. What comes after it in the unit becomes a unit of its own."""
     run = lock_run(session, unit.run_id)
     after = unit.done + 1
     if rest := unit.tensors[after:]:
