@@ -57,6 +57,8 @@ class Adapter:
         import torch
 
         base = base.to(torch.promote_types(base.dtype, torch.float32))
+        if not module.tensors:
+            return Tuned(base)
         state = self._state(module, base.dtype)
         if module.whole:
             return Tuned(_join_rows(module, info, next(iter(state.values()))))
