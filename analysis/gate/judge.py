@@ -101,7 +101,8 @@ def _insufficient(rule: Rule, reason: str, there: RuleVerdict | None) -> RuleVer
             outcome, rest = _bad(rule), " The rule takes that for a failure."
         case Missing.INSUFFICIENT:
             outcome, rest = Outcome.WARN if rule.severity is Severity.WARN else Outcome.INSUFFICIENT, ""
-    return replace(blank, outcome=outcome, sentence=f"Not enough evidence: {reason.rstrip('.')}.{rest}")
+    sentence = f"Not enough evidence: {reason.rstrip('.')}.{rest}"
+    return replace(blank, outcome=outcome, sentence=sentence, insufficient=True)
 
 
 def _bad(rule: Rule) -> Outcome:

@@ -38,6 +38,7 @@ class RuleVerdict:
     judged: int = 0  # those with a value to judge by
     offenders: tuple[Item, ...] = ()  # worst first
     without: tuple[Item, ...] = ()  # those that have no value, and why
+    insufficient: bool = False  # whether evidence is missing, whatever the rule makes of that
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -46,6 +47,7 @@ class RuleVerdict:
             "aggregate": self.rule.aggregate if self.rule.metric.column else None,
             "severity": str(self.rule.severity),
             "outcome": str(self.outcome),
+            "insufficient": self.insufficient,
             "sentence": self.sentence,
             "bound": (self.rule.bound or self.rule.regression or self.rule).to_json(),
             "value": self.value,

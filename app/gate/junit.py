@@ -58,8 +58,12 @@ def layers(rule: Mapping[str, Any]) -> list[str]:
     """A line for each layer that breaks the rule, and for each that has no value."""
     lines = [_line(item) for item in rule["offenders"][:LISTED]]
     lines += _more_lines(rule["offending"], "break this rule")
-    lines += [_line(item) for item in rule["without"][:LISTED]] if rule["sentence"].startswith("Not enough") else []
-    return lines
+    return lines + [_line(item) for item in rule["without"][:LISTED] if _is_insufficient(rule)]
+
+
+def _is_insufficient(rule: Mapping[str, Any]) -> bool:
+    """Whether evidence is missing; verdicts that were stored before the field existed say it by their outcome."""
+    return bool(rule.get("insufficient", rule["outcome"] == "insufficient"))
 
 
 def _more_lines(count: int, what: str) -> list[str]:
