@@ -9,7 +9,7 @@ from junitparser import Failure, JUnitXml, Skipped
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.reading import policy_of
-from app.gate.junit import clean, layers, write
+from app.gate.junit import layers, write
 from tests.reports import alphas, report
 
 HOSTILE = "]]><script>\x00\x1b[31m&\"'"
@@ -101,7 +101,3 @@ def test_layers_without_a_value_are_listed_where_evidence_is_missing() -> None:
     assert layers({**rule, "insufficient": False}) == []
     assert layers(rule) == []  # stored before the field existed: the outcome says it
     assert layers({**rule, "outcome": "insufficient"}) == ["w: it holds NaN"]
-
-
-def test_what_xml_has_no_character_for() -> None:
-    assert clean("a\x00b\ud800c\ufffe\U0001f600") == "a\ufffdb\ufffdc\ufffd\U0001f600"
