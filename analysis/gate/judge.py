@@ -12,7 +12,8 @@ from analysis.gate.bounds import Bound, Regression
 from analysis.gate.evidence import Evidence, Item, Report, items, with_baseline
 from analysis.gate.policy import Policy
 from analysis.gate.rule import PER_LAYER, Missing, Rule, Severity
-from analysis.gate.verdict import Outcome, RuleVerdict, Verdict
+from analysis.gate.verdict import RuleVerdict, Verdict
+from analysis.outcome import Outcome
 
 LEAST_COVERAGE = 0.5  # share of a rule's layers that must have a value, where the rule says nothing of it
 Reduce = Callable[[Sequence[float]], float]

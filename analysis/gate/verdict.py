@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from analysis.diagnostic import Scalar
@@ -11,18 +10,10 @@ from analysis.findings.wording import join_words, quantity
 from analysis.gate.evidence import Item
 from analysis.gate.policy import Policy
 from analysis.gate.rule import Missing, Rule
+from analysis.outcome import Outcome
 
 VERSION = 1
 MOST_LISTED = 100  # layers that a verdict names for one rule; it counts them all
-
-
-class Outcome(StrEnum):
-    """From best to worst."""
-
-    PASS = "pass"  # noqa: S105
-    WARN = "warn"
-    INSUFFICIENT = "insufficient"
-    FAIL = "fail"
 
 
 @dataclass(frozen=True)

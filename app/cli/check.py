@@ -27,6 +27,7 @@ from analysis.gate.baseline import check_baseline
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
+from analysis.outcome import Outcome
 from app.cli.analyze import name_paths, open_path, progress
 from app.cli.client import Late, Refused, Remote, RemoteError
 from app.cli.options import device_option
@@ -36,7 +37,6 @@ from app.escaping import for_terminal
 from app.gate import junit, markdown
 
 CLOSED, BROKEN, LATE = 1, 3, 4
-SIGNS = {"pass": "green", "warn": "yellow", "insufficient": "yellow", "fail": "red"}
 FILE = click.Path(exists=True, path_type=Path)
 
 
@@ -206,7 +206,9 @@ def say(verdict: dict[str, Any], as_json: bool) -> None:
         return
     console = Console()
     for rule in verdict["rules"]:
-        console.print(Text(f"{rule['outcome']:<13}", SIGNS[rule["outcome"]]), Text(for_terminal(rule["rule"]), "bold"))
+        console.print(
+            Text(f"{rule['outcome']:<13}", Outcome(rule["outcome"]).color), Text(for_terminal(rule["rule"]), "bold")
+        )
         for line in (rule["sentence"], *junit.layers(rule)):
             console.print(Text(f"              {for_terminal(line)}"), soft_wrap=True)
     console.print(Text(verdict["headline"], "bold"))

@@ -26,7 +26,6 @@ from app.cli.options import device_option
 from app.cli.output import plain_grid, write_object, write_words
 from app.escaping import for_terminal
 
-SIGNS = {"pass": "✓", "warn": "!", "fail": "✕"}
 SETTING = re.compile(r":(?=[A-Za-z_]+=)")
 
 
@@ -148,7 +147,7 @@ def _row(kind: Kind) -> Sequence[str]:
     fit = kind.fit
     ends = fit.exponent.widest if fit.exponent else None
     pairs = [
-        f"{format_exponent(pair.measured)} {SIGNS[pair.law] if pair.law else ''}".strip() for pair in _columns(kind)
+        f"{format_exponent(pair.measured)} {pair.law.symbol if pair.law else ''}".strip() for pair in _columns(kind)
     ]
     interval = f"{format_exponent(ends[0])} to {format_exponent(ends[1])}" if ends else "–"
     return [_format_estimate(fit.exponent), interval, _format_estimate(fit.drift), _format_estimate(fit.ratio), *pairs]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from analysis.outcome import Outcome
 from app.escaping import for_markdown
 
-SIGNS = {"pass": "✅", "warn": "⚠️", "insufficient": "❔", "fail": "❌"}
 LISTED = 10  # layers that a rule names
 SENTENCE = 600  # characters
 
@@ -13,15 +13,14 @@ SENTENCE = 600  # characters
 def write(verdict: Mapping[str, Any]) -> str:
     """A heading, a table of the rules, and the layers behind each that does not hold."""
     lines = [
-        f"### {SIGNS[verdict['verdict']]} {for_markdown(verdict['headline'], SENTENCE)}",
+        f"### {Outcome(verdict['verdict']).emoji} {for_markdown(verdict['headline'], SENTENCE)}",
         "",
         "| | rule | what was found |",
         "|---|---|---|",
     ]
-    lines += [
-        f"| {SIGNS[rule['outcome']]} | {for_markdown(rule['rule'])} | {for_markdown(rule['sentence'], SENTENCE)} |"
-        for rule in verdict["rules"]
-    ]
+    for rule in verdict["rules"]:
+        sentence = for_markdown(rule["sentence"], SENTENCE)
+        lines.append(f"| {Outcome(rule['outcome']).emoji} | {for_markdown(rule['rule'])} | {sentence} |")
     for rule in verdict["rules"]:
         if rule["offenders"]:
             lines += _details(rule)
