@@ -145,6 +145,7 @@ REJECTIONS = MappingProxyType(
         "torchscript": "A TorchScript archive: a program with its weights.",
         "plain-pickle": "A pickle that torch.save did not write.",
         "no-tensors": "A readable file without tensors.",
+        "empty-tensors": "Its tensors have no element: another file has the values, as DeepSpeed ZeRO-3 leaves them.",
         "unknown-dtype": "A tensor of an unknown dtype.",
         "big-index": "An index or a header that is larger than the limit.",
         # DamagedFile
@@ -173,6 +174,9 @@ REJECTIONS = MappingProxyType(
         "adapter-method": "An adapter whose method does not define a change of weights, or is unknown.",
         "adapter-settings": "An adapter_config.json with a setting that is not valid or does not match the tensors.",
         # WrongBase
+        "packed-base": "A base of quantised weights that are not read.",
+        "ambiguous-names": "Names of a tuned checkpoint that could mean several tensors of the base.",
+        "unknown-names": "A tuned checkpoint that shares no name with the base.",
         "wrong-base": "No tensor of a tuned checkpoint matches the base, the first checkpoint.",
         "base-is-adapter": "The first checkpoint of a comparison is an adapter, not a whole model.",
         "adapter-alone": "An adapter without the model that it changes.",

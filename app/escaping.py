@@ -1,4 +1,4 @@
-"""Text out of strangers' files and requests, made harmless for each medium that it is written to."""
+"""Text out of untrusted files and requests, made harmless for each medium that it is written to."""
 
 import re
 

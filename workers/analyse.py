@@ -1,7 +1,7 @@
 """Measures the tensors of one unit and records the rows of each, in their order, before those of the next.
 
 Small tensors are measured several at once, as `analysis.engine.scheduling.run_each` has it. After an attempt that
-failed they are measured one by one, so that the tensor in hand is the one that nobody survives.
+failed they are measured one by one, so that the current tensor is the one that nobody survives.
 """
 
 import logging
@@ -20,6 +20,7 @@ from analysis.engine.single import measure_tensor
 from analysis.errors import CheckpointError, EigenscopeError
 from analysis.formats import open_checkpoint
 from analysis.names import label_of
+from analysis.tensors.matching import Aligned
 from analysis.weight import TensorInfo
 from app import checkpoints, logs
 from app.db import Database
@@ -152,10 +153,14 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: 
         run: Comparison = open_comparison(found, job.names, job.requests)
     except CheckpointError as error:
         raise Refused(error) from error
-    aligned = {row.base.name: row for row in run.alignment.rows}
+    aligned: dict[str, list[Aligned]] = {}  # a tied embedding has a row as the head too
+    for row in run.alignment.rows:
+        aligned.setdefault(row.base.name, []).append(row)
     return (
-        lambda info: measure_aligned(run, aligned[info.name], job.requests, device, memory),
-        lambda info: aligned[info.name].largest,
+        lambda info: [
+            found for row in aligned[info.name] for found in measure_aligned(run, row, job.requests, device, memory)
+        ],
+        lambda info: aligned[info.name][0].largest,
     )
 
 

@@ -56,11 +56,11 @@ class Form(Protocol):
 
 def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
     """The form that the recipe asks for. Raises NoAdapterForm where the tuned checkpoint cannot have it."""
+    _check_layout(run)
     adapter = run.adapters.get(1)
     if recipe.form == "adapter" and adapter is None:
         raise MitigationError(
-            f"{escape(run.names[1])} is a whole model and no adapter, so no adapter can be made of it. "
-            "Ask for the form “weights”."
+            f"{escape(run.names[1])} is a whole model, so the output cannot be an adapter. Ask for the form “weights”."
         )
     if adapter is not None and recipe.form != "weights":
         try:
@@ -73,9 +73,22 @@ def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
     return WeightsForm(run, tuned) if adapter is None else MergedForm(run, adapter, tuned)
 
 
+def _check_layout(run: Comparison) -> None:
+    """Raises MitigationError where a tensor of the tuned checkpoint is not stored as a weight to be replaced."""
+    for row in run.alignment.rows:
+        partner = row.partners[0]
+        if partner is None or (partner.whole and not (isinstance(partner.source, TensorInfo) and partner.source.made)):
+            continue
+        what = partner.source.made if isinstance(partner.source, TensorInfo) and partner.whole else "stored otherwise"
+        raise MitigationError(
+            f"{escape(partner.tensors[0])} of {escape(run.names[1])} cannot be written anew: {what}. Give it as plain "
+            "weights, in the layout of its base."
+        )
+
+
 @dataclass
 class AdapterForm:
-    """The adapter's files again, A and B of the mended modules in the place of the old ones."""
+    """The adapter's files again, A and B of the mitigated modules in the place of the old ones."""
 
     run: Comparison
     adapter: Adapter
@@ -134,7 +147,7 @@ class AdapterForm:
 
 @dataclass
 class WeightsForm:
-    """Every tensor of a fully tuned model, the mended ones anew in its own dtype and orientation."""
+    """Every tensor of a fully tuned model, the mitigated ones anew in its own dtype and orientation."""
 
     run: Comparison
     tuned: Checkpoint
@@ -176,9 +189,9 @@ class MergedForm:
     def jobs(self) -> Iterator[Job]:
         told: set[str] = set()
         for row in self.run.alignment.rows:
-            if row.partners[0] is not None:
+            if row.partners[0] is not None and row.partners[0].tensors:
                 told.update(row.partners[0].tensors)
-                yield Job({row.base.name: len(row.base.shape)}, row.base.dtype, row)
+                yield Job({row.base.called: len(row.base.shape)}, row.base.dtype, row)
         names = [info.name for info in self.run.checkpoints[0].tensors]
         for module in self.adapter.modules:
             if module.whole and told.isdisjoint(module.tensors):  # a bias, a norm, a head of its own

@@ -173,10 +173,10 @@ def by_weight(tables: Sequence[Table]) -> dict[tuple[Group, str], dict[str, Row]
     return rows
 
 
-def _write_coverage(console: Console, name: str, covered: Coverage) -> None:
+def _write_coverage(console: Console, name: str, coverage: Coverage) -> None:
     console.print()
-    console.print(Text(for_terminal(f"{name}{covered.analysed} of {covered.tensors} tensors analysed.")))
-    for reason, count in covered.reasons():
+    console.print(Text(for_terminal(f"{name}{coverage.analysed} of {coverage.tensors} tensors analysed.")))
+    for reason, count in coverage.reasons():
         console.print(Text(for_terminal(f"  {count} left out: {reason}"), "dim"))
 
 
