@@ -143,9 +143,10 @@ REJECTIONS = MappingProxyType(
         "tensorflow-file": "A TensorFlow checkpoint or SavedModel.",
         "numpy-file": "A NumPy .npy or .npz file.",
         "torchscript": "A TorchScript archive: a program with its weights.",
-        "plain-pickle": "A pickle that torch.save did not write.",
+        "flax-msgpack": "A msgpack file, as Flax writes.",
         "no-tensors": "A readable file without tensors.",
         "empty-tensors": "Its tensors have no element: another file has the values, as DeepSpeed ZeRO-3 leaves them.",
+        "tensor-parallel": "Files that each hold a part of every tensor.",
         "unknown-dtype": "A tensor of an unknown dtype.",
         "big-index": "An index or a header that is larger than the limit.",
         # DamagedFile

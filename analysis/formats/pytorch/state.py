@@ -105,7 +105,7 @@ def _is_container(key: str) -> bool:
 
 def _array(name: str, leaf: View | Ndarray | Unreadable, source: Source) -> Array | Aside:
     if isinstance(leaf, View):
-        return _locate_tensor(name, leaf, source)
+        return locate_tensor(name, leaf, source)
     if isinstance(leaf, Ndarray):
         return _of_numpy(name, leaf, source.path)
     return Aside(leaf.shape, leaf.dtype, 0, leaf.reason)
@@ -152,7 +152,7 @@ def _strides(array: Ndarray) -> tuple[int, ...] | None:
     return tuple(steps)
 
 
-def _locate_tensor(name: str, view: View, source: Source) -> Stored:
+def locate_tensor(name: str, view: View, source: Source) -> Stored:
     shape, strides = view.shape, view.strides
     if not all(_is_count(number) for number in (*shape, *strides, view.offset, view.storage.count)):
         raise _bad(name, "its shape, strides and offset are not whole numbers from 0 up")
