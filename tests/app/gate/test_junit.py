@@ -95,7 +95,9 @@ def test_failures_name_the_layers() -> None:
 
 
 def test_layers_without_a_value_are_listed_where_evidence_is_missing() -> None:
-    without = [{"weight": "w", "label": "w", "checkpoints": [], "value": None, "baseline": None, "why": "it holds NaN"}]
+    without: list[dict[str, Any]] = [
+        {"weight": "w", "label": "w", "checkpoints": [], "value": None, "baseline": None, "why": "it holds NaN"}
+    ]
     rule = {"outcome": "warn", "offenders": [], "offending": 0, "without": without, "sentence": "Not enough evidence."}
     assert layers({**rule, "insufficient": True}) == ["w: it holds NaN"]
     assert layers({**rule, "insufficient": False}) == []
