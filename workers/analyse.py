@@ -30,7 +30,7 @@ from app.runs.members import names_of, tensor_info
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.work import units
-from workers.job import Kind, leased
+from workers.job import Kind, hold_lease
 
 log = logging.getLogger(__name__)
 Rows = list[tuple[str, Row]]
@@ -84,7 +84,7 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
 
 def _do(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     began = time.perf_counter()
-    with leased(database, settings, UNIT, job.unit, job.claim):
+    with hold_lease(database, settings, UNIT, job.unit, job.claim):
         _measure(database, storage, settings, job, device)
         seconds = round(time.perf_counter() - began, 3)
         log.info("unit done", extra=logs.extra(tensors=len(job.tensors), seconds=seconds, device=device))

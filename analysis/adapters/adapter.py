@@ -87,7 +87,7 @@ class Adapter:
         if self.config.is_delegated:
             return skeleton.merge(self.config, module, info, base, state), None
         if self.config.make != "PEFT" and "lora_alpha" not in self.config.settings:
-            return single_file.merged(self.config, module, info, base, _foreign_parts(module, state))
+            return single_file.merge(self.config, module, info, base, _foreign_parts(module, state))
         parts = _parts(module, state)
         return lora.merge(self.config, module, info, base, parts)
 

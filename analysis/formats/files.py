@@ -97,7 +97,7 @@ def _checkpoint(
     aside = {name: t for held in contents.values() for name, t in held.aside.items()}
     weights, others = _select(first, tensors, aside, part)
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
-    if left_out := _left_out(files, chosen):
+    if left_out := _reasons_left_out(files, chosen):
         facts["ignored_files"] = ignored_files(left_out)
     metadata = next((held.adapter for held in contents.values() if held.adapter), "")
     adapter = find_adapter_config(first.parent, weights, metadata)
@@ -131,7 +131,7 @@ def _without_tensors(name: str, aside: Mapping[str, Aside]) -> UnknownFormat:
     return UnknownFormat(f"{text} {reasons.most_common(1)[0][0]}", "no-tensors")
 
 
-def _left_out(files: Sequence[Path], chosen: Chosen) -> dict[str, str]:
+def _reasons_left_out(files: Sequence[Path], chosen: Chosen) -> dict[str, str]:
     """The files that look like weights and are not read, each with the reason."""
     others = [path.name for path in files if path not in chosen]
     looks = [name for name in others if training_state(name) or name.lower().endswith(WEIGHTS)]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from analysis.adapters.names import is_adapter
 from analysis.errors import UnknownFormat, escape
 from analysis.formats.stored import Array, Aside
 
@@ -176,7 +177,7 @@ def select(tensors: Mapping[str, Array], part: str | None = None) -> Parts:
     """
     reasons = training_reasons(tensors)
     shapes = {name: array.shape for name, array in tensors.items() if name not in reasons}
-    prefixes = copies(shapes)
+    prefixes = {} if is_adapter(tensors) else copies(shapes)  # kohya's names differ by "_k" and "_q" too
     if part is not None:
         return _only(tensors, part, prefixes)
     for prefix, word in prefixes.items():

@@ -53,7 +53,7 @@ def contents(source: Source, machine: Machine) -> Contents:
         _check(name, tensors.keys() | aside.keys() if name in tensors or name in aside else ())
         array = _array(name, entry.leaf, source)
         if isinstance(array, Aside) or entry.reason is not None:
-            aside[name] = _aside(array, entry.reason)
+            aside[name] = _set_aside(array, entry.reason)
         else:
             tensors[name] = array
     _check_growth(source.path, tensors)
@@ -74,11 +74,11 @@ def _names(entries: Sequence[Entry]) -> list[str]:
     Where a tensor next to that part then has the name of one in it, all keep their keys.
     """
     prefix = _prefix([entry.keys for entry in entries if entry.reason is None])
-    short = [_dotted(e.keys[len(prefix) :] if e.keys[: len(prefix)] == prefix else e.keys) for e in entries]
+    short = [_dotted_name(e.keys[len(prefix) :] if e.keys[: len(prefix)] == prefix else e.keys) for e in entries]
     return short if len(set(short)) == len(short) else [entry.name for entry in entries]
 
 
-def _dotted(keys: Keys) -> str:
+def _dotted_name(keys: Keys) -> str:
     return ".".join(keys)
 
 
@@ -111,7 +111,7 @@ def _array(name: str, leaf: View | Ndarray | Unreadable, source: Source) -> Arra
     return Aside(leaf.shape, leaf.dtype, 0, leaf.reason)
 
 
-def _aside(array: Array | Aside, reason: str | None) -> Aside:
+def _set_aside(array: Array | Aside, reason: str | None) -> Aside:
     if reason is None and isinstance(array, Aside):
         return array
     return Aside(array.shape, array.dtype, array.nbytes, reason or "")
@@ -183,8 +183,10 @@ def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return True
 
 
-def _bad(name: str, why: str) -> DamagedFile:
-    return DamagedFile(f"tensor {escape(name)}: {why}. The file is damaged: download or save it again.", "bad-offsets")
+def _bad(name: str, reason: str) -> DamagedFile:
+    return DamagedFile(
+        f"tensor {escape(name)}: {reason}. The file is damaged: download or save it again.", "bad-offsets"
+    )
 
 
 def _check_growth(path: Path, tensors: Mapping[str, Array]) -> None:
