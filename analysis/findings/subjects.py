@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity
-from analysis.findings.wording import blocks
+from analysis.findings.wording import blocks, join_words, lower_first
 
 ALONE = ("other", "conv")  # roles whose name says little: each is named by itself
 NAMED = 24  # weights of which a finding carries the numbers
@@ -40,6 +40,13 @@ def describe_rows(rows: Sequence[Row]) -> tuple[str, str]:
 def subject(rows: Sequence[Row]) -> str:
     """What the rows are and where they lie: "Value in blocks 4 and 5", "Pooler"."""
     return "".join(describe_rows(rows))
+
+
+def places(rows: Sequence[Row]) -> str:
+    """What the rows are, kind by kind, of many kinds the first four: "MLP up in blocks 0–3 and pooler"."""
+    kinds = [subject(some) for some in group_alike(rows)]
+    said = [kinds[0], *map(lower_first, kinds[1:4])]
+    return join_words([*said, f"{len(kinds) - 4} more kinds"] if len(kinds) > 4 else said)
 
 
 def number(row: Row, column: str) -> float:
