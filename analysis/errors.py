@@ -145,6 +145,7 @@ REJECTIONS = MappingProxyType(
         "torchscript": "A TorchScript archive: a program with its weights.",
         "plain-pickle": "A pickle that torch.save did not write.",
         "no-tensors": "A readable file without tensors.",
+        "empty-tensors": "Its tensors have no element: another file has the values, as DeepSpeed ZeRO-3 leaves them.",
         "unknown-dtype": "A tensor of an unknown dtype.",
         "big-index": "An index or a header that is larger than the limit.",
         # DamagedFile

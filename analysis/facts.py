@@ -49,21 +49,21 @@ FACTS = (
 BY_NAME: Mapping[str, Fact] = {name: fact for fact in FACTS for name in (fact.name, *fact.short)}
 
 
-def check_facts(told: Mapping[str, object]) -> Changes:
+def check_facts(fields: Mapping[str, object]) -> Changes:
     """The facts under their own names. Raises FactError, which names the fact, the value and what is taken.
 
     >>> check_facts({"lr": 0.001, "optimizer": " AdamW ", "wd": None})
     {'learning_rate': 0.001, 'optimizer': 'AdamW', 'weight_decay': None}
     """
-    found: Changes = {}
-    for name, value in told.items():
+    changes: Changes = {}
+    for name, value in fields.items():
         fact = BY_NAME.get(name)
         if fact is None:
             raise FactError(f"there is no fact {escape(name)!r}; there are {', '.join(BY_NAME)}")
-        if fact.name in found:
+        if fact.name in changes:
             raise FactError(f"{fact.name} is given twice")
-        found[fact.name] = None if value is None else _word(fact, value) if fact.words else _number(fact, value)
-    return found
+        changes[fact.name] = None if value is None else _word(fact, value) if fact.words else _number(fact, value)
+    return changes
 
 
 def parse_facts(text: str) -> Stated:

@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.coverage import Coverage
 from analysis.diagnostic import Cause, Finding, Row, Severity, Summary, Table
+from analysis.findings.repeats import without_repeats
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Report:
     names: tuple[str, ...] = ()
 
     def summaries(self) -> dict[str, Summary]:
-        return {table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables}
+        """By diagnostic, what was said once left out of the rest."""
+        return without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables})
 
     def to_json(self) -> dict[str, Any]:
         summaries = self.summaries()

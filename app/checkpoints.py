@@ -130,7 +130,7 @@ def hold(session: Session, identity: int, shared: bool = False) -> Checkpoint:
 
 def _require(found: Checkpoint | None, identity: int) -> Checkpoint:
     if found is None:
-        raise NotFound(f"There is no checkpoint {identity}.")
+        raise NotFound(f"Checkpoint {identity} does not exist.")
     return found
 
 

@@ -46,7 +46,7 @@ def of_run(session: Session, identity: int) -> Version:
     """Of a report, and of every table, curve and figure of it. Raises NotFound."""
     found = [tuple(row) for row in session.execute(SEEN, {"run": identity})]
     if not found:
-        raise NotFound(f"There is no run {identity}.")
+        raise NotFound(f"Run {identity} does not exist.")
     _, state, _, finished_at, *_ = found[0]
     final = state in ENDED
     grown = None if final else _growth_of(session, identity)
@@ -54,15 +54,15 @@ def of_run(session: Session, identity: int) -> Version:
 
 
 def of_page(session: Session, identity: int) -> Version:
-    """Of a run's page, which also tells of verdicts, and of what was mended of its checkpoints. Raises NotFound."""
+    """Of a run's page, which also shows verdicts and the mitigations of its checkpoints. Raises NotFound."""
     run = of_run(session, identity)
     judged = select(Verdict.id, Verdict.judged_at).where(Verdict.run_id == identity).order_by(Verdict.id)
     queries: list[Executable] = [judged]
-    if run.checkpoints > 1:  # else there is nothing that could have been mended
-        mended = (Mitigation.id, Mitigation.state, Mitigation.current, Mitigation.checkpoint_id, Mitigation.run_id)
+    if run.checkpoints > 1:  # else there is nothing to mitigate
+        columns = (Mitigation.id, Mitigation.state, Mitigation.current, Mitigation.checkpoint_id, Mitigation.run_id)
         own = select(Member.checkpoint_id).where(Member.run_id == identity)
         both = (Mitigation.base_id.in_(own), Mitigation.tuned_id.in_(own))
-        queries.append(select(*mended).where(*both).order_by(Mitigation.id))
+        queries.append(select(*columns).where(*both).order_by(Mitigation.id))
     found = [list(map(tuple, session.execute(each))) for each in queries]
     return replace(run, name=_name("page", run.name, found)) if any(found) else run
 
@@ -82,7 +82,7 @@ def of_checkpoint(session: Session, identity: int) -> Version:
     )
     found = session.execute(query).one_or_none()
     if found is None:
-        raise NotFound(f"There is no checkpoint {identity}.")
+        raise NotFound(f"Checkpoint {identity} does not exist.")
     latest = session.scalar(select(func.max(Member.run_id)).where(Member.checkpoint_id == identity))
     fetched = session.scalar(select(Source.fetched).where(Source.checkpoint_id == identity))
     return Version(

@@ -56,20 +56,20 @@ class JsonLines(logging.Formatter):
     """An object a line, in ASCII, so that nothing in it ends the line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        found = fields_of(record)
+        fields = fields_of(record)
         if record.exc_info:
-            found["exception"] = self.formatException(record.exc_info)
-        return json.dumps(found, default=str)
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, default=str)
 
 
 class Text(logging.Formatter):
     """Time, level, logger and message, then key=value; a traceback below it, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
-        found = fields_of(record)
-        moment, level, logger, message = (found.pop(name) for name in HEAD)
+        fields = fields_of(record)
+        moment, level, logger, message = (fields.pop(name) for name in HEAD)
         head = f"{moment} {level.upper()} {logger}: {escape(message)}"
-        line = " ".join([head, *(f"{name}={quote(value)}" for name, value in found.items())])
+        line = " ".join([head, *(f"{name}={quote(value)}" for name, value in fields.items())])
         if not record.exc_info:
             return line
         below = self.formatException(record.exc_info).splitlines()

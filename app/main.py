@@ -1,4 +1,4 @@
-"""The service: the application with its two doors, and `serve`, which runs it."""
+"""The service: the application with the API and the pages, and `serve`, which runs it."""
 
 import importlib.util
 import os
@@ -67,7 +67,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
     app.state.settings, app.state.database, app.state.pulse = settings, database, HealthCheck(database, sender)
     app.state.waiting = Waiting(settings.waiting_limit)
     app.state.storage = Storage(settings.data_dir)
-    app.state.shelf, traffic = ResponseCache(), RequestMetrics()
+    app.state.cache, traffic = ResponseCache(), RequestMetrics()
     app.state.gauges = Gauges(database, app.state.pulse, traffic)
     problems.install(app)
     contract.install(app)

@@ -24,7 +24,7 @@ from app.states import OPEN_MITIGATIONS, CheckpointState, MitigationState
 from app.storage.blobs import Incoming, Storage
 from app.tenancy import confine
 from app.work import leases
-from app.work import mitigations as mending
+from app.work import mitigations as mitigation_work
 
 MOST_OPEN = 100  # that wait or are being made at once
 
@@ -90,7 +90,7 @@ def mitigations_between(session: Session, base: int, tuned: Sequence[int]) -> Se
 def get(session: Session, identity: int) -> Mitigation:
     found = session.get(Mitigation, identity)
     if found is None:
-        raise NotFound(f"There is no mitigation {identity}.")
+        raise NotFound(f"Mitigation {identity} does not exist.")
     return found
 
 
@@ -115,9 +115,9 @@ def finish(
 
     Raises LeaseLost, and SourceGone.
     """
-    current = mending.current(session, identity)
+    current = mitigation_work.current(session, identity)
     confine(session, current.project_id)  # what is made is of the same project
-    base, tuned = mending.sources(session, current)
+    base, tuned = mitigation_work.sources(session, current)
     for source in sorted((base.id, tuned.id)):
         _lock_source(session, source)
     mitigation = leases.lock_held(session, Mitigation, identity, claimed)
@@ -125,7 +125,7 @@ def finish(
     mitigation.checkpoint_id = made.id
     mitigation.run_id = _compare(session, [base.id, tuned.id, made.id], mitigation.recipe).id
     mitigation.report = dict(report)
-    mending.end(session, mitigation, MitigationState.DONE)
+    mitigation_work.end(session, mitigation, MitigationState.DONE)
     return mitigation
 
 
@@ -134,7 +134,7 @@ def _lock_source(session: Session, identity: int) -> None:
     try:
         checkpoints.hold(session, identity, shared=True)
     except NotFound:
-        raise mending.SourceGone("A source was deleted before the mitigated checkpoint was made.") from None
+        raise mitigation_work.SourceGone("A source was deleted before the mitigated checkpoint was made.") from None
 
 
 def _compare(session: Session, ids: Sequence[int], recipe: Mapping[str, Any]) -> Run:

@@ -244,7 +244,7 @@ class Mitigation(ProjectScoped, Work, Base):
     tuned_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
     checkpoint_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
-    current: Mapped[str | None]  # label of the tensor in hand
+    current: Mapped[str | None]  # label of the current tensor
     report: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)
     )  # analysis.mitigation.MitigationReport
@@ -302,7 +302,7 @@ class Unit(Work, Base):
     tensors: Mapped[list[int]] = mapped_column(JSON)  # their positions in the checkpoint
     costs: Mapped[list[float]] = mapped_column(JSON)  # predicted, one per tensor
     done: Mapped[int] = mapped_column(default=0)
-    current: Mapped[str | None]  # label of the tensor in hand
+    current: Mapped[str | None]  # label of the current tensor
     reason: Mapped[str | None]
 
 

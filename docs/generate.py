@@ -1,5 +1,5 @@
-"""The pages that come out of the code: docs/diagnostics.md from the registry, docs/errors.md from the error
-trees, docs/eigenscope.schema.json from both.
+"""The pages that come out of the code: docs/diagnostics.md from the registry, docs/findings.md from the causes,
+docs/errors.md from the error trees, docs/eigenscope.schema.json from both.
 
 `python -m docs.generate` writes them, `--check` fails where a page is not what the code says.
 """
@@ -16,6 +16,8 @@ from analysis import errors
 from analysis.diagnostic import Column, Diagnostic, Option
 from analysis.diagnostics import DIAGNOSTICS
 from analysis.errors import EigenscopeError
+from analysis.findings.causes import CAUSES
+from analysis.findings.changes import CHANGES
 from analysis.gate.schema import schema
 from app import errors as service_errors
 from app.errors import ServiceError
@@ -70,6 +72,21 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def findings_page() -> str:
+    lines = [
+        "# Findings",
+        "",
+        "Generated from the causes by `make docs`; do not edit. What each finding is about, what to do about it, and",
+        "where that is known from. How often they are right was measured: [truth](truth.md).",
+        "",
+    ]
+    for cause in (*CAUSES, *CHANGES):
+        lines += [f"## {cause.name}", "", f"- **Check** {cause.check}."]
+        lines += [f"- **Confirmed by** {cause.confirm}.", f"- **Then** {cause.action}."]
+        lines += [f"- **Harmless**: {cause.harmless}.", f"- **Source**: {cause.source}.", ""]
+    return "\n".join(lines)
+
+
 def errors_page() -> str:
     lines = [
         "# Errors",
@@ -113,6 +130,7 @@ def schema_page() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "diagnostics.md": diagnostics_page,
+    "findings.md": findings_page,
     "errors.md": errors_page,
     "eigenscope.schema.json": schema_page,
 }

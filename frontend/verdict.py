@@ -26,9 +26,10 @@ class Verdict:
 # title, the summary's number, the number that it is part of, meaning
 CHOSEN: Mapping[str, tuple[tuple[str, str, str, str], ...]] = {
     "esd": (
-        ("median α, healthy is 2–6", "median_alpha", "", "α is the slope of the power-law tail of the eigenvalues."),
-        ("matrices in 2–6", "healthy", "fitted", ""),
-        ("flagged", "flagged", "", "α below 2 or above 6"),
+        ("median α (KS)", "median_alpha", "", "α is the slope of the power-law tail of the eigenvalues: a number to "
+         "compare within one role, shape and recipe, and no measure of quality (docs/evidence.md)."),
+        ("matrices in 2–6", "healthy", "fitted", "Where the KS fits of most trained matrices lie."),
+        ("outside", "flagged", "", "α below 2 or above 6"),
     ),
     "norms": (
         ("median stable rank", "median_stable_rank", "",
@@ -39,9 +40,10 @@ FEW = 3  # numbers of a diagnostic that is not named above
 
 
 def verdict(summaries: Mapping[str, Summary]) -> Verdict:
-    """The first diagnostic gives the headline; all give key numbers and findings."""
-    headline = next((summary.headline for summary in summaries.values()), "")
-    strong, stop, rest = headline.partition(". ")
+    """What the entries say leads, then the first of the others; all give key numbers and findings."""
+    leading = [summaries["entries"].headline] if "entries" in summaries else []
+    others = [summary.headline for name, summary in summaries.items() if name != "entries"]
+    strong, stop, rest = " ".join([*leading, *others[:1]]).partition(". ")
     findings = [finding for summary in summaries.values() for finding in summary.findings]
     return Verdict(
         strong=strong + stop.strip(),

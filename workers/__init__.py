@@ -1,1 +1,1 @@
-"""The hands: processes that ingest checkpoints and measure weights."""
+"""The processes that ingest checkpoints and measure weights."""

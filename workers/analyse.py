@@ -1,7 +1,7 @@
 """Measures the tensors of one unit and records the rows of each, in their order, before those of the next.
 
 Small tensors are measured several at once, as `analysis.engine.scheduling.run_each` has it. After an attempt that
-failed they are measured one by one, so that the tensor in hand is the one that nobody survives.
+failed they are measured one by one, so that the current tensor is the one that nobody survives.
 """
 
 import logging

@@ -18,11 +18,11 @@ from app.db import Database
 from app.models import Mitigation
 from app.settings import Settings
 from app.storage.blobs import Incoming, Storage
-from app.work import mitigations as mending
+from app.work import mitigations as mitigation_work
 from app.work.mitigations import SourceGone
 from workers.job import Kind, leased
 
-MITIGATION = Kind(Mitigation, (EigenscopeError, SourceGone), mending.reject, mending.fail)
+MITIGATION = Kind(Mitigation, (EigenscopeError, SourceGone), mitigation_work.reject, mitigation_work.fail)
 Files = tuple[tuple[str, str], ...]  # (name, sha256)
 
 
@@ -42,13 +42,13 @@ class Job:
 def mitigate_checkpoint(database: Database, storage: Storage, settings: Settings, mitigation_id: int) -> None:
     """Makes the mitigated checkpoint, if that is there to be had; it ends done, failed, or offered again."""
     with database.writing() as session:
-        row = mending.claim(session, settings, mitigation_id)
+        row = mitigation_work.claim(session, settings, mitigation_id)
     if row is None:
         return
     with leased(database, settings, MITIGATION, row.id, row.claim):
         _make(database, storage, settings, _job(database, row))
     with database.reading() as session:
-        if mending.is_over(session, mitigation_id):
+        if mitigation_work.is_over(session, mitigation_id):
             storage.drop(_memory(row))
 
 
@@ -59,8 +59,8 @@ def _memory(row: Mitigation) -> str:
 
 def _job(database: Database, row: Mitigation) -> Job:
     with database.reading() as session:
-        mitigation = mending.current(session, row.id)
-        base, tuned = mending.sources(session, mitigation)
+        mitigation = mitigation_work.current(session, row.id)
+        base, tuned = mitigation_work.sources(session, mitigation)
         files = tuple(checkpoints.to_open(base)), tuple(checkpoints.to_open(tuned))
         names, size = (base.name, tuned.name), max(base.bytes, tuned.bytes)
         return Job(row.id, row.claim, Recipe.of(mitigation.recipe), names, files, size, _memory(row))
@@ -71,13 +71,13 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
     memory = Memory(storage.lasting(job.memory))
     if memory.begin():
         with database.writing() as session:
-            mending.note_progress(session, job.mitigation, job.claim)
+            mitigation_work.note_progress(session, job.mitigation, job.claim)
     with (
         storage.open_files(job.files[0]) as base,
         storage.open_files(job.files[1]) as tuned,
         storage.folder() as folder,
     ):
-        found = write_mitigated(
+        report = write_mitigated(
             open_checkpoint(base),
             open_checkpoint(tuned),
             folder,
@@ -87,18 +87,18 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
             _announcing(database, job),
             memory,
         )
-        _keep(database, storage, job, folder, found)
+        _keep(database, storage, job, folder, report)
 
 
 def _announcing(database: Database, job: Job) -> Callable[[TensorInfo], None]:
     def announce(info: TensorInfo) -> None:
         with database.writing() as session:
-            mending.announce(session, job.mitigation, job.claim, label_of(info.name, info.role, info.depth))
+            mitigation_work.announce(session, job.mitigation, job.claim, label_of(info.name, info.role, info.depth))
 
     return announce
 
 
-def _keep(database: Database, storage: Storage, job: Job, folder: Path, found: MitigationReport) -> None:
-    files = [(name, Incoming.adopt(folder / name)) for name in found.files]
+def _keep(database: Database, storage: Storage, job: Job, folder: Path, report: MitigationReport) -> None:
+    files = [(name, Incoming.adopt(folder / name)) for name in report.files]
     with database.writing() as session:
-        mitigations.finish(session, storage, job.mitigation, job.claim, files, found.to_json())
+        mitigations.finish(session, storage, job.mitigation, job.claim, files, report.to_json())

@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.storage.blobs import Storage
 from app.uploads import resumable as transfers
 from app.work import leases, units
-from app.work import mitigations as mending
+from app.work import mitigations as mitigation_work
 from app.work import verdicts as awaited
 
 TIDY_SECONDS = 3600.0
@@ -35,7 +35,7 @@ def sweep(session: Session, settings: Settings) -> None:
         units.fail(session, settings, unit, f"{SILENT} over {unit.current or 'this tensor'}")
     for mitigation in leases.lock_expired(session, Mitigation):
         log.warning("mitigation %d: its worker stopped responding, attempt %d", mitigation.id, mitigation.attempts)
-        mending.fail(session, settings, mitigation, f"{SILENT} over {mitigation.current or 'the checkpoint'}")
+        mitigation_work.fail(session, settings, mitigation, f"{SILENT} over {mitigation.current or 'the checkpoint'}")
     session.flush()
     leases.resend(session)
     for run_id in units.runs_without_units(session):

@@ -63,10 +63,10 @@ def analyse(unit_id: int) -> None:
 
 @celery.task(name="mitigate")
 def mitigate(mitigation_id: int) -> None:
-    from workers import mitigate as mender
+    from workers import mitigate as mitigation
 
     with logs.log_context(task="mitigate", mitigation=mitigation_id):
-        mender.mitigate_checkpoint(database(), storage(), settings, mitigation_id)
+        mitigation.mitigate_checkpoint(database(), storage(), settings, mitigation_id)
 
 
 celery.task(name="mend")(mitigate.run)  # as earlier versions called it

@@ -1,4 +1,4 @@
-"""The courier: tells webhooks what is due, in every worker, beside the sweeper; two never tell the same at once."""
+"""Sends webhooks the deliveries that are due: a thread in every worker; two never send the same one at once."""
 
 import logging
 import threading
@@ -19,35 +19,35 @@ log = logging.getLogger(__name__)
 def deliver(database: Database, settings: Settings) -> int:
     """Tells everything that is due now; how many attempts that took."""
     with database.writing() as session:
-        parcels = deliveries.due(session)
-    answers = anyio.run(_send_all, parcels, settings)
+        batch = deliveries.due(session)
+    answers = anyio.run(_send_all, batch, settings)
     with database.writing() as session:
-        for parcel, (good, answer) in zip(parcels, answers, strict=True):
-            deliveries.record_attempt(session, parcel.delivery, good, answer)
-    return len(parcels)
+        for pending, (good, answer) in zip(batch, answers, strict=True):
+            deliveries.record_attempt(session, pending.delivery, good, answer)
+    return len(batch)
 
 
-async def _send_all(parcels: list[PendingDelivery], settings: Settings) -> list[tuple[bool, str]]:
+async def _send_all(batch: list[PendingDelivery], settings: Settings) -> list[tuple[bool, str]]:
     answers: dict[int, tuple[bool, str]] = {}
 
-    async def one(parcel: PendingDelivery) -> None:
+    async def one(pending: PendingDelivery) -> None:
         try:
-            answers[parcel.delivery] = await webhooks.send(parcel, settings, int(time.time()))
+            answers[pending.delivery] = await webhooks.send(pending, settings, int(time.time()))
         except Exception as error:  # one webhook's failure must not cost the others their message
-            log.exception("delivery %s failed", parcel.delivery)
-            answers[parcel.delivery] = False, f"{type(error).__name__}: {escape(error)}"
+            log.exception("delivery %s failed", pending.delivery)
+            answers[pending.delivery] = False, f"{type(error).__name__}: {escape(error)}"
 
     async with anyio.create_task_group() as group:
-        for parcel in parcels:
-            group.start_soon(one, parcel)
-    return [answers[parcel.delivery] for parcel in parcels]
+        for pending in batch:
+            group.start_soon(one, pending)
+    return [answers[pending.delivery] for pending in batch]
 
 
 class WebhookSender(threading.Thread):
     """Delivers every few seconds until it is stopped; a failure of ours is logged, and tried again."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        super().__init__(name="courier", daemon=True)
+        super().__init__(name="webhook-sender", daemon=True)
         self._database, self._settings = database, settings
         self._stopped = threading.Event()
 

@@ -107,7 +107,7 @@ def open_adapter(checkpoint: OpenCheckpoint) -> Adapter:
     """
     config = getattr(checkpoint, "adapter", None)
     if config is None:
-        raise MissingShard("no adapter_config.json is beside this adapter: give it too", "adapter-config")
+        raise MissingShard("this adapter has no adapter_config.json next to it: give it too", "adapter-config")
     if config.is_delegated:
         from analysis.adapters.skeleton import require
 
@@ -132,7 +132,7 @@ def _parts(module: AdaptedModule, state: "dict[str, torch.Tensor]") -> "dict[str
         if place is None or words[place] not in MULTIPLIED or words[-1] == "bias":
             continue
         if words[place] in parts:
-            raise AdapterError(f"{escape(module.module)}: {words[place]} is there twice, of two adapters in one file")
+            raise AdapterError(f"{escape(module.module)}: {words[place]} appears twice, from two adapters in one file")
         parts[words[place]] = state[name]
     return parts
 
@@ -143,7 +143,7 @@ def _foreign_parts(module: AdaptedModule, state: "dict[str, torch.Tensor]") -> "
     for name in module.tensors:
         part = part_of(name)
         if part is not None and part.what in parts:
-            raise AdapterError(f"{escape(module.module)}: {part.what} is there twice, of two adapters in one file")
+            raise AdapterError(f"{escape(module.module)}: {part.what} appears twice, from two adapters in one file")
         if part is not None:
             parts[part.what] = state[name]
     return parts

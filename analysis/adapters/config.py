@@ -33,7 +33,7 @@ LORA_REFUSED = MappingProxyType(
     {
         "alora_invocation_tokens": "activated LoRA changes the weights for the tokens after its invocation only",
         "arrow_config": "Arrow mixes several adapters by a router that sees the input",
-        "use_qalora": "QA-LoRA adapts the scales of a quantised base, which are no matrix of the base given",
+        "use_qalora": "QA-LoRA adapts the scales of a quantised base, which are not a matrix of this base",
         "layer_replication": "it copies layers of the base, so that its layers are not those of the base given",
         "enable_lora": "it adapts parts of a joint layer, in a way of PEFT before 0.1",
         "target_parameters": "it adapts parameters that its config lists and its tensors' names do not",

@@ -30,14 +30,14 @@ def metadata_config(text: str) -> AdapterConfig:
         part, _, setting = str(key).partition(".")
         parts.setdefault(part, {})[setting] = value
     first = next(iter(parts.values()))
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         name: first[name] for name in ("use_rslora", "use_dora", "init_lora_weights") if name in first
     }
     alphas: dict[str, Any] = {}
     for part, said in parts.items():
         alphas |= _alphas(part, said)
     config = AdapterConfig(
-        "LORA", found | {"lora_alpha": first.get("lora_alpha"), "alpha_pattern": alphas}, "diffusers"
+        "LORA", fields | {"lora_alpha": first.get("lora_alpha"), "alpha_pattern": alphas}, "diffusers"
     )
     config.number("lora_alpha")
     patterns.check(alphas, DIFFUSERS)
@@ -51,7 +51,7 @@ def _parse(text: str) -> dict[str, Any]:
         said = None
     if not isinstance(said, dict) or not said:
         raise DamagedFile(
-            f"{DIFFUSERS} is no JSON of settings: {escape(text)}. Save the adapter again.", "adapter-settings"
+            f"{DIFFUSERS} is not valid JSON with settings: {escape(text)}. Save the adapter again.", "adapter-settings"
         )
     return said
 

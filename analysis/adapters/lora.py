@@ -69,7 +69,7 @@ def scaling(config: AdapterConfig, module: str, rank: int) -> float:
         return (max(config.number("lora_alpha"), 0.0) or began) / (began + 1e-5)
     alpha = config.of_module("lora_alpha", "alpha_pattern", module)
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not math.isfinite(alpha):
-        raise AdapterError(f"{escape(module)}: alpha_pattern gives it {escape(alpha)}, which is no finite number")
+        raise AdapterError(f"{escape(module)}: alpha_pattern gives it {escape(alpha)}, which is not a finite number")
     return alpha / math.sqrt(rank) if config.flag("use_rslora") else alpha / rank
 
 

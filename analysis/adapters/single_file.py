@@ -80,7 +80,7 @@ def _alpha(config: AdapterConfig, module: AdaptedModule, parts: Parts) -> float 
     """Alpha as the file says it, by a tensor of its own or for all modules; None where it does not."""
     if "alpha" in parts:
         if parts["alpha"].numel() != 1:
-            raise AdapterError(f"{escape(module.module)}: its alpha is no single number")
+            raise AdapterError(f"{escape(module.module)}: its alpha is not a single number")
         return float(parts["alpha"])
     said = config.of_module("lora_alpha", "alpha_pattern", module.module)
     return float(said) if isinstance(said, int | float) and not isinstance(said, bool) and math.isfinite(said) else None

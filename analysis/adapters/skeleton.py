@@ -117,7 +117,7 @@ def _settings(
 ) -> dict[str, Any]:
     """What PEFT is told: the listed settings of the file for this module, checked, and what the tensors say."""
     method = DELEGATED[config.method]
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     largest = max((extent for tensor in state.values() for extent in tensor.shape), default=0)
     for name in method.settings:
         value = config.of_module(name, method.patterns.get(name, ""), module.module)
@@ -125,10 +125,10 @@ def _settings(
             continue
         if name in method.sizes and isinstance(value, int) and value > largest:
             raise AdapterError(f"{escape(module.module)}: {name} is {escape(value)}, beyond every side of its tensors")
-        found[name] = _plain(name, value)
-    if isinstance(blocks := found.get("use_bdlora"), dict):
-        found["use_bdlora"] = _block_settings(blocks, module.module)
-    return found | dict(method.fixed) | _from_tensors(config, module, base, state)
+        fields[name] = _plain(name, value)
+    if isinstance(blocks := fields.get("use_bdlora"), dict):
+        fields["use_bdlora"] = _block_settings(blocks, module.module)
+    return fields | dict(method.fixed) | _from_tensors(config, module, base, state)
 
 
 def _block_settings(blocks: Mapping[str, Any], module: str) -> dict[str, Any]:

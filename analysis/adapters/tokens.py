@@ -34,7 +34,7 @@ def _indices(config: AdapterConfig, module: AdaptedModule) -> Sequence[int]:
     if not isinstance(found, list) or not found or len(set(map(str, found))) != len(found):
         raise AdapterError(f"{escape(module.module)}: adapter_config.json does not list the tokens that were trained")
     if not all(isinstance(index, int) and not isinstance(index, bool) and index >= 0 for index in found):
-        raise AdapterError(f"{escape(module.module)}: its trained tokens are no list of indices")
+        raise AdapterError(f"{escape(module.module)}: its trained tokens are not a list of indices")
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from analysis.diagnostic import Diagnostic, Request, Scope, groups
+from analysis.diagnostics.entries.diagnostic import ENTRIES
 from analysis.diagnostics.erg import ERG
 from analysis.diagnostics.esd.diagnostic import ESD
 from analysis.diagnostics.farms.diagnostic import FARMS
@@ -26,6 +27,7 @@ NEEDS = {
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
     ESD,
     NORMS,
+    ENTRIES,
     RANDOM_MATRIX,
     ERG,
     FARMS,

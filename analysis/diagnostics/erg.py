@@ -27,6 +27,7 @@ from analysis.diagnostic import (
 )
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
 from analysis.figure import ByDepth, Figure, Heatmap
+from analysis.findings.causes import EXPONENT
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import join_words, quantity, short
 from analysis.statistics import power_law
@@ -192,9 +193,9 @@ def _overfit_finding(rows: Sequence[Row]) -> Finding:
     position = rows[0].weight.role == "position"
     usual = " Usual for smooth position tables." if position else ""
     why = f"α {alphas}, below 2 by more than its error: a few directions carry it.{hint}{usual}"
-    severity = Severity.NOTE if weak or position else Severity.WARN
     columns = ("alpha", "sigma", "ERG_gap", "num_pl_spikes")
-    return Finding(severity, f"{subject(rows)} {verb} over-correlated", why, names(rows), evidence(rows, *columns))
+    text = f"{subject(rows)} {verb} over-correlated by SETOL"
+    return Finding(Severity.NOTE, text, why, names(rows), evidence(rows, *columns), EXPONENT)
 
 
 def _ideal(rows: Sequence[Row], weak: int) -> list[Finding]:
@@ -208,7 +209,7 @@ def _ideal(rows: Sequence[Row], weak: int) -> list[Finding]:
         f"gap {number(first, 'ERG_gap'):.0f}.{_weak_fits_in_words(weak)}"
     )
     text = f"{quantity(len(rows), 'matrix is', 'matrices are')} at SETOL's ideal point"
-    return [Finding(Severity.NOTE, text, why, names(rows), evidence(rows, "alpha", "ERG_gap"))]
+    return [Finding(Severity.NOTE, text, why, names(rows), evidence(rows, "alpha", "ERG_gap"), EXPONENT)]
 
 
 def _weak_fits_in_words(count: int) -> str:

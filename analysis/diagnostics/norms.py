@@ -21,6 +21,9 @@ from analysis.diagnostic import (
 )
 from analysis.diagnostics.options import CONV_NORM, conv_factor
 from analysis.figure import ByDepth, Figure, Heatmap
+from analysis.findings.causes import NOT_FINITE, RANK, UNMEASURED
+from analysis.findings.causes import ZERO as CAUSE_ZERO
+from analysis.findings.subjects import is_not_finite
 from analysis.findings.wording import quantity, short
 from analysis.linalg.spectrum import EPS, Spectrum
 from analysis.statistics.measures import effective_rank, energy_rank, log10, normalised_entropy, participation_ratio
@@ -247,13 +250,15 @@ def _findings(table: Table) -> list[Finding]:
         name, label, note = row.weight.name, row.weight.label, row.measurement.note
         loss, rank = row.value("rank_loss"), row.value("matrix_rank")
         if row.value("norm") is None:
-            findings.append(Finding(Severity.BAD, f"{label} could not be measured", note or "No value.", (name,)))
+            bad, cause = (Severity.BAD, NOT_FINITE) if is_not_finite(row) else (Severity.NOTE, UNMEASURED)
+            findings.append(Finding(bad, f"{label} could not be measured", note or "No value.", (name,), {}, cause))
         elif row.value("sv_max") == 0.0:
-            findings.append(Finding(Severity.BAD, f"{label} is all zeros", "Nothing passes through it.", (name,)))
+            why = "Nothing passes through it."
+            findings.append(Finding(Severity.BAD, f"{label} is all zeros", why, (name,), {}, CAUSE_ZERO))
         elif isinstance(loss, int) and loss > 0:
             why = f"{rank} of {row.value('num_evals')} directions are left: some of its rows or columns are dependent."
             evidence = {"matrix_rank": rank, "rank_loss": loss}
-            findings.append(Finding(Severity.WARN, f"{label} loses rank", why, (name,), evidence))
+            findings.append(Finding(Severity.NOTE, f"{label} loses rank", why, (name,), evidence, RANK))
     return sorted(findings, key=lambda finding: list(Severity).index(finding.severity))
 
 

@@ -2,7 +2,7 @@
 
 Spectrum (Hartford et al., arXiv 2406.06623) trains the half of each kind of layer with the highest ratio. Its threshold
 takes the spread of the singular values for that of the entries, and its ratio is divided by σ₁, so that it hangs on the
-scale of the weight; the second ratio mends both.
+scale of the weight; the second ratio avoids both.
 """
 
 import math
@@ -27,6 +27,7 @@ from analysis.diagnostic import (
     Table,
 )
 from analysis.figure import ByDepth, Figure, Heatmap
+from analysis.findings.causes import RANDOM, READING
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import percent, quantity
 from analysis.statistics import marchenko_pastur
@@ -193,9 +194,9 @@ def _silent(rows: Sequence[Row]) -> Finding:
     verb = "has" if len(rows) == 1 else "have"
     why = "No singular value is larger than those of noise with the same spread."
     columns = ("above_mp", "tau_mp", "noise_from")
-    return Finding(
-        Severity.WARN, f"{subject(rows)} {verb} no signal above noise", why, names(rows), evidence(rows, *columns)
-    )
+    severity = Severity.NOTE if rows[0].weight.role in ("pooler", "embedding", "position") else Severity.WARN
+    text = f"{subject(rows)} {verb} no signal above noise"
+    return Finding(severity, text, why, names(rows), evidence(rows, *columns), RANDOM)
 
 
 def _choice(chosen: Sequence[Row], table: Table) -> list[Finding]:
@@ -203,7 +204,7 @@ def _choice(chosen: Sequence[Row], table: Table) -> list[Finding]:
         return []
     text = f"Spectrum would train {len(chosen)} of {quantity(len(table.rows), 'matrix', 'matrices')}"
     why = "The upper half of each kind by its ratio, and embeddings and heads in any case (arXiv 2406.06623)."
-    return [Finding(Severity.NOTE, text, why, names(chosen), evidence(chosen, "snr_spectrum"))]
+    return [Finding(Severity.NOTE, text, why, names(chosen), evidence(chosen, "snr_spectrum"), READING)]
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:

@@ -23,6 +23,7 @@ from analysis.diagnostic import (
 )
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
 from analysis.figure import ByDepth, Figure, Heatmap
+from analysis.findings.causes import EXPONENT
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import quantity, short
 from analysis.statistics import alternatives as tails
@@ -185,8 +186,14 @@ def _finding(rows: Sequence[Row]) -> Finding:
     )
     noun = "tail is" if len(rows) == 1 else "tails are"
     text = f"{subject(rows)}: the {noun} better described as {spoken}"
-    severity = Severity.WARN if law == "exponential" and number(clear, "p_exponential") <= SURE else Severity.NOTE
-    return Finding(severity, text, why, names(rows), evidence(rows, "alpha", f"R_{law}", f"p_{law}", "num_pl_spikes"))
+    return Finding(
+        Severity.NOTE,
+        text,
+        why,
+        names(rows),
+        evidence(rows, "alpha", f"R_{law}", f"p_{law}", "num_pl_spikes"),
+        EXPONENT,
+    )
 
 
 def _undecided_findings(rows: Sequence[Row], measured: int) -> list[Finding]:
@@ -201,6 +208,7 @@ def _undecided_findings(rows: Sequence[Row], measured: int) -> list[Finding]:
             f"{why}another law fits them as well: their α says how wide a tail is, and is no evidence of a law.",
             names(rows),
             {"undecided": len(rows), "few": few},
+            EXPONENT,
         )
     ]
 

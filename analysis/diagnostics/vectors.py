@@ -30,6 +30,7 @@ from analysis.diagnostic import (
 )
 from analysis.diagnostics.options import single
 from analysis.figure import ByDepth, Figure, Heatmap, Line
+from analysis.findings.causes import READING
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import quantity
 from analysis.linalg.kernels import mirror
@@ -195,9 +196,8 @@ def _finding(rows: Sequence[Row], side: str, what: str) -> Finding:
         "the others; rounding to few bits hurts it first."
     )
     columns = (f"{side}_peak", f"{side}_peak_at", f"{side}_least")
-    return Finding(
-        Severity.NOTE, f"{subject(rows)} {has} on a single {what}", why, names(rows), evidence(rows, *columns)
-    )
+    text = f"{subject(rows)} {has} on a single {what}"
+    return Finding(Severity.NOTE, text, why, names(rows), evidence(rows, *columns), READING)
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:

@@ -65,13 +65,13 @@ def _is_narrow(info: TensorInfo) -> bool:
     return max(min(planned.rows, planned.columns) for planned in matrices(info)) <= WIDEST
 
 
-def share(found: Sequence[Weight], device: str) -> None:
+def share(weights: Sequence[Weight], device: str) -> None:
     """Gives each weight that has others of its shape and type its spectrum, found with theirs on the device.
 
     Where one of them is not finite, or the device's memory runs out, each is left to find its own.
     """
     alike: dict[tuple[object, ...], list[Weight]] = {}
-    for weight in found:
+    for weight in weights:
         alike.setdefault((weight.slices.shape, weight.slices.dtype), []).append(weight)
     for some in alike.values():
         fitting = max(1, GPU_BLOCK // some[0].slices.numel())

@@ -95,7 +95,7 @@ def check_family(members: Sequence[Member], alignment: Alignment, names: Sequenc
     """Raises WrongBase where one of the members is an adapter, or no matrix is in all of them."""
     adapters = [escape(name) for name, member in zip(names, members, strict=True) if member.kind == "adapter"]
     if adapters:
-        text = "is no whole model: a family is of whole models. Merge it into its base first"
+        text = "is not a whole model, and a family takes whole models only. Merge it into its base first"
         raise WrongBase(f"{join_words(adapters)} {text}", "adapter-in-family")
     if not any(all(row.partners) for row in alignment.rows):
         raise WrongBase(

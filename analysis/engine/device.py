@@ -1,4 +1,4 @@
-"""Where the numbers are crunched: CUDA when there is one, the CPU when there is none or its memory runs out."""
+"""Where the numbers are computed: CUDA when there is one, the CPU when there is none or its memory runs out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

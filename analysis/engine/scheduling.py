@@ -1,8 +1,8 @@
 """Small tensors several at once, each on one thread; large ones alone, on all threads.
 
 A solver gains little from a second thread on a small matrix and waits for it on a busy machine, but two matrices on two
-threads are done in half the time (docs/benchmarks.md). What is in hand stays within `bound`, or LITTLE where that is
-more, however many tensors there are: one that takes most of it waits for its room, and has beside it what still fits.
+threads are done in half the time (docs/benchmarks.md). The tensors that are measured at one time take at most `bound`
+bytes, or LITTLE where that is more. One that takes most of this waits until it is free, and runs with those that fit.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -41,7 +41,7 @@ def run_each(
     largest: Callable[[TensorInfo], TensorInfo] = _itself,
     copies: int = 1,
 ) -> Generator[tuple[TensorInfo, Result], None, None]:
-    """`work` on each tensor, in their order. Closed early, it ends what is in hand and begins nothing more.
+    """`work` on each tensor, in their order. Closed early, it ends what it has begun and begins nothing more.
 
     `largest` is what counts as its size where the work reads its partners in other checkpoints too. With n checkpoints
     the memory is up to n times the bound: each holds one like it. `copies` of a whole tensor are made by the work.
@@ -50,16 +50,16 @@ def run_each(
     sizes = {tensor.name: largest(tensor) for tensor in tensors}
     needs = {name: bytes_of_one(size, copies) + HELD for name, size in sizes.items() if size.skip is None}
     room = _Room(max(LITTLE, bound(list(sizes.values()))))  # less would leave cores idle to save what libraries take
-    hands = min(MOST_THREADS, everything, room.holds(list(needs.values()))) if device == "cpu" else 1
+    count = min(MOST_THREADS, everything, room.holds(list(needs.values()))) if device == "cpu" else 1
 
     def small(tensor: TensorInfo) -> bool:
-        return hands > 1 and side(sizes[tensor.name]) <= SERIAL and needs.get(tensor.name, 0) <= room.size
+        return count > 1 and side(sizes[tensor.name]) <= SERIAL and needs.get(tensor.name, 0) <= room.size
 
     def run_one(tensor: TensorInfo) -> Result:
         with room.take(needs.get(tensor.name, 0)):
             return work(tensor)
 
-    pool = ThreadPoolExecutor(hands, initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
     with threads(everything), pool:  # restored behind the pool: MKL has one number for all threads
         for several, some in groupby(tensors, small):
             run = list(some)

@@ -160,14 +160,6 @@ REPEATED_STEP = Cause(
     "a final checkpoint saved again under another name",
     "bytes of the stored tensors",
 )
-UNMEASURED_CHANGE = Cause(
-    "unmeasured-change",
-    "the reason given",
-    "the shape and the values of the tensor in both files",
-    "nothing, unless the tensor should have been measurable",
-    "small or constant tensors",
-    "the diagnostic's own page in docs/diagnostics.md",
-)
 WIDTH_EXPONENT = Cause(
     "width-exponent",
     "settings, steps · η · λ, and how many models and seeds there are",
@@ -187,6 +179,6 @@ WIDTH_DRIFT = Cause(
 
 CHANGES = (
     SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, PERMUTED, NOISE, NEW, WRONG_BASE, WRONG_ADAPTER_BASE,
-    LARGE_UPDATE, UNUSED_RANK, TAIL_SHIFT, PLACE, INTRUDERS, SHARED, OPPOSED, REPEATED_STEP, UNMEASURED_CHANGE,
+    LARGE_UPDATE, UNUSED_RANK, TAIL_SHIFT, PLACE, INTRUDERS, SHARED, OPPOSED, REPEATED_STEP,
     WIDTH_EXPONENT, WIDTH_DRIFT,
 )  # fmt: skip

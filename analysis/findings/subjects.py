@@ -5,19 +5,28 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity
+from analysis.errors import escape
+from analysis.findings.causes import UNMEASURED
 from analysis.findings.wording import blocks, join_words, lower_first
+from analysis.names import parts as components
 
 ALONE = ("other", "conv")  # roles whose name says little: each is named by itself
+PROJECTIONS = (
+    "query", "key", "value", "query, key and value", "attention output", "MLP gate", "MLP up", "MLP down",
+    "MLP gate and up",
+)  # fmt: skip
+VAGUE = ("dense", "proj", "projection", "lin", "linear", "fc")  # words of modules that hang on the one before
 NAMED = 24  # weights of which a finding carries the numbers
 
 
 def group_alike(rows: Iterable[Row], verdict: Callable[[Row], Scalar] = lambda _: "") -> list[list[Row]]:
-    """Rows of the same checkpoints, role and verdict, in whichever blocks; in the order of their first."""
+    """Rows of the same checkpoints, module and verdict, in whichever blocks; in the order of their first."""
     found: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        kind, _, _ = parts(row)
+        kind, _, called_so = parts(row)
         info = row.weight
-        what = info.name if info.depth is None or info.role in ALONE else f"{kind} · {info.role}"
+        alone = info.depth is None or info.role in ALONE
+        what = info.name if alone else f"{kind} · {called_so} · {module_of(info.name)}"
         found[(*row.group, verdict(row), what)].append(row)
     return list(found.values())
 
@@ -29,17 +38,39 @@ def parts(row: Row) -> tuple[str, str, str]:
     return kind, depth, what
 
 
-def describe_rows(rows: Sequence[Row]) -> tuple[str, str]:
-    """What the rows are and where they lie: ("Value", " in blocks 4 and 5"), ("Pooler", "")."""
-    kind, _, what = parts(rows[0])
-    depths = [row.weight.depth for row in rows if row.weight.depth is not None]
-    side = kind.lower().removesuffix("block")
-    return what[:1].upper() + what[1:], f" in {side}{blocks(depths)}" if depths else ""
+def name_of(row: Row) -> str:
+    """What people call a weight, without its block: "Value projection (v_proj)", "Layer 3.weight (256 × 64)"."""
+    info = row.weight
+    _, _, what = parts(row)
+    if info.role in ALONE:
+        kernel = f" × {info.slices}" if info.slices > 1 else ""
+        kind = "Convolution" if info.role == "conv" else "Layer"
+        return f"{kind} {escape(info.name)} ({info.rows} × {info.columns}{kernel})"
+    plain = what[:1].lower() + what[1:] if what[1:2].islower() else what
+    if plain not in PROJECTIONS:
+        return what[:1].upper() + what[1:]
+    noun = f"{plain} projection"
+    return f"{noun[:1].upper()}{noun[1:]} ({module_of(info.name)})"
+
+
+def module_of(name: str) -> str:
+    """The word for a weight's module in the file; with the one before it where it says too little by itself.
+
+    >>> module_of("encoder.layer.4.attention.self.value.weight"), module_of("h.0.attention.output.dense.weight")
+    ('value', 'output.dense')
+    """
+    found = [word for word in components(name) if not word.isdigit()] or [name]
+    return escape(".".join(found[-2:] if found[-1] in VAGUE else found[-1:]))
 
 
 def subject(rows: Sequence[Row]) -> str:
-    """What the rows are and where they lie: "Value in blocks 4 and 5", "Pooler"."""
-    return "".join(describe_rows(rows))
+    """What the rows are and where they lie: "Value projection (v_proj) of blocks 4 and 5", "Pooler"."""
+    kind, _, _ = parts(rows[0])
+    if rows[0].weight.role in ALONE:
+        return name_of(rows[0])
+    depths = [row.weight.depth for row in rows if row.weight.depth is not None]
+    side = kind.lower().removesuffix("block")
+    return name_of(rows[0]) + (f" of {side}{blocks(depths)}" if depths else "")
 
 
 def places(rows: Sequence[Row]) -> str:
@@ -71,6 +102,11 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity)))
 
 
+def is_not_finite(row: Row) -> bool:
+    """Whether a row has no values because the weight holds NaN or infinity."""
+    return (row.measurement.note or "").endswith("values are NaN or infinite")
+
+
 def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
     """A note on the rows without a value in a column, with the first reasons; none where all have one."""
     missing = [row for row in rows if row.value(column) is None]
@@ -80,4 +116,5 @@ def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Fin
     reasons = [f"{row.weight.label}: {(row.measurement.note or 'no value').removesuffix('.')}." for row in missing[:3]]
     more = [f"{len(missing) - 3} more."] if len(missing) > 3 else []
     text = f"{len(missing)} {noun} no {what}"
-    return [Finding(Severity.NOTE, text, " ".join(reasons + more), names(missing), {"missing": len(missing)})]
+    why = " ".join(reasons + more)
+    return [Finding(Severity.NOTE, text, why, names(missing), {"missing": len(missing)}, UNMEASURED)]

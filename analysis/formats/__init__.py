@@ -21,6 +21,9 @@ __all__ = ["FORMATS", "Checkpoint", "open_checkpoint", "rewrite"]
 FORMATS: tuple[Format, ...] = (SAFETENSORS, TORCH_ZIP, TORCH_LEGACY)
 
 
-def open_checkpoint(paths: Sequence[Path]) -> Checkpoint:
-    """The checkpoint in these files, or in one folder. Raises CheckpointError, saying what they are and what to do."""
-    return gather(paths, FORMATS)
+def open_checkpoint(paths: Sequence[Path], part: str | None = None) -> Checkpoint:
+    """The checkpoint in these files, or in one folder. Raises CheckpointError, saying what they are and what to do.
+
+    Copies of the weights (averages, teachers) are set aside; `part` asks for the tensors of one of them instead.
+    """
+    return gather(paths, FORMATS, part)

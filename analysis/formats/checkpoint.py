@@ -11,7 +11,7 @@ from analysis.cached import once
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.effective import Recognised, grid_step, recognise, values
 from analysis.formats.repeated import repeated
-from analysis.formats.stored import Facts, Stored
+from analysis.formats.stored import Array, Aside, Facts
 
 if TYPE_CHECKING:
     import torch
@@ -26,19 +26,21 @@ class Checkpoint:
     """Where each tensor of a checkpoint lies, in the order of its files, and the facts that came along."""
 
     format: str  # name of a Format
-    stored: Mapping[str, Stored]
+    stored: Mapping[str, Array]
     facts: Facts = field(default_factory=dict)
+    aside: Mapping[str, Aside] = field(default_factory=dict)  # what the files hold beside the weights
     adapter: AdapterConfig | None = None  # what adapter_config.json says, where these tensors are an adapter's
     quantisation: Mapping[str, Any] = field(default_factory=dict)  # what config.json says of its codes and scales
 
     @once
     def tensors(self) -> "tuple[analysis.weight.TensorInfo, ...]":
-        """Every tensor with its role and depth, and the reason where it is not analysed."""
+        """Every tensor with its role and depth, and the reason where it is not analysed; last what was set aside."""
         from analysis.tensors.listing import beyond_of, describe_all
-        from analysis.tensors.matrices import Header
+        from analysis.tensors.matrices import Header, left_out
 
         headers = {name: Header(t.shape, t.dtype, t.nbytes) for name, t in self.stored.items()}
-        return describe_all(headers, beyond_of(self.beyond))
+        others = (left_out(name, Header(t.shape, t.dtype, t.nbytes), t.reason) for name, t in self.aside.items())
+        return (*describe_all(headers, beyond_of(self.beyond)), *others)
 
     @once
     def effective(self) -> Recognised:

@@ -43,14 +43,14 @@ ADAPTER_KEYS = MappingProxyType(
 def config_facts(folder: Path) -> dict[str, Fact]:
     """What the files in the folder say; nothing where they are absent or make no sense."""
     config = _read(folder / "config.json")
-    found = _pick(config, KEYS)
+    facts = _pick(config, KEYS)
     text = config.get("text_config")  # the language model inside a multimodal one
     if isinstance(text, dict):
-        found = _pick(text, KEYS) | found
+        facts = _pick(text, KEYS) | facts
     architectures = config.get("architectures")
     if isinstance(architectures, list) and architectures and isinstance(architectures[0], str):
-        found["architecture"] = printable(architectures[0])
-    return found | _adapter_facts(_read(folder / NAME, LARGEST_ADAPTER_CONFIG)) | training_facts(folder)
+        facts["architecture"] = printable(architectures[0])
+    return facts | _adapter_facts(_read(folder / NAME, LARGEST_ADAPTER_CONFIG)) | training_facts(folder)
 
 
 def quantisation(folder: Path) -> Mapping[str, Any]:
@@ -87,20 +87,20 @@ def find_adapter_config(folder: Path, names: Iterable[str], metadata: str = "") 
         text = f"{NAME} has {size:,} bytes; at most {LARGEST_ADAPTER_CONFIG:,} are read"
         raise UnknownFormat(text, "adapter-settings")
     try:
-        said = parse_file(path)
-        return mlx_config(said) if is_foreign(listed) and "peft_type" not in said else check_config(said)
+        fields = parse_file(path)
+        return mlx_config(fields) if is_foreign(listed) and "peft_type" not in fields else check_config(fields)
     except DamagedFile as error:
         raise DamagedFile(error.message, "adapter-settings") from None
 
 
 def _adapter_facts(config: Mapping[str, Any]) -> dict[str, Fact]:
-    found = _pick(config, ADAPTER_KEYS)
+    facts = _pick(config, ADAPTER_KEYS)
     targets = config.get("target_modules")
     if isinstance(targets, list):
         targets = ", ".join(sorted(target for target in targets if isinstance(target, str)))
     if targets and (text := plain(targets)) is not None:
-        found["target_modules"] = text
-    return found
+        facts["target_modules"] = text
+    return facts
 
 
 def _read(path: Path, largest: int = LARGEST_CONFIG) -> dict[str, Any]:
@@ -113,9 +113,9 @@ def _read(path: Path, largest: int = LARGEST_CONFIG) -> dict[str, Any]:
 
 
 def _pick(config: Mapping[str, Any], keys: Mapping[str, tuple[str, ...]]) -> dict[str, Fact]:
-    found: dict[str, Fact] = {}
+    facts: dict[str, Fact] = {}
     for fact, names in keys.items():
         value = next((config[name] for name in names if config.get(name) is not None), None)
         if (kept := plain(value)) is not None:
-            found[fact] = kept
-    return found
+            facts[fact] = kept
+    return facts

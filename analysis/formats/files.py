@@ -1,5 +1,6 @@
 """Which of the given files make up the checkpoint: one file, shards with or without an index, or a folder."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -8,17 +9,22 @@ from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.companions import INDEX, SAFETENSORS, SAFETENSORS_INSTEAD, WEIGHTS, training_state
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import parse_file, printable
+from analysis.formats.parts import Parts, select
 from analysis.formats.rejected import rejection
-from analysis.formats.stored import HEAD, Contents, Format, Stored
+from analysis.formats.stored import HEAD, Array, Aside, Contents, Format
 
 MOST_FILES = 10_000
+EMPTY = (
+    "The values are in other files, as DeepSpeed ZeRO-3 leaves them: give the whole folder with the …_optim_states.pt "
+    "files, or run its zero_to_fp32.py, and give what that writes."
+)
 NOT_PART = "no part of the checkpoint"
 
 Chosen = Mapping[Path, Format]
 
 
-def gather(paths: Sequence[Path], formats: Sequence[Format]) -> Checkpoint:
-    """The checkpoint in these files, or in one folder."""
+def gather(paths: Sequence[Path], formats: Sequence[Format], part: str | None = None) -> Checkpoint:
+    """The checkpoint in these files, or in one folder; of its parts the weights, or the one that is asked for."""
     files = _list_files(paths)
     indexes = [path for path in files if path.name.endswith(INDEX)]
     if not indexes:
@@ -32,26 +38,52 @@ def gather(paths: Sequence[Path], formats: Sequence[Format]) -> Checkpoint:
         chosen = {path: _format(path, formats) for path in shards.values()}
         contents = {path: _contents(path, form) for path, form in chosen.items()}
         tensors = _map_shards({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
-    return _checkpoint(files, chosen, contents, tensors)
+    return _checkpoint(files, chosen, contents, tensors, part)
 
 
 def _checkpoint(
-    files: Sequence[Path], chosen: Chosen, contents: Mapping[Path, Contents], tensors: Mapping[str, Stored]
+    files: Sequence[Path],
+    chosen: Chosen,
+    contents: Mapping[Path, Contents],
+    tensors: Mapping[str, Array],
+    part: str | None,
 ) -> Checkpoint:
     first = next(iter(chosen))
-    if not tensors:
-        raise UnknownFormat(
-            f"{escape(first.name)} can be read, but there is no tensor in it. Save a state dict", "no-tensors"
-        )
+    aside = {name: t for held in contents.values() for name, t in held.aside.items()}
+    weights, others = _select(first, tensors, aside, part)
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
     if left_out := _left_out(files, chosen):
         facts["ignored_files"] = ignored_files(left_out)
     metadata = next((held.adapter for held in contents.values() if held.adapter), "")
-    adapter = find_adapter_config(first.parent, tensors, metadata)
+    adapter = find_adapter_config(first.parent, weights, metadata)
     facts |= config_facts(first.parent)
     if adapter is not None and adapter.make != "PEFT":
         facts |= {"method": adapter.method, "adapter_make": adapter.make}
-    return Checkpoint(chosen[first].name, tensors, facts, adapter, quantisation(first.parent))
+    return Checkpoint(chosen[first].name, weights, facts, others, adapter, quantisation(first.parent))
+
+
+def _select(path: Path, tensors: Mapping[str, Array], aside: Mapping[str, Aside], part: str | None) -> Parts:
+    """The weights, and what was set aside in the files and among all of their tensors. An error names the file."""
+    name = escape(path.name)
+    if not tensors:
+        raise _without_tensors(name, aside)
+    if all(0 in array.shape for array in tensors.values()):
+        raise UnknownFormat(
+            f"{name}: all of its {len(tensors)} tensors are empty (shape [0]). {EMPTY}", "empty-tensors"
+        )
+    try:
+        weights, others = select(tensors, part)
+    except CheckpointError as error:
+        raise type(error)(f"{name}: {error}", error.code) from None
+    return weights, {**aside, **others}
+
+
+def _without_tensors(name: str, aside: Mapping[str, Aside]) -> UnknownFormat:
+    if not aside:
+        return UnknownFormat(f"{name} is readable but contains no tensor. Save a state dict", "no-tensors")
+    reasons = Counter(each.reason for each in aside.values())
+    text = f"{name} can be read, but no weight of a model is in it; of its {len(aside)} tensors the first is"
+    return UnknownFormat(f"{text} {reasons.most_common(1)[0][0]}", "no-tensors")
 
 
 def _left_out(files: Sequence[Path], chosen: Chosen) -> dict[str, str]:
@@ -133,9 +165,9 @@ def _prefer_safetensors(known: Chosen, formats: Sequence[Format]) -> dict[Path, 
     return {path: form for path, form in known.items() if form is formats[0]} or dict(known)
 
 
-def _join_files(contents: Mapping[Path, Contents]) -> dict[str, Stored]:
+def _join_files(contents: Mapping[Path, Contents]) -> dict[str, Array]:
     """The tensors of all files; no name may stand in two of them."""
-    tensors: dict[str, Stored] = {}
+    tensors: dict[str, Array] = {}
     for path, held in contents.items():
         for name in held.tensors:
             if name in tensors:
@@ -185,7 +217,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _map_shards(where: Mapping[str, Path], contents: Mapping[Path, Contents]) -> dict[str, Stored]:
+def _map_shards(where: Mapping[str, Path], contents: Mapping[Path, Contents]) -> dict[str, Array]:
     """The tensors of all shards; one that is in several is taken from the shard that the index names."""
     for name, path in where.items():
         if name not in contents[path].tensors:

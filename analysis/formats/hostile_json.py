@@ -20,9 +20,9 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     except DamagedFile as error:
         raise DamagedFile(f"{where}: {error}", error.code) from None
     except (ValueError, RecursionError) as error:
-        raise DamagedFile(f"{where} is no JSON ({escape(error)}). The file is damaged.", "bad-header") from None
+        raise DamagedFile(f"{where} is not valid JSON ({escape(error)}). The file is damaged.", "bad-header") from None
     if not isinstance(found, dict):
-        raise DamagedFile(f"{where} is no JSON object. The file is damaged.", "bad-header")
+        raise DamagedFile(f"{where} is not a JSON object. The file is damaged.", "bad-header")
     return found
 
 
@@ -46,12 +46,12 @@ def _load(text: str) -> Any:
     def check_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if constants:
             keys = [f"{escape(key)}: " for key, value in pairs if value is constants]
-            raise ValueError(f"{''.join(keys[:1])}{constants[0]} is no number")
+            raise ValueError(f"{''.join(keys[:1])}{constants[0]} is not a number")
         return _object(pairs)
 
     found = json.loads(text, object_pairs_hook=check_pairs, parse_constant=note_constant)
     if constants:
-        raise ValueError(f"{constants[0]} is no number")
+        raise ValueError(f"{constants[0]} is not a number")
     return found
 
 
@@ -59,9 +59,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise DamagedFile(
-                f"{escape(key)} stands there twice. The file is damaged, or made to deceive.", "duplicate-tensor"
-            )
+            raise DamagedFile(f"{escape(key)} appears twice. The file is damaged or malicious.", "duplicate-tensor")
         check_name(key)
         found[key] = value
     return found
@@ -73,7 +71,7 @@ def check_name(name: str) -> None:
         name.encode("utf-8")
     except UnicodeEncodeError:
         raise DamagedFile(
-            f"the name {escape(name)} is no Unicode text. Save it again with proper names.", "bad-name"
+            f"the name {escape(name)} is not valid Unicode. Rename the tensor and save it again.", "bad-name"
         ) from None
 
 

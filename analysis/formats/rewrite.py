@@ -9,7 +9,7 @@ from pathlib import Path
 from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.safetensors import METADATA
-from analysis.formats.stored import Stored
+from analysis.formats.stored import Array
 
 
 def rewrite(checkpoint: Checkpoint, target: Path) -> None:
@@ -30,19 +30,19 @@ def rewrite(checkpoint: Checkpoint, target: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _write(file: BufferedIOBase, stored: Mapping[str, Stored], source: str) -> None:
+def _write(file: BufferedIOBase, stored: Mapping[str, Array], source: str) -> None:
     order = _by_width(stored)
     file.write(_header(stored, order, source))
     for name in order:
         file.writelines(words.tobytes() for words in stored[name].chunks())
 
 
-def _by_width(stored: Mapping[str, Stored]) -> list[str]:
+def _by_width(stored: Mapping[str, Array]) -> list[str]:
     """The names, widest dtype first, so that every tensor lies at a multiple of its width."""
     return sorted(stored, key=lambda name: -DTYPES[stored[name].dtype].bits)
 
 
-def _header(stored: Mapping[str, Stored], order: list[str], source: str) -> bytes:
+def _header(stored: Mapping[str, Array], order: list[str], source: str) -> bytes:
     """The header: entries as the checkpoint orders them, offsets as they are written."""
     begins: dict[str, int] = {}
     end = 0

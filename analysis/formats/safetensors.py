@@ -48,7 +48,7 @@ def _contents(path: Path) -> Contents:
     said = {key: value for key, value in metadata.items() if key != LIBRARY} if isinstance(metadata, Mapping) else {}
     adapter = said.get(ADAPTER)
     facts = {key: value for key, value in said.items() if key != ADAPTER}
-    return Contents(tensors, text_facts(facts), adapter if isinstance(adapter, str) else "")
+    return Contents(tensors, text_facts(facts), adapter=adapter if isinstance(adapter, str) else "")
 
 
 def _read_entry(path: Path, name: str, entry: Any, base: int, size: int) -> Stored:
@@ -85,9 +85,9 @@ def _check_overlap(tensors: Mapping[str, Stored]) -> None:
             raise _bad(name, f"it overlaps with tensor {escape(other)}", "bad-offsets")
 
 
-def _bad(name: str, why: str, code: str) -> DamagedFile:
+def _bad(name: str, reason: str, code: str) -> DamagedFile:
     advice = "The file is cut off or damaged: download or copy it again."
-    return DamagedFile(f"tensor {escape(name)}: {why}. {advice}", code)
+    return DamagedFile(f"tensor {escape(name)}: {reason}. {advice}", code)
 
 
 SAFETENSORS = Format("safetensors", "safetensors", _recognises, _contents)

@@ -1,14 +1,15 @@
 """Where the numbers of a tensor lie, whatever the format: a file, an offset, a shape, strides.
 
 A format's work ends in `Contents`; the rest of the package reads, rewrites and describes those, and needs to know
-no format. Nothing here imports torch: the ingest child checks and rewrites files without it.
+no format. `Stored` lies in a file as it is; what has to be put together or decoded first is in arrays.py.
+Nothing here imports torch: the ingest child checks and rewrites files without it.
 """
 
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -22,6 +23,29 @@ Facts = Mapping[str, Fact]
 Words = NDArray[Any]  # the elements as plain words of the same width, see dtypes.py
 MOST_DIMENSIONS = 32
 CHUNK = 16 * 2**20  # bytes that a rewrite holds at a time
+
+
+@runtime_checkable
+class Array(Protocol):
+    """The numbers of one tensor, read when they are asked for."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> str: ...  # a key of DTYPES
+    @property
+    def size(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    def load(self) -> Words:
+        """Its elements in memory: contiguous, little-endian, and nothing else of the file."""
+        ...
+
+    def chunks(self) -> Iterator[Words]:
+        """Its elements in C order, at most CHUNK bytes (or one row of the last axis) at a time where that can be."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +110,7 @@ class Stored:
 
     def chunks(self) -> Iterator[Words]:
         """Its elements in C order, at most CHUNK bytes (or one row of the last axis) at a time."""
-        for piece in _pieces(self.words()):
+        for piece in pieces(self.words()):
             yield _native(np.array(piece, order="C"), self)
 
 
@@ -101,7 +125,7 @@ def _native(words: Words, stored: Stored) -> Words:
     return words.byteswap() if stored.big_endian else words
 
 
-def _pieces(view: Words) -> Iterator[Words]:
+def pieces(view: Words) -> Iterator[Words]:
     """Splits along the first axis, and again within it, until each piece is at most CHUNK bytes or one-dimensional."""
     if view.nbytes <= CHUNK or view.ndim == 0:
         yield view
@@ -109,7 +133,7 @@ def _pieces(view: Words) -> Iterator[Words]:
     row = view.nbytes // len(view)
     if row > CHUNK:
         for part in view:
-            yield from _pieces(part)
+            yield from pieces(part)
         return
     step = CHUNK // row
     for first in range(0, len(view), step):
@@ -117,11 +141,22 @@ def _pieces(view: Words) -> Iterator[Words]:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """What one file holds: its tensors in file order, and facts that it states about itself."""
+class Aside:
+    """A tensor that a file holds and that is not analysed, with the reason, in words."""
 
-    tensors: Mapping[str, Stored]
+    shape: tuple[int, ...]
+    dtype: str  # a key of DTYPES, or another name where that is the reason
+    nbytes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What one file holds: its tensors in file order, facts that it states about itself, and what was set aside."""
+
+    tensors: Mapping[str, Array]
     facts: Facts = field(default_factory=dict)
+    aside: Mapping[str, Aside] = field(default_factory=dict)
     adapter: str = ""  # JSON about the adapter that it is, as diffusers writes it
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.safetensors import METADATA
-from analysis.formats.stored import Stored
+from analysis.formats.stored import Array
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,7 +49,7 @@ class Writer:
         flat = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         self._write(name, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape), [flat.numpy().tobytes()])
 
-    def copy(self, name: str, stored: Stored) -> None:
+    def copy(self, name: str, stored: Array) -> None:
         """Writes a tensor out of another file, bit for bit, a few megabytes at a time."""
         self._write(name, stored.dtype, stored.shape, (words.tobytes() for words in stored.chunks()))
 

@@ -16,11 +16,11 @@ ABOUT = ("weight", "label", "role", "depth", "group", "note")
 def check_baseline(report: object) -> Report:
     """The report, sure to be of the form that rules read. Raises BaselineError."""
     if not isinstance(report, Mapping):
-        raise BaselineError("the baseline is no report: give the object that `eigenscope analyze --json` prints")
+        raise BaselineError("the baseline is not a report: give the object that `eigenscope analyze --json` prints")
     try:
         _check(report)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        said = "the baseline is no report of Eigenscope, or a damaged one"
+        said = "the baseline is not a report of Eigenscope, or is damaged"
         raise BaselineError(f"{said} ({type(error).__name__}: {escape(error)})") from None
     return report
 

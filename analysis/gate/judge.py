@@ -65,22 +65,22 @@ def _reason_unmeasured(rule: Rule, policy: Policy, evidence: Evidence, baseline:
     return f"{name} was measured with another {', '.join(differ) or 'set of options'} than the policy asks for"
 
 
-def _gap(rule: Rule, used: Sequence[Item], without: Sequence[Item], evidence: Evidence) -> str:
+def _gap(rule: Rule, items: Sequence[Item], without: Sequence[Item], evidence: Evidence) -> str:
     """What is missing of the evidence, in words; empty where it is enough."""
-    if evidence.ended and not used:
+    if evidence.ended and not items:
         return evidence.ended
-    if not used and not without:
+    if not items and not without:
         return "no layer matches"
     what = "layer" if rule.metric.column else "number"
     failed = [item for item in without if item.failed]
     if failed and rule.coverage is None:
         return f"{quantity(len(failed), 'layer')} could not be measured ({failed[0].why})"
-    if len(used) < rule.rows:
+    if len(items) < rule.rows:
         why = f" ({without[0].why})" if without else ""
-        return f"{quantity(len(used), what)} with a value, and the rule asks for {rule.rows}{why}"
-    share = len(used) / (len(used) + len(without))
+        return f"{quantity(len(items), what)} with a value, and the rule asks for {rule.rows}{why}"
+    share = len(items) / (len(items) + len(without))
     if share < (LEAST_COVERAGE if rule.coverage is None else rule.coverage):
-        return f"only {len(used)} of {len(used) + len(without)} layers have a value ({without[0].why})"
+        return f"only {len(items)} of {len(items) + len(without)} layers have a value ({without[0].why})"
     return evidence.ended if rule.metric.column is None else ""
 
 
@@ -108,24 +108,24 @@ def _bad(rule: Rule) -> Outcome:
     return Outcome.WARN if rule.severity is Severity.WARN else Outcome.FAIL
 
 
-def _judge_rule(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+def _judge_rule(rule: Rule, items: Sequence[Item]) -> RuleVerdict:
     if rule.aggregate == "count":
-        return _count(rule, used)
+        return _count(rule, items)
     if rule.aggregate in PER_LAYER:
-        return _judge_layers(rule, used)
-    return _judge_aggregate(rule, used)
+        return _judge_layers(rule, items)
+    return _judge_aggregate(rule, items)
 
 
-def _judge_layers(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+def _judge_layers(rule: Rule, items: Sequence[Item]) -> RuleVerdict:
     """`all` and `any`: layer by layer."""
-    beyond = {item: _excess_of(rule, item) for item in used}
-    bad = tuple(sorted((item for item in used if beyond[item] > 0.0), key=lambda item: -beyond[item]))
-    good = not bad if rule.aggregate == "all" else len(bad) < len(used)
-    one = used[0] if len(used) == 1 else None
+    beyond = {item: _excess_of(rule, item) for item in items}
+    bad = tuple(sorted((item for item in items if beyond[item] > 0.0), key=lambda item: -beyond[item]))
+    good = not bad if rule.aggregate == "all" else len(bad) < len(items)
+    one = items[0] if len(items) == 1 else None
     return RuleVerdict(
         rule,
         Outcome.PASS if good else _bad(rule),
-        _of_one(rule, one, good) if one is not None else _of_many(rule, len(used), bad),
+        _of_one(rule, one, good) if one is not None else _of_many(rule, len(items), bad),
         value=one.value if one is not None else None,
         baseline=one.baseline if one is not None else None,
         offenders=() if good else bad,
@@ -143,15 +143,15 @@ def _excess_of(rule: Rule, item: Item) -> float:
     return max(rule.bound.outside(item.number), math.ulp(0.0)) if isinstance(item.value, int | float) else 1.0
 
 
-def _judge_aggregate(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+def _judge_aggregate(rule: Rule, items: Sequence[Item]) -> RuleVerdict:
     """Mean, median, p95, min or max of all layers."""
-    value = REDUCE[rule.aggregate]([item.number for item in used])
+    value = REDUCE[rule.aggregate]([item.number for item in items])
     base = None
     if rule.regression is not None:
-        base = REDUCE[rule.aggregate]([item.baseline for item in used if item.baseline is not None])
+        base = REDUCE[rule.aggregate]([item.baseline for item in items if item.baseline is not None])
     good = _good(rule.bound, rule.regression, value, base)
-    bad = sorted((item for item in used if _excess_of(rule, item) > 0.0), key=lambda item: -_excess_of(rule, item))
-    layers = quantity(len(used), "layer")
+    bad = sorted((item for item in items if _excess_of(rule, item) > 0.0), key=lambda item: -_excess_of(rule, item))
+    layers = quantity(len(items), "layer")
     sentence = f"The {rule.aggregate} of {rule.metric.key} over {layers} {_describe_value(rule, value, base)}"
     return RuleVerdict(rule, Outcome.PASS if good else _bad(rule), sentence, value, base, offenders=_blame(good, bad))
 
@@ -160,16 +160,16 @@ def _blame(good: bool, bad: Sequence[Item]) -> tuple[Item, ...]:
     return () if good else tuple(bad)
 
 
-def _count(rule: Rule, used: Sequence[Item]) -> RuleVerdict:
+def _count(rule: Rule, items: Sequence[Item]) -> RuleVerdict:
     """How many layers `where` holds for."""
     assert rule.where is not None
-    hits = [item for item in used if rule.where.holds(item.value)]
+    hits = [item for item in items if rule.where.holds(item.value)]
     base = None
     if rule.regression is not None:
-        base = float(sum(rule.where.holds(item.baseline) for item in used))
+        base = float(sum(rule.where.holds(item.baseline) for item in items))
     good = _good(rule.bound, rule.regression, float(len(hits)), base)
     many = base is not None or (rule.bound is not None and not _is_too_few(rule.bound, len(hits)))
-    said = f"{rule.metric.key} is {rule.where.words()} in {quantity(len(hits), 'layer')} of {len(used)}"
+    said = f"{rule.metric.key} is {rule.where.words()} in {quantity(len(hits), 'layer')} of {len(items)}"
     sentence = f"{said}: that {_describe_value(rule, float(len(hits)), base)}"
     outcome = Outcome.PASS if good else _bad(rule)
     return RuleVerdict(rule, outcome, sentence, len(hits), base, offenders=_blame(good or not many, hits))

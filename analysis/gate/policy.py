@@ -16,18 +16,18 @@ MOST_RULES = 200
 
 def option_schema(option: Option) -> dict[str, Any]:
     """An option as JSON Schema."""
-    told: dict[str, Any] = {"description": option.meaning, "default": option.default}
+    fields: dict[str, Any] = {"description": option.meaning, "default": option.default}
     if option.choices:
-        return {**told, "enum": list(option.choices)}
+        return {**fields, "enum": list(option.choices)}
     match option.default:
         case bool():
-            return {**told, "type": "boolean"}
+            return {**fields, "type": "boolean"}
         case int() | float():
             bounds = {"minimum": option.minimum, "maximum": option.maximum}
             kind = "integer" if isinstance(option.default, int) else "number"
-            return {**told, "type": kind, **{name: bound for name, bound in bounds.items() if bound is not None}}
+            return {**fields, "type": kind, **{name: bound for name, bound in bounds.items() if bound is not None}}
         case _:
-            return {**told, "type": "string"}
+            return {**fields, "type": "string"}
 
 
 def _measure_schema(schema: dict[str, Any]) -> None:

@@ -14,9 +14,9 @@ from analysis.linalg.spectrum import EPS
 from analysis.linalg.triplets import Triplets
 
 
-def extent(found: Triplets) -> int:
+def extent(triplets: Triplets) -> int:
     """How many singular values are no rounding: above σ₁ max(m, n) ε, as numpy.linalg.matrix_rank has it."""
-    return above_rounding(found.values, max(len(found.left), len(found.right)))
+    return above_rounding(triplets.values, max(len(triplets.left), len(triplets.right)))
 
 
 def above_rounding(values: Float64[Tensor, " k"], longest: int) -> int:

@@ -1,6 +1,6 @@
-"""Intruder dimensions made smaller: a tuned checkpoint in, a mended adapter or mended weights out.
+"""Intruder dimensions made smaller: a tuned checkpoint in, a mitigated adapter or mitigated weights out.
 
-`mend` is the one entry: `Recipe` says what to do, `Mended` what was done.
+`write_mitigated` is the one entry: `Recipe` says what to do, `MitigationReport` what was done.
 """
 
 from analysis.mitigation.mitigate import write_mitigated

@@ -54,10 +54,10 @@ def truncate(update: Factors, rank: int) -> Truncated:
     It costs a decomposition of (r + i) × (r + i) and never forms the matrix. Where the matrix itself has fewer
     directions than `rank`, the others are zero.
     """
-    found = product_triplets(update.left, update.right)
-    roots = found.values[:rank].sqrt()
+    triplets = product_triplets(update.left, update.right)
+    roots = triplets.values[:rank].sqrt()
     missing = rank - len(roots)
-    left = torch.nn.functional.pad(found.left[:, :rank] * roots, (0, missing))
-    right = torch.nn.functional.pad((found.right[:, :rank] * roots).mT, (0, 0, 0, missing))
-    squares = found.values.square()
+    left = torch.nn.functional.pad(triplets.left[:, :rank] * roots, (0, missing))
+    right = torch.nn.functional.pad((triplets.right[:, :rank] * roots).mT, (0, 0, 0, missing))
+    squares = triplets.values.square()
     return Truncated(Factors(left, right), float(squares.sum()), float(squares[:rank].sum()))

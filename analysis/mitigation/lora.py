@@ -1,4 +1,4 @@
-"""A module of a LoRA adapter opened for mending: its A and B as an update of the base's matrix, and back again.
+"""A module of a LoRA adapter opened for mitigation: its A and B as an update of the base's matrix, and back again.
 
 The update of a matrix (m, n) is left · right with the scaling in it. In the file lie A (r, n) and B (m, r) without it;
 of an embedding of v rows and width d, A (r, v) and B (d, r), whose product is turned over; of a convolution, A
@@ -28,9 +28,9 @@ WIDEST = ("float64", "float32", "bfloat16", "float16")
 
 
 def check_form(adapter: Adapter) -> None:
-    """Raises NoAdapterForm, with the reason, where the mended update is no plain LoRA on the same base."""
+    """Raises NoAdapterForm, with the reason, where the mitigated update is no plain LoRA on the same base."""
     if adapter.method != "LORA":
-        raise _refusal(f"{escape(adapter.method)} is no LoRA: its update has no A and B that could be replaced")
+        raise _refusal(f"{escape(adapter.method)} is not LoRA: its update has no A and B that could be replaced")
     if adapter.config.flag("use_dora"):
         raise _refusal("DoRA gives each output a length of its own, so that its update has no low rank")
     if str(adapter.config.init).lower() in STARTS:
@@ -44,7 +44,7 @@ def check_form(adapter: Adapter) -> None:
 
 
 def _refusal(why: str) -> NoAdapterForm:
-    return NoAdapterForm(f"the mended update cannot be written as a LoRA adapter: {why}. Ask for the form “weights”.")
+    return NoAdapterForm(f"the mitigated update cannot be written as a LoRA adapter: {why}. Choose the form “weights”.")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def factor_names(module: AdaptedModule) -> dict[str, str]:
 def _read(checkpoint: OpenCheckpoint, name: str) -> Tensor:
     tensor = checkpoint.read(name)
     if str(tensor.dtype).removeprefix("torch.") not in WIDEST:
-        raise AdapterError(f"{escape(name)} is stored as {tensor.dtype}, which is not mended")
+        raise AdapterError(f"{escape(name)} is stored as {tensor.dtype}, which cannot be mitigated")
     return tensor
 
 

@@ -1,4 +1,4 @@
-"""A tuned checkpoint mended: read, changed and written one tensor at a time, then looked at again from its files."""
+"""A tuned checkpoint mitigated: read, changed and written one tensor at a time, then looked at again from its files."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -32,7 +32,7 @@ def write_mitigated(
     progress: Progress | None = None,
     memory: Memory | None = None,
 ) -> MitigationReport:
-    """Writes the mended checkpoint into an empty folder; `progress` hears of each tensor when its turn comes.
+    """Writes the mitigated checkpoint into an empty folder; `progress` hears of each tensor when its turn comes.
 
     Those with intruders have a second turn. What the `memory` holds is not looked for again, and all else is kept
     there. Modules without an intruder are copied bit for bit. Raises WrongBase where the two do not belong together
@@ -111,10 +111,10 @@ def _metadata(names: Sequence[str], recipe: Recipe) -> dict[str, str]:
 def _look_again(
     base: Checkpoint, folder: Path, done: Done, names: tuple[str, str], search: Search
 ) -> dict[str, Intruding]:
-    """The intruders of the mended matrices by name, counted in the files that were written."""
-    mended = {one.weight.tensor for found, _ in done for one in found if one.change}
-    run = open_comparison((base, open_checkpoint([folder])), (names[0], escape("the mended checkpoint")), ())
-    rows = [row for row in run.alignment.rows if row.base.name in mended and row.partners[0] is not None]
+    """The intruders of the mitigated matrices by name, counted in the files that were written."""
+    changed = {one.weight.tensor for found, _ in done for one in found if one.change}
+    run = open_comparison((base, open_checkpoint([folder])), (names[0], escape("the mitigated checkpoint")), ())
+    rows = [row for row in run.alignment.rows if row.base.name in changed and row.partners[0] is not None]
     return {one.weight.name: one for found in search.find_intruders(run, rows, "after") for one in found}
 
 

@@ -59,8 +59,7 @@ def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
     adapter = run.adapters.get(1)
     if recipe.form == "adapter" and adapter is None:
         raise MitigationError(
-            f"{escape(run.names[1])} is a whole model and no adapter, so no adapter can be made of it. "
-            "Ask for the form “weights”."
+            f"{escape(run.names[1])} is a whole model, so the output cannot be an adapter. Ask for the form “weights”."
         )
     if adapter is not None and recipe.form != "weights":
         try:
@@ -75,7 +74,7 @@ def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
 
 @dataclass
 class AdapterForm:
-    """The adapter's files again, A and B of the mended modules in the place of the old ones."""
+    """The adapter's files again, A and B of the mitigated modules in the place of the old ones."""
 
     run: Comparison
     adapter: Adapter
@@ -134,7 +133,7 @@ class AdapterForm:
 
 @dataclass
 class WeightsForm:
-    """Every tensor of a fully tuned model, the mended ones anew in its own dtype and orientation."""
+    """Every tensor of a fully tuned model, the mitigated ones anew in its own dtype and orientation."""
 
     run: Comparison
     tuned: Checkpoint

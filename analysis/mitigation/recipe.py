@@ -41,8 +41,8 @@ OPTIONS = (
 RANK = Option(
     "rank",
     1,
-    "The rank that a mended module of an adapter may have; at least its own is kept, and no more is used than the "
-    "intruders need. Without it, its own rank.",
+    "The highest rank of a mitigated module of an adapter. Its own rank is kept at least, and no more is used than "
+    "the intruders need. Default: its own rank.",
     minimum=1.0,
     maximum=65536.0,
 )
@@ -50,7 +50,7 @@ RANK = Option(
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to mend a tuned checkpoint. `OPTIONS` says what each means."""
+    """How to mitigate a tuned checkpoint. `OPTIONS` says what each means."""
 
     factor: float = 0.75  # λ
     k: int = 10
@@ -60,11 +60,11 @@ class Recipe:
     rank: int | None = None
 
     @classmethod
-    def of(cls, asked: Mapping[str, object]) -> "Recipe":
+    def of(cls, options: Mapping[str, object]) -> "Recipe":
         """The recipe that these options make, λ among them as "lambda". Raises OptionError."""
         values: dict[str, Any] = {option.name: option.default for option in OPTIONS}
         known = {option.name: option for option in (*OPTIONS, RANK)}
-        for name, value in asked.items():
+        for name, value in options.items():
             if name not in known:
                 raise OptionError(f"a mitigation has no option {escape(name)}; it has: {', '.join(known)}")
             if name != "rank" or value is not None:

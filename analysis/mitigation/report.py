@@ -11,7 +11,7 @@ from analysis.weight import WeightInfo
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Of one module of an adapter: its rank before and after, Σσ² of the mended update, and how much of it was kept."""
+    """Of one module of an adapter: its rank before and after, Σσ² of the new update, and how much of it was kept."""
 
     rank_before: int
     rank: int
@@ -20,7 +20,7 @@ class Energy:
 
     @property
     def lost(self) -> float:
-        """0 to 1: the share of the mended update that does not fit into the rank."""
+        """0 to 1: the share of the mitigated update that does not fit into the rank."""
         return energy_lost(self.kept, self.energy)
 
 
@@ -77,7 +77,7 @@ class MitigationReport:
 
     @property
     def energy_lost(self) -> float | None:
-        """Of all mended modules together; None where none was brought back to a rank."""
+        """Of all changed modules together; None where none was brought back to a rank."""
         found = {each.weight.tensor: each.energy for each in self.weights if each.energy is not None}
         return (
             energy_lost(_sum([e.kept for e in found.values()]), _sum([e.energy for e in found.values()]))

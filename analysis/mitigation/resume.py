@@ -46,13 +46,13 @@ class Memory:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
             return list(_restore(json.loads(file.metadata()[FOUND]), tensors))
 
-    def keep(self, stage: str, tensor: str, found: Sequence[Intruding]) -> None:
+    def keep(self, stage: str, tensor: str, intruders: Sequence[Intruding]) -> None:
         """Keeps it: on the disk when this returns, or not at all. Raises OSError."""
         path = self._path(stage, tensor)
         partial = path.with_suffix(f".{os.getpid()}.part")
         names = ("count", "note", "cosine")
-        said = [{"weight": asdict(one.weight), **{name: getattr(one, name) for name in names}} for one in found]
-        tensors = {name: factor for at, one in enumerate(found) for name, factor in _factors(at, one)}
+        said = [{"weight": asdict(one.weight), **{name: getattr(one, name) for name in names}} for one in intruders]
+        tensors = {name: factor for at, one in enumerate(intruders) for name, factor in _factors(at, one)}
         try:
             save_file(tensors, partial, {FOUND: json.dumps(said)})
             with partial.open("rb") as file:

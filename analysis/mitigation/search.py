@@ -17,7 +17,7 @@ Progress = Callable[[TensorInfo], None]
 
 @dataclass(frozen=True)
 class Search:
-    """How intruders are looked for, in the tuned checkpoint and again in the mended one."""
+    """How intruders are looked for, in the tuned checkpoint and again in the mitigated one."""
 
     recipe: Recipe
     device: str

@@ -66,6 +66,6 @@ def fit_peak(eigenvalues: Float64[np.ndarray, " k"], as_coded: bool = False, fla
     if len(eigenvalues) < power_law.SMALLEST:
         return None
     low, high = peak_range(eigenvalues, as_coded)
-    found = power_law.candidates(eigenvalues, flat)
+    candidates = power_law.candidates(eigenvalues, flat)
     inside = (eigenvalues[:-1] >= low) & (eigenvalues[:-1] <= high)
-    return power_law.best_law(eigenvalues, replace(found, eligible=found.eligible & inside))
+    return power_law.best_law(eigenvalues, replace(candidates, eligible=candidates.eligible & inside))

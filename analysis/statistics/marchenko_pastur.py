@@ -157,14 +157,14 @@ def _by_mean(inside: Values, law: Law) -> float:
     return float(inside.mean()) / law.large
 
 
-def _peel_spikes(found: Values, whole: Law, spikes: int, centre: Centre) -> tuple[Law, int]:
+def _peel_spikes(values: Values, whole: Law, spikes: int, centre: Centre) -> tuple[Law, int]:
     """The law once no more spikes are above its cut, and how many they are; each takes a row and a column with it."""
-    slices = len(found) / whole.small
+    slices = len(values) / whole.small
     while True:
         law = Law(whole.small - spikes / slices, whole.large - spikes / slices, whole.variance)
-        law = replace(law, variance=centre(found[: len(found) - spikes], law))
-        outside = len(found) - int(np.searchsorted(found, law.cut, side="right"))
-        if outside <= spikes or 2 * outside > len(found):
+        law = replace(law, variance=centre(values[: len(values) - spikes], law))
+        outside = len(values) - int(np.searchsorted(values, law.cut, side="right"))
+        if outside <= spikes or 2 * outside > len(values):
             return law, spikes
         spikes = outside
 
@@ -215,14 +215,14 @@ def weightwatcher(eigenvalues: Values, rows: int, columns: int) -> Bulk | None:
     return _bulk(eigenvalues, law, (top + math.sqrt(width)) * unit, sigma)
 
 
-def _least_squares(found: Values, q: float) -> float | None:
+def _least_squares(values: Values, q: float) -> float | None:
     """The σ of least squares for ascending eigenvalues with mean 1."""
-    seen = np.sqrt(found) if q == 1.0 else found
+    seen = np.sqrt(values) if q == 1.0 else values
     grid = np.linspace(0.0, seen[-1] + 0.5, GRID)
     heights = triangular_density(seen, grid)
     thick = heights > THINNEST
     grid, heights = grid[thick], heights[thick]
-    widest = math.sqrt(float(found[-1])) / (1.0 + math.sqrt(q))
+    widest = math.sqrt(float(values[-1])) / (1.0 + math.sqrt(q))
     low, high, step = (widest * bound for bound in SWEEP)
     sigmas = np.arange(low, high, step)
     for _ in range(4):

@@ -42,6 +42,11 @@ def describe(headers: Mapping[str, Header]) -> tuple[TensorInfo, ...]:
     return tuple(_describe(name, headers, depths[name], conv1d) for name in headers)
 
 
+def left_out(name: str, header: Header, reason: str) -> TensorInfo:
+    """A tensor that its format has set aside, with the reason."""
+    return TensorInfo(name, header.shape, header.dtype, header.nbytes, "other", None, reason, False, Layout.NONE)
+
+
 def _describe(name: str, headers: Mapping[str, Header], depth: int | None, conv1d: bool) -> TensorInfo:
     header = headers[name]
     role = _role(name, header)
@@ -75,7 +80,7 @@ def _wrong_numbers(name: str, dtype: str, headers: Mapping[str, Header]) -> str 
     if (packed and leaf != "bias") or _is_packed(name, headers):
         return f"packed quantised weight ({dtype}): its values need unpacking first"
     if leaf in ("weight_scale", "weight_scale_inv", "scales", "absmax", "SCB") or leaf.endswith("_scales"):
-        return "scales of a quantised weight, no weight itself"
+        return "scales of a quantised weight, not a weight itself"
     if dtype in FLOATS:
         return None
     if dtype == "bool":
@@ -107,14 +112,14 @@ def _wrong_shape(name: str, role: str, shape: tuple[int, ...]) -> str | None:
     if role == "bias":
         return "a bias or a mask, no matrix"
     if rank > 5:
-        return f"{rank} dimensions, which no layer known here has"
+        return f"{rank} dimensions, which no known layer has"
     if rank > 2 and sum(extent > 1 for extent in shape) < 2:
         return "a single vector"
     if role == "position" and math.prod(shape[:-2]) != 1:
         return f"a grid of {rank} dimensions, no matrix"
     pieces = math.prod(shape[2:]) if _is_kernel(name, role, shape) else shape[0]
     if rank > 2 and pieces > MOST_PIECES:
-        return f"{pieces} matrices stacked, no layer known here"
+        return f"{pieces} stacked matrices, not a known layer"
     if rank > 2 and pieces * len(name) > MOST_NAMED:
         return f"{pieces} matrices under a name of {len(name)} characters, which each would repeat"
     return None

@@ -29,11 +29,11 @@ def compare_others(base: OpenCheckpoint, tuned: OpenCheckpoint) -> OtherTensors 
             changed.append(theirs[to].name)
         else:
             same += 1
-    alone = [*_left(ours, partners.keys()), *_left(theirs, partners.values())]
+    alone = [*_unpaired_names(ours, partners.keys()), *_unpaired_names(theirs, partners.values())]
     return OtherTensors(same, tuple(changed), tuple(alone), digest.hexdigest())
 
 
-def _left(held: Mapping[str, TensorInfo], used: Iterable[str]) -> list[str]:
+def _unpaired_names(held: Mapping[str, TensorInfo], used: Iterable[str]) -> list[str]:
     taken = set(used)
     return [info.name for name, info in held.items() if name not in taken]
 

@@ -1,4 +1,4 @@
-"""What follows from a family for the next model: a recipe for its width, and the weight decays that mend a drift."""
+"""What follows from a family for the next model: a recipe for its width, and the weight decays that undo a drift."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ NO_FAMILY = "No weight could be measured in all models."
 NO_SETTINGS = "A recipe needs the learning rate and a weight decay above 0 of one model"
 
 
-def recipe_of(found: Family, target: int | None) -> Recipe | str:
+def recipe_of(family: Family, target: int | None) -> Recipe | str:
     """For the target width, by default twice the widest: from the narrowest model whose η and λ > 0 are known.
 
     Where there is none, what is missing.
     """
-    settings = sorted(found.settings, key=lambda setting: setting.width)
+    settings = sorted(family.settings, key=lambda setting: setting.width)
     wanted = target or round(2.0 * settings[-1].width)
     for setting in settings:
         if setting.learning_rate and setting.weight_decay:

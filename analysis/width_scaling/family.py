@@ -187,36 +187,36 @@ class Scaling:
         }
 
 
-def scaling(found: Family) -> Scaling:
+def scaling(family: Family) -> Scaling:
     """The fits of every kind of weight, and of all matrices together."""
-    kinds = tuple(_fit_kind(found, layers) for layers in found.layers)
-    matrices = [layers for layers in found.layers if layers.kind == MATRIX]
+    kinds = tuple(_fit_kind(family, layers) for layers in family.layers)
+    matrices = [layers for layers in family.layers if layers.kind == MATRIX]
     if not matrices:
-        return Scaling(found, kinds, None)
+        return Scaling(family, kinds, None)
     rows = tuple(row for layers in matrices for row in layers.rows)
-    return Scaling(found, kinds, _fit_kind(found, Layers("all", MATRIX, rows, _blocks(rows))))
+    return Scaling(family, kinds, _fit_kind(family, Layers("all", MATRIX, rows, _blocks(rows))))
 
 
-def _fit_kind(found: Family, layers: Layers) -> Kind:
+def _fit_kind(family: Family, layers: Layers) -> Kind:
     """The law speaks of matrices: of all others, only what σ₁ itself does is said."""
-    fitted = fit(found.settings, layers.sigma, layers.blocks)
-    pairs, instead = _pairs(found, layers, found.narrowest, found.wider), list[Pair]()
-    if found.lawful and found.lawful[0] != found.narrowest:
-        instead = _pairs(found, layers, found.lawful[0], found.lawful[1:])
+    fitted = fit(family.settings, layers.sigma, layers.blocks)
+    pairs, instead = _pairs(family, layers, family.narrowest, family.wider), list[Pair]()
+    if family.lawful and family.lawful[0] != family.narrowest:
+        instead = _pairs(family, layers, family.lawful[0], family.lawful[1:])
     if layers.kind != MATRIX:
         fitted = replace(fitted, exponent=None, joint=None, ratio=None, why=("the law does not speak of it",))
         pairs, instead = [replace(one, predicted=None) for one in pairs], []
     return Kind(layers, fitted, tuple(pairs), tuple(instead))
 
 
-def _pairs(found: Family, layers: Layers, base: int, targets: Sequence[int]) -> list[Pair]:
-    return [pair(found.settings, layers.sigma, layers.blocks, base, at) for at in targets]
+def _pairs(family: Family, layers: Layers, base: int, targets: Sequence[int]) -> list[Pair]:
+    return [pair(family.settings, layers.sigma, layers.blocks, base, at) for at in targets]
 
 
-def _member(found: Family, at: int) -> dict[str, Any]:
-    setting = found.settings[at]
+def _member(family: Family, at: int) -> dict[str, Any]:
+    setting = family.settings[at]
     told = {name: getattr(setting, name) for name in ("width", *FACTS)}
-    return {"name": found.names[at], **told, "ratio": setting.ratio, "steps_eta_lambda": setting.steps_eta_lambda}
+    return {"name": family.names[at], **told, "ratio": setting.ratio, "steps_eta_lambda": setting.steps_eta_lambda}
 
 
 def _kind(kind: Kind) -> dict[str, Any]:
@@ -232,14 +232,14 @@ def _kind(kind: Kind) -> dict[str, Any]:
     }
 
 
-def _estimate(found: Estimate | None) -> dict[str, Any] | None:
-    if found is None:
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
         return None
     return {
-        "value": found.value,
-        "interval": None if found.low is None else [found.low, found.high],
-        "error": found.error,
-        "spread": None if found.spread is None else list(found.spread),
+        "value": estimate.value,
+        "interval": None if estimate.low is None else [estimate.low, estimate.high],
+        "error": estimate.error,
+        "spread": None if estimate.spread is None else list(estimate.spread),
     }
 
 

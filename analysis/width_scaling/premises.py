@@ -50,7 +50,7 @@ def _contradictory(family: Family) -> Iterator[Finding]:
             f"{escape(family.names[at])}: {family.stated[at]:g} stated, {family.shapes[at]:g} in the matrices"
             for at in wrong
         ]
-        why = f"{'; '.join(pairs)}. The widths of the shapes were used for all: mend the stated ones."
+        why = f"{'; '.join(pairs)}. The widths of the shapes were used for all: correct the stated ones."
         yield Finding(Severity.WARN, text, why, (), {"contradictions": len(wrong)})
 
 

@@ -186,7 +186,7 @@ def _law(fits: Scaling) -> Iterator[Finding]:
         which = names(kind.layers.rows)
         yield Finding(Severity.WARN, text[:1].upper() + text[1:], why, which, {"exponent": exponent.value})
     if failed := [kind for kind in fits.matrices if _breaks_law(kind)]:
-        text = f"The law does not foresee how σ₁ changes in {join_words([name_kind(kind) for kind in failed])}"
+        text = f"The law does not predict how σ₁ changes in {join_words([name_kind(kind) for kind in failed])}"
         pairs = [max(kind.checked, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failed]
         parts = [
             f"{name_kind(kind)} {format_exponent(pair.measured)} against {format_exponent(pair.predicted or 0.0)}"

@@ -29,11 +29,11 @@ class Moment:
     rate: float | None  # η/‖W‖ over that at the first step; None where an η is not known
 
 
-def trajectory(found: Family) -> list[Moment]:
+def trajectory(family: Family) -> list[Moment]:
     """The models by their steps; none where they are of several widths, or their steps are not known and distinct."""
-    steps = [setting.step for setting in found.settings]
-    matrices = [layers for layers in found.layers if layers.kind == MATRIX]
-    if len({setting.width for setting in found.settings}) > 1 or None in steps or len(set(steps)) < len(steps):
+    steps = [setting.step for setting in family.settings]
+    matrices = [layers for layers in family.layers if layers.kind == MATRIX]
+    if len({setting.width for setting in family.settings}) > 1 or None in steps or len(set(steps)) < len(steps):
         return []
     if not matrices:
         return []
@@ -42,7 +42,7 @@ def trajectory(found: Family) -> list[Moment]:
         np.exp(np.log(np.concatenate([layers.curve(name) for layers in matrices])).mean(axis=0))
         for name in ("sigma", "rms")
     )
-    first, rates = order[0], [setting.learning_rate for setting in found.settings]
+    first, rates = order[0], [setting.learning_rate for setting in family.settings]
     moments = []
     for at in order:
         grown, rate, began = float(norm[at] / norm[first]), rates[at], rates[first]

@@ -57,10 +57,10 @@ class Caller:
     free: bool = False  # may choose any project
 
 
-def caller(database: Database, settings: Settings, shown: Credentials) -> Caller:
+def caller(database: Database, settings: Settings, credentials: Credentials) -> Caller:
     """Raises TokenRequired for nobody in particular, NotFound for a project that is not there, NotAllowed."""
     with database.reading() as session:
-        found = _identify(session, settings, shown)
+        found = _identify(session, settings, credentials)
         if found is None:
             raise TokenRequired("Send a token as `Authorization: Bearer …`, or sign in at /login.")
         noted = found.token is not None and _is_unnoted(session, found.token)
@@ -69,15 +69,15 @@ def caller(database: Database, settings: Settings, shown: Credentials) -> Caller
     return found
 
 
-def _note_use(database: Database, found: Caller, token: int) -> None:
+def _note_use(database: Database, caller: Caller, token: int) -> None:
     """Notes that the token was used. A database that takes no write now must not stand in the way of a reader."""
 
     def note() -> None:
         try:
-            with database.within(found.project, found.name).writing() as session:
+            with database.within(caller.project, caller.name).writing() as session:
                 tokens.note_use(session, token)
         except Exception as error:  # whatever the database raises
-            log.warning("the use of %s could not be noted: %s", found.name, type(error).__name__)
+            log.warning("the use of %s could not be noted: %s", caller.name, type(error).__name__)
         finally:
             NOTING.release()
 
@@ -87,21 +87,21 @@ def _note_use(database: Database, found: Caller, token: int) -> None:
         thread.join(NOTE_SECONDS)
 
 
-def this_machine(settings: Settings, shown: Credentials) -> Caller | None:
+def this_machine(settings: Settings, credentials: Credentials) -> Caller | None:
     """The caller, where it is this machine and asks for nothing else: told without a look at the database."""
-    if is_local(settings, shown) and shown.project is None and shown.bearer is None:
+    if is_local(settings, credentials) and credentials.project is None and credentials.bearer is None:
         return Caller("this machine", tokens.ADMIN, projects.DEFAULT, local=True, free=True)
     return None
 
 
-def still_good(session: Session, found: Caller) -> bool:
+def still_good(session: Session, caller: Caller) -> bool:
     """Whether the caller's token is good yet: for answers that take long, as streams do."""
-    return found.token is None or session.scalar(tokens.good().where(Token.id == found.token)) is not None
+    return caller.token is None or session.scalar(tokens.good().where(Token.id == caller.token)) is not None
 
 
-def check_good(session: Session, found: Caller) -> None:
+def check_good(session: Session, caller: Caller) -> None:
     """Raises TokenRequired where the token was revoked, or expired, while its bytes came."""
-    if not still_good(session, found):
+    if not still_good(session, caller):
         raise TokenRequired("The token expired or was revoked during the request. Nothing was created.")
 
 
@@ -109,10 +109,10 @@ def _is_unnoted(session: Session, token: int) -> bool:
     return tokens.stale(session.get_one(Token, token), clock(session))
 
 
-def is_local(settings: Settings, shown: Credentials) -> bool:
+def is_local(settings: Settings, credentials: Credentials) -> bool:
     """Whether it comes from this machine alone, where that is enough."""
-    here = is_loopback(shown.peer) and is_loopback(host_name(shown.host)) and not shown.forwarded
-    return here and settings.token is None and not is_proxy(settings, shown.peer)
+    here = is_loopback(credentials.peer) and is_loopback(host_name(credentials.host)) and not credentials.forwarded
+    return here and settings.token is None and not is_proxy(settings, credentials.peer)
 
 
 def is_proxy(settings: Settings, peer: str) -> bool:
@@ -137,49 +137,53 @@ def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(text) for text in texts)
 
 
-def _identify(session: Session, settings: Settings, shown: Credentials) -> Caller | None:
+def _identify(session: Session, settings: Settings, credentials: Credentials) -> Caller | None:
     """By its token, else by its cookie, else by what the proxy says, else as this machine. A wrong token is nobody."""
-    if shown.bearer is not None:
-        if logins.is_master(shown.bearer, settings):
-            return _free(session, "EIGENSCOPE_TOKEN", shown)
-        token = tokens.verify(session, shown.bearer)
-        return None if token is None else _of_token(session, token, shown)
-    match logins.find(session, settings, shown.cookie) if shown.cookie else False:
+    if credentials.bearer is not None:
+        if logins.is_master(credentials.bearer, settings):
+            return _free(session, "EIGENSCOPE_TOKEN", credentials)
+        token = tokens.verify(session, credentials.bearer)
+        return None if token is None else _of_token(session, token, credentials)
+    match logins.find(session, settings, credentials.cookie) if credentials.cookie else False:
         case Token() as token:
-            return _of_token(session, token, shown)
+            return _of_token(session, token, credentials)
         case True:
-            return _free(session, "EIGENSCOPE_TOKEN", shown)
-    if settings.proxy_user_header and shown.user and is_proxy(settings, shown.peer):
+            return _free(session, "EIGENSCOPE_TOKEN", credentials)
+    if settings.proxy_user_header and credentials.user and is_proxy(settings, credentials.peer):
         return Caller(
-            f"user {shown.user[:LONGEST_USER]}", settings.proxy_scope, _own_project(session, projects.DEFAULT, shown)
+            f"user {credentials.user[:LONGEST_USER]}",
+            settings.proxy_scope,
+            _own_project(session, projects.DEFAULT, credentials),
         )
-    return _free(session, "this machine", shown, local=True) if is_local(settings, shown) else None
+    return _free(session, "this machine", credentials, local=True) if is_local(settings, credentials) else None
 
 
-def _of_token(session: Session, token: Token, shown: Credentials) -> Caller:
+def _of_token(session: Session, token: Token, credentials: Credentials) -> Caller:
     free = token.project_id is None
     project = (
-        _chosen_project(session, shown) if token.project_id is None else _own_project(session, token.project_id, shown)
+        _chosen_project(session, credentials)
+        if token.project_id is None
+        else _own_project(session, token.project_id, credentials)
     )
     return Caller(f"token {tokens.name_token(token)}", token.scope, project, token.id, free=free)
 
 
-def _free(session: Session, name: str, shown: Credentials, local: bool = False) -> Caller:
-    return Caller(name, tokens.ADMIN, _chosen_project(session, shown), local=local, free=True)
+def _free(session: Session, name: str, credentials: Credentials, local: bool = False) -> Caller:
+    return Caller(name, tokens.ADMIN, _chosen_project(session, credentials), local=local, free=True)
 
 
-def _chosen_project(session: Session, shown: Credentials) -> int:
+def _chosen_project(session: Session, credentials: Credentials) -> int:
     """The project that a caller without one of its own has chosen."""
-    if shown.project is None:
+    if credentials.project is None:
         return projects.DEFAULT
-    if shown.kept:  # a project that is gone must not lock its browser out
-        return projects.find(session, shown.project) or projects.DEFAULT
-    return projects.project_named(session, shown.project).id
+    if credentials.kept:  # a project that is gone must not lock its browser out
+        return projects.find(session, credentials.project) or projects.DEFAULT
+    return projects.project_named(session, credentials.project).id
 
 
-def _own_project(session: Session, own: int, shown: Credentials) -> int:
+def _own_project(session: Session, own: int, credentials: Credentials) -> int:
     """The caller's own project, which is the only one that it can name. What a cookie has kept does not count."""
-    if shown.project is not None and not shown.kept and projects.find(session, shown.project) != own:
+    if credentials.project is not None and not credentials.kept and projects.find(session, credentials.project) != own:
         raise NotAllowed("This token belongs to another project than the one that the request names.")
     return own
 
@@ -193,14 +197,14 @@ def required_scope(method: str, path: str) -> str:
     return tokens.READ if method in SAFE_METHODS else tokens.WRITE
 
 
-def check_admin(found: Caller) -> None:
+def check_admin(caller: Caller) -> None:
     """Raises NotAllowed where the caller is no administrator of the whole service."""
-    if found.scope != tokens.ADMIN or not found.free:
+    if caller.scope != tokens.ADMIN or not caller.free:
         raise NotAllowed("This needs a token for all projects with the scope admin.")
 
 
-def check_scope(found: Caller, method: str, path: str) -> None:
+def check_scope(caller: Caller, method: str, path: str) -> None:
     """Raises NotAllowed."""
     asked = required_scope(method, path)
-    if tokens.SCOPES.index(found.scope) < tokens.SCOPES.index(asked):
-        raise NotAllowed(f"This needs the scope {asked}; the token has {found.scope}.")
+    if tokens.SCOPES.index(caller.scope) < tokens.SCOPES.index(asked):
+        raise NotAllowed(f"This needs the scope {asked}; the token has {caller.scope}.")

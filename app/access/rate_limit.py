@@ -31,7 +31,7 @@ class Rates:
                 self._left.popitem(last=False)
         if left < 1.0:
             wait = math.ceil((1.0 - left) * 60.0 / self._per_minute)
-            raise TooMany(f"More than {self._per_minute} requests in a minute. Ask again in {wait} s.", wait)
+            raise TooMany(f"More than {self._per_minute} requests in a minute. Try again in {wait} s.", wait)
 
     def _fill(self, name: str) -> float:
         left, since = self._left.get(name, (float(self._per_minute), self._clock()))

@@ -14,24 +14,24 @@ from app.settings import Settings
 MONTH = 30 * 86_400  # seconds
 
 
-def begin(session: Session, settings: Settings, shown: str) -> str | None:
+def begin(session: Session, settings: Settings, text: str) -> str | None:
     """A new cookie for whoever shows a good token; None for anybody else."""
-    found = tokens.verify(session, shown)
-    if found is None and not is_master(shown, settings):
+    token = tokens.verify(session, text)
+    if token is None and not is_master(text, settings):
         audit.note(session, "login.refused", "an invalid or expired token")
         return None
     cookie, until = secrets.token_urlsafe(32), clock(session) + MONTH
-    token_id, master = (found.id, None) if found else (None, tokens.digest(shown))
+    token_id, master = (token.id, None) if token else (None, tokens.digest(text))
     session.execute(delete(Login).where(Login.expires_at < now()))
     session.add(Login(digest=tokens.digest(cookie), token_id=token_id, master=master, expires_at=until))
-    audit.note(session, "login", tokens.name_token(found) if found else "EIGENSCOPE_TOKEN")
+    audit.note(session, "login", tokens.name_token(token) if token else "EIGENSCOPE_TOKEN")
     return cookie
 
 
-def is_master(shown: str, settings: Settings) -> bool:
+def is_master(text: str, settings: Settings) -> bool:
     """Whether it is EIGENSCOPE_TOKEN."""
     return settings.token is not None and hmac.compare_digest(
-        shown.encode("utf-8", "replace"), settings.token.get_secret_value().encode()
+        text.encode("utf-8", "replace"), settings.token.get_secret_value().encode()
     )
 
 

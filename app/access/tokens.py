@@ -46,24 +46,24 @@ def create(
         raise BadRequest("A token with the scope read or write needs a project.")
     key, secret = "".join(secrets.choice(LETTERS) for _ in range(12)), secrets.token_hex(32)
     expires = None if days is None else clock(session) + days * 86_400
-    made = Token(
+    token = Token(
         key=key, digest=digest(secret), name=name.strip(), scope=scope, project_id=owner, expires_at=expires,
         created_by=actor_of(session),
     )  # fmt: skip
-    session.add(made)
+    session.add(token)
     session.flush()
-    session.refresh(made)
-    audit.note(session, "token.create", name_token(made), {"scope": scope, "project": project, "days": days})
-    return made, f"esc_{key}_{secret}"
+    session.refresh(token)
+    audit.note(session, "token.create", name_token(token), {"scope": scope, "project": project, "days": days})
+    return token, f"esc_{key}_{secret}"
 
 
 def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def verify(session: Session, shown: str) -> Token | None:
+def verify(session: Session, text: str) -> Token | None:
     """The token that this is, if it is good now."""
-    parts = SHOWN.fullmatch(shown)
+    parts = SHOWN.fullmatch(text)
     found = None if parts is None else session.scalar(good().where(Token.key == parts[1]))
     if parts is None or found is None or not hmac.compare_digest(found.digest, digest(parts[2])):
         return None
@@ -83,14 +83,14 @@ def note_use(session: Session, identity: int) -> None:
     found.used_at = moment
 
 
-def stale(found: Token, moment: float) -> bool:
+def stale(token: Token, moment: float) -> bool:
     """Whether its last use was noted so long ago that it is to be noted again."""
-    return found.used_at is None or found.used_at < moment - SEEN_EVERY
+    return token.used_at is None or token.used_at < moment - SEEN_EVERY
 
 
-def name_token(found: Token) -> str:
+def name_token(token: Token) -> str:
     """How pages and the audit log name a token."""
-    return f"{found.name} (esc_{found.key})"
+    return f"{token.name} (esc_{token.key})"
 
 
 def revoke(session: Session, key: str) -> Token:

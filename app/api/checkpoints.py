@@ -4,8 +4,7 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from app import checkpoints, retention
-from app import etags as editions
+from app import checkpoints, etags, retention
 from app.api.schemas import Checkpoint, CheckpointUpdate, Tensor, checkpoints_json, tensor_json
 from app.db import Session
 from app.web import response_cache as kept
@@ -35,7 +34,7 @@ async def show(request: Request, database: DatabaseOf, identity: Identity) -> Re
     def make(session: Session) -> kept.Made:
         return kept.make_entry(checkpoints_json(session, [checkpoints.get(session, identity)])[0])
 
-    return await kept.answer(request, database, partial(editions.of_checkpoint, identity=identity), make)
+    return await kept.answer(request, database, partial(etags.of_checkpoint, identity=identity), make)
 
 
 @router.patch("/{id}", responses=responses(400, 404), operation_id="edit_checkpoint")

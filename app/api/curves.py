@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from app import etags as editions
+from app import etags
 from app.db import Session
 from app.errors import NotFound
 from app.runs import reports
@@ -53,7 +53,7 @@ async def show(
     def make(session: Session) -> kept.Made:
         return kept.make_entry(curves(session, identity, diagnostic, curve))
 
-    return await kept.answer(request, database, partial(editions.of_run, identity=identity), make)
+    return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 
 
 def curves(session: Session, identity: int, diagnostic: str, curve: str) -> CurvePage:

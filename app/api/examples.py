@@ -9,12 +9,15 @@ REPORT: dict[str, Any] = {
     "coverage": {
         "tensors": 101, "analysed": 39, "parameters": 22713728, "analysed_parameters": 22566912, "skipped": [SKIPPED],
     },
-    "summary": {"esd": {"headline": "36 of 39 matrices have a healthy tail.", "median_alpha": 3.4}},
+    "summary": {"esd": {"headline": "36 of 39 matrices have an α (KS) between 2 and 6.", "median_alpha": 3.4}},
     "tables": {"esd": [ROW]},
     "findings": [
         {
-            "diagnostic": "esd", "severity": "warn", "text": "Query has a very heavy tail in block 0", "why": "α 1.9.",
-            "weights": [WEIGHT], "evidence": {WEIGHT: 1.9},
+            "diagnostic": "entries", "severity": "warn", "text": "Query projection (query) of block 0 is 3.1 times as "
+            "large as its siblings", "why": "Against the median of 5 others of its kind.", "weights": [WEIGHT],
+            "evidence": {"rms": 0.12}, "cause": "scale", "check": "its norm in the checkpoint before",
+            "confirm": "the gain of the norm next to it", "action": "undo the factor", "harmless": "between norms",
+            "source": "docs/truth.md", "page": "docs/findings.md#scale",
         }
     ],
 }  # fmt: skip

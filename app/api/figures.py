@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from analysis.diagnostic import Figure, FigureKind
-from app import etags as editions
+from app import etags
 from app.api import examples
 from app.api.schemas import GROUP
 from app.db import Session
@@ -59,7 +59,7 @@ async def show(
         at = position if group is None else reports.group_of(group)
         return kept.make_entry(draw_figure(session, identity, diagnostic, figure, weight, at, role))
 
-    return await kept.answer(request, database, partial(editions.of_run, identity=identity), make)
+    return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 
 
 def draw_figure(

@@ -15,7 +15,7 @@ from app.queue.pings import HealthCheck, RoundTrip
 from app.web.dependencies import CallerOf
 from app.web.problems import responses
 from app.web.request_metrics import RequestMetrics
-from app.work import counts as census
+from app.work import counts
 from app.work.counts import Counts
 
 router = APIRouter(tags=["health"])
@@ -48,14 +48,14 @@ class Gauges:
         return generate_latest(self._registry) + generate_latest(self._traffic.registry)
 
     def collect(self) -> Iterator[Metric]:
-        yield from of_rows(self._census())
+        yield from of_rows(self._take_counts())
         yield from of_ping(self._pulse.feel())
 
-    def _census(self) -> Counts:
+    def _take_counts(self) -> Counts:
         with self._lock:
             if self._last is None or time.monotonic() - self._last[0] > KEPT:
                 with self._database.reading() as session:
-                    self._last = (time.monotonic(), census.take(session))
+                    self._last = (time.monotonic(), counts.take(session))
             return self._last[1]
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
 from analysis.width_scaling.advice import advice
-from app import etags as editions
+from app import etags
 from app.api import examples
 from app.api.run_requests import CreatedRun, RunRequest, requested_json
 from app.api.schemas import Run, run_json
@@ -96,7 +96,7 @@ async def report(request: Request, database: DatabaseOf, identity: Identity) -> 
     def make(session: Session) -> kept.Made:
         return kept.make_entry(reports.report(session, identity).to_json())
 
-    return await kept.answer(request, database, partial(editions.of_run, identity=identity), make)
+    return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 
 
 @router.get("/{id}/scaling", responses=responses(400, 404), operation_id="get_scaling")

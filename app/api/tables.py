@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from analysis.diagnostic import Row, Table
-from app import etags as editions
+from app import etags
 from app.api import examples
 from app.api.schemas import GROUP
 from app.db import Session
@@ -86,8 +86,8 @@ async def as_csv(
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return kept.Made("".join(tables.to_csv(found)).encode("utf-8", "replace"), headers)
 
-    edition = partial(editions.of_run, identity=identity)
-    return await kept.answer(request, database, edition, make, "text/csv; charset=utf-8")
+    version = partial(etags.of_run, identity=identity)
+    return await kept.answer(request, database, version, make, "text/csv; charset=utf-8")
 
 
 @router.get(
@@ -105,7 +105,7 @@ async def show(
     def make(session: Session) -> kept.Made:
         return kept.make_entry(*page_of(reports.table(session, identity, diagnostic), asked.selection(), page))
 
-    return await kept.answer(request, database, partial(editions.of_run, identity=identity), make)
+    return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 
 
 def page_of(whole: Table, selection: tables.Selection, page: Pager) -> tuple[TablePage, dict[str, str]]:

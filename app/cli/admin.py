@@ -86,9 +86,13 @@ def _token(settings: "Callable[[], Settings]") -> click.Group:
     return token
 
 
-def _line(told: dict[str, Any]) -> list[str]:
-    state = f"revoked {told['revoked_at']}" if told["revoked_at"] else f"until {told['expires_at'] or 'it is revoked'}"
-    return [f"esc_{told['key']}", f"{told['scope']:5}", told["project"] or "all projects", state, told["name"]]
+def _line(fields: dict[str, Any]) -> list[str]:
+    state = (
+        f"revoked {fields['revoked_at']}"
+        if fields["revoked_at"]
+        else f"until {fields['expires_at'] or 'it is revoked'}"
+    )
+    return [f"esc_{fields['key']}", f"{fields['scope']:5}", fields["project"] or "all projects", state, fields["name"]]
 
 
 def _describe_row(row: Any, project: str | None) -> dict[str, Any]:

@@ -67,14 +67,14 @@ def analyze_command(
     write = writer(as_json, as_csv, write_table)
     if everything and names:
         raise click.UsageError("--all already means every diagnostic: remove --diagnostic")
-    asked = choose_requests([d.name for d in ALONE] if everything else names, settings)
+    requests = choose_requests([d.name for d in ALONE] if everything else names, settings)
     with refusals():
         checkpoint = open_checkpoint(files)
         if checkpoint.kind == "adapter":
             said = "this is an adapter: compare it with its base: eigenscope compare BASE ADAPTER"
             raise WrongBase(said, "adapter-alone")
         with progress([checkpoint]) as heard:
-            report = analyze(checkpoint, asked, device, heard, memory)
+            report = analyze(checkpoint, requests, device, heard, memory)
     write(report)
 
 
@@ -97,11 +97,11 @@ def compare_command(
     """Compare fine-tunes with their BASE: full fine-tunes and adapters, each a file or a folder."""
     write = writer(as_json, as_csv, write_comparison)
     paths = [base, *tuned]
-    asked = choose_requests(names, settings, len(paths))
+    requests = choose_requests(names, settings, len(paths))
     with refusals():
         checkpoints = [open_path(path) for path in paths]
         with progress(checkpoints[:1]) as heard:
-            report = compare(checkpoints, asked, name_paths(paths), device, heard, memory=memory)
+            report = compare(checkpoints, requests, name_paths(paths), device, heard, memory=memory)
     write(report)
 
 

@@ -85,11 +85,11 @@ def fill(settings: Settings, experiment: Path | None = None) -> Demo:
 def command(settings: Settings, experiment: Path | None) -> None:
     """`eigenscope demo`: fills, and says what there is and where to look."""
     try:
-        made = fill(settings, experiment)
+        demo = fill(settings, experiment)
     except ServiceError as error:
         raise click.ClickException(str(error)) from error
-    new = f"{made.added} of them new" if made.added else "all of them already exist"
-    click.echo(f"{len(made.checkpoints)} checkpoints, {new}; runs {' and '.join(map(str, made.runs))}.")
+    new = f"{demo.added} of them new" if demo.added else "all of them already exist"
+    click.echo(f"{len(demo.checkpoints)} checkpoints, {new}; runs {' and '.join(map(str, demo.runs))}.")
     click.echo("`eigenscope serve` analyses and shows them.")
 
 
@@ -122,13 +122,13 @@ def list_experiment(experiment: Path) -> DemoList:
     return DemoList.of(found, over)
 
 
-def register(database: Database, storage: Storage, settings: Settings, found: DemoList) -> Demo:
+def register(database: Database, storage: Storage, settings: Settings, demo_list: DemoList) -> Demo:
     """The checkpoints and the runs over them, each unless it is there."""
-    sizes = [file.stat().st_size for files in found.files.values() for file in files]
+    sizes = [file.stat().st_size for files in demo_list.files.values() for file in files]
     storage.require(sum(sizes), settings.disk_reserve)
-    received = {name: _checkpoint(database, storage, name, files) for name, files in found.files.items()}
+    received = {name: _checkpoint(database, storage, name, files) for name, files in demo_list.files.items()}
     with database.writing() as session:
-        over = [_run(session, [received[name][0] for name in wanted.names], wanted) for wanted in found.runs]
+        over = [_run(session, [received[name][0] for name in wanted.names], wanted) for wanted in demo_list.runs]
     identities = tuple(identity for identity, _ in received.values())
     return Demo(identities, tuple(over), sum(new for _, new in received.values()))
 

@@ -100,8 +100,8 @@ def heavy_tailed(rows: int, columns: int, alpha: float, random: torch.Generator)
 
 def basis(size: int, count: int, random: torch.Generator) -> Tensor:
     """Orthonormal columns in no particular direction, (size, count)."""
-    found: Tensor = torch.linalg.qr(torch.randn(size, count, generator=random, dtype=torch.float64)).Q
-    return found
+    tensor: Tensor = torch.linalg.qr(torch.randn(size, count, generator=random, dtype=torch.float64)).Q
+    return tensor
 
 
 def round_tensor(tensor: Tensor) -> Tensor:

@@ -40,11 +40,11 @@ def mitigate_command(
     except OptionError as error:
         raise click.BadParameter(error.message) from error
     with refusals():
-        found = _mitigate(open_path(base), open_path(tuned), out, recipe, name_paths([base, tuned]), device)
+        report = _mitigate(open_path(base), open_path(tuned), out, recipe, name_paths([base, tuned]), device)
     if as_json:
-        write_object(found.to_json())
+        write_object(report.to_json())
     else:
-        write(found, out)
+        write(report, out)
 
 
 def _mitigate(
@@ -66,44 +66,44 @@ def _mitigate(
         raise
 
 
-def write(found: MitigationReport, out: Path) -> None:
+def write(report: MitigationReport, out: Path) -> None:
     """For people: the matrices that had an intruder, and the sums."""
     console = Console()
     grid = plain_grid()
     grid.add_column("Layer", overflow="fold")
     for title in ("Shape", "Intruders before", "after", "Rank", "Energy lost"):
         grid.add_column(title, justify="right")
-    for each in found.changed:
+    for each in report.changed:
         shape, energy = f"{each.weight.rows} × {each.weight.columns}", each.energy
         counts = str(each.before), "–" if each.after is None else str(each.after)
         kept = (_ranks(energy.rank_before, energy.rank), percent(energy.lost)) if energy else ("–", "–")
         grid.add_row(Text(harmless(each.weight.label)), shape, *counts, *kept)
     console.print(grid)
-    for line in describe_mitigation(found):
+    for line in describe_mitigation(report):
         console.print(Text(harmless(line)))
-    console.print(Text(f"Written to {out}: {', '.join(found.files)}"))
+    console.print(Text(f"Written to {out}: {', '.join(report.files)}"))
 
 
 def _ranks(before: int, after: int) -> str:
     return str(after) if before == after else f"{before} → {after}"
 
 
-def describe_mitigation(found: MitigationReport) -> list[str]:
+def describe_mitigation(report: MitigationReport) -> list[str]:
     """What was done, in sentences."""
-    matrices = f"{len(found.changed)} of {quantity(len(found.weights), 'matrix', 'matrices')}"
-    lines = ["", f"{quantity(found.before, 'intruder')} in {matrices} before, {found.after} after."]
-    if found.energy_lost is not None:
+    matrices = f"{len(report.changed)} of {quantity(len(report.weights), 'matrix', 'matrices')}"
+    lines = ["", f"{quantity(report.before, 'intruder')} in {matrices} before, {report.after} after."]
+    if report.energy_lost is not None:
         lines.append(
-            f"Brought back to a low rank, the mitigated updates lost {percent(found.energy_lost)} of their energy."
+            f"Brought back to a low rank, the mitigated updates lost {percent(report.energy_lost)} of their energy."
         )
-    lines += _own_rank(found)
-    lines += [f"Not examined: {each.weight.name}: {each.note}" for each in found.weights if each.before is None]
-    return [*lines, *(f"Left out: {each}" for each in found.left_out)]
+    lines += _own_rank(report)
+    lines += [f"Not examined: {each.weight.name}: {each.note}" for each in report.weights if each.before is None]
+    return [*lines, *(f"Left out: {each}" for each in report.left_out)]
 
 
-def _own_rank(found: MitigationReport) -> list[str]:
+def _own_rank(report: MitigationReport) -> list[str]:
     """That a rank was asked for which is below what the modules have, and is not followed."""
-    rank = found.recipe.rank
-    kept = {each.weight.tensor for each in found.changed if rank and each.energy and each.energy.rank_before > rank}
+    rank = report.recipe.rank
+    kept = {each.weight.tensor for each in report.changed if rank and each.energy and each.energy.rank_before > rank}
     text = f"Rank {rank} is below the present rank of {quantity(len(kept), 'module')}, which was kept."
     return [text] if kept else []

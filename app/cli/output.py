@@ -172,10 +172,10 @@ def by_weight(tables: Sequence[Table]) -> dict[tuple[Group, str], dict[str, Row]
     return rows
 
 
-def _write_coverage(console: Console, name: str, covered: Coverage) -> None:
+def _write_coverage(console: Console, name: str, coverage: Coverage) -> None:
     console.print()
-    console.print(Text(harmless(f"{name}{covered.analysed} of {covered.tensors} tensors analysed.")))
-    for reason, count in covered.reasons():
+    console.print(Text(harmless(f"{name}{coverage.analysed} of {coverage.tensors} tensors analysed.")))
+    for reason, count in coverage.reasons():
         console.print(Text(harmless(f"  {count} left out: {reason}"), "dim"))
 
 
@@ -189,7 +189,7 @@ def write_words(console: Console, report: Report) -> None:
 
 
 def harmless(text: str) -> str:
-    """Text out of a stranger's file without what a terminal would obey."""
+    """Text from an untrusted file without what a terminal would obey."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

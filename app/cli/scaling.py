@@ -112,9 +112,9 @@ def _grid(*headings: str) -> Grid:
     return grid
 
 
-def _members(found: Family) -> Grid:
+def _members(family: Family) -> Grid:
     grid = _grid("Model", "d", "η", "λ", "Steps", "steps·η·λ", "State")
-    for name, setting in zip(found.names, found.settings, strict=True):
+    for name, setting in zip(family.names, family.settings, strict=True):
         forgotten = setting.steps_eta_lambda
         state = "–" if forgotten is None else "steady" if forgotten >= STEADY else "not steady"
         numbers = (setting.width, setting.learning_rate, setting.weight_decay, setting.step, forgotten)
@@ -128,10 +128,10 @@ def _brief(value: float | None) -> str:
 
 def _kinds(fits: Scaling) -> Grid:
     """A row for each kind of weight: exponents, and σ₁ of each wider model over the narrowest, beside the law's."""
-    found = fits.family
-    wider = [f"×, d = {found.settings[at].width:g}" for at in found.wider]
+    family = fits.family
+    wider = [f"×, d = {family.settings[at].width:g}" for at in family.wider]
     if fits.overall:  # what the law speaks of starts from another model where it says nothing of the narrowest
-        ends = [[found.settings[at].width for at in (one.base, one.target)] for one in fits.overall.instead]
+        ends = [[family.settings[at].width for at in (one.base, one.target)] for one in fits.overall.instead]
         wider += [f"×, d = {low:g} → {high:g}" for low, high in ends]
     grid = _grid("Weights", "Exponent of d", "95 %", "Drift of σ₁", "of η/λ", *wider)
     for kind in fits.kinds:
@@ -157,5 +157,5 @@ def _columns(kind: Kind) -> Sequence[Pair]:
     return (*kind.pairs, *kind.instead)
 
 
-def _format_estimate(found: Estimate | None) -> str:
-    return "–" if found is None else format_exponent(found.value)
+def _format_estimate(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else format_exponent(estimate.value)

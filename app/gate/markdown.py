@@ -1,4 +1,4 @@
-"""A verdict as Markdown, for a step summary or a comment on a pull request. Names come from strangers' files."""
+"""A verdict as Markdown, for a step summary or a comment on a pull request. Names come from untrusted files."""
 
 import re
 from collections.abc import Mapping

@@ -100,8 +100,8 @@ def create(request: Request, session: Changing, caller: CallerOf, sent: Sent) ->
     return show_page(request, session, caller.project, made=text)
 
 
-def _one(sent: Mapping[str, Sequence[str]], name: str) -> str:
-    return sent.get(name, [""])[0].strip()
+def _one(fields: Mapping[str, Sequence[str]], name: str) -> str:
+    return fields.get(name, [""])[0].strip()
 
 
 def _days(text: str) -> float | None:

@@ -66,7 +66,7 @@ def show_page(
     settings: Settings,
     identity: int,
     form: chooser.Chooser,
-    sent: Fields | None = None,
+    fields: Fields | None = None,
 ) -> Response:
     row = checkpoints.get(session, identity)
     tensors = [tensor_row(info) for info in checkpoints.tensors(session, identity)]
@@ -75,9 +75,9 @@ def show_page(
     return page(
         request,
         "pages/checkpoint.html",
-        422 if form.open or sent is not None else 200,
+        422 if form.open or fields is not None else 200,
         chooser=form,
-        checkpoint=view(row, retention.deletion_time(session, settings, row), sent),
+        checkpoint=view(row, retention.deletion_time(session, settings, row), fields),
         tensors=tensors,
         tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {analysed} of them to analyse",
         runs=over,
@@ -86,7 +86,7 @@ def show_page(
     )
 
 
-def view(row: models.Checkpoint, until: float | None = None, sent: Fields | None = None) -> CheckpointView:
+def view(row: models.Checkpoint, until: float | None = None, fields: Fields | None = None) -> CheckpointView:
     known = [
         None if row.parameters is None else f"{numbers.parameters(row.parameters)} parameters",
         row.kind,
@@ -103,7 +103,7 @@ def view(row: models.Checkpoint, until: float | None = None, sent: Fields | None
         reason=row.reason or "It was rejected." if rejected else None,
         code=row.reason_code if rejected else None,
         facts=facts.facts_in_words(row),
-        sheet=facts.sheet(row, sent),
+        sheet=facts.sheet(row, fields),
         files=row.files,
         adapter=row.kind == "adapter" and row.state == CheckpointState.READY,
         base=str(row.facts.get("base_model") or ""),

@@ -69,28 +69,28 @@ def blank_of_several() -> Chooser:
     return Chooser(tuple(_choice(each, each.scope is not Scope.ONE, {}, {}) for each in OF_SEVERAL))
 
 
-def read(sent: Fields, offered: Sequence[Diagnostic] = OFFERED) -> Asked | Chooser:
+def read(fields: Fields, offered: Sequence[Diagnostic] = OFFERED) -> Asked | Chooser:
     """What a sent form asks for; or the form again, with what is wrong."""
-    chosen = [each for each in offered if each.name in sent.get(CHOSEN, ())]
+    chosen = [each for each in offered if each.name in fields.get(CHOSEN, ())]
     errors: dict[str, str] = {}
-    asked = {each.name: _options(each, sent, errors) for each in chosen}
+    asked = {each.name: _options(each, fields, errors) for each in chosen}
     if asked and not errors:
         return asked
-    choices = tuple(_choice(each, each in chosen, sent, errors) for each in offered)
+    choices = tuple(_choice(each, each in chosen, fields, errors) for each in offered)
     return Chooser(choices, "" if asked else NOTHING, open=True)
 
 
-def chooser_as_sent(sent: Fields, offered: Sequence[Diagnostic]) -> Chooser:
+def chooser_as_sent(fields: Fields, offered: Sequence[Diagnostic]) -> Chooser:
     """The form as it was sent."""
-    return Chooser(tuple(_choice(each, each.name in sent.get(CHOSEN, ()), sent, {}) for each in offered))
+    return Chooser(tuple(_choice(each, each.name in fields.get(CHOSEN, ()), fields, {}) for each in offered))
 
 
-def _options(diagnostic: Diagnostic, sent: Fields, errors: dict[str, str]) -> dict[str, object]:
+def _options(diagnostic: Diagnostic, fields: Fields, errors: dict[str, str]) -> dict[str, object]:
     found: dict[str, object] = {}
     for option in diagnostic.options:
         name = f"{diagnostic.name}.{option.name}"
         try:
-            found[option.name] = option.check(_parse_typed(option, sent.get(name, ())))
+            found[option.name] = option.check(_parse_typed(option, fields.get(name, ())))
         except OptionError as error:
             errors[name] = str(error)
     return found
@@ -124,11 +124,11 @@ def _choice(diagnostic: Diagnostic, checked: bool, sent: Fields, errors: Mapping
     return Choice(diagnostic.name, diagnostic.title, diagnostic.description, checked, fields)
 
 
-def _field(diagnostic: Diagnostic, option: Option, sent: Fields, errors: Mapping[str, str]) -> Field:
+def _field(diagnostic: Diagnostic, option: Option, fields: Fields, errors: Mapping[str, str]) -> Field:
     name, kind = f"{diagnostic.name}.{option.name}", _kind(option)
     value = "on" if option.default is True else "" if option.default is False else _text(option.default)
-    if sent:
-        value = next(iter(sent.get(name, ())), "" if kind == "flag" else value)
+    if fields:
+        value = next(iter(fields.get(name, ())), "" if kind == "flag" else value)
     return Field(
         name=name,
         title=option.name.replace("_", " "),

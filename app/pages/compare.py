@@ -99,12 +99,14 @@ def option(row: models.Checkpoint, choice: Choice, now: float) -> Option:
     )
 
 
-def guess_base(stored: Sequence[models.Checkpoint], tuned: Sequence[int]) -> int:
+def guess_base(checkpoints: Sequence[models.Checkpoint], tuned: Sequence[int]) -> int:
     """The newest base of the name that a tuned checkpoint states, or else the only model that it can be; 0: open."""
-    stated = [str(row.facts.get("base_model") or "") for row in stored if row.id in tuned]
+    stated = [str(row.facts.get("base_model") or "") for row in checkpoints if row.id in tuned]
     named = {name.rstrip("/").rpartition("/")[2].lower() for name in stated} - {""}
     could = [
-        row for row in stored if row.kind != "adapter" and row.state == CheckpointState.READY and row.id not in tuned
+        row
+        for row in checkpoints
+        if row.kind != "adapter" and row.state == CheckpointState.READY and row.id not in tuned
     ]
     fitting = [row for row in could if row.name.lower().removesuffix(".safetensors") in named]
     return fitting[-1].id if fitting else could[0].id if len(could) == 1 else 0

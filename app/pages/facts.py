@@ -45,23 +45,23 @@ class Sheet:
         return any(field.against for field in self.fields)
 
 
-def sheet(row: models.Checkpoint, sent: Fields | None = None, prefix: str = "") -> Sheet:
+def sheet(row: models.Checkpoint, fields: Fields | None = None, prefix: str = "") -> Sheet:
     """A checkpoint's facts as they are, or as they were sent with what is wrong in them."""
     against = set(find_contradictions(row.facts, row.stated))
-    return Sheet(row.id, row.name, tuple(_field(fact, row, sent, prefix, against) for fact in FACTS))
+    return Sheet(row.id, row.name, tuple(_field(fact, row, fields, prefix, against) for fact in FACTS))
 
 
-def changes(sent: Fields, prefix: str = "") -> Changes:
+def changes(fields: Fields, prefix: str = "") -> Changes:
     """The facts that a form brings; an empty field takes its fact back. Raises FactError."""
     names = {fact.name: f"{prefix}{fact.name}" for fact in FACTS}
-    return facts_from_fields({fact: sent[name][0] for fact, name in names.items() if name in sent})
+    return facts_from_fields({fact: fields[name][0] for fact, name in names.items() if name in fields})
 
 
-def _field(fact: Fact, row: models.Checkpoint, sent: Fields | None, prefix: str, against: set[str]) -> Field:
+def _field(fact: Fact, row: models.Checkpoint, fields: Fields | None, prefix: str, against: set[str]) -> Field:
     name, found = f"{prefix}{fact.name}", row.facts.get(fact.name)
     value, error = _format_typed(row.stated.get(fact.name)), ""
-    if sent is not None and name in sent:
-        value = sent[name][0]
+    if fields is not None and name in fields:
+        value = fields[name][0]
         try:
             facts_from_fields({fact.name: value})
         except FactError as wrong:

@@ -49,10 +49,10 @@ async def upload(request: Request, database: DatabaseOf, storage: StorageOf, set
         request.stream(), storage, settings, content_type=kind, length=length(request), filename=None
     ) as found:
 
-        def store(found: Upload) -> int:
+        def store(upload: Upload) -> int:
             with database.writing() as session:
-                quotas.admit(session, found.bytes, len(found.files))
-                row = checkpoints.receive(session, storage, found.fields.get("name"), found.files)
+                quotas.admit(session, upload.bytes, len(upload.files))
+                row = checkpoints.receive(session, storage, upload.fields.get("name"), upload.files)
                 return runs.request(session, [row.id]).id
 
         run = await run_sync(store, found)

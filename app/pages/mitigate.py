@@ -111,7 +111,7 @@ def mitigate(session: Writing, identity: Identity, sent: Sent) -> Response:
     return see(f"/runs/{identity}#mitigation")
 
 
-def _number(sent: Mapping[str, Sequence[str]], name: str) -> float:
+def _number(fields: Mapping[str, Sequence[str]], name: str) -> float:
     with suppress(ValueError, IndexError):
-        return float(sent.get(name, [])[0].strip())
+        return float(fields.get(name, [])[0].strip())
     raise BadRequest(f"“{name}” must be a number.")

@@ -11,8 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from analysis.diagnostic import Scope, Table
 from analysis.findings.wording import join_words, lower_first
-from app import etags as editions
-from app import models
+from app import etags, models
 from app.db import Database, Session
 from app.errors import NotFound
 from app.pages import lists, mitigate
@@ -67,11 +66,11 @@ class RunView:
 async def show(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison."""
 
-    def changes_since(edition: editions.Version) -> str:
-        return "" if edition.ended_at is None else numbers.describe_age(edition.ended_at, time.time())
+    def changes_since(version: etags.Version) -> str:
+        return "" if version.ended_at is None else numbers.describe_age(version.ended_at, time.time())
 
     make = partial(show_page, request, identity=identity, state=state)
-    return await kept.page(request, database, partial(editions.of_page, identity=identity), make, changes_since)
+    return await kept.page(request, database, partial(etags.of_page, identity=identity), make, changes_since)
 
 
 def show_page(request: Request, session: Session, identity: int, state: State) -> Response:
@@ -88,14 +87,14 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     if compares(whole.tables) and not state.shown.alone:
         steps = runs.steps(run)
         stepped = all(member.position in steps for member in run.members[1:])
-        found = ComparisonView(whole.tables, whole.coverage, state, view.look.moving, stepped)
+        comparison = ComparisonView(whole.tables, whole.coverage, state, view.look.moving, stepped)
         return page(
             request,
             "pages/comparison.html",
             **always,
-            report=found,
+            report=comparison,
             add=again_address(run),
-            mitigation=mitigate.view(session, run, state, found.one.position),
+            mitigation=mitigate.view(session, run, state, comparison.one.position),
         )
     report = ReportView(single_tables(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
     return page(request, "pages/run.html", **always, report=report, positions=positions(run, state))
@@ -140,18 +139,18 @@ async def answer_part(
         template, report = make(session)
         return page(request, template, report=report)
 
-    return await kept.page(request, database, partial(editions.of_run, identity=identity), make_response)
+    return await kept.page(request, database, partial(etags.of_run, identity=identity), make_response)
 
 
 def part(session: Session, identity: int, state: State) -> ReportView:
     """The report for a part of the page that does not tell its coverage."""
     run = runs.get(session, identity)
-    found = ReportView(
+    view = ReportView(
         single_tables(tables(session, run)), None, state, states.run(run.state).moving, curves(session, state)
     )
-    if found.empty:
+    if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
-    return found
+    return view
 
 
 def part_of_comparison(session: Session, identity: int, state: State) -> ComparisonView:
@@ -169,23 +168,23 @@ def tables(session: Session, run: models.Run) -> list[Table]:
     return [reports.table(session, run.id, name) for name in run.diagnostics]
 
 
-def single_tables(found: Sequence[Table]) -> list[Table]:
+def single_tables(tables: Sequence[Table]) -> list[Table]:
     """The tables that look at each checkpoint by itself; all where there is none."""
-    own = [table for table in found if table.diagnostic.scope is Scope.ONE]
-    return own or list(found)
+    own = [table for table in tables if table.diagnostic.scope is Scope.ONE]
+    return own or list(tables)
 
 
-def scales(found: Sequence[Table], state: State) -> bool:
+def scales(tables: Sequence[Table], state: State) -> bool:
     """Whether the page is of width scaling: where nothing else compares, that is the first to be seen."""
-    asked = any(table.diagnostic.scope is Scope.FAMILY for table in found) and not state.shown.alone
-    return asked and (state.shown.widths or not compares(found))
+    asked = any(table.diagnostic.scope is Scope.FAMILY for table in tables) and not state.shown.alone
+    return asked and (state.shown.widths or not compares(tables))
 
 
-def tabs(found: Sequence[Table], state: State) -> list[Tab]:
+def tabs(tables: Sequence[Table], state: State) -> list[Tab]:
     """The pages of a run, where it has several: what compares checkpoints, and each by itself."""
-    scopes = {table.diagnostic.scope for table in found}
-    fresh, alone, widths = State(state.run, ShownColumns()), state.shown.alone, scales(found, state)
-    pages = [Tab("Comparison", "", fresh.address, not alone and not widths)] if compares(found) else []
+    scopes = {table.diagnostic.scope for table in tables}
+    fresh, alone, widths = State(state.run, ShownColumns()), state.shown.alone, scales(tables, state)
+    pages = [Tab("Comparison", "", fresh.address, not alone and not widths)] if compares(tables) else []
     if Scope.FAMILY in scopes:
         pages.append(Tab("Width scaling", "widths", fresh.link(widths=True) if pages else fresh.address, widths))
     if Scope.ONE in scopes and pages:

@@ -126,10 +126,10 @@ def state(request: Request, session: Writing, sent: Sent) -> Response:
         return show_page(request, session, Form(form.of, form.run, form.quantiles, form.independent, wrong))
 
 
-def read(sent: Mapping[str, Sequence[str]]) -> Form:
-    ids = [identity for identity in map(_identity, sent.get("of", ())) if identity]
-    run = next(iter(sent.get("run", ())), "")
-    return Form(tuple(dict.fromkeys(ids)), _identity(run), "quantiles" in sent, "independent" in sent, sent=sent)
+def read(fields: Mapping[str, Sequence[str]]) -> Form:
+    ids = [identity for identity in map(_identity, fields.get("of", ())) if identity]
+    run = next(iter(fields.get("run", ())), "")
+    return Form(tuple(dict.fromkeys(ids)), _identity(run), "quantiles" in fields, "independent" in fields, sent=fields)
 
 
 def _identity(text: str) -> int:
@@ -137,24 +137,24 @@ def _identity(text: str) -> int:
     return int(text) if fits and 0 < int(text) <= LARGEST_ID else 0
 
 
-def save(session: Writing, form: Form, sent: Mapping[str, Sequence[str]]) -> list[models.Checkpoint]:
+def save(session: Writing, form: Form, fields: Mapping[str, Sequence[str]]) -> list[models.Checkpoint]:
     """The checkpoints with their facts stated, by width. Raises FactError and NotFound."""
     rows = []
     for identity in sorted(form.of):
-        told = changes(sent, f"{identity}.")
+        told = changes(fields, f"{identity}.")
         known = checkpoints.get(session, identity).facts
         rows.append(checkpoints.edit(session, identity, None, as_pytorch(told, known) if form.independent else told))
     return sorted(rows, key=order)
 
 
-def as_pytorch(told: Changes, known: Mapping[str, Any]) -> Changes:
+def as_pytorch(changes: Changes, known: Mapping[str, Any]) -> Changes:
     """An independent weight decay as PyTorch's. Raises FactError where it needs an η that nobody tells."""
-    decay = told.get("weight_decay")
+    decay = changes.get("weight_decay")
     if not isinstance(decay, float) or decay == 0.0:
-        return told
-    rate = told.get("learning_rate") or known.get("learning_rate") or 0.0
+        return changes
+    rate = changes.get("learning_rate") or known.get("learning_rate") or 0.0
     try:
-        return {**told, "weight_decay": decouple_decay(decay, float(rate))}
+        return {**changes, "weight_decay": decouple_decay(decay, float(rate))}
     except OptionError as error:
         raise FactError(error.message) from error
 

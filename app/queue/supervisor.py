@@ -16,18 +16,25 @@ LONGEST = 40  # how many first pauses the pause grows to, doubling, while worker
 GROWN_UP = 20.0  # seconds after which a worker is not said to have died young
 GRACE = 3.0  # seconds to end by itself; what it then still has in hand is offered again
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}  # for the pool processes too: no module comes from the folder they start in
+OF_THE_SERVICE = frozenset({"host", "port", "token"})  # who may reach it: no worker listens, or needs the secret
 log = logging.getLogger(__name__)
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:
-    """Our own environment, with the settings that the worker must share though they came from elsewhere."""
-    shared: dict[str, str] = {"EIGENSCOPE_DATA_DIR": str(settings.data_dir.absolute())}
-    for name in ("queue_prefix", "lease_seconds", "sweep_seconds", "attempts", "unit_limit_seconds"):
-        shared[f"EIGENSCOPE_{name.upper()}"] = str(getattr(settings, name))
-    if settings.database_url is not None:
-        shared["EIGENSCOPE_DATABASE_URL"] = settings.database_url
-    shared["EIGENSCOPE_WEBHOOK_HOSTS"] = ",".join(settings.webhook_hosts)
-    return {**os.environ, **shared, "EIGENSCOPE_SUPERVISED": "1", **SAFE_PATH}
+    """Our own environment, with every setting that a worker may read, wherever it came from."""
+    shared = {name: _environment_text(name, getattr(settings, name)) for name in Settings.model_fields}
+    shared["data_dir"] = str(settings.data_dir.absolute())
+    ours = {f"EIGENSCOPE_{name.upper()}": text for name, text in shared.items() if name not in OF_THE_SERVICE}
+    environment = {name: text for name, text in os.environ.items() if name.upper() not in ours}
+    known = {name: text for name, text in ours.items() if text is not None}
+    return {**environment, **known, "EIGENSCOPE_SUPERVISED": "1", **SAFE_PATH}
+
+
+def _environment_text(name: str, value: object) -> str | None:
+    """A setting as its variable has it; None where it has none."""
+    if isinstance(value, tuple):
+        return (":" if name == "source_roots" else ",").join(map(str, value))
+    return None if value is None else str(value)
 
 
 class Supervisor(threading.Thread):

@@ -31,7 +31,7 @@ CURVE = np.dtype("<f4")
 
 
 def record(session: Session, identity: int, claimed: int, rows: Iterable[tuple[str, Row]], behind: int = 0) -> None:
-    """The rows of the tensor in hand, and that it is done. Rows that are there already stay as they are.
+    """The rows of the current tensor, and that it is done. Rows that are there already stay as they are.
 
     `behind` counts the tensors that come before this checkpoint's own in a table. Raises LeaseLost where the unit is
     not this worker's any more.
@@ -96,7 +96,7 @@ def table(
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(f"Run {run_id} does not exist.")
     if diagnostic not in run.diagnostics:
         raise NotFound(f"Run {run_id} does not have that diagnostic; it has: {', '.join(run.diagnostics)}.")
     query = select(Result).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
@@ -149,7 +149,7 @@ def report(session: Session, run_id: int) -> Report:
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(f"Run {run_id} does not exist.")
     tables = tuple(table(session, run_id, name) for name in run.diagnostics)
     return Report(_coverage(session, run, tables), tables, names_of(run))
 

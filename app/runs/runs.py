@@ -24,12 +24,12 @@ MOST_CHECKPOINTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come: tensors done out of those to analyse, what is in hand, and the time left."""
+    """How far a run has come: tensors done out of those to analyse, the current tensor, and the time left."""
 
     state: RunState
     done: int
     total: int
-    current: str | None  # label of a tensor in hand
+    current: str | None  # label of the current tensor
     eta_seconds: float | None  # None before the first tensor is done, and after the last
 
 
@@ -84,7 +84,7 @@ def find(session: Session, identity: int) -> Run | None:
 def get(session: Session, identity: int) -> Run:
     run = find(session, identity)
     if run is None:
-        raise NotFound(f"There is no run {identity}.")
+        raise NotFound(f"Run {identity} does not exist.")
     return run
 
 
@@ -114,7 +114,7 @@ def _eta(session: Session, run: Run, found: Sequence[Unit]) -> float | None:
 
 
 def cancel(session: Session, identity: int) -> Run:
-    """Stops a run: workers stop after the tensor in hand, whose rows are not kept. Ended runs stay as they are."""
+    """Stops a run: workers stop after the current tensor, whose rows are not kept. Ended runs stay as they are."""
     get(session, identity)
     units.lock_open(session, identity)
     run = units.lock_run(session, identity)

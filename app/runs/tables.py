@@ -40,14 +40,14 @@ def select(table: Table, selection: Selection) -> Table:
     return replace(table, rows=tuple(rows))
 
 
-def _matches(row: Row, asked: Selection, noted: frozenset[str]) -> bool:
-    info, text = row.weight, asked.text.casefold()
+def _matches(row: Row, selection: Selection, noted: frozenset[str]) -> bool:
+    info, text = row.weight, selection.text.casefold()
     return (
         (not text or text in info.name.casefold() or text in info.label.casefold())
-        and asked.role in (None, info.role)
-        and asked.depth in (None, info.depth)
-        and asked.group in (None, row.group)
-        and asked.flagged in (None, info.name in noted)
+        and selection.role in (None, info.role)
+        and selection.depth in (None, info.depth)
+        and selection.group in (None, row.group)
+        and selection.flagged in (None, info.name in noted)
     )
 
 
@@ -97,7 +97,7 @@ def to_csv(table: Table) -> Iterator[str]:
 
 
 def harmless(value: Any) -> Any:
-    """The value so that no spreadsheet takes it for a formula. Names come out of strangers' files."""
+    """The value so that no spreadsheet takes it for a formula. Names come from untrusted files."""
     if isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"
     return value

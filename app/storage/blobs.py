@@ -1,4 +1,4 @@
-"""Bytes on disk, under their SHA-256 and never under a name that a stranger chose.
+"""Bytes on disk, under their SHA-256 and never under a name from outside.
 
 `incoming/` holds uploads on their way, `partials/` those that may be interrupted and go on, `blobs/` whole files,
 `work/` what a worker has opened. A file enters `blobs/` by a rename or a link, so it is there as a whole or not at all.

@@ -50,9 +50,9 @@ def assemble(
     for digest in sorted({part.sha256 for part in parts}):  # one order of locks for everyone
         _hold(session, digest)
     stored = [(part.name, part.sha256, _size(session, part.name, part.sha256)) for part in parts]
-    made = checkpoints.offer(session, name, stored, stated)
+    checkpoint = checkpoints.offer(session, name, stored, stated)
     quotas.check(session, tensors=1, bytes=0, files=0)  # once they are its files, and no longer on their way
-    return made
+    return checkpoint
 
 
 def _digest(database: Database, storage: Storage, part: Part) -> tuple[str, str]:

@@ -9,16 +9,16 @@ from app.errors import BadUpload
 LONGEST = 8192  # characters
 
 
-def metadata(told: str) -> dict[str, str]:
+def metadata(text: str) -> dict[str, str]:
     """Pairs of a name and a base64 value, with commas between. Raises BadUpload.
 
     >>> metadata("filename bW9kZWw=, kept")
     {'filename': 'model', 'kept': ''}
     """
     found: dict[str, str] = {}
-    if len(told) > LONGEST:
+    if len(text) > LONGEST:
         raise BadUpload(f"Upload-Metadata is longer than {LONGEST:,} characters.")
-    for pair in filter(None, (each.strip() for each in told.split(","))):
+    for pair in filter(None, (each.strip() for each in text.split(","))):
         name, _, value = pair.partition(" ")
         if name in found:
             raise BadUpload(f"Upload-Metadata has “{name[:40]}” twice.")
@@ -28,9 +28,9 @@ def metadata(told: str) -> dict[str, str]:
     return found
 
 
-def digest(told: str) -> str | None:
+def digest(text: str) -> str | None:
     """The SHA-256 that the bytes are to have, where one was promised."""
-    return metadata(told).get("sha256")
+    return metadata(text).get("sha256")
 
 
 def unpack(value: str, what: str) -> bytes:

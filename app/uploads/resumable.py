@@ -26,26 +26,26 @@ AT_ONCE = 100  # expired ones that go in one transaction
 
 
 def begin(
-    session: Session, storage: Storage, settings: Settings, *, name: str | None, size: int, told: str
+    session: Session, storage: Storage, settings: Settings, *, name: str | None, size: int, text: str
 ) -> Transfer:
     """A transfer of so many bytes, none of which is here."""
-    made = _new(session, settings, name, size, told)
-    storage.partials.create(made.id)
-    return made
+    transfer = _new(session, settings, name, size, text)
+    storage.partials.create(transfer.id)
+    return transfer
 
 
-def _new(session: Session, settings: Settings, name: str | None, size: int, told: str = "") -> Transfer:
-    made = Transfer(
+def _new(session: Session, settings: Settings, name: str | None, size: int, text: str = "") -> Transfer:
+    transfer = Transfer(
         id=secrets.token_hex(16),
         name=checkpoints.clean_name(name or "unnamed"),
         bytes=size,
-        told=told,
+        told=text,
         expires_at=now() + settings.upload_keep_seconds,
     )
-    session.add(made)
+    session.add(transfer)
     session.flush()
-    session.refresh(made)
-    return made
+    session.refresh(transfer)
+    return transfer
 
 
 def get(session: Session, identity: str) -> Transfer:
@@ -121,9 +121,9 @@ def record_arrival(
 ) -> Transfer:
     """A transfer that came in one piece."""
     checkpoints.keep(session, storage, incoming)
-    made = _new(session, settings, name, incoming.bytes)
-    made.sha256 = incoming.sha256
-    return made
+    transfer = _new(session, settings, name, incoming.bytes)
+    transfer.sha256 = incoming.sha256
+    return transfer
 
 
 def known_size(session: Session, digest: str) -> int | None:

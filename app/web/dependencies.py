@@ -18,8 +18,8 @@ LARGEST_ID = 2**31 - 1  # of PostgreSQL's integer
 
 
 async def get_caller(request: Request) -> Caller:
-    found: Caller = request.state.caller  # the guard put it there; without one there is no answer
-    return found
+    caller: Caller = request.state.caller  # the guard put it there; without one there is no answer
+    return caller
 
 
 CallerOf = Annotated[Caller, Depends(get_caller)]
@@ -27,23 +27,23 @@ CallerOf = Annotated[Caller, Depends(get_caller)]
 
 async def get_database(request: Request, caller: CallerOf) -> Database:
     """The database as the caller may see it: its project's rows and no others'."""
-    found: Database = request.app.state.database
-    return found.within(caller.project, caller.name)
+    database: Database = request.app.state.database
+    return database.within(caller.project, caller.name)
 
 
 async def get_storage(request: Request) -> Storage:
-    found: Storage = request.app.state.storage
-    return found
+    storage: Storage = request.app.state.storage
+    return storage
 
 
 async def get_settings(request: Request) -> Settings:
-    found: Settings = request.app.state.settings
-    return found
+    settings: Settings = request.app.state.settings
+    return settings
 
 
 async def get_health_check(request: Request) -> HealthCheck:
-    found: HealthCheck = request.app.state.pulse
-    return found
+    health_check: HealthCheck = request.app.state.pulse
+    return health_check
 
 
 DatabaseOf = Annotated[Database, Depends(get_database)]

@@ -38,8 +38,8 @@ class Waiting:
 
 
 def get_waiting(request: Request) -> Waiting:
-    found: Waiting = request.app.state.waiting
-    return found
+    waiting: Waiting = request.app.state.waiting
+    return waiting
 
 
 WaitingOf = Annotated[Waiting, Depends(get_waiting)]

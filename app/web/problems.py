@@ -37,7 +37,7 @@ class Problem(BaseModel):
     type: str = Field("about:blank", examples=["about:blank"])
     title: str = Field(examples=["Not found"])
     status: int = Field(examples=[404])
-    detail: str = Field(examples=["There is no run 12."])
+    detail: str = Field(examples=["Run 12 does not exist."])
     code: str = Field(description="Stable, for programs.", examples=["not-found"])
 
 
@@ -107,7 +107,7 @@ def unexpected_problem(method: str, path: str, error: Exception) -> Response:
 
 
 def _safe(text: object) -> str:
-    """Text that may come from a stranger, as UTF-8 can carry it."""
+    """Untrusted text, as UTF-8 can carry it."""
     return str(text).encode("utf-8", "replace").decode()
 
 

@@ -65,7 +65,7 @@ class RequestLog:
             log.log(level, "answered", extra=fields)
 
     def _template(self, scope: Scope) -> str:
-        """The path as it was declared: what a stranger asks for is neither logged nor counted by its own name."""
+        """The path as it was declared: an unknown path is neither logged nor counted by its own name."""
         if not self._templates:
             contexts = list(iter_route_contexts(self._owner.routes))
             self._templates = {each.endpoint: str(each.path_format) for each in contexts if each.endpoint}

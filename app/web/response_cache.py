@@ -1,4 +1,4 @@
-"""Answers that are told by their edition: 304 to who has it, and bytes kept ready, compressed, of what is final.
+"""Responses with an ETag: 304 for a client that has the current version, cached bytes, compressed, of what is final.
 
 An answer is looked up only after its rows were found in the caller's own transaction, so that nobody is given what
 they may not see.
@@ -82,16 +82,16 @@ class ResponseCache:
 async def answer(
     request: Request,
     database: Database,
-    edition_of: Callable[[Session], Version],
+    version_of: Callable[[Session], Version],
     make: Callable[[Session], Made],
     media_type: str = JSON,
 ) -> Response:
-    """What `make` makes, or 304 where the caller has this edition of it. Of a final edition it is made once."""
+    """What `make` makes, or 304 where the caller has this version of it. Of a final version it is made once."""
 
     def find_tag(session: Session) -> Tag:
-        edition = edition_of(session)
-        key = key_of(request, edition)
-        return Tag(key, edition.final, {"ETag": f'W/"{key}"', "Cache-Control": REVALIDATE})
+        version = version_of(session)
+        key = key_of(request, version)
+        return Tag(key, version.final, {"ETag": f'W/"{key}"', "Cache-Control": REVALIDATE})
 
     def look() -> Response | None:
         with database.reading() as session:
@@ -108,24 +108,24 @@ async def answer(
             new = make(session)
             return Response(new.body, headers={**tag.headers, **new.headers}, media_type=media_type)
 
-    found = await _look_soon(look)
-    return await run_sync(build) if found is None else found
+    response = await _look_soon(look)
+    return await run_sync(build) if response is None else response
 
 
 async def page(
     request: Request,
     database: Database,
-    edition_of: Callable[[Session], Version],
+    version_of: Callable[[Session], Version],
     make: Callable[[Session], Response],
-    also: Callable[[Version], object] = lambda edition: None,
+    also: Callable[[Version], object] = lambda version: None,
 ) -> Response:
     """The same of an HTML page: it depends on what `also` says too, and no browser keeps a copy."""
     seen_by = (request.url.scheme, request.url.netloc, getattr(request.state, "caller", None))
 
     def find_tag(session: Session) -> Tag:
-        edition = edition_of(session)
-        key = key_of(request, edition, *seen_by, also(edition))
-        return Tag(key, edition.final, {"Cache-Control": "no-store"})
+        version = version_of(session)
+        key = key_of(request, version, *seen_by, also(version))
+        return Tag(key, version.final, {"Cache-Control": "no-store"})
 
     def look() -> Response | None:
         with database.reading() as session:
@@ -139,8 +139,8 @@ async def page(
                 return make(session)
             return _cached_response(request, tag, lambda: Made(bytes(make(session).body)), HTML)
 
-    found = await _look_soon(look)
-    return await run_sync(build) if found is None else found
+    response = await _look_soon(look)
+    return await run_sync(build) if response is None else response
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,27 +166,27 @@ async def _look_soon(look: Callable[[], Response | None]) -> Response | None:
 
 
 def _from_cache(request: Request, tag: Tag, media_type: str) -> Response | None:
-    shelf: ResponseCache = request.app.state.shelf
-    found = shelf.find(tag.key) if tag.final else None
+    cache: ResponseCache = request.app.state.cache
+    found = cache.find(tag.key) if tag.final else None
     return None if found is None else _response_of(request, tag, found, media_type)
 
 
 def _cached_response(request: Request, tag: Tag, make: Callable[[], Made], media_type: str) -> Response:
-    shelf: ResponseCache = request.app.state.shelf
-    return _response_of(request, tag, shelf.take(tag.key, make), media_type)
+    cache: ResponseCache = request.app.state.cache
+    return _response_of(request, tag, cache.take(tag.key, make), media_type)
 
 
 def _response_of(request: Request, tag: Tag, found: Made, media_type: str) -> Response:
     headers = {**tag.headers, **found.headers}
     if "gzip" in request.headers.get("accept-encoding", ""):
-        squeezed = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return Response(found.body, headers={**headers, **squeezed}, media_type=media_type)
+        compressed = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return Response(found.body, headers={**headers, **compressed}, media_type=media_type)
     return Response(gzip.decompress(found.body), headers=headers, media_type=media_type)
 
 
-def key_of(request: Request, edition: Version, *also: object) -> str:
+def key_of(request: Request, version: Version, *also: object) -> str:
     """Of this address, so that one address' answer is never taken for another's."""
-    asked = json.dumps([request.url.path, request.url.query, edition.name, *also], default=str)
+    asked = json.dumps([request.url.path, request.url.query, version.name, *also], default=str)
     return hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
 
 

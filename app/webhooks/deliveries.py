@@ -27,7 +27,7 @@ LONGEST_ANSWER = 200  # characters
 
 @dataclass(frozen=True, slots=True)
 class PendingDelivery:
-    """A delivery in a courier's hands."""
+    """A delivery that a webhook sender has claimed."""
 
     delivery: int
     url: str
@@ -66,7 +66,7 @@ def hooks(session: Session) -> Sequence[Webhook]:
 def forget(session: Session, identity: int) -> None:
     found = session.get(Webhook, identity)
     if found is None:
-        raise NotFound(f"There is no webhook {identity}.")
+        raise NotFound(f"Webhook {identity} does not exist.")
     session.delete(found)
 
 
@@ -100,7 +100,7 @@ def due(session: Session) -> list[PendingDelivery]:
 
 
 def _give_up(session: Session) -> None:
-    """Ends those whose last attempt is over without an answer: the courier itself was killed then."""
+    """Ends those whose last attempt is over without an answer: the sender itself was killed then."""
     over = sql_update(Delivery).where(
         Delivery.state == "waiting", Delivery.attempts >= MOST_ATTEMPTS, Delivery.next_at < now()
     )

@@ -1,6 +1,6 @@
 """Webhooks on the wire: which addresses may be asked, how a message is signed, and how it is sent.
 
-A stranger may name the address, so it must not lead into our own network: only hosts that the administrator lists, no
+Any client may name the address, so it must not lead into our own network: only hosts that the administrator lists, no
 redirects, and an address that is not public only where it is listed by itself. It is looked up once, and that address
 is the one that is connected to, so that a name cannot change its meaning in between.
 """
@@ -92,30 +92,30 @@ def choose_address(found: Sequence[str], listed: Allowed) -> str:
     raise WebhookNotAllowed("The host's address is not public, and EIGENSCOPE_WEBHOOK_HOSTS does not list it.")
 
 
-def signature_headers(parcel: PendingDelivery, moment: int) -> dict[str, str]:
+def signature_headers(pending: PendingDelivery, moment: int) -> dict[str, str]:
     """The headers of https://www.standardwebhooks.com/: an id that repeats with the message, the time, a signature."""
-    name = f"msg_{parcel.delivery}"
+    name = f"msg_{pending.delivery}"
     return {
         "webhook-id": name,
         "webhook-timestamp": str(moment),
-        "webhook-signature": Webhook(parcel.secret).sign(
-            name, datetime.fromtimestamp(moment, UTC), parcel.body.decode()
+        "webhook-signature": Webhook(pending.secret).sign(
+            name, datetime.fromtimestamp(moment, UTC), pending.body.decode()
         ),
     }
 
 
-def deprecated_headers(parcel: PendingDelivery, moment: int) -> dict[str, str]:
+def deprecated_headers(pending: PendingDelivery, moment: int) -> dict[str, str]:
     """The headers that receivers written before the standard ones check."""
-    signed = b"%d." % moment + parcel.body
-    digest = hmac.new(parcel.secret.encode(), signed, hashlib.sha256).hexdigest()
-    return {"Eigenscope-Delivery": str(parcel.delivery), "Eigenscope-Signature": f"t={moment},v1={digest}"}
+    signed = b"%d." % moment + pending.body
+    digest = hmac.new(pending.secret.encode(), signed, hashlib.sha256).hexdigest()
+    return {"Eigenscope-Delivery": str(pending.delivery), "Eigenscope-Signature": f"t={moment},v1={digest}"}
 
 
-async def send(parcel: PendingDelivery, settings: Settings, moment: int) -> tuple[bool, str]:
+async def send(pending: PendingDelivery, settings: Settings, moment: int) -> tuple[bool, str]:
     """Posts the message once: whether the receiver took it, and what it answered, or why it did not."""
     try:
         with anyio.fail_after(SECONDS):
-            status = await _post(parcel, settings, moment)
+            status = await _post(pending, settings, moment)
     except WebhookNotAllowed as error:
         return False, str(error)
     except TimeoutError:
@@ -125,21 +125,21 @@ async def send(parcel: PendingDelivery, settings: Settings, moment: int) -> tupl
     return 200 <= status < 300, f"status {status}"
 
 
-async def _post(parcel: PendingDelivery, settings: Settings, moment: int) -> int:
+async def _post(pending: PendingDelivery, settings: Settings, moment: int) -> int:
     listed = allowed_hosts(settings)
-    url = _host(parcel.url, listed)
+    url = _host(pending.url, listed)
     port = url.port or (443 if url.scheme == "https" else 80)
     found = await anyio.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
     address = choose_address([str(each[4][0]) for each in found], listed)
     headers = {
         "Host": url.netloc.decode("ascii"), "User-Agent": AGENT, "Content-Type": "application/json",
-        **signature_headers(parcel, moment),
-        **deprecated_headers(parcel, moment),
+        **signature_headers(pending, moment),
+        **deprecated_headers(pending, moment),
     }  # fmt: skip
     async with (
         httpx.AsyncClient(timeout=SECONDS, follow_redirects=False, trust_env=False) as client,
         client.stream(
-            "POST", url.copy_with(host=address), content=parcel.body, headers=headers,
+            "POST", url.copy_with(host=address), content=pending.body, headers=headers,
             extensions={"sni_hostname": url.host},
         ) as answer,
     ):  # fmt: skip

@@ -1,6 +1,6 @@
 """Who holds which piece of work, by the database's clock: claim, renew, give back, and find what fell through.
 
-Everything here is true of any `Work`: a checkpoint to ingest or to mend, a unit to analyse.
+Everything here is true of any `Work`: a checkpoint to ingest, a mitigation, a unit to analyse.
 """
 
 from collections.abc import Sequence
@@ -48,30 +48,30 @@ def claim(session: Session, kind: type[W], identity: int, seconds: float) -> W |
     return None if taken is None else session.get(kind, identity, populate_existing=True)
 
 
-def renew(session: Session, kind: type[W], identity: int, claimed: int, seconds: float) -> None:
+def renew(session: Session, kind: type[W], identity: int, claim: int, seconds: float) -> None:
     """Holds the work for so many seconds from now on. Raises LeaseLost."""
     held = session.execute(
         update(kind)
-        .where(kind.id == identity, kind.state == kind.HELD, kind.claim == claimed)
+        .where(kind.id == identity, kind.state == kind.HELD, kind.claim == claim)
         .values(lease_until=now() + seconds)
         .returning(kind.id),
         execution_options={"synchronize_session": False},
     ).scalar()
     if held is None:
-        raise LeaseLost(f"{kind.__name__} {identity}, claim {claimed}")
+        raise LeaseLost(f"{kind.__name__} {identity}, claim {claim}")
 
 
-def lock_held(session: Session, kind: type[W], identity: int, claimed: int) -> W:
+def lock_held(session: Session, kind: type[W], identity: int, claim: int) -> W:
     """The work, locked until the end of the transaction. Raises LeaseLost where it is not this claim's any more."""
     work = session.get(kind, identity, with_for_update=True, populate_existing=True)
-    if work is None or work.state != kind.HELD or work.claim != claimed:
-        raise LeaseLost(f"{kind.__name__} {identity}, claim {claimed}")
+    if work is None or work.state != kind.HELD or work.claim != claim:
+        raise LeaseLost(f"{kind.__name__} {identity}, claim {claim}")
     return work
 
 
-def give_back(session: Session, kind: type[W], identity: int, claimed: int) -> None:
+def give_back(session: Session, kind: type[W], identity: int, claim: int) -> None:
     """Offers the work again as if it had not been claimed: its worker was told to stop. Raises LeaseLost."""
-    work = lock_held(session, kind, identity, claimed)
+    work = lock_held(session, kind, identity, claim)
     work.attempts = max(0, work.attempts - 1)
     offer(session, work)
 

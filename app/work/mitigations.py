@@ -1,4 +1,4 @@
-"""A mitigation in a worker's hands: claimed, announced, ended in some way. Without torch, so that sweepers may ask."""
+"""A mitigation that a worker holds: claimed, announced, ended in some way. Without torch, so that sweepers may ask."""
 
 from sqlalchemy.orm import Session
 
@@ -40,14 +40,14 @@ def sources(session: Session, mitigation: Mitigation) -> tuple[Checkpoint, Check
     return found[0], found[1]
 
 
-def note_progress(session: Session, identity: int, claimed: int) -> None:
+def note_progress(session: Session, identity: int, claim: int) -> None:
     """The attempt before this one found something: that is progress, so attempts start anew. Raises LeaseLost."""
-    leases.lock_held(session, Mitigation, identity, claimed).attempts = 1
+    leases.lock_held(session, Mitigation, identity, claim).attempts = 1
 
 
-def announce(session: Session, identity: int, claimed: int, label: str) -> None:
-    """Says which tensor is in hand. Raises LeaseLost, and SourceGone, so that nobody works for nothing."""
-    mitigation = leases.lock_held(session, Mitigation, identity, claimed)
+def announce(session: Session, identity: int, claim: int, label: str) -> None:
+    """Says which tensor is being worked on. Raises LeaseLost, and SourceGone, so that nobody works for nothing."""
+    mitigation = leases.lock_held(session, Mitigation, identity, claim)
     sources(session, mitigation)
     mitigation.current = label
 
@@ -58,9 +58,9 @@ def is_over(session: Session, identity: int) -> bool:
     return found is None or found.state not in OPEN_MITIGATIONS
 
 
-def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:
+def reject(session: Session, identity: int, claim: int, code: str, reason: str) -> None:
     """It cannot be made, whoever tries. Raises LeaseLost."""
-    _fail(session, leases.lock_held(session, Mitigation, identity, claimed), code, reason)
+    _fail(session, leases.lock_held(session, Mitigation, identity, claim), code, reason)
 
 
 def fail(session: Session, settings: Settings, mitigation: Mitigation, reason: str) -> None:

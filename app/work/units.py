@@ -20,9 +20,9 @@ def claim(session: Session, settings: Settings, identity: int, device: str) -> U
     return unit
 
 
-def announce(session: Session, identity: int, claimed: int, label: str) -> None:
-    """Says which tensor is in hand. Raises LeaseLost."""
-    leases.lock_held(session, Unit, identity, claimed).current = label
+def announce(session: Session, identity: int, claim: int, label: str) -> None:
+    """Says which tensor is being worked on. Raises LeaseLost."""
+    leases.lock_held(session, Unit, identity, claim).current = label
 
 
 def advance(session: Session, unit: Unit) -> None:
@@ -32,9 +32,9 @@ def advance(session: Session, unit: Unit) -> None:
     unit.current = None
 
 
-def finish(session: Session, identity: int, claimed: int) -> None:
+def finish(session: Session, identity: int, claim: int) -> None:
     """Every tensor of the unit has its rows. Raises LeaseLost."""
-    unit = leases.lock_held(session, Unit, identity, claimed)
+    unit = leases.lock_held(session, Unit, identity, claim)
     run = lock_run(session, unit.run_id)
     unit.state, unit.lease_until, unit.current = UnitState.DONE, None, None
     settle(session, run)
@@ -49,11 +49,11 @@ def fail(session: Session, settings: Settings, unit: Unit, reason: str) -> None:
         give_up(session, unit, f"{reason} ({unit.attempts} attempts)")
 
 
-def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:
+def reject(session: Session, identity: int, claim: int, code: str, reason: str) -> None:
     """Ends the unit's run: no other attempt, and no other worker, can do better. Raises LeaseLost."""
     unit = session.get(Unit, identity, populate_existing=True)
-    if unit is None or unit.state != Unit.HELD or unit.claim != claimed:
-        raise leases.LeaseLost(f"Unit {identity}, claim {claimed}")
+    if unit is None or unit.state != Unit.HELD or unit.claim != claim:
+        raise leases.LeaseLost(f"Unit {identity}, claim {claim}")
     lock_open(session, unit.run_id)
     run = lock_run(session, unit.run_id)
     if run.state == RunState.RUNNING:
@@ -61,7 +61,7 @@ def reject(session: Session, identity: int, claimed: int, code: str, reason: str
 
 
 def give_up(session: Session, unit: Unit, reason: str) -> None:
-    """The tensor in hand cannot be measured. What comes after it in the unit becomes a unit of its own."""
+    """The current tensor cannot be measured. What comes after it in the unit becomes a unit of its own."""
     run = lock_run(session, unit.run_id)
     after = unit.done + 1
     if rest := unit.tensors[after:]:

@@ -53,9 +53,9 @@ def pick_columns(tables: Sequence[Table], names: Sequence[str] = ()) -> list[Pla
     )
 
 
-def group_places(found: Sequence[Place]) -> list[tuple[str, list[Place]]]:
+def group_places(places: Sequence[Place]) -> list[tuple[str, list[Place]]]:
     """The places by their diagnostic's title, in their order."""
     groups: dict[str, list[Place]] = {}
-    for place in found:
+    for place in places:
         groups.setdefault(place.table.diagnostic.title, []).append(place)
     return list(groups.items())

@@ -75,19 +75,19 @@ def layers(
 
     `sort` is a heading's name, with "-" in front for the largest first.
     """
-    shown = pick_columns(tables, columns)
+    places = pick_columns(tables, columns)
     headings = (
         Heading("layer", "Layer", "", number=False),
         Heading("shape", "Shape", "Rows × columns: outputs × inputs"),
-        *(Heading(p.key, _title(p.column), p.column.meaning, p.column.kind in NUMBERS) for p in shown),
+        *(Heading(p.key, _title(p.column), p.column.meaning, p.column.kind in NUMBERS) for p in places),
     )
     by_weight: dict[str, dict[str, Row]] = {}
     for table in tables:
         for row in rows_at(table, position):
             by_weight.setdefault(row.weight.name, {})[table.diagnostic.name] = row
-    sorters = {place.key: _sorter(place) for place in shown}
-    tallest = {place.key: max(place.table.numbers(place.column.name), default=0.0) for place in shown}
-    rows = [_layer(i, found, shown, sorters, tallest, noted) for i, found in enumerate(by_weight.values())]
+    sorters = {place.key: _sorter(place) for place in places}
+    tallest = {place.key: max(place.table.numbers(place.column.name), default=0.0) for place in places}
+    rows = [_layer(i, found, places, sorters, tallest, noted) for i, found in enumerate(by_weight.values())]
     return Layers(headings, tuple(sort_layers(rows, headings, sort)))
 
 
@@ -118,11 +118,11 @@ def sort_layers(rows: list[Layer], headings: Sequence[Heading], sort: str) -> li
 
 
 def _layer(
-    place: int, found: Mapping[str, Row], shown: Sequence[Place],
+    place: int, found: Mapping[str, Row], places: Sequence[Place],
     sorters: Mapping[str, Callable[[Row], float | None]], tallest: Mapping[str, float], noted: Container[str],
 ) -> Layer:  # fmt: skip
     info = next(iter(found.values())).weight
-    by_table = [(found.get(name), list(part)) for name, part in groupby(shown, key=_diagnostic)]
+    by_table = [(found.get(name), list(part)) for name, part in groupby(places, key=_diagnostic)]
     keys = [None if row is None else sorters[place.key](row) for row, part in by_table for place in part]
     return Layer(
         name=info.name,
@@ -140,14 +140,14 @@ def _diagnostic(place: Place) -> str:
     return place.table.diagnostic.name
 
 
-def _cells(row: Row | None, shown: Sequence[Place], tallest: Mapping[str, float]) -> list[Cell]:
+def _cells(row: Row | None, places: Sequence[Place], tallest: Mapping[str, float]) -> list[Cell]:
     """One table's cells of a row; where the row has a note in place of values, the note across them if it fits."""
     if row is None:
-        return [Cell(ABSENT, quiet=True) for _ in shown]
+        return [Cell(ABSENT, quiet=True) for _ in places]
     note = row.measurement.note or ""
-    if note and len(note) <= NOTE * len(shown) and all(row.value(place.column.name) is None for place in shown):
-        return [Cell(note, span=len(shown), quiet=True)]
-    return [_value(row, place, tallest) for place in shown]
+    if note and len(note) <= NOTE * len(places) and all(row.value(place.column.name) is None for place in places):
+        return [Cell(note, span=len(places), quiet=True)]
+    return [_value(row, place, tallest) for place in places]
 
 
 def _value(row: Row, place: Place, tallest: Mapping[str, float]) -> Cell:

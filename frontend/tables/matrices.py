@@ -72,9 +72,9 @@ def matrices(tables: Sequence[Table], noted: Container[str], sort: str = "", col
     return Matrices(shown, tuple(sort_layers(rows, names, sort)))
 
 
-def _row(at: int, found: dict[tuple[str, tuple[int, ...]], Row], shown: Sequence[Span], noted: Container[str]) -> Layer:
+def _row(at: int, found: dict[tuple[str, tuple[int, ...]], Row], spans: Sequence[Span], noted: Container[str]) -> Layer:
     info = next(iter(found.values())).weight
-    wanted = [(span.place, of.group) for span in shown for of in span.groups]
+    wanted = [(span.place, of.group) for span in spans for of in span.groups]
     places = [(place, found.get((place.table.diagnostic.name, group))) for place, group in wanted]
     return Layer(
         name=info.name,

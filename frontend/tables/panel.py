@@ -94,10 +94,10 @@ def tag(values: Mapping[str, object]) -> tuple[str, str]:
     if not isinstance(alpha, float):
         return "", "no fit"
     if warning == "under-trained":
-        return "warn", "▲ under-trained"
+        return "note", "▲ α above 6"
     if warning == "over-trained":
-        return "note", "▼ over-trained"
-    return "good", "✓ healthy"
+        return "note", "▼ α below 2"
+    return "good", "✓ α in 2–6"
 
 
 def reading(values: Mapping[str, object]) -> str:
@@ -109,7 +109,7 @@ def reading(values: Mapping[str, object]) -> str:
         return _by_alpha(alpha)
     share = f"{tail:,} of {total:,} eigenvalues"
     if tail < FEW_IN_TAIL:
-        sense = "high" if alpha > 6 else "low" if alpha < 2 else "healthy"
+        sense = "high" if alpha > 6 else "low" if alpha < 2 else "between 2 and 6"
         return f"{_by_alpha(alpha)} Only {share} carry the fit: read α as {sense}, not as a number."
     return f"{_by_alpha(alpha)} The fit rests on {share}."
 
@@ -117,12 +117,12 @@ def reading(values: Mapping[str, object]) -> str:
 def _by_alpha(alpha: float) -> str:
     if alpha > 6:
         return (
-            "The tail falls steeply: the largest eigenvalues hardly stand apart from the rest, "
-            "as in layers that learned little."
+            "The tail falls steeply, as it does in noise and in long matrices: read how many eigenvalues are above "
+            "random before saying that the layer learned little."
         )
     if alpha < 2:
         return (
-            "A few directions carry most of the weight: over-trained, or a table of simple structure, "
-            "as position embeddings are."
+            "A few directions carry most of the weight: usual in small language models and in tables of simple "
+            "structure, and no sign of memorising."
         )
-    return "A healthy heavy tail: large eigenvalues grow rare as a power law, as in well-trained layers."
+    return "Large eigenvalues grow rare as a power law, with an exponent where most trained layers have theirs."

@@ -1,4 +1,4 @@
-"""The application: its doors, its headers, its files; and `serve`, which refuses what cannot work."""
+"""The application: its routes, its headers, its files; and `serve`, which refuses what cannot work."""
 
 import socket
 from pathlib import Path

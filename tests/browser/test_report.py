@@ -45,7 +45,7 @@ def test_the_report_shows_the_numbers_of_the_api(watched: Watched, report: str) 
         assert shown[row["weight"]] == (short(row["alpha"]) if row["alpha"] is not None else row["note"])
     pooler = next(row for row in found["tables"]["esd"] if row["weight"] == "pooler.dense.weight")
     assert pooler["alpha"] == pytest.approx(12.35, abs=0.01)
-    expect(page.locator(".verdict")).to_contain_text("34 of 39 matrices have a healthy tail")
+    expect(page.locator(".verdict")).to_contain_text("34 of 39 matrices have an α (KS) between 2 and 6")
     expect(page.locator("#coverage")).to_contain_text("40 of 104 tensors analysed")
     drawn(page, 3)
 
@@ -138,7 +138,10 @@ def test_columns_are_chosen(watched: Watched, report: str) -> None:
         page.locator(f'#columns input[value="{name}"]').click()
     page.get_by_role("button", name="Show these").click()
     heads = page.locator("#rows thead th")
-    expect(heads).to_have_text(["Layer", "Shape", "Eigenvalues in the tail", "Verdict", "σ₁", "Stable rank", "Entropy"])
+    expect(heads).to_have_text([
+        "Layer", "Shape", "Eigenvalues in the tail", "WeightWatcher's warning", "σ₁", "Stable rank", "Entropy",
+        "Above random",
+    ])  # fmt: skip
     expect(page.locator("#p-t")).to_have_text("Block 2 · key")
     page.locator('[data-sort="entropy"]').click()
     table = api(watched, f"/api/v1{report}/tables/norms?sort=-entropy")

@@ -11,6 +11,12 @@ def test_the_first_sentence_is_the_answer() -> None:
     assert verdict({}).strong == ""
 
 
+def test_the_entries_lead() -> None:
+    found = verdict({"esd": Summary("The median is 3.6. More.", {}), "entries": Summary("Untrained: all of it.", {})})
+    assert (found.strong, found.rest) == ("Untrained: all of it.", "The median is 3.6. More.")
+    assert verdict({"entries": Summary("No fault found.", {})}).strong == "No fault found."
+
+
 def test_key_numbers_carry_what_they_are_part_of() -> None:
     assert [(kpi.value, kpi.small) for kpi in kpis({"esd": Summary("", NUMBERS)})] == [
         ("3.55", ""),

@@ -1,4 +1,4 @@
-"""The mender: what it cannot make it says, what fails it tries again, and it leaves nothing lying about."""
+"""The task of a mitigation: it says what it cannot make, tries again what fails, and leaves no file behind."""
 
 from hashlib import sha256
 from pathlib import Path

@@ -57,10 +57,10 @@ def test_one_that_cannot_be_sent_costs_the_others_nothing(
 ) -> None:
     send = webhooks.send
 
-    async def odd(parcel: PendingDelivery, settings: Settings, moment: int) -> tuple[bool, str]:
-        if parcel.url.endswith("/odd"):
+    async def odd(pending: PendingDelivery, settings: Settings, moment: int) -> tuple[bool, str]:
+        if pending.url.endswith("/odd"):
             raise OverflowError("port must be 0-65535.")
-        return await send(parcel, settings, moment)
+        return await send(pending, settings, moment)
 
     monkeypatch.setattr(webhooks, "send", odd)
     with receiving(Receiver()) as there:
@@ -84,14 +84,14 @@ def test_one_that_cannot_be_sent_costs_the_others_nothing(
 def test_it_goes_on_by_itself_and_stops(open_service: Service) -> None:
     with receiving(Receiver()) as there:
         asked(open_service, there.url)
-        courier = WebhookSender(open_service.everything, open_service.settings)
-        courier.start()
+        sender = WebhookSender(open_service.everything, open_service.settings)
+        sender.start()
         for _ in range(500):
             if there.heard:
                 break
-            courier.join(0.02)
-        courier.stop()
-        courier.join(5)
-        assert not courier.is_alive()
+            sender.join(0.02)
+        sender.stop()
+        sender.join(5)
+        assert not sender.is_alive()
     assert len(there.heard) == 1
     open_service.close()

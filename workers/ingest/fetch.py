@@ -88,7 +88,7 @@ class Fetching:
         digest = partials.sha256(name)
         if file.sha256 not in (None, digest):
             partials.remove(name)
-            raise SourceFault("source-refused", f"“{file.name}” has SHA-256 {digest}, and {file.sha256} was promised.")
+            raise SourceFault("source-refused", f"“{file.name}” has SHA-256 {digest}, but {file.sha256} was expected.")
         self._keep(position, file, digest)
         partials.remove(name)
 

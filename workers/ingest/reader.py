@@ -27,7 +27,10 @@ def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
         "format": checkpoint.format,
         "kind": checkpoint.kind,
         "facts": dict(checkpoint.facts),
-        "tensors": [[name, t.shape, t.dtype, t.nbytes] for name, t in checkpoint.stored.items()],
+        "tensors": [
+            *([name, t.shape, t.dtype, t.nbytes, None] for name, t in checkpoint.stored.items()),
+            *([name, t.shape, t.dtype, t.nbytes, t.reason] for name, t in checkpoint.aside.items()),
+        ],
         "beyond": checkpoint.beyond,
         "rewritten": rewritten,
     }

@@ -162,14 +162,19 @@ def _error(said: Mapping[str, Any]) -> CheckpointError | OSError:
 
 def _tensors(said: Sequence[Any], beyond: Mapping[str, Any]) -> "tuple[TensorInfo, ...]":
     from analysis.tensors.listing import beyond_of, describe_all  # imports torch, which the child does without
-    from analysis.tensors.matrices import Header
+    from analysis.tensors.matrices import Header, left_out
 
     headers: dict[str, Header] = {}
-    for name, shape, dtype, nbytes in said:
-        if dtype not in DTYPES:
+    aside: dict[str, TensorInfo] = {}
+    for name, shape, dtype, nbytes, reason in said:
+        header = Header(tuple(_count(extent) for extent in shape), _text(dtype), _count(nbytes))
+        if reason is not None:
+            aside[_text(name)] = left_out(name, header, _text(reason))
+        elif dtype not in DTYPES:
             raise ValueError(f"dtype {dtype}")
-        headers[_text(name)] = Header(tuple(_count(extent) for extent in shape), dtype, _count(nbytes))
-    return describe_all(headers, beyond_of(beyond))
+        else:
+            headers[_text(name)] = header
+    return (*describe_all(headers, beyond_of(beyond)), *aside.values())
 
 
 def _text(value: object) -> str:

@@ -45,8 +45,10 @@ def _take_in(database: Database, storage: Storage, checkpoint: Checkpoint) -> No
         _accept(database, storage, checkpoint, ingest(paths, target), target)
 
 
-def _accept(database: Database, storage: Storage, checkpoint: Checkpoint, found: IngestReport, target: Path) -> None:
-    rewritten = Incoming.adopt(target) if found.rewritten else None
+def _accept(
+    database: Database, storage: Storage, checkpoint: Checkpoint, ingest_report: IngestReport, target: Path
+) -> None:
+    rewritten = Incoming.adopt(target) if ingest_report.rewritten else None
     with database.writing() as session:
         leases.lock_held(session, Checkpoint, checkpoint.id, checkpoint.claim)  # before the bytes move to their place
         if rewritten is not None:
@@ -55,10 +57,10 @@ def _accept(database: Database, storage: Storage, checkpoint: Checkpoint, found:
             session,
             checkpoint.id,
             checkpoint.claim,
-            form=found.format,
-            kind=found.kind,
-            facts={**found.facts, **_left_at_source(checkpoint)},
-            infos=_json(found.tensors),
+            form=ingest_report.format,
+            kind=ingest_report.kind,
+            facts={**ingest_report.facts, **_left_at_source(checkpoint)},
+            infos=_json(ingest_report.tensors),
             rewritten=rewritten.sha256 if rewritten else None,
         )
         plan_waiting(session, checkpoint.id)

@@ -1,7 +1,7 @@
 """The empirical spectral density of each weight, and the power law of its tail: heavy tails are what training leaves.
 
-Martin and Mahoney (JMLR 22, 2021; Nature Communications 12, 2021): α between 2 and 6 is typical of well-trained layers,
-above 6 the tail is as thin as that of noise, below 2 so heavy that a few directions rule.
+Martin and Mahoney (JMLR 22, 2021; Nature Communications 12, 2021): α between 2 and 6 is typical of well-trained layers.
+What that does and does not say of a layer is on docs/evidence.md.
 """
 
 from collections.abc import Sequence
@@ -55,9 +55,9 @@ COLUMNS = (
     Column(
         "alpha",
         "α",
-        "Exponent of the power law fitted to the tail of the eigenvalues. 2 to 6: typical of well-trained layers. "
-        "Above 6: the tail is as thin as noise, the layer has learned little. Below 2: a few directions dominate, the "
-        "layer may have memorised (Martin and Mahoney 2021).",
+        "Exponent of the power law fitted to the tail of the eigenvalues, from the start with the least distance (KS). "
+        "2 to 6: where most trained layers lie (Martin and Mahoney 2021). Above 6: a thin tail, as noise and long "
+        "matrices have; below 2: a heavy one. Compare within one role, shape and recipe; see docs/evidence.md.",
         absent=NO_FIT,
         healthy=(OVER, UNDER),
         error="sigma",
@@ -153,11 +153,11 @@ COLUMNS = (
     ),
     Column(
         "warning",
-        "Verdict",
-        "under-trained where α is high (above 6), over-trained where it is low (below 2), empty between.",
+        "WeightWatcher's warning",
+        "WeightWatcher's word: under-trained where α is high (above 6), over-trained where it is low (below 2), empty "
+        "between. Kept for comparison: it is no verdict of ours (docs/evidence.md).",
         kind="text",
         absent=NO_FIT,
-        shown=True,
     ),
     Column(
         "kernel",
@@ -255,7 +255,7 @@ ESD = Diagnostic(
     scope=Scope.ONE,
     default=True,
     reference="Martin and Mahoney, JMLR 22, 2021, section 3; Clauset, Shalizi and Newman, SIAM Review 51, 2009",
-    description="The density of each weight's eigenvalues and the power law of its tail: how much it has learned.",
+    description="The density of each weight's eigenvalues and the power law of its tail.",
     columns=COLUMNS,
     compute=compute,
     summarise=summarise,

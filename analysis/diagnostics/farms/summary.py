@@ -4,18 +4,19 @@ The bounds are ours: they say what is worth a look, not what is wrong.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median, stdev
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.esd.summary import verdict
+from analysis.findings.causes import EXPONENT, SIBLINGS
+from analysis.findings.siblings import find_apart
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
-from analysis.findings.wording import join_words, lower_first, quantity, short
+from analysis.findings.wording import lower_first, quantity, short
 
 LARGE_BIAS = 0.25  # share of the raw exponent above 1 from which on a finding speaks of the shape
-FAR = 3.0  # robust standard deviations from the other layers
+FAR = 3.0  # robust standard deviations from its siblings
 FEW = 100  # eigenvalues of all windows below which an exponent is a hint
-ROBUST = 1.4826  # times the median deviation is the standard deviation of a normal law
 
 
 def summarise(table: Table) -> Summary:
@@ -32,7 +33,7 @@ def summarise(table: Table) -> Summary:
     }
     findings = [
         *map(_shape_finding, group_alike(shaped)),
-        *(_far_finding(group, number(group[0], "alpha_farms") > median(alphas)) for group in _find_outliers(rows)),
+        *_find_outliers(rows),
         *unmeasured_findings(table.rows, "alpha_farms", "α FARMS"),
     ]
     return Summary(_headline(numbers), numbers, worst_first(findings))
@@ -56,7 +57,7 @@ def _shape_finding(rows: Sequence[Row]) -> Finding:
     )
     text = f"The shape raises α of {lower_first(subject(rows))}"
     columns = ("alpha_raw", "alpha_farms", "aspect_bias", "windows_sd", "aspect")
-    return Finding(Severity.NOTE, text, why, names(rows), evidence(rows, *columns))
+    return Finding(Severity.NOTE, text, why, names(rows), evidence(rows, *columns), EXPONENT)
 
 
 def _verdict_change(row: Row) -> str:
@@ -64,34 +65,23 @@ def _verdict_change(row: Row) -> str:
     raw, seen = verdict(number(row, "alpha_raw")), verdict(number(row, "alpha_farms"))
     if row.value("fit") == "hill" or raw == seen:
         return " Compare it by α FARMS."
-    return f" Its raw exponent alone would call it {raw or 'healthy'}, that of the windows {seen or 'healthy'}."
+    return " Only one of the two lies between 2 and 6."
 
 
-def _find_outliers(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows far from the middle of all, by more than the spread of their own windows; few rows have no middle."""
-    values = [number(row, "alpha_farms") for row in rows]
-    if len(values) < 8:
-        return []
-    middle = median(values)
-    width = ROBUST * median(abs(value - middle) for value in values)
-
-    def is_far(row: Row) -> bool:
-        spread = number(row, "windows_sd")
-        return abs(number(row, "alpha_farms") - middle) > FAR * max(width, 0.0 if math.isnan(spread) else spread)
-
-    return group_alike(filter(is_far, rows), lambda row: number(row, "alpha_farms") > middle)
-
-
-def _far_finding(rows: Sequence[Row], thin: bool) -> Finding:
-    alphas = join_words([short(number(row, "alpha_farms")) for row in rows[:5]])
-    weak = all(number(row, "num_evals") < FEW for row in rows)
-    hint = " Few eigenvalues stand behind it: a hint, no more." if weak else ""
-    why = f"α FARMS {alphas}, more than three robust standard deviations from the other layers.{hint}"
-    text = (
-        f"{subject(rows)} {'has' if len(rows) == 1 else 'have'} {'thinner' if thin else 'heavier'} tails than the rest"
-    )
-    severity = Severity.NOTE if weak or rows[0].weight.role == "position" else Severity.WARN
-    return Finding(severity, text, why, names(rows), evidence(rows, "alpha_farms", "windows_sd", "aspect"))
+def _find_outliers(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Rows far from their siblings, and by more than the spread of their own windows."""
+    for found in find_apart(rows, lambda row: number(row, "alpha_farms"), FAR, LARGE_BIAS):
+        spread, gap = number(found.row, "windows_sd"), found.value - found.middle
+        if not math.isnan(spread) and abs(gap) <= FAR * spread:
+            continue
+        weak = number(found.row, "num_evals") < FEW
+        hint = " Few eigenvalues stand behind it: a hint, no more." if weak else ""
+        others = f"the median of {found.siblings} others of its role and shape is {short(found.middle)}"
+        why = f"α FARMS {short(found.value)}; {others}.{hint}"
+        text = f"{subject([found.row])} has a {'thinner' if gap > 0.0 else 'heavier'} tail than its siblings"
+        some = [found.row]
+        columns = ("alpha_farms", "windows_sd", "aspect")
+        yield Finding(Severity.NOTE, text, why, names(some), evidence(some, *columns), SIBLINGS)
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:

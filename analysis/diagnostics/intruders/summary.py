@@ -38,7 +38,7 @@ def summarise(table: Table) -> Summary:
 
 def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
     """None where no matrix was compared: nobody looked, so there may be any number."""
-    compared = counted(rows)
+    compared = rows_to_count(rows)
     if not compared:
         names = ("intruders", "guarded", "matrices", "matrices_with", "directions", "median_lowest_match")
         return dict.fromkeys(names) | {"matrices": 0}
@@ -52,7 +52,7 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
     }
 
 
-def counted(rows: Sequence[Row]) -> list[Row]:
+def rows_to_count(rows: Sequence[Row]) -> list[Row]:
     """The rows of one pair over which intruders are counted: without those whose change is none of training.
 
     Of a pair of unrelated models all are new, and all are counted.
@@ -66,7 +66,7 @@ def _total(rows: Sequence[Row], column: str) -> int:
 
 
 def _rows_with_intruders(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in counted(rows) if number(row, "count") > 0.0]
+    return [row for row in rows_to_count(rows) if number(row, "count") > 0.0]
 
 
 def _headline(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> str:
@@ -79,7 +79,7 @@ def _headline(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> str:
 
 def _amount(rows: Sequence[Row]) -> str:
     """As in: 31 intruder dimensions in 17 of 36 matrices."""
-    compared = counted(rows)
+    compared = rows_to_count(rows)
     if not compared:
         return "no matrix whose change is one of training"
     total, matrices = _total(compared, "count"), quantity(len(compared), "matrix", "matrices")
@@ -89,7 +89,7 @@ def _amount(rows: Sequence[Row]) -> str:
 
 
 def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
-    tuned, compared = table.name_at(group[-1]), counted(rows)
+    tuned, compared = table.name_at(group[-1]), rows_to_count(rows)
     odd = kind_findings([row for row in having(rows, "count") if row not in compared], tuned)
     if not compared:
         return odd

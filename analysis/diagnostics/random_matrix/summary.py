@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
+from analysis.findings.causes import OUTLIER, RANDOM, READING
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import join_words, quantity, short
 from analysis.statistics.marchenko_pastur import MOST_OUTSIDE, Bulk
@@ -48,11 +49,11 @@ def _is_noise(row: Row) -> bool:
 def _noise_finding(rows: Sequence[Row]) -> Finding:
     gaps = join_words([short(number(row, "bulk_D")) for row in rows[:5]])
     verb = "is" if len(rows) == 1 else "are"
-    why = f"All eigenvalues lie in a noise bulk that fits to D {gaps}: nothing was learned, or it was never trained."
+    why = f"All eigenvalues lie in a noise bulk that fits to D {gaps}: never trained, drawn anew, or shuffled."
     columns = ("num_spikes", "num_above_random", "bulk_D", "rand_distance")
-    return Finding(
-        Severity.BAD, f"{subject(rows)} {verb} indistinguishable from noise", why, names(rows), evidence(rows, *columns)
-    )
+    severity = Severity.NOTE if rows[0].weight.role in ("pooler", "embedding", "position") else Severity.BAD
+    text = f"{subject(rows)} {verb} indistinguishable from noise"
+    return Finding(severity, text, why, names(rows), evidence(rows, *columns), RANDOM)
 
 
 def _trap_finding(rows: Sequence[Row]) -> Finding:
@@ -65,7 +66,7 @@ def _trap_finding(rows: Sequence[Row]) -> Finding:
         f"{short(times)} times the random edge: a few entries are far larger than the others."
     )
     columns = ("num_traps", "num_traps_sd", "max_rand_eval", "rand_bulk_max", "replicas")
-    return Finding(Severity.WARN, f"{subject(rows)} {has} traps", why, names(rows), evidence(rows, *columns))
+    return Finding(Severity.WARN, f"{subject(rows)} {has} traps", why, names(rows), evidence(rows, *columns), OUTLIER)
 
 
 def _bulkless(rows: Sequence[Row]) -> list[Finding]:
@@ -76,7 +77,7 @@ def _bulkless(rows: Sequence[Row]) -> list[Finding]:
     text = f"{len(without)} of {quantity(len(rows), 'matrix has', 'matrices have')} no noise bulk"
     said = f" Read instead how many are above random: {min(above):.0f} to {max(above):.0f}." if above else ""
     why = f"Usual for trained layers: their eigenvalues go on beyond any edge of noise, so no spikes are counted.{said}"
-    return [Finding(Severity.NOTE, text, why, names(without), {"without_bulk": len(without)})]
+    return [Finding(Severity.NOTE, text, why, names(without), {"without_bulk": len(without)}, READING)]
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
+from torch import Tensor
 
 from analysis.diagnostic import Scalar
 from analysis.linalg.spectrum import decompose
@@ -29,7 +30,9 @@ def against_noise(
     if of.variance == 0.0:
         return {"replicas": 0}
     law = marchenko_pastur.noise(weight.info.rows, weight.info.columns, of.variance * factor)
-    above = len(eigenvalues) - int(np.searchsorted(eigenvalues, law.cut, side="right"))
+    shares = np.ones(1) if compatible else variances(weight) / of.variance
+    own = eigenvalues[None] if compatible else np.square(weight.spectrum.slices) * factor
+    above = _count_above(own, law.cut * shares)
     values: dict[str, Scalar] = {"num_above_random": above, "rand_bulk_max": law.edges[1], "replicas": 0}
     return values | measure_shuffles(weight, eigenvalues, of, law, compatible, replicas) if replicas else values
 
@@ -41,11 +44,15 @@ def measure_shuffles(
     unit = law.variance  # the entries are scaled to variance 1, so that no square leaves float32
     centre = 0.0 if compatible else of.mean
     replicas = shuffles(weight, centre, math.sqrt(of.variance), replicas_for(weight, wanted))
-    whole = decompose(next(replicas)).eigenvalues * unit
+    first = decompose(next(replicas))
+    whole = first.eigenvalues * unit
     bulk = marchenko_pastur.fit(whole, weight.info.rows, weight.info.columns, compatible)
     cut = bulk.cut if compatible and bulk is not None else law.cut
-    tops = [whole, *(largest(slices) * unit for slices in replicas)]
-    peaks, traps = [float(top[-1]) for top in tops], [float(np.count_nonzero(top > cut)) for top in tops]
+    cuts = np.full(1, cut) if compatible else law.cut / law.variance * variances(weight) * (law.variance / of.variance)
+    tops = [np.square(first.slices) * unit, *(_tops(slices) * unit for slices in replicas)]
+    if compatible:
+        tops = [np.sort(top, axis=None)[None] for top in tops]
+    peaks, traps = [float(top.max()) for top in tops], [float(_count_above(top, cuts)) for top in tops]
     peak = fmean(peaks)
     values: dict[str, Scalar] = {
         "num_traps": fmean(traps),
@@ -59,6 +66,22 @@ def measure_shuffles(
         "replicas": len(tops),
     }
     return values | ({"rand_bulk_max": bulk.law.edges[1]} if compatible and bulk is not None else {})
+
+
+def variances(weight: Weight) -> Float64[np.ndarray, " s"]:
+    """Of the entries of each slice: positions of a trained kernel differ in size; a pooled one takes that for traps."""
+    found: Float64[np.ndarray, " s"] = np.array([float(slice_.double().var(correction=0)) for slice_ in weight.slices])
+    return found
+
+
+def _count_above(eigenvalues: Float64[np.ndarray, "s k"], cuts: Float64[np.ndarray, " s"]) -> int:
+    """How many eigenvalues are above the cut of their slice."""
+    return int(np.count_nonzero(eigenvalues > cuts[:, None]))
+
+
+def _tops(slices: Float[Tensor, "s m n"]) -> Float64[np.ndarray, "s k"]:
+    """The largest eigenvalues of each slice."""
+    return np.stack([largest(matrix[None]) for matrix in slices])
 
 
 def _spread(values: Sequence[float]) -> float | None:

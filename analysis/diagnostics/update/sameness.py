@@ -60,7 +60,7 @@ def repeated_findings(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> 
     exact = {group[-1]: _exact(rows) for group, rows in pairs.items()}
     for one, other in combinations(sorted(exact), 2):
         if exact[one] and exact[one] == exact[other]:
-            yield _repeated(table, one, other, len(exact[one]))
+            yield _repetition(table, one, other, len(exact[one]))
 
 
 def _exact(rows: Sequence[Row]) -> list[tuple[Scalar, ...]]:
@@ -71,7 +71,7 @@ def _exact(rows: Sequence[Row]) -> list[tuple[Scalar, ...]]:
     return sorted(((row.weight.name, *map(row.value, EXACT)) for row in measured), key=lambda values: str(values[0]))
 
 
-def _repeated(table: Table, one: int, other: int, count: int) -> Finding:
+def _repetition(table: Table, one: int, other: int, count: int) -> Finding:
     first, second = table.name_at(one), table.name_at(other)
     ours, theirs = others_of(table, one), others_of(table, other)
     matrices = quantity(count, "matrix", "matrices")

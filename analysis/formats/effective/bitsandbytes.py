@@ -47,25 +47,25 @@ def _four_bits(name: str, tensors: Tensors) -> Effective | None:
     state = next((f"{name}.quant_state.{kind}" for kind in STATES if f"{name}.quant_state.{kind}" in tensors), None)
     if state is None or tensors[name].dtype != "uint8" or tensors[state].nbytes > LARGEST_STATE:
         return None
-    said = _state(tensors[state].load().tobytes())
+    fields = _state(tensors[state].load().tobytes())
     leaves = {"largest": "absmax", "table": "quant_map", "nested": "nested_absmax", "nested_table": "nested_quant_map"}
     parts = {"codes": name, **{part: f"{name}.{leaf}" for part, leaf in leaves.items() if f"{name}.{leaf}" in tensors}}
-    shape: Any = said.get("shape")
-    block: Any = said.get("blocksize")
+    shape: Any = fields.get("shape")
+    block: Any = fields.get("blocksize")
     if not _is_shape(shape) or not _is_count(block) or not {"largest", "table"} <= set(parts):
         return None
     size = math.prod(shape)
     if tensors[name].size != -(-size // 2) or tensors[parts["largest"]].size != -(-size // block):
         return None
-    if tensors[parts["table"]].size != 16 or not _fits_nested(said, parts, tensors):
+    if tensors[parts["table"]].size != 16 or not _fits_nested(fields, parts, tensors):
         return None
     reasons = {other: f"a part of the quantised weight {escape(name)}" for other in (state, *parts.values())}
     del reasons[name]
-    kind = str(said.get("quant_type", state.rpartition("__")[2]))
+    kind = str(fields.get("quant_type", state.rpartition("__")[2]))
     how = f"dequantised from bitsandbytes {escape(kind)}: 4 bits, blocks of {block}"
     numbers = {"block": block}
     if "nested" in parts:
-        numbers["nested_block"] = said["nested_blocksize"]
+        numbers["nested_block"] = fields["nested_blocksize"]
         parts["state"] = state
     return Effective(name, name, tuple(shape), parts, "blocks", how, numbers, reasons, quantised=True)
 
@@ -86,12 +86,12 @@ def _is_shape(value: object) -> bool:
     return isinstance(value, list) and 0 < len(value) <= 4 and all(map(_is_count, value)) and math.prod(value) < MOST
 
 
-def _fits_nested(said: dict[str, Any], parts: dict[str, str], tensors: Tensors) -> bool:
+def _fits_nested(fields: dict[str, Any], parts: dict[str, str], tensors: Tensors) -> bool:
     if ("nested" in parts) != ("nested_table" in parts):
         return False
     if "nested" not in parts:
         return tensors[parts["largest"]].dtype != "uint8"
-    block, offset = said.get("nested_blocksize"), said.get("nested_offset")
+    block, offset = fields.get("nested_blocksize"), fields.get("nested_offset")
     if not _is_count(block) or isinstance(offset, bool) or not isinstance(offset, int | float):
         return False
     count = tensors[parts["largest"]].size

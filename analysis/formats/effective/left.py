@@ -30,7 +30,7 @@ MLX = (
     "packed quantised weight (MLX): the shapes do not tell its bits from its groups; give the model's config.json, "
     "which says both"
 )
-SERVES = "serves a quantised weight, and is no weight itself"
+SERVES = "belongs to a quantised weight and is not a weight itself"
 
 
 def find(tensors: Tensors) -> Mapping[str, str]:

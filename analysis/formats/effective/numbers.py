@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.formats.effective.records import Array
-from analysis.formats.stored import Stored
+from analysis.formats.stored import Array as Stored
 
 Floats = NDArray[np.float32]
 FP4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6], np.float32)  # OCP MX 1.0, E2M1

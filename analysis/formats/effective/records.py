@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from analysis.formats.stored import Stored
+from analysis.formats.stored import Array as Stored
 
 Tensors = Mapping[str, Stored]
 Settings = Mapping[str, Any]  # what config.json says of the quantisation; hostile, and looked at with care

@@ -6,6 +6,7 @@ members) is refused before anything in the archive is looked at.
 """
 
 import io
+import mmap
 import struct
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -13,8 +14,8 @@ from pathlib import Path
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from analysis.errors import DamagedFile, UnknownFormat, UnsafeFile, escape
-from analysis.formats.pytorch.machine import LARGEST_PICKLE, unpickle
-from analysis.formats.pytorch.state import Span, contents
+from analysis.formats.pytorch.machine import LARGEST_PICKLE, Machine, unpickle
+from analysis.formats.pytorch.state import Source, Span, contents
 from analysis.formats.stored import Contents, Format
 
 PICKLE = "/data.pkl"
@@ -33,7 +34,7 @@ def _contents(path: Path) -> Contents:
             members = archive.infolist()
             root = _root([member.filename for member in members])
             spans = _spans(members, file, archive.start_dir)
-            pickled = _small(archive, spans, root + PICKLE, LARGEST_PICKLE)
+            machine = _read_pickle(archive, spans, root + PICKLE, path)
             big_endian = _small(archive, spans, root + "/byteorder", 16) == b"big"
     except BROKEN_ZIP as error:
         raise DamagedFile(
@@ -42,7 +43,17 @@ def _contents(path: Path) -> Contents:
         ) from None
     folder = f"{root}/data/"
     storages = {name.removeprefix(folder): span for name, span in spans.items() if name.startswith(folder)}
-    return contents(path, unpickle(io.BytesIO(pickled)).value, storages, big_endian)
+    return contents(Source(path, storages, big_endian), machine)
+
+
+def _read_pickle(archive: ZipFile, spans: Mapping[str, Span], name: str, path: Path) -> Machine:
+    """The pickle: in memory, its checksum verified, or, where arrays make it long, mapped from the file."""
+    span = spans[name]
+    if span.nbytes <= LARGEST_PICKLE:
+        return unpickle(io.BytesIO(archive.read(name)), span.start)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        whole.seek(span.start)
+        return unpickle(whole)
 
 
 def _root(names: Sequence[str]) -> str:
@@ -88,7 +99,7 @@ def _spans(members: Sequence[ZipInfo], file: io.BufferedIOBase, end: int) -> dic
     if any(stop > begin for (_, stop), (begin, _) in pairwise(sorted(taken))):
         raise UnsafeFile(
             "the members of the zip overlap, or lie outside it, which torch.save never does. "
-            "The file is damaged, or made to deceive.",
+            "The file is damaged or malicious.",
             "bad-offsets",
         )
     return found

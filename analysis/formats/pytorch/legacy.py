@@ -5,15 +5,16 @@ keys of the storages in their order; then for each storage its number of element
 """
 
 import io
+import mmap
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.errors import DamagedFile, escape
 from analysis.formats.dtypes import DTYPES
-from analysis.formats.pytorch.machine import LARGEST_PICKLE, unpickle
-from analysis.formats.pytorch.names import Storage
-from analysis.formats.pytorch.state import Span, contents
+from analysis.formats.pytorch.machine import unpickle
+from analysis.formats.pytorch.objects import Storage
+from analysis.formats.pytorch.state import Source, Span, contents
 from analysis.formats.stored import Contents, Format
 
 MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py, MAGIC_NUMBER
@@ -26,20 +27,19 @@ def _recognises(head: bytes) -> bool:
 
 
 def _contents(path: Path) -> Contents:
-    with path.open("rb") as file:
-        return _read(path, file)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pickles:
+        return _read(path, file, pickles)
 
 
-def _read(path: Path, file: io.BufferedIOBase) -> Contents:
-    pickles = io.BytesIO(file.read(LARGEST_PICKLE))
+def _read(path: Path, file: io.BufferedReader, pickles: mmap.mmap) -> Contents:
     magic, protocol, machine = (unpickle(pickles).value for _ in range(3))
     if magic != MAGIC or protocol != PROTOCOL or not isinstance(machine, dict):
         raise DamagedFile("its first bytes are those of torch.save, but not the pickles behind them", "bad-header")
     saved, keys = unpickle(pickles), unpickle(pickles).value
     if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
-        raise DamagedFile("the keys of its storages are no list of names", "bad-header")
+        raise DamagedFile("the keys of its storages are not a list of names", "bad-header")
     spans = _spans([str(key) for key in keys], saved.storages, file, pickles.tell())
-    return contents(path, saved.value, spans, machine.get("little_endian") is False)
+    return contents(Source(path, spans, machine.get("little_endian") is False), saved)
 
 
 def _spans(keys: list[str], storages: Mapping[str, Storage], file: io.BufferedIOBase, start: int) -> dict[str, Span]:

@@ -1,59 +1,119 @@
 """The pickles of torch.save, read as data: this walks over their instructions, builds plain values, and calls nothing.
 
-A pickle is a program for a small stack machine, and `pickletools.genops` decodes it without running it. Of its
-instructions only those that assemble values are followed here. A "global" stays a name, is never imported, and must be
-one of those in names.py. So torch.load, and its `weights_only` filter, are not needed to read a checkpoint.
+A pickle is a program for a small stack machine. The standard library's `pickletools` knows its instructions and how
+their arguments are written; of these only those that assemble values are followed here. A "global" stays a name and is
+never imported (names.py). So torch.load, and its `weights_only` filter, are not needed to read a checkpoint.
+Long bytes and texts, which are the arrays of NumPy, stay in the file: only their place is kept.
 """
 
 import pickletools
 import struct
 import warnings
-from collections.abc import Callable, Mapping
-from io import BytesIO
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from analysis.errors import DamagedFile, UnsafeFile, escape
+from analysis.formats.arrays import Text
 from analysis.formats.pytorch.names import (
     CALLS,
     FROM_TYPE,
     STORAGES,
-    Global,
-    Storage,
-    find_global,
+    WRAPPER,
+    global_of,
     ignore,
+    is_storage,
     key_of,
     mapping,
 )
+from analysis.formats.pytorch.objects import Bytes, Dtype, Foreign, Global, Ndarray, Storage
 
-LARGEST_PICKLE = 64 * 2**20  # bytes; 100,000 tensors take 25 MB
+LARGEST_PICKLE = 64 * 2**20  # bytes that are held in memory; a longer one is mapped
+MOST_STEPS = 20_000_000  # instructions; 100,000 tensors take 4 million
+LONGEST_TEXT = 2**17  # characters of a text that is a value; a longer one is an array
+LONGEST_BYTES = 256
 
 PUSHED = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
     "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "UNICODE", "SHORT_BINUNICODE",
     "BINUNICODE", "BINUNICODE8",
 }  # fmt: skip
+# instructions whose argument may be long -> bytes of its length, most that is held, and what stands for a longer one
+LONG: Mapping[str, tuple[int, int, type[Bytes] | type[Text]]] = MappingProxyType(
+    {
+        "BINBYTES": (4, LONGEST_BYTES, Bytes),
+        "BINBYTES8": (8, LONGEST_BYTES, Bytes),
+        "BYTEARRAY8": (8, LONGEST_BYTES, Bytes),
+        "BINUNICODE": (4, LONGEST_TEXT, Text),
+        "BINUNICODE8": (8, LONGEST_TEXT, Text),
+        "BINSTRING": (4, LONGEST_BYTES, Bytes),
+    }
+)
 CONSTANTS = MappingProxyType({"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()})
 FRESH = MappingProxyType({"EMPTY_LIST": list, "EMPTY_SET": list, "EMPTY_DICT": dict})
 MALFORMED = (ValueError, TypeError, IndexError, KeyError, AttributeError, struct.error, OverflowError, RecursionError)
+OPCODES: Mapping[str, Any] = MappingProxyType({opcode.code: opcode for opcode in pickletools.opcodes})
 
 
-def unpickle(file: BytesIO) -> "Machine":
+@runtime_checkable
+class Readable(Protocol):
+    """What a pickle is read from: a BytesIO or a map of the file."""
+
+    def read(self, count: int = ..., /) -> bytes: ...
+    def readline(self) -> bytes: ...
+    def seek(self, place: int, /) -> Any: ...
+    def tell(self) -> int: ...
+
+
+def unpickle(file: Readable, base: int = 0) -> "Machine":
     """The machine after the pickle at the file's position, which ends behind it.
 
-    Raises UnsafeFile where it names code, DamagedFile where it makes no sense.
+    `base` is where `file` begins in the file on the disk. Raises UnsafeFile where the pickle names a tool of attacks,
+    DamagedFile where it makes no sense.
     """
     machine = Machine()
     try:
         with warnings.catch_warnings(action="ignore"):  # of strange escapes in old strings
-            for opcode, argument, _ in pickletools.genops(file):
-                machine.step(opcode.name, argument)
+            for name, argument in _steps(file, base):
+                machine.step(name, argument)
         machine.value = machine.stack.pop()
         return machine
     except MALFORMED as error:
         cut = not file.read(1)
-        why = f"its pickle {'is cut off' if cut else 'makes no sense'} ({escape(error)})"
+        why = f"its pickle {'is truncated' if cut else 'is not valid'} ({escape(error)})"
         raise DamagedFile(f"{why}. Download or save it again.", "truncated-file" if cut else "bad-header") from None
+
+
+def _steps(file: Readable, base: int) -> Iterator[tuple[str, Any]]:
+    """The instructions with their arguments, as pickletools.genops has them, but for what is long."""
+    for _ in range(MOST_STEPS):
+        opcode = OPCODES.get(file.read(1).decode("latin-1"))
+        if opcode is None:
+            raise ValueError("an instruction that is none, or no end")
+        if opcode.arg is None:
+            yield opcode.name, None
+        elif opcode.name in LONG:
+            yield opcode.name, _long(file, opcode, base)
+        else:
+            yield opcode.name, opcode.arg.reader(file)
+        if opcode.name == "STOP":
+            return
+    raise UnsafeFile(f"its pickle has more than {MOST_STEPS:,} instructions. Save it as safetensors.", "unbounded")
+
+
+def _long(file: Readable, opcode: Any, base: int) -> Any:
+    """The argument, or where it lies in the file if it is long."""
+    width, most, kind = LONG[opcode.name]
+    begin = file.tell()
+    length = int.from_bytes(file.read(width), "little")
+    if length <= most:
+        file.seek(begin)
+        argument = opcode.arg.reader(file)
+        return bytes(argument) if isinstance(argument, bytearray) else argument
+    file.seek(begin + width + length - 1)
+    if len(file.read(1)) < 1:
+        raise ValueError(f"{length:,} bytes that are not there")
+    return kind(base + begin + width, length)
 
 
 def pairs(items: list[Any]) -> list[tuple[Any, Any]]:
@@ -62,11 +122,12 @@ def pairs(items: list[Any]) -> list[tuple[Any, Any]]:
 
 
 class Machine:
-    """The stack, what lay on it at each open mark, and the memo; in the end the value, and the storages it names."""
+    """The stack, what lay on it at each open mark, and the memo; in the end the value, and what it names."""
 
     def __init__(self) -> None:
         self.value: Any = None
         self.storages: dict[str, Storage] = {}
+        self.foreign: dict[str, None] = {}  # the names of the classes that were not loaded
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -85,7 +146,7 @@ class Machine:
         elif name in STEPS:
             STEPS[name](self, argument)
         else:
-            raise _refusal(name, argument)
+            raise _refusal(name)
 
     def to_mark(self) -> list[Any]:
         """What was pushed since the last mark, taken off the stack."""
@@ -113,51 +174,100 @@ class Machine:
         self.stack[-count:] = [items]
 
     def append(self, items: list[Any]) -> None:
-        if isinstance(self.stack[-1], list):  # else a part of something that is not looked at
-            self.stack[-1].extend(items)
+        target = self.stack[-1]
+        entries = target.entries if isinstance(target, Foreign) else target
+        if isinstance(entries, list):  # else a part of something that is not looked at
+            entries.extend(items)
 
     def set_items(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        inside = target.items if isinstance(target, Foreign) else target
         for key, value in pairs(items):
-            if isinstance(self.stack[-1], dict):
-                self.stack[-1][key_of(key)] = value
+            if isinstance(inside, dict):
+                inside[key_of(key)] = value
 
-    def push_global(self, argument: str) -> None:
+    def name(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
-        self.stack.append(find_global(module, name))
+        self.stack.append(global_of(module, name))
 
-    def stack_named(self, _: Any) -> None:
+    def stack_name(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         if not isinstance(module, str) or not isinstance(name, str):
             raise TypeError(f"a {kind_of(module)} and a {kind_of(name)} are no name")
-        self.stack.append(find_global(module, name))
+        self.stack.append(global_of(module, name))
 
     def call(self, _: Any) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
+        self.stack.append(self._outcome(function, arguments))
+
+    def _outcome(self, function: Any, arguments: Any) -> Any:
+        """What a call describes: one of the known things, or an object that is not made."""
+        state = kind = None
         while function == FROM_TYPE and isinstance(arguments, tuple):  # a list could hold itself
-            function, _subclass, arguments, _state = arguments
-        if not isinstance(function, Global) or function not in CALLS or not isinstance(arguments, tuple):
+            function, kind, arguments, state = arguments
+        if not isinstance(function, Global | Foreign) or not isinstance(arguments, tuple):
             raise ValueError(f"a {kind_of(function)} is called on a {kind_of(arguments)}")
-        self.stack.append(CALLS[function](*arguments))
+        if isinstance(function, Global) and function in CALLS:
+            return CALLS[function](*arguments)
+        made = self._object(str(kind) if function == WRAPPER and isinstance(kind, Global) else function, arguments)
+        made.take(state)
+        return made
+
+    def _object(self, function: "str | Foreign", arguments: tuple[Any, ...]) -> Foreign:
+        name = function.name if isinstance(function, Foreign) else str(function)
+        if name.startswith("copyreg.") and arguments and isinstance(arguments[0], Global):
+            name = str(arguments[0])  # _reconstructor(class, …) and __newobj__(class, …) of older protocols
+        self.foreign[name] = None
+        return Foreign(name, arguments)
 
     def call_with_names(self, _: Any) -> None:
-        self.stack.pop()
+        names = self.stack.pop()
         self.call(None)
+        if isinstance(self.stack[-1], Foreign) and isinstance(names, dict):
+            self.stack[-1].state.update(names)
+
+    def instance(self, argument: str) -> None:
+        """INST and OBJ of protocol 0 and 1: a class, and what its object is made of since the mark."""
+        items = self.to_mark()
+        if argument is not None:
+            module, _, name = str(argument).partition(" ")
+            items.insert(0, global_of(module, name))
+        self.stack.append(self._outcome(items[0], tuple(items[1:])))
+
+    def build(self, _: Any) -> None:
+        """The state of the object on the stack."""
+        state = self.stack.pop()
+        target = self.stack[-1]
+        if isinstance(target, Foreign | Ndarray):
+            target.take(state)
+        elif isinstance(target, Dtype) and isinstance(state, tuple) and len(state) > 1:
+            target.order = ">" if state[1] == ">" else "<"
 
     def storage(self, _: Any) -> None:
-        """A persistent id: ("storage", type, key, device, count), in old files with a view of it behind."""
-        tag, kind, key, _device, count, *view = self.stack.pop()
+        """A persistent id: ("storage", type, key, device, count), in old files with a view of it behind.
+
+        Files before PyTorch 1.6 have ("module", class, …) too, where the class of a whole module stands.
+        """
+        tag, kind, key, *rest = self.stack.pop()
+        if tag == "module" and isinstance(kind, Global):
+            self.stack.append(kind)
+            return
+        _device, count, *view = rest
         if (
             tag != "storage"
             or not isinstance(kind, Global)
+            or not is_storage(kind)
             or not isinstance(key, str | int)
             or not isinstance(count, int)
         ):
-            raise ValueError(f"a {kind_of(tag)}, {kind_of(kind)}, {kind_of(key)} and {kind_of(count)} are no storage")
+            raise ValueError(
+                f"a {kind_of(tag)}, {kind_of(kind)}, {kind_of(key)} and {kind_of(count)} are not a storage"
+            )
         if view and view[0] is not None:
             raise ValueError("a view of a storage, as PyTorch before 0.4 saved")
-        named = Storage(str(key), STORAGES[kind.rpartition(".")[2]], count)
-        self.storages.setdefault(named.key, named)
-        self.stack.append(named)
+        there = Storage(str(key), STORAGES[kind.rpartition(".")[2]], count)
+        self.storages.setdefault(there.key, there)
+        self.stack.append(there)
 
 
 def kind_of(value: object) -> str:
@@ -165,12 +275,11 @@ def kind_of(value: object) -> str:
     return value if isinstance(value, Global) else type(value).__name__
 
 
-def _refusal(name: str, argument: object) -> Exception:
-    """The error of an instruction that has no place in a state dict."""
-    if name not in ("INST", "OBJ", "EXT1", "EXT2", "EXT4"):
+def _refusal(name: str) -> Exception:
+    """The error of an instruction that has no place in a checkpoint."""
+    if name not in ("EXT1", "EXT2", "EXT4"):
         return ValueError(f"instruction {name} has no place in a state dict")
-    what = escape(str(argument).replace(" ", ".")) if name == "INST" else "an object"
-    why = f"its pickle makes {what} by running code. None was run. Save a plain state dict, or safetensors."
+    why = "its pickle makes an object by running code. None was run. Save a plain state dict, or safetensors."
     return UnsafeFile(why, "pickle-code")
 
 
@@ -196,12 +305,16 @@ STEPS: Mapping[str, Callable[[Machine, Any], None]] = MappingProxyType(
         "ADDITEMS": lambda machine, _: machine.append(machine.to_mark()),
         "SETITEM": lambda machine, _: machine.set_items([machine.stack.pop(-2), machine.stack.pop()]),
         "SETITEMS": lambda machine, _: machine.set_items(machine.to_mark()),
-        "GLOBAL": Machine.push_global,
-        "STACK_GLOBAL": Machine.stack_named,
+        "GLOBAL": Machine.name,
+        "STACK_GLOBAL": Machine.stack_name,
         "REDUCE": Machine.call,
         "NEWOBJ": Machine.call,
         "NEWOBJ_EX": Machine.call_with_names,
-        "BUILD": Machine.discard,
+        "INST": Machine.instance,
+        "OBJ": Machine.instance,
+        "BUILD": Machine.build,
         "BINPERSID": Machine.storage,
+        "PERSID": Machine.storage,
+        "READONLY_BUFFER": ignore,
     }
 )

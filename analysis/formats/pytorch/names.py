@@ -1,42 +1,17 @@
 """The names that the pickles of state dicts are made of, and what each of them describes.
 
-Nothing is imported under these names: "calling" one assembles a description out of plain values.
+Nothing is imported under these names: "calling" one assembles a description out of plain values. A name that is none
+of these makes a placeholder (`Foreign`), which holds what came with it; the names of tools of attacks are refused.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from analysis.errors import DamagedFile, UnsafeFile, escape
+from analysis.errors import UnsafeFile, escape
+from analysis.formats.arrays import Text
 from analysis.formats.dtypes import DTYPES
-
-
-class Global(str):
-    """The dotted name of something in Python, and nothing but the name."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """A block of `count` elements that lies in the file under a key."""
-
-    key: str
-    dtype: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A tensor: a strided view of a storage. Offset and strides count elements of `dtype`."""
-
-    storage: Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    dtype: str
-
+from analysis.formats.pytorch.objects import Bytes, Dtype, Foreign, Global, Ndarray, Storage, Unreadable, View
 
 # torch/storage.py, _dtype_to_storage_type_map, and UntypedStorage, which counts bytes
 STORAGES = MappingProxyType(
@@ -65,7 +40,7 @@ def _view(storage: Any, offset: Any, shape: Any, strides: Any, dtype: Any) -> Vi
     """The view, if these are of the types they should be: they come out of the file as they please."""
     numbers = isinstance(shape, tuple | list) and isinstance(strides, tuple | list) and (offset, *shape, *strides)
     if not numbers or not all(isinstance(number, int) for number in numbers):
-        raise TypeError("a tensor whose shape, strides and offset are no whole numbers")
+        raise TypeError("a tensor whose shape, strides and offset are not whole numbers")
     if not isinstance(storage, Storage) or not isinstance(dtype, str) or dtype not in DTYPES:
         raise TypeError(f"a tensor of a {type(storage).__name__} and a {type(dtype).__name__}")
     return View(storage, offset, tuple(shape), tuple(strides), dtype)
@@ -89,6 +64,12 @@ def _rebuild_sparse(_layout: object, data: Any) -> dict[str, Any]:
     return {f"sparse_{index}": part for index, part in enumerate(parts)}
 
 
+def _rebuild_meta(dtype: Any, size: Any, *_: object) -> Unreadable:
+    """torch._utils._rebuild_meta_tensor_no_storage: a shape without numbers."""
+    shape = tuple(size) if isinstance(size, tuple | list) and all(isinstance(n, int) and n >= 0 for n in size) else ()
+    return Unreadable(shape, str(dtype)[:32].removeprefix("torch."), "on the device “meta”: a shape without numbers")
+
+
 def mapping(pairs: Any = (), *_: object) -> dict[Any, Any]:
     """collections.OrderedDict, of nothing or of pairs."""
     found: dict[Any, Any] = {}
@@ -97,9 +78,50 @@ def mapping(pairs: Any = (), *_: object) -> dict[Any, Any]:
     return found
 
 
-def _first(value: object, *_: object) -> object:
-    """What wraps a value: a Parameter, a Size."""
+def _default(_factory: object = None, *rest: object) -> dict[Any, Any]:
+    """collections.defaultdict, whose entries come behind it."""
+    return mapping(*rest)
+
+
+def _first(value: object = (), *_: object) -> object:
+    """What wraps a value: a Parameter, a Size, a tuple."""
     return value
+
+
+def _dtype(code: Any, *_: object) -> Dtype:
+    """numpy.dtype: of its code, or of the class in ml_dtypes."""
+    return Dtype(str(code)[:64].removeprefix("ml_dtypes.") if isinstance(code, str) else "")
+
+
+def _reconstruct(*_: object) -> Ndarray:
+    """numpy.core.multiarray._reconstruct: an empty array, which gets its state later."""
+    return Ndarray()
+
+
+def _frombuffer(data: Any, dtype: Any, shape: Any, order: Any = "C", *_: object) -> Ndarray:
+    """numpy.core.numeric._frombuffer, of protocol 5."""
+    array = Ndarray()
+    array.take((shape, dtype, order == "F", data))
+    return array
+
+
+def _reconstruct_jax(_function: object, _arguments: object, state: Any, *_: object) -> Ndarray:
+    """jax._src.array._reconstruct_array: NumPy's own, with its state at once."""
+    array = Ndarray()
+    array.take(state)
+    return array
+
+
+def _encode(text: Any, encoding: object = None) -> bytes | Text | None:
+    """_codecs.encode: how protocol 2 writes bytes."""
+    if isinstance(text, Text) or (isinstance(text, str) and encoding in ("latin1", "latin-1")):
+        return text if isinstance(text, Text) else text.encode("latin-1")
+    return None
+
+
+def _bytes(value: object = b"", encoding: object = "latin-1", *_: object) -> bytes | Bytes | Text | None:
+    """builtins.bytes and bytearray: empty, of bytes, or of text in protocol 2."""
+    return value if isinstance(value, bytes | Bytes) else _encode(value, encoding)
 
 
 def ignore(*_: object) -> None:
@@ -116,66 +138,77 @@ CALLS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "torch._utils._rebuild_parameter": _first,
         "torch._utils._rebuild_parameter_with_state": _first,
         "torch._utils._rebuild_device_tensor_from_cpu_tensor": _first,
+        "torch._utils._rebuild_meta_tensor_no_storage": _rebuild_meta,
         "torch.nn.parameter.Parameter": _first,
         "torch.Size": _first,
         "torch.torch_version.TorchVersion": _first,
         "collections.OrderedDict": mapping,
         "collections.Counter": ignore,
-        "collections.defaultdict": mapping,
-        "argparse.Namespace": ignore,
+        "collections.defaultdict": _default,
         "pathlib.PosixPath": ignore,
         "torch.device": ignore,
         "torch.serialization._get_layout": ignore,
-        "torch._utils._rebuild_meta_tensor_no_storage": ignore,
-        "_codecs.encode": ignore,
-        "builtins.bytes": ignore,
-        "builtins.set": ignore,
-        "builtins.bytearray": ignore,
+        "_codecs.encode": _encode,
+        "builtins.bytes": _bytes,
+        "builtins.bytearray": _bytes,
+        "builtins.set": _first,
+        "builtins.frozenset": _first,
+        "builtins.list": _first,
+        "builtins.tuple": _first,
         "builtins.complex": ignore,
-        "numpy.dtype": ignore,
+        "numpy.dtype": _dtype,
         "numpy.core.multiarray.scalar": ignore,
         "numpy._core.multiarray.scalar": ignore,
-        "numpy.core.multiarray._reconstruct": ignore,
-        "numpy._core.multiarray._reconstruct": ignore,
+        "numpy.core.multiarray._reconstruct": _reconstruct,
+        "numpy._core.multiarray._reconstruct": _reconstruct,
+        "numpy.core.numeric._frombuffer": _frombuffer,
+        "numpy._core.numeric._frombuffer": _frombuffer,
+        "jax._src.array._reconstruct_array": _reconstruct_jax,
     }
 )
 FROM_TYPE = "torch._tensor._rebuild_from_type_v2"  # (function, subclass, its arguments, state)
-OTHER_NAMES = {
-    FROM_TYPE,
-    "torch.Tensor",
-    "torch.nn.parameter.Buffer",
-    "numpy.ndarray",
-    "builtins.int",
-    "builtins.list",
-    "builtins.dict",
-    "torch.per_tensor_affine",
-    "torch.per_tensor_symmetric",
-    "torch.per_channel_affine",
-    "torch.per_channel_symmetric",
-    "torch.per_channel_affine_float_qparams",
-}
-MODULES = {"__builtin__": "builtins", "torch.tensor": "torch._tensor"}  # as older versions of Python and torch say
+WRAPPER = "torch._utils._rebuild_wrapper_subclass"
+MODULES = {"__builtin__": "builtins", "torch.tensor": "torch._tensor", "copy_reg": "copyreg"}  # of older versions
+
+# What an attack is made of, after picklescan's list (github.com/mmaitre314/picklescan, scanner.py). Nothing would run
+# of it here, but whoever has such a file should know; getattr and partial stand in honest files too, and stay names.
+TOOLS = (
+    "os.", "posix.", "nt.", "subprocess.", "shutil.", "socket.", "pty.", "runpy.", "ctypes.", "webbrowser.",
+    "importlib.", "code.InteractiveInterpreter.", "code.interact.", "codeop.", "pickle.", "_pickle.", "marshal.",
+    "bdb.", "pdb.", "timeit.", "cProfile.run", "profile.run", "ensurepip.", "pip._internal.", "pip.main.",
+    "sys.modules.", "urllib.request.", "http.client.", "requests.api.", "requests.get.", "aiohttp.", "smtplib.",
+    "asyncio.create_subprocess", "asyncio.unix_events.", "ftplib.", "builtins.eval.", "builtins.exec.",
+    "builtins.compile.", "builtins.open.", "builtins.__import__.", "builtins.breakpoint.", "builtins.globals.",
+    "builtins.input.", "builtins.execfile.", "builtins.apply.", "io.open.", "_io.open.", "torch.load.", "torch.hub.",
+    "torch.serialization.load.", "torch.jit.load.", "numpy.load.", "numpy.testing._private.", "torch._dynamo.guards.",
+    "torch.utils._config_module.",
+)  # fmt: skip
 
 
-def find_global(module: str, name: str) -> Global:
-    """The global of that name, if state dicts are made of it."""
+def global_of(module: str, name: str) -> Global:
+    """The global of that name. Raises UnsafeFile where it is a tool of attacks."""
     full = f"{MODULES.get(module, module)}.{name}"
-    dtype = module == "torch" and name in DTYPES
-    storage = module in ("torch", "torch.cuda", "torch.storage") and name in STORAGES
-    if not (dtype or storage or full in CALLS or full in OTHER_NAMES):
+    if f"{full}.".startswith(TOOLS):
         raise UnsafeFile(
-            f"its pickle names {escape(full)}, Python code that loading would run. None was run. "
-            "Save plain weights in place of whole objects: torch.save(model.state_dict(), 'model.pt'), "
-            "or safetensors.torch.save_file(model.state_dict(), 'model.safetensors').",
+            f"its pickle names {escape(full)}, Python code that loading would run, and no checkpoint has a use for. "
+            "None was run. Do not load this file; ask whoever made it for safetensors.",
             "pickle-code",
         )
     return Global(full)
 
 
-def key_of(key: object) -> str | int | float | None:
-    """A key of a dict. Tuples are refused: nested ones can take for ever to hash."""
-    if key is None or isinstance(key, str | int | float):
+def is_storage(name: Global) -> bool:
+    module, _, kind = name.rpartition(".")
+    return module in ("torch", "torch.cuda", "torch.storage") and kind in STORAGES
+
+
+def key_of(key: object) -> Any:
+    """A key of a dict: plain values, and flat tuples of them, as they are; anything else by its identity.
+
+    Nested tuples can take for ever to hash.
+    """
+    if key is None or isinstance(key, str | int | float | bytes | Foreign):
         return key
-    raise DamagedFile(
-        f"its pickle has a dict with a key of type {type(key).__name__}. Save a plain state dict instead.", "bad-header"
-    )
+    if isinstance(key, tuple) and all(entry is None or isinstance(entry, str | int | float | bytes) for entry in key):
+        return key
+    return Foreign(type(key).__name__, (key,))

@@ -1,30 +1,28 @@
 """From an unpickled value to tensors: which part of it is the model, and where the numbers of each tensor lie."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analysis.errors import DamagedFile, UnsafeFile, escape
+from analysis.formats.arrays import Held
 from analysis.formats.dtypes import DTYPES
-from analysis.formats.hostile_json import check_name, text_facts
-from analysis.formats.pytorch.names import View
+from analysis.formats.hostile_json import check_name, printable, text_facts
+from analysis.formats.parts import tokens
+from analysis.formats.pytorch.machine import Machine
+from analysis.formats.pytorch.objects import NUMPY, Bytes, Foreign, Ndarray, Unreadable, View
+from analysis.formats.pytorch.walk import Entry, Keys, walk
 from analysis.formats.safetensors import METADATA
-from analysis.formats.stored import MOST_DIMENSIONS, Contents, Stored, extent
+from analysis.formats.stored import MOST_DIMENSIONS, Array, Aside, Contents, Fact, Stored, extent
 
 # where training programs put the weights (PyTorch Lightning, Megatron, nanoGPT, DeepSpeed), in order of preference
-NESTED = ("state_dict", "model_state_dict", "model", "module")
-# what lies beside the weights in a training checkpoint and is no part of the model
-BESIDE = {
-    "optimizer", "optimizer_state_dict", "optimizer_states", "optimizers", "optim", "lr_scheduler", "lr_schedulers",
-    "scheduler", "scheduler_state_dict", "scaler", "amp", "rng_state", "rng_states", "loops", "callbacks",
-}  # fmt: skip
-MOST_ENTRIES = 500_000
-MOST_NAME_CHARACTERS = 100_000_000
+NESTED = ("state_dict", "model_state_dict", "model", "module", "model_state", "params", "weights", "net", "network")
 DEEPEST = 64
 # Tensors that share one storage are written out one by one; more than this is an attack on the disk.
 MOST_GROWTH = 16
 FREE_GROWTH = 64 * 2**20
+MOST_FOREIGN = 8  # names of classes that a fact lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,69 +33,132 @@ class Span:
     nbytes: int
 
 
-def contents(path: Path, root: Any, storages: Mapping[str, Span], big_endian: bool) -> Contents:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file of an unpickled value: its storages by their keys, and their byte order."""
+
+    path: Path
+    storages: Mapping[str, Span]
+    big_endian: bool
+
+
+def contents(source: Source, machine: Machine) -> Contents:
     """The tensors and facts in an unpickled checkpoint, every view checked against its storage."""
-    model, facts = _model(root)
-    tensors: dict[str, Stored] = {}
-    for name, view in _flat(model):
-        check_name(name)
-        if name in tensors:
-            raise DamagedFile(f"tensor {escape(name)} is in it twice. Save a plain state dict.", "duplicate-tensor")
-        if name == METADATA:
-            raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that tensor another.", "bad-name")
-        tensors[name] = _locate_tensor(path, name, view, storages, big_endian)
-    _check_growth(path, tensors)
-    return Contents(tensors, text_facts(facts))
+    root = machine.value if isinstance(machine.value, dict | list | tuple | Foreign) else {"tensor": machine.value}
+    entries = list(walk(root))
+    names = _names(entries)
+    tensors: dict[str, Array] = {}
+    aside: dict[str, Aside] = {}
+    for entry, name in zip(entries, names, strict=True):
+        _check(name, tensors.keys() | aside.keys() if name in tensors or name in aside else ())
+        array = _array(name, entry.leaf, source)
+        if isinstance(array, Aside) or entry.reason is not None:
+            aside[name] = _aside(array, entry.reason)
+        else:
+            tensors[name] = array
+    _check_growth(source.path, tensors)
+    return Contents(tensors, _facts(root, entries) | _foreign(machine), aside)
 
 
-def _model(root: Any) -> tuple[Any, dict[Any, Any]]:
-    """The part of a checkpoint that holds the weights, and the plain values on the way to it."""
-    facts: dict[Any, Any] = {}
-    for _ in range(DEEPEST):
-        if not isinstance(root, dict):
-            return (root if isinstance(root, list | tuple) else {"tensor": root}), facts
-        facts |= root
-        inner = [root[key] for key in NESTED if isinstance(root.get(key), dict) and _holds_tensor(root[key])]
+def _check(name: str, there: object) -> None:
+    check_name(name)
+    if there:
+        raise DamagedFile(f"tensor {escape(name)} is in it twice. Save a plain state dict.", "duplicate-tensor")
+    if name == METADATA:
+        raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that tensor another.", "bad-name")
+
+
+def _names(entries: Sequence[Entry]) -> list[str]:
+    """What each tensor is called: its keys, without those of the part that holds the weights.
+
+    Where a tensor next to that part then has the name of one in it, all keep their keys.
+    """
+    prefix = _prefix([entry.keys for entry in entries if entry.reason is None])
+    short = [_dotted(e.keys[len(prefix) :] if e.keys[: len(prefix)] == prefix else e.keys) for e in entries]
+    return short if len(set(short)) == len(short) else [entry.name for entry in entries]
+
+
+def _dotted(keys: Keys) -> str:
+    return ".".join(keys)
+
+
+def _prefix(paths: Sequence[Keys]) -> Keys:
+    """The keys of the part that holds the weights: as long as there is one part only, or one known for them."""
+    prefix: Keys = ()
+    for depth in range(DEEPEST):
+        inside = [keys for keys in paths if keys[:depth] == prefix and len(keys) > depth]
+        parts = dict.fromkeys(keys[depth] for keys in inside if len(keys) > depth + 1)
+        leaves = any(len(keys) == depth + 1 for keys in inside)
+        inner = [key for key in NESTED if key in parts]
+        if not inner and len(parts) == 1 and not leaves:
+            inner = [key for key in parts if depth == 0 and _is_container(key)]
         if not inner:
-            break
-        root = inner[0]
-    rest = {key: value for key, value in root.items() if key not in BESIDE}
-    return (rest if _holds_tensor(rest) else root), facts
+            return prefix
+        prefix = (*prefix, inner[0])
+    return prefix
 
 
-def _holds_tensor(value: Any) -> bool:
-    return next(_flat(value), None) is not None
+def _is_container(key: str) -> bool:
+    """Whether a key that nothing stands next to is that of a container, and no part of a name, like a module's."""
+    return not {"params", "state", "dict", "model", "weights", "ema", "net"}.isdisjoint(tokens(key))
 
 
-def _flat(root: Any) -> Iterator[tuple[str, View]]:
-    """Every tensor with its dotted name, in order. Bounded, also where the value holds itself."""
-    entries = characters = 0
-    waiting: list[tuple[str, Any, int]] = [("", root, 0)]
-    while waiting:
-        name, value, depth = waiting.pop()
-        if isinstance(value, View):
-            yield name, value
-        if not isinstance(value, dict | list | tuple):
-            continue
-        inside = list(value.items() if isinstance(value, dict) else enumerate(value))
-        entries += len(inside)
-        named = [(f"{name}.{key}" if depth else str(key), entry, depth + 1) for key, entry in reversed(inside)]
-        characters += sum(len(name) for name, _, _ in named)
-        if entries > MOST_ENTRIES or characters > MOST_NAME_CHARACTERS or depth >= DEEPEST:
-            raise UnsafeFile(
-                "its pickle unfolds without bound: it holds itself, or far too many values. Save a plain state dict.",
-                "unbounded",
-            )
-        waiting += named
+def _array(name: str, leaf: View | Ndarray | Unreadable, source: Source) -> Array | Aside:
+    if isinstance(leaf, View):
+        return _locate_tensor(name, leaf, source)
+    if isinstance(leaf, Ndarray):
+        return _of_numpy(name, leaf, source.path)
+    return Aside(leaf.shape, leaf.dtype, 0, leaf.reason)
 
 
-def _locate_tensor(path: Path, name: str, view: View, storages: Mapping[str, Span], big_endian: bool) -> Stored:
+def _aside(array: Array | Aside, reason: str | None) -> Aside:
+    if reason is None and isinstance(array, Aside):
+        return array
+    return Aside(array.shape, array.dtype, array.nbytes, reason or "")
+
+
+def _of_numpy(name: str, array: Ndarray, path: Path) -> Array | Aside:
+    """An array of NumPy as a tensor; one of text or Python objects is set aside."""
+    dtype = NUMPY.get(array.dtype.code) if array.dtype is not None else None
+    if dtype is None or array.dtype is None:
+        code = "" if array.dtype is None else array.dtype.code
+        return Aside(array.shape, "object", 0, f"a NumPy array of dtype {escape(code) or 'unknown'}, no numbers")
+    if len(array.shape) > MOST_DIMENSIONS or array.data is None:
+        raise _bad(name, f"a NumPy array of {len(array.shape)} dimensions without its bytes")
+    big = array.dtype.order == ">"
+    if isinstance(array.data, Bytes):
+        stored = Stored(path, array.data.start, array.shape, dtype, _strides(array), big)
+        if array.data.nbytes != stored.nbytes:
+            raise _bad(name, f"its array takes {stored.nbytes:,} bytes and has {array.data.nbytes:,}")
+        return stored
+    held = Held(path, array.data, array.shape, dtype, array.fortran, big)
+    if isinstance(array.data, bytes):
+        fits = len(array.data) == held.nbytes
+    else:  # text takes one or two bytes for each of the array's
+        fits = array.data.nbytes // 2 <= held.nbytes <= array.data.nbytes
+    if not fits:
+        raise _bad(name, f"its array of {held.nbytes:,} bytes does not fit the bytes that it has")
+    return held
+
+
+def _strides(array: Ndarray) -> tuple[int, ...] | None:
+    """Of an array in Fortran order: the first axis runs fastest."""
+    if not array.fortran or len(array.shape) < 2:
+        return None
+    steps, step = [], 1
+    for length in array.shape:
+        steps.append(step)
+        step *= length
+    return tuple(steps)
+
+
+def _locate_tensor(name: str, view: View, source: Source) -> Stored:
     shape, strides = view.shape, view.strides
     if not all(_is_count(number) for number in (*shape, *strides, view.offset, view.storage.count)):
         raise _bad(name, "its shape, strides and offset are not whole numbers from 0 up")
     if len(shape) != len(strides) or len(shape) > MOST_DIMENSIONS:
         raise _bad(name, f"it has {len(shape)} dimensions and {len(strides)} strides")
-    width, span = DTYPES[view.dtype].bits // 8, storages.get(view.storage.key)
+    width, span = DTYPES[view.dtype].bits // 8, source.storages.get(view.storage.key)
     if span is None:
         raise _bad(name, f"its storage {escape(view.storage.key)} is not in the file")
     held = view.storage.count * (DTYPES[view.storage.dtype].bits // 8)
@@ -105,7 +166,8 @@ def _locate_tensor(path: Path, name: str, view: View, storages: Mapping[str, Spa
     if needed > held or held > span.nbytes:
         raise _bad(name, f"it takes {needed:,} bytes of a storage that states {held:,} and has {span.nbytes:,}")
     start = span.start + view.offset * width
-    return Stored(path, start, shape, view.dtype, None if _contiguous(shape, strides) else strides, big_endian)
+    dense = None if _contiguous(shape, strides) else strides
+    return Stored(source.path, start, shape, view.dtype, dense, source.big_endian)
 
 
 def _is_count(number: object) -> bool:
@@ -125,7 +187,7 @@ def _bad(name: str, why: str) -> DamagedFile:
     return DamagedFile(f"tensor {escape(name)}: {why}. The file is damaged: download or save it again.", "bad-offsets")
 
 
-def _check_growth(path: Path, tensors: Mapping[str, Stored]) -> None:
+def _check_growth(path: Path, tensors: Mapping[str, Array]) -> None:
     size, whole = path.stat().st_size, sum(tensor.nbytes for tensor in tensors.values())
     if whole > MOST_GROWTH * size + FREE_GROWTH:
         raise UnsafeFile(
@@ -133,3 +195,24 @@ def _check_growth(path: Path, tensors: Mapping[str, Stored]) -> None:
             "Save it as safetensors, each tensor once.",
             "unbounded",
         )
+
+
+def _facts(root: Any, entries: Sequence[Entry]) -> dict[str, Fact]:
+    """The plain values next to the weights and next to the parts that they lie in."""
+    found: dict[Any, Any] = {}
+    inside = root
+    for key in (*_prefix([entry.keys for entry in entries if entry.reason is None]), None):
+        if not isinstance(inside, dict):
+            break
+        found |= inside
+        inside = next((value for name, value in inside.items() if str(name) == key), None)
+    return dict(text_facts(found))
+
+
+def _foreign(machine: Machine) -> dict[str, Fact]:
+    """The classes whose objects were kept as placeholders."""
+    names = sorted(machine.foreign)
+    if not names:
+        return {}
+    more = f" and {len(names) - MOST_FOREIGN} more" if len(names) > MOST_FOREIGN else ""
+    return {"foreign_objects": printable(", ".join(map(str, names[:MOST_FOREIGN])) + more)}

@@ -118,7 +118,7 @@ async def create(request: Request, database: DatabaseOf, storage: StorageOf, set
         storage.require(size, settings.disk_reserve)
         with database.writing() as session:
             quotas.admit(session, size)
-            return transfers.begin(session, storage, settings, name=named, size=size, told=told)
+            return transfers.begin(session, storage, settings, name=named, size=size, text=told)
 
     transfer = await run_sync(begin)
     headers = {"Location": f"{request.url.path}/{transfer.id}", "Upload-Expires": _date(transfer.expires_at)}
@@ -226,7 +226,7 @@ async def _add(
     if here < transfer.bytes:
         here = await _grow(request, storage, settings, transfer, at, checksum)
     if here == transfer.bytes:
-        allowed = partial(check_good, found=request.state.caller)
+        allowed = partial(check_good, caller=request.state.caller)
         await run_sync(transfers.finish, database, storage, transfer, allowed)
     return here
 

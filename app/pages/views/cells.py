@@ -56,9 +56,9 @@ class CellsView:
     def color(self) -> Place:
         """What was asked for; else what is counted; else the first that is to be seen."""
         known = places(self.tables)
-        asked = place_named(known, self.state.shown.color)
-        if asked is not None and asked.numeric:
-            return asked
+        place = place_named(known, self.state.shown.color)
+        if place is not None and place.numeric:
+            return place
         name = "" if self._count is None else f"{self._count.table.diagnostic.name}.{self._count.column.name}"
         return place_named(known, name) or pick_columns(self.tables)[0]
 

@@ -32,9 +32,9 @@ class ComparisonView:
     """The parts of a comparison, each made when a template asks for it. The tables may still be growing."""
 
     def __init__(
-        self, tables: Sequence[Table], covered: Coverage | None, state: State, moving: bool, stepped: bool = False
+        self, tables: Sequence[Table], coverage: Coverage | None, state: State, moving: bool, stepped: bool = False
     ) -> None:
-        self.whole, self.covered, self.state, self.moving, self.stepped = tables, covered, state, moving, stepped
+        self.whole, self.covered, self.state, self.moving, self.stepped = tables, coverage, state, moving, stepped
         self.tables = [table for table in tables if table.diagnostic.scope in SCOPES]
         self.pairs = [table for table in self.tables if table.diagnostic.scope is Scope.PAIR]
         self.members = [style_of(name, position) for position, name in enumerate(self.tables[0].names)]

@@ -34,22 +34,22 @@ class CoverageView:
     parts: Sequence[Part] = ()  # of several checkpoints
 
 
-def coverage_view(found: Coverage, moving: bool, names: Sequence[str] = ()) -> CoverageView:
+def coverage_view(coverage: Coverage, moving: bool, names: Sequence[str] = ()) -> CoverageView:
     """In a run that moves, what is not analysed yet is not left out. `names` are those of several checkpoints."""
     coming = {NOT_YET} if moving else set()
-    left_out = [skipped for skipped in found.skipped if skipped.reason not in coming]
-    reasons = [f"{count} × {reason}" for reason, count in found.reasons() if reason not in coming]
+    left_out = [skipped for skipped in coverage.skipped if skipped.reason not in coming]
+    reasons = [f"{count} × {reason}" for reason, count in coverage.reasons() if reason not in coming]
     shown = reasons if len(reasons) < 5 else [*reasons[:3], f"{len(reasons) - 3} other reasons"]
     return CoverageView(
-        analysed=found.analysed,
-        tensors=found.tensors,
-        width=round(100 * found.analysed / max(1, found.tensors), 1),
-        share=numbers.percent(found.analysed_parameters, found.parameters),
-        coming=len(found.skipped) - len(left_out),
+        analysed=coverage.analysed,
+        tensors=coverage.tensors,
+        width=round(100 * coverage.analysed / max(1, coverage.tensors), 1),
+        share=numbers.percent(coverage.analysed_parameters, coverage.parameters),
+        coming=len(coverage.skipped) - len(left_out),
         reasons="; ".join(shown),
         skipped=left_out[:LISTED],
         more=max(0, len(left_out) - LISTED),
-        parts=[_part(name, part, coming) for name, part in zip(names, found.members, strict=False)],
+        parts=[_part(name, part, coming) for name, part in zip(names, coverage.members, strict=False)],
     )
 
 

@@ -43,7 +43,7 @@ def _gate(session: Reading, row: models.Verdict) -> GateView:
     return GateView(row.id, outcome(found["verdict"]), found["headline"], rules, url)
 
 
-def _rule(told: dict[str, Any]) -> RuleView:
-    weight = next((each["weight"] for each in told["offenders"] if each["weight"]), "")
-    holds = told["outcome"] == "pass"
-    return RuleView(outcome(told["outcome"]), told["rule"], told["sentence"], weight, holds)
+def _rule(fields: dict[str, Any]) -> RuleView:
+    weight = next((each["weight"] for each in fields["offenders"] if each["weight"]), "")
+    holds = fields["outcome"] == "pass"
+    return RuleView(outcome(fields["outcome"]), fields["rule"], fields["sentence"], weight, holds)

@@ -6,7 +6,8 @@ from functools import cached_property
 from urllib.parse import quote, urlencode
 
 from analysis.coverage import Coverage
-from analysis.diagnostic import Diagnostic, Figure, FigureKind, Row, Table
+from analysis.diagnostic import Diagnostic, Figure, FigureKind, Row, Summary, Table
+from analysis.findings.repeats import without_repeats
 from app.pages.views.coverage import CoverageView, coverage_view
 from app.pages.views.filters import Filter
 from app.pages.views.state import State
@@ -64,9 +65,9 @@ class ReportView:
     """The parts of a report, each made when a template asks for it. The tables may still be growing."""
 
     def __init__(
-        self, tables: Sequence[Table], covered: Coverage | None, state: State, moving: bool, curves: Curves
+        self, tables: Sequence[Table], coverage: Coverage | None, state: State, moving: bool, curves: Curves
     ) -> None:
-        self.whole, self.covered, self.state, self.moving, self._curves = tables, covered, state, moving, curves
+        self.whole, self.covered, self.state, self.moving, self._curves = tables, coverage, state, moving, curves
         self.position = state.shown.position
         self.q, self.show = state.shown.q, state.shown.show
         self.link, self.form_fields = state.link, state.form_fields
@@ -93,12 +94,18 @@ class ReportView:
 
     @cached_property
     def verdict(self) -> Verdict:
-        return verdict_of({table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables})
+        return verdict_of(self.summaries)
+
+    @cached_property
+    def summaries(self) -> dict[str, Summary]:
+        return without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables})
 
     @cached_property
     def sayings(self) -> list[tuple[str, str]]:
-        """What each diagnostic says in a sentence, but for the first, whose sentence is the verdict."""
-        return [(t.diagnostic.title, t.diagnostic.summarise(t).headline) for t in self.tables[1:]]
+        """What each diagnostic says in a sentence, but for the first and the entries, whose sentences are above."""
+        titles = {table.diagnostic.name: table.diagnostic.title for table in self.tables}
+        others = [name for name in list(titles)[1:] if name != "entries"]
+        return [(titles[name], self.summaries[name].headline) for name in others]
 
     @cached_property
     def places(self) -> dict[str, Place]:
@@ -122,8 +129,8 @@ class ReportView:
 
     @cached_property
     def color(self) -> Place:
-        asked = place_named(self.places, self.state.shown.color)
-        return asked if asked is not None and asked.numeric else pick_columns(self.tables)[0]
+        place = place_named(self.places, self.state.shown.color)
+        return place if place is not None and place.numeric else pick_columns(self.tables)[0]
 
     @cached_property
     def grid(self) -> Grid:

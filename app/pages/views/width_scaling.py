@@ -281,9 +281,9 @@ class FamilyView:
 
     @cached_property
     def members(self) -> list[Member]:
-        found, mended = self.fits.family, repairs(self.fits)
+        found, decays = self.fits.family, repairs(self.fits)
         return [
-            _member(found, at, self.ids[at] if at < len(self.ids) else 0, mended.get(at))
+            _member(found, at, self.ids[at] if at < len(self.ids) else 0, decays.get(at))
             for at in range(len(found.names))
         ]
 

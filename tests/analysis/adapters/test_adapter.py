@@ -83,8 +83,8 @@ def test_without_its_config_it_is_rejected(tmp_path: Path) -> None:
     ("config", "code", "message"),
     [
         ("{", "adapter-settings", "adapter_config.json is no JSON"),
-        ('{"peft_type": "LORA", "r": 2, "lora_alpha": NaN}', "adapter-settings", "NaN is no number"),
-        ("[]", "adapter-settings", "no JSON object"),
+        ('{"peft_type": "LORA", "r": 2, "lora_alpha": NaN}', "adapter-settings", "NaN is not a number"),
+        ("[]", "adapter-settings", "not a JSON object"),
         ({**CONFIG, "r": 0}, "adapter-settings", "r is 0"),
         ({"peft_type": "PROMPT_TUNING"}, "adapter-method", "leaves every weight as it is"),
         ({"peft_type": "XLORA"}, "adapter-method", "anew for every input"),

@@ -208,7 +208,7 @@ BAD: dict[str, tuple[dict[str, torch.Tensor], dict[str, Any], str]] = {
     "one dimension": (factors() | {"layer.q.lora_A.weight": torch.randn(2)}, {}, "A is 2 and B is 5 × 2"),
     "magnitudes of another base": (factors() | {"layer.q.lora_magnitude_vector": torch.ones(4)}, {}, "4 magnitudes"),
     "an alpha that is no number": (factors(), {"alpha_pattern": {"q": "much"}}, "gives it much"),
-    "two adapters": (factors() | {"layer.q.lora_A.two.weight": torch.randn(2, 7)}, {}, "lora_A is there twice"),
+    "two adapters": (factors() | {"layer.q.lora_A.two.weight": torch.randn(2, 7)}, {}, "lora_A appears twice"),
 }
 
 

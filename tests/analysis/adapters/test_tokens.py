@@ -63,9 +63,9 @@ BAD: list[tuple[object, str]] = [
     ([], "does not list the tokens"),
     ({"other": [1]}, "does not list the tokens"),
     ([1, 1], "does not list the tokens"),
-    ([0.5, 1], "no list of indices"),
-    ([-1, 1], "no list of indices"),
-    ([True, 1], "no list of indices"),
+    ([0.5, 1], "not a list of indices"),
+    ([-1, 1], "not a list of indices"),
+    ([True, 1], "not a list of indices"),
     ([1], "2 × 4 trained values for 1 tokens of width 4"),
     ([1, 9], "token 9 was trained; the base has 9"),
 ]

@@ -10,13 +10,15 @@ def test_names_are_unique_and_lead_back() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(OptionError, match="there is no diagnostic nosuch; there are: esd, norms, random_matrix, "):
+    with pytest.raises(
+        OptionError, match="there is no diagnostic nosuch; there are: esd, norms, entries, random_matrix, "
+    ):
         diagnostic("nosuch")
 
 
 def test_nothing_asked_is_the_default_ones() -> None:
     asked = requests()
-    assert [request.diagnostic.name for request in asked] == ["esd", "norms"]
+    assert [request.diagnostic.name for request in asked] == ["esd", "norms", "entries"]
     assert all(request.options == request.diagnostic.settings({}) for request in asked)
 
 

@@ -97,8 +97,8 @@ def test_what_is_said_of_a_model() -> None:
     heavy, ideal = (u @ torch.diag(k**-power) @ v.T for power in (1.5, 0.5))  # α = 1 + 1 / (2 power): 1.33 and 2
     said = summary(ERG, blocks([heavy, ideal, randn(40, 40)]))
     texts = [finding.text for finding in said.findings]
-    assert "MLP up in block 0 is over-correlated" in texts
-    assert said.findings[0].severity is Severity.WARN
+    assert "MLP up projection (up_proj) of block 0 is over-correlated by SETOL" in texts
+    assert {finding.severity for finding in said.findings} == {Severity.NOTE}
     assert said.numbers["over_correlated"] == 1
     assert said.headline.startswith(f"{said.numbers['ideal']} of 3 matrices at SETOL's ideal point.")
 

@@ -111,7 +111,7 @@ def test_findings_name_what_is_dead() -> None:
     assert [(finding.severity, finding.weights) for finding in summary.findings] == [
         (Severity.BAD, ("zero.weight",)),
         (Severity.BAD, ("nan.weight",)),
-        (Severity.WARN, ("low.weight",)),
+        (Severity.NOTE, ("low.weight",)),
     ]
     assert "2 of 5 directions" in summary.findings[2].why
     assert summary.headline.startswith("3 matrices measured. 2 of them lose rank.")

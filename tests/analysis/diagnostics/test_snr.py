@@ -73,7 +73,7 @@ def test_what_is_said_of_a_model() -> None:
     said = summary(SNR, blocks([randn(60, 50), randn(60, 50) + 1.0, torch.zeros(20, 20), randn(4, 9)]))
     texts = [finding.text for finding in said.findings]
     assert texts == [
-        "MLP up in block 0 has no signal above noise",
+        "MLP up projection (up_proj) of block 0 has no signal above noise",
         "Spectrum would train 1 of 4 matrices",
         "2 matrices have no signal-to-noise ratio",
     ]

@@ -94,7 +94,7 @@ def test_what_is_said_of_a_model() -> None:
     assert said.headline == ("1 of 4 tails are power laws by the data; 2 follow another law better, 1 cannot be told.")
     texts = [finding.text for finding in said.findings]
     assert texts == [
-        "MLP up in blocks 1 and 2: the tails are better described as truncated power law",
+        "MLP up projection (up_proj) of blocks 1 and 2: the tails are better described as truncated power law",
         "1 of 4 tails cannot be told from other laws",
         "1 matrix has no tail to compare",
     ]

@@ -108,7 +108,9 @@ def test_what_is_said_of_a_model() -> None:
     local = randn(80, 60)
     local[17] *= 30.0
     said = summary(VECTORS, blocks([randn(80, 60), local, randn(2, 60)]))
-    assert [finding.text for finding in said.findings] == ["MLP up in block 1 has a leading vector on a single output"]
+    assert [finding.text for finding in said.findings] == [
+        "MLP up projection (up_proj) of block 1 has a leading vector on a single output"
+    ]
     assert said.findings[0].evidence["left_peak_at"] == 17
     assert said.headline == "1 of 3 matrices have a leading vector on a single output or input."
     assert summary(VECTORS, blocks([randn(80, 60)])).findings == ()

@@ -339,7 +339,7 @@ def test_the_models_of_a_family_may_lie_differently(tmp_path: Path) -> None:
 
 def test_a_family_has_no_adapters_and_one_architecture(checkpoints: list[Checkpoint], tmp_path: Path) -> None:
     asked = requests({"top_singular_value": {}})
-    with pytest.raises(WrongBase, match="is no whole model") as refused:
+    with pytest.raises(WrongBase, match="is not a whole model") as refused:
         compare(checkpoints, asked, NAMES)
     assert refused.value.code == "adapter-in-family"
     with pytest.raises(WrongBase, match="no matrix has the same name in all of bert and gpt") as refused:

@@ -16,6 +16,8 @@ from analysis.findings.subjects import (
 )
 from analysis.weight import WeightInfo
 
+V = "Value projection (v_proj)"
+
 
 def row(name: str, role: str = "v", depth: int | None = None, **values: Scalar) -> Row:
     return Row(WeightInfo(name, name, 8, 8, 1, role, depth), (0,), Measurement(values, note="why not"))
@@ -29,12 +31,31 @@ def test_rows_of_one_role_and_verdict_go_together() -> None:
     rows = [block(0, bad=True), block(3, bad=False), block(4, bad=True), row("pooler.dense.weight", "pooler")]
     found = group_alike(rows, lambda r: r.value("bad"))
     assert [[r.weight.depth for r in group] for group in found] == [[0, 4], [3], [None]]
-    assert [subject(group) for group in found] == ["Value in blocks 0 and 4", "Value in block 3", "Pooler"]
+    assert [subject(group) for group in found] == [f"{V} of blocks 0 and 4", f"{V} of block 3", "Pooler"]
     assert parts(rows[0]) == ("Block", "0", "value")
 
 
 def test_unnamed_roles_stay_alone() -> None:
     assert len(group_alike([row("layers.0.x", "other", 0), row("layers.1.x", "other", 1)])) == 2
+
+
+def test_modules_of_one_role_stay_apart() -> None:
+    latent = [row(f"layers.0.self_attn.{module}.weight", "q", 0) for module in ("q_a_proj", "q_b_proj")]
+    assert [subject(group) for group in group_alike(latent)] == [
+        "Query projection (q_a_proj) of block 0",
+        "Query projection (q_b_proj) of block 0",
+    ]
+
+
+def test_weights_are_called_what_people_call_them() -> None:
+    known = {
+        ("encoder.layer.4.output.dense.weight", "down", 4): "MLP down projection (output.dense) of block 4",
+        ("h.1.attn.c_attn.weight", "qkv", 1): "Query, key and value projection (c_attn) of block 1",
+        ("3.weight", "other", None): "Layer 3.weight (8 × 8)",
+        ("layer1.0.conv1.weight", "conv", 0): "Convolution layer1.0.conv1.weight (8 × 8)",
+        ("lm_head.weight", "head", None): "Output head",
+    }
+    assert {subject([row(*key)]) for key in known} == set(known.values())
 
 
 def test_values_and_evidence() -> None:

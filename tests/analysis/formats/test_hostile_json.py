@@ -32,10 +32,10 @@ def test_what_is_no_object_is_refused(text: bytes, code: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b'{"r": 8, "lora_alpha": NaN}', "lora_alpha: NaN is no number"),
-        (b'{"a": {"b": -Infinity}}', "(b: -Infinity is no number"),
-        (b'{"a": [1, NaN]}', "(NaN is no number"),
-        (b"[NaN]", "(NaN is no number"),
+        (b'{"r": 8, "lora_alpha": NaN}', "lora_alpha: NaN is not a number"),
+        (b'{"a": {"b": -Infinity}}', "(b: -Infinity is not a number"),
+        (b'{"a": [1, NaN]}', "(NaN is not a number"),
+        (b"[NaN]", "(NaN is not a number"),
     ],
 )
 def test_what_is_no_number_is_named_with_its_key(text: bytes, said: str) -> None:

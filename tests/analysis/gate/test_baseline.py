@@ -1,4 +1,4 @@
-"""Baselines: a report out of strange hands is checked, and kept as small as its policy allows."""
+"""Baselines: an untrusted report is checked, and kept as small as its policy allows."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""What follows from a family: a recipe, and what would mend it."""
+"""What follows from a family: a recipe, and what would undo a drift."""
 
 from dataclasses import replace
 
@@ -35,8 +35,8 @@ def test_without_settings_it_says_what_is_missing() -> None:
 def test_what_drifted_is_mended_by_its_ratio_squared() -> None:
     found = family(families.table(families.settings("both constant")))
     assert found is not None
-    mended = repairs(scaling(found))
-    assert mended == pytest.approx(
+    decays = repairs(scaling(found))
+    assert decays == pytest.approx(
         {at: 2.0 * (d / 16.0) ** 1.5 for at, d in enumerate(families.WIDTHS) if at}, rel=1e-4
     )
     kept = family(families.table(families.settings("λ ∝ √d")))

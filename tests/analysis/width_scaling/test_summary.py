@@ -54,7 +54,7 @@ def test_two_widths_are_a_check() -> None:
     assert summary.groups[0, 1]["law.q"] == "pass"
     stated = [{"learning_rate": 0.01, "weight_decay": 2.0}] * 2
     failing = summarise(table(settings("λ ∝ d", (16.0, 48.0)), stated))
-    (found,) = (f for f in failing.findings if f.text.startswith("The law does not foresee"))
+    (found,) = (f for f in failing.findings if f.text.startswith("The law does not predict"))
     assert found.severity is Severity.BAD
     assert "query 0.76 against 2.28" in found.why
 
@@ -68,7 +68,7 @@ def test_without_settings_of_the_narrowest_the_others_are_checked(fact: dict[str
     assert summary.groups[1, 2]["measured.q"] == pytest.approx(1.0, abs=1e-4)
     assert summary.groups[0, 2]["law"] is None
     assert summary.numbers["law.warn"] == 7
-    (found,) = (f for f in summary.findings if f.text.startswith("The law does not foresee"))
+    (found,) = (f for f in summary.findings if f.text.startswith("The law does not predict"))
     assert "query 1.00 against 1.36" in found.why
 
 
@@ -77,7 +77,7 @@ def test_pairs_that_fail_are_told_though_a_wide_interval_agrees() -> None:
     told = [Setting(64.0, 0.01, 1.0), Setting(128.0, 0.005, 1.0), Setting(256.0, 0.001, 2.0)]
     summary = summarise(table(settings("λ ∝ √d", (16.0, 32.0, 64.0)), [facts(one) for one in told]))
     assert "where the law says 0.75: too wide an interval to decide" in summary.headline
-    (found,) = (f for f in summary.findings if f.text.startswith("The law does not foresee"))
+    (found,) = (f for f in summary.findings if f.text.startswith("The law does not predict"))
     assert found.severity is Severity.BAD
     assert "query 1.00 against 0.63" in found.why
     assert "it is wide" in found.why

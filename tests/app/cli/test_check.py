@@ -70,7 +70,7 @@ def test_what_it_writes(folder: Path) -> None:
         (["--baseline", "nothing.json"], "the file does not exist, and a run needs --server"),
         (["--baseline", "7"], "a run needs --server"),
         (["--baseline", "model.safetensors"], "not valid JSON"),
-        (["--baseline", "other.json"], "the baseline is no report"),
+        (["--baseline", "other.json"], "the baseline is not a report"),
         (["--timeout", "0"], "Invalid value"),
         (["--colour", "red"], "No such option"),
     ],

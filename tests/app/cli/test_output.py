@@ -61,8 +61,8 @@ def test_columns_of_one_name_keep_their_diagnostic(small: Path) -> None:
     report = analyze(open_checkpoint([small]), requests({each.name: {} for each in ALONE}))
     shown = shown_columns(report.tables)
     assert [(name, column.name) for name, column in shown] == [
-        ("esd", "alpha"), ("esd", "D"), ("esd", "num_pl_spikes"), ("esd", "warning"),
-        ("norms", "sv_max"), ("norms", "stable_rank"),
+        ("esd", "alpha"), ("esd", "D"), ("esd", "num_pl_spikes"),
+        ("norms", "sv_max"), ("norms", "stable_rank"), ("entries", "state"), ("entries", "num_above_random"),
     ]  # fmt: skip
     rows = by_weight(report.tables)[(0,), "model.layers.0.mlp.up_proj.weight"]
     assert rows["esd"].value("D") != rows["farms"].value("D")

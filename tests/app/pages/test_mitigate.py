@@ -1,4 +1,4 @@
-"""The form in a comparison's verdict that makes a mended checkpoint, and what becomes of it."""
+"""The form in a comparison's verdict that makes a mitigated checkpoint, and what becomes of it."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def hidden(page: Page) -> dict[str, str | None]:
 
 
 def made(page: Page) -> tuple[str, bool]:
-    """What the list of mended checkpoints says, and whether the page keeps watching it."""
+    """What the list of mitigated checkpoints says, and whether the page keeps watching it."""
     rows = [row for row in page.all("li") if (row.attributes.get("data-key") or "").startswith("mitigation-")]
     return " ".join(map(words, rows)), any("data-moving" in row.attributes for row in rows)
 

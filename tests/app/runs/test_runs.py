@@ -40,7 +40,7 @@ def test_a_checkpoint_without_a_matrix_gives_an_empty_report(service: Service) -
     assert service.get("/api/v1/runs/1")["state"] == "done"
     report = service.get("/api/v1/runs/1/report")
     assert report["coverage"]["analysed"] == 0
-    assert report["tables"] == {"esd": [], "norms": []}
+    assert report["tables"] == {"esd": [], "norms": [], "entries": []}
 
 
 @pytest.mark.parametrize("asked", [[], [1, 1], list(range(1, 18))])
@@ -125,7 +125,7 @@ def test_sixteen_checkpoints_may_be_compared(service: Service) -> None:
 def test_several_checkpoints_are_compared_where_nobody_says_otherwise(three: Service) -> None:
     assert list(three.run(1, 2)["diagnostics"]) == ["intruders", "update"]
     assert list(three.run(1, 2, 3)["diagnostics"]) == ["intruders", "update", "overlap"]
-    assert list(three.run(1)["diagnostics"]) == ["esd", "norms"]
+    assert list(three.run(1)["diagnostics"]) == ["esd", "norms", "entries"]
 
 
 def test_a_comparison_needs_something_to_compare_with(three: Service) -> None:

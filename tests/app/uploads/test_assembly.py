@@ -25,7 +25,7 @@ DIGEST = hashlib.sha256(model()).hexdigest()
 def test_an_upload_that_nobody_finished_is_finished(service: Service) -> None:
     """The server was killed after the last byte, and before it was a blob."""
     with service.database.writing() as session:
-        made = transfers.begin(session, service.storage, service.settings, name="m.bin", size=len(model()), told="")
+        made = transfers.begin(session, service.storage, service.settings, name="m.bin", size=len(model()), text="")
     growing = service.storage.partials.open(made.id)
     growing.write(model()[:-1])
     growing.close()
@@ -44,7 +44,7 @@ def test_an_upload_that_nobody_finished_is_finished(service: Service) -> None:
 def test_what_was_promised_of_an_upload_holds_whoever_finishes_it(service: Service) -> None:
     told = f"sha256 {b64encode(b'0' * 64).decode()}"
     with service.database.writing() as session:
-        made = transfers.begin(session, service.storage, service.settings, name="m", size=3, told=told)
+        made = transfers.begin(session, service.storage, service.settings, name="m", size=3, text=told)
     growing = service.storage.partials.open(made.id)
     growing.write(b"abc")
     growing.close()

@@ -16,7 +16,7 @@ from workers.sweeper import tidy
 
 def begun(service: Service, content: bytes, here: int | None = None, told: str = "") -> Transfer:
     with service.database.writing() as session:
-        made = transfers.begin(session, service.storage, service.settings, name="w.bin", size=len(content), told=told)
+        made = transfers.begin(session, service.storage, service.settings, name="w.bin", size=len(content), text=told)
     growing = service.storage.partials.open(made.id)
     growing.write(content[:here])
     growing.close()

@@ -37,6 +37,6 @@ def test_events_are_not(analysed: Service) -> None:
 def test_a_strong_tag_becomes_weak_with_other_bytes(service: Service) -> None:
     path = "/static/css/report.css"
     plain = service.client.get(path, headers={"Accept-Encoding": "identity"}).headers["etag"]
-    squeezed = service.client.get(path, headers=SENT).headers["etag"]
-    assert squeezed == f"W/{plain}"
-    assert service.client.get(path, headers={**SENT, "If-None-Match": squeezed}).status_code == 304
+    compressed = service.client.get(path, headers=SENT).headers["etag"]
+    assert compressed == f"W/{plain}"
+    assert service.client.get(path, headers={**SENT, "If-None-Match": compressed}).status_code == 304

@@ -1,4 +1,4 @@
-"""Problems: every fault in one form, and no traceback to a stranger."""
+"""Problems: every fault in one form, and no traceback for the client."""
 
 import logging
 

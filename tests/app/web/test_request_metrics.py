@@ -1,4 +1,4 @@
-"""Traffic: counted by what is declared, never by what strangers make up."""
+"""Traffic: counted by what is declared, never by what clients make up."""
 
 from prometheus_client import generate_latest
 

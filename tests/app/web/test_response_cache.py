@@ -34,7 +34,7 @@ def test_who_has_it_is_told_so(analysed: Service, path: str, monkeypatch: pytest
     assert first.headers["etag"].startswith('W/"')
     assert first.headers["cache-control"] == "private, no-cache"
     monkeypatch.setattr(reports, "table", lambda *_, **__: pytest.fail("made again"))
-    analysed.app.state.shelf = ResponseCache()
+    analysed.app.state.cache = ResponseCache()
     again = analysed.client.get(path, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
@@ -66,7 +66,7 @@ def test_a_page_names_the_host_that_it_was_asked_by(analysed: Service) -> None:
     assert "http://localhost:8000" in analysed.client.get("/api", headers={"host": "localhost:8000"}).text
     first, second = (analysed.client.get("/runs/1", headers={"host": host}) for host in ("localhost", "127.0.0.1"))
     assert (first.status_code, second.status_code) == (200, 200)
-    assert len(analysed.app.state.shelf._kept) == 3
+    assert len(analysed.app.state.cache._kept) == 3
 
 
 def test_a_change_makes_it_anew(analysed: Service) -> None:
@@ -83,7 +83,7 @@ def test_a_growing_report_is_told_by_its_edition_and_not_kept(analysed: Service)
         session.get_one(Run, 1).state = RunState.RUNNING
     tag = analysed.client.get(REPORT).headers["etag"]
     assert analysed.client.get(REPORT, headers={"If-None-Match": tag}).status_code == 304
-    assert not analysed.app.state.shelf._kept
+    assert not analysed.app.state.cache._kept
 
 
 def test_another_address_is_another_answer(analysed: Service) -> None:
@@ -127,50 +127,50 @@ def test_names_that_no_encoding_carries_do_no_harm() -> None:
     assert kept.make_entry({"name": "a\ud800b"}).body == b'{"name":"a?b"}'
 
 
-# --- the shelf ---
+# --- the cache ---
 
 
 def test_many_who_wait_have_it_made_once() -> None:
-    shelf, made = ResponseCache(), []
+    cache, made = ResponseCache(), []
 
     def make() -> Made:
         made.append(1)
         time.sleep(0.05)
         return Made(b"body")
 
-    threads = [threading.Thread(target=shelf.take, args=("key", make)) for _ in range(10)]
+    threads = [threading.Thread(target=cache.take, args=("key", make)) for _ in range(10)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(made) == 1
-    assert gzip.decompress(shelf.take("key", make).body) == b"body"
-    assert not shelf._making
+    assert gzip.decompress(cache.take("key", make).body) == b"body"
+    assert not cache._making
 
 
 def test_a_fault_is_not_kept() -> None:
-    shelf = ResponseCache()
+    cache = ResponseCache()
     with pytest.raises(ZeroDivisionError):
-        shelf.take("key", lambda: Made(bytes([1 // 0])))
-    assert not shelf._making
-    assert gzip.decompress(shelf.take("key", lambda: Made(b"body")).body) == b"body"
+        cache.take("key", lambda: Made(bytes([1 // 0])))
+    assert not cache._making
+    assert gzip.decompress(cache.take("key", lambda: Made(b"body")).body) == b"body"
 
 
 def test_its_room_is_bounded_and_the_last_used_stays() -> None:
-    shelf = ResponseCache(room=100)
+    cache = ResponseCache(room=100)
     for key in "abc":
-        shelf.take(key, lambda: Made(b"body"))
-        shelf.take("a", lambda: pytest.fail("made again"))
+        cache.take(key, lambda: Made(b"body"))
+        cache.take("a", lambda: pytest.fail("made again"))
     for key in "defg":
-        shelf.take(key, lambda: Made(b"body"))
-    assert shelf._kept.currsize == sum(len(each.body) for each in shelf._kept.values()) <= 100
-    assert "b" not in shelf._kept
+        cache.take(key, lambda: Made(b"body"))
+    assert cache._kept.currsize == sum(len(each.body) for each in cache._kept.values()) <= 100
+    assert "b" not in cache._kept
 
 
 def test_what_is_larger_than_the_cache_is_answered_and_displaces_nothing() -> None:
-    shelf = ResponseCache(room=100)
-    shelf.take("small", lambda: Made(b"body"))
+    cache = ResponseCache(room=100)
+    cache.take("small", lambda: Made(b"body"))
     large = os.urandom(200)
     for _ in range(2):
-        assert gzip.decompress(shelf.take("large", lambda: Made(large)).body) == large
-    assert list(shelf._kept) == ["small"]
+        assert gzip.decompress(cache.take("large", lambda: Made(large)).body) == large
+    assert list(cache._kept) == ["small"]

@@ -41,9 +41,9 @@ def test_a_run_is_told_of_when_it_has_ended(service: Service) -> None:
     hooked(service)
     assert due(service) == []
     service.work()
-    (parcel,) = due(service)
-    told = json.loads(parcel.body)
-    assert (parcel.url, told["event"], told["run"]["id"], told["run"]["state"]) == (URL, "run.ended", 1, "done")
+    (pending,) = due(service)
+    told = json.loads(pending.body)
+    assert (pending.url, told["event"], told["run"]["id"], told["run"]["state"]) == (URL, "run.ended", 1, "done")
     assert told["run"]["checkpoints"] == [{"id": 1, "name": "model.safetensors"}]
     assert told["verdict"] is None
     assert json.loads(due(service)[0].body) == told
@@ -65,7 +65,7 @@ def test_two_couriers_never_have_the_same_parcel(service: Service) -> None:
     service.work()
     assert len(due(service)) == 1
     with service.everything.writing() as session:
-        assert deliveries.due(session) == []  # it is in somebody's hands, and comes up again later
+        assert deliveries.due(session) == []  # a sender has claimed it, and it comes up again later
 
 
 def test_what_is_sent_is_done(service: Service) -> None:
@@ -102,9 +102,9 @@ def test_a_last_attempt_without_an_answer_is_given_up(service: Service) -> None:
 
 
 def tell(service: Service, good: bool, answer: str) -> None:
-    (parcel,) = due(service)
+    (pending,) = due(service)
     with service.everything.writing() as session:
-        deliveries.record_attempt(session, parcel.delivery, good, answer)
+        deliveries.record_attempt(session, pending.delivery, good, answer)
 
 
 def test_a_webhook_of_one_run_hears_of_no_other(service: Service) -> None:
@@ -114,7 +114,7 @@ def test_a_webhook_of_one_run_hears_of_no_other(service: Service) -> None:
     with service.database.writing() as session:
         deliveries.hook(session, URL, runs.get(session, 2))
     service.work()
-    assert [json.loads(parcel.body)["run"]["id"] for parcel in due(service)] == [2]
+    assert [json.loads(pending.body)["run"]["id"] for pending in due(service)] == [2]
 
 
 def test_a_webhook_of_another_project_hears_nothing(service: Service) -> None:

@@ -98,8 +98,8 @@ def test_an_address_is_public_or_listed_by_itself(found: list[str], hosts: tuple
 
 
 def send(url: str, *hosts: str) -> tuple[bool, str]:
-    parcel = PendingDelivery(7, url, SECRET, b'{"event": "run.ended"}')
-    return anyio.run(webhooks.send, parcel, listed(*hosts), 1_700_000_000)
+    pending = PendingDelivery(7, url, SECRET, b'{"event": "run.ended"}')
+    return anyio.run(webhooks.send, pending, listed(*hosts), 1_700_000_000)
 
 
 def test_a_message_arrives_signed() -> None:
@@ -116,9 +116,9 @@ def test_a_message_arrives_signed() -> None:
 
 @pytest.mark.parametrize("secret", [new_secret(), SECRET])  # SECRET: as webhooks had it before the standard's form
 def test_the_standard_s_own_library_verifies_it(secret: str) -> None:
-    parcel = PendingDelivery(7, "", secret, b'{"event": "run.ended"}')
+    pending = PendingDelivery(7, "", secret, b'{"event": "run.ended"}')
     with receiving(Receiver()) as there:
-        sent = replace(parcel, url=there.url)
+        sent = replace(pending, url=there.url)
         anyio.run(webhooks.send, sent, listed("127.0.0.1"), int(time.time()))
     (heard,) = there.heard
     assert Webhook(secret).verify(heard.body, heard.headers) == {"event": "run.ended"}
@@ -129,9 +129,9 @@ def test_the_standard_s_own_library_verifies_it(secret: str) -> None:
 
 
 def test_a_message_sent_again_has_the_same_id_and_an_old_one_is_refused() -> None:
-    parcel = PendingDelivery(7, "", SECRET, b"{}")
+    pending = PendingDelivery(7, "", SECRET, b"{}")
     now = int(time.time())
-    first, second = webhooks.signature_headers(parcel, now - 3600), webhooks.signature_headers(parcel, now)
+    first, second = webhooks.signature_headers(pending, now - 3600), webhooks.signature_headers(pending, now)
     assert first["webhook-id"] == second["webhook-id"] == "msg_7"
     Webhook(SECRET).verify(b"{}", second)
     with pytest.raises(WebhookVerificationError, match="too old"):

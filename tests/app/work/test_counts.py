@@ -1,15 +1,15 @@
-"""The census: every number as the rows have it, whoever asks."""
+"""Counts: every number as the rows have it, whoever asks."""
 
 from app.db import clock
 from app.models import Checkpoint, Unit
 from app.states import UnitState
-from app.work import counts as census
+from app.work import counts
 from tests.service import Service, model
 
 
-def taken(service: Service) -> census.Counts:
+def taken(service: Service) -> counts.Counts:
     with service.everything.reading() as session:
-        return census.take(session)
+        return counts.take(session)
 
 
 def test_nothing_is_counted_where_nothing_is(service: Service) -> None:

@@ -1,11 +1,11 @@
-"""A mitigation in a worker's hands: taken over, given up, stopped where what it came from is gone."""
+"""A mitigation that a worker holds: taken over, given up, stopped where what it came from is gone."""
 
 import pytest
 from sqlalchemy import update
 
 from app import mitigations
 from app.models import Mitigation
-from app.work import mitigations as mending
+from app.work import mitigations as mitigation_work
 from tests.mending import ask, sent
 from tests.service import Service
 from workers.sweeper import sweep
@@ -18,7 +18,7 @@ def row(service: Service) -> Mitigation:
 
 def claim(service: Service) -> Mitigation:
     with service.database.writing() as session:
-        found = mending.claim(session, service.settings, 1)
+        found = mitigation_work.claim(session, service.settings, 1)
     assert found is not None
     return found
 
@@ -50,7 +50,7 @@ def test_three_deaths_are_the_end_of_it(service: Service) -> None:
     for _ in range(3):
         found = claim(service)
         with service.database.writing() as session:
-            mending.announce(session, 1, found.claim, "Block 0 · MLP up")
+            mitigation_work.announce(session, 1, found.claim, "Block 0 · MLP up")
         silence(service)
     assert (row(service).state, row(service).reason_code) == ("failed", "mitigation-failed")
     assert row(service).reason == "The worker stopped responding over Block 0 · MLP up (3 attempts)"
@@ -61,8 +61,8 @@ def test_deaths_over_one_tensor_after_another_are_no_end(service: Service) -> No
     for at in range(6):
         found = claim(service)
         with service.database.writing() as session:
-            mending.note_progress(session, 1, found.claim)
-            mending.announce(session, 1, found.claim, f"Block {at} · MLP up")
+            mitigation_work.note_progress(session, 1, found.claim)
+            mitigation_work.announce(session, 1, found.claim, f"Block {at} · MLP up")
         silence(service)
     assert (row(service).state, row(service).attempts) == ("queued", 1)
 
@@ -70,7 +70,7 @@ def test_deaths_over_one_tensor_after_another_are_no_end(service: Service) -> No
 def test_it_is_over_when_nobody_will_go_on_with_it(service: Service) -> None:
     def over() -> bool:
         with service.database.reading() as session:
-            return mending.is_over(session, 1)
+            return mitigation_work.is_over(session, 1)
 
     ask(sent(service))
     assert not over()
@@ -96,5 +96,5 @@ def test_a_very_long_reason_is_cut(service: Service) -> None:
     ask(sent(service))
     found = claim(service)
     with service.database.writing() as session:
-        mending.reject(session, 1, found.claim, "wrong-base", "x" * 5000)
+        mitigation_work.reject(session, 1, found.claim, "wrong-base", "x" * 5000)
     assert len(row(service).reason or "") < 1000

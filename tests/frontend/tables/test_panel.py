@@ -38,9 +38,9 @@ def test_a_weight_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("values", "css", "words"),
     [
-        (ESD, "good", "✓ healthy"),
-        (ESD | {"alpha": 8.0, "warning": "under-trained"}, "warn", "▲ under-trained"),
-        (ESD | {"alpha": 1.0, "warning": "over-trained"}, "note", "▼ over-trained"),
+        (ESD, "good", "✓ α in 2–6"),
+        (ESD | {"alpha": 8.0, "warning": "under-trained"}, "note", "▲ α above 6"),
+        (ESD | {"alpha": 1.0, "warning": "over-trained"}, "note", "▼ α below 2"),
         (ESD | {"alpha": None}, "", "no fit"),
         ({"norm": 1.0}, "", ""),
     ],
@@ -52,7 +52,7 @@ def test_a_tag_is_a_colour_a_sign_and_a_word(values: dict[str, object], css: str
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (ESD, "A healthy heavy tail"),
+        (ESD, "with an exponent where most trained layers have theirs"),
         (ESD, "rests on 120 of 384 eigenvalues"),
         (ESD | {"alpha": 9.0, "num_pl_spikes": 9}, "Only 9 of 384 eigenvalues carry the fit: read α as high"),
         (ESD | {"alpha": 1.2}, "A few directions carry most of the weight"),

@@ -9,18 +9,27 @@ from analysis.names import depth_of, label_of, role_of
 from analysis.weight import WeightInfo
 
 
-def row(name: str, alpha: float | None, tail: int = 40, note: str | None = None) -> Row:
-    info = WeightInfo(name, name, 100, 100, 1, role_of(name), depth_of(name))
+def row(
+    name: str,
+    alpha: float | None,
+    tail: float = 40,
+    note: str | None = None,
+    evals: float = 400,
+    D: float = 0.04,
+    size: float = 400,
+) -> Row:
+    info = WeightInfo(name, name, int(size), int(size), 1, role_of(name), depth_of(name))
     assert label_of(name, info.role, info.depth) == info.label
-    values: dict[str, Scalar] = {"alpha": alpha, "num_pl_spikes": tail}
+    values: dict[str, Scalar] = {"alpha": alpha, "num_pl_spikes": tail, "num_evals": evals, "D": D}
     if alpha is not None:
         sigma = (alpha - 1.0) / tail**0.5
         values |= {"sigma": sigma, "low_confidence": tail < 20, "warning": verdict(alpha)}
     return Row(info, (0,), Measurement(values, note=note))
 
 
-def q(depth: int, alpha: float | None, tail: int = 40) -> Row:
-    return row(f"encoder.layer.{depth}.attention.self.query.weight", alpha, tail)
+def q(depth: int, alpha: float | None, tail: float = 40, evals: float = 400, D: float = 0.04, size: float = 400) -> Row:
+    name = f"encoder.layer.{depth}.attention.self.query.weight"
+    return row(name, alpha, tail, None, evals, D, size)
 
 
 def findings(*rows: Row) -> list[Finding]:
@@ -35,59 +44,51 @@ def test_verdict_is_weightwatchers(alpha: float, said: str) -> None:
     assert verdict(alpha) == said
 
 
-def test_healthy_matrices_are_counted_in_words() -> None:
+def test_the_headline_says_where_the_exponents_lie_and_no_more() -> None:
     summary = summarise(Table(ESD, tuple(q(d, 3.0 + d) for d in range(3))))
-    assert summary.headline == "Well trained. 3 of 3 matrices have a healthy tail."
+    assert summary.headline == (
+        "3 of 3 matrices have an α (KS) between 2 and 6; the median is 4.0. Compare α within one role, shape and "
+        "recipe only."
+    )
     assert summary.findings == ()
     assert summary.numbers["median_alpha"] == summary.numbers["mean_alpha"] == 4.0
     assert summary.numbers["sd_alpha"] == pytest.approx(1.0)
     assert summary.numbers["share_healthy"] == 1.0
 
 
-def test_the_headline_names_what_lies_outside() -> None:
-    summary = summarise(Table(ESD, (*(q(d, 3.0) for d in range(8)), q(8, 7.0), q(9, 8.0))))
-    assert summary.headline == (
-        "Mostly well trained. 8 of 10 matrices have a healthy tail. Outside it: query in blocks 8 and 9."
-    )
+def test_firm_exponents_outside_are_notes() -> None:
+    thin, heavy = findings(*(q(d, 12.0 + d, tail=60) for d in range(5)), q(5, 1.4, tail=60))
+    assert (thin.severity, thin.text) == (Severity.NOTE, "α (KS) is above 6 in 5 matrices")
+    assert thin.why.startswith("block 4 · query 16.0, block 3 · query 15.0 and block 2 · query 14.0, and 2 more. ")
+    assert (heavy.severity, heavy.text) == (Severity.NOTE, "α (KS) is below 2 in 1 matrix")
+    assert heavy.cause is not None
+    assert "no evidence" in heavy.cause.action
 
 
 @pytest.mark.parametrize(
-    ("alphas", "opening"),
+    "weak",
     [
-        ([3.0, 9.0], "Partly well trained."),
-        ([9.0, 9.0, 3.0], "Mostly under-trained."),
-        ([1.5, 1.5, 3.0], "Mostly over-trained."),
+        {"tail": 19},  # too few eigenvalues in the tail
+        {"evals": 90},  # the tail is more than half of the spectrum
+        {"D": 0.2},  # it is no power law
+        {"size": 64},  # noise of that size is above 6 in 23 of 100
     ],
 )
-def test_openings(alphas: list[float], opening: str) -> None:
-    assert summarise(Table(ESD, tuple(q(d, a) for d, a in enumerate(alphas)))).headline.startswith(opening)
+def test_nothing_is_said_of_an_exponent_that_is_not_firm(weak: dict[str, float]) -> None:
+    assert not [f for f in findings(q(0, 12.4, **{"tail": 60, **weak})) if "above 6" in f.text]
 
 
-def test_one_role_is_one_finding_and_weak_evidence_is_said() -> None:
-    found = findings(q(4, 8.44, tail=9), q(5, 7.8, tail=30))
-    assert found[0].severity == Severity.WARN
-    assert found[0].text == "Query looks under-trained in blocks 4 and 5"
-    assert found[0].why == "α 8.4 and 7.8. Block 4 rests on 9 eigenvalues: read it as high, not as a number."
-    assert set(found[0].weights) == {f"encoder.layer.{d}.attention.self.query.weight" for d in (4, 5)}
-    assert found[1].text == "1 of 2 fits rests on little"
+FALSE = ("under-trained", "over-trained", "trained", "healthy tail", "very heavy tail", "memoris")
 
 
-def test_two_standard_errors_outside_are_more_than_a_suspicion() -> None:
-    (found,) = findings(row("pooler.dense.weight", 12.4, tail=100))
-    assert (found.severity, found.text) == (Severity.BAD, "Pooler is under-trained")
-
-
-def test_heavy_tails_and_the_usual_one() -> None:
-    heavy, usual = findings(q(1, 1.9, tail=20), row("embeddings.position_embeddings.weight", 1.6))
-    assert (heavy.severity, heavy.text) == (Severity.WARN, "Query has a very heavy tail in block 1")
-    assert (usual.severity, usual.text) == (Severity.NOTE, "Position embedding has a very heavy tail")
-    assert "Usual for smooth position tables." in usual.why
-
-
-def test_many_blocks_are_drawn_together() -> None:
-    found = findings(*(q(d, 7.0 + 0.5 * d, tail=15) for d in range(6)))
-    assert found[0].text == "Query looks under-trained in blocks 0–5"
-    assert found[0].why.startswith("α from 7.0 to 9.5. 6 of them rest on few eigenvalues")
+@pytest.mark.parametrize("alpha", [0.5, 1.2, 1.9, 2.1, 5.9, 6.1, 9.0, 40.0])
+@pytest.mark.parametrize("tail", [8, 30, 300])
+def test_the_false_sentences_are_gone(alpha: float, tail: int) -> None:
+    """As over-trained, said of 90 of 92 matrices of language models whose training loss equals their test loss."""
+    summary = summarise(Table(ESD, tuple(q(d, 1.0 + alpha, tail=tail) for d in range(6))))
+    for text in (summary.headline, *(finding.text for finding in summary.findings)):
+        assert not [words for words in FALSE if words in text.lower()]
+    assert {finding.severity for finding in summary.findings} <= {Severity.NOTE}
 
 
 def test_what_has_no_fit_is_said_with_its_reason() -> None:

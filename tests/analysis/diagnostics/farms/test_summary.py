@@ -15,10 +15,18 @@ def test_what_is_said_of_a_model() -> None:
     square = [randn(96, 96, seed=seed) for seed in range(8)]
     said = summary(FARMS, [*blocks(square), *blocks([randn(400, 96, seed=9)], "down"), *blocks([heavy], "gate")])
     texts = [(finding.severity, finding.text) for finding in said.findings]
-    assert (Severity.NOTE, "The shape raises α of MLP down in block 0") in texts
-    assert (Severity.NOTE, "MLP gate in block 0 has heavier tails than the rest") in texts
+    assert (Severity.NOTE, "The shape raises α of MLP down projection (down_proj) of block 0") in texts
+    assert not any("siblings" in text for _, text in texts)  # roles differ by nature
     assert said.numbers["shaped"] == 1
     assert not any("up" in text for _, text in texts)
+
+
+def test_a_layer_apart_from_its_siblings() -> None:
+    heavy = torch.from_numpy(np.random.default_rng(0).standard_t(1.5, (96, 96))).float()
+    said = summary(FARMS, blocks([*(randn(96, 96, seed=seed) for seed in range(6)), heavy]))
+    (found,) = [finding for finding in said.findings if "siblings" in finding.text]
+    assert found.text == "MLP up projection (up_proj) of block 6 has a heavier tail than its siblings"
+    assert (found.severity, found.weights) == (Severity.NOTE, ("layers.6.mlp.up_proj.weight",))
 
 
 def test_a_verdict_that_is_one_on_the_shape() -> None:
@@ -28,7 +36,7 @@ def test_a_verdict_that_is_one_on_the_shape() -> None:
     }  # fmt: skip
     info = blocks([randn(64, 16)])[0].info
     for fit, ending in (
-        ("ks", "Its raw exponent alone would call it under-trained, that of the windows healthy."),
+        ("ks", "Only one of the two lies between 2 and 6."),
         ("hill", "Compare it by α FARMS."),
     ):
         (found,) = FARMS.summarise(Table(FARMS, (Row(info, (0,), Measurement(values | {"fit": fit})),))).findings
@@ -45,7 +53,7 @@ def findings(raw: float, seen: float, spread: float | None) -> tuple[Finding, ..
 
 
 def test_a_bias_within_the_spread_of_the_windows_is_none() -> None:
-    assert findings(4.0, 2.5, 0.2)[0].text == "The shape raises α of MLP up in block 0"
+    assert findings(4.0, 2.5, 0.2)[0].text == "The shape raises α of MLP up projection (up_proj) of block 0"
     assert findings(4.0, 2.5, 1.6) == ()
     assert findings(4.0, 2.5, None) != ()
     assert findings(4.0, 3.9, 0.01) == ()  # a thirtieth of the exponent

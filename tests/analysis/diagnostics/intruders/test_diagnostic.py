@@ -226,4 +226,7 @@ def test_a_model_in_words() -> None:
     assert len(table.rows) == 8
     assert said.groups[0, 1]["intruders"] == 4
     assert said.groups[0, 2]["intruders"] == 0
-    assert said.findings[0].text == "LoRA adds 4 intruder dimensions in 4 of 4 matrices, all in MLP up in blocks 0–3"
+    assert (
+        said.findings[0].text
+        == "LoRA adds 4 intruder dimensions in 4 of 4 matrices, all in MLP up projection (up_proj) of blocks 0–3"
+    )

@@ -50,7 +50,8 @@ def test_some_are_a_warning_that_says_where() -> None:
     (finding,) = said(rows).findings
     assert finding.severity is Severity.WARN
     assert finding.text == (
-        "LoRA r=8 adds 21 intruder dimensions in 5 of 9 matrices, most in MLP down in blocks 4 and 5"
+        "LoRA r=8 adds 21 intruder dimensions in 5 of 9 matrices, most in MLP down projection (down_proj) of "
+        "blocks 4 and 5"
     )
     assert all(said in finding.why for said in ("Spearman 0.97", "0.59", "no significant link", "0.92"))
     assert "a higher rank or full fine-tuning" not in finding.why
@@ -62,8 +63,11 @@ def test_some_are_a_warning_that_says_where() -> None:
 @pytest.mark.parametrize(
     ("rows", "where"),
     [
-        ([row(0, 2), row(1, 0), row(2, 2)], ", all in MLP down in blocks 0 and 2"),
-        ([row(0, 2), row(0, 2, "up"), row(0, 1, "gate"), row(1, 0)], ", the largest share in MLP down in block 0"),
+        ([row(0, 2), row(1, 0), row(2, 2)], ", all in MLP down projection (down_proj) of blocks 0 and 2"),
+        (
+            [row(0, 2), row(0, 2, "up"), row(0, 1, "gate"), row(1, 0)],
+            ", the largest share in MLP down projection (down_proj) of block 0",
+        ),
     ],
 )
 def test_where_is_said_as_far_as_it_is_true(rows: list[Row], where: str) -> None:

@@ -19,8 +19,8 @@ def test_what_is_said_of_a_model() -> None:
     assert said.headline == "1 of 4 matrices cannot be told from noise. 2 have a noise bulk. 1 has traps."
     texts = [finding.text for finding in said.findings]
     assert texts == [
-        "MLP up in block 0 is indistinguishable from noise",
-        "MLP up in block 3 has traps",
+        "MLP up projection (up_proj) of block 0 is indistinguishable from noise",
+        "MLP up projection (up_proj) of block 3 has traps",
         "2 of 4 matrices have no noise bulk",
         "1 matrix has no spectrum to compare with noise",
     ]
@@ -49,7 +49,7 @@ def test_why_there_is_no_bulk(spikes: int, distance: float, said: str) -> None:
 def test_many_blocks_of_noise_are_one_finding() -> None:
     said = summarise(table(RANDOM_MATRIX, blocks([randn(90, 90, seed=i) for i in range(4)])))
     (found,) = said.findings
-    assert found.text == "MLP up in blocks 0–3 are indistinguishable from noise"
+    assert found.text == "MLP up projection (up_proj) of blocks 0–3 are indistinguishable from noise"
     assert said.headline == "4 of 4 matrices cannot be told from noise. 4 have a noise bulk."
 
 

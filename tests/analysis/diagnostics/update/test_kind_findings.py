@@ -37,7 +37,7 @@ def said(kind: str, trained: int) -> tuple[list[Finding], list[Finding]]:
 def test_the_changed_layers_and_only_they_are_named(kind: str) -> None:
     for findings in said(kind, trained=3):
         (finding,) = [finding for finding in findings if finding.cause is SAID[kind][1]]
-        assert finding.text.startswith("tuned: MLP up in blocks 0 and 1 are the base ")
+        assert finding.text.startswith("tuned: MLP up projection (up_proj) of blocks 0 and 1 are the base ")
         assert finding.weights == tuple(base.info.name for base in BASE[:2])
 
 
@@ -54,4 +54,7 @@ def test_a_whole_model_of_it_has_no_intruders_and_forgot_nothing(kind: str) -> N
 
 def test_intruders_beside_a_permuted_layer_are_counted_without_it() -> None:
     _, intruders = said("permuted", trained=3)
-    assert intruders[0].text == "tuned adds 3 intruder dimensions in 3 of 3 matrices, all in MLP up in blocks 2–4"
+    assert (
+        intruders[0].text
+        == "tuned adds 3 intruder dimensions in 3 of 3 matrices, all in MLP up projection (up_proj) of blocks 2–4"
+    )

@@ -62,14 +62,14 @@ def test_few_matrices_are_a_suspicion() -> None:
 def test_a_layer_drawn_anew_inside_the_blocks_is_a_warning() -> None:
     kept = [base.slices[0] * 1.01 for base in BASE[:5]]
     (finding,) = [finding for finding in told(*kept, APART[5]) if "new" in finding.text]
-    assert (finding.severity, finding.text) == (Severity.WARN, "mine: MLP up in block 5 is new")
+    assert (finding.severity, finding.text) == (Severity.WARN, "mine: MLP up projection (up_proj) of block 5 is new")
     assert finding.weights == ("layers.5.mlp.up_proj.weight",)
 
 
 def test_several_new_layers() -> None:
     kept = [base.slices[0] * 1.01 for base in BASE[:4]]
     (finding,) = [finding for finding in told(*kept, *APART[4:]) if "new" in finding.text]
-    assert finding.text == "mine: MLP up in blocks 4 and 5 are new"
+    assert finding.text == "mine: MLP up projection (up_proj) of blocks 4 and 5 are new"
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])

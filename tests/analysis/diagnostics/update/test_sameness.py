@@ -1,4 +1,4 @@
-"""Words on a checkpoint with the matrices of its base; whole files are compared in tests/analysis/tensors/test_others."""
+"""Words on a checkpoint with the matrices of its base; for files see tests/analysis/tensors/test_others.py."""
 
 from analysis.diagnostic import Measurement, Row, Table
 from analysis.diagnostics.update.diagnostic import UPDATE

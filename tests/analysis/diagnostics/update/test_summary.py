@@ -74,7 +74,10 @@ def test_groups_are_kept_apart() -> None:
 def test_a_large_update_names_its_matrices() -> None:
     (finding,) = told(row(0), row(1, relative_norm=0.12), row(2, relative_norm=0.3), row(3))
     assert finding.severity is Severity.WARN
-    assert finding.text == "LoRA: the update is larger than 10 % of the base in MLP up in blocks 1 and 2"
+    assert (
+        finding.text
+        == "LoRA: the update is larger than 10 % of the base in MLP up projection (up_proj) of blocks 1 and 2"
+    )
     assert finding.why.startswith("Largest in block 2 · MLP up: 30 %.")
     assert len(finding.weights) == 2
     (finding,) = told(row(0), row(1, relative_norm=0.12), row(2, role="down", relative_norm=0.3))
@@ -116,7 +119,7 @@ def test_tails_that_do_not() -> None:
 def test_what_was_left_as_it_was() -> None:
     (finding,) = told(row(0), row(1), row(2), still(2, "down"))
     assert finding.text == "LoRA left 1 of 4 matrices exactly as it was"
-    assert finding.why == "MLP down in block 2: frozen, or never reached by a gradient."
+    assert finding.why == "MLP down projection (down_proj) of block 2: frozen, or never reached by a gradient."
     (finding,) = told(still(0), still(1))
     assert finding.text == "LoRA has the same values as MiniLM in 2 matrices"
     summary = summarise(Table(UPDATE, (still(0),), ("MiniLM", "LoRA")))
@@ -160,7 +163,7 @@ def test_a_true_comparison_from_end_to_end() -> None:
     _, summary = comparison(UPDATE, [lora, full], "MiniLM", "LoRA r=8", "full")
     said = [finding.text for finding in summary.findings]
     assert said == [
-        "LoRA r=8: the update is larger than 10 % of the base in MLP up in block 2",
+        "LoRA r=8: the update is larger than 10 % of the base in MLP up projection (up_proj) of block 2",
         "LoRA r=8 uses 1.0 of its 8 directions",
         "LoRA r=8: 100 % of the change sits in block 2",
         "LoRA r=8 left 2 of 3 matrices exactly as they were",

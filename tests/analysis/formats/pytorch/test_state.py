@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -61,6 +62,32 @@ def test_parameters_with_attributes_and_buffers(tmp_path: Path) -> None:
 
 def test_a_sparse_tensor_is_its_parts(tmp_path: Path) -> None:
     assert list(opened({"a": torch.eye(3).to_sparse()}, tmp_path).stored) == ["a.sparse_0", "a.sparse_1"]
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize("size", [3, 300])
+def test_arrays_of_numpy_are_tensors(size: int, protocol: int, tmp_path: Path) -> None:
+    """Of every order and dtype, short ones and ones that stay in the file; what holds no numbers is told."""
+    random = np.random.default_rng(0)
+    plain = random.standard_normal((size, size + 1))
+    arrays = {"c": plain, "f": np.asfortranarray(plain), "big": plain.astype(">f4"), "i": plain.astype("i8"),
+              "half": plain.astype("f2"), "part": plain[1:, ::2], "empty": plain[:0]}  # fmt: skip
+    text = {"text": np.array(["a", "b"]), "objects": np.array([{}, None], dtype=object)}
+    torch.save({"model": arrays | text | {"t": torch.ones(2, 2)}}, tmp_path / "model", pickle_protocol=protocol)
+    checkpoint = open_checkpoint([tmp_path / "model"])
+    assert checkpoint.stored.keys() == {*arrays, "t"}
+    for name, array in arrays.items():
+        assert np.array_equal(checkpoint.read(name).numpy(), array)
+        whole = np.concatenate([np.ravel(words) for words in checkpoint.stored[name].chunks()])
+        assert whole.tobytes() == np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+    assert all("NumPy array" in checkpoint.aside[name].reason for name in text)
+
+
+def test_what_stands_beside_the_model_is_there(tmp_path: Path) -> None:
+    other = {"deep.weight": torch.ones(3, 3)}
+    checkpoint = opened({"model": WEIGHTS, "head": other, "ema": WEIGHTS}, tmp_path)
+    assert list(checkpoint.stored) == [*WEIGHTS, "head.deep.weight"]
+    assert list(checkpoint.aside) == [f"ema.{name}" for name in WEIGHTS]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,202 @@
+"""What the entries of a weight are told by: the declared columns."""
+
+from analysis.diagnostic import Column
+
+BAD = "a value is NaN or infinite"
+ZERO = f"{BAD}, or the matrix is zero"
+ALIKE = f"{ZERO}, or all entries are equal"
+
+COLUMNS = (
+    Column(
+        "state",
+        "State",
+        "zero; random: nothing stands above what independent entries give, and rows and columns differ no more than "
+        "chance lets them; orthogonal: all singular values are equal. Empty where there is more structure than that.",
+        kind="text",
+        absent=BAD,
+        shown=True,
+    ),
+    Column(
+        "num_above_random",
+        "Above random",
+        "Eigenvalues above the edge of independent entries with the variance of each kernel position, bar once in a "
+        "thousand (Tracy and Widom 1996). 0: as noise; more: structure.",
+        kind="integer",
+        absent=ALIKE,
+        shown=True,
+    ),
+    Column(
+        "rms",
+        "Scale",
+        "Root mean square of the entries. High or low against layers of the same role and shape: rescaled, or decayed.",
+        absent=BAD,
+    ),
+    Column(
+        "kurtosis",
+        "Kurtosis",
+        "Fourth moment of the entries about their mean over the variance squared: 1.8 where they are uniform, 3 where "
+        "normal; high where a few are large.",
+        absent=ALIKE,
+    ),
+    Column(
+        "largest",
+        "Largest entry",
+        "Largest |w| over the root mean square. High: an outlier, see isolation.",
+        absent=ZERO,
+    ),
+    Column(
+        "largest_row",
+        "Its row",
+        "Output of the largest entry; a place, neither high nor low.",
+        kind="integer",
+        absent=ZERO,
+    ),
+    Column(
+        "largest_column",
+        "Its column",
+        "Input of the largest entry; a place, neither high nor low.",
+        kind="integer",
+        absent=ZERO,
+    ),
+    Column(
+        "isolation",
+        "Isolation",
+        "The largest |w| over the next largest of its row and column. Near 1: it belongs to a large row or column, as "
+        "training makes them; high: it stands alone.",
+        absent=f"{ZERO}, or its row and column hold nothing else",
+    ),
+    Column(
+        "zero_rows", "Zero rows", "Outputs whose weights are all 0. More than 0: dead.", kind="integer", absent=ZERO
+    ),
+    Column(
+        "zero_columns",
+        "Zero columns",
+        "Inputs whose weights are all 0. More than 0: dead.",
+        kind="integer",
+        absent=ZERO,
+    ),
+    Column(
+        "equal_rows",
+        "Equal rows",
+        "Outputs that repeat an earlier one bit by bit. More than 0: never told apart by training, or copied.",
+        kind="integer",
+        absent=ZERO,
+    ),
+    Column(
+        "equal_columns",
+        "Equal columns",
+        "Inputs that repeat an earlier one bit by bit. More than 0: never told apart by training, or copied.",
+        kind="integer",
+        absent=ZERO,
+    ),
+    Column(
+        "row_cosine",
+        "Likeness of rows",
+        "Root mean square cosine of two rows, times √n, of up to 256 rows. Near 1 as in noise; high: alike.",
+        absent=f"{ZERO}, or there are less than two rows",
+    ),
+    Column("zeros", "Zeros", "Share of the entries that are 0. High: pruned.", absent=BAD),
+    Column(
+        "commonest",
+        "Commonest value",
+        "Share of the commonest value, of up to 32 rows. High: pruned, or few values are left.",
+        absent=ZERO,
+    ),
+    Column(
+        "levels",
+        "Values",
+        "How many different values that are not 0, of up to 32 rows. Low, up to 256: quantised.",
+        kind="integer",
+        absent=ZERO,
+    ),
+    Column("levels_row", "Values in a row", "The same within a row, on average. Low: quantised by rows.", absent=ZERO),
+    *(
+        Column(
+            f"levels_{size}",
+            f"Values in {size}",
+            f"The same within {size} entries of a row, on average. Near {size} in trained weights; low: quantised.",
+            absent=f"{ZERO}, or rows are shorter",
+        )
+        for size in (128, 64, 32)
+    ),
+    Column(
+        "grid",
+        "Grid",
+        "Where the values lie on a grid: tensor, row, column, or the group that shares one. Empty: none up to 8 bits, "
+        "and neither high nor low.",
+        kind="text",
+        absent=ZERO,
+    ),
+    Column(
+        "grid_steps",
+        "Steps",
+        "Steps of that grid from the least to the largest value: up to 15 in 4 bits, up to 255 in 8. Low: coarse.",
+        kind="integer",
+        absent=f"{ZERO}, or there is no grid",
+    ),
+    Column(
+        "stored_as",
+        "Precision",
+        "The narrowest type that holds every value, whatever the file stores it in; below that of the file the rest of "
+        "each number is empty.",
+        kind="text",
+        absent=ZERO,
+    ),
+    Column("dtype", "Type", "What the file stores each value in; neither high nor low.", kind="text", absent=BAD),
+    Column(
+        "rank",
+        "Rank as stored",
+        "Singular values above what rounding to that type can make. Far below the smaller side: a product of thin "
+        "factors, or dead rows.",
+        kind="integer",
+        absent=ZERO,
+    ),
+    Column(
+        "num_evals",
+        "Eigenvalues",
+        "How many singular values there are; few make every test weak, more make it firm.",
+        kind="integer",
+        absent=ZERO,
+    ),
+    Column(
+        "random_edge",
+        "Random edge",
+        "Upper edge of the spectrum of independent entries with this variance. High means large weights.",
+        absent=ALIKE,
+    ),
+    Column(
+        "random_D",
+        "Gap to random",
+        "Largest gap between the distribution of the eigenvalues below the cut and that law, 0 to 1. Low: as noise.",
+        absent=ALIKE,
+    ),
+    Column(
+        "line_spread",
+        "Spread of lines",
+        "By how many standard errors rows, columns or kernel positions differ more in size or mean than independent "
+        "entries let them. Below 4: as chance; high: structure.",
+        absent=ALIKE,
+    ),
+    Column(
+        "entries_law",
+        "Law of the entries",
+        "normal or uniform where the entries could be drawn from that law, as initialisations are; empty where not, "
+        "neither high nor low.",
+        kind="text",
+        absent=ZERO,
+    ),
+    Column(
+        "digest",
+        "Digest",
+        "Of the bytes and their type: equal in copies, and neither high nor low.",
+        kind="text",
+        absent=BAD,
+    ),
+    Column(
+        "sample",
+        "Sample",
+        "Values at fixed places over the largest of them, low to high in place.",
+        kind="curve",
+        absent=BAD,
+    ),
+)

@@ -1,0 +1,121 @@
+"""What the entries of each weight tell: dead rows, zeros, grids, copies, outliers, and whether they are as random.
+
+One pass over the values, and the spectrum that other diagnostics share. No source has these in one place; each column
+names its own.
+"""
+
+import math
+from collections.abc import Sequence
+
+from analysis.diagnostic import Curve, Diagnostic, Measurement, Options, Scalar, Scope
+from analysis.diagnostics.entries import copies, grid, lines, noise
+from analysis.diagnostics.entries.columns import COLUMNS
+from analysis.diagnostics.entries.rank import stored_rank
+from analysis.diagnostics.entries.summary import summarise
+from analysis.figure import ByDepth, Figure, Heatmap
+from analysis.weight import Weight
+
+SAMPLED = 65536  # entries whose distribution is looked at
+
+
+def compute(weights: Sequence[Weight], options: Options) -> Measurement:
+    (weight,) = weights
+    largest = weight.spectrum.largest  # raises where the weight is not finite
+    dtype = str(weight.slices.dtype).removeprefix("torch.")
+    curves: dict[str, Curve] = {"sample": copies.sample(weight.slices)}
+    values: dict[str, Scalar] = {"digest": copies.digest(weight.slices), "dtype": dtype}
+    if largest == 0.0:
+        return Measurement(values | {"zeros": 1.0, "state": "zero", "rms": 0.0}, curves, "the matrix is zero")
+    unit = math.ldexp(1.0, math.frexp(largest)[1])
+    added = lines.sums(weight.slices, unit)
+    values |= sizes(weight, added, unit) | repeats(weight, added) | against_noise(weight, added, unit)
+    return Measurement(values, curves)
+
+
+def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
+    """Scale, shape and largest entry."""
+    count = weight.slices.numel()
+    rms = math.sqrt(added.squares / count)
+    peak, row, column = added.largest
+    stored = grid.stored_type(weight.slices)
+    return {
+        "rms": rms * unit,
+        "kurtosis": noise.peakedness(added, count),
+        "largest": peak / rms,
+        "largest_row": row,
+        "largest_column": column,
+        "isolation": lines.isolation(weight.slices, row, column),
+        "stored_as": stored,
+        "rank": stored_rank(weight.spectrum, rms * unit, grid.ROUNDOFF[stored]),
+        "num_evals": weight.spectrum.values.size,
+    }
+
+
+def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
+    """What repeats: zeros, equal rows and columns, levels and grids."""
+    matrix, turned = weight.matrix, weight.slices.permute(2, 0, 1).flatten(1)  # (m, sn), (n, sm)
+    rows = grid.sample(matrix)
+    found = grid.grid(matrix, grid.ROUNDOFF[grid.stored_type(weight.slices)])
+    values: dict[str, Scalar] = {
+        "zero_rows": int((added.rows == 0.0).sum()),
+        "zero_columns": int((added.columns == 0.0).sum()),
+        "equal_rows": lines.equal(matrix),
+        "equal_columns": lines.equal(turned),
+        "row_cosine": lines.cosine(matrix),
+        "zeros": added.zeros / weight.slices.numel(),
+        "commonest": grid.commonest(rows),
+        "levels": int(grid.levels(rows.reshape(1, -1))[0]),
+        "levels_row": float(grid.levels(rows).mean()),
+        "grid": found.of if found else "",
+        "grid_steps": found.steps if found else None,
+    }
+    for size in grid.GROUPS:
+        groups = grid.cut_groups(rows, size)
+        values[f"levels_{size}"] = float(grid.levels(groups).mean()) if len(groups) else None
+    return values
+
+
+def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
+    """How far the weight is from independent entries, and the state that this says it is in."""
+    sample = weight.slices.flatten()[:: max(1, weight.slices.numel() // SAMPLED)].double().cpu().numpy()
+    found = noise.compare(weight.spectrum, added, unit)
+    flat = noise.flat(weight.spectrum, weight.matrix)
+    values: dict[str, Scalar] = {"entries_law": noise.law_of(sample), "state": "orthogonal" if flat else ""}
+    if found is None:
+        return values
+    state = "orthogonal" if flat else "random" if found.random else ""
+    return values | {
+        "num_above_random": found.above,
+        "random_edge": found.edge,
+        "random_D": found.distance,
+        "line_spread": found.lines,
+        "state": state,
+    }
+
+
+ENTRIES = Diagnostic(
+    name="entries",
+    title="Entries",
+    scope=Scope.ONE,
+    default=True,
+    reference="Marchenko and Pastur 1967; Martin and Mahoney, JMLR 22, 2021; benchmarks/truth for the bounds",
+    description="What the values themselves tell: dead rows, zeros, grids, copies, outliers, and what is as random.",
+    columns=COLUMNS,
+    compute=compute,
+    summarise=summarise,
+    summary_curves=("sample",),
+    figures=(
+        Figure(
+            "above-random-by-depth",
+            "Eigenvalues above random",
+            "How many eigenvalues independent entries of this variance would not have. 0 is noise.",
+            ByDepth(y="num_above_random"),
+        ),
+        Figure(
+            "scale-by-role",
+            "Scale by block and role",
+            "Each cell is one matrix: the root mean square of its entries.",
+            Heatmap(color="rms"),
+        ),
+    ),
+)

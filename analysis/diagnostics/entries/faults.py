@@ -1,0 +1,202 @@
+"""Layers whose values were lost, repeated, rounded or cut: what each looks like, and the finding that says so.
+
+Each function takes the rows of one checkpoint and gives findings. What most layers share is how the model was made, and
+is one note; what a few have is a fault of theirs.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from analysis.diagnostic import Cause, Finding, Row, Severity
+from analysis.findings import causes
+from analysis.findings.subjects import evidence, group_alike, is_not_finite, name_of, names, number, subject
+from analysis.findings.wording import lower_first, percent, quantity, short
+
+MOST = 0.5  # share of the layers from which on something is how the model was made
+ZEROS = 0.05  # share of zeros outside dead lines: trained layers had none in benchmarks/truth
+RANK = 0.9  # of the rows and columns that are not dead: real low ranks are far below, trained layers above 0.98
+STANDALONE, OUTLIER = 3.0, 10.0  # the largest entry over the next of its lines, and over the root mean square
+TABLES = ("embedding", "position")  # whose lines are tokens and places: unused ones are zero or equal by design
+ALL_ZERO = 1.0
+
+Test = Callable[[Row], bool]
+
+
+def not_finite(rows: Sequence[Row]) -> Iterator[Finding]:
+    for row in rows:
+        if is_not_finite(row):
+            text = f"{subject([row])} holds values that are NaN or infinite"
+            why = f"{row.measurement.note}. Any input that meets one makes every output NaN."
+            yield Finding(Severity.BAD, text, why, names([row]), {}, causes.NOT_FINITE)
+
+
+def zero(rows: Sequence[Row]) -> Iterator[Finding]:
+    for row in rows:
+        if row.value("state") == "zero":
+            why = "Nothing passes through it."
+            yield Finding(
+                Severity.BAD, f"{subject([row])} is all zeros", why, names([row]), {"zeros": 1.0}, causes.ZERO
+            )
+
+
+def low_rank(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Ranks far below what dead and equal lines explain."""
+    for row in rows:
+        most, rank = _possible_rank(row), number(row, "rank")
+        if most >= 8.0 and rank < RANK * most:
+            stored = row.value("stored_as")
+            text = f"{subject([row])} has rank {rank:.0f} of {most:.0f}"
+            why = (
+                f"What lies beyond is no larger than rounding to {stored}: a product of thinner factors stored in full."
+            )
+            severity = Severity.NOTE if row.weight.role == "position" else Severity.WARN
+            yield Finding(severity, text, why, names([row]), evidence([row], "rank", "num_evals"), causes.LOW_RANK)
+
+
+def _possible_rank(row: Row) -> float:
+    """The singular values that the lines allow which are neither zero nor repeated; of one matrix or all slices."""
+    info = row.weight
+    filled = min(
+        info.rows - number(row, "zero_rows") - number(row, "equal_rows"),
+        info.columns - number(row, "zero_columns") - number(row, "equal_columns"),
+    )
+    return filled * info.slices
+
+
+def dead_lines(rows: Sequence[Row]) -> Iterator[Finding]:
+    for row in rows:
+        dead = [(int(number(row, f"zero_{what}s")), what) for what in ("row", "column")]
+        said = [quantity(count, what) for count, what in dead if count > 0]
+        if said:
+            text = f"{subject([row])} has {' and '.join(said)} of zeros"
+            why = "An output whose weights are all 0 is constant; an input whose weights are all 0 is not heard."
+            severity = Severity.NOTE if row.weight.role in TABLES else Severity.WARN
+            columns = ("zero_rows", "zero_columns")
+            yield Finding(severity, text, why, names([row]), evidence([row], *columns), causes.DEAD_LINES)
+
+
+def equal_lines(rows: Sequence[Row]) -> Iterator[Finding]:
+    for row in rows:
+        alike_ones = [(int(number(row, f"equal_{what}s")), what) for what in ("row", "column")]
+        said = [quantity(count, what) for count, what in alike_ones if count > 0]
+        if said:
+            text = f"{subject([row])} has {' and '.join(said)} that repeat another"
+            why = "They are equal bit by bit, so that they do the same work twice."
+            severity = Severity.NOTE if row.weight.role in TABLES else Severity.WARN
+            columns = ("equal_rows", "equal_columns")
+            yield Finding(severity, text, why, names([row]), evidence([row], *columns), causes.EQUAL_LINES)
+
+
+def _sparse(row: Row) -> float:
+    """The share of zeros among the entries of lines that are not dead."""
+    info = row.weight
+    filled = (info.rows - number(row, "zero_rows")) * (info.columns - number(row, "zero_columns"))
+    return 1.0 - (1.0 - number(row, "zeros")) * info.rows * info.columns / filled if filled else 0.0
+
+
+def pruning(rows: Sequence[Row]) -> Iterator[Finding]:
+    def words(chosen: Sequence[Row]) -> tuple[str, str]:
+        shares = sorted(_sparse(row) for row in chosen)
+        share = percent(shares[0]) if len(shares) == 1 else f"{percent(shares[0])} to {percent(shares[-1])}"
+        return f"is pruned: {share} of its entries are 0", "Training leaves no exact zeros by itself."
+
+    def sparse(row: Row) -> bool:
+        return _sparse(row) > ZEROS and not row.value("grid")
+
+    yield from _few_or_most(rows, sparse, words, ("zeros",), causes.PRUNED)
+
+
+def quantisation(rows: Sequence[Row]) -> Iterator[Finding]:
+    def words(chosen: Sequence[Row]) -> tuple[str, str]:
+        most = max(chosen, key=lambda row: number(row, "grid_steps"))
+        steps = number(most, "grid_steps")
+        bits = max(1, int(steps).bit_length())
+        of = str(most.value("grid"))
+        where = "of the whole tensor" if of == "tensor" else f"of each {of}"
+        why = f"The values {where} lie on a grid of {steps:.0f} steps or fewer; trained values lie anywhere."
+        return f"is quantised to about {bits} bits", why
+
+    def on_grid(row: Row) -> bool:
+        return bool(row.value("grid")) and not row.value("state") and row.weight.role != "position"
+
+    yield from _few_or_most(rows, on_grid, words, ("grid", "grid_steps", "levels"), causes.QUANTISED)
+
+
+def precision(rows: Sequence[Row]) -> Iterator[Finding]:
+    def words(chosen: Sequence[Row]) -> tuple[str, str]:
+        narrow = str(chosen[0].value("stored_as"))
+        return (
+            f"holds {narrow} values in {chosen[0].value('dtype')}",
+            "The rest of every number is empty: it was rounded once.",
+        )
+
+    def is_narrower(row: Row) -> bool:
+        return row.value("stored_as") != row.value("dtype") and not row.value("state") and not row.value("grid")
+
+    yield from _few_or_most(rows, is_narrower, words, ("stored_as",), causes.PRECISION)
+
+
+def outliers(rows: Sequence[Row]) -> Iterator[Finding]:
+    for row in rows:
+        alone, size = row.value("isolation"), number(row, "largest")
+        if isinstance(alone, float) and alone >= STANDALONE and size >= OUTLIER:
+            place = f"row {number(row, 'largest_row'):.0f}, column {number(row, 'largest_column'):.0f}"
+            text = f"{subject([row])} has an entry {short(size)} times the usual size ({place})"
+            why = f"It is {short(alone)} times the next largest of its row and column, so it stands alone."
+            shared = sum(bool(places(row) & places(other)) for other in rows if other is not row)
+            if shared:
+                others = quantity(shared, "other layer has", "other layers have")
+                why += f" {others} theirs in the same feature: a habit of the model."
+            columns = ("largest", "isolation", "largest_row", "largest_column")
+            severity = Severity.NOTE if shared else Severity.WARN
+            yield Finding(severity, text, why, names([row]), evidence([row], *columns), causes.OUTLIER)
+
+
+def places(row: Row) -> set[tuple[int, int]]:
+    """The output and the input of a large entry, each with how many there are: features that layers share."""
+    if number(row, "largest") < OUTLIER:
+        return set()
+    info = row.weight
+    return {(info.rows, int(number(row, "largest_row"))), (info.columns, int(number(row, "largest_column")))}
+
+
+def _few_or_most(
+    rows: Sequence[Row],
+    test: Test,
+    words: Callable[[Sequence[Row]], tuple[str, str]],
+    columns: tuple[str, ...],
+    cause: Cause,
+) -> Iterator[Finding]:
+    """One note where most rows are so; else a warning for those of each module."""
+    chosen = [row for row in rows if test(row)]
+    if len(chosen) > max(1.0, MOST * len(rows)):
+        says, why = words(chosen)
+        text = f"{len(chosen)} of {quantity(len(rows), 'matrix', 'matrices')}: each {says}"
+        yield Finding(Severity.NOTE, text, f"{why} It is how this model was stored.", names(chosen), {}, cause)
+        return
+    for some in group_alike(chosen):
+        says, why = words(some)
+        text = f"{subject(some)}: each {says}" if len(some) > 1 else f"{subject(some)} {says}"
+        yield Finding(Severity.WARN, text, why, names(some), evidence(some, *columns), cause)
+
+
+def copies(pairs: Sequence[tuple[Row, Row, float]], measured: int) -> Iterator[Finding]:
+    """Of pairs of rows with the cosine of their values; 1 where all bytes are equal."""
+    if len(pairs) > max(2.0, MOST * measured / 2.0):
+        weights = tuple(dict.fromkeys(name for one, other, _ in pairs for name in (one.weight.name, other.weight.name)))
+        text = f"{len(weights)} of {quantity(measured, 'matrix', 'matrices')} are copies of each other"
+        why = (
+            "Layers that share their values by design, an average kept next to the weights, or layers not trained yet."
+        )
+        yield Finding(Severity.NOTE, text, why, weights, {"copies": len(pairs)}, causes.COPY)
+        return
+    for one, other, cosine in pairs:
+        tied = {one.weight.role, other.weight.role} == {"embedding", "head"}
+        said = "a copy of" if cosine == 1.0 else "nearly a copy of"
+        text = f"{name_with_block(other)} is {said} {lower_first(name_with_block(one))}"
+        why = "All bytes are equal." if cosine == 1.0 else f"The cosine of their values is {cosine:.4f}."
+        severity = Severity.NOTE if tied else Severity.WARN
+        yield Finding(severity, text, why, names([one, other]), {"cosine": cosine}, causes.COPY)
+
+
+def name_with_block(row: Row) -> str:
+    return subject([row]) if row.weight.depth is not None else name_of(row)

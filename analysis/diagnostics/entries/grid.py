@@ -1,0 +1,140 @@
+"""Whether the values of a weight lie on a grid, as quantising leaves them: of the tensor, of each row, of a group.
+
+Values on an even grid differ by whole numbers of steps, so that for the right number of steps q between the least and
+the largest of them, all (w - min) q / (max - min) are whole. Codebooks that are not even (NF4, floats of eight or four
+bits) show by how few different values there are.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+GROUPS = (128, 64, 32)  # inputs that share a scale in the usual formats
+MOST_STEPS = 255  # eight bits
+SEEN_LINES, SEEN = 32, 4096  # lines that are looked at, and entries of each
+LEAST = 16  # values below which a grid proves nothing
+SHARE = 0.9  # of the lines that must lie on a grid
+TIES = 0.5  # share of different values among those that are not 0, below which they repeat; noise has nearly 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the values lie: `of` "tensor", "row", "column" or "group of 64", and the steps of the finest such grid."""
+
+    of: str
+    steps: int
+
+    @property
+    def bits(self) -> int:
+        return max(1, math.ceil(math.log2(self.steps + 1)))
+
+
+def sample(matrix: Float[Tensor, "m n"]) -> Float64[np.ndarray, "r c"]:
+    """Some rows, evenly spread, and the first entries of each."""
+    chosen = matrix[:: max(1, len(matrix) // SEEN_LINES)][:SEEN_LINES, :SEEN]
+    values: Float64[np.ndarray, "r c"] = chosen.double().cpu().numpy()
+    return values
+
+
+def levels(lines: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, " r"]:
+    """How many different values that are not 0 each line holds."""
+    ordered = np.sort(lines, axis=1)
+    fresh = np.diff(ordered, axis=1, prepend=np.nan) != 0.0
+    found: Float64[np.ndarray, " r"] = (fresh & (ordered != 0.0)).sum(axis=1).astype(float)
+    return found
+
+
+def cut_groups(lines: Float64[np.ndarray, "r c"], size: int) -> Float64[np.ndarray, "g size"]:
+    """The lines cut into groups; none where they are shorter."""
+    whole = lines.shape[1] // size * size
+    return lines[:, :whole].reshape(-1, size)
+
+
+def commonest(lines: Float64[np.ndarray, "r c"]) -> float:
+    """The share of the commonest value among those looked at."""
+    _, counts = np.unique(lines, return_counts=True)
+    return float(counts.max()) / lines.size
+
+
+def steps(values: Float64[np.ndarray, " c"], roundoff: float) -> int | None:
+    """The fewest steps between least and largest that put every value on an even grid; None up to 255.
+
+    `roundoff`: relative error of a stored value. A grid that rounding alone could feign is none.
+    """
+    kept = np.unique(values)
+    low, high = float(kept[0]), float(kept[-1])
+    if values.size < LEAST or len(kept) < 2 or len(kept) > MOST_STEPS + 1:
+        return None
+    tolerance = 4.0 * roundoff * max(abs(low), abs(high)) / (high - low)
+    counts = np.arange(len(kept) - 1, MOST_STEPS + 1)[:, None]  # (q, 1)
+    places = (kept - low) / (high - low) * counts  # (q, values)
+    off = np.abs(places - np.rint(places)).max(axis=1)
+    fits = np.flatnonzero((off <= tolerance * counts[:, 0] + 1e-6) & (tolerance * counts[:, 0] < 0.1))
+    if not len(fits):
+        return None
+    found = int(counts[fits[0], 0])
+    chance = len(counts) * (2.0 * tolerance * found + 2e-6) ** (len(kept) - 2) if len(kept) > 2 else 1.0
+    return found if chance < 1e-6 or values.size >= 8 * len(kept) else None
+
+
+def even(lines: Float64[np.ndarray, "r c"], roundoff: float) -> int | None:
+    """The steps of the finest grid among the lines, where nine tenths of those that vary lie on one."""
+    vary = [line for line in lines if line.size and line.min() < line.max()]
+    found = [steps(line, roundoff) for line in vary]
+    there = [count for count in found if count is not None]
+    return max(there) if vary and len(there) >= SHARE * len(vary) else None
+
+
+def grid(matrix: Float[Tensor, "m n"], roundoff: float) -> Grid | None:
+    """The widest even grid on which the values lie; else the codebook that they come from; None where neither."""
+    rows, columns = sample(matrix), sample(matrix.T)
+    for of, lines in (
+        ("tensor", rows.reshape(1, -1)),
+        ("row", rows),
+        ("column", columns),
+        *((f"group of {size}", cut_groups(rows, size)) for size in GROUPS),
+        *((f"group of {size} outputs", cut_groups(columns, size)) for size in GROUPS),
+    ):
+        found = even(lines, roundoff) if lines.size else None
+        if found is not None:
+            return Grid(of, found)
+    return _codebook(rows, roundoff)
+
+
+def _codebook(rows: Float64[np.ndarray, "r c"], roundoff: float) -> Grid | None:
+    """Few different values that lie on no even grid."""
+    filled = np.count_nonzero(rows)
+    whole = float(levels(rows.reshape(1, -1))[0])
+    if filled >= 4096 and whole <= MOST_STEPS + 1:
+        return Grid("tensor", max(1, int(whole)))
+    if roundoff > 2.0**-20:
+        return None  # halves repeat by themselves
+    for of, lines in (*((f"group of {size}", cut_groups(rows, size)) for size in (64, 128, 32)), ("row", rows)):
+        counts = np.count_nonzero(lines, axis=1) if lines.size else np.zeros(0)
+        full = counts >= 2 * LEAST
+        if full.any() and float(np.median(levels(lines[full]) / counts[full])) < TIES:
+            return Grid(of, int(np.median(levels(lines[full]))) - int(filled == rows.size))  # 0 is a value too
+    return None
+
+
+def stored_type(slices: Float[Tensor, "s m n"]) -> str:
+    """The narrowest type that holds every value: "bfloat16", "float16", or that of the file."""
+    own = str(slices.dtype).removeprefix("torch.")
+    if slices.dtype not in (torch.float32, torch.float64):
+        return own
+    candidates = {torch.float32, torch.bfloat16, torch.float16} if slices.dtype == torch.float64 else {
+        torch.bfloat16, torch.float16,
+    }  # fmt: skip
+    for block in torch.split(slices.flatten(0, 1), max(1, (1 << 20) // slices.shape[2])):
+        candidates = {kind for kind in candidates if torch.equal(block.to(kind).to(block.dtype), block)}
+        if not candidates:
+            return own
+    narrowest = min(candidates, key=lambda kind: (kind.itemsize, kind != torch.bfloat16))
+    return str(narrowest).removeprefix("torch.")
+
+
+ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-9}

@@ -1,0 +1,132 @@
+"""The rows and columns of a weight: which are zero, which are equal, and how much their sizes differ.
+
+A row is an output with all its kernel positions, a column an input with all of them.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from analysis.linalg.spectrum import BLOCK
+
+COMPARED = 16  # entries of a line that are looked at first: lines that differ in them need no further look
+FEW = 256  # rows whose cosines are found
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What one pass over the entries adds up; of a finite weight."""
+
+    rows: Float64[np.ndarray, " m"]  # sum of the squares of each row
+    columns: Float64[np.ndarray, " n"]
+    row_sums: Float64[np.ndarray, " m"]
+    column_sums: Float64[np.ndarray, " n"]
+    slices: Float64[np.ndarray, "s 2"]  # sum and sum of squares of each kernel position
+    cubes: float
+    fourths: float
+    zeros: int
+    largest: tuple[float, int, int]  # |w| and its row and column
+
+    @property
+    def squares(self) -> float:
+        return math.fsum(self.rows)
+
+
+def sums(slices: Float[Tensor, "s m n"], unit: float) -> Sums:
+    """Of the entries over `unit`, a power of two near the largest, so that no fourth power leaves float64."""
+    _, m, n = slices.shape
+    rows, row_sums, columns, column_sums = (np.zeros(size) for size in (m, m, n, n))
+    found, cubes, fourths, zeros, largest = [], 0.0, 0.0, 0, (0.0, 0, 0)
+    for matrix in slices:
+        whole = np.zeros(2)
+        for start in range(0, m, max(1, BLOCK // n)):
+            block = (matrix[start : start + max(1, BLOCK // n)].double() / unit).cpu().numpy()
+            square = np.square(block)
+            rows[start : start + len(block)] += square.sum(axis=1)
+            columns += square.sum(axis=0)
+            row_sums[start : start + len(block)] += block.sum(axis=1)
+            column_sums += block.sum(axis=0)
+            whole += (block.sum(), square.sum())
+            zeros += block.size - int(np.count_nonzero(block))
+            at = int(square.argmax())
+            largest = max(largest, (math.sqrt(square.flat[at]), start + at // n, at % n))
+            cubes += float(np.vdot(square, block))
+            fourths += float(np.vdot(square, square))
+        found.append(whole)
+    return Sums(rows, columns, row_sums, column_sums, np.array(found), cubes, fourths, zeros, largest)
+
+
+def equal(matrix: Float[Tensor, "m n"]) -> int:
+    """How many rows that are not zero repeat an earlier row, bit by bit."""
+    if len(matrix) < 2:
+        return 0
+    head = matrix[:, :COMPARED].double().cpu().numpy()
+    _, first, counts = np.unique(head, axis=0, return_inverse=True, return_counts=True)
+    first = first.reshape(-1)
+    candidates = np.flatnonzero(counts[first] > 1)
+    seen: set[tuple[int, bytes]] = set()
+    repeated = 0
+    for index in candidates.tolist():
+        line = matrix[index].double().cpu().numpy()
+        if not line.any():
+            continue
+        key = (int(first[index]), line.tobytes())
+        repeated += key in seen
+        seen.add(key)
+    return repeated
+
+
+def isolation(slices: Float[Tensor, "s m n"], row: int, column: int) -> float:
+    """The largest entry over the next largest of its row and column; infinite where they hold nothing else."""
+    line = slices[:, row].double().abs().flatten()
+    other = slices[:, :, column].double().abs().flatten()
+    top = float(torch.maximum(line.max(), other.max()))
+    rest = max(_second(line, top), _second(other, top))
+    return top / rest if rest > 0.0 else math.inf
+
+
+def _second(values: Tensor, top: float) -> float:
+    below = values[values < top]
+    return float(below.max()) if below.numel() else 0.0
+
+
+def cosine(matrix: Float[Tensor, "m n"]) -> float | None:
+    """Root mean square cosine of two rows, times √n: 1 in noise. Of up to 256 rows; None with less than two."""
+    chosen = matrix[:: max(1, len(matrix) // FEW)][:FEW].double()
+    chosen = chosen[chosen.square().sum(dim=1) > 0.0]
+    if len(chosen) < 2:
+        return None
+    chosen = chosen / chosen.abs().amax(dim=1, keepdim=True)
+    unit = chosen / chosen.norm(dim=1, keepdim=True)
+    gram = (unit @ unit.T).fill_diagonal_(0.0)
+    count = len(gram) * (len(gram) - 1)
+    return math.sqrt(float(gram.square().sum()) / count * matrix.shape[1])
+
+
+def spread(energies: Float64[np.ndarray, " m"], each: int, variance: float, fourth: float) -> float:
+    """By how many standard errors the energies of lines differ more than those of independent entries.
+
+    `each` entries in a line, of that variance and fourth moment: the sum of squares over its variance is χ² then, with
+    one degree of freedom less than lines.
+    """
+    expected = each * (fourth - variance * variance)
+    if len(energies) < 2 or expected <= 0.0:
+        return 0.0
+    return _standard(float(np.square(energies - energies.mean()).sum()) / expected, len(energies) - 1)
+
+
+def drift(totals: Float64[np.ndarray, " m"], each: int, variance: float) -> float:
+    """The same of the sums of lines: independent entries have sums that differ by √(each · variance)."""
+    if len(totals) < 2 or variance <= 0.0:
+        return 0.0
+    return _standard(float(np.square(totals - totals.mean()).sum()) / (each * variance), len(totals) - 1)
+
+
+def _standard(statistic: float, freedom: int) -> float:
+    """A χ² in standard errors: its cube root is all but normal (Wilson and Hilferty, PNAS 17, 1931)."""
+    width = 2.0 / (9.0 * freedom)
+    return (math.cbrt(statistic / freedom) - (1.0 - width)) / math.sqrt(width)

@@ -1,0 +1,142 @@
+"""Whether a weight can be told from independent entries, as a random initialisation has them: the cheap form.
+
+The edge of noise comes from the variance of the entries, of each kernel position by itself, since positions of a
+trained convolution differ in size and a pooled variance would call the larger ones structure. A weight is as random
+where nothing stands above that edge, its eigenvalues follow the law of Marchenko and Pastur, and its rows and columns
+differ in size and in mean no more than chance lets them. Training leaves at least one of these.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from scipy.special import ndtr
+from torch import Tensor
+
+from analysis.diagnostics.entries.lines import Sums, drift, spread
+from analysis.linalg.spectrum import Spectrum
+from analysis.statistics import marchenko_pastur
+from analysis.statistics.marchenko_pastur import Law
+
+FEWEST = 16  # eigenvalues of a slice below which nothing is said
+ENTRIES = 1024  # entries below which the tests have no power
+CHANCE = 4.0  # standard errors that chance gives one of the tests of lines once in 30,000
+# distance to the law that random matrices keep below: (GAP / √slices + GAPS) / smaller side. Largest of 60 each, normal
+# and uniform, one slice of 16 to 384 and 3 to 49 of 16 to 384: 3.6 / √slices for few slices, 0.36 more for many
+GAP, GAPS = 3.6, 0.5
+SHIFT = 0.6  # of a mean over the edge: from about 0.75 on it makes an eigenvalue above by itself
+LINES = 256  # of a kernel, that are looked at
+FLAT = 1.05  # σ₁ over the smallest singular value, up to which a spectrum is that of an orthogonal matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """A weight against independent entries of its variance."""
+
+    above: int  # eigenvalues above the cut, of all slices
+    edge: float  # upper edge of the law, the largest of the slices
+    distance: float  # of the eigenvalues up to the cut, each over the variance of its slice, and the law
+    lines: float  # the largest of the tests of rows, columns and slices, in standard errors
+    random: bool
+
+
+def compare(spectrum: Spectrum, sums: Sums, unit: float) -> Noise | None:
+    """None where the entries are all equal or too few. `unit` is what the sums' entries were divided by."""
+    count = spectrum.rows * spectrum.columns
+    means, squares = sums.slices[:, 0] / count, sums.slices[:, 1] / count
+    variances = squares - means**2
+    kept = variances > 1e-12 * max(squares.max(), 0.0)
+    if not kept.any() or spectrum.rows * spectrum.columns < 2:
+        return None
+    law = _law(spectrum, sums)
+    scaled = np.sort((np.square(spectrum.slices[kept] / unit) / variances[kept, None]).ravel())
+    inside = scaled[: int(np.searchsorted(scaled, law.cut, side="right"))]
+    distance = marchenko_pastur.distance(_nonzero(inside, law, int(kept.sum())), law)
+    lines = max(_tests(sums, spectrum))
+    above = len(scaled) - len(inside)
+    enough = (
+        min(spectrum.rows, spectrum.columns) >= FEWEST and sums.squares > 0.0 and len(scaled) * law.large >= ENTRIES
+    )
+    fits = distance <= (GAP / math.sqrt(len(kept)) + GAPS) / min(spectrum.rows, spectrum.columns)
+    shifts = np.abs(means) / np.sqrt(np.where(kept, variances, np.inf)) * math.sqrt(count)
+    shifted = int((shifts > SHIFT * (math.sqrt(spectrum.rows) + math.sqrt(spectrum.columns))).sum())
+    random = bool(enough and above <= shifted and fits and lines <= CHANCE and kept.all())
+    edge = float(law.edges[1] * variances.max()) * unit * unit
+    return Noise(above, edge, distance, lines, random)
+
+
+def _law(spectrum: Spectrum, sums: Sums) -> Law:
+    """Of entries with variance 1, without the rows and columns that are zero."""
+    rows, columns = int(np.count_nonzero(sums.rows)), int(np.count_nonzero(sums.columns))
+    share = rows * columns / (spectrum.rows * spectrum.columns)
+    return Law(min(rows, columns), max(rows, columns), 1.0 / share)
+
+
+def _nonzero(values: Float64[np.ndarray, " k"], law: Law, slices: int) -> Float64[np.ndarray, " p"]:
+    """Without the zeros that zero rows and columns bring: as many as the law's smaller side lacks."""
+    return values[max(0, len(values) - int(law.small) * slices) :]
+
+
+def _tests(sums: Sums, spectrum: Spectrum) -> list[float]:
+    """How much more the lines differ than those of independent entries do, in standard errors."""
+    rows, columns = sums.rows > 0.0, sums.columns > 0.0
+    slices = len(sums.slices)
+    filled = int(rows.sum()) * int(columns.sum()) * slices
+    variance, fourth = sums.squares / filled, sums.fourths / filled
+    row_size, column_size = int(columns.sum()) * slices, int(rows.sum()) * slices
+    return [
+        spread(sums.rows[rows], row_size, variance, fourth),
+        spread(sums.columns[columns], column_size, variance, fourth),
+        drift(sums.row_sums[rows], row_size, variance),
+        drift(sums.column_sums[columns], column_size, variance),
+        spread(sums.slices[:, 1], filled // slices, variance, fourth),
+    ]
+
+
+def flat(spectrum: Spectrum, matrix: Float[Tensor, "m sn"]) -> bool:
+    """Whether all singular values of each slice are equal, or those of a kernel with its positions side by side."""
+    if spectrum.slices.shape[0] > 1 and _is_orthogonal(matrix):
+        return True
+    smallest, largest = spectrum.slices[:, 0], spectrum.slices[:, -1]
+    enough = min(spectrum.rows, spectrum.columns) >= FEWEST
+    filled = largest > 1e-6 * spectrum.largest  # an orthogonal convolution is zero but at its centre
+    return bool(enough and filled.any() and (largest[filled] <= FLAT * smallest[filled]).all())
+
+
+def _is_orthogonal(matrix: Float[Tensor, "m sn"]) -> bool:
+    """By the cosines of the lines of the smaller side, and their norms."""
+    short = (matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T)[:LINES].double()
+    gram = short @ short.T
+    sizes = gram.diagonal()
+    if len(short) < FEWEST or float(sizes.min()) <= 0.0:
+        return False
+    off = gram - torch.diag(sizes)
+    return bool(sizes.max() <= FLAT**2 * sizes.min() and off.abs().max() <= (FLAT - 1.0) * sizes.min())
+
+
+def peakedness(sums: Sums, count: int) -> float | None:
+    """The kurtosis of the entries about their mean: 3 of a normal law, 1.8 of a uniform one; None where all agree."""
+    mean, square = float(sums.slices[:, 0].sum()) / count, sums.squares / count
+    variance = square - mean * mean
+    if variance <= 1e-12 * square:
+        return None
+    fourth = sums.fourths / count - 4.0 * mean * sums.cubes / count + 6.0 * mean**2 * square - 3.0 * mean**4
+    return fourth / variance**2
+
+
+def law_of(values: Float64[np.ndarray, " p"]) -> str:
+    """The law about 0 that the values, a sample, could be drawn from: "normal", "uniform", or "" for neither."""
+    size = len(values)
+    ordered = np.sort(values)
+    bound, spread_of = float(np.abs(ordered).max()), math.sqrt(float(np.square(ordered).mean()))
+    if size < 256 or spread_of == 0.0:
+        return ""
+    steps = np.arange(1, size + 1) / size
+    laws = {"uniform": (ordered / bound + 1.0) / 2.0, "normal": ndtr(ordered / spread_of)}
+    for name, shares in laws.items():
+        gap = max(float((steps - shares).max()), float((shares - steps).max()) + 1.0 / size)
+        if gap * math.sqrt(size) < 1.63:  # 1 % of Kolmogorov's law
+            return name
+    return ""

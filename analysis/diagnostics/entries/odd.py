@@ -1,0 +1,109 @@
+"""Layers that are as random, orthogonal, or apart from their siblings, and the findings that say so."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from analysis.diagnostic import Cause, Finding, Row, Severity
+from analysis.findings import causes
+from analysis.findings.siblings import Apart, find_apart, siblings_of
+from analysis.findings.subjects import evidence, group_alike, names, number, subject
+from analysis.findings.wording import quantity, short
+
+FEW = 1 / 3  # share of the layers up to which being as random is a fault of theirs and no choice
+HARMLESS = ("embedding", "position", "pooler")  # often frozen, barely moved from a wide start, or not used at all
+WIDTH, RATIO = 5.0, 2.0  # robust spreads, and the factor on the scale, from which on a layer is apart
+LARGER = 1.2  # the factor from which on noise may have been added
+
+
+def testable(row: Row) -> bool:
+    """Whether being as random could have been seen: large enough, and no table that may rest at a wide start."""
+    info = row.weight
+    return row.value("random_D") is not None and min(info.rows, info.columns) >= 16 and info.role not in HARMLESS
+
+
+def random(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Rows as random in a model that is not."""
+    able = [row for row in rows if testable(row)]
+    chosen = [row for row in rows if row.value("state") == "random"]
+    usual = [row for row in chosen if row.weight.role in HARMLESS or _is_of_its_kind(row, rows)]
+    yield from (_as_random(some, Severity.NOTE) for some in group_alike(usual))
+    faulty = [row for row in chosen if not any(row is one for one in usual)]
+    if len(faulty) > max(1.0, FEW * len(able)):
+        text = f"{len(faulty)} of {quantity(len(able), 'matrix', 'matrices')} look like a random initialisation"
+        yield Finding(Severity.WARN, text, WHY, names(faulty), {"random": len(faulty)}, causes.RANDOM)
+        return
+    yield from (_as_random(some, Severity.BAD) for some in group_alike(faulty))
+
+
+def _is_of_its_kind(row: Row, rows: Sequence[Row]) -> bool:
+    """Whether all its siblings are as random: frozen, or moved too little to show, and no fault of one layer."""
+    family = siblings_of(row, rows)
+    return bool(family) and all(one.value("state") == "random" for one in family)
+
+
+WHY = (
+    "Nothing stands above what independent entries of the same variance give, and rows and columns differ no more than "
+    "chance lets them: never trained, drawn anew, or shuffled."
+)
+
+
+def _as_random(rows: Sequence[Row], severity: Severity) -> Finding:
+    laws = {str(row.value("entries_law")) for row in rows} - {""}
+    drawn = f" The entries follow a {laws.pop()} law, as initialisations do." if len(laws) == 1 else ""
+    text = f"{subject(rows)} look{'s' if len(rows) == 1 else ''} like a random initialisation"
+    columns = ("num_above_random", "random_D", "line_spread", "entries_law")
+    return Finding(severity, text, WHY + drawn, names(rows), evidence(rows, *columns), causes.RANDOM)
+
+
+def orthogonal(rows: Sequence[Row]) -> Iterator[Finding]:
+    chosen = [row for row in rows if row.value("state") == "orthogonal"]
+    severity = Severity.NOTE if len(chosen) > max(1.0, FEW * len(rows)) else Severity.WARN
+    for some in group_alike(chosen):
+        text = f"{subject(some)} {'is' if len(some) == 1 else 'are'} orthogonal: all singular values are equal"
+        why = "As an orthogonal initialisation or an identity leaves it; training spreads them."
+        yield Finding(severity, text, why, names(some), evidence(some, "state"), causes.ORTHOGONAL)
+
+
+def scale(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Rows whose scale is apart from that of their siblings."""
+    for found in find_apart(rows, _log_scale, WIDTH, math.log(RATIO)):
+        yield _scale_finding(found)
+
+
+def noise_added(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Rows larger than their siblings, all of them of less structure: what noise on top of a layer does."""
+    for found in find_apart(rows, _log_scale, WIDTH, math.log(LARGER)):
+        others = [row for row in siblings_of(found.row, rows) if row is not found.row]
+        if found.value > found.middle and all(_has_less(found.row, other) for other in others):
+            ratio = math.exp(found.value - found.middle)
+            text = f"{subject([found.row])} looks as if noise had been added"
+            why = (
+                f"It is {short(ratio)} times as large as its {found.siblings} siblings, and nearer to random than any: "
+                f"{number(found.row, 'num_above_random'):.0f} eigenvalues above random."
+            )
+            columns = ("rms", "num_above_random", "random_D")
+            some = [found.row]
+            yield Finding(Severity.WARN, text, why, names(some), evidence(some, *columns), causes.NOISE_ADDED)
+
+
+def _has_less(row: Row, other: Row) -> bool:
+    """Whether a row is nearer to random than another, by its eigenvalues above and below the edge."""
+    above = number(row, "num_above_random") < number(other, "num_above_random")
+    return above and number(row, "random_D") < number(other, "random_D")
+
+
+def _log_scale(row: Row) -> float | None:
+    value = number(row, "rms")
+    return math.log(value) if value > 0.0 else None
+
+
+def _scale_finding(found: Apart) -> Finding:
+    ratio = math.exp(found.value - found.middle)
+    times = f"{short(ratio)} times as large as" if ratio > 1.0 else f"{short(1.0 / ratio)} times smaller than"
+    text = f"{subject([found.row])} is {times} its siblings"
+    why = f"Against the median of {found.siblings} others of its role and shape, far beyond their spread."
+    return Finding(Severity.WARN, text, why, names([found.row]), evidence([found.row], "rms"), _cause(found))
+
+
+def _cause(found: Apart) -> Cause:
+    return causes.SCALE

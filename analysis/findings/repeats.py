@@ -1,0 +1,42 @@
+"""What several diagnostics say of one run, without saying anything twice.
+
+Two findings of one cause on the same weights are one, and what a fault explains is not said beside it: a layer of zeros
+has no tail, and one of rank 16 loses rank. The diagnostic that looks at the entries speaks first, since what it finds
+explains what the others measure.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+
+from analysis.diagnostic import Finding, Severity, Summary
+from analysis.findings import causes
+
+FIRST = "entries"
+EXPLAINING = {
+    cause.name
+    for cause in (causes.NOT_FINITE, causes.ZERO, causes.DEAD_LINES, causes.EQUAL_LINES, causes.LOW_RANK, causes.RANDOM)
+}
+EXPLAINED = {causes.UNMEASURED.name, causes.RANK.name, causes.EXPONENT.name}
+
+
+def without_repeats(found: Mapping[str, Summary]) -> dict[str, Summary]:
+    """The summaries by diagnostic, the entries first, each without what was said before it."""
+    said: dict[str, set[str]] = defaultdict(set)  # the causes that each weight was named for
+    kept: dict[str, Summary] = {}
+    for name in sorted(found, key=lambda name: name != FIRST):
+        findings = tuple(finding for finding in found[name].findings if not _is_known(finding, said))
+        for finding in findings:
+            if finding.cause is not None and (finding.severity is not Severity.NOTE or name == FIRST):
+                for weight in finding.weights:
+                    said[weight].add(finding.cause.name)
+        kept[name] = replace(found[name], findings=findings)
+    return kept
+
+
+def _is_known(finding: Finding, said: Mapping[str, set[str]]) -> bool:
+    """Whether all its weights were named for this cause before, or for one that explains it."""
+    if finding.cause is None or not finding.weights:
+        return False
+    enough = {finding.cause.name} | (EXPLAINING if finding.cause.name in EXPLAINED else set())
+    return all(enough & said.get(weight, set()) for weight in finding.weights)

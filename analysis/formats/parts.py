@@ -1,0 +1,204 @@
+"""What in a checkpoint is no weight of its model: the state of the training, and copies of the weights.
+
+An optimizer keeps moments of the same shapes as the weights, and a training keeps averages (EMA), teachers and targets
+of the same names. Both are told by their names, copies by their counterparts too, in every format alike.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from analysis.errors import UnknownFormat, escape
+from analysis.formats.stored import Array, Aside
+
+OPTIMIZER = "state of the optimizer, no weight"
+TRAINING = "state of the training (schedule, random numbers, loops), no weight"
+
+# the leaves under which optimizers keep their moments: torch.optim, optax, bitsandbytes, Keras
+MOMENTS = {
+    "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_avg_var", "exp_inf", "exp_avg_sq_row", "exp_avg_sq_col",
+    "momentum_buffer", "square_avg", "acc_delta", "grad_avg", "prev_grad", "fp32_from_fp16", "master_param",
+}  # fmt: skip
+OPTIMIZERS = {
+    "optimizer", "optimizers", "optim", "optims", "optimiser", "optimisers", "adam", "adamw", "lbfgs", "opt_state",
+    "opt_states", "optimizer_weights",
+}  # fmt: skip
+TRAINING_STATES = {
+    "lr_scheduler", "lr_schedulers", "scheduler", "schedulers", "scaler", "grad_scaler", "amp", "rng_state",
+    "rng_states", "random_rng_state", "np_rng_state", "torch_rng_state", "cuda_rng_state", "rng_tracker_states",
+    "loops", "callbacks", "lightning_rng_state", "dataloader", "train_loader", "sampler", "ema_scheduler",
+    "lr_scheduler_state", "scheduler_state_dict", "scaler_state_dict", "cuda_rng_state_all", "loss_scaler",
+}  # fmt: skip
+
+# words of a component that say that what it holds follows the weights
+AVERAGES = {"ema", "emas", "averaged", "swa", "shadow", "polyak", "lookahead", "avgmodel"}
+FOLLOWERS = {"teacher": "student", "target": "online", "momentum": "online", "moving": "", "slow": ""}
+PAIRS = MappingProxyType({"_k": "_q", "_m": "", "_t": "_s"})  # MoCo's encoders, ALBEF's towers
+MOST_PREFIXES = 64
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def tokens(component: str) -> list[str]:
+    """The words in one component of a name: "optimizerG_state" has optimizer, g and state."""
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", component[:128])]
+
+
+def is_optimizer(component: str) -> bool:
+    """Whether a key is that of an optimizer's state: "optimizer_state_dict", "optim0", "G_optimizer".
+
+    "opt" alone is a model too (OPT): what holds a torch optimizer's state under it is told by its structure.
+    """
+    return component.lower() in OPTIMIZERS or not OPTIMIZERS.isdisjoint(tokens(component))
+
+
+def is_training_state(component: str) -> bool:
+    return component.lower() in TRAINING_STATES
+
+
+def training_reasons(names: Iterable[str]) -> dict[str, str]:
+    """The tensors among these that an optimizer keeps, by the first component of their names or the last."""
+    found: dict[str, str] = {}
+    for name in names:
+        leaf, components = re.split(r"[./]", name[-128:])[-1], re.split(r"[./]", name[:512])
+        if leaf in MOMENTS or (len(components) > 2 and _heads_optimizer(components[0])):
+            found[name] = OPTIMIZER
+        elif len(components) > 2 and is_training_state(components[0]):
+            found[name] = TRAINING
+    return found
+
+
+def _heads_optimizer(component: str) -> bool:
+    """Stricter than `is_optimizer`: a module of a model may have such a word in its name."""
+    lowered = component.lower()
+    return lowered in OPTIMIZERS or lowered.startswith(("optimizer_state", "optim_state"))
+
+
+def copies(shapes: Shapes) -> dict[str, str]:
+    """The copies of the weights among these tensors: prefix -> what it is, in words.
+
+    A prefix counts where its word says so (ema, teacher, …) and where most of what it holds has a counterpart of the
+    same shape elsewhere; a teacher of another shape counts beside its student.
+    """
+    found: dict[str, str] = {}
+    for prefix, word in _candidates(shapes):
+        if any(prefix.startswith(other) for other in found):
+            continue
+        inside = {name.removeprefix(prefix): shape for name, shape in shapes.items() if name.startswith(prefix)}
+        outside = {name: shape for name, shape in shapes.items() if not name.startswith(prefix)}
+        outside = {name: shape for name, shape in outside.items() if not any(name.startswith(o) for o in found)}
+        if outside and (_follows(prefix, inside, outside) or (word == "teacher" and _has_word(outside, "student"))):
+            found[prefix] = word
+    return found
+
+
+def _candidates(shapes: Shapes) -> Iterator[tuple[str, str]]:
+    """Prefixes of names, up to and with a component whose word says copy, with that word; outermost first."""
+    seen: dict[str, str] = {}
+    for name in shapes:
+        at = 0
+        for component in name[:256].split(".")[:-1][:6]:
+            at += len(component) + 1
+            word = _word(component)
+            if word is not None:
+                seen.setdefault(name[:at], word)
+                break
+    yield from list(seen.items())[:MOST_PREFIXES]
+
+
+def _word(component: str) -> str | None:
+    words = set(tokens(component))
+    for word in (*AVERAGES, *FOLLOWERS):
+        if word in words:
+            return word
+    return "momentum" if component.endswith(tuple(PAIRS)) else None
+
+
+def _has_word(names: Iterable[str], word: str) -> bool:
+    return any(word in tokens(component) for name in names for component in name[:256].split(".")[:4])
+
+
+def _plain(name: str) -> str:
+    """A name without dots and lines: some averages keep names so (LitEma, ema_pytorch)."""
+    return name.replace(".", "").replace("_", "")
+
+
+def _follows(prefix: str, inside: Shapes, outside: Shapes) -> bool:
+    """Whether most tensors inside have a counterpart outside: the same shape, and the same name under one prefix."""
+    if all(name.rpartition(".")[2].isdigit() for name in inside):
+        return _same_shapes(inside, outside)
+    matrices = {name: shape for name, shape in inside.items() if len(shape) > 1} or dict(inside)
+    there: dict[tuple[str, tuple[int, ...]], None] = {(_plain(name), shape): None for name, shape in outside.items()}
+    least = 0.9 if prefix[:-1].endswith(tuple(PAIRS)) else 0.5
+    for _ in range(3):  # an average may have wrapped its model: "averaged_model.module."
+        if _matches(matrices, there) >= least * len(matrices):
+            return True
+        heads = {name.partition(".")[0] for name in matrices}
+        if len(heads) > 1 or any("." not in name for name in matrices):
+            return False
+        matrices = {name.partition(".")[2]: shape for name, shape in matrices.items()}
+    return False
+
+
+def _matches(inside: Shapes, there: Mapping[tuple[str, tuple[int, ...]], None]) -> int:
+    """How many have a counterpart, under the one prefix that gives most."""
+    first, shape = next(iter(inside.items()))
+    tail = _plain(first)
+    fronts = sorted({name.removesuffix(tail) for name, s in there if s == shape and name.endswith(tail)}, key=len)
+    counts = (sum((front + _plain(n), s) in there for n, s in inside.items()) for front in fronts[:MOST_PREFIXES])
+    return max(counts, default=0)
+
+
+def _same_shapes(inside: Shapes, outside: Shapes) -> bool:
+    """Whether a list of tensors has the shapes of the others: averages that are kept without names."""
+    return sum((Counter(inside.values()) & Counter(outside.values())).values()) >= 0.9 * len(inside)
+
+
+def copy_reason(prefix: str, word: str) -> str:
+    """Why a copy is left out, and how to analyse it."""
+    what = "a running average" if word in AVERAGES else "a copy" if word != "teacher" else "a teacher"
+    return f"{what} of the weights, no weight of its own: analyse it by --part {escape(prefix[:-1])}"
+
+
+Parts = tuple[dict[str, Array], dict[str, Aside]]
+
+
+def select(tensors: Mapping[str, Array], part: str | None = None) -> Parts:
+    """The weights among the tensors of a checkpoint, and what is set aside with the reason.
+
+    `part` asks for the tensors under that prefix, and nothing else: a copy that is left out otherwise.
+    Raises UnknownFormat where there is no weight among them, or no such part.
+    """
+    reasons = training_reasons(tensors)
+    shapes = {name: array.shape for name, array in tensors.items() if name not in reasons}
+    prefixes = copies(shapes)
+    if part is not None:
+        return _only(tensors, part, prefixes)
+    for prefix, word in prefixes.items():
+        reasons |= {name: copy_reason(prefix, word) for name in shapes if name.startswith(prefix)}
+    if tensors and len(reasons) == len(tensors):
+        text = "it holds the state of an optimizer or a training, and no weights. Give the model's own file"
+        raise UnknownFormat(text, "no-tensors")
+    aside = {name: set_aside(tensors[name], reason) for name, reason in reasons.items()}
+    return {name: array for name, array in tensors.items() if name not in aside}, aside
+
+
+def set_aside(array: Array, reason: str) -> Aside:
+    return Aside(array.shape, array.dtype, array.nbytes, reason)
+
+
+def _only(tensors: Mapping[str, Array], part: str, prefixes: Iterable[str]) -> Parts:
+    prefix = f"{part}."
+    chosen = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    if not chosen:
+        there = ", ".join(escape(other[:-1]) for other in prefixes) or "none"
+        raise UnknownFormat(f"there is no part “{escape(part)}” in it; its copies are: {there}", "no-tensors")
+    others = {
+        f"{name} (outside {part})" if name in chosen else name: array
+        for name, array in tensors.items()
+        if not name.startswith(prefix)
+    }
+    return chosen, {
+        name: set_aside(array, f"outside the part {escape(part)}, no weight of it") for name, array in others.items()
+    }

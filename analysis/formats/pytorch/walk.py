@@ -1,0 +1,131 @@
+"""Every tensor in an unpickled value, by the keys on the way to it: through dicts, lists, and objects not loaded.
+
+What an optimizer or a scheduler left there is told by its structure and by its key, and yields with the reason.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.errors import UnsafeFile
+from analysis.formats.parts import OPTIMIZER, TRAINING, is_optimizer, is_training_state
+from analysis.formats.pytorch.objects import Foreign, Ndarray, Unreadable, View
+
+MOST_ENTRIES = 500_000
+MOST_NAME_CHARACTERS = 100_000_000
+DEEPEST = 64
+SAVED_BY_NAME = "_non_persistent_buffers_set"
+NOT_SAVED = "a buffer that the module does not save (non-persistent), no weight"
+ATTRIBUTE = "an attribute of a module, neither parameter nor buffer"
+SHARD = "one rank's part of a tensor that is spread over several (DTensor, ShardedTensor): save the full state dict"
+
+Leaf = View | Ndarray | Unreadable
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tensor, the keys on the way to it, and the reason why it is no weight, if that is known from where it lies."""
+
+    keys: Keys
+    leaf: Leaf
+    reason: str | None = None
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.keys)
+
+
+Waiting = tuple[Keys, Any, str | None]
+
+
+def walk(root: Any) -> Iterator[Entry]:
+    """Every tensor with its keys, in order. Bounded, also where the value holds itself."""
+    entries = characters = 0
+    waiting: list[Waiting] = [((), root, None)]
+    seen: set[int] = set()  # objects are walked once: unlike dicts, they refer to each other freely
+    while waiting:
+        keys, value, reason = waiting.pop()
+        if isinstance(value, Leaf):
+            yield Entry(keys, value, reason)
+            continue
+        if isinstance(value, Foreign):
+            inside = [] if id(value) in seen else list(_inside_object(value, keys, reason))
+            seen.add(id(value))
+        else:
+            inside = _inside(value, keys, reason)
+        entries += len(inside)
+        characters += sum(len(key) for inner, _, _ in inside for key in inner)
+        if entries > MOST_ENTRIES or characters > MOST_NAME_CHARACTERS or len(keys) >= DEEPEST:
+            raise UnsafeFile(
+                "its pickle unfolds without bound: it holds itself, or far too many values. Save a plain state dict.",
+                "unbounded",
+            )
+        waiting += reversed(inside)
+
+
+def _inside(value: Any, keys: Keys, reason: str | None) -> list[Waiting]:
+    """What a dict, list or tuple holds, each with its keys and reason. One loop: a bomb has many."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], Ndarray):
+        return [(keys, value[1], reason)]  # Paddle writes an array with its name
+    if reason is None and isinstance(value, dict) and "param_groups" in value and "state" in value:
+        reason = OPTIMIZER  # torch.optim.Optimizer.state_dict, under whatever key
+    found: list[Waiting] = []
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(inner, dict | list | tuple | Foreign):
+            found.append(((*keys, str(key)), inner, reason or (_reason(key) if isinstance(key, str) else None)))
+        elif isinstance(inner, Leaf):
+            found.append(((*keys, str(key)), inner, reason))
+    return found
+
+
+def _reason(key: str) -> str | None:
+    """Why what stands under such a key is no weight."""
+    return OPTIMIZER if is_optimizer(key) else TRAINING if is_training_state(key) else None
+
+
+def _inside_object(value: Foreign, keys: Keys, reason: str | None) -> Iterator[Waiting]:
+    """What an object holds, each with its keys and reason."""
+    for key, inner, why in _parts(value):
+        if isinstance(inner, dict | list | tuple | Foreign | Leaf):
+            yield (*keys, *key), inner, reason or why
+
+
+def _parts(value: Foreign) -> Iterator[Waiting]:
+    """The parts of a module under its state dict's names, of anything else under its attributes'."""
+    state = value.state
+    if isinstance(state.get("_parameters"), dict) or isinstance(state.get("_modules"), dict):
+        yield from _inside_module(state)
+    elif value.name.endswith((".DTensor", ".ShardedTensor")):
+        yield from _inside_shards(value)
+    else:
+        for key, inner in (*state.items(), *value.items.items()):
+            yield (str(key),), inner, None
+        for place, inner in enumerate((*value.entries, *value.arguments)):
+            yield (str(place),), inner, None
+
+
+def _inside_module(state: Mapping[Any, Any]) -> Iterator[Waiting]:
+    unsaved = state.get(SAVED_BY_NAME)
+    unsaved = unsaved if isinstance(unsaved, list | tuple) else ()
+    for kind in ("_parameters", "_buffers", "_modules"):
+        inside = state.get(kind)
+        for key, inner in inside.items() if isinstance(inside, dict) else ():
+            yield (str(key),), inner, NOT_SAVED if kind == "_buffers" and key in unsaved else None
+    for key, inner in state.items():
+        if isinstance(inner, Leaf):
+            yield (str(key),), inner, ATTRIBUTE
+
+
+def _inside_shards(value: Foreign) -> Iterator[Waiting]:
+    """The local part of a tensor that is spread over ranks; the whole of it where its shape says so."""
+    spec = value.state.get("_spec")
+    meta = spec.state.get("tensor_meta") if isinstance(spec, Foreign) else None
+    shape = meta.arguments[0] if isinstance(meta, Foreign) and meta.arguments else None
+    local = value.state.get("_local_tensor")
+    if isinstance(local, View) and isinstance(shape, tuple | list) and tuple(shape) == local.shape:
+        yield (), local, None
+        return
+    for key, inner in (*value.state.items(), *enumerate(value.arguments)):
+        if isinstance(inner, View | list | tuple | Foreign):
+            yield () if key == "_local_tensor" else (str(key),), inner, SHARD

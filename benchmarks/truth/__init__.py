@@ -1,0 +1,1 @@
+"""Whether what is said of a model is true: faults planted in trained models, and models without any."""

@@ -1,0 +1,79 @@
+"""What is said of models, against what is true of them.
+
+`python -m benchmarks.truth` prints the tables of docs/truth.md. The thresholds were set
+on the models that are not held back, with the first seed; the others were looked at afterwards.
+`--seeds N` plants with so many seeds; checkpoints named behind are clean ones whose warnings are counted too.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import torch
+
+from analysis.diagnostics import requests
+from analysis.engine.single import analyze
+from analysis.formats import open_checkpoint
+from benchmarks.truth.models import RECIPES, Recipe, fresh, trained
+from benchmarks.truth.scorer import Case, Clean, by, clean, interval, planted, warnings_of
+
+
+@click.command(help=__doc__)
+@click.option("--seeds", default=2, show_default=True)
+@click.argument("checkpoints", nargs=-1, type=click.Path(exists=True, path_type=Path))
+def main(seeds: int, checkpoints: tuple[Path, ...]) -> None:
+    torch.set_num_threads(1)
+    cases: list[Case] = []
+    for held_back in (False, True):
+        recipes = [recipe for recipe in RECIPES if recipe.held_back is held_back]
+        found = [case for recipe in recipes for case in cases_of(recipe, seeds)]
+        cases += found
+        click.echo(f"\n{'Held back' if held_back else 'Where the thresholds were set'}\n")
+        click.echo("\n".join(table(found, "model")))
+    click.echo("\n".join(["", *table(cases, "kind")]))
+    click.echo("\n".join(["", *clean_table(seeds), *real_table(checkpoints)]))
+
+
+def cases_of(recipe: Recipe, seeds: int) -> Iterator[Case]:
+    for seed in range(seeds):
+        yield from planted(recipe.name, trained(recipe, seed), seed)
+
+
+def table(cases: Sequence[Case], attribute: str) -> Iterator[str]:
+    """How many planted layers were named, and only they, with the interval of the share."""
+    yield f"| {attribute} | planted | named | named and only it | 95 % of that share |"
+    yield "|---|---|---|---|---|"
+    for name, some in [*by(cases, attribute).items(), ("all", cases)]:
+        right = sum(case.named and case.only for case in some)
+        low, high = interval(right, len(some))
+        named = sum(case.named for case in some)
+        yield f"| {name} | {len(some)} | {named} | {right} | {low:.0%} to {high:.0%} |"
+
+
+def clean_table(seeds: int) -> Iterator[str]:
+    """Warnings on models without a fault, and verdicts on whole models, after and before training."""
+    yield "| clean model | models | warnings | called untrained | at initialisation, called untrained |"
+    yield "|---|---|---|---|---|"
+    for recipe in RECIPES:
+        after = [clean(recipe.name, trained(recipe, seed)) for seed in range(seeds)]
+        before = [clean(recipe.name, fresh(recipe, seed)) for seed in range(seeds)]
+        called = sum(map(_is_untrained, before))
+        wrong = sum(model.misjudged for model in after)
+        warned = sum(len(model.warned) for model in after)
+        yield f"| {recipe.name} | {seeds} | {warned} | {wrong} | {called} of {seeds} |"
+
+
+def _is_untrained(model: Clean) -> bool:
+    return any(line.startswith("Untrained") for line in model.headlines)
+
+
+def real_table(checkpoints: Sequence[Path]) -> Iterator[str]:
+    if checkpoints:
+        yield from ("", "| checkpoint | matrices | warnings |", "|---|---|---|")
+    for file in checkpoints:
+        report = analyze(open_checkpoint([file]), requests())
+        yield f"| {file.name} | {len(report.tables[0].rows)} | {len(warnings_of(report))} |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Each fault is named, in the layer that has it and no other, in words that people use."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from analysis.diagnostic import Severity
+from analysis.diagnostics.entries import faults
+from tests.analysis.diagnostics.battery import blocks, randn, weight
+from tests.analysis.diagnostics.entries.models import measured, model, planted, said, trained, warned
+
+UP = "MLP up projection (up_proj) of block 2"
+NAME = "layers.2.mlp.up_proj.weight"
+
+
+def with_entry(value: float) -> Tensor:
+    changed = trained(2)
+    changed[5, 7] = value
+    return changed
+
+
+def rounded(steps: int) -> Tensor:
+    scale = trained(2).abs().amax(1, keepdim=True) / steps
+    return (trained(2) / scale).round() * scale
+
+
+def without(rows: list[int]) -> Tensor:
+    changed = trained(2)
+    changed[rows] = 0.0
+    return changed
+
+
+def repeating() -> Tensor:
+    changed = trained(2)
+    changed[:3] = changed[10]
+    return changed
+
+
+CASES: list[tuple[Tensor, str, str, Severity]] = [
+    (with_entry(math.nan), "not-finite", f"{UP} holds values that are NaN or infinite", Severity.BAD),
+    (torch.zeros(64, 64), "zero", f"{UP} is all zeros", Severity.BAD),
+    (randn(64, 8) @ randn(8, 64, seed=1) * 0.008, "low-rank", f"{UP} has rank 8 of 64", Severity.WARN),
+    (without([1, 4, 6]), "dead-lines", f"{UP} has 3 rows of zeros", Severity.WARN),
+    (repeating(), "equal-lines", f"{UP} has 3 rows that repeat another", Severity.WARN),
+    (torch.where(trained(2).abs() < 0.02, 0.0, trained(2)), "pruned", f"{UP} is pruned: ", Severity.WARN),
+    (rounded(7), "quantised", f"{UP} is quantised to about 4 bits", Severity.WARN),
+    (rounded(127), "quantised", f"{UP} is quantised to about 8 bits", Severity.WARN),
+    (trained(2).bfloat16().float(), "precision", f"{UP} holds bfloat16 values in float32", Severity.WARN),
+    (trained(2).half().float(), "precision", f"{UP} holds float16 values in float32", Severity.WARN),
+    (with_entry(1.2), "outlier", f"{UP} has an entry ", Severity.WARN),
+    (trained(0), "copy", f"{UP} is a copy of MLP up projection (up_proj) of block 0", Severity.WARN),
+    (trained(0) * 0.9, "copy", f"{UP} is nearly a copy of MLP up projection (up_proj) of block 0", Severity.WARN),
+]
+
+
+@pytest.mark.parametrize(("changed", "cause", "text", "severity"), CASES, ids=[case[1] for case in CASES])
+def test_a_fault_is_named_and_only_it(changed: Tensor, cause: str, text: str, severity: Severity) -> None:
+    (found,) = warned(planted(changed))
+    assert found.cause is not None
+    assert (found.cause.name, found.severity) == (cause, severity)
+    assert found.text.startswith(text)
+    assert found.weights == (NAME,) or (cause == "copy" and found.weights == ("layers.0.mlp.up_proj.weight", NAME))
+
+
+def test_a_model_without_faults_is_left_in_peace() -> None:
+    found = said([w for role in model().values() for w in role])
+    assert found.findings == ()
+    assert found.headline == "No fault found in the entries of 12 matrices."
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda w: w.bfloat16().float(), "precision"),
+        (lambda w: (w / 0.01).round() * 0.01, "quantised"),
+        (lambda w: torch.where(w.abs() < 0.02, 0.0, w), "pruned"),
+    ],
+)
+def test_what_all_layers_share_is_one_note(change: Callable[[Tensor], Tensor], cause: str) -> None:
+    (found,) = said(blocks([change(trained(i)) for i in range(6)])).findings
+    assert (found.severity, len(found.weights)) == (Severity.NOTE, 6)
+    assert found.cause is not None
+    assert found.cause.name == cause
+    assert found.why.endswith("It is how this model was stored.")
+
+
+def test_layers_that_all_repeat_each_other_are_one_note() -> None:
+    (found,) = said(blocks([trained(0)] * 6)).findings
+    assert found.severity is Severity.NOTE
+    assert found.text == "6 of 6 matrices are copies of each other"
+
+
+def test_a_tied_head_and_padding_are_notes() -> None:
+    table = trained(1, 200, 64)
+    table[0] = 0.0
+    tied = [
+        weight(table, "embed_tokens.weight", "embedding", None),
+        weight(table.clone(), "lm_head.weight", "head", None),
+    ]
+    found = said([*[w for role in model().values() for w in role], *tied]).findings
+    assert {(f.severity, f.cause.name) for f in found if f.cause} >= {
+        (Severity.NOTE, "copy"),
+        (Severity.NOTE, "dead-lines"),
+    }
+    assert "Output head is a copy of word embedding" in [f.text for f in found]
+
+
+def test_outliers_in_one_feature_are_a_habit_of_the_model() -> None:
+    weights = [trained(i) for i in range(6)]
+    for depth in (1, 3):
+        weights[depth][9, 5 + depth] = 2.0
+    notes = said(blocks(weights)).findings
+    assert [f.severity for f in notes] == [Severity.NOTE, Severity.NOTE]
+    assert notes[0].why.endswith("1 other layer has theirs in the same feature: a habit of the model.")
+    rows = measured(blocks(weights)).rows
+    assert faults.places(rows[1]) == {(64, 9), (64, 6)}
+    assert faults.places(rows[0]) == set()
+
+
+def test_a_fixed_basis_of_vectors_is_no_fault() -> None:
+    basis = torch.cos(torch.arange(256.0) * torch.arange(1.0, 4.0)[:, None] * 0.0245)
+    basis[0, :9] = 0.0
+    assert said([weight(row[None], f"stft.basis.{i}", "other", None) for i, row in enumerate(basis)]).findings == ()

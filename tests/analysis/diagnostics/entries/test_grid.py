@@ -1,0 +1,104 @@
+"""Grids that quantisers leave are found with their unit and steps, and trained or random values lie on none."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from analysis.diagnostics.entries import grid
+from analysis.diagnostics.entries.grid import Grid
+from tests.analysis.diagnostics.battery import randn
+
+FLOAT32 = grid.ROUNDOFF["float32"]
+
+
+def symmetric(values: Tensor, steps: int, dim: int | None) -> Tensor:
+    scale = (values.abs().max() if dim is None else values.abs().amax(dim, keepdim=True)) / steps
+    return (values / scale).round() * scale
+
+
+def by_groups(values: Tensor, size: int, steps: int) -> Tensor:
+    groups = values.reshape(-1, size)
+    low, high = groups.amin(1, keepdim=True), groups.amax(1, keepdim=True)
+    step = (high - low) / steps
+    return (((groups - low) / step).round() * step + low).reshape(values.shape)
+
+
+@pytest.mark.parametrize(
+    ("made", "of", "steps"),
+    [
+        (symmetric(randn(48, 200), 127, None), "tensor", 254),
+        (symmetric(randn(48, 200), 127, 1), "row", 254),
+        (symmetric(randn(200, 48), 127, 0), "column", 254),
+        (symmetric(randn(48, 200), 7, 1), "row", 14),
+        (by_groups(randn(48, 256), 128, 15), "group of 128", 15),
+        (by_groups(randn(48, 256), 64, 15), "group of 64", 15),
+        (by_groups(randn(48, 256), 32, 15), "group of 32", 15),
+        (randn(64, 64).sign(), "tensor", 1),
+    ],
+)
+def test_even_grids(made: Tensor, of: str, steps: int) -> None:
+    found = grid.grid(made, FLOAT32)
+    assert found is not None
+    assert found.of == of
+    assert 0.9 * steps <= found.steps <= steps  # what is looked at need not hold both ends
+    assert found.bits == {1: 1, 14: 4, 15: 4, 254: 8}[steps]
+
+
+def test_a_codebook_that_is_not_even() -> None:
+    codes = torch.erfinv(torch.linspace(-0.9, 0.9, 16))  # quantiles of a normal law, as in NF4
+    codes = codes / codes.abs().max()
+    groups = randn(48, 256).reshape(-1, 64)
+    size = groups.abs().amax(1, keepdim=True)
+    made = codes[((groups / size)[..., None] - codes).abs().argmin(-1)] * size
+    found = grid.grid(made.reshape(48, 256), FLOAT32)
+    assert found is not None
+    assert found.of == "group of 64"
+    assert found.bits == 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("shape", [(48, 200), (16, 32), (300, 20), (8, 1000)])
+def test_values_of_chance_lie_on_no_grid(shape: tuple[int, int], seed: int) -> None:
+    values = randn(*shape, seed=seed)
+    for given, kind in ((values, "float32"), (values.bfloat16(), "bfloat16"), (values.half(), "float16")):
+        assert grid.grid(given, grid.ROUNDOFF[kind]) is None
+    assert grid.grid(values * (values.abs() > 1.0), FLOAT32) is None  # pruned
+
+
+def test_levels_are_numpys_without_zero() -> None:
+    lines = np.array([[0.0, 1.0, 1.0, 2.0], [3.0, 4.0, 5.0, 6.0], [0.0, 0.0, 0.0, 0.0]])
+    assert grid.levels(lines).tolist() == [2.0, 4.0, 0.0]
+    assert grid.commonest(lines) == 5 / 12
+    assert grid.cut_groups(lines, 2).tolist() == [
+        [0.0, 1.0],
+        [1.0, 2.0],
+        [3.0, 4.0],
+        [5.0, 6.0],
+        [0.0, 0.0],
+        [0.0, 0.0],
+    ]
+    assert not len(grid.cut_groups(lines, 8))
+
+
+def test_steps_need_enough_values() -> None:
+    assert grid.steps(np.array([0.0, 1.0, 2.0]), FLOAT32) is None
+    assert grid.steps(np.full(40, 3.0), FLOAT32) is None
+    assert grid.steps(np.tile([0.0, 1.0, 3.0], 20), FLOAT32) == 3
+    assert Grid("row", 255).bits == 8
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (randn(1, 20, 30), "float32"),
+        (randn(1, 20, 30).bfloat16().float(), "bfloat16"),
+        (randn(1, 20, 30).half().float(), "float16"),
+        (randn(1, 20, 30).double() * (1.0 + 2.0**-40), "float64"),
+        (randn(1, 20, 30).double(), "float32"),
+        (randn(1, 20, 30).bfloat16(), "bfloat16"),
+        (1e-30 * randn(1, 20, 30), "float32"),
+    ],
+)
+def test_the_narrowest_type(values: Tensor, kind: str) -> None:
+    assert grid.stored_type(values) == kind

@@ -1,0 +1,81 @@
+"""Random, orthogonal, rescaled and noisy layers among their siblings."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from analysis.diagnostic import Severity
+from analysis.diagnostics.entries import odd
+from tests.analysis.diagnostics.battery import blocks, randn, weight
+from tests.analysis.diagnostics.entries.models import measured, planted, said, trained, warned
+
+UP = "MLP up projection (up_proj) of block 2"
+
+
+def shuffled(values: Tensor) -> Tensor:
+    return values.flatten()[torch.randperm(values.numel(), generator=torch.Generator().manual_seed(0))].view_as(values)
+
+
+@pytest.mark.parametrize(
+    ("changed", "law"),
+    [
+        (0.02 * randn(64, 64), " The entries follow a normal law, as initialisations do."),
+        (
+            (torch.rand(64, 64, generator=torch.Generator().manual_seed(1)) - 0.5) / 8.0,
+            " The entries follow a uniform law",
+        ),
+        (shuffled(trained(2)), ""),
+    ],
+)
+def test_a_redrawn_layer(changed: Tensor, law: str) -> None:
+    (found,) = warned(planted(changed))
+    assert (found.severity, found.text) == (Severity.BAD, f"{UP} looks like a random initialisation")
+    assert law in found.why
+
+
+def test_an_orthogonal_layer() -> None:
+    (found,) = warned(planted(0.16 * torch.linalg.qr(randn(64, 64)).Q))
+    assert (found.severity, found.text) == (Severity.WARN, f"{UP} is orthogonal: all singular values are equal")
+
+
+@pytest.mark.parametrize(("factor", "text"), [(3.0, "is 3.0 times as large as"), (0.3, "is 3.3 times smaller than")])
+def test_a_rescaled_layer(factor: float, text: str) -> None:
+    (found,) = warned(planted(factor * trained(2)))
+    assert found.severity is Severity.WARN
+    assert found.text.startswith(f"{UP} {text[:7]}")
+    assert found.text.endswith("its siblings")
+
+
+def test_noise_on_a_layer() -> None:
+    (found,) = warned(planted(trained(2) + 0.05 * randn(64, 64, seed=5)))
+    assert found.text in (f"{UP} looks as if noise had been added", f"{UP} looks like a random initialisation")
+
+
+def test_a_pooler_and_tables_at_random_are_notes() -> None:
+    (pooler,) = said(
+        [*planted(trained(2)), weight(0.02 * randn(64, 64), "pooler.dense.weight", "pooler", None)]
+    ).findings
+    assert (pooler.severity, pooler.text) == (Severity.NOTE, "Pooler looks like a random initialisation")
+    assert pooler.cause is not None
+    assert "a pooler with mean pooling" in pooler.cause.harmless
+
+
+def test_a_role_that_is_random_in_all_blocks_is_a_note() -> None:
+    down = blocks([0.02 * randn(64, 64, seed=i) for i in range(5)], "down")
+    (found,) = said([*blocks([trained(i) for i in range(12)]), *down]).findings
+    assert found.severity is Severity.NOTE
+    assert found.text == "MLP down projection (down_proj) of blocks 0–4 look like a random initialisation"
+
+
+def test_many_random_layers_are_one_finding() -> None:
+    found = said(blocks([trained(i) if i < 3 else 0.02 * randn(64, 64, seed=i) for i in range(6)])).findings
+    assert [(f.severity, f.text) for f in found] == [
+        (Severity.WARN, "3 of 6 matrices look like a random initialisation")
+    ]
+
+
+def test_small_matrices_cannot_be_tested() -> None:
+    rows = measured(
+        [weight(randn(10, 64)), weight(randn(64, 64)), weight(randn(64, 64), "pooler.weight", "pooler")]
+    ).rows
+    assert [odd.testable(row) for row in rows] == [False, True, False]

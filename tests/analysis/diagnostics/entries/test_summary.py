@@ -1,0 +1,62 @@
+"""The state of a whole model in one sentence."""
+
+import math
+
+import pytest
+import torch
+
+from tests.analysis.diagnostics.battery import blocks, randn, weight
+from tests.analysis.diagnostics.entries.models import planted, said, trained
+
+
+def test_a_model_at_its_initialisation_is_untrained_and_nothing_else_is_said() -> None:
+    tables = [weight(randn(200, 64, seed=9), "embed_tokens.weight", "embedding", None)]
+    found = said([*blocks([0.02 * randn(64, 64, seed=i) for i in range(6)]), *tables])
+    assert found.headline == "Untrained: all matrices look like their random initialisation."
+    assert found.findings == ()
+
+
+def test_an_orthogonal_initialisation_is_recognised() -> None:
+    found = said(blocks([torch.linalg.qr(randn(64, 64, seed=i)).Q for i in range(4)]))
+    assert found.headline == "Untrained: all matrices look like their orthogonal initialisation."
+
+
+def test_copies_before_training_are_untrained_first() -> None:
+    assert said(blocks([0.02 * randn(64, 64)] * 4)).headline.startswith("Untrained")
+
+
+def test_a_faulty_layer_is_counted() -> None:
+    found = said(planted(3.0 * trained(2)))
+    assert found.headline == "1 of 12 matrices has a fault in its entries."
+    assert found.numbers["measured"] == 12
+
+
+def test_nan_is_said_first_and_does_not_hide_the_rest() -> None:
+    broken = trained(2)
+    broken[0, 0] = math.nan
+    weights = planted(broken)
+    weights[8] = blocks([torch.zeros(64, 64)] * 3, "down")[2]
+    texts = [finding.text for finding in said(weights).findings]
+    assert texts == [
+        "MLP up projection (up_proj) of block 2 holds values that are NaN or infinite",
+        "MLP down projection (down_proj) of block 2 is all zeros",
+    ]
+
+
+def test_nothing_measured() -> None:
+    assert said([]).headline == "No matrix could be measured."
+    assert said([weight(torch.full((20, 20), math.nan))]).headline == "No matrix could be measured."
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_models_of_few_layers_get_few_words(count: int) -> None:
+    found = said([weight(trained(i), f"{2 * i}.weight", "other", None) for i in range(count)])
+    assert found.findings == ()
+    assert found.headline == f"No fault found in the entries of {count} {'matrix' if count == 1 else 'matrices'}."
+
+
+def test_an_unnamed_layer_is_called_by_its_name_and_shape() -> None:
+    layers = [weight(trained(i), f"{2 * i}.weight", "other", None) for i in range(4)]
+    layers[1] = weight(0.1 * randn(64, 64), "2.weight", "other", None)
+    (found,) = said(layers).findings
+    assert found.text == "Layer 2.weight (64 × 64) looks like a random initialisation"
