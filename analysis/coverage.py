@@ -115,7 +115,10 @@ def coverage_of_members(
 
 
 def _of_base(base: Member, alignment: Alignment, tables: Sequence[Table], waiting: Mapping[str, str]) -> Coverage:
-    lonely = {} if _has_single_tables(tables) else {r.base.name: ALONE for r in alignment.rows if not any(r.partners)}
+    paired = {row.base.name for row in alignment.rows if any(row.partners)}
+    lonely = (
+        {} if _has_single_tables(tables) else {r.base.name: ALONE for r in alignment.rows if r.base.name not in paired}
+    )
     return coverage(base.tensors, {**failures(_tables_with(tables, 0)), **waiting, **lonely})
 
 

@@ -143,9 +143,10 @@ REJECTIONS = MappingProxyType(
         "tensorflow-file": "A TensorFlow checkpoint or SavedModel.",
         "numpy-file": "A NumPy .npy or .npz file.",
         "torchscript": "A TorchScript archive: a program with its weights.",
-        "plain-pickle": "A pickle that torch.save did not write.",
+        "flax-msgpack": "A msgpack file, as Flax writes.",
         "no-tensors": "A readable file without tensors.",
         "empty-tensors": "Its tensors have no element: another file has the values, as DeepSpeed ZeRO-3 leaves them.",
+        "tensor-parallel": "Files that each hold a part of every tensor.",
         "unknown-dtype": "A tensor of an unknown dtype.",
         "big-index": "An index or a header that is larger than the limit.",
         # DamagedFile
@@ -174,6 +175,9 @@ REJECTIONS = MappingProxyType(
         "adapter-method": "An adapter whose method does not define a change of weights, or is unknown.",
         "adapter-settings": "An adapter_config.json with a setting that is not valid or does not match the tensors.",
         # WrongBase
+        "packed-base": "A base of quantised weights that are not read.",
+        "ambiguous-names": "Names of a tuned checkpoint that could mean several tensors of the base.",
+        "unknown-names": "A tuned checkpoint that shares no name with the base.",
         "wrong-base": "No tensor of a tuned checkpoint matches the base, the first checkpoint.",
         "base-is-adapter": "The first checkpoint of a comparison is an adapter, not a whole model.",
         "adapter-alone": "An adapter without the model that it changes.",

@@ -70,12 +70,12 @@ def name_checkpoint(checkpoint: Checkpoint) -> str:
     return f"checkpoint {checkpoint.id}, {checkpoint.name}"
 
 
-def edit(session: Session, identity: int, name: str | None, told: Mapping[str, object]) -> Checkpoint:
+def edit(session: Session, identity: int, name: str | None, fields: Mapping[str, object]) -> Checkpoint:
     """The checkpoint under another name, where one is given, and with these facts stated; None takes one back.
 
     Reports read facts when they are shown, so that those of ended runs change too. Raises FactError.
     """
-    changes = check_facts(told)
+    changes = check_facts(fields)
     checkpoint = hold(session, identity)
     if name is not None and (new := clean_name(name)) != checkpoint.name:
         audit.note(session, "checkpoint.rename", name_checkpoint(checkpoint), {"name": new})
@@ -128,10 +128,10 @@ def hold(session: Session, identity: int, shared: bool = False) -> Checkpoint:
     return _require(found, identity)
 
 
-def _require(found: Checkpoint | None, identity: int) -> Checkpoint:
-    if found is None:
+def _require(checkpoint: Checkpoint | None, identity: int) -> Checkpoint:
+    if checkpoint is None:
         raise NotFound(f"Checkpoint {identity} does not exist.")
-    return found
+    return checkpoint
 
 
 def tensors(session: Session, identity: int) -> list[dict[str, Any]]:
@@ -214,7 +214,7 @@ def claim(session: Session, settings: Settings, identity: int) -> Checkpoint | N
 def accept(
     session: Session,
     identity: int,
-    claimed: int,
+    claim: int,
     *,
     form: str,
     kind: str,
@@ -223,7 +223,7 @@ def accept(
     rewritten: str | None,
 ) -> Checkpoint:
     """The checkpoint is ready, with what the ingest found. Raises LeaseLost."""
-    checkpoint = leases.lock_held(session, Checkpoint, identity, claimed)
+    checkpoint = leases.lock_held(session, Checkpoint, identity, claim)
     session.execute(sql_delete(Tensor).where(Tensor.checkpoint_id == identity))
     session.add_all(
         Tensor(checkpoint_id=identity, position=position, info=dict(info)) for position, info in enumerate(infos)
@@ -236,9 +236,9 @@ def accept(
     return checkpoint
 
 
-def reject(session: Session, identity: int, claimed: int, code: str, reason: str) -> None:
+def reject(session: Session, identity: int, claim: int, code: str, reason: str) -> None:
     """The checkpoint cannot be used, and neither can the runs that wait for it. Raises LeaseLost."""
-    checkpoint = leases.lock_held(session, Checkpoint, identity, claimed)
+    checkpoint = leases.lock_held(session, Checkpoint, identity, claim)
     checkpoint.state, checkpoint.lease_until = CheckpointState.REJECTED, None
     checkpoint.reason_code, checkpoint.reason = code, reason
     for run in units.waiting_for(session, identity):

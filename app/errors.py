@@ -4,6 +4,7 @@ ServiceError                  an error response: an HTTP status, a stable code, 
 ├── BadRequest          400   the request contradicts itself or names something that does not exist
 │   ├── UnknownColumn         a sort or filter names a column that the diagnostic does not have
 │   ├── BadCursor             the cursor belongs to another list, or is malformed
+│   ├── BadAddress      422   the path or the query contains a NUL character
 │   ├── BadUpload             the form is truncated, has no file, or too many files
 │   ├── DigestMismatch        the digest of the received bytes differs from the expected one
 │   └── BadSource             the source's kind is unknown, or its address is malformed
@@ -57,6 +58,10 @@ class UnknownColumn(BadRequest):
 
 class BadCursor(BadRequest):
     code, title = "bad-cursor", "The cursor is not valid for this list"
+
+
+class BadAddress(BadRequest):
+    status, code, title = 422, "bad-address", "The address is not valid"
 
 
 class BadUpload(BadRequest):

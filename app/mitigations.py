@@ -46,13 +46,13 @@ def request(
     ):
         raise Conflict(f"{MOST_OPEN} mitigations are already queued. Try again when some of them are done.")
     called = name or f"{held[tuned].name} mitigated λ={recipe.factor:g}"
-    made = Mitigation(
+    mitigation = Mitigation(
         name=checkpoints.clean_name(called), recipe=recipe.to_json(), base_id=base, tuned_id=tuned, report=None
     )
-    leases.offer(session, made)
-    session.refresh(made)
-    audit.note(session, "mitigation.request", f"mitigation {made.id}, {made.name}")
-    return made
+    leases.offer(session, mitigation)
+    session.refresh(mitigation)
+    audit.note(session, "mitigation.request", f"mitigation {mitigation.id}, {mitigation.name}")
+    return mitigation
 
 
 def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Recipe) -> None:
@@ -88,10 +88,10 @@ def mitigations_between(session: Session, base: int, tuned: Sequence[int]) -> Se
 
 
 def get(session: Session, identity: int) -> Mitigation:
-    found = session.get(Mitigation, identity)
-    if found is None:
+    mitigation = session.get(Mitigation, identity)
+    if mitigation is None:
         raise NotFound(f"Mitigation {identity} does not exist.")
-    return found
+    return mitigation
 
 
 def delete(session: Session, identity: int) -> None:
@@ -107,7 +107,7 @@ def finish(
     session: Session,
     storage: Storage,
     identity: int,
-    claimed: int,
+    claim: int,
     files: Sequence[tuple[str, Incoming]],
     report: Mapping[str, Any],
 ) -> Mitigation:
@@ -120,10 +120,10 @@ def finish(
     base, tuned = mitigation_work.sources(session, current)
     for source in sorted((base.id, tuned.id)):
         _lock_source(session, source)
-    mitigation = leases.lock_held(session, Mitigation, identity, claimed)
-    made = checkpoints.receive(session, storage, mitigation.name, files)
-    mitigation.checkpoint_id = made.id
-    mitigation.run_id = _compare(session, [base.id, tuned.id, made.id], mitigation.recipe).id
+    mitigation = leases.lock_held(session, Mitigation, identity, claim)
+    checkpoint = checkpoints.receive(session, storage, mitigation.name, files)
+    mitigation.checkpoint_id = checkpoint.id
+    mitigation.run_id = _compare(session, [base.id, tuned.id, checkpoint.id], mitigation.recipe).id
     mitigation.report = dict(report)
     mitigation_work.end(session, mitigation, MitigationState.DONE)
     return mitigation

@@ -275,7 +275,7 @@ TORCH = (
     Hostile("pickle, protocol 0", plain_pickle(0), "pickle-code"),
     Hostile("pickle, protocol 2", plain_pickle(2), "pickle-code"),
     Hostile("pickle, protocol 5", plain_pickle(5), "pickle-code"),
-    Hostile("pickle of plain values", written(pickle.dumps({"a": [1.0]}), "model.pt"), "plain-pickle"),
+    Hostile("pickle of plain values", written(pickle.dumps({"a": [1.0]}), "model.pt"), "no-tensors"),
     Hostile("zip: deflated", written(torch_zip(view_pickle(), [bytes(10**6)], 8)), "compressed-member"),
     Hostile("zip: encrypted", written(encrypted(), "model.pt"), "encrypted-member"),
     Hostile("zip: a member twice", written(doubled(), "model.pt"), "unsafe-file"),

@@ -20,6 +20,7 @@ from analysis.engine.single import measure_tensor
 from analysis.errors import CheckpointError, EigenscopeError
 from analysis.formats import open_checkpoint
 from analysis.names import label_of
+from analysis.tensors.matching import Aligned
 from analysis.weight import TensorInfo
 from app import checkpoints, logs
 from app.db import Database
@@ -29,7 +30,7 @@ from app.runs.members import names_of, tensor_info
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.work import units
-from workers.job import Kind, leased
+from workers.job import Kind, hold_lease
 
 log = logging.getLogger(__name__)
 Rows = list[tuple[str, Row]]
@@ -83,7 +84,7 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
 
 def _do(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     began = time.perf_counter()
-    with leased(database, settings, UNIT, job.unit, job.claim):
+    with hold_lease(database, settings, UNIT, job.unit, job.claim):
         _measure(database, storage, settings, job, device)
         seconds = round(time.perf_counter() - began, 3)
         log.info("unit done", extra=logs.extra(tensors=len(job.tensors), seconds=seconds, device=device))
@@ -152,10 +153,14 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: 
         run: Comparison = open_comparison(found, job.names, job.requests)
     except CheckpointError as error:
         raise Refused(error) from error
-    aligned = {row.base.name: row for row in run.alignment.rows}
+    aligned: dict[str, list[Aligned]] = {}  # a tied embedding has a row as the head too
+    for row in run.alignment.rows:
+        aligned.setdefault(row.base.name, []).append(row)
     return (
-        lambda info: measure_aligned(run, aligned[info.name], job.requests, device, memory),
-        lambda info: aligned[info.name].largest,
+        lambda info: [
+            found for row in aligned[info.name] for found in measure_aligned(run, row, job.requests, device, memory)
+        ],
+        lambda info: aligned[info.name][0].largest,
     )
 
 

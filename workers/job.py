@@ -62,12 +62,12 @@ class _Job(Generic[W]):
     def fail(self, error: Exception) -> None:
         log.exception("%s failed", self)
         with _unless_lost(), self.database.writing() as session:
-            held = leases.lock_held(session, self.kind.table, self.id, self.claim)
-            self.kind.fail(session, self.settings, held, reason_of(error))
+            work = leases.lock_held(session, self.kind.table, self.id, self.claim)
+            self.kind.fail(session, self.settings, work, reason_of(error))
 
 
 @contextmanager
-def leased(database: Database, settings: Settings, kind: Kind[W], identity: int, claim: int) -> Iterator[None]:
+def hold_lease(database: Database, settings: Settings, kind: Kind[W], identity: int, claim: int) -> Iterator[None]:
     """Holds the claimed job while the block works on it, and ends it by how the block ends."""
     job = _Job(database, settings, kind, identity, claim)
     began = time.monotonic()

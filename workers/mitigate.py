@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.storage.blobs import Incoming, Storage
 from app.work import mitigations as mitigation_work
 from app.work.mitigations import SourceGone
-from workers.job import Kind, leased
+from workers.job import Kind, hold_lease
 
 MITIGATION = Kind(Mitigation, (EigenscopeError, SourceGone), mitigation_work.reject, mitigation_work.fail)
 Files = tuple[tuple[str, str], ...]  # (name, sha256)
@@ -45,7 +45,7 @@ def mitigate_checkpoint(database: Database, storage: Storage, settings: Settings
         row = mitigation_work.claim(session, settings, mitigation_id)
     if row is None:
         return
-    with leased(database, settings, MITIGATION, row.id, row.claim):
+    with hold_lease(database, settings, MITIGATION, row.id, row.claim):
         _make(database, storage, settings, _job(database, row))
     with database.reading() as session:
         if mitigation_work.is_over(session, mitigation_id):

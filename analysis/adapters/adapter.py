@@ -57,6 +57,8 @@ class Adapter:
         import torch
 
         base = base.to(torch.promote_types(base.dtype, torch.float32))
+        if not module.tensors:
+            return Tuned(base)
         state = self._state(module, base.dtype)
         if module.whole:
             return Tuned(_join_rows(module, info, next(iter(state.values()))))
@@ -85,7 +87,7 @@ class Adapter:
         if self.config.is_delegated:
             return skeleton.merge(self.config, module, info, base, state), None
         if self.config.make != "PEFT" and "lora_alpha" not in self.config.settings:
-            return single_file.merged(self.config, module, info, base, _foreign_parts(module, state))
+            return single_file.merge(self.config, module, info, base, _foreign_parts(module, state))
         parts = _parts(module, state)
         return lora.merge(self.config, module, info, base, parts)
 

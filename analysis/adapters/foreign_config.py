@@ -46,14 +46,14 @@ def metadata_config(text: str) -> AdapterConfig:
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        said = json.loads(text) if len(text) <= LONGEST else None
+        fields = json.loads(text) if len(text) <= LONGEST else None
     except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict) or not said:
+        fields = None
+    if not isinstance(fields, dict) or not fields:
         raise DamagedFile(
             f"{DIFFUSERS} is not valid JSON with settings: {escape(text)}. Save the adapter again.", "adapter-settings"
         )
-    return said
+    return fields
 
 
 def _alphas(part: str, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ is comes from a closed list, here as `FACTORS`. A tensor of an adapter that is o
 a parameter: modules_to_save, biases, and the layer norms of LN tuning.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.adapters import makes
@@ -123,6 +124,23 @@ def _foreign(names: Sequence[str]) -> tuple[AdaptedModule, ...]:
             found.setdefault((part.module, part.flat), []).append(name)
     changed = (AdaptedModule(f"{module}.weight", tuple(held), flat=flat) for (module, flat), held in found.items())
     return (*changed, *whole)
+
+
+def update_sides(module: AdaptedModule, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:
+    """Outputs and inputs of a LoRA module's update, by the shapes of its tensors; None where it has no A and B."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name in module.tensors:
+        words = name.split(".")
+        place = factor(words)
+        part = makes.part_of(name)
+        what = part.what if part is not None else words[place] if place is not None else ""
+        if words[-1] != "bias":
+            found.setdefault(what, shapes[name])
+    for a, b, flipped in (("lora_A", "lora_B", False), ("mlx_a", "mlx_b", True)):
+        if a in found and b in found and len(found[a]) > 1 and len(found[b]) > 1:
+            A, B = (found[a][::-1], found[b][::-1]) if flipped else (found[a], found[b])
+            return B[0], math.prod(A[1:])
+    return None
 
 
 def shared_tensors(names: Iterable[str]) -> tuple[str, ...]:

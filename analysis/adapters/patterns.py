@@ -39,7 +39,7 @@ def check(pattern: Mapping[str, Any], where: str) -> None:
         raise DamagedFile(text, "adapter-settings")
     for key in pattern:
         try:
-            _compiled(key)
+            _compile(key)
         except _Unknown as error:
             text = f"{where}: the pattern {escape(key)} is not matched here ({error}). Name the modules one by one."
             raise DamagedFile(text, "adapter-settings") from None
@@ -63,7 +63,7 @@ def fits(key: str, name: str, deadline: float | None = None) -> bool:
         return False
     left = SECONDS if deadline is None else max(0.001, deadline - time.monotonic())
     try:
-        return _compiled(key).match(name, timeout=left) is not None
+        return _compile(key).match(name, timeout=left) is not None
     except TimeoutError:
         text = (
             f"the pattern {escape(key)} takes more than {SECONDS:g} s on {escape(name)}. Name the modules one by one."
@@ -72,7 +72,7 @@ def fits(key: str, name: str, deadline: float | None = None) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _compiled(key: str) -> "regex.Pattern[str]":
+def _compile(key: str) -> "regex.Pattern[str]":
     """The key as PEFT completes it. Raises _Unknown."""
     if len(key) > LONGEST_KEY:
         raise _Unknown(f"{len(key):,} characters; at most {LONGEST_KEY} are read")

@@ -23,7 +23,7 @@ PLAIN = ("lora_A", "lora_B", "lora_magnitude_vector")
 UNREAD = ("oft_blocks", "oft_diag", "on_input", "rescale", "glora")
 
 
-def merged(
+def merge(
     config: AdapterConfig, module: AdaptedModule, info: TensorInfo, base: Tensor, parts: Parts
 ) -> tuple[Tensor, Factors | None]:
     """The tuned weight as the base stores it, and the factors of the update where it has a low rank.

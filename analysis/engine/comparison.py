@@ -7,7 +7,9 @@ of every request on the same `Weight` objects, so that each decomposition is com
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 
+import torch
 from torch import Tensor
 
 from analysis.adapters import Adapter, open_adapter
@@ -24,7 +26,9 @@ from analysis.findings.wording import join_words, quantity
 from analysis.other_tensors import OtherTensors
 from analysis.report import Report
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
+from analysis.tensors.matrices import weights
 from analysis.tensors.others import compare_others
+from analysis.tensors.partners import Partner
 from analysis.weight import TensorInfo
 
 Found = list[tuple[str, Row]]
@@ -54,7 +58,10 @@ def open_comparison(
 
 def check_adapter(run: Comparison, position: int) -> None:
     """Raises WrongBase where no module of an adapter fits the base. Smallest first: mostly the first one fits."""
-    rows = sorted((row for row in run.alignment.rows if row.partners[position - 1]), key=lambda row: row.base.size)
+    rows = sorted(
+        (row for row in run.alignment.rows if (p := row.partners[position - 1]) and p.tensors),
+        key=lambda row: row.base.size,
+    )
     wrong: list[AdapterError] = []
     for row in rows:
         try:
@@ -151,13 +158,13 @@ def compare(
     run = open_comparison(checkpoints, distinct(names), requests)
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
     rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
-    aligned = {row.base.name: row for row in run.alignment.rows}
+    aligned = {row.base.called: row for row in run.alignment.rows}
 
     def work(info: TensorInfo) -> Found:
-        return measure_aligned(run, aligned[info.name], requests, device, memory)
+        return measure_aligned(run, aligned[info.called], requests, device, memory)
 
     for info, found in run_each(
-        [row.base for row in run.alignment.rows], work, device, lambda i: aligned[i.name].largest
+        [row.base for row in run.alignment.rows], work, device, lambda i: aligned[i.called].largest
     ):
         for name, row in found:
             rows[name].append(row)
@@ -248,9 +255,25 @@ def read_held(run: Comparison, aligned: Aligned, position: int, base: Tensor) ->
 def _read_held(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held:
     partner = aligned.partners[position - 1]
     assert partner is not None, "groups_of asks for what is there"
+    if not partner.whole:
+        return _read_apart(run.checkpoints[position], aligned.base, partner)
     if isinstance(partner.source, TensorInfo):
         tensor = run.checkpoints[position].read(partner.source.name)
         grid = grid_of(run.checkpoints[position], partner.source)
         return Held(tensor.mT, grid=grid) if partner.turned else Held(tensor, info=partner.source, grid=grid)
     tuned = run.adapters[position].tuned(partner.source, aligned.base, base)
     return Held(tuned.tensor, tuned.factors)
+
+
+def _read_apart(checkpoint: OpenCheckpoint, base: TensorInfo, partner: Partner) -> Held:
+    """A matrix out of a fused tensor, or the matrices of several tensors fused as the base has them."""
+    if partner.stacked:
+        tensors = [checkpoint.read(info.name) for info in partner.stacked]
+        whole = torch.empty(base.shape, dtype=tensors[0].dtype)
+        for weight, info, tensor in zip(weights(base, whole), partner.stacked, tensors, strict=True):
+            weight.slices[0].copy_(next(weights(info, tensor)).slices[0])
+        return Held(whole)
+    assert isinstance(partner.source, TensorInfo), "an adapter's change is whole"
+    found = next(islice(weights(partner.source, checkpoint.read(partner.source.name)), partner.piece, None))
+    matrix = found.slices[0].mT if base.transposed else found.slices[0]
+    return Held(matrix.contiguous())

@@ -12,13 +12,14 @@ from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.files import gather
 from analysis.formats.pytorch.archive import TORCH_ZIP
 from analysis.formats.pytorch.legacy import TORCH_LEGACY
+from analysis.formats.pytorch.plain import PLAIN_PICKLE
 from analysis.formats.rewrite import rewrite
 from analysis.formats.safetensors import SAFETENSORS
 from analysis.formats.stored import Format
 
 __all__ = ["FORMATS", "Checkpoint", "open_checkpoint", "rewrite"]
 
-FORMATS: tuple[Format, ...] = (SAFETENSORS, TORCH_ZIP, TORCH_LEGACY)
+FORMATS: tuple[Format, ...] = (SAFETENSORS, TORCH_ZIP, TORCH_LEGACY, PLAIN_PICKLE)
 
 
 def open_checkpoint(paths: Sequence[Path], part: str | None = None) -> Checkpoint:

@@ -1,5 +1,6 @@
 """Which of the given files make up the checkpoint: one file, shards with or without an index, or a folder."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,7 @@ from analysis.formats.companions import INDEX, SAFETENSORS, SAFETENSORS_INSTEAD,
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import parse_file, printable
 from analysis.formats.parts import Parts, select
+from analysis.formats.pytorch.distributed import is_distributed, read_distributed
 from analysis.formats.rejected import rejection
 from analysis.formats.stored import HEAD, Array, Aside, Contents, Format
 
@@ -18,6 +20,12 @@ EMPTY = (
     "The values are in other files, as DeepSpeed ZeRO-3 leaves them: give the whole folder with the …_optim_states.pt "
     "files, or run its zero_to_fp32.py, and give what that writes."
 )
+TENSORFLOW = (
+    "Load it where TensorFlow is, and save its variables with torch: torch.save({name: torch.from_numpy("
+    "tf.train.load_variable(folder, name)) for name, _ in tf.train.list_variables(folder)}, 'model.pt')."
+)
+PARALLEL = re.compile(r"consolidated\.\d+\.pth|mp_rank_\d+(_model_states|_\d+)?.*\.pt|model_optim_rng\.pt")
+OTHER_ARCHIVES = ("archive", "numpy-file", "keras-archive", "torchscript")
 NOT_PART = "no part of the checkpoint"
 
 Chosen = Mapping[Path, Format]
@@ -27,9 +35,15 @@ def gather(paths: Sequence[Path], formats: Sequence[Format], part: str | None = 
     """The checkpoint in these files, or in one folder; of its parts the weights, or the one that is asked for."""
     files = _list_files(paths)
     indexes = [path for path in files if path.name.endswith(INDEX)]
-    if not indexes:
+    metadata = next((path for path in files if is_distributed(path)), None)
+    if metadata is not None:
+        chosen = {path: _torch_zip(formats) for path in files if path.suffix == ".distcp"} or {metadata: formats[0]}
+        contents = {next(iter(chosen)): read_distributed(metadata, files)}
+        tensors = _join_files(contents)
+    elif not indexes:
         chosen = _recognise(files, formats)
-        contents = {path: _contents(path, form) for path, form in chosen.items()}
+        contents = _readable(chosen)
+        chosen = {path: form for path, form in chosen.items() if path in contents}
         tensors = _join_files(contents)
     else:
         index = min(indexes, key=lambda path: (".safetensors" not in path.name, path.name))
@@ -39,6 +53,37 @@ def gather(paths: Sequence[Path], formats: Sequence[Format], part: str | None = 
         contents = {path: _contents(path, form) for path, form in chosen.items()}
         tensors = _map_shards({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
     return _checkpoint(files, chosen, contents, tensors, part)
+
+
+def _check_parallel(path: Path) -> None:
+    """Files of tensor parallelism hold a part of each tensor each: what is in two of them is no repetition."""
+    if PARALLEL.fullmatch(path.name):
+        raise UnknownFormat(
+            f"{escape(path.name)} is one of several parts of each tensor (tensor parallel): one file alone, or both "
+            "under one name, would be read wrong. Merge them first, with the converter of the model "
+            "(transformers/models/llama/convert_llama_weights_to_hf.py, or Megatron's tools/checkpoint/convert.py).",
+            "tensor-parallel",
+        )
+
+
+def _readable(chosen: Chosen) -> dict[Path, Contents]:
+    """The contents of the files; without those of other kinds of archives that lie next to a checkpoint."""
+    found: dict[Path, Contents] = {}
+    others: list[CheckpointError] = []
+    for path, form in chosen.items():
+        try:
+            found[path] = _contents(path, form)
+        except CheckpointError as error:
+            if error.code not in OTHER_ARCHIVES:
+                raise
+            others.append(error)
+    if not found:
+        raise others[0]
+    return found
+
+
+def _torch_zip(formats: Sequence[Format]) -> Format:
+    return next(form for form in formats if form.name == "torch-zip")
 
 
 def _checkpoint(
@@ -52,7 +97,7 @@ def _checkpoint(
     aside = {name: t for held in contents.values() for name, t in held.aside.items()}
     weights, others = _select(first, tensors, aside, part)
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
-    if left_out := _left_out(files, chosen):
+    if left_out := _reasons_left_out(files, chosen):
         facts["ignored_files"] = ignored_files(left_out)
     metadata = next((held.adapter for held in contents.values() if held.adapter), "")
     adapter = find_adapter_config(first.parent, weights, metadata)
@@ -86,11 +131,12 @@ def _without_tensors(name: str, aside: Mapping[str, Aside]) -> UnknownFormat:
     return UnknownFormat(f"{text} {reasons.most_common(1)[0][0]}", "no-tensors")
 
 
-def _left_out(files: Sequence[Path], chosen: Chosen) -> dict[str, str]:
+def _reasons_left_out(files: Sequence[Path], chosen: Chosen) -> dict[str, str]:
     """The files that look like weights and are not read, each with the reason."""
     others = [path.name for path in files if path not in chosen]
     looks = [name for name in others if training_state(name) or name.lower().endswith(WEIGHTS)]
     safe = all(path.suffix == SAFETENSORS for path in chosen)
+    looks += [name for name in others if name.lower().endswith((".npz", ".zip")) and name not in looks]
     return {name: training_state(name) or (SAFETENSORS_INSTEAD if safe else NOT_PART) for name in looks}
 
 
@@ -156,13 +202,17 @@ def _recognise(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, F
         raise refused[broken[0]]
     if not chosen:
         names = ", ".join(escape(path.name) for path in files[:5])
-        raise UnknownFormat(f"none of the {len(files)} files ({names}, …) is a checkpoint that is read here")
+        more = ", …" if len(files) > 5 else ""
+        if any(path.name.endswith(".index") and path.with_suffix(".data-00000-of-00001") in files for path in files):
+            raise UnknownFormat(f"{names}{more}: a TensorFlow checkpoint. {TENSORFLOW}", "tensorflow-file")
+        raise UnknownFormat(f"none of the {len(files)} files ({names}{more}) is a checkpoint that is read here")
     return chosen
 
 
 def _prefer_safetensors(known: Chosen, formats: Sequence[Format]) -> dict[Path, Format]:
     """Of a model saved both as safetensors and for torch, the safetensors."""
-    return {path: form for path, form in known.items() if form is formats[0]} or dict(known)
+    first = {path: form for path, form in known.items() if form is formats[0]}
+    return first or {path: form for path, form in known.items() if form.name != "pickle"} or dict(known)
 
 
 def _join_files(contents: Mapping[Path, Contents]) -> dict[str, Array]:
@@ -171,6 +221,7 @@ def _join_files(contents: Mapping[Path, Contents]) -> dict[str, Array]:
     for path, held in contents.items():
         for name in held.tensors:
             if name in tensors:
+                _check_parallel(path)
                 both = f"{escape(tensors[name].path.name)} and {escape(path.name)}"
                 raise DamagedFile(
                     f"tensor {escape(name)} is in {both}. Give the files of one checkpoint only, or its index too.",

@@ -16,14 +16,14 @@ LONGEST_FACT = 500  # characters
 def parse(data: bytes, where: str) -> dict[str, Any]:
     """The object that the bytes hold; DamagedFile, naming `where`, when they do not hold one."""
     try:
-        found = _load(data.decode("utf-8"))
+        fields = _load(data.decode("utf-8"))
     except DamagedFile as error:
         raise DamagedFile(f"{where}: {error}", error.code) from None
     except (ValueError, RecursionError) as error:
         raise DamagedFile(f"{where} is not valid JSON ({escape(error)}). The file is damaged.", "bad-header") from None
-    if not isinstance(found, dict):
+    if not isinstance(fields, dict):
         raise DamagedFile(f"{where} is not a JSON object. The file is damaged.", "bad-header")
-    return found
+    return fields
 
 
 def parse_file(path: Path) -> dict[str, Any]:
@@ -56,13 +56,13 @@ def _load(text: str) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in fields:
             raise DamagedFile(f"{escape(key)} appears twice. The file is damaged or malicious.", "duplicate-tensor")
         check_name(key)
-        found[key] = value
-    return found
+        fields[key] = value
+    return fields
 
 
 def check_name(name: str) -> None:
@@ -77,13 +77,13 @@ def check_name(name: str) -> None:
 
 def text_facts(values: Mapping[Any, Any]) -> Facts:
     """The plain values among them, at most MOST_FACTS, long text cut off."""
-    found: dict[str, Fact] = {}
+    facts: dict[str, Fact] = {}
     for key, value in values.items():
-        if len(found) == MOST_FACTS:
+        if len(facts) == MOST_FACTS:
             break
         if isinstance(key, str) and len(key) <= LONGEST_FACT and (fact := plain(value)) is not None:
-            found[printable(key)] = fact
-    return found
+            facts[printable(key)] = fact
+    return facts
 
 
 def plain(value: object) -> Fact:

@@ -9,10 +9,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from analysis.adapters.names import is_adapter
 from analysis.errors import UnknownFormat, escape
 from analysis.formats.stored import Array, Aside
 
 OPTIMIZER = "state of the optimizer, no weight"
+FLAT = (
+    "FSDP has flattened several weights into it, and their shapes are not in the file: save the model with "
+    "StateDictType.FULL_STATE_DICT"
+)
 TRAINING = "state of the training (schedule, random numbers, loops), no weight"
 
 # the leaves under which optimizers keep their moments: torch.optim, optax, bitsandbytes, Keras
@@ -172,12 +177,16 @@ def select(tensors: Mapping[str, Array], part: str | None = None) -> Parts:
     """
     reasons = training_reasons(tensors)
     shapes = {name: array.shape for name, array in tensors.items() if name not in reasons}
-    prefixes = copies(shapes)
+    prefixes = {} if is_adapter(tensors) else copies(shapes)  # kohya's names differ by "_k" and "_q" too
     if part is not None:
         return _only(tensors, part, prefixes)
     for prefix, word in prefixes.items():
         reasons |= {name: copy_reason(prefix, word) for name in shapes if name.startswith(prefix)}
+    flat = [name for name in tensors if name.endswith("_flat_param") or name == "flat_param"]
+    reasons |= dict.fromkeys(flat, FLAT)
     if tensors and len(reasons) == len(tensors):
+        if flat:
+            raise UnknownFormat(f"tensor {escape(flat[0])}: {FLAT}", "empty-tensors")
         text = "it holds the state of an optimizer or a training, and no weights. Give the model's own file"
         raise UnknownFormat(text, "no-tensors")
     aside = {name: set_aside(tensors[name], reason) for name, reason in reasons.items()}

@@ -1,16 +1,14 @@
 """What a file is when it is no checkpoint: each kind has its own message, with the reason and the next step."""
 
-import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, UnsafeFile, escape
-from analysis.formats.pytorch.machine import LARGEST_PICKLE, unpickle
+from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, escape
 from analysis.formats.safetensors import LONGEST_HEADER
 
-SAVE_AS_SAFETENSORS = "Save the weights with safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
+SAVE = "Save the weights with torch.save(model.state_dict(), 'model.pt')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +53,10 @@ def _is_saved_model(head: bytes) -> bool:
     return head.startswith(b"\x08\x01\x12") and b"serve" in head[:512]
 
 
-def _is_pickle(head: bytes) -> bool:
-    """A pickle of protocol 2 or later, or of an older one that starts with a global."""
-    return (len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5) or bool(re.match(rb"c[\w.]+\n[\w.]+\n", head))
+def _is_flax(head: bytes) -> bool:
+    """A msgpack map (fixmap or map 16) whose first key is text, and an array of NumPy as its extension type 1."""
+    start = 1 if 0x80 <= head[0] <= 0x8F else 3 if head[0] == 0xDE else 0
+    return start > 0 and len(head) > start and 0xA0 <= head[start] <= 0xBF
 
 
 def _is_cut_safetensors(head: bytes) -> bool:
@@ -77,40 +76,30 @@ KINDS = (
         "is a web page: a download that failed, or went to a page in place of the file. Download the file itself "
         "(on Hugging Face: the address with /resolve/, not /blob/).",
     ),
-    Kind("gguf-model", _starts(b"GGUF", b"ggjt", b"tjgg", b"ggml", b"lmgg"), "is a GGUF model, whose weights are "
-         "quantised in blocks. Give the safetensors it was converted from."),
+    Kind("gguf-model", _starts(b"GGUF", b"ggjt", b"tjgg", b"ggml", b"lmgg"), "is a GGUF or GGML model. "
+         "Give the safetensors it was converted from."),
     Kind("hdf5-file", _starts(b"\x89HDF\r\n\x1a\n"), "is an HDF5 file, as Keras writes. Load the model and save its "
-         "weights as safetensors: safetensors.numpy.save_file({w.path: w.numpy() for w in model.weights}, …)."),
-    Kind("numpy-file", _starts(b"\x93NUMPY"), "is a NumPy array. Save it with safetensors.numpy.save_file({'weight': "
-         "array}, 'model.safetensors')."),
+         "weights: torch.save({weight.path: torch.from_numpy(numpy.ascontiguousarray(weight.numpy())) for weight in "
+         "model.weights}, 'model.pt')."),
+    Kind("numpy-file", _starts(b"\x93NUMPY"), "is a NumPy array. Save it with torch: torch.save({'weight': "
+         "torch.from_numpy(numpy.ascontiguousarray(numpy.load(file)))}, 'model.pt')."),
     Kind("compressed-file", _starts(b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"),
          "is compressed. Unpack it (gunzip, bunzip2, unxz or unzstd), and give what is inside."),
     Kind("archive", _starts(b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07"), "is an archive. Unpack it, and give the "
          "checkpoint inside."),
     Kind("archive", lambda head: head[257:262] == b"ustar", "is a tar archive. Unpack it with tar -xf, and give the "
          "checkpoint inside. (PyTorch before 0.1.10 saved so too: load and save it with a later one.)"),
-    Kind("tensorflow-file", _is_saved_model, "is a TensorFlow SavedModel. Load the model and save its weights as "
-         "safetensors with safetensors.tensorflow.save_file."),
+    Kind("tensorflow-file", _is_saved_model, "is a TensorFlow SavedModel. Load the model and save its variables: "
+         "torch.save({v.name: torch.from_numpy(v.numpy()) for v in model.variables}, 'model.pt')."),
     Kind("onnx-model", _is_onnx, "is an ONNX graph. Give the checkpoint it was exported from, as safetensors."),
-    Kind("plain-pickle", _is_pickle, "is a pickle that torch.save did not write, and pickles can run code. "
-         f"{SAVE_AS_SAFETENSORS}.", UnsafeFile),
+    Kind("flax-msgpack", _is_flax, "is a msgpack file, as Flax writes. Restore it and save its arrays: torch.save({"
+         "'.'.join(key): torch.from_numpy(numpy.array(value)) for key, value in flax.traverse_util.flatten_dict("
+         "flax.serialization.msgpack_restore(open(file, 'rb').read())).items()}, 'model.pt')."),
     Kind("bad-header", _is_cut_safetensors, "looks like safetensors, but states an impossible length of its header "
          f"(at most {LONGEST_HEADER:,} bytes). It is damaged: download or copy it again.", DamagedFile),
     Kind("text-file", _is_text, "is text, and holds no weights. Give the checkpoint itself: a .safetensors file or a "
          "PyTorch state dict."),
 )  # fmt: skip
-
-
-def _code_in(path: Path) -> UnsafeFile | None:
-    """The error that names what a pickle would run, as far as it can be told without running it."""
-    try:
-        with path.open("rb") as file:
-            unpickle(io.BytesIO(file.read(LARGEST_PICKLE)))
-    except UnsafeFile as error:
-        return UnsafeFile(f"{escape(path.name)}: {error}", error.code)
-    except DamagedFile:
-        return None
-    return None
 
 
 def rejection(path: Path, head: bytes) -> CheckpointError:
@@ -120,8 +109,8 @@ def rejection(path: Path, head: bytes) -> CheckpointError:
         return DamagedFile(f"{name} is empty: 0 bytes. Download or copy it again.", "empty-file")
     for kind in KINDS:
         if kind.looks(head):
-            return (kind.error is UnsafeFile and _code_in(path)) or kind.error(f"{name} {kind.text}", kind.code)
+            return kind.error(f"{name} {kind.text}", kind.code)
     return UnknownFormat(
         f"{name} is in no format that is read here: it starts with the bytes {head[:8].hex(' ')}. "
-        f"Give safetensors, or a PyTorch state dict. {SAVE_AS_SAFETENSORS}."
+        f"Give safetensors, or a PyTorch state dict. {SAVE}."
     )

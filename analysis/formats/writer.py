@@ -49,9 +49,9 @@ class Writer:
         flat = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         self._write(name, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape), [flat.numpy().tobytes()])
 
-    def copy(self, name: str, stored: Array) -> None:
+    def copy(self, name: str, array: Array) -> None:
         """Writes a tensor out of another file, bit for bit, a few megabytes at a time."""
-        self._write(name, stored.dtype, stored.shape, (words.tobytes() for words in stored.chunks()))
+        self._write(name, array.dtype, array.shape, (words.tobytes() for words in array.chunks()))
 
     def _write(self, name: str, dtype: str, shape: tuple[int, ...], pieces: Iterable[bytes]) -> None:
         if name not in self._order or name in self._entries:

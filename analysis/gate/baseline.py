@@ -95,6 +95,6 @@ def distil(policy: Policy, report: Report) -> dict[str, Any]:
 
 
 def _shares(covered: Mapping[str, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = {key: covered[key] for key in (*COVERAGE, "analysed", "analysed_parameters")}
+    fields: dict[str, Any] = {key: covered[key] for key in (*COVERAGE, "analysed", "analysed_parameters")}
     parts = covered.get("checkpoints")
-    return said if parts is None else {**said, "checkpoints": [_shares(part) for part in parts]}
+    return fields if parts is None else {**fields, "checkpoints": [_shares(part) for part in parts]}

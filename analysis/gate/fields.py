@@ -88,19 +88,19 @@ def _list(value: object) -> object:
     return value
 
 
-def _listed(value: object) -> object:
+def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else _list(value)
 
 
-def _twice(value: object) -> object:
+def _as_pair(value: object) -> object:
     return [value, value] if isinstance(value, int) else _list(value)
 
 
-def _whole(value: object) -> object:
+def _as_integer(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _ordered(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+def _check_order(pair: tuple[Any, Any]) -> tuple[Any, Any]:
     if pair[0] > pair[1]:
         raise ValueError("the larger one comes first")
     return pair
@@ -146,32 +146,36 @@ Share = Annotated[float, Field(strict=True, ge=0, le=1), hint("write a number fr
 Rows = Annotated[
     int,
     Field(strict=True, ge=1, le=MOST_ROWS),
-    BeforeValidator(_whole),
+    BeforeValidator(_as_integer),
     hint(f"write a whole number from 1 to {MOST_ROWS:,}"),
 ]
 Name = Annotated[ONE_NAME, hint(f"write a text of at most {LONGEST} characters, without lone surrogates")]
 Texts = Annotated[
     tuple[ONE_NAME, ...],
     Field(max_length=MOST_GLOBS),
-    BeforeValidator(_listed, json_schema_input_type=ONE_NAME | Annotated[list[ONE_NAME], Field(max_length=MOST_GLOBS)]),
+    BeforeValidator(
+        _as_list, json_schema_input_type=ONE_NAME | Annotated[list[ONE_NAME], Field(max_length=MOST_GLOBS)]
+    ),
     hint(TEXTS),
 ]
 Roles = Annotated[
     tuple[ONE_ROLE, ...],
     Field(max_length=MOST_GLOBS),
-    BeforeValidator(_listed, json_schema_input_type=ONE_ROLE | Annotated[list[ONE_ROLE], Field(max_length=MOST_GLOBS)]),
+    BeforeValidator(
+        _as_list, json_schema_input_type=ONE_ROLE | Annotated[list[ONE_ROLE], Field(max_length=MOST_GLOBS)]
+    ),
     hint(f"there are: {', '.join(ROLES)}"),
 ]
 Blocks = Annotated[
     tuple[ONE_DEPTH, ONE_DEPTH],
-    BeforeValidator(_twice, json_schema_input_type=ONE_DEPTH | tuple[ONE_DEPTH, ONE_DEPTH]),
-    AfterValidator(_ordered),
+    BeforeValidator(_as_pair, json_schema_input_type=ONE_DEPTH | tuple[ONE_DEPTH, ONE_DEPTH]),
+    AfterValidator(_check_order),
     hint("write a block such as 3, or the first and the last such as [0, 5]"),
 ]
 Span = Annotated[
     tuple[ONE_NUMBER, ONE_NUMBER],
     BeforeValidator(_list, json_schema_input_type=tuple[ONE_NUMBER, ONE_NUMBER]),
-    AfterValidator(_ordered),
+    AfterValidator(_check_order),
     hint("write two numbers, the smaller first: [2, 6]"),
 ]
 Constant = Annotated[

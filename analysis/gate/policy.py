@@ -80,7 +80,7 @@ class Policy(Model):
     def _complete(cls, rules: tuple[Rule, ...], info: Any) -> tuple[Rule, ...]:
         """With a name for each, and the policy's `missing` where a rule states none."""
         default = info.data.get("missing", Missing.INSUFFICIENT)
-        return tuple(_completed(rule, number, default) for number, rule in enumerate(rules, 1))
+        return tuple(_complete(rule, number, default) for number, rule in enumerate(rules, 1))
 
     @field_validator("measure", mode="before")
     @classmethod
@@ -121,7 +121,7 @@ class Policy(Model):
 RULES = f"give a list of 1 to {MOST_RULES} rules"
 
 
-def _completed(rule: Rule, number: int, missing: Missing) -> Rule:
+def _complete(rule: Rule, number: int, missing: Missing) -> Rule:
     name = rule.name or f"{number}: {rule.metric.key}"
     return rule.model_copy(
         update={"name": name, "missing": rule.missing if "missing" in rule.model_fields_set else missing}

@@ -153,7 +153,7 @@ class Rule(Ends):
         _check_where(self)
         _check_regression(self)
         where = self.where and self.where.model_copy(update=_plain_ends(self.where))
-        return self.model_copy(update={**_plain_ends(self), "where": where, "better": _better(self)})
+        return self.model_copy(update={**_plain_ends(self), "where": where, "better": _better_side(self)})
 
     @cached_property
     def metric(self) -> Metric:
@@ -236,7 +236,7 @@ def _check_regression(rule: Rule) -> None:
         raise refuse(f"{key} declares no healthy range; write one of lower, higher, same", "better")
 
 
-def _better(rule: Rule) -> Better | None:
+def _better_side(rule: Rule) -> Better | None:
     return rule.better or (Better.INSIDE if rule.max_regression is not None else None)
 
 

@@ -56,6 +56,7 @@ class Form(Protocol):
 
 def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
     """The form that the recipe asks for. Raises NoAdapterForm where the tuned checkpoint cannot have it."""
+    _check_layout(run)
     adapter = run.adapters.get(1)
     if recipe.form == "adapter" and adapter is None:
         raise MitigationError(
@@ -70,6 +71,19 @@ def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
         else:
             return AdapterForm(run, adapter, tuned, recipe)
     return WeightsForm(run, tuned) if adapter is None else MergedForm(run, adapter, tuned)
+
+
+def _check_layout(run: Comparison) -> None:
+    """Raises MitigationError where a tensor of the tuned checkpoint is not stored as a weight to be replaced."""
+    for row in run.alignment.rows:
+        partner = row.partners[0]
+        if partner is None or (partner.whole and not (isinstance(partner.source, TensorInfo) and partner.source.made)):
+            continue
+        what = partner.source.made if isinstance(partner.source, TensorInfo) and partner.whole else "stored otherwise"
+        raise MitigationError(
+            f"{escape(partner.tensors[0])} of {escape(run.names[1])} cannot be written anew: {what}. Give it as plain "
+            "weights, in the layout of its base."
+        )
 
 
 @dataclass
@@ -175,9 +189,9 @@ class MergedForm:
     def jobs(self) -> Iterator[Job]:
         told: set[str] = set()
         for row in self.run.alignment.rows:
-            if row.partners[0] is not None:
+            if row.partners[0] is not None and row.partners[0].tensors:
                 told.update(row.partners[0].tensors)
-                yield Job({row.base.name: len(row.base.shape)}, row.base.dtype, row)
+                yield Job({row.base.called: len(row.base.shape)}, row.base.dtype, row)
         names = [info.name for info in self.run.checkpoints[0].tensors]
         for module in self.adapter.modules:
             if module.whole and told.isdisjoint(module.tensors):  # a bias, a norm, a head of its own
@@ -222,6 +236,8 @@ def apply_changes(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | 
     for weight, change in zip(weights(replace(info, shape=tuple(new.shape)), new), changes, strict=True):
         if change is not None:
             count, _, columns = weight.slices.shape
+            if weight.slices.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
+                raise MitigationError(f"{escape(info.name)}: a convolution of several groups is not mitigated")
             added = (change.left @ change.right).reshape(-1, columns, count).permute(2, 0, 1)  # (s, m, n)
             weight.slices[:, : added.shape[1]] += added.to(new.dtype)
     return new

@@ -31,15 +31,15 @@ class Search:
 
         After an attempt that was interrupted each is by itself, so that one that nobody survives holds up no other.
         """
-        aligned = {row.base.name: row for row in rows}
+        aligned = {row.base.called: row for row in rows}
 
         def work(info: TensorInfo) -> list[Intruding]:
-            known = self.memory.recall(stage, info.name) if self.memory else None
+            known = self.memory.recall(stage, info.called) if self.memory else None
             if known is not None:
                 return known
-            found = intruding(run, aligned[info.name], self.recipe, self.device)
+            found = intruding(run, aligned[info.called], self.recipe, self.device)
             if self.memory:
-                self.memory.keep(stage, info.name, found)
+                self.memory.keep(stage, info.called, found)
             return found
 
         tensors = [row.base for row in rows]

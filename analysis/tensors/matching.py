@@ -5,19 +5,24 @@ differ in what stands in front (`analysis.tensors.prefixes`), tensors in dtype, 
 and, where a vocabulary was resized, in their rows.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeGuard
 
 from analysis.adapters.makes import flattened, unflattened
-from analysis.adapters.names import AdaptedModule, modules, shared_tensors
+from analysis.adapters.names import modules, shared_tensors, update_sides
 from analysis.errors import WrongBase, escape
+from analysis.tensors.causes import why_nothing_belongs
+from analysis.tensors.fused import fused_partners
+from analysis.tensors.partners import Partner, Source
 from analysis.tensors.prefixes import pair_names
-from analysis.weight import Layout, TensorInfo
+from analysis.tensors.tied import find_head, head_of, left_as_it_is
+from analysis.weight import STACKS, Layout, TensorInfo
 
 RESIZED = ("embedding", "position", "head")  # roles whose rows a fine-tune may add to
 TIED = ("embedding", "head")  # one tensor in a model whose head is tied
-TURNABLE = (Layout.MATRIX, Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS)  # what may be stored turned over
+TURNABLE = (Layout.MATRIX, Layout.HALVES, Layout.HALVES_UP_FIRST, Layout.QKV, *STACKS)  # what may be stored turned over
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +31,6 @@ class Member:
 
     kind: Literal["model", "adapter"]
     tensors: Sequence[TensorInfo]
-
-
-@dataclass(frozen=True, slots=True)
-class Partner:
-    """What stands in a tuned checkpoint for a tensor of the base: a tensor, or an adapter's change to it."""
-
-    source: TensorInfo | AdaptedModule
-    turned: bool = False  # stored (in, out) where the base stores (out, in), or the other way round
-
-    @property
-    def tensors(self) -> tuple[str, ...]:
-        """The names in its own file that make it up."""
-        return (self.source.name,) if isinstance(self.source, TensorInfo) else self.source.tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,9 @@ class Aligned:
     def at(self, position: int) -> TensorInfo:
         """How it lies in the checkpoint at this position: as in the base, where that is an adapter or has none."""
         partner = self.partners[position - 1] if position else None
-        return partner.source if partner is not None and isinstance(partner.source, TensorInfo) else self.base
+        if partner is None or not partner.whole or not isinstance(partner.source, TensorInfo):
+            return self.base
+        return partner.source
 
     @property
     def largest(self) -> TensorInfo:
@@ -96,21 +90,24 @@ def align(members: Sequence[Member], same_shape: bool = True) -> Alignment:
         for info in base.tensors
         if info.skip is None
     )
+    rows += _head_rows(base.tensors, found)
     return Alignment(rows, tuple(match.unmatched for match in found), tuple(match.missing for match in found))
+
+
+def _head_rows(base: Sequence[TensorInfo], found: "Sequence[_Match]") -> tuple[Aligned, ...]:
+    """A row of its own for a head that the base ties to its embedding, where some tuned checkpoint has one."""
+    name = next((match.head[0] for match in found if match.head), None)
+    embedding = _tied_embedding(base)
+    if name is None or embedding is None:
+        return ()
+    return (Aligned(head_of(embedding, name), tuple(match.head[1] if match.head else None for match in found)),)
 
 
 def check_base(alignment: Alignment, names: Sequence[str]) -> None:
     """Raises WrongBase where no tensor of a tuned checkpoint has a partner; `names` are the checkpoints'."""
     for position, left in enumerate(alignment.unmatched, 1):
         if not any(row.partners[position - 1] for row in alignment.rows):
-            why = "; ".join(f"{escape(tensor)}: {reason}" for tensor, reason in left[:2]) or "it holds no matrix"
-            raise WrongBase(
-                f"{escape(names[position])} was not trained from {escape(names[0])}: no matrix of the one belongs to "
-                f"the other ({why}). Give the checkpoint that it was trained from as the first."
-            )
-
-
-Source = TensorInfo | AdaptedModule
+            raise WrongBase(*why_nothing_belongs(left, names[position], names[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +117,24 @@ class _Match:
     partners: Mapping[str, Partner]
     unmatched: tuple[Unmatched, ...]
     missing: tuple[Unmatched, ...]
+    head: tuple[str, Partner] | None = None  # a head of its own, where the base's is tied to its embedding
 
 
 def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Match:
     targets = {info.called: info for info in base}
     sources, unclear = _sources(member, targets)
-    pairing = pair_names(sources, targets, lambda a, b: _difference(sources[a], targets[b], same_shape) is None)
-    pairs = {**pairing.partners, **_tie(sources, targets, pairing.partners)}
+    shapes = {info.name: info.shape for info in member.tensors}
+    pairing = pair_names(
+        sources,
+        targets,
+        lambda a, b: (
+            _difference(sources[a], targets[b], same_shape) is None and _may_change(sources[a], targets[b], shapes)
+        ),
+        text_first=member.kind == "adapter",
+    )
+    head = _own_head(base, member, sources, targets, pairing.partners)
+    tied = {} if head else _tie(sources, targets, pairing.partners)
+    pairs = {name: to for name, to in {**pairing.partners, **tied}.items() if head is None or name != head[0]}
     partners: dict[str, Partner] = {}
     ours = unclear | {
         name: f"could be any of {', '.join(map(escape, could))}" for name, could in pairing.ambiguous.items()
@@ -135,14 +143,41 @@ def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Mat
     turned = any(_is_transposed(sources[a], targets[b]) for a, b in pairs.items())
     for name, to in pairs.items():
         source, target = sources[name], targets[to]
-        if (why := _difference(source, target, same_shape)) is not None:
+        if (why := _empty(source, shapes) or _difference(source, target, same_shape)) is not None:
             ours[name] = theirs[to] = why
         elif target.skip is not None:
             ours[name] = f"left out in the base: {target.skip}"
         else:
             partners[to] = Partner(source, turned and _differs_in_orientation(source, target))
-    left = _unmatched_sources(member, sources, {partner.source for partner in partners.values()}, ours, base)
-    return _Match(partners, left, _unmatched_targets(base, partners, theirs, member))
+    if member.kind == "model" and same_shape:
+        free = {name: s for name, s in sources.items() if isinstance(s, TensorInfo) and _is_free(s, partners.values())}
+        rest = {to: info for to, info in targets.items() if info.skip is None and to not in partners}
+        partners |= fused_partners(free, rest)
+    embedding = _tied_embedding(base)
+    if head is not None and embedding is not None and member.kind == "adapter":
+        partners.setdefault(embedding.called, left_as_it_is(embedding))
+    left = _unmatched_sources(member, sources, [*partners.values(), *([head[1]] if head else [])], ours, base)
+    return _Match(partners, left, _unmatched_targets(base, partners, theirs, member), head)
+
+
+def _is_free(info: TensorInfo, partners: Iterable[Partner]) -> bool:
+    return info.skip is None and all(partner.source is not info for partner in partners)
+
+
+def _own_head(
+    base: Sequence[TensorInfo],
+    member: Member,
+    sources: Mapping[str, Source],
+    targets: Mapping[str, TensorInfo],
+    paired: Mapping[str, str],
+) -> tuple[str, Partner] | None:
+    """The head of a tuned checkpoint under the name that it has, where the base has none but its embedding."""
+    embedding = _tied_embedding(base)
+    if embedding is None:
+        return None
+    taken = [name for name, to in paired.items() if not targets[to].same_as]
+    name = find_head(sources, embedding, member.kind == "adapter", taken)
+    return None if name is None else (name, Partner(sources[name]))
 
 
 def _sources(member: Member, targets: Mapping[str, TensorInfo]) -> tuple[dict[str, Source], dict[str, str]]:
@@ -171,6 +206,24 @@ def _difference(source: Source, target: TensorInfo, same_shape: bool) -> str | N
     if not same_shape or source.shape == target.shape or _is_transposed(source, target) or _is_resized(source, target):
         return None
     return f"shape differs: {_extents(source)} against {_extents(target)} in the base"
+
+
+def _empty(source: Source, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    if isinstance(source, TensorInfo):
+        return None  # its own reason says so
+    found = next((name for name in source.tensors if 0 in shapes[name]), None)
+    return f"empty: its shape is {list(shapes[found])}" if found is not None else None
+
+
+def _may_change(source: Source, target: TensorInfo, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether the factors of an adapter's module have the sides of the target; True where they do not tell."""
+    if isinstance(source, TensorInfo) or len(target.shape) < 2:
+        return True
+    sides = update_sides(source, shapes)
+    if sides is None or target.role in RESIZED:
+        return True
+    straight = (target.shape[0], math.prod(target.shape[1:]))
+    return sides == straight or (len(target.shape) == 2 and sides == straight[::-1])
 
 
 def _extents(info: TensorInfo) -> str:
@@ -228,12 +281,12 @@ def _is_vocabulary(info: TensorInfo) -> bool:
 def _unmatched_sources(
     member: Member,
     sources: Mapping[str, Source],
-    used: Collection[Source],
+    used: Collection[Partner],
     why: Mapping[str, str],
     base: Sequence[TensorInfo],
 ) -> tuple[Unmatched, ...]:
     """The tuned checkpoint's tensors without a partner; of a whole model, only those that hold a matrix."""
-    taken = {tensor for source in used for tensor in Partner(source).tensors}
+    taken = {tensor for partner in used for tensor in partner.tensors}
     reasons = {
         tensor: why.get(name) or _stranger(source, base)
         for name, source in sources.items()
@@ -253,7 +306,7 @@ def _stranger(source: Source, base: Sequence[TensorInfo]) -> str:
     if not isinstance(source, TensorInfo):
         return f"changes {escape(source.name)}, which the base does not have"
     if source.role == "head" and _is_vocabulary(source) and (held := _embedding(base)):
-        return f"the base has no head of its own: there it is tied to {escape(held)}"
+        return f"the base has no head of its own: there it is tied to {escape(held.name)}"
     return source.skip or "not in the base"
 
 
@@ -268,12 +321,17 @@ def _absent(info: TensorInfo, base: Sequence[TensorInfo], partners: Mapping[str,
     if member.kind == "adapter":
         return "left as it is by the adapter"
     embedding = _embedding(base)
-    if info.role == "head" and _is_vocabulary(info) and embedding in partners:
-        return f"not in this checkpoint, whose head is tied to {escape(embedding)}"
+    if info.role == "head" and _is_vocabulary(info) and embedding and embedding.called in partners:
+        return f"not in this checkpoint, whose head is tied to {escape(embedding.name)}"
     return "not in this checkpoint"
 
 
-def _embedding(base: Sequence[TensorInfo]) -> str | None:
-    """The word embedding, where there is one and no head beside it."""
+def _embedding(base: Sequence[TensorInfo]) -> TensorInfo | None:
+    """The word embedding, where there is one."""
     found = [info for info in _vocabularies({info.name: info for info in base}) if info.role == "embedding"]
-    return found[0].name if len(found) == 1 else None
+    return found[0] if len(found) == 1 else None
+
+
+def _tied_embedding(base: Sequence[TensorInfo]) -> TensorInfo | None:
+    """The same, where no head of its own is beside it."""
+    return _embedding(base) if len(_vocabularies({info.name: info for info in base})) == 1 else None

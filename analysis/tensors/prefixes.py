@@ -5,6 +5,7 @@ of prefixes is kept: every two names that end alike propose a change of prefix, 
 win. What two changes explain equally well is refused, not guessed.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ Change = tuple[Parts, Parts]  # what stands in front here, and there
 Score = tuple[int, int]
 
 # what PyTorch's and PEFT's wrappers put inside a name: no part of where the tensor lies
+SENSES = re.compile(r"vis(ion|ual)|image|img|audio|speech|video|siglip|clip", re.IGNORECASE)
 WRAPPERS = frozenset({"base_layer", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 CHOSEN = "modules_to_save"  # PEFT: followed by the adapter's name
 MOST_PARTS = 32  # of a name; a longer one is compared as a whole only (public models have under 16)
@@ -30,17 +32,21 @@ class Pairing:
     ambiguous: Mapping[str, tuple[str, ...]]
 
 
-def pair_names(here: Iterable[str], there: Iterable[str], fits: Callable[[str, str], bool]) -> Pairing:
+def pair_names(
+    here: Iterable[str], there: Iterable[str], fits: Callable[[str, str], bool], text_first: bool = False
+) -> Pairing:
     """Pairs names one to one. `fits(here, there)` says whether two may be the same tensor, by their shapes.
 
     The same names pair first, whatever their shapes. Exchanging here and there gives the inverse.
+    With `text_first` a name that says nothing of images or sound is one of the text model beside their encoders, as an
+    adapter's is, which has no vocabulary to tell by.
     """
     ours, theirs = _name_parts(here), _name_parts(there)
     same = {name: found for parts, name in ours.items() if (found := theirs.get(parts)) is not None}
     left = {parts: name for parts, name in ours.items() if parts not in theirs}
     open_ = {parts: name for parts, name in theirs.items() if parts not in ours}
     smaller = min(len(ours), len(theirs))
-    chosen, refused = _choose(_changes(left, open_), lambda a, b: fits(left[a], open_[b]), smaller)
+    chosen, refused = _choose(_changes(left, open_), lambda a, b: fits(left[a], open_[b]), smaller, text_first)
     return Pairing(
         same | {left[a]: open_[b] for a, b in chosen.items()},
         {left[a]: tuple(sorted(open_[b] for b in could)) for a, could in refused.items()},
@@ -108,7 +114,7 @@ def _tells(length: int, a: Parts, b: Parts) -> bool:
 
 
 def _choose(
-    changes: Mapping[Change, Sequence[Pair]], fits: Callable[[Parts, Parts], bool], smaller: int
+    changes: Mapping[Change, Sequence[Pair]], fits: Callable[[Parts, Parts], bool], smaller: int, text_first: bool
 ) -> tuple[dict[Parts, Parts], dict[Parts, set[Parts]]]:
     """The pairs of the changes that explain most, and what several changes explain equally well."""
     chosen: dict[Parts, Parts] = {}
@@ -121,6 +127,7 @@ def _choose(
         equal = {change: pairs for change, pairs in top.items() if _score(pairs, fits) == best}
         waiting |= {change: (_score(pairs, fits), pairs) for change, pairs in top.items() if change not in equal}
         equal = {change: pairs for change, pairs in equal.items() if _carries(change, len(pairs), smaller)}
+        equal = _without_other_senses(equal) if text_first else equal
         rivals = _rivals(equal)
         for change, pairs in equal.items():
             for a, b in pairs:
@@ -131,6 +138,22 @@ def _choose(
                 else:
                     chosen[a] = b
     return chosen, refused
+
+
+def _without_other_senses(equal: Mapping[Change, list[Pair]]) -> dict[Change, list[Pair]]:
+    """Without the changes that lead from text into an encoder of images or sound, or back, where a rival does not."""
+    rivals = _rivals(equal)
+    strange = {change for change in rivals if any(_has_sense(a) != _has_sense(b) for a, b in equal[change])}
+    at_home = {a for change in rivals - strange for a, _ in equal[change]}
+    return {
+        change: pairs
+        for change, pairs in equal.items()
+        if change not in strange or any(a not in at_home for a, _ in pairs)
+    }
+
+
+def _has_sense(parts: Parts) -> bool:
+    return SENSES.search(".".join(parts)) is not None
 
 
 def _scoring(waiting: Mapping[Change, tuple[Score, Sequence[Pair]]], best: Score) -> list[Change]:

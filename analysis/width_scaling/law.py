@@ -196,15 +196,15 @@ def slopes(axes: Sequence[Series], logs: Sizes, blocks: Places) -> list[Estimate
     free = len(mean) - design.shape[1]
     scatter = float(np.square(mean - design @ (inverse @ mean)).sum())
     variances = np.diagonal(inverse @ inverse.T)
-    found = []
+    estimates = []
     for at in range(1, design.shape[1]):
         value, ends = float(each[:, at].mean()), bootstrap_mean(each[:, at], blocks)
         error = math.sqrt(scatter / free * float(variances[at])) if free > 0 else None
         far = float(special.stdtrit(free, 0.5 + LEVEL / 2.0)) * error if error is not None else None
         spread = None if far is None else (value - far, value + far)
         low, high = ends or (None, None)
-        found.append(Estimate(value, low, high, error, spread))
-    return found
+        estimates.append(Estimate(value, low, high, error, spread))
+    return estimates
 
 
 def pair(settings: Sequence[Setting], sigma: Sizes, blocks: Places, base: int, target: int) -> Pair:

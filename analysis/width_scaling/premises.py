@@ -22,9 +22,9 @@ GAP = 0.05  # between normalised spectra (our number; the paper says "approximat
 FEW = 3  # layers of a kind below which resampling them says little
 
 
-def premises(found: Scaling) -> Iterator[Finding]:
+def premises(scaling: Scaling) -> Iterator[Finding]:
     """What to doubt, and what is missing."""
-    family = found.family
+    family = scaling.family
     yield from _contradictory(family)
     yield from _override_findings(family)
     yield from _missing(family)
@@ -32,8 +32,8 @@ def premises(found: Scaling) -> Iterator[Finding]:
     yield from _unsteady(family)
     yield from _training(family)
     yield from _widths(family)
-    yield from _joint_findings(found)
-    yield from _shapes(found)
+    yield from _joint_findings(scaling)
+    yield from _shapes(scaling)
 
 
 def list_models(family: Family, members: Sequence[int]) -> str:
@@ -151,44 +151,44 @@ def _widths(family: Family) -> Iterator[Finding]:
         yield Finding(Severity.NOTE, "Two widths: no exponents", why, (), {"widths": count})
 
 
-def _joint_findings(found: Scaling) -> Iterator[Finding]:
-    overall = found.overall
+def _joint_findings(scaling: Scaling) -> Iterator[Finding]:
+    overall = scaling.overall
     if overall is None:
         return
     for reason in overall.fit.why:
         if "cannot be told apart" in reason and overall.fit.exponent is not None:
             why = "The exponent of d takes that of η/λ as the law has it, 0.5. Vary λ at one width to fit both."
             yield Finding(Severity.NOTE, reason, why)
-    yield from _few_blocks_findings(found)
+    yield from _few_blocks_findings(scaling)
 
 
-def _few_blocks_findings(found: Scaling) -> Iterator[Finding]:
+def _few_blocks_findings(scaling: Scaling) -> Iterator[Finding]:
     """Kinds of weight of few blocks, where what is said has an interval over the blocks."""
-    counts = {kind.layers.role: len(set(kind.layers.blocks.tolist())) for kind in found.matrices}
+    counts = {kind.layers.role: len(set(kind.layers.blocks.tolist())) for kind in scaling.matrices}
     fewest = min(counts.values())
-    if fewest >= FEW or len({setting.width for setting in found.family.settings}) == 1:
+    if fewest >= FEW or len({setting.width for setting in scaling.family.settings}) == 1:
         return
     least = [WORDS.get(role, role) for role, count in counts.items() if count == fewest]
     kinds = "each kind of weight" if len(least) == len(counts) else join_words(least)
     text = f"{quantity(fewest, 'block')} for {kinds}: intervals by resampling blocks are too narrow"
     why = "They say how blocks differ."
-    if found.overall and found.overall.fit.drift is not None:
+    if scaling.overall and scaling.overall.fit.drift is not None:
         why += " Intervals from the scatter of the models about the line are beside them."
     yield Finding(Severity.NOTE, text, why, (), {"blocks": fewest})
 
 
-def _shapes(found: Scaling) -> Iterator[Finding]:
+def _shapes(scaling: Scaling) -> Iterator[Finding]:
     wide = [
         row
-        for kind in found.matrices
+        for kind in scaling.matrices
         for row in kind.layers.rows
         if isinstance(gap := row.value("shape_gap"), float) and gap > GAP
     ]
     if wide:
         text = f"The shape of the spectrum changes with width in {quantity(len(wide), 'matrix', 'matrices')}"
         why = (
-            f"The largest gap between normalised spectra is {short(found.shape_gap or 0.0)}, above {GAP:g}: there σ₁ "
+            f"The largest gap between normalised spectra is {short(scaling.shape_gap or 0.0)}, above {GAP:g}: there σ₁ "
             "alone does not tell how the matrix scales."
         )
         names = tuple(row.weight.name for row in wide)
-        yield Finding(Severity.WARN, text, why, names, {"shape_gap": found.shape_gap})
+        yield Finding(Severity.WARN, text, why, names, {"shape_gap": scaling.shape_gap})

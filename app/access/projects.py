@@ -28,10 +28,10 @@ def find(session: Session, name: str) -> int | None:
 
 
 def project_named(session: Session, name: str) -> Project:
-    found = session.scalar(select(Project).where(Project.name == name))
-    if found is None:
+    project = session.scalar(select(Project).where(Project.name == name))
+    if project is None:
         raise NotFound("The project does not exist.")
-    return found
+    return project
 
 
 def create(session: Session, name: str) -> Project:

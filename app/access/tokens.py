@@ -64,10 +64,10 @@ def digest(secret: str) -> str:
 def verify(session: Session, text: str) -> Token | None:
     """The token that this is, if it is good now."""
     parts = SHOWN.fullmatch(text)
-    found = None if parts is None else session.scalar(good().where(Token.key == parts[1]))
-    if parts is None or found is None or not hmac.compare_digest(found.digest, digest(parts[2])):
+    token = None if parts is None else session.scalar(good().where(Token.key == parts[1]))
+    if parts is None or token is None or not hmac.compare_digest(token.digest, digest(parts[2])):
         return None
-    return found
+    return token
 
 
 def good() -> Select[Token]:
@@ -95,13 +95,13 @@ def name_token(token: Token) -> str:
 
 def revoke(session: Session, key: str) -> Token:
     """From now on the token is nobody's, and so is every browser that signed in with it."""
-    found = session.scalar(select(Token).where(Token.key == key))
-    if found is None:
+    token = session.scalar(select(Token).where(Token.key == key))
+    if token is None:
         raise NotFound("The token does not exist.")
-    if found.revoked_at is None:
-        found.revoked_at = clock(session)
-        audit.note(session, "token.revoke", name_token(found))
-    return found
+    if token.revoked_at is None:
+        token.revoked_at = clock(session)
+        audit.note(session, "token.revoke", name_token(token))
+    return token
 
 
 def listing(

@@ -40,5 +40,5 @@ def listing(
     action: Annotated[str | None, Query(max_length=64, examples=["token"], description="All of one kind.")] = None,
 ) -> list[AuditEntry]:
     """Lists recorded actions, newest first: tokens, sign-ins, uploads, requests, deletions and verdicts."""
-    found = audit.listing(session, page.limit + 1, page.number, action)
-    return [line_json(row) for row in page.page_of(found, lambda row: row.id)]
+    events = audit.listing(session, page.limit + 1, page.number, action)
+    return [line_json(row) for row in page.page_of(events, lambda row: row.id)]

@@ -59,20 +59,20 @@ class Gauges:
             return self._last[1]
 
 
-def of_rows(found: Counts) -> Iterator[Metric]:
+def of_rows(counts: Counts) -> Iterator[Metric]:
     """The metrics that every process of an installation tells alike."""
-    yield _gauge("runs", "Runs by state.", "state", found.runs)
-    yield _gauge("checkpoints", "Checkpoints by state.", "state", _counts_of(found, CHECKPOINTS))
+    yield _gauge("runs", "Runs by state.", "state", counts.runs)
+    yield _gauge("checkpoints", "Checkpoints by state.", "state", _counts_of(counts, CHECKPOINTS))
     work = GaugeMetricFamily("eigenscope_work", "Pieces of work by task and state.", labels=["task", "state"])
-    for (task, state), count in found.work.items():
+    for (task, state), count in counts.work.items():
         work.add_metric([task, state], count)
     yield work
-    yield _gauge("oldest_waiting_seconds", "Age of the oldest waiting task.", "task", found.oldest)
-    yield _gauge("expired_leases", "Tasks whose worker stopped responding.", "task", found.expired)
-    yield _counter("reclaims", "Tasks claimed again after a failure.", "task", found.reclaims)
-    yield GaugeMetricFamily("eigenscope_results", "Measurements stored.", found.results)
-    yield GaugeMetricFamily("eigenscope_tensors_analysed", "Tensors with their rows, of stored runs.", found.tensors)
-    yield GaugeMetricFamily("eigenscope_stored_bytes", "Bytes of stored files.", found.stored_bytes)
+    yield _gauge("oldest_waiting_seconds", "Age of the oldest waiting task.", "task", counts.oldest)
+    yield _gauge("expired_leases", "Tasks whose worker stopped responding.", "task", counts.expired)
+    yield _counter("reclaims", "Tasks claimed again after a failure.", "task", counts.reclaims)
+    yield GaugeMetricFamily("eigenscope_results", "Measurements stored.", counts.results)
+    yield GaugeMetricFamily("eigenscope_tensors_analysed", "Tensors with their rows, of stored runs.", counts.tensors)
+    yield GaugeMetricFamily("eigenscope_stored_bytes", "Bytes of stored files.", counts.stored_bytes)
 
 
 def of_ping(trip: RoundTrip) -> Iterator[Metric]:
@@ -84,8 +84,8 @@ def of_ping(trip: RoundTrip) -> Iterator[Metric]:
         yield GaugeMetricFamily("eigenscope_worker_ping_seconds", "A round trip through the queue.", trip.seconds)
 
 
-def _counts_of(found: Counts, task: str) -> dict[str, int]:
-    return {state: count for (of, state), count in found.work.items() if of == task}
+def _counts_of(counts: Counts, task: str) -> dict[str, int]:
+    return {state: count for (of, state), count in counts.work.items() if of == task}
 
 
 def _gauge(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:

@@ -121,9 +121,9 @@ def request(session: Writing, asked: MitigationRequest, incoming: Request, respo
 
     A worker creates it as a checkpoint to download and analyse, and a run compares the three.
     """
-    made = mitigations.request(session, asked.base, asked.tuned, asked.options, asked.name)
-    response.headers["Location"] = f"{incoming.url.path}/{made.id}"
-    return mitigation_json(made)
+    mitigation = mitigations.request(session, asked.base, asked.tuned, asked.options, asked.name)
+    response.headers["Location"] = f"{incoming.url.path}/{mitigation.id}"
+    return mitigation_json(mitigation)
 
 
 @router.get("", responses=PAGED | responses(400), operation_id="list_mitigations")

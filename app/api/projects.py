@@ -92,9 +92,9 @@ def listing(session: Admin) -> list[Project]:
 @router.post("/projects", status_code=201, responses=responses(400, 409), operation_id="create_project")
 def create(session: Changing, asked: ProjectRequest, response: Response) -> Project:
     """Creates a project. Its tokens have access to this project only."""
-    made = projects.create(session, asked.name)
-    response.headers["Location"] = f"/api/v1/projects/{made.name}"
-    return project_json(session, made)
+    project = projects.create(session, asked.name)
+    response.headers["Location"] = f"/api/v1/projects/{project.name}"
+    return project_json(session, project)
 
 
 @router.get("/projects/{name}", responses=responses(404), operation_id="get_project")

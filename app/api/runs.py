@@ -102,5 +102,5 @@ async def report(request: Request, database: DatabaseOf, identity: Identity) -> 
 @router.get("/{id}/scaling", responses=responses(400, 404), operation_id="get_scaling")
 def scaling(session: Reading, identity: Identity, target_width: Target = None) -> dict[str, Any]:
     """For a run with `top_singular_value`: the fits, the recipe, and what would fix a drift, from the current facts."""
-    found = reports.table(session, identity, TOP_SINGULAR_VALUE.name)
-    return {"checkpoints": list(found.names), **advice(found, target_width)}
+    table = reports.table(session, identity, TOP_SINGULAR_VALUE.name)
+    return {"checkpoints": list(table.names), **advice(table, target_width)}

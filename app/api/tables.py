@@ -81,10 +81,10 @@ async def as_csv(
     """Returns the table as CSV: one header line of registered names, exact numbers, empty where absent."""
 
     def make(session: Session) -> kept.Made:
-        found = tables.select(reports.table(session, identity, diagnostic), asked.selection())
-        name = f"run-{identity}-{found.diagnostic.name}.csv"
+        table = tables.select(reports.table(session, identity, diagnostic), asked.selection())
+        name = f"run-{identity}-{table.diagnostic.name}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return kept.Made("".join(tables.to_csv(found)).encode("utf-8", "replace"), headers)
+        return kept.Made("".join(tables.to_csv(table)).encode("utf-8", "replace"), headers)
 
     version = partial(etags.of_run, identity=identity)
     return await kept.answer(request, database, version, make, "text/csv; charset=utf-8")
@@ -110,15 +110,15 @@ async def show(
 
 def page_of(whole: Table, selection: tables.Selection, page: Pager) -> tuple[TablePage, dict[str, str]]:
     """The rows after the one that the cursor names, wherever that stands by now, and the headers."""
-    found = tables.select(whole, selection)
+    table = tables.select(whole, selection)
     noted = reports.flagged_weights(whole)
-    shown, headers = page.cut(found.rows[begin(found.rows, page.name) :], key)
+    shown, headers = page.cut(table.rows[begin(table.rows, page.name) :], key)
     return TablePage(
-        diagnostic=found.diagnostic.name,
-        columns=tables.scalars(found.diagnostic),
-        total=len(found.rows),
-        flagged=sum(row.weight.name in noted for row in found.rows),
-        rows=tables.records(replace(found, rows=tuple(shown))),
+        diagnostic=table.diagnostic.name,
+        columns=tables.scalars(table.diagnostic),
+        total=len(table.rows),
+        flagged=sum(row.weight.name in noted for row in table.rows),
+        rows=tables.records(replace(table, rows=tuple(shown))),
     ), headers
 
 

@@ -105,9 +105,9 @@ def request(
     session: Writing, identity: Identity, asked: VerdictRequest, incoming: Request, response: Response
 ) -> Verdict:
     """Checks a policy against the run: at once if it has ended, otherwise as soon as it does."""
-    made = verdicts.request(session, runs.get(session, identity), asked.policy, asked.baseline)
-    response.headers["Location"] = f"{incoming.url.path}/{made.id}"
-    return verdict_json(made)
+    verdict = verdicts.request(session, runs.get(session, identity), asked.policy, asked.baseline)
+    response.headers["Location"] = f"{incoming.url.path}/{verdict.id}"
+    return verdict_json(verdict)
 
 
 @router.get("/verdicts", responses=responses(404), operation_id="list_verdicts")
@@ -133,8 +133,8 @@ async def last(
     incoming: Request, database: DatabaseOf, waiting: WaitingOf, identity: Identity, wait: Seconds = 0
 ) -> Response:
     """Returns the run's newest verdict in the format of `Accept`; with `wait`, once the run has ended."""
-    found = await _wait_for_verdict(incoming, database, waiting, identity, None, wait)
-    return write_verdict(found, accepted_form(incoming))
+    verdict = await _wait_for_verdict(incoming, database, waiting, identity, None, wait)
+    return write_verdict(verdict, accepted_form(incoming))
 
 
 @router.get("/verdict.{form}", responses=ANSWERS, response_class=JSONResponse, operation_id="get_last_verdict_as")
@@ -212,12 +212,12 @@ def accepted_form(incoming: Request) -> Form:
     return "json"
 
 
-def write_verdict(found: Verdict, form: Form) -> Response:
+def write_verdict(verdict: Verdict, form: Form) -> Response:
     """The verdict in a form; before there is one, JSON that says so, or a badge that does."""
-    told = found.model_dump(mode="json")
-    done = found.state == "done"
+    told = verdict.model_dump(mode="json")
+    done = verdict.state == "done"
     if form == "svg":
-        return Response(badge(found.verdict or "pending"), 200, {"Vary": "Accept"}, TYPES["svg"])
+        return Response(badge(verdict.verdict or "pending"), 200, {"Vary": "Accept"}, TYPES["svg"])
     if form == "json" or not done:
         return JSONResponse(told, 200 if done else 202, {"Vary": "Accept"})
     text = junit.write(told) if form == "xml" else markdown.write(told)

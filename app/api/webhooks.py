@@ -54,9 +54,9 @@ def add(
 ) -> RunWebhook:
     """Adds a webhook for the end of every new run. Only this response contains its secret."""
     webhooks.check(asked.url, settings)
-    made = deliveries.add(session, asked.url)
-    response.headers["Location"] = f"{incoming.url.path}/{made.id}"
-    return hook_json(made)
+    webhook = deliveries.add(session, asked.url)
+    response.headers["Location"] = f"{incoming.url.path}/{webhook.id}"
+    return hook_json(webhook)
 
 
 @router.get("/webhooks", operation_id="list_webhooks")

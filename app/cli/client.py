@@ -108,11 +108,11 @@ class Remote:
             found = answer.json()
         except ValueError:
             found = None
-        told = found if isinstance(found, dict) else {}
+        fields = found if isinstance(found, dict) else {}
         if answer.is_success and isinstance(found, dict):
-            return told
-        code = str(told.get("code", "strange-answer"))
-        said = f"the server answered {answer.status_code}: {escape(told.get('detail') or answer.reason_phrase)}"
+            return fields
+        code = str(fields.get("code", "strange-answer"))
+        said = f"the server answered {answer.status_code}: {escape(fields.get('detail') or answer.reason_phrase)}"
         raise (Refused if answer.status_code in (400, 422) else RemoteError)(code, said)
 
     def _answer(self, send: Callable[[], httpx.Response]) -> httpx.Response:

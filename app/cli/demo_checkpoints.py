@@ -41,37 +41,37 @@ Tensors = dict[str, Tensor]
 def base() -> Tensors:
     """The model that was never trained, float32."""
     random = torch.Generator().manual_seed(SEED)
-    found = {"model.embed_tokens.weight": round_tensor(torch.randn(VOCABULARY, WIDTH, generator=random) / 8)}
+    tensors = {"model.embed_tokens.weight": round_tensor(torch.randn(VOCABULARY, WIDTH, generator=random) / 8)}
     for name, block in modules():
         first, last = EXPONENTS
         alpha = first + (last - first) * block / (BLOCKS - 1)
         if name == HARDLY_TRAINED[0]:
             alpha = HARDLY_TRAINED[1]
         rows, columns = SHAPES[name.split(".", 3)[3]]
-        found[f"{name}.weight"] = round_tensor(heavy_tailed(rows, columns, alpha, random))
-    found["model.norm.weight"] = torch.ones(WIDTH)
-    return found
+        tensors[f"{name}.weight"] = round_tensor(heavy_tailed(rows, columns, alpha, random))
+    tensors["model.norm.weight"] = torch.ones(WIDTH)
+    return tensors
 
 
 def adapter(weights: Tensors) -> Tensors:
     """The factors of a LoRA update, by PEFT's names: lora_A (r, in) and lora_B (out, r)."""
     random = torch.Generator().manual_seed(SEED + 1)
-    found = {}
+    tensors = {}
     for name, block in modules():
         weight = weights[f"{name}.weight"]
         share = SMALL * (LARGE / SMALL) ** (block / (BLOCKS - 1))
         sizes = share * torch.linalg.matrix_norm(weight.double(), 2) * 0.5 ** torch.arange(RANK)
         left, right = basis(weight.shape[0], RANK, random), basis(weight.shape[1], RANK, random)
         root = (sizes * RANK / ALPHA).sqrt()
-        found[f"base_model.model.{name}.lora_A.weight"] = round_tensor((right * root).T)
-        found[f"base_model.model.{name}.lora_B.weight"] = round_tensor(left * root)
-    return found
+        tensors[f"base_model.model.{name}.lora_A.weight"] = round_tensor((right * root).T)
+        tensors[f"base_model.model.{name}.lora_B.weight"] = round_tensor(left * root)
+    return tensors
 
 
 def full(weights: Tensors, factors: Tensors) -> Tensors:
     """The same model after a dense update that goes part of the way that the adapter's goes."""
     random = torch.Generator().manual_seed(SEED + 2)
-    found = dict(weights)
+    tensors = dict(weights)
     for name, _ in modules():
         weight = weights[f"{name}.weight"].double()
         largest = torch.linalg.matrix_norm(weight, 2)
@@ -80,8 +80,8 @@ def full(weights: Tensors, factors: Tensors) -> Tensors:
         along = along / torch.linalg.matrix_norm(along, 2)
         noise = torch.randn(weight.shape, generator=random, dtype=torch.float64)
         noise = noise / (math.sqrt(weight.shape[0]) + math.sqrt(weight.shape[1]))  # its largest singular value: about 1
-        found[f"{name}.weight"] = round_tensor(weight + DENSE * largest * (noise + FOLLOWED * along))
-    return found
+        tensors[f"{name}.weight"] = round_tensor(weight + DENSE * largest * (noise + FOLLOWED * along))
+    return tensors
 
 
 def modules() -> Iterator[tuple[str, int]]:

@@ -124,19 +124,19 @@ def evidence(session: Session, run: Run) -> Evidence:
 
 
 def get(session: Session, run_id: int, identity: int) -> Verdict:
-    found = session.get(Verdict, identity)
-    if found is None or found.run_id != run_id:
+    verdict = session.get(Verdict, identity)
+    if verdict is None or verdict.run_id != run_id:
         raise NotFound(f"Run {run_id} has no verdict {identity}.")
-    return found
+    return verdict
 
 
 def latest(session: Session, run_id: int) -> Verdict:
     """The run's newest verdict."""
     runs.get(session, run_id)
-    found = session.scalar(select(Verdict).where(Verdict.run_id == run_id).order_by(Verdict.id.desc()).limit(1))
-    if found is None:
+    verdict = session.scalar(select(Verdict).where(Verdict.run_id == run_id).order_by(Verdict.id.desc()).limit(1))
+    if verdict is None:
         raise NotFound(f"Run {run_id} has no verdict. Request one with a policy.")
-    return found
+    return verdict
 
 
 def listing(session: Session, run_id: int) -> Sequence[Verdict]:

@@ -56,7 +56,8 @@ def _joint_costs(
     costs: dict[int, dict[int, float]] = {0: {}}
     for row in alignment.rows:
         if cost := _joint_cost(row, requests):
-            costs[0][positions[row.base.name]] = cost
+            position = positions[row.base.name]
+            costs[0][position] = costs[0].get(position, 0.0) + cost
     for member, position in unpaired_tensors(members, alignment, requests):
         costs.setdefault(member, {})[position] = cost_of(members[member].tensors[position])
     return costs

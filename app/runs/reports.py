@@ -30,13 +30,13 @@ ROWS_AT_ONCE = 500  # below every database's limit of parameters in a statement
 CURVE = np.dtype("<f4")
 
 
-def record(session: Session, identity: int, claimed: int, rows: Iterable[tuple[str, Row]], behind: int = 0) -> None:
+def record(session: Session, identity: int, claim: int, rows: Iterable[tuple[str, Row]], behind: int = 0) -> None:
     """The rows of the current tensor, and that it is done. Rows that are there already stay as they are.
 
     `behind` counts the tensors that come before this checkpoint's own in a table. Raises LeaseLost where the unit is
     not this worker's any more.
     """
-    unit = leases.lock_held(session, Unit, identity, claimed)
+    unit = leases.lock_held(session, Unit, identity, claim)
     counts: dict[str, int] = defaultdict(int)
     for name, row in rows:
         _insert(session, unit, name, row, behind, counts[name])
@@ -189,21 +189,21 @@ def reasons_unfinished(session: Session, run: Run, position: int, infos: Sequenc
     return missing
 
 
-def flagged_weights(found: Table, columns: Container[str] | None = None) -> frozenset[str]:
+def flagged_weights(table: Table, columns: Container[str] | None = None) -> frozenset[str]:
     """The weights that deserve a look: a value outside its healthy range, or named in a finding that warns.
 
     Where columns are given, only their ranges count.
     """
-    counting = [c for c in found.diagnostic.columns if columns is None or c.name in columns]
+    counting = [c for c in table.diagnostic.columns if columns is None or c.name in columns]
     ranges = [(c.name, *c.healthy) for c in counting if c.healthy is not None]
     warned = {
         weight
-        for finding in found.diagnostic.summarise(found).findings
+        for finding in table.diagnostic.summarise(table).findings
         if finding.severity is not Severity.NOTE
         for weight in finding.weights
     }
     outside = {
-        row.weight.name for row in found.rows for name, low, high in ranges if _is_outside(row.value(name), low, high)
+        row.weight.name for row in table.rows for name, low, high in ranges if _is_outside(row.value(name), low, high)
     }
     return frozenset(warned | outside)
 

@@ -44,8 +44,8 @@ def request(
         raise BadRequest(f"A run takes 1 to {MOST_CHECKPOINTS} different checkpoints.")
     if diagnostics is not None and not diagnostics:
         raise BadRequest("Choose at least one diagnostic.")
-    asked = requests_of(diagnostics, len(checkpoint_ids))
-    check_scopes(asked, len(checkpoint_ids))
+    requests = requests_of(diagnostics, len(checkpoint_ids))
+    check_scopes(requests, len(checkpoint_ids))
     held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted(checkpoint_ids)}
     found = [held[identity] for identity in checkpoint_ids]
     for checkpoint in found:
@@ -54,7 +54,7 @@ def request(
         retention.require_weights(checkpoint)
     quotas.check(session, runs=1)
     members = [Member(position=position, checkpoint=checkpoint) for position, checkpoint in enumerate(found)]
-    settings = {each.diagnostic.name: dict(each.options) for each in asked}
+    settings = {each.diagnostic.name: dict(each.options) for each in requests}
     run = Run(state=RunState.WAITING, diagnostics=settings, members=members)
     session.add(run)
     session.flush()
@@ -103,12 +103,12 @@ def progress(session: Session, run: Run) -> Progress:
     return Progress(run.state, done, total, current, _eta(session, run, found))
 
 
-def _eta(session: Session, run: Run, found: Sequence[Unit]) -> float | None:
+def _eta(session: Session, run: Run, units: Sequence[Unit]) -> float | None:
     """Seconds left, at the speed so far, by predicted cost."""
     if run.state != RunState.RUNNING or run.started_at is None:
         return None
-    spent = sum(cost for unit in found for cost in unit.costs[: unit.done])
-    left = sum(cost for unit in found if unit.state in OPEN_UNITS for cost in unit.costs[unit.done :])
+    spent = sum(cost for unit in units for cost in unit.costs[: unit.done])
+    left = sum(cost for unit in units if unit.state in OPEN_UNITS for cost in unit.costs[unit.done :])
     elapsed = clock(session) - run.started_at
     return None if spent == 0.0 else round(max(elapsed, 0.0) * left / spent, 1)
 

@@ -50,10 +50,10 @@ def _new(session: Session, settings: Settings, name: str | None, size: int, text
 
 def get(session: Session, identity: str) -> Transfer:
     """Raises NotFound, also where it has expired."""
-    found = session.scalar(select(Transfer).where(Transfer.id == identity, Transfer.expires_at > now()))
-    if found is None:
+    transfer = session.scalar(select(Transfer).where(Transfer.id == identity, Transfer.expires_at > now()))
+    if transfer is None:
         raise NotFound("The upload does not exist: it was never created, was deleted, or has expired.")
-    return found
+    return transfer
 
 
 def offset(storage: Storage, transfer: Transfer) -> int:

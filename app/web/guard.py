@@ -17,7 +17,7 @@ from app.access.callers import Caller, Credentials, address, caller, check_scope
 from app.access.rate_limit import Rates
 from app.access.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
 from app.db import Database
-from app.errors import BadRequest, ServiceError, TokenRequired, TooLarge, UploadStalled
+from app.errors import BadAddress, ServiceError, TokenRequired, TooLarge, UploadStalled
 from app.settings import Settings
 from app.web.problems import of_service, unexpected_problem
 
@@ -147,9 +147,9 @@ def _sign_in(scope: Scope) -> Response:
 
 
 def check_address(scope: Scope) -> None:
-    """Raises BadRequest for the one character that PostgreSQL cannot hold in text."""
+    """Raises BadAddress for the one character that PostgreSQL cannot hold in text."""
     if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
-        raise BadRequest("The address contains a NUL character (%00). Remove it.")
+        raise BadAddress("The address contains a NUL character (%00). Remove it.")
 
 
 class Bounded:

@@ -42,13 +42,13 @@ def new_secret() -> str:
 
 def hook(session: Session, url: str, run: Run | None = None) -> Webhook:
     """An address that hears of this run, or of every run from now on, with a secret of its own."""
-    made = Webhook(url=url, secret=new_secret(), run_id=None if run is None else run.id)
-    session.add(made)
+    webhook = Webhook(url=url, secret=new_secret(), run_id=None if run is None else run.id)
+    session.add(webhook)
     session.flush()
-    session.refresh(made)
+    session.refresh(webhook)
     if run is not None:
-        session.add(Delivery(webhook_id=made.id, run_id=run.id))
-    return made
+        session.add(Delivery(webhook_id=webhook.id, run_id=run.id))
+    return webhook
 
 
 def add(session: Session, url: str) -> Webhook:

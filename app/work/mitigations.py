@@ -25,10 +25,10 @@ def claim(session: Session, settings: Settings, identity: int) -> Mitigation | N
 
 def current(session: Session, identity: int) -> Mitigation:
     """The mitigation as it is now. Raises LeaseLost where it is gone."""
-    found = session.get(Mitigation, identity, populate_existing=True)
-    if found is None:
+    mitigation = session.get(Mitigation, identity, populate_existing=True)
+    if mitigation is None:
         raise leases.LeaseLost(f"Mitigation {identity} was deleted")
-    return found
+    return mitigation
 
 
 def sources(session: Session, mitigation: Mitigation) -> tuple[Checkpoint, Checkpoint]:

@@ -15,7 +15,7 @@ from tests.mending import ask, sent
 from tests.service import Service, model
 from workers.analyse import UNIT
 from workers.ingest.task import INGEST, ingest_checkpoint
-from workers.job import Kind, leased, reason_of
+from workers.job import Kind, hold_lease, reason_of
 from workers.mitigate import MITIGATION
 
 
@@ -37,7 +37,7 @@ class Given(NamedTuple):
     def live(self, end: Callable[[], None], limit: int = 7200) -> None:
         """A life of the job that ends so."""
         settings = self.service.settings.model_copy(update={"attempts": 2, "unit_limit_seconds": limit})
-        with leased(self.service.everything, settings, self.kind, 1, self.claim()):
+        with hold_lease(self.service.everything, settings, self.kind, 1, self.claim()):
             end()
 
 

@@ -57,9 +57,9 @@ class Fetching:
         chosen = sources.choose(place.list())
         self._check([file for file in chosen if file.left_out is None])
         with self._database.writing() as session:
-            held = leases.lock_held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
-            assert held.source is not None
-            held.source.plan = [asdict(file) for file in chosen]
+            work = leases.lock_held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
+            assert work.source is not None
+            work.source.plan = [asdict(file) for file in chosen]
         return chosen
 
     def _check(self, chosen: Sequence[Found]) -> None:
@@ -104,17 +104,17 @@ class Fetching:
     def _tell(self, here: int) -> None:
         """So much of the file in hand is here; a later failure counts as the first."""
         with self._database.writing() as session:
-            held = leases.lock_held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
-            assert held.source is not None
-            held.source.fetched, held.attempts = held.bytes + here, 1
+            work = leases.lock_held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
+            assert work.source is not None
+            work.source.fetched, work.attempts = work.bytes + here, 1
 
     def _keep(self, position: int, file: Found, digest: str) -> None:
         with self._database.writing() as session:
-            held = leases.lock_held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
+            work = leases.lock_held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
             checkpoints.lock_blob(session, digest, file.bytes)
-            self._storage.keep_partial(sources.partial_name(held.id, position), digest)
+            self._storage.keep_partial(sources.partial_name(work.id, position), digest)
             name = checkpoints.clean_name(file.name)
-            session.add(File(checkpoint_id=held.id, position=position, name=name, sha256=digest, bytes=file.bytes))
-            held.bytes += file.bytes
-            assert held.source is not None
-            held.source.fetched, held.attempts = held.bytes, 1
+            session.add(File(checkpoint_id=work.id, position=position, name=name, sha256=digest, bytes=file.bytes))
+            work.bytes += file.bytes
+            assert work.source is not None
+            work.source.fetched, work.attempts = work.bytes, 1

@@ -21,7 +21,7 @@ from app.uploads.sources import SourceFault
 from app.work import leases
 from workers.ingest.fetch import fetch
 from workers.ingest.supervisor import IngestReport, ingest
-from workers.job import Kind, leased
+from workers.job import Kind, hold_lease
 
 log = logging.getLogger(__name__)
 INGEST = Kind(Checkpoint, (CheckpointError, SourceFault), checkpoints.reject, checkpoints.fail)
@@ -33,7 +33,7 @@ def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, 
         checkpoint = checkpoints.claim(session, settings, checkpoint_id)
     if checkpoint is None:
         return
-    with leased(database, settings, INGEST, checkpoint.id, checkpoint.claim):
+    with hold_lease(database, settings, INGEST, checkpoint.id, checkpoint.claim):
         _take_in(database, storage, fetch(database, storage, settings, checkpoint))
         log.info("checkpoint read")
 
@@ -59,14 +59,14 @@ def _accept(
             checkpoint.claim,
             form=ingest_report.format,
             kind=ingest_report.kind,
-            facts={**ingest_report.facts, **_left_at_source(checkpoint)},
+            facts={**ingest_report.facts, **_skipped_files_fact(checkpoint)},
             infos=_json(ingest_report.tensors),
             rewritten=rewritten.sha256 if rewritten else None,
         )
         plan_waiting(session, checkpoint.id)
 
 
-def _left_at_source(checkpoint: Checkpoint) -> dict[str, Fact]:
+def _skipped_files_fact(checkpoint: Checkpoint) -> dict[str, Fact]:
     """The fact that says which files were not fetched from the source, and why."""
     plan = checkpoint.source.plan if checkpoint.source is not None else None
     left_out = {file["name"]: file["left_out"] for file in plan or [] if file.get("left_out")}

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from analysis.errors import DamagedFile, UnknownFormat, UnsafeFile, escape
@@ -29,30 +30,72 @@ def _recognises(head: bytes) -> bool:
 
 
 def _contents(path: Path) -> Contents:
+    source, machine = read_archive(path)
+    return contents(source, machine)
+
+
+def read_archive(path: Path, start: int = 0, length: int | None = None) -> tuple[Source, Machine]:
+    """The archive that fills the file, or that part of it: its storages, and its pickle read as data."""
     try:
-        with ZipFile(path) as archive, path.open("rb") as file:
-            members = archive.infolist()
-            root = _root([member.filename for member in members])
-            spans = _spans(members, file, archive.start_dir)
-            machine = _read_pickle(archive, spans, root + PICKLE, path)
-            big_endian = _small(archive, spans, root + "/byteorder", 16) == b"big"
+        with path.open("rb") as file:
+            part: io.BufferedIOBase = file if length is None else _part(file, start, length)
+            with ZipFile(part) as archive:
+                members = archive.infolist()
+                root = _root([member.filename for member in members])
+                spans = _spans(members, part, archive.start_dir)
+                pickled = spans[root + PICKLE]
+                machine = _read_pickle(archive, root + PICKLE, path, start + pickled.start, pickled.nbytes)
+                big_endian = _small(archive, spans, root + "/byteorder", 16) == b"big"
     except BROKEN_ZIP as error:
         raise DamagedFile(
             f"the zip archive is cut off or damaged ({escape(error)}). Download or copy it again.",
             "truncated-file",
         ) from None
     folder = f"{root}/data/"
-    storages = {name.removeprefix(folder): span for name, span in spans.items() if name.startswith(folder)}
-    return contents(Source(path, storages, big_endian), machine)
+    there = {name.removeprefix(folder): span for name, span in spans.items() if name.startswith(folder)}
+    storages = {name: Span(start + span.start, span.nbytes) for name, span in there.items()}
+    return Source(path, storages, big_endian), machine
 
 
-def _read_pickle(archive: ZipFile, spans: Mapping[str, Span], name: str, path: Path) -> Machine:
+class Part(io.RawIOBase):
+    """A part of a file, as a file of its own."""
+
+    def __init__(self, file: io.BufferedIOBase, start: int, length: int) -> None:
+        self._file, self._start, self._length, self._place = file, start, length, 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = io.SEEK_SET, /) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._length}[whence]
+        if origin + place < 0:
+            raise ValueError("a place before the part of the file")
+        self._place = origin + place
+        return self._place
+
+    def readinto(self, buffer: Any, /) -> int:
+        self._file.seek(self._start + self._place)
+        read = self._file.read(max(0, min(len(buffer), self._length - self._place)))
+        buffer[: len(read)] = read
+        self._place += len(read)
+        return len(read)
+
+
+def _part(file: io.BufferedIOBase, start: int, length: int) -> io.BufferedReader:
+    if start + length > file.seek(0, io.SEEK_END):
+        raise BadZipFile(f"{length:,} bytes at {start:,} end behind the file")
+    return io.BufferedReader(Part(file, start, length))
+
+
+def _read_pickle(archive: ZipFile, name: str, path: Path, start: int, nbytes: int) -> Machine:
     """The pickle: in memory, its checksum verified, or, where arrays make it long, mapped from the file."""
-    span = spans[name]
-    if span.nbytes <= LARGEST_PICKLE:
-        return unpickle(io.BytesIO(archive.read(name)), span.start)
+    if nbytes <= LARGEST_PICKLE:
+        return unpickle(io.BytesIO(archive.read(name)), start)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        whole.seek(span.start)
+        whole.seek(start)
         return unpickle(whole)
 
 
@@ -72,10 +115,16 @@ def _other_zip(names: Sequence[str]) -> UnknownFormat:
         )
         return UnknownFormat(text, "torchscript")
     if any(member.endswith(".npy") for member in names):
-        text = "this is a NumPy archive. Save it with safetensors.numpy.save_file(dict(numpy.load(file)), …)."
+        text = (
+            "this is a NumPy archive. Save its arrays with torch: torch.save({name: torch.from_numpy("
+            "numpy.ascontiguousarray(array)) for name, array in numpy.load(file).items()}, 'model.pt')."
+        )
         return UnknownFormat(text, "numpy-file")
     if any(member.endswith(".weights.h5") for member in names):
-        text = "this is a Keras model. Load it, and save its weights with safetensors.numpy.save_file."
+        text = (
+            "this is a Keras model. Load it, and save its weights: torch.save({weight.path: torch.from_numpy("
+            "numpy.ascontiguousarray(weight.numpy())) for weight in model.weights}, 'model.pt')."
+        )
         return UnknownFormat(text, "keras-archive")
     text = "this is a zip archive, but no PyTorch checkpoint. Unpack it, and give the checkpoint inside."
     return UnknownFormat(text, "archive")
@@ -95,6 +144,13 @@ def _spans(members: Sequence[ZipInfo], file: io.BufferedIOBase, end: int) -> dic
             raise BadZipFile(f"{escape(member.filename)} starts outside the archive")
         span = found[member.filename] = _span(member, file)
         taken.append((member.header_offset, span.start + span.nbytes))
+    if taken and min(taken)[0] > 0:
+        raise UnknownFormat(
+            f"{min(taken)[0]:,} bytes stand before its archive: several archives one after another, as "
+            "torch.distributed.checkpoint writes (.distcp). Give the whole folder with its .metadata, or convert it: "
+            "torch.distributed.checkpoint.format_utils.dcp_to_torch_save(folder, 'model.pt').",
+            "archive",
+        )
     taken.append((end, end))
     if any(stop > begin for (_, stop), (begin, _) in pairwise(sorted(taken))):
         raise UnsafeFile(

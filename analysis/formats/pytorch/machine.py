@@ -93,7 +93,7 @@ def _steps(file: Readable, base: int) -> Iterator[tuple[str, Any]]:
         if opcode.arg is None:
             yield opcode.name, None
         elif opcode.name in LONG:
-            yield opcode.name, _long(file, opcode, base)
+            yield opcode.name, _read_long(file, opcode, base)
         else:
             yield opcode.name, opcode.arg.reader(file)
         if opcode.name == "STOP":
@@ -101,7 +101,7 @@ def _steps(file: Readable, base: int) -> Iterator[tuple[str, Any]]:
     raise UnsafeFile(f"its pickle has more than {MOST_STEPS:,} instructions. Save it as safetensors.", "unbounded")
 
 
-def _long(file: Readable, opcode: Any, base: int) -> Any:
+def _read_long(file: Readable, opcode: Any, base: int) -> Any:
     """The argument, or where it lies in the file if it is long."""
     width, most, kind = LONG[opcode.name]
     begin = file.tell()

@@ -53,7 +53,7 @@ def contents(source: Source, machine: Machine) -> Contents:
         _check(name, tensors.keys() | aside.keys() if name in tensors or name in aside else ())
         array = _array(name, entry.leaf, source)
         if isinstance(array, Aside) or entry.reason is not None:
-            aside[name] = _aside(array, entry.reason)
+            aside[name] = _set_aside(array, entry.reason)
         else:
             tensors[name] = array
     _check_growth(source.path, tensors)
@@ -74,11 +74,11 @@ def _names(entries: Sequence[Entry]) -> list[str]:
     Where a tensor next to that part then has the name of one in it, all keep their keys.
     """
     prefix = _prefix([entry.keys for entry in entries if entry.reason is None])
-    short = [_dotted(e.keys[len(prefix) :] if e.keys[: len(prefix)] == prefix else e.keys) for e in entries]
+    short = [_dotted_name(e.keys[len(prefix) :] if e.keys[: len(prefix)] == prefix else e.keys) for e in entries]
     return short if len(set(short)) == len(short) else [entry.name for entry in entries]
 
 
-def _dotted(keys: Keys) -> str:
+def _dotted_name(keys: Keys) -> str:
     return ".".join(keys)
 
 
@@ -105,13 +105,13 @@ def _is_container(key: str) -> bool:
 
 def _array(name: str, leaf: View | Ndarray | Unreadable, source: Source) -> Array | Aside:
     if isinstance(leaf, View):
-        return _locate_tensor(name, leaf, source)
+        return locate_tensor(name, leaf, source)
     if isinstance(leaf, Ndarray):
         return _of_numpy(name, leaf, source.path)
     return Aside(leaf.shape, leaf.dtype, 0, leaf.reason)
 
 
-def _aside(array: Array | Aside, reason: str | None) -> Aside:
+def _set_aside(array: Array | Aside, reason: str | None) -> Aside:
     if reason is None and isinstance(array, Aside):
         return array
     return Aside(array.shape, array.dtype, array.nbytes, reason or "")
@@ -152,7 +152,7 @@ def _strides(array: Ndarray) -> tuple[int, ...] | None:
     return tuple(steps)
 
 
-def _locate_tensor(name: str, view: View, source: Source) -> Stored:
+def locate_tensor(name: str, view: View, source: Source) -> Stored:
     shape, strides = view.shape, view.strides
     if not all(_is_count(number) for number in (*shape, *strides, view.offset, view.storage.count)):
         raise _bad(name, "its shape, strides and offset are not whole numbers from 0 up")
@@ -183,8 +183,10 @@ def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return True
 
 
-def _bad(name: str, why: str) -> DamagedFile:
-    return DamagedFile(f"tensor {escape(name)}: {why}. The file is damaged: download or save it again.", "bad-offsets")
+def _bad(name: str, reason: str) -> DamagedFile:
+    return DamagedFile(
+        f"tensor {escape(name)}: {reason}. The file is damaged: download or save it again.", "bad-offsets"
+    )
 
 
 def _check_growth(path: Path, tensors: Mapping[str, Array]) -> None:

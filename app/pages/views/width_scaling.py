@@ -82,9 +82,9 @@ class FamilyView:
     """The parts of a family's report, each made when a template asks for it. The tables may still be growing."""
 
     def __init__(
-        self, tables: Sequence[Table], covered: Coverage | None, state: State, moving: bool, ids: Sequence[int] = ()
+        self, tables: Sequence[Table], coverage: Coverage | None, state: State, moving: bool, ids: Sequence[int] = ()
     ) -> None:
-        self.whole, self.covered, self.state, self.moving, self.ids = tables, covered, state, moving, ids
+        self.whole, self.covered, self.state, self.moving, self.ids = tables, coverage, state, moving, ids
         self.table = next(table for table in tables if table.diagnostic.scope is Scope.FAMILY)
         self.link, self.form_fields = state.link, state.form_fields
 
@@ -333,27 +333,27 @@ def _format_signed(value: float) -> str:
     return f"+{format_exponent(value)}" if round(value, 2) > 0 else format_exponent(value)
 
 
-def _band(found: Estimate) -> Band:
+def _band(estimate: Estimate) -> Band:
     width, low, high = BAND
     at = [
         max(0.0, min(width, width * (x - low) / (high - low)))
-        for x in (found.value, *(found.widest or [found.value] * 2))
+        for x in (estimate.value, *(estimate.widest or [estimate.value] * 2))
     ]
     return Band(*(round(x, 1) for x in at))
 
 
-def _reading(found: Estimate | None) -> Sign | None:
-    if found is None or (agrees := found.agrees(WIDTH_EXPONENT)) is None:
+def _reading(estimate: Estimate | None) -> Sign | None:
+    if estimate is None or (agrees := estimate.agrees(WIDTH_EXPONENT)) is None:
         return None
-    return AGREES if agrees else ABOVE if found.value > WIDTH_EXPONENT else BELOW
+    return AGREES if agrees else ABOVE if estimate.value > WIDTH_EXPONENT else BELOW
 
 
-def _member(found: Family, at: int, identity: int, repair: float | None) -> Member:
-    setting = found.settings[at]
+def _member(family: Family, at: int, identity: int, repair: float | None) -> Member:
+    setting = family.settings[at]
     forgotten = setting.steps_eta_lambda
     return Member(
         id=identity,
-        name=found.names[at],
+        name=family.names[at],
         width=f"{setting.width:g}",
         rate=_plain(setting.learning_rate),
         decay=_plain(setting.weight_decay),

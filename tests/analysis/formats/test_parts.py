@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from analysis.errors import UnknownFormat
+from analysis.formats import open_checkpoint
 from analysis.formats.parts import copies, is_optimizer, is_training_state, select, training_reasons
 from analysis.formats.stored import Array, Stored
 
@@ -98,3 +101,14 @@ def test_only_what_is_asked_for() -> None:
         select(tensors, "swa")
     with pytest.raises(UnknownFormat, match="no weights"):
         select({"state.0.exp_avg": zeros((3, 3))})
+
+
+def test_an_adapter_s_keys_are_no_copy_of_its_queries(tmp_path: Path) -> None:
+    factors = {
+        f"lora_unet_mid_attn1_to_{leaf}.lora_{side}.weight": torch.randn(*shape)
+        for leaf in "qk"
+        for side, shape in (("down", (2, 8)), ("up", (8, 2)))
+    }
+    save_file(factors, tmp_path / "a.safetensors")
+    found = open_checkpoint([tmp_path / "a.safetensors"])
+    assert (set(found.stored), found.aside, found.kind) == (set(factors), {}, "adapter")

@@ -111,11 +111,15 @@ def test_a_tied_head_is_the_embedding_that_the_file_kept() -> None:
     assert pairs(align([member(tuned), member(base)]))["lm_head.weight"] == "model.embed_tokens.weight"
 
 
-def test_a_head_beside_the_embedding_it_is_tied_to_is_listed_with_that_reason() -> None:
+def test_a_head_beside_the_embedding_it_is_tied_to_has_a_row_of_its_own() -> None:
     tied: Shapes = {"model.embed_tokens.weight": (30, 8), "model.layers.0.q_proj.weight": (8, 8)}
     both: Shapes = {**tied, "lm_head.weight": (30, 8)}
-    ours, _ = reasons(align([member(tied), member(both)]))
-    assert ours == {"lm_head.weight": "the base has no head of its own: there it is tied to model.embed_tokens.weight"}
+    untied = align([member(tied), member(both)])
+    head = untied.rows[-1]
+    assert (head.base.called, head.base.name, head.base.role) == ("lm_head.weight", "model.embed_tokens.weight", "head")
+    assert head.partners[0] is not None
+    assert head.partners[0].tensors == ("lm_head.weight",)
+    assert reasons(untied)[0] == {}
     _, theirs = reasons(align([member(both), member(tied)]))
     assert theirs == {"lm_head.weight": "not in this checkpoint, whose head is tied to model.embed_tokens.weight"}
 
@@ -181,11 +185,17 @@ def test_an_adapter_is_no_base() -> None:
     assert refused.value.code == "base-is-adapter"
 
 
-@pytest.mark.parametrize("tuned", [bert(width=16), {"features.0.0.block.weight": (8, 8)}, {"norm.weight": (8,)}])
+@pytest.mark.parametrize("tuned", [bert(width=16), {"norm.weight": (8,)}])
 def test_a_base_that_nothing_belongs_to_is_refused(tuned: Shapes) -> None:
     with pytest.raises(WrongBase, match="tuned was not trained from base") as refused:
         check_base(align([member(bert()), member(tuned)]), ["base", "tuned"])
     assert refused.value.code == "wrong-base"
+
+
+def test_a_base_of_another_naming_is_no_wrong_base() -> None:
+    with pytest.raises(WrongBase, match="tuned names its layers otherwise than base does") as refused:
+        check_base(align([member(bert()), member({"features.0.0.block.weight": (8, 8)})]), ["base", "tuned"])
+    assert refused.value.code == "unknown-names"
 
 
 def test_a_base_is_refused_for_each_tuned_by_itself() -> None:

@@ -133,3 +133,17 @@ def test_hostile_names_pair_all_the_same() -> None:
     theirs = [f"b.{i}.weight" for i in range(20_000)]
     found = pair_names(ours, theirs, always)
     assert len(found.partners) == 20_000
+
+
+@pytest.mark.parametrize("text", ["language_model.model", "model.language_model"])
+def test_a_text_model_beside_a_vision_tower_of_the_same_shapes(text: str) -> None:
+    def layers(prefix: str) -> list[str]:
+        return [f"{prefix}.layers.{depth}.self_attn.{leaf}_proj.weight" for depth in range(2) for leaf in "qv"]
+
+    base = [*layers(text), *layers("vision_tower.vision_model.encoder")]
+    found = pair_names(layers("model"), base, always, text_first=True)
+    assert found.partners == dict(zip(layers("model"), layers(text), strict=True))
+    assert not pair_names(layers("model"), base, always).partners
+    assert not found.ambiguous
+    seen = pair_names(layers("vision_model.encoder"), base, always, text_first=True)
+    assert set(seen.partners.values()) == set(layers("vision_tower.vision_model.encoder"))

@@ -55,7 +55,7 @@ def test_one_tokens_secret_does_not_open_another(service: Service) -> None:
         (("CI", "root", "default", None), "'root'"),
         (("CI", "read", "default", 0.0), "days"),
         (("CI", "read", "default", 1e9), "days"),
-        (("CI", "write", None, None), "belongs to a project"),
+        (("CI", "write", None, None), "needs a project"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

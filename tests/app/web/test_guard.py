@@ -180,6 +180,6 @@ def test_a_body_that_stalls_is_cut_off(path: str, pauses: list[float], stalls: b
 def test_an_address_with_a_nul_is_refused(service: Service, path: str) -> None:
     """PostgreSQL holds no such character: it answered with a fault of the server."""
     answer = service.client.get(path)
-    assert answer.status_code == 400
-    assert answer.json()["code"] == "bad-request"
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "bad-address"
     assert "NUL" in answer.json()["detail"]
