@@ -70,11 +70,11 @@ def test_a_trained_network_is_trained(optimiser: str) -> None:
     labels = (inputs @ randn(48, 40, seed=6)).argmax(dim=1)
     layers = [layer for layer in net if isinstance(layer, nn.Linear)]
     before = [layer.weight.detach().clone() for layer in layers]
-    made = {"sgd": lambda p: torch.optim.SGD(p, 0.1), "adamw": lambda p: torch.optim.AdamW(p, 1e-3)}
-    step = made[optimiser](list(net.parameters()))
+    weights = list(net.parameters())
+    step = torch.optim.SGD(weights, 0.1) if optimiser == "sgd" else torch.optim.AdamW(weights, 1e-3)
     for count in range(1, 41):
         step.zero_grad()
-        nn.functional.cross_entropy(net(inputs), labels).backward()
+        torch.autograd.backward(nn.functional.cross_entropy(net(inputs), labels))
         step.step()
         if count in (2, 40):
             found = [
