@@ -355,14 +355,10 @@ def _member(family: Family, at: int, identity: int, repair: float | None) -> Mem
         id=identity,
         name=family.names[at],
         width=f"{setting.width:g}",
-        rate=_plain(setting.learning_rate),
-        decay=_plain(setting.weight_decay),
-        steps=_plain(setting.step),
-        steady=_plain(forgotten),
+        rate=numbers.setting(setting.learning_rate),
+        decay=numbers.setting(setting.weight_decay),
+        steps=numbers.setting(setting.step),
+        steady=numbers.setting(forgotten),
         state=None if forgotten is None else STATES[forgotten >= STEADY],
         repair="" if repair is None else f"{repair:.3g}",
     )
-
-
-def _plain(value: float | None) -> str:
-    return numbers.ABSENT if value is None else f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
