@@ -228,6 +228,7 @@ class Diagnostic:
     default: bool = False  # measured where nobody says what to measure
     copies: int = 0  # of a whole weight that it holds at a time, beside the weight
     whole: bool = False  # decomposes all that it looks at, so that others, measured after it, find that done
+    tail: bool = False  # says something of the tail of a spectrum only, so nothing of a weight that has none
     summary_curves: tuple[str, ...] = ()  # the curves that `summarise` looks at: short ones
 
     def __post_init__(self) -> None:
@@ -269,6 +270,8 @@ class Request:
 def measure(request: Request, weights: Sequence[Weight]) -> Measurement:
     """One diagnostic on the weights of one group; what cannot be measured becomes a note, never an exception."""
     diagnostic = request.diagnostic
+    if diagnostic.tail and (reason := next((weight.info.unfit for weight in weights if weight.info.unfit), "")):
+        return absent(diagnostic, reason)
     try:
         found = diagnostic.compute(weights, request.options)
     except (TensorError, LinAlgError) as error:

@@ -27,12 +27,29 @@ class Layout(StrEnum):
     NONE = "none"
     MATRIX = "matrix"  # (m, n)
     HALVES = "halves"  # gate over up, on the outputs
+    HALVES_UP_FIRST = "halves-up-first"  # up over gate
+    QKV = "qkv"  # queries over keys over values
     LSTM = "lstm"  # four gates on the outputs
     GRU = "gru"  # three gates on the outputs
+    GRU_UPDATE_FIRST = "gru-update-first"  # Keras's order
+    JOINED_LAST = "joined-last"  # (n, heads, m / heads) where transposed, else (m, heads, n / heads)
+    JOINED_FIRST = "joined-first"  # (heads, n / heads, m), transposed
     KERNEL = "kernel"  # (m, n, *positions) of a convolution
+    KERNEL_TRANSPOSED = "kernel-transposed"  # (n, m, *positions): PyTorch's transposed convolutions
+    KERNEL_LAST = "kernel-last"  # (*positions, n, m): Keras, Flax
+    KERNEL_LAST_TRANSPOSED = "kernel-last-transposed"  # (*positions, m, n)
+    KERNEL_MIDDLE = "kernel-middle"  # (m, *positions, n): MLX
+    KERNEL_DEPTHWISE = "kernel-depthwise"  # (*positions, channels, multiplier): Keras
     STACK = "stack"  # (members, ., .)
     STACK_HALVES = "stack-halves"
     STACK_PAIRS = "stack-pairs"  # gate and up alternate on the outputs
+
+
+STACKS = frozenset({Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS})
+KERNELS = frozenset({
+    Layout.KERNEL, Layout.KERNEL_TRANSPOSED, Layout.KERNEL_LAST, Layout.KERNEL_LAST_TRANSPOSED, Layout.KERNEL_MIDDLE,
+    Layout.KERNEL_DEPTHWISE,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +68,19 @@ class TensorInfo:
     skip: str | None
     transposed: bool = False  # its matrices are stored (in, out)
     layout: str = Layout.MATRIX  # a Layout
+    groups: int = 1  # of a convolution: each mixes its own channels only
+    first: int = 0  # of a fused projection: how many outputs are queries
+    unfit: str = ""  # why the tail of its spectrum says nothing, "" where it does
+    where: str | None = None  # its block in words, "Decoder block 3"; "" outside the blocks, None: the name says it
+    more: str = ""  # the words of its name that tell it from others like it
     weight: str = ""  # the weight that it is the main part of, where that has another name
     made: str = ""  # how that weight is formed out of what is stored; "" where it is stored as it is
     same_as: str = ""  # the tensor that holds the same numbers, and is counted in its place
+
+    @property
+    def label(self) -> str:
+        """What a reader calls it."""
+        return label_of(self.called, self.role, self.depth, self.where, self.more)
 
     @property
     def called(self) -> str:
@@ -80,11 +107,14 @@ class WeightInfo:
     slices: int  # 1, or the kernel positions of a convolution, whose spectra are pooled
     role: str
     depth: int | None
+    where: str | None = None  # its block in words; see TensorInfo
+    more: str = ""
+    unfit: str = ""
 
     @property
     def label(self) -> str:
-        """What a reader calls it: "Block 4 · value"."""
-        return label_of(self.name, self.role, self.depth)
+        """What a reader calls it, no two of a report alike: "Block 4 · value"."""
+        return label_of(self.name, self.role, self.depth, self.where, self.more)
 
     @property
     def cost(self) -> float:

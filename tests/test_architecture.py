@@ -68,7 +68,7 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
 LAYERS = {  # of each package its folders, the highest first
     "analysis": (
         "gate", "mitigation", "diagnostics", "engine", "formats", "width_scaling", "statistics", "findings", "tensors",
-        "adapters", "linalg",
+        "adapters", "linalg", "names",
     ),
     "app": (
         "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "runs", "webhooks", "access", "storage",

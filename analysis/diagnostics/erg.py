@@ -234,6 +234,7 @@ ERG = Diagnostic(
     description="How far each weight is from the point where its power-law tail keeps its volume and α is 2.",
     columns=COLUMNS,
     compute=compute,
+    tail=True,
     summarise=summarise,
     options=(COMPAT, CONV_NORM),
     figures=(

@@ -232,6 +232,7 @@ TAIL_MODELS = Diagnostic(
     description="The power law of each tail against the laws that look like one: which the eigenvalues prefer.",
     columns=COLUMNS,
     compute=compute,
+    tail=True,
     summarise=summarise,
     options=(BOOTSTRAP, COMPAT, CONV_NORM),
     figures=(

@@ -116,7 +116,9 @@ def _cut(base: TensorInfo, held: Held) -> Iterator[Weight | str]:
     """The weights of a held tensor under the base's names, each with its part of the factors."""
     shape = tuple(held.tensor.shape)
     lies = held.info if held.info is not None and shape != base.shape else base
-    info = replace(base, shape=shape, transposed=lies.transposed, layout=lies.layout)
+    info = replace(
+        base, shape=shape, transposed=lies.transposed, layout=lies.layout, groups=lies.groups, first=lies.first
+    )
     for weight, part in zip(weights(info, held.tensor, held.grid), outputs(info), strict=True):
         yield replace(weight, factors=_factors(weight, held.factors, part))
 

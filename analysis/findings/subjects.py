@@ -1,13 +1,14 @@
 """What a finding speaks of: rows that one sentence can name together, and the words for them."""
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity
 from analysis.errors import escape
 from analysis.findings.causes import UNMEASURED
-from analysis.findings.wording import blocks
+from analysis.findings.wording import blocks, join_words
 from analysis.names import parts as components
 
 ALONE = ("other", "conv")  # roles whose name says little: each is named by itself
@@ -16,6 +17,8 @@ PROJECTIONS = (
     "MLP gate and up",
 )  # fmt: skip
 VAGUE = ("dense", "proj", "projection", "lin", "linear", "fc")  # words of modules that hang on the one before
+EXPERT = re.compile(r"expert (\d+) ", re.IGNORECASE)
+MOST_NAMED = 4  # experts that a sentence names by their numbers
 NAMED = 24  # weights of which a finding carries the numbers
 
 
@@ -26,7 +29,7 @@ def group_alike(rows: Iterable[Row], verdict: Callable[[Row], Scalar] = lambda _
         kind, _, called_so = parts(row)
         info = row.weight
         alone = info.depth is None or info.role in ALONE
-        what = info.name if alone else f"{kind} · {called_so} · {module_of(info.name)}"
+        what = info.name if alone else f"{kind} · {EXPERT.sub('expert ', called_so)} · {module_of(info.name)}"
         found[(*row.group, verdict(row), what)].append(row)
     return list(found.values())
 
@@ -35,7 +38,7 @@ def parts(row: Row) -> tuple[str, str, str]:
     """("Block", "4", "value") of "Block 4 · value"; ("", "", "Pooler")."""
     place, _, what = row.weight.label.rpartition(" · ")
     kind, _, depth = place.rpartition(" ")
-    return kind, depth, what
+    return (kind, depth, what) if depth.isdigit() else (place, "", what)
 
 
 def name_of(row: Row) -> str:
@@ -68,9 +71,22 @@ def subject(rows: Sequence[Row]) -> str:
     kind, _, _ = parts(rows[0])
     if rows[0].weight.role in ALONE:
         return name_of(rows[0])
-    depths = [row.weight.depth for row in rows if row.weight.depth is not None]
+    depths = [int(depth) for _, depth, _ in map(parts, rows) if depth]
     side = kind.lower().removesuffix("block")
-    return name_of(rows[0]) + (f" of {side}{blocks(depths)}" if depths else "")
+    where = f" of {side}{blocks(depths)}" if depths else f" of the {kind.lower()}" if kind else ""
+    return (_experts(rows) or name_of(rows[0])) + where
+
+
+def _experts(rows: Sequence[Row]) -> str | None:
+    """The experts that rows are of, where they are of several: "Experts 1 and 3 down", "The gate of 6 experts"."""
+    found = [EXPERT.search(parts(row)[2]) for row in rows]
+    numbers = sorted({int(match[1]) for match in found if match})
+    if len(numbers) < 2 or None in found:
+        return None
+    before, what = (EXPERT.split(parts(rows[0])[2])[at] for at in (0, -1))
+    several = f"the {what} of {len(numbers)} experts"
+    named = several if len(numbers) > MOST_NAMED else f"experts {join_words(list(map(str, numbers)))} {what}"
+    return f"{before}{named}"[:1].upper() + f"{before}{named}"[1:]
 
 
 def number(row: Row, column: str) -> float:

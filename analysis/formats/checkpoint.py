@@ -10,6 +10,7 @@ from analysis.adapters.config import AdapterConfig
 from analysis.cached import once
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.effective import Recognised, grid_step, recognise, values
+from analysis.formats.effective.buffers import constant_kinds
 from analysis.formats.repeated import repeated
 from analysis.formats.stored import Array, Aside, Facts
 
@@ -55,7 +56,13 @@ class Checkpoint:
             for name, one in self.effective.weights.items()
         }
         same = repeated(self.stored) if self.adapter is None else {}
-        return {"made": made, "left": dict(self.effective.left), "same": same}
+        constants = {name: kind for name, kind in self.constants.items() if name not in made}
+        return {"made": made, "left": dict(self.effective.left), "same": same, "constants": constants}
+
+    @once
+    def constants(self) -> Mapping[str, str]:
+        """The tensors whose numbers show that no training made them, with what they are."""
+        return constant_kinds(self.stored)
 
     def _dtype(self, name: str) -> str:
         return "float64" if self.stored[name].dtype == "float64" else "float32"

@@ -20,7 +20,7 @@ from analysis.adapters.names import factor
 from analysis.checkpoint import OpenCheckpoint
 from analysis.errors import AdapterError, NoAdapterForm, escape
 from analysis.mitigation.formula import Truncated, total, truncate
-from analysis.weight import Factors, Layout, TensorInfo
+from analysis.weight import Factors, TensorInfo
 
 FACTORS = frozenset({"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B"})
 STARTS = ("pissa", "olora")  # inits that take their start out of the base
@@ -134,7 +134,7 @@ def _is_transposed(product: tuple[int, int], info: TensorInfo, config: AdapterCo
     if embedding:
         return True
     rows, columns = info.shape[0], math.prod(info.shape[1:])
-    if info.transposed and info.layout != Layout.KERNEL:
+    if info.transposed:
         rows, columns = columns, rows
     if rows == columns:
         return stored_inputs_first(config, info) and not info.transposed

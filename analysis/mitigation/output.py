@@ -236,6 +236,8 @@ def apply_changes(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | 
     for weight, change in zip(weights(replace(info, shape=tuple(new.shape)), new), changes, strict=True):
         if change is not None:
             count, _, columns = weight.slices.shape
+            if weight.slices.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
+                raise MitigationError(f"{escape(info.name)}: a convolution of several groups is not mitigated")
             added = (change.left @ change.right).reshape(-1, columns, count).permute(2, 0, 1)  # (s, m, n)
             weight.slices[:, : added.shape[1]] += added.to(new.dtype)
     return new

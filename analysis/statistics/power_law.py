@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int
 
 SMALLEST = 8  # eigenvalues below which nothing is fitted (WeightWatcher's min_evals)
+SMALLEST_COMPATIBLE = 2  # of those above its cut, that WeightWatcher fits where the matrix has SMALLEST in all
 SMALL_N = 20  # eigenvalues below which the estimate is corrected for bias (WeightWatcher's SMALL_N_CUTOFF)
 FLAT = 1e-9  # a tail whose ends differ by less, in ln λ, holds equal values and rounding (linalg.rounding.flat)
 RELATIVE_CUT = 1e-12  # λ/λ₁ = (1e-6)²: float32 weights hold no smaller singular value that is not rounding
@@ -122,18 +123,18 @@ def candidates(eigenvalues: Float64[np.ndarray, " k"], flat: float = FLAT) -> Ca
     sums = sizes * below_top[:-1] - np.cumsum(below_top[::-1])[:0:-1]
     eligible = (below_top[:-1] > flat) & (sums > 0.0)
     if len(logs) < SMALL_N:
-        eligible &= sizes >= SMALLEST
+        eligible &= sizes >= min(SMALLEST, len(logs))
         sizes = sizes - 1
     alphas = 1.0 + np.divide(sizes, sums, out=np.full(len(sums), np.inf), where=eligible)
     return Candidates(logs, alphas, eligible)
 
 
-def fit(eigenvalues: Float64[np.ndarray, " k"], flat: float = FLAT) -> PowerLaw | None:
-    """The power law of ascending, positive eigenvalues, or None: fewer than eight of them, or all are equal.
+def fit(eigenvalues: Float64[np.ndarray, " k"], flat: float = FLAT, least: int = SMALLEST) -> PowerLaw | None:
+    """The power law of ascending, positive eigenvalues, or None: fewer than `least` of them, or all are equal.
 
     Equal are those that differ by no more than `flat`, in ln λ.
     """
-    if len(eigenvalues) < SMALLEST:
+    if len(eigenvalues) < least:
         return None
     return best_law(eigenvalues, candidates(eigenvalues, flat))
 

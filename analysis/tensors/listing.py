@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analysis.errors import escape
+from analysis.tensors.constants import REASONS
 from analysis.tensors.matrices import Header, describe
 from analysis.weight import Layout, TensorInfo
 
@@ -33,6 +34,7 @@ class Beyond:
     made: Mapping[str, Made] = field(default_factory=dict)  # by main part
     left: Mapping[str, str] = field(default_factory=dict)  # tensors that are no weight by themselves → the reason
     same: Mapping[str, str] = field(default_factory=dict)  # tensors that repeat another one → that one
+    constants: Mapping[str, str] = field(default_factory=dict)  # tensors that no training made → a kind of constants.py
 
 
 def beyond_of(said: Mapping[str, Any]) -> Beyond:
@@ -45,11 +47,16 @@ def beyond_of(said: Mapping[str, Any]) -> Beyond:
         size = WIDTHS[dtype] * math.prod(extents)
         made[str(name)] = Made(str(weight), Header(extents, dtype, size), str(how))
     left, same = ({str(name): str(text) for name, text in said[key].items()} for key in ("left", "same"))
-    return Beyond(made, left, same)
+    constants = {str(name): str(kind) for name, kind in said.get("constants", {}).items() if kind in REASONS}
+    return Beyond(made, left, same, constants)
 
 
 def describe_all(headers: Mapping[str, Header], beyond: Beyond) -> tuple[TensorInfo, ...]:
     """Every tensor of the file, in its order."""
+    headers = {
+        name: replace(header, constant=kind) if (kind := beyond.constants.get(name)) else header
+        for name, header in headers.items()
+    }
     plain = {info.name: info for info in describe(headers)}
     if not beyond.made and not beyond.left:
         return tuple(_once(plain[name], beyond) for name in headers)

@@ -19,11 +19,11 @@ from analysis.tensors.fused import fused_partners
 from analysis.tensors.partners import Partner, Source
 from analysis.tensors.prefixes import pair_names
 from analysis.tensors.tied import find_head, head_of, left_as_it_is
-from analysis.weight import Layout, TensorInfo
+from analysis.weight import STACKS, Layout, TensorInfo
 
 RESIZED = ("embedding", "position", "head")  # roles whose rows a fine-tune may add to
 TIED = ("embedding", "head")  # one tensor in a model whose head is tied
-TURNABLE = (Layout.MATRIX, Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS)  # what may be stored turned over
+TURNABLE = (Layout.MATRIX, Layout.HALVES, Layout.HALVES_UP_FIRST, Layout.QKV, *STACKS)  # what may be stored turned over
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,10 +190,16 @@ COLUMNS = (
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
+    if weight.info.unfit:
+        found: dict[str, Scalar] = {"num_evals": eigenvalues.size, "lambda_max": float(eigenvalues[-1]),
+                                    "kernel": weight.spectrum.kernel}  # fmt: skip
+        return Measurement(found, {"eigenvalues": single(eigenvalues)}, weight.info.unfit)
     seen = usable_eigenvalues(eigenvalues, options.text("compat") == "weightwatcher")
     flat = flatness(weight, options)
     left_out = min(seen.size, options.integer("leave_out"))
-    tail, law, clipping = fit(seen[: seen.size - left_out], options, flat)
+    compatible = options.text("compat") == "weightwatcher" and eigenvalues.size >= power_law.SMALLEST
+    least = power_law.SMALLEST_COMPATIBLE if compatible else power_law.SMALLEST
+    tail, law, clipping = fit(seen[: seen.size - left_out], options, flat, least)
     values: dict[str, Scalar] = {
         "num_evals": eigenvalues.size,
         "lambda_max": float(eigenvalues[-1]),
@@ -216,11 +222,11 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
 Tail = tuple[Float64[np.ndarray, " p"], PowerLaw | None, dict[str, Scalar]]
 
 
-def fit(seen: Float64[np.ndarray, " k"], options: Options, flat: float) -> Tail:
+def fit(seen: Float64[np.ndarray, " k"], options: Options, flat: float, least: int = power_law.SMALLEST) -> Tail:
     """What was fitted of the eigenvalues, its power law, and what clipping them found; `flat` as in power_law."""
     match options.text("fix_fingers"):
         case "none":
-            return seen, power_law.fit(seen, flat), {}
+            return seen, power_law.fit(seen, flat, least), {}
         case "clip_xmax":
             found = fingers.clip_fingers(seen, flat=flat)
             if found is None:

@@ -86,10 +86,16 @@ def _side_findings(rows: Sequence[Row], where: str, meaning: str) -> list[Findin
     if not rows:
         return []
     furthest = sorted(rows, key=lambda row: -_excess(row))[:NAMED]
-    named = join_words([f"{lower_first(row.weight.label)} {short(number(row, 'alpha'))}" for row in furthest])
+    named = join_words([f"{lower_first(row.weight.label)} {_alpha_text(number(row, 'alpha'))}" for row in furthest])
     more = f", and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
     text = f"α (KS) is {where} in {quantity(len(rows), 'matrix', 'matrices')}"
     return [Finding(Severity.NOTE, text, f"{named}{more}. {meaning}", names(rows), evidence(rows, "alpha"), EXPONENT)]
+
+
+def _alpha_text(alpha: float) -> str:
+    """An exponent outside 2 to 6, with as many digits as show that it is."""
+    texts = (short(alpha), *(f"{alpha:.{digits}f}" for digits in range(2, 9)))
+    return next((text for text in texts if not OVER <= float(text) <= UNDER), repr(alpha))
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:

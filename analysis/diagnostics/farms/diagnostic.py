@@ -242,6 +242,7 @@ FARMS = Diagnostic(
     description="The exponent of each weight through windows of one aspect ratio, and what its shape adds to it.",
     columns=COLUMNS,
     compute=compute,
+    tail=True,
     summarise=summarise,
     options=OPTIONS,
     figures=(

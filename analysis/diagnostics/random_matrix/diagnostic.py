@@ -263,6 +263,7 @@ RANDOM_MATRIX = Diagnostic(
     description="How much of each weight's spectrum noise explains: its bulk, the spikes beyond, and shuffled copies.",
     columns=COLUMNS,
     compute=compute,
+    tail=True,
     summarise=summarise,
     copies=1,  # shuffled
     options=(COMPAT, REPLICAS, CONV_NORM),

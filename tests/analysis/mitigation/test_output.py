@@ -70,10 +70,10 @@ def test_a_turned_tensor_is_mended_in_its_own_orientation(tmp_path: Path) -> Non
     )
     old, new = (out * torch.tensor(values) @ into.mT for values in ([9.0, 8, 7, 6, 5, 0], [9.0, 8, 7, 6, 5, 30]))
     bias = torch.zeros(30)
-    base = planted.saved(tmp_path / "base", {"h.0.attn.c_attn.weight": old.mT, "h.0.attn.c_attn.bias": bias})
-    tuned = planted.saved(tmp_path / "tuned", {"h.0.attn.c_attn.weight": new, "h.0.attn.c_attn.bias": bias})
+    base = planted.saved(tmp_path / "base", {"h.0.mlp.c_fc.weight": old.mT, "h.0.mlp.c_fc.bias": bias})
+    tuned = planted.saved(tmp_path / "tuned", {"h.0.mlp.c_fc.weight": new, "h.0.mlp.c_fc.bias": bias})
     (tmp_path / "mended").mkdir()
     found = write_mitigated(base, tuned, tmp_path / "mended", Recipe(factor=0.0, k=5))
     assert (found.before, found.after) == (1, 0)
-    after = load_file(tmp_path / "mended/model.safetensors")["h.0.attn.c_attn.weight"]
+    after = load_file(tmp_path / "mended/model.safetensors")["h.0.mlp.c_fc.weight"]
     assert torch.allclose(after, old, atol=1e-4)

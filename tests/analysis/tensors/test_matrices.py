@@ -45,7 +45,8 @@ def test_the_conv1d_of_gpt2_is_turned_round() -> None:
     state = {"h.0.attn.c_attn.weight": torch.randn(4, 12), "h.0.attn.c_attn.bias": torch.zeros(12),
              "h.0.attn.c_proj.weight": torch.randn(4, 4)}  # fmt: skip
     found = cut(state)
-    assert torch.equal(found["h.0.attn.c_attn.weight"].slices[0], state["h.0.attn.c_attn.weight"].T)
+    queries, keys, values = (found[f"h.0.attn.c_attn.weight.{role}"].slices[0] for role in "qkv")
+    assert torch.equal(torch.cat([queries, keys, values]), state["h.0.attn.c_attn.weight"].T)
     assert torch.equal(found["h.0.attn.c_proj.weight"].slices[0], state["h.0.attn.c_proj.weight"].T)
 
 
@@ -114,13 +115,17 @@ def test_experts_with_a_short_side_are_no_kernel() -> None:
     assert len(matrices(info)) == 8
 
 
-def test_fused_gate_and_up_are_halves_and_fused_qkv_stays_whole() -> None:
-    """Phi-3: gate, up = gate_up.chunk(2, dim=-1). How q, k and v lie in one tensor differs from model to model."""
+def test_fused_gate_and_up_are_halves_and_fused_qkv_thirds() -> None:
+    """Phi-3: gate, up = gate_up.chunk(2, dim=-1), and all queries come before the keys."""
     state = {"model.layers.0.mlp.gate_up_proj.weight": torch.randn(8, 3),
              "model.layers.0.self_attn.qkv_proj.weight": torch.randn(9, 3)}  # fmt: skip
     found = cut(state)
     assert torch.equal(found["model.layers.0.mlp.up_proj.weight"].slices[0], state[next(iter(state))][4:])
-    assert found["model.layers.0.self_attn.qkv_proj.weight"].info.rows == 9
+    whole = state["model.layers.0.self_attn.qkv_proj.weight"]
+    for at, role in enumerate("qkv"):
+        weight = found[f"model.layers.0.self_attn.qkv_proj.weight.{role}"]
+        assert torch.equal(weight.slices[0], whole[3 * at : 3 * at + 3])
+        assert weight.info.role == role
 
 
 @pytest.mark.parametrize(
@@ -180,8 +185,8 @@ def test_the_gates_of_an_lstm_compute_what_pytorch_computes() -> None:
         ("base_model.model.h.0.q.lora_A.weight", (8, 64), "float32", "a factor of an adapter: compare it"),
         ("base_model.model.h.0.q.hada_w1_a", (64, 8), "float32", "a factor of an adapter"),
         ("base_model.vera_A", (8, 64), "float32", "a factor of an adapter"),
-        ("net.weight", (10**6, 4, 40), "float32", "1000000 matrices stacked"),
-        ("net.conv.weight", (4, 4, 1000, 1000), "float32", "1000000 matrices stacked"),
+        ("net.blob", (10**6, 4, 40), "float32", "1000000 stacked matrices"),
+        ("net.conv.weight", (4, 4, 1000, 1000), "float32", "1000000 stacked matrices"),
         ("experts." + "a" * 65_536, (4096, 2, 40), "float32", "4096 matrices under a name of 65544 characters"),
     ],
 )

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from analysis.names import ROLES, depth_of, depths, label_of, place_of, role_of
+from analysis.names import ROLES, depth_of, label_of, role_of
 
 REAL = [
     # BERT (Hugging Face)
@@ -135,22 +135,6 @@ def test_real_names(name: str, role: str, depth: int | None, label: str | None) 
     assert (role_of(name), depth_of(name)) == (role, depth)
     assert role in ROLES
     assert label is None or label_of(name, role, depth) == label
-
-
-def test_gates_have_labels_of_their_own() -> None:
-    assert label_of("rnn.weight_hh_l0.forget_gate", "recurrent", None) == "Layer 0 forget gate from the state"
-
-
-def test_stages_follow_each_other() -> None:
-    """ResNet and Swin count blocks anew in every stage; a reader wants one axis."""
-    found = depths(["conv1.weight", "layer1.0.conv1.weight", "layer1.1.conv1.weight", "layer2.0.conv1.weight"])
-    assert list(found.values()) == [None, 0, 1, 2]
-    swin = depths(["layers.0.blocks.1.attn.qkv.weight", "layers.1.blocks.0.attn.qkv.weight"])
-    assert list(swin.values()) == [0, 1]
-
-
-def test_an_expert_is_no_place() -> None:
-    assert place_of("model.layers.7.mlp.experts.17.up_proj.weight") == (7,)
 
 
 @pytest.mark.parametrize(
