@@ -195,7 +195,8 @@ def _mismatch(module: AdaptedModule, A: Tensor, B: Tensor, info: TensorInfo, wha
 def merge_expert(
     config: AdapterConfig, module: AdaptedModule, info: TensorInfo, base: Tensor, parts: Mapping[str, Tensor]
 ) -> tuple[Tensor, Factors | None]:
-    """The weights of experts whose factors lie together (ParamWrapper of PEFT): A (experts · r, in), B (out, r · experts).
+    """The weights of experts whose factors lie together (ParamWrapper of PEFT): A (e · r, in) and B (out, r · e).
+
 
     One expert's where the base stores them apart, with the factors of its update; all of them where they are fused.
     """
