@@ -1,5 +1,6 @@
 """How much of the checkpoints a report speaks of: for each what was analysed, what was left out, and why."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,8 @@ from analysis.diagnostic import Scope, Table
 from analysis.tensors.matching import Alignment, Member
 from analysis.weight import TensorInfo
 
+NO_WEIGHT = "no weight"  # in the reason of what is no weight of the model: an optimizer's state, a copy, a mask
+LEAST = 0.5  # of the weights' parameters: a verdict about less would be one about another model
 ALONE = "in no other checkpoint of this run"
 
 
@@ -33,6 +36,21 @@ class Coverage:
     missing: tuple[Skipped, ...] = ()  # of a tuned checkpoint: the base's matrices that it has no partner of
     members: tuple["Coverage", ...] = ()  # of several checkpoints: each by itself, in their order
 
+    @property
+    def weights(self) -> int:
+        """Parameters of the model's weights: without what is set aside as no weight."""
+        others = sum(math.prod(left.shape) for left in self.skipped if NO_WEIGHT in left.reason)
+        return max(self.parameters - others, self.analysed_parameters)
+
+    @property
+    def unread(self) -> str | None:
+        """What stands in place of a verdict where less than half of the weights' parameters were read; else None."""
+        if self.members or not self.skipped or self.analysed_parameters >= LEAST * max(1, self.weights):
+            return None
+        reasons = Counter(left.reason for left in self.skipped if NO_WEIGHT not in left.reason)
+        why = f" Most are left out with the reason: {reasons.most_common(1)[0][0]}." if reasons else ""
+        return f"{self.analysed_parameters:,} of {self.weights:,} parameters of the weights were read: no verdict.{why}"
+
     def reasons(self) -> list[tuple[str, int]]:
         """Each reason for leaving tensors out with how many it applies to, most frequent first."""
         return Counter(left.reason for left in self.skipped).most_common()
@@ -44,6 +62,7 @@ class Coverage:
             "analysed": self.analysed,
             "parameters": self.parameters,
             "analysed_parameters": self.analysed_parameters,
+            "weights": self.weights,
             "skipped": [skipped_json(skipped) for skipped in self.skipped],
         }
         if self.members:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.coverage import Coverage
@@ -22,7 +22,11 @@ class Report:
 
     def summaries(self) -> dict[str, Summary]:
         """By diagnostic, what was said once left out of the rest."""
-        return without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables})
+        found = without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables})
+        unread = self.coverage.unread
+        if unread is None:
+            return found
+        return {name: replace(summary, headline=unread) for name, summary in found.items()}
 
     def to_json(self) -> dict[str, Any]:
         summaries = self.summaries()

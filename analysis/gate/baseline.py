@@ -31,6 +31,7 @@ def _check(report: Mapping[str, Any]) -> None:
     for part in (report["coverage"], *report["coverage"].get("checkpoints", ())):
         for key in (*COVERAGE, "analysed", "analysed_parameters"):
             _demand(isinstance(part[key], int) and part[key] >= 0, key)
+        _demand(isinstance(part.get("weights", 0), int) and part.get("weights", 0) >= 0, "weights")
     for summary in report["summary"].values():
         _check_scalars({k: v for k, v in summary.items() if k != "groups"})
         for group in summary.get("groups", ()):
@@ -95,6 +96,7 @@ def distil(policy: Policy, report: Report) -> dict[str, Any]:
 
 
 def _shares(covered: Mapping[str, Any]) -> dict[str, Any]:
-    fields: dict[str, Any] = {key: covered[key] for key in (*COVERAGE, "analysed", "analysed_parameters")}
+    kept = (*COVERAGE, "analysed", "analysed_parameters", "weights")
+    fields: dict[str, Any] = {key: covered[key] for key in kept if key in covered}
     parts = covered.get("checkpoints")
     return fields if parts is None else {**fields, "checkpoints": [_shares(part) for part in parts]}

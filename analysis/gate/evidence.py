@@ -173,7 +173,10 @@ def _coverages(rule: Rule, report: Report) -> Iterator[Item]:
 
 
 def share_of(part: Mapping[str, Any], name: str) -> float | None:
+    """The share of a coverage; of the parameters, those of what is no weight of the model do not count."""
     analysed, whole = part["analysed" if name == "tensors" else f"analysed_{name}"], part[name]
+    if name == "parameters":
+        whole = part.get("weights", whole)  # reports of earlier versions do not have it
     return analysed / whole if whole else None
 
 

@@ -7,7 +7,8 @@ ROW = {"weight": WEIGHT, "label": "Block 0 · query", "role": "q", "depth": 0, "
 SKIPPED = {"tensor": "encoder.layer.0.output.LayerNorm.bias", "shape": [384], "reason": "one-dimensional: a bias"}
 REPORT: dict[str, Any] = {
     "coverage": {
-        "tensors": 101, "analysed": 39, "parameters": 22713728, "analysed_parameters": 22566912, "skipped": [SKIPPED],
+        "tensors": 101, "analysed": 39, "parameters": 22713728, "analysed_parameters": 22566912, "weights": 22713728,
+        "skipped": [SKIPPED],
     },
     "summary": {"esd": {"headline": "36 of 39 matrices have an α (KS) between 2 and 6.", "median_alpha": 3.4}},
     "tables": {"esd": [ROW]},

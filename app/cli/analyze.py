@@ -52,11 +52,13 @@ def reporting(command: Command) -> Command:
 @click.option("--diagnostic", "names", multiple=True, type=click.Choice([d.name for d in ALONE]),
               help=f"What to measure; repeat it for several. Default: {' and '.join(DEFAULT)}.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Use every diagnostic. Takes several times as long.")
+@click.option("--part", help="Analyse the tensors under this prefix instead: a copy that is left out, such as ema.")
 @reporting
 def analyze_command(
     files: tuple[Path, ...],
     names: tuple[str, ...],
     everything: bool,
+    part: str | None,
     settings: tuple[str, ...],
     device: str,
     memory: int | None,
@@ -69,7 +71,7 @@ def analyze_command(
         raise click.UsageError("--all already means every diagnostic: remove --diagnostic")
     requests = choose_requests([d.name for d in ALONE] if everything else names, settings)
     with refusals():
-        checkpoint = open_checkpoint(files)
+        checkpoint = open_checkpoint(files, part)
         if checkpoint.kind == "adapter":
             said = "this is an adapter: compare it with its base: eigenscope compare BASE ADAPTER"
             raise WrongBase(said, "adapter-alone")

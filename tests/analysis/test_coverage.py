@@ -4,6 +4,7 @@ from analysis.coverage import ALONE, Coverage, coverage, coverage_of_members, fa
 from analysis.diagnostic import Column, Diagnostic, Measurement, Row, Scope, Summary, Table
 from analysis.tensors.matching import Member, align
 from analysis.tensors.matrices import Header, describe, matrices
+from analysis.weight import TensorInfo
 
 
 def member(*names: str) -> Member:
@@ -89,3 +90,18 @@ def test_several_checkpoints_add_up() -> None:
         == said["checkpoints"][1]["skipped"]
         == [{"tensor": "q.weight", "shape": [4, 4], "reason": "NaN"}]
     )
+
+
+def _info(name: str, size: int, skip: str | None = None) -> TensorInfo:
+    return TensorInfo(name, (size, 10), "float32", 40 * size, "other", None, skip)
+
+
+def test_a_verdict_needs_half_of_the_weights_parameters() -> None:
+    """What is no weight does not count, what cannot be read does."""
+    moments = _info("state.exp_avg", 900, "state of the optimizer, no weight")
+    half = coverage([_info("a", 50), _info("b", 50, "stored as codes, which are not read"), moments])
+    assert (half.weights, half.unread) == (1000, None)
+    less = coverage([_info("a", 40), _info("b", 60, "stored as codes, which are not read"), moments])
+    assert less.unread is not None
+    assert less.unread.startswith("400 of 1,000 parameters of the weights were read: no verdict. Most are")
+    assert coverage([_info("a", 1)]).unread is None
