@@ -197,7 +197,6 @@ def merge_expert(
 ) -> tuple[Tensor, Factors | None]:
     """The weights of experts whose factors lie together (ParamWrapper of PEFT): A (e · r, in) and B (out, r · e).
 
-
     One expert's where the base stores them apart, with the factors of its update; all of them where they are fused.
     """
     A, B = parts.get("lora_A"), parts.get("lora_B")

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from analysis.adapters.names import AdaptedModule, update_sides
-from analysis.names import MOE
 from analysis.tensors.partners import Partner
 from analysis.weight import TensorInfo
 
+LAYERS = ("experts", "expert", "local_experts", "moe", "block_sparse_moe")
 HALVES = {"gate_proj": "gate", "up_proj": "up", "w1": "gate", "w3": "up"}
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -28,7 +28,7 @@ class _Place:
 
 def is_of_experts(module: AdaptedModule) -> bool:
     """Whether a module of an adapter is a layer of experts, whose parameter its name does not tell."""
-    return not module.whole and layer_of(module).rpartition(".")[2] in MOE
+    return not module.whole and layer_of(module).rpartition(".")[2] in LAYERS
 
 
 def layer_of(module: AdaptedModule) -> str:
