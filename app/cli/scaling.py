@@ -23,9 +23,9 @@ from analysis.width_scaling.summary import format_exponent
 from analysis.width_scaling.summary import name_kind as kind_called
 from app.cli.analyze import name_paths, open_path, progress, refusals
 from app.cli.options import device_option
-from app.cli.output import harmless, plain_grid, write_object, write_words
+from app.cli.output import plain_grid, write_object, write_words
+from app.escaping import for_terminal
 
-SIGNS = {"pass": "✓", "warn": "!", "fail": "✕"}
 SETTING = re.compile(r":(?=[A-Za-z_]+=)")
 
 
@@ -118,7 +118,7 @@ def _members(family: Family) -> Grid:
         forgotten = setting.steps_eta_lambda
         state = "–" if forgotten is None else "steady" if forgotten >= STEADY else "not steady"
         numbers = (setting.width, setting.learning_rate, setting.weight_decay, setting.step, forgotten)
-        grid.add_row(Text(harmless(name)), *map(_brief, numbers), state)
+        grid.add_row(Text(for_terminal(name)), *map(_brief, numbers), state)
     return grid
 
 
@@ -147,7 +147,7 @@ def _row(kind: Kind) -> Sequence[str]:
     fit = kind.fit
     ends = fit.exponent.widest if fit.exponent else None
     pairs = [
-        f"{format_exponent(pair.measured)} {SIGNS[pair.law] if pair.law else ''}".strip() for pair in _columns(kind)
+        f"{format_exponent(pair.measured)} {pair.law.symbol if pair.law else ''}".strip() for pair in _columns(kind)
     ]
     interval = f"{format_exponent(ends[0])} to {format_exponent(ends[1])}" if ends else "–"
     return [_format_estimate(fit.exponent), interval, _format_estimate(fit.drift), _format_estimate(fit.ratio), *pairs]
