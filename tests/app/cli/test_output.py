@@ -69,7 +69,7 @@ def test_columns_of_one_name_keep_their_diagnostic(small: Path) -> None:
     shown = shown_columns(report.tables)
     assert [(name, column.name) for name, column in shown] == [
         ("esd", "alpha"), ("esd", "D"), ("esd", "num_pl_spikes"),
-        ("norms", "sv_max"), ("norms", "stable_rank"), ("entries", "state"), ("entries", "num_above_random"),
+        ("norms", "sv_max"), ("norms", "stable_rank"), ("entries", "state"),
     ]  # fmt: skip
     rows = by_weight(report.tables)[(0,), "model.layers.0.mlp.up_proj.weight"]
     assert rows["esd"].value("D") != rows["farms"].value("D")
