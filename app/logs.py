@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TextIO
 
+from app.escaping import for_log
+
 PLAIN = re.compile(r"[A-Za-z0-9_./:{}+@%-]+")  # a value that stands without quotes
 QUIET = ("alembic", "celery", "kombu", "amqp", "httpx")  # they tell of warnings only
 HEAD = ("time", "level", "logger", "message")
@@ -68,21 +70,12 @@ class Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = fields_of(record)
         moment, level, logger, message = (fields.pop(name) for name in HEAD)
-        head = f"{moment} {level.upper()} {logger}: {escape(message)}"
+        head = f"{moment} {level.upper()} {logger}: {for_log(message)}"
         line = " ".join([head, *(f"{name}={quote(value)}" for name, value in fields.items())])
         if not record.exc_info:
             return line
         below = self.formatException(record.exc_info).splitlines()
-        return "\n".join([line, *(f"    {escape(each)}" for each in below)])
-
-
-def escape(text: str) -> str:
-    r"""The text with nothing in it but what can be seen.
-
-    >>> escape("a\nb\x1b[2J")
-    'a\\nb\\x1b[2J'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        return "\n".join([line, *(f"    {for_log(each)}" for each in below)])
 
 
 def quote(value: object) -> str:

@@ -3,7 +3,6 @@
 Times are seconds since 1970 on the database's own clock (app.db.now).
 """
 
-import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
@@ -14,10 +13,9 @@ from sqlalchemy.types import TypeDecorator
 
 from analysis.facts import effective
 from app.db import Session, now
+from app.escaping import for_database
 from app.states import CheckpointState, MitigationState, RunState, UnitState
 from app.tenancy import ProjectScoped
-
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate
 
 
 class CleanText(TypeDecorator[str]):
@@ -27,7 +25,7 @@ class CleanText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: object) -> str | None:
-        return None if value is None else UNSTORABLE.sub("\ufffd", value)
+        return None if value is None else for_database(value)
 
 
 class StateText(TypeDecorator[StrEnum]):

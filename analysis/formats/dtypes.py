@@ -6,8 +6,6 @@ An array is moved about as plain words of the same width, so that no library nee
 from dataclasses import dataclass
 from types import MappingProxyType
 
-ANALYSABLE = ("float64", "float32", "float16", "bfloat16")
-
 
 @dataclass(frozen=True, slots=True)
 class Dtype:

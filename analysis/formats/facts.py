@@ -9,8 +9,8 @@ from analysis.adapters.config import NAME, AdapterConfig, check_config
 from analysis.adapters.foreign_config import metadata_config, mlx_config
 from analysis.adapters.makes import is_foreign, make_of, says_its_scale
 from analysis.adapters.names import is_adapter, may_be_adapter
-from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat
-from analysis.formats.hostile_json import parse_file, plain, printable
+from analysis.errors import DamagedFile, MissingShard, UnknownFormat
+from analysis.formats.hostile_json import parse_file, plain, printable, read_if_small
 from analysis.formats.stored import Fact
 from analysis.formats.training import training_facts
 
@@ -42,7 +42,7 @@ ADAPTER_KEYS = MappingProxyType(
 
 def config_facts(folder: Path) -> dict[str, Fact]:
     """What the files in the folder say; nothing where they are absent or make no sense."""
-    config = _read(folder / "config.json")
+    config = read_if_small(folder / "config.json", LARGEST_CONFIG)
     facts = _pick(config, KEYS)
     text = config.get("text_config")  # the language model inside a multimodal one
     if isinstance(text, dict):
@@ -50,13 +50,17 @@ def config_facts(folder: Path) -> dict[str, Fact]:
     architectures = config.get("architectures")
     if isinstance(architectures, list) and architectures and isinstance(architectures[0], str):
         facts["architecture"] = printable(architectures[0])
-    return facts | _adapter_facts(_read(folder / NAME, LARGEST_ADAPTER_CONFIG)) | training_facts(folder)
+    return facts | _adapter_facts(read_if_small(folder / NAME, LARGEST_ADAPTER_CONFIG)) | training_facts(folder)
 
 
 def quantisation(folder: Path) -> Mapping[str, Any]:
     """What config.json, or quantize_config.json of AutoGPTQ, says of how weights were quantised; nothing without."""
-    config = _read(folder / "config.json")
-    said = [config.get("quantization_config"), config.get("quantization"), _read(folder / "quantize_config.json")]
+    config = read_if_small(folder / "config.json", LARGEST_CONFIG)
+    said = [
+        config.get("quantization_config"),
+        config.get("quantization"),
+        read_if_small(folder / "quantize_config.json", LARGEST_CONFIG),
+    ]
     return next((found for found in said if isinstance(found, dict) and found), {})
 
 
@@ -101,15 +105,6 @@ def _adapter_facts(config: Mapping[str, Any]) -> dict[str, Fact]:
     if targets and (text := plain(targets)) is not None:
         facts["target_modules"] = text
     return facts
-
-
-def _read(path: Path, largest: int = LARGEST_CONFIG) -> dict[str, Any]:
-    try:
-        if not path.is_file() or path.stat().st_size > largest:
-            return {}
-        return parse_file(path)
-    except (CheckpointError, OSError):
-        return {}  # the weights can be read all the same
 
 
 def _pick(config: Mapping[str, Any], keys: Mapping[str, tuple[str, ...]]) -> dict[str, Fact]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import DamagedFile, UnknownFormat, escape
+from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, escape
 from analysis.formats.stored import Fact, Facts
 
 LARGEST_FILE = 100_000_000  # bytes of an index or a config
@@ -32,6 +32,19 @@ def parse_file(path: Path) -> dict[str, Any]:
     if size > LARGEST_FILE:
         raise UnknownFormat(f"{escape(path.name)} has {size:,} bytes; at most {LARGEST_FILE:,} are read", "big-index")
     return parse(path.read_bytes(), escape(path.name))
+
+
+def read_if_small(path: Path, largest: int) -> dict[str, Any]:
+    """The object in a file beside the weights; nothing where it is absent, too large or no JSON object.
+
+    The weights can be read all the same.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > largest:
+            return {}
+        return parse_file(path)
+    except (CheckpointError, OSError):
+        return {}
 
 
 def _load(text: str) -> Any:

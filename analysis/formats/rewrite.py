@@ -25,7 +25,7 @@ def rewrite(checkpoint: Checkpoint, target: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -59,7 +59,7 @@ def _header(stored: Mapping[str, Array], order: list[str], source: str) -> bytes
     return len(text).to_bytes(8, "little") + text
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the new name last through a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:

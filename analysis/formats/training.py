@@ -9,8 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from analysis.errors import CheckpointError
-from analysis.formats.hostile_json import parse_file, plain
+from analysis.formats.hostile_json import plain, read_if_small
 from analysis.formats.stored import Fact
 
 STATE = "trainer_state.json"  # of the Hugging Face Trainer
@@ -33,8 +32,8 @@ NUMBERS = ("learning_rate", "weight_decay")
 
 def training_facts(folder: Path) -> dict[str, Fact]:
     """What the files in the folder say of the training; nothing where they are absent or make no sense."""
-    state = _read(folder / STATE, LARGEST_STATE)
-    arguments = next((found for name in ARGUMENTS if (found := _read(folder / name, LARGEST_ARGUMENTS))), {})
+    state = read_if_small(folder / STATE, LARGEST_STATE)
+    arguments = next((found for name in ARGUMENTS if (found := read_if_small(folder / name, LARGEST_ARGUMENTS))), {})
     found = {fact: value for fact, names in KEYS.items() if (value := _pick_fact(fact, arguments, names)) is not None}
     if (step := _number(state.get("global_step"))) is not None and step > 0:
         found["step"] = step
@@ -71,12 +70,3 @@ def _mean_rate(log: object) -> float | None:
         return None
     mean = sum(rate * (later - before) for (_, rate), (before, later) in zip(points, pairwise(steps), strict=True))
     return float(mean / steps[-1]) if mean > 0 else None
-
-
-def _read(path: Path, largest: int) -> dict[str, Any]:
-    try:
-        if not path.is_file() or path.stat().st_size > largest:
-            return {}
-        return parse_file(path)
-    except (CheckpointError, OSError):
-        return {}  # the weights can be read all the same

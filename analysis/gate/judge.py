@@ -12,7 +12,8 @@ from analysis.gate.bounds import Bound, Regression
 from analysis.gate.evidence import Evidence, Item, Report, items, with_baseline
 from analysis.gate.policy import Policy
 from analysis.gate.rule import PER_LAYER, Missing, Rule, Severity
-from analysis.gate.verdict import Outcome, RuleVerdict, Verdict
+from analysis.gate.verdict import RuleVerdict, Verdict
+from analysis.outcome import Outcome
 
 LEAST_COVERAGE = 0.5  # share of a rule's layers that must have a value, where the rule says nothing of it
 Reduce = Callable[[Sequence[float]], float]
@@ -101,7 +102,8 @@ def _insufficient(rule: Rule, reason: str, there: RuleVerdict | None) -> RuleVer
             outcome, rest = _bad(rule), " The rule takes that for a failure."
         case Missing.INSUFFICIENT:
             outcome, rest = Outcome.WARN if rule.severity is Severity.WARN else Outcome.INSUFFICIENT, ""
-    return replace(blank, outcome=outcome, sentence=f"Not enough evidence: {reason.rstrip('.')}.{rest}")
+    sentence = f"Not enough evidence: {reason.rstrip('.')}.{rest}"
+    return replace(blank, outcome=outcome, sentence=sentence, insufficient=True)
 
 
 def _bad(rule: Rule) -> Outcome:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from analysis.diagnostic import Scalar
@@ -11,18 +10,10 @@ from analysis.findings.wording import join_words, quantity
 from analysis.gate.evidence import Item
 from analysis.gate.policy import Policy
 from analysis.gate.rule import Missing, Rule
+from analysis.outcome import Outcome
 
 VERSION = 1
 MOST_LISTED = 100  # layers that a verdict names for one rule; it counts them all
-
-
-class Outcome(StrEnum):
-    """From best to worst."""
-
-    PASS = "pass"  # noqa: S105
-    WARN = "warn"
-    INSUFFICIENT = "insufficient"
-    FAIL = "fail"
 
 
 @dataclass(frozen=True)
@@ -38,6 +29,7 @@ class RuleVerdict:
     judged: int = 0  # those with a value to judge by
     offenders: tuple[Item, ...] = ()  # worst first
     without: tuple[Item, ...] = ()  # those that have no value, and why
+    insufficient: bool = False  # whether evidence is missing, whatever the rule makes of that
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -46,6 +38,7 @@ class RuleVerdict:
             "aggregate": self.rule.aggregate if self.rule.metric.column else None,
             "severity": str(self.rule.severity),
             "outcome": str(self.outcome),
+            "insufficient": self.insufficient,
             "sentence": self.sentence,
             "bound": (self.rule.bound or self.rule.regression or self.rule).to_json(),
             "value": self.value,

@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from scipy import special
 
+from analysis.outcome import Outcome
+
 WIDTH_EXPONENT = 0.75  # of d: empirical (the paper's abstract)
 RATIO_EXPONENT = 0.5  # of η/λ
 PASS, WARN = 0.15, 0.35  # |ln(measured / predicted)|: ours, as algorithms of this kind have no published bounds
@@ -113,23 +115,24 @@ class Pair:
         return None if self.predicted is None else math.log(self.measured / self.predicted)
 
     @property
-    def law(self) -> str | None:
+    def law(self) -> Outcome | None:
         """Whether the law holds: pass, warn or fail."""
         return None if self.log_ratio is None else verdict(self.log_ratio)
 
     @property
-    def transfer(self) -> str:
+    def transfer(self) -> Outcome:
         """Whether σ₁ stayed the same, which is what lets settings transfer: pass, warn or fail."""
         return verdict(math.log(self.measured))
 
 
-def verdict(log_ratio: float) -> str:
+def verdict(log_ratio: float) -> Outcome:
     """Whether it is within 0.15 (pass), within 0.35 (warn), or beyond (fail).
 
-    >>> verdict(-0.2)
+    >>> str(verdict(-0.2))
     'warn'
     """
-    return "pass" if abs(log_ratio) <= PASS else "warn" if abs(log_ratio) <= WARN else "fail"
+    off = abs(log_ratio)
+    return Outcome.PASS if off <= PASS else Outcome.WARN if off <= WARN else Outcome.FAIL
 
 
 def predict(base: Setting, target: Setting) -> float | None:

@@ -12,6 +12,7 @@ from analysis.errors import escape
 from analysis.findings.subjects import names, unmeasured_findings, worst_first
 from analysis.findings.wording import join_words, quantity
 from analysis.names import WORDS
+from analysis.outcome import Outcome
 from analysis.width_scaling.family import Family, Kind, Scaling, family, is_measured, scaling
 from analysis.width_scaling.law import WIDTH_EXPONENT, Estimate, Pair
 from analysis.width_scaling.premises import premises
@@ -235,8 +236,8 @@ def _repair(fits: Scaling, target: int) -> str:
     return f"{why} Over all matrices, at the same η, λ R² would bring it back: {mended}."
 
 
-def _worst_pair(kind: Kind) -> str | None:
+def _worst_pair(kind: Kind) -> Outcome | None:
     """The worst that the law comes out as over its pairs."""
-    order = ["pass", "warn", "fail"]
+    order = list(Outcome)
     verdicts = [pair.law for pair in kind.checked if pair.law is not None]
     return max(verdicts, key=order.index) if verdicts else None

@@ -27,15 +27,16 @@ from analysis.gate.baseline import check_baseline
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
+from analysis.outcome import Outcome
 from app.cli.analyze import name_paths, open_path, progress
 from app.cli.client import Late, Refused, Remote, RemoteError
 from app.cli.options import device_option
-from app.cli.output import end, errors, harmless, write_object
+from app.cli.output import end, errors, write_object
 from app.cli.policy import OUT, USAGE, put, read_policy, writable
+from app.escaping import for_terminal
 from app.gate import junit, markdown
 
 CLOSED, BROKEN, LATE = 1, 3, 4
-SIGNS = {"pass": "green", "warn": "yellow", "insufficient": "yellow", "fail": "red"}
 FILE = click.Path(exists=True, path_type=Path)
 
 
@@ -195,7 +196,7 @@ def _names_to_send(folder: Path) -> list[str]:
     """The names of the folder's files that make a checkpoint; says which ones are not sent, and why."""
     choice = choose(file.name for file in folder.iterdir() if file.is_file())
     for name, reason in choice.left_out.items():
-        errors.print(Text(harmless(f"not sent: {name} ({reason})")), style="dim", soft_wrap=True)
+        errors.print(Text(for_terminal(f"not sent: {name} ({reason})")), style="dim", soft_wrap=True)
     return [*choice.weights, *choice.companions] if choice.weights else []
 
 
@@ -205,7 +206,9 @@ def say(verdict: dict[str, Any], as_json: bool) -> None:
         return
     console = Console()
     for rule in verdict["rules"]:
-        console.print(Text(f"{rule['outcome']:<13}", SIGNS[rule["outcome"]]), Text(harmless(rule["rule"]), "bold"))
+        console.print(
+            Text(f"{rule['outcome']:<13}", Outcome(rule["outcome"]).color), Text(for_terminal(rule["rule"]), "bold")
+        )
         for line in (rule["sentence"], *junit.layers(rule)):
-            console.print(Text(f"              {harmless(line)}"), soft_wrap=True)
+            console.print(Text(f"              {for_terminal(line)}"), soft_wrap=True)
     console.print(Text(verdict["headline"], "bold"))

@@ -12,7 +12,8 @@ from analysis.formats import Checkpoint
 from analysis.mitigation import OPTIONS, RANK, MitigationReport, Recipe, write_mitigated
 from app.cli.analyze import fail, name_paths, open_path, progress, refusals
 from app.cli.options import device_option
-from app.cli.output import harmless, plain_grid, write_object
+from app.cli.output import plain_grid, write_object
+from app.escaping import for_terminal
 
 HELP = {option.name: option.meaning for option in (*OPTIONS, RANK)}
 DEFAULT = {option.name: option.default for option in OPTIONS}
@@ -77,10 +78,10 @@ def write(report: MitigationReport, out: Path) -> None:
         shape, energy = f"{each.weight.rows} × {each.weight.columns}", each.energy
         counts = str(each.before), "–" if each.after is None else str(each.after)
         kept = (_ranks(energy.rank_before, energy.rank), percent(energy.lost)) if energy else ("–", "–")
-        grid.add_row(Text(harmless(each.weight.label)), shape, *counts, *kept)
+        grid.add_row(Text(for_terminal(each.weight.label)), shape, *counts, *kept)
     console.print(grid)
     for line in describe_mitigation(report):
-        console.print(Text(harmless(line)))
+        console.print(Text(for_terminal(line)))
     console.print(Text(f"Written to {out}: {', '.join(report.files)}"))
 
 

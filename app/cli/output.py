@@ -12,6 +12,7 @@ from rich.text import Text
 from analysis.coverage import Coverage
 from analysis.diagnostic import Column, Row, Scope, Table
 from analysis.report import Report
+from app.escaping import for_terminal
 
 FEW = 3  # columns of a report in which none is marked to be shown
 LEAST = 8  # characters of a column whose heading goes over several lines
@@ -53,10 +54,10 @@ def write_table(report: Report) -> None:
     """One checkpoint: every matrix, then what is said of it."""
     console = Console()
     shown = shown_columns(report.tables)
-    grid = _grid(["Layer", "Shape"], shown, wrapped=False)
+    grid = _grid(["Layer", "Shape"], shown)
     for rows in by_weight(report.tables).values():
         info = next(iter(rows.values())).weight
-        grid.add_row(Text(harmless(info.label)), f"{info.rows} × {info.columns}", *_values(rows, shown))
+        grid.add_row(Text(for_terminal(info.label)), f"{info.rows} × {info.columns}", *_values(rows, shown))
     console.print(grid)
     _write_coverage(console, "", report.coverage)
     write_words(console, report)
@@ -117,8 +118,8 @@ def _write_rows(console: Console, report: Report, tables: Sequence[Table], most:
     for group, weight in keys:
         rows = found[group, weight]
         info = next(iter(rows.values())).weight
-        named = Text(harmless(name_group(report.names, group)))
-        grid.add_row(named, Text(harmless(info.label)), f"{info.rows}×{info.columns}", *_values(rows, shown))
+        named = Text(for_terminal(name_group(report.names, group)))
+        grid.add_row(named, Text(for_terminal(info.label)), f"{info.rows}×{info.columns}", *_values(rows, shown))
     console.print(grid)
     if len(keys) < len(found):
         console.print(Text(f"and {len(found) - len(keys)} more: --csv and --json have all", "dim"))
@@ -139,17 +140,17 @@ def name_group(names: Sequence[str], group: Group) -> str:
     return ", ".join(names[position] for position in (group[1:] or group))
 
 
-def _grid(headings: Sequence[str], shown: Shown, wrapped: bool = True) -> Grid:
+def _grid(headings: Sequence[str], shown: Shown) -> Grid:
     """An empty table; where its headings are long they go over several lines."""
     grid = plain_grid()
     for heading in headings:
         if heading == "Shape":
             grid.add_column(heading, justify="right", style="dim", no_wrap=True)
         else:
-            grid.add_column(Text(harmless(heading)), overflow="fold")
+            grid.add_column(Text(for_terminal(heading)), overflow="fold")
     for _, column in shown:
         side: Literal["left", "right"] = "left" if column.kind == "text" else "right"
-        grid.add_column(column.title, justify=side, no_wrap=not wrapped, min_width=LEAST if wrapped else None)
+        grid.add_column(column.title, justify=side, min_width=LEAST)
     return grid
 
 
@@ -174,27 +175,28 @@ def by_weight(tables: Sequence[Table]) -> dict[tuple[Group, str], dict[str, Row]
 
 def _write_coverage(console: Console, name: str, coverage: Coverage) -> None:
     console.print()
-    console.print(Text(harmless(f"{name}{coverage.analysed} of {coverage.tensors} tensors analysed.")))
+    console.print(Text(for_terminal(f"{name}{coverage.analysed} of {coverage.tensors} tensors analysed.")))
     for reason, count in coverage.reasons():
-        console.print(Text(harmless(f"  {count} left out: {reason}"), "dim"))
+        console.print(Text(for_terminal(f"  {count} left out: {reason}"), "dim"))
 
 
 def write_words(console: Console, report: Report) -> None:
     """What the diagnostics say, in sentences."""
     for summary in report.summaries().values():
         console.print()
-        console.print(Text(harmless(summary.headline), "bold"))
+        console.print(Text(for_terminal(summary.headline), "bold"))
         for finding in summary.findings:
-            console.print(Text(harmless(f"  {finding.severity}: {finding.text}. {finding.why}")))
-
-
-def harmless(text: str) -> str:
-    """Text from an untrusted file without what a terminal would obey."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+            console.print(Text(for_terminal(f"  {finding.severity}: {finding.text}. {finding.why}")))
 
 
 def brief(value: object) -> str:
-    """Three digits for people; absent is a dash."""
+    """Three digits for people, a whole number below a million in full; absent is a dash.
+
+    >>> brief(3.14159), brief(20_000.0), brief(None)
+    ('3.14', '20000', '–')
+    """
     if value is None:
         return "–"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.6g}" if value.is_integer() else f"{value:.3g}"

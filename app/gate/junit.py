@@ -1,12 +1,12 @@
 """A verdict as JUnit XML, the form that CI systems show: each rule is a test case."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from app.escaping import for_xml
+
 LISTED = 20  # layers that a failure names
-UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 has no character for
 
 
 def write(verdict: Mapping[str, Any]) -> str:
@@ -27,7 +27,7 @@ def write(verdict: Mapping[str, Any]) -> str:
     suite.set("name", "eigenscope")
     if ended:
         run = ET.SubElement(suite, "testcase", name="the run", classname="eigenscope.run")
-        ET.SubElement(run, "error", message=clean(ended), type="ended")
+        ET.SubElement(run, "error", message=for_xml(ended), type="ended")
     for rule in rules:
         _case(suite, rule, rule in closed, rule in skipped)
     ET.indent(suites)
@@ -43,23 +43,29 @@ def _lenient(verdict: Mapping[str, Any]) -> bool:
 
 
 def _case(suite: ET.Element, rule: Mapping[str, Any], closes: bool, skips: bool) -> None:
-    case = ET.SubElement(suite, "testcase", name=clean(rule["rule"]), classname=clean(f"eigenscope.{rule['metric']}"))
+    case = ET.SubElement(
+        suite, "testcase", name=for_xml(rule["rule"]), classname=for_xml(f"eigenscope.{rule['metric']}")
+    )
     if closes:
-        found = ET.SubElement(case, "failure", message=clean(rule["sentence"]), type=rule["outcome"])
-        found.text = clean("\n".join([rule["sentence"], *layers(rule)]))
+        found = ET.SubElement(case, "failure", message=for_xml(rule["sentence"]), type=rule["outcome"])
+        found.text = for_xml("\n".join([rule["sentence"], *layers(rule)]))
     elif skips:
-        ET.SubElement(case, "skipped", message=clean(rule["sentence"]))
+        ET.SubElement(case, "skipped", message=for_xml(rule["sentence"]))
     else:
         mark = "warning: " if rule["outcome"] == "warn" else ""
-        ET.SubElement(case, "system-out").text = clean("\n".join([mark + rule["sentence"], *layers(rule)]))
+        ET.SubElement(case, "system-out").text = for_xml("\n".join([mark + rule["sentence"], *layers(rule)]))
 
 
 def layers(rule: Mapping[str, Any]) -> list[str]:
     """A line for each layer that breaks the rule, and for each that has no value."""
     lines = [_line(item) for item in rule["offenders"][:LISTED]]
     lines += _more_lines(rule["offending"], "break this rule")
-    lines += [_line(item) for item in rule["without"][:LISTED]] if rule["sentence"].startswith("Not enough") else []
-    return lines
+    return lines + [_line(item) for item in rule["without"][:LISTED] if _is_insufficient(rule)]
+
+
+def _is_insufficient(rule: Mapping[str, Any]) -> bool:
+    """Whether evidence is missing; verdicts that were stored before the field existed say it by their outcome."""
+    return bool(rule.get("insufficient", rule["outcome"] == "insufficient"))
 
 
 def _more_lines(count: int, what: str) -> list[str]:
@@ -71,8 +77,3 @@ def _line(item: Mapping[str, Any]) -> str:
     value = item["why"] or f"{item['value']}" if item["value"] is None else f"{item['value']}"
     before = f", was {item['baseline']}" if item["baseline"] is not None else ""
     return f"{item['weight'] or item['label'] or 'the model'}{named}: {value}{before}"
-
-
-def clean(text: str) -> str:
-    """Text out of hostile files, as XML can carry it."""
-    return UNWRITABLE.sub("\ufffd", text)

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request, Response
 from analysis.formats import companions
 from app import checkpoints
 from app.access import quotas
-from app.api.files.checkpoint_uploads import admit, length
+from app.api.files.checkpoint_uploads import admit
 from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
 from app.runs import runs
 from app.uploads.streaming import Upload, receive_upload
+from app.web.body_length import announced_length
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 
 router = APIRouter(route_class=PageRoute)
@@ -43,10 +44,10 @@ def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
 @router.post("/checkpoints")
 async def upload(request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf) -> Response:
     """The form of the drop zone, for browsers without a script: stores the files, asks for a run, shows it."""
-    await run_sync(admit, database, length(request) or 0)
+    await run_sync(admit, database, announced_length(request) or 0)
     kind = request.headers.get("content-type", "")
     async with receive_upload(
-        request.stream(), storage, settings, content_type=kind, length=length(request), filename=None
+        request.stream(), storage, settings, content_type=kind, length=announced_length(request), filename=None
     ) as found:
 
         def store(upload: Upload) -> int:

@@ -9,10 +9,10 @@ from typing import Any
 from analysis.diagnostic import Diagnostic, Row, Table
 from analysis.report import records as records
 from app.errors import UnknownColumn
+from app.escaping import for_csv
 from app.runs.reports import flagged_weights
 
 ABOUT = ("weight", "tensor", "label", "role", "depth", "rows", "columns", "slices", "group")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell (OWASP, “CSV injection”)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,7 @@ def to_csv(table: Table) -> Iterator[str]:
         told = {"group": " ".join(map(str, row.group)), "note": row.measurement.note}
         if "checkpoints" in values:
             told["checkpoints"] = ", ".join(map(table.name_at, row.group))
-        yield _line([harmless(value) for value in {**values, **told}.values()])
-
-
-def harmless(value: Any) -> Any:
-    """The value so that no spreadsheet takes it for a formula. Names come from untrusted files."""
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return value
+        yield _line([for_csv(value) if isinstance(value, str) else value for value in {**values, **told}.values()])
 
 
 def _line(values: Sequence[Any]) -> str:

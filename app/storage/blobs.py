@@ -15,8 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from analysis.errors import escape
+from analysis.formats.rewrite import sync_folder
 from app.errors import BlobDamaged, DiskFull
-from app.storage.disk import room, sync_folder
+from app.storage.disk import room
 from app.storage.partial_files import PartialFiles
 
 LONGEST_PART, MOST_PARTS = 200, 16  # bytes of a part of a path, parts

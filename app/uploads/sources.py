@@ -24,18 +24,9 @@ from app.work import leases
 HUB = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?")
 STORES = ("s3", "gs", "az")
 
-FAULTS = {
-    "source-missing": "The source does not exist, or contains no weights.",
-    "source-changed": "A file changed during the download. Try again.",
-    "source-too-large": "The source has too many files, or they exceed EIGENSCOPE_UPLOAD_LIMIT.",
-    "source-outside": "A symbolic link leads out of the allowed folder.",
-    "source-refused": "The store or the hub refused the request, or a file has another digest than expected.",
-    "source-unavailable": "The libraries for this kind of source are not installed: pip install 'eigenscope[sources]'.",
-}
-
 
 class SourceFault(Exception):
-    """The source cannot be read, and trying again will not help."""
+    """The source cannot be read, and trying again will not help. docs/uploads.md has a table of the codes."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

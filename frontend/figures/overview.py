@@ -124,22 +124,51 @@ class Flow:
 
 def flow(figure: Figure, table: Table, weight: str | None, position: At) -> Flow | str:
     """`y` over the weights in the order of the file."""
-    name = figure.parts["y"]
-    rows = [row for row in rows_at(table, position) if number(row, name) is not None]
-    if not rows:
+    drawn = _drawn_values(table, figure.parts["y"], position)
+    if drawn is None:
         return "No weight has this value."
-    values = [number(row, name) or 0.0 for row in rows]
-    column = table.diagnostic.column(name)
-    scaled = values_on_one_scale(table, name, position)
-    logarithmic = _wide(scaled, column)
-    span = drawn_range([log10(value) for value in scaled] if logarithmic else scaled, column.healthy)
-    shown = values if logarithmic else [min(value, span[1]) for value in values]
+    rows, values, column, shown = drawn.rows, drawn.values, drawn.column, drawn.shown
     found = [
         (row, Mark(i, y, row.weight.name, f"{row.weight.label}<br>{column.title} {short(value)}", None,
                    _weak(row, figure)))
         for i, (row, y, value) in enumerate(zip(rows, shown, values, strict=True))
     ]  # fmt: skip
-    return Flow((list(range(len(rows))), shown), _by_role(found), _blocks(rows), len(rows) > CROWD, logarithmic, span)
+    return Flow(
+        (list(range(len(rows))), shown),
+        _by_role(found),
+        _blocks(rows),
+        len(rows) > CROWD,
+        drawn.logarithmic,
+        drawn.span,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A column's values, and the range that its axis shows: log10 where logarithmic."""
+
+    rows: list[Row]
+    values: list[float]
+    column: Column
+    logarithmic: bool
+    span: tuple[float, float]
+
+    @property
+    def shown(self) -> list[float]:
+        """The values, at most as large as a linear axis shows."""
+        return self.values if self.logarithmic else [min(value, self.span[1]) for value in self.values]
+
+
+def _drawn_values(table: Table, name: str, position: At) -> Drawn | None:
+    """The values of a column that are drawn; None where no row has one."""
+    rows = [row for row in rows_at(table, position) if number(row, name) is not None]
+    if not rows:
+        return None
+    column = table.diagnostic.column(name)
+    scaled = values_on_one_scale(table, name, position)
+    logarithmic = _wide(scaled, column)
+    span = drawn_range([log10(value) for value in scaled] if logarithmic else scaled, column.healthy)
+    return Drawn(rows, [number(row, name) or 0.0 for row in rows], column, logarithmic, span)
 
 
 def _wide(values: Sequence[float], column: Column) -> bool:
@@ -190,27 +219,21 @@ class Distribution:
 
 def distribution(figure: Figure, table: Table, weight: str | None, position: At) -> Distribution | str:
     """`x` of every weight, in a row for each role; by logarithm where it spans much."""
-    name = figure.parts["x"]
-    rows = [row for row in rows_at(table, position) if number(row, name) is not None]
-    if not rows:
+    drawn = _drawn_values(table, figure.parts["x"], position)
+    if drawn is None:
         return "No weight has this value."
-    column = table.diagnostic.column(name)
-    values = [number(row, name) or 0.0 for row in rows]
-    scaled = values_on_one_scale(table, name, position)
-    logarithmic = _wide(scaled, column)
-    places = [log10(value) for value in values] if logarithmic else values
-    low, high = drawn_range([log10(value) for value in scaled] if logarithmic else scaled, column.healthy)
+    rows, column, shown = drawn.rows, drawn.column, drawn.shown
+    places = [log10(value) for value in drawn.values] if drawn.logarithmic else drawn.values
     found = [
-        (row, Mark(min(value, high) if not logarithmic else value, place, row.weight.name,
-                   f"{row.weight.label}<br>{column.title} {short(value)}"))
-        for row, value, place in zip(rows, values, places, strict=True)
-    ]  # fmt: skip
-    marks = {role: _stack(i, of, (low, high)) for i, (role, of) in enumerate(_by_role(found).items())}
+        (row, Mark(x, place, row.weight.name, f"{row.weight.label}<br>{column.title} {short(value)}"))
+        for row, x, value, place in zip(rows, shown, drawn.values, places, strict=True)
+    ]
+    marks = {role: _stack(i, of, drawn.span) for i, (role, of) in enumerate(_by_role(found).items())}
     by_role: dict[str, list[float]] = defaultdict(list)
-    for row, value in zip(rows, values, strict=True):
-        by_role[row.weight.role].append(min(value, high) if not logarithmic else value)
+    for row, value in zip(rows, shown, strict=True):
+        by_role[row.weight.role].append(value)
     medians = {role: median(by_role[role]) for role in marks}
-    return Distribution(marks, medians, logarithmic, len(rows) > CROWD, (low, high))
+    return Distribution(marks, medians, drawn.logarithmic, len(rows) > CROWD, drawn.span)
 
 
 def _stack(line: int, marks: Sequence[Mark], span: tuple[float, float]) -> list[Mark]:

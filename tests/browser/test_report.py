@@ -140,7 +140,6 @@ def test_columns_are_chosen(watched: Watched, report: str) -> None:
     heads = page.locator("#rows thead th")
     expect(heads).to_have_text([
         "Layer", "Shape", "Eigenvalues in the tail", "WeightWatcher's warning", "σ₁", "Stable rank", "Entropy",
-        "Above random",
     ])  # fmt: skip
     expect(page.locator("#p-t")).to_have_text("Block 2 · key")
     page.locator('[data-sort="entropy"]').click()

@@ -1,25 +1,4 @@
-"""The service in one process, for every test of its parts."""
+"""What the tests of workers may ask for."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from tests.service import Service, model, settings
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    """An empty service."""
-    made = Service(settings(tmp_path / "data"))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def analysed(service: Service) -> Service:
-    """A service with checkpoint 1, a little transformer, and its finished run 1."""
-    service.upload(model())
-    service.run(1)
-    service.work()
-    return service
+from tests.fixtures import analysed as analysed
+from tests.fixtures import service as service

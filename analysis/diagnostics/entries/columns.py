@@ -23,7 +23,6 @@ COLUMNS = (
         "thousand (Tracy and Widom 1996). 0: as noise; more: structure.",
         kind="integer",
         absent=ALIKE,
-        shown=True,
     ),
     Column(
         "rms",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.findings import causes
@@ -12,6 +13,7 @@ from analysis.findings.wording import quantity, short
 FEW = 1 / 3  # share of the layers up to which being as random is a fault of theirs and no choice
 HARMLESS = ("embedding", "position", "pooler")  # often frozen, barely moved from a wide start, or not used at all
 WIDTH, RATIO = 5.0, 2.0  # robust spreads, and the factor on the scale, from which on a layer is apart
+LEARNED, UNEVEN = 2.0, 6.0  # eigenvalues above random, and spread of lines, of layers that are far from random
 LARGER = 1.2  # the factor from which on noise may have been added
 
 
@@ -36,9 +38,20 @@ def random(rows: Sequence[Row]) -> Iterator[Finding]:
 
 
 def _is_of_its_kind(row: Row, rows: Sequence[Row]) -> bool:
-    """Whether all its siblings are as random: frozen, or moved too little to show, and no fault of one layer."""
-    family = siblings_of(row, rows)
-    return bool(family) and all(one.value("state") == "random" for one in family)
+    """Whether layers like it are as random, or hardly less: frozen, or moved too little to show; no fault of its own.
+
+    Lightly trained layers pass the tests of randomness now and then. Entries that are uniform to their ends are no such
+    layer; normal ones may be, unless their siblings are far from random; any other law has to have been shuffled.
+    """
+    others = [one for one in siblings_of(row, rows) if one is not row]
+    if sum(one.value("state") == "random" for one in others) > FEW * len(others):
+        return True
+    others = others or [one for one in rows if one is not row and testable(one)]
+    if row.value("entries_law") == "uniform" or not others:
+        return False
+    learned = median(number(one, "num_above_random") for one in others) >= LEARNED
+    uneven = min(number(one, "line_spread") for one in others) >= UNEVEN
+    return not (learned or (row.value("entries_law") == "normal" and uneven))
 
 
 WHY = (

@@ -66,7 +66,9 @@ COLUMNS = (
     Column(
         "sigma",
         "± α",
-        "Standard error of α, (α - 1)/√tail. High: read α as a direction, not as a number (Clauset et al. 2009, 3.2).",
+        "Standard error of α for a given start of the tail, (α - 1)/√tail (Clauset et al. 2009, 3.2). High: weak. The "
+        "search for it makes the true one 1.2 to 1.5 times as high on power laws, up to 3.9 times on noise; the option "
+        "bootstrap of tail_models gives an interval that covers what it says.",
         absent=NO_FIT,
     ),
     Column(

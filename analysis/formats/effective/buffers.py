@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.formats.dtypes import ANALYSABLE
 from analysis.formats.stored import Array, Stored
 from analysis.names import role_of
 from analysis.tensors.constants import LARGEST, Values, constant_kind
+from analysis.tensors.skipping import FLOATS
 
 LAYERS = ("q", "k", "v", "qkv", "o", "gate", "up", "down", "gate_up", "head", "conv", "router", "recurrent", "pooler")
-FLOATS = {"float64": "f8", "float32": "f4", "float16": "f2"}
+NATIVE = {"float64": "f8", "float32": "f4", "float16": "f2"}
 
 
 def constant_kinds(stored: Mapping[str, Array]) -> dict[str, str]:
@@ -26,7 +26,7 @@ def constant_kinds(stored: Mapping[str, Array]) -> dict[str, str]:
 
 
 def _like_a_weight(tensor: Array) -> bool:
-    return tensor.dtype in ANALYSABLE and len(tensor.shape) > 1 and 0 < tensor.size <= LARGEST
+    return tensor.dtype in FLOATS and len(tensor.shape) > 1 and 0 < tensor.size <= LARGEST
 
 
 def _kind(name: str, tensor: Array) -> str:
@@ -43,4 +43,4 @@ def _decode(words: NDArray[Any], dtype: str, big_endian: bool) -> Values:
     native = np.ascontiguousarray(words.byteswap() if big_endian else words)
     if dtype == "bfloat16":  # the upper half of a float32
         return (native.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-    return native.view(FLOATS[dtype]).astype(np.float64)
+    return native.view(NATIVE[dtype]).astype(np.float64)

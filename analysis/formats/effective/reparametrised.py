@@ -11,8 +11,8 @@ import numpy as np
 
 from analysis.errors import escape
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Tensors
+from analysis.tensors.skipping import FLOATS
 
-FLOATS = ("float64", "float32", "float16", "bfloat16")
 PARAMETRISED = re.compile(r"(?P<stem>(?:.*\.)?)parametrizations\.(?P<leaf>[^.]+)\.original(?P<which>[01]?)")
 UNKNOWN = "the tensor under a parametrization whose formula the file does not tell: the weight cannot be formed from it"
 

@@ -8,13 +8,14 @@ from pydantic import BaseModel, Field
 
 from app.access import quotas
 from app.access.callers import check_good
-from app.api.files.checkpoint_uploads import RAW, admit, length
+from app.api.files.checkpoint_uploads import RAW, admit
 from app.api.schemas import DIGEST
 from app.db import Database
 from app.errors import DigestMismatch, NotFound
 from app.storage.blobs import Incoming, Storage
 from app.uploads import resumable as transfers
 from app.uploads.streaming import receive_upload
+from app.web.body_length import announced_length
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
 from app.web.problems import responses
 
@@ -71,9 +72,9 @@ async def put(
         await _pass_by(request)
         response.status_code = 200
         return Blob(sha256=sha256, bytes=here)
-    await run_sync(admit, database, length(request) or 0)
+    await run_sync(admit, database, announced_length(request) or 0)
     async with receive_upload(
-        request.stream(), storage, settings, content_type="", length=length(request), filename=filename
+        request.stream(), storage, settings, content_type="", length=announced_length(request), filename=filename
     ) as upload:
         name, incoming = upload.files[0]
         _check(incoming, sha256)

@@ -18,6 +18,7 @@ from app.errors import BadUpload
 from app.idempotency import Answer
 from app.uploads import assembly, sources
 from app.uploads.streaming import Upload, file_name, receive_upload
+from app.web.body_length import announced_length
 from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf
 from app.web.idempotency import KeyHeader, replay
 from app.web.problems import responses
@@ -56,12 +57,6 @@ BODY: dict[str, Any] = {
         },
     }
 }
-
-
-def length(request: Request) -> int | None:
-    """The body's announced length, if it is announced."""
-    text = request.headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def admit(database: Database, size: int) -> None:
@@ -122,10 +117,10 @@ async def send(
             return answer_once(request, database, key, digest_of(request, asked.model_dump_json()), make)
 
         return await run_sync(refer)
-    await run_sync(admit, database, length(request) or 0)
+    await run_sync(admit, database, announced_length(request) or 0)
     named = file_name(filename, request.headers.get("content-disposition"))
     async with receive_upload(
-        request.stream(), storage, settings, content_type=kind, length=length(request), filename=named
+        request.stream(), storage, settings, content_type=kind, length=announced_length(request), filename=named
     ) as upload:
         if not upload.bytes and not named and not kind.startswith("multipart/"):
             raise BadUpload("The body is empty: send a file, a form with files, or JSON that names stored files.")
@@ -189,9 +184,9 @@ async def put(
     bytes are stored once.
     """
     stated = parse_facts(facts or "")
-    await run_sync(admit, database, length(request) or 0)
+    await run_sync(admit, database, announced_length(request) or 0)
     async with receive_upload(
-        request.stream(), storage, settings, content_type="", length=length(request), filename=filename
+        request.stream(), storage, settings, content_type="", length=announced_length(request), filename=filename
     ) as upload:
 
         def receive(upload: Upload) -> tuple[Checkpoint, bool]:

@@ -33,6 +33,7 @@ from app.storage.partial_files import Growing
 from app.uploads import metadata as promises
 from app.uploads import resumable as transfers
 from app.uploads.streaming import Blocks, check_limit, limit_stream, lively
+from app.web.body_length import announced_length
 from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf
 from app.web.problems import responses
 
@@ -234,9 +235,9 @@ async def _add(
 def _check_piece(request: Request, transfer: Transfer, at: int, here: int) -> None:
     if at != here:
         raise WrongOffset(f"The chunk begins at {at:,}, but {here:,} bytes are stored.")
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and at + int(announced) > transfer.bytes:
-        raise TooLarge(f"The chunk ends at {at + int(announced):,}, and the upload at {transfer.bytes:,}.")
+    announced = announced_length(request)
+    if announced is not None and at + announced > transfer.bytes:
+        raise TooLarge(f"The chunk ends at {at + announced:,}, and the upload at {transfer.bytes:,}.")
 
 
 async def _grow(

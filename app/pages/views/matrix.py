@@ -16,7 +16,6 @@ from frontend.tables.columns import Place
 from frontend.tables.contrast import Heading, heading
 
 OVERLAID = (FigureKind.RANKS, FigureKind.SPECTRA)
-MOST_DIRECTIONS = 64  # that the slider of k offers before the page knows how many there are
 
 
 @dataclass(frozen=True, slots=True)

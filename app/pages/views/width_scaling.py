@@ -8,6 +8,7 @@ from functools import cached_property
 
 from analysis.coverage import Coverage
 from analysis.diagnostic import Figure, FigureKind, Finding, Scope, Table
+from analysis.outcome import Outcome
 from analysis.width_scaling.advice import NO_SETTINGS, recipe_of, repairs
 from analysis.width_scaling.family import MATRIX, Family, Kind, Scaling, family, scaling
 from analysis.width_scaling.law import STEADY, WIDTH_EXPONENT, Estimate, Pair, Setting
@@ -17,14 +18,13 @@ from analysis.width_scaling.trajectory import Moment, in_words, trajectory
 from app.pages.views.coverage import CoverageView, coverage_view
 from app.pages.views.report import Export, Tab, View, export, figure_url
 from app.pages.views.state import State
-from frontend import numbers
+from frontend import numbers, states
 from frontend.palette import Look, look
 from frontend.states import Look as Sign
 from frontend.verdict import Kpi
 
 ITSELF = "drift"  # the state's view: σ₁ as it is, in place of what the law says of it
-ANSWERS = {"pass": "Yes.", "warn": "Nearly.", "fail": "No."}
-SIGNS = {"pass": ("r-ok", ""), "warn": ("r-warn", "!"), "fail": ("r-bad", "✕")}
+ANSWERS = {Outcome.PASS: "Yes.", Outcome.WARN: "Nearly.", Outcome.FAIL: "No."}
 AGREES, ABOVE, BELOW = (
     Sign("tick", "good", "agrees with 0.75"), Sign("triangle", "warn", "above the law"),
     Sign("triangle", "warn", "below the law"),
@@ -266,7 +266,7 @@ class FamilyView:
 
     def _cell(self, pair: Pair) -> Cell:
         law = None if self.itself else pair.log_ratio
-        verdict = pair.transfer if law is None else str(pair.law)
+        verdict = pair.transfer if law is None or pair.law is None else pair.law
         if law is None and not self.itself:
             return Cell(numbers.ABSENT, "", "", "needs η and λ of both models, λ above 0")
         ends = (
@@ -275,7 +275,7 @@ class FamilyView:
             else f", {format_exponent(pair.low)} to {format_exponent(pair.high or 0.0)} over blocks"
         )
         predicted = "" if pair.predicted is None else f"; the law predicts {format_exponent(pair.predicted)}"
-        css, sign = SIGNS[verdict]
+        css, sign = f"r-{states.outcome(verdict).css}", "" if verdict is Outcome.PASS else verdict.symbol
         title = f"{verdict}: measured {format_exponent(pair.measured)}{ends}{predicted}"
         return Cell(format_exponent(pair.measured if law is None else math.exp(law)), css, sign, title)
 
@@ -355,14 +355,10 @@ def _member(family: Family, at: int, identity: int, repair: float | None) -> Mem
         id=identity,
         name=family.names[at],
         width=f"{setting.width:g}",
-        rate=_plain(setting.learning_rate),
-        decay=_plain(setting.weight_decay),
-        steps=_plain(setting.step),
-        steady=_plain(forgotten),
+        rate=numbers.setting(setting.learning_rate),
+        decay=numbers.setting(setting.weight_decay),
+        steps=numbers.setting(setting.step),
+        steady=numbers.setting(forgotten),
         state=None if forgotten is None else STATES[forgotten >= STEADY],
         repair="" if repair is None else f"{repair:.3g}",
     )
-
-
-def _plain(value: float | None) -> str:
-    return numbers.ABSENT if value is None else f"{value:,.0f}" if value == int(value) else f"{value:.3g}"

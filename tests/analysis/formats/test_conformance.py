@@ -16,8 +16,8 @@ from torch import Tensor
 
 from analysis.errors import REJECTIONS, CheckpointError
 from analysis.formats import open_checkpoint, rewrite
-from analysis.formats.dtypes import ANALYSABLE
 from analysis.formats.effective.numbers import SMALL
+from analysis.tensors.skipping import FLOATS
 from tests.hostile import HOSTILE, ODD_NAMES, Hostile, marker
 
 Tensors = Mapping[str, Tensor]
@@ -62,7 +62,7 @@ SAVERS: dict[str, Callable[[Tensors, Path], Sequence[Path]]] = {
     "torch-zip, sharded": sharded(save_zip, "bin"),
 }
 DTYPES = (
-    *ANALYSABLE, "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool", "complex64",
+    *FLOATS, "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool", "complex64",
     "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu",
 )  # fmt: skip
 SHAPES = ((), (0,), (0, 3), (1,), (7,), (3, 5), (1, 1), (2, 3, 4), (2, 3, 2, 2, 1), (1,) * 8)
@@ -112,8 +112,8 @@ def test_every_dtype_and_shape_comes_back_to_the_bit(saver: str, dtype: str, tmp
 def test_only_floating_point_matrices_are_analysed(saver: str, tmp_path: Path) -> None:
     tensors = {dtype: words(dtype, (4, 4)) for dtype in DTYPES}
     infos = open_checkpoint(SAVERS[saver](tensors, tmp_path)).tensors
-    assert {info.name for info in infos if info.skip is None} == {*ANALYSABLE, *SMALL}
-    assert all(info.skip for info in infos if info.name not in (*ANALYSABLE, *SMALL))
+    assert {info.name for info in infos if info.skip is None} == {*FLOATS, *SMALL}
+    assert all(info.skip for info in infos if info.name not in (*FLOATS, *SMALL))
 
 
 @every_format

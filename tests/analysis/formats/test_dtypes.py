@@ -5,7 +5,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from analysis.formats.dtypes import ANALYSABLE, DTYPES, SAFETENSORS_DTYPES
+from analysis.formats.dtypes import DTYPES, SAFETENSORS_DTYPES
+from analysis.tensors.skipping import FLOATS
 
 
 def test_widths_are_those_of_torch() -> None:
@@ -26,7 +27,7 @@ def test_every_name_that_safetensors_has_for_a_torch_dtype_is_known() -> None:
 
 
 def test_analysable_dtypes_are_known() -> None:
-    assert set(ANALYSABLE) <= set(DTYPES)
+    assert set(FLOATS) <= set(DTYPES)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,16 @@ import pytest
 
 from analysis.errors import DamagedFile, UnknownFormat
 from analysis.formats import hostile_json
-from analysis.formats.hostile_json import LONGEST_FACT, MOST_FACTS, parse, parse_file, plain, printable, text_facts
+from analysis.formats.hostile_json import (
+    LONGEST_FACT,
+    MOST_FACTS,
+    parse,
+    parse_file,
+    plain,
+    printable,
+    read_if_small,
+    text_facts,
+)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +72,16 @@ def test_what_is_no_plain_fact(value: object) -> None:
 @pytest.mark.parametrize("value", [0, -3, True, 1e-5, "text"])
 def test_what_is_a_plain_fact(value: object) -> None:
     assert plain(value) == value
+
+
+def test_a_file_beside_the_weights_may_be_absent_large_or_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    assert read_if_small(path, 9) == {}
+    path.write_text('{"a": 1}')
+    assert read_if_small(path, 8) == {"a": 1}
+    assert read_if_small(path, 7) == {}
+    path.write_text("[1]")
+    assert read_if_small(path, 9) == {}
 
 
 def test_facts_are_few_short_and_storable() -> None:

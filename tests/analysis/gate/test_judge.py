@@ -145,12 +145,14 @@ def test_missing_evidence_is_what_the_rule_says(
 ) -> None:
     verdict = judged({**rule, "missing": missing}, found, **more)
     assert verdict.outcome == outcome
+    assert verdict.insufficient
     assert verdict.sentence.startswith("Not enough evidence: ")
 
 
 def test_a_value_that_a_column_declares_absent_is_no_gap_by_itself() -> None:
     """A matrix of two eigenvalues has no tail: that is no reason to doubt the rest."""
-    assert judged(esd(min=2), report({"esd": alphas(3.0, 3.0, None)})).outcome == "pass"
+    verdict = judged(esd(min=2), report({"esd": alphas(3.0, 3.0, None)}))
+    assert (verdict.outcome, verdict.insufficient) == ("pass", False)
 
 
 def test_a_failed_layer_is_let_through_where_the_rule_states_its_coverage() -> None:

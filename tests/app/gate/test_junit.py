@@ -9,7 +9,7 @@ from junitparser import Failure, JUnitXml, Skipped
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.reading import policy_of
-from app.gate.junit import clean, write
+from app.gate.junit import layers, write
 from tests.reports import alphas, report
 
 HOSTILE = "]]><script>\x00\x1b[31m&\"'"
@@ -94,5 +94,12 @@ def test_failures_name_the_layers() -> None:
     assert failure.text.splitlines()[-1].endswith(": 9.0")
 
 
-def test_what_xml_has_no_character_for() -> None:
-    assert clean("a\x00b\ud800c\ufffe\U0001f600") == "a\ufffdb\ufffdc\ufffd\U0001f600"
+def test_layers_without_a_value_are_listed_where_evidence_is_missing() -> None:
+    without: list[dict[str, Any]] = [
+        {"weight": "w", "label": "w", "checkpoints": [], "value": None, "baseline": None, "why": "it holds NaN"}
+    ]
+    rule = {"outcome": "warn", "offenders": [], "offending": 0, "without": without, "sentence": "Not enough evidence."}
+    assert layers({**rule, "insufficient": True}) == ["w: it holds NaN"]
+    assert layers({**rule, "insufficient": False}) == []
+    assert layers(rule) == []  # stored before the field existed: the outcome says it
+    assert layers({**rule, "outcome": "insufficient"}) == ["w: it holds NaN"]

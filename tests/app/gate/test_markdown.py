@@ -2,12 +2,10 @@
 
 import re
 
-import pytest
-
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.reading import policy_of
-from app.gate.markdown import plain, write
+from app.gate.markdown import write
 from tests.reports import alphas, report
 
 HOSTILE = "a|b\n# x [l](http://evil) @team #12 <img src=x> `c` ![i](j) \u202e *b* __d__ ~~e~~"
@@ -39,14 +37,3 @@ def test_hostile_names_are_nothing_but_text() -> None:
     body = body.replace("<summary>", "").replace("</summary>", "")
     assert not re.search(r"[<>`@\[\]*_~]", body)
     assert "\u202e" not in text
-
-
-@pytest.mark.parametrize(
-    ("text", "said"), [("a|b", "a&#124;b"), ("<b>", "&#60;b&#62;"), ("a\nb", "a\ufffdb"), ("α → β", "α → β")]
-)
-def test_plain(text: str, said: str) -> None:
-    assert plain(text) == said
-
-
-def test_long_names_are_cut_in_the_middle() -> None:
-    assert len(plain("x" * 70_000)) == 121

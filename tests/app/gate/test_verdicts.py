@@ -197,7 +197,7 @@ def test_no_policy_opens_the_gate_to_a_run_that_ended_before_its_time(service: S
     service.work()
     told = service.get(f"/api/v1/runs/1/verdicts/{made.id}")
     assert (told["verdict"], told["passed"]) == ("insufficient", False)
-    assert told["ended"].startswith(f"the run {'failed: ' if how == 'failed' else 'was stopped'}")
+    assert told["ended"].startswith(f"the run {'failed: ' if how == 'failed' else 'was cancelled'}")
     assert told["ended"].rstrip(".") in told["headline"]
     assert ".." not in json.dumps(told["rules"])
 

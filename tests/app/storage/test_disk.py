@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import DiskFull
-from app.storage.disk import room, sync_folder, write_all
+from app.storage.disk import room, write_all
 
 
 def test_a_full_disk_has_a_name_and_other_faults_keep_theirs() -> None:
@@ -23,4 +23,3 @@ def test_everything_is_written_however_little_goes_at_a_time(tmp_path: Path, mon
     with (tmp_path / "f").open("wb") as file:
         write_all(file.fileno(), b"abcdefgh")
     assert (tmp_path / "f").read_bytes() == b"abcdefgh"
-    sync_folder(tmp_path)

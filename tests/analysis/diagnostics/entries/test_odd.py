@@ -67,6 +67,14 @@ def test_a_role_that_is_random_in_all_blocks_is_a_note() -> None:
     assert found.text == "MLP down projection (down_proj) of blocks 0–4 look like a random initialisation"
 
 
+def test_a_layer_among_siblings_that_learned_little_is_a_note() -> None:
+    """Rows that differ a little are all that training left: a layer without even that is hardly different."""
+    lightly = [0.02 * randn(64, 64, seed=i) * torch.linspace(0.9, 1.1, 64)[:, None] for i in range(5)]
+    rest = blocks([trained(i) for i in range(6)], "down")
+    found = said([*blocks([*lightly, 0.02 * randn(64, 64, seed=9)]), *rest]).findings
+    assert {finding.severity for finding in found} <= {Severity.NOTE}
+
+
 def test_many_random_layers_are_one_finding() -> None:
     found = said(blocks([trained(i) if i < 3 else 0.02 * randn(64, 64, seed=i) for i in range(6)])).findings
     assert [(f.severity, f.text) for f in found] == [
