@@ -23,6 +23,7 @@ from analysis.figure import FigureKind as FigureKind
 from analysis.finding import Cause as Cause
 from analysis.finding import Finding as Finding
 from analysis.finding import Severity as Severity
+from analysis.other_tensors import OtherTensors
 from analysis.weight import Weight, WeightInfo
 
 Scalar = float | int | str | bool | None
@@ -190,6 +191,7 @@ class Table:
     names: tuple[str, ...] = ()  # of the run's checkpoints, in their order
     facts: tuple[Mapping[str, Scalar], ...] = ()  # about them, in the same order: "width", "learning_rate", …
     found: tuple[Mapping[str, Scalar], ...] = ()  # what their files say of it, where people may have said otherwise
+    others: tuple[OtherTensors | None, ...] = ()  # how their tensors that are no matrices compare with the base's
 
     def name_at(self, position: int) -> str:
         """What a reader calls the checkpoint at this place of the run."""

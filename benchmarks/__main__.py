@@ -13,6 +13,7 @@ from benchmarks import (
     uploads,
     weightwatcher,
     whole_process,
+    widths,
 )
 
 EVERY = (
@@ -27,6 +28,7 @@ EVERY = (
     intruders,
     whole_process,
     weightwatcher,
+    widths,
     service,
 )
 

@@ -17,6 +17,7 @@ from analysis.diagnostic import Column, Diagnostic, Option
 from analysis.diagnostics import DIAGNOSTICS
 from analysis.errors import EigenscopeError
 from analysis.findings.causes import CAUSES
+from analysis.findings.changes import CHANGES
 from analysis.gate.schema import schema
 from app import errors as service_errors
 from app.errors import ServiceError
@@ -79,7 +80,7 @@ def findings_page() -> str:
         "where that is known from. How often they are right was measured: [truth](truth.md).",
         "",
     ]
-    for cause in CAUSES:
+    for cause in (*CAUSES, *CHANGES):
         lines += [f"## {cause.name}", "", f"- **Check** {cause.check}."]
         lines += [f"- **Confirmed by** {cause.confirm}.", f"- **Then** {cause.action}."]
         lines += [f"- **Harmless**: {cause.harmless}.", f"- **Source**: {cause.source}.", ""]

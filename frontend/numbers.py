@@ -24,6 +24,15 @@ def short(value: object, digits: int = 3) -> str:
     return str(value)
 
 
+def setting(value: float | None, digits: int = 3) -> str:
+    """A number that somebody chose, as a learning rate or a count of steps: in full where it is whole.
+
+    >>> setting(20_000.0), setting(0.00012345), setting(None)
+    ('20,000', '0.000123', '–')
+    """
+    return ABSENT if value is None else f"{value:,.0f}" if value == int(value) else f"{value:.{digits}g}"
+
+
 def tight(value: float) -> str:
     """A value for a small cell: two digits, or one where those take more than five letters.
 

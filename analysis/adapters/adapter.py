@@ -84,6 +84,8 @@ class Adapter:
             if len(state) > len(self.shared) + 1:
                 raise AdapterError(f"{escape(module.module)}: both factors and trained tokens change it")
             return tokens.merge(self.config, module, base, rows)
+        if module.experts:
+            return lora.merge_expert(self.config, module, info, base, _parts(module, state))
         if self.config.is_delegated:
             return skeleton.merge(self.config, module, info, base, state), None
         if self.config.make != "PEFT" and "lora_alpha" not in self.config.settings:

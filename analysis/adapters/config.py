@@ -36,7 +36,6 @@ LORA_REFUSED = MappingProxyType(
         "use_qalora": "QA-LoRA adapts the scales of a quantised base, which are not a matrix of this base",
         "layer_replication": "it copies layers of the base, so that its layers are not those of the base given",
         "enable_lora": "it adapts parts of a joint layer, in a way of PEFT before 0.1",
-        "target_parameters": "it adapts parameters that its config lists and its tensors' names do not",
     }
 )
 LORA_DELEGATED = ("kasa_config", "use_bdlora")  # ΔW is no B·A of the tensors as they are

@@ -190,3 +190,29 @@ def _mismatch(module: AdaptedModule, A: Tensor, B: Tensor, info: TensorInfo, wha
         f"{escape(module.module)}: A is {next(shapes)} and B is {next(shapes)}, {what}. "
         f"The base's {escape(info.name)} is {' × '.join(map(str, info.shape))}."
     )
+
+
+def merge_expert(
+    config: AdapterConfig, module: AdaptedModule, info: TensorInfo, base: Tensor, parts: Mapping[str, Tensor]
+) -> tuple[Tensor, Factors | None]:
+    """The weights of experts whose factors lie together (ParamWrapper of PEFT): A (e · r, in) and B (out, r · e).
+
+    One expert's where the base stores them apart, with the factors of its update; all of them where they are fused.
+    """
+    A, B = parts.get("lora_A"), parts.get("lora_B")
+    if A is None or B is None or len(A) % module.experts or B.shape[1] != len(A):
+        raise AdapterError(f"{escape(module.module)}: its factors are not those of {module.experts} experts")
+    rank = len(A) // module.experts
+    right = A.reshape(module.experts, rank, -1)  # (e, r, in)
+    left = scaling(config, module.module, rank) * B.reshape(len(B), rank, module.experts).permute(2, 0, 1)
+    if module.half:
+        outputs = left.shape[1] // 2
+        left = left[:, :outputs] if module.half == "gate" else left[:, outputs:]
+    if module.expert is not None:
+        factors = Factors(left[module.expert], right[module.expert])
+        return base + factors.left @ factors.right, factors
+    update = left @ right  # (e, out, in)
+    turned = update.shape != base.shape or (info.transposed and base.shape[1] == base.shape[2])
+    if (update.mT if turned else update).shape != base.shape:
+        raise _mismatch(module, A, B, info, "which the experts of the base are not")
+    return base + (update.mT if turned else update), None

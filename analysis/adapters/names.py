@@ -81,6 +81,10 @@ class AdaptedModule:
     tensors: tuple[str, ...]  # names in the adapter's file
     whole: bool = False
     flat: bool = False  # its name has underscores where the base's has dots
+    level: int = 0  # layers of PEFT's around it, where several parameters of one layer are adapted
+    experts: int = 0  # whose factors lie in its tensors together; 0 where they are of one matrix
+    expert: int | None = None  # which of them it is; None for all
+    half: str = ""  # "gate" or "up", where it is that half of the outputs
 
     @property
     def module(self) -> str:
@@ -99,17 +103,33 @@ def modules(names: Iterable[str]) -> tuple[AdaptedModule, ...]:
         return _foreign(listed)
     attention = {name[: name.index(ATTENTION)].removeprefix(PREFIX) for name in listed if ATTENTION in name}
     found: dict[str, list[str]] = {}
+    levels: dict[str, int] = {}
     whole: set[str] = set()
     for name in listed:
         words = name.removeprefix(PREFIX).split(".")
         leaf = factor(words)
         if leaf is not None:
             module = ".".join(_strip_wrappers(words[:leaf]))
-            found.setdefault(f"{module}.in_proj_weight" if module in attention else f"{module}.weight", []).append(name)
+            parameter = f"{module}.in_proj_weight" if module in attention else f"{module}.weight"
+            if level := _wrapped(words[:leaf]):
+                parameter = f"{module}.{'base_layer.' * level}weight"
+                levels[parameter] = level
+            found.setdefault(parameter, []).append(name)
         elif SHARED.isdisjoint(words) and PROMPTS.isdisjoint(words):
             found.setdefault(".".join(_strip_wrappers(words)), []).append(name)
             whole.add(name)
-    return tuple(AdaptedModule(name, tuple(held), whole.issuperset(held)) for name, held in found.items())
+    return tuple(
+        AdaptedModule(name, tuple(held), whole.issuperset(held), level=levels.get(name, 0))
+        for name, held in found.items()
+    )
+
+
+def _wrapped(words: Sequence[str]) -> int:
+    """How many layers are around the one of these words, which is a layer of experts; 0 for any other."""
+    level = 0
+    while level < len(words) and words[-1 - level] == "base_layer":
+        level += 1
+    return level if level < len(words) and words[-1 - level] == "experts" else 0
 
 
 def _foreign(names: Sequence[str]) -> tuple[AdaptedModule, ...]:

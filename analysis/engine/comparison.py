@@ -23,9 +23,11 @@ from analysis.engine.scheduling import run_each
 from analysis.engine.single import Progress, measure_tensor, refused_rows
 from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, escape
 from analysis.findings.wording import join_words, quantity
+from analysis.other_tensors import OtherTensors
 from analysis.report import Report
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
 from analysis.tensors.matrices import weights
+from analysis.tensors.others import compare_others
 from analysis.tensors.partners import Partner
 from analysis.weight import TensorInfo
 
@@ -175,10 +177,19 @@ def compare(
     given = [*facts, *({} for _ in checkpoints[len(facts) :])]
     known = tuple({**c.facts, **told} for c, told in zip(checkpoints, given, strict=True))
     files = tuple(c.facts for c in checkpoints)
+    others = _others(checkpoints, requests)
     tables = tuple(
-        replace(_table(request, rows[request.diagnostic.name], run.names, known), found=files) for request in requests
+        replace(_table(request, rows[request.diagnostic.name], run.names, known), found=files, others=others)
+        for request in requests
     )
     return Report(coverage_of_members(members, run.alignment, tables), tables, run.names)
+
+
+def _others(checkpoints: Sequence[OpenCheckpoint], requests: Sequence[Request]) -> tuple[OtherTensors | None, ...]:
+    """How the tensors that are no matrices compare, where something is compared pair by pair."""
+    if not any(request.diagnostic.scope is Scope.PAIR for request in requests):
+        return ()
+    return (None, *(compare_others(checkpoints[0], tuned) for tuned in checkpoints[1:]))
 
 
 def _table(

@@ -11,10 +11,10 @@ import psutil
 
 from analysis.diagnostic import Request, Scope
 from analysis.errors import escape
+from analysis.findings.wording import size
 from analysis.tensors.matrices import matrices
 from analysis.weight import TensorInfo
 
-GB = 1e9
 LITTLE = 1 << 28  # bytes that are always there: the libraries alone take about as much
 # numbers in float64 beside a tensor, for each of its entries: what vectors of one matrix take while they are found
 # (analysis.linalg.triplets: the matrix, its images, the long side's vectors), and what one vector's products take
@@ -57,13 +57,9 @@ def too_large(info: TensorInfo, need: int, limit: int | None) -> str | None:
     shape = " × ".join(f"{extent:,}" for extent in info.shape)
     whose = "available" if limit is None else "allowed"
     return (
-        f"{escape(info.name)}: measuring {shape} takes {format_bytes(need)} of memory, and {format_bytes(there)} "
+        f"{escape(info.name)}: measuring {shape} takes {size(need)} of memory, and {size(there)} "
         f"are {whose}; take a machine with more, or set EIGENSCOPE_MEMORY_LIMIT (bytes) if this has more"
     )
-
-
-def format_bytes(size: int) -> str:
-    return f"{size / GB:,.1f} GB" if size >= GB / 10 else f"{size:,} bytes"
 
 
 def available() -> int:

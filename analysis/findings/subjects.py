@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from analysis.diagnostic import Finding, Row, Scalar, Severity
 from analysis.errors import escape
 from analysis.findings.causes import UNMEASURED
-from analysis.findings.wording import blocks, join_words
+from analysis.findings.wording import blocks, join_words, lower_first
 from analysis.names import parts as components
 
 ALONE = ("other", "conv")  # roles whose name says little: each is named by itself
@@ -87,6 +87,13 @@ def _experts(rows: Sequence[Row]) -> str | None:
     several = f"the {what} of {len(numbers)} experts"
     named = several if len(numbers) > MOST_NAMED else f"experts {join_words(list(map(str, numbers)))} {what}"
     return f"{before}{named}"[:1].upper() + f"{before}{named}"[1:]
+
+
+def places(rows: Sequence[Row]) -> str:
+    """What the rows are, kind by kind, of many kinds the first four: "MLP up in blocks 0–3 and pooler"."""
+    kinds = [subject(some) for some in group_alike(rows)]
+    said = [kinds[0], *map(lower_first, kinds[1:4])]
+    return join_words([*said, f"{len(kinds) - 4} more kinds"] if len(kinds) > 4 else said)
 
 
 def number(row: Row, column: str) -> float:

@@ -32,6 +32,15 @@ def short(value: float) -> str:
     return f"{value:.1f}" if 1.0 <= abs(float(said)) < 100.0 else said
 
 
+def size(count: int) -> str:
+    """Bytes of memory or of a disk.
+
+    >>> size(1_600_000_000), size(1200)
+    ('1.6 GB', '1,200 bytes')
+    """
+    return f"{count / 1e9:,.1f} GB" if count >= 1e8 else f"{count:,} bytes"
+
+
 def percent(share: float) -> str:
     """A share as a reader says it: one place after the point, two digits below 1 %.
 

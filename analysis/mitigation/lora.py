@@ -39,6 +39,8 @@ def check_form(adapter: Adapter) -> None:
             f"its factors began as parts of the base (init_lora_weights {start}), which PEFT takes out again"
         )
     for module in adapter.modules:
+        if module.level or module.module.endswith(".experts"):
+            raise _refusal(f"{escape(module.module)} has the factors of all experts in one tensor")
         if not module.whole and any(factor(name.split(".")) is None for name in module.tensors):
             raise _refusal(f"it brings a base of its own for {escape(module.module)}")
 

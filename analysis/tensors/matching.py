@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeGuard
 
 from analysis.adapters.makes import flattened, unflattened
-from analysis.adapters.names import modules, shared_tensors, update_sides
+from analysis.adapters.names import AdaptedModule, modules, shared_tensors, update_sides
 from analysis.errors import WrongBase, escape
 from analysis.tensors.causes import why_nothing_belongs
+from analysis.tensors.expert_adapters import expert_partners, is_of_experts
 from analysis.tensors.fused import fused_partners
 from analysis.tensors.partners import Partner, Source
 from analysis.tensors.prefixes import pair_names
@@ -124,6 +125,10 @@ def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Mat
     targets = {info.called: info for info in base}
     sources, unclear = _sources(member, targets)
     shapes = {info.name: info.shape for info in member.tensors}
+    layers = [source for source in sources.values() if isinstance(source, AdaptedModule) and is_of_experts(source)]
+    of_experts = expert_partners(layers, targets, shapes)
+    placed = {partner.tensors for partner in of_experts.values()}
+    sources = {name: source for name, source in sources.items() if Partner(source).tensors not in placed}
     pairing = pair_names(
         sources,
         targets,
@@ -135,7 +140,7 @@ def _match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> _Mat
     head = _own_head(base, member, sources, targets, pairing.partners)
     tied = {} if head else _tie(sources, targets, pairing.partners)
     pairs = {name: to for name, to in {**pairing.partners, **tied}.items() if head is None or name != head[0]}
-    partners: dict[str, Partner] = {}
+    partners: dict[str, Partner] = dict(of_experts)
     ours = unclear | {
         name: f"could be any of {', '.join(map(escape, could))}" for name, could in pairing.ambiguous.items()
     }

@@ -237,7 +237,8 @@ def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
         return None
     return {
         "value": estimate.value,
-        "interval": None if estimate.low is None else [estimate.low, estimate.high],
+        "interval": None if estimate.widest is None else list(estimate.widest),
+        "over_blocks": None if estimate.low is None else [estimate.low, estimate.high],
         "error": estimate.error,
         "spread": None if estimate.spread is None else list(estimate.spread),
     }

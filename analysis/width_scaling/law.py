@@ -59,7 +59,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An exponent. `low` to `high` is the bootstrap over layers.
+    """An exponent. `low` to `high` is the bootstrap over layers, which by itself does not cover: see `widest`.
 
     `error` is the standard error from the scatter of the models about the line, `spread` the interval that it makes.
     """
@@ -69,6 +69,7 @@ class Estimate:
     high: float | None = None
     error: float | None = None  # None with no more models than exponents
     spread: tuple[float, float] | None = None
+    free: int = 0  # degrees of freedom of the error
 
     @property
     def widest(self) -> tuple[float, float] | None:
@@ -80,6 +81,14 @@ class Estimate:
     def agrees(self, value: float) -> bool | None:
         """Whether the value lies in that interval; None where there is none."""
         return None if self.widest is None else self.widest[0] <= value <= self.widest[1]
+
+    def p_value(self, value: float) -> float | None:
+        """Of a two-sided t-test that the exponent is this value; None without an error."""
+        if self.error is None or self.free < 1:
+            return None
+        if self.error == 0.0:
+            return float(self.value == value)
+        return 2.0 * float(special.stdtr(self.free, -abs(self.value - value) / self.error))
 
     @property
     def is_undecided(self) -> bool:
@@ -206,8 +215,25 @@ def slopes(axes: Sequence[Series], logs: Sizes, blocks: Places) -> list[Estimate
         far = float(special.stdtrit(free, 0.5 + LEVEL / 2.0)) * error if error is not None else None
         spread = None if far is None else (value - far, value + far)
         low, high = ends or (None, None)
-        estimates.append(Estimate(value, low, high, error, spread))
+        estimates.append(Estimate(value, low, high, error, spread, max(free, 0)))
     return estimates
+
+
+def reject_by_holm(p_values: Sequence[float | None], level: float = 1.0 - LEVEL) -> list[bool]:
+    """Which of several tests are rejected so that any false rejection has at most that probability (Holm 1979).
+
+    Tests may hang on each other. One without a p-value is not rejected.
+
+    >>> reject_by_holm([0.01, 0.04, 0.03])
+    [True, False, False]
+    """
+    rejected = [False] * len(p_values)
+    order = sorted((p, at) for at, p in enumerate(p_values) if p is not None)
+    for rank, (p, at) in enumerate(order):
+        if p * (len(order) - rank) > level:
+            break
+        rejected[at] = True
+    return rejected
 
 
 def pair(settings: Sequence[Setting], sigma: Sizes, blocks: Places, base: int, target: int) -> Pair:

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Scalar, Severity, Summary, Table
 from analysis.errors import escape
+from analysis.findings.changes import WIDTH_DRIFT
+from analysis.findings.changes import WIDTH_EXPONENT as WIDTH_LAW
 from analysis.findings.subjects import names, unmeasured_findings, worst_first
 from analysis.findings.wording import join_words, quantity
 from analysis.names import WORDS
 from analysis.outcome import Outcome
 from analysis.width_scaling.family import Family, Kind, Scaling, family, is_measured, scaling
-from analysis.width_scaling.law import WIDTH_EXPONENT, Estimate, Pair
+from analysis.width_scaling.law import WIDTH_EXPONENT, Estimate, Pair, reject_by_holm
 from analysis.width_scaling.premises import premises
 from analysis.width_scaling.recipe import repair_decay
 from analysis.width_scaling.trajectory import Moment, in_words, losing_pace, trajectory
@@ -133,8 +135,17 @@ def _key(kind: Kind) -> str:
 def _flat(name: str, found: Estimate | None) -> dict[str, Scalar]:
     if found is None:
         return {}
-    low, high = found.spread or (None, None)
-    ends = {"low": found.low, "high": found.high, "error": found.error, "spread_low": low, "spread_high": high}
+    low, high = found.widest or (None, None)
+    spread_low, spread_high = found.spread or (None, None)
+    ends = {
+        "low": low,
+        "high": high,
+        "error": found.error,
+        "spread_low": spread_low,
+        "spread_high": spread_high,
+        "blocks_low": found.low,
+        "blocks_high": found.high,
+    }
     return {name: found.value, **{f"{name}.{end}": value for end, value in ends.items()}}
 
 
@@ -176,16 +187,15 @@ def _law(fits: Scaling) -> Iterator[Finding]:
     """Where the exponent of d is not the law's. Steps of one run are on their way to the steady state: not judged."""
     if trajectory(fits.family):
         return
-    for kind in fits.matrices:
+    for kind in _departing(fits):
         exponent = kind.fit.exponent
-        if exponent is None or exponent.agrees(WIDTH_EXPONENT) is not False:
-            continue
+        assert exponent is not None
         word = "more" if exponent.value > WIDTH_EXPONENT else "less"
         power = format_exponent(exponent.value)
         text = f"{name_kind(kind)}: σ₁ grows {word} with width than the law says: d^{power}, not d^0.75"
         why = f"Beside √(η/λ){interval_in_words(exponent)}. The rule λ ∝ √d does not keep this σ₁ the same."
-        which = names(kind.layers.rows)
-        yield Finding(Severity.WARN, text[:1].upper() + text[1:], why, which, {"exponent": exponent.value})
+        which, facts = names(kind.layers.rows), {"exponent": exponent.value, "p": exponent.p_value(WIDTH_EXPONENT)}
+        yield Finding(Severity.WARN, text[:1].upper() + text[1:], why, which, facts, WIDTH_LAW)
     if failed := [kind for kind in fits.matrices if _breaks_law(kind)]:
         text = f"The law does not predict how σ₁ changes in {join_words([name_kind(kind) for kind in failed])}"
         pairs = [max(kind.checked, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failed]
@@ -198,7 +208,15 @@ def _law(fits: Scaling) -> Iterator[Finding]:
         why = f"Measured factor against the law's: {', '.join(parts)}. Within 16 % passes, beyond 42 % fails."
         if any(kind.fit.exponent for kind in failed):
             why += " The interval of the exponent holds 0.75 all the same: it is wide, and does not outweigh that."
-        yield Finding(Severity.BAD if bad else Severity.WARN, text, why, which, {"kinds": len(failed)})
+        yield Finding(Severity.BAD if bad else Severity.WARN, text, why, which, {"kinds": len(failed)}, WIDTH_LAW)
+
+
+def _departing(fits: Scaling) -> list[Kind]:
+    """The kinds whose exponent is not the law's, by their interval and by a test corrected for how many there are."""
+    tested = [(kind, kind.fit.exponent) for kind in fits.matrices if kind.fit.exponent is not None]
+    rejected = reject_by_holm([exponent.p_value(WIDTH_EXPONENT) for _, exponent in tested])
+    pairs = zip(tested, rejected, strict=True)
+    return [kind for (kind, exponent), no in pairs if no and exponent.agrees(WIDTH_EXPONENT) is False]
 
 
 def _breaks_law(kind: Kind) -> bool:
@@ -222,7 +240,7 @@ def _drifts(fits: Scaling) -> Iterator[Finding]:
         which = names(row for kind, _ in moved for row in kind.layers.rows)
         evidence = {f"measured.{_key(kind)}": pair.measured for kind, pair in moved}
         severity = Severity.BAD if any(pair.transfer == "fail" for _, pair in moved) else Severity.WARN
-        yield Finding(severity, f"σ₁ drifts {widths}: {parts}", _repair(fits, target), which, evidence)
+        yield Finding(severity, f"σ₁ drifts {widths}: {parts}", _repair(fits, target), which, evidence, WIDTH_DRIFT)
 
 
 def _repair(fits: Scaling, target: int) -> str:

@@ -54,7 +54,7 @@ def write_table(report: Report) -> None:
     """One checkpoint: every matrix, then what is said of it."""
     console = Console()
     shown = shown_columns(report.tables)
-    grid = _grid(["Layer", "Shape"], shown, wrapped=False)
+    grid = _grid(["Layer", "Shape"], shown)
     for rows in by_weight(report.tables).values():
         info = next(iter(rows.values())).weight
         grid.add_row(Text(for_terminal(info.label)), f"{info.rows} × {info.columns}", *_values(rows, shown))
@@ -140,7 +140,7 @@ def name_group(names: Sequence[str], group: Group) -> str:
     return ", ".join(names[position] for position in (group[1:] or group))
 
 
-def _grid(headings: Sequence[str], shown: Shown, wrapped: bool = True) -> Grid:
+def _grid(headings: Sequence[str], shown: Shown) -> Grid:
     """An empty table; where its headings are long they go over several lines."""
     grid = plain_grid()
     for heading in headings:
@@ -150,7 +150,7 @@ def _grid(headings: Sequence[str], shown: Shown, wrapped: bool = True) -> Grid:
             grid.add_column(Text(for_terminal(heading)), overflow="fold")
     for _, column in shown:
         side: Literal["left", "right"] = "left" if column.kind == "text" else "right"
-        grid.add_column(column.title, justify=side, no_wrap=not wrapped, min_width=LEAST if wrapped else None)
+        grid.add_column(column.title, justify=side, min_width=LEAST)
     return grid
 
 
@@ -190,7 +190,13 @@ def write_words(console: Console, report: Report) -> None:
 
 
 def brief(value: object) -> str:
-    """Three digits for people; absent is a dash."""
+    """Three digits for people, a whole number below a million in full; absent is a dash.
+
+    >>> brief(3.14159), brief(20_000.0), brief(None)
+    ('3.14', '20000', '–')
+    """
     if value is None:
         return "–"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.6g}" if value.is_integer() else f"{value:.3g}"

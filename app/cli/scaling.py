@@ -23,7 +23,7 @@ from analysis.width_scaling.summary import format_exponent
 from analysis.width_scaling.summary import name_kind as kind_called
 from app.cli.analyze import name_paths, open_path, progress, refusals
 from app.cli.options import device_option
-from app.cli.output import plain_grid, write_object, write_words
+from app.cli.output import brief, plain_grid, write_object, write_words
 from app.escaping import for_terminal
 
 SETTING = re.compile(r":(?=[A-Za-z_]+=)")
@@ -118,12 +118,8 @@ def _members(family: Family) -> Grid:
         forgotten = setting.steps_eta_lambda
         state = "–" if forgotten is None else "steady" if forgotten >= STEADY else "not steady"
         numbers = (setting.width, setting.learning_rate, setting.weight_decay, setting.step, forgotten)
-        grid.add_row(Text(for_terminal(name)), *map(_brief, numbers), state)
+        grid.add_row(Text(for_terminal(name)), *map(brief, numbers), state)
     return grid
-
-
-def _brief(value: float | None) -> str:
-    return "–" if value is None else f"{value:.6g}" if value == int(value) else f"{value:.3g}"
 
 
 def _kinds(fits: Scaling) -> Grid:
@@ -138,7 +134,7 @@ def _kinds(fits: Scaling) -> Grid:
         grid.add_row(f"{kind_called(kind)}{'' if kind in fits.matrices else f' ({kind.layers.kind})'}", *_row(kind))
     if fits.overall:
         grid.add_row("all matrices", *_row(fits.overall))
-        of_law = [_brief(pair.predicted) for pair in _columns(fits.overall)]
+        of_law = [brief(pair.predicted) for pair in _columns(fits.overall)]
         grid.add_row("the law", "0.75", "", "", "0.5", *of_law, style="dim")
     return grid
 

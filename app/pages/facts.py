@@ -93,5 +93,5 @@ def facts_in_words(row: models.Checkpoint) -> list[tuple[str, str, str]]:
 def fact(value: object) -> str:
     """Numbers in full, other things as they are written there."""
     if isinstance(value, float) and abs(value) < LARGEST:
-        return f"{value:,.0f}" if value == int(value) else f"{value:.6g}"
+        return numbers.setting(value, 6)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else numbers.short(value, 6)

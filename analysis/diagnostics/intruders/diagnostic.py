@@ -14,6 +14,7 @@ from analysis.diagnostics.intruders.leading import Leading, leading, rounding
 from analysis.diagnostics.intruders.rule import Match, Side, ambiguity, chance, match, sweep
 from analysis.diagnostics.intruders.summary import summarise
 from analysis.diagnostics.options import single
+from analysis.diagnostics.update.kinds import kind_of_change
 from analysis.figure import ByDepth, Figure, Heatmap, Series, Sweep
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
@@ -113,6 +114,14 @@ COLUMNS = (
         absent=NONE,
     ),
     Column(
+        "change",
+        "Kind of change",
+        "As in update: none, trained, or what says nothing of training (cast, scaled, permuted, noise, new). Such rows "
+        "are left out of the counts over the model.",
+        kind="text",
+        absent=NONE,
+    ),
+    Column(
         "similarity",
         "Similarity",
         "|cos| of the leading directions, row by row: a row per base direction, a column per tuned one. High on the "
@@ -157,6 +166,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         return Measurement({"k": 0, "epsilon": epsilon}, note=ZERO_TUNED if ranks[0] else ZERO_BASE)
     matched = match(base.triplets, found.triplets, side)
     values = {**_counts(matched, k, epsilon), **_certainty(base.triplets, matched, found, k, side)}
+    values["change"] = kind_of_change(base, tuned)
     return Measurement(values, _curves(matched, k, kept), _note(base.triplets, matched, k, epsilon, values))
 
 

@@ -184,6 +184,14 @@ COLUMNS = (
         "directions and left their strengths; as high: it changed strengths.",
         absent=ZERO_BASE,
     ),
+    Column(
+        "change",
+        "Kind of change",
+        "none, trained, or what says nothing of training: cast (the base rounded to half precision), scaled (the base "
+        "times a factor), permuted (its rows or columns in another order), noise (no direction above that of "
+        "independent numbers), new (nothing in common with it).",
+        kind="text",
+    ),
     Column("update_singular_values", "σ of ΔW", "Singular values of the update, high to low.", kind="curve"),
     Column("base_singular_values", "σ of W₀", "Singular values of the base, high to low.", kind="curve"),
     Column("tuned_singular_values", "σ of W", "Singular values of the tuned, high to low.", kind="curve"),

@@ -12,6 +12,7 @@ from analysis.diagnostic import Curve, Diagnostic, Measurement, Option, Options,
 from analysis.diagnostics.options import single
 from analysis.diagnostics.update.columns import COLUMNS
 from analysis.diagnostics.update.directions import calm
+from analysis.diagnostics.update.kinds import kind_of_change
 from analysis.diagnostics.update.numbers import drift, entries, shares, significant, sizes, tails, turns
 from analysis.diagnostics.update.summary import summarise
 from analysis.figure import ByDepth, Figure, Heatmap, Ranks, Series, Spectra
@@ -49,6 +50,7 @@ def _compute(base: Weight, tuned: Weight, directions: int, turning: bool) -> Mea
         **tails(base, tuned),
         **drift(base, tuned),
         **entries(base, tuned),
+        "change": kind_of_change(base, tuned),
     }
     curves = {
         "update_singular_values": _curve(tuned.update.values[: extent(tuned.update)]),

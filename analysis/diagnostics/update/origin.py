@@ -13,11 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from analysis.diagnostic import Finding, Row, Severity
+from analysis.findings.changes import NEW, WRONG_BASE
 from analysis.findings.grouping import having, middle
-from analysis.findings.subjects import names, number, subject
-from analysis.findings.wording import join_words, quantity
+from analysis.findings.subjects import names, number, places
+from analysis.findings.wording import quantity
 from analysis.linalg.spectrum import BLOCK
 
+PERMUTED = "permuted"  # the kind of change of a weight that is the base in another order
 UNRELATED = 0.1  # cosine below which two matrices have nothing in common; ours: fine-tunes stay above 0.9
 DEVIATIONS = 3.0  # of a random cosine, where a matrix is so small that chance alone passes UNRELATED
 MOST = 0.5  # share of the matrices from which on it is the base that is wrong, and not a few layers that are new
@@ -42,7 +44,9 @@ def is_unrelated(found: float | None, size: int) -> bool:
 
 
 def is_unrelated_row(row: Row) -> bool:
-    """Whether base and tuned of this row are as different as unrelated matrices."""
+    """Whether base and tuned of this row are as different as unrelated matrices; never the base in another order."""
+    if row.value("change") == PERMUTED:
+        return False
     return is_unrelated(number(row, "cosine"), row.weight.rows * row.weight.columns * row.weight.slices)
 
 
@@ -77,20 +81,21 @@ def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     distance = middle(strange, "spectrum_distance")
     evidence = {"unrelated": len(strange), "compared": len(compared), "relative_norm": size, "cosine": shared}
     severity = Severity.BAD if len(compared) >= ENOUGH else Severity.WARN
-    return Finding(severity, text, " ".join(why), names(strange), evidence | {"spectrum_distance": distance})
+    return Finding(
+        severity, text, " ".join(why), names(strange), evidence | {"spectrum_distance": distance}, WRONG_BASE
+    )
 
 
 def replacement_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
-    """A note on the few matrices of a true fine-tune that are new; none where there are none."""
+    """The few matrices of a true fine-tune that are new: a warning inside the blocks, where no task needs a new one."""
     new = [row for row in having(rows, "cosine") if is_unrelated_row(row)]
     if not new:
         return []
-    text = f"{tuned}: {join_words([subject([row]) for row in new[:3]])} {'is' if len(new) == 1 else 'are'} new"
-    if len(new) > 3:
-        text = f"{tuned}: {len(new)} matrices are new"
+    text = f"{tuned}: {places(new)} {'is' if len(new) == 1 else 'are'} new"
     shared = median(number(row, "cosine") for row in new)
     why = f"Cosine {_two_digits(shared)} with the base: replaced or drawn anew, as heads for a new task are."
-    return [Finding(Severity.NOTE, text, why, names(new), {"new": len(new), "cosine": shared})]
+    severity = Severity.WARN if any(row.weight.depth is not None for row in new) else Severity.NOTE
+    return [Finding(severity, text, why, names(new), {"new": len(new), "cosine": shared}, NEW)]
 
 
 def _two_digits(value: float) -> str:

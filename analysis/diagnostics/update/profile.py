@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity
+from analysis.findings.changes import PLACE
 from analysis.findings.grouping import having
 from analysis.findings.subjects import number, parts
 from analysis.findings.wording import blocks, lower_first, percent
@@ -100,7 +101,7 @@ def place_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     text = f"{tuned}: {percent(share)} of the change sits in {blocks(few)}{mostly}"
     why = f"Share of Σ‖ΔW‖² over all compared weights. That part of the network holds {percent(size)} of them."
     evidence = {f"block_{depth}": found.blocks[depth] for depth in few}
-    return [Finding(Severity.NOTE, text, why, (), {"share": share, "share_of_weights": size, **evidence})]
+    return [Finding(Severity.NOTE, text, why, (), {"share": share, "share_of_weights": size, **evidence}, PLACE)]
 
 
 def _name_role(rows: Sequence[Row], role: str) -> str:

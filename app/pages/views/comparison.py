@@ -6,11 +6,11 @@ from functools import cached_property
 from analysis.coverage import Coverage
 from analysis.diagnostic import FigureKind, Finding, Scope, Summary, Table
 from app.pages.views.cells import CellsView, counted_column
-from app.pages.views.coverage import CoverageView, coverage_view
 from app.pages.views.filters import Filter
 from app.pages.views.matrix import MatrixView
-from app.pages.views.report import Export, View, export, figure_url
+from app.pages.views.report import View, figure_url
 from app.pages.views.state import State
+from app.pages.views.whole import WholeView, sort_link
 from app.runs.reports import flagged_weights
 from frontend import numbers
 from frontend.compared import Compared, brief, style_of
@@ -28,18 +28,17 @@ def compares(tables: Sequence[Table]) -> bool:
     return any(table.diagnostic.scope in SCOPES for table in tables)
 
 
-class ComparisonView:
+class ComparisonView(WholeView):
     """The parts of a comparison, each made when a template asks for it. The tables may still be growing."""
 
     def __init__(
         self, tables: Sequence[Table], coverage: Coverage | None, state: State, moving: bool, stepped: bool = False
     ) -> None:
-        self.whole, self.covered, self.state, self.moving, self.stepped = tables, coverage, state, moving, stepped
+        super().__init__(tables, coverage, state, moving)
+        self.stepped = stepped
         self.tables = [table for table in tables if table.diagnostic.scope in SCOPES]
         self.pairs = [table for table in self.tables if table.diagnostic.scope is Scope.PAIR]
         self.members = [style_of(name, position) for position, name in enumerate(self.tables[0].names)]
-        self.q, self.show = state.shown.q, state.shown.show
-        self.link, self.form_fields = state.link, state.form_fields
         count = counted_column(self.pairs)
         self.where, self.one = CellsView(self._filled_tables, state, count), MatrixView(self.tables, state, count)
 
@@ -70,11 +69,6 @@ class ComparisonView:
         return [*brief([base]), *brief(tuned)]
 
     # --- the answer ---
-
-    @cached_property
-    def coverage(self) -> CoverageView:
-        assert self.covered is not None
-        return coverage_view(self.covered, self.moving, self.tables[0].names)
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
@@ -156,9 +150,7 @@ class ComparisonView:
         return self.state.shown.sort or next((f"-{key}" for key in [*own, *known]), "")
 
     def sorted(self, name: str) -> str:
-        """The address that a heading leads to: the largest first, and the other way round from there."""
-        down = self.sort == name if name == "layer" else self.sort != f"-{name}"
-        return self.link(sort=f"-{name}" if down else name)
+        return sort_link(self.state, self.sort, name)
 
     @cached_property
     def matrices(self) -> Matrices:
@@ -182,7 +174,3 @@ class ComparisonView:
         shown = {place.key for place in choose_columns(self._filled_tables, self.state.shown.columns)}
         groups = group_places(list(places(self._filled_tables).values()))
         return [(title, [(place, place.key in shown) for place in group]) for title, group in groups]
-
-    @cached_property
-    def exports(self) -> list[Export]:
-        return [export(self.state.run, table) for table in self.whole]

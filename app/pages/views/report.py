@@ -8,11 +8,10 @@ from urllib.parse import quote, urlencode
 from analysis.coverage import Coverage
 from analysis.diagnostic import Diagnostic, Figure, FigureKind, Row, Summary, Table
 from analysis.findings.repeats import without_repeats
-from app.pages.views.coverage import CoverageView, coverage_view
 from app.pages.views.filters import Filter
 from app.pages.views.state import State
+from app.pages.views.whole import WholeView, sort_link
 from app.runs.reports import flagged_weights
-from frontend import numbers
 from frontend.figures.views import view as view_of
 from frontend.palette import Look, look, order
 from frontend.rows import number, rows_at
@@ -31,13 +30,6 @@ from frontend.verdict import verdict as verdict_of
 VIEWS = {FigureKind.DEPTH: "By depth", FigureKind.FLOW: "In order", FigureKind.DISTRIBUTION: "By role"}
 BY_ROLE = (FigureKind.FLOW, FigureKind.SCATTER)  # figures whose marks need a key of roles
 Curves = Callable[[str], Container[tuple[str, str]]]  # of a weight: (diagnostic, name) of each curve there is
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    title: str
-    url: str
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +53,15 @@ class Tab:
     current: bool
 
 
-class ReportView:
+class ReportView(WholeView):
     """The parts of a report, each made when a template asks for it. The tables may still be growing."""
 
     def __init__(
         self, tables: Sequence[Table], coverage: Coverage | None, state: State, moving: bool, curves: Curves
     ) -> None:
-        self.whole, self.covered, self.state, self.moving, self._curves = tables, coverage, state, moving, curves
+        super().__init__(tables, coverage, state, moving)
+        self._curves = curves
         self.position = state.shown.position
-        self.q, self.show = state.shown.q, state.shown.show
-        self.link, self.form_fields = state.link, state.form_fields
         self.tables = [replace(table, rows=tuple(rows_at(table, self.position))) for table in tables]
 
     @property
@@ -81,16 +72,9 @@ class ReportView:
         return self.link(weight=weight)
 
     def sorted(self, name: str) -> str:
-        """The address that a heading leads to: the largest first, and the other way round from there."""
-        down = self.sort == name if name == "layer" else self.sort != f"-{name}"
-        return self.link(sort=f"-{name}" if down else name)
+        return sort_link(self.state, self.sort, name)
 
     # --- the model as a whole ---
-
-    @cached_property
-    def coverage(self) -> CoverageView:
-        assert self.covered is not None
-        return coverage_view(self.covered, self.moving, self.whole[0].names if self.whole else ())
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -258,23 +242,11 @@ class ReportView:
         found = [row.measurement.note for _, row, views in self._views if not any(view.note for view in views)]
         return list(dict.fromkeys(note for note in found if note))
 
-    @cached_property
-    def exports(self) -> list[Export]:
-        return [export(self.state.run, table) for table in self.whole]
-
 
 def figure_url(run: int, table: Table, figure: Figure, query: Mapping[str, str]) -> str:
     """Where a figure's Plotly JSON is."""
     path = f"/api/v1/runs/{run}/figures/{quote(table.diagnostic.name)}/{quote(figure.name)}"
     return path + (f"?{urlencode(query, errors='replace')}" if query else "")
-
-
-def export(run: int, table: Table) -> Export:
-    return Export(
-        table.diagnostic.title,
-        f"/api/v1/runs/{run}/tables/{quote(table.diagnostic.name)}.csv",
-        f"{numbers.plural(len(table.rows), 'row')}, exact values",
-    )
 
 
 def is_measured(row: Row) -> bool:

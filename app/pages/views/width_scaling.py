@@ -15,9 +15,9 @@ from analysis.width_scaling.law import STEADY, WIDTH_EXPONENT, Estimate, Pair, S
 from analysis.width_scaling.recipe import Recipe
 from analysis.width_scaling.summary import format_exponent
 from analysis.width_scaling.trajectory import Moment, in_words, trajectory
-from app.pages.views.coverage import CoverageView, coverage_view
-from app.pages.views.report import Export, Tab, View, export, figure_url
+from app.pages.views.report import Tab, View, figure_url
 from app.pages.views.state import State
+from app.pages.views.whole import WholeView
 from frontend import numbers, states
 from frontend.palette import Look, look
 from frontend.states import Look as Sign
@@ -78,15 +78,15 @@ class Member:
     repair: str  # the λ that would bring its σ₁ back
 
 
-class FamilyView:
+class FamilyView(WholeView):
     """The parts of a family's report, each made when a template asks for it. The tables may still be growing."""
 
     def __init__(
         self, tables: Sequence[Table], coverage: Coverage | None, state: State, moving: bool, ids: Sequence[int] = ()
     ) -> None:
-        self.whole, self.covered, self.state, self.moving, self.ids = tables, coverage, state, moving, ids
+        super().__init__(tables, coverage, state, moving)
+        self.ids = ids
         self.table = next(table for table in tables if table.diagnostic.scope is Scope.FAMILY)
-        self.link, self.form_fields = state.link, state.form_fields
 
     @property
     def empty(self) -> bool:
@@ -105,15 +105,6 @@ class FamilyView:
     def moments(self) -> list[Moment]:
         """The steps of one run, where the family is that."""
         return trajectory(self.fits.family)
-
-    @cached_property
-    def coverage(self) -> CoverageView:
-        assert self.covered is not None
-        return coverage_view(self.covered, self.moving, self.table.names)
-
-    @cached_property
-    def exports(self) -> list[Export]:
-        return [export(self.state.run, table) for table in self.whole]
 
     # --- the answer ---
 
@@ -355,14 +346,10 @@ def _member(family: Family, at: int, identity: int, repair: float | None) -> Mem
         id=identity,
         name=family.names[at],
         width=f"{setting.width:g}",
-        rate=_plain(setting.learning_rate),
-        decay=_plain(setting.weight_decay),
-        steps=_plain(setting.step),
-        steady=_plain(forgotten),
+        rate=numbers.setting(setting.learning_rate),
+        decay=numbers.setting(setting.weight_decay),
+        steps=numbers.setting(setting.step),
+        steady=numbers.setting(forgotten),
         state=None if forgotten is None else STATES[forgotten >= STEADY],
         repair="" if repair is None else f"{repair:.3g}",
     )
-
-
-def _plain(value: float | None) -> str:
-    return numbers.ABSENT if value is None else f"{value:,.0f}" if value == int(value) else f"{value:.3g}"

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.width_scaling.law import Setting, bootstrap_mean, fit, inflation, pair, predict, slopes, verdict
+from analysis.width_scaling.law import (
+    Setting,
+    bootstrap_mean,
+    fit,
+    inflation,
+    pair,
+    predict,
+    reject_by_holm,
+    slopes,
+    verdict,
+)
+from benchmarks.widths import SIZES, measure
 from tests.families import RULES, law, settings, sigmas
 
 WIDTHS = (64.0, 96.0, 128.0, 192.0, 256.0)
@@ -163,3 +174,31 @@ def test_the_steady_state_takes_the_mean_rate_where_it_is_known() -> None:
 def test_inflation() -> None:
     assert inflation(np.array([0.0, 1.0, 2.0]), np.array([0.0, -1.5, -3.0])) == math.inf
     assert inflation(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.0, 1.0])) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("models", SIZES)
+def test_the_interval_shown_covers_and_corrected_tests_keep_their_level(models: int) -> None:
+    """700 intervals and 100 families that keep the law: three standard errors of the binomial law are allowed."""
+    blocks, shown, uncorrected, corrected = measure(SIZES[models], families=100, seed=1)
+    assert abs(shown - 0.95) < 3.0 * math.sqrt(0.95 * 0.05 / 700)
+    assert blocks < 0.6  # why that over blocks alone is not shown
+    assert corrected < 0.05 + 3.0 * math.sqrt(0.05 * 0.95 / 100)
+    assert corrected < uncorrected
+
+
+def test_the_p_value_is_scipys() -> None:
+    given = settings("λ constant", WIDTHS)
+    sigma = sigmas(given, layers=1)
+    found = fit(given, sigma, np.zeros(1, dtype=np.int64)).drift
+    assert found is not None
+    said = stats.linregress(np.log([s.width for s in given]), np.log(sigma[0]))
+    assert found.p_value(0.0) == pytest.approx(said.pvalue, rel=1e-9)
+    assert found.p_value(found.value) == pytest.approx(1.0)
+
+
+def test_holm_rejects_from_the_smallest_on() -> None:
+    assert reject_by_holm([0.001, 0.02, 0.04, None]) == [True, True, True, False]
+    assert reject_by_holm([0.02, 0.03]) == [True, True]
+    assert reject_by_holm([0.03, 0.04]) == [False, False]
+    assert reject_by_holm([None]) == [False]
+    assert reject_by_holm([]) == []

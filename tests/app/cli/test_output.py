@@ -17,8 +17,8 @@ from app.runs.tables import to_csv
 from tests import comparisons as made
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
+def run(*arguments: str, columns: int = 80) -> Result:
+    return CliRunner().invoke(main, arguments, env={"COLUMNS": str(columns)})
 
 
 @pytest.fixture
@@ -43,18 +43,25 @@ def test_csv_is_what_the_api_sends(small: Path) -> None:
 
 def test_a_name_cannot_command_the_terminal(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
-    save_file({"\x1b]0;owned\x07[red]": torch.eye(9)}, path)
-    printed = run("analyze", str(path)).stdout
+    save_file({"\x1b]0;owned\x07[red]": torch.randn(16, 9)}, path)
+    printed = run("analyze", str(path), columns=200).stdout
     assert "\x1b]" not in printed
     assert "\\x1b]0;owned\\x07[red]" in printed.replace("\n", "")
 
 
 def test_the_table_names_layers_and_what_was_left_out(small: Path) -> None:
-    result = run("analyze", str(small))
+    result = run("analyze", str(small), columns=120)
     assert result.exit_code == 0
     assert "Block 0 · query" in result.stdout
     assert "2 of 4 tensors analysed." in result.stdout
-    assert "4608 of 4608 values are NaN or infinite" in result.stdout.replace("\n", " ")
+    assert "4608 of 4608 values are NaN or infinite" in " ".join(result.stdout.split())
+
+
+def test_a_narrow_terminal_keeps_the_first_and_the_last_column(small: Path) -> None:
+    lines = run("analyze", str(small)).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    (headings,) = (line for line in lines if line.startswith("Layer"))
+    assert headings.split()[-1] == "State"
 
 
 def test_columns_of_one_name_keep_their_diagnostic(small: Path) -> None:
@@ -74,7 +81,9 @@ def test_a_report_without_marked_columns_shows_the_first(small: Path) -> None:
     assert run("analyze", str(small), "--diagnostic", "snr", "--device", "cpu").exit_code == 0
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, "–"), (3.14159, "3.14"), (12, "12"), ("", "")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (3.14159, "3.14"), (12, "12"), ("", ""), (1234.5, "1.23e+03"), (20_000.0, "20000")]
+)
 def test_brief(value: object, text: str) -> None:
     assert brief(value) == text
 

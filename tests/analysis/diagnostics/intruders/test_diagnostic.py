@@ -220,7 +220,8 @@ def test_a_model_in_words() -> None:
         for i in range(4)
     ]
     lora = [low_rank(b, 3.0 * randn(120, 1, seed=9), randn(1, 100, seed=8)) for b in bases]
-    full = [changed(b, b.slices + 0.01 * randn(1, 120, 100, seed=7)) for b in bases]
+    trained = 0.01 * randn(1, 120, 100, seed=7) + 0.005 * randn(120, 1, seed=6) @ randn(1, 100, seed=5)
+    full = [changed(b, b.slices + trained) for b in bases]
     table, said = comparison(INTRUDERS, [lora, full], "base", "LoRA", "full")
     assert len(table.rows) == 8
     assert said.groups[0, 1]["intruders"] == 4

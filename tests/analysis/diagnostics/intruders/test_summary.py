@@ -8,6 +8,7 @@ import pytest
 from analysis.diagnostic import Measurement, Row, Severity, Summary, Table
 from analysis.diagnostics.intruders.diagnostic import INTRUDERS
 from analysis.diagnostics.intruders.summary import summarise
+from analysis.findings.changes import INTRUDERS as INTRUDERS_CAUSE
 from analysis.weight import WeightInfo
 
 
@@ -52,7 +53,9 @@ def test_some_are_a_warning_that_says_where() -> None:
         "LoRA r=8 adds 21 intruder dimensions in 5 of 9 matrices, most in MLP down projection (down_proj) of "
         "blocks 4 and 5"
     )
-    assert "Spearman 0.97" in finding.why
+    assert all(said in finding.why for said in ("Spearman 0.97", "0.59", "no significant link", "0.92"))
+    assert "a higher rank or full fine-tuning" not in finding.why
+    assert finding.cause is INTRUDERS_CAUSE
     assert len(finding.weights) == 5
     assert finding.evidence["intruders"] == 21
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from analysis.diagnostic import Severity, Summary
 from analysis.diagnostics.overlap.diagnostic import OVERLAP
 from analysis.diagnostics.overlap.summary import deviations, summarise
+from analysis.findings.changes import SHARED
 from analysis.weight import Weight
 from tests.analysis.diagnostics.battery import blocks, changed, comparison, low_rank, randn
 
@@ -47,7 +48,11 @@ def test_the_same_outputs_are_mostly_the_same() -> None:
 def test_some_of_the_same_outputs_are_more_than_chance() -> None:
     mixed = torch.cat([randn(200, 4, seed=7)[:, :1], randn(200, 3, seed=8)], dim=1)
     (finding,) = said(lora(0, randn(200, 4, seed=7)), lora(100, mixed)).findings
-    assert finding.text.endswith("more than chance, they changed partly the same")
+    assert finding.text.endswith("above chance, and no more than updates of unrelated tasks share")
+    assert "partly the same" not in finding.text  # what unrelated tasks share is no sign of the same change
+    assert "unrelated tasks shared 27 to 32 %" in finding.why
+    assert "The cosine of the two updates is" in finding.why
+    assert finding.cause is SHARED
 
 
 def test_the_same_update_twice() -> None:

@@ -1,6 +1,7 @@
 """Every number that a pair has is a column that says what it means, and every column is a number that a pair has."""
 
 from analysis.diagnostics.update.columns import COLUMNS
+from analysis.diagnostics.update.kinds import kind_of_change
 from analysis.diagnostics.update.numbers import drift, entries, shares, sizes, tails, turns
 from tests.analysis.diagnostics.battery import changed, randn, weight
 
@@ -15,5 +16,6 @@ def test_numbers_and_columns_are_the_same() -> None:
         **drift(base, tuned),
         **turns(base.triplets, tuned.triplets),
         **entries(base, tuned),
+        "change": kind_of_change(base, tuned),
     }
     assert found.keys() == {column.name for column in COLUMNS if column.kind != "curve"}

@@ -93,8 +93,9 @@ def test_updates_lost_in_rounding() -> None:
 
 def test_a_rank_that_is_not_used() -> None:
     (finding,) = told(*(row(d, available_rank=64, effective_rank=3.1) for d in range(8)))
-    assert finding.text == "LoRA uses 3.1 of its 64 directions: r could be smaller"
+    assert finding.text == "LoRA uses 3.1 of its 64 directions"
     assert finding.severity is Severity.NOTE
+    assert "could be smaller" not in finding.text + finding.why
     assert "Few matrices" not in finding.why
     (finding,) = told(row(0, available_rank=64, effective_rank=3.1))
     assert finding.why.endswith("Few matrices: 1.")
@@ -120,9 +121,9 @@ def test_what_was_left_as_it_was() -> None:
     assert finding.text == "LoRA left 1 of 4 matrices exactly as it was"
     assert finding.why == "MLP down projection (down_proj) of block 2: frozen, or never reached by a gradient."
     (finding,) = told(still(0), still(1))
-    assert finding.text == "LoRA is identical to MiniLM in 2 matrices"
+    assert finding.text == "LoRA has the same values as MiniLM in 2 matrices"
     summary = summarise(Table(UPDATE, (still(0),), ("MiniLM", "LoRA")))
-    assert summary.headline == "LoRA is identical to MiniLM."
+    assert summary.headline == "LoRA has the same matrices as MiniLM."
 
 
 def test_what_could_not_be_measured() -> None:
@@ -150,13 +151,21 @@ def test_a_true_comparison_from_end_to_end() -> None:
         low_rank(w, strong[d] * torch.cat([randn(60, 1, seed=9 + d), torch.zeros(60, 7)], dim=1), randn(8, 50, seed=d))
         for d, w in enumerate(base)
     ]
-    full = [changed(w, w.slices + 0.01 * randn(60, 50, seed=20 + d)) for d, w in enumerate(base)]
+    full = [
+        changed(
+            w,
+            w.slices
+            + 0.01 * randn(60, 50, seed=20 + d)
+            + 0.005 * randn(60, 1, seed=30 + d) @ randn(1, 50, seed=40 + d),
+        )
+        for d, w in enumerate(base)
+    ]
     _, summary = comparison(UPDATE, [lora, full], "MiniLM", "LoRA r=8", "full")
     said = [finding.text for finding in summary.findings]
     assert said == [
         "LoRA r=8: the update is larger than 10 % of the base in MLP up projection (up_proj) of block 2",
-        "LoRA r=8 uses 1.0 of its 8 directions: r could be smaller",
+        "LoRA r=8 uses 1.0 of its 8 directions",
         "LoRA r=8: 100 % of the change sits in block 2",
         "LoRA r=8 left 2 of 3 matrices exactly as they were",
     ]
-    assert summary.groups[0, 2]["relative_norm"] == pytest.approx(0.01, rel=0.05)
+    assert summary.groups[0, 2]["relative_norm"] == pytest.approx(0.01, rel=0.25)

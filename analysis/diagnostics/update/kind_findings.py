@@ -1,0 +1,57 @@
+"""What is said of changes that are no training: each kind in one sentence that names the weights."""
+
+from collections.abc import Sequence
+
+from analysis.diagnostic import Cause, Finding, Row, Severity
+from analysis.diagnostics.update import kinds
+from analysis.diagnostics.update.origin import PERMUTED
+from analysis.findings import changes
+from analysis.findings.grouping import middle
+from analysis.findings.subjects import names, places
+from analysis.findings.wording import percent
+
+SAID: dict[str, tuple[Severity, Cause, str, str]] = {
+    kinds.CAST: (
+        Severity.NOTE,
+        changes.CAST,
+        "the base rounded to half precision",
+        "Rounding the base gives every entry: this is no training. Its directions and rank are those of rounding.",
+    ),
+    kinds.SCALED: (
+        Severity.WARN,
+        changes.SCALED,
+        "the base times a factor",
+        "The update points along the base itself: no direction is new, only the size changed.",
+    ),
+    PERMUTED: (
+        Severity.WARN,
+        changes.PERMUTED,
+        "the base in another order",
+        "The same rows and columns stand in other places. Where all layers that share the units have the new order, "
+        "the function is the same: nothing was forgotten, and intruders and sizes mean nothing here.",
+    ),
+    kinds.NOISE: (
+        Severity.WARN,
+        changes.NOISE,
+        "the base with what looks like independent noise",
+        "No direction of the update stands above independent numbers of its size: nothing of a task is in it.",
+    ),
+}
+
+
+def is_untrained(row: Row) -> bool:
+    """Whether the row's change says nothing of training."""
+    return row.value("change") in kinds.UNTRAINED
+
+
+def kind_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
+    """One finding for each kind of change among the rows that is none of training; new weights are said elsewhere."""
+    found = []
+    for kind, (severity, cause, what, why) in SAID.items():
+        some = [row for row in rows if row.value("change") == kind]
+        if some:
+            text = f"{tuned}: {places(some)} {'is' if len(some) == 1 else 'are'} {what}"
+            facts = {kind: len(some), "relative_norm": middle(some, "relative_norm")}
+            size = f" Median size of the change: {percent(facts['relative_norm'])}." if facts["relative_norm"] else ""
+            found.append(Finding(severity, text, why + size, names(some), facts, cause))
+    return found

@@ -1,0 +1,88 @@
+"""What kind of change a stored tuned weight is of its base: trained, or something that says nothing of training.
+
+Permuted units, a cast, a factor, added noise and a weight drawn anew all have an update ΔW with a size, directions and
+intruders, and none of these is what a model learned. They are recognised from the entries, in some passes over them.
+The bounds are ours: noise of 32 × 32 to 1536 × 384 gave 0.88 to 1.02 where EDGE allows 0.85 to 1.05.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from analysis.diagnostics.update.origin import PERMUTED, cosine, is_unrelated
+from analysis.weight import Weight
+
+NONE, CAST, SCALED, NOISE, NEW, TRAINED = "none", "cast", "scaled", "noise", "new", "trained"
+KINDS = (NONE, CAST, SCALED, PERMUTED, NOISE, NEW, TRAINED)
+UNTRAINED = (CAST, SCALED, PERMUTED, NOISE, NEW)  # what says nothing of training
+HALVES = (torch.bfloat16, torch.float16)
+PARALLEL = 0.99  # |cosine| of ΔW and W₀ from which it is a factor: a factor of 2 % stored in bfloat16 has 0.998
+AGREE = 0.99  # of the entries, once the order is undone
+CLOSE = 1e-6  # of the largest sum of squares: two rows or columns with such sums may be the same ones
+SMALL = 32  # rows and columns below which noise has no edge to speak of
+EDGE = (0.85, 1.05)  # σ₁ of independent entries over s(√m + √n), power iteration being a little low
+STEPS, PROBES = 12, 8  # of the power iteration
+
+
+def kind_of_change(base: Weight, tuned: Weight) -> str:
+    """One of KINDS. The update of an adapter's factors is always trained, or none."""
+    before, after = base.matrix, tuned.matrix
+    if tuned.factors is not None:
+        return TRAINED
+    if torch.equal(before.double(), after.double()):
+        return NONE
+    if _is_cast(before, after):
+        return CAST
+    if _is_permuted(before.double(), after.double()):
+        return PERMUTED
+    if is_unrelated(cosine(before, after), before.numel()):
+        return NEW
+    update = after.double() - before.double()
+    if abs(cosine(update, before) or 0.0) > PARALLEL:
+        return SCALED
+    return NOISE if is_noise(update) else TRAINED
+
+
+def _is_cast(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
+    """Whether the tuned is the base, rounded to a half-precision type, whatever it is stored in."""
+    return any(torch.equal(before.to(half).double(), after.double()) for half in HALVES)
+
+
+def _is_permuted(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
+    """Whether the same rows and columns stand in another order.
+
+    Sums of squares of rows do not hang on the order of the columns, nor those of columns on that of the rows. Sorted by
+    them, both matrices are one, but for equal rows, which are equal anyhow.
+    """
+    sums = [[one.square().sum(dim=axis) for axis in (1, 0)] for one in (before, after)]
+    for one, other in zip(*sums, strict=True):
+        first, second = one.sort().values, other.sort().values
+        if not torch.allclose(first, second, rtol=CLOSE, atol=CLOSE * float(first[-1])):
+            return False
+    (rows, columns), (ours, theirs) = ([values.argsort(stable=True) for values in pair] for pair in sums)
+    undone = float((before[rows][:, columns] == after[ours][:, theirs]).double().mean())
+    return undone >= AGREE and undone > float((before == after).double().mean())
+
+
+def is_noise(update: Float[Tensor, "m n"]) -> bool:
+    """Whether the largest singular value is that of independent entries: at the edge of Marchenko and Pastur.
+
+    Training leaves directions far above it; equal singular values, as of an orthogonal update, lie far below.
+    """
+    rows, columns = update.shape
+    norm = float(torch.linalg.matrix_norm(update))
+    if min(rows, columns) < SMALL or norm == 0.0:
+        return False
+    edge = norm / math.sqrt(rows * columns) * (math.sqrt(rows) + math.sqrt(columns))
+    return EDGE[0] <= largest_by_power(update) / edge <= EDGE[1]
+
+
+def largest_by_power(matrix: Float[Tensor, "m n"]) -> float:
+    """A lower bound on σ₁: exact where it stands alone, some percent low at the dense edge of noise."""
+    random = torch.Generator().manual_seed(0)
+    block = torch.randn(matrix.shape[1], PROBES, generator=random, dtype=matrix.dtype).to(matrix.device)
+    for _ in range(STEPS):
+        block = matrix.mT @ (matrix @ torch.linalg.qr(block).Q)
+    return float(torch.linalg.matrix_norm(matrix @ torch.linalg.qr(block).Q, 2))

@@ -1,0 +1,92 @@
+"""Changes that are no training are recognised, and true training is not taken for one of them."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from analysis.diagnostics.update.kinds import kind_of_change, largest_by_power
+from tests.analysis.diagnostics.battery import changed, low_rank, randn, weight
+
+BASE = weight(randn(96, 64))
+MATRIX = BASE.slices[0]
+
+
+def kind(matrix: Tensor) -> str:
+    return kind_of_change(BASE, changed(BASE, matrix))
+
+
+def order(count: int, seed: int = 0) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_a_cast_is_one_however_it_is_stored(half: torch.dtype) -> None:
+    assert kind(MATRIX.to(half)) == kind(MATRIX.to(half).float()) == "cast"
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.98, 1.0001, 3.0])
+def test_a_factor_is_scaling(factor: float) -> None:
+    assert kind(factor * MATRIX) == "scaled"
+
+
+def test_rows_and_columns_in_another_order() -> None:
+    assert kind(MATRIX[order(96)]) == kind(MATRIX[:, order(64)]) == kind(MATRIX[order(96)][:, order(64)]) == "permuted"
+    assert kind(MATRIX[[1, 0, *range(2, 96)]]) == "permuted"
+
+
+def test_an_edit_of_few_entries_is_no_other_order() -> None:
+    edited = MATRIX.clone()
+    edited[3, 4] += 1e-6
+    assert kind(edited) == "trained"
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.1, 1.0])
+def test_independent_numbers_are_noise(size: float) -> None:
+    assert kind(MATRIX + size * randn(96, 64, seed=1)) == "noise"
+    uniform = torch.rand(96, 64, generator=torch.Generator().manual_seed(2)) - 0.5
+    assert kind(MATRIX + size * uniform) == "noise"
+
+
+def test_nothing_new_and_all_new() -> None:
+    assert kind(MATRIX.clone()) == kind(MATRIX.double()) == "none"
+    assert kind(randn(96, 64, seed=1)) == "new"
+
+
+def test_an_adapter_is_trained() -> None:
+    assert kind_of_change(BASE, low_rank(BASE, 1e-3 * randn(96, 4), randn(4, 64))) == "trained"
+
+
+def test_equal_singular_values_are_no_noise() -> None:
+    assert kind(MATRIX + 0.01 * torch.linalg.qr(randn(96, 64, seed=3)).Q) == "trained"
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_a_trained_network_is_trained(optimiser: str) -> None:
+    """Three layers, on labels of a random teacher: no layer is taken for anything else, after few steps and many."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(48, 96), nn.ReLU(), nn.Linear(96, 96), nn.ReLU(), nn.Linear(96, 40))
+    inputs = randn(512, 48, seed=5)
+    labels = (inputs @ randn(48, 40, seed=6)).argmax(dim=1)
+    layers = [layer for layer in net if isinstance(layer, nn.Linear)]
+    before = [layer.weight.detach().clone() for layer in layers]
+    weights = list(net.parameters())
+    step = torch.optim.SGD(weights, 0.1) if optimiser == "sgd" else torch.optim.AdamW(weights, 1e-3)
+    for count in range(1, 41):
+        step.zero_grad()
+        torch.autograd.backward(nn.functional.cross_entropy(net(inputs), labels))
+        step.step()
+        if count in (2, 40):
+            found = [
+                kind_of_change(one := weight(old), changed(one, layer.weight.detach().clone()))
+                for old, layer in zip(before, layers, strict=True)
+            ]
+            assert found == ["trained"] * 3
+
+
+def test_the_largest_by_power_is_numpys_where_it_stands_alone() -> None:
+    matrix = (randn(80, 50) + 0.5 * randn(80, 1, seed=1) @ randn(1, 50, seed=2)).double()
+    assert largest_by_power(matrix) == pytest.approx(np.linalg.norm(matrix.numpy(), 2), rel=1e-3)
+    noise = randn(80, 50).double()
+    exact = np.linalg.norm(noise.numpy(), 2)
+    assert 0.9 * exact < largest_by_power(noise) <= exact * (1.0 + 1e-12)
