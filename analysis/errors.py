@@ -141,7 +141,6 @@ REJECTIONS = MappingProxyType(
         "hdf5-file": "An HDF5 file, as Keras writes.",
         "keras-archive": "A zipped Keras 3 model.",
         "tensorflow-file": "A TensorFlow checkpoint or SavedModel.",
-        "numpy-file": "A NumPy .npy or .npz file.",
         "torchscript": "A TorchScript archive: a program with its weights.",
         "flax-msgpack": "A msgpack file, as Flax writes.",
         "no-tensors": "A readable file without tensors.",

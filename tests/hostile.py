@@ -103,18 +103,6 @@ def tar() -> bytes:
     return buffer.getvalue()
 
 
-def npz() -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, weight=np.zeros((4, 4)))
-    return buffer.getvalue()
-
-
-def npy() -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.zeros((4, 4)))
-    return buffer.getvalue()
-
-
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 90868376\n"
 # the first bytes of torch.onnx.export: ir_version 8, producer_name "pytorch"
 ONNX = b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:\xb2\x04" + bytes(500)
@@ -131,8 +119,6 @@ OTHERS = (
     Hostile("tar", written(tar(), "model.pt"), "archive"),
     Hostile("7z", written(b"7z\xbc\xaf\x27\x1c" + bytes(100)), "archive"),
     Hostile("another zip", written(zipped({"readme.txt": b"hello"}), "model.pt"), "archive"),
-    Hostile("npz", written(npz(), "model.pt"), "numpy-file"),
-    Hostile("npy", written(npy(), "model.pt"), "numpy-file"),
     Hostile("Keras 3", written(zipped({"config.json": b"{}", "model.weights.h5": b""}), "model.pt"), "keras-archive"),
     Hostile("HDF5", written(b"\x89HDF\r\n\x1a\n" + bytes(100)), "hdf5-file"),
     Hostile("ONNX", written(ONNX, "model.pt"), "onnx-model"),
@@ -303,6 +289,53 @@ TORCH = (
 )  # fmt: skip
 
 
+# NumPy
+
+
+def npy(shape: object = (4, 4), descr: object = "<f4", data: bytes = bytes(64)) -> bytes:
+    """An array as numpy.save writes it, with any header."""
+    text = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data
+
+
+def npz(*arrays: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    return zipped({f"a{number}.npy": content for number, content in enumerate(arrays)}, method)
+
+
+def stating(content: bytes, place: int, value: int) -> bytes:
+    """The zip with another number at that place of each entry of its directory."""
+    changed = bytearray(content)
+    for at in (at for at in range(len(content)) if content[at : at + 4] == b"PK\x01\x02"):
+        struct.pack_into("<I", changed, at + place, value)
+    return bytes(changed)
+
+
+def pickled_objects(folder: Path) -> Sequence[Path]:
+    return written(npy((1,), "|O", pickle.dumps(Code(folder))), "model.npy")(folder)
+
+
+BOMB = npz(*[npy((2**24,), data=bytes(2**26))] * 2)
+NUMPY = (
+    Hostile("npy: cut off", written(npy()[:-1], "model.npy"), "truncated-file"),
+    Hostile("npy: header cut off", written(npy()[:20], "model.npy"), "bad-header"),
+    Hostile("npy: too long", written(npy() + b"0", "model.npy"), "bad-offsets"),
+    Hostile("npy: 2^80 elements", written(npy((2**40, 2**40)), "model.npy"), "bad-header"),
+    Hostile("npy: 2^50 elements", written(npy((2**50,)), "model.npy"), "truncated-file"),
+    Hostile("npy: negative shape", written(npy((-4, -4)), "model.npy"), "bad-header"),
+    Hostile("npy: 1,000 dimensions", written(npy((1,) * 1000, data=bytes(4)), "model.npy"), "bad-header"),
+    Hostile("npy: no dtype", written(npy(descr="nonsense"), "model.npy"), "bad-header"),
+    Hostile("npy: nested deep", written(npy(descr=[]).replace(b"[]", b"(" * 9000), "model.npy"), "bad-header"),
+    Hostile("npy: pickled objects", pickled_objects, "no-tensors"),
+    Hostile("npz: a bomb", written(BOMB, "model.npz"), "unbounded"),
+    Hostile("npz: 4 GB from 100 bytes", written(stating(npz(npy()), 24, 2**32 - 2), "model.npz"), "unbounded"),
+    Hostile("npz: a shape that lies", written(npz(npy((2**30,))), "model.npz"), "truncated-file"),
+    Hostile("npz: a place that lies", written(stating(npz(npy(), npy()), 42, 1), "model.npz"), "truncated-file"),
+    Hostile("npz: overlap", written(stating(npz(npy(), npy()), 42, 0), "model.npz"), "bad-offsets"),
+    Hostile("npz: cut off", written(npz(npy())[:-30], "model.npz"), "truncated-file"),
+    Hostile("npz: bzip2", written(npz(npy(), method=zipfile.ZIP_BZIP2), "model.npz"), "compressed-member"),
+)  # fmt: skip
+
+
 # shards
 
 Shards = dict[str, bytes]
@@ -337,7 +370,7 @@ SHARDS = (
     Hostile("shards: a tensor twice", both(written(ONE, "1.bin"), written(ONE, "2.bin")), "duplicate-tensor"),
 )  # fmt: skip
 
-HOSTILE = (*SAFETENSORS, *OTHERS, *TORCH, *SHARDS)
+HOSTILE = (*SAFETENSORS, *OTHERS, *TORCH, *NUMPY, *SHARDS)
 
 # Names that are data, however odd: a checkpoint with them is read like any other.
 ODD_NAMES = (

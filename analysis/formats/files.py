@@ -25,7 +25,7 @@ TENSORFLOW = (
     "tf.train.load_variable(folder, name)) for name, _ in tf.train.list_variables(folder)}, 'model.pt')."
 )
 PARALLEL = re.compile(r"consolidated\.\d+\.pth|mp_rank_\d+(_model_states|_\d+)?.*\.pt|model_optim_rng\.pt")
-OTHER_ARCHIVES = ("archive", "numpy-file", "keras-archive", "torchscript")
+OTHER_ARCHIVES = ("archive", "keras-archive", "torchscript")
 NOT_PART = "no part of the checkpoint"
 
 Chosen = Mapping[Path, Format]
@@ -136,7 +136,7 @@ def _reasons_left_out(files: Sequence[Path], chosen: Chosen) -> dict[str, str]:
     others = [path.name for path in files if path not in chosen]
     looks = [name for name in others if training_state(name) or name.lower().endswith(WEIGHTS)]
     safe = all(path.suffix == SAFETENSORS for path in chosen)
-    looks += [name for name in others if name.lower().endswith((".npz", ".zip")) and name not in looks]
+    looks += [name for name in others if name.lower().endswith((".npy", ".npz", ".zip")) and name not in looks]
     return {name: training_state(name) or (SAFETENSORS_INSTEAD if safe else NOT_PART) for name in looks}
 
 
@@ -195,7 +195,7 @@ def _recognise(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, F
             known[path] = _format(path, formats)
         except CheckpointError as error:
             refused[path] = error
-    chosen = _prefer_safetensors(known, formats)
+    chosen = _prefer(known, formats)
     endings = {path.suffix for path in chosen} or WEIGHTS
     broken = [path for path in refused if path.suffix in endings]  # companions, like a tokenizer, are left aside
     if broken:
@@ -209,10 +209,14 @@ def _recognise(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, F
     return chosen
 
 
-def _prefer_safetensors(known: Chosen, formats: Sequence[Format]) -> dict[Path, Format]:
-    """Of a model saved both as safetensors and for torch, the safetensors."""
-    first = {path: form for path, form in known.items() if form is formats[0]}
-    return first or {path: form for path, form in known.items() if form.name != "pickle"} or dict(known)
+def _prefer(known: Chosen, formats: Sequence[Format]) -> dict[Path, Format]:
+    """Of a model saved in several formats, the files of the first one of them; torch's two are one."""
+    torch = [form for form in formats if form.name.startswith("torch")]
+    for form in formats:
+        alike = torch if form in torch else [form]
+        if found := {path: one for path, one in known.items() if one in alike}:
+            return found
+    return {}
 
 
 def _join_files(contents: Mapping[Path, Contents]) -> dict[str, Array]:

@@ -25,8 +25,20 @@ LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT 4.3.7
 BROKEN_ZIP = (BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, EOFError, IndexError, KeyError)
 
 
-def _recognises(head: bytes) -> bool:
+def is_zip(head: bytes) -> bool:
     return head.startswith(b"PK\x03\x04")
+
+
+def holds_array(head: bytes) -> bool:
+    """Whether the first member of the zip is a `.npy`, as in what NumPy saves."""
+    if len(head) < LOCAL_HEADER.size:
+        return False
+    name_length = LOCAL_HEADER.unpack(head[: LOCAL_HEADER.size])[-2]
+    return head[LOCAL_HEADER.size : LOCAL_HEADER.size + name_length].endswith(b".npy")
+
+
+def _recognises(head: bytes) -> bool:
+    return is_zip(head) and not holds_array(head)
 
 
 def _contents(path: Path) -> Contents:
@@ -114,12 +126,6 @@ def _other_zip(names: Sequence[str]) -> UnknownFormat:
             "this is a TorchScript archive, a program with its weights. Save torch.jit.load(file).state_dict() instead."
         )
         return UnknownFormat(text, "torchscript")
-    if any(member.endswith(".npy") for member in names):
-        text = (
-            "this is a NumPy archive. Save its arrays with torch: torch.save({name: torch.from_numpy("
-            "numpy.ascontiguousarray(array)) for name, array in numpy.load(file).items()}, 'model.pt')."
-        )
-        return UnknownFormat(text, "numpy-file")
     if any(member.endswith(".weights.h5") for member in names):
         text = (
             "this is a Keras model. Load it, and save its weights: torch.save({weight.path: torch.from_numpy("

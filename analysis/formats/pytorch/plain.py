@@ -4,6 +4,7 @@ import mmap
 import re
 from pathlib import Path
 
+from analysis.formats.pytorch.legacy import MAGIC_BYTES
 from analysis.formats.pytorch.machine import unpickle
 from analysis.formats.pytorch.state import Source, contents
 from analysis.formats.stored import Contents, Format
@@ -14,9 +15,13 @@ def is_pickle(head: bytes) -> bool:
     return (len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5) or bool(re.match(rb"c[\w.]+\n[\w.]+\n", head))
 
 
+def _recognises(head: bytes) -> bool:
+    return is_pickle(head) and MAGIC_BYTES not in head[:32]
+
+
 def _contents(path: Path) -> Contents:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         return contents(Source(path, {}, False), unpickle(whole))
 
 
-PLAIN_PICKLE = Format("pickle", "pickle of arrays", is_pickle, _contents)
+PLAIN_PICKLE = Format("pickle", "pickle of arrays", _recognises, _contents)

@@ -6,7 +6,9 @@ import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -189,11 +191,21 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {
         name: saver(plain if name == "safetensors" else tensors, folder)[0].read_bytes()
         for name, saver in savers.items()
-    }
+    } | numpy_files(folder)
+
+
+def numpy_files(folder: Path) -> dict[str, bytes]:
+    """Small files of NumPy: an archive as it is, one deflated, and one array."""
+    arrays: dict[str, Any] = {"a": np.arange(12, dtype="f4").reshape(3, 4), "b": np.asfortranarray(np.eye(3))}
+    np.savez(folder / "plain.npz", **arrays)
+    np.savez_compressed(folder / "deflated.npz", **arrays)
+    np.save(folder / "a.npy", arrays["a"])
+    return {name: (folder / name).read_bytes() for name in NUMPY_FILES}
 
 
 fuzzed = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-one_format = pytest.mark.parametrize("name", ["safetensors", "torch-zip", "torch-legacy"])
+NUMPY_FILES = ("plain.npz", "deflated.npz", "a.npy")
+one_format = pytest.mark.parametrize("name", ["safetensors", "torch-zip", "torch-legacy", *NUMPY_FILES])
 
 
 @fuzzed

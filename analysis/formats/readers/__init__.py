@@ -1,0 +1,1 @@
+"""Formats of other libraries than torch, each read as data."""

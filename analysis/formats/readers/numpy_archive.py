@@ -1,0 +1,216 @@
+"""NumPy's `.npz`: a zip of `.npy` members, as they are or deflated (numpy.savez, numpy.savez_compressed).
+
+A member that lies as it is, is read at an offset. A deflated one is inflated as it is read, never beyond what its
+header states, and its checksum is verified.
+"""
+
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import BinaryIO
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+
+from analysis.errors import DamagedFile, UnsafeFile, escape
+from analysis.formats.dtypes import DTYPES
+from analysis.formats.hostile_json import check_name
+from analysis.formats.pytorch.archive import BROKEN_ZIP, ENCRYPTED, LOCAL_HEADER, holds_array, is_zip
+from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
+from analysis.formats.readers.numpy_file import LONGEST_HEADER, check_length, place, read_header, set_aside
+from analysis.formats.safetensors import METADATA
+from analysis.formats.stored import CHUNK, Array, Aside, Contents, Format, Words
+
+ENDING = ".npy"
+MOST_INFLATED = 1032  # bytes out of one byte: deflate's own bound (zlib's "Technical Details")
+
+
+@dataclass(frozen=True, slots=True)
+class Deflated:
+    """An array in a deflated member of a zip."""
+
+    path: Path
+    start: int  # where the deflated bytes begin in the file
+    packed: int  # how many there are
+    header: int  # bytes before its first element, once inflated
+    crc: int  # of all that is inflated
+    shape: tuple[int, ...]
+    dtype: str  # a key of DTYPES
+    fortran: bool
+    big_endian: bool
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return DTYPES[self.dtype].nbytes(self.size) or 0
+
+    def load(self) -> Words:
+        whole = np.empty(self.nbytes, np.uint8)
+        end = 0
+        for part in self._inflate():
+            whole[end : end + len(part)] = np.frombuffer(part, np.uint8)
+            end += len(part)
+        words = whole.view(DTYPES[self.dtype].word).reshape(self.shape, order="F" if self.fortran else "C")
+        words = np.ascontiguousarray(words).reshape(self.shape)
+        return words.byteswap() if self.big_endian else words
+
+    def chunks(self) -> Iterator[Words]:
+        if self.fortran and len(self.shape) > 1:
+            yield self.load()
+            return
+        for part in self._inflate():
+            words = np.frombuffer(part, DTYPES[self.dtype].word)
+            yield words.byteswap() if self.big_endian else words
+
+    def _inflate(self) -> Iterator[bytes]:
+        """Its elements' bytes, CHUNK at a time; DamagedFile where they are not as many or not those that were saved."""
+        crc, left = 0, self.nbytes
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            inflated = Inflated(file, self.packed, self.path)
+            crc = zlib.crc32(inflated.take(self.header), crc)
+            while left:
+                part = inflated.take(min(CHUNK, left))
+                if len(part) < min(CHUNK, left):
+                    raise self._damaged(f"ends {left - len(part):,} bytes early")
+                crc, left = zlib.crc32(part, crc), left - len(part)
+                yield part
+            if inflated.take(1):
+                raise self._damaged("is longer than its header states")
+        if crc != self.crc:
+            raise self._damaged("does not match its checksum")
+
+    def _damaged(self, what: str) -> DamagedFile:
+        text = f"{escape(self.path.name)}: an array of shape {list(self.shape)} {what}. Download or save it again."
+        return DamagedFile(text, "truncated-file")
+
+
+class Inflated:
+    """The inflated bytes of a member, taken in order, in bounded memory."""
+
+    def __init__(self, file: BinaryIO, packed: int, path: Path) -> None:
+        self._file, self._packed, self._path = file, packed, path
+        self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._input = b""
+
+    def take(self, count: int) -> bytes:
+        """The next bytes; fewer where it ends."""
+        parts: list[bytes] = []
+        while count > 0 and not self._stream.eof:
+            if not self._input:
+                self._input = self._file.read(min(2**16, self._packed))
+                self._packed -= len(self._input)
+            part, given = self._step(count), len(self._input)
+            self._input = self._stream.unconsumed_tail
+            if not part and not given:
+                break
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def _step(self, count: int) -> bytes:
+        try:
+            return self._stream.decompress(self._input, count)
+        except zlib.error as error:
+            text = f"{escape(self._path.name)} cannot be inflated ({escape(error)}). Download or copy it again."
+            raise DamagedFile(text, "truncated-file") from None
+
+
+def _recognises(head: bytes) -> bool:
+    return is_zip(head) and holds_array(head)
+
+
+def _contents(path: Path) -> Contents:
+    try:
+        with path.open("rb") as file, ZipFile(file) as archive:
+            members = archive.infolist()
+            starts = [_start(member, file) for member in members]
+            _check_places(members, starts, archive.start_dir)
+            arrays = [_array(path, file, *each) for each in zip(members, starts, strict=True)]
+    except (*BROKEN_ZIP, zlib.error) as error:
+        text = f"the zip archive is cut off or damaged ({escape(error)}). Download or copy it again."
+        raise DamagedFile(text, "truncated-file") from None
+    _check_growth(path, members)
+    return _by_name([_name(member) for member in members], arrays)
+
+
+def _name(member: ZipInfo) -> str:
+    return member.filename.removesuffix(ENDING)
+
+
+def _by_name(names: list[str], arrays: list[Array | Aside]) -> Contents:
+    tensors: dict[str, Array] = {}
+    aside: dict[str, Aside] = {}
+    for name, array in zip(names, arrays, strict=True):
+        check_name(name)
+        if name in tensors or name in aside:
+            raise DamagedFile(f"array {escape(name)} is in it twice. Save it again.", "duplicate-tensor")
+        if name == METADATA:
+            raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that array another.", "bad-name")
+        if isinstance(array, Aside):
+            aside[name] = array
+        else:
+            tensors[name] = array
+    return Contents(tensors, {}, aside)
+
+
+def _start(member: ZipInfo, file: BinaryIO) -> int:
+    """Where the bytes of a member begin."""
+    file.seek(member.header_offset)
+    magic, _, flags, method, *_, name_length, extra_length = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+    name = escape(member.filename)
+    if magic != b"PK\x03\x04":
+        raise BadZipFile(f"no member starts where the directory says that {name} does")
+    if (flags | member.flag_bits) & ENCRYPTED:
+        raise UnsafeFile(f"{name} in the zip is encrypted: decrypt it first", "encrypted-member")
+    if method != member.compress_type or method not in (ZIP_STORED, ZIP_DEFLATED):
+        text = f"{name} in the zip is compressed in a way that NumPy never writes. Save it again with numpy.savez."
+        raise UnsafeFile(text, "compressed-member")
+    return int(member.header_offset + LOCAL_HEADER.size + name_length + extra_length)
+
+
+def _check_places(members: list[ZipInfo], starts: list[int], end: int) -> None:
+    places = [(m.header_offset, start + m.compress_size) for m, start in zip(members, starts, strict=True)]
+    places.append((end, end))
+    if any(stop > begin for (_, stop), (begin, _) in pairwise(sorted(places))):
+        text = "the members of the zip overlap, or lie outside it, which NumPy never does. It is damaged or malicious."
+        raise UnsafeFile(text, "bad-offsets")
+
+
+def _array(path: Path, file: BinaryIO, member: ZipInfo, start: int) -> Array | Aside:
+    """The array of a member, by its header."""
+    name = _name(member)
+    if not member.filename.endswith(ENDING):
+        return Aside((), "file", member.file_size, "a file in the archive that is no NumPy array")
+    if member.file_size > MOST_INFLATED * member.compress_size + MOST_INFLATED:
+        text = f"{escape(member.filename)} states {member.file_size:,} bytes out of {member.compress_size:,}, which "
+        raise UnsafeFile(text + "no zip can hold. The file is damaged or malicious.", "unbounded")
+    file.seek(start)
+    longest = min(LONGEST_HEADER + 16, member.file_size)
+    if member.compress_type == ZIP_STORED:
+        if member.compress_size != member.file_size:
+            raise BadZipFile(f"{escape(member.filename)} has two lengths")
+        return place(path, name, read_header(name, file.read(longest)), start, member.file_size)
+    header = read_header(name, Inflated(file, member.compress_size, path).take(longest))
+    if header.dtype is None:
+        return set_aside(header, member.file_size - header.length)
+    check_length(name, header, member.file_size - header.length)
+    packed = member.compress_size
+    order = (header.fortran, header.big_endian)
+    return Deflated(path, start, packed, header.length, member.CRC, header.shape, header.dtype, *order)
+
+
+def _check_growth(path: Path, members: list[ZipInfo]) -> None:
+    size, whole = path.stat().st_size, sum(member.file_size for member in members)
+    if whole > MOST_GROWTH * size + FREE_GROWTH:
+        text = f"its arrays take {whole:,} bytes out of a file of {size:,}. Save it with numpy.savez, uncompressed."
+        raise UnsafeFile(text, "unbounded")
+
+
+NUMPY_ARCHIVE = Format("npz", "NumPy archive", _recognises, _contents)
