@@ -12,7 +12,7 @@ NAMES = ("base", "sharp", "soft")
 
 
 def tensors(layers: int = 2, width: int = 96) -> dict[str, dict[str, Tensor]]:
-    """`sharp` gets three strong new directions in the queries; `soft` a little noise everywhere."""
+    """`sharp` gets three strong new directions in the queries; `soft` a weak one and noise everywhere."""
     random = torch.Generator().manual_seed(7)
     base, sharp, soft = {}, {}, {}
     for layer in range(layers):
@@ -24,6 +24,7 @@ def tensors(layers: int = 2, width: int = 96) -> dict[str, dict[str, Tensor]]:
             strong = 30.0 if place.endswith("q_proj") else 0.0
             sharp[name] = base[name] + strong * left @ right.T
             soft[name] = base[name] + 0.02 * torch.randn(rows, width, generator=random)
+            soft[name] += 0.01 * torch.ones(rows, 1) @ torch.randn(1, width, generator=torch.Generator().manual_seed(9))
     return dict(zip(NAMES, (base, sharp, soft), strict=True))
 
 
