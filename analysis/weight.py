@@ -8,7 +8,6 @@ of them with its numbers, sharing one decomposition among all diagnostics.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from jaxtyping import Float, Float64
@@ -16,40 +15,10 @@ from torch import Tensor
 
 from analysis.cached import once
 from analysis.errors import TensorError, escape
+from analysis.layout import Layout
 from analysis.linalg.spectrum import Spectrum, decompose
 from analysis.linalg.triplets import Triplets, finite, product_triplets, triplets
 from analysis.names import label_of
-
-
-class Layout(StrEnum):
-    """How matrices lie in a tensor. The members of a stack and the halves of a matrix are weights of their own."""
-
-    NONE = "none"
-    MATRIX = "matrix"  # (m, n)
-    HALVES = "halves"  # gate over up, on the outputs
-    HALVES_UP_FIRST = "halves-up-first"  # up over gate
-    QKV = "qkv"  # queries over keys over values
-    LSTM = "lstm"  # four gates on the outputs
-    GRU = "gru"  # three gates on the outputs
-    GRU_UPDATE_FIRST = "gru-update-first"  # Keras's order
-    JOINED_LAST = "joined-last"  # (n, heads, m / heads) where transposed, else (m, heads, n / heads)
-    JOINED_FIRST = "joined-first"  # (heads, n / heads, m), transposed
-    KERNEL = "kernel"  # (m, n, *positions) of a convolution
-    KERNEL_TRANSPOSED = "kernel-transposed"  # (n, m, *positions): PyTorch's transposed convolutions
-    KERNEL_LAST = "kernel-last"  # (*positions, n, m): Keras, Flax
-    KERNEL_LAST_TRANSPOSED = "kernel-last-transposed"  # (*positions, m, n)
-    KERNEL_MIDDLE = "kernel-middle"  # (m, *positions, n): MLX
-    KERNEL_DEPTHWISE = "kernel-depthwise"  # (*positions, channels, multiplier): Keras
-    STACK = "stack"  # (members, ., .)
-    STACK_HALVES = "stack-halves"
-    STACK_PAIRS = "stack-pairs"  # gate and up alternate on the outputs
-
-
-STACKS = frozenset({Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS})
-KERNELS = frozenset({
-    Layout.KERNEL, Layout.KERNEL_TRANSPOSED, Layout.KERNEL_LAST, Layout.KERNEL_LAST_TRANSPOSED, Layout.KERNEL_MIDDLE,
-    Layout.KERNEL_DEPTHWISE,
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

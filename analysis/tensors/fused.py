@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from analysis.layout import Layout
 from analysis.tensors.matrices import matrices
 from analysis.tensors.partners import Partner
 from analysis.tensors.prefixes import pair_names
-from analysis.weight import Layout, TensorInfo
+from analysis.weight import TensorInfo
 
 FUSED = (Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS, Layout.HALVES)
 Piece = tuple[TensorInfo, int]  # a tensor, and which of its matrices

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from analysis import names
 from analysis.cached import once
+from analysis.layout import Layout
 from analysis.names.parts import components, is_index
-from analysis.weight import Layout
 
 WIDEST = 31  # side of a 2-D kernel by which the order of its dimensions is told
 

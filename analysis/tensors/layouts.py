@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 
 from analysis import names
+from analysis.layout import KERNELS, Layout
 from analysis.tensors.header import Headers
-from analysis.weight import KERNELS, Layout
 
 SHORT = 32  # positions of a 1-D convolution whose name and neighbours do not say that it is one
 CONV1D = ("c_attn", "c_proj", "c_fc", "q_attn")  # transformers.pytorch_utils.Conv1D stores (in, out)

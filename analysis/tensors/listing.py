@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analysis.errors import escape
+from analysis.layout import Layout
 from analysis.tensors.constants import REASONS
 from analysis.tensors.matrices import Header, describe
-from analysis.weight import Layout, TensorInfo
+from analysis.weight import TensorInfo
 
 WIDTHS = {"float32": 4, "float64": 8}  # bytes of the values that are formed
 

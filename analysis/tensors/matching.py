@@ -13,13 +13,14 @@ from typing import Literal, NamedTuple, TypeGuard
 from analysis.adapters.makes import flattened, unflattened
 from analysis.adapters.names import AdaptedModule, modules, shared_tensors, update_sides
 from analysis.errors import WrongBase, escape
+from analysis.layout import STACKS, Layout
 from analysis.tensors.causes import why_nothing_belongs
 from analysis.tensors.expert_adapters import expert_partners, is_of_experts
 from analysis.tensors.fused import fused_partners
 from analysis.tensors.partners import Partner, Source
 from analysis.tensors.prefixes import pair_names
 from analysis.tensors.tied import find_head, head_of, left_as_it_is
-from analysis.weight import STACKS, Layout, TensorInfo
+from analysis.weight import TensorInfo
 
 RESIZED = ("embedding", "position", "head")  # roles whose rows a fine-tune may add to
 TIED = ("embedding", "head")  # one tensor in a model whose head is tied

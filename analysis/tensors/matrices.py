@@ -13,12 +13,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from analysis import names
+from analysis.layout import KERNELS, STACKS, Layout
 from analysis.names.labels import block, distinct, label_of
 from analysis.names.places import WAYS
 from analysis.tensors.header import Header, Headers
 from analysis.tensors.layouts import Lay, kernel_extents, lay_of, stores_inputs_first
 from analysis.tensors.skipping import reason_to_skip
-from analysis.weight import KERNELS, STACKS, Grid, Layout, TensorInfo, Weight, WeightInfo
+from analysis.weight import Grid, TensorInfo, Weight, WeightInfo
 
 __all__ = ["Header", "describe", "left_out", "matrices", "outputs", "weights"]
 

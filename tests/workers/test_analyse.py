@@ -17,6 +17,7 @@ from workers import analyse as analyst
 from workers.ingest.task import ingest_checkpoint
 
 WEIGHTS = 5
+TABLES = 3  # rows of each weight by default: esd, norms, entries
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_rows_are_there_after_each_tensor(planned: Service, monkeypatch: pytest.
     seen = []
     measuring(monkeypatch, lambda number: seen.append((results(planned), unit(planned).done, unit(planned).current)))
     analyse(planned)
-    assert [count for count, _, _ in seen] == [0, 2, 4, 6, 8]
+    assert [count for count, _, _ in seen] == [number * TABLES for number in range(WEIGHTS)]
     assert [done for _, done, _ in seen] == [0, 1, 2, 3, 4]
     assert "Block 0 · query" in [label for _, _, label in seen]
     assert planned.get("/api/v1/runs/1")["state"] == "done"
@@ -81,7 +82,7 @@ def test_a_cancelled_run_stops_after_the_tensor_in_hand(planned: Service, monkey
 
     measuring(monkeypatch, cancel)
     analyse(planned)
-    assert results(planned) == 2
+    assert results(planned) == TABLES
     assert unit(planned).state == "cancelled"
 
 
@@ -97,7 +98,7 @@ def test_a_failure_is_tried_again_from_where_it_was(planned: Service, monkeypatc
     assert (waiting.state, waiting.done, waiting.reason) == ("queued", 2, "OSError: the disk hiccups")
     assert planned.hands.sent == []  # the sweeper sends it, after a pause
     analyse(planned)
-    assert results(planned) == 2 * WEIGHTS
+    assert results(planned) == TABLES * WEIGHTS
     assert planned.get("/api/v1/runs/1")["state"] == "done"
 
 
@@ -174,7 +175,7 @@ def test_small_tensors_go_together_and_are_recorded_in_their_order(
     with planned.database.reading() as session:
         tensors = [result.tensor for result in session.query(Result).order_by(Result.id)]
     assert tensors == sorted(tensors)
-    assert len(tensors) == 2 * WEIGHTS
+    assert len(tensors) == TABLES * WEIGHTS
 
 
 @pytest.mark.usefixtures("roomy")
@@ -184,7 +185,7 @@ def test_after_a_failure_they_go_one_by_one(planned: Service, monkeypatch: pytes
     seen: list[tuple[str, int]] = []
     measuring(monkeypatch, lambda number: seen.append((threading.current_thread().name, results(planned))))
     analyse(planned)
-    assert seen == [("MainThread", 2 * number) for number in range(WEIGHTS)]
+    assert seen == [("MainThread", TABLES * number) for number in range(WEIGHTS)]
 
 
 @pytest.mark.usefixtures("roomy")
@@ -196,7 +197,7 @@ def test_a_failure_among_several_is_that_of_its_own_tensor(planned: Service, mon
 
     monkeypatch.setattr("workers.analyse.measure_tensor", measured)
     analyse(planned)
-    assert (unit(planned).done, results(planned)) == (2, 4), "what came before it is kept, what came after is not"
+    assert (unit(planned).done, results(planned)) == (2, 2 * TABLES), "what came before it is kept, nothing after"
 
 
 # --- several checkpoints --------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from analysis.layout import Layout
 from analysis.tensors.header import Header, Headers, kernel_votes
-from analysis.weight import Layout
 
 
 def headers(shapes: Mapping[str, tuple[int, ...]]) -> Headers:

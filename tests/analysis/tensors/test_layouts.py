@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from analysis.layout import Layout
 from analysis.tensors.header import Header, Headers
 from analysis.tensors.layouts import DEPTHWISE_UNFIT, EITHER_UNFIT, Lay, counted_matrices, lay_of
 from analysis.tensors.matrices import describe, matrices, weights
-from analysis.weight import Layout, TensorInfo, Weight
+from analysis.weight import TensorInfo, Weight
 
 Shape = tuple[int, ...]
 

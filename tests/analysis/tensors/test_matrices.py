@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from analysis.layout import Layout
 from analysis.tensors.matrices import Header, describe, matrices, weights
-from analysis.weight import Layout, TensorInfo, Weight
+from analysis.weight import TensorInfo, Weight
 
 Shape = tuple[int, ...]
 

@@ -21,7 +21,7 @@ def test_safetensors_are_listed_and_stay_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "m.safetensors").write_bytes(model())
     found = reader.read([tmp_path / "m.safetensors"], tmp_path / "target")
     assert (found["format"], found["kind"], found["rewritten"]) == ("safetensors", "model", False)
-    assert ["model.embed_tokens.weight", (40, 24), "float32", 3840] in found["tensors"]
+    assert ["model.embed_tokens.weight", (40, 24), "float32", 3840, None] in found["tensors"]
     assert not (tmp_path / "target").exists()
 
 
