@@ -181,7 +181,7 @@ def test_coverage_of_a_comparison_says_what_is_not_there_yet(service: Service) -
 def test_only_new_rows_are_news(analysed: Service) -> None:
     with analysed.database.reading() as session:
         everything = reports.rows_since(session, 1, set())
-        assert len(everything) == 10
+        assert len(everything) == 15
         heard = set(list(everything)[:-1])
         assert list(reports.rows_since(session, 1, heard).values()) == [everything[max(everything)]]
 
