@@ -254,7 +254,7 @@ def _is_depthwise(name: str) -> bool:
     found = [word for word in names.parts(name) if not word.isdigit()]
     if any(DEPTHWISE.fullmatch(word) for word in found[-2:]):
         return True
-    return found[-1] in ("conv1d", "conv") and len(found) > 1 and STATE.fullmatch(found[-2]) is not None
+    return len(found) > 1 and found[-1] in ("conv1d", "conv") and STATE.fullmatch(found[-2]) is not None
 
 
 def _is_first(name: str, headers: Headers) -> bool:

@@ -28,6 +28,7 @@ COLUMNS = (
         "rms",
         "Scale",
         "Root mean square of the entries. High or low against layers of the same role and shape: rescaled, or decayed.",
+        scaled=True,
         absent=BAD,
     ),
     Column(
@@ -161,6 +162,7 @@ COLUMNS = (
         "random_edge",
         "Random edge",
         "Upper edge of the spectrum of independent entries with this variance. High means large weights.",
+        scaled=True,
         absent=ALIKE,
     ),
     Column(
@@ -189,6 +191,7 @@ COLUMNS = (
         "Digest",
         "Of the bytes and their type: equal in copies, and neither high nor low.",
         kind="text",
+        scaled=True,
         absent=BAD,
     ),
     Column(

@@ -14,6 +14,7 @@ FEW = 1 / 3  # share of the layers up to which being as random is a fault of the
 HARMLESS = ("embedding", "position", "pooler")  # often frozen, barely moved from a wide start, or not used at all
 WIDTH, RATIO = 5.0, 2.0  # robust spreads, and the factor on the scale, from which on a layer is apart
 LEARNED, UNEVEN = 2.0, 6.0  # eigenvalues above random, and spread of lines, of layers that are far from random
+FAR = 3.0  # eigenvalues above random; where many of a role are random, the others of lightly trained models have 1 or 2
 LARGER = 1.2  # the factor from which on noise may have been added
 
 
@@ -42,10 +43,12 @@ def _is_of_its_kind(row: Row, rows: Sequence[Row]) -> bool:
 
     Lightly trained layers pass the tests of randomness now and then. Entries that are uniform to their ends are no such
     layer; normal ones may be, unless their siblings are far from random; any other law has to have been shuffled.
+    Many that are random beside others that are all far from it were drawn anew, or never loaded.
     """
     others = [one for one in siblings_of(row, rows) if one is not row]
-    if sum(one.value("state") == "random" for one in others) > FEW * len(others):
-        return True
+    rest = [one for one in others if one.value("state") != "random"]
+    if len(others) - len(rest) > FEW * len(others):
+        return not rest or min(number(one, "num_above_random") for one in rest) < FAR
     others = others or [one for one in rows if one is not row and testable(one)]
     if row.value("entries_law") == "uniform" or not others:
         return False

@@ -12,7 +12,7 @@ def test_a_run_is_asked_for_what_the_rules_need_and_its_checkpoints_allow() -> N
     assert policy.diagnostics(2)["intruders"]["k"] == 7
     alone = policy_of({"rules": [{"summary": "coverage.tensors", "min": 0}]})
     assert not alone.needs_base
-    assert list(alone.diagnostics(1)) == ["esd", "norms"]
+    assert list(alone.diagnostics(1)) == ["esd", "norms", "entries"]
 
 
 def test_a_policy_read_again_from_its_own_json_is_the_same() -> None:

@@ -97,6 +97,14 @@ def test_a_first_convolution_of_one_input_is_filters_by_taps() -> None:
     assert torch.equal(weight.slices[0], tensor.flatten(1))
 
 
+def test_a_first_convolution_of_one_input_whose_name_is_a_number() -> None:
+    """nn.Sequential names its layers by numbers alone."""
+    model = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3))
+    found = cut({name: tensor.detach() for name, tensor in model.state_dict().items()})["0.weight"]
+    assert (found.info.rows, found.info.columns, found.info.slices, found.info.unfit) == (32, 9, 1, "")
+    assert torch.equal(found.slices[0], model.state_dict()["0.weight"].flatten(1))
+
+
 def test_one_output_is_one_row() -> None:
     (weight,) = cut({"conv_post.weight": torch.randn(1, 32, 7)}).values()
     assert (weight.info.rows, weight.info.columns, weight.info.slices) == (1, 224, 1)

@@ -75,6 +75,14 @@ def test_a_layer_among_siblings_that_learned_little_is_a_note() -> None:
     assert {finding.severity for finding in found} <= {Severity.NOTE}
 
 
+def test_many_random_layers_beside_ones_that_learned_little_are_a_note() -> None:
+    lightly = [0.02 * randn(64, 64, seed=i) * torch.linspace(0.7, 1.3, 64)[:, None] for i in range(3)]
+    drawn = [0.02 * randn(64, 64, seed=9 + i) for i in range(3)]
+    (found,) = said([*blocks([*lightly, *drawn]), *blocks([trained(i) for i in range(6)], "down")]).findings
+    text = "MLP up projection (up_proj) of blocks 3–5 look like a random initialisation"
+    assert (found.severity, found.text) == (Severity.NOTE, text)
+
+
 def test_many_random_layers_are_one_finding() -> None:
     found = said(blocks([trained(i) if i < 3 else 0.02 * randn(64, 64, seed=i) for i in range(6)])).findings
     assert [(f.severity, f.text) for f in found] == [
