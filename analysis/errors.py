@@ -137,7 +137,7 @@ REJECTIONS = MappingProxyType(
         "compressed-file": "gzip, bzip2, xz or zstd around the checkpoint.",
         "archive": "A tar, 7z, rar or zip archive that is not a PyTorch checkpoint.",
         "onnx-model": "An ONNX graph.",
-        "gguf-model": "A GGUF or GGML model.",
+        "gguf-model": "A GGML model, an early GGUF, or any GGUF where the package gguf is missing.",
         "hdf5-file": "An HDF5 file, as Keras writes.",
         "keras-archive": "A zipped Keras 3 model.",
         "tensorflow-file": "A TensorFlow checkpoint or SavedModel.",

@@ -122,7 +122,7 @@ OTHERS = (
     Hostile("Keras 3", written(zipped({"config.json": b"{}", "model.weights.h5": b""}), "model.pt"), "keras-archive"),
     Hostile("HDF5", written(b"\x89HDF\r\n\x1a\n" + bytes(100)), "hdf5-file"),
     Hostile("ONNX", written(ONNX, "model.pt"), "onnx-model"),
-    Hostile("GGUF", written(b"GGUF\x03\x00\x00\x00" + bytes(100)), "gguf-model"),
+    Hostile("GGML", written(b"tjgg\x03\x00\x00\x00" + bytes(100)), "gguf-model"),
     Hostile("SavedModel", written(b"\x08\x01\x12\x99\x01\x0a\x12\x12\x05serve" + bytes(100)), "tensorflow-file"),
     Hostile("no file", lambda folder: [folder / "nowhere.pt"], "missing-file"),
 )
@@ -336,6 +336,46 @@ NUMPY = (
 )  # fmt: skip
 
 
+# GGUF
+
+
+def gguf(tensors: int = 1, values: int = 0, middle: bytes = b"", version: int = 3, data: bytes = bytes(64)) -> bytes:
+    head = b"GGUF" + struct.pack("<IQQ", version, tensors, values) + middle
+    return head + bytes(-len(head) % 32) + data
+
+
+def gguf_tensor(shape: Sequence[int] = (4, 4), kind: int = 0, offset: int = 0) -> bytes:
+    dimensions = struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
+    return struct.pack("<Q", 1) + b"a" + dimensions + struct.pack("<IQ", kind, offset)
+
+
+def gguf_array(kind: int, count: int) -> Callable[[Path], Sequence[Path]]:
+    """A file whose header states an array of that type and length."""
+    return written(gguf(0, 1, struct.pack("<Q", 1) + b"k" + struct.pack("<IIQ", 9, kind, count)), "a.gguf")
+
+
+GGUF = (
+    Hostile("gguf: cut off", written(gguf(middle=gguf_tensor())[:-1], "a.gguf"), "truncated-file"),
+    Hostile("gguf: header cut off", written(gguf(middle=gguf_tensor())[:40], "a.gguf"), "truncated-file"),
+    Hostile("gguf: version 1", written(gguf(version=1), "a.gguf"), "gguf-model"),
+    Hostile("gguf: big-endian", written(gguf(version=3 << 24), "a.gguf"), "gguf-model"),
+    Hostile("gguf: no tensor", written(gguf(0), "a.gguf"), "no-tensors"),
+    Hostile("gguf: 2^60 tensors", written(gguf(2**60), "a.gguf"), "bad-header"),
+    Hostile("gguf: 2^60 values", written(gguf(0, 2**60), "a.gguf"), "bad-header"),
+    Hostile("gguf: text of 2^60", written(gguf(0, 1, struct.pack("<Q", 2**60)), "a.gguf"), "bad-header"),
+    Hostile("gguf: array of 2^60", gguf_array(8, 2**60), "big-index"),
+    Hostile("gguf: arrays in arrays", gguf_array(9, 9), "bad-header"),
+    Hostile("gguf: 2^60 dimensions", written(gguf(middle=gguf_tensor([1] * 9)), "a.gguf"), "bad-header"),
+    Hostile("gguf: 2^80 elements", written(gguf(middle=gguf_tensor([2**40, 2**40])), "a.gguf"), "bad-offsets"),
+    Hostile("gguf: offset too far", written(gguf(middle=gguf_tensor(offset=2**63)), "a.gguf"), "truncated-file"),
+    Hostile("gguf: unknown type", written(gguf(middle=gguf_tensor(kind=999)), "a.gguf"), "unknown-dtype"),
+    Hostile("gguf: part of a block", written(gguf(middle=gguf_tensor(kind=8)), "a.gguf"), "bad-offsets"),
+    Hostile("gguf: a tensor twice", written(gguf(2, middle=gguf_tensor() * 2), "a.gguf"), "duplicate-tensor"),
+    Hostile("gguf: overlap",
+            written(gguf(2, middle=gguf_tensor() + gguf_tensor().replace(b"a", b"b")), "a.gguf"), "bad-offsets"),
+)  # fmt: skip
+
+
 # shards
 
 Shards = dict[str, bytes]
@@ -370,7 +410,7 @@ SHARDS = (
     Hostile("shards: a tensor twice", both(written(ONE, "1.bin"), written(ONE, "2.bin")), "duplicate-tensor"),
 )  # fmt: skip
 
-HOSTILE = (*SAFETENSORS, *OTHERS, *TORCH, *NUMPY, *SHARDS)
+HOSTILE = (*SAFETENSORS, *OTHERS, *TORCH, *NUMPY, *GGUF, *SHARDS)
 
 # Names that are data, however odd: a checkpoint with them is read like any other.
 ODD_NAMES = (

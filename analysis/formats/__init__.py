@@ -13,6 +13,7 @@ from analysis.formats.files import gather
 from analysis.formats.pytorch.archive import TORCH_ZIP
 from analysis.formats.pytorch.legacy import TORCH_LEGACY
 from analysis.formats.pytorch.plain import PLAIN_PICKLE
+from analysis.formats.readers.gguf_file import GGUF
 from analysis.formats.readers.numpy_archive import NUMPY_ARCHIVE
 from analysis.formats.readers.numpy_file import NUMPY_FILE
 from analysis.formats.rewrite import rewrite
@@ -22,7 +23,7 @@ from analysis.formats.stored import Format
 __all__ = ["FORMATS", "Checkpoint", "open_checkpoint", "rewrite"]
 
 # in the order in which those of a folder are preferred
-FORMATS: tuple[Format, ...] = (SAFETENSORS, TORCH_ZIP, TORCH_LEGACY, NUMPY_ARCHIVE, NUMPY_FILE, PLAIN_PICKLE)
+FORMATS: tuple[Format, ...] = (SAFETENSORS, TORCH_ZIP, TORCH_LEGACY, GGUF, NUMPY_ARCHIVE, NUMPY_FILE, PLAIN_PICKLE)
 
 
 def open_checkpoint(paths: Sequence[Path], part: str | None = None) -> Checkpoint:

@@ -136,7 +136,7 @@ def _reasons_left_out(files: Sequence[Path], chosen: Chosen) -> dict[str, str]:
     others = [path.name for path in files if path not in chosen]
     looks = [name for name in others if training_state(name) or name.lower().endswith(WEIGHTS)]
     safe = all(path.suffix == SAFETENSORS for path in chosen)
-    looks += [name for name in others if name.lower().endswith((".npy", ".npz", ".zip")) and name not in looks]
+    looks += [name for name in others if name.lower().endswith((".gguf", ".npy", ".npz", ".zip")) and name not in looks]
     return {name: training_state(name) or (SAFETENSORS_INSTEAD if safe else NOT_PART) for name in looks}
 
 

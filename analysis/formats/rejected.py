@@ -76,7 +76,7 @@ KINDS = (
         "is a web page: a download that failed, or went to a page in place of the file. Download the file itself "
         "(on Hugging Face: the address with /resolve/, not /blob/).",
     ),
-    Kind("gguf-model", _starts(b"GGUF", b"ggjt", b"tjgg", b"ggml", b"lmgg"), "is a GGUF or GGML model. "
+    Kind("gguf-model", _starts(b"ggjt", b"tjgg", b"ggml", b"lmgg"), "is a GGML model, older than GGUF. "
          "Give the safetensors it was converted from."),
     Kind("hdf5-file", _starts(b"\x89HDF\r\n\x1a\n"), "is an HDF5 file, as Keras writes. Load the model and save its "
          "weights: torch.save({weight.path: torch.from_numpy(numpy.ascontiguousarray(weight.numpy())) for weight in "

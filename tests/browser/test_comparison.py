@@ -333,9 +333,9 @@ def test_what_is_exported_is_what_the_run_kept(watched: Watched, compared: Compa
     """Moved sliders change no export: it holds what was measured."""
     page = watched.open(f"{compared.path}?k=3&epsilon=0.9")
     page.locator("#head .menu summary").click()
-    for title, name in (("Intruder", "intruders"), ("Update", "update"), ("verlap", "overlap")):
+    for title, name in (("Intruder dimensions", "intruders"), ("Updates", "update"), ("Update overlap", "overlap")):
         with page.expect_download() as download:
-            page.locator(".menu a", has_text=re.compile(f"{title}.*CSV")).click()
+            page.locator(".menu a", has_text=f"{title}, CSV").click()
         found = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
         kept = api(watched, f"/api/v1{compared.path}/tables/{name}")["rows"]
         assert len(found) == len(kept) > 0

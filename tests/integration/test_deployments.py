@@ -73,7 +73,7 @@ def test_events_come_as_they_happen(deploy: Deploy) -> None:
     with deployment.client.stream("GET", f"/api/v1/runs/{run}/events") as answer:
         kinds += [line.removeprefix("event: ") for line in answer.iter_lines() if line.startswith("event: ")]
     assert kinds[-1] == "end"
-    assert kinds.count("row") == 2 * 17
+    assert kinds.count("row") == 3 * 17  # spectrum, norms and entries of each matrix
     assert kinds.count("progress") > 1
     assert kinds.index("progress") < len(kinds) - 2
 

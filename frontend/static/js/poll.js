@@ -5,10 +5,14 @@ import { refresh } from "./morph.js";
 
 const EVERY = 1500; // ms
 
+let leaving = false; // a form was sent, and the next page comes: this one may be deleted by it
+addEventListener("submit", (event) => (leaving = !event.defaultPrevented));
+addEventListener("pageshow", () => (leaving = false));
+
 /** Brings the page up to date while it holds something marked [data-moving]. */
 export function poll() {
   setTimeout(async () => {
-    if ($("[data-moving]") && !document.hidden) await refresh(["main"]).catch(() => false);
+    if ($("[data-moving]") && !document.hidden && !leaving) await refresh(["main"]).catch(() => false);
     poll();
   }, EVERY);
 }

@@ -12,6 +12,7 @@ from tests.analysis.formats.test_conformance import SAVERS
 # formats that cannot hold every dtype: each has a suite of its own
 OWN_SUITES = {
     "pickle": "pytorch/test_plain.py",
+    "gguf": "readers/test_gguf_file.py",
     "npz": "readers/test_numpy_archive.py",
     "npy": "readers/test_numpy_file.py",
 }
