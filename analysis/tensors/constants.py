@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FLOATS = ("float64", "float32", "float16", "bfloat16")  # the types of weights
 Values = NDArray[np.float64]  # (rows, columns)
 
 REASONS = {

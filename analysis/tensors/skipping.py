@@ -5,11 +5,10 @@ import re
 
 from analysis import names
 from analysis.adapters.names import is_factor
-from analysis.tensors.constants import REASONS
+from analysis.tensors.constants import FLOATS, REASONS
 from analysis.tensors.header import Headers
 from analysis.tensors.layouts import counted_matrices
 
-FLOATS = ("float64", "float32", "float16", "bfloat16")
 MOST_NAMED = 2_000_000  # characters of all their names: a hostile file must not fill the memory with its name
 MOST_PIECES = 4096  # matrices in one tensor; eight times the experts of the largest public models
 # buffers by the last word of their name, where no ".weight" follows: (what they are called, what they are)

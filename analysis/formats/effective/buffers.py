@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.formats.stored import Array, Stored
 from analysis.names import role_of
-from analysis.tensors.constants import LARGEST, Values, constant_kind
-from analysis.tensors.skipping import FLOATS
+from analysis.tensors.constants import FLOATS, LARGEST, Values, constant_kind
 
 LAYERS = ("q", "k", "v", "qkv", "o", "gate", "up", "down", "gate_up", "head", "conv", "router", "recurrent", "pooler")
 NATIVE = {"float64": "f8", "float32": "f4", "float16": "f2"}

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.errors import escape
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Tensors
-from analysis.tensors.skipping import FLOATS
+from analysis.tensors.constants import FLOATS
 
 PARAMETRISED = re.compile(r"(?P<stem>(?:.*\.)?)parametrizations\.(?P<leaf>[^.]+)\.original(?P<which>[01]?)")
 UNKNOWN = "the tensor under a parametrization whose formula the file does not tell: the weight cannot be formed from it"

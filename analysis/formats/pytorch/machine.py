@@ -193,7 +193,7 @@ class Machine:
     def stack_name(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         if not isinstance(module, str) or not isinstance(name, str):
-            raise TypeError(f"a {kind_of(module)} and a {kind_of(name)} are no name")
+            raise TypeError(f"a {kind_of(module)} and a {kind_of(name)} are not a name")
         self.stack.append(global_of(module, name))
 
     def call(self, _: Any) -> None:

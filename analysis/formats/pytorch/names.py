@@ -191,7 +191,7 @@ def global_of(module: str, name: str) -> Global:
     if f"{full}.".startswith(TOOLS):
         raise UnsafeFile(
             f"its pickle names {escape(full)}, Python code that loading would run, and no checkpoint has a use for. "
-            "None was run. Do not load this file; ask whoever made it for safetensors.",
+            "None was run. Do not load this file; ask its author for safetensors.",
             "pickle-code",
         )
     return Global(full)

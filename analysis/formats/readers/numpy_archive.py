@@ -187,7 +187,7 @@ def _array(path: Path, file: BinaryIO, member: ZipInfo, start: int) -> Array | A
     """The array of a member, by its header."""
     name = _name(member)
     if not member.filename.endswith(ENDING):
-        return Aside((), "file", member.file_size, "a file in the archive that is no NumPy array")
+        return Aside((), "file", member.file_size, "a file in the archive that is not a NumPy array")
     if member.file_size > MOST_INFLATED * member.compress_size + MOST_INFLATED:
         text = f"{escape(member.filename)} states {member.file_size:,} bytes out of {member.compress_size:,}, which "
         raise UnsafeFile(text + "no zip can hold. The file is damaged or malicious.", "unbounded")

@@ -82,7 +82,7 @@ def test_without_its_config_it_is_rejected(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "code", "message"),
     [
-        ("{", "adapter-settings", "adapter_config.json is no JSON"),
+        ("{", "adapter-settings", "adapter_config.json is not valid JSON ("),
         ('{"peft_type": "LORA", "r": 2, "lora_alpha": NaN}', "adapter-settings", "NaN is not a number"),
         ("[]", "adapter-settings", "not a JSON object"),
         ({**CONFIG, "r": 0}, "adapter-settings", "r is 0"),

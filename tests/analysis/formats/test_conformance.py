@@ -19,7 +19,7 @@ from torch import Tensor
 from analysis.errors import REJECTIONS, CheckpointError
 from analysis.formats import open_checkpoint, rewrite
 from analysis.formats.effective.numbers import SMALL
-from analysis.tensors.skipping import FLOATS
+from analysis.tensors.constants import FLOATS
 from tests.hostile import HOSTILE, ODD_NAMES, Hostile, marker
 
 Tensors = Mapping[str, Tensor]

@@ -6,7 +6,7 @@ import safetensors.torch
 import torch
 
 from analysis.formats.dtypes import DTYPES, SAFETENSORS_DTYPES
-from analysis.tensors.skipping import FLOATS
+from analysis.tensors.constants import FLOATS
 
 
 def test_widths_are_those_of_torch() -> None:

@@ -141,8 +141,8 @@ def test_real_names(name: str, role: str, depth: int | None, label: str | None) 
     "name", ["a" * 65536, "1." * 40000, ".." * 9000, "x.9" + "9" * 6000 + ".w", "\x00.<b>.é.²³.weight"]
 )
 def test_hostile_names_cost_nothing(name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     label = label_of(name, role_of(name), depth_of(name))
-    assert time.perf_counter() - began < 0.05
+    assert time.process_time() - began < 0.05
     assert len(label) < 300
     assert "\x00" not in label
