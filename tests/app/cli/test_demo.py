@@ -100,7 +100,7 @@ def test_an_experiment_may_say_which_runs_it_wants(service: Service, experiment:
         ('{"checkpoints": [{"name": "base"}]}', "lists no checkpoints"),
         ('{"checkpoints": 3}', "lists no checkpoints"),
         ('{"checkpoints": [], "runs": [{"checkpoints": ["gone"]}]}', "run over gone, which it does not list"),
-        ('{"checkpoints": [{"name": "base", "files": ["gone.safetensors"]}]}', "gone.safetensors, which is not there"),
+        ('{"checkpoints": [{"name": "base", "files": ["gone.pt"]}]}', "gone.pt, which does not exist"),
     ],
 )
 def test_a_wrong_list_is_said(tmp_path: Path, manifest: str | None, said: str) -> None:

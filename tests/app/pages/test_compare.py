@@ -79,7 +79,7 @@ def test_what_needs_more_checkpoints_is_left_out(stored: Service) -> None:
         ({"base": "1", "tuned": "1", "diagnostic": "update"}, "Choose at least one tuned checkpoint."),
         ({"base": "4", "tuned": "2", "diagnostic": "update"}, "is an adapter"),
         ({"base": "1", "tuned": "5", "diagnostic": "update"}, "rejected"),
-        ({"base": "1", "tuned": "77", "diagnostic": "update"}, "no checkpoint 77"),
+        ({"base": "1", "tuned": "77", "diagnostic": "update"}, "Checkpoint 77 does not exist."),
         ({"base": "1", "tuned": "9" * 5000, "diagnostic": "update"}, "Choose at least one tuned checkpoint."),
         ({"base": "1", "tuned": "2"}, "Choose at least one diagnostic."),
     ],

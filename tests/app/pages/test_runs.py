@@ -21,7 +21,8 @@ def test_a_report_shows_what_the_api_gives(analysed: Service) -> None:
     page = page_of(analysed)
     report = analysed.get("/api/v1/runs/1/report")
     summary = report["summary"]["esd"]
-    assert summary["headline"] == words(page.one("p", class_="verdict"))
+    said = f"{report['summary']['entries']['headline']} {summary['headline']}"  # the entries explain the others
+    assert said == words(page.one("p", class_="verdict"))
     assert short(summary["median_alpha"]) in page.one("dl", class_="kpis").text
     assert (
         f"{report['coverage']['analysed']} of {report['coverage']['tensors']} tensors"
@@ -49,9 +50,10 @@ def test_filters_are_in_the_address(analysed: Service) -> None:
         "model.layers.0.self_attn.q_proj.weight",
         "model.layers.1.self_attn.q_proj.weight",
     ]
-    flagged = analysed.get("/api/v1/runs/1/tables/esd", flagged=True)["rows"]
-    also = analysed.get("/api/v1/runs/1/tables/norms", flagged=True)["rows"]
-    assert set(layers(page_of(analysed, show="flagged"))) == {row["weight"] for row in flagged + also}
+    asked = analysed.get("/api/v1/runs/1")["diagnostics"]
+    assert {"esd", "norms", "entries"} == set(asked)
+    flagged = [row for name in asked for row in analysed.get(f"/api/v1/runs/1/tables/{name}", flagged=True)["rows"]]
+    assert set(layers(page_of(analysed, show="flagged"))) == {row["weight"] for row in flagged}
     (none,) = [p for p in page_of(analysed, q="nothing like it").all("p") if "data-none" in p.attributes]
     assert "hidden" not in none.attributes
 
@@ -90,7 +92,7 @@ def test_what_is_still_to_come_is_not_left_out(service: Service) -> None:
     service.run(1)
     coverage = words(page_of(service).one("div", id="coverage"))
     assert "0 of 7 tensors analysed" in coverage
-    assert "5 still to come" in coverage
+    assert "5 remaining." in coverage
     assert "not analysed yet" not in coverage
 
 
