@@ -242,7 +242,7 @@ def test_dora_is_refused_as_an_adapter_and_merged_instead(tmp_path: Path) -> Non
 
 def test_no_adapter_is_made_of_a_whole_model(tmp_path: Path) -> None:
     base, tuned, _ = full(tmp_path)
-    with pytest.raises(MitigationError, match="is a whole model and no adapter"):
+    with pytest.raises(MitigationError, match="is a whole model, so the output cannot be an adapter"):
         mended(tmp_path, base, tuned, form="adapter")
 
 

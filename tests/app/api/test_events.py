@@ -21,7 +21,7 @@ def events(service: Service, run: int = 1) -> list[tuple[str, Any]]:
 def test_a_finished_run_tells_its_rows_and_ends(analysed: Service) -> None:
     heard = events(analysed)
     kinds = [kind for kind, _ in heard]
-    assert kinds == ["row"] * 10 + ["progress", "end"]
+    assert kinds == ["row"] * 15 + ["progress", "end"]
     assert heard[-1][1] == analysed.get("/api/v1/runs/1")
     report = analysed.get("/api/v1/runs/1/report")["tables"]
     for name, rows in report.items():

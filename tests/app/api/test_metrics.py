@@ -44,7 +44,7 @@ def test_the_rows_are_told(analysed: Service) -> None:
     assert found[("eigenscope_oldest_waiting_seconds", ("analyse",))] >= 0
     assert found[("eigenscope_expired_leases", ("analyse",))] == 0
     assert found[("eigenscope_reclaims_total", ("ingest",))] == 0
-    assert (found[("eigenscope_results", ())], found[("eigenscope_tensors_analysed", ())]) == (10, 5)
+    assert (found[("eigenscope_results", ())], found[("eigenscope_tensors_analysed", ())]) == (15, 5)
     assert found[("eigenscope_stored_bytes", ())] == len(model())
     assert found[("eigenscope_requests_total", ("POST", "/api/v1/runs", "201"))] == 2
 

@@ -81,8 +81,8 @@ def test_a_form_is_read_however_it_is_cut(tmp_path_factory: pytest.TempPathFacto
     [
         (form([("name", None, b"x")]), FORM, "contains no file"),
         (form([("files", "", b"")]), FORM, "contains no file"),
-        (form([("files", "a", b"x" * 5000)], end=b""), FORM, "cut off"),
-        (b"", FORM, "cut off"),
+        (form([("files", "a", b"x" * 5000)], end=b""), FORM, "truncated"),
+        (b"", FORM, "truncated"),
         (b"nothing of the kind", FORM, "cannot be read"),
         (form([("files", "a", b"")]), "multipart/form-data", "no boundary"),
         (form([("files", "a", b"")]), "multipart/form-data; boundary=" + "x" * 300, "cannot be read"),

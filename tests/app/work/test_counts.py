@@ -23,7 +23,7 @@ def test_what_was_done_is_counted(analysed: Service) -> None:
     assert found.runs == {"done": 1}
     assert found.work[("ingest", "ready")] == 1
     assert sum(count for (task, state), count in found.work.items() if (task, state) == ("analyse", "done")) >= 1
-    assert (found.results, found.tensors) == (10, 5)  # two diagnostics, five matrices
+    assert (found.results, found.tensors) == (15, 5)  # three diagnostics, five matrices
     assert found.stored_bytes == len(model())
 
 
