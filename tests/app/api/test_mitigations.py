@@ -106,7 +106,7 @@ def test_a_base_of_another_model_is_refused(service: Service) -> None:
     service.upload(save({"blocks.0.w.weight": torch.randn(9, 5)}))
     send_adapter(service)
     service.work()
-    assert ask(service, 409)["code"] == "wrong-base"
+    assert ask(service, 409)["code"] == "unknown-names"
 
 
 def test_no_adapter_is_made_of_a_whole_model(service: Service) -> None:
@@ -142,4 +142,4 @@ def test_dora_is_refused_as_an_adapter(service: Service, tmp_path: Path) -> None
     service.work()
     told = service.get("/api/v1/mitigations/1")
     assert (told["state"], told["reason"]["code"]) == ("failed", "no-adapter-form")
-    assert "Ask for the form “weights”" in told["reason"]["message"]
+    assert "Choose the form “weights”" in told["reason"]["message"]
