@@ -132,7 +132,7 @@ def test_a_run_asked_for_while_its_checkpoint_is_being_deleted_is_refused(databa
         asked = begin(lambda other: runs.request(other, [checkpoint]))
         waits(database)
         session.commit()
-        with pytest.raises(NotFound, match=f"no checkpoint {checkpoint}"):
+        with pytest.raises(NotFound, match=f"Checkpoint {checkpoint} does not exist"):
             asked.result(SECONDS)
     assert [count(database, kind) for kind in (Checkpoint, Run, Member)] == [0, 0, 0]
 
