@@ -1,7 +1,8 @@
 """What is said of models, against what is true of them.
 
 `python -m benchmarks.truth` prints the tables of docs/truth.md. The thresholds were set
-on the models that are not held back, with the first seed; the others were looked at afterwards.
+on the models that are not held back, with the first seed. One rule (random among siblings)
+was added after the others had been looked at, so their results are optimistic.
 `--seeds N` plants with so many seeds; checkpoints named behind are clean ones whose warnings are counted too.
 """
 
