@@ -2,12 +2,14 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from app.cli.main import main
+from app.cli.main import COMMANDS, main
 
 
 def run(*arguments: str) -> Result:
@@ -54,3 +56,36 @@ def test_worker_becomes_the_celery_worker(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert "--app=workers.tasks" in command
     assert Path.cwd() == tmp_path / "data"  # not where modules of anyone may lie
     assert environment["PYTHONSAFEPATH"] == "1"
+
+
+HEAVY = ("torch", "scipy", "numpy", "plotly", "weightwatcher", "pandas")
+
+
+def imported(*arguments: str) -> set[str]:
+    """Top-level modules that a command of its own process imports."""
+    code = "import sys; from app.cli.main import main; main(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in ended.stdout.splitlines()[-1].split()}
+
+
+def test_the_help_imports_no_library_but_click() -> None:
+    names = imported("--help")
+    assert not names & {*HEAVY, "sqlalchemy", "fastapi", "celery", "pydantic"}
+    assert "click" in names
+
+
+def test_the_version_imports_no_heavy_library() -> None:
+    assert not imported("--version") & set(HEAVY)
+
+
+def test_the_doctor_imports_no_heavy_library() -> None:
+    code = "import sys, app.cli.doctor; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {name.partition(".")[0] for name in ended.stdout.split()} & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_of_the_help_exists(name: str) -> None:
+    command = COMMANDS[name].load()
+    assert command.name == name
+    assert command.help
