@@ -14,6 +14,9 @@ COMMANDS = {
     "check": Entry("app.cli.check:check_command", "Check a checkpoint against a policy, for CI."),
     "policy": Entry("app.cli.policy:policy_group", "Create a policy, or check one."),
     "mitigate": Entry("app.cli.mitigate:mitigate_command", "Shrink the intruder dimensions of a fine-tune."),
+    "prescribe": Entry(
+        "app.cli.prescribe:prescribe_command", "What to train, prune or quantise, as files of other tools."
+    ),
     "scaling": Entry("app.cli.scaling:scaling_command", "Whether a recipe transfers across widths."),
     "serve": Entry("app.cli.service:serve_command", "Serve the pages and the API, with a worker."),
     "worker": Entry("app.cli.service:worker_command", "Run one worker against a database and a broker."),
