@@ -16,9 +16,15 @@ EigenscopeError                 something the user can understand and fix
 ├── PolicyError                 a policy is not valid
 ├── BaselineError               the baseline is not a valid report, or has other settings
 ├── FactError                   a fact about a checkpoint is not valid
-└── MitigationError             a tuned checkpoint cannot be mitigated as requested
-    ├── NoIntruders             it has no intruder to shrink
-    └── NoAdapterForm           what it changes cannot be written as a LoRA adapter
+├── MitigationError             a tuned checkpoint cannot be mitigated as requested
+│   ├── NoIntruders             it has no intruder to shrink
+│   └── NoAdapterForm           what it changes cannot be written as a LoRA adapter
+└── PrescriptionError           a rule has no answer for these checkpoints and options
+    ├── WrongMembers            the rule takes another number or another kind of checkpoints
+    ├── UnreachableTarget       no choice for the layers reaches the target
+    ├── UnmeasuredLayer         a layer that the rule needs has no value, as NaN gives none
+    ├── PackedWeights           the weights are quantised already
+    └── IncompleteReport        a report does not have the table that the rule needs, or is not valid
 
 Each has a `code` that never changes, for programs, and a message for people that names the file or the tensor, the
 wrong value and what to do. A checkpoint is rejected with one of the codes in REJECTIONS. Names come
@@ -124,6 +130,30 @@ class NoIntruders(MitigationError):
 
 class NoAdapterForm(MitigationError):
     code = "no-adapter-form"
+
+
+class PrescriptionError(EigenscopeError):
+    code = "no-prescription"
+
+
+class WrongMembers(PrescriptionError):
+    code = "wrong-members"
+
+
+class UnreachableTarget(PrescriptionError):
+    code = "unreachable-target"
+
+
+class UnmeasuredLayer(PrescriptionError):
+    code = "unmeasured-layer"
+
+
+class PackedWeights(PrescriptionError):
+    code = "packed-weights"
+
+
+class IncompleteReport(PrescriptionError):
+    code = "incomplete-report"
 
 
 REJECTIONS = MappingProxyType(
