@@ -46,7 +46,7 @@ def _rule(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | Non
     reason = reason or _gap(rule, used, without, evidence)
     verdict = _judge_rule(rule, used) if used or (found and rule.aggregate == "count") else None
     if reason and not (verdict and _certain(rule, verdict.outcome)):
-        verdict = _insufficient(rule, reason, verdict)
+        verdict = _insufficient(rule, reason, verdict, lost=any(item.failed and item.matched for item in without))
     assert verdict is not None
     return replace(verdict, items=len(found), judged=len(used), without=without)
 
@@ -92,10 +92,15 @@ def _certain(rule: Rule, outcome: Outcome) -> bool:
     return rule.aggregate == "all" and outcome is not Outcome.PASS and rule.metric.column is not None
 
 
-def _insufficient(rule: Rule, reason: str, there: RuleVerdict | None) -> RuleVerdict:
-    """What the rule says of missing evidence."""
+def _insufficient(rule: Rule, reason: str, there: RuleVerdict | None, lost: bool) -> RuleVerdict:
+    """What the rule says of missing evidence.
+
+    `missing: pass` of a comparison with a baseline means the first run, which has none: a layer that was measured
+    there and cannot be measured now (`lost`) is broken, and no pass.
+    """
     blank = there or RuleVerdict(rule, Outcome.PASS, "")
-    match rule.missing:
+    passes = rule.missing is Missing.PASS and not (lost and rule.regression is not None)
+    match Missing.INSUFFICIENT if rule.missing is Missing.PASS and not passes else rule.missing:
         case Missing.PASS:
             outcome, rest = blank.outcome, f" {blank.sentence}" if there else " The rule lets that pass."
         case Missing.FAIL:

@@ -161,6 +161,16 @@ def test_a_failed_layer_is_let_through_where_the_rule_states_its_coverage() -> N
     assert judged(esd(min=2, coverage=0.75), rows).outcome == "pass"
 
 
+@pytest.mark.parametrize("missing", ["pass", "insufficient"])
+def test_a_layer_that_the_baseline_has_and_that_cannot_be_measured_now_is_no_pass(missing: str) -> None:
+    """`missing: pass` lets a first run through, which has no baseline."""
+    rule = esd(max_regression=0, missing=missing)
+    broken = report({"esd": [*alphas(3.0, 5.0), row("c", note="1 of 9 values is NaN")]})
+    verdict = judged(rule, broken, report({"esd": alphas(3.0, 5.0, 7.0)}))
+    assert (verdict.outcome, verdict.insufficient) == ("insufficient", True)
+    assert judged(rule | {"missing": "pass"}, broken, report({"esd": alphas(3.0, 5.0)})).outcome == "pass"
+
+
 def test_what_is_certain_needs_no_more_evidence() -> None:
     lost: dict[str, Any] = {"lost": (Lost("x", "q", 0, "gone"),)}
     assert judged(esd(max=6), FOUND, **lost).outcome == "fail"
