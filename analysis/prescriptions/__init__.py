@@ -3,10 +3,11 @@
 from analysis.errors import OptionError, escape
 from analysis.prescriptions.prescription import Rule
 from analysis.prescriptions.trainable import TRAINABLE
+from analysis.prescriptions.traps.rule import TRAPS
 
 __all__ = ["PRESCRIPTIONS", "Rule", "rule"]
 
-PRESCRIPTIONS: tuple[Rule, ...] = (TRAINABLE,)
+PRESCRIPTIONS: tuple[Rule, ...] = (TRAINABLE, TRAPS)
 
 
 def rule(kind: str) -> Rule:
