@@ -91,7 +91,7 @@ def verdict_json(row: models.Verdict) -> Verdict:
         policy=row.policy,
         source=row.source,
         baseline_run=row.baseline_run_id,
-        has_baseline=row.baseline is not None,
+        has_baseline=row.baseline is not None and verdicts.NO_BASELINE not in row.baseline,
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         judged_at=moment(row.judged_at),
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -26,6 +27,7 @@ from app.tenancy import confine_for
 Asked = str | Mapping[str, Any]  # a policy: YAML text, or what it says
 Baseline = int | str | Mapping[str, Any]  # a run, a checkpoint's name, or a report
 AT_ONCE = 100
+NO_BASELINE = "none"  # in a stored baseline's place: why there is none yet
 STOPPED = "the run was cancelled before its end"
 
 
@@ -52,14 +54,20 @@ def request(session: Session, run: Run, asked: Asked, against: Baseline | None =
 def _baseline(
     session: Session, run: Run, policy: Policy, against: Baseline | None
 ) -> tuple[int | None, dict[str, Any] | None]:
-    """The baseline's run, where it is one, and what the policy looks at in its report."""
+    """The baseline's run, where it is one, and what the policy looks at in its report.
+
+    A name that no finished run is over yet is no error but a first run: the verdict says so.
+    """
     match against:
         case None:
             return None, None
         case int():
             found = runs.get(session, against)
         case str():
-            found = latest_over(session, against, policy, run.id)
+            try:
+                found = latest_over(session, against, policy, run.id)
+            except NotFound as error:  # a first run
+                return None, {NO_BASELINE: str(error)}
         case _:
             return None, distil(policy, check_baseline(against))
     if found.state != RunState.DONE:
@@ -95,7 +103,9 @@ def result_of(session: Session, verdict: Verdict) -> dict[str, Any] | None:
     if verdict.result is not None or not ready(session, verdict):
         return verdict.result
     run = session.get_one(Run, verdict.run_id)
-    return judge(policy_of(verdict.policy), evidence(session, run), verdict.baseline).to_json()
+    kept = verdict.baseline or {}
+    seen = replace(evidence(session, run), no_baseline=kept.get(NO_BASELINE, ""))
+    return judge(policy_of(verdict.policy), seen, None if NO_BASELINE in kept else verdict.baseline).to_json()
 
 
 def judge_run(session: Session, verdict: Verdict) -> Verdict:
