@@ -12,6 +12,7 @@ from analysis.gate.fields import Model, fault, hint, mapping_of, refuse, text_of
 from analysis.gate.rule import IfMissing, Missing, Rule, Severity, one_of
 
 MOST_RULES = 200
+MOST_GLOBS = 200  # of all rules together: each is held against every layer
 LEAST_READ = 0.9  # share of the weights' parameters, where no rule says how much of the file must be read
 
 
@@ -107,6 +108,13 @@ class Policy(Model):
     @property
     def needs_baseline(self) -> bool:
         return any(rule.regression is not None for rule in self.rules)
+
+    @model_validator(mode="after")
+    def _globs_are_few(self) -> "Policy":
+        count = sum(rule.layers.globs for rule in self.rules)
+        if count > MOST_GLOBS:
+            raise fault(f": its rules have {count} globs, and at most {MOST_GLOBS} are allowed: name roles or depths")
+        return self
 
     @property
     def standing(self) -> tuple[Rule, ...]:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from analysis.gate.schema import schema
+from app.gate import verdicts
 from tests.hostile import entry, safetensors
 from tests.service import Service, model
 
@@ -130,6 +131,28 @@ def test_another_project_s_are_not_there(analysed: Service) -> None:
     assert other.post("/api/v1/runs/2/verdicts", json={"policy": POLICY, "baseline": 1}).status_code == 404
     named = other.post("/api/v1/runs/2/verdicts", json={"policy": POLICY, "baseline": "model.safetensors"})
     assert (named.status_code, named.json()["has_baseline"]) == (201, False)
+
+
+def test_nobody_waits_while_a_policy_is_read_and_judged(analysed: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, seen = analysed.everything._turns, []
+
+    def free(name: str, of: Any) -> None:
+        whole = getattr(of, name)
+
+        def look(*args: Any, **more: Any) -> Any:
+            seen.append((name, turns.locked()))
+            return whole(*args, **more)
+
+        monkeypatch.setattr(of, name, look)
+
+    for name in ("parse_policy", "judge"):
+        free(name, verdicts)
+    ask(analysed)
+    body = {"checkpoints": [1], "policy": POLICY}
+    assert analysed.client.post("/api/v1/runs", json=body).status_code == 201
+    analysed.work()
+    assert analysed.get("/api/v1/runs/2/verdict")["state"] == "done"
+    assert seen == [("parse_policy", False), ("judge", False), ("parse_policy", False), ("judge", False)]
 
 
 def test_the_schema_is_published(service: Service) -> None:

@@ -261,7 +261,6 @@ def test_a_worker_s_verdict_is_its_project_s(service: Service) -> None:
     service.run(1)
     made = ask(service)
     service.work()
-    with service.everything.writing() as session:
-        verdicts.make(session, made.id)
+    verdicts.make(service.everything, made.id)
     with service.database.reading() as session:
         assert session.query(Event).filter(Event.action == "verdict.make").one().project_id == 1
