@@ -168,14 +168,15 @@ REJECTIONS = MappingProxyType(
         "archive": "A tar, 7z, rar or zip archive that is not a PyTorch checkpoint.",
         "onnx-model": "An ONNX graph.",
         "gguf-model": "A GGML model, an early GGUF, or any GGUF where the package gguf is missing.",
-        "hdf5-file": "An HDF5 file, as Keras writes.",
-        "keras-archive": "A zipped Keras 3 model.",
+        "hdf5-file": "An HDF5 file, as Keras writes, where the package h5py is missing.",
+        "keras-archive": "A zip with weights of Keras that is not what model.save writes.",
         "tensorflow-file": "A TensorFlow checkpoint or SavedModel.",
         "torchscript": "A TorchScript archive: a program with its weights.",
         "flax-msgpack": "A msgpack file, as Flax writes.",
         "no-tensors": "A readable file without tensors.",
         "empty-tensors": "Its tensors have no element: another file has the values, as DeepSpeed ZeRO-3 leaves them.",
         "tensor-parallel": "Files that each hold a part of every tensor.",
+        "flat-optimizer": "The state of an optimizer in flat shards, as DeepSpeed and FSDP write it.",
         "unknown-dtype": "A tensor of an unknown dtype.",
         "big-index": "An index or a header that is larger than the limit.",
         # DamagedFile
@@ -189,9 +190,10 @@ REJECTIONS = MappingProxyType(
         # UnsafeFile
         "unsafe-file": "Reading it would not be safe.",
         "pickle-code": "The pickle names code to run.",
-        "compressed-member": "A member of the zip is compressed.",
+        "compressed-member": "A member of the zip, or a dataset of HDF5, is compressed in a way that is not read.",
         "encrypted-member": "A member of the zip is encrypted.",
         "unbounded": "It expands to far more than its own size.",
+        "external-data": "It refers to data in another file, or by a link.",
         "shard-outside": "The index names a file outside its folder.",
         "over-time": "Reading exceeded the time limit.",
         "over-memory": "Reading exceeded the memory limit.",
@@ -211,6 +213,7 @@ REJECTIONS = MappingProxyType(
         "base-is-adapter": "The first checkpoint of a comparison is an adapter, not a whole model.",
         "adapter-alone": "An adapter without the model that it changes.",
         "adapter-in-family": "An adapter in a family of widths, which takes whole models only.",
+        "optimizer-mismatch": "The state of an optimizer that does not belong to the checkpoint given with it.",
         "no-family": "No matrix has the same name in all models of a family.",
     }
 )

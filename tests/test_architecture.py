@@ -31,7 +31,19 @@ from tests.structure import (
 )
 
 ROOT = Path(__file__).parents[1]
-NUMERICAL = {"gguf", "jaxtyping", "numpy", "peft", "psutil", "regex", "safetensors", "scipy", "threadpoolctl", "torch"}
+NUMERICAL = {
+    "gguf",
+    "h5py",
+    "jaxtyping",
+    "numpy",
+    "peft",
+    "psutil",
+    "regex",
+    "safetensors",
+    "scipy",
+    "threadpoolctl",
+    "torch",
+}
 ENTRIES = ("app.api", "app.pages", "app.web", "app.main")
 PLAIN = ("app.settings", "app.errors", "app.logs", "app.states")
 ROWS = ("app/", "app.access", "app.gate", "app.runs", "app.uploads", "app.webhooks", "app.work", "app.migrations")
@@ -57,6 +69,7 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "prometheus_client": ("app.web", "app.api"),
     "pickle": ("analysis.formats",),
     "gguf": ("analysis.formats.readers",),
+    "h5py": ("analysis.formats.hdf5",),
     "peft": ("analysis.adapters",),
     "psutil": ("analysis.engine",),
     "obstore": ("workers.ingest",),

@@ -7,10 +7,18 @@ from analysis.prescriptions.lora_rank.rule import LORA_RANK
 from analysis.prescriptions.prescription import Rule
 from analysis.prescriptions.sparsity.rule import SPARSITY
 from analysis.prescriptions.trainable import TRAINABLE
+from analysis.prescriptions.traps.rule import TRAPS
 
 __all__ = ["PRESCRIPTIONS", "Rule", "rule"]
 
-PRESCRIPTIONS: tuple[Rule, ...] = (LORA_RANK, TRAINABLE, SPARSITY, LEARNING_RATE, WEIGHT_DECAY)
+PRESCRIPTIONS: tuple[Rule, ...] = (
+    LORA_RANK,
+    TRAINABLE,
+    SPARSITY,
+    LEARNING_RATE,
+    WEIGHT_DECAY,
+    TRAPS,
+)
 
 
 def rule(kind: str) -> Rule:
