@@ -1,8 +1,10 @@
 """What to do about a report, as files that other tools read: one declared rule each. `PRESCRIPTIONS` registers them."""
 
 from analysis.errors import OptionError, escape
+from analysis.prescriptions.interference.rule import INTERFERENCE
 from analysis.prescriptions.lora_rank.rule import LORA_RANK
 from analysis.prescriptions.prescription import Rule
+from analysis.prescriptions.ranks.rule import RANKS
 from analysis.prescriptions.trainable import TRAINABLE
 from analysis.prescriptions.traps.rule import TRAPS
 
@@ -11,6 +13,8 @@ __all__ = ["PRESCRIPTIONS", "Rule", "rule"]
 PRESCRIPTIONS: tuple[Rule, ...] = (
     LORA_RANK,
     TRAINABLE,
+    INTERFERENCE,
+    RANKS,
     TRAPS,
 )
 
