@@ -62,9 +62,10 @@ class Small(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.blocks = torch.nn.ModuleList(torch.nn.Linear(6, 6) for _ in range(2))
+        first = torch.nn.Linear(6, 6)
+        self.blocks = torch.nn.ModuleList([first, torch.nn.Linear(6, 6)])
         self.tied = torch.nn.Linear(6, 6, bias=False)
-        self.tied.weight = self.blocks[0].weight
+        self.tied.weight = first.weight
         self.register_buffer("shift", torch.arange(6.0))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
