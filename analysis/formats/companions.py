@@ -106,7 +106,7 @@ def _is_companion(name: str) -> bool:
 def to_json() -> dict[str, Any]:
     """The table for the page, which chooses before it sends: endings, and globs whose only wildcard is `*`."""
     return {
-        "kinds": [{"endings": kind.endings, "data": kind.data, "instead": kind.instead} for kind in KINDS],
+        "kinds": [{"endings": [*kind.endings], "data": [*kind.data], "instead": kind.instead} for kind in KINDS],
         "companions": list(COMPANIONS),
         "torch_index": TORCH_INDEX,
         "training_state": dict(TRAINING_STATE),
