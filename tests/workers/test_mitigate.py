@@ -107,11 +107,11 @@ class Searches:
         self.seen: list[str] = []
         self.stop = stop
 
-        def watched(run: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
+        def watched(comparison: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
             self.seen.append(aligned.base.name)
             if aligned.base.name == NAMES[1] and self.stop is not None:
                 raise self.stop()
-            return intruding(run, aligned, recipe, device)
+            return intruding(comparison, aligned, recipe, device)
 
         monkeypatch.setattr("analysis.mitigation.search.intruding", watched)
 
