@@ -177,7 +177,7 @@ def compare(
     given = [*facts, *({} for _ in checkpoints[len(facts) :])]
     known = tuple({**c.facts, **told} for c, told in zip(checkpoints, given, strict=True))
     files = tuple(c.facts for c in checkpoints)
-    others = _others(checkpoints, requests)
+    others = _compare_others(checkpoints, requests)
     tables = tuple(
         replace(_table(request, rows[request.diagnostic.name], comparison.names, known), found=files, others=others)
         for request in requests
@@ -185,7 +185,9 @@ def compare(
     return Report(coverage_of_members(members, comparison.alignment, tables), tables, comparison.names)
 
 
-def _others(checkpoints: Sequence[OpenCheckpoint], requests: Sequence[Request]) -> tuple[OtherTensors | None, ...]:
+def _compare_others(
+    checkpoints: Sequence[OpenCheckpoint], requests: Sequence[Request]
+) -> tuple[OtherTensors | None, ...]:
     """How the tensors that are no matrices compare, where something is compared pair by pair."""
     if not any(request.diagnostic.scope is Scope.PAIR for request in requests):
         return ()

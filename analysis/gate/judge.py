@@ -10,7 +10,7 @@ from analysis.findings.wording import format_value, quantity
 from analysis.gate.bounds import Bound, Regression
 from analysis.gate.evidence import Evidence, Item, Report, items, with_baseline
 from analysis.gate.policy import Policy
-from analysis.gate.rule import PER_LAYER, Missing, Rule, Severity
+from analysis.gate.rule import PER_LAYER, Missing, Rule, RuleSeverity
 from analysis.gate.verdict import RuleVerdict, Verdict
 from analysis.outcome import Outcome
 
@@ -100,13 +100,13 @@ def _insufficient(rule: Rule, reason: str, there: RuleVerdict | None) -> RuleVer
         case Missing.FAIL:
             outcome, rest = _bad(rule), " The rule takes that for a failure."
         case Missing.INSUFFICIENT:
-            outcome, rest = Outcome.WARN if rule.severity is Severity.WARN else Outcome.INSUFFICIENT, ""
+            outcome, rest = Outcome.WARN if rule.severity is RuleSeverity.WARN else Outcome.INSUFFICIENT, ""
     sentence = f"Not enough evidence: {reason.rstrip('.')}.{rest}"
     return replace(blank, outcome=outcome, sentence=sentence, insufficient=True)
 
 
 def _bad(rule: Rule) -> Outcome:
-    return Outcome.WARN if rule.severity is Severity.WARN else Outcome.FAIL
+    return Outcome.WARN if rule.severity is RuleSeverity.WARN else Outcome.FAIL
 
 
 def _judge_rule(rule: Rule, items: Sequence[Item]) -> RuleVerdict:

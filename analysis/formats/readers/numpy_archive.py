@@ -69,15 +69,15 @@ class Deflated(Sized):
             while left:
                 part = inflated.take(min(CHUNK, left))
                 if len(part) < min(CHUNK, left):
-                    raise self._damaged(f"ends {left - len(part):,} bytes early")
+                    raise self._damage(f"ends {left - len(part):,} bytes early")
                 crc, left = zlib.crc32(part, crc), left - len(part)
                 yield part
             if inflated.take(1):
-                raise self._damaged("is longer than its header states")
+                raise self._damage("is longer than its header states")
         if crc != self.crc:
-            raise self._damaged("does not match its checksum")
+            raise self._damage("does not match its checksum")
 
-    def _damaged(self, what: str) -> DamagedFile:
+    def _damage(self, what: str) -> DamagedFile:
         text = f"{escape(self.path.name)}: an array of shape {list(self.shape)} {what}. Download or save it again."
         return DamagedFile(text, "truncated-file")
 
