@@ -9,7 +9,7 @@ COPY analysis analysis
 COPY app app
 COPY frontend frontend
 COPY workers workers
-RUN /opt/eigenscope/bin/pip install --no-cache-dir --constraint constraints.txt '.[server,peft]'
+RUN /opt/eigenscope/bin/pip install --no-cache-dir --constraint constraints.txt '.[server,peft,formats]'
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --create-home --home-dir /home/eigenscope eigenscope \

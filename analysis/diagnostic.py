@@ -253,12 +253,17 @@ class Diagnostic:
 
     def settings(self, asked: Mapping[str, object]) -> Options:
         """Every option's value: as asked, or its default. Raises OptionError."""
-        known = {option.name: option for option in self.options}
-        for name in asked:
-            if name not in known:
-                offered = ", ".join(known) or "none"
-                raise OptionError(f"{self.name} has no option {escape(name)}; it has: {offered}")
-        return Options({o.name: o.check(asked[o.name]) if o.name in asked else o.default for o in self.options})
+        return settle(self.name, self.options, asked)
+
+
+def settle(owner: str, options: Sequence[Option], asked: Mapping[str, object]) -> Options:
+    """The value of every option of `owner`: as asked, or its default. Raises OptionError."""
+    known = {option.name: option for option in options}
+    for name in asked:
+        if name not in known:
+            offered = ", ".join(known) or "none"
+            raise OptionError(f"{owner} has no option {escape(name)}; it has: {offered}")
+    return Options({o.name: o.check(asked[o.name]) if o.name in asked else o.default for o in options})
 
 
 @dataclass(frozen=True)

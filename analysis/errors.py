@@ -15,9 +15,15 @@ EigenscopeError                 something the user can understand and fix
 ├── PolicyError                 a policy is not valid
 ├── BaselineError               the baseline is not a valid report, or has other settings
 ├── FactError                   a fact about a checkpoint is not valid
-└── MitigationError             a tuned checkpoint cannot be mitigated as requested
-    ├── NoIntruders             it has no intruder to shrink
-    └── NoAdapterForm           what it changes cannot be written as a LoRA adapter
+├── MitigationError             a tuned checkpoint cannot be mitigated as requested
+│   ├── NoIntruders             it has no intruder to shrink
+│   └── NoAdapterForm           what it changes cannot be written as a LoRA adapter
+└── PrescriptionError           a rule has no answer for these checkpoints and options
+    ├── WrongMembers            the rule takes another number or another kind of checkpoints
+    ├── UnreachableTarget       no choice for the layers reaches the target
+    ├── UnmeasuredLayer         a layer that the rule needs has no value, as NaN gives none
+    ├── PackedWeights           the weights are quantised already
+    └── IncompleteReport        a report does not have the table that the rule needs, or is not valid
 
 Each has a `code` that never changes, for programs, and a message for people that names the file or the tensor, the
 wrong value and what to do. A checkpoint is rejected with one of the codes in REJECTIONS. Names come
@@ -121,6 +127,30 @@ class NoAdapterForm(MitigationError):
     code = "no-adapter-form"
 
 
+class PrescriptionError(EigenscopeError):
+    code = "no-prescription"
+
+
+class WrongMembers(PrescriptionError):
+    code = "wrong-members"
+
+
+class UnreachableTarget(PrescriptionError):
+    code = "unreachable-target"
+
+
+class UnmeasuredLayer(PrescriptionError):
+    code = "unmeasured-layer"
+
+
+class PackedWeights(PrescriptionError):
+    code = "packed-weights"
+
+
+class IncompleteReport(PrescriptionError):
+    code = "incomplete-report"
+
+
 REJECTIONS = MappingProxyType(
     {
         "checkpoint-unusable": "Any other reason, given in the message.",
@@ -133,8 +163,8 @@ REJECTIONS = MappingProxyType(
         "archive": "A tar, 7z, rar or zip archive that is not a PyTorch checkpoint.",
         "onnx-model": "An ONNX graph.",
         "gguf-model": "A GGML model, an early GGUF, or any GGUF where the package gguf is missing.",
-        "hdf5-file": "An HDF5 file, as Keras writes.",
-        "keras-archive": "A zipped Keras 3 model.",
+        "hdf5-file": "An HDF5 file, as Keras writes, where the package h5py is missing.",
+        "keras-archive": "A zip with weights of Keras that is not what model.save writes.",
         "tensorflow-file": "A TensorFlow checkpoint or SavedModel.",
         "torchscript": "A TorchScript archive: a program with its weights.",
         "flax-msgpack": "A msgpack file, as Flax writes.",
@@ -154,9 +184,10 @@ REJECTIONS = MappingProxyType(
         # UnsafeFile
         "unsafe-file": "Reading it would not be safe.",
         "pickle-code": "The pickle names code to run.",
-        "compressed-member": "A member of the zip is compressed.",
+        "compressed-member": "A member of the zip, or a dataset of HDF5, is compressed in a way that is not read.",
         "encrypted-member": "A member of the zip is encrypted.",
         "unbounded": "It expands to far more than its own size.",
+        "external-data": "It refers to data in another file, or by a link.",
         "shard-outside": "The index names a file outside its folder.",
         "over-time": "Reading exceeded the time limit.",
         "over-memory": "Reading exceeded the memory limit.",

@@ -11,6 +11,7 @@ class Layout(StrEnum):
     HALVES = "halves"  # gate over up, on the outputs
     HALVES_UP_FIRST = "halves-up-first"  # up over gate
     QKV = "qkv"  # queries over keys over values
+    QKV_GROUPS = "qkv-groups"  # of each group of heads its queries, its key and its value
     LSTM = "lstm"  # four gates on the outputs
     GRU = "gru"  # three gates on the outputs
     GRU_UPDATE_FIRST = "gru-update-first"  # Keras's order

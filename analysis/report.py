@@ -3,22 +3,26 @@
 `Report.to_json` is the object that `eigenscope analyze --json` prints and the API gives for a run.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analysis.coverage import Coverage
-from analysis.diagnostic import Cause, Finding, Row, Severity, Summary, Table
+from analysis.diagnostic import Cause, Finding, Request, Row, Scalar, Severity, Summary, Table
 from analysis.findings.repeats import without_repeats
 
 
 @dataclass(frozen=True)
 class Report:
-    """Coverage, tables, and what they say. `names` are the checkpoints' where there are several."""
+    """Coverage, tables, and what they say. `names` are the checkpoints' where there are several.
+
+    `options` are those that each diagnostic was measured with, by its name.
+    """
 
     coverage: Coverage
     tables: tuple[Table, ...]
     names: tuple[str, ...] = ()
+    options: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
 
     def summaries(self) -> dict[str, Summary]:
         """By diagnostic, what was said once left out of the rest."""
@@ -42,7 +46,13 @@ class Report:
             "summary": {name: summary_json(summary, self.names) for name, summary in summaries.items()},
             "tables": {table.diagnostic.name: records(table) for table in self.tables},
             "findings": sorted(findings, key=lambda finding: worst_first.index(finding["severity"])),
+            **({"options": {name: dict(options) for name, options in self.options.items()}} if self.options else {}),
         }
+
+
+def options_of(requests: Sequence[Request]) -> dict[str, Mapping[str, Scalar]]:
+    """The options of each request by its diagnostic's name."""
+    return {request.diagnostic.name: request.options for request in requests}
 
 
 def summary_json(summary: Summary, names: Sequence[str] = ()) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The architecture (docs/decisions/0001-four-packages.md and 0009-packages.md), checked by reading the sources.
 
 1. analysis imports numerical libraries; nothing of ours, no web, database, queue or plotting library.
-   analysis.gate, the grammar of policies, has pydantic (decision 10).
+   analysis.gate, the grammar of policies, has pydantic (decision 10); analysis.prescriptions writes YAML.
 2. frontend imports analysis.diagnostic and analysis.figure only.
 3. app imports analysis; only its entry points also import frontend; none imports workers.
 4. workers import analysis, and app without its entry points.
@@ -31,7 +31,19 @@ from tests.structure import (
 )
 
 ROOT = Path(__file__).parents[1]
-NUMERICAL = {"gguf", "jaxtyping", "numpy", "peft", "psutil", "regex", "safetensors", "scipy", "threadpoolctl", "torch"}
+NUMERICAL = {
+    "gguf",
+    "h5py",
+    "jaxtyping",
+    "numpy",
+    "peft",
+    "psutil",
+    "regex",
+    "safetensors",
+    "scipy",
+    "threadpoolctl",
+    "torch",
+}
 ENTRIES = ("app.api", "app.pages", "app.web", "app.main")
 PLAIN = ("app.settings", "app.errors", "app.logs", "app.states")
 ROWS = ("app/", "app.access", "app.gate", "app.runs", "app.uploads", "app.webhooks", "app.work", "app.migrations")
@@ -57,19 +69,20 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "prometheus_client": ("app.web", "app.api"),
     "pickle": ("analysis.formats",),
     "gguf": ("analysis.formats.readers",),
+    "h5py": ("analysis.formats.hdf5",),
     "peft": ("analysis.adapters",),
     "psutil": ("analysis.engine",),
     "obstore": ("workers.ingest",),
     "huggingface_hub": ("workers.ingest",),
-    "yaml": ("app.gate",),
+    "yaml": ("app.gate", "analysis.prescriptions"),
     "httpx": ("app.webhooks", "app.cli"),
     "standardwebhooks": ("app.webhooks",),
     "cachetools": ("app.web",),
 }
 LAYERS = {  # of each package its folders, the highest first
     "analysis": (
-        "gate", "mitigation", "diagnostics", "engine", "formats", "width_scaling", "statistics", "findings", "tensors",
-        "adapters", "linalg", "names",
+        "gate", "prescriptions", "mitigation", "diagnostics", "engine", "formats", "width_scaling", "statistics",
+        "findings", "tensors", "adapters", "linalg", "names",
     ),
     "app": (
         "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "runs", "webhooks", "access", "storage",
@@ -113,6 +126,7 @@ def analysis_is_alone(imports: Imports) -> Iterator[str]:
             or is_inside(name, "analysis")
             or name.split(".")[0] in NUMERICAL
             or (is_inside(module, "analysis.gate") and is_inside(name, "pydantic", "pydantic_core"))
+            or (is_inside(module, "analysis.prescriptions") and is_inside(name, "yaml"))
         ),
     )
 

@@ -24,7 +24,7 @@ from analysis.engine.single import Progress, measure_tensor, refused_rows
 from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, escape
 from analysis.findings.wording import join_words, quantity
 from analysis.other_tensors import OtherTensors
-from analysis.report import Report
+from analysis.report import Report, options_of
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
 from analysis.tensors.matrices import weights
 from analysis.tensors.others import compare_others
@@ -182,7 +182,8 @@ def compare(
         replace(_table(request, rows[request.diagnostic.name], comparison.names, known), found=files, others=others)
         for request in requests
     )
-    return Report(coverage_of_members(members, comparison.alignment, tables), tables, comparison.names)
+    coverage = coverage_of_members(members, comparison.alignment, tables)
+    return Report(coverage, tables, comparison.names, options_of(requests))
 
 
 def _compare_others(

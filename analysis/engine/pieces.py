@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from analysis.diagnostic import Request, Row, Scope, absent, measure
@@ -123,7 +124,7 @@ def _cut(base: TensorInfo, held: Held) -> Iterator[Weight | str]:
         yield replace(weight, factors=_factors(weight, held.factors, part))
 
 
-def _factors(weight: Weight, whole: Factors | None, part: slice | None) -> Factors | None:
+def _factors(weight: Weight, whole: Factors | None, part: slice | Int[Tensor, " r"] | None) -> Factors | None:
     """The factors of one matrix: its outputs of the left one. None where it is a member of a stack."""
     if whole is None or part is None:
         return None

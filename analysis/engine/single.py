@@ -13,7 +13,7 @@ from analysis.engine.device import on_device
 from analysis.engine.memory import bytes_of_one as needed_alone
 from analysis.engine.memory import copies, too_large
 from analysis.engine.scheduling import run_each
-from analysis.report import Report
+from analysis.report import Report, options_of
 from analysis.tensors.matrices import matrices
 from analysis.weight import TensorInfo, Weight
 
@@ -91,4 +91,4 @@ def analyze(
         if progress is not None:
             progress(info)
     tables = tuple(Table(request.diagnostic, tuple(rows[request.diagnostic.name])) for request in requests)
-    return Report(coverage(checkpoint.tensors, failures(tables)), tables)
+    return Report(coverage(checkpoint.tensors, failures(tables)), tables, options=options_of(requests))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.files import gather
+from analysis.formats.hdf5.keras_file import HDF5, KERAS_ARCHIVE
 from analysis.formats.pytorch.archive import TORCH_ZIP
 from analysis.formats.pytorch.legacy import TORCH_LEGACY
 from analysis.formats.pytorch.plain import PLAIN_PICKLE
@@ -23,7 +24,9 @@ from analysis.formats.stored import Format
 __all__ = ["FORMATS", "Checkpoint", "open_checkpoint", "rewrite"]
 
 # in the order in which those of a folder are preferred
-FORMATS: tuple[Format, ...] = (SAFETENSORS, TORCH_ZIP, TORCH_LEGACY, GGUF, NUMPY_ARCHIVE, NUMPY_FILE, PLAIN_PICKLE)
+FORMATS: tuple[Format, ...] = (
+    SAFETENSORS, TORCH_ZIP, TORCH_LEGACY, GGUF, KERAS_ARCHIVE, HDF5, NUMPY_ARCHIVE, NUMPY_FILE, PLAIN_PICKLE,
+)  # fmt: skip
 
 
 def open_checkpoint(paths: Sequence[Path], part: str | None = None) -> Checkpoint:

@@ -41,7 +41,7 @@ class Checkpoint:
 
         headers = {name: Header(t.shape, t.dtype, t.nbytes) for name, t in self.stored.items()}
         others = (left_out(name, Header(t.shape, t.dtype, t.nbytes), t.reason) for name, t in self.aside.items())
-        return (*describe_all(headers, beyond_of(self.beyond)), *others)
+        return (*describe_all(headers, beyond_of(self.beyond), self.facts), *others)
 
     @once
     def effective(self) -> Recognised:

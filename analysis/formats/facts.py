@@ -9,6 +9,7 @@ from analysis.adapters.config import NAME, AdapterConfig, check_config
 from analysis.adapters.foreign_config import metadata_config, mlx_config
 from analysis.adapters.makes import is_foreign, make_of, says_its_scale
 from analysis.adapters.names import is_adapter, may_be_adapter
+from analysis.attention import attention_facts
 from analysis.errors import DamagedFile, MissingShard, UnknownFormat
 from analysis.formats.hostile_json import parse_file, plain, printable, read_if_small
 from analysis.formats.stored import Fact
@@ -50,6 +51,7 @@ def config_facts(folder: Path) -> dict[str, Fact]:
     architectures = config.get("architectures")
     if isinstance(architectures, list) and architectures and isinstance(architectures[0], str):
         facts["architecture"] = printable(architectures[0])
+    facts |= attention_facts(config)
     return facts | _adapter_facts(read_if_small(folder / NAME, LARGEST_ADAPTER_CONFIG)) | training_facts(folder)
 
 

@@ -78,9 +78,6 @@ KINDS = (
     ),
     Kind("gguf-model", _starts(b"ggjt", b"tjgg", b"ggml", b"lmgg"), "is a GGML model, older than GGUF. "
          "Give the safetensors it was converted from."),
-    Kind("hdf5-file", _starts(b"\x89HDF\r\n\x1a\n"), "is an HDF5 file, as Keras writes. Load the model and save its "
-         "weights: torch.save({weight.path: torch.from_numpy(numpy.ascontiguousarray(weight.numpy())) for weight in "
-         "model.weights}, 'model.pt')."),
     Kind("compressed-file", _starts(b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"),
          "is compressed. Unpack it (gunzip, bunzip2, unxz or unzstd), and give what is inside."),
     Kind("archive", _starts(b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07"), "is an archive. Unpack it, and give the "

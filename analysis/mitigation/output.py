@@ -22,12 +22,13 @@ from analysis.errors import MitigationError, escape
 from analysis.formats import Checkpoint
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.writer import Writer
+from analysis.layout import Layout
 from analysis.mitigation.intruding import Intruding
 from analysis.mitigation.lora import LoraModule, check_form, open_module, with_ranks
 from analysis.mitigation.recipe import Recipe
 from analysis.mitigation.report import Energy
 from analysis.tensors.matching import Aligned
-from analysis.tensors.matrices import weights
+from analysis.tensors.matrices import outputs, weights
 from analysis.weight import Factors, TensorInfo
 
 
@@ -131,7 +132,7 @@ class AdapterForm:
         self, module: AdaptedModule, info: TensorInfo, found: Sequence[Intruding]
     ) -> tuple[dict[str, Tensor], Energy]:
         opened = open_module(self.adapter, module, info)
-        change = _join_changes(found)
+        change = join_changes(info, [(each.weight.rows, each.change) for each in found])
         most = opened.rank + change.left.shape[1]
         rank = min(max(self.recipe.rank or 0, opened.rank), most)
         new, kept = opened.mitigate(change, rank)
@@ -235,24 +236,29 @@ def apply_changes(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | 
     A change of fewer rows than its matrix is one of the first rows.
     """
     new = tensor.to(torch.promote_types(tensor.dtype, torch.float32), copy=True).contiguous()
-    for weight, change in zip(weights(replace(info, shape=tuple(new.shape)), new), changes, strict=True):
-        if change is not None:
-            count, _, columns = weight.slices.shape
-            if weight.slices.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
-                raise MitigationError(f"{escape(info.name)}: a convolution of several groups is not mitigated")
-            added = (change.left @ change.right).reshape(-1, columns, count).permute(2, 0, 1)  # (s, m, n)
-            weight.slices[:, : added.shape[1]] += added.to(new.dtype)
+    lies = replace(info, shape=tuple(new.shape))
+    for weight, held, change in zip(weights(lies, new), outputs(lies), changes, strict=True):
+        if change is None:
+            continue
+        if isinstance(held, Tensor):  # its rows lie apart from each other, so that the weight is a copy of them
+            oriented = new.T if info.transposed else new
+            oriented[held] += (change.left @ change.right).to(new.dtype)
+            continue
+        count, _, columns = weight.slices.shape
+        if weight.slices.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
+            raise MitigationError(f"{escape(info.name)}: a convolution of several groups is not mitigated")
+        added = (change.left @ change.right).reshape(-1, columns, count).permute(2, 0, 1)  # (s, m, n)
+        weight.slices[:, : added.shape[1]] += added.to(new.dtype)
     return new
 
 
-def _join_changes(found: Sequence[Intruding]) -> Factors:
-    """The changes of a tensor's matrices, which lie below each other in it, as one change of the whole."""
-    lefts = [
-        each.change.left if each.change else torch.zeros(each.weight.rows, 0, dtype=torch.float64) for each in found
-    ]
-    rights = [each.change.right for each in found if each.change]
+def join_changes(info: TensorInfo, changes: Sequence[tuple[int, Factors | None]]) -> Factors:
+    """The changes of a tensor's matrices as one change of the whole, each with the number of its matrix's outputs."""
+    lefts = [change.left if change else torch.zeros(rows, 0, dtype=torch.float64) for rows, change in changes]
     left: Tensor = torch.block_diag(*lefts)  # type: ignore[no-untyped-call]  # has no types
-    return Factors(left, torch.cat(rights))
+    if info.layout == Layout.QKV_GROUPS:  # in any other tensor the matrices lie below each other
+        left = left[torch.argsort(torch.cat([part for part in outputs(info) if isinstance(part, Tensor)]))]
+    return Factors(left, torch.cat([change.right for _, change in changes if change]))
 
 
 def _bits(dtype: str) -> int:

@@ -2,9 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analysis import names
+from analysis.attention import Attention, Facts, attention_of
 from analysis.cached import once
 from analysis.layout import Layout
 from analysis.names.parts import components, is_index
@@ -27,6 +28,11 @@ class Headers:
     """All tensors of a checkpoint, so that each can be read with what stands beside it."""
 
     of: Mapping[str, Header]
+    facts: Facts = field(default_factory=dict)  # about the model: how many heads it has
+
+    def attention(self, name: str) -> Attention | None:
+        """The heads of the part of the model that a tensor lies in; None where no configuration says."""
+        return attention_of(self.facts, name)
 
     @once
     def places(self) -> Mapping[str, names.Place]:

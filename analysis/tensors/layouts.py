@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from analysis import names
+from analysis.attention import PARTS, fits_groups
 from analysis.layout import KERNELS, Layout
 from analysis.tensors.header import Headers
 
@@ -337,6 +338,8 @@ def _matrix_layout(name: str, role: str, headers: Headers, transposed: bool) -> 
     ):
         order = {**dict.fromkeys(GATE_FIRST, Layout.HALVES), **dict.fromkeys(UP_FIRST, Layout.HALVES_UP_FIRST)}
         return Lay(order.get(_leaf(name), Layout.MATRIX), transposed, role="gate_up")
+    if role == "qkv" and (fused := _fused_heads(name, outputs, transposed, headers)) is not None:
+        return fused
     if role == "qkv" and (first := _queries(name, outputs, inputs, headers)):
         return Lay(Layout.QKV, transposed, first=first)
     return Lay(Layout.MATRIX, transposed)
@@ -352,6 +355,19 @@ def _is_gated(name: str, outputs: int, inputs: int, headers: Headers, transposed
             if len(shape) == 2 and f"{parent}.{down}" != stem:
                 return shape == ((outputs // 2, inputs) if transposed else (inputs, outputs // 2))
     return False
+
+
+def _fused_heads(name: str, outputs: int, transposed: bool, headers: Headers) -> Lay | None:
+    """How q, k and v lie in a fused projection, where the configuration says; None where it does not."""
+    attention = headers.attention(name)
+    if attention is None or not attention.order:
+        return None
+    first = fits_groups(outputs, attention)
+    if not first:
+        return Lay(Layout.MATRIX, transposed)
+    if attention.order == PARTS:
+        return Lay(Layout.QKV, transposed, first=first)
+    return Lay(Layout.QKV_GROUPS, transposed, groups=attention.groups, first=first)
 
 
 def _queries(name: str, outputs: int, inputs: int, headers: Headers) -> int:

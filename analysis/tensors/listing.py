@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from analysis.attention import Facts
 from analysis.errors import escape
 from analysis.layout import Layout
 from analysis.tensors.constants import REASONS
@@ -52,13 +53,13 @@ def beyond_of(said: Mapping[str, Any]) -> Beyond:
     return Beyond(made, left, same, constants)
 
 
-def describe_all(headers: Mapping[str, Header], beyond: Beyond) -> tuple[TensorInfo, ...]:
-    """Every tensor of the file, in its order."""
+def describe_all(headers: Mapping[str, Header], beyond: Beyond, facts: Facts | None = None) -> tuple[TensorInfo, ...]:
+    """Every tensor of the file, in its order. `facts` are the model's, which say how many heads it has."""
     headers = {
         name: replace(header, constant=kind) if (kind := beyond.constants.get(name)) else header
         for name, header in headers.items()
     }
-    plain = {info.name: info for info in describe(headers)}
+    plain = {info.name: info for info in describe(headers, facts)}
     if not beyond.made and not beyond.left:
         return tuple(_mark_copy(plain[name], beyond) for name in headers)
     used = {
@@ -66,7 +67,7 @@ def describe_all(headers: Mapping[str, Header], beyond: Beyond) -> tuple[TensorI
         for name, header in headers.items()
         if name not in beyond.left
     }
-    formed = {info.name: info for info in describe(used)}
+    formed = {info.name: info for info in describe(used, facts)}
     return tuple(_mark_copy(_list_info(name, plain, formed, beyond), beyond) for name in headers)
 
 

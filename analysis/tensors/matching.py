@@ -24,7 +24,8 @@ from analysis.weight import TensorInfo
 
 RESIZED = ("embedding", "position", "head")  # roles whose rows a fine-tune may add to
 TIED = ("embedding", "head")  # one tensor in a model whose head is tied
-TURNABLE = (Layout.MATRIX, Layout.HALVES, Layout.HALVES_UP_FIRST, Layout.QKV, *STACKS)  # what may be stored turned over
+# what may be stored turned over
+TURNABLE = (Layout.MATRIX, Layout.HALVES, Layout.HALVES_UP_FIRST, Layout.QKV, Layout.QKV_GROUPS, *STACKS)
 
 
 @dataclass(frozen=True, slots=True)

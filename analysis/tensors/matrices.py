@@ -9,14 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from analysis import names
+from analysis.attention import Facts
 from analysis.layout import KERNELS, STACKS, Layout
 from analysis.names.labels import block, distinct, label_of
 from analysis.names.places import WAYS
 from analysis.tensors.header import Header, Headers
+from analysis.tensors.heads import rows_by_group
 from analysis.tensors.layouts import Lay, kernel_extents, lay_of, stores_inputs_first
 from analysis.tensors.skipping import reason_to_skip
 from analysis.weight import Grid, TensorInfo, Weight, WeightInfo
@@ -29,13 +31,21 @@ GATES = {
     Layout.GRU: ("reset", "update", "new"),
     Layout.GRU_UPDATE_FIRST: ("update", "reset", "new"),
 }
+HALVES = {
+    Layout.HALVES: ("gate", "up"),
+    Layout.STACK_HALVES: ("gate", "up"),
+    Layout.HALVES_UP_FIRST: ("up", "gate"),
+}
 MOST_CUTS = 4  # weights of one member: the gates of an LSTM
 CONVOLVED = ("up", "down", "gate", "gate_up", "head", "other", "o", "qkv", "router")  # roles that mean a linear layer
 
 
-def describe(headers: Mapping[str, Header]) -> tuple[TensorInfo, ...]:
-    """Every tensor of a checkpoint, in the order of its file: role, depth, and how matrices lie in it or why not."""
-    around = Headers(headers)
+def describe(headers: Mapping[str, Header], facts: Facts | None = None) -> tuple[TensorInfo, ...]:
+    """Every tensor of a checkpoint, in the order of its file: role, depth, and how matrices lie in it or why not.
+
+    `facts` are what is known of the model besides: of them the heads are used (`analysis.attention`).
+    """
+    around = Headers(headers, facts or {})
     conv1d = stores_inputs_first(around)
     found = [_describe(name, around, conv1d) for name in headers]
     more = distinct({info.name: _labels(info) for info in found if info.skip is None})
@@ -86,6 +96,9 @@ def _role(name: str, headers: Headers) -> str:
     return "conv" if rank in (4, 5) and role == "other" else role
 
 
+Outputs = slice | Int[Tensor, " r"]  # a part of a tensor's outputs, or these of them in their order
+
+
 @dataclass(frozen=True, slots=True)
 class _Cut:
     """Where one weight lies in its tensor: which member of a stack, which of its outputs."""
@@ -93,7 +106,7 @@ class _Cut:
     name: str
     role: str
     member: int | None
-    outputs: slice
+    outputs: Outputs
 
 
 def matrices(info: TensorInfo) -> tuple[WeightInfo, ...]:
@@ -101,7 +114,7 @@ def matrices(info: TensorInfo) -> tuple[WeightInfo, ...]:
     rows, columns, slices = _extents(info)
     return tuple(
         WeightInfo(
-            cut.name, info.name, len(range(rows)[cut.outputs]), columns, slices, cut.role, info.depth,
+            cut.name, info.name, _extent_of(cut.outputs, rows), columns, slices, cut.role, info.depth,
             info.where, info.more, info.unfit,
         )
         for cut in _cuts(info)
@@ -109,12 +122,19 @@ def matrices(info: TensorInfo) -> tuple[WeightInfo, ...]:
 
 
 def weights(info: TensorInfo, tensor: Shaped[Tensor, "..."], grid: Grid | None = None) -> Iterator[Weight]:
-    """The weights of a tensor with their numbers, as views of it, in the order of `matrices`."""
+    """The weights of a tensor with their numbers, in the order of `matrices`.
+
+    They are views of it, but for convolutions of several groups and what lies in it head by head.
+    """
     for planned, cut in zip(matrices(info), _cuts(info), strict=True):
         yield Weight(planned, _view(info, tensor, cut), grid=grid)
 
 
-def outputs(info: TensorInfo) -> Iterator[slice | None]:
+def _extent_of(outputs: Outputs, rows: int) -> int:
+    return len(range(rows)[outputs]) if isinstance(outputs, slice) else len(outputs)
+
+
+def outputs(info: TensorInfo) -> Iterator[Outputs | None]:
     """Which outputs of its tensor each weight holds, in the order of `matrices`; None for a member of a stack."""
     yield from (cut.outputs if cut.member is None else None for cut in _cuts(info))
 
@@ -191,28 +211,31 @@ def _cuts(info: TensorInfo) -> Iterator[_Cut]:
 
 
 def _split(name: str, info: TensorInfo, member: int | None) -> Iterator[_Cut]:
-    """One member of a tensor cut by its outputs: gates of a recurrent layer, gate and up, or whole."""
-    rows = _extents(info)[0]
-    if info.layout in GATES:
-        gates = GATES[Layout(info.layout)]
+    """One member of a tensor cut by its outputs: gates of a recurrent layer, q, k and v, gate and up, or whole."""
+    rows, layout = _extents(info)[0], Layout(info.layout)
+    if gates := GATES.get(layout):
         size = rows // len(gates)
         for index, gate in enumerate(gates):
             yield _Cut(f"{name}.{gate}_gate", info.role, member, slice(index * size, (index + 1) * size))
-    elif info.layout == Layout.QKV:
-        rest = (rows - info.first) // 2
-        for role, start, end in (("q", 0, info.first), ("k", info.first, info.first + rest), ("v", rows - rest, rows)):
-            yield _Cut(f"{name}.{role}", role, member, slice(start, end))
-    elif info.layout == Layout.HALVES_UP_FIRST:
-        yield _Cut(_half_name(name, "up"), "up", member, slice(0, rows // 2))
-        yield _Cut(_half_name(name, "gate"), "gate", member, slice(rows // 2, rows))
-    elif info.layout in (Layout.HALVES, Layout.STACK_HALVES):
-        yield _Cut(_half_name(name, "gate"), "gate", member, slice(0, rows // 2))
-        yield _Cut(_half_name(name, "up"), "up", member, slice(rows // 2, rows))
-    elif info.layout == Layout.STACK_PAIRS:
+    elif layout in (Layout.QKV, Layout.QKV_GROUPS):
+        for role, held in _fused(info, rows).items():
+            yield _Cut(f"{name}.{role}", role, member, held)
+    elif halves := HALVES.get(layout):
+        for index, half in enumerate(halves):
+            yield _Cut(_half_name(name, half), half, member, slice(index * (rows // 2), (index + 1) * (rows // 2)))
+    elif layout == Layout.STACK_PAIRS:
         yield _Cut(_half_name(name, "gate"), "gate", member, slice(0, rows, 2))
         yield _Cut(_half_name(name, "up"), "up", member, slice(1, rows, 2))
-    elif info.layout != Layout.NONE:
+    elif layout != Layout.NONE:
         yield _Cut(name, info.role, member, slice(None))
+
+
+def _fused(info: TensorInfo, rows: int) -> Mapping[str, Outputs]:
+    """The outputs of a fused projection that are q, k and v."""
+    if info.layout == Layout.QKV_GROUPS:
+        return rows_by_group(rows, info.first, info.groups)
+    middle = info.first + (rows - info.first) // 2
+    return {"q": slice(0, info.first), "k": slice(info.first, middle), "v": slice(middle, rows)}
 
 
 def _member_name(name: str, member: int) -> str:

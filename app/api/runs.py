@@ -91,7 +91,7 @@ def delete(session: Writing, identity: Identity) -> None:
     operation_id="get_report",
 )
 async def report(request: Request, database: DatabaseOf, identity: Identity) -> Response:
-    """Returns coverage, summary, tables and findings: the object that `eigenscope analyze --json` prints."""
+    """Returns coverage, summary, tables, findings and options: the object that `eigenscope analyze --json` prints."""
 
     def make(session: Session) -> kept.Made:
         return kept.make_entry(reports.report(session, identity).to_json())

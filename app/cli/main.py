@@ -17,6 +17,7 @@ from app.cli.analyze import analyze_command, compare_command
 from app.cli.check import check_command
 from app.cli.mitigate import mitigate_command
 from app.cli.policy import policy_group
+from app.cli.prescribe import prescribe_command
 from app.cli.scaling import scaling_command
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ main.add_command(compare_command)
 main.add_command(check_command)
 main.add_command(policy_group)
 main.add_command(mitigate_command)
+main.add_command(prescribe_command)
 main.add_command(scaling_command)
 for group in admin.commands(settings):
     main.add_command(group)

@@ -15,7 +15,7 @@ from analysis.diagnostic import Measurement, Request, Row, Severity, Table
 from analysis.diagnostics import diagnostic as diagnostic_named
 from analysis.diagnostics import requests as requests_of
 from analysis.engine.comparison import alignment_of
-from analysis.report import Report
+from analysis.report import Report, options_of
 from analysis.weight import TensorInfo, WeightInfo
 from app.db import insert_of
 from app.errors import NotFound
@@ -151,7 +151,7 @@ def report(session: Session, run_id: int) -> Report:
     if run is None:
         raise NotFound(f"Run {run_id} does not exist.")
     tables = tuple(table(session, run_id, name) for name in run.diagnostics)
-    return Report(_coverage(session, run, tables), tables, names_of(run))
+    return Report(_coverage(session, run, tables), tables, names_of(run), options_of(requests(run)))
 
 
 def _coverage(session: Session, run: Run, tables: Sequence[Table]) -> Coverage:

@@ -19,7 +19,8 @@ def report() -> Report:
 
 def test_the_object_is_json_without_nan(report: Report) -> None:
     said = json.loads(json.dumps(report.to_json(), allow_nan=False))
-    assert list(said) == ["coverage", "summary", "tables", "findings"]
+    assert list(said) == ["coverage", "summary", "tables", "findings", "options"]
+    assert said["options"]["norms"] == dict(BOTH[1].options)
     assert list(said["tables"]) == ["esd", "norms"]
     first = said["tables"]["esd"][0]
     assert (first["weight"], first["shape"], first["role"]) == ("model.embed_tokens.weight", [300, 60], "embedding")

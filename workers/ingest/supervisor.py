@@ -142,11 +142,12 @@ def _report(names: str, answer: bytes) -> IngestReport:
         said = json.loads(answer)
         if "error" in said:
             raise _error(said["error"])
+        facts = {_text(key): _fact(value) for key, value in said["facts"].items()}
         return IngestReport(
             format=_text(said["format"]),
             kind="adapter" if said["kind"] == "adapter" else "model",
-            facts={_text(key): _fact(value) for key, value in said["facts"].items()},
-            tensors=_tensors(said["tensors"], said["beyond"]),
+            facts=facts,
+            tensors=_tensors(said["tensors"], said["beyond"], facts),
             rewritten=said["rewritten"] is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -160,7 +161,7 @@ def _error(said: Mapping[str, Any]) -> CheckpointError | OSError:
     return CLASSES[said["class"]](_text(said["message"]), _text(said["code"]))
 
 
-def _tensors(said: Sequence[Any], beyond: Mapping[str, Any]) -> "tuple[TensorInfo, ...]":
+def _tensors(said: Sequence[Any], beyond: Mapping[str, Any], facts: Mapping[str, Fact]) -> "tuple[TensorInfo, ...]":
     from analysis.tensors.listing import beyond_of, describe_all  # imports torch, which the child does without
     from analysis.tensors.matrices import Header, left_out
 
@@ -174,7 +175,7 @@ def _tensors(said: Sequence[Any], beyond: Mapping[str, Any]) -> "tuple[TensorInf
             raise ValueError(f"dtype {dtype}")
         else:
             headers[_text(name)] = header
-    return (*describe_all(headers, beyond_of(beyond)), *aside.values())
+    return (*describe_all(headers, beyond_of(beyond), facts), *aside.values())
 
 
 def _text(value: object) -> str:

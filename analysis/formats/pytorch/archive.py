@@ -20,25 +20,29 @@ from analysis.formats.pytorch.state import Source, Span, contents
 from analysis.formats.stored import Contents, Format
 
 PICKLE = "/data.pkl"
+KERAS = (b"metadata.json", b"config.json", b"model.weights.h5")  # the first member of what Keras 3 saves
 ENCRYPTED = 0x1 | 0x40 | 0x2000  # APPNOTE.TXT 4.4.4: encryption, strong encryption, masked headers
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT 4.3.7
 BROKEN_ZIP = (BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, EOFError, IndexError, KeyError)
+
+
+Spans = Mapping[str, Span]
 
 
 def is_zip(head: bytes) -> bool:
     return head.startswith(b"PK\x03\x04")
 
 
-def holds_array(head: bytes) -> bool:
-    """Whether the first member of the zip is a `.npy`, as in what NumPy saves."""
-    if len(head) < LOCAL_HEADER.size:
-        return False
+def first_member(head: bytes) -> bytes:
+    """The name of the first member of the zip: what NumPy and Keras save is known by it."""
+    if len(head) < LOCAL_HEADER.size or not is_zip(head):
+        return b""
     name_length = LOCAL_HEADER.unpack(head[: LOCAL_HEADER.size])[-2]
-    return head[LOCAL_HEADER.size : LOCAL_HEADER.size + name_length].endswith(b".npy")
+    return head[LOCAL_HEADER.size : LOCAL_HEADER.size + name_length]
 
 
 def _recognises(head: bytes) -> bool:
-    return is_zip(head) and not holds_array(head)
+    return is_zip(head) and not first_member(head).endswith(b".npy") and first_member(head) not in KERAS
 
 
 def _contents(path: Path) -> Contents:
@@ -54,7 +58,7 @@ def read_archive(path: Path, start: int = 0, length: int | None = None) -> tuple
             with ZipFile(part) as archive:
                 members = archive.infolist()
                 root = _root([member.filename for member in members])
-                spans = _spans(members, part, archive.start_dir)
+                spans = spans_of(archive, part)
                 pickled = spans[root + PICKLE]
                 machine = _read_pickle(archive, root + PICKLE, path, start + pickled.start, pickled.nbytes)
                 big_endian = _small(archive, spans, root + "/byteorder", 16) == b"big"
@@ -73,7 +77,7 @@ class Part(io.RawIOBase):
     """A part of a file, as a file of its own."""
 
     def __init__(self, file: io.BufferedIOBase, start: int, length: int) -> None:
-        self._file, self._start, self._length, self._place = file, start, length, 0
+        self._file, self._start, self.length, self._place = file, start, length, 0
 
     def seekable(self) -> bool:
         return True
@@ -82,7 +86,7 @@ class Part(io.RawIOBase):
         return True
 
     def seek(self, place: int, whence: int = io.SEEK_SET, /) -> int:
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._length}[whence]
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.length}[whence]
         if origin + place < 0:
             raise ValueError("a place before the part of the file")
         self._place = origin + place
@@ -90,7 +94,7 @@ class Part(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         self._file.seek(self._start + self._place)
-        read = self._file.read(max(0, min(len(buffer), self._length - self._place)))
+        read = self._file.read(max(0, min(len(buffer), self.length - self._place)))
         buffer[: len(read)] = read
         self._place += len(read)
         return len(read)
@@ -127,23 +131,21 @@ def _other_zip(names: Sequence[str]) -> UnknownFormat:
         )
         return UnknownFormat(text, "torchscript")
     if any(member.endswith(".weights.h5") for member in names):
-        text = (
-            "this is a Keras model. Load it, and save its weights: torch.save({weight.path: torch.from_numpy("
-            "numpy.ascontiguousarray(weight.numpy())) for weight in model.weights}, 'model.pt')."
-        )
+        text = "this is a Keras model that was zipped again. Unpack it, and give the model.weights.h5 inside."
         return UnknownFormat(text, "keras-archive")
     text = "this is a zip archive, but no PyTorch checkpoint. Unpack it, and give the checkpoint inside."
     return UnknownFormat(text, "archive")
 
 
-def _spans(members: Sequence[ZipInfo], file: io.BufferedIOBase, end: int) -> dict[str, Span]:
-    """Where the bytes of each member lie; every member checked, none over another, none behind `end`."""
+def spans_of(archive: ZipFile, file: io.BufferedIOBase) -> dict[str, Span]:
+    """Where the bytes of each member lie; every member checked, none over another, none behind the last of them."""
+    end = archive.start_dir
     found: dict[str, Span] = {}
     taken: list[tuple[int, int]] = []
-    for member in members:
+    for member in archive.infolist():
         if member.filename in found:
             raise UnsafeFile(
-                f"the zip holds {escape(member.filename)} twice, which torch.save never does. "
+                f"the zip holds {escape(member.filename)} twice, which nothing that saves checkpoints does. "
                 "Load the checkpoint where you trust it, and save it again."
             )
         if not 0 <= member.header_offset < end:
@@ -160,7 +162,7 @@ def _spans(members: Sequence[ZipInfo], file: io.BufferedIOBase, end: int) -> dic
     taken.append((end, end))
     if any(stop > begin for (_, stop), (begin, _) in pairwise(sorted(taken))):
         raise UnsafeFile(
-            "the members of the zip overlap, or lie outside it, which torch.save never does. "
+            "the members of the zip overlap, or lie outside it, which nothing that saves checkpoints does. "
             "The file is damaged or malicious.",
             "bad-offsets",
         )
@@ -177,8 +179,8 @@ def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:
         raise UnsafeFile(f"{name} in the zip is encrypted: decrypt it first", "encrypted-member")
     if {method, member.compress_type} != {ZIP_STORED} or member.compress_size != member.file_size:
         raise UnsafeFile(
-            f"{name} in the zip is compressed, which torch.save never does, and could unpack without bound. "
-            "Load the checkpoint where you trust it, and save it again.",
+            f"{name} in the zip is compressed, which nothing that saves checkpoints does, and could unpack "
+            "without bound. Load the checkpoint where you trust it, and save it again.",
             "compressed-member",
         )
     return Span(member.header_offset + LOCAL_HEADER.size + name_length + extra_length, member.file_size)

@@ -17,7 +17,7 @@ import numpy as np
 from analysis.errors import DamagedFile, UnsafeFile, escape
 from analysis.formats.dtypes import DTYPES, Sized
 from analysis.formats.hostile_json import check_name
-from analysis.formats.pytorch.archive import BROKEN_ZIP, ENCRYPTED, LOCAL_HEADER, holds_array, is_zip
+from analysis.formats.pytorch.archive import BROKEN_ZIP, ENCRYPTED, LOCAL_HEADER, first_member
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
 from analysis.formats.readers.numpy_file import LONGEST_HEADER, check_length, place, read_header, set_aside
 from analysis.formats.safetensors import METADATA
@@ -114,7 +114,7 @@ class Inflated:
 
 
 def _recognises(head: bytes) -> bool:
-    return is_zip(head) and holds_array(head)
+    return first_member(head).endswith(ENDING.encode())
 
 
 def _contents(path: Path) -> Contents:

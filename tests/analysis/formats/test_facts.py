@@ -41,6 +41,11 @@ def test_the_language_model_inside_a_multimodal_one(tmp_path: Path) -> None:
     assert config_facts(written(tmp_path, config)) == {"model_type": "llava", "width": 4096}
 
 
+def test_how_many_heads_it_has(tmp_path: Path) -> None:
+    config = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2}
+    assert config_facts(written(tmp_path, config)) == {"width": 64, "heads": 4, "kv_heads": 2, "head_size": 16}
+
+
 def test_an_adapter(tmp_path: Path) -> None:
     config = {
         "peft_type": "LORA",

@@ -1,4 +1,4 @@
-"""Which files make up a checkpoint. Broken indexes are in tests/hostile.py."""
+"""Which files make up a checkpoint. Broken indexes are in tests/hostile/."""
 
 import json
 from pathlib import Path

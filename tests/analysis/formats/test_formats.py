@@ -12,6 +12,8 @@ from tests.analysis.formats.test_conformance import SAVERS
 # formats that cannot hold every dtype: each has a suite of its own
 OWN_SUITES = {
     "pickle": "pytorch/test_plain.py",
+    "keras": "hdf5/test_keras_file.py",
+    "hdf5": "hdf5/test_keras_file.py",
     "gguf": "readers/test_gguf_file.py",
     "npz": "readers/test_numpy_archive.py",
     "npy": "readers/test_numpy_file.py",

@@ -1,4 +1,4 @@
-"""What a file is when it is no checkpoint. Whole files of each kind are in tests/hostile.py."""
+"""What a file is when it is no checkpoint. Whole files of each kind are in tests/hostile/."""
 
 from pathlib import Path
 

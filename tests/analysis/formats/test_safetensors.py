@@ -1,4 +1,4 @@
-"""safetensors, against the reference reader. Broken headers are in tests/hostile.py."""
+"""safetensors, against the reference reader. Broken headers are in tests/hostile/."""
 
 import json
 import struct

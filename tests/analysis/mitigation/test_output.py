@@ -6,15 +6,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from analysis.attention import Facts
 from analysis.mitigation import Recipe, write_mitigated
-from analysis.mitigation.output import apply_changes
+from analysis.mitigation.output import apply_changes, join_changes
 from analysis.tensors.matrices import Header, describe, matrices, weights
 from analysis.weight import Factors, TensorInfo
 from tests.analysis.mitigation import planted
 
+HEADS: Facts = {"heads": 4, "kv_heads": 2, "qkv_order": "group after group"}
+
 
 def info(name: str, shape: tuple[int, ...]) -> TensorInfo:
-    (found,) = describe({name: Header(shape, "float32", 0)})
+    (found,) = describe({name: Header(shape, "float32", 0)}, HEADS)
     return found
 
 
@@ -24,6 +27,7 @@ def info(name: str, shape: tuple[int, ...]) -> TensorInfo:
         ("layers.0.q_proj.weight", (7, 5)),
         ("h.0.attn.c_attn.weight", (5, 15)),  # stored (in, out)
         ("layers.0.mlp.gate_up_proj.weight", (8, 5)),  # two matrices, one below the other
+        ("h.0.self_attention.query_key_value.weight", (16, 5)),  # group after group
         ("features.0.conv.weight", (6, 3, 2, 2)),
         ("layers.0.mlp.experts.down_proj", (3, 4, 5)),
     ],
@@ -36,6 +40,19 @@ def test_a_change_of_each_matrix_lands_on_that_matrix(name: str, shape: tuple[in
     pairs = zip(weights(place, tensor), weights(place, new), changes, strict=True)
     for before, after, change in pairs:
         assert torch.allclose(after.matrix - before.matrix, (change.left @ change.right).float(), atol=1e-5)
+
+
+def test_the_changes_of_a_fused_projection_are_one_change_of_the_whole() -> None:
+    """An adapter has one pair of factors for q, k and v: each lands on the outputs that it has in the tensor."""
+    place = info("h.0.self_attention.query_key_value.weight", (16, 5))
+    changes = [Factors(torch.randn(w.rows, 2).double(), torch.randn(2, 5).double()) for w in matrices(place)]
+    assert [len(change.left) for change in changes] == [8, 4, 4]
+    whole = join_changes(place, [(len(change.left), change) for change in changes])
+    expected = apply_changes(place, torch.zeros(16, 5, dtype=torch.float64), changes)
+    assert torch.allclose(whole.left @ whole.right, expected)
+    apart = join_changes(place, [(8, changes[0]), (4, None), (4, changes[2])])
+    expected = apply_changes(place, torch.zeros(16, 5, dtype=torch.float64), [changes[0], None, changes[2]])
+    assert torch.allclose(apart.left @ apart.right, expected)
 
 
 def test_what_has_no_change_stays_and_fewer_rows_are_the_first(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def test_a_run_from_request_to_report(service: Service) -> None:
     assert answer.json()["checkpoints"] == [{"id": 1, "name": "model.safetensors"}]
     service.work()
     report = service.get("/api/v1/runs/1/report")
-    assert list(report) == ["coverage", "summary", "tables", "findings"]
+    assert list(report) == ["coverage", "summary", "tables", "findings", "options"]
     assert report["tables"]["norms"][0]["weight"] == "model.embed_tokens.weight"
 
 

@@ -1,4 +1,4 @@
-"""PyTorch's zip format. Broken archives are in tests/hostile.py."""
+"""PyTorch's zip format. Broken archives are in tests/hostile/."""
 
 import zipfile
 from pathlib import Path

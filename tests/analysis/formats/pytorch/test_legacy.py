@@ -1,4 +1,4 @@
-"""PyTorch's format before 1.6. Broken files are in tests/hostile.py."""
+"""PyTorch's format before 1.6. Broken files are in tests/hostile/."""
 
 from pathlib import Path
 

@@ -1,0 +1,1 @@
+"""HDF5, and the files of Keras in it, read as data: no link is followed, no filter but deflate is applied."""

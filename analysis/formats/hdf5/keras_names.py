@@ -1,0 +1,195 @@
+"""What Keras calls the variables in its files, from the groups that they lie in and the config of their layers.
+
+keras/src/saving/saving_lib.py (`.weights.h5`: a group for each layer, its variables numbered under "vars") and
+keras/src/legacy/saving/legacy_h5_format.py (`.h5`: a group for each layer, its variables by their names). A layer is
+called by its attribute in the model, or by its own name where its class alone is known otherwise.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.formats.hdf5.datasets import Keys, Tree
+
+VARIABLES = "vars"
+CONTAINERS = ("layers", "_layers", "_layer_checkpoint_dependencies")
+LEGACY = "model_weights"
+MOST_LAYERS = 100_000
+# keras/src/layers/attention: attributes of a layer, and the names that they give to their own layers
+ATTENTION = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "output_dense": "attention_output"}
+# the variables of layers that have other ones than a kernel and a bias, in the order in which Keras creates them
+OTHERS = {
+    "embedding": ("embeddings",),
+    "position_embedding": ("embeddings",),
+    "reversible_embedding": ("embeddings", "reverse_embeddings"),
+    "batch_normalization": ("gamma", "beta", "moving_mean", "moving_variance"),
+    "layer_normalization": ("gamma", "beta"),
+    "group_normalization": ("gamma", "beta"),
+    "rms_normalization": ("scale",),
+    "depthwise_conv1d": ("depthwise_kernel", "bias"),
+    "depthwise_conv2d": ("depthwise_kernel", "bias"),
+    "separable_conv1d": ("depthwise_kernel", "pointwise_kernel", "bias"),
+    "separable_conv2d": ("depthwise_kernel", "pointwise_kernel", "bias"),
+    "p_re_lu": ("alpha",),
+}
+CLASSES = ("_cell", "conv2d", "conv1d", "einsum_dense")
+RECURRENT = ("kernel", "recurrent_kernel", "bias")
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What a config says of a layer."""
+
+    kind: str  # its class, in snake case
+    equation: str = ""  # of an EinsumDense
+
+
+def layers_of(config: Mapping[str, Any]) -> dict[str, Layer]:
+    """The layers of a model's config by their names; none that two of different kinds share."""
+    found: dict[str, Layer | None] = {}
+    waiting: list[Any] = [config]
+    while waiting and len(found) < MOST_LAYERS:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            name, layer = _layer(value)
+            if layer is not None:
+                found[name] = layer if found.get(name, layer) == layer else None
+        waiting.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+    return {name: layer for name, layer in found.items() if layer is not None}
+
+
+def _layer(value: Mapping[str, Any]) -> tuple[str, Layer | None]:
+    kind, inside = value.get("class_name"), value.get("config")
+    if not isinstance(kind, str) or not isinstance(inside, dict) or not isinstance(inside.get("name"), str):
+        return "", None
+    equation = inside.get("equation")
+    return inside["name"], Layer(_snake(kind[:128]), equation if isinstance(equation, str) else "")
+
+
+def _snake(name: str) -> str:
+    """keras/src/utils/naming.py, to_snake_case."""
+    name = re.sub(r"\W+", "", name.rpartition(">")[2])
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What a dataset is called, and the layer that it belongs to."""
+
+    name: str
+    layer: Layer
+
+
+def variables(tree: Tree, layers: Mapping[str, Layer]) -> list[Variable]:
+    """Of each dataset of the tree, in its order. Where two names would be one, all keep the names of their groups."""
+    beside: dict[Keys, dict[str, Shape]] = {}
+    for each in tree.datasets:
+        beside.setdefault(each.keys[:-1], {})[each.keys[-1]] = each.array.shape
+    found = [_variable(each.keys, beside[each.keys[:-1]], tree, layers) for each in tree.datasets]
+    if len({variable.name for variable in found}) < len(found):
+        plain = ["/".join(each.keys) for each in tree.datasets]
+        return [Variable(name, variable.layer) for name, variable in zip(plain, found, strict=True)]
+    return found
+
+
+def _variable(keys: Keys, beside: Mapping[str, Shape], tree: Tree, layers: Mapping[str, Layer]) -> Variable:
+    if len(keys) > 1 and keys[-2] == VARIABLES:
+        return _numbered(keys, beside, tree, layers)
+    inside = keys[1:] if keys[0] == LEGACY and len(keys) > 2 else keys
+    inside = inside[1:] if len(inside) > 2 and inside[0] == inside[1] else inside
+    name = "/".join(inside).removesuffix(":0")
+    layer = next((layers[key] for key in reversed(inside[:-1]) if key in layers), Layer(""))
+    if layer.kind.startswith("depthwise_conv") and inside[-1].removesuffix(":0") == "kernel":
+        name = f"{name.removesuffix('kernel')}depthwise_kernel"
+    return Variable(name, layer)
+
+
+def _numbered(keys: Keys, beside: Mapping[str, Shape], tree: Tree, layers: Mapping[str, Layer]) -> Variable:
+    """A variable that has a number in the group "vars" of its layer."""
+    above = keys[:-2]
+    if above[:1] == ("optimizer",):
+        return Variable("/".join(keys), Layer("optimizer"))
+    own = tree.attributes.get(keys[:-1], {}).get("name", "")
+    layer = layers.get(own) or Layer(_kind(above, own))
+    words = [_word(above[:end], tree) for end in range(1, len(above) + 1)]
+    leaf = keys[-1]
+    if leaf.isdigit() and len(leaf) < 6:
+        names = _leaves(layer.kind, [beside[str(place)] for place in range(len(beside)) if str(place) in beside])
+        leaf = names[int(leaf)] if int(leaf) < len(names) else leaf
+    return Variable("/".join((*filter(None, words), leaf)), layer)
+
+
+def _kind(above: Keys, own: str) -> str:
+    """The class of a layer: of one in a list the name of its group says it, of others the name that Keras gave it."""
+    bases = [re.sub(r"_\d+$", "", word) for word in (*above[-1:], own)]
+    known = next((base for base in bases if base in OTHERS or base.endswith(CLASSES)), "")
+    return known or (bases[0] if bases else "")
+
+
+def _word(group: Keys, tree: Tree) -> str:
+    """What stands for a group in a name: nothing for a list, the name of a layer that has one of its own."""
+    word = group[-1]
+    if word in CONTAINERS:
+        return ""
+    bare = word.removeprefix("_")
+    if bare in ATTENTION:
+        return ATTENTION[bare]
+    own = tree.attributes.get((*group, VARIABLES), {}).get("name", "")
+    listed = len(group) > 1 and group[-2] in CONTAINERS
+    if own and "/" not in own and (word == "cell" or (listed and _base(own) != _base(word))):
+        return own
+    return word
+
+
+def _base(word: str) -> str:
+    return re.sub(r"_\d+$", "", word)
+
+
+def _leaves(kind: str, shapes: Sequence[Shape]) -> tuple[str, ...]:
+    """The names of a layer's variables in their order; none where they are not known."""
+    ranks = [len(shape) for shape in shapes]
+    if kind in OTHERS:
+        return _normalisation(len(ranks)) if kind == "batch_normalization" else OTHERS[kind]
+    if "embed" in kind and ranks == [2]:
+        return ("embeddings",)
+    if kind.endswith("_cell") and ranks[:2] == [2, 2] and shapes[0][1:] == shapes[1][1:]:
+        return RECURRENT
+    if ranks and ranks[0] > 1 and len(ranks) < 3 and (len(ranks) < 2 or _is_bias(shapes[1], shapes[0])):
+        return ("kernel", "bias")
+    return ()
+
+
+def _normalisation(count: int) -> tuple[str, ...]:
+    return OTHERS["batch_normalization"] if count == 4 else ()
+
+
+def _is_bias(bias: Shape, kernel: Shape) -> bool:
+    """Whether it is as long as the outputs of a kernel, or, of a transposed convolution, those before the last."""
+    return len(bias) < len(kernel) and (kernel[len(kernel) - len(bias) :] == bias or kernel[-2:-1] == bias)
+
+
+def joined_shape(shape: Shape, bias: Shape, equation: str) -> Shape:
+    """An EinsumDense's kernel as (inputs, outputs): by its equation, or by its bias; as it is where neither says it."""
+    if len(shape) < 3:
+        return shape
+    inputs = _inputs(shape, equation)
+    if not inputs and len(bias) > 1 and shape[-len(bias) :] == bias:
+        inputs = len(shape) - len(bias)
+    if not inputs or inputs >= len(shape):
+        return shape
+    rows = columns = 1
+    for place, length in enumerate(shape):
+        rows, columns = (rows * length, columns) if place < inputs else (rows, columns * length)
+    return rows, columns
+
+
+def _inputs(shape: Shape, equation: str) -> int:
+    """How many of a kernel's sides are summed over, where those come first; 0 where they do not, or it is not said."""
+    match = re.fullmatch(r"[.a-zA-Z]{1,64},([a-zA-Z]{1,32})->([.a-zA-Z]{1,64})", equation.replace(" ", "")[:256])
+    if match is None or len(match[1]) != len(shape):
+        return 0
+    kept = [letter in match[2] for letter in match[1]]
+    return kept.index(True) if True in kept and kept == sorted(kept) else 0

@@ -1,0 +1,18 @@
+"""What to do about a report, as files that other tools read: one declared rule each. `PRESCRIPTIONS` registers them."""
+
+from analysis.errors import OptionError, escape
+from analysis.prescriptions.lora_rank.rule import LORA_RANK
+from analysis.prescriptions.prescription import Rule
+from analysis.prescriptions.trainable import TRAINABLE
+
+__all__ = ["PRESCRIPTIONS", "Rule", "rule"]
+
+PRESCRIPTIONS: tuple[Rule, ...] = (LORA_RANK, TRAINABLE)
+
+
+def rule(kind: str) -> Rule:
+    """The rule of that kind. Raises OptionError, which names those there are."""
+    for known in PRESCRIPTIONS:
+        if known.name == kind:
+            return known
+    raise OptionError(f"there is no rule {escape(kind)}; there are: {', '.join(r.name for r in PRESCRIPTIONS)}")

@@ -1,0 +1,117 @@
+"""`eigenscope prescribe`: checkpoints, or a report, in; a folder with a prescription and its files out. No service."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from analysis.errors import IncompleteReport, OptionError, PrescriptionError, TensorError
+from analysis.prescriptions import PRESCRIPTIONS, Rule, rule
+from analysis.prescriptions.members import Members
+from analysis.prescriptions.prescription import Prescription
+from analysis.prescriptions.recorded import RecordedReport, read_report
+from analysis.prescriptions.writing import write
+from app.cli.analyze import WORDS, fail, name_paths, open_path, parse_value, progress, refusals
+from app.cli.options import device_option
+from app.cli.output import brief, plain_grid, write_object
+from app.escaping import for_terminal
+
+MOST = 40  # entries that are printed
+
+
+@click.command("prescribe")
+@click.argument("kind", metavar="KIND", type=click.Choice([known.name for known in PRESCRIPTIONS]))
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--option", "settings", multiple=True, metavar="NAME=VALUE", help="Set an option of the rule.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False),
+              help="Output folder; new or empty.")  # fmt: skip
+@device_option
+@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+def prescribe_command(
+    kind: str, files: tuple[Path, ...], settings: tuple[str, ...], out: Path, device: str, as_json: bool
+) -> None:
+    """Compute the prescription KIND from FILES: checkpoints, the base first, or a report of `analyze --json`."""
+    chosen = rule(kind)
+    try:
+        options = chosen.settings(parse_settings(chosen, settings))
+    except OptionError as error:
+        raise click.BadParameter(error.message) from error
+    if out.exists() and any(out.iterdir()):
+        raise click.UsageError(f"{out} is not empty, and files are never overwritten: choose another --out")
+    with refusals():
+        try:
+            reports, paths = split_reports(files)
+            checkpoints = tuple(open_path(path) for path in paths)
+            with progress(checkpoints[:1]) as heard:
+                members = Members(checkpoints, name_paths(paths), reports[0] if reports else None, device, heard)
+                prescription = chosen.prescribe(members, options)
+            names = write(prescription, out)
+        except (PrescriptionError, TensorError, OptionError) as error:
+            fail(error.code, error.message)
+    if as_json:
+        write_object(prescription.to_json())
+    else:
+        write_words(chosen, prescription, out, names)
+
+
+def parse_settings(chosen: Rule, settings: Sequence[str]) -> dict[str, object]:
+    """The options by name: numbers as such, yes and no where the option takes them. Raises OptionError."""
+    known = {option.name: option for option in chosen.options}
+    asked: dict[str, object] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise OptionError(f"{setting!r} is not NAME=VALUE")
+        option = known.get(name)
+        if option is not None and isinstance(option.default, str):
+            asked[name] = text
+        else:
+            word = WORDS.get(text.strip().lower())
+            asked[name] = parse_value(text) if word is None else word
+    return asked
+
+
+def split_reports(files: Sequence[Path]) -> tuple[list[RecordedReport], list[Path]]:
+    """Reports in JSON, and the checkpoints. Raises IncompleteReport where there are two reports, or one is none."""
+    reports = [path for path in files if path.is_file() and path.suffix == ".json"]
+    if len(reports) > 1:
+        raise IncompleteReport("give one report, with or without the checkpoints that it was measured on")
+    return [read_report(path.read_bytes()) for path in reports], [path for path in files if path not in reports]
+
+
+def write_words(chosen: Rule, prescription: Prescription, out: Path, names: Sequence[str]) -> None:
+    """For people: the entries, what is to be known about them, and the files."""
+    console, answer = Console(), prescription.answer
+    grid = plain_grid()
+    titles = list(dict.fromkeys(name for more in answer.details.values() for name in more))
+    grid.add_column("Tensor", overflow="fold")
+    for title in (chosen.value, *(title.replace("_", " ") for title in titles)):
+        grid.add_column(title, justify="right")
+    for name, value in list(answer.entries.items())[:MOST]:
+        more = answer.details.get(name, {})
+        grid.add_row(Text(for_terminal(name)), brief(value), *(brief(more.get(title)) for title in titles))
+    console.print(grid)
+    if len(answer.entries) > MOST:
+        console.print(Text(f"and {len(answer.entries) - MOST} more: prescription.json has all", "dim"))
+    for line in _lines(chosen, prescription):
+        console.print(Text(for_terminal(line)))
+    console.print(Text(for_terminal(f"Written to {out}: {', '.join(names)}")))
+
+
+def _lines(chosen: Rule, prescription: Prescription) -> list[str]:
+    answer = prescription.answer
+    doubt = answer.doubt
+    return [
+        "",
+        *(
+            [f"Not carried by the evidence: {doubt.reason} The uniform choice is {brief(doubt.uniform)}."]
+            if doubt
+            else []
+        ),
+        *([f"Exponents: {answer.estimator}."] if answer.estimator else []),
+        *answer.notes,
+        f"Validated on: {prescription.validated_on}",
+        f"Source: {chosen.reference}",
+    ]
