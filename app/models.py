@@ -363,7 +363,8 @@ class Verdict(ProjectScoped, Base):
     baseline_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
     source: Mapped[str]
     policy: Mapped[dict[str, Any]]  # analysis.gate.policy.Policy
-    baseline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.gate.baseline.distil
+    # analysis.gate.baseline.distil, or why there is none
+    baseline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # analysis.gate.verdict.Verdict
     asks: Mapped[int] = mapped_column(default=0)  # how often the sweeper asked a worker for it, and when it does next
     ask_at: Mapped[float] = mapped_column(default=0.0)

@@ -51,6 +51,5 @@ def whole(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def judged(rule: Mapping[str, Any], found: Report, baseline: Report | None = None, **more: Any) -> RuleVerdict:
-    """What becomes of one rule."""
-    (only,) = judge(policy_of({"rules": [rule]}), Evidence(found, **more), baseline).rules
-    return only
+    """What becomes of one rule; the policy's standing rules follow it."""
+    return judge(policy_of({"rules": [rule]}), Evidence(found, **more), baseline).rules[0]

@@ -72,8 +72,7 @@ class Service:
         from workers.mitigate import mitigate_checkpoint
 
         def judge(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
-            with database.writing() as session:
-                verdicts.make(session, identity)
+            verdicts.make(database, identity)
 
         tasks = {"judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mitigate": mitigate_checkpoint}
         while self.workers.sent:

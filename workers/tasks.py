@@ -76,8 +76,7 @@ celery.task(name="mend")(mitigate.run)  # as earlier versions called it
 def judge(verdict_id: int) -> None:
     from app.gate import verdicts
 
-    with database().writing() as session:
-        verdicts.make(session, verdict_id)
+    verdicts.make(database(), verdict_id)
 
 
 def pong(body: Any, message: Any) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 from analysis.diagnostic import Scalar
 from analysis.errors import BaselineError, escape
 from analysis.gate.evidence import Report, names_in
-from analysis.gate.metrics import COVERAGE, WEAK
+from analysis.gate.metrics import SHARES, WEAK
 from analysis.gate.policy import Policy, names_of
+from analysis.gate.unmeasured import count_unmeasured
 
-ABOUT = ("weight", "label", "role", "depth", "group", "note")
+ABOUT = ("weight", "tensor", "label", "role", "depth", "shape", "group", "note")
 
 
 def check_baseline(report: object) -> Report:
@@ -29,7 +30,7 @@ def _check(report: Mapping[str, Any]) -> None:
     names = report.get("checkpoints", [])
     _demand(isinstance(names, list) and all(isinstance(name, str) for name in names), "checkpoints")
     for part in (report["coverage"], *report["coverage"].get("checkpoints", ())):
-        for key in (*COVERAGE, "analysed", "analysed_parameters"):
+        for key in (*SHARES, "analysed", "analysed_parameters"):
             _demand(isinstance(part[key], int) and part[key] >= 0, key)
         _demand(isinstance(part.get("weights", 0), int) and part.get("weights", 0) >= 0, "weights")
     for summary in report["summary"].values():
@@ -85,7 +86,7 @@ def distil(policy: Policy, report: Report) -> dict[str, Any]:
     summed = {rule.metric.diagnostic for rule in rules if rule.metric.column is None}
     return {
         **({"checkpoints": list(names_in(report))} if names_in(report) else {}),
-        "coverage": _shares(report["coverage"]),
+        "coverage": _shares(count_unmeasured(report)),
         "summary": {name: said for name, said in report["summary"].items() if name in summed},
         "tables": {
             name: [{key: value for key, value in row.items() if key in {*ABOUT, *wanted[name]}} for row in table]
@@ -96,7 +97,7 @@ def distil(policy: Policy, report: Report) -> dict[str, Any]:
 
 
 def _shares(covered: Mapping[str, Any]) -> dict[str, Any]:
-    kept = (*COVERAGE, "analysed", "analysed_parameters", "weights")
+    kept = (*SHARES, "analysed", "analysed_parameters", "weights", "unmeasured")
     fields: dict[str, Any] = {key: covered[key] for key in kept if key in covered}
     parts = covered.get("checkpoints")
     return fields if parts is None else {**fields, "checkpoints": [_shares(part) for part in parts]}

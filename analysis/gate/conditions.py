@@ -6,6 +6,7 @@ from analysis.gate.metrics import columns, weak_flagged
 
 ENDS = ("min", "max", "above", "below")
 BOUNDS = (*ENDS, "between", "equals")
+PER_LAYER, COUNTING = ("all", "any"), ("count", "share")
 UNDECLARED = ("lower", "higher", "same")
 
 
@@ -30,8 +31,13 @@ def _single_bounds() -> dict[str, Any]:
     }
 
 
+def _within_one() -> dict[str, Any]:
+    share = {"minimum": 0, "maximum": 1}
+    return {**dict.fromkeys(ENDS, share), "between": {"items": share}}
+
+
 def _conditions() -> list[dict[str, Any]]:
-    counts = {"properties": {"aggregate": {"const": "count"}}, "required": ["aggregate"]}
+    counts = {"properties": {"aggregate": {"enum": list(COUNTING)}}, "required": ["aggregate"]}
     words = {"column": {"enum": [key for key, metric in columns().items() if not metric.numeric]}}
     ends = dict.fromkeys((*ENDS, "between", "max_regression"), False)
     weak = {"column": {"enum": [key for key, metric in columns().items() if weak_flagged(metric.diagnostic)]}}
@@ -41,10 +47,12 @@ def _conditions() -> list[dict[str, Any]]:
         {"if": counts, "then": {"required": ["where"]}, "else": {"properties": {"where": False}}},
         {"if": {"required": ["summary"]}, "then": {"properties": {"aggregate": {"const": "all"}, "layers": False}}},
         {"if": {"properties": words, "required": ["column"]},
-         "then": {"properties": {"aggregate": {"enum": ["all", "any", "count"]}}}},
+         "then": {"properties": {"aggregate": {"enum": [*PER_LAYER, *COUNTING]}}}},
         {"if": {"properties": words, "required": ["column"], "not": counts}, "then": {"properties": ends}},
         {"if": regresses, "then": {"properties": dict.fromkeys(BOUNDS, False)},
-         "else": {"properties": {"better": False}}},
+         "else": {"properties": {"better": False, "no_baseline": False}}},
+        {"if": {"properties": {"aggregate": {"const": "share"}}, "required": ["aggregate"]},
+         "then": {"properties": _within_one()}},
         {"if": {"properties": declared, "required": ["column", "max_regression"], "not": counts},
          "else": {"if": regresses,
                   "then": {"required": ["better"], "properties": {"better": {"enum": list(UNDECLARED)}}}}},

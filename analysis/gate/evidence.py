@@ -6,17 +6,17 @@ A report is the object of `eigenscope analyze --json`. One that comes from elsew
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from analysis.diagnostic import Scalar, Scope
 from analysis.diagnostics import diagnostic
-from analysis.gate.metrics import WEAK
+from analysis.gate.metrics import SHARES, WEAK
 from analysis.gate.rule import Rule
+from analysis.gate.unmeasured import find_unmeasured
 
 Report = Mapping[str, Any]
 WEAK_FIT = "its fit is weak"
-NOT_THERE = "the baseline has no such layer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Evidence:
     measured: Mapping[str, Mapping[str, Scalar]] | None = None  # the options of each diagnostic; None: as asked
     lost: tuple[Lost, ...] = ()
     ended: str = ""  # why the run ended before its time, in a sentence
+    no_baseline: str = ""  # why there is none yet, where one was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,10 @@ class Item:
     checkpoints: tuple[str, ...]
     value: Scalar
     why: str = ""  # why it has no value
-    failed: bool = False  # whether that is because its measurement failed
+    failed: bool = False  # whether that is because its measurement failed, or a baseline lacks the layer
     baseline: float | None = None
     matched: bool = True  # whether it was looked for in a baseline and found
+    shape: tuple[int, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -65,7 +67,7 @@ class Item:
 def items(rule: Rule, evidence: Evidence) -> list[Item]:
     """What the rule is about, in the report's order; failed tensors last."""
     if rule.metric.diagnostic == "coverage":
-        return list(_coverages(rule, evidence.report))
+        return list(_coverages(rule, evidence))
     if rule.metric.column is None:
         return [*_numbers(rule, evidence.report), *_lost_items(rule, evidence)]
     table = evidence.report["tables"].get(rule.metric.diagnostic, [])
@@ -120,7 +122,8 @@ def _item(rule: Rule, row: Mapping[str, Any], names: Sequence[str]) -> Item:
     why = WEAK_FIT if weak else "" if value is not None else row.get("note") or _absent(rule)
     named = tuple(names[place] for place in row["group"] if place < len(names))
     group = tuple(row["group"])
-    return Item(row["weight"], row["label"], group, named, None if weak else value, why, whole)
+    shape = tuple(row.get("shape") or ())
+    return Item(row["weight"], row["label"], group, named, None if weak else value, why, whole, shape=shape)
 
 
 def _has_failed(rule: Rule, row: Mapping[str, Any]) -> bool:
@@ -160,8 +163,8 @@ def _number(rule: Rule, numbers: Mapping[str, Any], group: tuple[int, ...], name
     )
 
 
-def _coverages(rule: Rule, report: Report) -> Iterator[Item]:
-    covered = report["coverage"]
+def _coverages(rule: Rule, evidence: Evidence) -> Iterator[Item]:
+    report, covered = evidence.report, evidence.report["coverage"]
     names = names_in(report)
     parts = covered.get("checkpoints")
     chosen = [(0, covered)] if parts is None else [
@@ -169,7 +172,18 @@ def _coverages(rule: Rule, report: Report) -> Iterator[Item]:
     ]  # fmt: skip
     for place, part in chosen:
         named = names[place : place + 1]
-        yield Item("", "".join(named), (place,) if named else (), named, share_of(part, rule.metric.name))
+        value, why = _covered(rule.metric.name, part, evidence, place)
+        yield Item("", "".join(named), (place,) if named else (), named, value, why)
+
+
+def _covered(name: str, part: Mapping[str, Any], evidence: Evidence, place: int) -> tuple[Scalar, str]:
+    """A number of a checkpoint's coverage; of what was not measured also the first weight and the reason."""
+    if name in SHARES:
+        return share_of(part, name), ""
+    if name in part:  # a baseline of which no more was kept
+        return part[name], ""
+    found = find_unmeasured(evidence.report, place) | {lost.tensor: lost.reason for lost in evidence.lost}
+    return len(found), next((f"{tensor}: {reason}" for tensor, reason in found.items()), "")
 
 
 def share_of(part: Mapping[str, Any], name: str) -> float | None:
@@ -187,23 +201,3 @@ def _lost_items(rule: Rule, evidence: Evidence) -> list[Item]:
         for lost in evidence.lost
         if rule.metric.column is None or rule.layers.match(lost.tensor, lost.role, lost.depth)
     ]
-
-
-def with_baseline(found: Sequence[Item], rule: Rule, baseline: Report) -> list[Item]:
-    """The same items, each with its value in the baseline; the reason where there is none."""
-    theirs = items(rule, Evidence(baseline))
-    alone = len({item.group for item in theirs}) <= 1 and len({item.group for item in found}) <= 1
-    known = {_key(item, alone): item for item in theirs}
-    return [_with_value(item, known.get(_key(item, alone))) for item in found]
-
-
-def _key(item: Item, alone: bool) -> tuple[Any, ...]:
-    """Layers meet by name; where a rule is about several groups of checkpoints, by their places in the run too."""
-    return (item.weight,) if alone else (item.weight, item.group)
-
-
-def _with_value(item: Item, other: Item | None) -> Item:
-    if other is None or other.value is None:
-        why = NOT_THERE if other is None else f"the baseline has no value: {other.why}"
-        return replace(item, matched=False, why=item.why or why)
-    return replace(item, baseline=other.number)

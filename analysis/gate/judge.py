@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 import numpy as np
 
+from analysis.diagnostic import groups
+from analysis.diagnostics import diagnostic
 from analysis.findings.wording import format_value, quantity
 from analysis.gate.bounds import Bound, Regression
-from analysis.gate.evidence import Evidence, Item, Report, items, with_baseline
+from analysis.gate.evidence import Evidence, Item, Report, items, names_in
 from analysis.gate.policy import Policy
+from analysis.gate.regressions import with_baseline
 from analysis.gate.rule import PER_LAYER, Missing, Rule, RuleSeverity
 from analysis.gate.verdict import RuleVerdict, Verdict
 from analysis.outcome import Outcome
@@ -31,57 +35,102 @@ REDUCE: Mapping[str, Reduce] = {
 }
 
 
+class Lack(Enum):
+    """What is missing where a rule cannot be judged."""
+
+    BASELINE = auto()  # there is none yet
+    EVIDENCE = auto()  # no layer matches, or what matches has by its nature no value
+    MEASUREMENT = auto()  # a weight that could not be measured, was not read, or meets none of the baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What is missing of the evidence, and why in words."""
+
+    reason: str
+    lack: Lack
+
+    def means(self, rule: Rule) -> Missing:
+        """What the rule says of it. A weight that cannot be measured is never let through as missing."""
+        if self.lack is Lack.BASELINE:
+            return rule.no_baseline or rule.missing
+        if self.lack is Lack.MEASUREMENT and rule.missing is Missing.PASS:
+            return Missing.INSUFFICIENT
+        return rule.missing
+
+
 def judge(policy: Policy, evidence: Evidence, baseline: Report | None = None) -> Verdict:
-    """The verdict on a report. What cannot be judged is part of it, and never an error."""
-    return Verdict(policy, tuple(_rule(rule, policy, evidence, baseline) for rule in policy.rules), evidence.ended)
+    """The verdict on a report. What cannot be judged is part of it, and never an error.
+
+    The policy's standing rules over the file's coverage follow its own; of a run that ended before its time they would
+    say nothing new.
+    """
+    rules = (*policy.rules, *(() if evidence.ended else policy.standing))
+    made = tuple(_rule(rule, policy, evidence, baseline) for rule in rules)
+    return Verdict(policy, made, evidence.ended, compared=baseline is not None or not policy.needs_baseline)
 
 
 def _rule(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> RuleVerdict:
-    reason = _reason_unmeasured(rule, policy, evidence, baseline)
-    found = [] if reason else items(rule, evidence)
+    gap = _gap_before(rule, policy, evidence, baseline)
+    found = [] if gap else items(rule, evidence)
     if rule.regression is not None and baseline is not None:
         found = with_baseline(found, rule, baseline)
     used, without = [item for item in found if item.usable], tuple(item for item in found if not item.usable)
-    reason = reason or _gap(rule, used, without, evidence)
+    gap = gap or _gap(rule, used, without, evidence)
     verdict = _judge_rule(rule, used) if used or (found and rule.aggregate == "count") else None
-    if reason and not (verdict and _certain(rule, verdict.outcome)):
-        verdict = _insufficient(rule, reason, verdict)
+    if gap and not (verdict and _certain(rule, verdict.outcome)):
+        verdict = _insufficient(rule, gap, verdict)
     assert verdict is not None
     return replace(verdict, items=len(found), judged=len(used), without=without)
 
 
-def _reason_unmeasured(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> str:
-    """Why there is nothing to judge the rule by; empty where there may be."""
+def _gap_before(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> Gap | None:
+    """Why there is nothing to judge the rule by, whatever the layers are; None where there may be."""
     if rule.regression is not None and baseline is None:
-        return "there is no baseline to compare with"
+        why = f": {evidence.no_baseline}" if evidence.no_baseline else ""
+        return Gap(f"there is no baseline to compare with{why}", Lack.BASELINE)
     name = rule.metric.diagnostic
     if name == "coverage":
-        return ""
+        return None
     if name not in evidence.report["tables"]:
-        return f"{name} was not measured"
+        can = groups(diagnostic(name).scope, max(1, len(names_in(evidence.report))))
+        return Gap(f"{name} was not measured", Lack.MEASUREMENT if can else Lack.EVIDENCE)
     if evidence.measured is None or evidence.measured.get(name) == policy.measure[name]:
-        return ""
+        return None
     differ = [key for key, value in policy.measure[name].items() if evidence.measured.get(name, {}).get(key) != value]
-    return f"{name} was measured with another {', '.join(differ) or 'set of options'} than the policy asks for"
+    options = ", ".join(differ) or "set of options"
+    return Gap(f"{name} was measured with another {options} than the policy asks for", Lack.MEASUREMENT)
 
 
-def _gap(rule: Rule, items: Sequence[Item], without: Sequence[Item], evidence: Evidence) -> str:
-    """What is missing of the evidence, in words; empty where it is enough."""
-    if evidence.ended and not items:
-        return evidence.ended
+def _gap(rule: Rule, items: Sequence[Item], without: Sequence[Item], evidence: Evidence) -> Gap | None:
+    """What is missing of the evidence; None where it is enough."""
+    if evidence.ended and (not items or rule.metric.column is None):
+        return Gap(evidence.ended, Lack.MEASUREMENT)
     if not items and not without:
-        return "no layer matches"
-    what = "layer" if rule.metric.column else "number"
+        return Gap("no layer matches", Lack.EVIDENCE)
     failed = [item for item in without if item.failed]
+    lack = Lack.MEASUREMENT if failed else Lack.EVIDENCE
     if failed and rule.coverage is None:
-        return f"{quantity(len(failed), 'layer')} could not be measured ({failed[0].why})"
+        return Gap(_describe_failure(failed), lack)
+    reason = _too_few(rule, items, without)
+    return Gap(reason, lack) if reason else None
+
+
+def _describe_failure(failed: Sequence[Item]) -> str:
+    deed = "measured" if failed[0].matched else "compared"
+    return f"{quantity(len(failed), 'layer')} could not be {deed} ({failed[0].why})"
+
+
+def _too_few(rule: Rule, items: Sequence[Item], without: Sequence[Item]) -> str:
+    """Why the layers with a value are too few, in words; empty where they are enough."""
     if len(items) < rule.rows:
+        what = "layer" if rule.metric.column else "number"
         why = f" ({without[0].why})" if without else ""
         return f"{quantity(len(items), what)} with a value, and the rule asks for {rule.rows}{why}"
-    share = len(items) / (len(items) + len(without))
-    if share < (LEAST_COVERAGE if rule.coverage is None else rule.coverage):
-        return f"only {len(items)} of {len(items) + len(without)} layers have a value ({without[0].why})"
-    return evidence.ended if rule.metric.column is None else ""
+    every = len(items) + len(without)
+    if len(items) / every < (LEAST_COVERAGE if rule.coverage is None else rule.coverage):
+        return f"only {len(items)} of {every} layers have a value ({without[0].why})"
+    return ""
 
 
 def _certain(rule: Rule, outcome: Outcome) -> bool:
@@ -91,17 +140,17 @@ def _certain(rule: Rule, outcome: Outcome) -> bool:
     return rule.aggregate == "all" and outcome is not Outcome.PASS and rule.metric.column is not None
 
 
-def _insufficient(rule: Rule, reason: str, there: RuleVerdict | None) -> RuleVerdict:
+def _insufficient(rule: Rule, gap: Gap, there: RuleVerdict | None) -> RuleVerdict:
     """What the rule says of missing evidence."""
     blank = there or RuleVerdict(rule, Outcome.PASS, "")
-    match rule.missing:
+    match gap.means(rule):
         case Missing.PASS:
             outcome, rest = blank.outcome, f" {blank.sentence}" if there else " The rule lets that pass."
         case Missing.FAIL:
             outcome, rest = _bad(rule), " The rule takes that for a failure."
         case Missing.INSUFFICIENT:
             outcome, rest = Outcome.WARN if rule.severity is RuleSeverity.WARN else Outcome.INSUFFICIENT, ""
-    sentence = f"Not enough evidence: {reason.rstrip('.')}.{rest}"
+    sentence = f"Not enough evidence: {gap.reason.rstrip('.')}.{rest}"
     return replace(blank, outcome=outcome, sentence=sentence, insufficient=True)
 
 
@@ -110,7 +159,7 @@ def _bad(rule: Rule) -> Outcome:
 
 
 def _judge_rule(rule: Rule, items: Sequence[Item]) -> RuleVerdict:
-    if rule.aggregate == "count":
+    if rule.counts:
         return _count(rule, items)
     if rule.aggregate in PER_LAYER:
         return _judge_layers(rule, items)
@@ -162,21 +211,34 @@ def _blame(good: bool, bad: Sequence[Item]) -> tuple[Item, ...]:
 
 
 def _count(rule: Rule, items: Sequence[Item]) -> RuleVerdict:
-    """How many layers `where` holds for."""
+    """How many layers `where` holds for, or what share of them."""
     assert rule.where is not None
     hits = [item for item in items if rule.where.holds(item.value)]
+    of = len(items) if rule.aggregate == "share" else 1
+    value = len(hits) / of
     base = None
     if rule.regression is not None:
-        base = float(sum(rule.where.holds(item.baseline) for item in items))
-    good = _good(rule.bound, rule.regression, float(len(hits)), base)
-    many = base is not None or (rule.bound is not None and not _is_too_few(rule.bound, len(hits)))
+        base = sum(rule.where.holds(item.baseline) for item in items) / of
+    good = _good(rule.bound, rule.regression, value, base)
     said = f"{rule.metric.key} is {rule.where.words()} in {quantity(len(hits), 'layer')} of {len(items)}"
-    sentence = f"{said}: that {_describe_value(rule, float(len(hits)), base)}"
+    sentence = f"{said}: that {_describe_value(rule, value, base)}"
     outcome = Outcome.PASS if good else _bad(rule)
-    return RuleVerdict(rule, outcome, sentence, len(hits), base, offenders=_blame(good or not many, hits))
+    shown = value if rule.aggregate == "share" else len(hits)
+    blamed = _offenders(rule, items, hits, value, base)
+    return RuleVerdict(rule, outcome, sentence, shown, base, offenders=_blame(good, blamed))
 
 
-def _is_too_few(bound: Bound, count: int) -> bool:
+def _offenders(
+    rule: Rule, items: Sequence[Item], hits: Sequence[Item], value: float, base: float | None
+) -> Sequence[Item]:
+    """Who is to blame for a count: those counted where it is too large, those left over where a share is too small."""
+    few = rule.bound is not None and _is_too_few(rule.bound, value)
+    if base is not None or not few:
+        return hits
+    return [item for item in items if item not in hits] if rule.aggregate == "share" else []
+
+
+def _is_too_few(bound: Bound, count: float) -> bool:
     """Whether a count is outside because it is too small, so that no layer is to blame."""
     least = [end for end in (bound.minimum, bound.above) if end is not None]
     return any(count <= end for end in least)
@@ -207,7 +269,8 @@ def _describe_value(rule: Rule, value: float, base: float | None) -> str:
 def _of_one(rule: Rule, item: Item, good: bool) -> str:
     what = f"{rule.metric.key} of {item.label}" if item.label else rule.metric.key
     if isinstance(item.value, int | float) and not isinstance(item.value, bool):
-        return f"{what} {_describe_value(rule, item.number, item.baseline)}"
+        first = f" The first is {item.why}." if item.why else ""
+        return f"{what} {_describe_value(rule, item.number, item.baseline)}{first}"
     assert rule.bound is not None
     return f"{what} is {format_value(item.value)}; it should be {rule.bound.words()}."
 
@@ -219,7 +282,8 @@ def _of_many(rule: Rule, used: int, bad: Sequence[Item]) -> str:
         assert rule.regression is not None
         asked = f"at most {rule.regression.words()} worse than in the baseline"
     how_many = f"{used - len(bad)} of" if bad else "all"
-    every = f"{rule.metric.key} is {asked} in {how_many} {quantity(used, 'layer')}."
+    what = "layer" if rule.metric.column else "checkpoint"
+    every = f"{rule.metric.key} is {asked} in {how_many} {quantity(used, what)}."
     if not bad or (rule.aggregate == "any" and len(bad) < used):
         return every
     worst = bad[0]

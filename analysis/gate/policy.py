@@ -9,9 +9,11 @@ from analysis.diagnostic import Option, Scalar, Scope, groups
 from analysis.diagnostics import DIAGNOSTICS, diagnostic, requests
 from analysis.errors import OptionError, escape
 from analysis.gate.fields import Model, fault, hint, mapping_of, refuse, text_of
-from analysis.gate.rule import IfMissing, Missing, Rule, one_of
+from analysis.gate.rule import IfMissing, Missing, Rule, RuleSeverity, one_of
 
 MOST_RULES = 200
+MOST_GLOBS = 200  # of all rules together: each is held against every layer
+LEAST_READ = 0.9  # share of the weights' parameters, where no rule says how much of the file must be read
 
 
 def option_schema(option: Option) -> dict[str, Any]:
@@ -107,6 +109,19 @@ class Policy(Model):
     def needs_baseline(self) -> bool:
         return any(rule.regression is not None for rule in self.rules)
 
+    @model_validator(mode="after")
+    def _globs_are_few(self) -> "Policy":
+        count = sum(rule.layers.globs for rule in self.rules)
+        if count > MOST_GLOBS:
+            raise fault(f": its rules have {count} globs, and at most {MOST_GLOBS} are allowed: name roles or depths")
+        return self
+
+    @property
+    def standing(self) -> tuple[Rule, ...]:
+        """The rules over the file's coverage that are judged where none of the policy's closes the gate on the same."""
+        stated = {rule.metric.key for rule in self.rules if rule.severity is RuleSeverity.ERROR}
+        return tuple(rule for rule in STANDING if rule.metric.key not in stated)
+
     def diagnostics(self, checkpoints: int) -> dict[str, dict[str, Scalar]]:
         """What a run over so many checkpoints is asked for: what the rules need of what it can measure."""
         can = {name: dict(asked) for name, asked in self.measure.items() if groups(diagnostic(name).scope, checkpoints)}
@@ -118,6 +133,14 @@ class Policy(Model):
         return {**said, "rules": [rule.to_json() for rule in self.rules]}
 
 
+STANDING = (
+    Rule.model_validate(
+        {"name": "the file was read", "summary": "coverage.parameters", "min": LEAST_READ, "missing": "fail"}
+    ),
+    Rule.model_validate(
+        {"name": "every weight was measured", "summary": "coverage.unmeasured", "max": 0, "missing": "fail"}
+    ),
+)
 RULES = f"give a list of 1 to {MOST_RULES} rules"
 
 

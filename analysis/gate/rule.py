@@ -1,8 +1,9 @@
 """A rule: one sentence that should be true of a report, as a frozen model. Its keys are those of a policy file."""
 
 import math
+import re
 from enum import StrEnum
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -27,10 +28,11 @@ from analysis.gate.fields import (
 )  # fmt: skip
 from analysis.gate.metrics import WEAK, Metric, columns, summaries, weak_flagged
 
-AGGREGATES = ("all", "any", "mean", "median", "p95", "min", "max", "count")
+AGGREGATES = ("all", "any", "mean", "median", "p95", "min", "max", "count", "share")
 PER_LAYER = ("all", "any")
+COUNTING = ("count", "share")
 WHICH = ("tuned", "base", "last", "every")  # besides a checkpoint's place in the run, or its name
-Aggregate = Literal["all", "any", "mean", "median", "p95", "min", "max", "count"]
+Aggregate = Literal["all", "any", "mean", "median", "p95", "min", "max", "count", "share"]
 ONE_PLACE = Annotated[int, Field(strict=True, ge=0, lt=LARGEST_DEPTH)]
 
 
@@ -62,10 +64,23 @@ class Layers(Model):
     roles: Roles = Field((), alias="role")
     depth: Blocks | None = Field(None, description="A block, or the first and the last.")
 
+    @property
+    def globs(self) -> int:
+        """How many globs each name is held against."""
+        return len(self.names) + len(self.without)
+
+    @cached_property
+    def _wanted(self) -> re.Pattern[str]:
+        return _union(self.names)
+
+    @cached_property
+    def _unwanted(self) -> re.Pattern[str]:
+        return _union(self.without)
+
     def match(self, name: str, role: str, depth: int | None) -> bool:
         return (
-            (not self.names or any(fnmatchcase(name, glob) for glob in self.names))
-            and not any(fnmatchcase(name, glob) for glob in self.without)
+            (not self.names or self._wanted.match(name) is not None)
+            and not (self.without and self._unwanted.match(name))
             and (not self.roles or role in self.roles)
             and (self.depth is None or (depth is not None and self.depth[0] <= depth <= self.depth[1]))
         )
@@ -74,8 +89,13 @@ class Layers(Model):
         return {key: value for key, value in self.model_dump(mode="json", by_alias=True).items() if value}
 
 
+def _union(globs: tuple[str, ...]) -> re.Pattern[str]:
+    """All globs as one pattern, compiled once; a star of `fnmatch` never looks back beyond the one before it."""
+    return re.compile("|".join(f"(?:{translate(glob)})" for glob in globs))
+
+
 class Where(Bound):
-    """What `aggregate: count` counts."""
+    """What `aggregate: count` and `aggregate: share` count."""
 
     model_config = ConfigDict(json_schema_extra=bound_conditions)
 
@@ -108,7 +128,7 @@ class Rule(Ends):
         description=f"Of a comparison: {', '.join(WHICH)}, a place in the run, or a name. Left out: all but the base.",
     )
     aggregate: Annotated[Aggregate, one_of(AGGREGATES)] = "all"
-    where: Where | None = Field(None, description="What aggregate: count counts.")
+    where: Where | None = Field(None, description="What aggregate: count or share counts.")
     max_regression: Limit | None = Field(
         None, description="How much worse than the baseline's: in the column's unit, or a share of it."
     )
@@ -120,6 +140,9 @@ class Rule(Ends):
     )
     missing: IfMissing = Field(
         Missing.INSUFFICIENT, description="What a rule says where there is not enough to judge by."
+    )
+    no_baseline: IfMissing | None = Field(
+        None, description="What a rule with max_regression says while there is no baseline; else what missing says."
     )
     rows: Rows = Field(1, description="The fewest layers to judge by.")
     coverage: Share | None = Field(None, description="The least share with a value.")
@@ -161,7 +184,7 @@ class Rule(Ends):
 
     @property
     def counts(self) -> bool:
-        return self.aggregate == "count"
+        return self.aggregate in COUNTING
 
     @cached_property
     def bound(self) -> Bound | None:
@@ -203,8 +226,8 @@ def _check_subject(rule: Rule) -> None:
         raise refuse("a number of a summary is one number already: leave it out", "aggregate")
     if metric.column is None and "layers" in rule.model_fields_set:
         raise refuse("a number of a summary is of all layers: leave it out, or ask for a column", "layers")
-    if not metric.numeric and rule.aggregate not in (*PER_LAYER, "count"):
-        raise refuse(f"{metric.key} is not a number: write all, any or count", "aggregate")
+    if not metric.numeric and rule.aggregate not in (*PER_LAYER, *COUNTING):
+        raise refuse(f"{metric.key} is not a number: write all, any, count or share", "aggregate")
     if rule.drop_weak and (metric.column is None or not weak_flagged(metric.diagnostic)):
         raise refuse(f"{metric.diagnostic} has no column {WEAK} for each layer; leave it out", "weak")
 
@@ -212,11 +235,21 @@ def _check_subject(rule: Rule) -> None:
 def _check_where(rule: Rule) -> None:
     if not rule.counts:
         if rule.where is not None:
-            raise refuse("it says what aggregate: count counts; write that, or leave it out", "where")
+            raise refuse("it says what aggregate: count or share counts; write one of them, or leave it out", "where")
         return
     if rule.where is None:
         raise fault(", where: say what is counted, for example where: {min: 1}")
     check_ends(rule.where, rule.metric, "where")
+    if rule.aggregate == "share":
+        _check_share(rule)
+
+
+def _check_share(rule: Rule) -> None:
+    """A share lies between 0 and 1: `min: 80` would hold for none."""
+    for key, end in rule.ends().items():
+        if not 0.0 <= end <= 1.0:
+            written = key if rule.between is None else "between"
+            raise refuse("a share lies from 0 to 1: 80 % is 0.8", written)
 
 
 def _check_regression(rule: Rule) -> None:
@@ -226,6 +259,8 @@ def _check_regression(rule: Rule) -> None:
     if rule.max_regression is None:
         if rule.better is not None:
             raise refuse("it belongs to max_regression: leave it out", "better")
+        if rule.no_baseline is not None:
+            raise refuse("it belongs to max_regression: leave it out", "no_baseline")
         return
     key, healthy = rule.metric.key, _healthy(rule)
     if not rule.metric.numeric and not rule.counts:

@@ -28,6 +28,7 @@ TEMPLATE = """\
 #
 # A rule is about a column (a value of each layer) or a summary (a number of the model), and says where it should lie.
 # Evidence that is missing makes a rule insufficient, unless it says `missing: pass` or `missing: fail`.
+# A weight that cannot be measured (NaN, infinity) closes the gate whatever the rules say of missing evidence.
 version: 1
 insufficient: fail   # a gate without enough evidence stays closed
 
@@ -58,12 +59,12 @@ rules:
     between: {loss}
 
   - name: no worse than the last report
-    # With a baseline only. A column with a healthy range gets worse where it leaves that range.
+    # On the first run, without a baseline, it passes. A column with a healthy range gets worse where it leaves it.
     column: esd.alpha
     aggregate: median
     max_regression: "10%"
     weak: drop
-    missing: pass
+    no_baseline: pass
 
 # For fine-tunes: these need the base, as in `eigenscope check tuned/ --base base/`.
 #

@@ -71,6 +71,7 @@ class Verdict:
     policy: Policy
     rules: tuple[RuleVerdict, ...]
     ended: str = ""  # why the run ended before its time, in a sentence
+    compared: bool = True  # whether there was a baseline, where rules ask for one
 
     @property
     def outcome(self) -> Outcome:
@@ -96,7 +97,7 @@ class Verdict:
             "version": VERSION,
             "verdict": str(self.outcome),
             "passed": self.passed,
-            "headline": headline([str(each.outcome) for each in self.rules], self.passed, self.ended),
+            "headline": headline([str(each.outcome) for each in self.rules], self.passed, self.ended, self.compared),
             "ended": self.ended or None,
             "rules": [each.to_json() for each in self.rules],
         }
@@ -105,7 +106,7 @@ class Verdict:
 WORDS: Mapping[str, str] = {"fail": "failed", "insufficient": "without enough evidence", "warn": "with a warning"}
 
 
-def headline(outcomes: Sequence[str], passed: bool, ended: str = "") -> str:
+def headline(outcomes: Sequence[str], passed: bool, ended: str = "", compared: bool = True) -> str:
     """The verdict in a sentence.
 
     >>> headline(["pass", "warn", "pass"], True)
@@ -114,7 +115,8 @@ def headline(outcomes: Sequence[str], passed: bool, ended: str = "") -> str:
     if ended:
         return f"The gate is closed: {ended.rstrip('.')}."
     held = outcomes.count("pass")
+    alone = "" if compared else "; there is no baseline yet, so nothing was compared"
     rest = [f"{outcomes.count(each)} {word}" for each, word in WORDS.items() if each in outcomes]
     every = "every rule holds" if len(outcomes) > 1 else "its rule holds"
     said = every if not rest else f"{held} of {quantity(len(outcomes), 'rule')} {'holds' if held == 1 else 'hold'}"
-    return f"The gate is {'open' if passed else 'closed'}: {said}{', ' + join_words(rest) if rest else ''}."
+    return f"The gate is {'open' if passed else 'closed'}: {said}{', ' + join_words(rest) if rest else ''}{alone}."

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from analysis.diagnostics.top_singular_value.diagnostic import TOP_SINGULAR_VALUE
 from analysis.width_scaling.advice import advice
@@ -30,20 +30,34 @@ Target = Annotated[
 router = APIRouter(prefix="/runs", tags=["runs"], route_class=OnceRoute)
 
 
+def prepare(database: DatabaseOf, asked: RunRequest) -> verdicts.Request | None:
+    """The verdict that is asked for, understood before the transaction that writes begins."""
+    if asked.policy is None:
+        return None
+    policy = verdicts.parse_policy(asked.policy)
+    with database.reading() as session:
+        return verdicts.prepare(session, policy, verdicts.source_of(asked.policy), asked.baseline)
+
+
 @router.post(
-    "", status_code=201, responses=responses(400, 404, 409, 413), dependencies=[Once], operation_id="request_run"
+    "", status_code=201, responses=responses(400, 404, 409, 413), dependencies=[Depends(prepare), Once],
+    operation_id="request_run",
 )  # fmt: skip
 def request(
-    session: Writing, settings: SettingsOf, asked: RunRequest, incoming: Request, response: Response
+    session: Writing,
+    settings: SettingsOf,
+    asked: RunRequest,
+    prepared: Annotated[verdicts.Request | None, Depends(prepare)],
+    incoming: Request,
+    response: Response,
 ) -> CreatedRun:
     """Creates a run, and with a policy a verdict on it. It starts when all its checkpoints are ready."""
-    policy = None if asked.policy is None else verdicts.parse_policy(asked.policy)
     measured = asked.diagnostics
-    if policy is not None and measured is None:
-        measured = policy.diagnostics(len(asked.checkpoints))
+    if prepared is not None and measured is None:
+        measured = prepared.policy.diagnostics(len(asked.checkpoints))
     run = runs.request(session, asked.checkpoints, measured)
-    if asked.policy is not None:
-        verdicts.request(session, run, asked.policy, asked.baseline)
+    if prepared is not None:
+        verdicts.add(session, run, prepared)
     hook = None
     if asked.webhook is not None:
         webhooks.check(asked.webhook, settings)

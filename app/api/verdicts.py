@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -92,21 +92,33 @@ def verdict_json(row: models.Verdict) -> Verdict:
         policy=row.policy,
         source=row.source,
         baseline_run=row.baseline_run_id,
-        has_baseline=row.baseline is not None,
+        has_baseline=row.baseline is not None and verdicts.NO_BASELINE not in row.baseline,
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         judged_at=moment(row.judged_at),
     )
 
 
+def prepare(database: DatabaseOf, identity: Identity, asked: VerdictRequest) -> verdicts.Request:
+    """What is asked for, understood and judged before the transaction that writes it begins."""
+    policy = verdicts.parse_policy(asked.policy)
+    with database.reading() as session:
+        run = runs.get(session, identity)
+        return verdicts.prepare(session, policy, verdicts.source_of(asked.policy), asked.baseline, run)
+
+
 @router.post(
-    "/verdicts", status_code=201, responses=responses(400, 404, 409), dependencies=[Once],
+    "/verdicts", status_code=201, responses=responses(400, 404, 409), dependencies=[Depends(prepare), Once],
     operation_id="request_verdict",
 )  # fmt: skip
 def request(
-    session: Writing, identity: Identity, asked: VerdictRequest, incoming: Request, response: Response
+    session: Writing,
+    identity: Identity,
+    prepared: Annotated[verdicts.Request, Depends(prepare)],
+    incoming: Request,
+    response: Response,
 ) -> Verdict:
     """Checks a policy against the run: at once if it has ended, otherwise as soon as it does."""
-    verdict = verdicts.request(session, runs.get(session, identity), asked.policy, asked.baseline)
+    verdict = verdicts.add(session, runs.get(session, identity), prepared)
     response.headers["Location"] = f"{incoming.url.path}/{verdict.id}"
     return verdict_json(verdict)
 
@@ -198,8 +210,9 @@ def look_at_verdict(database: Database, run_id: int, number: int | None) -> Verd
         row = verdicts.latest(session, run_id) if number is None else verdicts.get(session, run_id, number)
         if row.result is not None or not verdicts.ready(session, row):
             return verdict_json(row)
+        found = verdicts.result_of(session, row)
     with database.writing() as session:
-        return verdict_json(verdicts.judge_run(session, verdicts.get(session, run_id, row.id)))
+        return verdict_json(verdicts.store(session, verdicts.get(session, run_id, row.id), found))
 
 
 def accepted_form(incoming: Request) -> Form:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +15,7 @@ from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
 from analysis.gate.reading import policy_of
 from app.access import audit
-from app.db import clock
+from app.db import Database, clock
 from app.errors import Conflict, NotFound
 from app.gate import policy_file as policies
 from app.models import Checkpoint, Member, Run, Verdict
@@ -26,40 +27,82 @@ from app.tenancy import confine_for
 Asked = str | Mapping[str, Any]  # a policy: YAML text, or what it says
 Baseline = int | str | Mapping[str, Any]  # a run, a checkpoint's name, or a report
 AT_ONCE = 100
+NO_BASELINE = "none"  # in a stored baseline's place: why there is none yet
 STOPPED = "the run was cancelled before its end"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A verdict that is asked for: all that can be known, and judged, without holding others up."""
+
+    source: str
+    policy: Policy
+    baseline_run: int | None = None
+    baseline: Mapping[str, Any] | None = None  # what the policy looks at of its report, or why there is none
+    result: Mapping[str, Any] | None = None  # of a run that has ended
 
 
 def parse_policy(asked: Asked) -> Policy:
     """Raises PolicyError."""
-    return policies.read(asked) if isinstance(asked, str) else policy_of(asked)
+    return policies.read(source_of(asked)) if isinstance(asked, str) else policies.check_size(source_of(asked), asked)
 
 
-def request(session: Session, run: Run, asked: Asked, against: Baseline | None = None) -> Verdict:
-    """A verdict on the run, made at once where it has ended. Raises PolicyError, BaselineError, NotFound, Conflict."""
-    policy = parse_policy(asked)
-    baseline_run, baseline = _baseline(session, run, policy, against)
-    source = asked if isinstance(asked, str) else json.dumps(asked, ensure_ascii=False, indent=1)
+def source_of(asked: Asked) -> str:
+    return asked if isinstance(asked, str) else json.dumps(asked, ensure_ascii=False, indent=1)
+
+
+def prepare(
+    session: Session, policy: Policy, source: str, against: Baseline | None = None, run: Run | None = None
+) -> Request:
+    """Looks for the baseline and, where there is a run that has ended, judges it: in a transaction that only reads.
+
+    Raises BaselineError, NotFound, Conflict.
+    """
+    baseline_run, baseline = _baseline(session, None if run is None else run.id, policy, against)
+    asked = Request(source, policy, baseline_run, baseline)
+    if run is None or run.state not in ENDED:
+        return asked
+    return replace(asked, result=_judge(session, run, policy, baseline))
+
+
+def add(session: Session, run: Run, asked: Request) -> Verdict:
+    """The verdict on the run as a row, with its result where that was judged before."""
     verdict = Verdict(
-        run_id=run.id, baseline_run_id=baseline_run, source=source, policy=policy.to_json(), baseline=baseline
+        run_id=run.id,
+        baseline_run_id=asked.baseline_run,
+        source=asked.source,
+        policy=asked.policy.to_json(),
+        baseline=None if asked.baseline is None else dict(asked.baseline),
     )
     session.add(verdict)
     session.flush()
     session.refresh(verdict)
     audit.note(session, "verdict.request", f"verdict {verdict.id} of run {run.id}")
-    return judge_run(session, verdict)
+    return store(session, verdict, asked.result)
+
+
+def request(session: Session, run: Run, asked: Asked, against: Baseline | None = None) -> Verdict:
+    """All of it in one transaction. Raises PolicyError, BaselineError, NotFound, Conflict."""
+    return add(session, run, prepare(session, parse_policy(asked), source_of(asked), against, run))
 
 
 def _baseline(
-    session: Session, run: Run, policy: Policy, against: Baseline | None
+    session: Session, run_id: int | None, policy: Policy, against: Baseline | None
 ) -> tuple[int | None, dict[str, Any] | None]:
-    """The baseline's run, where it is one, and what the policy looks at in its report."""
+    """The baseline's run, where it is one, and what the policy looks at in its report.
+
+    A name that no finished run is over yet is no error but a first run: the verdict says so.
+    """
     match against:
         case None:
             return None, None
         case int():
             found = runs.get(session, against)
         case str():
-            found = latest_over(session, against, policy, run.id)
+            try:
+                found = latest_over(session, against, policy, run_id)
+            except NotFound as error:  # a first run
+                return None, {NO_BASELINE: str(error)}
         case _:
             return None, distil(policy, check_baseline(against))
     if found.state != RunState.DONE:
@@ -90,22 +133,32 @@ def ready(session: Session, verdict: Verdict) -> bool:
     return session.get_one(Run, verdict.run_id).state in ENDED
 
 
-def result_of(session: Session, verdict: Verdict) -> dict[str, Any] | None:
+def result_of(session: Session, verdict: Verdict) -> Mapping[str, Any] | None:
     """What it says, stored or not; None before the run has ended. Writes nothing."""
     if verdict.result is not None or not ready(session, verdict):
         return verdict.result
     run = session.get_one(Run, verdict.run_id)
-    return judge(policy_of(verdict.policy), evidence(session, run), verdict.baseline).to_json()
+    return _judge(session, run, policy_of(verdict.policy), verdict.baseline)
 
 
-def judge_run(session: Session, verdict: Verdict) -> Verdict:
-    """The verdict with its result, where its run has ended; a result that is there stays."""
-    found = result_of(session, verdict) if verdict.result is None else None
-    if found is not None:
-        verdict.result, verdict.judged_at = found, clock(session)
+def _judge(session: Session, run: Run, policy: Policy, baseline: Mapping[str, Any] | None) -> dict[str, Any]:
+    kept = baseline or {}
+    seen = replace(evidence(session, run), no_baseline=kept.get(NO_BASELINE, ""))
+    return judge(policy, seen, None if NO_BASELINE in kept else baseline).to_json()
+
+
+def store(session: Session, verdict: Verdict, found: Mapping[str, Any] | None) -> Verdict:
+    """The verdict with this result; one that is there stays."""
+    if found is not None and verdict.result is None:
+        verdict.result, verdict.judged_at = dict(found), clock(session)
         told = {name: found[name] for name in ("verdict", "passed")}
         audit.note(session, "verdict.make", f"verdict {verdict.id} of run {verdict.run_id}", told)
     return verdict
+
+
+def judge_run(session: Session, verdict: Verdict) -> Verdict:
+    """The verdict with its result, where its run has ended."""
+    return store(session, verdict, result_of(session, verdict))
 
 
 def evidence(session: Session, run: Run) -> Evidence:
@@ -146,9 +199,16 @@ def listing(session: Session, run_id: int) -> Sequence[Verdict]:
     return session.scalars(query.limit(AT_ONCE)).all()
 
 
-def make(session: Session, identity: int) -> None:
-    """The verdict, made by a worker. Nothing happens where it is gone, or there already."""
-    found = session.get(Verdict, identity, with_for_update=True, populate_existing=True)
-    if found is not None:
+def make(database: Database, identity: int) -> None:
+    """The verdict, made by a worker: judged while nobody waits, then stored. Nothing happens where it is gone."""
+    with database.reading() as session:
+        found = session.get(Verdict, identity)
+        if found is None or found.result is not None:
+            return
         with confine_for(session, found.project_id):
-            judge_run(session, found)
+            result = result_of(session, found)
+    with database.writing() as session:
+        found = session.get(Verdict, identity, with_for_update=True, populate_existing=True)
+        if found is not None:
+            with confine_for(session, found.project_id):
+                store(session, found, result)

@@ -26,16 +26,8 @@ answer=$(ask -X POST -T "$file" -H "Idempotency-Key: $key-upload" \
   || refused "the upload failed"
 request=$(jq -n --argjson id "$(jq .id <<<"$answer")" --rawfile policy "$policy" --arg baseline "$baseline" \
   '{checkpoints: [$id], $policy} + (if $baseline == "" then {} else {$baseline} end)')
-answer=$(ask --json "$request" -H "Idempotency-Key: $key-run" "$url/runs")
-if [ $? -ne 0 ]; then
-  # The first time there is nothing to compare with yet.
-  if [ -n "$baseline" ] && [ "$(jq -r .code <<<"$answer" 2>/dev/null)" = not-found ]; then
-    answer=$(ask --json "$(jq 'del(.baseline)' <<<"$request")" -H "Idempotency-Key: $key-first" "$url/runs") \
-      || refused "the run was refused"
-  else
-    refused "the run was refused"
-  fi
-fi
+answer=$(ask -H "Content-Type: application/json" -d "$request" -H "Idempotency-Key: $key-run" "$url/runs") \
+  || refused "the run was refused"
 run=$(jq .id <<<"$answer")
 
 until answer=$(ask "$url/runs/$run/verdict?wait=30") || lost "no verdict: $answer"; [ "$(jq .state <<<"$answer")" = '"done"' ]; do

@@ -25,7 +25,7 @@ POLICY = """
 rules:
   - {name: full rank, column: norms.rank_loss, max: 0}
   - {name: no smaller than main, column: norms.stable_rank, aggregate: median, max_regression: "10%", better: higher,
-     missing: pass}
+     no_baseline: pass}
 """
 
 
@@ -53,6 +53,23 @@ def broken(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors")
 
 
+def nan(folder: Path) -> None:
+    """The model with one weight that is not a number."""
+    weights = tensors()
+    weights["model.layers.1.self_attn.q_proj.weight"][3, 3] = float("nan")
+    save_file(weights, folder / "model.safetensors")
+
+
+def documented() -> dict[str, Any]:
+    """The policy that docs/ci.md shows, with what every small model would break left out."""
+    text = re.search(r"```yaml\n(.*?)```", (DOCS / "ci.md").read_text(), re.DOTALL)
+    assert text is not None
+    policy: dict[str, Any] = yaml.safe_load(text[1])
+    policy["rules"] = [rule for rule in policy["rules"] if "max_regression" in rule]
+    assert policy["rules"]
+    return {**policy, "insufficient": "pass"}
+
+
 def bash(script: str, folder: Path, live: Deployment, **environment: str) -> "subprocess.CompletedProcess[str]":
     base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     ours = {"EIGENSCOPE_URL": str(live.client.base_url).rstrip("/"), "EIGENSCOPE_TIMEOUT": "60"}
@@ -78,7 +95,13 @@ def test_three_lines_of_curl(live: Deployment, repository: Path) -> None:
     bad = bash(url + script, repository, live)
     assert bad.returncode == 1, bad.stderr
     told = json.loads((repository / "verdict.json").read_text())
-    assert [rule["outcome"] for rule in told["rules"]] == ["fail", "pass"]
+    assert [rule["outcome"] for rule in told["rules"]] == ["fail", "pass", "pass", "pass"]
+    assert "there is no baseline yet, so nothing was compared" in told["headline"]
+    nan(repository)
+    for policy in (POLICY, yaml.safe_dump(documented())):
+        (repository / "eigenscope.yml").write_text(policy)
+        assert bash(f"{url}baseline=model@main\n{script}", repository, live).returncode == 1
+    assert "are NaN or infinite" in (repository / "verdict.json").read_text()
     (repository / "eigenscope.yml").write_text("rules: []")
     assert bash(url + script, repository, live).returncode != 0  # no run: it does not ask for ever
 
@@ -87,17 +110,18 @@ def test_the_shell_script_compares_a_pull_request_with_main(live: Deployment, re
     script = "bash docs/ci/check.sh model.safetensors"
     first = bash(f"{script} model@pr-1 model@main", repository, live)  # there is no main yet
     assert first.returncode == 0, first.stderr
+    assert "there is no baseline yet, so nothing was compared" in first.stdout
     main = bash(f"{script} model@main", repository, live)
     assert main.returncode == 0, main.stderr
     narrower(repository)
     worse = bash(f"{script} model@pr-2 model@main", repository, live)
     assert worse.returncode == 1, worse.stderr
     told = json.loads((repository / "eigenscope.json").read_text())
-    assert [rule["outcome"] for rule in told["rules"]] == ["pass", "fail"]
+    assert [rule["outcome"] for rule in told["rules"]] == ["pass", "fail", "pass", "pass"]
     assert told["baseline_run"] is not None
     assert "no smaller than main" in (repository / "eigenscope.md").read_text()
     (suite,) = JUnitXml.fromfile(str(repository / "eigenscope.xml"))
-    assert (suite.tests, suite.failures) == (2, 1)
+    assert (suite.tests, suite.failures) == (4, 1)
 
 
 def narrower(folder: Path) -> None:
@@ -217,7 +241,8 @@ def test_the_command_line_by_a_service(live: Deployment, repository: Path, tmp_p
     worse = check("--baseline", "model@main")
     assert worse.returncode == 1, worse.stderr
     assert check("--baseline", "1").returncode == 1
-    assert check("--baseline", "nobody").returncode == 2
+    first = check("--baseline", "nobody")
+    assert (first.returncode, "nothing was compared" in first.stdout) == (0, True)
     assert check("--baseline", "9999").returncode == 2
     report = tmp_path / "main.json"
     report.write_text(json.dumps(live.get("runs/1/report")))

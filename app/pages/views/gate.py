@@ -36,7 +36,7 @@ def view(session: Reading, run: models.Run) -> list[GateView]:
 
 
 def _gate(session: Reading, row: models.Verdict) -> GateView:
-    found: dict[str, Any] | None = verdicts.result_of(session, row)
+    found = verdicts.result_of(session, row)
     url = f"/api/v1/runs/{row.run_id}/verdicts/{row.id}"
     if found is None:
         return GateView(row.id, outcome(VerdictState.WAITING), "The gate waits for the end of the run.", (), url)

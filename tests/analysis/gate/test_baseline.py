@@ -74,7 +74,7 @@ def test_a_distilled_baseline_gives_the_same_verdict() -> None:
     small = distil(policy, FOUND)
     assert "norms" not in small["tables"]
     assert set(small["tables"]["esd"][0]) == {
-        "weight", "label", "role", "depth", "group", "note", "alpha", "low_confidence",
+        "weight", "tensor", "label", "role", "depth", "group", "note", "alpha", "low_confidence",
     }  # fmt: skip
     assert check_baseline(json.loads(json.dumps(small))) == small
     assert judge(policy, Evidence(FOUND), small).to_json() == judge(policy, Evidence(FOUND), FOUND).to_json()

@@ -125,7 +125,7 @@ def test_an_aggregate_is_over_the_layers_that_both_have() -> None:
 @pytest.mark.parametrize(
     ("rule", "found", "more"),
     [
-        (esd(min=2), report({}), {}),  # not measured at all
+        ({"column": "intruders.count", "max": 0}, FOUND, {}),  # of one checkpoint nothing is to compare
         (esd(min=2, layers={"name": "nothing"}), FOUND, {}),
         (esd(min=2), report({"esd": alphas(None, None)}), {}),
         (esd(min=2), report({"esd": alphas(3.0, None, None)}), {}),  # a third is less than half
@@ -133,10 +133,6 @@ def test_an_aggregate_is_over_the_layers_that_both_have() -> None:
         (esd(min=2, rows=5), FOUND, {}),
         (esd(min=2, weak="drop"), report({"esd": alphas(3.0, 3.0, low_confidence=True)}), {}),
         (esd(max_regression=1), FOUND, {}),  # no baseline
-        (esd(min=2), FOUND, {"lost": (Lost("x", "q", 0, "the worker failed"),)}),
-        (esd(min=2), report({"esd": [*alphas(3.0), row("x", note="it holds NaN")]}), {}),
-        (esd(min=2), FOUND, {"measured": {"esd": {"leave_out": 1}}}),
-        ({"summary": "esd.flagged", "max": 9}, FOUND, {"ended": "the run was cancelled"}),
         ({"summary": "esd.median_alpha", "max": 9}, FOUND, {}),  # a number that the report lacks
     ],
 )
@@ -147,6 +143,82 @@ def test_missing_evidence_is_what_the_rule_says(
     assert verdict.outcome == outcome
     assert verdict.insufficient
     assert verdict.sentence.startswith("Not enough evidence: ")
+
+
+OTHER = report({"esd": alphas(3.0, 3.0, 3.0, 3.0)})
+
+
+@pytest.mark.parametrize(("missing", "outcome"), [("pass", "insufficient"), ("fail", "fail")])
+@pytest.mark.parametrize(
+    ("rule", "found", "more"),
+    [
+        (esd(min=2), report({}), {}),  # not measured at all
+        (esd(min=2), FOUND, {"lost": (Lost("x", "q", 0, "the worker failed"),)}),
+        (esd(min=2), report({"esd": [*alphas(3.0), row("x", note="it holds NaN")]}), {}),
+        (esd(min=2), FOUND, {"measured": {"esd": {"leave_out": 1}}}),
+        ({"summary": "esd.flagged", "max": 9}, FOUND, {"ended": "the run was cancelled"}),
+        (esd(max_regression=9), FOUND, {"baseline": report({"esd": alphas(3.0, 3.0, 3.0)})}),  # it lacks a layer
+        (esd(max_regression=9), report({"esd": alphas(3.0, 3.0)}), {"baseline": OTHER}),  # two layers are gone
+        (esd(max_regression=9), report({"esd": [*alphas(3.0), row("b", note="it holds NaN")]}), {"baseline": OTHER}),
+    ],
+)
+def test_a_weight_that_cannot_be_measured_never_passes_as_missing(
+    rule: dict[str, Any], found: Any, more: dict[str, Any], missing: str, outcome: str
+) -> None:
+    verdict = judged({**rule, "missing": missing}, found, **more)
+    assert (verdict.outcome, verdict.insufficient) == (outcome, True)
+
+
+@pytest.mark.parametrize("no_baseline", ["pass", "fail", "insufficient"])
+def test_a_first_run_is_a_thing_of_its_own(no_baseline: str) -> None:
+    rule = esd(max_regression=1, missing="fail", no_baseline=no_baseline)
+    first = judged(rule, FOUND, no_baseline="No finished run exists over 'model@main'.")
+    assert first.outcome == no_baseline
+    assert "there is no baseline to compare with: No finished run exists over 'model@main'." in first.sentence
+    verdict = judge(policy_of({"rules": [rule]}), Evidence(FOUND))
+    assert "there is no baseline yet, so nothing was compared" in verdict.to_json()["headline"]
+    assert judged(rule, report({"esd": [row("a", note="it holds NaN")]}), FOUND).outcome == "fail"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [{}, {"insufficient": "pass", "missing": "pass"}, {"measure": {"norms": {}}, "insufficient": "pass"}],
+)
+def test_no_policy_opens_the_gate_to_a_weight_that_is_not_finite(policy: dict[str, Any]) -> None:
+    note = "1 of 64 values are NaN or infinite"
+    broken = report({"esd": [*alphas(3.0, 3.0, 3.0), row("x", note=note)]})
+    rules = [esd(min=2, missing="pass", coverage=0.5, layers={"name": ["a", "x"]})]
+    verdict = judge(policy_of({**policy, "rules": rules}), Evidence(broken))
+    assert not verdict.passed
+    (closing,) = [rule for rule in verdict.rules if rule.outcome == "fail"]
+    assert closing.rule.metric.key == "coverage.unmeasured"
+    assert closing.sentence == f"coverage.unmeasured is 1; it should be at most 0. The first is x: {note}."
+    lenient = [*rules, {"summary": "coverage.unmeasured", "max": 1}]
+    assert judge(policy_of({**policy, "rules": lenient}), Evidence(broken)).passed
+
+
+def test_a_file_of_which_little_was_read_closes_the_gate() -> None:
+    little = report({"esd": alphas(3.0)})
+    little["coverage"]["analysed_parameters"] = 899
+    verdict = judge(policy_of({"insufficient": "pass", "rules": [esd(min=2)]}), Evidence(little))
+    assert [str(rule.outcome) for rule in verdict.rules] == ["pass", "fail", "pass"]
+    assert verdict.rules[1].sentence == "coverage.parameters is 0.899; it should be at least 0.9."
+    own = [esd(min=2), {"summary": "coverage.parameters", "min": 0.5}]
+    assert judge(policy_of({"rules": own}), Evidence(little)).passed
+    warns = [esd(min=2), {"summary": "coverage.parameters", "min": 0.95, "severity": "warn"}]
+    assert not judge(policy_of({"rules": warns}), Evidence(little)).passed
+
+
+@pytest.mark.parametrize(("least", "outcome"), [(0.75, "pass"), (0.8, "fail")])
+def test_a_share_of_the_layers(least: float, outcome: str) -> None:
+    found = judged(esd(aggregate="share", where={"between": [2, 6]}, min=least), FOUND)
+    assert (found.outcome, found.value) == (outcome, 0.75)
+    assert found.sentence.startswith("esd.alpha is from 2 to 6 in 3 layers of 4: that is 0.75; it should be at least")
+    assert [item.weight for item in found.offenders] == (["c"] if outcome == "fail" else [])
+    some = {"layers": {"role": "q", "name": "[ab]"}}
+    assert judged(esd(aggregate="share", where={"between": [2, 6]}, min=least, **some), FOUND).value == 1.0
+    worse = esd(aggregate="share", where={"below": 6}, max_regression="10%", better="higher")
+    assert judged(worse, FOUND, report({"esd": alphas(3.0, 3.0, 3.0, 3.0)})).outcome == "fail"
 
 
 def test_a_value_that_a_column_declares_absent_is_no_gap_by_itself() -> None:

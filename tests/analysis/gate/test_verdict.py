@@ -15,7 +15,7 @@ def test_a_rule_tells_its_bound_its_value_and_its_layers() -> None:
     policy = policy_of({"rules": [{"name": "tails", "column": "esd.alpha", "between": [2, 6]}]})
     told = judge(policy, Evidence(report({"esd": alphas(3.0, 9.0, None)}))).to_json()
     assert (told["version"], told["verdict"], told["passed"]) == (1, "fail", False)
-    (rule,) = told["rules"]
+    rule = told["rules"][0]
     assert (rule["rule"], rule["metric"], rule["aggregate"], rule["severity"]) == ("tails", "esd.alpha", "all", "error")
     assert rule["bound"] == {"min": 2.0, "max": 6.0}
     assert (rule["layers"], rule["judged"], rule["offending"], rule["missing"]) == (3, 2, 1, 1)
@@ -39,7 +39,7 @@ def test_a_run_that_ended_before_its_time_closes_the_gate() -> None:
 def test_a_reason_ends_with_one_full_stop() -> None:
     policy = policy_of({"missing": "pass", "rules": [{"summary": "esd.flagged", "max": 6}]})
     (rule,) = judge(policy, Evidence(report({"esd": []}), ended="the run failed: no state dict.")).rules
-    assert rule.sentence == ("Not enough evidence: the run failed: no state dict. The rule lets that pass.")
+    assert rule.sentence == "Not enough evidence: the run failed: no state dict."
 
 
 def test_a_thousand_offenders_are_counted_and_a_hundred_named() -> None:
@@ -62,3 +62,8 @@ def test_a_thousand_offenders_are_counted_and_a_hundred_named() -> None:
 )  # fmt: skip
 def test_the_headline(outcomes: list[str], passed: bool, said: str) -> None:
     assert headline(outcomes, passed) == said
+
+
+def test_the_headline_of_a_first_run() -> None:
+    said = "The gate is open: every rule holds; there is no baseline yet, so nothing was compared."
+    assert headline(["pass", "pass"], True, compared=False) == said

@@ -61,7 +61,7 @@ def test_it_is_as_the_schema_says(insufficient: str) -> None:
     root = ET.fromstring(write(verdict(insufficient)))
     check(root)
     (suite,) = root
-    assert (suite.get("tests"), suite.get("failures")) == ("4", "2" if insufficient == "fail" else "1")
+    assert (suite.get("tests"), suite.get("failures")) == ("6", "2" if insufficient == "fail" else "1")
 
 
 def test_another_library_reads_it() -> None:
@@ -84,7 +84,7 @@ def test_what_the_policy_lets_through_is_skipped() -> None:
 def test_a_run_that_ended_before_its_time_is_an_error() -> None:
     root = ET.fromstring(write({**verdict("pass"), "ended": "the run failed: it is empty"}))
     check(root)
-    assert (root[0].get("tests"), root[0].get("errors")) == ("5", "1")
+    assert (root[0].get("tests"), root[0].get("errors")) == ("7", "1")
     assert [each.get("message") for each in root.iter("error")] == ["the run failed: it is empty"]
 
 

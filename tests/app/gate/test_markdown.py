@@ -18,7 +18,7 @@ def test_a_table_of_rules_and_the_layers_behind_them() -> None:
         judge(policy, Evidence(report({"esd": alphas(3.0, 9.0)})), report({"esd": alphas(3.0, 7.0)})).to_json()
     )
     lines = text.splitlines()
-    assert lines[0] == "### ❌ The gate is closed&#58; 1 of 2 rules holds, 1 failed&#46;"
+    assert lines[0] == "### ❌ The gate is closed&#58; 3 of 4 rules hold, 1 failed&#46;"
     assert lines[4].startswith("| ❌ | tails | ")
     assert lines[5].startswith("| ✅ | few | ")
     assert "<details><summary>tails: 1</summary>" in lines

@@ -1,5 +1,6 @@
 """Policies as text: YAML is data only, and no bomb."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 from analysis.errors import PolicyError
 from analysis.gate.reading import policy_of
 from analysis.gate.starter import starter
-from app.gate.policy_file import LONGEST, Loader, read, text_of
+from app.gate.policy_file import LONGEST, Loader, check_size, read, text_of
 
 RULE = "rules: [{column: esd.alpha, min: 2}]"
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -71,8 +72,8 @@ def test_a_lone_surrogate_is_no_text(form: str, where: str) -> None:
         (LAUGHS, "line 1: anchors and aliases are not allowed"),
         ("[" * 5000, "deeper than 20 levels"),
         ("rules: " + "[" * 21 + "]" * 21, "deeper than 20 levels"),
-        ("x" * (LONGEST + 1), "at most 262,144 are allowed"),
-        ("rules: [" + "1, " * 20_001 + "]", "larger than 20,000 values"),
+        ("x" * (LONGEST + 1), "at most 65,536 are allowed"),
+        ("rules: [" + "1, " * 10_001 + "]", "larger than 10,000 values"),
         ("\x00", "not valid YAML"),
         ("rules: 2020-13-45", "the policy"),
         ("? [a, b]\n: 1", "the policy"),
@@ -84,6 +85,12 @@ def test_what_is_no_policy_is_said_briefly(text: str, said: str) -> None:
         read(text)
     assert said in str(refused.value)
     assert len(str(refused.value)) < 500
+
+
+def test_a_policy_of_values_may_be_no_longer_than_a_text() -> None:
+    asked = {"rules": [{"column": "esd.alpha", "min": 2, "name": "x" * LONGEST}]}
+    with pytest.raises(PolicyError, match="at most 65,536 are allowed"):
+        check_size(json.dumps(asked), asked)
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:

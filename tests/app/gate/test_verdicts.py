@@ -146,8 +146,9 @@ def test_a_baseline_measured_what_is_compared_and_with_the_same_options(service:
         with pytest.raises(BaselineError, match=said):
             ask(service, worse, baseline=run, run=4)
     other = {**worse, "measure": {"esd": {"leave_out": 2}}}
-    with pytest.raises(NotFound, match="No finished run exists over a checkpoint named 'model@main'"):
-        ask(service, other, baseline="model@main", run=4)
+    first = ask(service, other, baseline="model@main", run=4)  # no run is comparable yet
+    assert first.baseline_run_id is None
+    assert "No finished run exists over a checkpoint named 'model@main'" in json.dumps(first.result)
     assert ask(service, POLICY, baseline=3, run=4).baseline_run_id == 3  # where nothing is compared any run will do
 
 
@@ -157,7 +158,6 @@ def test_a_baseline_measured_what_is_compared_and_with_the_same_options(service:
         ("rules: []", None, PolicyError),
         ({"rules": [{"column": "esd.alfa"}]}, None, PolicyError),
         (POLICY, 99, NotFound),
-        (POLICY, "nobody", NotFound),
         (POLICY, {"tables": {}}, BaselineError),
     ],
 )
@@ -166,6 +166,19 @@ def test_what_cannot_be_judged_is_refused(
 ) -> None:
     with pytest.raises(error):
         ask(analysed, policy, baseline)
+
+
+def test_a_first_run_says_so_and_is_no_error(analysed: Service) -> None:
+    compares = {"rules": [{"column": "norms.stable_rank", "max_regression": 0, "better": "higher"}]}
+    for rule, passed in (("pass", True), ("insufficient", False)):
+        compares["rules"][0]["no_baseline"] = rule
+        made = ask(analysed, compares, baseline="model@main")
+        assert made.result is not None
+        assert made.result["passed"] is passed
+        assert "there is no baseline yet, so nothing was compared" in made.result["headline"]
+        assert "checkpoint named 'model@main'" in made.result["rules"][0]["sentence"]
+    told = analysed.get("/api/v1/runs/1/verdict")
+    assert (told["has_baseline"], told["baseline_run"]) == (False, None)
 
 
 def test_a_baseline_must_be_done(analysed: Service) -> None:
@@ -218,12 +231,13 @@ def test_a_unit_that_was_given_up_is_missing_evidence(analysed: Service) -> None
         unit.state, unit.done, unit.reason = UnitState.FAILED, len(unit.tensors) - 1, "the worker failed"
     told = ask(analysed).result
     assert told is not None
-    assert told["verdict"] == "insufficient"
+    assert told["rules"][0]["outcome"] == "insufficient"
     assert "1 layer could not be measured (the worker failed)" in told["rules"][0]["sentence"]
     alone = {"rules": [{"column": "norms.rank_loss", "max": 0, "layers": {"role": "embedding"}}]}
     other = ask(analysed, alone).result
     assert other is not None
-    assert other["verdict"] == "pass"
+    assert [rule["outcome"] for rule in other["rules"]] == ["pass", "fail", "fail"]
+    assert "coverage.unmeasured is 1; it should be at most 0." in other["rules"][2]["sentence"]
 
 
 def test_other_options_than_the_policy_s_are_no_evidence(analysed: Service) -> None:
@@ -247,7 +261,6 @@ def test_a_worker_s_verdict_is_its_project_s(service: Service) -> None:
     service.run(1)
     made = ask(service)
     service.work()
-    with service.everything.writing() as session:
-        verdicts.make(session, made.id)
+    verdicts.make(service.everything, made.id)
     with service.database.reading() as session:
         assert session.query(Event).filter(Event.action == "verdict.make").one().project_id == 1

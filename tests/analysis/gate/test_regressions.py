@@ -1,0 +1,49 @@
+"""The layers of a run beside those of its baseline."""
+
+from typing import Any
+
+import pytest
+
+from analysis.gate.evidence import Evidence, Item, items
+from analysis.gate.reading import policy_of
+from analysis.gate.regressions import with_baseline
+from tests.reports import report, row
+
+(RULE,) = policy_of({"rules": [{"column": "esd.alpha", "max_regression": 1}]}).rules
+NAMES = [f"model.layers.{n}.self_attn.{part}.weight" for n in range(3) for part in ("q_proj", "k_proj", "v_proj")]
+
+
+def rows(*names: str, **more: Any) -> dict[str, Any]:
+    return report({"esd": [row(name, alpha=3.0 + at, num_evals=9, **more) for at, name in enumerate(names)]})
+
+
+def compared(ours: dict[str, Any], theirs: dict[str, Any]) -> list[Item]:
+    return with_baseline(items(RULE, Evidence(ours)), RULE, theirs)
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "module._orig_mod.", "base_model.model."])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_prefix_that_comes_or_goes_keeps_no_layers_apart(prefix: str, turned: bool) -> None:
+    wrapped = rows(*(prefix + name for name in NAMES))
+    found = compared(rows(*NAMES), wrapped) if turned else compared(wrapped, rows(*NAMES))
+    assert [item.baseline for item in found] == [3.0 + at for at in range(len(NAMES))]
+    assert all(item.usable for item in found)
+
+
+def test_what_only_one_of_them_has_is_said() -> None:
+    found = compared(rows("a", "b"), rows("b", "c"))
+    assert [(item.weight, item.failed, item.why) for item in found] == [
+        ("a", True, "the baseline has no such layer"),
+        ("b", False, ""),
+        ("c", True, "the baseline has this layer and the checkpoint does not"),
+    ]
+
+
+def test_a_value_that_the_baseline_lacks_by_its_nature_is_no_fault() -> None:
+    weak, broken = rows("a"), rows("a")
+    weak["tables"]["esd"][0] |= {"alpha": None}
+    broken["tables"]["esd"][0] |= {"alpha": None, "num_evals": None, "note": "it holds NaN"}
+    (soft,), (hard,) = compared(rows("a"), weak), compared(rows("a"), broken)
+    assert (soft.usable, soft.failed) == (False, False)
+    assert (hard.usable, hard.failed) == (False, True)
+    assert hard.why == "the baseline has no value: it holds NaN"
