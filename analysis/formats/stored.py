@@ -147,6 +147,7 @@ class Contents:
     tensors: Mapping[str, Array]
     facts: Facts = field(default_factory=dict)
     aside: Mapping[str, Aside] = field(default_factory=dict)
+    program: bool = False  # a program with its weights, which is left aside next to weights alone
     adapter: str = ""  # JSON about the adapter that it is, as diffusers writes it
 
 
