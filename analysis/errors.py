@@ -9,7 +9,6 @@ EigenscopeError                 something the user can understand and fix
 │   └── WrongBase               the others were not trained from it
 ├── TensorError                 one tensor cannot be measured; the others can
 │   ├── NotFinite               it holds NaN or infinity
-│   ├── NotAMatrix              its shape or dtype does not hold a matrix
 │   └── AdapterError            an adapter and its base do not match there
 │       └── SettingsError       its tensors are not what its adapter_config.json says
 ├── OptionError                 a diagnostic does not have that option or value
@@ -28,7 +27,7 @@ EigenscopeError                 something the user can understand and fix
 
 Each has a `code` that never changes, for programs, and a message for people that names the file or the tensor, the
 wrong value and what to do. A checkpoint is rejected with one of the codes in REJECTIONS. Names come
-from untrusted files, so messages show them through `shown`.
+from untrusted files, so messages show them through `escape`.
 """
 
 from types import MappingProxyType
@@ -90,10 +89,6 @@ class TensorError(EigenscopeError):
 
 class NotFinite(TensorError):
     code = "not-finite"
-
-
-class NotAMatrix(TensorError):
-    code = "not-a-matrix"
 
 
 class AdapterError(TensorError):
