@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from analysis.coverage import Coverage
 from analysis.diagnostic import Diagnostic, Figure, FigureKind, Row, Summary, Table
-from analysis.findings.repeats import without_repeats
+from analysis.report import summaries_of
 from app.pages.views.filters import Filter
 from app.pages.views.state import State
 from app.pages.views.whole import WholeView, sort_link
@@ -82,7 +82,7 @@ class ReportView(WholeView):
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
-        return without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables})
+        return summaries_of(self.tables, self.coverage)
 
     @cached_property
     def sayings(self) -> list[tuple[str, str]]:
