@@ -176,6 +176,7 @@ REJECTIONS = MappingProxyType(
         "no-tensors": "A readable file without tensors.",
         "empty-tensors": "Its tensors have no element: another file has the values, as DeepSpeed ZeRO-3 leaves them.",
         "tensor-parallel": "Files that each hold a part of every tensor.",
+        "flat-optimizer": "The state of an optimizer in flat shards, as DeepSpeed and FSDP write it.",
         "unknown-dtype": "A tensor of an unknown dtype.",
         "big-index": "An index or a header that is larger than the limit.",
         # DamagedFile
@@ -212,6 +213,7 @@ REJECTIONS = MappingProxyType(
         "base-is-adapter": "The first checkpoint of a comparison is an adapter, not a whole model.",
         "adapter-alone": "An adapter without the model that it changes.",
         "adapter-in-family": "An adapter in a family of widths, which takes whole models only.",
+        "optimizer-mismatch": "The state of an optimizer that does not belong to the checkpoint given with it.",
         "no-family": "No matrix has the same name in all models of a family.",
     }
 )

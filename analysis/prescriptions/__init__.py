@@ -4,10 +4,15 @@ from analysis.errors import OptionError, escape
 from analysis.prescriptions.lora_rank.rule import LORA_RANK
 from analysis.prescriptions.prescription import Rule
 from analysis.prescriptions.trainable import TRAINABLE
+from analysis.prescriptions.traps.rule import TRAPS
 
 __all__ = ["PRESCRIPTIONS", "Rule", "rule"]
 
-PRESCRIPTIONS: tuple[Rule, ...] = (LORA_RANK, TRAINABLE)
+PRESCRIPTIONS: tuple[Rule, ...] = (
+    LORA_RANK,
+    TRAINABLE,
+    TRAPS,
+)
 
 
 def rule(kind: str) -> Rule:
