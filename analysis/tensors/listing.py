@@ -94,7 +94,8 @@ def _once(info: TensorInfo, beyond: Beyond) -> TensorInfo:
 def _with_broken(info: TensorInfo, count: int) -> TensorInfo:
     """The same, with what is wrong with a vector of the model beside the reason why it is not analysed."""
     leaf = info.name.rpartition(".")[2]
-    if not count or info.skip is None or NO_WEIGHT in info.skip or (info.role not in VECTORS and leaf not in LEAVES):
+    known = (info.role in VECTORS or leaf in LEAVES) and "mask" not in leaf
+    if not count or not known or info.skip is None or NO_WEIGHT in info.skip:
         return info
     return replace(info, skip=f"{info.skip}; {count:,} of its {info.size:,} values {BROKEN}")
 
