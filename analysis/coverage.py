@@ -52,10 +52,10 @@ class Coverage:
         return f"{self.analysed_parameters:,} of {self.weights:,} parameters of the weights were read: no verdict.{why}"
 
     @property
-    def broken(self) -> tuple[str, ...]:
+    def not_finite(self) -> tuple[str, ...]:
         """The vectors, biases and gains among them, that hold NaN or infinity; of several checkpoints all of theirs."""
         own = [left.tensor for left in self.skipped if left.reason.endswith(BROKEN)]
-        return tuple(dict.fromkeys([*own, *(name for member in self.members for name in member.broken)]))
+        return tuple(dict.fromkeys([*own, *(name for member in self.members for name in member.not_finite)]))
 
     def reasons(self) -> list[tuple[str, int]]:
         """Each reason for leaving tensors out with how many it applies to, most frequent first."""

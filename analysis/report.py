@@ -10,7 +10,7 @@ from typing import Any
 from analysis.coverage import Coverage
 from analysis.diagnostic import Cause, Finding, Request, Row, Scalar, Severity, Summary, Table
 from analysis.findings.repeats import without_repeats
-from analysis.findings.vectors import with_broken
+from analysis.findings.vectors import add_vectors
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def summaries_of(tables: Sequence[Table], coverage: Coverage | None) -> dict[str
         return found
     if coverage.unread is not None:
         found = {name: replace(summary, headline=coverage.unread) for name, summary in found.items()}
-    return with_broken(found, coverage.broken)
+    return add_vectors(found, coverage.not_finite)
 
 
 def summary_json(summary: Summary, names: Sequence[str] = ()) -> dict[str, Any]:

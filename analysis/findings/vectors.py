@@ -12,7 +12,7 @@ from analysis.findings.wording import join_words, quantity
 LISTED = 3  # vectors that a sentence names
 
 
-def with_broken(found: Mapping[str, Summary], broken: Iterable[str]) -> dict[str, Summary]:
+def add_vectors(found: Mapping[str, Summary], broken: Iterable[str]) -> dict[str, Summary]:
     """The summaries by diagnostic, the first of them with what the broken vectors say, and that at its head."""
     names = tuple(broken)
     if not names or not found:
@@ -21,13 +21,11 @@ def with_broken(found: Mapping[str, Summary], broken: Iterable[str]) -> dict[str
     summary = found[first]
     noun = quantity(len(names), "bias or norm holds", "biases or norms hold")
     headline = f"{noun} NaN or infinity"
-    said = replace(
-        summary, headline=f"{headline}. {summary.headline}", findings=(broken_finding(names), *summary.findings)
-    )
+    said = replace(summary, headline=f"{headline}. {summary.headline}", findings=(finding_of(names), *summary.findings))
     return {**found, first: said}
 
 
-def broken_finding(names: tuple[str, ...]) -> Finding:
+def finding_of(names: tuple[str, ...]) -> Finding:
     listed = [escape(name) for name in names[:LISTED]]
     more = [f"{len(names) - LISTED} more"] if len(names) > LISTED else []
     text = f"{join_words([*listed, *more])} hold{'s' * (len(names) == 1)} values that are NaN or infinite"

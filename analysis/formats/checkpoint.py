@@ -10,7 +10,7 @@ from analysis.adapters.config import AdapterConfig
 from analysis.cached import once
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.effective import Recognised, grid_step, recognise, values
-from analysis.formats.effective.broken import broken_vectors
+from analysis.formats.effective.broken import count_not_finite
 from analysis.formats.effective.buffers import constant_kinds
 from analysis.formats.repeated import repeated
 from analysis.formats.stored import Array, Aside, Facts
@@ -59,12 +59,12 @@ class Checkpoint:
         same = repeated(self.stored) if self.adapter is None else {}
         constants = {name: kind for name, kind in self.constants.items() if name not in made}
         left = dict(self.effective.left)
-        return {"made": made, "left": left, "same": same, "constants": constants, "broken": self.broken}
+        return {"made": made, "left": left, "same": same, "constants": constants, "broken": self.not_finite}
 
     @once
-    def broken(self) -> dict[str, int]:
+    def not_finite(self) -> dict[str, int]:
         """The vectors that hold values which are NaN or infinite, with how many."""
-        return broken_vectors(self.stored)
+        return count_not_finite(self.stored)
 
     @once
     def constants(self) -> Mapping[str, str]:

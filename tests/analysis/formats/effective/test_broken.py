@@ -19,7 +19,7 @@ def test_vectors_of_every_float_type(dtype: torch.dtype, tmp_path: Path) -> None
     tensors = {"a.bias": bias, "norm.weight": gain, "a.weight": weight, "b.bias": torch.ones(8)}
     save_file({name: tensor.to(dtype) for name, tensor in tensors.items()}, tmp_path / "a.safetensors")
     found = open_checkpoint([tmp_path / "a.safetensors"])
-    assert found.broken == {"a.bias": 2, "norm.weight": 1}
+    assert found.not_finite == {"a.bias": 2, "norm.weight": 1}
     reasons = {info.name: info.skip for info in found.tensors}
     assert reasons["a.bias"] == "one-dimensional: a bias or a norm gain; 2 of its 8 values are NaN or infinite"
     assert reasons["b.bias"] == "one-dimensional: a bias or a norm gain"
@@ -30,7 +30,7 @@ def test_what_is_no_vector_of_floats_is_not_read(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(broken, "LONGEST", 16)
     tensors = {"long": torch.full((32,), math.nan), "ids": torch.arange(8), "mask.bias": torch.full((4, 4), math.nan)}
     save_file(tensors, tmp_path / "a.safetensors")
-    assert open_checkpoint([tmp_path / "a.safetensors"]).broken == {}
+    assert open_checkpoint([tmp_path / "a.safetensors"]).not_finite == {}
 
 
 def test_infinity_in_a_mask_is_none_of_its_faults(tmp_path: Path) -> None:
