@@ -49,7 +49,7 @@ class ReportView(WholeView):
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
-        return summaries_of(self.tables, self.coverage)
+        return summaries_of(self.tables, self.covered)
 
     @cached_property
     def sayings(self) -> list[tuple[str, str]]:
