@@ -29,6 +29,7 @@ SIDES = {
     "audio_tower": "Audio", "audio_encoder": "Audio", "speech_encoder": "Audio", "audio_model": "Audio",
     "decoder": "Decoder", "encoder": "Encoder", "qformer": "Q-Former",
 }  # fmt: skip
+GGUF_SIDES = {"v": "Vision", "a": "Audio", "enc": "Encoder", "dec": "Decoder"}  # "v.blk.3.ffn_up.weight"
 PLAIN = ("", "Encoder")  # sides that go without saying where there is no other
 
 
@@ -171,5 +172,8 @@ def _sides(stacks: Collection[Stack]) -> Mapping[Stack, str]:
 
 def side(words: Iterable[str]) -> str:
     """The first known side that a name's words tell: "Vision" before "Encoder"; "" where they tell none."""
+    words = list(words)
+    if words[-1:] == ["blk"] and words[0] in GGUF_SIDES:
+        return GGUF_SIDES[words[0]]
     told = [SIDES[word.lower()] for word in words if word.lower() in SIDES]
     return next((word for word in told if word not in ("Encoder", "Decoder")), told[-1] if told else "")

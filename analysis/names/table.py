@@ -35,12 +35,14 @@ CLASSES: dict[str, re.Pattern[str]] = {
     "@attention": re.compile(r"(?!.*(?:linear_attn|pre_attn|attn_norm)).*(?:attn|attention).*|.*_att|att|mha|assign"),
     "@mlp": re.compile(r"mlps?|(?!router).*_mlp|mlp_.*|ffns?\d*|.*_ffn|ffn_.*|.*feed_?forward.*|ff|ff_context|ffw|"
                        r"densereludense|swiglu|glu|mlp\d"),
-    "@experts": re.compile(r"experts?|expert_\d+|local_experts|shared_experts?|block_sparse_moe|.*moe|moe_.*"),
+    "@experts": re.compile(r"experts?|expert_\d+|local_experts|shared_experts?|block_sparse_moe|.*moe|moe_.*|"
+                           r"ffn_(?:gate|up|down|gate_up)_(?:ch)?exps"),
     "@block": re.compile(r"layers?|blocks?|h|resblocks|.*_layers?|.*_blocks?|encoderblock.*|.*layer_\d+|layers_\d+"),
     "@state": re.compile(r"mixer|mamba\d?|.*mamba.*|ssm|.*lstm.*|rg_lru|temporal_block|conv|linear_attn|.*hyena.*"),
     "@router": re.compile(r".*router.*|gate|gating"),
     "@patch": re.compile(r".*patch.*(?:embed.*|projection)|patchify"),
     "@position": re.compile(r".*position.*|.*pos_emb.*|pos_bias|rel_pos.*"),
+    "@gguf": re.compile(r"blk|proj_blk|posnet"),
     "@wrapper": re.compile(r"model|module|backbone|net|network|transformer|base_model|params|state|online|student"),
 }  # fmt: skip
 
@@ -231,6 +233,27 @@ FAMILIES = (
         Rule("down", "out_proj", inside="@mlp"),
         Rule("embedding", "emb", top=True),
         Rule("embedding", "embeddings", inside="@wrapper rwkv"),
+    )),
+    Family("GGUF", (  # gguf.constants.TENSOR_NAMES
+        Rule("q", "attn_q attn_q_a attn_q_b cross_attn_q self_attn_q", within="@gguf", without="indexer"),
+        Rule("k", "attn_k cross_attn_k self_attn_k", within="@gguf", without="indexer"),
+        Rule("v", "attn_v cross_attn_v self_attn_v", within="@gguf", without="indexer"),
+        Rule("qkv", "attn_qkv vis_attn_qkv", within="@gguf"),
+        Rule("o", "attn_output attn_out attn_o cross_attn_o cross_attn_out self_attn_out vis_attn_output",
+             within="@gguf"),
+        Rule("gate", "ffn_gate ffn_gate_exps ffn_gate_shexp ffn_gate_chexps ffn_gate_1 vis_gate", within="@gguf"),
+        Rule("up", "ffn_up ffn_up_exps ffn_up_shexp ffn_up_chexps ffn_up_1 vis_up", within="@gguf"),
+        Rule("down", "ffn_down ffn_down_exps ffn_down_shexp ffn_down_chexps ffn_down_1 vis_down", within="@gguf"),
+        Rule("gate_up", "ffn_gate_up_exps", within="@gguf"),
+        Rule("router", "ffn_gate_inp", within="@gguf"),
+        Rule("k", "time_mix_key", within="@gguf"),
+        Rule("v", "time_mix_value", within="@gguf"),
+        Rule("o", "time_mix_output", within="@gguf"),
+        Rule("up", "channel_mix_key", within="@gguf"),
+        Rule("down", "channel_mix_value", within="@gguf"),
+        Rule("embedding", "token_embd token_types per_layer_token_embd patch_embd"),
+        Rule("position", "position_embd"),
+        Rule("head", "output", inside="cls"),
     )),
     Family("Keras, Flax and T5X", (
         Rule("o", "attention_output", within="@attention"),

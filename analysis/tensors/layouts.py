@@ -396,7 +396,19 @@ def _goes_by_heads(name: str, headers: Headers) -> bool:
 def _attention_width(name: str, headers: Headers) -> int:
     """How many inputs the output projection of the same attention has; 0 where there is none."""
     found = name[: name.lower().rfind(_leaf(name))]
-    for leaf in ("o_proj", "out_proj", "proj", "Wo", "wo", "c_proj", "dense", "to_out.0", "to_out"):
+    for leaf in (
+        "o_proj",
+        "out_proj",
+        "proj",
+        "Wo",
+        "wo",
+        "c_proj",
+        "dense",
+        "to_out.0",
+        "to_out",
+        "attn_output",
+        "attn_out",
+    ):
         shape = headers.shape(f"{found}{leaf}.weight")
         if len(shape) == 2:
             return shape[0] if leaf == "c_proj" and shape[0] != shape[1] else shape[1]

@@ -64,3 +64,11 @@ def test_one_stack_goes_without_saying() -> None:
 def test_outside_the_blocks() -> None:
     assert place("lm_head.weight") == Place()
     assert not places(["lm_head.weight"])["lm_head.weight"].in_block
+
+
+def test_the_stacks_of_gguf() -> None:
+    names = ["blk.0.ffn_up.weight", "blk.1.ffn_up.weight", "v.blk.0.ffn_up.weight", "dec.blk.3.ffn_up.weight"]
+    found = places(names)
+    assert [(found[name].side, found[name].depth) for name in names] == [
+        ("", 0), ("", 1), ("Vision", 0), ("Decoder", 3)
+    ]  # fmt: skip
