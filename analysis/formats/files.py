@@ -25,7 +25,7 @@ TENSORFLOW = (
     "tf.train.load_variable(folder, name)) for name, _ in tf.train.list_variables(folder)}, 'model.pt')."
 )
 PARALLEL = re.compile(r"consolidated\.\d+\.pth|mp_rank_\d+(_model_states|_\d+)?.*\.pt|model_optim_rng\.pt")
-OTHER_ARCHIVES = ("archive", "keras-archive", "torchscript")
+OTHER_ARCHIVES = ("archive", "keras-archive")
 NOT_PART = "no part of the checkpoint"
 
 Chosen = Mapping[Path, Format]
@@ -79,7 +79,8 @@ def _readable(chosen: Chosen) -> dict[Path, Contents]:
             others.append(error)
     if not found:
         raise others[0]
-    return found
+    plain = {path: held for path, held in found.items() if not held.program}
+    return plain or found
 
 
 def _torch_zip(formats: Sequence[Format]) -> Format:

@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -129,6 +130,19 @@ def view(**changes: Any) -> Build:
     return written(torch_zip(view_pickle(**changes), [bytes(16)]), "model.pt")
 
 
+def script(data: bytes, constants: bytes = b"\x80\x02).") -> Build:
+    """An archive as torch.jit.save writes it, around any pickles."""
+    return written(zipped({"m/data.pkl": data, "m/code/m.py": b"", "m/constants.pkl": constants}), "model.pt")
+
+
+def traced(folder: Path) -> Sequence[Path]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that torch.jit is deprecated
+        model: Any = torch.jit.trace(torch.nn.Linear(4, 4), torch.ones(1, 4))  # type: ignore[no-untyped-call]
+        model.save(str(folder / "model.pt"))
+    return [folder / "model.pt"]
+
+
 TORCH = (
     Hostile("zip: code", saved(with_code), "pickle-code"),
     Hostile("legacy: code", saved(with_code, zip_format=False), "pickle-code"),
@@ -160,5 +174,10 @@ TORCH = (
     Hostile("zip: pickle ends early", written(torch_zip(b"\x80\x02}"), "model.pt"), "truncated-file"),
     Hostile("zip: pickle is noise", written(torch_zip(b"\x80\x02\xff\xff."), "model.pt"), "bad-header"),
     Hostile("zip: no tensor", saved(lambda _: {"epoch": 3}), "no-tensors"),
-    Hostile("TorchScript", written(zipped({"m/data.pkl": b"", "m/constants.pkl": b""}), "model.pt"), "torchscript"),
+    Hostile("TorchScript: code", script(b"cos\nsystem\n(S'true'\ntR."), "pickle-code"),
+    Hostile("TorchScript: code as a constant",
+            script(b"\x80\x02}.", b"cos\nsystem\n(S'true'\ntR."), "pickle-code"),
+    Hostile("TorchScript: storage is not there", script(view_pickle()), "bad-offsets"),
+    Hostile("TorchScript: nothing in it", script(b"\x80\x02}.", b"\x80\x02)."), "no-tensors"),
+    Hostile("TorchScript: cut off", cut(traced, 0.6), "truncated-file"),
 )  # fmt: skip

@@ -4,7 +4,6 @@ A member that lies as it is, is read at an offset. A deflated one is inflated as
 header states, and its checksum is verified.
 """
 
-import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 
 from analysis.errors import DamagedFile, UnsafeFile, escape
-from analysis.formats.dtypes import DTYPES
+from analysis.formats.dtypes import DTYPES, Sized
 from analysis.formats.hostile_json import check_name
 from analysis.formats.pytorch.archive import BROKEN_ZIP, ENCRYPTED, LOCAL_HEADER, first_member
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
@@ -29,7 +28,7 @@ MOST_INFLATED = 1032  # bytes out of one byte: deflate's own bound (zlib's "Tech
 
 
 @dataclass(frozen=True, slots=True)
-class Deflated:
+class Deflated(Sized):
     """An array in a deflated member of a zip."""
 
     path: Path
@@ -41,14 +40,6 @@ class Deflated:
     dtype: str  # a key of DTYPES
     fortran: bool
     big_endian: bool
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        return DTYPES[self.dtype].nbytes(self.size) or 0
 
     def load(self) -> Words:
         whole = np.empty(self.nbytes, np.uint8)
@@ -78,15 +69,15 @@ class Deflated:
             while left:
                 part = inflated.take(min(CHUNK, left))
                 if len(part) < min(CHUNK, left):
-                    raise self._damaged(f"ends {left - len(part):,} bytes early")
+                    raise self._damage(f"ends {left - len(part):,} bytes early")
                 crc, left = zlib.crc32(part, crc), left - len(part)
                 yield part
             if inflated.take(1):
-                raise self._damaged("is longer than its header states")
+                raise self._damage("is longer than its header states")
         if crc != self.crc:
-            raise self._damaged("does not match its checksum")
+            raise self._damage("does not match its checksum")
 
-    def _damaged(self, what: str) -> DamagedFile:
+    def _damage(self, what: str) -> DamagedFile:
         text = f"{escape(self.path.name)}: an array of shape {list(self.shape)} {what}. Download or save it again."
         return DamagedFile(text, "truncated-file")
 
