@@ -24,7 +24,7 @@ class Entry:
         module, attribute = self.place.split(":")
         command = getattr(import_module(module), attribute)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{self.place} is no command")
+            raise TypeError(f"{self.place} is not a click command")
         return command
 
 
