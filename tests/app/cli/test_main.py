@@ -97,7 +97,7 @@ def test_an_entry_loads_its_command() -> None:
 
 
 def test_an_entry_that_is_no_command_is_refused() -> None:
-    with pytest.raises(TypeError, match="Entry is not a clickt a click command"):
+    with pytest.raises(TypeError, match="Entry is not a click command"):
         Entry("app.cli.main:Entry", "").load()
 
 
