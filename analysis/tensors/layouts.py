@@ -304,10 +304,10 @@ def _inputs_first(name: str, role: str, headers: Headers, conv1d: bool) -> bool:
     if role in ("embedding", "position"):
         return False
     shape, bias = headers.of[name].shape, headers.bias_shape(name)
+    if len(bias) == 1 and shape[0] != shape[1] and bias[0] in shape:
+        return bias[0] == shape[1]  # of kernels too: FlaxConv1D of transformers stores (out, in)
     if _ends_in_kernel(name):
         return True
-    if len(bias) == 1 and shape[0] != shape[1] and bias[0] in shape:
-        return bias[0] == shape[1]
     if name.endswith((".w", "/w")) and bias == shape[1:]:
         return True  # Haiku
     return conv1d and _leaf(name) in CONV1D
