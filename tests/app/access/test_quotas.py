@@ -126,7 +126,7 @@ def test_what_is_rewritten_counts(service: Service) -> None:
 
 
 def test_a_mitigation_counts_before_it_is_made(tmp_path: Path) -> None:
-    service = limited(tmp_path, quota_files=2)
+    service = limited(tmp_path, quota_files=3)
     sent(service)
     answer = service.client.post("/api/v1/mitigations", json={"base": 1, "tuned": 2})
     assert (answer.status_code, answer.json()["code"]) == (403, "quota-exceeded")

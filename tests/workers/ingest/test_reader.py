@@ -32,7 +32,7 @@ def test_what_is_not_safetensors_is_rewritten(tmp_path: Path) -> None:
 
 
 def test_more_tensors_than_may_are_refused_before_a_byte_is_written(tmp_path: Path) -> None:
-    torch.save({f"a{n}": torch.ones(0) for n in range(11)}, tmp_path / "m.bin")
+    torch.save({f"a{n}": torch.ones(1) for n in range(11)}, tmp_path / "m.bin")
     with pytest.raises(UnsafeFile, match="it has 11 tensors, and at most 10 are read") as refused:
         reader.read([tmp_path / "m.bin"], tmp_path / "target", tensors=10)
     assert refused.value.code == "too-many-tensors"
