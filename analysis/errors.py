@@ -9,7 +9,6 @@ EigenscopeError                 something the user can understand and fix
 │   └── WrongBase               the others were not trained from it
 ├── TensorError                 one tensor cannot be measured; the others can
 │   ├── NotFinite               it holds NaN or infinity
-│   ├── NotAMatrix              its shape or dtype does not hold a matrix
 │   └── AdapterError            an adapter and its base do not match there
 │       └── SettingsError       its tensors are not what its adapter_config.json says
 ├── OptionError                 a diagnostic does not have that option or value
@@ -28,7 +27,7 @@ EigenscopeError                 something the user can understand and fix
 
 Each has a `code` that never changes, for programs, and a message for people that names the file or the tensor, the
 wrong value and what to do. A checkpoint is rejected with one of the codes in REJECTIONS. Names come
-from untrusted files, so messages show them through `shown`.
+from untrusted files, so messages show them through `escape`.
 """
 
 from types import MappingProxyType
@@ -90,10 +89,6 @@ class TensorError(EigenscopeError):
 
 class NotFinite(TensorError):
     code = "not-finite"
-
-
-class NotAMatrix(TensorError):
-    code = "not-a-matrix"
 
 
 class AdapterError(TensorError):
@@ -166,20 +161,21 @@ REJECTIONS = MappingProxyType(
         "text-file": "Plain text or JSON without weights.",
         "compressed-file": "gzip, bzip2, xz or zstd around the checkpoint.",
         "archive": "A tar, 7z, rar or zip archive that is not a PyTorch checkpoint.",
-        "onnx-model": "An ONNX graph.",
+        "onnx-model": "The head of an ONNX model without a graph.",
         "gguf-model": "A GGML model, an early GGUF, or any GGUF where the package gguf is missing.",
         "hdf5-file": "An HDF5 file, as Keras writes, where the package h5py is missing.",
         "keras-archive": "A zip with weights of Keras that is not what model.save writes.",
         "tensorflow-file": "A TensorFlow checkpoint or SavedModel.",
-        "torchscript": "A TorchScript archive: a program with its weights.",
-        "flax-msgpack": "A msgpack file, as Flax writes.",
+        "orbax-checkpoint": "A checkpoint of Orbax, whose arrays only the libraries of JAX read.",
         "no-tensors": "A readable file without tensors.",
         "empty-tensors": "Its tensors have no element: another file has the values, as DeepSpeed ZeRO-3 leaves them.",
         "tensor-parallel": "Files that each hold a part of every tensor.",
+        "flat-optimizer": "The state of an optimizer in flat shards, as DeepSpeed and FSDP write it.",
         "unknown-dtype": "A tensor of an unknown dtype.",
         "big-index": "An index or a header that is larger than the limit.",
         # DamagedFile
         "damaged-file": "The content contradicts itself.",
+        "trailing-bytes": "Bytes follow the end of what it holds: two files in one, or a damaged one.",
         "empty-file": "The file has no bytes.",
         "truncated-file": "The file ends before its content does.",
         "bad-header": "The header, index or pickle cannot be parsed.",
@@ -213,6 +209,7 @@ REJECTIONS = MappingProxyType(
         "base-is-adapter": "The first checkpoint of a comparison is an adapter, not a whole model.",
         "adapter-alone": "An adapter without the model that it changes.",
         "adapter-in-family": "An adapter in a family of widths, which takes whole models only.",
+        "optimizer-mismatch": "The state of an optimizer that does not belong to the checkpoint given with it.",
         "no-family": "No matrix has the same name in all models of a family.",
     }
 )

@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeDecorator
 from analysis.facts import effective
 from app.db import Session, now
 from app.escaping import for_database
-from app.states import CheckpointState, MitigationState, RunState, UnitState
+from app.states import CheckpointState, DeliveryState, MitigationState, RunState, UnitState
 from app.tenancy import ProjectScoped
 
 
@@ -397,7 +397,7 @@ class Delivery(ProjectScoped, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
-    state: Mapped[str] = mapped_column(String(16), default="waiting", index=True)
+    state: Mapped[DeliveryState] = mapped_column(StateText(DeliveryState), default=DeliveryState.WAITING, index=True)
     attempts: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[float] = mapped_column(default=0.0)
     answer: Mapped[str | None]  # of the last attempt: a status, or why there was none

@@ -33,6 +33,17 @@ class MitigationState(StrEnum):
     FAILED = "failed"
 
 
+class DeliveryState(StrEnum):
+    WAITING = "waiting"  # for the end of its run, or for the next attempt
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class VerdictState(StrEnum):
+    WAITING = "waiting"  # for the end of its run
+    DONE = "done"
+
+
 OPEN_CHECKPOINTS = (CheckpointState.RECEIVED, CheckpointState.INGESTING)
 OPEN_RUNS = (RunState.WAITING, RunState.RUNNING)
 ENDED = (RunState.DONE, RunState.CANCELLED, RunState.FAILED)

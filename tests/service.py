@@ -40,12 +40,12 @@ class Service:
     """An application with its database, storage and queue, in a folder of its own."""
 
     settings: Settings
-    hands: Workers = field(init=False)
+    workers: Workers = field(init=False)
     client: TestClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.hands = Workers(self.settings)
-        self.app = app = create_app(self.settings, self.hands)
+        self.workers = Workers(self.settings)
+        self.app = app = create_app(self.settings, self.workers)
         self.everything: Database = app.state.database
         self.database: Database = self.everything.within(1, "a test")
         self.storage: Storage = app.state.storage
@@ -63,7 +63,7 @@ class Service:
     def close(self) -> None:
         self.client.close()
         self.everything.close()
-        self.hands.close()
+        self.workers.close()
 
     def work(self) -> None:
         """Does what was sent, and what that sends, as a worker would."""
@@ -75,8 +75,8 @@ class Service:
             verdicts.make(database, identity)
 
         tasks = {"judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mitigate": mitigate_checkpoint}
-        while self.hands.sent:
-            name, identity = self.hands.sent.pop(0)
+        while self.workers.sent:
+            name, identity = self.workers.sent.pop(0)
             tasks[name](self.everything, self.storage, self.settings, identity)
 
     def upload(self, content: bytes, filename: str = "model.safetensors") -> dict[str, Any]:

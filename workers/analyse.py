@@ -150,15 +150,17 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: 
     """Measures a tensor of the base in every checkpoint of the run."""
     found = [open_checkpoint(folders.enter_context(storage.open_files(files))) for files in job.files]
     try:
-        run: Comparison = open_comparison(found, job.names, job.requests)
+        comparison: Comparison = open_comparison(found, job.names, job.requests)
     except CheckpointError as error:
         raise Refused(error) from error
     aligned: dict[str, list[Aligned]] = {}  # a tied embedding has a row as the head too
-    for row in run.alignment.rows:
+    for row in comparison.alignment.rows:
         aligned.setdefault(row.base.name, []).append(row)
     return (
         lambda info: [
-            found for row in aligned[info.name] for found in measure_aligned(run, row, job.requests, device, memory)
+            found
+            for row in aligned[info.name]
+            for found in measure_aligned(comparison, row, job.requests, device, memory)
         ],
         lambda info: aligned[info.name][0].largest,
     )

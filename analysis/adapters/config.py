@@ -100,10 +100,10 @@ class AdapterConfig:
     @property
     def is_delegated(self) -> bool:
         """Whether PEFT computes its weights: every method but those of DIRECT, and LoRA's relatives that are no BA."""
-        return self.make == "PEFT" and self._delegated
+        return self.make == "PEFT" and self._needs_peft
 
     @property
-    def _delegated(self) -> bool:
+    def _needs_peft(self) -> bool:
         return self.method not in DIRECT or any(self.settings.get(name) for name in LORA_DELEGATED)
 
     @property

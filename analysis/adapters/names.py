@@ -111,7 +111,7 @@ def modules(names: Iterable[str]) -> tuple[AdaptedModule, ...]:
         if leaf is not None:
             module = ".".join(_strip_wrappers(words[:leaf]))
             parameter = f"{module}.in_proj_weight" if module in attention else f"{module}.weight"
-            if level := _wrapped(words[:leaf]):
+            if level := _count_wrappers(words[:leaf]):
                 parameter = f"{module}.{'base_layer.' * level}weight"
                 levels[parameter] = level
             found.setdefault(parameter, []).append(name)
@@ -124,7 +124,7 @@ def modules(names: Iterable[str]) -> tuple[AdaptedModule, ...]:
     )
 
 
-def _wrapped(words: Sequence[str]) -> int:
+def _count_wrappers(words: Sequence[str]) -> int:
     """How many layers are around the one of these words, which is a layer of experts; 0 for any other."""
     level = 0
     while level < len(words) and words[-1 - level] == "base_layer":

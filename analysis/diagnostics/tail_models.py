@@ -28,7 +28,7 @@ from analysis.findings.subjects import evidence, group_alike, names, number, sub
 from analysis.findings.wording import quantity, short
 from analysis.statistics import alternatives as tails
 from analysis.statistics import power_law
-from analysis.statistics.alternatives import LAWS, Comparison
+from analysis.statistics.alternatives import LAWS, LawComparison
 from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, usable_eigenvalues
 from analysis.statistics.shuffling import seed_of
 from analysis.weight import Weight
@@ -148,7 +148,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     return Measurement(values | ({"alpha_low": bounds[0], "alpha_high": bounds[1]} if bounds else {}))
 
 
-def best_law(found: Mapping[str, Comparison]) -> str:
+def best_law(found: Mapping[str, LawComparison]) -> str:
     """The likeliest of the laws that are better than the power law by more than chance; else what is left to say."""
     better = {name: one for name, one in found.items() if one.R < 0.0 and one.p <= DECIDED}
     if better:

@@ -36,7 +36,7 @@ Found = list[tuple[str, Row]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The open checkpoints of a run, position 0 the base of the others, and how they lie on each other."""
+    """The open checkpoints of a comparison, position 0 the base of the others, and how they lie on each other."""
 
     checkpoints: Sequence[OpenCheckpoint]
     names: tuple[str, ...]
@@ -50,22 +50,22 @@ def open_comparison(
     """Aligns the checkpoints. Raises WrongBase, also where an adapter fits nowhere, and what `open_adapter` raises."""
     adapters = {at: open_adapter(c) for at, c in enumerate(checkpoints) if at and c.kind == "adapter"}
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
-    run = Comparison(checkpoints, tuple(names), align_for(members, names, requests), adapters)
+    comparison = Comparison(checkpoints, tuple(names), align_for(members, names, requests), adapters)
     for position in adapters:
-        check_adapter(run, position)
-    return run
+        check_adapter(comparison, position)
+    return comparison
 
 
-def check_adapter(run: Comparison, position: int) -> None:
+def check_adapter(comparison: Comparison, position: int) -> None:
     """Raises WrongBase where no module of an adapter fits the base. Smallest first: mostly the first one fits."""
     rows = sorted(
-        (row for row in run.alignment.rows if (p := row.partners[position - 1]) and p.tensors),
+        (row for row in comparison.alignment.rows if (p := row.partners[position - 1]) and p.tensors),
         key=lambda row: row.base.size,
     )
     wrong: list[AdapterError] = []
     for row in rows:
         try:
-            _read_held(run, row, position, run.checkpoints[0].read(row.base.name))
+            _read_held(comparison, row, position, comparison.checkpoints[0].read(row.base.name))
         except AdapterError as error:
             wrong.append(error)
         except TensorError:  # NaN, say: of this module, and not of the base
@@ -73,11 +73,11 @@ def check_adapter(run: Comparison, position: int) -> None:
         else:
             return
     if wrong:
-        base, modules = escape(run.names[0]), quantity(len(wrong), "module")
+        base, modules = escape(comparison.names[0]), quantity(len(wrong), "module")
         code = wrong[0].code if isinstance(wrong[0], SettingsError) else None
         raise WrongBase(
-            f"{escape(run.names[position])} fits {base} in none of {modules}. {wrong[0].message} Give the model that "
-            "it was trained from as the base, and the adapter with its own adapter_config.json.",
+            f"{escape(comparison.names[position])} fits {base} in none of {modules}. {wrong[0].message} Give the model "
+            "that it was trained from as the base, and the adapter with its own adapter_config.json.",
             code,
         )
 
@@ -155,38 +155,40 @@ def compare(
     What needs more than `memory`, in bytes, is left out with the reason; None is what there is. Raises WrongBase, and
     what `open_adapter` raises.
     """
-    run = open_comparison(checkpoints, distinct(names), requests)
+    comparison = open_comparison(checkpoints, distinct(names), requests)
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
     rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
-    aligned = {row.base.called: row for row in run.alignment.rows}
+    aligned = {row.base.called: row for row in comparison.alignment.rows}
 
     def work(info: TensorInfo) -> Found:
-        return measure_aligned(run, aligned[info.called], requests, device, memory)
+        return measure_aligned(comparison, aligned[info.called], requests, device, memory)
 
     for info, found in run_each(
-        [row.base for row in run.alignment.rows], work, device, lambda i: aligned[i.called].largest
+        [row.base for row in comparison.alignment.rows], work, device, lambda i: aligned[i.called].largest
     ):
         for name, row in found:
             rows[name].append(row)
         if progress is not None:
             progress(info)
-    for position, index in unpaired_tensors(members, run.alignment, requests):
+    for position, index in unpaired_tensors(members, comparison.alignment, requests):
         info = members[position].tensors[index]
         for name, row in measure_tensor(checkpoints[position], info, requests, position, device, memory=memory):
             rows[name].append(row)
     given = [*facts, *({} for _ in checkpoints[len(facts) :])]
     known = tuple({**c.facts, **told} for c, told in zip(checkpoints, given, strict=True))
     files = tuple(c.facts for c in checkpoints)
-    others = _others(checkpoints, requests)
+    others = _compare_others(checkpoints, requests)
     tables = tuple(
-        replace(_table(request, rows[request.diagnostic.name], run.names, known), found=files, others=others)
+        replace(_table(request, rows[request.diagnostic.name], comparison.names, known), found=files, others=others)
         for request in requests
     )
-    coverage = coverage_of_members(members, run.alignment, tables)
-    return Report(coverage, tables, run.names, options_of(requests))
+    coverage = coverage_of_members(members, comparison.alignment, tables)
+    return Report(coverage, tables, comparison.names, options_of(requests))
 
 
-def _others(checkpoints: Sequence[OpenCheckpoint], requests: Sequence[Request]) -> tuple[OtherTensors | None, ...]:
+def _compare_others(
+    checkpoints: Sequence[OpenCheckpoint], requests: Sequence[Request]
+) -> tuple[OtherTensors | None, ...]:
     """How the tensors that are no matrices compare, where something is compared pair by pair."""
     if not any(request.diagnostic.scope is Scope.PAIR for request in requests):
         return ()
@@ -216,7 +218,11 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def measure_aligned(
-    run: Comparison, aligned: Aligned, requests: Sequence[Request], device: str = "cpu", memory: int | None = None
+    comparison: Comparison,
+    aligned: Aligned,
+    requests: Sequence[Request],
+    device: str = "cpu",
+    memory: int | None = None,
 ) -> Found:
     """Every group of every request on one tensor of the base and its partners: (diagnostic name, row) for each.
 
@@ -230,12 +236,12 @@ def measure_aligned(
     wanted = {position for _, group in asked for position in group} - {0}
     if reason := _too_large(aligned, wanted, {request.diagnostic.scope for request, _ in asked}, memory):
         return list(refused_rows(aligned.base, [(request, group, reason) for request, group in asked]))
-    base = run.checkpoints[0].read(aligned.base.name)
-    held: dict[int, Held | str] = {0: Held(base, grid=grid_of(run.checkpoints[0], aligned.base))}
+    base = comparison.checkpoints[0].read(aligned.base.name)
+    held: dict[int, Held | str] = {0: Held(base, grid=grid_of(comparison.checkpoints[0], aligned.base))}
     for position in sorted(wanted):
-        held[position] = read_held(run, aligned, position, base)
+        held[position] = read_held(comparison, aligned, position, base)
     found: Found = []
-    for piece in pieces(aligned.base, held, run.names):
+    for piece in pieces(aligned.base, held, comparison.names):
         found += on_devices(device, piece.weights, partial(piece.measure, asked))
     return found
 
@@ -245,24 +251,24 @@ def _too_large(aligned: Aligned, wanted: Collection[int], scopes: Collection[Sco
     return too_large(aligned.base, bytes_of_several(infos, scopes), memory)
 
 
-def read_held(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held | str:
+def read_held(comparison: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held | str:
     """The tensor in a tuned checkpoint, as the base stores it; where that cannot be had, the reason."""
     try:
-        return _read_held(run, aligned, position, base)
+        return _read_held(comparison, aligned, position, base)
     except TensorError as error:
         return error.message
 
 
-def _read_held(run: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held:
+def _read_held(comparison: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held:
     partner = aligned.partners[position - 1]
     assert partner is not None, "groups_of asks for what is there"
     if not partner.whole:
-        return _read_apart(run.checkpoints[position], aligned.base, partner)
+        return _read_apart(comparison.checkpoints[position], aligned.base, partner)
     if isinstance(partner.source, TensorInfo):
-        tensor = run.checkpoints[position].read(partner.source.name)
-        grid = grid_of(run.checkpoints[position], partner.source)
+        tensor = comparison.checkpoints[position].read(partner.source.name)
+        grid = grid_of(comparison.checkpoints[position], partner.source)
         return Held(tensor.mT, grid=grid) if partner.turned else Held(tensor, info=partner.source, grid=grid)
-    tuned = run.adapters[position].tuned(partner.source, aligned.base, base)
+    tuned = comparison.adapters[position].tuned(partner.source, aligned.base, base)
     return Held(tuned.tensor, tuned.factors)
 
 

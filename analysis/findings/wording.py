@@ -32,6 +32,31 @@ def short(value: float) -> str:
     return f"{value:.1f}" if 1.0 <= abs(float(said)) < 100.0 else said
 
 
+def two_places(value: float, sign: bool = False) -> str:
+    """An exponent, a ratio or a cosine: two places and a true minus; with a sign, a plus in front of what is above 0.
+
+    >>> two_places(-0.25), two_places(-0.001), two_places(0.25, sign=True)
+    ('−0.25', '0.00', '+0.25')
+    """
+    text = f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+    return f"+{text}" if sign and round(value, 2) > 0 else text
+
+
+def format_value(value: object, digits: int | None = None) -> str:
+    """A value of any type: a whole number in full, others with so many digits or as `short` does, text as it is.
+
+    >>> format_value(20_000.0), format_value(0.123456), format_value(0.123456, 4), format_value(True)
+    ('20000', '0.123', '0.1235', 'true')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer() and abs(value) < 1e9:
+        return f"{value:.0f}"
+    return short(value) if digits is None else f"{value:.{digits}g}"
+
+
 def size(count: int) -> str:
     """Bytes of memory or of a disk.
 

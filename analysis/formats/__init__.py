@@ -11,9 +11,11 @@ from pathlib import Path
 from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.files import gather
 from analysis.formats.hdf5.keras_file import HDF5, KERAS_ARCHIVE
+from analysis.formats.onnx.file import ONNX
 from analysis.formats.pytorch.archive import TORCH_ZIP
 from analysis.formats.pytorch.legacy import TORCH_LEGACY
 from analysis.formats.pytorch.plain import PLAIN_PICKLE
+from analysis.formats.readers.flax_msgpack import FLAX
 from analysis.formats.readers.gguf_file import GGUF
 from analysis.formats.readers.numpy_archive import NUMPY_ARCHIVE
 from analysis.formats.readers.numpy_file import NUMPY_FILE
@@ -25,7 +27,8 @@ __all__ = ["FORMATS", "Checkpoint", "open_checkpoint", "rewrite"]
 
 # in the order in which those of a folder are preferred
 FORMATS: tuple[Format, ...] = (
-    SAFETENSORS, TORCH_ZIP, TORCH_LEGACY, GGUF, KERAS_ARCHIVE, HDF5, NUMPY_ARCHIVE, NUMPY_FILE, PLAIN_PICKLE,
+    SAFETENSORS, TORCH_ZIP, TORCH_LEGACY, GGUF, KERAS_ARCHIVE, HDF5, FLAX, ONNX, NUMPY_ARCHIVE, NUMPY_FILE,
+    PLAIN_PICKLE,
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.errors import DamagedFile, escape
-from analysis.formats.dtypes import DTYPES
+from analysis.formats.dtypes import DTYPES, Sized
 from analysis.formats.stored import Array, Words, pieces
 
 
@@ -21,7 +21,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Held(Sized):
     """A tensor whose bytes a pickle has within its own instructions: at hand, or as text in the file."""
 
     path: Path
@@ -30,14 +30,6 @@ class Held:
     dtype: str  # a key of DTYPES
     fortran: bool = False  # the first axis runs fastest
     big_endian: bool = False
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        return DTYPES[self.dtype].nbytes(self.size) or 0
 
     def load(self) -> Words:
         data = self.data if isinstance(self.data, bytes) else _decode(self.path, self.data)
@@ -69,7 +61,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Sized):
     """A tensor that is put together of pieces. They are laid out on `grid`, which is then seen as `shape`."""
 
     pieces: tuple[Piece, ...]
@@ -80,14 +72,6 @@ class Joined:
     @property
     def path(self) -> Path:
         return self.pieces[0].array.path
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        return DTYPES[self.dtype].nbytes(self.size) or 0
 
     def load(self) -> Words:
         whole = np.zeros(self.grid, DTYPES[self.dtype].word)

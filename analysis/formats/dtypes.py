@@ -3,6 +3,7 @@
 An array is moved about as plain words of the same width, so that no library needs to know bfloat16 or float8.
 """
 
+import math
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -54,3 +55,21 @@ _ALL = (
 )
 DTYPES = MappingProxyType({dtype.name: dtype for dtype in _ALL})
 SAFETENSORS_DTYPES = MappingProxyType({dtype.safetensors: dtype for dtype in _ALL if dtype.safetensors is not None})
+
+
+class Sized:
+    """How much an array with a `shape` and a `dtype` holds."""
+
+    __slots__ = ()
+    shape: tuple[int, ...]
+    dtype: str  # a key of DTYPES
+
+    @property
+    def size(self) -> int:
+        """Elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes when written out contiguously."""
+        return DTYPES[self.dtype].nbytes(self.size) or 0

@@ -179,7 +179,7 @@ def select(tensors: Mapping[str, Array], part: str | None = None) -> Parts:
     shapes = {name: array.shape for name, array in tensors.items() if name not in reasons}
     prefixes = {} if is_adapter(tensors) else copies(shapes)  # kohya's names differ by "_k" and "_q" too
     if part is not None:
-        return _only(tensors, part, prefixes)
+        return _select_part(tensors, part, prefixes)
     for prefix, word in prefixes.items():
         reasons |= {name: copy_reason(prefix, word) for name in shapes if name.startswith(prefix)}
     flat = [name for name in tensors if name.endswith("_flat_param") or name == "flat_param"]
@@ -197,7 +197,7 @@ def set_aside(array: Array, reason: str) -> Aside:
     return Aside(array.shape, array.dtype, array.nbytes, reason)
 
 
-def _only(tensors: Mapping[str, Array], part: str, prefixes: Iterable[str]) -> Parts:
+def _select_part(tensors: Mapping[str, Array], part: str, prefixes: Iterable[str]) -> Parts:
     prefix = f"{part}."
     chosen = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
     if not chosen:

@@ -8,6 +8,12 @@ from pathlib import Path
 from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, escape
 from analysis.formats.safetensors import LONGEST_HEADER
 
+TENSORFLOW = (
+    "Only TensorFlow reads its own variables. Run where it is: numpy.savez('model.npz', **{name.removesuffix("
+    "'/.ATTRIBUTES/VARIABLE_VALUE'): tf.train.load_variable(path, name) for name, _ in tf.train.list_variables(path)"
+    "}), with path the name of the .index file without its ending (of a SavedModel 'variables/variables'), and give "
+    "model.npz."
+)
 SAVE = "Save the weights with torch.save(model.state_dict(), 'model.pt')"
 
 
@@ -43,20 +49,9 @@ def _is_text(head: bytes) -> bool:
     return False
 
 
-def _is_onnx(head: bytes) -> bool:
-    """A protobuf ModelProto: field 1 (ir_version), then field 2 (producer_name) or 8 (opset_import) or 7 (graph)."""
-    return len(head) > 3 and head[0] == 0x08 and head[1] < 0x40 and head[2] in (0x12, 0x3A, 0x42)
-
-
 def _is_saved_model(head: bytes) -> bool:
     """A protobuf SavedModel: field 1 (schema version 1), then field 2 (meta graph)."""
     return head.startswith(b"\x08\x01\x12") and b"serve" in head[:512]
-
-
-def _is_flax(head: bytes) -> bool:
-    """A msgpack map (fixmap or map 16) whose first key is text, and an array of NumPy as its extension type 1."""
-    start = 1 if 0x80 <= head[0] <= 0x8F else 3 if head[0] == 0xDE else 0
-    return start > 0 and len(head) > start and 0xA0 <= head[start] <= 0xBF
 
 
 def _is_cut_safetensors(head: bytes) -> bool:
@@ -84,12 +79,8 @@ KINDS = (
          "checkpoint inside."),
     Kind("archive", lambda head: head[257:262] == b"ustar", "is a tar archive. Unpack it with tar -xf, and give the "
          "checkpoint inside. (PyTorch before 0.1.10 saved so too: load and save it with a later one.)"),
-    Kind("tensorflow-file", _is_saved_model, "is a TensorFlow SavedModel. Load the model and save its variables: "
-         "torch.save({v.name: torch.from_numpy(v.numpy()) for v in model.variables}, 'model.pt')."),
-    Kind("onnx-model", _is_onnx, "is an ONNX graph. Give the checkpoint it was exported from, as safetensors."),
-    Kind("flax-msgpack", _is_flax, "is a msgpack file, as Flax writes. Restore it and save its arrays: torch.save({"
-         "'.'.join(key): torch.from_numpy(numpy.array(value)) for key, value in flax.traverse_util.flatten_dict("
-         "flax.serialization.msgpack_restore(open(file, 'rb').read())).items()}, 'model.pt')."),
+    Kind("tensorflow-file", _is_saved_model, "is a TensorFlow SavedModel, a program whose "
+         f"weights lie next to it. {TENSORFLOW}"),
     Kind("bad-header", _is_cut_safetensors, "looks like safetensors, but states an impossible length of its header "
          f"(at most {LONGEST_HEADER:,} bytes). It is damaged: download or copy it again.", DamagedFile),
     Kind("text-file", _is_text, "is text, and holds no weights. Give the checkpoint itself: a .safetensors file or a "

@@ -5,7 +5,6 @@ no format. `Stored` lies in a file as it is; what has to be put together or deco
 Nothing here imports torch: the ingest child checks and rewrites files without it.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from analysis.errors import DamagedFile, escape
-from analysis.formats.dtypes import DTYPES
+from analysis.formats.dtypes import DTYPES, Sized
 
 Fact = float | int | str | bool | None
 Facts = Mapping[str, Fact]
@@ -49,7 +48,7 @@ class Array(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Sized):
     """One tensor in one file. `strides` count elements; None means contiguous in C order."""
 
     path: Path
@@ -58,15 +57,6 @@ class Stored:
     dtype: str  # a key of DTYPES
     strides: tuple[int, ...] | None = None
     big_endian: bool = False
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes it takes when written out contiguously."""
-        return DTYPES[self.dtype].nbytes(self.size) or 0
 
     def words(self) -> Words:
         """A read-only view of its elements, paged in from the file where they are looked at.
@@ -157,6 +147,7 @@ class Contents:
     tensors: Mapping[str, Array]
     facts: Facts = field(default_factory=dict)
     aside: Mapping[str, Aside] = field(default_factory=dict)
+    program: bool = False  # a program with its weights, which is left aside next to weights alone
     adapter: str = ""  # JSON about the adapter that it is, as diffusers writes it
 
 

@@ -66,7 +66,7 @@ class Model(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _known(cls, asked: object) -> object:
+    def _check_keys(cls, asked: object) -> object:
         if isinstance(asked, cls):
             return asked
         return mapping_of(asked, cls.keys())

@@ -7,14 +7,14 @@ from enum import Enum, auto
 
 import numpy as np
 
-from analysis.diagnostic import Scalar, groups
+from analysis.diagnostic import groups
 from analysis.diagnostics import diagnostic
-from analysis.findings.wording import quantity, short
+from analysis.findings.wording import format_value, quantity
 from analysis.gate.bounds import Bound, Regression
 from analysis.gate.evidence import Evidence, Item, Report, items, names_in
 from analysis.gate.policy import Policy
 from analysis.gate.regressions import with_baseline
-from analysis.gate.rule import PER_LAYER, Missing, Rule, Severity
+from analysis.gate.rule import PER_LAYER, Missing, Rule, RuleSeverity
 from analysis.gate.verdict import RuleVerdict, Verdict
 from analysis.outcome import Outcome
 
@@ -149,13 +149,13 @@ def _insufficient(rule: Rule, gap: Gap, there: RuleVerdict | None) -> RuleVerdic
         case Missing.FAIL:
             outcome, rest = _bad(rule), " The rule takes that for a failure."
         case Missing.INSUFFICIENT:
-            outcome, rest = Outcome.WARN if rule.severity is Severity.WARN else Outcome.INSUFFICIENT, ""
+            outcome, rest = Outcome.WARN if rule.severity is RuleSeverity.WARN else Outcome.INSUFFICIENT, ""
     sentence = f"Not enough evidence: {gap.reason.rstrip('.')}.{rest}"
     return replace(blank, outcome=outcome, sentence=sentence, insufficient=True)
 
 
 def _bad(rule: Rule) -> Outcome:
-    return Outcome.WARN if rule.severity is Severity.WARN else Outcome.FAIL
+    return Outcome.WARN if rule.severity is RuleSeverity.WARN else Outcome.FAIL
 
 
 def _judge_rule(rule: Rule, items: Sequence[Item]) -> RuleVerdict:
@@ -258,20 +258,12 @@ def _good(bound: Bound | None, regression: Regression | None, value: float, base
 def _describe_value(rule: Rule, value: float, base: float | None) -> str:
     """The end of a sentence on one number."""
     if rule.bound is not None:
-        return f"is {_format_value(value)}; it should be {rule.bound.words()}."
+        return f"is {format_value(value)}; it should be {rule.bound.words()}."
     assert rule.regression is not None
     assert base is not None
     worse = rule.regression.worse(value, base)
-    how = f"worse by {_format_value(worse)}" if worse > 0.0 else "no worse"
-    return (
-        f"went from {_format_value(base)} to {_format_value(value)}: {how}, and {rule.regression.words()} is allowed."
-    )
-
-
-def _format_value(value: Scalar) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value).lower()
-    return f"{value:.0f}" if value == int(value) and abs(value) < 1e9 else short(value)
+    how = f"worse by {format_value(worse)}" if worse > 0.0 else "no worse"
+    return f"went from {format_value(base)} to {format_value(value)}: {how}, and {rule.regression.words()} is allowed."
 
 
 def _of_one(rule: Rule, item: Item, good: bool) -> str:
@@ -280,7 +272,7 @@ def _of_one(rule: Rule, item: Item, good: bool) -> str:
         first = f" The first is {item.why}." if item.why else ""
         return f"{what} {_describe_value(rule, item.number, item.baseline)}{first}"
     assert rule.bound is not None
-    return f"{what} is {_format_value(item.value)}; it should be {rule.bound.words()}."
+    return f"{what} is {format_value(item.value)}; it should be {rule.bound.words()}."
 
 
 def _of_many(rule: Rule, used: int, bad: Sequence[Item]) -> str:
@@ -295,5 +287,5 @@ def _of_many(rule: Rule, used: int, bad: Sequence[Item]) -> str:
     if not bad or (rule.aggregate == "any" and len(bad) < used):
         return every
     worst = bad[0]
-    moved = f", which went from {_format_value(worst.baseline)}" if worst.baseline is not None else ""
-    return f"{every} Furthest from it: {worst.label} with {_format_value(worst.value)}{moved}."
+    moved = f", which went from {format_value(worst.baseline)}" if worst.baseline is not None else ""
+    return f"{every} Furthest from it: {worst.label} with {format_value(worst.value)}{moved}."

@@ -9,7 +9,7 @@ from analysis.diagnostic import Option, Scalar, Scope, groups
 from analysis.diagnostics import DIAGNOSTICS, diagnostic, requests
 from analysis.errors import OptionError, escape
 from analysis.gate.fields import Model, fault, hint, mapping_of, refuse, text_of
-from analysis.gate.rule import IfMissing, Missing, Rule, Severity, one_of
+from analysis.gate.rule import IfMissing, Missing, Rule, RuleSeverity, one_of
 
 MOST_RULES = 200
 MOST_GLOBS = 200  # of all rules together: each is held against every layer
@@ -119,7 +119,7 @@ class Policy(Model):
     @property
     def standing(self) -> tuple[Rule, ...]:
         """The rules over the file's coverage that are judged where none of the policy's closes the gate on the same."""
-        stated = {rule.metric.key for rule in self.rules if rule.severity is Severity.ERROR}
+        stated = {rule.metric.key for rule in self.rules if rule.severity is RuleSeverity.ERROR}
         return tuple(rule for rule in STANDING if rule.metric.key not in stated)
 
     def diagnostics(self, checkpoints: int) -> dict[str, dict[str, Scalar]]:

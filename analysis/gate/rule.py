@@ -36,7 +36,7 @@ Aggregate = Literal["all", "any", "mean", "median", "p95", "min", "max", "count"
 ONE_PLACE = Annotated[int, Field(strict=True, ge=0, lt=LARGEST_DEPTH)]
 
 
-class Severity(StrEnum):
+class RuleSeverity(StrEnum):
     ERROR = "error"
     WARN = "warn"
 
@@ -100,7 +100,7 @@ class Where(Bound):
     model_config = ConfigDict(json_schema_extra=bound_conditions)
 
     @model_validator(mode="after")
-    def _stated(self) -> "Where":
+    def _refuse_empty(self) -> "Where":
         if not self.given:
             raise fault(": it is empty; write for example where: {min: 1}")
         return self
@@ -135,8 +135,8 @@ class Rule(Ends):
     better: Annotated[Better, one_of(Better)] | None = Field(
         None, description="Which way is better; of a column with a healthy range, inside is the default."
     )
-    severity: Annotated[Severity, one_of(Severity)] = Field(
-        Severity.ERROR, description="Whether breaking it closes the gate."
+    severity: Annotated[RuleSeverity, one_of(RuleSeverity)] = Field(
+        RuleSeverity.ERROR, description="Whether breaking it closes the gate."
     )
     missing: IfMissing = Field(
         Missing.INSUFFICIENT, description="What a rule says where there is not enough to judge by."

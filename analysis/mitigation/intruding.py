@@ -33,11 +33,11 @@ class Intruding:
     cosine: float | None = None  # of base and tuned, as origin has it; None where one is zero or could not be had
 
 
-def intruding(run: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
-    """Every matrix of one tensor of the base, compared with the tuned checkpoint at position 1 of the run."""
-    base = run.checkpoints[0].read(aligned.base.name)
-    held = {0: Held(base), 1: read_held(run, aligned, 1, base)}
-    found = pieces(aligned.base, held, run.names)
+def intruding(comparison: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
+    """Every matrix of one tensor of the base, compared with the tuned checkpoint at position 1."""
+    base = comparison.checkpoints[0].read(aligned.base.name)
+    held = {0: Held(base), 1: read_held(comparison, aligned, 1, base)}
+    found = pieces(aligned.base, held, comparison.names)
     return [on_devices(device, piece.weights, partial(_of_piece, piece, recipe)) for piece in found]
 
 

@@ -39,11 +39,11 @@ def write_mitigated(
     by their headers or their weights, NoIntruders where there is nothing to shrink, NoAdapterForm where the form that
     is asked for cannot be had, and what `open_adapter` raises. Then the folder is as it was.
     """
-    run = open_comparison((base, tuned), names, ())
-    check_base(run.alignment, names)
-    form, search = form_of(run, tuned, recipe), Search(recipe, device, progress, memory)
+    comparison = open_comparison((base, tuned), names, ())
+    check_base(comparison.alignment, names)
+    form, search = form_of(comparison, tuned, recipe), Search(recipe, device, progress, memory)
     try:
-        found = _write(run, form, folder / form.file, search)
+        found = _write(comparison, form, folder / form.file, search)
         form.finish(folder)
         after = _look_again(base, folder, found, names, search)
     except BaseException:
@@ -54,18 +54,18 @@ def write_mitigated(
     return MitigationReport(recipe, form.name, files, tuple(_rows(found, after)), tuple(form.left_out))
 
 
-def _write(run: Comparison, form: Form, target: Path, search: Search) -> Done:
+def _write(comparison: Comparison, form: Form, target: Path, search: Search) -> Done:
     """Writes every job of the form, the widest first (Writer). Raises NoIntruders."""
     jobs = list(form.jobs())
     order = sorted(jobs, key=lambda job: -DTYPES[job.dtype].bits)
-    searched = search.find_intruders(run, [job.aligned for job in order if job.aligned is not None], "before")
+    searched = search.find_intruders(comparison, [job.aligned for job in order if job.aligned is not None], "before")
     names = {name: rank for job in jobs for name, rank in job.names.items()}
     done: Done = []
-    with closing(searched), Writer(target, names, _metadata(run.names, search.recipe)) as writer:
+    with closing(searched), Writer(target, names, _metadata(comparison.names, search.recipe)) as writer:
         for job in order:
             found = next(searched) if job.aligned is not None else ()
             done.append((found, form.write(writer, job, found)))
-        _check_origin(done, run.names)
+        _check_origin(done, comparison.names)
         _check_any(done, search.recipe)
     return done
 
@@ -113,9 +113,9 @@ def _look_again(
 ) -> dict[str, Intruding]:
     """The intruders of the mitigated matrices by name, counted in the files that were written."""
     changed = {one.weight.tensor for found, _ in done for one in found if one.change}
-    run = open_comparison((base, open_checkpoint([folder])), (names[0], escape("the mitigated checkpoint")), ())
-    rows = [row for row in run.alignment.rows if row.base.name in changed and row.partners[0] is not None]
-    return {one.weight.name: one for found in search.find_intruders(run, rows, "after") for one in found}
+    comparison = open_comparison((base, open_checkpoint([folder])), (names[0], escape("the mitigated checkpoint")), ())
+    rows = [row for row in comparison.alignment.rows if row.base.name in changed and row.partners[0] is not None]
+    return {one.weight.name: one for found in search.find_intruders(comparison, rows, "after") for one in found}
 
 
 def _rows(done: Done, after: dict[str, Intruding]) -> Iterator[MitigatedWeight]:

@@ -55,13 +55,14 @@ class Form(Protocol):
     def finish(self, folder: Path) -> None: ...
 
 
-def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
+def form_of(comparison: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
     """The form that the recipe asks for. Raises NoAdapterForm where the tuned checkpoint cannot have it."""
-    _check_layout(run)
-    adapter = run.adapters.get(1)
+    _check_layout(comparison)
+    adapter = comparison.adapters.get(1)
     if recipe.form == "adapter" and adapter is None:
         raise MitigationError(
-            f"{escape(run.names[1])} is a whole model, so the output cannot be an adapter. Ask for the form “weights”."
+            f"{escape(comparison.names[1])} is a whole model, so the output cannot be an adapter. Ask for the form "
+            "“weights”."
         )
     if adapter is not None and recipe.form != "weights":
         try:
@@ -70,20 +71,20 @@ def form_of(run: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
             if recipe.form == "adapter":
                 raise
         else:
-            return AdapterForm(run, adapter, tuned, recipe)
-    return WeightsForm(run, tuned) if adapter is None else MergedForm(run, adapter, tuned)
+            return AdapterForm(comparison, adapter, tuned, recipe)
+    return WeightsForm(comparison, tuned) if adapter is None else MergedForm(comparison, adapter, tuned)
 
 
-def _check_layout(run: Comparison) -> None:
+def _check_layout(comparison: Comparison) -> None:
     """Raises MitigationError where a tensor of the tuned checkpoint is not stored as a weight to be replaced."""
-    for row in run.alignment.rows:
+    for row in comparison.alignment.rows:
         partner = row.partners[0]
         if partner is None or (partner.whole and not (isinstance(partner.source, TensorInfo) and partner.source.made)):
             continue
         what = partner.source.made if isinstance(partner.source, TensorInfo) and partner.whole else "stored otherwise"
         raise MitigationError(
-            f"{escape(partner.tensors[0])} of {escape(run.names[1])} cannot be written anew: {what}. Give it as plain "
-            "weights, in the layout of its base."
+            f"{escape(partner.tensors[0])} of {escape(comparison.names[1])} cannot be written anew: {what}. Give it as "
+            "plain weights, in the layout of its base."
         )
 
 
@@ -91,7 +92,7 @@ def _check_layout(run: Comparison) -> None:
 class AdapterForm:
     """The adapter's files again, A and B of the mitigated modules in the place of the old ones."""
 
-    run: Comparison
+    comparison: Comparison
     adapter: Adapter
     tuned: Checkpoint
     recipe: Recipe
@@ -101,7 +102,7 @@ class AdapterForm:
     file = "adapter_model.safetensors"
 
     def jobs(self) -> Iterator[Job]:
-        rows = {row.partners[0].tensors: row for row in self.run.alignment.rows if row.partners[0] is not None}
+        rows = {row.partners[0].tensors: row for row in self.comparison.alignment.rows if row.partners[0] is not None}
         for module in self.adapter.modules:
             stored = {name: self.tuned.stored[name] for name in module.tensors}
             widest = max((t.dtype for t in stored.values()), key=_bits)
@@ -115,7 +116,8 @@ class AdapterForm:
         if job.aligned is not None and any(each.change for each in found):
             if job.module.whole:
                 new = {
-                    name: _make_whole(self.run, job.aligned, found, self.tuned.stored[name].dtype) for name in job.names
+                    name: _make_whole(self.comparison, job.aligned, found, self.tuned.stored[name].dtype)
+                    for name in job.names
                 }
             else:
                 new, energy = self._factors(job.module, job.aligned.base, found)
@@ -150,14 +152,14 @@ class AdapterForm:
 class WeightsForm:
     """Every tensor of a fully tuned model, the mitigated ones anew in its own dtype and orientation."""
 
-    run: Comparison
+    comparison: Comparison
     tuned: Checkpoint
     left_out: list[str] = field(default_factory=list)
     name = "weights"
     file = "model.safetensors"
 
     def jobs(self) -> Iterator[Job]:
-        rows = {name: row for row in self.run.alignment.rows if (p := row.partners[0]) for name in p.tensors}
+        rows = {name: row for row in self.comparison.alignment.rows if (p := row.partners[0]) for name in p.tensors}
         for name, stored in self.tuned.stored.items():
             if DTYPES[stored.dtype].safetensors is None:
                 self.left_out.append(f"{escape(name)}: safetensors has no {stored.dtype}")
@@ -167,7 +169,7 @@ class WeightsForm:
     def write(self, writer: Writer, job: Job, found: Sequence[Intruding]) -> Energy | None:
         (name,) = job.names
         if job.aligned is not None and any(each.change for each in found):
-            writer.add(name, _make_whole(self.run, job.aligned, found, job.dtype))
+            writer.add(name, _make_whole(self.comparison, job.aligned, found, job.dtype))
         else:
             writer.copy(name, self.tuned.stored[name])
         return None
@@ -180,7 +182,7 @@ class WeightsForm:
 class MergedForm:
     """The whole new value of every parameter that an adapter changes, under the base's names and in its dtypes."""
 
-    run: Comparison
+    comparison: Comparison
     adapter: Adapter
     tuned: Checkpoint
     left_out: list[str] = field(default_factory=list)
@@ -189,11 +191,11 @@ class MergedForm:
 
     def jobs(self) -> Iterator[Job]:
         told: set[str] = set()
-        for row in self.run.alignment.rows:
+        for row in self.comparison.alignment.rows:
             if row.partners[0] is not None and row.partners[0].tensors:
                 told.update(row.partners[0].tensors)
                 yield Job({row.base.called: len(row.base.shape)}, row.base.dtype, row)
-        names = [info.name for info in self.run.checkpoints[0].tensors]
+        names = [info.name for info in self.comparison.checkpoints[0].tensors]
         for module in self.adapter.modules:
             if module.whole and told.isdisjoint(module.tensors):  # a bias, a norm, a head of its own
                 stored = self.tuned.stored[module.tensors[0]]
@@ -211,18 +213,18 @@ class MergedForm:
         elif all(each.count is None for each in found):
             self.left_out.append(f"{escape(name)}: {found[0].note if found else 'it holds no matrix'}")
         else:
-            writer.add(name, _make_whole(self.run, job.aligned, found, job.dtype))
+            writer.add(name, _make_whole(self.comparison, job.aligned, found, job.dtype))
         return None
 
     def finish(self, folder: Path) -> None:
         return
 
 
-def _make_whole(run: Comparison, aligned: Aligned, found: Sequence[Intruding], dtype: str) -> Tensor:
+def _make_whole(comparison: Comparison, aligned: Aligned, found: Sequence[Intruding], dtype: str) -> Tensor:
     """The tuned tensor with its changes, in its own orientation and with all its rows."""
     partner = aligned.partners[0]
     assert partner is not None
-    held = read_held(run, aligned, 1, run.checkpoints[0].read(aligned.base.name))
+    held = read_held(comparison, aligned, 1, comparison.checkpoints[0].read(aligned.base.name))
     assert not isinstance(held, str), "what cannot be had has no change"
     tensor = apply_changes(aligned.base, held.tensor, [each.change for each in found])
     return (tensor.mT if partner.turned else tensor).to(getattr(torch, dtype)).contiguous()

@@ -25,7 +25,7 @@ class Search:
     memory: Memory | None
 
     def find_intruders(
-        self, run: Comparison, rows: Sequence[Aligned], stage: str
+        self, comparison: Comparison, rows: Sequence[Aligned], stage: str
     ) -> Generator[list[Intruding], None, None]:
         """The intruders of these tensors, one after the other, small ones several at once.
 
@@ -37,7 +37,7 @@ class Search:
             known = self.memory.recall(stage, info.called) if self.memory else None
             if known is not None:
                 return known
-            found = intruding(run, aligned[info.called], self.recipe, self.device)
+            found = intruding(comparison, aligned[info.called], self.recipe, self.device)
             if self.memory:
                 self.memory.keep(stage, info.called, found)
             return found

@@ -86,6 +86,8 @@ def _embedding(found: list[str]) -> str:
 def expert_of(found: list[str]) -> str | None:
     """Which expert a weight belongs to, where it belongs to one: "expert 17", "shared expert"."""
     for word, after in pairwise(found):
+        if after.endswith("_shexp"):  # GGUF
+            return "shared expert"
         if word.startswith("shared_expert"):
             return f"shared expert {after[-9:]}" if is_index(after) else "shared expert"
         if word.startswith("expert_") and is_index(word.removeprefix("expert_")):

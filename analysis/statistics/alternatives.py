@@ -28,7 +28,7 @@ LAWS = ("truncated", "exponential", "lognormal")
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class LawComparison:
     """How a power law fares against another law: R above 0 speaks for the power law, below 0 for the other."""
 
     R: float  # log-likelihood ratio over √n times its standard deviation
@@ -38,7 +38,7 @@ class Comparison:
     second: float | None = None  # rate of the cut-off; standard deviation of ln λ; None where there is no bend
 
 
-def compare(tail: Values, law: str) -> Comparison:
+def compare(tail: Values, law: str) -> LawComparison:
     """A power law against one of LAWS on ascending eigenvalues, the first of which is xmin, not all equal."""
     xmin = float(tail[0])
     x = tail / xmin
@@ -59,9 +59,9 @@ def compare(tail: Values, law: str) -> Comparison:
     return _compare(plain, logs, nested_test, 1.0 - a, b / xmin if b else None)
 
 
-def _compare(one: Values, other: Values, test: "Test", first: float, second: float | None = None) -> Comparison:
+def _compare(one: Values, other: Values, test: "Test", first: float, second: float | None = None) -> LawComparison:
     R, p = test(one, other)
-    return Comparison(R, p, math.fsum(one - other), first, second)
+    return LawComparison(R, p, math.fsum(one - other), first, second)
 
 
 Test = Callable[[Values, Values], tuple[float, float]]

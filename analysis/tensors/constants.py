@@ -101,9 +101,10 @@ def _is_waves(part: Values, rounding: float) -> bool:
         return False
     twice = np.nanmedian(ratios[:, told], axis=0)  # 2 cos(w)
     fits = np.abs(around[:, told] - twice * middle[:, told]) <= 8.0 * rounding * height[told]
+    filled = (middle != 0.0)[:, told] | (part[2:] != 0.0)[:, told] | (part[:-2] != 0.0)[:, told]  # zeros fit any wave
     fast = np.abs(twice) < TURNING
     enough = fast.sum() >= max(2, FAST * part.shape[1])
-    return bool(enough and fits.mean() >= SHARE and fits[:, fast].mean() >= SHARE)
+    return bool(enough and fits[filled].mean() >= SHARE and fits[:, fast][filled[:, fast]].mean() >= SHARE)
 
 
 def _is_bank(table: Values) -> bool:

@@ -24,10 +24,10 @@ def pieces_of(infos: Iterable[TensorInfo]) -> dict[str, Piece]:
 
 def fused_partners(ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo]) -> dict[str, Partner]:
     """Partners of the base's tensors, `theirs`, among those of a tuned checkpoint that found none otherwise, `ours`."""
-    return {**_apart_there(ours, theirs), **_apart_here(ours, theirs)}
+    return {**_pair_fused_tuned(ours, theirs), **_pair_fused_base(ours, theirs)}
 
 
-def _apart_there(ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo]) -> dict[str, Partner]:
+def _pair_fused_tuned(ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo]) -> dict[str, Partner]:
     """Fused in the tuned checkpoint, apart in the base."""
     pieces = pieces_of(ours.values())
     found = pair_names(pieces, theirs, lambda a, b: _fits(pieces[a], theirs[b]))
@@ -38,7 +38,7 @@ def _apart_there(ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo
     }
 
 
-def _apart_here(ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo]) -> dict[str, Partner]:
+def _pair_fused_base(ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo]) -> dict[str, Partner]:
     """Fused in the base, apart in the tuned checkpoint: of each tensor all matrices have to be there."""
     pieces = pieces_of(theirs.values())
     found = pair_names(ours, pieces, lambda a, b: _fits(pieces[b], ours[a]))

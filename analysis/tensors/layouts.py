@@ -304,10 +304,10 @@ def _inputs_first(name: str, role: str, headers: Headers, conv1d: bool) -> bool:
     if role in ("embedding", "position"):
         return False
     shape, bias = headers.of[name].shape, headers.bias_shape(name)
+    if len(bias) == 1 and shape[0] != shape[1] and bias[0] in shape:
+        return bias[0] == shape[1]  # of kernels too: FlaxConv1D of transformers stores (out, in)
     if _ends_in_kernel(name):
         return True
-    if len(bias) == 1 and shape[0] != shape[1] and bias[0] in shape:
-        return bias[0] == shape[1]
     if name.endswith((".w", "/w")) and bias == shape[1:]:
         return True  # Haiku
     return conv1d and _leaf(name) in CONV1D
@@ -396,7 +396,19 @@ def _goes_by_heads(name: str, headers: Headers) -> bool:
 def _attention_width(name: str, headers: Headers) -> int:
     """How many inputs the output projection of the same attention has; 0 where there is none."""
     found = name[: name.lower().rfind(_leaf(name))]
-    for leaf in ("o_proj", "out_proj", "proj", "Wo", "wo", "c_proj", "dense", "to_out.0", "to_out"):
+    for leaf in (
+        "o_proj",
+        "out_proj",
+        "proj",
+        "Wo",
+        "wo",
+        "c_proj",
+        "dense",
+        "to_out.0",
+        "to_out",
+        "attn_output",
+        "attn_out",
+    ):
         shape = headers.shape(f"{found}{leaf}.weight")
         if len(shape) == 2:
             return shape[0] if leaf == "c_proj" and shape[0] != shape[1] else shape[1]

@@ -61,30 +61,32 @@ def describe_all(headers: Mapping[str, Header], beyond: Beyond, facts: Facts | N
     }
     plain = {info.name: info for info in describe(headers, facts)}
     if not beyond.made and not beyond.left:
-        return tuple(_once(plain[name], beyond) for name in headers)
+        return tuple(_mark_copy(plain[name], beyond) for name in headers)
     used = {
         made.weight if (made := beyond.made.get(name)) else name: made.header if made else header
         for name, header in headers.items()
         if name not in beyond.left
     }
     formed = {info.name: info for info in describe(used, facts)}
-    return tuple(_once(_listed(name, plain, formed, beyond), beyond) for name in headers)
+    return tuple(_mark_copy(_list_info(name, plain, formed, beyond), beyond) for name in headers)
 
 
-def _listed(name: str, plain: Mapping[str, TensorInfo], formed: Mapping[str, TensorInfo], beyond: Beyond) -> TensorInfo:
+def _list_info(
+    name: str, plain: Mapping[str, TensorInfo], formed: Mapping[str, TensorInfo], beyond: Beyond
+) -> TensorInfo:
     if (reason := beyond.left.get(name)) is not None:
-        return _skipped(plain[name], reason)
+        return _skip(plain[name], reason)
     if (made := beyond.made.get(name)) is None:
         return formed[name]
     return replace(formed[made.weight], name=name, weight="" if made.weight == name else made.weight, made=made.how)
 
 
-def _once(info: TensorInfo, beyond: Beyond) -> TensorInfo:
+def _mark_copy(info: TensorInfo, beyond: Beyond) -> TensorInfo:
     other = beyond.same.get(info.name)
     if other is None:
         return info
-    return replace(_skipped(info, info.skip or f"the same tensor as {escape(other)}"), same_as=other)
+    return replace(_skip(info, info.skip or f"the same tensor as {escape(other)}"), same_as=other)
 
 
-def _skipped(info: TensorInfo, reason: str) -> TensorInfo:
+def _skip(info: TensorInfo, reason: str) -> TensorInfo:
     return replace(info, skip=reason, layout=Layout.NONE, transposed=False)

@@ -239,9 +239,12 @@ def _fused(info: TensorInfo, rows: int) -> Mapping[str, Outputs]:
 
 
 def _member_name(name: str, member: int) -> str:
-    """The index goes behind "experts" where the name has it: "….experts.3.up_proj"."""
-    head, experts, tail = name.rpartition("experts.")
-    return f"{head}{experts}{member}.{tail}" if experts else f"{name}.{member}"
+    """The index goes behind "experts" where the name has it: "….experts.3.up_proj", in GGUF "….ffn_up_exps.3"."""
+    for word in ("experts.", "exps."):
+        head, experts, tail = name.rpartition(word)
+        if experts:
+            return f"{head}{experts}{member}.{tail}"
+    return f"{name}.{member}"
 
 
 def _half_name(name: str, half: str) -> str:

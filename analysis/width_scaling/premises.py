@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from analysis.diagnostic import Finding, Scalar, Severity
 from analysis.errors import escape
 from analysis.facts import find_contradictions
-from analysis.findings.wording import join_words, quantity, short
+from analysis.findings.wording import format_value, join_words, quantity, short
 from analysis.names import WORDS
 from analysis.width_scaling.family import Family, Scaling
 from analysis.width_scaling.law import STEADY, WIDTHS
@@ -64,16 +64,16 @@ def _override_findings(family: Family) -> Iterator[Finding]:
     if pairs:
         text = f"What is stated of {list_models(family, sorted({at for at, _ in pairs}))} contradicts the files"
         parts = [
-            f"{escape(family.names[at])}: {name.replace('_', ' ')} {_format_value(family.facts[at][name])} stated, "
-            f"{_format_value(family.found[at][name])} in the files"
+            f"{escape(family.names[at])}: {name.replace('_', ' ')} {_describe(family.facts[at][name])} stated, "
+            f"{_describe(family.found[at][name])} in the files"
             for at, name in sorted(pairs)
         ]
         why = f"{'; '.join(parts[:6])}. What is stated was used: take it back where the files are right."
         yield Finding(Severity.WARN, text, why, (), {"overruled": len(pairs)})
 
 
-def _format_value(value: Scalar) -> str:
-    return f"{float(value):.4g}" if isinstance(value, int | float) else escape(value)
+def _describe(value: Scalar) -> str:
+    return escape(format_value(value, 4))
 
 
 def _missing(family: Family) -> Iterator[Finding]:

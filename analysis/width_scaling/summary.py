@@ -12,7 +12,7 @@ from analysis.errors import escape
 from analysis.findings.changes import WIDTH_DRIFT
 from analysis.findings.changes import WIDTH_EXPONENT as WIDTH_LAW
 from analysis.findings.subjects import names, unmeasured_findings, worst_first
-from analysis.findings.wording import join_words, quantity
+from analysis.findings.wording import join_words, quantity, two_places
 from analysis.names import WORDS
 from analysis.outcome import Outcome
 from analysis.width_scaling.family import Family, Kind, Scaling, family, is_measured, scaling
@@ -53,15 +53,10 @@ def _zero(table: Table) -> Iterator[Finding]:
         yield Finding(Severity.NOTE, text, why, names(dropped), {"zero": len(dropped)})
 
 
-def format_exponent(value: float) -> str:
-    """An exponent or a ratio, two places, with a true minus."""
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
-
-
 def interval_in_words(found: Estimate) -> str:
     """Its careful interval in words; nothing where there is none."""
     ends = found.widest
-    return f" (95 % interval {format_exponent(ends[0])} to {format_exponent(ends[1])})" if ends else ""
+    return f" (95 % interval {two_places(ends[0])} to {two_places(ends[1])})" if ends else ""
 
 
 def _headline(fits: Scaling) -> str:
@@ -71,15 +66,15 @@ def _headline(fits: Scaling) -> str:
     low, high = min(s.width for s in found.settings), max(s.width for s in found.settings)
     drift, exponent, ratio = overall.fit.drift, overall.fit.exponent, overall.fit.ratio
     if exponent is not None:
-        itself = f"; σ₁ itself as d^{format_exponent(drift.value)}" if drift is not None else ""
-        law = f"σ₁ / √(η/λ) grows as d^{format_exponent(exponent.value)}{interval_in_words(exponent)}"
+        itself = f"; σ₁ itself as d^{two_places(drift.value)}" if drift is not None else ""
+        law = f"σ₁ / √(η/λ) grows as d^{two_places(exponent.value)}{interval_in_words(exponent)}"
         wide = ": too wide an interval to decide" if exponent.is_undecided else ""
         return f"{law} over widths {low:g} to {high:g}, where the law says 0.75{wide}{itself}."
     if drift is not None:
-        power = f"{format_exponent(drift.value)}{interval_in_words(drift)}"
+        power = f"{two_places(drift.value)}{interval_in_words(drift)}"
         return f"σ₁ grows as d^{power} over widths {low:g} to {high:g}. {_missing_in_words(found)}."
     if ratio is not None:
-        power = f"{format_exponent(ratio.value)}{interval_in_words(ratio)}"
+        power = f"{two_places(ratio.value)}{interval_in_words(ratio)}"
         return f"At width {low:g} σ₁ grows as (η/λ)^{power}, where the law says 0.5."
     return _pair_in_words(found, max(overall.checked, key=lambda pair: abs(math.log(pair.measured))))
 
@@ -91,17 +86,17 @@ def _missing_in_words(found: Family) -> str:
 
 def _pair_in_words(found: Family, pair: Pair) -> str:
     base, target = found.settings[pair.base], found.settings[pair.target]
-    law = f", where the law says {format_exponent(pair.predicted)}" if pair.predicted is not None else ""
+    law = f", where the law says {two_places(pair.predicted)}" if pair.predicted is not None else ""
     ends = (
         ""
         if pair.low is None or pair.high is None
-        else f" ({format_exponent(pair.low)} to {format_exponent(pair.high)} over blocks)"
+        else f" ({two_places(pair.low)} to {two_places(pair.high)} over blocks)"
     )
     way = f"From width {base.width:g} to {target.width:g}"
     if base.width == target.width:
         first, second = escape(found.names[pair.base]), escape(found.names[pair.target])
         way = f"From {first} to {second}, both of width {base.width:g},"
-    return f"{way} σ₁ changes by a factor of {format_exponent(pair.measured)}{ends}{law}."
+    return f"{way} σ₁ changes by a factor of {two_places(pair.measured)}{ends}{law}."
 
 
 def _numbers(fits: Scaling) -> dict[str, Scalar]:
@@ -191,7 +186,7 @@ def _law(fits: Scaling) -> Iterator[Finding]:
         exponent = kind.fit.exponent
         assert exponent is not None
         word = "more" if exponent.value > WIDTH_EXPONENT else "less"
-        power = format_exponent(exponent.value)
+        power = two_places(exponent.value)
         text = f"{name_kind(kind)}: σ₁ grows {word} with width than the law says: d^{power}, not d^0.75"
         why = f"Beside √(η/λ){interval_in_words(exponent)}. The rule λ ∝ √d does not keep this σ₁ the same."
         which, facts = names(kind.layers.rows), {"exponent": exponent.value, "p": exponent.p_value(WIDTH_EXPONENT)}
@@ -200,7 +195,7 @@ def _law(fits: Scaling) -> Iterator[Finding]:
         text = f"The law does not predict how σ₁ changes in {join_words([name_kind(kind) for kind in failed])}"
         pairs = [max(kind.checked, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failed]
         parts = [
-            f"{name_kind(kind)} {format_exponent(pair.measured)} against {format_exponent(pair.predicted or 0.0)}"
+            f"{name_kind(kind)} {two_places(pair.measured)} against {two_places(pair.predicted or 0.0)}"
             for kind, pair in zip(failed, pairs, strict=True)
         ]
         which = names(row for kind in failed for row in kind.layers.rows)
@@ -236,7 +231,7 @@ def _drifts(fits: Scaling) -> Iterator[Finding]:
     moved = [(kind, pair) for kind, pair in moved if pair.transfer != "pass"]
     if moved:
         widths = f"from width {found.settings[found.narrowest].width:g} to {found.settings[target].width:g}"
-        parts = join_words([f"{name_kind(kind)} ×{format_exponent(pair.measured)}" for kind, pair in moved])
+        parts = join_words([f"{name_kind(kind)} ×{two_places(pair.measured)}" for kind, pair in moved])
         which = names(row for kind, _ in moved for row in kind.layers.rows)
         evidence = {f"measured.{_key(kind)}": pair.measured for kind, pair in moved}
         severity = Severity.BAD if any(pair.transfer == "fail" for _, pair in moved) else Severity.WARN
@@ -250,7 +245,7 @@ def _repair(fits: Scaling, target: int) -> str:
     if not decay or fits.overall is None:
         return why
     (pair,) = (pair for pair in fits.overall.pairs if pair.target == target)
-    mended = f"{decay:.3g} · {format_exponent(pair.measured)}² = {repair_decay(decay, pair.measured):.3g}"
+    mended = f"{decay:.3g} · {two_places(pair.measured)}² = {repair_decay(decay, pair.measured):.3g}"
     return f"{why} Over all matrices, at the same η, λ R² would bring it back: {mended}."
 
 

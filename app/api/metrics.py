@@ -49,7 +49,7 @@ class Gauges:
 
     def collect(self) -> Iterator[Metric]:
         yield from of_rows(self._take_counts())
-        yield from of_ping(self._pulse.feel())
+        yield from of_ping(self._pulse.probe())
 
     def _take_counts(self) -> Counts:
         with self._lock:

@@ -14,6 +14,7 @@ from app.api.schemas import moment
 from app.db import Database
 from app.gate import junit, markdown, verdicts
 from app.runs import runs
+from app.states import VerdictState
 from app.web.dependencies import LARGEST_ID, DatabaseOf, Identity, Number, Reading, Writing
 from app.web.idempotency import Once, OnceRoute
 from app.web.long_poll import Seconds, WaitingOf, wait_until
@@ -81,7 +82,7 @@ def verdict_json(row: models.Verdict) -> Verdict:
     return Verdict(
         id=row.id,
         run=row.run_id,
-        state="waiting" if row.result is None else "done",
+        state=VerdictState.WAITING if row.result is None else VerdictState.DONE,
         verdict=result.get("verdict"),
         passed=result.get("passed"),
         headline=result.get("headline"),
@@ -199,7 +200,7 @@ async def _wait_for_verdict(
         waiting,
         seconds,
         lambda: look_at_verdict(database, run_id, number),
-        lambda found: found.state == "done",
+        lambda found: found.state == VerdictState.DONE.value,
     )
 
 
@@ -228,7 +229,7 @@ def accepted_form(incoming: Request) -> Form:
 def write_verdict(verdict: Verdict, form: Form) -> Response:
     """The verdict in a form; before there is one, JSON that says so, or a badge that does."""
     told = verdict.model_dump(mode="json")
-    done = verdict.state == "done"
+    done = verdict.state == VerdictState.DONE.value
     if form == "svg":
         return Response(badge(verdict.verdict or "pending"), 200, {"Vary": "Accept"}, TYPES["svg"])
     if form == "json" or not done:

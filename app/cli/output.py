@@ -11,6 +11,7 @@ from rich.text import Text
 
 from analysis.coverage import Coverage
 from analysis.diagnostic import Column, Row, Scope, Table
+from analysis.findings.wording import format_value
 from analysis.report import Report
 from app.escaping import for_terminal
 
@@ -190,13 +191,9 @@ def write_words(console: Console, report: Report) -> None:
 
 
 def brief(value: object) -> str:
-    """Three digits for people, a whole number below a million in full; absent is a dash.
+    """Three digits for people, a whole number in full; absent is a dash.
 
     >>> brief(3.14159), brief(20_000.0), brief(None)
     ('3.14', '20000', '–')
     """
-    if value is None:
-        return "–"
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.6g}" if value.is_integer() else f"{value:.3g}"
+    return "–" if value is None else format_value(value, 3)

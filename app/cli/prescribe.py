@@ -69,8 +69,17 @@ def parse_settings(chosen: Rule, settings: Sequence[str]) -> dict[str, object]:
             asked[name] = text
         else:
             word = WORDS.get(text.strip().lower())
-            asked[name] = parse_value(text) if word is None else word
+            asked[name] = _number(text) if word is None else word
     return asked
+
+
+def _number(text: str) -> object:
+    """A number as people write it, ".9" too; else what JSON makes of the text."""
+    value = parse_value(text)
+    try:
+        return float(text) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def split_reports(files: Sequence[Path]) -> tuple[list[RecordedReport], list[Path]]:

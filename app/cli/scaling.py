@@ -14,12 +14,12 @@ from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
 from analysis.errors import FactError, OptionError
 from analysis.facts import Stated, parse_facts
+from analysis.findings.wording import two_places
 from analysis.report import Report
 from analysis.width_scaling.advice import NO_FAMILY, NO_SETTINGS, advice, recipe_of
 from analysis.width_scaling.family import Family, Kind, Scaling, family, scaling
 from analysis.width_scaling.law import STEADY, Estimate, Pair
 from analysis.width_scaling.recipe import decouple_decay
-from analysis.width_scaling.summary import format_exponent
 from analysis.width_scaling.summary import name_kind as kind_called
 from app.cli.analyze import name_paths, open_path, progress, refusals
 from app.cli.options import device_option
@@ -142,10 +142,8 @@ def _kinds(fits: Scaling) -> Grid:
 def _row(kind: Kind) -> Sequence[str]:
     fit = kind.fit
     ends = fit.exponent.widest if fit.exponent else None
-    pairs = [
-        f"{format_exponent(pair.measured)} {pair.law.symbol if pair.law else ''}".strip() for pair in _columns(kind)
-    ]
-    interval = f"{format_exponent(ends[0])} to {format_exponent(ends[1])}" if ends else "–"
+    pairs = [f"{two_places(pair.measured)} {pair.law.symbol if pair.law else ''}".strip() for pair in _columns(kind)]
+    interval = f"{two_places(ends[0])} to {two_places(ends[1])}" if ends else "–"
     return [_format_estimate(fit.exponent), interval, _format_estimate(fit.drift), _format_estimate(fit.ratio), *pairs]
 
 
@@ -154,4 +152,4 @@ def _columns(kind: Kind) -> Sequence[Pair]:
 
 
 def _format_estimate(estimate: Estimate | None) -> str:
-    return "–" if estimate is None else format_exponent(estimate.value)
+    return "–" if estimate is None else two_places(estimate.value)

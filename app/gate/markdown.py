@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from analysis.findings.wording import format_value
 from analysis.outcome import Outcome
 from app.escaping import for_markdown
 
@@ -32,8 +33,8 @@ def _details(rule: Mapping[str, Any]) -> list[str]:
     based = any(item["baseline"] is not None for item in shown)
     head = ["layer", "checkpoint", "value", *(["baseline"] if based else [])]
     rows = [
-        [item["label"] or "the model", " → ".join(item["checkpoints"]), _number(item["value"]),
-         *([_number(item["baseline"])] if based else [])]
+        [item["label"] or "the model", " → ".join(item["checkpoints"]), format_value(item["value"], 4),
+         *([format_value(item["baseline"], 4)] if based else [])]
         for item in shown
     ]  # fmt: skip
     more = rule["offending"] - len(shown)
@@ -48,7 +49,3 @@ def _details(rule: Mapping[str, Any]) -> list[str]:
         "",
         "</details>",
     ]
-
-
-def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -18,9 +18,11 @@ from app.pages import lists, mitigate
 from app.pages.rendering import PageRoute, page, see
 from app.pages.views import gate
 from app.pages.views.comparison import ComparisonView, compares
-from app.pages.views.report import Curves, ReportView, Tab
+from app.pages.views.layer import Curves
+from app.pages.views.pictures import Tab
+from app.pages.views.report import ReportView
 from app.pages.views.state import ShownColumns, State, StateOf
-from app.pages.views.width_scaling import FamilyView
+from app.pages.views.width_scaling.family import FamilyView
 from app.runs import reports, runs
 from app.states import RunState
 from app.web import response_cache as kept

@@ -47,13 +47,13 @@ class HealthCheck:
         self._running: asyncio.Future[RoundTrip] | None = None
 
     async def share(self) -> RoundTrip:
-        """As `feel`, on the event loop: all who ask while one round trip is under way wait for it, in one thread."""
+        """As `probe`, on the event loop: all who ask while one round trip is under way wait for it, in one thread."""
         loop = asyncio.get_running_loop()
         if self._running is None or self._running.done() or self._running.get_loop() is not loop:
-            self._running = asyncio.ensure_future(run_sync(self.feel))
+            self._running = asyncio.ensure_future(run_sync(self.probe))
         return await asyncio.shield(self._running)
 
-    def feel(self, patience: float = PATIENCE) -> RoundTrip:
+    def probe(self, patience: float = PATIENCE) -> RoundTrip:
         with self._lock:
             if self._last is None or time.monotonic() - self._last[0] > KEPT:
                 trip = round_trip(self._database, self._sender, patience)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.db import clock, now
 from app.errors import Conflict, NotFound
 from app.models import Delivery, Run, Verdict, Webhook
-from app.states import ENDED
+from app.states import ENDED, DeliveryState
 from app.work.verdicts import pending
 
 FIRST_WAIT, LAST_WAIT = 10.0, 3600.0  # seconds until another attempt; doubles each time
@@ -85,7 +85,8 @@ def due(session: Session) -> list[PendingDelivery]:
     query = (
         select(Delivery)
         .join(Run, Run.id == Delivery.run_id)
-        .where(Delivery.state == "waiting", Delivery.next_at < now(), Run.state.in_(ENDED), ~pending(Run.id))
+        .where(Delivery.state == DeliveryState.WAITING, Delivery.next_at < now())
+        .where(Run.state.in_(ENDED), ~pending(Run.id))
         .order_by(Delivery.next_at, Delivery.id)
         .limit(AT_ONCE)
     )
@@ -102,9 +103,9 @@ def due(session: Session) -> list[PendingDelivery]:
 def _give_up(session: Session) -> None:
     """Ends those whose last attempt is over without an answer: the sender itself was killed then."""
     over = sql_update(Delivery).where(
-        Delivery.state == "waiting", Delivery.attempts >= MOST_ATTEMPTS, Delivery.next_at < now()
+        Delivery.state == DeliveryState.WAITING, Delivery.attempts >= MOST_ATTEMPTS, Delivery.next_at < now()
     )
-    session.execute(over.values(state="failed"))
+    session.execute(over.values(state=DeliveryState.FAILED))
 
 
 def message(session: Session, delivery: Delivery) -> dict[str, Any]:
@@ -136,9 +137,9 @@ def record_attempt(session: Session, identity: int, good: bool, answer: str) -> 
     """What became of an attempt: sent, or to be tried again, or given up after the last."""
     gone = Delivery.attempts >= MOST_ATTEMPTS
     said = answer[:LONGEST_ANSWER]
-    change = sql_update(Delivery).where(Delivery.id == identity, Delivery.state == "waiting")
+    change = sql_update(Delivery).where(Delivery.id == identity, Delivery.state == DeliveryState.WAITING)
     if good:
-        session.execute(change.values(state="sent", answer=said, sent_at=now()))
+        session.execute(change.values(state=DeliveryState.SENT, answer=said, sent_at=now()))
     else:
-        session.execute(change.where(gone).values(state="failed", answer=said))
+        session.execute(change.where(gone).values(state=DeliveryState.FAILED, answer=said))
         session.execute(change.where(~gone).values(answer=said))

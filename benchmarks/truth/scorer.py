@@ -2,16 +2,17 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
 
 import torch
 from safetensors.torch import save_file
 
-from analysis.diagnostic import Finding, Severity
+from analysis.coverage import coverage, failures
+from analysis.diagnostic import Finding, Row, Severity, Table
 from analysis.diagnostics import requests
-from analysis.engine.single import analyze
+from analysis.engine.single import analyze, measure_tensor
 from analysis.formats import open_checkpoint
 from analysis.report import Report
 from benchmarks.truth.faults import CAUSES_OF_COPIES, COPIED, FAULTS, copied
@@ -53,6 +54,31 @@ def report_of(state: State) -> Report:
         return analyze(open_checkpoint([file]), requests())
 
 
+def report_with(before: Report, state: State, changed: str) -> Report:
+    """The same where one tensor differs from those of a report: that one alone is measured again."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.safetensors"
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, file)
+        checkpoint = open_checkpoint([file])
+        (info,) = [tensor for tensor in checkpoint.tensors if tensor.name == changed]
+        fresh = list(measure_tensor(checkpoint, info, requests()))
+    tables = tuple(
+        _replaced(table, [row for name, row in fresh if name == table.diagnostic.name]) for table in before.tables
+    )
+    return Report(coverage(checkpoint.tensors, failures(tables)), tables)
+
+
+def _replaced(table: Table, fresh: Sequence[Row]) -> Table:
+    by_name = {row.weight.name: row for row in fresh}
+    return replace(table, rows=tuple(by_name.get(row.weight.name, row) for row in table.rows))
+
+
+def tensors_of(finding: Finding, report: Report) -> set[str]:
+    """The tensors that hold the weights which a finding names: a fused projection is one."""
+    named = set(finding.weights)
+    return {row.weight.tensor for table in report.tables for row in table.rows if row.weight.name in named}
+
+
 def warnings_of(report: Report) -> list[Finding]:
     return [f for s in report.summaries().values() for f in s.findings if f.severity is not Severity.NOTE]
 
@@ -75,25 +101,27 @@ def layers(state: State) -> list[str]:
 
 def planted(model: str, state: State, seed: int) -> Iterator[Case]:
     """Each kind of fault once, in a layer that seed and kind choose."""
-    before = {name for finding in warnings_of(report_of(state)) for name in finding.weights}
+    report = report_of(state)
     able = layers(state)
     for index, kind in enumerate([*FAULTS, COPIED]):
         name = able[(7 * index + 3 * seed) % len(able)]
-        case = _plant(model, state, kind, name, seed, before)
+        case = _plant(model, state, kind, name, seed, report)
         if case is not None:
             yield case
 
 
-def _plant(model: str, state: State, kind: str, name: str, seed: int, before: set[str]) -> Case | None:
+def _plant(model: str, state: State, kind: str, name: str, seed: int, clean_report: Report) -> Case | None:
     noise = torch.Generator().manual_seed(1000 * seed + 17)
     twin = copied(state, name) if kind == COPIED else None
     if kind == COPIED and twin is None:
         return None
     changed = state[twin] if twin else FAULTS[kind].change(state[name], noise)
-    warned = warnings_of(report_of({**state, name: changed.clone()}))
+    report = report_with(clean_report, {**state, name: changed.clone()}, name)
     causes = CAUSES_OF_COPIES if twin else FAULTS[kind].causes
-    true = [f for f in warned if name in f.weights and f.cause is not None and f.cause.name in causes]
-    others = {other for finding in warned for other in finding.weights} - {name, twin} - before
+    warned = warnings_of(report)
+    true = [f for f in warned if name in tensors_of(f, report) and f.cause is not None and f.cause.name in causes]
+    before = {tensor for finding in warnings_of(clean_report) for tensor in tensors_of(finding, clean_report)}
+    others = {tensor for finding in warned for tensor in tensors_of(finding, report)} - {name, twin} - before
     return Case(kind, model, name, bool(true), not others, tuple(finding.text for finding in warned))
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from analysis.findings.wording import two_places
 from analysis.width_scaling.family import Kind
 from analysis.width_scaling.law import RATIO_EXPONENT, WIDTH_EXPONENT, Estimate
-from analysis.width_scaling.summary import format_exponent, name_kind
+from analysis.width_scaling.summary import name_kind
 from examples.widths.measure import Measured
 from examples.widths.recipes import DRIFTS, TITLES, Recipe, Rule
 from examples.widths.train import Trained
@@ -18,7 +19,7 @@ def report(found: Mapping[Rule, Measured], together: Measured, results: Mapping[
 def drifts(found: Mapping[Rule, Measured]) -> str:
     """The exponent of d in σ₁ itself, of each kind of matrix under each rule."""
     head = " | ".join(f"{TITLES[rule]}" for rule in found)
-    law = " | ".join(f"**{format_exponent(DRIFTS[rule])}**" for rule in found)
+    law = " | ".join(f"**{two_places(DRIFTS[rule])}**" for rule in found)
     lines = [f"| drift of σ₁ | {head} |", "|---" * (len(found) + 1) + "|", f"| the law | {law} |"]
     return "\n".join([*lines, *_lines(found, "drift")])
 
@@ -26,7 +27,7 @@ def drifts(found: Mapping[Rule, Measured]) -> str:
 def exponents(found: Mapping[Rule, Measured]) -> str:
     """The exponent of d beside √(η/λ)."""
     head = " | ".join(f"{TITLES[rule]}" for rule in found)
-    law = " | ".join(f"**{format_exponent(WIDTH_EXPONENT)}**" for _ in found)
+    law = " | ".join(f"**{two_places(WIDTH_EXPONENT)}**" for _ in found)
     lines = [f"| exponent of d in σ₁ / √(η/λ) | {head} |", "|---" * (len(found) + 1) + "|", f"| the law | {law} |"]
     return "\n".join([*lines, *_lines(found, "exponent")])
 
@@ -51,9 +52,7 @@ def estimate(found: Estimate | None) -> str:
     if found is None:
         return "–"
     ends = found.widest
-    return format_exponent(found.value) + (
-        f" ({format_exponent(ends[0])} to {format_exponent(ends[1])})" if ends else ""
-    )
+    return two_places(found.value) + (f" ({two_places(ends[0])} to {two_places(ends[1])})" if ends else "")
 
 
 def jointly(together: Measured) -> str:
@@ -61,7 +60,7 @@ def jointly(together: Measured) -> str:
     kinds = [*together.fits.matrices, *([together.fits.overall] if together.fits.overall else [])]
     lines = [
         "| fitted at once | exponent of d | exponent of η/λ |", "|---|---|---|",
-        f"| the law | **{format_exponent(WIDTH_EXPONENT)}** | **{format_exponent(RATIO_EXPONENT)}** |",
+        f"| the law | **{two_places(WIDTH_EXPONENT)}** | **{two_places(RATIO_EXPONENT)}** |",
     ]  # fmt: skip
     for kind in kinds:
         title = "all matrices" if kind is together.fits.overall else name_kind(kind)
@@ -80,8 +79,8 @@ def pairs(found: Mapping[Rule, Measured]) -> str:
         widths = f"{settings[last.base].width:g} → {settings[last.target].width:g}"
         steady = min(setting.steps_eta_lambda or 0.0 for setting in settings)
         lines.append(
-            f"| {TITLES[rule]}, {widths} | × {format_exponent(last.measured)} "
-            f"| × {format_exponent(last.predicted or 0.0)} | {steady:.1f} |"
+            f"| {TITLES[rule]}, {widths} | × {two_places(last.measured)} "
+            f"| × {two_places(last.predicted or 0.0)} | {steady:.1f} |"
         )
     return "\n".join(lines)
 

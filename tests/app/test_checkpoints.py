@@ -47,7 +47,7 @@ def test_a_checkpoint_is_called_after_its_folder_or_its_largest_file(service: Se
     again = [("a.json", incoming(service, b"1")), ("w.bin", incoming(service, b"22"))]
     with service.database.writing() as session:
         assert checkpoints.receive(session, service.storage, None, again).name == "w.bin"
-    assert service.hands.sent == [("ingest", 1), ("ingest", 2)]
+    assert service.workers.sent == [("ingest", 1), ("ingest", 2)]
 
 
 def test_the_same_bytes_are_stored_once_and_kept_while_anyone_needs_them(service: Service) -> None:

@@ -6,7 +6,7 @@ from app import mitigations
 from app.models import Checkpoint, Run
 from app.work import leases
 from tests.app.work.test_mitigations import claim, row, silence
-from tests.mending import ask, sent
+from tests.mitigations import ask, sent
 from tests.service import Service
 
 

@@ -7,9 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 
 from app import states
-from app.api import mitigations, schemas
+from app.api import mitigations, schemas, verdicts, webhooks
 from app.models import Run
-from app.states import CheckpointState, MitigationState, RunState, UnitState
+from app.states import CheckpointState, DeliveryState, MitigationState, RunState, UnitState, VerdictState
 from tests.service import Service
 
 
@@ -19,6 +19,8 @@ from tests.service import Service
         (CheckpointState, schemas.Checkpoint),
         (RunState, schemas.Run),
         (MitigationState, mitigations.Mitigation),
+        (DeliveryState, webhooks.Delivery),
+        (VerdictState, verdicts.Verdict),
     ],
 )  # fmt: skip
 def test_the_api_says_the_same(kind: type[str], told: typing.Any) -> None:

@@ -4,9 +4,11 @@
 """
 
 from tests.hostile.base import Hostile, marker, written, zipped
+from tests.hostile.flax_files import FLAX
 from tests.hostile.gguf_files import GGUF
 from tests.hostile.hdf5_files import HDF5
 from tests.hostile.numpy_files import NUMPY
+from tests.hostile.onnx_files import ONNX
 from tests.hostile.others import OTHERS
 from tests.hostile.safetensors_files import SAFETENSORS, entry, safetensors
 from tests.hostile.shards import SHARDS
@@ -17,7 +19,7 @@ __all__ = [
     "view_pickle", "written", "zipped",
 ]  # fmt: skip
 
-HOSTILE: tuple[Hostile, ...] = (*SAFETENSORS, *OTHERS, *TORCH, *NUMPY, *GGUF, *HDF5, *SHARDS)
+HOSTILE: tuple[Hostile, ...] = (*SAFETENSORS, *OTHERS, *TORCH, *NUMPY, *GGUF, *HDF5, *ONNX, *FLAX, *SHARDS)
 
 # Names that are data, however odd: a checkpoint with them is read like any other.
 ODD_NAMES = (

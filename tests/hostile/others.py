@@ -16,8 +16,6 @@ def tar() -> bytes:
 
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 90868376\n"
-# the first bytes of torch.onnx.export: ir_version 8, producer_name "pytorch"
-ONNX = b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:\xb2\x04" + bytes(500)
 OTHERS = (
     Hostile("empty file", written(b""), "empty-file"),
     Hostile("three bytes", written(b"\x00\x01\x02"), "unknown-format"),
@@ -36,7 +34,6 @@ OTHERS = (
         written(zipped({"a/config.json": b"{}", "a/model.weights.h5": b""}), "model.pt"),
         "keras-archive",
     ),
-    Hostile("ONNX", written(ONNX, "model.pt"), "onnx-model"),
     Hostile("GGML", written(b"tjgg\x03\x00\x00\x00" + bytes(100)), "gguf-model"),
     Hostile("SavedModel", written(b"\x08\x01\x12\x99\x01\x0a\x12\x12\x05serve" + bytes(100)), "tensorflow-file"),
     Hostile("no file", lambda folder: [folder / "nowhere.pt"], "missing-file"),

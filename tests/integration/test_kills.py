@@ -124,14 +124,14 @@ def test_a_mitigation_survives_its_workers(deploy: Deploy, kind: str) -> None:
     base, tuned = (deployment.upload(content) for content in mended_from())
     asked = deployment.mitigation(base, tuned)
     for number in range(KILLS_OF_MENDING):
-        in_mid_mending(deployment, asked)
+        in_mid_mitigation(deployment, asked)
         kill(deployment, whole=number % 2 == 0)
-    disturbed = mended(deployment, asked)
-    undisturbed = mended(deployment, deployment.mitigation(base, tuned))
+    disturbed = mitigate_to_end(deployment, asked)
+    undisturbed = mitigate_to_end(deployment, deployment.mitigation(base, tuned))
     assert disturbed["report"] == undisturbed["report"]
     assert disturbed["report"]["matrices_with"] == 40
     assert downloaded(deployment, disturbed) == downloaded(deployment, undisturbed)
-    assert len(deployment.get("checkpoints")) == 4  # base, tuned, and each mended one once
+    assert len(deployment.get("checkpoints")) == 4  # base, tuned, and each mitigated one once
     until(lambda: not list((deployment.folder / "work").glob("mitigation-*")), "what it had kept is gone", 30)
     assert deployment.finished(disturbed["run"], 120)["state"] == "done"
 
@@ -140,7 +140,7 @@ def test_a_mitigation_that_is_told_to_stop_is_given_back(deploy: Deploy) -> None
     deployment = deploy("redis")
     base, tuned = (deployment.upload(content) for content in mended_from())
     asked = deployment.mitigation(base, tuned)
-    in_mid_mending(deployment, asked)
+    in_mid_mitigation(deployment, asked)
     assert deployment.worker is not None
     deployment.worker.terminate()
     deployment.worker.wait(30)
@@ -148,10 +148,10 @@ def test_a_mitigation_that_is_told_to_stop_is_given_back(deploy: Deploy) -> None
         assert connection.execute("SELECT state, attempts FROM mitigations").fetchall() == [("queued", 0)]
     assert len(list((deployment.folder / "work").glob("mitigation-*/*"))) > 0  # what was found stays for the next
     deployment.start_worker()
-    assert mended(deployment, asked)["report"]["matrices_with"] == 40
+    assert mitigate_to_end(deployment, asked)["report"]["matrices_with"] == 40
 
 
-def in_mid_mending(deployment: Deployment, mitigation: int) -> None:
+def in_mid_mitigation(deployment: Deployment, mitigation: int) -> None:
     """Waits until one tensor more than before is kept, which says that the search goes on."""
     kept = set((deployment.folder / "work").glob("mitigation-*/*.safetensors"))
 
@@ -163,7 +163,7 @@ def in_mid_mending(deployment: Deployment, mitigation: int) -> None:
     until(far_enough, "the mitigation goes on after a kill", 120)
 
 
-def mended(deployment: Deployment, mitigation: int) -> dict[str, Any]:
+def mitigate_to_end(deployment: Deployment, mitigation: int) -> dict[str, Any]:
     """The mitigation once it is done."""
     until(lambda: deployment.get(f"mitigations/{mitigation}")["state"] in ("done", "failed"), "it ends", 240)
     found: dict[str, Any] = deployment.get(f"mitigations/{mitigation}")

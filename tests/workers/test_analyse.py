@@ -26,7 +26,7 @@ def planned(service: Service) -> Service:
     service.upload(model())
     service.run(1)
     ingest_checkpoint(service.database, service.storage, service.settings, 1)
-    service.hands.sent.clear()
+    service.workers.sent.clear()
     return service
 
 
@@ -96,7 +96,7 @@ def test_a_failure_is_tried_again_from_where_it_was(planned: Service, monkeypatc
     analyse(planned)
     waiting = unit(planned)
     assert (waiting.state, waiting.done, waiting.reason) == ("queued", 2, "OSError: the disk hiccups")
-    assert planned.hands.sent == []  # the sweeper sends it, after a pause
+    assert planned.workers.sent == []  # the sweeper sends it, after a pause
     analyse(planned)
     assert results(planned) == TABLES * WEIGHTS
     assert planned.get("/api/v1/runs/1")["state"] == "done"
@@ -210,7 +210,7 @@ def comparison(service: Service) -> Service:
         service.send(name, files)
     service.work()
     service.run(1, 2, 3, diagnostics={"norms": {}, "update": {}})
-    service.hands.sent.clear()
+    service.workers.sent.clear()
     return service
 
 
@@ -230,7 +230,7 @@ def test_a_comparison_goes_on_where_it_was(comparison: Service, monkeypatch: pyt
     analyse(comparison)
     assert (unit(comparison).state, unit(comparison).done) == ("queued", 2)
     analyse(comparison)
-    comparison.hands.send("analyse", 2)
+    comparison.workers.send("analyse", 2)
     comparison.work()
     assert comparison.get("/api/v1/runs/1")["state"] == "done"
     names = [name for name in made.base() if not name.endswith("bias")]
@@ -292,4 +292,4 @@ def test_a_worker_that_is_told_to_stop_gives_its_unit_back(planned: Service, mon
         analyse(planned)
     given = unit(planned)
     assert (given.state, given.done, given.attempts, given.lease_until) == (Unit.WAITING, 1, 0, None)
-    assert planned.hands.sent == [("analyse", 1)], "another worker is woken at once"
+    assert planned.workers.sent == [("analyse", 1)], "another worker is woken at once"

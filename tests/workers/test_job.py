@@ -11,7 +11,7 @@ from analysis.errors import UnknownFormat
 from app.errors import DiskFull
 from app.work import leases
 from app.work.leases import LeaseLost
-from tests.mending import ask, sent
+from tests.mitigations import ask, sent
 from tests.service import Service, model
 from workers.analyse import UNIT
 from workers.ingest.task import INGEST, ingest_checkpoint
@@ -64,7 +64,7 @@ def a_mitigation(service: Service) -> None:
 def given(request: pytest.FixtureRequest, service: Service) -> Given:
     prepare, kind, rejected = request.param
     prepare(service)
-    service.hands.sent.clear()
+    service.workers.sent.clear()
     return Given(service, kind, rejected)
 
 
@@ -85,7 +85,7 @@ def test_a_worker_that_is_told_to_stop_gives_it_back_as_if_nobody_had_tried(give
         given.live(raising(SystemExit()))
     row = given.row()
     assert (row.state, row.attempts, row.lease_until) == (given.kind.table.WAITING, 0, None)
-    assert given.service.hands.sent == [(given.kind.table.TASK, 1)], "another worker is woken at once"
+    assert given.service.workers.sent == [(given.kind.table.TASK, 1)], "another worker is woken at once"
 
 
 def test_a_full_disk_ends_it_with_its_code(given: Given) -> None:
@@ -101,7 +101,7 @@ def test_a_full_disk_ends_it_with_its_code(given: Given) -> None:
 def test_an_attempt_that_failed_is_repeated_and_the_last_one_is_the_end(given: Given) -> None:
     given.live(raising(OSError(errno.EIO, "Input/output error", "/secret/path")))
     assert (given.row().state, given.row().attempts) == (given.kind.table.WAITING, 1)
-    assert given.service.hands.sent == [], "the sweeper sends it, after a pause"
+    assert given.service.workers.sent == [], "the sweeper sends it, after a pause"
     given.live(raising(MemoryError()))
     assert given.row().state not in (given.kind.table.WAITING, given.kind.table.HELD)
     assert given.row().reason == "MemoryError: no details are available (2 attempts)"

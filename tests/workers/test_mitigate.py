@@ -13,7 +13,7 @@ from analysis.mitigation.intruding import Intruding
 from analysis.tensors.matching import Aligned
 from app import mitigations
 from app.models import Mitigation
-from tests.mending import NAMES, ask, base, sent
+from tests.mitigations import NAMES, ask, base, sent
 from tests.service import Service
 from workers.mitigate import mitigate_checkpoint
 
@@ -107,11 +107,11 @@ class Searches:
         self.seen: list[str] = []
         self.stop = stop
 
-        def watched(run: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
+        def watched(comparison: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
             self.seen.append(aligned.base.name)
             if aligned.base.name == NAMES[1] and self.stop is not None:
                 raise self.stop()
-            return intruding(run, aligned, recipe, device)
+            return intruding(comparison, aligned, recipe, device)
 
         monkeypatch.setattr("analysis.mitigation.search.intruding", watched)
 
@@ -127,19 +127,19 @@ def test_told_to_stop_it_gives_back_and_the_next_goes_on_there(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(sent(service))
-    service.hands.sent.clear()
+    service.workers.sent.clear()
     searches = Searches(monkeypatch, SystemExit)
     with pytest.raises(SystemExit):
         make(service)
     with service.database.reading() as session:
         left = mitigations.get(session, 1)
     assert (left.state, left.attempts) == ("queued", 0)
-    assert ("mitigate", 1) in service.hands.sent
+    assert ("mitigate", 1) in service.workers.sent
 
     searches.seen.clear()
     searches.stop = None
     assert make(service).state == "done"
-    assert searches.seen == [NAMES[1], NAMES[0]]  # the one left, and the mended one again
+    assert searches.seen == [NAMES[1], NAMES[0]]  # the one left, and the mitigated one again
     assert list(service.storage.work.iterdir()) == []
     ask(service)
     service.work()

@@ -16,7 +16,7 @@ def test_what_a_dead_worker_held_is_done_by_the_next(service: Service) -> None:
     service.run(1)
     with service.database.writing() as session:
         assert checkpoints.claim(session, service.settings, 1) is not None
-    service.hands.sent.clear()
+    service.workers.sent.clear()
     _expire(service)
     _sweep(service)
     service.work()
@@ -47,13 +47,13 @@ def test_three_deaths_over_one_tensor_cost_that_tensor_only(service: Service) ->
 
 def test_a_message_that_was_lost_is_sent_again(service: Service) -> None:
     service.upload(model())
-    service.hands.sent.clear()
+    service.workers.sent.clear()
     with service.database.writing() as session:
         session.execute(update(Checkpoint).values(sent_at=Checkpoint.sent_at - 10))
     for _ in range(2):
         with service.database.writing() as session:
             sweep(session, service.settings)
-    assert service.hands.sent == [("ingest", 1)]
+    assert service.workers.sent == [("ingest", 1)]
 
 
 def test_a_run_without_open_units_is_ended(service: Service) -> None:
@@ -103,7 +103,7 @@ def _ingest(service: Service) -> None:
     from workers.ingest.task import ingest_checkpoint
 
     ingest_checkpoint(service.database, service.storage, service.settings, 1)
-    service.hands.sent.clear()
+    service.workers.sent.clear()
 
 
 def _expire(service: Service) -> None:

@@ -15,7 +15,7 @@ import pytest
 from app import logs
 from app.models import Ping
 from app.queue.broker import FORMER, TASKS
-from tests.mending import ask, sent
+from tests.mitigations import ask, sent
 from tests.service import Service, model
 from workers import tasks
 
@@ -52,7 +52,7 @@ def test_tasks_take_an_id_and_do_its_work(wired: Service) -> None:
     wired.upload(model())
     wired.run(1)
     tasks.ingest(1)
-    for name, identity in wired.hands.sent:
+    for name, identity in wired.workers.sent:
         if name == "analyse":
             tasks.analyse(identity)
     assert wired.get("/api/v1/runs/1")["state"] == "done"
@@ -73,7 +73,7 @@ def test_lines_tell_of_which_piece_of_work_they_are(wired: Service, written: io.
     wired.upload(model())
     wired.run(1)
     tasks.ingest(1)
-    unit = next(identity for name, identity in wired.hands.sent if name == "analyse")
+    unit = next(identity for name, identity in wired.workers.sent if name == "analyse")
     tasks.analyse(unit)
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     read, done = (next(line for line in lines if line["message"] == told) for told in ("checkpoint read", "unit done"))

@@ -7,7 +7,8 @@ all the rest. Its parent is supervisor.py.
 import errno
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from analysis.errors import CheckpointError, UnsafeFile, escape
 from analysis.formats import open_checkpoint, rewrite
 from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.safetensors import SAFETENSORS
+from analysis.formats.stored import Array, Stored
 from workers.ingest.sandbox import Limits, confine
 
 
@@ -29,6 +31,7 @@ def read(paths: Sequence[Path], target: Path, room: int = 2**62, tensors: int = 
     if rewritten:
         _check_room(checkpoint, target, room)
         rewrite(checkpoint, target)
+    decoded = replace(checkpoint, stored=_decoded(checkpoint.stored, target)) if rewritten else checkpoint
     return {
         "format": checkpoint.format,
         "kind": checkpoint.kind,
@@ -37,7 +40,7 @@ def read(paths: Sequence[Path], target: Path, room: int = 2**62, tensors: int = 
             *([name, t.shape, t.dtype, t.nbytes, None] for name, t in checkpoint.stored.items()),
             *([name, t.shape, t.dtype, t.nbytes, t.reason] for name, t in checkpoint.aside.items()),
         ],
-        "beyond": checkpoint.beyond,
+        "beyond": decoded.beyond,
         "rewritten": rewritten,
     }
 
@@ -57,6 +60,15 @@ def _check_room(checkpoint: Checkpoint, target: Path, room: int) -> None:
     needed = sum(array.nbytes for array in checkpoint.stored.values())
     if needed > room:
         raise OSError(errno.ENOSPC, f"the rewrite takes {needed:,} bytes and the disk has room for {room:,}", target)
+
+
+def _decoded(stored: Mapping[str, Array], target: Path) -> dict[str, Array]:
+    """The same tensors, those that had to be decoded as they lie in the rewritten file: each is decoded once."""
+    written = SAFETENSORS.contents(target).tensors
+    return {
+        name: array if isinstance(array, Stored) or name not in written else written[name]
+        for name, array in stored.items()
+    }
 
 
 def main() -> None:

@@ -10,8 +10,9 @@ COLUMNS = (
     Column(
         "state",
         "State",
-        "zero; random: nothing stands above what independent entries give, and rows and columns differ no more than "
-        "chance lets them; orthogonal: all singular values are equal. Empty where there is more structure than that.",
+        "zero; random: nothing stands above what independent entries give, and rows and columns differ and resemble "
+        "each other no more than chance lets them; orthogonal: all singular values are equal. Empty where there is "
+        "more structure than that.",
         kind="text",
         absent=BAD,
         shown=True,
@@ -174,8 +175,8 @@ COLUMNS = (
     Column(
         "line_spread",
         "Spread of lines",
-        "By how many standard errors rows, columns or kernel positions differ more in size or mean than independent "
-        "entries let them. Below 4: as chance; high: structure.",
+        "By how many standard errors rows, columns or kernel positions differ in size or mean, or resemble each other, "
+        "more than independent entries let them. Below 4: as chance; high: structure.",
         absent=ALIKE,
     ),
     Column(

@@ -54,8 +54,9 @@ def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
 def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
     """What repeats: zeros, equal rows and columns, levels and grids."""
     matrix, turned = weight.matrix, weight.slices.permute(2, 0, 1).flatten(1)  # (m, sn), (n, sm)
-    rows = grid.sample(matrix)
-    found = grid.grid(matrix, grid.ROUNDOFF[grid.stored_type(weight.slices)])
+    stored = weight.slices.permute(1, 2, 0).flatten(1)  # (m, ns), as files hold kernels
+    rows = grid.sample(stored)
+    found = grid.grid(stored, grid.ROUNDOFF[grid.stored_type(weight.slices)])
     values: dict[str, Scalar] = {
         "zero_rows": int((added.rows == 0.0).sum()),
         "zero_columns": int((added.columns == 0.0).sum()),
@@ -70,7 +71,7 @@ def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
         "grid_steps": found.steps if found else None,
     }
     for size in grid.GROUPS:
-        groups = grid.cut_groups(rows, size)
+        groups = grid.blocks(stored, size)
         values[f"levels_{size}"] = float(grid.levels(groups).mean()) if len(groups) else None
     return values
 
@@ -78,7 +79,7 @@ def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
 def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
     """How far the weight is from independent entries, and the state that this says it is in."""
     sample = weight.slices.flatten()[:: max(1, weight.slices.numel() // SAMPLED)].double().cpu().numpy()
-    found = noise.compare(weight.spectrum, added, unit)
+    found = noise.compare(weight.spectrum, added, unit, _likeness(weight))
     flat = noise.flat(weight.spectrum, weight.matrix)
     values: dict[str, Scalar] = {"entries_law": noise.law_of(sample), "state": "orthogonal" if flat else ""}
     if found is None:
@@ -91,6 +92,12 @@ def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, S
         "line_spread": found.lines,
         "state": state,
     }
+
+
+def _likeness(weight: Weight) -> float:
+    """How much more, or less, rows, columns and kernel positions resemble each other than independent ones do."""
+    slices = weight.slices
+    return max(map(lines.likeness, (weight.matrix, slices.permute(2, 0, 1).flatten(1), slices.flatten(1))))
 
 
 ENTRIES = Diagnostic(

@@ -116,7 +116,7 @@ def quantisation(rows: Sequence[Row]) -> Iterator[Finding]:
         return f"is quantised to about {bits} bits", why
 
     def on_grid(row: Row) -> bool:
-        return bool(row.value("grid")) and not row.value("state") and row.weight.role != "position"
+        return bool(row.value("grid")) and row.value("state") != "orthogonal" and row.weight.role != "position"
 
     yield from _few_or_most(rows, on_grid, words, ("grid", "grid_steps", "levels"), causes.QUANTISED)
 

@@ -18,6 +18,7 @@ MOST_STEPS = 255  # eight bits
 SEEN_LINES, SEEN = 32, 4096  # lines that are looked at, and entries of each
 LEAST = 16  # values below which a grid proves nothing
 SHARE = 0.9  # of the lines that must lie on a grid
+TIES_OF_HALVES, LEVELS_OF_HALVES = 0.25, 16  # halves repeat by themselves: 64 of a normal law hold 50 different ones
 TIES = 0.5  # share of different values among those that are not 0, below which they repeat; noise has nearly 1
 
 
@@ -54,6 +55,15 @@ def cut_groups(lines: Float64[np.ndarray, "r c"], size: int) -> Float64[np.ndarr
     return lines[:, :whole].reshape(-1, size)
 
 
+def blocks(matrix: Float[Tensor, "m n"], size: int) -> Float64[np.ndarray, "g size"]:
+    """Some blocks of so many neighbours in the order in which the values are stored, past the ends of rows."""
+    flat = matrix.flatten()
+    whole = flat[: len(flat) // size * size].reshape(-1, size)
+    chosen = whole[:: max(1, len(whole) * size // (SEEN_LINES * SEEN))]
+    values: Float64[np.ndarray, "g size"] = chosen.double().cpu().numpy()
+    return values
+
+
 def commonest(lines: Float64[np.ndarray, "r c"]) -> float:
     """The share of the commonest value among those looked at."""
     _, counts = np.unique(lines, return_counts=True)
@@ -67,7 +77,8 @@ def steps(values: Float64[np.ndarray, " c"], roundoff: float) -> int | None:
     """
     kept = np.unique(values)
     low, high = float(kept[0]), float(kept[-1])
-    if values.size < LEAST or len(kept) < 2 or len(kept) > MOST_STEPS + 1:
+    filled = int(np.count_nonzero(values))
+    if filled < LEAST or len(kept) < 2 or len(kept) > MOST_STEPS + 1:
         return None
     tolerance = 4.0 * roundoff * max(abs(low), abs(high)) / (high - low)
     counts = np.arange(len(kept) - 1, MOST_STEPS + 1)[:, None]  # (q, 1)
@@ -78,46 +89,49 @@ def steps(values: Float64[np.ndarray, " c"], roundoff: float) -> int | None:
         return None
     found = int(counts[fits[0], 0])
     chance = len(counts) * (2.0 * tolerance * found + 2e-6) ** (len(kept) - 2) if len(kept) > 2 else 1.0
-    return found if chance < 1e-6 or values.size >= 8 * len(kept) else None
+    return found if chance < 1e-6 or filled >= 8 * len(kept) else None
 
 
 def even(lines: Float64[np.ndarray, "r c"], roundoff: float) -> int | None:
     """The steps of the finest grid among the lines, where nine tenths of those that vary lie on one."""
-    vary = [line for line in lines if line.size and line.min() < line.max()]
+    vary = [line for line in lines if np.count_nonzero(line) >= LEAST and line.min() < line.max()]
     found = [steps(line, roundoff) for line in vary]
     there = [count for count in found if count is not None]
     return max(there) if vary and len(there) >= SHARE * len(vary) else None
 
 
 def grid(matrix: Float[Tensor, "m n"], roundoff: float) -> Grid | None:
-    """The widest even grid on which the values lie; else the codebook that they come from; None where neither."""
+    """The widest even grid on which the values lie; else the codebook that they come from; None where neither.
+
+    Of values in the order in which they are stored, since quantisers group neighbours.
+    """
     rows, columns = sample(matrix), sample(matrix.T)
     for of, lines in (
         ("tensor", rows.reshape(1, -1)),
         ("row", rows),
         ("column", columns),
-        *((f"group of {size}", cut_groups(rows, size)) for size in GROUPS),
+        *((f"group of {size}", blocks(matrix, size)) for size in GROUPS),
         *((f"group of {size} outputs", cut_groups(columns, size)) for size in GROUPS),
     ):
         found = even(lines, roundoff) if lines.size else None
         if found is not None:
             return Grid(of, found)
-    return _codebook(rows, roundoff)
+    return _codebook(matrix, rows, roundoff)
 
 
-def _codebook(rows: Float64[np.ndarray, "r c"], roundoff: float) -> Grid | None:
-    """Few different values that lie on no even grid."""
+def _codebook(matrix: Float[Tensor, "m n"], rows: Float64[np.ndarray, "r c"], roundoff: float) -> Grid | None:
+    """Few different values that lie on no even grid, or on one that rounding to halves has blurred."""
     filled = np.count_nonzero(rows)
     whole = float(levels(rows.reshape(1, -1))[0])
     if filled >= 4096 and whole <= MOST_STEPS + 1:
         return Grid("tensor", max(1, int(whole)))
-    if roundoff > 2.0**-20:
-        return None  # halves repeat by themselves
-    for of, lines in (*((f"group of {size}", cut_groups(rows, size)) for size in (64, 128, 32)), ("row", rows)):
+    ties, most = (TIES, MOST_STEPS) if roundoff < 2.0**-20 else (TIES_OF_HALVES, LEVELS_OF_HALVES)
+    for of, lines in (*((f"group of {size}", blocks(matrix, size)) for size in (64, 128, 32)), ("row", rows)):
         counts = np.count_nonzero(lines, axis=1) if lines.size else np.zeros(0)
         full = counts >= 2 * LEAST
-        if full.any() and float(np.median(levels(lines[full]) / counts[full])) < TIES:
-            return Grid(of, int(np.median(levels(lines[full]))) - int(filled == rows.size))  # 0 is a value too
+        middle = float(np.median(levels(lines[full]))) if full.any() else math.inf
+        if middle <= most and float(np.median(levels(lines[full]) / counts[full])) < ties:
+            return Grid(of, int(middle) - int(filled == rows.size))  # 0 is a value too
     return None
 
 

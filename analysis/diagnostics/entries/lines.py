@@ -107,6 +107,26 @@ def cosine(matrix: Float[Tensor, "m n"]) -> float | None:
     return math.sqrt(float(gram.square().sum()) / count * matrix.shape[1])
 
 
+def likeness(lines: Float[Tensor, "m n"]) -> float:
+    """By how many standard errors the cosines of lines are larger, or smaller, than those of independent entries.
+
+    Of two independent lines of n entries, n cos² has mean 1 and variance 2 (n - 1) / (n + 2), and those of all pairs of
+    m lines are uncorrelated (Muirhead 1982, theorem 1.5.7), so that their mean is known to √(2 / pairs).
+    Of up to 256 lines, about the mean of all their entries.
+    """
+    chosen = lines[:: max(1, len(lines) // FEW)][:FEW].double()
+    chosen = chosen - chosen.mean()
+    chosen = chosen[chosen.square().sum(dim=1) > 0.0]
+    count, each = len(chosen), lines.shape[1]
+    if count < 2 or each < 2:
+        return 0.0
+    unit = chosen / chosen.norm(dim=1, keepdim=True)
+    gram = (unit @ unit.T).fill_diagonal_(0.0)
+    pairs = count * (count - 1) / 2.0
+    mean = float(gram.square().sum()) / 2.0 / pairs * each
+    return abs(mean - 1.0) / math.sqrt(2.0 * (each - 1) / (each + 2) / pairs)
+
+
 def spread(energies: Float64[np.ndarray, " m"], each: int, variance: float, fourth: float) -> float:
     """By how many standard errors the energies of lines differ more than those of independent entries.
 

@@ -2,8 +2,9 @@
 
 The edge of noise comes from the variance of the entries, of each kernel position by itself, since positions of a
 trained convolution differ in size and a pooled variance would call the larger ones structure. A weight is as random
-where nothing stands above that edge, its eigenvalues follow the law of Marchenko and Pastur, and its rows and columns
-differ in size and in mean no more than chance lets them. Training leaves at least one of these.
+where nothing stands above that edge, its eigenvalues follow the law of Marchenko and Pastur, and its rows, columns and
+kernel positions differ in size and in mean, and resemble each other, no more than chance lets them. Training leaves at
+least one of these.
 """
 
 import math
@@ -42,8 +43,11 @@ class Noise:
     random: bool
 
 
-def compare(spectrum: Spectrum, sums: Sums, unit: float) -> Noise | None:
-    """None where the entries are all equal or too few. `unit` is what the sums' entries were divided by."""
+def compare(spectrum: Spectrum, sums: Sums, unit: float, likeness: float = 0.0) -> Noise | None:
+    """None where the entries are all equal or too few. `unit` is what the sums' entries were divided by.
+
+    `likeness` of the lines, in standard errors, is one of the tests.
+    """
     count = spectrum.rows * spectrum.columns
     means, squares = sums.slices[:, 0] / count, sums.slices[:, 1] / count
     variances = squares - means**2
@@ -54,7 +58,7 @@ def compare(spectrum: Spectrum, sums: Sums, unit: float) -> Noise | None:
     scaled = np.sort((np.square(spectrum.slices[kept] / unit) / variances[kept, None]).ravel())
     inside = scaled[: int(np.searchsorted(scaled, law.cut, side="right"))]
     distance = marchenko_pastur.distance(_nonzero(inside, law, int(kept.sum())), law)
-    lines = max(_tests(sums, spectrum))
+    lines = max(likeness, *_tests(sums, spectrum))
     above = len(scaled) - len(inside)
     enough = (
         min(spectrum.rows, spectrum.columns) >= FEWEST and sums.squares > 0.0 and len(scaled) * law.large >= ENTRIES

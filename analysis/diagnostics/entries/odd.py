@@ -6,16 +6,18 @@ from statistics import median
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.findings import causes
-from analysis.findings.siblings import Apart, find_apart, siblings_of
+from analysis.findings.siblings import Apart, families, find_apart, siblings_of
 from analysis.findings.subjects import evidence, group_alike, names, number, subject
 from analysis.findings.wording import quantity, short
 
 FEW = 1 / 3  # share of the layers up to which being as random is a fault of theirs and no choice
 HARMLESS = ("embedding", "position", "pooler")  # often frozen, barely moved from a wide start, or not used at all
 WIDTH, RATIO = 5.0, 2.0  # robust spreads, and the factor on the scale, from which on a layer is apart
-LEARNED, UNEVEN = 2.0, 6.0  # eigenvalues above random, and spread of lines, of layers that are far from random
-FAR = 3.0  # eigenvalues above random; where many of a role are random, the others of lightly trained models have 1 or 2
-LARGER = 1.2  # the factor from which on noise may have been added
+# standard errors of the line tests of siblings from which on a layer as random is a fault: their least, their median,
+# and their least where a third of them are as random. A clean layer of benchmarks/truth had siblings of 5 to 9
+LEAST_LEARNED, LEARNED, MANY_LEARNED = 8.0, 12.0, 20.0
+PEAKED, RESCALED = 0.2, 0.25  # logarithms of kurtosis and scale by which a layer drawn anew differs from its siblings
+LARGER, LESS = 1.1, 0.6  # of scale and of the line tests of all siblings: from, and up to, which noise was added
 
 
 def testable(row: Row) -> bool:
@@ -42,24 +44,31 @@ def _is_of_its_kind(row: Row, rows: Sequence[Row]) -> bool:
     """Whether layers like it are as random, or hardly less: frozen, or moved too little to show; no fault of its own.
 
     Lightly trained layers pass the tests of randomness now and then. Entries that are uniform to their ends are no such
-    layer; normal ones may be, unless their siblings are far from random; any other law has to have been shuffled.
-    Many that are random beside others that are all far from it were drawn anew, or never loaded.
+    layer, nor are those of another law or scale than their siblings', nor those whose siblings are far from random.
+    Where many are random, the others have to be farther still.
     """
     others = [one for one in siblings_of(row, rows) if one is not row]
     rest = [one for one in others if one.value("state") != "random"]
     if len(others) - len(rest) > FEW * len(others):
-        return not rest or min(number(one, "num_above_random") for one in rest) < FAR
-    others = others or [one for one in rows if one is not row and testable(one)]
+        return not rest or min(number(one, "line_spread") for one in rest) < MANY_LEARNED
+    others = rest or [one for one in rows if one is not row and testable(one) and one.value("state") == ""]
     if row.value("entries_law") == "uniform" or not others:
         return False
-    learned = median(number(one, "num_above_random") for one in others) >= LEARNED
-    uneven = min(number(one, "line_spread") for one in others) >= UNEVEN
-    return not (learned or (row.value("entries_law") == "normal" and uneven))
+    spreads = [number(one, "line_spread") for one in others]
+    learned = median(spreads) >= LEARNED and (not rest or min(spreads) >= LEAST_LEARNED)
+    drawn = bool(rest) and (_differs(row, rest, "kurtosis", PEAKED) or _differs(row, rest, "rms", RESCALED))
+    return not (learned or drawn)
+
+
+def _differs(row: Row, others: Sequence[Row], column: str, far: float) -> bool:
+    """Whether the logarithm of a column lies outside those of all others, by more than `far`."""
+    own, theirs = math.log(number(row, column)), [math.log(number(one, column)) for one in others]
+    return own - max(theirs) > far or min(theirs) - own > far
 
 
 WHY = (
-    "Nothing stands above what independent entries of the same variance give, and rows and columns differ no more than "
-    "chance lets them: never trained, drawn anew, or shuffled."
+    "Nothing stands above what independent entries of the same variance give, and rows and columns differ and resemble "
+    "each other no more than chance lets them: never trained, drawn anew, or shuffled."
 )
 
 
@@ -87,25 +96,29 @@ def scale(rows: Sequence[Row]) -> Iterator[Finding]:
 
 
 def noise_added(rows: Sequence[Row]) -> Iterator[Finding]:
-    """Rows larger than their siblings, all of them of less structure: what noise on top of a layer does."""
-    for found in find_apart(rows, _log_scale, WIDTH, math.log(LARGER)):
-        others = [row for row in siblings_of(found.row, rows) if row is not found.row]
-        if found.value > found.middle and all(_has_less(found.row, other) for other in others):
-            ratio = math.exp(found.value - found.middle)
-            text = f"{subject([found.row])} looks as if noise had been added"
-            why = (
-                f"It is {short(ratio)} times as large as its {found.siblings} siblings, and nearer to random than any: "
-                f"{number(found.row, 'num_above_random'):.0f} eigenvalues above random."
-            )
-            columns = ("rms", "num_above_random", "random_D")
-            some = [found.row]
-            yield Finding(Severity.WARN, text, why, names(some), evidence(some, *columns), causes.NOISE_ADDED)
+    """Rows larger than all their siblings, and of less structure: training makes the larger ones less random."""
+    for family in families(rows):
+        for row in family:
+            others = [one for one in family if one is not row]
+            ratio = number(row, "rms") / max(number(one, "rms") for one in others)
+            if ratio >= LARGER and all(_has_less(row, other) for other in others):
+                yield _noise_finding(row, ratio, len(others))
+
+
+def _noise_finding(row: Row, ratio: float, siblings: int) -> Finding:
+    text = f"{subject([row])} looks as if noise had been added"
+    why = (
+        f"It is {short(ratio)} times as large as the largest of its {siblings} siblings, and nearer to random than "
+        f"any: {number(row, 'num_above_random'):.0f} eigenvalues above random."
+    )
+    columns = ("rms", "num_above_random", "random_D", "line_spread")
+    return Finding(Severity.WARN, text, why, names([row]), evidence([row], *columns), causes.NOISE_ADDED)
 
 
 def _has_less(row: Row, other: Row) -> bool:
-    """Whether a row is nearer to random than another, by its eigenvalues above and below the edge."""
-    above = number(row, "num_above_random") < number(other, "num_above_random")
-    return above and number(row, "random_D") < number(other, "random_D")
+    """Whether a row is nearer to random than another, by its eigenvalues and by its lines."""
+    above = number(row, "num_above_random") <= number(other, "num_above_random")
+    return above and number(row, "line_spread") < LESS * number(other, "line_spread")
 
 
 def _log_scale(row: Row) -> float | None:

@@ -17,7 +17,7 @@ SMALLEST = 8  # smaller side below which a matrix is a bundle of vectors, such a
 ALIKE = 0.98  # cosine of two layers from which on one was made from the other; other pairs stay below 0.9
 CHECKS: tuple[Callable[[Sequence[Row]], Iterator[Finding]], ...] = (
     faults.quantisation, faults.pruning, faults.dead_lines, faults.equal_lines, faults.low_rank, faults.precision,
-    odd.orthogonal, odd.random, faults.outliers, odd.noise_added, odd.scale,
+    odd.orthogonal, odd.random, faults.outliers, odd.scale, odd.noise_added,
 )  # fmt: skip
 
 

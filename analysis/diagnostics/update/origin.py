@@ -16,7 +16,7 @@ from analysis.diagnostic import Finding, Row, Severity
 from analysis.findings.changes import NEW, WRONG_BASE
 from analysis.findings.grouping import having, middle
 from analysis.findings.subjects import names, number, places
-from analysis.findings.wording import quantity
+from analysis.findings.wording import quantity, two_places
 from analysis.linalg.spectrum import BLOCK
 
 PERMUTED = "permuted"  # the kind of change of a weight that is the base in another order
@@ -69,7 +69,7 @@ def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     size, shared = middle(strange, "relative_norm") or 0.0, middle(strange, "cosine") or 0.0
     text = (
         f"{tuned} cannot be a fine-tune of {base}: its weights share nothing with the base: "
-        f"relative size {size:.2f}, cosine {_two_digits(shared)}"
+        f"relative size {size:.2f}, cosine {two_places(shared)}"
     )
     why = [
         f"In {len(strange)} of {quantity(len(compared), 'matrix', 'matrices')} base and tuned are as different as "
@@ -93,10 +93,6 @@ def replacement_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
         return []
     text = f"{tuned}: {places(new)} {'is' if len(new) == 1 else 'are'} new"
     shared = median(number(row, "cosine") for row in new)
-    why = f"Cosine {_two_digits(shared)} with the base: replaced or drawn anew, as heads for a new task are."
+    why = f"Cosine {two_places(shared)} with the base: replaced or drawn anew, as heads for a new task are."
     severity = Severity.WARN if any(row.weight.depth is not None for row in new) else Severity.NOTE
     return [Finding(severity, text, why, names(new), {"new": len(new), "cosine": shared}, NEW)]
-
-
-def _two_digits(value: float) -> str:
-    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")

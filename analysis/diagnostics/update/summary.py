@@ -44,8 +44,8 @@ def summarise(table: Table) -> Summary:
     numbers: dict[str, Scalar] = {
         "pairs": len(pairs),
         "matrices": len(having(table.rows, "norm")),
-        "changed": len(_changed(table.rows)),
-        **{f"median_{column}": value for column, value in medians(_changed(table.rows), COLUMNS[:5]).items()},
+        "changed": len(_select_changes(table.rows)),
+        **{f"median_{column}": value for column, value in medians(_select_changes(table.rows), COLUMNS[:5]).items()},
     }
     missing = unmeasured_findings(table.rows, "norm", "update to measure")
     return Summary(
@@ -61,8 +61,8 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
     found = profile(rows)
     return {
         "matrices": len(having(rows, "norm")),
-        "changed": len(_changed(rows)),
-        **medians(_changed(rows), COLUMNS),
+        "changed": len(_select_changes(rows)),
+        **medians(_select_changes(rows), COLUMNS),
         "zero": len(_zero(rows)),
         "foreign": is_foreign(rows),
         **(found.numbers() if found else {}),
@@ -83,7 +83,7 @@ def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
         return f"{tuned} shares nothing with {table.name_at(0)}"
     if len(_zero(rows)) == len(measured):
         return same_in_short(tuned, table.name_at(0), others_of(table, group[-1]))
-    changed = _changed(rows)
+    changed = _select_changes(rows)
     size, rank = middle(changed, "relative_norm"), middle(changed, "effective_rank")
     amount = f" by {percent(size)} (median)" if size is not None else ""
     matrices = quantity(len(changed), "matrix", "matrices")
@@ -98,7 +98,7 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
     zero = _zero(rows)
     if zero and len(zero) == len(having(rows, "norm")):
         return [same_finding(zero, tuned, base, others_of(table, group[-1]))]
-    moved = _changed(rows)
+    moved = _select_changes(rows)
     trained = [row for row in moved if not is_unrelated_row(row) and not is_untrained(row)]
     odd = [row for row in moved if not is_lost(row)]  # of what rounding swallowed nothing more is known
     return [
@@ -117,7 +117,7 @@ def _zero(rows: Sequence[Row]) -> list[Row]:
     return [row for row in having(rows, "norm") if number(row, "norm") == 0.0]
 
 
-def _changed(rows: Sequence[Row]) -> list[Row]:
+def _select_changes(rows: Sequence[Row]) -> list[Row]:
     return [row for row in having(rows, "norm") if number(row, "norm") > 0.0]
 
 

@@ -3,6 +3,7 @@
 Only what has the shape and type of a weight is looked at, and of that some rows; see analysis.tensors.constants.
 """
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from analysis.names import role_of
 from analysis.tensors.constants import FLOATS, LARGEST, Values, constant_kind
 
 LAYERS = ("q", "k", "v", "qkv", "o", "gate", "up", "down", "gate_up", "head", "conv", "router", "recurrent", "pooler")
+TRANSFORM = re.compile(r"(?i)stft|fourier|(?<![a-z])i?dft|basis")  # convolutions that transform by a fixed table
 NATIVE = {"float64": "f8", "float32": "f4", "float16": "f2"}
 
 
@@ -34,7 +36,7 @@ def _kind(name: str, tensor: Array) -> str:
     else:
         words, big_endian = tensor.load(), False
     decode = partial(_decode, dtype=tensor.dtype, big_endian=big_endian)
-    return constant_kind(words, tensor.dtype, decode, role_of(name) in LAYERS)
+    return constant_kind(words, tensor.dtype, decode, role_of(name) in LAYERS and not TRANSFORM.search(name))
 
 
 def _decode(words: NDArray[Any], dtype: str, big_endian: bool) -> Values:

@@ -36,9 +36,9 @@ SERVES = "belongs to a quantised weight and is not a weight itself"
 def find(tensors: Tensors) -> Mapping[str, str]:
     """The stored tensors of such weights, with the reason for each."""
     found: dict[str, str] = {}
-    beside = _beside(tensors)
+    beside = _group_leaves(tensors)
     for name, stored in tensors.items():
-        stem, leaf = _parted(name)
+        stem, leaf = _split_name(name)
         for kind, (mark, certain) in MARKS.items():
             marked, others = f"{stem}{mark}", beside[stem]
             if marked not in tensors or certain.isdisjoint(others):
@@ -51,7 +51,7 @@ def find(tensors: Tensors) -> Mapping[str, str]:
                 found[name] = MLX if kind == "MLX" else PACKED.format(kind=kind)
             elif leaf != "bias":
                 found.setdefault(name, f"{SERVES} ({kind})")
-        if (weight := _scaled_by(name, tensors)) is not None:
+        if (weight := _weight_of_scale(name, tensors)) is not None:
             found.setdefault(name, f"the scales of the quantised weight {escape(weight)}")
             shape = " × ".join(map(str, stored.shape))
             found.setdefault(weight, f"quantised ({tensors[weight].dtype}): its scales, {shape}, fit no blocks in use")
@@ -60,23 +60,23 @@ def find(tensors: Tensors) -> Mapping[str, str]:
     return found
 
 
-def _scaled_by(name: str, tensors: Tensors) -> str | None:
+def _weight_of_scale(name: str, tensors: Tensors) -> str | None:
     """The 8-bit weight that tensors of this name scale."""
-    stem, leaf = _parted(name)
+    stem, leaf = _split_name(name)
     weight = f"{stem}weight"
     scales = leaf in SCALES and weight in tensors and tensors[weight].dtype in (*SMALL, "int8")
     return weight if scales else None
 
 
-def _parted(name: str) -> tuple[str, str]:
+def _split_name(name: str) -> tuple[str, str]:
     """("layers.0.q.", "W_q"); quanto's "weight._data" is parted behind "weight." too."""
     stem, dot, leaf = name.rpartition(".")
     return stem + dot, leaf
 
 
-def _beside(tensors: Tensors) -> Mapping[str, frozenset[str]]:
+def _group_leaves(tensors: Tensors) -> Mapping[str, frozenset[str]]:
     held: dict[str, set[str]] = {}
     for name in tensors:
-        stem, leaf = _parted(name)
+        stem, leaf = _split_name(name)
         held.setdefault(stem, set()).add(leaf)
     return {stem: frozenset(leaves) for stem, leaves in held.items()}

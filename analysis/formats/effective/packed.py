@@ -30,7 +30,7 @@ WORDS = {
 }  # fmt: skip
 
 
-def _held(tensors: Tensors, stem: str, **leaves: str) -> dict[str, str]:
+def _find_parts(tensors: Tensors, stem: str, **leaves: str) -> dict[str, str]:
     return {part: f"{stem}.{leaf}" for part, leaf in leaves.items() if f"{stem}.{leaf}" in tensors}
 
 
@@ -40,7 +40,7 @@ def _held(tensors: Tensors, stem: str, **leaves: str) -> dict[str, str]:
 def find_gptq_and_awq(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
     for name in tensors:
         stem, _, leaf = name.rpartition(".")
-        parts = _held(tensors, stem, codes="qweight", zeros="qzeros", scales="scales", order="g_idx")
+        parts = _find_parts(tensors, stem, codes="qweight", zeros="qzeros", scales="scales", order="g_idx")
         if leaf != "qweight" or f"{stem}.weight" in tensors or not {"zeros", "scales"} <= set(parts):
             continue
         if (made := _gptq(tensors, settings, stem, parts) or _awq(tensors, stem, parts)) is not None:
@@ -128,7 +128,7 @@ def _awq_values(made: Effective, read: Parts) -> Array:
 def find_mlx(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
     for name in tensors:
         stem, _, leaf = name.rpartition(".")
-        parts = {"codes": name, **_held(tensors, stem, scales="scales", biases="biases")}
+        parts = {"codes": name, **_find_parts(tensors, stem, scales="scales", biases="biases")}
         if leaf == "weight" and tensors[name].dtype == "uint32" and len(parts) == 3:
             made = _mlx(tensors, settings, stem, parts)
             if made is not None:
@@ -167,17 +167,17 @@ def _mlx_values(made: Effective, read: Parts) -> Array:
 def find_compressed(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
     for name in tensors:
         stem, _, leaf = name.rpartition(".")
-        parts = _held(
+        parts = _find_parts(
             tensors, stem, codes="weight_packed", scales="weight_scale", zeros="weight_zero_point",
             order="weight_g_idx", shape="weight_shape",
         )  # fmt: skip
         if leaf == "weight_packed" and {"scales", "shape"} <= set(parts) and f"{stem}.weight" not in tensors:
-            made = _compressed(tensors, settings, stem, parts)
+            made = _decompress(tensors, settings, stem, parts)
             if made is not None:
                 yield made
 
 
-def _compressed(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:
+def _decompress(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:
     q, s = tensors[parts["codes"]], tensors[parts["scales"]]
     if q.dtype != "int32" or len(q.shape) != 2 or tensors[parts["shape"]].shape != (2,):
         return None

@@ -20,7 +20,7 @@ UNKNOWN = "the tensor under a parametrization whose formula the file does not te
 def find(tensors: Tensors) -> Iterator[Effective]:
     """Every weight of these kinds."""
     for name in tensors:
-        made = _weight_norm(name, tensors) or _pruned(name, tensors) or _spectral_norm(name, tensors)
+        made = _weight_norm(name, tensors) or _apply_mask(name, tensors) or _spectral_norm(name, tensors)
         if made is not None and all(tensors[part].dtype in FLOATS for part in (made.tensor,)):
             yield made
 
@@ -65,7 +65,7 @@ def _weight_normed(made: Effective, read: Parts) -> Array:
         return np.asarray(g * (v / lengths), v.dtype)
 
 
-def _pruned(name: str, tensors: Tensors) -> Effective | None:
+def _apply_mask(name: str, tensors: Tensors) -> Effective | None:
     """W = weight_orig · weight_mask (torch.nn.utils.prune)."""
     weight, mask = name.removesuffix("_orig"), name.removesuffix("_orig") + "_mask"
     if weight == name or weight in tensors or mask not in tensors or tensors[mask].shape != tensors[name].shape:

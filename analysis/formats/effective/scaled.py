@@ -25,12 +25,12 @@ def find(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
             continue
         parts = _parts(name, tensors)
         if parts is None:
-            if stored.dtype in SMALL and len(stored.shape) > 1 and not _scaled_otherwise(name, tensors):
+            if stored.dtype in SMALL and len(stored.shape) > 1 and not _has_other_scales(name, tensors):
                 yield Effective(name, name, stored.shape, {"codes": name}, "cast", f"stored as {stored.dtype}")
             continue
         block = _block(stored.shape, tensors[parts["scales"]].shape, settings)
         if block is not None:
-            yield _made(name, tensors, parts, block)
+            yield _make(name, tensors, parts, block)
 
 
 def _parts(name: str, tensors: Tensors) -> dict[str, str] | None:
@@ -50,7 +50,7 @@ def _more_scales(prefix: str, tensors: Tensors) -> bool:
     return f"{prefix}weight_scale_2" in tensors or f"{prefix}weight_scales" in tensors
 
 
-def _scaled_otherwise(name: str, tensors: Tensors) -> bool:
+def _has_other_scales(name: str, tensors: Tensors) -> bool:
     stem, dot, _ = name.rpartition(".")
     return any(other in tensors for other in (f"{stem}{dot}scales", f"{stem}{dot}weight_scale_2", f"{name}_scales"))
 
@@ -66,11 +66,11 @@ def _block(shape: tuple[int, ...], scale: tuple[int, ...], settings: Settings) -
     stacked = scale[:-2]
     if any(a not in (1, b) for a, b in zip(stacked, shape[len(shape) - len(scale) : -2], strict=True)):
         return None
-    sides = [_side(n, s, said) for n, s, said in zip(shape[-2:], scale[-2:], _said(settings), strict=True)]
+    sides = [_side(n, s, said) for n, s, said in zip(shape[-2:], scale[-2:], _block_of(settings), strict=True)]
     return None if sides[0] is None or sides[1] is None else (sides[0], sides[1])
 
 
-def _said(settings: Settings) -> tuple[object, object]:
+def _block_of(settings: Settings) -> tuple[object, object]:
     found = settings.get("weight_block_size")
     return (found[0], found[1]) if isinstance(found, list) and len(found) == 2 else (None, None)
 
@@ -82,7 +82,7 @@ def _side(extent: int, scales: int, said: object) -> int | None:
     return next((side for side in likely if side > 0 and -(-extent // side) == scales), None)
 
 
-def _made(name: str, tensors: Tensors, parts: dict[str, str], block: tuple[int, int]) -> Effective:
+def _make(name: str, tensors: Tensors, parts: dict[str, str], block: tuple[int, int]) -> Effective:
     shape, dtype = tensors[name].shape, tensors[name].dtype
     reasons = {parts["scales"]: f"the scales of the quantised weight {escape(name)}"}
     if "zeros" in parts:

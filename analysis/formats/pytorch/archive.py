@@ -7,6 +7,7 @@ members) is refused before anything in the archive is looked at.
 
 import io
 import mmap
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -21,7 +22,10 @@ from analysis.formats.stored import Contents, Format
 
 PICKLE = "/data.pkl"
 KERAS = (b"metadata.json", b"config.json", b"model.weights.h5")  # the first member of what Keras 3 saves
+PROGRAM = re.compile(r"[^/]+/code/")  # of TorchScript: deflated, and never looked at
+CONSTANT = "CONSTANTS.c"  # what its program calls them, with their number
 ENCRYPTED = 0x1 | 0x40 | 0x2000  # APPNOTE.TXT 4.4.4: encryption, strong encryption, masked headers
+END_LENGTH = 22  # APPNOTE.TXT 4.3.16, without the comment
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT 4.3.7
 BROKEN_ZIP = (BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, EOFError, IndexError, KeyError)
 
@@ -47,11 +51,24 @@ def _recognises(head: bytes) -> bool:
 
 def _contents(path: Path) -> Contents:
     source, machine = read_archive(path)
-    return contents(source, machine)
+    held = contents(source, machine)
+    return _with_constants(path, held) if source.script else held
 
 
-def read_archive(path: Path, start: int = 0, length: int | None = None) -> tuple[Source, Machine]:
-    """The archive that fills the file, or that part of it: its storages, and its pickle read as data."""
+def _with_constants(path: Path, held: Contents) -> Contents:
+    """The contents of a TorchScript archive: what its modules hold, and what its program has as constants."""
+    inside = contents(*read_archive(path, inner="constants"))
+    tensors = {f"{CONSTANT}{name}": array for name, array in inside.tensors.items()}
+    aside = {f"{CONSTANT}{name}": each for name, each in inside.aside.items()}
+    facts = {**held.facts, "archive": "TorchScript"}
+    return Contents({**tensors, **held.tensors}, facts, {**aside, **held.aside}, program=True)
+
+
+def read_archive(path: Path, start: int = 0, length: int | None = None, inner: str = "data") -> tuple[Source, Machine]:
+    """The archive that fills the file, or that part of it: its storages, and its pickle read as data.
+
+    `inner` is "constants" for those of a TorchScript program, which have a pickle and storages of their own.
+    """
     try:
         with path.open("rb") as file:
             part: io.BufferedIOBase = file if length is None else _part(file, start, length)
@@ -59,18 +76,18 @@ def read_archive(path: Path, start: int = 0, length: int | None = None) -> tuple
                 members = archive.infolist()
                 root = _root([member.filename for member in members])
                 spans = spans_of(archive, part)
-                pickled = spans[root + PICKLE]
-                machine = _read_pickle(archive, root + PICKLE, path, start + pickled.start, pickled.nbytes)
+                pickled = spans[f"{root}/{inner}.pkl"]
+                machine = _read_pickle(archive, f"{root}/{inner}.pkl", path, start + pickled.start, pickled.nbytes)
                 big_endian = _small(archive, spans, root + "/byteorder", 16) == b"big"
     except BROKEN_ZIP as error:
         raise DamagedFile(
             f"the zip archive is cut off or damaged ({escape(error)}). Download or copy it again.",
             "truncated-file",
         ) from None
-    folder = f"{root}/data/"
+    folder = f"{root}/{inner}/"
     there = {name.removeprefix(folder): span for name, span in spans.items() if name.startswith(folder)}
     storages = {name: Span(start + span.start, span.nbytes) for name, span in there.items()}
-    return Source(path, storages, big_endian), machine
+    return Source(path, storages, big_endian, f"{root}/constants.pkl" in spans), machine
 
 
 class Part(io.RawIOBase):
@@ -119,17 +136,12 @@ def _root(names: Sequence[str]) -> str:
     """The folder inside the archive that holds the pickle; UnknownFormat, saying what it is, where there is none."""
     roots = [name.removesuffix(PICKLE) for name in names if name.endswith(PICKLE) and name.count("/") == 1]
     root = roots[0] if len(set(roots)) == 1 else None
-    if root is None or any(name.startswith((f"{root}/code/", f"{root}/constants.pkl")) for name in names):
+    if root is None:
         raise _other_zip(names)
     return root
 
 
 def _other_zip(names: Sequence[str]) -> UnknownFormat:
-    if any(member.endswith("/constants.pkl") for member in names):
-        text = (
-            "this is a TorchScript archive, a program with its weights. Save torch.jit.load(file).state_dict() instead."
-        )
-        return UnknownFormat(text, "torchscript")
     if any(member.endswith(".weights.h5") for member in names):
         text = "this is a Keras model that was zipped again. Unpack it, and give the model.weights.h5 inside."
         return UnknownFormat(text, "keras-archive")
@@ -139,6 +151,7 @@ def _other_zip(names: Sequence[str]) -> UnknownFormat:
 
 def spans_of(archive: ZipFile, file: io.BufferedIOBase) -> dict[str, Span]:
     """Where the bytes of each member lie; every member checked, none over another, none behind the last of them."""
+    check_end(archive, file)
     end = archive.start_dir
     found: dict[str, Span] = {}
     taken: list[tuple[int, int]] = []
@@ -150,8 +163,10 @@ def spans_of(archive: ZipFile, file: io.BufferedIOBase) -> dict[str, Span]:
             )
         if not 0 <= member.header_offset < end:
             raise BadZipFile(f"{escape(member.filename)} starts outside the archive")
-        span = found[member.filename] = _span(member, file)
+        span = _span(member, file)
         taken.append((member.header_offset, span.start + span.nbytes))
+        if not PROGRAM.match(member.filename):
+            found[member.filename] = span
     if taken and min(taken)[0] > 0:
         raise UnknownFormat(
             f"{min(taken)[0]:,} bytes stand before its archive: several archives one after another, as "
@@ -169,6 +184,14 @@ def spans_of(archive: ZipFile, file: io.BufferedIOBase) -> dict[str, Span]:
     return found
 
 
+def check_end(archive: ZipFile, file: io.BufferedIOBase) -> None:
+    """DamagedFile where bytes follow the archive: Python's zipfile overlooks them, also where they are another one."""
+    file.seek(-END_LENGTH - len(archive.comment), io.SEEK_END)
+    if file.read(4) != b"PK\x05\x06":
+        text = "bytes follow the zip archive: two files in one, or a damaged one. Download or save it again."
+        raise DamagedFile(text, "trailing-bytes")
+
+
 def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:
     file.seek(member.header_offset)
     magic, _, flags, method, *_, name_length, extra_length = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
@@ -177,13 +200,14 @@ def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:
         raise BadZipFile(f"no member starts where the directory says that {name} does")
     if (flags | member.flag_bits) & ENCRYPTED:
         raise UnsafeFile(f"{name} in the zip is encrypted: decrypt it first", "encrypted-member")
-    if {method, member.compress_type} != {ZIP_STORED} or member.compress_size != member.file_size:
+    packed = {method, member.compress_type} != {ZIP_STORED} or member.compress_size != member.file_size
+    if packed and not PROGRAM.match(member.filename):
         raise UnsafeFile(
             f"{name} in the zip is compressed, which nothing that saves checkpoints does, and could unpack "
             "without bound. Load the checkpoint where you trust it, and save it again.",
             "compressed-member",
         )
-    return Span(member.header_offset + LOCAL_HEADER.size + name_length + extra_length, member.file_size)
+    return Span(member.header_offset + LOCAL_HEADER.size + name_length + extra_length, member.compress_size)
 
 
 def _small(archive: ZipFile, spans: Mapping[str, Span], name: str, limit: int) -> bytes:

@@ -40,6 +40,7 @@ class Source:
     path: Path
     storages: Mapping[str, Span]
     big_endian: bool
+    script: bool = False  # a TorchScript archive, which has constants too
 
 
 def contents(source: Source, machine: Machine) -> Contents:

@@ -53,7 +53,7 @@ def walk(root: Any) -> Iterator[Entry]:
             inside = [] if id(value) in seen else list(_inside_object(value, keys, reason))
             seen.add(id(value))
         else:
-            inside = _inside(value, keys, reason)
+            inside = _unfold(value, keys, reason)
         entries += len(inside)
         characters += sum(len(key) for inner, _, _ in inside for key in inner)
         if entries > MOST_ENTRIES or characters > MOST_NAME_CHARACTERS or len(keys) >= DEEPEST:
@@ -64,7 +64,7 @@ def walk(root: Any) -> Iterator[Entry]:
         waiting += reversed(inside)
 
 
-def _inside(value: Any, keys: Keys, reason: str | None) -> list[Waiting]:
+def _unfold(value: Any, keys: Keys, reason: str | None) -> list[Waiting]:
     """What a dict, list or tuple holds, each with its keys and reason. One loop: a bomb has many."""
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], Ndarray):
         return [(keys, value[1], reason)]  # Paddle writes an array with its name

@@ -7,7 +7,7 @@ file; `gguf`, an extra of this package, knows the types of blocks and turns them
 import math
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from analysis.attention import attention_facts
 from analysis.errors import DamagedFile, UnknownFormat, escape
 from analysis.formats.hostile_json import check_name, text_facts
 from analysis.formats.safetensors import METADATA
@@ -173,7 +174,19 @@ def _contents(path: Path) -> Contents:
         else:
             arrays[info.name] = array
     _check_spans(spans, size)
-    return Contents(arrays, {**text_facts(said), **_kinds(infos, types)}, aside)
+    return Contents(arrays, {**text_facts(said), **_heads(said), **_kinds(infos, types)}, aside)
+
+
+def _heads(said: Mapping[str, Any]) -> dict[str, Fact]:
+    """How many heads the model has. In every GGUF a fused projection lies as queries, keys, values."""
+    prefix = said.get("general.architecture")
+    keys = {
+        "num_attention_heads": "attention.head_count",
+        "num_key_value_heads": "attention.head_count_kv",
+        "head_dim": "attention.key_length",
+        "hidden_size": "embedding_length",
+    }
+    return attention_facts({key: said.get(f"{prefix}.{name}") for key, name in keys.items()})
 
 
 def _types() -> dict[int, tuple[str, int, int, bool]]:
@@ -204,6 +217,8 @@ def _align(place: int, alignment: object) -> int:
 
 def _check_name(name: str, there: bool) -> None:
     check_name(name)
+    if not name:
+        raise _bad("one of its tensors has no name", "bad-name")
     if there:
         raise DamagedFile(f"tensor {escape(name)} is in it twice. Convert it again.", "duplicate-tensor")
     if name == METADATA:

@@ -4,7 +4,6 @@ A member that lies as it is, is read at an offset. A deflated one is inflated as
 header states, and its checksum is verified.
 """
 
-import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 
 from analysis.errors import DamagedFile, UnsafeFile, escape
-from analysis.formats.dtypes import DTYPES
+from analysis.formats.dtypes import DTYPES, Sized
 from analysis.formats.hostile_json import check_name
-from analysis.formats.pytorch.archive import BROKEN_ZIP, ENCRYPTED, LOCAL_HEADER, first_member
+from analysis.formats.pytorch.archive import BROKEN_ZIP, ENCRYPTED, LOCAL_HEADER, check_end, first_member
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
 from analysis.formats.readers.numpy_file import LONGEST_HEADER, check_length, place, read_header, set_aside
 from analysis.formats.safetensors import METADATA
@@ -29,7 +28,7 @@ MOST_INFLATED = 1032  # bytes out of one byte: deflate's own bound (zlib's "Tech
 
 
 @dataclass(frozen=True, slots=True)
-class Deflated:
+class Deflated(Sized):
     """An array in a deflated member of a zip."""
 
     path: Path
@@ -41,14 +40,6 @@ class Deflated:
     dtype: str  # a key of DTYPES
     fortran: bool
     big_endian: bool
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        return DTYPES[self.dtype].nbytes(self.size) or 0
 
     def load(self) -> Words:
         whole = np.empty(self.nbytes, np.uint8)
@@ -78,15 +69,15 @@ class Deflated:
             while left:
                 part = inflated.take(min(CHUNK, left))
                 if len(part) < min(CHUNK, left):
-                    raise self._damaged(f"ends {left - len(part):,} bytes early")
+                    raise self._damage(f"ends {left - len(part):,} bytes early")
                 crc, left = zlib.crc32(part, crc), left - len(part)
                 yield part
             if inflated.take(1):
-                raise self._damaged("is longer than its header states")
+                raise self._damage("is longer than its header states")
         if crc != self.crc:
-            raise self._damaged("does not match its checksum")
+            raise self._damage("does not match its checksum")
 
-    def _damaged(self, what: str) -> DamagedFile:
+    def _damage(self, what: str) -> DamagedFile:
         text = f"{escape(self.path.name)}: an array of shape {list(self.shape)} {what}. Download or save it again."
         return DamagedFile(text, "truncated-file")
 
@@ -130,6 +121,7 @@ def _contents(path: Path) -> Contents:
     try:
         with path.open("rb") as file, ZipFile(file) as archive:
             members = archive.infolist()
+            check_end(archive, file)
             starts = [_start(member, file) for member in members]
             _check_places(members, starts, archive.start_dir)
             arrays = [_array(path, file, *each) for each in zip(members, starts, strict=True)]
@@ -177,6 +169,9 @@ def _start(member: ZipInfo, file: BinaryIO) -> int:
 
 def _check_places(members: list[ZipInfo], starts: list[int], end: int) -> None:
     places = [(m.header_offset, start + m.compress_size) for m, start in zip(members, starts, strict=True)]
+    if places and min(places)[0] > 0:
+        text = f"{min(places)[0]:,} bytes stand before its zip: two files in one, or a damaged one. Save it again."
+        raise DamagedFile(text, "trailing-bytes")
     places.append((end, end))
     if any(stop > begin for (_, stop), (begin, _) in pairwise(sorted(places))):
         text = "the members of the zip overlap, or lie outside it, which NumPy never does. It is damaged or malicious."

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from analysis.diagnostic import Figure, FigureKind, Table
-from app.pages.views.report import VIEWS, Tab, View, figure_url
+from app.pages.views.pictures import VIEWS, Tab, View, figure_url
 from app.pages.views.state import State
 from frontend.compared import groups_in
 from frontend.figures.views import view

@@ -6,17 +6,14 @@ from functools import cached_property
 from analysis.coverage import Coverage
 from analysis.diagnostic import FigureKind, Finding, Scope, Summary, Table
 from app.pages.views.cells import CellsView, counted_column
-from app.pages.views.filters import Filter
 from app.pages.views.matrix import MatrixView
-from app.pages.views.report import View, figure_url
+from app.pages.views.pictures import View, figure_url
 from app.pages.views.state import State
-from app.pages.views.whole import WholeView, sort_link
-from app.runs.reports import flagged_weights
+from app.pages.views.tables import MatricesView
+from app.pages.views.whole import WholeView
 from frontend import numbers
 from frontend.compared import Compared, brief, style_of
-from frontend.tables.columns import Place, group_places, places
 from frontend.tables.contrast import Contrast, contrast
-from frontend.tables.matrices import Matrices, choose_columns, keys, matrices
 from frontend.verdict import Verdict, verdict
 
 SCOPES = (Scope.PAIR, Scope.UPDATES)
@@ -140,37 +137,6 @@ class ComparisonView(WholeView):
         found = [(table, f) for table in self._filled_tables for f in table.diagnostic.figures if f.kind is kind]
         return [View(f.title, f.caption, f.kind, figure_url(self.state.run, table, f, {})) for table, f in found]
 
-    # --- matrix by matrix ---
-
     @cached_property
-    def sort(self) -> str:
-        """As asked for; else by the first quantity of the tuned checkpoint that is looked at."""
-        known = keys(self._filled_tables, self.state.shown.columns)
-        own = [key for key in known if key.endswith(f".{self.one.position}")]
-        return self.state.shown.sort or next((f"-{key}" for key in [*own, *known]), "")
-
-    def sorted(self, name: str) -> str:
-        return sort_link(self.state, self.sort, name)
-
-    @cached_property
-    def matrices(self) -> Matrices:
-        shown = [
-            (p.table.diagnostic.name, p.column.name)
-            for p in choose_columns(self._filled_tables, self.state.shown.columns)
-        ]
-        by_table = (
-            (table, {name for of, name in shown if of == table.diagnostic.name}) for table in self._filled_tables
-        )
-        noted = frozenset[str]().union(*(flagged_weights(table, columns) for table, columns in by_table))
-        return matrices(self._filled_tables, noted, self.sort, self.state.shown.columns)
-
-    @cached_property
-    def filter(self) -> Filter:
-        return Filter(self.matrices.rows, self.q, bool(self.show))
-
-    @cached_property
-    def choosable(self) -> list[tuple[str, list[tuple[Place, bool]]]]:
-        """Every column that the table can show, by diagnostic, and whether it does."""
-        shown = {place.key for place in choose_columns(self._filled_tables, self.state.shown.columns)}
-        groups = group_places(list(places(self._filled_tables).values()))
-        return [(title, [(place, place.key in shown) for place in group]) for title, group in groups]
+    def table(self) -> MatricesView:
+        return MatricesView(self._filled_tables, self.state, self.one.position)

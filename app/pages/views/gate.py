@@ -5,6 +5,7 @@ from typing import Any
 
 from app import models
 from app.gate import verdicts
+from app.states import VerdictState
 from app.web.dependencies import Reading
 from frontend.states import Look, outcome
 
@@ -38,7 +39,7 @@ def _gate(session: Reading, row: models.Verdict) -> GateView:
     found = verdicts.result_of(session, row)
     url = f"/api/v1/runs/{row.run_id}/verdicts/{row.id}"
     if found is None:
-        return GateView(row.id, outcome("waiting"), "The gate waits for the end of the run.", (), url)
+        return GateView(row.id, outcome(VerdictState.WAITING), "The gate waits for the end of the run.", (), url)
     rules = tuple(_rule(each) for each in found["rules"])
     return GateView(row.id, outcome(found["verdict"]), found["headline"], rules, url)
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from urllib.parse import quote
 
 from analysis.diagnostic import Column, Figure, FigureKind, Row, Scope, Table
-from app.pages.views.report import View, figure_url
+from app.pages.views.pictures import View, figure_url
 from app.pages.views.state import State
 from frontend import numbers
 from frontend.compared import Compared, style_of

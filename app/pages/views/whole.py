@@ -43,9 +43,3 @@ def export(run: int, table: Table) -> Export:
         f"/api/v1/runs/{run}/tables/{quote(table.diagnostic.name)}.csv",
         f"{numbers.plural(len(table.rows), 'row')}, exact values",
     )
-
-
-def sort_link(state: State, sort: str, name: str) -> str:
-    """The address that a heading leads to: the largest first, and the other way round from there."""
-    down = sort == name if name == "layer" else sort != f"-{name}"
-    return state.link(sort=f"-{name}" if down else name)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from analysis.diagnostic import Severity
 from analysis.diagnostics.tail_models import TAIL_MODELS, best_law
-from analysis.statistics.alternatives import Comparison
+from analysis.statistics.alternatives import LawComparison
 from tests.analysis.diagnostics.battery import blocks, measured, randn, summary
 
 
@@ -55,9 +55,10 @@ def test_few_eigenvalues_decide_nothing() -> None:
 
 def test_the_choice() -> None:
     def found(truncated: tuple[float, float, float], exponential: tuple[float, float, float]) -> str:
-        other = Comparison(0.5, 0.6, 1.0, 0.0)
+        other = LawComparison(0.5, 0.6, 1.0, 0.0)
         return best_law({
-            "truncated": Comparison(*truncated, 0.0), "exponential": Comparison(*exponential, 0.0), "lognormal": other,
+            "truncated": LawComparison(*truncated, 0.0), "exponential": LawComparison(*exponential, 0.0),
+            "lognormal": other,
         })  # fmt: skip
 
     assert found((-1.0, 0.5, -0.2), (3.0, 0.01, 9.0)) == "power law"

@@ -259,18 +259,18 @@ def test_an_adapter_on_modules_that_the_base_lacks(checkpoints: list[Checkpoint]
 
 
 def test_what_nobody_asks_for_is_not_read(checkpoints: list[Checkpoint]) -> None:
-    run = open_comparison(checkpoints, NAMES, [spy(Scope.UPDATES)])
-    up = next(row for row in run.alignment.rows if row.base.name == UP)
+    comparison = open_comparison(checkpoints, NAMES, [spy(Scope.UPDATES)])
+    up = next(row for row in comparison.alignment.rows if row.base.name == UP)
     assert groups_of(up, spy(Scope.UPDATES)) == []
-    assert measure_aligned(run, up, [spy(Scope.UPDATES)]) == []
+    assert measure_aligned(comparison, up, [spy(Scope.UPDATES)]) == []
 
 
 def test_what_has_no_partner_is_measured_alone_where_that_is_asked(checkpoints: list[Checkpoint]) -> None:
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
-    run = open_comparison(checkpoints, NAMES, [])
+    comparison = open_comparison(checkpoints, NAMES, [])
     head = [info.name for info in members[2].tensors].index("classifier.weight")
-    assert unpaired_tensors(members, run.alignment, [spy(Scope.ONE), spy(Scope.PAIR)]) == [(2, head)]
-    assert unpaired_tensors(members, run.alignment, [spy(Scope.PAIR)]) == []
+    assert unpaired_tensors(members, comparison.alignment, [spy(Scope.ONE), spy(Scope.PAIR)]) == [(2, head)]
+    assert unpaired_tensors(members, comparison.alignment, [spy(Scope.PAIR)]) == []
 
 
 def test_progress_hears_of_each_matrix_of_the_base(checkpoints: list[Checkpoint]) -> None:

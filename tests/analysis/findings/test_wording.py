@@ -1,6 +1,15 @@
 import pytest
 
-from analysis.findings.wording import blocks, join_words, lower_first, percent, quantity, short
+from analysis.findings.wording import (
+    blocks,
+    format_value,
+    join_words,
+    lower_first,
+    percent,
+    quantity,
+    short,
+    two_places,
+)
 
 
 def test_listed() -> None:
@@ -66,3 +75,20 @@ def test_midway(words: str, said: str) -> None:
 )
 def test_blocks(depths: list[int], said: str) -> None:
     assert blocks(depths) == said
+
+
+def test_two_places_with_a_true_minus() -> None:
+    assert [two_places(value) for value in (-0.001, -0.25, 0.004, 1.005e3)] == ["0.00", "−0.25", "0.00", "1005.00"]
+    assert [two_places(value, sign=True) for value in (0.25, 0.001, -0.25)] == ["+0.25", "0.00", "−0.25"]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (20_000.0, 4, "20000"), (20_000, None, "20000"), (1e12, 4, "1e+12"), (0.123456, 4, "0.1235"),
+        (12.36, None, "12.4"), (12.36, 3, "12.4"), (3.14159, None, "3.1"), (3.14159, 3, "3.14"), (True, None, "true"),
+        ("adamw", 4, "adamw"), (float("inf"), 4, "inf"), (float("nan"), None, "nan"),
+    ],
+)  # fmt: skip
+def test_a_value_of_any_type(value: object, digits: int | None, text: str) -> None:
+    assert format_value(value, digits) == text

@@ -5,7 +5,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from analysis.formats.dtypes import DTYPES, SAFETENSORS_DTYPES
+from analysis.formats.dtypes import DTYPES, SAFETENSORS_DTYPES, Sized
 from analysis.tensors.constants import FLOATS
 
 
@@ -35,3 +35,16 @@ def test_analysable_dtypes_are_known() -> None:
 )
 def test_bytes_of_a_count(name: str, count: int, nbytes: int | None) -> None:
     assert DTYPES[name].nbytes(count) == nbytes
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "size", "nbytes"),
+    [((), "float32", 1, 4), ((3, 5), "bfloat16", 15, 30), ((0, 4), "float64", 0, 0), ((3,), "float4_e2m1", 3, 0)],
+)
+def test_how_much_an_array_holds(shape: tuple[int, ...], dtype: str, size: int, nbytes: int) -> None:
+    class Array(Sized):
+        pass
+
+    array = Array()
+    array.shape, array.dtype = shape, dtype
+    assert (array.size, array.nbytes) == (size, nbytes)

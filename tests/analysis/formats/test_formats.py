@@ -14,6 +14,8 @@ OWN_SUITES = {
     "pickle": "pytorch/test_plain.py",
     "keras": "hdf5/test_keras_file.py",
     "hdf5": "hdf5/test_keras_file.py",
+    "flax": "readers/test_flax_msgpack.py",
+    "onnx": "onnx/test_file.py",
     "gguf": "readers/test_gguf_file.py",
     "npz": "readers/test_numpy_archive.py",
     "npy": "readers/test_numpy_file.py",

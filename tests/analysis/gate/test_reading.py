@@ -11,7 +11,7 @@ from analysis.errors import PolicyError
 from analysis.gate.bounds import Bound
 from analysis.gate.policy import MOST_RULES
 from analysis.gate.reading import policy_of
-from analysis.gate.rule import Layers, Missing, Rule, Severity
+from analysis.gate.rule import Layers, Missing, Rule, RuleSeverity
 
 ALPHA = {"column": "esd.alpha", "min": 2}
 
@@ -35,7 +35,7 @@ def test_a_rule_with_every_key() -> None:
         5,
         0.9,
     )
-    assert (rule.severity, rule.missing, rule.drop_weak) == (Severity.WARN, Missing.PASS, True)
+    assert (rule.severity, rule.missing, rule.drop_weak) == (RuleSeverity.WARN, Missing.PASS, True)
     assert rule.bound == Bound(min=2.0, max=6.0)
     assert rule.layers == Layers.model_validate(
         {"name": ["*attn*"], "except": ["*o_proj*"], "role": ["q", "k"], "depth": [0, 5]}

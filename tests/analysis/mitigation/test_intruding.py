@@ -18,8 +18,8 @@ def test_a_planted_direction_is_found_and_its_change_takes_it_away(tmp_path: Pat
     new = out * torch.tensor([9.0, 8, 7, 6, 5, 30]) @ into.mT
     base = planted.saved(tmp_path / "base", {"layers.0.q.weight": old, "layers.1.q.weight": old})
     tuned = planted.saved(tmp_path / "tuned", {"layers.0.q.weight": new, "layers.1.q.weight": old})
-    run = open_comparison((base, tuned), ("base", "tuned"), ())
-    (first,), (second,) = (intruding(run, row, Recipe(factor=0.0, k=5)) for row in run.alignment.rows)
+    comparison = open_comparison((base, tuned), ("base", "tuned"), ())
+    (first,), (second,) = (intruding(comparison, row, Recipe(factor=0.0, k=5)) for row in comparison.alignment.rows)
     assert (first.count, second.count, second.change) == (1, 0, None)
     assert first.change is not None
     assert torch.allclose(new + (first.change.left @ first.change.right).float(), old, atol=1e-4)
@@ -30,7 +30,7 @@ def test_what_cannot_be_measured_is_a_note(tmp_path: Path) -> None:
     broken[3, 4] = torch.inf
     base = planted.saved(tmp_path / "base", {"layers.0.q.weight": torch.randn(12, 9)})
     tuned = planted.saved(tmp_path / "tuned", {"layers.0.q.weight": broken})
-    run = open_comparison((base, tuned), ("base", "tuned"), ())
-    (found,) = intruding(run, run.alignment.rows[0], Recipe())
+    comparison = open_comparison((base, tuned), ("base", "tuned"), ())
+    (found,) = intruding(comparison, comparison.alignment.rows[0], Recipe())
     assert found.count is None
     assert found.note == "tuned: 1 of 108 values are NaN or infinite"

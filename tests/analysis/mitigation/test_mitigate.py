@@ -1,4 +1,4 @@
-"""A checkpoint mended: against PEFT's own mitigation, against PEFT's loading, against closed forms."""
+"""A mitigated checkpoint: against PEFT's own mitigation, against PEFT's loading, against closed forms."""
 
 import json
 import warnings
@@ -16,7 +16,7 @@ from analysis.mitigation import MitigationReport, Recipe, write_mitigated
 from tests.analysis.mitigation import planted
 
 
-def mended(tmp_path: Path, base: Checkpoint, tuned: Checkpoint, **recipe: object) -> MitigationReport:
+def mitigated_model(tmp_path: Path, base: Checkpoint, tuned: Checkpoint, **recipe: object) -> MitigationReport:
     folder = tmp_path / "mended"
     folder.mkdir()
     return write_mitigated(base, tuned, folder, Recipe.of(recipe), ("base", "lora"))
@@ -34,7 +34,7 @@ def dense(W0: Tensor, W: Tensor, factor: float, k: int = 10, epsilon: float = 0.
 def test_linear_layers_come_out_as_from_peft(tmp_path: Path, factor: float) -> None:
     made = planted.adapter()
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
-    found = mended(tmp_path, base, tuned, **{"lambda": factor})
+    found = mitigated_model(tmp_path, base, tuned, **{"lambda": factor})
     with planted.calm():
         reduce_intruder_dimension(  # type: ignore[no-untyped-call]
             made, mitigation_lambda=factor, logging_sink=None
@@ -57,7 +57,7 @@ def test_peft_loads_the_result_and_merges_to_the_formula(tmp_path: Path, rslora:
     """At a rank that loses nothing, for embeddings, convolutions and (in, out) storage too, which PEFT's gets wrong."""
     made = planted.adapter(target_modules=EVERYTHING, use_rslora=rslora, alpha_pattern={"layers.0.q": 3})
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
-    found = mended(tmp_path, base, tuned, **{"lambda": 0.25, "rank": 64})
+    found = mitigated_model(tmp_path, base, tuned, **{"lambda": 0.25, "rank": 64})
     weights, given = planted.model().state_dict(), planted.deltas(made)
     after = planted.deltas(planted.loaded(tmp_path / "mended"))
     assert len(found.changed) == len(planted.PLANTED)
@@ -75,7 +75,7 @@ def test_peft_loads_the_result_and_merges_to_the_formula(tmp_path: Path, rslora:
 def test_the_energy_that_is_lost_is_said(tmp_path: Path) -> None:
     made = planted.adapter(("layers.0.q",), target_modules=["q"])
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
-    found = mended(tmp_path, base, tuned, **{"lambda": 0.5})
+    found = mitigated_model(tmp_path, base, tuned, **{"lambda": 0.5})
     name = "layers.0.q.weight"
     W0, delta = planted.model().state_dict()[name], planted.deltas(made)[name]
     wanted = dense(W0, W0 + delta, 0.5)[0] - W0
@@ -93,7 +93,7 @@ def test_the_energy_that_is_lost_is_said(tmp_path: Path) -> None:
 def test_modules_without_an_intruder_are_copied_bit_for_bit(tmp_path: Path) -> None:
     made = planted.adapter(("layers.0.q",), modules_to_save=["head"])
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
-    mended(tmp_path, base, tuned)
+    mitigated_model(tmp_path, base, tuned)
     before = load_file(tmp_path / "lora/adapter_model.safetensors")
     after = load_file(tmp_path / "mended/adapter_model.safetensors")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -138,7 +138,7 @@ def full(tmp_path: Path, dtype: torch.dtype = torch.float32) -> tuple[Checkpoint
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_full_fine_tune_becomes_whole_weights(tmp_path: Path, dtype: torch.dtype) -> None:
     base, tuned, weights = full(tmp_path, dtype)
-    found = mended(tmp_path, base, tuned, **{"lambda": 0.0})
+    found = mitigated_model(tmp_path, base, tuned, **{"lambda": 0.0})
     after = load_file(tmp_path / "mended/model.safetensors")
     assert found.form == "weights"
     assert found.energy_lost is None
@@ -156,7 +156,7 @@ def test_a_full_fine_tune_becomes_whole_weights(tmp_path: Path, dtype: torch.dty
 def test_a_merged_delta_of_an_adapter_has_every_parameter_that_it_changes(tmp_path: Path) -> None:
     made = planted.adapter(target_modules=EVERYTHING, modules_to_save=["head"])
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
-    found = mended(tmp_path, base, tuned, form="weights", **{"lambda": 1.0})
+    found = mitigated_model(tmp_path, base, tuned, form="weights", **{"lambda": 1.0})
     after, weights = load_file(tmp_path / "mended/model.safetensors"), planted.model().state_dict()
     expected = {name: weights[name] + delta for name, delta in planted.deltas(made).items()}
     assert set(after) == {*expected, "head.weight", "head.bias"}
@@ -197,14 +197,14 @@ def test_what_only_turned_can_be_left_alone(tmp_path: Path) -> None:
     base = planted.saved(tmp_path / "base", {"layers.0.q.weight": out * old @ into.mT})
     tuned = planted.saved(tmp_path / "full", {"layers.0.q.weight": out @ turn * new @ into.mT})
     with pytest.raises(NoIntruders, match="all 2 intruders only turned"):
-        mended(tmp_path, base, tuned, k=4, epsilon=0.8, only="guarded")
+        mitigated_model(tmp_path, base, tuned, k=4, epsilon=0.8, only="guarded")
     assert write_mitigated(base, tuned, tmp_path / "mended", Recipe(k=4, epsilon=0.8)).before == 2
 
 
 def test_nothing_to_shrink_leaves_no_file(tmp_path: Path) -> None:
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", planted.adapter(()))
     with pytest.raises(NoIntruders, match="none of 4 matrices has an intruder among its 10 strongest") as caught:
-        mended(tmp_path, base, tuned)
+        mitigated_model(tmp_path, base, tuned)
     assert caught.value.code == "no-intruders"
     assert list((tmp_path / "mended").iterdir()) == []
 
@@ -212,13 +212,15 @@ def test_nothing_to_shrink_leaves_no_file(tmp_path: Path) -> None:
 def test_another_model_is_no_base(tmp_path: Path) -> None:
     other = planted.saved(tmp_path / "other", {"blocks.0.w.weight": torch.randn(9, 5)})
     with pytest.raises(WrongBase):
-        mended(tmp_path, other, planted.adapted(tmp_path / "lora", planted.adapter()))
+        mitigated_model(tmp_path, other, planted.adapted(tmp_path / "lora", planted.adapter()))
 
 
 def test_an_adapter_of_another_width_is_refused(tmp_path: Path) -> None:
     wide = {name: torch.cat([value, value]) for name, value in planted.model().state_dict().items()}
     with pytest.raises(WrongBase, match="lora fits base in none of 4 modules"):
-        mended(tmp_path, planted.saved(tmp_path / "wide", wide), planted.adapted(tmp_path / "lora", planted.adapter()))
+        mitigated_model(
+            tmp_path, planted.saved(tmp_path / "wide", wide), planted.adapted(tmp_path / "lora", planted.adapter())
+        )
 
 
 def test_an_unrelated_model_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
@@ -226,7 +228,7 @@ def test_an_unrelated_model_is_refused_and_leaves_no_file(tmp_path: Path) -> Non
     random = torch.Generator().manual_seed(5)
     other = {name: torch.randn(value.shape, generator=random) for name, value in planted.model().state_dict().items()}
     with pytest.raises(WrongBase, match="lora cannot be a fine-tune of base") as caught:
-        mended(tmp_path, base, planted.saved(tmp_path / "other", other))
+        mitigated_model(tmp_path, base, planted.saved(tmp_path / "other", other))
     assert caught.value.code == "wrong-base"
     assert list((tmp_path / "mended").iterdir()) == []
 
@@ -236,14 +238,14 @@ def test_dora_is_refused_as_an_adapter_and_merged_instead(tmp_path: Path) -> Non
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
     with pytest.raises(NoAdapterForm, match="DoRA gives each output a length of its own"):
         write_mitigated(base, tuned, tmp_path / "lora", Recipe(form="adapter"))
-    found = mended(tmp_path, base, tuned, **{"lambda": 0.5})
+    found = mitigated_model(tmp_path, base, tuned, **{"lambda": 0.5})
     assert found.form == "weights"
 
 
 def test_no_adapter_is_made_of_a_whole_model(tmp_path: Path) -> None:
     base, tuned, _ = full(tmp_path)
     with pytest.raises(MitigationError, match="is a whole model, so the output cannot be an adapter"):
-        mended(tmp_path, base, tuned, form="adapter")
+        mitigated_model(tmp_path, base, tuned, form="adapter")
 
 
 def test_one_bad_module_is_a_note_and_stays_as_it_was(tmp_path: Path) -> None:
@@ -251,7 +253,7 @@ def test_one_bad_module_is_a_note_and_stays_as_it_was(tmp_path: Path) -> None:
     with torch.no_grad():
         dict(made.named_parameters())["base_model.model.layers.1.up.lora_A.default.weight"][0, 0] = torch.nan
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
-    found = mended(tmp_path, base, tuned)
+    found = mitigated_model(tmp_path, base, tuned)
     (bad,) = [each for each in found.weights if each.before is None]
     assert bad.weight.name == "layers.1.up.weight"
     assert "NaN" in (bad.note or "")

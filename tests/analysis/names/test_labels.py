@@ -15,6 +15,8 @@ from analysis.names.parts import parts
         ("model.layers.7.mlp.shared_expert.up_proj.weight", "up", 7, "Block 7 · shared expert up"),
         ("layers.0.mlp.shared_experts.1.gate_proj", "gate", 0, "Block 0 · shared expert 1 gate"),
         ("layers.0.mlp.input_linear.weight.3.gate", "gate", 0, "Block 0 · MLP gate 3"),
+        ("blk.2.ffn_gate_exps.3.weight", "gate", 2, "Block 2 · expert 3 gate"),
+        ("blk.2.ffn_down_shexp.weight", "down", 2, "Block 2 · shared expert down"),
         ("rnn.weight_hh_l0.forget_gate", "recurrent", None, "Layer 0 forget gate from the state"),
         ("cls.predictions.decoder.weight", "head", None, "Output head"),
     ],

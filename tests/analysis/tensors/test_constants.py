@@ -101,6 +101,14 @@ def test_weights_are_weights(dtype: str, scale: float) -> None:
         assert kind(weight, dtype) == ""
 
 
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.97])
+def test_pruned_weights_are_weights(share: float) -> None:
+    """Zeros obey the recurrence of any wave."""
+    weight = torch.randn(256, 256, generator=torch.Generator().manual_seed(0)) * 0.04
+    bound = weight.abs().flatten().kthvalue(int(share * weight.numel())).values
+    assert kind(weight * (weight.abs() > bound)) == ""
+
+
 def test_smooth_positions_stay_a_weight() -> None:
     """Polynomials and slow waves along the rows, as learned tables of positions look, with some noise."""
     generator = torch.Generator().manual_seed(0)

@@ -249,3 +249,11 @@ def test_plan_and_reading_agree() -> None:
             assert weight.slices.shape == (weight.info.slices, weight.info.rows, weight.info.columns)
             assert weight.slices.dtype == tensor.dtype
             assert weight.slices.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr()
+
+
+def test_the_experts_of_gguf_are_matrices_of_their_own() -> None:
+    """GGUF lists its dimensions the other way round; as it is read, a stack is (expert, out, in)."""
+    (info,) = describe({"blk.2.ffn_gate_exps.weight": Header((8, 96, 64), "float32", 0)})
+    found = matrices(info)
+    assert [(weight.rows, weight.columns, weight.role) for weight in found] == [(96, 64, "gate")] * 8
+    assert [found[3].name, found[3].label] == ["blk.2.ffn_gate_exps.3.weight", "Block 2 · expert 3 gate"]

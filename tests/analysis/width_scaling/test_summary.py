@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from analysis.diagnostic import Finding, Scalar, Severity, Table
+from analysis.findings.wording import two_places
 from analysis.width_scaling.law import Setting
-from analysis.width_scaling.summary import format_exponent, summarise
+from analysis.width_scaling.summary import summarise
 from tests.families import REQUEST, RULES, facts, settings, table
 
 
@@ -18,7 +19,7 @@ def drifts(given: Table) -> list[Finding]:
 @pytest.mark.parametrize("rule", RULES)
 def test_the_headline_has_both_exponents(rule: str) -> None:
     summary = summarise(table(settings(rule)))
-    wanted = f"where the law says 0.75; σ₁ itself as d^{format_exponent(RULES[rule][2])}."
+    wanted = f"where the law says 0.75; σ₁ itself as d^{two_places(RULES[rule][2])}."
     assert summary.headline.startswith("σ₁ / √(η/λ) grows as d^0.75 (95 % interval 0.75 to 0.75) over widths 16 to 48")
     assert summary.headline.endswith(wanted)
     assert summary.numbers["exponent"] == pytest.approx(0.75, abs=1e-4)
@@ -119,11 +120,6 @@ def test_nothing_measured() -> None:
 def test_a_summary_is_the_same_twice() -> None:
     given = table(settings("λ constant"), noise=0.05)
     assert summarise(given) == summarise(given)
-
-
-def test_numbers_in_words() -> None:
-    assert format_exponent(-0.001) == "0.00"
-    assert format_exponent(-0.25) == "−0.25"
 
 
 def test_models_of_one_width_are_told_by_name() -> None:

@@ -9,7 +9,7 @@ from tests.service import Service
 
 
 def test_without_a_worker_the_queue_does_not_turn(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pings.HealthCheck.feel, "__defaults__", (0.1,))
+    monkeypatch.setattr(pings.HealthCheck.probe, "__defaults__", (0.1,))
     assert service.get("/health", 503)["code"] == "queue-stalled"
 
 
@@ -19,7 +19,7 @@ def test_with_a_worker_it_does(service: Service) -> None:
             found = session.get_one(Ping, identity)
             found.answered_at, found.worker = now(), "here:1"
 
-    service.hands.ping = ping  # type: ignore[method-assign]
+    service.workers.ping = ping  # type: ignore[method-assign]
     found = service.get("/health")
     assert found["status"] == "ok"
     assert found["worker"] == "here:1"

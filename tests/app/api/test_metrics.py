@@ -30,7 +30,7 @@ def answering(service: Service) -> None:
         with service.everything.writing() as session:
             session.get_one(Ping, identity).answered_at = now()
 
-    service.hands.ping = answer  # type: ignore[method-assign]
+    service.workers.ping = answer  # type: ignore[method-assign]
 
 
 def test_the_rows_are_told(analysed: Service) -> None:
@@ -57,7 +57,7 @@ def test_a_worker_that_answers_is_up(service: Service) -> None:
 
 
 def test_one_that_does_not_is_down_and_has_no_time(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.app.state.pulse.feel.__func__, "__defaults__", (0.0,))
+    monkeypatch.setattr(service.app.state.pulse.probe.__func__, "__defaults__", (0.0,))
     found = sampled(service)
     assert found[("eigenscope_worker_up", ())] == 0
     assert ("eigenscope_worker_ping_seconds", ()) not in found

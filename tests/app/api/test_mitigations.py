@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from tests.mending import NAMES, ask, base, factors, merged, send_adapter, send_base, sent
+from tests.mitigations import NAMES, ask, base, factors, merged, send_adapter, send_base, sent
 from tests.service import Service
 
 

@@ -37,7 +37,7 @@ OPERATIONS = [
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     made = Service(service_settings(tmp_path_factory.mktemp("api"), allowed_hosts=(HOST,), token=TOKEN, rate_limit=0))
     made.client = made.caller(TOKEN)
-    made.hands.ping = lambda identity: answer(made, identity)  # type: ignore[method-assign]
+    made.workers.ping = lambda identity: answer(made, identity)  # type: ignore[method-assign]
     for _ in range(3):
         made.upload(model())
         made.run(1)

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner, Result
-from safetensors.torch import save_file
 
 from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
@@ -22,20 +20,6 @@ from tests import comparisons as made
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    tensors = {
-        "model.layers.0.self_attn.q_proj.weight": torch.randn(64, 48),
-        "model.layers.0.mlp.up_proj.weight": torch.randn(96, 48),
-        "model.layers.0.input_layernorm.weight": torch.ones(48),
-        "model.layers.0.mlp.down_proj.weight": torch.full((48, 96), torch.nan),
-    }
-    path = tmp_path / "small.safetensors"
-    save_file(tensors, path)
-    return path
 
 
 def test_json_is_the_report_of_the_library(small: Path) -> None:

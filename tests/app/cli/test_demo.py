@@ -33,7 +33,7 @@ def experiment(tmp_path: Path) -> Path:
 def test_a_newcomer_sees_reports(service: Service) -> None:
     with demo.sources(None) as found:
         made = demo.register(service.database, service.storage, service.settings, found)
-    service.hands.sent.extend(("ingest", identity) for identity in made.checkpoints)
+    service.workers.sent.extend(("ingest", identity) for identity in made.checkpoints)
     service.work()
     assert made.added == 3
     names = [service.get(f"/api/v1/checkpoints/{identity}")["name"] for identity in made.checkpoints]

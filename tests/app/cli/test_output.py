@@ -21,20 +21,6 @@ def run(*arguments: str, columns: int = 80) -> Result:
     return CliRunner().invoke(main, arguments, env={"COLUMNS": str(columns)})
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    tensors = {
-        "model.layers.0.self_attn.q_proj.weight": torch.randn(64, 48),
-        "model.layers.0.mlp.up_proj.weight": torch.randn(96, 48),
-        "model.layers.0.input_layernorm.weight": torch.ones(48),
-        "model.layers.0.mlp.down_proj.weight": torch.full((48, 96), torch.nan),
-    }
-    path = tmp_path / "small.safetensors"
-    save_file(tensors, path)
-    return path
-
-
 def test_csv_is_what_the_api_sends(small: Path) -> None:
     report = analyze(open_checkpoint([small]), requests())
     printed = run("analyze", str(small), "--csv").stdout_bytes.decode()

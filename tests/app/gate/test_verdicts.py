@@ -60,7 +60,7 @@ def test_of_a_run_that_goes_on_it_waits_and_a_worker_makes_it(service: Service) 
     assert result(service, made.id) is None
     with service.everything.writing() as session:
         sweep(session, service.settings)
-    assert service.hands.sent == [("judge", made.id)]
+    assert service.workers.sent == [("judge", made.id)]
     service.work()
     assert result(service, made.id) == verdict_of(service)
 

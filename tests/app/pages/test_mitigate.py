@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.app.pages.reader import Page, read, words
-from tests.mending import sent
+from tests.mitigations import sent
 from tests.service import Service
 
 

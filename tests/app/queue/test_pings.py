@@ -14,16 +14,16 @@ from tests.service import Service
 
 
 def answer(service: Service) -> None:
-    while not service.hands.pings:
+    while not service.workers.pings:
         time.sleep(0.01)
     with service.database.writing() as session:
-        pings.answer(session, service.hands.pings.pop(), "here:1")
+        pings.answer(session, service.workers.pings.pop(), "here:1")
 
 
 def test_an_answer_is_a_round_trip(service: Service) -> None:
     thread = threading.Thread(target=answer, args=(service,))
     thread.start()
-    trip = round_trip(service.database, service.hands, 5)
+    trip = round_trip(service.database, service.workers, 5)
     thread.join()
     assert trip.seconds is not None
     assert trip.seconds < 5
@@ -31,7 +31,7 @@ def test_an_answer_is_a_round_trip(service: Service) -> None:
 
 
 def test_no_answer_is_a_fault(service: Service) -> None:
-    trip = round_trip(service.database, service.hands, 0.1)
+    trip = round_trip(service.database, service.workers, 0.1)
     assert trip.seconds is None
     assert trip.fault == "no worker answered within 0.1 s"
 
@@ -40,25 +40,25 @@ def test_a_broker_that_is_away_is_a_fault(service: Service) -> None:
     def away(identity: int) -> None:
         raise ConnectionRefusedError
 
-    service.hands.ping = away  # type: ignore[method-assign]
-    fault = round_trip(service.database, service.hands, 5).fault
+    service.workers.ping = away  # type: ignore[method-assign]
+    fault = round_trip(service.database, service.workers, 5).fault
     assert fault == "the broker cannot be reached (ConnectionRefusedError)"
 
 
 def test_one_round_trip_serves_everyone_who_asks(service: Service) -> None:
-    pulse = HealthCheck(service.database, service.hands)
-    threads = [threading.Thread(target=pulse.feel, args=(0.2,)) for _ in range(8)]
+    pulse = HealthCheck(service.database, service.workers)
+    threads = [threading.Thread(target=pulse.probe, args=(0.2,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(service.hands.pings) == 1
+    assert len(service.workers.pings) == 1
 
 
 def test_a_hundred_who_ask_at_once_share_one_thread(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A route of its own thread each would leave none for readers."""
-    monkeypatch.setattr(pings.HealthCheck.feel, "__defaults__", (0.2,))
-    pulse = HealthCheck(service.database, service.hands)
+    monkeypatch.setattr(pings.HealthCheck.probe, "__defaults__", (0.2,))
+    pulse = HealthCheck(service.database, service.workers)
 
     async def ask() -> tuple[list[pings.RoundTrip], int]:
         answers: list[pings.RoundTrip] = []
@@ -75,7 +75,7 @@ def test_a_hundred_who_ask_at_once_share_one_thread(service: Service, monkeypatc
 
     answers, borrowed = anyio.run(ask)
     assert len(answers) == 100
-    assert len(service.hands.pings) == 1
+    assert len(service.workers.pings) == 1
     assert borrowed == 1
 
 

@@ -61,7 +61,7 @@ def test_a_second_delivery_changes_nothing(service: Service) -> None:
         again = session.get_one(Unit, 1)
         again.done, again.state = 0, Unit.WAITING
         count = session.query(Result).count()
-    service.hands.send("analyse", 1)
+    service.workers.send("analyse", 1)
     service.work()
     with service.database.reading() as session:
         assert session.query(Result).count() == count
@@ -71,7 +71,7 @@ def test_a_second_delivery_changes_nothing(service: Service) -> None:
 def test_rows_of_a_lease_that_was_lost_are_not_kept(service: Service) -> None:
     service.upload(model())
     service.run(1)
-    service.hands.sent.clear()
+    service.workers.sent.clear()
     _ingest(service)
     with service.database.writing() as session:
         unit = units.claim(session, service.settings, 1, "cpu")
@@ -198,9 +198,9 @@ def test_names_longer_than_an_index_entry_get_digests() -> None:
 def _ingest(service: Service, checkpoint: int = 1) -> None:
     from workers.ingest.task import ingest_checkpoint
 
-    service.hands.sent.clear()
+    service.workers.sent.clear()
     ingest_checkpoint(service.database, service.storage, service.settings, checkpoint)
-    service.hands.sent = [task for task in service.hands.sent if task[0] == "analyse"]
+    service.workers.sent = [task for task in service.workers.sent if task[0] == "analyse"]
 
 
 def _skipped(service: Service) -> dict[str, str]:

@@ -69,7 +69,7 @@ def test_a_rejected_checkpoint_cannot_be_analysed(service: Service) -> None:
 def test_a_cancelled_run_says_so_at_once_and_stays_so(service: Service) -> None:
     service.upload(model())
     service.run(1)
-    name, identity = service.hands.sent.pop(0)
+    name, identity = service.workers.sent.pop(0)
     assert name == "ingest"
     from workers.ingest.task import ingest_checkpoint
 

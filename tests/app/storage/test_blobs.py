@@ -225,10 +225,10 @@ def test_what_killed_processes_left_is_removed_when_it_is_old(storage: Storage) 
 
 
 def test_a_lasting_folder_is_there_until_it_is_dropped(storage: Storage) -> None:
-    (storage.lasting("mend-1") / "found").touch()
-    assert [path.name for path in storage.lasting("mend-1").iterdir()] == ["found"]
-    storage.drop("mend-1")
-    storage.drop("mend-1")
+    (storage.lasting("mitigation-1") / "found").touch()
+    assert [path.name for path in storage.lasting("mitigation-1").iterdir()] == ["found"]
+    storage.drop("mitigation-1")
+    storage.drop("mitigation-1")
     assert list(storage.work.iterdir()) == []
 
 

@@ -38,7 +38,7 @@ def test_an_upload_that_nobody_finished_is_finished(service: Service) -> None:
     with service.database.reading() as session:
         found = session.get_one(Checkpoint, identity)
         assert [(file.name, file.sha256) for file in found.files] == [("m.bin", DIGEST)]
-    assert service.hands.sent == [("ingest", identity)]
+    assert service.workers.sent == [("ingest", identity)]
 
 
 def test_what_was_promised_of_an_upload_holds_whoever_finishes_it(service: Service) -> None:

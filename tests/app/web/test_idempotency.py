@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.models import Base, Checkpoint, Key, Run
-from tests.mending import sent
+from tests.mitigations import sent
 from tests.service import Service, model
 
 POLICY = {"rules": [{"column": "norms.rank_loss", "max": 0}]}

@@ -6,7 +6,7 @@ from sqlalchemy import update
 from app import mitigations
 from app.models import Mitigation
 from app.work import mitigations as mitigation_work
-from tests.mending import ask, sent
+from tests.mitigations import ask, sent
 from tests.service import Service
 from workers.sweeper import sweep
 
@@ -37,9 +37,9 @@ def silence(service: Service) -> None:
 def test_what_a_dead_worker_held_is_made_by_the_next(service: Service) -> None:
     ask(sent(service))
     claim(service)
-    service.hands.sent.clear()
+    service.workers.sent.clear()
     silence(service)
-    assert ("mitigate", 1) in service.hands.sent
+    assert ("mitigate", 1) in service.workers.sent
     service.work()
     assert row(service).state == "done"
     assert len(service.get("/api/v1/checkpoints")) == 3

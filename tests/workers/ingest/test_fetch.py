@@ -100,7 +100,7 @@ def test_the_hub_and_what_breaks_off_goes_on(service: Service) -> None:
         assert service.get(f"/api/v1/checkpoints/{identity}")["state"] == "received"
         assert service.storage.partials.offset(sources.partial_name(identity, 0)) == 4000
         hub.cut = None
-        service.hands.sent.append(("ingest", identity))
+        service.workers.sent.append(("ingest", identity))
         service.work()
         check(service, identity)
         spans = [span for span in hub.ranges if span[0] == "m.safetensors"]

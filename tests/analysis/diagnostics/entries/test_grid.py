@@ -57,6 +57,31 @@ def test_a_codebook_that_is_not_even() -> None:
     assert found.bits == 4
 
 
+def test_blocks_that_reach_past_the_ends_of_rows() -> None:
+    """Neighbours in the order of the file share a scale, whatever the width: 288 is four and a half blocks of 64."""
+    made = by_groups(randn(64, 288), 64, 15)
+    found = grid.grid(made, FLOAT32)
+    assert found is not None
+    assert (found.of, found.steps) == ("group of 64", 15)
+
+
+def test_a_coarse_grid_that_was_rounded_to_halves() -> None:
+    made = symmetric(randn(48, 256), 7, 1).bfloat16()
+    found = grid.grid(made, grid.ROUNDOFF["bfloat16"])
+    assert found is not None
+    assert found.bits == 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_pruned_values_lie_on_no_grid(seed: int, share: float) -> None:
+    values = randn(64, 288, seed=seed)
+    bound = values.abs().flatten().kthvalue(int(share * values.numel())).values
+    for kind in ("float32", "bfloat16", "float16"):
+        stored = (values * (values.abs() > bound)).to(getattr(torch, kind))
+        assert grid.grid(stored, grid.ROUNDOFF[kind]) is None
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("shape", [(48, 200), (16, 32), (300, 20), (8, 1000)])
 def test_values_of_chance_lie_on_no_grid(shape: tuple[int, int], seed: int) -> None:

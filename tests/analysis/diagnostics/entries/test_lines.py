@@ -89,3 +89,24 @@ def test_lines_that_differ_are_seen() -> None:
     assert lines.spread(np.square(values).sum(1), 96, 1.0, 3.0) > 10.0
     assert lines.drift((values + np.linspace(-0.3, 0.3, 64)[:, None]).sum(1), 96, 1.0) > 10.0
     assert lines.spread(np.ones(1), 4, 1.0, 3.0) == lines.drift(np.ones(1), 4, 1.0) == 0.0
+
+
+@pytest.mark.parametrize("shape", [(16, 64), (64, 64), (300, 40), (40, 300)])
+def test_likeness_is_chance_in_independent_lines_of_any_law(shape: tuple[int, int]) -> None:
+    """Under 4 standard errors in 60 of 60, and one of them on average."""
+    generator = torch.Generator().manual_seed(3)
+    drawn = [torch.randn(*shape, generator=generator) for _ in range(20)]
+    drawn += [torch.rand(*shape, generator=generator) for _ in range(20)]
+    drawn += [-torch.rand(*shape, generator=generator).clamp(min=1e-6).log() for _ in range(20)]
+    found = [lines.likeness(one) for one in drawn]
+    assert max(found) < 4.0
+    assert np.sqrt(np.mean(np.square(found))) == pytest.approx(1.0, abs=0.3)
+
+
+def test_likeness_sees_what_no_spectrum_of_a_slice_shows() -> None:
+    """Kernel positions that resemble each other, and rows that are orthogonal."""
+    kernel = randn(9, 32, 32) + 0.3 * randn(1, 32, 32, seed=1)
+    assert lines.likeness(kernel.flatten(1)) > 4.0
+    assert lines.likeness(kernel.permute(1, 0, 2).flatten(1)) < 4.0
+    assert lines.likeness(torch.linalg.qr(randn(96, 96)).Q) > 4.0
+    assert lines.likeness(randn(1, 9)) == 0.0

@@ -16,6 +16,10 @@ def shuffled(values: Tensor) -> Tensor:
     return values.flatten()[torch.randperm(values.numel(), generator=torch.Generator().manual_seed(0))].view_as(values)
 
 
+def uniform(seed: int) -> Tensor:
+    return (torch.rand(64, 64, generator=torch.Generator().manual_seed(seed)) - 0.5) / 4.0
+
+
 @pytest.mark.parametrize(
     ("changed", "law"),
     [
@@ -47,8 +51,9 @@ def test_a_rescaled_layer(factor: float, text: str) -> None:
 
 
 def test_noise_on_a_layer() -> None:
-    (found,) = warned(planted(trained(2) + 0.05 * randn(64, 64, seed=5)))
-    assert found.text in (f"{UP} looks as if noise had been added", f"{UP} looks like a random initialisation")
+    (found,) = warned(planted(trained(2) + 0.03 * randn(64, 64, seed=5)))
+    assert found.text == f"{UP} looks as if noise had been added"
+    assert "nearer to random than any" in found.why
 
 
 def test_a_pooler_and_tables_at_random_are_notes() -> None:
@@ -73,6 +78,14 @@ def test_a_layer_among_siblings_that_learned_little_is_a_note() -> None:
     rest = blocks([trained(i) for i in range(6)], "down")
     found = said([*blocks([*lightly, 0.02 * randn(64, 64, seed=9)]), *rest]).findings
     assert {finding.severity for finding in found} <= {Severity.NOTE}
+
+
+def test_a_layer_drawn_by_another_law_is_a_fault_beside_siblings_that_learned_little() -> None:
+    lightly = [uniform(i) * torch.linspace(0.85, 1.15, 64)[:, None] for i in range(5)]
+    rest = blocks([trained(i) for i in range(6)], "down")
+    (found,) = warned([*blocks([*lightly, 0.07 * randn(64, 64, seed=9)]), *rest])
+    assert found.text == "MLP up projection (up_proj) of block 5 looks like a random initialisation"
+    assert warned([*blocks([*lightly, shuffled(lightly[0])]), *rest]) == []  # as its siblings, but for a little
 
 
 def test_many_random_layers_beside_ones_that_learned_little_are_a_note() -> None:

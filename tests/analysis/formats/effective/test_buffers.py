@@ -21,6 +21,14 @@ def test_constants_of_every_float_type(dtype: torch.dtype, tmp_path: Path) -> No
     assert {info.name for info in found.tensors if info.skip is None} == {"net.weight"}
 
 
+def test_a_convolution_by_a_fixed_table_goes_by_its_name(tmp_path: Path) -> None:
+    """Values of a layer are looked at for waves only where its name says that it transforms by them."""
+    turns = 2.0 * torch.pi * torch.outer(torch.arange(33.0), torch.arange(64.0)) / 64.0
+    basis = (turns.cos() * torch.hann_window(64))[:, None]
+    save_file({"stft_conv.weight": basis, "features.conv.weight": basis.clone()}, tmp_path / "a.safetensors")
+    assert open_checkpoint([tmp_path / "a.safetensors"]).constants == {"stft_conv.weight": "waves"}
+
+
 def test_a_view_of_a_torch_file(tmp_path: Path) -> None:
     torch.save({"x.table": torch.triu(torch.full((40, 40), -1e9), 1).T}, tmp_path / "a.pt")
     assert open_checkpoint([tmp_path / "a.pt"]).constants == {"x.table": "triangle"}

@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -52,3 +53,55 @@ def test_a_deflated_archive_that_torch_misreads_is_refused(tmp_path: Path) -> No
     (tmp_path / "model.pt").write_bytes(torch_zip(view_pickle(), [numbers], zipfile.ZIP_DEFLATED))
     with pytest.raises(Exception, match="is compressed"):
         open_checkpoint([tmp_path / "model.pt"])
+
+
+class Small(torch.nn.Module):
+    """A module with a buffer, a list of modules, and a tied weight."""
+
+    shift: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        first = torch.nn.Linear(6, 6)
+        self.blocks = torch.nn.ModuleList([first, torch.nn.Linear(6, 6)])
+        self.tied = torch.nn.Linear(6, 6, bias=False)
+        self.tied.weight = first.weight
+        self.register_buffer("shift", torch.arange(6.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            x = block(x)
+        found: torch.Tensor = self.tied(x) + self.shift
+        return found
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("make", ["script", "trace", "freeze"])
+def test_torchscript_is_read_without_its_program(make: str, tmp_path: Path) -> None:
+    module: Any = Small().eval()
+    jit: Any = torch.jit
+    compiled = jit.trace(module, torch.ones(1, 6)) if make == "trace" else jit.script(module)
+    compiled = jit.freeze(compiled) if make == "freeze" else compiled
+    compiled.save(str(tmp_path / "model.pt"))
+    checkpoint = open_checkpoint([tmp_path / "model.pt"])
+    assert checkpoint.facts["archive"] == "TorchScript"
+    if make != "freeze":
+        wanted = module.state_dict()
+        assert checkpoint.stored.keys() == wanted.keys()
+        assert all(torch.equal(checkpoint.read(name), tensor) for name, tensor in wanted.items())
+        assert {info.same_as for info in checkpoint.tensors if info.name == "tied.weight"} == {"blocks.0.weight"}
+        return
+    names = [name for name in checkpoint.stored if name.startswith("CONSTANTS.c")]
+    found = [checkpoint.read(name) for name in names]
+    assert any(torch.equal(each, module.blocks[1].weight) for each in found)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript_next_to_weights_is_left_aside(tmp_path: Path) -> None:
+    module = torch.nn.Linear(6, 6)
+    traced: Any = torch.jit.trace(module, torch.ones(1, 6))  # type: ignore[no-untyped-call]
+    traced.save(str(tmp_path / "traced.pt"))
+    torch.save({"fc.weight": torch.ones(6, 6)}, tmp_path / "pytorch_model.bin")
+    checkpoint = open_checkpoint([tmp_path])
+    assert list(checkpoint.stored) == ["fc.weight"]
+    assert "traced.pt" in str(checkpoint.facts["ignored_files"])

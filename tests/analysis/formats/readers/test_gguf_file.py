@@ -1,5 +1,6 @@
 """GGUF, against the files and the dequantised values of the package gguf."""
 
+import struct
 import sys
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 import safetensors.numpy
 from gguf import GGMLQuantizationType as Kind
 
-from analysis.errors import UnknownFormat
+from analysis.errors import DamagedFile, UnknownFormat
 from analysis.formats import open_checkpoint, rewrite
+from analysis.tensors.matrices import weights
 
 KINDS = (Kind.Q8_0, Kind.Q4_0, Kind.Q4_1, Kind.Q5_0, Kind.Q5_1)  # those that the package can also write
 
@@ -104,3 +106,29 @@ def test_a_file_cut_off_is_refused(model: Path, part: float, tmp_path: Path) -> 
     path.write_bytes(content[: int(len(content) * part)])
     with pytest.raises(CheckpointError):
         open_checkpoint([path])
+
+
+def test_a_fused_projection_lies_as_queries_keys_values_and_the_header_counts_heads(tmp_path: Path) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "model.gguf", "falcon")
+    writer.add_embedding_length(64)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    fused = np.random.default_rng(0).normal(size=(128, 64)).astype(np.float32)
+    writer.add_tensor("blk.0.attn_qkv.weight", fused)
+    writer.add_tensor("blk.0.attn_output.weight", fused[:64])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    checkpoint = open_checkpoint([tmp_path / "model.gguf"])
+    assert {"heads": 4, "kv_heads": 2, "head_size": 16}.items() <= checkpoint.facts.items()
+    info = next(info for info in checkpoint.tensors if "qkv" in info.name)
+    assert [(w.info.role, w.info.rows) for w in weights(info, checkpoint.read(info.name))] == [
+        ("q", 64), ("k", 32), ("v", 32)
+    ]  # fmt: skip
+
+
+def test_a_tensor_without_a_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + b"\0" * 60)
+    with pytest.raises(DamagedFile, match="one of its tensors has no name"):
+        open_checkpoint([tmp_path / "model.gguf"])

@@ -172,7 +172,7 @@ def test_a_table_made_by_hand() -> None:
     found = view()
     assert [look.name for look in found.tuned] == ["LoRA r = 1", "full"]
     assert found.sentences == ["One adds them. The other does not."]
-    assert (found.weight, found.one.position, found.sort) == ("layers.1.k", 1, "-strangers.1")
+    assert (found.weight, found.one.position, found.table.sort) == ("layers.1.k", 1, "-strangers.1")
     assert [line.title for line in found.contrast.lines] == ["Strangers", "Matrices"]
     assert len(found.sweeps) == 1
     assert found.series == []  # two make none

@@ -1,0 +1,37 @@
+"""Two published merges of several updates, as readings of what a merge by directions would give."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+from analysis.prescriptions.interference.joint import Directions
+
+Matrix = Float64[np.ndarray, "m n"]
+
+
+def tsv_merge(updates: Sequence[Directions], side: int) -> Matrix:
+    """TSV-M (arXiv 2412.00081): each update's leading ⌊K/T⌋ directions, made orthogonal to those of the others.
+
+    `side` is K, the smaller side of the matrices. The left and right vectors are replaced by the nearest orthonormal
+    ones, P Qᵀ of their SVD P S Qᵀ.
+    """
+    rank = side // len(updates)
+    left = np.concatenate([each.left[:, :rank] for each in updates], axis=1)
+    right = np.concatenate([each.right[:, :rank] for each in updates], axis=1)
+    values = np.concatenate([each.values[:rank] for each in updates])
+    merged: Matrix = (_nearest(left) * values) @ _nearest(right).T
+    return merged
+
+
+def iso_merge(merged: Matrix) -> Matrix:
+    """Iso-C (arXiv 2502.04959): the sum of the updates with every singular value replaced by their mean."""
+    left, values, right = np.linalg.svd(merged, full_matrices=False)
+    found: Matrix = values.mean() * (left @ right)
+    return found
+
+
+def _nearest(vectors: Float64[np.ndarray, "m k"]) -> Float64[np.ndarray, "m k"]:
+    left, _, right = np.linalg.svd(vectors, full_matrices=False)
+    found: Float64[np.ndarray, "m k"] = left @ right
+    return found

@@ -1,0 +1,61 @@
+"""Updates of one matrix compared pair by pair: angles, sizes and signs."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+Matrix = Float64[np.ndarray, "m n"]
+
+KEPT = 0.2  # share of the entries of an update that TIES keeps, the largest by size (arXiv 2306.01708, section 4)
+
+
+def cosines(updates: Sequence[Matrix]) -> Float64[np.ndarray, "t t"]:
+    """⟨Δ_i, Δ_j⟩ / (‖Δ_i‖ ‖Δ_j‖), -1 to 1; NaN where one of the two is zero. Chance: ± 1/√(mn)."""
+    flat = np.stack([update.ravel() for update in updates])
+    norms = np.linalg.norm(flat, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Float64[np.ndarray, "t t"] = np.clip(flat @ flat.T / np.outer(norms, norms), -1.0, 1.0)
+    return found
+
+
+def norm_ratio(norms: Sequence[float]) -> float | None:
+    """The largest norm over the least, max ‖Δ‖ / min ‖Δ‖.
+
+    From 1; high: the largest update drowns the others in a plain sum. None where one is zero.
+    """
+    return max(norms) / min(norms) if min(norms) > 0.0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Where the largest entries of several updates disagree in sign."""
+
+    conflicting: float | None  # of the entries that two or more updates keep: share with both signs; None of none
+    pairs: Float64[np.ndarray, "t t"]  # of the entries that both keep: share of opposite sign; NaN where there is none
+
+
+def sign_conflicts(updates: Sequence[Float[np.ndarray, "b n"]], kept: float = KEPT) -> Signs:
+    """Of the `kept` share of each update's entries that are the largest by size, as TIES trims them.
+
+    0: all pull the same way; 0.5: signs by chance; 1: each entry that both keep is pulled both ways.
+    """
+    trimmed = np.stack([_trim(np.ravel(update), kept) for update in updates])  # (t, entries): -1, 0, 1
+    single = trimmed.astype(np.float32)
+    agree, both = single @ single.T, np.abs(single) @ np.abs(single).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pairs = np.where(both > 0.0, (both - agree) / (2.0 * both), np.nan).astype(float)
+    shared = np.count_nonzero(trimmed, axis=0) > 1
+    count = int(shared.sum())
+    mixed = (trimmed[:, shared].max(axis=0, initial=0) > 0) & (trimmed[:, shared].min(axis=0, initial=0) < 0)
+    return Signs(float(mixed.sum() / count) if count else None, pairs)
+
+
+def _trim(entries: Float[np.ndarray, " p"], kept: float) -> "np.ndarray[tuple[int], np.dtype[np.int8]]":
+    """The signs of the largest entries, 0 for the others and for zeros."""
+    count = max(1, math.ceil(kept * len(entries) - 1e-9))
+    sizes = np.abs(entries)
+    least = np.partition(sizes, len(sizes) - count)[len(sizes) - count]
+    return np.where((sizes >= least) & (sizes > 0.0), np.sign(entries), 0.0).astype(np.int8)

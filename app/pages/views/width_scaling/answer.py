@@ -1,0 +1,66 @@
+"""The answer on a family: one word, a sentence, the key numbers and the findings."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from analysis.diagnostic import Finding, Summary
+from analysis.findings.wording import two_places
+from analysis.outcome import Outcome
+from analysis.width_scaling.family import Scaling
+from analysis.width_scaling.law import STEADY, WIDTH_EXPONENT
+from analysis.width_scaling.trajectory import Moment
+from frontend import numbers
+from frontend.verdict import Kpi
+
+ANSWERS = {Outcome.PASS: "Yes.", Outcome.WARN: "Nearly.", Outcome.FAIL: "No."}
+
+
+class AnswerView:
+    """What the fits say as a whole; `moments` are the steps of one run, where the family is that."""
+
+    def __init__(self, summary: Summary, fits: Scaling, moments: Sequence[Moment]) -> None:
+        self.summary, self.fits, self.moments = summary, fits, moments
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        return self.summary.findings
+
+    @cached_property
+    def words(self) -> tuple[str, str]:
+        """Whether settings transfer in one word, and how σ₁ changes from the narrowest model to the widest."""
+        pairs = self.fits.overall.pairs if self.fits.overall else ()
+        widths = [setting.width for setting in self.fits.family.settings]
+        if self.moments or not pairs or min(widths) == max(widths):
+            return "", self.summary.headline
+        pair = pairs[-1]
+        change = f"From width {min(widths):g} to {max(widths):g} σ₁ of the matrices changes by a factor of"
+        return ANSWERS[pair.transfer], f"{change} {two_places(pair.measured)}. {self.summary.headline}"
+
+    @cached_property
+    def kpis(self) -> list[Kpi]:
+        return self._over_steps() if self.moments else self._over_widths()
+
+    def _over_steps(self) -> list[Kpi]:
+        last = self.moments[-1]
+        return [
+            Kpi("σ₁ at the last step, first is 1", two_places(last.sigma)),
+            Kpi("norm of the matrices", two_places(last.norm)),
+            *_kpi("effective learning rate η / ‖W‖", last.rate),
+        ]
+
+    def _over_widths(self) -> list[Kpi]:
+        fit = self.fits.overall.fit if self.fits.overall else None
+        exponents = [kind.fit.exponent for kind in self.fits.matrices if kind.fit.exponent]
+        agree = sum(one.agrees(WIDTH_EXPONENT) is not False for one in exponents)
+        steps = [one for setting in self.fits.family.settings if (one := setting.steps_eta_lambda) is not None]
+        return [
+            *_kpi("exponent of d, law says 0.75", fit.exponent.value if fit and fit.exponent else None),
+            *_kpi("drift of σ₁, rule says 0", fit.drift.value if fit and fit.drift else None, sign=True),
+            *([Kpi("kinds of matrix agree", str(agree), f"of {len(exponents)}")] if exponents else []),
+            *_kpi("largest gap between spectra, should be below 0.05", self.fits.shape_gap),
+            *([Kpi(f"lowest steps · η · λ, should be {STEADY:g}", numbers.short(min(steps)))] if steps else []),
+        ]
+
+
+def _kpi(title: str, value: float | None, sign: bool = False) -> list[Kpi]:
+    return [] if value is None else [Kpi(title, two_places(value, sign))]

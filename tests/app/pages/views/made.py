@@ -1,0 +1,23 @@
+"""Reports of tables made by hand, for the tests of their views."""
+
+from collections.abc import Sequence
+
+from analysis.coverage import Coverage, Skipped
+from analysis.diagnostic import Table
+from app.pages.views.report import ReportView
+from app.pages.views.state import ShownColumns, State
+from tests.frontend.examples import DIAGNOSTIC, blocks
+
+COVERED = Coverage(3, 2, 1000, 999, (Skipped("b", (4,), "one-dimensional"),))
+
+
+def all_curves(weight: str) -> frozenset[tuple[str, str]]:
+    return frozenset((DIAGNOSTIC.name, column.name) for column in DIAGNOSTIC.columns if column.kind == "curve")
+
+
+def view_of(tables: Sequence[Table], moving: bool = False, **shown: object) -> ReportView:
+    return ReportView(tables, COVERED, State(5, ShownColumns.model_validate(shown)), moving, all_curves)
+
+
+def view(moving: bool = False, **shown: object) -> ReportView:
+    return view_of([blocks()], moving, **shown)
