@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,17 @@ def test_the_shell_script_says_what_went_wrong(live: Deployment, repository: Pat
     assert "insufficient" in (repository / "eigenscope.json").read_text()
 
 
+def knows_the_bytes_and_refuses(asked: BaseHTTPRequestHandler) -> None:
+    body = b"" if asked.command == "HEAD" else b'{"status": 400, "code": "bad-upload"}'
+    asked.send_response(200 if asked.command == "HEAD" else 400)
+    asked.send_header("Content-Length", str(len(body)))
+    asked.end_headers()
+    asked.wfile.write(body)
+
+
 def test_the_key_is_of_the_whole_request_and_no_two_runs_share_it(repository: Path) -> None:
     def key(*names: str, **environment: str) -> str:
-        with receiving(Receiver(400, body=b'{"status": 400, "code": "bad-upload"}')) as there:
+        with receiving(Receiver(knows_the_bytes_and_refuses)) as there:
             done = subprocess.run(
                 ["bash", "docs/ci/check.sh", "model.safetensors", *names], cwd=repository, check=False,
                 env={"PATH": os.environ["PATH"], "EIGENSCOPE_URL": there.url, **environment}, capture_output=True,
