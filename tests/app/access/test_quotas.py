@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 from sqlalchemy import select
-from tests.mending import sent
 
 from app.access import projects, quotas
 from app.errors import BadRequest, QuotaExceeded
 from app.models import Checkpoint
+from tests.mitigations import sent
 from tests.service import Service, model, settings
 
 
