@@ -6,6 +6,7 @@ from analysis.prescriptions.layerwise.learning_rate import LEARNING_RATE
 from analysis.prescriptions.layerwise.weight_decay import WEIGHT_DECAY
 from analysis.prescriptions.lora_rank.rule import LORA_RANK
 from analysis.prescriptions.prescription import Rule
+from analysis.prescriptions.quantisation.rule import QUANTISATION
 from analysis.prescriptions.ranks.rule import RANKS
 from analysis.prescriptions.sparsity.rule import SPARSITY
 from analysis.prescriptions.trainable import TRAINABLE
@@ -19,6 +20,7 @@ PRESCRIPTIONS: tuple[Rule, ...] = (
     SPARSITY,
     LEARNING_RATE,
     WEIGHT_DECAY,
+    QUANTISATION,
     INTERFERENCE,
     RANKS,
     TRAPS,
