@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from analysis.diagnostics import requests as requests_of
 from analysis.engine.comparison import distinct
-from analysis.mitigation import Recipe
+from analysis.mitigation import MitigationOptions
 from analysis.tensors.matching import Member as Side
 from analysis.tensors.matching import align, check_base
 from app import checkpoints, retention
@@ -37,7 +37,7 @@ def request(
     Raises OptionError for the options (analysis.mitigation.OPTIONS), WrongBase where the two do not belong together by
     their headers, Conflict where one is not ready or the form cannot be had.
     """
-    recipe = Recipe.of(options)
+    recipe = MitigationOptions.of(options)
     held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted({base, tuned})}
     _check(session, held[base], held[tuned], recipe)
     if (
@@ -56,7 +56,7 @@ def request(
     return mitigation
 
 
-def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Recipe) -> None:
+def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: MitigationOptions) -> None:
     if base is tuned:
         raise Conflict("The base and the tuned checkpoint are the same checkpoint.")
     for checkpoint in (base, tuned):

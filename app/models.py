@@ -237,7 +237,7 @@ class Mitigation(ProjectScoped, Work, Base):
 
     state: Mapped[MitigationState] = mapped_column(StateText(MitigationState), index=True)
     name: Mapped[str]  # of the checkpoint that is made
-    recipe: Mapped[dict[str, Any]]  # analysis.mitigation.Recipe
+    recipe: Mapped[dict[str, Any]]  # analysis.mitigation.MitigationOptions
     base_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
     tuned_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
     checkpoint_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)

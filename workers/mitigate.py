@@ -10,7 +10,7 @@ from pathlib import Path
 from analysis.engine.device import best_device
 from analysis.errors import EigenscopeError
 from analysis.formats import open_checkpoint
-from analysis.mitigation import Memory, MitigationReport, Recipe, write_mitigated
+from analysis.mitigation import Memory, MitigationOptions, MitigationReport, write_mitigated
 from analysis.names import label_of
 from analysis.weight import TensorInfo
 from app import checkpoints, mitigations
@@ -32,7 +32,7 @@ class Job:
 
     mitigation: int
     claim: int
-    recipe: Recipe
+    recipe: MitigationOptions
     names: tuple[str, str]  # of the base and the tuned checkpoint
     files: tuple[Files, Files]
     bytes: int  # of the larger of the two: the mended one is about as large at most
@@ -63,7 +63,7 @@ def _job(database: Database, row: Mitigation) -> Job:
         base, tuned = mitigation_work.sources(session, mitigation)
         files = tuple(checkpoints.to_open(base)), tuple(checkpoints.to_open(tuned))
         names, size = (base.name, tuned.name), max(base.bytes, tuned.bytes)
-        return Job(row.id, row.claim, Recipe.of(mitigation.recipe), names, files, size, _memory(row))
+        return Job(row.id, row.claim, MitigationOptions.of(mitigation.recipe), names, files, size, _memory(row))
 
 
 def _make(database: Database, storage: Storage, settings: Settings, job: Job) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from analysis.errors import DamagedFile, UnknownFormat, escape
 from analysis.formats.dtypes import SAFETENSORS_DTYPES
-from analysis.formats.hostile_json import parse, text_facts
+from analysis.formats.hostile_json import check_name, parse, text_facts
 from analysis.formats.stored import MOST_DIMENSIONS, Contents, Format, Stored
 
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit, MAX_HEADER_SIZE in safetensors/src/tensor.rs
@@ -20,6 +20,15 @@ METADATA = "__metadata__"
 ADAPTER = "lora_adapter_metadata"  # of diffusers: the configs of the adapters in the file, as JSON
 LIBRARY = "format"  # "pt", "np" …: the library that wrote the file, no fact about the model
 LARGEST_SIZE = 2**62  # elements in a tensor
+
+
+def check_new_name(name: str, there: bool, remedy: str, what: str = "tensor") -> None:
+    """Refuses, with DamagedFile, a name that `there` says came before, and one that safetensors cannot hold."""
+    check_name(name)
+    if there:
+        raise DamagedFile(f"{what} {escape(name)} is in it twice. {remedy}", "duplicate-tensor")
+    if name == METADATA:
+        raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that {what} another.", "bad-name")
 
 
 def _recognises(head: bytes) -> bool:

@@ -17,7 +17,7 @@ from analysis.engine.device import on_devices
 from analysis.engine.pieces import Family, Held, Piece, pieces
 from analysis.errors import TensorError
 from analysis.mitigation.formula import change
-from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.options import MitigationOptions
 from analysis.tensors.matching import Aligned
 from analysis.weight import Factors, Weight, WeightInfo
 
@@ -33,7 +33,9 @@ class Intruding:
     cosine: float | None = None  # of base and tuned, as origin has it; None where one is zero or could not be had
 
 
-def intruding(comparison: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
+def intruding(
+    comparison: Comparison, aligned: Aligned, recipe: MitigationOptions, device: str = "cpu"
+) -> list[Intruding]:
     """Every matrix of one tensor of the base, compared with the tuned checkpoint at position 1."""
     base = comparison.checkpoints[0].read(aligned.base.name)
     held = {0: Held(base), 1: read_held(comparison, aligned, 1, base)}
@@ -41,7 +43,7 @@ def intruding(comparison: Comparison, aligned: Aligned, recipe: Recipe, device: 
     return [on_devices(device, piece.weights, partial(_of_piece, piece, recipe)) for piece in found]
 
 
-def _of_piece(piece: Piece, recipe: Recipe, weights: Mapping[int, Weight | str]) -> Intruding:
+def _of_piece(piece: Piece, recipe: MitigationOptions, weights: Mapping[int, Weight | str]) -> Intruding:
     pair = Family(weights, piece.names).group(Scope.PAIR, (0, 1))
     if isinstance(pair, str):
         return Intruding(piece.planned, None, note=pair)
@@ -52,7 +54,7 @@ def _of_piece(piece: Piece, recipe: Recipe, weights: Mapping[int, Weight | str])
         return Intruding(piece.planned, None, note=error.message)
 
 
-def _of_pair(base: Weight, tuned: Weight, recipe: Recipe) -> Intruding:
+def _of_pair(base: Weight, tuned: Weight, recipe: MitigationOptions) -> Intruding:
     """By the rule of the `intruders` diagnostic (analysis.diagnostics.intruders.rule), strongest first."""
     shared = cosine(base.matrix, tuned.matrix)
     first = leading(tuned, recipe.k).triplets

@@ -12,8 +12,8 @@ from analysis.formats import Checkpoint, open_checkpoint
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.writer import Writer
 from analysis.mitigation.intruding import Intruding
+from analysis.mitigation.options import MitigationOptions
 from analysis.mitigation.output import Form, form_of
-from analysis.mitigation.recipe import Recipe
 from analysis.mitigation.report import Energy, MitigatedWeight, MitigationReport
 from analysis.mitigation.resume import Memory
 from analysis.mitigation.search import Progress, Search
@@ -26,7 +26,7 @@ def write_mitigated(
     base: Checkpoint,
     tuned: Checkpoint,
     folder: Path,
-    recipe: Recipe,
+    recipe: MitigationOptions,
     names: tuple[str, str] = ("the base", "the tuned checkpoint"),
     device: str = "cpu",
     progress: Progress | None = None,
@@ -82,7 +82,7 @@ def _check_origin(done: Done, names: Sequence[str]) -> None:
         )
 
 
-def _check_any(done: Done, recipe: Recipe) -> None:
+def _check_any(done: Done, recipe: MitigationOptions) -> None:
     weights = [one for found, _ in done for one in found]
     if any(one.change for one in weights):
         return
@@ -101,7 +101,7 @@ def _check_any(done: Done, recipe: Recipe) -> None:
     )
 
 
-def _metadata(names: Sequence[str], recipe: Recipe) -> dict[str, str]:
+def _metadata(names: Sequence[str], recipe: MitigationOptions) -> dict[str, str]:
     """Facts that the file tells about itself."""
     told = {"mitigated_from": names[1], "mitigated_base": names[0], "mitigated_lambda": f"{recipe.factor:g}"}
     rule = {"mitigated_k": str(recipe.k), "mitigated_epsilon": f"{recipe.epsilon:g}", "mitigated_only": recipe.only}

@@ -25,7 +25,7 @@ from analysis.formats.writer import Writer
 from analysis.layout import Layout
 from analysis.mitigation.intruding import Intruding
 from analysis.mitigation.lora import LoraModule, check_form, open_module, with_ranks
-from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.options import MitigationOptions
 from analysis.mitigation.report import Energy
 from analysis.tensors.matching import Aligned
 from analysis.tensors.matrices import outputs, weights
@@ -55,7 +55,7 @@ class Form(Protocol):
     def finish(self, folder: Path) -> None: ...
 
 
-def form_of(comparison: Comparison, tuned: Checkpoint, recipe: Recipe) -> Form:
+def form_of(comparison: Comparison, tuned: Checkpoint, recipe: MitigationOptions) -> Form:
     """The form that the recipe asks for. Raises NoAdapterForm where the tuned checkpoint cannot have it."""
     _check_layout(comparison)
     adapter = comparison.adapters.get(1)
@@ -95,7 +95,7 @@ class AdapterForm:
     comparison: Comparison
     adapter: Adapter
     tuned: Checkpoint
-    recipe: Recipe
+    recipe: MitigationOptions
     raised: list[tuple[LoraModule, int]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     name = "adapter"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.mitigation.formula import energy_lost
-from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.options import MitigationOptions
 from analysis.weight import WeightInfo
 
 
@@ -56,7 +56,7 @@ class MitigatedWeight:
 class MitigationReport:
     """A mitigation that was written."""
 
-    recipe: Recipe
+    recipe: MitigationOptions
     form: str  # "adapter" or "weights"
     files: tuple[str, ...]
     weights: tuple[MitigatedWeight, ...]  # every matrix that was compared with the base

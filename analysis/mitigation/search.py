@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from analysis.engine.comparison import Comparison
 from analysis.engine.scheduling import run_each
 from analysis.mitigation.intruding import Intruding, intruding
-from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.options import MitigationOptions
 from analysis.mitigation.resume import Memory
 from analysis.tensors.matching import Aligned
 from analysis.weight import TensorInfo
@@ -19,7 +19,7 @@ Progress = Callable[[TensorInfo], None]
 class Search:
     """How intruders are looked for, in the tuned checkpoint and again in the mitigated one."""
 
-    recipe: Recipe
+    recipe: MitigationOptions
     device: str
     progress: Progress | None
     memory: Memory | None

@@ -9,7 +9,7 @@ from rich.text import Text
 from analysis.errors import MitigationError, OptionError
 from analysis.findings.wording import percent, quantity
 from analysis.formats import Checkpoint
-from analysis.mitigation import OPTIONS, RANK, MitigationReport, Recipe, write_mitigated
+from analysis.mitigation import OPTIONS, RANK, MitigationOptions, MitigationReport, write_mitigated
 from app.cli.analyze import fail, name_paths, open_path, progress, refusals
 from app.cli.options import device_option
 from app.cli.output import plain_grid, write_object
@@ -37,7 +37,7 @@ def mitigate_command(
 ) -> None:
     """Shrink or amplify the intruder dimensions of TUNED, which was trained from BASE."""
     try:
-        recipe = Recipe.of({"lambda": factor, **asked})
+        recipe = MitigationOptions.of({"lambda": factor, **asked})
     except OptionError as error:
         raise click.BadParameter(error.message) from error
     with refusals():
@@ -49,7 +49,7 @@ def mitigate_command(
 
 
 def _mitigate(
-    base: Checkpoint, tuned: Checkpoint, out: Path, recipe: Recipe, names: tuple[str, ...], device: str
+    base: Checkpoint, tuned: Checkpoint, out: Path, recipe: MitigationOptions, names: tuple[str, ...], device: str
 ) -> MitigationReport:
     """Writes the folder, which is as it was where that is refused."""
     made = not out.exists()

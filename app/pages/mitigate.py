@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Response
 
 from analysis.findings.wording import percent
-from analysis.mitigation import Recipe
+from analysis.mitigation import MitigationOptions
 from app import mitigations, models
 from app.errors import BadRequest
 from app.pages.forms import Sent
@@ -21,7 +21,7 @@ from app.web.dependencies import Identity, Reading, Writing
 from frontend import numbers, states
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)
-DEFAULT = Recipe()
+DEFAULT = MitigationOptions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save
 
 from analysis.engine.comparison import Comparison
-from analysis.mitigation import Recipe
+from analysis.mitigation import MitigationOptions
 from analysis.mitigation.intruding import Intruding
 from analysis.tensors.matching import Aligned
 from app import mitigations
@@ -107,7 +107,9 @@ class Searches:
         self.seen: list[str] = []
         self.stop = stop
 
-        def watched(comparison: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
+        def watched(
+            comparison: Comparison, aligned: Aligned, recipe: MitigationOptions, device: str = "cpu"
+        ) -> list[Intruding]:
             self.seen.append(aligned.base.name)
             if aligned.base.name == NAMES[1] and self.stop is not None:
                 raise self.stop()

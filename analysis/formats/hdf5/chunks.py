@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from analysis.errors import DamagedFile, escape
-from analysis.formats.dtypes import DTYPES
+from analysis.formats.dtypes import DTYPES, Sized
 from analysis.formats.stored import Words, pieces
 
 DEFLATE, SHUFFLE, FLETCHER = 1, 2, 3
@@ -34,7 +34,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunked:
+class Chunked(Sized):
     """A tensor that lies in chunks of one shape, which may reach over its edges."""
 
     path: Path
@@ -43,14 +43,6 @@ class Chunked:
     shape: tuple[int, ...]
     dtype: str  # a key of DTYPES
     big_endian: bool = False
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        return DTYPES[self.dtype].nbytes(self.size) or 0
 
     def load(self) -> Words:
         word = np.dtype(DTYPES[self.dtype].word)

@@ -13,13 +13,13 @@ import numpy as np
 from analysis.errors import DamagedFile, MissingShard, UnsafeFile, escape
 from analysis.formats.arrays import Held
 from analysis.formats.dtypes import DTYPES
-from analysis.formats.hostile_json import check_name, text_facts
+from analysis.formats.hostile_json import text_facts
 from analysis.formats.onnx.graph import Tensor, read_graph
 from analysis.formats.onnx.numbers import dequantise
 from analysis.formats.onnx.use import Use, uses
 from analysis.formats.onnx.wire import Message
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
-from analysis.formats.safetensors import METADATA
+from analysis.formats.safetensors import check_new_name
 from analysis.formats.stored import Array, Aside, Contents, Format, Stored
 
 KINDS = {
@@ -48,7 +48,7 @@ def _contents(path: Path) -> Contents:
         used = uses(graph)
         arrays: dict[str, Array | Aside] = {}
         for tensor in graph.tensors:
-            _check_name(tensor.name, tensor.name in arrays)
+            check_new_name(tensor.name, tensor.name in arrays, "Export it again.")
             arrays[tensor.name] = _array(path, tensor)
     _check_growth(path, arrays)
     tensors: dict[str, Array] = {}
@@ -56,7 +56,7 @@ def _contents(path: Path) -> Contents:
     served = {name for use in used.values() for name in (use.scale, use.zero)}
     for name, array in arrays.items():
         use = used[name]
-        _check_name(use.name, use.name in tensors or use.name in aside)
+        check_new_name(use.name, use.name in tensors or use.name in aside, "Export it again.")
         if isinstance(array, Aside):
             aside[use.name] = array
         elif name in served or use.plain:
@@ -65,14 +65,6 @@ def _contents(path: Path) -> Contents:
         else:
             tensors[use.name] = _used(array, use, arrays)
     return Contents(tensors, dict(text_facts({**graph.metadata, "producer": graph.producer})), aside)
-
-
-def _check_name(name: str, there: bool) -> None:
-    check_name(name)
-    if there:
-        raise DamagedFile(f"tensor {escape(name)} is in it twice. Export it again.", "duplicate-tensor")
-    if name == METADATA:
-        raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that tensor another.", "bad-name")
 
 
 def _used(array: Array, use: Use, arrays: dict[str, Array | Aside]) -> Array:

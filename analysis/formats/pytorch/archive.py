@@ -12,7 +12,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from analysis.errors import DamagedFile, UnknownFormat, UnsafeFile, escape
@@ -192,7 +192,8 @@ def check_end(archive: ZipFile, file: io.BufferedIOBase) -> None:
         raise DamagedFile(text, "trailing-bytes")
 
 
-def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:
+def read_local_header(member: ZipInfo, file: IO[bytes] | io.BufferedIOBase) -> tuple[int, int]:
+    """How a member is compressed, and where its bytes begin. Raises BadZipFile and, of an encrypted one, UnsafeFile."""
     file.seek(member.header_offset)
     magic, _, flags, method, *_, name_length, extra_length = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
     name = escape(member.filename)
@@ -200,14 +201,19 @@ def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:
         raise BadZipFile(f"no member starts where the directory says that {name} does")
     if (flags | member.flag_bits) & ENCRYPTED:
         raise UnsafeFile(f"{name} in the zip is encrypted: decrypt it first", "encrypted-member")
+    return method, member.header_offset + LOCAL_HEADER.size + name_length + extra_length
+
+
+def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:
+    method, start = read_local_header(member, file)
     packed = {method, member.compress_type} != {ZIP_STORED} or member.compress_size != member.file_size
     if packed and not PROGRAM.match(member.filename):
         raise UnsafeFile(
-            f"{name} in the zip is compressed, which nothing that saves checkpoints does, and could unpack "
-            "without bound. Load the checkpoint where you trust it, and save it again.",
+            f"{escape(member.filename)} in the zip is compressed, which nothing that saves checkpoints does, and could "
+            "unpack without bound. Load the checkpoint where you trust it, and save it again.",
             "compressed-member",
         )
-    return Span(member.header_offset + LOCAL_HEADER.size + name_length + extra_length, member.compress_size)
+    return Span(start, member.compress_size)
 
 
 def _small(archive: ZipFile, spans: Mapping[str, Span], name: str, limit: int) -> bytes:

@@ -8,12 +8,12 @@ from typing import Any
 from analysis.errors import DamagedFile, UnsafeFile, escape
 from analysis.formats.arrays import Held
 from analysis.formats.dtypes import DTYPES
-from analysis.formats.hostile_json import check_name, printable, text_facts
+from analysis.formats.hostile_json import printable, text_facts
 from analysis.formats.parts import tokens
 from analysis.formats.pytorch.machine import Machine
 from analysis.formats.pytorch.objects import NUMPY, Bytes, Foreign, Ndarray, Unreadable, View
 from analysis.formats.pytorch.walk import Entry, Keys, walk
-from analysis.formats.safetensors import METADATA
+from analysis.formats.safetensors import check_new_name
 from analysis.formats.stored import MOST_DIMENSIONS, Array, Aside, Contents, Fact, Stored, extent
 
 # where training programs put the weights (PyTorch Lightning, Megatron, nanoGPT, DeepSpeed), in order of preference
@@ -51,7 +51,7 @@ def contents(source: Source, machine: Machine) -> Contents:
     tensors: dict[str, Array] = {}
     aside: dict[str, Aside] = {}
     for entry, name in zip(entries, names, strict=True):
-        _check(name, tensors.keys() | aside.keys() if name in tensors or name in aside else ())
+        check_new_name(name, name in tensors or name in aside, "Save a plain state dict.")
         array = _array(name, entry.leaf, source)
         if isinstance(array, Aside) or entry.reason is not None:
             aside[name] = _set_aside(array, entry.reason)
@@ -59,14 +59,6 @@ def contents(source: Source, machine: Machine) -> Contents:
             tensors[name] = array
     _check_growth(source.path, tensors)
     return Contents(tensors, _facts(root, entries) | _foreign(machine), aside)
-
-
-def _check(name: str, there: object) -> None:
-    check_name(name)
-    if there:
-        raise DamagedFile(f"tensor {escape(name)} is in it twice. Save a plain state dict.", "duplicate-tensor")
-    if name == METADATA:
-        raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that tensor another.", "bad-name")
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:

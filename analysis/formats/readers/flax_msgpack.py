@@ -14,8 +14,8 @@ from typing import Any
 from analysis.errors import DamagedFile, UnsafeFile, escape
 from analysis.formats.arrays import Joined, Piece
 from analysis.formats.dtypes import DTYPES
-from analysis.formats.hostile_json import check_name, text_facts
-from analysis.formats.safetensors import METADATA
+from analysis.formats.hostile_json import text_facts
+from analysis.formats.safetensors import check_new_name
 from analysis.formats.stored import MOST_DIMENSIONS, Array, Aside, Contents, Format, Stored
 
 ARRAY, SCALAR = 1, 3  # flax/serialization.py, _MsgpackExtType
@@ -146,7 +146,7 @@ def _contents(path: Path) -> Contents:
         aside: dict[str, Aside] = {}
         facts: dict[str, Any] = {}
         for name, leaf in _leaves(tree):
-            _check_name(name, name in tensors or name in aside)
+            check_new_name(name, name in tensors or name in aside, "Save it again.", "array")
             array = _array(path, data, name, leaf)
             if isinstance(array, Aside):
                 aside[name] = array
@@ -168,14 +168,6 @@ def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
             waiting += reversed([((*keys, str(place)), inner) for place, inner in enumerate(value)])
         else:
             yield "/".join(keys), value
-
-
-def _check_name(name: str, there: bool) -> None:
-    check_name(name)
-    if there:
-        raise DamagedFile(f"array {escape(name)} is in it twice. Save it again.", "duplicate-tensor")
-    if name == METADATA:
-        raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that array another.", "bad-name")
 
 
 def _array(path: Path, data: mmap.mmap, name: str, leaf: Any) -> Array | Aside | None:

@@ -17,8 +17,8 @@ import numpy as np
 
 from analysis.attention import attention_facts
 from analysis.errors import DamagedFile, UnknownFormat, escape
-from analysis.formats.hostile_json import check_name, text_facts
-from analysis.formats.safetensors import METADATA
+from analysis.formats.hostile_json import text_facts
+from analysis.formats.safetensors import check_new_name
 from analysis.formats.stored import CHUNK, Array, Aside, Contents, Fact, Format, Stored, Words
 
 MAGIC = b"GGUF"
@@ -216,13 +216,9 @@ def _align(place: int, alignment: object) -> int:
 
 
 def _check_name(name: str, there: bool) -> None:
-    check_name(name)
     if not name:
         raise _bad("one of its tensors has no name", "bad-name")
-    if there:
-        raise DamagedFile(f"tensor {escape(name)} is in it twice. Convert it again.", "duplicate-tensor")
-    if name == METADATA:
-        raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that tensor another.", "bad-name")
+    check_new_name(name, there, "Convert it again.")
 
 
 def _array(

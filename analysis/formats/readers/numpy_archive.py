@@ -16,11 +16,10 @@ import numpy as np
 
 from analysis.errors import DamagedFile, UnsafeFile, escape
 from analysis.formats.dtypes import DTYPES, Sized
-from analysis.formats.hostile_json import check_name
-from analysis.formats.pytorch.archive import BROKEN_ZIP, ENCRYPTED, LOCAL_HEADER, check_end, first_member
+from analysis.formats.pytorch.archive import BROKEN_ZIP, check_end, first_member, read_local_header
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
 from analysis.formats.readers.numpy_file import LONGEST_HEADER, check_length, place, read_header, set_aside
-from analysis.formats.safetensors import METADATA
+from analysis.formats.safetensors import check_new_name
 from analysis.formats.stored import CHUNK, Array, Aside, Contents, Format, Words
 
 ENDING = ".npy"
@@ -140,11 +139,7 @@ def _by_name(names: list[str], arrays: list[Array | Aside]) -> Contents:
     tensors: dict[str, Array] = {}
     aside: dict[str, Aside] = {}
     for name, array in zip(names, arrays, strict=True):
-        check_name(name)
-        if name in tensors or name in aside:
-            raise DamagedFile(f"array {escape(name)} is in it twice. Save it again.", "duplicate-tensor")
-        if name == METADATA:
-            raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that array another.", "bad-name")
+        check_new_name(name, name in tensors or name in aside, "Save it again.", "array")
         if isinstance(array, Aside):
             aside[name] = array
         else:
@@ -154,17 +149,12 @@ def _by_name(names: list[str], arrays: list[Array | Aside]) -> Contents:
 
 def _start(member: ZipInfo, file: BinaryIO) -> int:
     """Where the bytes of a member begin."""
-    file.seek(member.header_offset)
-    magic, _, flags, method, *_, name_length, extra_length = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
-    name = escape(member.filename)
-    if magic != b"PK\x03\x04":
-        raise BadZipFile(f"no member starts where the directory says that {name} does")
-    if (flags | member.flag_bits) & ENCRYPTED:
-        raise UnsafeFile(f"{name} in the zip is encrypted: decrypt it first", "encrypted-member")
+    method, start = read_local_header(member, file)
     if method != member.compress_type or method not in (ZIP_STORED, ZIP_DEFLATED):
+        name = escape(member.filename)
         text = f"{name} in the zip is compressed in a way that NumPy never writes. Save it again with numpy.savez."
         raise UnsafeFile(text, "compressed-member")
-    return int(member.header_offset + LOCAL_HEADER.size + name_length + extra_length)
+    return start
 
 
 def _check_places(members: list[ZipInfo], starts: list[int], end: int) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from analysis.engine.comparison import open_comparison
 from analysis.mitigation.intruding import intruding
-from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.options import MitigationOptions
 from tests.analysis.mitigation import planted
 
 
@@ -19,7 +19,9 @@ def test_a_planted_direction_is_found_and_its_change_takes_it_away(tmp_path: Pat
     base = planted.saved(tmp_path / "base", {"layers.0.q.weight": old, "layers.1.q.weight": old})
     tuned = planted.saved(tmp_path / "tuned", {"layers.0.q.weight": new, "layers.1.q.weight": old})
     comparison = open_comparison((base, tuned), ("base", "tuned"), ())
-    (first,), (second,) = (intruding(comparison, row, Recipe(factor=0.0, k=5)) for row in comparison.alignment.rows)
+    (first,), (second,) = (
+        intruding(comparison, row, MitigationOptions(factor=0.0, k=5)) for row in comparison.alignment.rows
+    )
     assert (first.count, second.count, second.change) == (1, 0, None)
     assert first.change is not None
     assert torch.allclose(new + (first.change.left @ first.change.right).float(), old, atol=1e-4)
@@ -31,6 +33,6 @@ def test_what_cannot_be_measured_is_a_note(tmp_path: Path) -> None:
     base = planted.saved(tmp_path / "base", {"layers.0.q.weight": torch.randn(12, 9)})
     tuned = planted.saved(tmp_path / "tuned", {"layers.0.q.weight": broken})
     comparison = open_comparison((base, tuned), ("base", "tuned"), ())
-    (found,) = intruding(comparison, comparison.alignment.rows[0], Recipe())
+    (found,) = intruding(comparison, comparison.alignment.rows[0], MitigationOptions())
     assert found.count is None
     assert found.note == "tuned: 1 of 108 values are NaN or infinite"

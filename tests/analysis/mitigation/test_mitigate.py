@@ -12,14 +12,14 @@ from torch import Tensor
 
 from analysis.errors import MitigationError, NoAdapterForm, NoIntruders, WrongBase
 from analysis.formats import Checkpoint
-from analysis.mitigation import MitigationReport, Recipe, write_mitigated
+from analysis.mitigation import MitigationOptions, MitigationReport, write_mitigated
 from tests.analysis.mitigation import planted
 
 
 def mitigated_model(tmp_path: Path, base: Checkpoint, tuned: Checkpoint, **recipe: object) -> MitigationReport:
     folder = tmp_path / "mended"
     folder.mkdir()
-    return write_mitigated(base, tuned, folder, Recipe.of(recipe), ("base", "lora"))
+    return write_mitigated(base, tuned, folder, MitigationOptions.of(recipe), ("base", "lora"))
 
 
 def dense(W0: Tensor, W: Tensor, factor: float, k: int = 10, epsilon: float = 0.5) -> tuple[Tensor, int]:
@@ -111,7 +111,7 @@ def test_the_counts_afterwards_are_those_of_the_files(tmp_path: Path) -> None:
     for factor, left in ((0.0, 0), (0.75, 1)):
         folder = tmp_path / str(factor)
         folder.mkdir()
-        found = write_mitigated(base, tuned, folder, Recipe(factor=factor))
+        found = write_mitigated(base, tuned, folder, MitigationOptions(factor=factor))
         assert (found.before, found.after) == (1, left)
 
 
@@ -119,7 +119,7 @@ def test_the_same_again_gives_the_same_bytes(tmp_path: Path) -> None:
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", planted.adapter())
     for number in "12":
         (tmp_path / number).mkdir()
-        write_mitigated(base, tuned, tmp_path / number, Recipe())
+        write_mitigated(base, tuned, tmp_path / number, MitigationOptions())
     for name in ("adapter_model.safetensors", "adapter_config.json"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
@@ -180,7 +180,7 @@ def test_only_the_strongest_is_what_the_paper_shrinks(tmp_path: Path) -> None:
     for only, values in (("strongest", [20, 9, 8, 7, 0]), ("all", [9, 8, 7, 0, 0])):
         folder = tmp_path / only
         folder.mkdir()
-        found = write_mitigated(base, tuned, folder, Recipe(factor=0.0, only=only))
+        found = write_mitigated(base, tuned, folder, MitigationOptions(factor=0.0, only=only))
         after = load_file(folder / "model.safetensors")["layers.0.q.weight"]
         assert torch.allclose(torch.linalg.svdvals(after), torch.tensor(values, dtype=torch.float32), atol=1e-4)
         assert found.before == 2
@@ -198,7 +198,7 @@ def test_what_only_turned_can_be_left_alone(tmp_path: Path) -> None:
     tuned = planted.saved(tmp_path / "full", {"layers.0.q.weight": out @ turn * new @ into.mT})
     with pytest.raises(NoIntruders, match="all 2 intruders only turned"):
         mitigated_model(tmp_path, base, tuned, k=4, epsilon=0.8, only="guarded")
-    assert write_mitigated(base, tuned, tmp_path / "mended", Recipe(k=4, epsilon=0.8)).before == 2
+    assert write_mitigated(base, tuned, tmp_path / "mended", MitigationOptions(k=4, epsilon=0.8)).before == 2
 
 
 def test_nothing_to_shrink_leaves_no_file(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_dora_is_refused_as_an_adapter_and_merged_instead(tmp_path: Path) -> Non
     made = planted.adapter(use_dora=True)
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
     with pytest.raises(NoAdapterForm, match="DoRA gives each output a length of its own"):
-        write_mitigated(base, tuned, tmp_path / "lora", Recipe(form="adapter"))
+        write_mitigated(base, tuned, tmp_path / "lora", MitigationOptions(form="adapter"))
     found = mitigated_model(tmp_path, base, tuned, **{"lambda": 0.5})
     assert found.form == "weights"
 
@@ -268,5 +268,7 @@ def test_progress_hears_of_every_tensor(tmp_path: Path) -> None:
     (tmp_path / "mended").mkdir()
     heard: list[str] = []
     with warnings.catch_warnings():
-        write_mitigated(base, tuned, tmp_path / "mended", Recipe(), progress=lambda info: heard.append(info.name))
+        write_mitigated(
+            base, tuned, tmp_path / "mended", MitigationOptions(), progress=lambda info: heard.append(info.name)
+        )
     assert sorted(set(heard)) == [f"layers.{at}.{name}.weight" for at in (0, 1) for name in ("q", "up")]

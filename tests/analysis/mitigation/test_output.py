@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from analysis.attention import Facts
-from analysis.mitigation import Recipe, write_mitigated
+from analysis.mitigation import MitigationOptions, write_mitigated
 from analysis.mitigation.output import apply_changes, join_changes
 from analysis.tensors.matrices import Header, describe, matrices, weights
 from analysis.weight import Factors, TensorInfo
@@ -73,7 +73,7 @@ def test_a_grown_vocabulary_keeps_its_new_rows(tmp_path: Path) -> None:
     grown = torch.cat([new, torch.randn(5, 8)])
     tuned = planted.saved(tmp_path / "tuned", {"model.embed_tokens.weight": grown})
     (tmp_path / "mended").mkdir()
-    found = write_mitigated(base, tuned, tmp_path / "mended", Recipe(factor=0.0, k=5))
+    found = write_mitigated(base, tuned, tmp_path / "mended", MitigationOptions(factor=0.0, k=5))
     after = load_file(tmp_path / "mended/model.safetensors")["model.embed_tokens.weight"]
     assert (found.before, found.after) == (1, 0)
     assert torch.allclose(after[:40], old, atol=1e-4)
@@ -90,7 +90,7 @@ def test_a_turned_tensor_is_mended_in_its_own_orientation(tmp_path: Path) -> Non
     base = planted.saved(tmp_path / "base", {"h.0.mlp.c_fc.weight": old.mT, "h.0.mlp.c_fc.bias": bias})
     tuned = planted.saved(tmp_path / "tuned", {"h.0.mlp.c_fc.weight": new, "h.0.mlp.c_fc.bias": bias})
     (tmp_path / "mended").mkdir()
-    found = write_mitigated(base, tuned, tmp_path / "mended", Recipe(factor=0.0, k=5))
+    found = write_mitigated(base, tuned, tmp_path / "mended", MitigationOptions(factor=0.0, k=5))
     assert (found.before, found.after) == (1, 0)
     after = load_file(tmp_path / "mended/model.safetensors")["h.0.mlp.c_fc.weight"]
     assert torch.allclose(after, old, atol=1e-4)

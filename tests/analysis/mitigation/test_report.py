@@ -2,7 +2,7 @@
 
 import json
 
-from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.options import MitigationOptions
 from analysis.mitigation.report import Energy, MitigatedWeight, MitigationReport
 from analysis.weight import WeightInfo
 
@@ -15,7 +15,7 @@ def mended() -> MitigationReport:
     """Two halves of one module, a module beside it, one without an intruder and one that could not be read."""
     shared, other = Energy(4, 4, 10.0, 9.0), Energy(4, 5, 30.0, 30.0)
     return MitigationReport(
-        Recipe(),
+        MitigationOptions(),
         "adapter",
         ("adapter_config.json", "adapter_model.safetensors"),
         (
@@ -32,7 +32,7 @@ def test_sums_count_a_modules_energy_once() -> None:
     found = mended()
     assert (found.before, found.after, len(found.changed)) == (4, 2, 3)
     assert found.energy_lost == 1.0 / 40.0
-    assert MitigationReport(Recipe(), "weights", (), found.weights[3:]).energy_lost is None
+    assert MitigationReport(MitigationOptions(), "weights", (), found.weights[3:]).energy_lost is None
 
 
 def test_it_is_json_that_holds_no_nan() -> None:

@@ -8,7 +8,7 @@ import torch
 from analysis.mitigation import resume as module
 from analysis.mitigation import write_mitigated
 from analysis.mitigation.intruding import Intruding
-from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.options import MitigationOptions
 from analysis.mitigation.resume import Memory
 from analysis.weight import Factors, TensorInfo, WeightInfo
 from tests.analysis.mitigation import planted
@@ -80,7 +80,9 @@ def test_a_mitigation_that_stopped_anywhere_comes_out_the_same(tmp_path: Path) -
     for folder in (kept, whole, broken):
         folder.mkdir()
     heard: list[str] = []
-    expected = write_mitigated(base, tuned, whole, Recipe(), names, progress=lambda tensor: heard.append(tensor.name))
+    expected = write_mitigated(
+        base, tuned, whole, MitigationOptions(), names, progress=lambda tensor: heard.append(tensor.name)
+    )
 
     def stopping(after: int) -> None:
         left = [after]
@@ -91,13 +93,13 @@ def test_a_mitigation_that_stopped_anywhere_comes_out_the_same(tmp_path: Path) -
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            write_mitigated(base, tuned, broken, Recipe(), names, progress=progress, memory=Memory(kept))
+            write_mitigated(base, tuned, broken, MitigationOptions(), names, progress=progress, memory=Memory(kept))
         assert list(broken.iterdir()) == []
 
     for after in range(len(heard)):
         stopping(after)
     there = {path.name: path.read_bytes() for path in kept.iterdir()}
-    assert write_mitigated(base, tuned, broken, Recipe(), names, memory=Memory(kept)) == expected
+    assert write_mitigated(base, tuned, broken, MitigationOptions(), names, memory=Memory(kept)) == expected
     assert {name: (kept / name).read_bytes() for name in there} == there
     assert len(there) >= len(heard) - 1  # only the last one was still to find
     for path in whole.iterdir():

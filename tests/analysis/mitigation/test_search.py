@@ -7,7 +7,7 @@ import torch
 
 from analysis.engine.comparison import Comparison, open_comparison
 from analysis.mitigation.intruding import Intruding, intruding
-from analysis.mitigation.recipe import Recipe
+from analysis.mitigation.options import MitigationOptions
 from analysis.mitigation.resume import Memory
 from analysis.mitigation.search import Search
 from analysis.tensors.matching import Aligned
@@ -26,7 +26,7 @@ def comparison(tmp_path: Path) -> Comparison:
 
 def test_they_come_in_order_and_each_is_announced_when_its_turn_comes(comparison: Comparison) -> None:
     heard: list[str] = []
-    search = Search(Recipe(), "cpu", lambda info: heard.append(info.name), None)
+    search = Search(MitigationOptions(), "cpu", lambda info: heard.append(info.name), None)
     for at, found in enumerate(search.find_intruders(comparison, comparison.alignment.rows, "before")):
         assert [one.weight.name for one in found] == [NAMES[at]]
         assert heard == NAMES[: at + 1]
@@ -37,14 +37,18 @@ def test_what_is_remembered_is_not_looked_for(
 ) -> None:
     looked: list[str] = []
 
-    def watched(comparison: Comparison, aligned: Aligned, recipe: Recipe, device: str = "cpu") -> list[Intruding]:
+    def watched(
+        comparison: Comparison, aligned: Aligned, recipe: MitigationOptions, device: str = "cpu"
+    ) -> list[Intruding]:
         looked.append(aligned.base.name)
         return intruding(comparison, aligned, recipe, device)
 
     monkeypatch.setattr("analysis.mitigation.search.intruding", watched)
     rows, folder = comparison.alignment.rows, tmp_path / "kept"
     folder.mkdir()
-    first = list(Search(Recipe(), "cpu", None, Memory(folder)).find_intruders(comparison, rows[:3], "before"))
-    again = list(Search(Recipe(), "cpu", None, Memory(folder)).find_intruders(comparison, rows, "before"))
+    first = list(
+        Search(MitigationOptions(), "cpu", None, Memory(folder)).find_intruders(comparison, rows[:3], "before")
+    )
+    again = list(Search(MitigationOptions(), "cpu", None, Memory(folder)).find_intruders(comparison, rows, "before"))
     assert again[:3] == first
     assert sorted(looked) == NAMES

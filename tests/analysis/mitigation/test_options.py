@@ -5,16 +5,18 @@ import math
 import pytest
 
 from analysis.errors import OptionError
-from analysis.mitigation.recipe import OPTIONS, RANK, Recipe
+from analysis.mitigation.options import OPTIONS, RANK, MitigationOptions
 
 
 def test_nothing_asked_is_what_peft_does_by_default() -> None:
-    assert Recipe.of({}) == Recipe(factor=0.75, k=10, epsilon=0.5, only="all", form="auto", rank=None)
+    assert MitigationOptions.of({}) == MitigationOptions(
+        factor=0.75, k=10, epsilon=0.5, only="all", form="auto", rank=None
+    )
 
 
 def test_it_goes_through_json_and_back() -> None:
-    recipe = Recipe(factor=0.0, k=3, epsilon=0.4, only="strongest", form="weights", rank=12)
-    assert Recipe.of(recipe.to_json()) == recipe
+    recipe = MitigationOptions(factor=0.0, k=3, epsilon=0.4, only="strongest", form="weights", rank=12)
+    assert MitigationOptions.of(recipe.to_json()) == recipe
     assert set(recipe.to_json()) == {option.name for option in (*OPTIONS, RANK)}
 
 
@@ -36,5 +38,5 @@ def test_it_goes_through_json_and_back() -> None:
 )
 def test_a_wrong_value_is_named_with_what_it_takes(asked: dict[str, object], said: str) -> None:
     with pytest.raises(OptionError) as caught:
-        Recipe.of(asked)
+        MitigationOptions.of(asked)
     assert said in caught.value.message

@@ -49,7 +49,7 @@ RANK = Option(
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class MitigationOptions:
     """How to mitigate a tuned checkpoint. `OPTIONS` says what each means."""
 
     factor: float = 0.75  # λ
@@ -60,8 +60,8 @@ class Recipe:
     rank: int | None = None
 
     @classmethod
-    def of(cls, options: Mapping[str, object]) -> "Recipe":
-        """The recipe that these options make, λ among them as "lambda". Raises OptionError."""
+    def of(cls, options: Mapping[str, object]) -> "MitigationOptions":
+        """What these options make, λ among them as "lambda". Raises OptionError."""
         values: dict[str, Any] = {option.name: option.default for option in OPTIONS}
         known = {option.name: option for option in (*OPTIONS, RANK)}
         for name, value in options.items():
