@@ -46,21 +46,22 @@ NUMERICAL = {
 }
 ENTRIES = ("app.api", "app.pages", "app.web", "app.main")
 PLAIN = ("app.settings", "app.errors", "app.logs", "app.states")
-ROWS = ("app/", "app.access", "app.gate", "app.runs", "app.uploads", "app.webhooks", "app.work", "app.migrations")
+ROWS = (
+    "app/",
+    "app.access",
+    "app.gate",
+    "app.runs",
+    "app.uploads",
+    "app.webhooks",
+    "app.work",
+    "app.models",
+    "app.migrations",
+)
 HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "fastapi": ENTRIES,
     "starlette": ENTRIES,
     "uvicorn": ("app.main", "app.web"),
-    "sqlalchemy": (
-        "app/",
-        "app.access",
-        "app.gate",
-        "app.runs",
-        "app.uploads",
-        "app.webhooks",
-        "app.work",
-        "app.migrations",
-    ),
+    "sqlalchemy": ROWS,
     "alembic": ("app/", "app.migrations"),
     "celery": ("app.queue", "workers"),
     "kombu": ("app.queue", "workers"),
@@ -86,7 +87,7 @@ LAYERS = {  # of each package its folders, the highest first
     ),
     "app": (
         "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "runs", "webhooks", "access", "storage",
-        "work",
+        "work", "models",
     ),
     "workers": ("ingest",),
     "frontend": ("tables", "figures"),

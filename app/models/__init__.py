@@ -1,0 +1,40 @@
+"""The tables. Rows decide, messages only wake: everything that a worker must do can be read from here.
+
+Times are seconds since 1970 on the database's own clock (app.db.now).
+"""
+
+from app.models.access import Event, Key, Login, Project, Token
+from app.models.base import Base, CleanText, StateText, Work
+from app.models.files import Blob, Checkpoint, File, Source, Tensor, Transfer
+from app.models.gate import Delivery, Verdict, Webhook
+from app.models.runs import Curve, Member, Mitigation, Ping, Prescription, Result, Run, Unit, newest
+
+__all__ = [
+    "Base",
+    "Blob",
+    "Checkpoint",
+    "CleanText",
+    "Curve",
+    "Delivery",
+    "Event",
+    "File",
+    "Key",
+    "Login",
+    "Member",
+    "Mitigation",
+    "Ping",
+    "Prescription",
+    "Project",
+    "Result",
+    "Run",
+    "Source",
+    "StateText",
+    "Tensor",
+    "Token",
+    "Transfer",
+    "Unit",
+    "Verdict",
+    "Webhook",
+    "Work",
+    "newest",
+]
