@@ -166,6 +166,7 @@ REJECTIONS = MappingProxyType(
         "hdf5-file": "An HDF5 file, as Keras writes, where the package h5py is missing.",
         "keras-archive": "A zip with weights of Keras that is not what model.save writes.",
         "tensorflow-file": "A TensorFlow checkpoint or SavedModel.",
+        "orbax-checkpoint": "A checkpoint of Orbax, whose arrays only the libraries of JAX read.",
         "no-tensors": "A readable file without tensors.",
         "empty-tensors": "Its tensors have no element: another file has the values, as DeepSpeed ZeRO-3 leaves them.",
         "tensor-parallel": "Files that each hold a part of every tensor.",

@@ -16,7 +16,32 @@ from analysis.formats.training import ARGUMENTS, STATE
 INDEX = ".index.json"
 SAFETENSORS = ".safetensors"
 TORCH_INDEX = f".bin{INDEX}"
-WEIGHTS = (SAFETENSORS, ".bin", ".pt", ".pth", ".ckpt")  # endings
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Files of weights of one kind: how their names end, and globs of the files that their numbers may be in."""
+
+    title: str
+    endings: tuple[str, ...]
+    data: tuple[str, ...] = ()
+
+    @property
+    def instead(self) -> str:
+        """Why files of a kind further down the table are left out next to these."""
+        return f"the {self.title} files are read instead"
+
+
+KINDS = (  # the first of which a folder has files is its checkpoint
+    Kind("safetensors", (SAFETENSORS,)),
+    Kind("PyTorch", (".bin", ".pt", ".pth", ".ckpt")),
+    Kind("GGUF", (".gguf",)),
+    Kind("Keras", (".keras", ".h5", ".hdf5")),
+    Kind("Flax", (".msgpack",)),
+    Kind("ONNX", (".onnx",), ("*.onnx_data*", "*.onnx.data*")),
+    Kind("NumPy", (".npz", ".npy")),
+)
+WEIGHTS = tuple(ending for kind in KINDS for ending in kind.endings)
 COMPANIONS = (f"*{INDEX}", "config.json", NAME, STATE, *ARGUMENTS)
 # What trainers save next to the weights, and never weights of the model: the Trainer (transformers/trainer.py),
 # Accelerate (accelerate/utils/constants.py) and DeepSpeed (deepspeed/runtime/engine.py).
@@ -32,7 +57,6 @@ TRAINING_STATE: Mapping[str, str] = MappingProxyType(
         "random_states*": "state of the random numbers",
     }
 )
-SAFETENSORS_INSTEAD = "the safetensors files are read instead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +69,27 @@ class Choice:
 
 
 def choose(names: Iterable[str]) -> Choice:
-    """Of a folder: its weights, safetensors where there are both, and what describes them; no weights, no choice."""
+    """Of a folder: its weights, of the first kind that it has, and what describes them; no weights, no choice."""
     listed = sorted(names)
     states = {name: reason for name in listed if (reason := training_state(name)) is not None}
-    weights = [name for name in listed if name.lower().endswith(WEIGHTS) and name not in states]
-    safe = [name for name in weights if name.lower().endswith(SAFETENSORS)]
+    named = {name: kind for name in listed if name not in states and (kind := kind_of(name)) is not None}
+    chosen = min(named.values(), key=KINDS.index, default=None)
+    weights = [name for name, kind in named.items() if kind == chosen and name.lower().endswith(kind.endings)]
+    data = [name for name, kind in named.items() if kind == chosen and name not in weights]
     companions = [name for name in listed if _is_companion(name)]
-    if safe:
+    if chosen == KINDS[0]:
         companions = [name for name in companions if not name.lower().endswith(TORCH_INDEX)]
-    instead = {name: SAFETENSORS_INSTEAD for name in weights if safe and name not in safe}
-    return Choice(tuple(safe or weights), tuple(companions), MappingProxyType(dict(sorted((instead | states).items()))))
+    instead = {name: chosen.instead for name, kind in named.items() if chosen is not None and kind != chosen}
+    left_out = MappingProxyType(dict(sorted((instead | states).items())))
+    return Choice(tuple(weights), tuple(sorted(companions + data)), left_out)
+
+
+def kind_of(name: str) -> Kind | None:
+    """The kind of weights that a file is of by its name; None where its name says nothing."""
+    lowered = name.lower()
+    return next(
+        (k for k in KINDS if lowered.endswith(k.endings) or any(fnmatchcase(lowered, glob) for glob in k.data)), None
+    )
 
 
 def training_state(name: str) -> str | None:
@@ -71,9 +106,7 @@ def _is_companion(name: str) -> bool:
 def to_json() -> dict[str, Any]:
     """The table for the page, which chooses before it sends: endings, and globs whose only wildcard is `*`."""
     return {
-        "weights": list(WEIGHTS),
-        "preferred": SAFETENSORS,
-        "instead": SAFETENSORS_INSTEAD,
+        "kinds": [{"endings": [*kind.endings], "data": [*kind.data], "instead": kind.instead} for kind in KINDS],
         "companions": list(COMPANIONS),
         "torch_index": TORCH_INDEX,
         "training_state": dict(TRAINING_STATE),

@@ -7,12 +7,12 @@ from pathlib import Path, PurePosixPath
 
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
 from analysis.formats.checkpoint import Checkpoint
-from analysis.formats.companions import INDEX, SAFETENSORS, SAFETENSORS_INSTEAD, WEIGHTS, training_state
+from analysis.formats.companions import INDEX, WEIGHTS, kind_of, training_state
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import parse_file, printable
 from analysis.formats.parts import Parts, select
 from analysis.formats.pytorch.distributed import is_distributed, read_distributed
-from analysis.formats.rejected import rejection
+from analysis.formats.rejected import TENSORFLOW, rejection
 from analysis.formats.stored import HEAD, Array, Aside, Contents, Format
 
 MOST_FILES = 10_000
@@ -20,10 +20,12 @@ EMPTY = (
     "The values are in other files, as DeepSpeed ZeRO-3 leaves them: give the whole folder with the …_optim_states.pt "
     "files, or run its zero_to_fp32.py, and give what that writes."
 )
-TENSORFLOW = (
-    "Load it where TensorFlow is, and save its variables with torch: torch.save({name: torch.from_numpy("
-    "tf.train.load_variable(folder, name)) for name, _ in tf.train.list_variables(folder)}, 'model.pt')."
+ORBAX = (
+    "Only the libraries of JAX read its arrays. Run where they are, with path its folder: pathlib.Path("
+    "'flax_model.msgpack').write_bytes(flax.serialization.to_bytes(orbax.checkpoint.StandardCheckpointer().restore("
+    "path))), and give what that writes."
 )
+ORBAX_FILES = ("_CHECKPOINT_METADATA", "_METADATA", "manifest.ocdbt", "orbax.checkpoint")
 PARALLEL = re.compile(r"consolidated\.\d+\.pth|mp_rank_\d+(_model_states|_\d+)?.*\.pt|model_optim_rng\.pt")
 OTHER_ARCHIVES = ("archive", "keras-archive")
 NOT_PART = "no part of the checkpoint"
@@ -98,7 +100,7 @@ def _checkpoint(
     aside = {name: t for held in contents.values() for name, t in held.aside.items()}
     weights, others = _select(first, tensors, aside, part)
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
-    if left_out := _reasons_left_out(files, chosen):
+    if left_out := _reasons_left_out(files, chosen, tensors):
         facts["ignored_files"] = ignored_files(left_out)
     metadata = next((held.adapter for held in contents.values() if held.adapter), "")
     adapter = find_adapter_config(first.parent, weights, metadata)
@@ -132,13 +134,18 @@ def _without_tensors(name: str, aside: Mapping[str, Aside]) -> UnknownFormat:
     return UnknownFormat(f"{text} {reasons.most_common(1)[0][0]}", "no-tensors")
 
 
-def _reasons_left_out(files: Sequence[Path], chosen: Chosen) -> dict[str, str]:
+def _reasons_left_out(files: Sequence[Path], chosen: Chosen, tensors: Mapping[str, Array]) -> dict[str, str]:
     """The files that look like weights and are not read, each with the reason."""
     others = [path.name for path in files if path not in chosen]
-    looks = [name for name in others if training_state(name) or name.lower().endswith(WEIGHTS)]
-    safe = all(path.suffix == SAFETENSORS for path in chosen)
-    looks += [name for name in others if name.lower().endswith((".gguf", ".npy", ".npz", ".zip")) and name not in looks]
-    return {name: training_state(name) or (SAFETENSORS_INSTEAD if safe else NOT_PART) for name in looks}
+    looks = [name for name in others if training_state(name) or kind_of(name) or name.lower().endswith(".zip")]
+    kinds = {kind_of(path.name) for path in chosen}
+    (kind,) = kinds if len(kinds) == 1 else (None,)
+    read = {array.path.name for array in tensors.values()}
+    return {
+        name: training_state(name) or (NOT_PART if kind in (None, kind_of(name)) else kind.instead)
+        for name in looks
+        if name not in read
+    }
 
 
 def ignored_files(left_out: Mapping[str, str]) -> str:
@@ -187,7 +194,7 @@ def _contents(path: Path, form: Format) -> Contents:
 
 def _recognise(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, Format]:
     """The files among these that hold weights, all of the first format of `formats` found, or of torch's two."""
-    if len(files) == 1:
+    if len(files) == 1 and files[0].name not in ORBAX_FILES:
         return {files[0]: _format(files[0], formats)}
     known: dict[Path, Format] = {}
     refused: dict[Path, CheckpointError] = {}
@@ -206,6 +213,8 @@ def _recognise(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, F
         more = ", …" if len(files) > 5 else ""
         if any(path.name.endswith(".index") and path.with_suffix(".data-00000-of-00001") in files for path in files):
             raise UnknownFormat(f"{names}{more}: a TensorFlow checkpoint. {TENSORFLOW}", "tensorflow-file")
+        if any(path.name in ORBAX_FILES for path in files):
+            raise UnknownFormat(f"{names}{more}: a checkpoint of Orbax. {ORBAX}", "orbax-checkpoint")
         raise UnknownFormat(f"none of the {len(files)} files ({names}{more}) is a checkpoint that is read here")
     return chosen
 

@@ -8,6 +8,12 @@ from pathlib import Path
 from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, escape
 from analysis.formats.safetensors import LONGEST_HEADER
 
+TENSORFLOW = (
+    "Only TensorFlow reads its own variables. Run where it is: numpy.savez('model.npz', **{name.removesuffix("
+    "'/.ATTRIBUTES/VARIABLE_VALUE'): tf.train.load_variable(path, name) for name, _ in tf.train.list_variables(path)"
+    "}), with path the name of the .index file without its ending (of a SavedModel 'variables/variables'), and give "
+    "model.npz."
+)
 SAVE = "Save the weights with torch.save(model.state_dict(), 'model.pt')"
 
 
@@ -73,8 +79,8 @@ KINDS = (
          "checkpoint inside."),
     Kind("archive", lambda head: head[257:262] == b"ustar", "is a tar archive. Unpack it with tar -xf, and give the "
          "checkpoint inside. (PyTorch before 0.1.10 saved so too: load and save it with a later one.)"),
-    Kind("tensorflow-file", _is_saved_model, "is a TensorFlow SavedModel. Load the model and save its variables: "
-         "torch.save({v.name: torch.from_numpy(v.numpy()) for v in model.variables}, 'model.pt')."),
+    Kind("tensorflow-file", _is_saved_model, "is a TensorFlow SavedModel, a program whose "
+         f"weights lie next to it. {TENSORFLOW}"),
     Kind("bad-header", _is_cut_safetensors, "looks like safetensors, but states an impossible length of its header "
          f"(at most {LONGEST_HEADER:,} bytes). It is damaged: download or copy it again.", DamagedFile),
     Kind("text-file", _is_text, "is text, and holds no weights. Give the checkpoint itself: a .safetensors file or a "

@@ -45,6 +45,7 @@ def _contents(path: Path) -> Contents:
     metadata = header.pop(METADATA, None)
     tensors = {name: _read_entry(path, name, entry, 8 + length, size) for name, entry in header.items()}
     _check_overlap(tensors)
+    _check_end(tensors, 8 + length, size)
     said = {key: value for key, value in metadata.items() if key != LIBRARY} if isinstance(metadata, Mapping) else {}
     adapter = said.get(ADAPTER)
     facts = {key: value for key, value in said.items() if key != ADAPTER}
@@ -83,6 +84,14 @@ def _check_overlap(tensors: Mapping[str, Stored]) -> None:
     for (_, end, name), (begin, _, other) in pairwise(spans):
         if begin < end:
             raise _bad(name, f"it overlaps with tensor {escape(other)}", "bad-offsets")
+
+
+def _check_end(tensors: Mapping[str, Stored], begin: int, size: int) -> None:
+    """The library refuses such a file too: what follows may be a second one, which nobody would see."""
+    end = max((t.start + t.nbytes for t in tensors.values()), default=begin)
+    if size > end:
+        text = f"{size - end:,} bytes follow its last tensor: two files in one, or a damaged one."
+        raise DamagedFile(f"{text} Download or save it again.", "trailing-bytes")
 
 
 def _bad(name: str, reason: str, code: str) -> DamagedFile:

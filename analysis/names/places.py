@@ -5,7 +5,8 @@ stage (ResNet, Swin) follow each other in one stack, and so do the ways down, th
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from analysis.names.parts import components, is_index
@@ -129,7 +130,7 @@ def places(names: Iterable[str]) -> dict[str, Place]:
     numbered = {
         there: depth for stack, inside in stacks.items() for there, depth in _number_places(inside, stack in ways)
     }
-    sides = _sides({(t.stack, t.phase if t.stack in ways else None) for t in numbered})
+    sides = _sides(Counter((t.stack, t.phase if t.stack in ways else None) for t in numbered))
     return {
         name: replace(there, depth=numbered[there],
                       side=sides[there.stack, there.phase if there.stack in ways else None])
@@ -152,15 +153,21 @@ def _number_places(inside: list[Place], ways: bool) -> list[tuple[Place, int | N
 
 
 Stack = tuple[tuple[str, ...], int | None]
+MAIN = 3  # times as many blocks as any other stack: what a model is made of, beside heads and necks
 
 
-def _sides(stacks: Collection[Stack]) -> Mapping[Stack, str]:
-    """What tells each stack from the others, in words: "Decoder", "Vision", or what only its name has; "" for one."""
+def _sides(stacks: Mapping[Stack, int]) -> Mapping[Stack, str]:
+    """What tells each stack from the others, in words: "Decoder", "Vision", or what only its name has; "" for one.
+
+    Of several that would be called alike, the one that has by far the most blocks keeps that name.
+    """
     known = {stack: side(stack[0]) if stack[1] is None else WAYS[stack[1]] for stack in stacks}
     found: dict[Stack, str] = {}
     for stack, told in known.items():
         alike = [other for other, words in known.items() if words == told]
-        if len(alike) > 1:
+        most = sorted((stacks[other] for other in alike), reverse=True)
+        main = len(alike) > 1 and stacks[stack] == most[0] >= MAIN * most[1]
+        if len(alike) > 1 and not main:
             common = set[str]().intersection(*()) if not alike else set.intersection(*(set(s[0]) for s in alike))
             own = [word for word in stack[0] if word not in common]
             told = " ".join(own[-3:]) or told

@@ -32,7 +32,8 @@ WORDS = {
 }
 
 CLASSES: dict[str, re.Pattern[str]] = {
-    "@attention": re.compile(r"(?!.*(?:linear_attn|pre_attn|attn_norm)).*(?:attn|attention).*|.*_att|att|mha|assign"),
+    "@attention": re.compile(r"(?!.*(?:linear_attn|pre_attn|attn_norm)).*(?:attn|attention).*|"
+                             r".*_att|att|mha|.*mhsa|assign"),
     "@mlp": re.compile(r"mlps?|(?!router).*_mlp|mlp_.*|ffns?\d*|.*_ffn|ffn_.*|.*feed_?forward.*|ff|ff_context|ffw|"
                        r"densereludense|swiglu|glu|mlp\d"),
     "@experts": re.compile(r"experts?|expert_\d+|local_experts|shared_experts?|block_sparse_moe|.*moe|moe_.*|"
@@ -87,14 +88,21 @@ FAMILIES = (
         Rule("gate", "gate_proj", inside="@mlp @experts"),
         Rule("up", "up_proj", inside="@mlp @experts"),
         Rule("down", "down_proj", inside="@mlp @experts"),
-        Rule("up", "up_proj w_up", without="@attention connector"),
-        Rule("down", "down_proj w_down", without="@attention connector"),
+        Rule("up", "up_proj w_up", without="@attention @patch connector"),
+        Rule("down", "down_proj w_down", without="@attention @patch connector"),
+        Rule("other", "down_proj", inside="gate", within="@mlp @block"),  # of a router (ZAYA)
         Rule("gate_up", "gate_up_proj gate_up up_gate_proj"),
         Rule("gate", "w1", within="@mlp @experts", without="@attention"),
         Rule("down", "w2", within="@mlp @experts", without="@attention"),
         Rule("up", "w3", within="@mlp @experts", without="@attention"),
         Rule("embedding", "embed_tokens tok_embeddings", without="@position"),
-        Rule("head", "lm_head"),
+        Rule("q", "linear", inside="q_proj", within="@attention"),  # Gemma 4's and Kyutai's
+        Rule("k", "linear", inside="k_proj", within="@attention"),
+        Rule("v", "linear", inside="v_proj", within="@attention"),
+        Rule("o", "linear", inside="o_proj", within="@attention"),
+        Rule("embedding", "embed_tokens_per_layer"),
+        Rule("head", "lm_head generator_lm_head"),
+        Rule("head", "out_proj", inside="lm_head"),
         Rule("head", "output", top=True),
     )),
     Family("Qwen 1", (  # w1(x) · silu(w2(x)), then c_proj
@@ -138,7 +146,7 @@ FAMILIES = (
         Rule("up", "wi", within="@mlp"),  # gate and up where it is twice as tall as wo is wide
         Rule("down", "wo", within="@mlp", without="@attention"),
         Rule("down", "dense", inside="@mlp"),
-        Rule("embedding", "token_type_embeddings word_embedding tok_embed embeddings_project"),
+        Rule("embedding", "token_type_embeddings word_embedding tok_embed"),
         Rule("position", "position_embeddings"),
         Rule("pooler", "pooler"),
         Rule("pooler", "dense", inside="pooler"),
@@ -169,23 +177,32 @@ FAMILIES = (
     )),
     Family("ViT, DeiT, Swin, CLIP and DINOv2, of timm, transformers and torchvision", (
         Rule("qkv", "qkv", within="@attention"),
-        Rule("o", "proj projection", inside="@attention"),
+        Rule("o", "proj projection projection_layer output_proj", inside="@attention"),
+        Rule("o", "output", inside="attention"),
+        Rule("up", "proj_in dense1", inside="mlp"),
+        Rule("down", "proj_out dense2", inside="mlp"),
         Rule("o", "dense", inside="output", within="@attention"),
         Rule("gate", "fc1_g w1 linear_1_gate", within="@mlp", beside="fc1_x"),
         Rule("up", "fc1_x", within="@mlp"),
         Rule("gate_up", "w12", within="@mlp"),
         Rule("down", "w3", within="@mlp", beside="w12"),
-        Rule("up", "linear_fc1 linear_1 pwconv1 0", inside="@mlp", beside="@attention", without="cpb_mlp"),
+        Rule("up", "linear_fc1 linear_1 pwconv1 0", inside="@mlp", beside="@attention",
+             without="cpb_mlp continuous_position_bias_mlp"),
         Rule("down", "linear_fc2 linear_2 pwconv2 2 3", inside="@mlp", beside="@attention",
-             without="cpb_mlp"),
+             without="cpb_mlp continuous_position_bias_mlp"),
         Rule("up", "pwconv1"),
         Rule("down", "pwconv2"),
-        Rule("embedding", "patch_embed patch_embeddings patch_embedding conv_proj"),
+        Rule("embedding", "patch_embed patch_embeddings patch_embedding"),
+        Rule("embedding", "conv_proj", top=True),
         Rule("embedding", "proj projection", inside="@patch"),
         Rule("position", "pos_embed pos_embedding position_embedding positional_embedding rel_pos_h rel_pos_w"),
         Rule("position", "relative_position_bias_table rel_pos_bias"),
+        Rule("position", "pos_embed1 pos_embed2 pos_embed3 pos_embed4 patch_pos pixel_pos spatial_pos temporal_pos"),
+        Rule("position", "mid_position_embeddings position_embedding_table"),
+        Rule("up", "1", inside="mlp_layer"),
+        Rule("down", "3", inside="mlp_layer"),
         Rule("position", "embedding weight embeddings", inside="@position"),
-        Rule("head", "head heads"),
+        Rule("head", "head heads head_dist aux_head"),
         Rule("head", "fc", top=True),
         Rule("head", "fc head", inside="head heads"),
         Rule("embedding", "token_embedding class_embedding"),
@@ -217,6 +234,11 @@ FAMILIES = (
         Rule("q", "add_q_proj", within="@attention"),
         Rule("k", "add_k_proj", within="@attention"),
         Rule("v", "add_v_proj", within="@attention"),
+        Rule("gate", "linear_1", inside="@mlp", within="@mlp", without="@router",
+             beside="out_projection linear_3"),  # AuraFlow, Lumina
+        Rule("up", "linear_2", inside="@mlp", within="@mlp", without="@router", beside="out_projection"),
+        Rule("down", "out_projection", inside="@mlp"),
+        Rule("up", "linear_3", inside="@mlp"),
         Rule("up", "proj", inside="net", within="@mlp"),
         Rule("down", "2", inside="net", within="@mlp"),
         Rule("embedding", "proj", inside="pos_embed patch_embed", without="@attention"),
@@ -257,7 +279,7 @@ FAMILIES = (
     )),
     Family("Keras, Flax and T5X", (
         Rule("o", "attention_output", within="@attention"),
-        Rule("embedding", "embeddings embedding", without="@position quantizer codebook"),
+        Rule("embedding", "embeddings embedding", without="@position quantizer quantize codebook"),
         Rule("gate", "ffw_gating wi_gate", within="@mlp @block"),
     )),
 )  # fmt: skip

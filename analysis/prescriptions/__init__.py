@@ -8,6 +8,7 @@ from analysis.prescriptions.lineage.rule import LINEAGE
 from analysis.prescriptions.lora_rank.rule import LORA_RANK
 from analysis.prescriptions.monitor.rule import MONITOR
 from analysis.prescriptions.prescription import Rule
+from analysis.prescriptions.quantisation.rule import QUANTISATION
 from analysis.prescriptions.ranks.rule import RANKS
 from analysis.prescriptions.slices.rule import SLICES
 from analysis.prescriptions.sparsity.rule import SPARSITY
@@ -22,6 +23,7 @@ PRESCRIPTIONS: tuple[Rule, ...] = (
     SPARSITY,
     LEARNING_RATE,
     WEIGHT_DECAY,
+    QUANTISATION,
     INTERFERENCE,
     MONITOR,
     RANKS,

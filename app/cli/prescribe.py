@@ -13,8 +13,9 @@ from analysis.prescriptions import PRESCRIPTIONS, Rule, rule
 from analysis.prescriptions.members import Members
 from analysis.prescriptions.prescription import Prescription
 from analysis.prescriptions.recorded import RecordedReport, read_report
+from analysis.prescriptions.settings import parse_settings
 from analysis.prescriptions.writing import write
-from app.cli.analyze import WORDS, fail, name_paths, open_path, parse_value, progress, refusals
+from app.cli.analyze import fail, name_paths, open_path, progress, refusals
 from app.cli.options import device_option
 from app.cli.output import brief, plain_grid, write_object
 from app.escaping import for_terminal
@@ -56,32 +57,6 @@ def prescribe_command(
         write_object(prescription.to_json())
     else:
         write_words(chosen, prescription, out, names)
-
-
-def parse_settings(chosen: Rule, settings: Sequence[str]) -> dict[str, object]:
-    """The options by name: numbers as such, yes and no where the option takes them. Raises OptionError."""
-    known = {option.name: option for option in chosen.options}
-    asked: dict[str, object] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            raise OptionError(f"{setting!r} is not NAME=VALUE")
-        option = known.get(name)
-        if option is not None and isinstance(option.default, str):
-            asked[name] = text
-        else:
-            word = WORDS.get(text.strip().lower())
-            asked[name] = _number(text) if word is None else word
-    return asked
-
-
-def _number(text: str) -> object:
-    """A number as people write it, ".9" too; else what JSON makes of the text."""
-    value = parse_value(text)
-    try:
-        return float(text) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def split_reports(files: Sequence[Path]) -> tuple[list[RecordedReport], list[Path]]:

@@ -153,7 +153,8 @@ def choose(found: Iterable[Found]) -> list[Found]:
     files = {file.name: file for file in found}
     choice = companions.choose(files)
     if not choice.weights:
-        raise SourceFault("source-missing", "The source has no weight files: .safetensors, .bin, .pt, .pth or .ckpt.")
+        endings = ", ".join(companions.WEIGHTS)
+        raise SourceFault("source-missing", f"The source has no weight files, whose names end in {endings}.")
     left_out = [replace(files[name], left_out=reason) for name, reason in choice.left_out.items()]
     return [*(files[name] for name in (*choice.weights, *choice.companions)), *left_out]
 

@@ -49,6 +49,8 @@ NUMPY = (
     Hostile("npz: a shape that lies", written(npz(npy((2**30,))), "model.npz"), "truncated-file"),
     Hostile("npz: a place that lies", written(stating(npz(npy(), npy()), 42, 1), "model.npz"), "truncated-file"),
     Hostile("npz: overlap", written(stating(npz(npy(), npy()), 42, 0), "model.npz"), "bad-offsets"),
+    Hostile("npz: two in one", written(npz(npy()) + npz(npy((2, 8))), "model.npz"), "trailing-bytes"),
+    Hostile("npz: more behind it", written(npz(npy()) + b"0" * 9, "model.npz"), "trailing-bytes"),
     Hostile("npz: cut off", written(npz(npy())[:-30], "model.npz"), "truncated-file"),
     Hostile("npz: bzip2", written(npz(npy(), method=zipfile.ZIP_BZIP2), "model.npz"), "compressed-member"),
 )  # fmt: skip

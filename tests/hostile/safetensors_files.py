@@ -44,5 +44,7 @@ SAFETENSORS = (
     Hostile("the same name twice", written(safetensors(TWICE, bytes(8))), "duplicate-tensor"),
     Hostile("name is half a character", written(safetensors(b'{"\\ud800": 1}')), "bad-name"),
     Hostile("unknown dtype", written(safetensors({"a": entry(0, 8, (2,), "F99")})), "unknown-dtype"),
+    Hostile("more behind it", written(ONE + b"0"), "trailing-bytes"),
+    Hostile("two files in one", written(ONE + ONE), "trailing-bytes"),
     Hostile("no tensor", written(safetensors({})), "no-tensors"),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from tests.hostile.base import Build, Hostile, cut, marker, written, zipped
@@ -135,6 +136,22 @@ def script(data: bytes, constants: bytes = b"\x80\x02).") -> Build:
     return written(zipped({"m/data.pkl": data, "m/code/m.py": b"", "m/constants.pkl": constants}), "model.pt")
 
 
+def twice(build: Build, most: int | None = None) -> Build:
+    """The file, and behind it itself again, or the first bytes of it."""
+
+    def double(folder: Path) -> Sequence[Path]:
+        (path,) = build(folder)
+        content = path.read_bytes()
+        path.write_bytes(content + content[:most])
+        return [path]
+
+    return double
+
+
+def plain_array(folder: Path) -> Sequence[Path]:
+    return written(pickle.dumps({"weight": np.ones((2, 2))}), "model.pdparams")(folder)
+
+
 def traced(folder: Path) -> Sequence[Path]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that torch.jit is deprecated
@@ -173,6 +190,11 @@ TORCH = (
     Hostile("zip: 2^200 steps to hash", written(torch_zip(TUPLES + b"}h\x01K\x01s."), "model.pt"), "no-tensors"),
     Hostile("zip: pickle ends early", written(torch_zip(b"\x80\x02}"), "model.pt"), "truncated-file"),
     Hostile("zip: pickle is noise", written(torch_zip(b"\x80\x02\xff\xff."), "model.pt"), "bad-header"),
+    Hostile("zip: more behind it", twice(saved(weights), 10), "trailing-bytes"),
+    Hostile("zip: two in one", twice(saved(weights)), "archive"),
+    Hostile("zip: a part of a second one", twice(saved(weights), 500), "trailing-bytes"),
+    Hostile("legacy: two in one", twice(saved(weights, zip_format=False)), "trailing-bytes"),
+    Hostile("pickle: two in one", twice(plain_array), "trailing-bytes"),
     Hostile("zip: no tensor", saved(lambda _: {"epoch": 3}), "no-tensors"),
     Hostile("TorchScript: code", script(b"cos\nsystem\n(S'true'\ntR."), "pickle-code"),
     Hostile("TorchScript: code as a constant",

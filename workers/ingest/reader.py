@@ -7,13 +7,15 @@ all the rest. Its parent is supervisor.py.
 import errno
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from analysis.errors import CheckpointError, UnsafeFile, escape
 from analysis.formats import open_checkpoint, rewrite
 from analysis.formats.safetensors import SAFETENSORS
+from analysis.formats.stored import Array, Stored
 from workers.ingest.sandbox import Limits, confine
 
 
@@ -23,6 +25,7 @@ def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
     rewritten = checkpoint.format != SAFETENSORS.name
     if rewritten:
         rewrite(checkpoint, target)
+    decoded = replace(checkpoint, stored=_decoded(checkpoint.stored, target)) if rewritten else checkpoint
     return {
         "format": checkpoint.format,
         "kind": checkpoint.kind,
@@ -31,8 +34,17 @@ def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
             *([name, t.shape, t.dtype, t.nbytes, None] for name, t in checkpoint.stored.items()),
             *([name, t.shape, t.dtype, t.nbytes, t.reason] for name, t in checkpoint.aside.items()),
         ],
-        "beyond": checkpoint.beyond,
+        "beyond": decoded.beyond,
         "rewritten": rewritten,
+    }
+
+
+def _decoded(stored: Mapping[str, Array], target: Path) -> dict[str, Array]:
+    """The same tensors, those that had to be decoded as they lie in the rewritten file: each is decoded once."""
+    written = SAFETENSORS.contents(target).tensors
+    return {
+        name: array if isinstance(array, Stored) or name not in written else written[name]
+        for name, array in stored.items()
     }
 
 

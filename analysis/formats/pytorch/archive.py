@@ -25,6 +25,7 @@ KERAS = (b"metadata.json", b"config.json", b"model.weights.h5")  # the first mem
 PROGRAM = re.compile(r"[^/]+/code/")  # of TorchScript: deflated, and never looked at
 CONSTANT = "CONSTANTS.c"  # what its program calls them, with their number
 ENCRYPTED = 0x1 | 0x40 | 0x2000  # APPNOTE.TXT 4.4.4: encryption, strong encryption, masked headers
+END_LENGTH = 22  # APPNOTE.TXT 4.3.16, without the comment
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT 4.3.7
 BROKEN_ZIP = (BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, EOFError, IndexError, KeyError)
 
@@ -150,6 +151,7 @@ def _other_zip(names: Sequence[str]) -> UnknownFormat:
 
 def spans_of(archive: ZipFile, file: io.BufferedIOBase) -> dict[str, Span]:
     """Where the bytes of each member lie; every member checked, none over another, none behind the last of them."""
+    check_end(archive, file)
     end = archive.start_dir
     found: dict[str, Span] = {}
     taken: list[tuple[int, int]] = []
@@ -180,6 +182,14 @@ def spans_of(archive: ZipFile, file: io.BufferedIOBase) -> dict[str, Span]:
             "bad-offsets",
         )
     return found
+
+
+def check_end(archive: ZipFile, file: io.BufferedIOBase) -> None:
+    """DamagedFile where bytes follow the archive: Python's zipfile overlooks them, also where they are another one."""
+    file.seek(-END_LENGTH - len(archive.comment), io.SEEK_END)
+    if file.read(4) != b"PK\x05\x06":
+        text = "bytes follow the zip archive: two files in one, or a damaged one. Download or save it again."
+        raise DamagedFile(text, "trailing-bytes")
 
 
 def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:

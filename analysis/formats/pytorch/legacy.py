@@ -57,6 +57,11 @@ def _spans(keys: list[str], storages: Mapping[str, Storage], file: io.BufferedIO
             raise DamagedFile(f"{text}. Download or copy it again.", "truncated-file")
         found[key] = Span(start + 8, nbytes)
         start += 8 + nbytes
+    if start < size:
+        text = (
+            f"{size - start:,} bytes follow its last storage: several saves in one file, of which torch.load reads one "
+        )
+        raise DamagedFile(text + "at a time, or a damaged file. Save each in a file of its own.", "trailing-bytes")
     return found
 
 

@@ -4,6 +4,7 @@ import mmap
 import re
 from pathlib import Path
 
+from analysis.errors import DamagedFile
 from analysis.formats.pytorch.legacy import MAGIC_BYTES
 from analysis.formats.pytorch.machine import unpickle
 from analysis.formats.pytorch.state import Source, contents
@@ -21,7 +22,11 @@ def _recognises(head: bytes) -> bool:
 
 def _contents(path: Path) -> Contents:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        return contents(Source(path, {}, False), unpickle(whole))
+        machine = unpickle(whole)
+        if whole.tell() < len(whole):
+            text = f"{len(whole) - whole.tell():,} bytes follow its pickle: several in one file, or a damaged file. "
+            raise DamagedFile(text + "Save each in a file of its own.", "trailing-bytes")
+        return contents(Source(path, {}, False), machine)
 
 
 PLAIN_PICKLE = Format("pickle", "pickle of arrays", _recognises, _contents)

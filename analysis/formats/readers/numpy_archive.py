@@ -17,7 +17,7 @@ import numpy as np
 from analysis.errors import DamagedFile, UnsafeFile, escape
 from analysis.formats.dtypes import DTYPES, Sized
 from analysis.formats.hostile_json import check_name
-from analysis.formats.pytorch.archive import BROKEN_ZIP, ENCRYPTED, LOCAL_HEADER, first_member
+from analysis.formats.pytorch.archive import BROKEN_ZIP, ENCRYPTED, LOCAL_HEADER, check_end, first_member
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
 from analysis.formats.readers.numpy_file import LONGEST_HEADER, check_length, place, read_header, set_aside
 from analysis.formats.safetensors import METADATA
@@ -121,6 +121,7 @@ def _contents(path: Path) -> Contents:
     try:
         with path.open("rb") as file, ZipFile(file) as archive:
             members = archive.infolist()
+            check_end(archive, file)
             starts = [_start(member, file) for member in members]
             _check_places(members, starts, archive.start_dir)
             arrays = [_array(path, file, *each) for each in zip(members, starts, strict=True)]
@@ -168,6 +169,9 @@ def _start(member: ZipInfo, file: BinaryIO) -> int:
 
 def _check_places(members: list[ZipInfo], starts: list[int], end: int) -> None:
     places = [(m.header_offset, start + m.compress_size) for m, start in zip(members, starts, strict=True)]
+    if places and min(places)[0] > 0:
+        text = f"{min(places)[0]:,} bytes stand before its zip: two files in one, or a damaged one. Save it again."
+        raise DamagedFile(text, "trailing-bytes")
     places.append((end, end))
     if any(stop > begin for (_, stop), (begin, _) in pairwise(sorted(places))):
         text = "the members of the zip overlap, or lie outside it, which NumPy never does. It is damaged or malicious."

@@ -5,10 +5,10 @@
 
 /**
  * The table of which files are a checkpoint, as the service has it (analysis/formats/companions.py).
- * @typedef {{ weights: string[], preferred: string, instead: string, companions: string[], torch_index: string, training_state: Record<string, string> }} Table
+ * @typedef {{ kinds: { endings: string[], data: string[], instead: string }[], companions: string[], torch_index: string, training_state: Record<string, string> }} Table
  */
 
-const SHARD = /-\d+-of-\d+\.|\.index\.json$/i;
+const SHARD = /-\d+-of-\d+\.|\.index\.json$|\.onnx[._]data/i;
 
 /** @param {string} path */
 const base = (path) => path.slice(path.lastIndexOf("/") + 1).toLowerCase();
@@ -63,13 +63,15 @@ async function opened(entry) {
  */
 function choose(name, files, table) {
   const states = files.filter(({ path }) => state(path, table) !== undefined);
-  const weights = files.filter((found) => table.weights.some((end) => base(found.path).endsWith(end)) && !states.includes(found));
-  if (!weights.length) return { name, files, left_out: {} };
-  const preferred = weights.filter(({ path }) => base(path).endsWith(table.preferred));
-  const instead = preferred.length ? weights.filter((found) => !preferred.includes(found)) : [];
-  const companions = files.filter(({ path }) => companion(path, table) && !(preferred.length && base(path).endsWith(table.torch_index)));
-  const left_out = Object.fromEntries([...instead, ...states].map(({ path }) => [path, state(path, table) ?? table.instead]));
-  return { name, files: [...(preferred.length ? preferred : weights), ...companions], left_out };
+  /** @param {Found} found @param {{ endings: string[], data: string[] }} kind */
+  const isOf = ({ path }, kind) => kind.endings.some((end) => base(path).endsWith(end)) || kind.data.some((glob) => fits(glob, base(path)));
+  const weights = files.filter((found) => table.kinds.some((kind) => isOf(found, kind)) && !states.includes(found));
+  const chosen = table.kinds.find((kind) => weights.some((found) => isOf(found, kind)));
+  if (!chosen) return { name, files, left_out: {} };
+  const taken = weights.filter((found) => isOf(found, chosen));
+  const companions = files.filter(({ path }) => companion(path, table) && !(chosen === table.kinds[0] && base(path).endsWith(table.torch_index)));
+  const left_out = Object.fromEntries([...weights, ...states].filter((found) => !taken.includes(found)).map(({ path }) => [path, state(path, table) ?? chosen.instead]));
+  return { name, files: [...taken, ...companions], left_out };
 }
 
 /**

@@ -6,16 +6,18 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
 from analysis.formats import companions, open_checkpoint
-from analysis.formats.companions import SAFETENSORS_INSTEAD, choose, training_state
+from analysis.formats.companions import choose, kind_of, training_state
 from app.cli.check import to_send
 from app.uploads import sources
 from app.uploads.sources import Found
 from tests.conftest import missing
+from tests.hostile.hdf5_files import layer, made
 
 SCRIPT = Path(__file__).parents[3] / "frontend" / "static" / "js" / "files.js"
 TRAINER = ["pytorch_model.bin", "config.json", "trainer_state.json", "training_args.json"]
@@ -40,6 +42,16 @@ CASES = [
         ["pytorch_model.bin"],
     ),
     (["adapter_model.safetensors", "adapter_config.json"], ["adapter_model.safetensors", "adapter_config.json"], []),
+    (
+        ["flax_model.msgpack", "model.onnx", "model.onnx_data", "pytorch_model.bin", "tf_model.h5", "config.json"],
+        ["pytorch_model.bin", "config.json"],
+        ["flax_model.msgpack", "model.onnx", "model.onnx_data", "tf_model.h5"],
+    ),
+    (["model.onnx", "model.onnx_data", "statistics.npz"], ["model.onnx", "model.onnx_data"], ["statistics.npz"]),
+    (["a.gguf", "a.npz", "README.md"], ["a.gguf"], ["a.npz"]),
+    (["model.keras", "model.weights.h5", "x.npy"], ["model.keras", "model.weights.h5"], ["x.npy"]),
+    (["flax_model.msgpack", "optimizer.pt", "x.npz"], ["flax_model.msgpack"], ["optimizer.pt", "x.npz"]),
+    (["a.npz", "b.npy", "notes.txt"], ["a.npz", "b.npy"], []),
     (["MODEL.SAFETENSORS", "Config.json", "Optimizer.pt"], ["MODEL.SAFETENSORS", "Config.json"], ["Optimizer.pt"]),
 ]
 each = pytest.mark.parametrize(("there", "taken", "left"), CASES)
@@ -64,7 +76,9 @@ def test_a_choice_has_weights_companions_and_the_rest_with_reasons(
     assert set(found.weights + found.companions) == set(taken)
     assert set(found.left_out) == set(left)
     for name, reason in found.left_out.items():
-        assert reason == (training_state(name) or SAFETENSORS_INSTEAD)
+        kind = kind_of(found.weights[0])
+        assert kind is not None
+        assert reason == (training_state(name) or kind.instead)
 
 
 def test_files_without_weights_are_no_choice() -> None:
@@ -127,3 +141,15 @@ def test_a_trainers_folder_is_its_model_and_what_its_files_say(tmp_path: Path) -
 def test_a_state_that_is_asked_for_alone_is_read(tmp_path: Path) -> None:
     trainer_folder(tmp_path)
     assert open_checkpoint([tmp_path / "rng_state.pth"]).format == "torch-zip"
+
+
+def test_of_a_folder_with_several_formats_one_is_read_and_the_others_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "weights.npz", kernel=np.eye(3))
+    (path,) = made(layer)(tmp_path)
+    checkpoint = open_checkpoint([tmp_path])
+    assert checkpoint.format == "hdf5"
+    assert checkpoint.facts["ignored_files"] == "weights.npz (the Keras files are read instead)"
+    torch.save({"fc.weight": torch.ones(3, 3)}, tmp_path / "pytorch_model.bin")
+    assert open_checkpoint([tmp_path]).facts["ignored_files"] == (
+        f"{path.name} (the PyTorch files are read instead), weights.npz (the PyTorch files are read instead)"
+    )

@@ -56,6 +56,11 @@ def test_stacks_of_no_known_kind_keep_their_own_words() -> None:
     assert [there.side for there in places(names).values()] == ["atom_conv_layers", "bond_conv_layers"]
 
 
+def test_the_stack_with_by_far_the_most_blocks_needs_no_words() -> None:
+    names = [*(f"blocks.{at}.mlp.fc1.weight" for at in range(12)), "blocks_token_only.0.mlp.fc1.weight"]
+    assert [there.side for there in places(names).values()] == [""] * 12 + ["blocks_token_only"]
+
+
 def test_one_stack_goes_without_saying() -> None:
     assert places(["encoder.layer.0.output.dense.weight"])["encoder.layer.0.output.dense.weight"].side == ""
     assert side(["vision_model", "encoder", "layers"]) == "Vision"

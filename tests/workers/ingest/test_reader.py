@@ -4,10 +4,12 @@ import errno
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -29,6 +31,24 @@ def test_what_is_not_safetensors_is_rewritten(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(2, 2)}, tmp_path / "m.bin")
     assert reader.read([tmp_path / "m.bin"], tmp_path / "target")["rewritten"] is True
     assert (tmp_path / "target").exists()
+
+
+def test_what_is_packed_is_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analysis.formats.readers.numpy_archive import Deflated
+
+    values = np.random.default_rng(0).normal(size=(64, 64)).astype("f4")
+    np.savez_compressed(tmp_path / "m.npz", embed_tokens=values, lm_head=values, other=values + 1)
+    opened: list[tuple[int, ...]] = []
+    inflate = Deflated._inflate
+
+    def count(array: Deflated) -> Iterator[bytes]:
+        opened.append(array.shape)
+        return inflate(array)
+
+    monkeypatch.setattr(Deflated, "_inflate", count)
+    found = reader.read([tmp_path / "m.npz"], tmp_path / "target")
+    assert len(opened) == 3
+    assert found["beyond"]["same"] == {"lm_head": "embed_tokens"}
 
 
 def answer(*paths: Path) -> Any:

@@ -24,8 +24,13 @@ def pack(value: Any) -> Any:
     raise TypeError(type(value))
 
 
+def to_bytes(tree: Any) -> bytes:
+    """flax.serialization.to_bytes, of dicts and arrays of NumPy."""
+    return bytes(msgpack.packb(tree, default=pack, strict_types=True))
+
+
 def save(path: Path, tree: Any) -> None:
-    path.write_bytes(msgpack.packb(tree, default=pack, strict_types=True))
+    path.write_bytes(to_bytes(tree))
 
 
 def in_parts(array: Any, size: int) -> dict[str, Any]:
