@@ -4,9 +4,11 @@ The one table of it. The page (as JSON), sources, `eigenscope check --server` an
 files whose names say nothing, their content decides (files.py).
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -90,6 +92,21 @@ def kind_of(name: str) -> Kind | None:
     return next(
         (k for k in KINDS if lowered.endswith(k.endings) or any(fnmatchcase(lowered, glob) for glob in k.data)), None
     )
+
+
+def inner_checkpoints(folder: Path) -> list[str]:
+    """The folders inside one that has no weights itself, as a pipeline of diffusers or the output of a Trainer is."""
+    held = list(folder.iterdir())
+    if any(path.is_file() and holds_weights(path.name) for path in held):
+        return []
+    inner = (path for path in held if path.is_dir() and os.access(path, os.R_OK | os.X_OK))
+    return sorted(path.name for path in inner if any(holds_weights(file.name) for file in path.iterdir()))
+
+
+def holds_weights(name: str) -> bool:
+    """Whether a file may hold weights, or says where they are, by its name."""
+    known = kind_of(name) is not None or name.lower().endswith((INDEX, ".distcp"))
+    return known and training_state(name) is None
 
 
 def training_state(name: str) -> str | None:

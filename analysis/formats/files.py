@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
 from analysis.formats.checkpoint import Checkpoint
-from analysis.formats.companions import INDEX, WEIGHTS, kind_of, training_state
+from analysis.formats.companions import INDEX, WEIGHTS, inner_checkpoints, kind_of, training_state
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import parse_file, printable
 from analysis.formats.parts import Parts, select
@@ -157,6 +157,10 @@ def _list_files(paths: Sequence[Path]) -> list[Path]:
     """The files meant, folders opened up (not those inside them), each once, in the order given."""
     found: dict[Path, None] = {}
     for path in paths:
+        if path.is_dir() and (inner := inner_checkpoints(path)):
+            name, folders = escape(path.name), ", ".join(map(escape, inner[:5])) + (", …" if len(inner) > 5 else "")
+            text = f"{name} holds no weights itself, but folders of them do ({folders}). Give one of these folders."
+            raise UnknownFormat(text, "no-tensors")
         inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
         for missing in (inner for inner in inside if not _is_file(inner)):
             raise MissingShard(f"there is no file {escape(missing)}", "missing-file")

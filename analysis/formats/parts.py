@@ -40,6 +40,8 @@ TRAINING_STATES = {
 AVERAGES = {"ema", "emas", "averaged", "swa", "shadow", "polyak", "lookahead", "avgmodel"}
 FOLLOWERS = {"teacher": "student", "target": "online", "momentum": "online", "moving": "", "slow": ""}
 PAIRS = MappingProxyType({"_k": "_q", "_m": "", "_t": "_s"})  # MoCo's encoders, ALBEF's towers
+FEWEST = 3  # matrices of a module that such an ending may mean: "to_k" beside "to_q" is one layer of an attention
+TRAINED = "current_model_state"  # where Lightning's WeightAveraging keeps the weights that its average follows
 MOST_PREFIXES = 64
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -117,6 +119,8 @@ def _word(component: str) -> str | None:
     for word in (*AVERAGES, *FOLLOWERS):
         if word in words:
             return word
+    if component == TRAINED:
+        return TRAINED
     return "momentum" if component.endswith(tuple(PAIRS)) else None
 
 
@@ -134,8 +138,14 @@ def _follows(prefix: str, inside: Shapes, outside: Shapes) -> bool:
     if all(name.rpartition(".")[2].isdigit() for name in inside):
         return _same_shapes(inside, outside)
     matrices = {name: shape for name, shape in inside.items() if len(shape) > 1} or dict(inside)
+    least, ending = 0.5, prefix[-3:-1]
+    if ending in PAIRS and _word(prefix[:-1].rpartition(".")[2]) == "momentum":
+        beside = f"{prefix[:-3]}{PAIRS[ending]}."
+        outside = {name: shape for name, shape in outside.items() if name.startswith(beside)}
+        least = 0.9 if len(matrices) >= FEWEST else 2.0
+    elif len(matrices) == 1 and "." not in next(iter(matrices)):
+        outside = {name: shape for name, shape in outside.items() if _is_counterpart(name, prefix)}
     there: dict[tuple[str, tuple[int, ...]], None] = {(_plain(name), shape): None for name, shape in outside.items()}
-    least = 0.9 if prefix[:-1].endswith(tuple(PAIRS)) else 0.5
     for _ in range(3):  # an average may have wrapped its model: "averaged_model.module."
         if _matches(matrices, there) >= least * len(matrices):
             return True
@@ -144,6 +154,20 @@ def _follows(prefix: str, inside: Shapes, outside: Shapes) -> bool:
             return False
         matrices = {name.partition(".")[2]: shape for name, shape in matrices.items()}
     return False
+
+
+def _is_counterpart(name: str, prefix: str) -> bool:
+    """Whether a layer has the name of the copy's without the word that says copy, or with the one of what is copied.
+
+    Of a single layer its own name says nothing ("weight"): any layer of that shape would do.
+    """
+    above, component = (name.rpartition(".")[0], prefix[:-1].rpartition(".")[2])
+    front = prefix[: -len(component) - 1]
+    own = [word for word in tokens(component) if word not in AVERAGES and word not in FOLLOWERS]
+    if not above.startswith(front.rstrip(".")):
+        return False
+    rest = above.removeprefix(front)
+    return not own or [word for word in tokens(rest) if word not in FOLLOWERS.values()] == own
 
 
 def _matches(inside: Shapes, there: Mapping[tuple[str, tuple[int, ...]], None]) -> int:
@@ -162,6 +186,8 @@ def _same_shapes(inside: Shapes, outside: Shapes) -> bool:
 
 def copy_reason(prefix: str, word: str) -> str:
     """Why a copy is left out, and how to analyse it."""
+    if word == TRAINED:
+        return f"the weights that the running average follows: analyse them by --part {escape(prefix[:-1])}"
     what = "a running average" if word in AVERAGES else "a copy" if word != "teacher" else "a teacher"
     return f"{what} of the weights, no weight of its own: analyse it by --part {escape(prefix[:-1])}"
 

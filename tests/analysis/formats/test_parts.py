@@ -55,6 +55,34 @@ def test_a_copy_of_the_weights(weights: str, copy: str) -> None:
     assert copy.startswith(next(iter(found)))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("blocks.0.attn.to_q", "blocks.0.attn.to_k", "blocks.0.attn.to_v"),  # diffusers
+        ("layers.0.self_attn.linear_q", "layers.0.self_attn.linear_k"),  # ESPnet
+        ("proj_s", "proj_t"),
+        ("fc", "target_proj"),
+        ("fc", "moving_head", "slow_fast"),
+    ],
+)
+def test_a_layer_of_the_same_shape_as_another_is_no_copy_of_it(names: tuple[str, ...]) -> None:
+    shapes = {f"{name}.{leaf}": shape for name in names for leaf, shape in (("weight", (64, 64)), ("bias", (64,)))}
+    assert copies(shapes) == {}
+
+
+def test_a_single_layer_is_a_copy_of_the_one_that_its_name_says() -> None:
+    shapes = {"actor.weight": (6, 64), "actor_target.weight": (6, 64), "critic.weight": (6, 64)}
+    assert copies(shapes) == {"actor_target.": "target"}
+    assert copies({"fc.weight": (6, 64), "ema.weight": (6, 64)}) == {"ema.": "ema"}
+    assert copies({"online_head.weight": (6, 64), "target_head.weight": (6, 64)}) == {"target_head.": "target"}
+
+
+def test_the_weights_that_an_average_of_lightning_follows() -> None:
+    """Its callback WeightAveraging puts the average into state_dict, and the weights under current_model_state."""
+    found = copies(under("model.") | under("current_model_state.model."))
+    assert found == {"current_model_state.": "current_model_state"}
+
+
 def test_an_average_whose_names_lost_their_dots() -> None:
     """As Latent Diffusion keeps it (ldm/modules/ema.py)."""
     flat = {f"model_ema.{name.replace('.', '')}": shape for name, shape in BODY.items()}

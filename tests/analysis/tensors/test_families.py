@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from analysis.formats.parts import copies, training_reasons
 from analysis.names import places
 from analysis.tensors.matrices import Header, describe, matrices
 from analysis.weight import TensorInfo
@@ -28,6 +29,8 @@ def described(lines: list[Line]) -> dict[str, TensorInfo]:
 @pytest.mark.parametrize("lines", MODELS)
 def test_roles_blocks_and_labels(lines: list[Line]) -> None:
     found = described(lines)
+    assert copies({name: info.shape for name, info in found.items()}) == {}
+    assert training_reasons(found) == {}
     for line in lines:
         held = [found[name] for name in line.expand()]
         assert [info.skip for info in held] == [None] * len(held)
