@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.diagnostic import Scope, Table
+from analysis.tensors.listing import BROKEN, NO_WEIGHT
 from analysis.tensors.matching import Alignment, Member
 from analysis.weight import TensorInfo
 
-NO_WEIGHT = "no weight"  # in the reason of what is no weight of the model: an optimizer's state, a copy, a mask
 LEAST = 0.5  # of the weights' parameters: a verdict about less would be one about another model
 ALONE = "in no other checkpoint of this run"
 
@@ -50,6 +50,12 @@ class Coverage:
         reasons = Counter(left.reason for left in self.skipped if NO_WEIGHT not in left.reason)
         why = f" Most are left out with the reason: {reasons.most_common(1)[0][0]}." if reasons else ""
         return f"{self.analysed_parameters:,} of {self.weights:,} parameters of the weights were read: no verdict.{why}"
+
+    @property
+    def not_finite(self) -> tuple[str, ...]:
+        """The vectors, biases and gains among them, that hold NaN or infinity; of several checkpoints all of theirs."""
+        own = [left.tensor for left in self.skipped if left.reason.endswith(BROKEN)]
+        return tuple(dict.fromkeys([*own, *(name for member in self.members for name in member.not_finite)]))
 
     def reasons(self) -> list[tuple[str, int]]:
         """Each reason for leaving tensors out with how many it applies to, most frequent first."""

@@ -187,6 +187,7 @@ REJECTIONS = MappingProxyType(
         "pickle-code": "The pickle names code to run.",
         "compressed-member": "A member of the zip, or a dataset of HDF5, is compressed in a way that is not read.",
         "encrypted-member": "A member of the zip is encrypted.",
+        "too-many-tensors": "It has more tensors than one checkpoint may have (`EIGENSCOPE_TENSOR_LIMIT`).",
         "unbounded": "It expands to far more than its own size.",
         "external-data": "It refers to data in another file, or by a link.",
         "shard-outside": "The index names a file outside its folder.",

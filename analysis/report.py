@@ -10,6 +10,7 @@ from typing import Any
 from analysis.coverage import Coverage
 from analysis.diagnostic import Cause, Finding, Request, Row, Scalar, Severity, Summary, Table
 from analysis.findings.repeats import without_repeats
+from analysis.findings.vectors import add_vectors
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,7 @@ class Report:
     options: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
 
     def summaries(self) -> dict[str, Summary]:
-        """By diagnostic, what was said once left out of the rest."""
-        found = without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables})
-        unread = self.coverage.unread
-        if unread is None:
-            return found
-        return {name: replace(summary, headline=unread) for name, summary in found.items()}
+        return summaries_of(self.tables, self.coverage)
 
     def to_json(self) -> dict[str, Any]:
         summaries = self.summaries()
@@ -53,6 +49,18 @@ class Report:
 def options_of(requests: Sequence[Request]) -> dict[str, Mapping[str, Scalar]]:
     """The options of each request by its diagnostic's name."""
     return {request.diagnostic.name: request.options for request in requests}
+
+
+def summaries_of(tables: Sequence[Table], coverage: Coverage | None) -> dict[str, Summary]:
+    """By diagnostic, what was said once left out of the rest; vectors with NaN first, and no verdict where too little
+    was read.
+    """
+    found = without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in tables})
+    if coverage is None:
+        return found
+    if coverage.unread is not None:
+        found = {name: replace(summary, headline=coverage.unread) for name, summary in found.items()}
+    return add_vectors(found, coverage.not_finite)
 
 
 def summary_json(summary: Summary, names: Sequence[str] = ()) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sqlalchemy import Executable, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
-from app.models import Checkpoint, Member, Mitigation, Result, Run, Source, Unit, Verdict
+from app.models import Checkpoint, Member, Mitigation, Prescription, Result, Run, Source, Unit, Verdict
 from app.states import ENDED, OPEN_CHECKPOINTS
 
 SOURCES = ("analysis", "app", "frontend")  # what makes an answer out of rows
@@ -54,10 +54,11 @@ def of_run(session: Session, identity: int) -> Version:
 
 
 def of_page(session: Session, identity: int) -> Version:
-    """Of a run's page, which also shows verdicts and the mitigations of its checkpoints. Raises NotFound."""
+    """Of a run's page, which also shows verdicts, prescriptions and mitigations. Raises NotFound."""
     run = of_run(session, identity)
     judged = select(Verdict.id, Verdict.judged_at).where(Verdict.run_id == identity).order_by(Verdict.id)
-    queries: list[Executable] = [judged]
+    prescribed = select(Prescription.id).where(Prescription.run_id == identity).order_by(Prescription.id)
+    queries: list[Executable] = [judged, prescribed]
     if run.checkpoints > 1:  # else there is nothing to mitigate
         columns = (Mitigation.id, Mitigation.state, Mitigation.current, Mitigation.checkpoint_id, Mitigation.run_id)
         own = select(Member.checkpoint_id).where(Member.run_id == identity)

@@ -33,6 +33,7 @@ from app.web.compression import Compression
 from app.web.connections import BoundedProtocol
 from app.web.guard import Guard
 from app.web.head_requests import HeadRequests
+from app.web.listeners import Listeners
 from app.web.long_poll import Waiting
 from app.web.request_log import RequestLog
 from app.web.request_metrics import RequestMetrics
@@ -66,6 +67,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
     )  # fmt: skip
     app.state.settings, app.state.database, app.state.pulse = settings, database, HealthCheck(database, sender)
     app.state.waiting = Waiting(settings.waiting_limit)
+    app.state.listeners = Listeners(settings.stream_limit)
     app.state.storage = Storage(settings.data_dir)
     app.state.cache, traffic = ResponseCache(), RequestMetrics()
     app.state.gauges = Gauges(database, app.state.pulse, traffic)

@@ -15,7 +15,7 @@ from analysis.mitigation import Recipe
 from analysis.tensors.matching import Member as Side
 from analysis.tensors.matching import align, check_base
 from app import checkpoints, retention
-from app.access import audit
+from app.access import audit, quotas
 from app.errors import Conflict, NotFound
 from app.models import Checkpoint, Mitigation, Run, newest
 from app.runs import runs
@@ -45,6 +45,7 @@ def request(
         == MOST_OPEN
     ):
         raise Conflict(f"{MOST_OPEN} mitigations are already queued. Try again when some of them are done.")
+    quotas.check(session, bytes=max(held[base].bytes, held[tuned].bytes), files=1, tensors=1, runs=1)
     called = name or f"{held[tuned].name} mitigated λ={recipe.factor:g}"
     mitigation = Mitigation(
         name=checkpoints.clean_name(called), recipe=recipe.to_json(), base_id=base, tuned_id=tuned, report=None

@@ -348,6 +348,21 @@ class Ping(Base):
     worker: Mapped[str | None]
 
 
+class Prescription(ProjectScoped, Base):
+    """What a published rule says of a run's tables, with the files that other tools read, in base64."""
+
+    __tablename__ = "prescriptions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]  # of the checkpoint in the run
+    kind: Mapped[str] = mapped_column(String(64))
+    record: Mapped[dict[str, Any]]  # analysis.prescriptions.prescription.Prescription
+    files: Mapped[dict[str, Any]]
+    created_at: Mapped[float] = mapped_column(default=now())
+
+
 class Verdict(ProjectScoped, Base):
     """What a policy says of a run. `result` is None until the run has ended; the same rows always give the same.
 

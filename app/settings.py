@@ -42,11 +42,13 @@ class Settings(BaseSettings):
     quota_bytes: int = Field(1024 * GIB, ge=0)  # of a project's files, each time that one refers to them
     quota_files: int = Field(10_000, ge=0)
     quota_tensors: int = Field(2_000_000, ge=0)
+    tensor_limit: int = Field(100_000, ge=1)  # of one checkpoint
     quota_runs: int = Field(100, ge=0)  # waiting or running at once
     keep_days: float = Field(7.0, ge=0)  # weights go so long after their last analysis; reports stay. 0: never
 
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names and networks; none: webhooks are off
     waiting_limit: int = Field(200, ge=0)  # requests that may wait for a run's end at the same time
+    stream_limit: int = Field(500, ge=0)  # listeners that may follow runs at the same time
 
     upload_limit: int = Field(64 * GIB, ge=1)  # bytes in one upload, all its files together
     upload_files: int = Field(1000, ge=1)

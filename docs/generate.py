@@ -1,4 +1,5 @@
 """The pages that come out of the code: docs/diagnostics.md from the registry, docs/findings.md from the causes,
+docs/prescriptions.md from the rules,
 docs/errors.md from the error trees, docs/eigenscope.schema.json from both.
 
 `python -m docs.generate` writes them, `--check` fails where a page is not what the code says.
@@ -19,6 +20,7 @@ from analysis.errors import EigenscopeError
 from analysis.findings.causes import CAUSES
 from analysis.findings.changes import CHANGES
 from analysis.gate.schema import schema
+from analysis.prescriptions import PRESCRIPTIONS, Rule
 from app import errors as service_errors
 from app.errors import ServiceError
 
@@ -87,6 +89,43 @@ def findings_page() -> str:
     return "\n".join(lines)
 
 
+def prescriptions_page() -> str:
+    lines = [
+        "# Prescriptions",
+        "",
+        "Generated from the rules by `make docs`; do not edit. A prescription is what a published rule says of each",
+        "layer, with files that other tools read. It is no promise: **Validated on** says where the rule was tried.",
+        "",
+        "```sh",
+        "eigenscope prescribe KIND FILE… --option NAME=VALUE … --out FOLDER",
+        "```",
+        "",
+        "writes `FOLDER/prescription.json` and the files of the rule beside it. The record has `kind`, `estimator`,",
+        "`parameters`, `report` (the SHA-256 of the report or of the checkpoints), `validated_on`, and `entries`: a",
+        "value for each tensor. Where the measured differences between layers are no larger than their errors,",
+        "`doubt` says so and has the uniform value. A report of `eigenscope analyze --json` can stand for its",
+        "checkpoint where the rule reads tables only. Over the API: `POST /api/v1/runs/{id}/prescriptions`.",
+        "",
+    ]
+    for rule in PRESCRIPTIONS:
+        lines += rule_section(rule)
+    return "\n".join(lines)
+
+
+def rule_section(rule: Rule) -> list[str]:
+    lines = [f"## `{rule.name}`: {rule.title}", "", rule.description, ""]
+    lines += [f"- **Input** {rule.inputs}{'; reads the weights' if rule.weights else '; a report is enough'}."]
+    lines += [f"- **Entries** {rule.value}.", f"- **Source** {rule.reference}."]
+    lines += [f"- **Validated on** {rule.validated_on}", ""]
+    if rule.options:
+        lines += ["| option | default | takes | meaning |", "|---|---|---|---|"]
+        lines += [*(option_row(option) for option in rule.options), ""]
+    if rule.outputs:
+        lines += ["| file | read by | holds |", "|---|---|---|"]
+        lines += [*(f"| `{each.file}` | {each.tool} | {cell(each.meaning)} |" for each in rule.outputs), ""]
+    return lines
+
+
 def errors_page() -> str:
     lines = [
         "# Errors",
@@ -131,6 +170,7 @@ def schema_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "diagnostics.md": diagnostics_page,
     "findings.md": findings_page,
+    "prescriptions.md": prescriptions_page,
     "errors.md": errors_page,
     "eigenscope.schema.json": schema_page,
 }

@@ -40,16 +40,25 @@ FEW = 3  # numbers of a diagnostic that is not named above
 
 
 def verdict(summaries: Mapping[str, Summary]) -> Verdict:
-    """What the entries say leads, then the first of the others; all give key numbers and findings."""
+    """What the entries say leads, then the first of the others; all give key numbers and findings.
+
+    The worst finding leads where the entries know nothing of it: no sentence above the findings denies the first.
+    """
     leading = [summaries["entries"].headline] if "entries" in summaries else []
     others = [summary.headline for name, summary in summaries.items() if name != "entries"]
+    findings = sorted(
+        (finding for summary in summaries.values() for finding in summary.findings),
+        key=lambda finding: list(Severity).index(finding.severity),
+    )
+    entries = summaries["entries"].findings if "entries" in summaries else ()
+    if leading and findings and findings[0].severity is not Severity.NOTE and findings[0] not in entries:
+        leading = [f"{findings[0].text}.", *leading]
     strong, stop, rest = " ".join([*leading, *others[:1]]).partition(". ")
-    findings = [finding for summary in summaries.values() for finding in summary.findings]
     return Verdict(
         strong=strong + stop.strip(),
         rest=rest,
         kpis=kpis(summaries),
-        findings=tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity))),
+        findings=tuple(findings),
     )
 
 

@@ -46,7 +46,7 @@ def receiving(receiver: Receiver) -> Iterator[Receiver]:
             self.end_headers()
             self.wfile.write(receiver.body)
 
-        do_GET = do_POST = handle_any  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             return

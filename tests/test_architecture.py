@@ -143,7 +143,7 @@ def app_imports_no_worker(imports: Imports) -> Iterator[str]:
     def is_allowed(module: str, name: str) -> bool:
         if is_inside(name, "workers"):
             return False
-        starts = module == "app.cli.main" and name == "app.main"  # the command line starts the service
+        starts = module == "app.cli.service" and name == "app.main"  # the command line starts the service
         return is_inside(module, *ENTRIES) or not is_inside(name, "frontend", *ENTRIES) or starts
 
     yield from find_strays(imports, "app", is_allowed)

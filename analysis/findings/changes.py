@@ -94,7 +94,7 @@ LARGE_UPDATE = Cause(
     "what the base could do, measured before and after",
     "a lower learning rate or scaling makes it smaller",
     "a new task far from the base, where nothing of the base has to stay",
-    "size of the update against forgetting: Spearman 0.92 within LoRA in our own runs (docs/experiment.md)",
+    "docs/experiment.md: forgetting against the size of the update, ρ = 0.92 over 18 LoRA, 0.70 with 4 full ones",
 )
 UNUSED_RANK = Cause(
     "unused-rank",

@@ -2,7 +2,7 @@
 
 Two findings of one cause on the same weights are one, and what a fault explains is not said beside it: a layer of zeros
 has no tail, and one of rank 16 loses rank. The diagnostic that looks at the entries speaks first, since what it finds
-explains what the others measure.
+explains what the others measure; what it tested and did not find is no more than a note of theirs.
 """
 
 from collections import defaultdict
@@ -17,6 +17,7 @@ EXPLAINING = {
     cause.name
     for cause in (causes.NOT_FINITE, causes.ZERO, causes.DEAD_LINES, causes.EQUAL_LINES, causes.LOW_RANK, causes.RANDOM)
 }
+TESTED = {causes.RANDOM.name, causes.OUTLIER.name}  # by the entries, against the layer's siblings
 EXPLAINED = {causes.UNMEASURED.name, causes.RANK.name, causes.EXPONENT.name}
 
 
@@ -26,12 +27,20 @@ def without_repeats(found: Mapping[str, Summary]) -> dict[str, Summary]:
     kept: dict[str, Summary] = {}
     for name in sorted(found, key=lambda name: name != FIRST):
         findings = tuple(finding for finding in found[name].findings if not _is_known(finding, said))
+        if name != FIRST and FIRST in found:
+            findings = tuple(map(_soften, findings))
         for finding in findings:
             if finding.cause is not None and (finding.severity is not Severity.NOTE or name == FIRST):
                 for weight in finding.weights:
                     said[weight].add(finding.cause.name)
         kept[name] = replace(found[name], findings=findings)
     return kept
+
+
+def _soften(finding: Finding) -> Finding:
+    """A note where the entries, which test the same by more, did not say it."""
+    tested = finding.cause is not None and finding.cause.name in TESTED
+    return replace(finding, severity=Severity.NOTE) if tested else finding
 
 
 def _is_known(finding: Finding, said: Mapping[str, set[str]]) -> bool:

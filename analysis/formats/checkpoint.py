@@ -10,6 +10,7 @@ from analysis.adapters.config import AdapterConfig
 from analysis.cached import once
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.effective import Recognised, grid_step, recognise, values
+from analysis.formats.effective.broken import count_not_finite
 from analysis.formats.effective.buffers import constant_kinds
 from analysis.formats.repeated import repeated
 from analysis.formats.stored import Array, Aside, Facts
@@ -57,7 +58,13 @@ class Checkpoint:
         }
         same = repeated(self.stored) if self.adapter is None else {}
         constants = {name: kind for name, kind in self.constants.items() if name not in made}
-        return {"made": made, "left": dict(self.effective.left), "same": same, "constants": constants}
+        left = dict(self.effective.left)
+        return {"made": made, "left": left, "same": same, "constants": constants, "broken": self.not_finite}
+
+    @once
+    def not_finite(self) -> dict[str, int]:
+        """The vectors that hold values which are NaN or infinite, with how many."""
+        return count_not_finite(self.stored)
 
     @once
     def constants(self) -> Mapping[str, str]:

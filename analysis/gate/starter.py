@@ -3,8 +3,8 @@
 from analysis.diagnostic import Column
 from analysis.gate.metrics import columns
 
-PARTLY = 0.5  # the share of healthy tails below which our headline no longer says "partly well trained"
-MOSTLY = 0.8  # and from which on it says "mostly"
+PARTLY = 0.5  # the share of layers with an α in its usual range: half of them
+MOSTLY = 0.8  # and most of them
 
 
 def starter() -> str:
@@ -37,18 +37,19 @@ rules:
     summary: coverage.parameters
     min: 0.9
 
-  - name: half of the layers have a healthy tail
-    # Trained layers end up in the range 2 to 6; at initialisation hardly one does.
+  - name: half of the layers have an α of 2 to 6
+    # Where the fits (KS) of most trained layers lie. So do those of small matrices of noise: this says that α is usual,
+    # not that a layer was trained.
     summary: esd.share_healthy
     min: {partly}
 
-  - name: nearly all layers have a healthy tail
+  - name: most layers have an α of 2 to 6
     summary: esd.share_healthy
     min: {mostly}
     severity: warn
 
-  - name: the typical layer is trained
-    # The healthy range of α. Low-confidence fits are left out.
+  - name: the typical α is usual
+    # The usual range of α. Low-confidence fits are left out.
     column: esd.alpha
     aggregate: median
     between: {alpha}

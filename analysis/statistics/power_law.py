@@ -21,6 +21,7 @@ SMALLEST_COMPATIBLE = 2  # of those above its cut, that WeightWatcher fits where
 SMALL_N = 20  # eigenvalues below which the estimate is corrected for bias (WeightWatcher's SMALL_N_CUTOFF)
 FLAT = 1e-9  # a tail whose ends differ by less, in ln λ, holds equal values and rounding (linalg.rounding.flat)
 RELATIVE_CUT = 1e-12  # λ/λ₁ = (1e-6)²: float32 weights hold no smaller singular value that is not rounding
+SEARCH = 1.3  # times σ is the error once the start was searched: covers as it should on Pareto tails (docs/truth.md)
 PROBES = 8  # gaps that bound D, of all candidates (fastest of those tried, see docs)
 STRIDE = 2.0  # times √n: one of so many of those left is evaluated for its neighbours' sake
 FEW = 16  # candidates left, up to which each may as well be evaluated
@@ -43,6 +44,11 @@ class PowerLaw:
     def sigma(self) -> float:
         """Standard error of α: (α - 1) / √n (Clauset et al., equation 3.2)."""
         return (self.alpha - 1.0) / math.sqrt(self.fitted)
+
+    @property
+    def error(self) -> float:
+        """Standard error of α with that of the search for its start, on power laws; noise errs by more."""
+        return SEARCH * self.sigma
 
 
 @dataclass(frozen=True, slots=True)

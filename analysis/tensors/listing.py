@@ -17,6 +17,9 @@ from analysis.tensors.constants import REASONS
 from analysis.tensors.matrices import Header, describe
 from analysis.weight import TensorInfo
 
+NO_WEIGHT = "no weight"  # in the reason of what is none: an optimizer's state, a copy, a mask, which may be infinite
+BROKEN = "are NaN or infinite"
+VECTORS, LEAVES = ("bias", "norm"), ("weight", "running_mean", "running_var")  # masks and observers start at infinity
 WIDTHS = {"float32": 4, "float64": 8}  # bytes of the values that are formed
 
 
@@ -37,6 +40,7 @@ class Beyond:
     left: Mapping[str, str] = field(default_factory=dict)  # tensors that are no weight by themselves → the reason
     same: Mapping[str, str] = field(default_factory=dict)  # tensors that repeat another one → that one
     constants: Mapping[str, str] = field(default_factory=dict)  # tensors that no training made → a kind of constants.py
+    broken: Mapping[str, int] = field(default_factory=dict)  # vectors → how many values are NaN or infinite
 
 
 def beyond_of(said: Mapping[str, Any]) -> Beyond:
@@ -50,7 +54,8 @@ def beyond_of(said: Mapping[str, Any]) -> Beyond:
         made[str(name)] = Made(str(weight), Header(extents, dtype, size), str(how))
     left, same = ({str(name): str(text) for name, text in said[key].items()} for key in ("left", "same"))
     constants = {str(name): str(kind) for name, kind in said.get("constants", {}).items() if kind in REASONS}
-    return Beyond(made, left, same, constants)
+    broken = {str(name): int(count) for name, count in said.get("broken", {}).items()}
+    return Beyond(made, left, same, constants, broken)
 
 
 def describe_all(headers: Mapping[str, Header], beyond: Beyond, facts: Facts | None = None) -> tuple[TensorInfo, ...]:
@@ -84,8 +89,17 @@ def _list_info(
 def _mark_copy(info: TensorInfo, beyond: Beyond) -> TensorInfo:
     other = beyond.same.get(info.name)
     if other is None:
-        return info
+        return _note_not_finite(info, beyond.broken.get(info.name, 0))
     return replace(_skip(info, info.skip or f"the same tensor as {escape(other)}"), same_as=other)
+
+
+def _note_not_finite(info: TensorInfo, count: int) -> TensorInfo:
+    """The same, with what is wrong with a vector of the model beside the reason why it is not analysed."""
+    leaf = info.name.rpartition(".")[2]
+    known = (info.role in VECTORS or leaf in LEAVES) and "mask" not in leaf
+    if not count or not known or info.skip is None or NO_WEIGHT in info.skip:
+        return info
+    return replace(info, skip=f"{info.skip}; {count:,} of its {info.size:,} values {BROKEN}")
 
 
 def _skip(info: TensorInfo, reason: str) -> TensorInfo:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.access import audit
 from app.errors import BadRequest, QuotaExceeded
-from app.models import Checkpoint, File, Project, Run, Transfer
+from app.models import Blob, Checkpoint, File, Project, Run, Transfer
 from app.settings import Settings
 from app.states import OPEN_RUNS
 from app.tenancy import LIMITS, project_of
@@ -20,7 +20,7 @@ WORDS = {"bytes": "bytes of files", "files": "files", "tensors": "tensors", "run
 class Amounts:
     """Of each thing that is counted, how much."""
 
-    bytes: int = 0  # of the files of all checkpoints, the same bytes as often as a checkpoint has them
+    bytes: int = 0  # of the files of all checkpoints and of what was rewritten, as often as a checkpoint has them
     files: int = 0
     tensors: int = 0
     runs: int = 0  # that wait or are under way
@@ -46,6 +46,8 @@ def usage(session: Session) -> Amounts:
     kept = select(func.coalesce(func.sum(File.bytes), 0), func.count(File.position))
     kept = kept.select_from(Checkpoint).join(File, File.checkpoint_id == Checkpoint.id)
     size, files = session.execute(kept.where(Checkpoint.released_at.is_(None))).one()
+    rewritten = select(func.coalesce(func.sum(Blob.bytes), 0)).join(Checkpoint, Checkpoint.rewritten == Blob.sha256)
+    size += session.scalar(rewritten.where(Checkpoint.released_at.is_(None))) or 0
     coming_bytes, coming = session.execute(_coming()).one()
     tensors = session.scalar(select(func.coalesce(func.sum(Checkpoint.tensors), 0)))
     pending = session.scalar(select(func.count(Run.id)).where(Run.state.in_(OPEN_RUNS)))

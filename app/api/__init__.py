@@ -8,6 +8,7 @@ from app.api import (
     events,
     figures,
     mitigations,
+    prescriptions,
     projects,
     runs,
     tables,
@@ -22,4 +23,5 @@ ROUTERS = (
     checkpoint_uploads.router, checkpoints.router, runs.router, tables.router, curves.router, figures.router,
     events.router, diagnostics.router, downloads.router, mitigations.router, blobs.router, uploads.router,
     projects.router, tokens.router, audit.router, verdicts.router, webhooks.router, verdicts.schemas,
+    prescriptions.router,
 )  # fmt: skip

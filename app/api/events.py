@@ -1,11 +1,12 @@
 """A run as it happens, over server-sent events, read from its rows."""
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Container
+from functools import partial
+from typing import Annotated, Any
 
 import anyio
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from analysis.report import record
@@ -17,64 +18,76 @@ from app.runs import reports, runs
 from app.runs.members import names_of
 from app.states import ENDED
 from app.web.dependencies import CallerOf, DatabaseOf, Identity, Reading
+from app.web.listeners import LOOK_SECONDS, Listeners
 from app.web.problems import responses
 
 router = APIRouter(prefix="/runs/{id}/events", tags=["runs"])
-LOOK_SECONDS = 0.5
 
 
-class Watch:
-    """What a listener has received of a run."""
-
-    def __init__(self, database: Database, caller: Caller, run_id: int) -> None:
-        self._database, self._caller, self._run_id = database, caller, run_id
-        self._heard: set[int] = set()  # ids do not come in order where several workers commit
-
-    def look(self) -> tuple[Run | None, list[dict[str, Any]]]:
-        """The run and the rows that are new. None where it was deleted, or the token that opened this is good no more.
-
-        Rows are read after the state.
-        """
-        with self._database.reading() as session:
-            run = runs.find(session, self._run_id) if still_good(session, self._caller) else None
-            shape = None if run is None else run_json(session, run)
-            names = () if run is None else names_of(run)
-        with self._database.reading() as session:
-            new = reports.rows_since(session, self._run_id, self._heard)
-        self._heard.update(new)
-        return shape, [{"diagnostic": name, **record(row, names)} for name, row in new.values()]
+Rows = dict[int, dict[str, Any]]
 
 
-def check_run(session: Reading, identity: Identity) -> None:
+def look_at(database: Database, run_id: int, heard: Container[int]) -> tuple[Run | None, Rows]:
+    """The run and the rows that were not heard of yet; None where it was deleted. Rows are read after the state."""
+    with database.reading() as session:
+        run = runs.find(session, run_id)
+        shape = None if run is None else run_json(session, run)
+        names = () if run is None else names_of(run)
+    with database.reading() as session:
+        new = reports.rows_since(session, run_id, heard)
+    return shape, {identity: {"diagnostic": name, **record(row, names)} for identity, (name, row) in new.items()}
+
+
+def may_listen(database: Database, caller: Caller) -> bool:
+    """Whether the token that opened the stream is still good."""
+    with database.reading() as session:
+        return still_good(session, caller)
+
+
+def get_listeners(request: Request) -> Listeners:
+    listeners: Listeners = request.app.state.listeners
+    return listeners
+
+
+ListenersOf = Annotated[Listeners, Depends(get_listeners)]
+
+
+def check_run(session: Reading, listeners: ListenersOf, identity: Identity) -> None:
     """Refuses before the stream begins."""
     runs.get(session, identity)
+    listeners.check()
 
 
 @router.get(
     "",
-    responses=examples.ok(examples.EVENTS, "text/event-stream") | responses(404),
+    responses=examples.ok(examples.EVENTS, "text/event-stream") | responses(404, 503),
     response_class=EventSourceResponse,
     dependencies=[Depends(check_run)],
     operation_id="follow_run",
 )
-async def follow(database: DatabaseOf, caller: CallerOf, identity: Identity) -> AsyncIterator[ServerSentEvent]:
+async def follow(
+    database: DatabaseOf, caller: CallerOf, listeners: ListenersOf, identity: Identity
+) -> AsyncIterator[ServerSentEvent]:
     """Streams events: `progress` (the run), `row` (a row with its diagnostic), and `end` (the run) when it has ended.
 
     Existing rows come first; a listener that keys rows by diagnostic, group and weight can reconnect
     at any time. Comments keep the connection open.
     """
-    watch, said = Watch(database, caller, identity), ""
-    while True:
-        run, rows = await run_sync(watch.look)
-        for row in rows:
-            yield ServerSentEvent(event="row", data=row)
-        if run is None:
-            return
-        told = run.model_dump_json()
-        if told != said:
-            yield ServerSentEvent(event="progress", raw_data=told)
-            said = told
-        if run.state in ENDED and not rows:
-            yield ServerSentEvent(event="end", raw_data=told)
-            return
-        await anyio.sleep(0 if rows else LOOK_SECONDS)
+    told, said = 0, ""
+    with listeners.place(identity) as broadcast:
+        while await run_sync(may_listen, database, caller):
+            await broadcast.refresh(partial(look_at, database, identity))
+            run, behind = broadcast.state, broadcast.rows[told:]
+            for row in behind:
+                yield ServerSentEvent(event="row", data=row)
+            told += len(behind)
+            if run is None:
+                return
+            now = run.model_dump_json()
+            if now != said:
+                yield ServerSentEvent(event="progress", raw_data=now)
+                said = now
+            if run.state in ENDED and not behind:
+                yield ServerSentEvent(event="end", raw_data=now)
+                return
+            await anyio.sleep(0 if behind else LOOK_SECONDS)

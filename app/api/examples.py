@@ -32,7 +32,7 @@ FORM = {"files": ["(the bytes of model.safetensors)"], "name": "run 7"}
 
 VERDICT = {
     "xml": '<testsuites name="eigenscope" tests="1" failures="0"><testsuite name="all-MiniLM-L6-v2">'
-    '<testcase name="the typical layer is trained"/></testsuite></testsuites>',
+    '<testcase name="the typical α is usual"/></testsuite></testsuites>',
     "md": "### ✅ The gate is open: every rule holds.\n",
     "svg": '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="eigenscope: pass">…</svg>',
 }

@@ -11,7 +11,7 @@ from analysis.gate.schema import schema
 from app import models
 from app.api import examples
 from app.api.schemas import moment
-from app.db import Database
+from app.db import Database, Session
 from app.gate import junit, markdown, verdicts
 from app.runs import runs
 from app.states import VerdictState
@@ -62,6 +62,7 @@ class Verdict(BaseModel):
 
     id: int = Field(examples=[1])
     run: int = Field(examples=[1])
+    checkpoint: str = Field(description="The name of the run's last checkpoint.", examples=["model@main"])
     state: Literal["waiting", "done"] = Field(description="“waiting” until the run has ended.", examples=["done"])
     verdict: Literal["pass", "warn", "insufficient", "fail"] | None = Field(examples=["pass"])
     passed: bool | None = Field(description="Whether the gate is open.", examples=[True])
@@ -77,11 +78,12 @@ class Verdict(BaseModel):
     judged_at: datetime | None
 
 
-def verdict_json(row: models.Verdict) -> Verdict:
+def verdict_json(session: Session, row: models.Verdict) -> Verdict:
     result: dict[str, Any] = row.result or {}
     return Verdict(
         id=row.id,
         run=row.run_id,
+        checkpoint=verdicts.subject(session, row.run_id),
         state=VerdictState.WAITING if row.result is None else VerdictState.DONE,
         verdict=result.get("verdict"),
         passed=result.get("passed"),
@@ -120,13 +122,13 @@ def request(
     """Checks a policy against the run: at once if it has ended, otherwise as soon as it does."""
     verdict = verdicts.add(session, runs.get(session, identity), prepared)
     response.headers["Location"] = f"{incoming.url.path}/{verdict.id}"
-    return verdict_json(verdict)
+    return verdict_json(session, verdict)
 
 
 @router.get("/verdicts", responses=responses(404), operation_id="list_verdicts")
 def listing(session: Reading, identity: Identity) -> list[Verdict]:
     """Lists the run's verdicts, newest first; at most 100."""
-    return [verdict_json(row) for row in verdicts.listing(session, identity)]
+    return [verdict_json(session, row) for row in verdicts.listing(session, identity)]
 
 
 KINDS: dict[str, Any] = {
@@ -147,7 +149,7 @@ async def last(
 ) -> Response:
     """Returns the run's newest verdict in the format of `Accept`; with `wait`, once the run has ended."""
     verdict = await _wait_for_verdict(incoming, database, waiting, identity, None, wait)
-    return write_verdict(verdict, accepted_form(incoming))
+    return write_verdict(incoming, verdict, accepted_form(incoming))
 
 
 @router.get("/verdict.{form}", responses=ANSWERS, response_class=JSONResponse, operation_id="get_last_verdict_as")
@@ -160,7 +162,7 @@ async def last_as(
     wait: Seconds = 0,
 ) -> Response:
     """Returns the run's newest verdict in this format."""
-    return write_verdict(await _wait_for_verdict(incoming, database, waiting, identity, None, wait), form)
+    return write_verdict(incoming, await _wait_for_verdict(incoming, database, waiting, identity, None, wait), form)
 
 
 @router.get("/verdicts/{number}.{form}", responses=ANSWERS, response_class=JSONResponse, operation_id="get_verdict_as")
@@ -174,7 +176,7 @@ async def show_as(
     wait: Seconds = 0,
 ) -> Response:
     """Returns one verdict in this format."""
-    return write_verdict(await _wait_for_verdict(incoming, database, waiting, identity, number, wait), form)
+    return write_verdict(incoming, await _wait_for_verdict(incoming, database, waiting, identity, number, wait), form)
 
 
 @router.get("/verdicts/{number}", responses=ANSWERS, response_class=JSONResponse, operation_id="get_verdict")
@@ -187,9 +189,8 @@ async def show(
     wait: Seconds = 0,
 ) -> Response:
     """Returns one verdict in the format of `Accept`."""
-    return write_verdict(
-        await _wait_for_verdict(incoming, database, waiting, identity, number, wait), accepted_form(incoming)
-    )
+    verdict = await _wait_for_verdict(incoming, database, waiting, identity, number, wait)
+    return write_verdict(incoming, verdict, accepted_form(incoming))
 
 
 async def _wait_for_verdict(
@@ -209,10 +210,10 @@ def look_at_verdict(database: Database, run_id: int, number: int | None) -> Verd
     with database.reading() as session:
         row = verdicts.latest(session, run_id) if number is None else verdicts.get(session, run_id, number)
         if row.result is not None or not verdicts.ready(session, row):
-            return verdict_json(row)
+            return verdict_json(session, row)
         found = verdicts.result_of(session, row)
     with database.writing() as session:
-        return verdict_json(verdicts.store(session, verdicts.get(session, run_id, row.id), found))
+        return verdict_json(session, verdicts.store(session, verdicts.get(session, run_id, row.id), found))
 
 
 def accepted_form(incoming: Request) -> Form:
@@ -226,7 +227,7 @@ def accepted_form(incoming: Request) -> Form:
     return "json"
 
 
-def write_verdict(verdict: Verdict, form: Form) -> Response:
+def write_verdict(incoming: Request, verdict: Verdict, form: Form) -> Response:
     """The verdict in a form; before there is one, JSON that says so, or a badge that does."""
     told = verdict.model_dump(mode="json")
     done = verdict.state == VerdictState.DONE.value
@@ -234,6 +235,7 @@ def write_verdict(verdict: Verdict, form: Form) -> Response:
         return Response(badge(verdict.verdict or "pending"), 200, {"Vary": "Accept"}, TYPES["svg"])
     if form == "json" or not done:
         return JSONResponse(told, 200 if done else 202, {"Vary": "Accept"})
+    told["link"] = f"{incoming.base_url}runs/{verdict.run}"
     text = junit.write(told) if form == "xml" else markdown.write(told)
     return Response(text.encode("utf-8", "replace"), 200, {"Vary": "Accept"}, TYPES[form])
 

@@ -164,7 +164,7 @@ def check_locally(
         with progress(checkpoints[:1]) as heard:
             report = compare(checkpoints, asked, name_paths([base, files[0]]), device, heard)
     found = judge(policy, Evidence(report.to_json()), baseline).to_json()
-    return {**found, "policy": policy.to_json()}
+    return {**found, "policy": policy.to_json(), "checkpoint": name_paths(files[:1])[0]}
 
 
 def check_remotely(
@@ -176,7 +176,8 @@ def check_remotely(
         ids = [] if base is None else [remote.upload(to_send([base]), name_paths([base])[0])]
         ids.append(remote.upload(to_send(files), name or name_paths(files[:1])[0]))
         asked = {"checkpoints": ids, "policy": policy, **({} if baseline is None else {"baseline": baseline})}
-        return remote.verdict(remote.run(asked))
+        run = remote.run(asked)
+        return {**remote.verdict(run), "link": f"{remote.address}/runs/{run}"}
 
 
 def to_send(paths: Sequence[Path]) -> list[tuple[str, Path]]:

@@ -45,8 +45,8 @@ class Remote:
     def __init__(self, url: str, token: str | None, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        base = url.rstrip("/").removesuffix("/api/v1") + "/api/v1"
-        self._client = httpx.Client(base_url=base, headers=headers, follow_redirects=False)
+        self.address = url.rstrip("/").removesuffix("/api/v1")
+        self._client = httpx.Client(base_url=f"{self.address}/api/v1", headers=headers, follow_redirects=False)
 
     def __enter__(self) -> Self:
         return self

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
-
-import torch
 
 from app.db import Database, connect, revisions
 from app.queue import supervisor as embedded
@@ -58,12 +57,14 @@ def _version(name: str) -> str | None:
 
 def device(settings: Settings) -> Check:
     """A GPU that PyTorch can use, or the CPU. Good either way, unless a GPU is there that PyTorch cannot reach."""
-    cores = f"CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    cores = f"CPU, {os.cpu_count()} cores"
+    if shutil.which("nvidia-smi") is None and not Path("/dev/nvidia0").exists():
+        return Check("device", True, f"{cores}; no GPU")
+    import torch  # two seconds that only a machine with a GPU needs
+
     if torch.cuda.is_available():
         names = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
         return Check("device", True, ", ".join(f"{g.name} ({g.total_memory / GIB:.0f} GiB)" for g in names))
-    if shutil.which("nvidia-smi") is None:
-        return Check("device", True, f"{cores}; no GPU")
     fix = "install the PyTorch build for the driver's CUDA version, or continue on the CPU"
     return Check(
         "device", False, f"{cores}; an NVIDIA driver is installed, but PyTorch {torch.__version__} cannot use it", fix

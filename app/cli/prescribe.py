@@ -7,13 +7,15 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from analysis.errors import IncompleteReport, OptionError, PrescriptionError, TensorError
+from analysis.errors import IncompleteReport, OptionError, PrescriptionError, TensorError, WrongMembers
+from analysis.formats.pytorch.optimizer import OptimizerState, is_optimizer_file, read_optimizer
 from analysis.prescriptions import PRESCRIPTIONS, Rule, rule
 from analysis.prescriptions.members import Members
 from analysis.prescriptions.prescription import Prescription
 from analysis.prescriptions.recorded import RecordedReport, read_report
+from analysis.prescriptions.settings import parse_settings
 from analysis.prescriptions.writing import write
-from app.cli.analyze import WORDS, fail, name_paths, open_path, parse_value, progress, refusals
+from app.cli.analyze import fail, name_paths, open_path, progress, refusals
 from app.cli.options import device_option
 from app.cli.output import brief, plain_grid, write_object
 from app.escaping import for_terminal
@@ -43,9 +45,10 @@ def prescribe_command(
     with refusals():
         try:
             reports, paths = split_reports(files)
+            state, paths = split_optimizer(chosen, paths)
             checkpoints = tuple(open_path(path) for path in paths)
             with progress(checkpoints[:1]) as heard:
-                members = Members(checkpoints, name_paths(paths), reports[0] if reports else None, device, heard)
+                members = Members(checkpoints, name_paths(paths), reports[0] if reports else None, device, heard, state)
                 prescription = chosen.prescribe(members, options)
             names = write(prescription, out)
         except (PrescriptionError, TensorError, OptionError) as error:
@@ -56,38 +59,23 @@ def prescribe_command(
         write_words(chosen, prescription, out, names)
 
 
-def parse_settings(chosen: Rule, settings: Sequence[str]) -> dict[str, object]:
-    """The options by name: numbers as such, yes and no where the option takes them. Raises OptionError."""
-    known = {option.name: option for option in chosen.options}
-    asked: dict[str, object] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            raise OptionError(f"{setting!r} is not NAME=VALUE")
-        option = known.get(name)
-        if option is not None and isinstance(option.default, str):
-            asked[name] = text
-        else:
-            word = WORDS.get(text.strip().lower())
-            asked[name] = _number(text) if word is None else word
-    return asked
-
-
-def _number(text: str) -> object:
-    """A number as people write it, ".9" too; else what JSON makes of the text."""
-    value = parse_value(text)
-    try:
-        return float(text) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
 def split_reports(files: Sequence[Path]) -> tuple[list[RecordedReport], list[Path]]:
     """Reports in JSON, and the checkpoints. Raises IncompleteReport where there are two reports, or one is none."""
     reports = [path for path in files if path.is_file() and path.suffix == ".json"]
     if len(reports) > 1:
         raise IncompleteReport("give one report, with or without the checkpoints that it was measured on")
     return [read_report(path.read_bytes()) for path in reports], [path for path in files if path not in reports]
+
+
+def split_optimizer(chosen: Rule, paths: Sequence[Path]) -> tuple[OptimizerState | None, list[Path]]:
+    """The state of an optimizer, where the rule reads one, and the checkpoints. Raises WrongMembers for two of them."""
+    states = [path for path in paths if chosen.optimizer and path.is_file() and is_optimizer_file(path)]
+    if len(states) > 1:
+        raise WrongMembers("give the state of one optimizer, with the checkpoint of the same step last")
+    rest = [path for path in paths if path not in states]
+    if states and not rest:
+        raise WrongMembers(f"{states[0]} is the state of an optimizer: give the checkpoint of the same step with it")
+    return (read_optimizer(states[0]) if states else None), rest
 
 
 def write_words(chosen: Rule, prescription: Prescription, out: Path, names: Sequence[str]) -> None:

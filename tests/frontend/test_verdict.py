@@ -35,3 +35,15 @@ def test_an_unknown_diagnostic_shows_its_first_numbers() -> None:
 def test_findings_come_worst_first() -> None:
     note, bad = Finding(Severity.NOTE, "n", ""), Finding(Severity.BAD, "b", "")
     assert verdict({"a": Summary("A.", {}, (note,)), "b": Summary("B.", {}, (bad,))}).findings == (bad, note)
+
+
+def test_no_sentence_denies_the_first_finding() -> None:
+    """A warning of which the entries know nothing leads; one of theirs is in their own headline."""
+    bad, note = Finding(Severity.BAD, "Pooler is all zeros", ""), Finding(Severity.NOTE, "n", "")
+    clean = Summary("No fault found in the entries of 3 matrices.", {}, (note,))
+    found = verdict({"entries": clean, "norms": Summary("3 matrices measured.", {}, (bad,))})
+    assert found.strong == "Pooler is all zeros."
+    assert found.rest.startswith("No fault found in the entries")
+    assert verdict({"entries": clean, "norms": Summary("M.", {}, (note,))}).strong == clean.headline
+    own = Summary("1 of 3 matrices has a fault in its entries.", {}, (bad,))
+    assert verdict({"entries": own, "norms": Summary("M.", {})}).strong == own.headline

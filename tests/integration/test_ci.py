@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -154,15 +155,23 @@ def test_the_shell_script_says_what_went_wrong(live: Deployment, repository: Pat
     assert "insufficient" in (repository / "eigenscope.json").read_text()
 
 
+def knows_the_bytes_and_refuses(asked: BaseHTTPRequestHandler) -> None:
+    body = b"" if asked.command == "HEAD" else b'{"status": 400, "code": "bad-upload"}'
+    asked.send_response(200 if asked.command == "HEAD" else 400)
+    asked.send_header("Content-Length", str(len(body)))
+    asked.end_headers()
+    asked.wfile.write(body)
+
+
 def test_the_key_is_of_the_whole_request_and_no_two_runs_share_it(repository: Path) -> None:
     def key(*names: str, **environment: str) -> str:
-        with receiving(Receiver(400, body=b'{"status": 400, "code": "bad-upload"}')) as there:
+        with receiving(Receiver(knows_the_bytes_and_refuses)) as there:
             done = subprocess.run(
                 ["bash", "docs/ci/check.sh", "model.safetensors", *names], cwd=repository, check=False,
                 env={"PATH": os.environ["PATH"], "EIGENSCOPE_URL": there.url, **environment}, capture_output=True,
             )  # fmt: skip
         assert done.returncode == 2, done.stderr
-        return there.heard[0].headers["Idempotency-Key"]
+        return next(each.headers["Idempotency-Key"] for each in there.heard if "Idempotency-Key" in each.headers)
 
     whole, run = key("a", "b", CI_RUN="7").split("-", 1)
     assert run == "7-upload"
@@ -193,6 +202,7 @@ def steps(action: dict[str, Any], inputs: dict[str, str], folder: Path) -> Itera
         "github.action_path": str(folder / "docs" / "ci" / "github"),
         "github.run_id": "1",
         "github.run_attempt": "1",
+        "github.event.pull_request.head.repo.fork": inputs.get("fork", ""),
     }
     known |= {
         f"inputs.{name}": inputs.get(name, str(said.get("default", ""))) for name, said in action["inputs"].items()
@@ -220,6 +230,45 @@ def test_the_github_action(live: Deployment, repository: Path) -> None:
         assert f"passed={passed}" in (repository / "output").read_text().splitlines()
     assert "### ❌" in (repository / "summary").read_text()
     assert live.get("checkpoints/1")["name"] == inputs["name"]
+
+
+def test_the_github_action_says_what_became_of_it(live: Deployment, repository: Path) -> None:
+    action = yaml.safe_load((CI / "github" / "action.yml").read_text())
+    files = {"GITHUB_STEP_SUMMARY": str(repository / "summary"), "GITHUB_OUTPUT": str(repository / "output")}
+    inputs = {"url": str(live.client.base_url), "file": "model.safetensors", "name": "model@pr-1", "baseline": ""}
+    for more, status, summary, output in (
+        ({"fork": "true"}, 0, "skipped. A pull request from a fork has no access to the token.", "verdict=skipped"),
+        ({"file": "nothing.safetensors"}, 2, "FILE cannot be read: nothing.safetensors", ""),
+        ({"url": "http://127.0.0.1:1"}, 3, "the upload failed", ""),
+    ):
+        for name in ("summary", "output"):
+            (repository / name).unlink(missing_ok=True)
+        for script, environment in steps(action, {**inputs, **more}, repository):
+            done = bash(script, repository, live, **environment, **files)
+            assert done.returncode == status, done.stderr
+        assert summary in (repository / "summary").read_text()
+        assert output in ((repository / "output").read_text() if output else "")
+    name = action["inputs"]["name"]["default"]
+    assert "github.head_ref && format('model@pr-{0}', github.event.number)" in name  # never a fork's main
+
+
+def test_the_shell_script_sends_shards_and_an_adapter_with_its_base(live: Deployment, repository: Path) -> None:
+    """No byte twice: what the service has is found by its digest."""
+    weights = tensors()
+    (repository / "shards").mkdir()
+    for number, names in enumerate((list(weights)[::2], list(weights)[1::2]), 1):
+        shard = repository / "shards" / f"model-{number:05}-of-00002.safetensors"
+        save_file({name: weights[name] for name in names}, shard)
+    out = {"EIGENSCOPE_OUT": "results/of/the gate"}
+    for file in ("shards", "shards/model-*.safetensors"):
+        done = bash(f"bash docs/ci/check.sh '{file}' sharded", repository, live, **out)
+        assert done.returncode == 0, done.stderr
+    assert len(live.get("checkpoints/1")["files"]) == 2
+    assert "sharded: The gate is open" in (repository / "results/of/the gate/eigenscope.md").read_text()
+    made = bash("bash docs/ci/check.sh model.safetensors tuned", repository, live, EIGENSCOPE_BASE="shards",
+                EIGENSCOPE_URL=f"{str(live.client.base_url).rstrip('/')}/api/v1/")  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    assert len(live.get("runs/3")["checkpoints"]) == 2
 
 
 def test_the_command_line_by_a_service(live: Deployment, repository: Path, tmp_path: Path) -> None:

@@ -14,16 +14,22 @@ from typing import Any
 
 from analysis.errors import CheckpointError, UnsafeFile, escape
 from analysis.formats import open_checkpoint, rewrite
+from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.safetensors import SAFETENSORS
 from analysis.formats.stored import Array, Stored
 from workers.ingest.sandbox import Limits, confine
 
 
-def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
-    """Opens the checkpoint and rewrites it where that is needed: the report, as JSON."""
+def read(paths: Sequence[Path], target: Path, room: int = 2**62, tensors: int = 100_000) -> dict[str, Any]:
+    """Opens the checkpoint and rewrites it where that is needed: the report, as JSON.
+
+    Raises UnsafeFile where it has more tensors than it may, and OSError where the disk has no room for the rewrite.
+    """
     checkpoint = open_checkpoint(paths)
+    _check_count(checkpoint, tensors)
     rewritten = checkpoint.format != SAFETENSORS.name
     if rewritten:
+        _check_room(checkpoint, target, room)
         rewrite(checkpoint, target)
     decoded = replace(checkpoint, stored=_decoded(checkpoint.stored, target)) if rewritten else checkpoint
     return {
@@ -39,6 +45,23 @@ def read(paths: Sequence[Path], target: Path) -> dict[str, Any]:
     }
 
 
+def _check_count(checkpoint: Checkpoint, most: int) -> None:
+    count = len(checkpoint.stored) + len(checkpoint.aside)
+    if count > most:
+        raise UnsafeFile(
+            f"it has {count:,} tensors, and at most {most:,} are read. Leave out what is not needed, or set "
+            "EIGENSCOPE_TENSOR_LIMIT higher.",
+            "too-many-tensors",
+        )
+
+
+def _check_room(checkpoint: Checkpoint, target: Path, room: int) -> None:
+    """Before a byte is written: all that the rewrite takes must fit."""
+    needed = sum(array.nbytes for array in checkpoint.stored.values())
+    if needed > room:
+        raise OSError(errno.ENOSPC, f"the rewrite takes {needed:,} bytes and the disk has room for {room:,}", target)
+
+
 def _decoded(stored: Mapping[str, Array], target: Path) -> dict[str, Array]:
     """The same tensors, those that had to be decoded as they lie in the rewritten file: each is decoded once."""
     written = SAFETENSORS.contents(target).tensors
@@ -51,9 +74,11 @@ def _decoded(stored: Mapping[str, Array], target: Path) -> dict[str, Array]:
 def main() -> None:
     """Answers one request from the standard input."""
     request = json.load(sys.stdin)
-    confine(Limits(**request["limits"]))
+    limits = Limits(**request["limits"])
+    confine(limits)
     try:
-        answer = json.dumps(read([Path(path) for path in request["paths"]], Path(request["target"])), allow_nan=False)
+        paths, target = [Path(path) for path in request["paths"]], Path(request["target"])
+        answer = json.dumps(read(paths, target, limits.room, limits.tensors), allow_nan=False)
     except Exception as error:  # whatever it is, the parent hears of it
         names = ", ".join(escape(Path(path).name) for path in request["paths"][:3])
         answer = json.dumps({"error": _error_json(error, names)})

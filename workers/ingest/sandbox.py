@@ -20,6 +20,8 @@ class Limits:
     memory: int
     mapped: int  # of files, beside the memory
     written: int  # the size of any file it writes
+    room: int = 2**62  # of the disk, for what is rewritten
+    tensors: int = 100_000
     said: int = 64 * MEBIBYTE  # its answer, kept by the parent: 100,000 tensors take about 10 MB
 
 

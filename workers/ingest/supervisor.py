@@ -44,12 +44,15 @@ class IngestReport:
     rewritten: bool
 
 
-def ingest(paths: Sequence[Path], target: Path, limits: Limits | None = None) -> IngestReport:
+def ingest(
+    paths: Sequence[Path], target: Path, limits: Limits | None = None, *, room: int = 2**62, tensors: int = 100_000
+) -> IngestReport:
     """Opens the files (or one folder) in a limited child, and rewrites them to `target` unless they are safetensors.
 
-    Raises CheckpointError where the files are at fault, and OSError where the disk is.
+    `room` is what the disk has for what is rewritten, `tensors` how many one checkpoint may have. Raises
+    CheckpointError where the files are at fault, and OSError where the disk is.
     """
-    limits = limits or limits_for(_size(paths))
+    limits = limits or limits_for(_size(paths), room, tensors)
     request = {"paths": [str(p.absolute()) for p in paths], "target": str(target.absolute()), "limits": asdict(limits)}
     names = ", ".join(escape(path.name) for path in paths[:3])
     try:
@@ -58,16 +61,22 @@ def ingest(paths: Sequence[Path], target: Path, limits: Limits | None = None) ->
         target.with_name(target.name + ".part").unlink(missing_ok=True)  # of a child that was killed
 
 
-def limits_for(size: int) -> Limits:
+def limits_for(size: int, room: int = 2**62, tensors: int = 100_000) -> Limits:
     """Generous limits for a checkpoint of that many bytes.
 
     A rewrite runs at the speed of the disk; 50 MB/s leaves room for a slow one. What is written is bounded by the
     growth that torch's shared storages may cause.
     """
     seconds = 60 + size // 50_000_000
-    written = MOST_GROWTH * size + 2 * FREE_GROWTH
+    written = MOST_GROWTH * size + 16 * FREE_GROWTH  # the header has names and shapes beside the numbers
     return Limits(
-        wall=2.0 * seconds, cpu=seconds, memory=2048 * MEBIBYTE, mapped=size + 1024 * MEBIBYTE, written=written
+        wall=2.0 * seconds,
+        cpu=seconds,
+        memory=2048 * MEBIBYTE,
+        mapped=size + 1024 * MEBIBYTE,
+        written=written,
+        room=room,
+        tensors=tensors,
     )
 
 

@@ -34,15 +34,17 @@ def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, 
     if checkpoint is None:
         return
     with hold_lease(database, settings, INGEST, checkpoint.id, checkpoint.claim):
-        _take_in(database, storage, fetch(database, storage, settings, checkpoint))
+        _take_in(database, storage, settings, fetch(database, storage, settings, checkpoint))
         log.info("checkpoint read")
 
 
-def _take_in(database: Database, storage: Storage, checkpoint: Checkpoint) -> None:
+def _take_in(database: Database, storage: Storage, settings: Settings, checkpoint: Checkpoint) -> None:
     files = [(file.name, file.sha256) for file in checkpoint.files]
     with storage.open_files(files) as paths, storage.folder() as folder:
         target = folder / "model.safetensors"
-        _accept(database, storage, checkpoint, ingest(paths, target), target)
+        room = max(0, storage.free() - settings.disk_reserve)
+        found = ingest(paths, target, room=room, tensors=settings.tensor_limit)
+        _accept(database, storage, checkpoint, found, target)
 
 
 def _accept(

@@ -53,7 +53,8 @@ def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
 
 def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
     """What repeats: zeros, equal rows and columns, levels and grids."""
-    matrix, turned = weight.matrix, weight.slices.permute(2, 0, 1).flatten(1)  # (m, sn), (n, sm)
+    matrix = weight.matrix  # (m, sn)
+    turned = weight.slices[0].T if len(weight.slices) == 1 else weight.slices.permute(2, 0, 1).flatten(1)  # (n, sm)
     stored = weight.slices.permute(1, 2, 0).flatten(1)  # (m, ns), as files hold kernels
     rows = grid.sample(stored)
     found = grid.grid(stored, grid.ROUNDOFF[grid.stored_type(weight.slices)])

@@ -92,12 +92,17 @@ def _likeness(one: Row, other: Row) -> float:
 
 def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
     measured = [row for row in rows if row.value("state") is not None]
+    broken = len({row.weight.name for row in rows if is_not_finite(row)})
+    if broken:
+        more = f" {_headline([row for row in rows if not is_not_finite(row)], findings)}" if measured else ""
+        return f"{quantity(broken, 'matrix holds', 'matrices hold')} NaN or infinity.{more}"
     if not measured:
         return "No matrix could be measured."
     if is_untrained(measured):
         flat = any(row.value("state") == "orthogonal" for row in measured)
         return f"Untrained: all matrices look like their {'orthogonal' if flat else 'random'} initialisation."
-    faulty = {name for finding in findings if finding.severity is not Severity.NOTE for name in finding.weights}
+    known = {row.weight.name for row in rows}
+    faulty = {name for finding in findings if finding.severity is not Severity.NOTE for name in finding.weights} & known
     if not faulty:
         return f"No fault found in the entries of {quantity(len(measured), 'matrix', 'matrices')}."
     has = "has a fault in its" if len(faulty) == 1 else "have a fault in their"

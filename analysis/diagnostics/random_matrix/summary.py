@@ -51,7 +51,7 @@ def _noise_finding(rows: Sequence[Row]) -> Finding:
     verb = "is" if len(rows) == 1 else "are"
     why = f"All eigenvalues lie in a noise bulk that fits to D {gaps}: never trained, drawn anew, or shuffled."
     columns = ("num_spikes", "num_above_random", "bulk_D", "rand_distance")
-    severity = Severity.NOTE if rows[0].weight.role in ("pooler", "embedding", "position") else Severity.BAD
+    severity = Severity.NOTE if rows[0].weight.role in ("pooler", "embedding", "position") else Severity.WARN
     text = f"{subject(rows)} {verb} indistinguishable from noise"
     return Finding(severity, text, why, names(rows), evidence(rows, *columns), RANDOM)
 
@@ -66,7 +66,7 @@ def _trap_finding(rows: Sequence[Row]) -> Finding:
         f"{short(times)} times the random edge: a few entries are far larger than the others."
     )
     columns = ("num_traps", "num_traps_sd", "max_rand_eval", "rand_bulk_max", "replicas")
-    return Finding(Severity.WARN, f"{subject(rows)} {has} traps", why, names(rows), evidence(rows, *columns), OUTLIER)
+    return Finding(Severity.NOTE, f"{subject(rows)} {has} traps", why, names(rows), evidence(rows, *columns), OUTLIER)
 
 
 def _bulkless(rows: Sequence[Row]) -> list[Finding]:

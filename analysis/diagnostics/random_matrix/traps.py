@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
 from analysis.diagnostic import Scalar
-from analysis.linalg.spectrum import decompose
+from analysis.linalg.spectrum import blocks, decompose
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.marchenko_pastur import Law
 from analysis.statistics.shuffling import Entries, entries, jensen_shannon, largest, replicas_for, shuffles
@@ -70,8 +71,14 @@ def measure_shuffles(
 
 def variances(weight: Weight) -> Float64[np.ndarray, " s"]:
     """Of the entries of each slice: positions of a trained kernel differ in size; a pooled one takes that for traps."""
-    found: Float64[np.ndarray, " s"] = np.array([float(slice_.double().var(correction=0)) for slice_ in weight.slices])
-    return found
+    return np.array([_variance(slice_) for slice_ in weight.slices])
+
+
+def _variance(matrix: Float[Tensor, "m n"]) -> float:
+    """About the mean, a block of rows at a time: a whole matrix in float64 would be another copy of it."""
+    mean = math.fsum(float(block.sum(dtype=torch.float64)) for block in blocks(matrix[None])) / matrix.numel()
+    squares = (float((block.double() - mean).square().sum()) for block in blocks(matrix[None]))
+    return math.fsum(squares) / matrix.numel()
 
 
 def _count_above(eigenvalues: Float64[np.ndarray, "s k"], cuts: Float64[np.ndarray, " s"]) -> int:

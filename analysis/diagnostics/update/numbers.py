@@ -84,7 +84,7 @@ def tails(base: Weight, tuned: Weight) -> dict[str, Scalar]:
         "alpha_base": before.alpha,
         "alpha_tuned": after.alpha,
         "alpha_shift": after.alpha - before.alpha,
-        "alpha_shift_error": (before.sigma**2 + after.sigma**2) ** 0.5,
+        "alpha_shift_error": math.hypot(before.error, after.error),
     }
 
 

@@ -30,11 +30,19 @@ def _like_a_weight(tensor: Array) -> bool:
     return tensor.dtype in FLOATS and len(tensor.shape) > 1 and 0 < tensor.size <= LARGEST
 
 
+def decode_floats(tensor: Array) -> Values:
+    """All values of a tensor of floats."""
+    words, big_endian = _words(tensor)
+    return _decode(words, tensor.dtype, big_endian)
+
+
+def _words(tensor: Array) -> tuple[NDArray[Any], bool]:
+    """Its elements as stored, and whether they are big-endian."""
+    return (tensor.words(), tensor.big_endian) if isinstance(tensor, Stored) else (tensor.load(), False)
+
+
 def _kind(name: str, tensor: Array) -> str:
-    if isinstance(tensor, Stored):
-        words, big_endian = tensor.words(), tensor.big_endian
-    else:
-        words, big_endian = tensor.load(), False
+    words, big_endian = _words(tensor)
     decode = partial(_decode, dtype=tensor.dtype, big_endian=big_endian)
     return constant_kind(words, tensor.dtype, decode, role_of(name) in LAYERS and not TRANSFORM.search(name))
 

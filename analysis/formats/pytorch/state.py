@@ -21,7 +21,7 @@ NESTED = ("state_dict", "model_state_dict", "model", "module", "model_state", "p
 DEEPEST = 64
 # Tensors that share one storage are written out one by one; more than this is an attack on the disk.
 MOST_GROWTH = 16
-FREE_GROWTH = 64 * 2**20
+FREE_GROWTH = 2**20
 MOST_FOREIGN = 8  # names of classes that a fact lists
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from analysis.coverage import Coverage
 from analysis.diagnostic import Figure, FigureKind, Summary, Table
-from analysis.findings.repeats import without_repeats
+from analysis.report import summaries_of
 from app.pages.views.column import ColumnView
 from app.pages.views.layer import Curves, LayerView
 from app.pages.views.pictures import View, view_table
@@ -49,7 +49,7 @@ class ReportView(WholeView):
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
-        return without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in self.tables})
+        return summaries_of(self.tables, self.covered)
 
     @cached_property
     def sayings(self) -> list[tuple[str, str]]:

@@ -34,3 +34,10 @@ def test_findings_without_a_cause_or_weights_stay() -> None:
     assert without_repeats({"esd": summary(plain, plain, general, general)})["esd"].findings == (
         plain, plain, general, general,
     )  # fmt: skip
+
+
+def test_what_the_entries_tested_and_did_not_find_is_a_note_of_others() -> None:
+    noise, traps = finding(causes.RANDOM, "a"), finding(causes.OUTLIER, "b", severity=Severity.WARN)
+    found = without_repeats({"entries": summary(), "random_matrix": summary(noise, traps)})
+    assert [one.severity for one in found["random_matrix"].findings] == [Severity.NOTE, Severity.NOTE]
+    assert without_repeats({"random_matrix": summary(noise)})["random_matrix"].findings == (noise,)

@@ -42,7 +42,7 @@ def test_the_same_model_before_training_fails(minilm: Path, tmp_path: Path, seed
     found = verdict(tmp_path / "fresh.safetensors")
     assert not found.passed
     failed = {each.rule.name for each in found.rules if each.outcome == "fail"}
-    assert failed == {"half of the layers have a healthy tail", "the typical layer is trained"}
+    assert failed == {"half of the layers have an α of 2 to 6", "the typical α is usual"}
 
 
 def test_what_is_commented_out_is_right_too() -> None:

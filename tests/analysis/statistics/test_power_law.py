@@ -261,3 +261,14 @@ def test_nothing_is_quadratic_in_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100 * 2**20
+
+
+@pytest.mark.parametrize("alpha", [2.5, 4.0])
+def test_the_error_with_the_search_covers_what_it_says(alpha: float) -> None:
+    """σ alone covers too little: the start of the tail was searched. Of 300 samples ± 2.7 % at 68 %, 1.3 % at 95 %."""
+    laws = [law for seed in range(300) if (law := fit(pareto(alpha, 100, seed))) is not None]
+    gaps = np.array([abs(law.alpha - alpha) / law.error for law in laws])
+    assert 0.60 < (gaps < 1.0).mean() < 0.76
+    assert 0.91 < (gaps < 1.96).mean() <= 0.99
+    alone = np.array([abs(law.alpha - alpha) / law.sigma for law in laws])
+    assert (alone < 1.0).mean() < 0.63

@@ -1,13 +1,18 @@
 """Quotas: asked before bytes are taken."""
 
 import asyncio
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from sqlalchemy import select
 
 from app.access import projects, quotas
 from app.errors import BadRequest, QuotaExceeded
+from app.models import Checkpoint
+from tests.mitigations import sent
 from tests.service import Service, model, settings
 
 
@@ -106,3 +111,23 @@ def test_workers_are_not_limited(service: Service) -> None:
     service.everything.limits = None
     with service.everything.within(1).reading() as session:
         quotas.check(session, bytes=10**18)
+
+
+def test_what_is_rewritten_counts(service: Service) -> None:
+    file = io.BytesIO()
+    torch.save({"w.weight": torch.randn(64, 64)}, file)
+    service.upload(file.getvalue())
+    service.work()
+    with service.database.reading() as session:
+        (rewritten,) = session.scalars(select(Checkpoint.rewritten)).all()
+        assert rewritten is not None
+        kept = service.storage.path(rewritten).stat().st_size
+        assert quotas.usage(session).bytes == len(file.getvalue()) + kept
+
+
+def test_a_mitigation_counts_before_it_is_made(tmp_path: Path) -> None:
+    service = limited(tmp_path, quota_files=3)
+    sent(service)
+    answer = service.client.post("/api/v1/mitigations", json={"base": 1, "tuned": 2})
+    assert (answer.status_code, answer.json()["code"]) == (403, "quota-exceeded")
+    service.close()

@@ -1,9 +1,10 @@
 """A run as it happens."""
 
 import json
+from pathlib import Path
 from typing import Any
 
-from tests.service import Service, model
+from tests.service import Service, model, settings
 
 
 def events(service: Service, run: int = 1) -> list[tuple[str, Any]]:
@@ -48,3 +49,12 @@ def test_rows_of_a_comparison_come_as_the_report_has_them(compared: Service) -> 
         told = [row for row in heard if row["diagnostic"] == name]
         assert sorted(map(str, told)) == sorted(str({"diagnostic": name, **row}) for row in rows)
         assert all(row["checkpoints"] for row in told)
+
+
+def test_listeners_are_counted(tmp_path: Path) -> None:
+    service = Service(settings(tmp_path / "data", stream_limit=0))
+    service.upload(model())
+    service.run(1)
+    answer = service.client.get("/api/v1/runs/1/events")
+    assert (answer.status_code, answer.json()["code"]) == (503, "too-many-waiting")
+    service.close()

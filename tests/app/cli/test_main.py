@@ -2,12 +2,15 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
-from app.cli.main import main
+from app.cli.main import COMMANDS, Entry, LazyGroup, main
 
 
 def run(*arguments: str) -> Result:
@@ -54,3 +57,64 @@ def test_worker_becomes_the_celery_worker(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert "--app=workers.tasks" in command
     assert Path.cwd() == tmp_path / "data"  # not where modules of anyone may lie
     assert environment["PYTHONSAFEPATH"] == "1"
+
+
+HEAVY = ("torch", "scipy", "numpy", "plotly", "weightwatcher", "pandas")
+
+
+def imported(*arguments: str) -> set[str]:
+    """Top-level modules that a command of its own process imports."""
+    code = "import sys; from app.cli.main import main; main(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in ended.stdout.splitlines()[-1].split()}
+
+
+def test_the_help_imports_no_library_but_click() -> None:
+    names = imported("--help")
+    assert not names & {*HEAVY, "sqlalchemy", "fastapi", "celery", "pydantic"}
+    assert "click" in names
+
+
+def test_the_version_imports_no_heavy_library() -> None:
+    assert not imported("--version") & set(HEAVY)
+
+
+def test_the_doctor_imports_no_heavy_library() -> None:
+    code = "import sys, app.cli.doctor; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {name.partition(".")[0] for name in ended.stdout.split()} & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_of_the_help_exists(name: str) -> None:
+    command = COMMANDS[name].load()
+    assert command.name == name
+    assert command.help
+
+
+def test_an_entry_loads_its_command() -> None:
+    assert COMMANDS["analyze"].load().name == "analyze"
+
+
+def test_an_entry_that_is_no_command_is_refused() -> None:
+    with pytest.raises(TypeError, match="Entry is not a click command"):
+        Entry("app.cli.main:Entry", "").load()
+
+
+def test_the_help_shows_the_entries_and_imports_none() -> None:
+    group = LazyGroup(
+        name="tool", entries={"second": Entry("no.such.module:x", "Does b."), "first": Entry("y:z", "A.")}
+    )
+    shown = CliRunner().invoke(group, ["--help"]).stdout
+    assert shown.index("second  Does b.") < shown.index("first   A.")
+
+
+def test_a_mistyped_command_is_answered_with_a_near_one() -> None:
+    group = LazyGroup(name="tool", entries={"analyze": Entry("no.such.module:x", "")})
+    result = CliRunner().invoke(group, ["analyse"])
+    assert result.exit_code == 2
+    assert "Did you mean 'analyze'?" in result.stderr
+
+
+def test_a_group_is_a_click_group() -> None:
+    assert isinstance(LazyGroup(name="tool", entries={}), click.Group)

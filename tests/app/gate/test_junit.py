@@ -22,6 +22,8 @@ SCHEMA: dict[str, tuple[set[str], set[str], list[str]]] = {
         {"failures", "errors", "skipped", "disabled", "time", "timestamp", "hostname", "id", "package"},
         ["properties", "testcase", "system-out", "system-err"],
     ),
+    "properties": (set(), set(), ["property"]),
+    "property": ({"name", "value"}, set(), []),
     "testcase": (
         {"name", "classname"},
         {"time", "status", "assertions"},
@@ -62,6 +64,17 @@ def test_it_is_as_the_schema_says(insufficient: str) -> None:
     check(root)
     (suite,) = root
     assert (suite.get("tests"), suite.get("failures")) == ("6", "2" if insufficient == "fail" else "1")
+
+
+def test_two_models_of_one_job_have_names_of_their_own() -> None:
+    about = {"checkpoint": "model@pr-7", "run": 12, "link": "https://eigenscope.example/runs/12"}
+    root = ET.fromstring(write({**verdict(), **about}))
+    check(root)
+    assert root[0].get("name") == "eigenscope model@pr-7"
+    assert {case.get("classname") for case in root.iter("testcase")} >= {"eigenscope.model@pr-7.esd.alpha"}
+    found = {each.get("name"): each.get("value") for each in root.iter("property")}
+    assert found == {"checkpoint": "model@pr-7", "run": "12", "link": "https://eigenscope.example/runs/12"}
+    assert not list(ET.fromstring(write(verdict())).iter("properties"))
 
 
 def test_another_library_reads_it() -> None:

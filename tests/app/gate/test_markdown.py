@@ -37,3 +37,11 @@ def test_hostile_names_are_nothing_but_text() -> None:
     body = body.replace("<summary>", "").replace("</summary>", "")
     assert not re.search(r"[<>`@\[\]*_~]", body)
     assert "\u202e" not in text
+
+
+def test_it_says_of_which_model_and_run() -> None:
+    policy = policy_of({"rules": [{"column": "esd.alpha", "min": 1}]})
+    told = judge(policy, Evidence(report({"esd": alphas(3.0)}))).to_json()
+    text = write({**told, "checkpoint": "a|b", "run": 12, "link": "https://eigenscope.example/runs/12"})
+    assert text.startswith("### ✅ a&#124;b: The gate is open")
+    assert text.splitlines()[2] == "Run 12: <https://eigenscope.example/runs/12>"

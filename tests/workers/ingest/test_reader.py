@@ -33,6 +33,30 @@ def test_what_is_not_safetensors_is_rewritten(tmp_path: Path) -> None:
     assert (tmp_path / "target").exists()
 
 
+def test_more_tensors_than_may_are_refused_before_a_byte_is_written(tmp_path: Path) -> None:
+    torch.save({f"a{n}": torch.ones(1) for n in range(11)}, tmp_path / "m.bin")
+    with pytest.raises(UnsafeFile, match="it has 11 tensors, and at most 10 are read") as refused:
+        reader.read([tmp_path / "m.bin"], tmp_path / "target", tensors=10)
+    assert refused.value.code == "too-many-tensors"
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_rewrite_needs_room(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(8, 8)}, tmp_path / "m.bin")
+    with pytest.raises(OSError, match="the rewrite takes 256 bytes and the disk has room for 255") as full:
+        reader.read([tmp_path / "m.bin"], tmp_path / "target", room=255)
+    assert full.value.errno == errno.ENOSPC
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_small_file_stays_small(tmp_path: Path) -> None:
+    """One number stretched over a matrix of 61 MB."""
+    torch.save({"a": torch.ones(1).expand(4000, 4000)}, tmp_path / "m.bin")
+    assert (tmp_path / "m.bin").stat().st_size < 2000
+    with pytest.raises(UnsafeFile, match="share storages, and take 64,000,000 bytes out of a file of"):
+        reader.read([tmp_path / "m.bin"], tmp_path / "target")
+
+
 def test_what_is_packed_is_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from analysis.formats.readers.numpy_archive import Deflated
 

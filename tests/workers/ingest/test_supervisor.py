@@ -28,7 +28,7 @@ FEW = [hostile for hostile in HOSTILE if hostile.code in ("pickle-code", "unboun
 
 def child(body: str) -> Sequence[str]:
     """A child whose `read` is replaced by that body: all else is as it is for a file."""
-    source = f"import os, sys, time\nfrom workers.ingest import reader\ndef read(paths, target):\n    {body}\n"
+    source = f"import os, sys, time\nfrom workers.ingest import reader\ndef read(paths, target, *limits):\n    {body}\n"
     return (sys.executable, "-c", f"{source}reader.read = read\nreader.main()")
 
 

@@ -36,7 +36,9 @@ def test_nan_is_said_first_and_does_not_hide_the_rest() -> None:
     broken[0, 0] = math.nan
     weights = planted(broken)
     weights[8] = blocks([torch.zeros(64, 64)] * 3, "down")[2]
-    texts = [finding.text for finding in said(weights).findings]
+    found = said(weights)
+    assert found.headline == "1 matrix holds NaN or infinity. 1 of 11 matrices has a fault in its entries."
+    texts = [finding.text for finding in found.findings]
     assert texts == [
         "MLP up projection (up_proj) of block 2 holds values that are NaN or infinite",
         "MLP down projection (down_proj) of block 2 is all zeros",
@@ -45,7 +47,7 @@ def test_nan_is_said_first_and_does_not_hide_the_rest() -> None:
 
 def test_nothing_measured() -> None:
     assert said([]).headline == "No matrix could be measured."
-    assert said([weight(torch.full((20, 20), math.nan))]).headline == "No matrix could be measured."
+    assert said([weight(torch.full((20, 20), math.nan))]).headline == "1 matrix holds NaN or infinity."
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -25,8 +25,8 @@ def test_what_is_said_of_a_model() -> None:
         "1 matrix has no spectrum to compare with noise",
     ]
     assert [finding.severity for finding in said.findings] == [
-        Severity.BAD,
         Severity.WARN,
+        Severity.NOTE,
         Severity.NOTE,
         Severity.NOTE,
     ]

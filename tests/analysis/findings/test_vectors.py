@@ -1,0 +1,26 @@
+"""NaN in biases and norms stands at the head of a report."""
+
+from analysis.diagnostic import Finding, Severity, Summary
+from analysis.findings.vectors import add_vectors, finding_of
+
+
+def test_a_broken_bias_is_said_first() -> None:
+    note = Finding(Severity.NOTE, "t", "w")
+    found = add_vectors({"entries": Summary("No fault found.", {}, (note,)), "esd": Summary("E.", {})}, ["a.bias"])
+    assert found["entries"].headline == "1 bias or norm holds NaN or infinity. No fault found."
+    assert [finding.severity for finding in found["entries"].findings] == [Severity.BAD, Severity.NOTE]
+    assert found["entries"].findings[0].text == "a.bias holds values that are NaN or infinite"
+    assert found["esd"].headline == "E."
+
+
+def test_several_are_counted_and_three_are_named() -> None:
+    finding = finding_of(("a", "b", "c", "d", "e"))
+    assert finding.text == "a, b, c and 2 more hold values that are NaN or infinite"
+    found = add_vectors({"esd": Summary("E.", {})}, "abcde")
+    assert found["esd"].headline == "5 biases or norms hold NaN or infinity. E."
+
+
+def test_nothing_broken_changes_nothing() -> None:
+    summaries = {"esd": Summary("E.", {})}
+    assert add_vectors(summaries, ()) == summaries
+    assert add_vectors({}, ["a"]) == {}

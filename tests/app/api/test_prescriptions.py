@@ -1,0 +1,47 @@
+"""Prescriptions over HTTP, from the request to the download."""
+
+import json
+
+from tests.service import Service, model
+
+URL = "/api/v1/runs/1/prescriptions"
+
+
+def run_of(service: Service) -> Service:
+    service.upload(model(layers=4, width=64))
+    service.run(1, diagnostics={"snr": {}})
+    service.work()
+    return service
+
+
+def test_from_the_request_to_the_download(service: Service) -> None:
+    client = run_of(service).client
+    answer = client.post(URL, json={"kind": "trainable", "options": {"fraction": 0.25}})
+    assert (answer.status_code, answer.headers["Location"]) == (201, f"{URL}/1")
+    told = answer.json()
+    assert told["files"][0] == "prescription.json"
+    assert told["record"]["chosen"]
+    assert service.get(URL) == [told] == [service.get(f"{URL}/1")]
+    file = client.get(f"{URL}/1/files/unfrozen_parameters.yaml")
+    assert file.text.startswith("unfrozen_parameters:\n")
+    assert file.headers["Content-Disposition"] == 'attachment; filename="unfrozen_parameters.yaml"'
+    assert json.loads(client.get(f"{URL}/1/files/prescription.json").content) == told["record"]
+    nested = next(name for name in told["files"] if "/" in name)
+    assert client.get(f"{URL}/1/files/{nested}").status_code == 200
+
+
+def test_refusals(service: Service) -> None:
+    client = run_of(service).client
+    for body, status, code in (
+        ({"kind": "trainable", "options": {"fraction": 0.01}}, 400, "unreachable-target"),
+        ({"kind": "trainable", "options": {"share": 1}}, 400, "bad-option"),
+        ({"kind": "pruning"}, 400, "bad-option"),
+        ({"kind": "sparsity"}, 409, "conflict"),
+        ({"kind": "lora-rank"}, 409, "conflict"),
+        ({"kind": "trainable", "position": 3}, 404, "not-found"),
+    ):
+        answer = client.post(URL, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), body
+    assert service.get(URL) == []
+    service.get(f"{URL}/7", 404)
+    service.get("/api/v1/runs/9/prescriptions", 404)

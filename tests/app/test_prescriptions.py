@@ -1,0 +1,60 @@
+"""Prescriptions of a run as rows: computed from its tables alone, and gone with it."""
+
+import pytest
+
+from analysis.errors import PrescriptionError
+from app import prescriptions
+from app.errors import Conflict, NotFound
+from app.models import Prescription
+from tests.service import Service, model
+
+
+def run_of(service: Service, **diagnostics: dict[str, object]) -> None:
+    service.upload(model(layers=4, width=64))
+    service.run(1, diagnostics=diagnostics)
+    service.work()
+
+
+def test_what_it_lacks_is_a_conflict_that_names_it(service: Service) -> None:
+    run_of(service, norms={})
+    with service.database.reading() as session:
+        with pytest.raises(Conflict, match="has no table snr"):
+            prescriptions.compute(session, 1, "trainable", {})
+        with pytest.raises(Conflict, match="eigenscope prescribe lora-rank FILE"):
+            prescriptions.compute(session, 1, "lora-rank", {})
+        with pytest.raises(NotFound, match="position 1"):
+            prescriptions.compute(session, 1, "trainable", {}, 1)
+
+
+def test_a_run_that_is_not_done_has_none(service: Service) -> None:
+    service.upload(model(layers=4, width=64))
+    service.run(1, diagnostics={"snr": {}})
+    with service.database.reading() as session, pytest.raises(Conflict, match="complete when it is done"):
+        prescriptions.compute(session, 1, "trainable", {})
+
+
+def test_every_rule_on_tables_answers_or_says_why_not(service: Service) -> None:
+    run_of(service, snr={}, esd={}, farms={})
+    with service.database.reading() as session:
+        for known in prescriptions.FROM_TABLES:
+            estimator = {"estimator": "alpha_hill_top10"} if any(o.name == "estimator" for o in known.options) else {}
+            try:
+                found = prescriptions.compute(session, 1, known.name, estimator)
+            except PrescriptionError as error:
+                assert error.message  # noqa: PT017
+            else:
+                assert found.entries
+
+
+def test_they_go_with_their_run(service: Service) -> None:
+    run_of(service, snr={})
+    with service.database.reading() as session:
+        found = prescriptions.compute(session, 1, "trainable", {})
+    with service.database.writing() as session:
+        row = prescriptions.add(session, 1, 0, found)
+        assert prescriptions.content(row, "unfrozen_parameters.yaml") == found.answer.files["unfrozen_parameters.yaml"]
+        with pytest.raises(NotFound):
+            prescriptions.content(row, "../prescription.json")
+    service.client.delete("/api/v1/runs/1")
+    with service.database.reading() as session:
+        assert session.query(Prescription).count() == 0
