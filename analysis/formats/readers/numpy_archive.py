@@ -154,6 +154,8 @@ def _by_name(names: list[str], arrays: list[Array | Aside]) -> Contents:
 
 def _start(member: ZipInfo, file: BinaryIO) -> int:
     """Where the bytes of a member begin."""
+    if member.header_offset < 0:
+        raise BadZipFile(f"its directory places {escape(member.filename)} in front of the file")
     file.seek(member.header_offset)
     magic, _, flags, method, *_, name_length, extra_length = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
     name = escape(member.filename)
