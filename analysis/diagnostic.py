@@ -23,6 +23,7 @@ from analysis.figure import FigureKind as FigureKind
 from analysis.finding import Cause as Cause
 from analysis.finding import Finding as Finding
 from analysis.finding import Severity as Severity
+from analysis.names.order import network_order
 from analysis.other_tensors import OtherTensors
 from analysis.weight import Weight, WeightInfo
 
@@ -196,6 +197,11 @@ class Table:
     def name_at(self, position: int) -> str:
         """What a reader calls the checkpoint at this place of the run."""
         return self.names[position] if position < len(self.names) else f"checkpoint {position}"
+
+    def in_network_order(self) -> "Table":
+        """The same rows, their blocks by number: a file may be sorted as text, which has 10 in front of 2."""
+        rank = {name: at for at, name in enumerate(network_order(row.weight.name for row in self.rows))}
+        return replace(self, rows=tuple(sorted(self.rows, key=lambda row: (row.group, rank[row.weight.name]))))
 
     def numbers(self, column: str) -> list[float]:
         """The values of a numeric column that are there."""

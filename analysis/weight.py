@@ -7,7 +7,7 @@ of them with its numbers, sharing one decomposition among all diagnostics.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Float64
@@ -45,6 +45,7 @@ class TensorInfo:
     weight: str = ""  # the weight that it is the main part of, where that has another name
     made: str = ""  # how that weight is formed out of what is stored; "" where it is stored as it is
     same_as: str = ""  # the tensor that holds the same numbers, and is counted in its place
+    digest: str = field(default="", compare=False)  # of the values of one that is not analysed; "": not known
 
     @property
     def label(self) -> str:

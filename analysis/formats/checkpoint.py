@@ -12,6 +12,7 @@ from analysis.formats.dtypes import DTYPES
 from analysis.formats.effective import Recognised, grid_step, recognise, values
 from analysis.formats.effective.broken import count_not_finite
 from analysis.formats.effective.buffers import constant_kinds
+from analysis.formats.effective.digests import digests_of
 from analysis.formats.repeated import repeated
 from analysis.formats.stored import Array, Aside, Facts
 
@@ -59,7 +60,14 @@ class Checkpoint:
         same = repeated(self.stored) if self.adapter is None else {}
         constants = {name: kind for name, kind in self.constants.items() if name not in made}
         left = dict(self.effective.left)
-        return {"made": made, "left": left, "same": same, "constants": constants, "broken": self.not_finite}
+        return {
+            "made": made,
+            "left": left,
+            "same": same,
+            "constants": constants,
+            "broken": self.not_finite,
+            "digests": digests_of(self.stored, constants) if self.adapter is None else {},
+        }
 
     @once
     def not_finite(self) -> dict[str, int]:

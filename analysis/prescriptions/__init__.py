@@ -4,10 +4,13 @@ from analysis.errors import OptionError, escape
 from analysis.prescriptions.interference.rule import INTERFERENCE
 from analysis.prescriptions.layerwise.learning_rate import LEARNING_RATE
 from analysis.prescriptions.layerwise.weight_decay import WEIGHT_DECAY
+from analysis.prescriptions.lineage.rule import LINEAGE
 from analysis.prescriptions.lora_rank.rule import LORA_RANK
+from analysis.prescriptions.monitor.rule import MONITOR
 from analysis.prescriptions.prescription import Rule
 from analysis.prescriptions.quantisation.rule import QUANTISATION
 from analysis.prescriptions.ranks.rule import RANKS
+from analysis.prescriptions.slices.rule import SLICES
 from analysis.prescriptions.sparsity.rule import SPARSITY
 from analysis.prescriptions.trainable import TRAINABLE
 from analysis.prescriptions.traps.rule import TRAPS
@@ -22,7 +25,10 @@ PRESCRIPTIONS: tuple[Rule, ...] = (
     WEIGHT_DECAY,
     QUANTISATION,
     INTERFERENCE,
+    MONITOR,
     RANKS,
+    SLICES,
+    LINEAGE,
     TRAPS,
 )
 

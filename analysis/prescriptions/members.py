@@ -15,6 +15,7 @@ from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
 from analysis.engine.single import analyze
 from analysis.errors import WrongBase, WrongMembers
+from analysis.formats.pytorch.optimizer import OptimizerState
 from analysis.prescriptions.recorded import RecordedReport
 from analysis.weight import TensorInfo
 
@@ -28,6 +29,7 @@ class Members:
     report: RecordedReport | None = None
     device: str = "cpu"
     progress: Callable[[TensorInfo], None] | None = None
+    optimizer: OptimizerState | None = None
 
     @once
     def digest(self) -> str:

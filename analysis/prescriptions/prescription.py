@@ -97,6 +97,7 @@ class Rule:
     outputs: tuple[Output, ...] = ()
     fewest: int = 1  # checkpoints
     most: int | None = 1  # None: any number
+    optimizer: bool = False  # reads the state of an optimizer where one is given
     weights: bool = False  # needs the weights, so that the tables of a report are not enough
 
     def settings(self, asked: Mapping[str, object]) -> Options:

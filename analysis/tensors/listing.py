@@ -6,6 +6,7 @@ one is listed once more, and neither analysed nor counted again.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,7 @@ from analysis.weight import TensorInfo
 NO_WEIGHT = "no weight"  # in the reason of what is none: an optimizer's state, a copy, a mask, which may be infinite
 BROKEN = "are NaN or infinite"
 VECTORS, LEAVES = ("bias", "norm"), ("weight", "running_mean", "running_var")  # masks and observers start at infinity
+DIGEST = re.compile("[0-9a-f]{32}")
 WIDTHS = {"float32": 4, "float64": 8}  # bytes of the values that are formed
 
 
@@ -41,6 +43,7 @@ class Beyond:
     same: Mapping[str, str] = field(default_factory=dict)  # tensors that repeat another one → that one
     constants: Mapping[str, str] = field(default_factory=dict)  # tensors that no training made → a kind of constants.py
     broken: Mapping[str, int] = field(default_factory=dict)  # vectors → how many values are NaN or infinite
+    digests: Mapping[str, str] = field(default_factory=dict)  # tensors that are small or no matrices → of their values
 
 
 def beyond_of(said: Mapping[str, Any]) -> Beyond:
@@ -55,7 +58,8 @@ def beyond_of(said: Mapping[str, Any]) -> Beyond:
     left, same = ({str(name): str(text) for name, text in said[key].items()} for key in ("left", "same"))
     constants = {str(name): str(kind) for name, kind in said.get("constants", {}).items() if kind in REASONS}
     broken = {str(name): int(count) for name, count in said.get("broken", {}).items()}
-    return Beyond(made, left, same, constants, broken)
+    digests = {str(name): str(text) for name, text in said.get("digests", {}).items() if DIGEST.fullmatch(str(text))}
+    return Beyond(made, left, same, constants, broken, digests)
 
 
 def describe_all(headers: Mapping[str, Header], beyond: Beyond, facts: Facts | None = None) -> tuple[TensorInfo, ...]:
@@ -66,14 +70,14 @@ def describe_all(headers: Mapping[str, Header], beyond: Beyond, facts: Facts | N
     }
     plain = {info.name: info for info in describe(headers, facts)}
     if not beyond.made and not beyond.left:
-        return tuple(_mark_copy(plain[name], beyond) for name in headers)
+        return tuple(_mark(plain[name], beyond) for name in headers)
     used = {
         made.weight if (made := beyond.made.get(name)) else name: made.header if made else header
         for name, header in headers.items()
         if name not in beyond.left
     }
     formed = {info.name: info for info in describe(used, facts)}
-    return tuple(_mark_copy(_list_info(name, plain, formed, beyond), beyond) for name in headers)
+    return tuple(_mark(_list_info(name, plain, formed, beyond), beyond) for name in headers)
 
 
 def _list_info(
@@ -84,6 +88,12 @@ def _list_info(
     if (made := beyond.made.get(name)) is None:
         return formed[name]
     return replace(formed[made.weight], name=name, weight="" if made.weight == name else made.weight, made=made.how)
+
+
+def _mark(info: TensorInfo, beyond: Beyond) -> TensorInfo:
+    """The same, with what its values say of one that is not analysed."""
+    marked = _mark_copy(info, beyond)
+    return marked if marked.skip is None else replace(marked, digest=beyond.digests.get(info.name, ""))
 
 
 def _mark_copy(info: TensorInfo, beyond: Beyond) -> TensorInfo:

@@ -1,7 +1,7 @@
-"""Tensors that no diagnostic measures, compared value by value between a tuned checkpoint and its base."""
+"""Tensors that no diagnostic measures, compared between a tuned checkpoint and its base: by value, or by digest."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -14,23 +14,50 @@ from analysis.weight import TensorInfo
 
 
 def compare_others(base: OpenCheckpoint, tuned: OpenCheckpoint) -> OtherTensors | None:
-    """None where one of them is an adapter, which holds a part of a model."""
+    """Value by value. None where one of them is an adapter, which holds a part of a model."""
     if base.kind != "model" or tuned.kind != "model":
         return None
-    ours, theirs = ({info.called: info for info in one.tensors} for one in (tuned, base))
-    partners = pair_names(ours, theirs, lambda a, b: sorted(ours[a].shape) == sorted(theirs[b].shape)).partners
+    pairs, alone, _ = _pair(base.tensors, tuned.tensors)
     digest, same, changed = hashlib.sha256(), 0, list[str]()
-    for name, to in sorted(partners.items()):
-        if theirs[to].skip is None and ours[name].skip is None:
-            continue
-        one, other = _read(tuned, ours[name]), _read(base, theirs[to])
-        digest.update(to.encode() + (b"" if one is None else bytes_of(one)))
+    for ours, theirs in pairs:
+        one, other = _read(tuned, ours), _read(base, theirs)
+        digest.update(theirs.called.encode() + (b"" if one is None else bytes_of(one)))
         if one is None or other is None or not have_equal_values(one, other):
-            changed.append(theirs[to].name)
+            changed.append(theirs.name)
         else:
             same += 1
+    return OtherTensors(same, tuple(changed), alone, digest.hexdigest())
+
+
+def compare_listed(base: Sequence[TensorInfo], tuned: Sequence[TensorInfo]) -> OtherTensors:
+    """The same of two models whose files are not at hand, by the digests that were taken when they were read."""
+    pairs, alone, partners = _pair(base, tuned)
+    digest, same, changed, unread = hashlib.sha256(), 0, list[str](), list[str]()
+    for ours, theirs in pairs:
+        digest.update(f"{theirs.called} {ours.digest}".encode())
+        if ours.same_as and partners.get(ours.same_as) == theirs.same_as:  # tied to a matrix, which is measured
+            same += 1
+        elif not ours.digest or not theirs.digest:
+            unread.append(theirs.name)
+        elif ours.digest != theirs.digest:
+            changed.append(theirs.name)
+        else:
+            same += 1
+    return OtherTensors(same, tuple(changed), alone, digest.hexdigest(), tuple(unread))
+
+
+def _pair(
+    base: Sequence[TensorInfo], tuned: Sequence[TensorInfo]
+) -> tuple[list[tuple[TensorInfo, TensorInfo]], tuple[str, ...], Mapping[str, str]]:
+    """Those that both have and one of them does not measure, the tuned's first; the names that one alone has; and all
+    names of the tuned with the base's.
+    """
+    ours, theirs = ({info.called: info for info in one} for one in (tuned, base))
+    partners = pair_names(ours, theirs, lambda a, b: sorted(ours[a].shape) == sorted(theirs[b].shape)).partners
+    both = ((ours[name], theirs[to]) for name, to in sorted(partners.items()))
+    pairs = [pair for pair in both if any(info.skip is not None for info in pair)]
     alone = [*_unpaired_names(ours, partners.keys()), *_unpaired_names(theirs, partners.values())]
-    return OtherTensors(same, tuple(changed), tuple(alone), digest.hexdigest())
+    return pairs, tuple(alone), partners
 
 
 def _unpaired_names(held: Mapping[str, TensorInfo], used: Iterable[str]) -> list[str]:

@@ -79,7 +79,7 @@ def draw_figure(
             raise BadRequest(f"{figure} shows one weight: name it in `weight`.")
         if not any(row.weight.name == weight for row in table.rows):
             raise NotFound(f"Run {identity} has no row for that weight yet.")
-    return draw(found, table, weight, at, runs.steps(runs.get(session, identity)), role)
+    return draw(found, table.in_network_order(), weight, at, runs.steps(runs.get(session, identity)), role)
 
 
 def _find_figure(session: Session, identity: int, diagnostic: str, figure: str) -> Figure:

@@ -7,7 +7,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from analysis.errors import IncompleteReport, OptionError, PrescriptionError, TensorError
+from analysis.errors import IncompleteReport, OptionError, PrescriptionError, TensorError, WrongMembers
+from analysis.formats.pytorch.optimizer import OptimizerState, is_optimizer_file, read_optimizer
 from analysis.prescriptions import PRESCRIPTIONS, Rule, rule
 from analysis.prescriptions.members import Members
 from analysis.prescriptions.prescription import Prescription
@@ -44,9 +45,10 @@ def prescribe_command(
     with refusals():
         try:
             reports, paths = split_reports(files)
+            state, paths = split_optimizer(chosen, paths)
             checkpoints = tuple(open_path(path) for path in paths)
             with progress(checkpoints[:1]) as heard:
-                members = Members(checkpoints, name_paths(paths), reports[0] if reports else None, device, heard)
+                members = Members(checkpoints, name_paths(paths), reports[0] if reports else None, device, heard, state)
                 prescription = chosen.prescribe(members, options)
             names = write(prescription, out)
         except (PrescriptionError, TensorError, OptionError) as error:
@@ -63,6 +65,17 @@ def split_reports(files: Sequence[Path]) -> tuple[list[RecordedReport], list[Pat
     if len(reports) > 1:
         raise IncompleteReport("give one report, with or without the checkpoints that it was measured on")
     return [read_report(path.read_bytes()) for path in reports], [path for path in files if path not in reports]
+
+
+def split_optimizer(chosen: Rule, paths: Sequence[Path]) -> tuple[OptimizerState | None, list[Path]]:
+    """The state of an optimizer, where the rule reads one, and the checkpoints. Raises WrongMembers for two of them."""
+    states = [path for path in paths if chosen.optimizer and path.is_file() and is_optimizer_file(path)]
+    if len(states) > 1:
+        raise WrongMembers("give the state of one optimizer, with the checkpoint of the same step last")
+    rest = [path for path in paths if path not in states]
+    if states and not rest:
+        raise WrongMembers(f"{states[0]} is the state of an optimizer: give the checkpoint of the same step with it")
+    return (read_optimizer(states[0]) if states else None), rest
 
 
 def write_words(chosen: Rule, prescription: Prescription, out: Path, names: Sequence[str]) -> None:

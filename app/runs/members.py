@@ -5,7 +5,9 @@ from dataclasses import fields
 from typing import Any
 
 from analysis.engine.comparison import distinct
+from analysis.other_tensors import OtherTensors
 from analysis.tensors.matching import Member
+from analysis.tensors.others import compare_listed
 from analysis.weight import TensorInfo
 from app import checkpoints
 from app.db import Session
@@ -28,6 +30,14 @@ def members_of(session: Session, run: Run) -> list[Member]:
         )
         for member in run.members
     ]
+
+
+def others_of(session: Session, run: Run) -> tuple[OtherTensors | None, ...]:
+    """How the tensors that are no matrices compare with the first checkpoint's, by digest; None of an adapter."""
+    members = members_of(session, run)
+    bases = [None, *(members[0] if one.kind == members[0].kind == "model" else None for one in members[1:])]
+    pairs = zip(bases, members, strict=True)
+    return tuple(None if base is None else compare_listed(base.tensors, one.tensors) for base, one in pairs)
 
 
 def names_of(run: Run) -> tuple[str, ...]:

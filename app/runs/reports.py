@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from analysis.coverage import Coverage, coverage, coverage_of_members, failures, merge_coverages
-from analysis.diagnostic import Measurement, Request, Row, Severity, Table
+from analysis.diagnostic import Measurement, Request, Row, Scope, Severity, Table
 from analysis.diagnostics import diagnostic as diagnostic_named
 from analysis.diagnostics import requests as requests_of
 from analysis.engine.comparison import alignment_of
@@ -20,7 +20,7 @@ from analysis.weight import TensorInfo, WeightInfo
 from app.db import insert_of
 from app.errors import NotFound
 from app.models import Curve, Result, Run, Unit
-from app.runs.members import facts_of, file_facts_of, members_of, names_of
+from app.runs.members import facts_of, file_facts_of, members_of, names_of, others_of
 from app.states import RunState, UnitState
 from app.work import leases, units
 
@@ -110,7 +110,8 @@ def table(
         wanted = wanted | Curve.result_id.in_(of_all) & Curve.name.in_(named)
     curves = _curves(session, wanted)
     rows = tuple(row_of(result, curves.get(result.id)) for result in results)
-    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), file_facts_of(run))
+    others = others_of(session, run) if diagnostic_named(diagnostic).scope is Scope.PAIR else ()
+    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), file_facts_of(run), others)
 
 
 def _curves(session: Session, wanted: ColumnElement[bool]) -> dict[int, dict[str, Any]]:

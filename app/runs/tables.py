@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.diagnostic import Diagnostic, Row, Table
+from analysis.names.order import natural
 from analysis.report import records as records
 from app.errors import UnknownColumn
 from app.escaping import for_csv
@@ -62,7 +63,7 @@ def _sort(rows: Sequence[Row], diagnostic: Diagnostic, sort: str) -> list[Row]:
 
 
 def _key(value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) else value
+    return natural(value) if isinstance(value, str) else value
 
 
 def cell(row: Row, name: str) -> Any:

@@ -123,7 +123,7 @@ class Flow:
 
 
 def flow(figure: Figure, table: Table, weight: str | None, position: At) -> Flow | str:
-    """`y` over the weights in the order of the file."""
+    """`y` over the weights in the order of the table."""
     drawn = _drawn_values(table, figure.parts["y"], position)
     if drawn is None:
         return "No weight has this value."

@@ -19,7 +19,7 @@ TITLES: Mapping[FigureKind, Callable[[str], str]] = {
 }
 CAPTIONS: Mapping[FigureKind, str] = {
     FigureKind.DEPTH: "Each line is one role.",
-    FigureKind.FLOW: "All layers in the order of the file, as one line.",
+    FigureKind.FLOW: "All layers, their blocks in order, as one line.",
     FigureKind.DISTRIBUTION: "Each mark is one matrix; upright lines are medians.",
     FigureKind.HEATMAP: "Each cell is one matrix.",
 }

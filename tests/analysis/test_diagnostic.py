@@ -175,3 +175,17 @@ def test_options_come_in_their_types_and_zero_stays_zero() -> None:
 def test_an_option_of_another_type_is_refused(accessor: str, value: float | str | None) -> None:
     with pytest.raises(TypeError, match=r"option k: .* is n"):
         getattr(Options({"k": value}), accessor)("k")
+
+
+def test_a_table_in_network_order_keeps_groups_apart() -> None:
+    infos = [WeightInfo(f"h.{block}.q", "w", 2, 2, 1, "q", block) for block in (0, 10, 2)]
+    rows = tuple(Row(info, group, Measurement({})) for group in ((0,), (1,)) for info in infos)
+    found = Table(diagnostic(Measurement({})), rows).in_network_order()
+    assert [(row.group[0], row.weight.depth) for row in found.rows] == [
+        (0, 0),
+        (0, 2),
+        (0, 10),
+        (1, 0),
+        (1, 2),
+        (1, 10),
+    ]

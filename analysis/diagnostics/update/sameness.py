@@ -41,9 +41,13 @@ def same_finding(zero: Sequence[Row], tuned: str, base: str, others: OtherTensor
         text = f"{tuned} changed {quantity(len(others.changed), 'other tensor')} and none of {matrices}"
         why = f"Changed: {_list_some(others.changed)}."
         return Finding(Severity.NOTE, text, why, others.changed, facts, VECTORS_ONLY)
-    if others.alone:
+    if not others.are_equal:
         text = f"{tuned} has the same values as {base} in {matrices}"
-        why = f"All tensors that both have are equal. In only one of them: {_list_some(others.alone)}."
+        parts = [f"In only one of them: {_list_some(others.alone)}."] if others.alone else []
+        if others.unread:
+            facts |= {"others_unread": len(others.unread)}
+            parts.append(f"Not compared: {_list_some(others.unread)}.")
+        why = " ".join([f"All {'other ' if others.unread else ''}tensors that both have are equal.", *parts])
         return Finding(Severity.WARN, text, why, names(zero), facts, SAME)
     text = f"{tuned} is identical to {base} in {matrices} and {quantity(others.same, 'other tensor')}"
     why = "Every value is the same: nothing was trained, or the same weights were given twice."
@@ -78,8 +82,9 @@ def _repetition(table: Table, one: int, other: int, count: int) -> Finding:
     text = f"{first} and {second} are the same in {matrices}"
     why = "Every measured number of their updates is equal to the last digit."
     if ours is not None and theirs is not None:
-        equal = ours.digest == theirs.digest
-        why += " So are all other tensors." if equal else " Other tensors, such as norms and biases, differ."
+        equal, all_read = ours.digest == theirs.digest, not ours.unread and not theirs.unread
+        those = "all other tensors" if all_read else "all other tensors that were compared"
+        why += f" So are {those}." if equal else " Other tensors, such as norms and biases, differ."
     else:
         why += " Norms, biases and other vectors were not compared."
     return Finding(Severity.WARN, text, why, (), {"matrices": count}, REPEATED_STEP)

@@ -194,9 +194,11 @@ def check_end(archive: ZipFile, file: io.BufferedIOBase) -> None:
 
 def read_local_header(member: ZipInfo, file: IO[bytes] | io.BufferedIOBase) -> tuple[int, int]:
     """How a member is compressed, and where its bytes begin. Raises BadZipFile and, of an encrypted one, UnsafeFile."""
+    name = escape(member.filename)
+    if member.header_offset < 0:
+        raise BadZipFile(f"its directory places {name} in front of the file")
     file.seek(member.header_offset)
     magic, _, flags, method, *_, name_length, extra_length = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
-    name = escape(member.filename)
     if magic != b"PK\x03\x04":
         raise BadZipFile(f"no member starts where the directory says that {name} does")
     if (flags | member.flag_bits) & ENCRYPTED:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.errors import UnknownFormat, escape
+from analysis.formats.parts import is_optimizer
 from analysis.formats.pytorch.archive import is_zip, read_archive
 from analysis.formats.pytorch.objects import Foreign, View
 from analysis.formats.pytorch.state import locate_tensor
@@ -62,7 +63,18 @@ def is_optimizer_file(path: Path) -> bool:
         root = _root(path)
     except (UnknownFormat, OSError):
         return False
-    return isinstance(root, dict) and ("param_groups" in root or _flat_key(root) is not None)
+    if not isinstance(root, dict):
+        return False
+    states = [value for key, value in root.items() if is_optimizer(str(key)) and isinstance(value, dict)]
+    others = [
+        value for value in root.values() if isinstance(value, dict) and all(value is not state for state in states)
+    ]
+    has_weights = any(isinstance(inner, View) for other in (root, *others) for inner in other.values())
+    return any(map(_is_state, (root, *states))) and not has_weights
+
+
+def _is_state(found: Mapping[Any, Any]) -> bool:
+    return "param_groups" in found or _flat_key(found) is not None
 
 
 def read_optimizer(path: Path) -> OptimizerState:

@@ -17,6 +17,7 @@ from analysis.prescriptions.lineage.digests import Shared
 from analysis.prescriptions.lineage.likeness import ROTATED, ROUNDED, Likeness
 
 MOST = 0.9  # share of the matrices, by entries, from which a word is said of the whole model
+HALF = 0.5  # share of the model below which what could be compared does not speak for the whole
 FEW = 3  # matrices below which a verdict is a suspicion
 CLEAR = 2.0  # times as far as the nearest candidate the next one must be
 SENTENCES: Mapping[str, str] = {
@@ -85,7 +86,7 @@ def judge(
 ) -> Verdict:
     """The verdict on one candidate. `quantised`: one of the two holds dequantised weights."""
     changed = others.changed if others is not None else ()
-    size = sum(one.size for one in likenesses) or 1
+    size = max(sum(one.size for one in likenesses), shared.size, 1)
     near = sum(one.size for one in likenesses if one.is_near) / size
     unrelated = sum(one.size for one in likenesses if one.kind == NEW) / size
     return Verdict(
@@ -105,6 +106,12 @@ def judge(
 def _relation(likenesses: Sequence[Likeness], shared: Shared, changed: Sequence[str], quantised: bool) -> str:
     if not likenesses:
         return "same" if shared.share == 1.0 else "unlike"
+    found = _relation_of_matrices(likenesses, changed, quantised)
+    covered = sum(one.size for one in likenesses) >= HALF * shared.size
+    return found if covered or found == "unrelated" else "part"
+
+
+def _relation_of_matrices(likenesses: Sequence[Likeness], changed: Sequence[str], quantised: bool) -> str:
     alike = [one for one in likenesses if one.kind != NONE]
     if not alike:
         return "vectors-only" if changed else "same"

@@ -33,7 +33,8 @@ class ComparisonView(WholeView):
     ) -> None:
         super().__init__(tables, coverage, state, moving)
         self.stepped = stepped
-        self.tables = [table for table in tables if table.diagnostic.scope in SCOPES]
+        self._measured = [table for table in tables if table.diagnostic.scope in SCOPES]
+        self.tables = [table.in_network_order() for table in self._measured]
         self.pairs = [table for table in self.tables if table.diagnostic.scope is Scope.PAIR]
         self.members = [style_of(name, position) for position, name in enumerate(self.tables[0].names)]
         count = counted_column(self.pairs)
@@ -69,7 +70,7 @@ class ComparisonView(WholeView):
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
-        return {table.diagnostic.name: table.diagnostic.summarise(table) for table in self._filled_tables}
+        return {table.diagnostic.name: table.diagnostic.summarise(table) for table in self._measured if table.rows}
 
     @cached_property
     def verdict(self) -> Verdict:

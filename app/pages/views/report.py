@@ -31,7 +31,8 @@ class ReportView(WholeView):
         super().__init__(tables, coverage, state, moving)
         self._curves = curves
         self.position = state.shown.position
-        self.tables = [replace(table, rows=tuple(rows_at(table, self.position))) for table in tables]
+        self._measured = [replace(table, rows=tuple(rows_at(table, self.position))) for table in tables]
+        self.tables = [table.in_network_order() for table in self._measured]
         self.places = places(self.tables)
         self.column = ColumnView(self.tables, self.places, state)
         self.table = LayersView(self.tables, state, self.lead)
@@ -49,7 +50,7 @@ class ReportView(WholeView):
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
-        return summaries_of(self.tables, self.covered)
+        return summaries_of(self._measured, self.covered)
 
     @cached_property
     def sayings(self) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ function sort(name) {
   heads.forEach((head) => head.removeAttribute("aria-sort"));
   heads[at].setAttribute("aria-sort", down ? "descending" : "ascending");
   const placed = rows().map((row) => ({ row, keys: JSON.parse(row.dataset.keys) })).sort((a, b) => a.keys[0] - b.keys[0]);
-  const keyed = placed.map(({ row, keys }) => ({ row, key: keys[at] })); // equal ones stay in the order of the file
+  const keyed = placed.map(({ row, keys }) => ({ row, key: keys[at] })); // equal ones stay in the order of the network
   const there = keyed.filter(({ key }) => key !== null).sort((a, b) => (down ? b.key - a.key : a.key - b.key));
   const absent = keyed.filter(({ key }) => key === null);
   body().append(...[...there, ...absent].map(({ row }) => row));

@@ -1,5 +1,6 @@
 """A model is only the same as another where its norms, biases and counters are too."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from analysis.diagnostic import Request
 from analysis.diagnostics.update.diagnostic import UPDATE
 from analysis.engine.comparison import compare
 from analysis.formats import open_checkpoint
-from analysis.tensors.others import have_equal_values
+from analysis.other_tensors import OtherTensors
+from analysis.tensors.others import compare_listed, compare_others, have_equal_values
 from tests.analysis.diagnostics.battery import randn
 
 NORM, BIAS = "layers.0.input_layernorm.weight", "layers.0.mlp.up_proj.bias"
@@ -59,6 +61,38 @@ def test_two_equal_steps_are_named(tmp_path: Path) -> None:
     (repeated,) = [words for words in said if " are the same in " in words]
     assert repeated.startswith("step 1 and step 2 are the same in 3 matrices.")
     assert repeated.endswith("So are all other tensors.")
+
+
+def by_digest(folder: Path, *states: dict[str, Tensor]) -> OtherTensors:
+    for at, tensors in enumerate(states):
+        save_file(tensors, folder / f"{at}.safetensors")
+    base, tuned = (open_checkpoint([folder / f"{at}.safetensors"]) for at in range(2))
+    found, by_value = compare_listed(base.tensors, tuned.tensors), compare_others(base, tuned)
+    assert by_value is not None
+    assert (found.same, found.changed, found.alone) == (by_value.same, by_value.changed, by_value.alone)
+    return found
+
+
+def test_digests_say_what_the_values_say(tmp_path: Path) -> None:
+    assert by_digest(tmp_path, state(), state()).are_equal
+    assert by_digest(tmp_path, state(), state(**{NORM: torch.ones(16).bfloat16()})).are_equal
+    assert by_digest(tmp_path, state(), state(**{NORM: 1.1 * torch.ones(16)})).changed == (NORM,)
+    prefixed = {f"model.{name}": tensor for name, tensor in state(step=torch.tensor(4)).items()}
+    assert by_digest(tmp_path, state(), prefixed).changed == ("step",)
+
+
+def test_a_tied_head_is_compared_with_its_matrix(tmp_path: Path) -> None:
+    tied = {"embed_tokens.weight": randn(24, 16), "lm_head.weight": randn(24, 16)}
+    assert by_digest(tmp_path, state(**tied), state(**tied)).are_equal
+
+
+def test_without_digests_nothing_is_equal(tmp_path: Path) -> None:
+    save_file(state(), tmp_path / "a.safetensors")
+    listed = open_checkpoint([tmp_path / "a.safetensors"]).tensors
+    older = [replace(info, digest="") for info in listed]
+    found = compare_listed(older, listed)
+    assert sorted(found.unread) == sorted([NORM, BIAS, "step"])
+    assert not found.are_equal
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64, torch.bool])

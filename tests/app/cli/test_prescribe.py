@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from app.cli.main import main
@@ -60,3 +61,23 @@ def test_a_refusal_has_a_code_and_leaves_no_folder(tmp_path: Path) -> None:
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     assert run(tmp_path, "trainable", MODEL).exit_code == 0
     assert "is not empty" in run(tmp_path, "trainable", MODEL).output
+
+
+def test_an_optimizer_is_read_by_the_monitor_beside_its_checkpoint(tmp_path: Path) -> None:
+    network = torch.nn.Linear(40, 30)
+    optimizer = torch.optim.AdamW(network.parameters())
+    network(torch.randn(8, 40)).square().sum().backward()
+    optimizer.step()
+    torch.save(optimizer.state_dict(), tmp_path / "optimizer.pt")
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    state = str(tmp_path / "optimizer.pt")
+    result = run(tmp_path, "monitor", str(tmp_path / "model.pt"), state, more=("--json",))
+    assert result.exit_code == 0, result.output
+    assert set(json.loads(result.stdout)["moments"]["weight"]) == {"exp_avg", "update"}
+    alone = run(tmp_path / "alone", "monitor", state)
+    assert (alone.exit_code, "give the checkpoint of the same step" in " ".join(alone.stderr.split())) == (3, True)
+    assert "wrong-members" in run(tmp_path / "two", "monitor", MODEL, state, state).stderr
+    assert "optimizer-mismatch" in run(tmp_path / "other", "monitor", MODEL, state).stderr
+    torch.save({"optimizer_state_dict": {"zero_stage": 2, "fp32_flat_groups": []}}, tmp_path / "optimizer.pt")
+    assert "flat-optimizer" in run(tmp_path / "flat", "monitor", MODEL, state).stderr
+    assert "no-tensors" in run(tmp_path / "not", "traps", state).stderr

@@ -2,9 +2,12 @@
 
 from dataclasses import asdict
 
+import torch
+
 from analysis.tensors.matrices import Header, describe
 from app.runs import runs
-from app.runs.members import facts_of, file_facts_of, members_of, names_of, tensor_info
+from app.runs.members import facts_of, file_facts_of, members_of, names_of, others_of, tensor_info
+from tests import comparisons as made
 from tests.service import Service, model
 
 
@@ -27,3 +30,16 @@ def test_the_members_come_in_the_order_of_the_run(service: Service) -> None:
         assert len(set(names_of(row))) == 2
         assert [facts.get("step") for facts in facts_of(row)] == [None, 7]
         assert [facts.get("step") for facts in file_facts_of(row)] == [None, None]
+
+
+def test_others_are_compared_with_the_first(service: Service) -> None:
+    files = [made.model(made.base()), made.adapter(), made.model(made.base() | {made.LEFT_OUT: torch.ones(made.WIDTH)})]
+    for at, content in enumerate(files):
+        service.send(str(at), content)
+    run = service.run(1, 2, 3, diagnostics={"update": {}})
+    service.work()
+    with service.database.reading() as session:
+        base, adapter, tuned = others_of(session, runs.get(session, run["id"]))
+    assert base is adapter is None
+    assert tuned is not None
+    assert (tuned.same, tuned.changed, tuned.unread) == (1, (made.LEFT_OUT,), ())

@@ -140,6 +140,27 @@ def test_the_report_of_a_comparison_is_the_report_of_the_command_line(
     assert progress["total"] == 5 + (asked is not None)  # the base's matrices, and the head that only one has
 
 
+def test_norms_and_biases_are_compared_in_the_service(service: Service, tmp_path: Path) -> None:
+    """By digest, with the words of the command line, which compares values."""
+    moved = made.base() | {made.LEFT_OUT: made.base()[made.LEFT_OUT] + 0.1}
+    trained = made.base() | {made.QUERY: made.base()[made.QUERY] + 0.1 * torch.ones(made.WIDTH, 1)}
+    states = {"base": made.base(), "copy": made.base(), "bias": moved, "step 1": trained, "step 2": trained}
+    files = {name: made.model(state) for name, state in states.items()}
+    for name, content in files.items():
+        service.send(name, content)
+    service.run(1, 2, 3, 4, 5, diagnostics={"update": {}})
+    service.work()
+    opened = [open_checkpoint([path]) for path in made.write(tmp_path, **files)]
+    found = service.get("/api/v1/runs/1/report")
+    assert found == json.loads(json.dumps(compare(opened, requests({"update": {}}, 5), list(files)).to_json()))
+    said = {finding["cause"]: finding for finding in found["findings"] if finding["cause"] != "frozen"}
+    assert said["same"]["text"].startswith("copy is identical to base in 5 matrices and 2 other tensors")
+    assert said["vectors-only"]["text"] == "bias changed 1 other tensor and none of 5 matrices"
+    assert said["vectors-only"]["weights"] == [made.LEFT_OUT]
+    assert said["repeated-step"]["text"] == "step 1 and step 2 are the same in 5 matrices"
+    assert said["repeated-step"]["why"].endswith("So are all other tensors.")
+
+
 def test_a_rewritten_adapter_keeps_its_config(service: Service, tmp_path: Path) -> None:
     """A .bin becomes safetensors at the ingest; what it means still stands in the file beside it."""
     torch.save(made.factors(), tmp_path / "adapter_model.bin")

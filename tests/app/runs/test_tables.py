@@ -96,3 +96,10 @@ def test_numbers_stay_numbers() -> None:
 def test_records_are_those_of_the_report() -> None:
     assert records(TABLE)[1]["alpha"] == 2.5
     assert records(TABLE)[1]["shape"] == [4, 8]
+
+
+def test_names_and_labels_sort_with_their_numbers_as_numbers() -> None:
+    table = replace(TABLE, rows=tuple(row(f"h.{block}.q_proj", depth=block) for block in (0, 1, 10, 11, 2)))
+    for column in ("weight", "label"):
+        found = select(table, Selection(sort=column))
+        assert [each.weight.depth for each in found.rows] == [0, 1, 2, 10, 11]

@@ -57,7 +57,7 @@ def test_the_verdict_comes_first(service: Service) -> None:
     assert due(service) == []
     service.get("/api/v1/runs/1/verdict")
     told = json.loads(due(service)[0].body)["verdict"]
-    assert told == {"id": 1, "verdict": "pass", "passed": True, "headline": "The gate is open: its rule holds."}
+    assert told == {"id": 1, "verdict": "pass", "passed": True, "headline": "The gate is open: every rule holds."}
 
 
 def test_two_couriers_never_have_the_same_parcel(service: Service) -> None:

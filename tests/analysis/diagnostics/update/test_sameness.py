@@ -33,6 +33,18 @@ def test_what_changed_is_listed() -> None:
     assert same_finding([row(1, 0.0)], "tuned", "base", many).why.endswith("norm.3 and 5 more.")
 
 
+def test_what_was_not_compared_is_listed() -> None:
+    unread = OtherTensors(3, (), (), "d", ("norm.weight",))
+    finding = same_finding([row(1, 0.0)], "tuned", "base", unread)
+    assert finding.cause is SAME
+    assert finding.why == "All other tensors that both have are equal. Not compared: norm.weight."
+    said = finding.text + finding.why + same_in_short("tuned", "base", unread)
+    assert "identical" not in said
+    assert "nothing was trained" not in said
+    (said,) = repeated(row(1, 0.2), row(2, 0.2), others=(None, unread, unread))
+    assert said.endswith("So are all other tensors that were compared.")
+
+
 def repeated(*rows: Row, others: tuple[OtherTensors | None, ...] = ()) -> list[str]:
     table = Table(UPDATE, rows, ("base", "a", "b", "c"), others=others)
     found = list(repeated_findings(table, group_rows(rows)))

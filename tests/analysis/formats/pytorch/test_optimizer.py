@@ -86,6 +86,7 @@ def test_flat_shards_are_refused_with_a_code(tmp_path: Path, value: Any) -> None
     with pytest.raises(UnknownFormat, match="flat shards") as error:
         read_optimizer(path)
     assert error.value.code == "flat-optimizer"
+    assert is_optimizer_file(path)
 
 
 def test_a_file_without_one_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.app.pages.views.made import view
+from tests.app.pages.views.made import view, view_of
+from tests.frontend.examples import row, table
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,11 @@ def test_count_and_visibility() -> None:
 def test_only_what_the_table_shows_is_flagged() -> None:
     assert view().table.layers.flagged == 2
     assert view(columns=["count"]).table.layers.flagged == 0
+
+
+def test_blocks_follow_by_number_where_the_file_is_sorted_as_text() -> None:
+    names = sorted(f"layers.{block}.q" for block in range(12))
+    made = table([row(name, depth=int(name.split(".")[1]), steepness=3.0) for name in names])
+    in_order = [f"layers.{block}.q" for block in range(12)]
+    for sort, expected in (("layer", in_order), ("-layer", in_order[::-1]), ("-steepness", in_order)):
+        assert [each.name for each in view_of([made], sort=sort).table.layers.rows] == expected

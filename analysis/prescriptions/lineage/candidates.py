@@ -1,0 +1,84 @@
+"""A model against one candidate for its base: every matrix, every other tensor, and every digest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.checkpoint import OpenCheckpoint
+from analysis.engine.comparison import Comparison, open_comparison
+from analysis.engine.reading import read_matrices
+from analysis.errors import TensorError, WrongBase
+from analysis.prescriptions.lineage.digests import compare_digests, digest_tensor
+from analysis.prescriptions.lineage.likeness import Likeness, measure_likeness
+from analysis.prescriptions.lineage.verdict import Verdict, judge
+from analysis.prescriptions.members import Members
+from analysis.tensors.matching import check_base
+from analysis.tensors.others import compare_others
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One candidate with its verdict and the likeness of each matrix, by the model's name of its tensor."""
+
+    verdict: Verdict
+    likenesses: Mapping[str, Likeness]
+    left: tuple[str, ...] = ()  # matrices that could not be compared, with the reason
+
+
+def compare_candidate(members: Members, position: int, digests: Mapping[str, str]) -> Compared:
+    """The model, the last checkpoint, against the candidate at this position. `digests` are the model's."""
+    candidate, model = members.checkpoints[position], members.checkpoints[-1]
+    name = members.names[position]
+    nothing = compare_digests({}, digests, sizes_of(model), {})
+    if candidate.kind == "adapter":
+        return Compared(Verdict(name, "unlike", None, None, 0, 0.0, {}), {}, ("it is an adapter, and no whole model",))
+    try:
+        run = open_comparison((candidate, model), (name, members.names[-1]), ())
+        check_base(run.alignment, run.names)
+    except WrongBase as error:
+        return Compared(judge(name, (), nothing), {}, (error.message,))
+    if model.kind == "adapter":
+        modules = sum(row.partners[0] is not None for row in run.alignment.rows)
+        return Compared(Verdict(name, "fits", None, None, modules, 0.0, {}), {})
+    found, left, quantised = _likenesses(run)
+    shared = compare_digests(digests_of(candidate), digests, sizes_of(model), _partners(run))
+    return Compared(judge(name, list(found.values()), shared, compare_others(candidate, model), quantised), found, left)
+
+
+def _likenesses(run: Comparison) -> tuple[dict[str, Likeness], tuple[str, ...], bool]:
+    found: dict[str, Likeness] = {}
+    left: list[str] = []
+    quantised = False
+    for each in read_matrices(run, (0, 1)):
+        try:
+            if isinstance(each.weights, str):
+                left.append(f"{each.planned.name}: {each.weights}")
+                continue
+            base, model = each.weights
+            found[each.planned.name] = measure_likeness(base, model)
+            quantised |= base.grid is not None or model.grid is not None
+        except TensorError as error:
+            left.append(f"{each.planned.name}: {error.message}")
+    return found, tuple(left), quantised
+
+
+def _partners(run: Comparison) -> dict[str, str]:
+    """The model's tensors whose name differs from the candidate's by a prefix."""
+    told = run.alignment.tensors_of(1)
+    return {name: base for name, base in told.items() if name != base}
+
+
+def digests_of(checkpoint: OpenCheckpoint) -> dict[str, str]:
+    """Of every tensor that can be read and is no repetition, by name."""
+    found = {}
+    for info in checkpoint.tensors:
+        if info.same_as:
+            continue
+        try:
+            found[info.name] = digest_tensor(checkpoint.read(info.name))
+        except (TensorError, KeyError):  # set aside, or not to be read
+            continue
+    return found
+
+
+def sizes_of(checkpoint: OpenCheckpoint) -> dict[str, int]:
+    return {info.name: info.size for info in checkpoint.tensors}
