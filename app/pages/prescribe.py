@@ -14,6 +14,7 @@ from app import models, prescriptions
 from app.errors import BadRequest
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, see
+from app.runs import runs
 from app.states import RunState
 from app.web.dependencies import DatabaseOf, Identity, Reading, Writing
 from frontend import numbers
@@ -87,10 +88,11 @@ def _said(row: models.Prescription, names: Sequence[str]) -> Said:
 def compute(database: DatabaseOf, identity: Identity, sent: Sent) -> tuple[int, Computed]:
     """What the form asks for, computed before the transaction that writes it begins."""
     kind, position = _first(sent, "kind"), _first(sent, "position") or "0"
-    if not position.isdigit():
-        raise BadRequest("“position” must be the place of a checkpoint in the run.")
-    options = parse_settings(rule(kind), _first(sent, "options").replace(",", " ").split())
     with database.reading() as session:
+        runs.get(session, identity)
+        if not position.isdigit():
+            raise BadRequest("“position” must be the place of a checkpoint in the run.")
+        options = parse_settings(rule(kind), _first(sent, "options").replace(",", " ").split())
         return int(position), prescriptions.compute(session, identity, kind, options, int(position))
 
 
