@@ -1,7 +1,6 @@
 """Which of the given files make up the checkpoint: one file, shards with or without an index, or a folder."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -10,16 +9,12 @@ from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.companions import INDEX, WEIGHTS, inner_checkpoints, kind_of, training_state
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import parse_file, printable
-from analysis.formats.parts import Parts, select
+from analysis.formats.parts import select_of_file
 from analysis.formats.pytorch.distributed import is_distributed, read_distributed
 from analysis.formats.rejected import TENSORFLOW, rejection
-from analysis.formats.stored import HEAD, Array, Aside, Contents, Format
+from analysis.formats.stored import HEAD, Array, Contents, Format
 
 MOST_FILES = 10_000
-EMPTY = (
-    "The values are in other files, as DeepSpeed ZeRO-3 leaves them: give the whole folder with the …_optim_states.pt "
-    "files, or run its zero_to_fp32.py, and give what that writes."
-)
 ORBAX = (
     "Only the libraries of JAX read its arrays. Run where they are, with path its folder: pathlib.Path("
     "'flax_model.msgpack').write_bytes(flax.serialization.to_bytes(orbax.checkpoint.StandardCheckpointer().restore("
@@ -98,7 +93,7 @@ def _checkpoint(
 ) -> Checkpoint:
     first = next(iter(chosen))
     aside = {name: t for held in contents.values() for name, t in held.aside.items()}
-    weights, others = _select(first, tensors, aside, part)
+    weights, others = select_of_file(first, tensors, aside, part)
     facts = {key: value for held in contents.values() for key, value in held.facts.items()}
     if left_out := _reasons_left_out(files, chosen, tensors):
         facts["ignored_files"] = ignored_files(left_out)
@@ -108,30 +103,6 @@ def _checkpoint(
     if adapter is not None and adapter.make != "PEFT":
         facts |= {"method": adapter.method, "adapter_make": adapter.make}
     return Checkpoint(chosen[first].name, weights, facts, others, adapter, quantisation(first.parent))
-
-
-def _select(path: Path, tensors: Mapping[str, Array], aside: Mapping[str, Aside], part: str | None) -> Parts:
-    """The weights, and what was set aside in the files and among all of their tensors. An error names the file."""
-    name = escape(path.name)
-    if not tensors:
-        raise _without_tensors(name, aside)
-    if all(0 in array.shape for array in tensors.values()):
-        raise UnknownFormat(
-            f"{name}: all of its {len(tensors)} tensors are empty (shape [0]). {EMPTY}", "empty-tensors"
-        )
-    try:
-        weights, others = select(tensors, part)
-    except CheckpointError as error:
-        raise type(error)(f"{name}: {error}", error.code) from None
-    return weights, {**aside, **others}
-
-
-def _without_tensors(name: str, aside: Mapping[str, Aside]) -> UnknownFormat:
-    if not aside:
-        return UnknownFormat(f"{name} is readable but contains no tensor. Save a state dict", "no-tensors")
-    reasons = Counter(each.reason for each in aside.values())
-    text = f"{name} can be read, but no weight of a model is in it; of its {len(aside)} tensors the first is"
-    return UnknownFormat(f"{text} {reasons.most_common(1)[0][0]}", "no-tensors")
 
 
 def _reasons_left_out(files: Sequence[Path], chosen: Chosen, tensors: Mapping[str, Array]) -> dict[str, str]:

@@ -7,10 +7,11 @@ of the same names. Both are told by their names, copies by their counterparts to
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from analysis.adapters.names import is_adapter
-from analysis.errors import UnknownFormat, escape
+from analysis.errors import CheckpointError, UnknownFormat, escape
 from analysis.formats.stored import Array, Aside
 
 OPTIMIZER = "state of the optimizer, no weight"
@@ -43,6 +44,10 @@ PAIRS = MappingProxyType({"_k": "_q", "_m": "", "_t": "_s"})  # MoCo's encoders,
 FEWEST = 3  # matrices of a module that such an ending may mean: "to_k" beside "to_q" is one layer of an attention
 TRAINED = "current_model_state"  # where Lightning's WeightAveraging keeps the weights that its average follows
 MOST_PREFIXES = 64
+EMPTY = (
+    "The values are in other files, as DeepSpeed ZeRO-3 leaves them: give the whole folder with the …_optim_states.pt "
+    "files, or run its zero_to_fp32.py, and give what that writes."
+)
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -237,3 +242,27 @@ def _select_part(tensors: Mapping[str, Array], part: str, prefixes: Iterable[str
     return chosen, {
         name: set_aside(array, f"outside the part {escape(part)}, no weight of it") for name, array in others.items()
     }
+
+
+def select_of_file(path: Path, tensors: Mapping[str, Array], aside: Mapping[str, Aside], part: str | None) -> Parts:
+    """The weights, and what was set aside in the files and among all of their tensors. An error names the file."""
+    name = escape(path.name)
+    if not tensors:
+        raise _without_tensors(name, aside)
+    if all(0 in array.shape for array in tensors.values()):
+        raise UnknownFormat(
+            f"{name}: all of its {len(tensors)} tensors are empty (shape [0]). {EMPTY}", "empty-tensors"
+        )
+    try:
+        weights, others = select(tensors, part)
+    except CheckpointError as error:
+        raise type(error)(f"{name}: {error}", error.code) from None
+    return weights, {**aside, **others}
+
+
+def _without_tensors(name: str, aside: Mapping[str, Aside]) -> UnknownFormat:
+    if not aside:
+        return UnknownFormat(f"{name} is readable but contains no tensor. Save a state dict", "no-tensors")
+    reasons = Counter(each.reason for each in aside.values())
+    text = f"{name} can be read, but no weight of a model is in it; of its {len(aside)} tensors the first is"
+    return UnknownFormat(f"{text} {reasons.most_common(1)[0][0]}", "no-tensors")

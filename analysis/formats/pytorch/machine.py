@@ -6,15 +6,15 @@ never imported (names.py). So torch.load, and its `weights_only` filter, are not
 Long bytes and texts, which are the arrays of NumPy, stay in the file: only their place is kept.
 """
 
-import pickletools
 import struct
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from analysis.errors import DamagedFile, UnsafeFile, escape
-from analysis.formats.arrays import Text
+from analysis.formats.pytorch.instructions import Readable as Readable
+from analysis.formats.pytorch.instructions import instructions
 from analysis.formats.pytorch.names import (
     CALLS,
     FROM_TYPE,
@@ -26,43 +26,18 @@ from analysis.formats.pytorch.names import (
     key_of,
     mapping,
 )
-from analysis.formats.pytorch.objects import Bytes, Dtype, Foreign, Global, Ndarray, Storage
+from analysis.formats.pytorch.objects import Dtype, Foreign, Global, Ndarray, Storage
 
 LARGEST_PICKLE = 64 * 2**20  # bytes that are held in memory; a longer one is mapped
-MOST_STEPS = 20_000_000  # instructions; 100,000 tensors take 4 million
-LONGEST_TEXT = 2**17  # characters of a text that is a value; a longer one is an array
-LONGEST_BYTES = 256
 
 PUSHED = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
     "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "UNICODE", "SHORT_BINUNICODE",
     "BINUNICODE", "BINUNICODE8",
 }  # fmt: skip
-# instructions whose argument may be long -> bytes of its length, most that is held, and what stands for a longer one
-LONG: Mapping[str, tuple[int, int, type[Bytes] | type[Text]]] = MappingProxyType(
-    {
-        "BINBYTES": (4, LONGEST_BYTES, Bytes),
-        "BINBYTES8": (8, LONGEST_BYTES, Bytes),
-        "BYTEARRAY8": (8, LONGEST_BYTES, Bytes),
-        "BINUNICODE": (4, LONGEST_TEXT, Text),
-        "BINUNICODE8": (8, LONGEST_TEXT, Text),
-        "BINSTRING": (4, LONGEST_BYTES, Bytes),
-    }
-)
 CONSTANTS = MappingProxyType({"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()})
 FRESH = MappingProxyType({"EMPTY_LIST": list, "EMPTY_SET": list, "EMPTY_DICT": dict})
 MALFORMED = (ValueError, TypeError, IndexError, KeyError, AttributeError, struct.error, OverflowError, RecursionError)
-OPCODES: Mapping[str, Any] = MappingProxyType({opcode.code: opcode for opcode in pickletools.opcodes})
-
-
-@runtime_checkable
-class Readable(Protocol):
-    """What a pickle is read from: a BytesIO or a map of the file."""
-
-    def read(self, count: int = ..., /) -> bytes: ...
-    def readline(self) -> bytes: ...
-    def seek(self, place: int, /) -> Any: ...
-    def tell(self) -> int: ...
 
 
 def unpickle(file: Readable, base: int = 0) -> "Machine":
@@ -74,7 +49,7 @@ def unpickle(file: Readable, base: int = 0) -> "Machine":
     machine = Machine()
     try:
         with warnings.catch_warnings(action="ignore"):  # of strange escapes in old strings
-            for name, argument in _steps(file, base):
+            for name, argument in instructions(file, base):
                 machine.step(name, argument)
         machine.value = machine.stack.pop()
         return machine
@@ -82,38 +57,6 @@ def unpickle(file: Readable, base: int = 0) -> "Machine":
         cut = not file.read(1)
         why = f"its pickle {'is truncated' if cut else 'is not valid'} ({escape(error)})"
         raise DamagedFile(f"{why}. Download or save it again.", "truncated-file" if cut else "bad-header") from None
-
-
-def _steps(file: Readable, base: int) -> Iterator[tuple[str, Any]]:
-    """The instructions with their arguments, as pickletools.genops has them, but for what is long."""
-    for _ in range(MOST_STEPS):
-        opcode = OPCODES.get(file.read(1).decode("latin-1"))
-        if opcode is None:
-            raise ValueError("an instruction that is none, or no end")
-        if opcode.arg is None:
-            yield opcode.name, None
-        elif opcode.name in LONG:
-            yield opcode.name, _read_long(file, opcode, base)
-        else:
-            yield opcode.name, opcode.arg.reader(file)
-        if opcode.name == "STOP":
-            return
-    raise UnsafeFile(f"its pickle has more than {MOST_STEPS:,} instructions. Save it as safetensors.", "unbounded")
-
-
-def _read_long(file: Readable, opcode: Any, base: int) -> Any:
-    """The argument, or where it lies in the file if it is long."""
-    width, most, kind = LONG[opcode.name]
-    begin = file.tell()
-    length = int.from_bytes(file.read(width), "little")
-    if length <= most:
-        file.seek(begin)
-        argument = opcode.arg.reader(file)
-        return bytes(argument) if isinstance(argument, bytearray) else argument
-    file.seek(begin + width + length - 1)
-    if len(file.read(1)) < 1:
-        raise ValueError(f"{length:,} bytes that are not there")
-    return kind(base + begin + width, length)
 
 
 def pairs(items: list[Any]) -> list[tuple[Any, Any]]:

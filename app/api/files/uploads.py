@@ -4,11 +4,9 @@ https://tus.io/protocols/resumable-upload. `app.web.guard` puts Tus-Resumable an
 that is whole becomes part of a checkpoint by `POST /api/v1/checkpoints`, which names it.
 """
 
-import hashlib
 from contextlib import suppress
-from email.utils import formatdate
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from anyio import CancelScope
 from anyio.to_thread import run_sync
@@ -16,6 +14,16 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from app.access import quotas
 from app.access.callers import check_good
+from app.api.files.upload_headers import (
+    ALGORITHMS,
+    PIECE,
+    VERSION,
+    header_date,
+    header_number,
+    header_parameters,
+    is_piece,
+    read_checksum,
+)
 from app.db import Database
 from app.errors import (
     BadUpload,
@@ -41,10 +49,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 PATH = "/uploads"
-VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
-ALGORITHMS = ("sha1", "sha256")
-PIECE = "application/offset+octet-stream"
 
 
 def speaks(request: Request) -> None:
@@ -56,31 +61,6 @@ def speaks(request: Request) -> None:
 router = APIRouter(prefix=PATH, tags=["uploads"])
 Spoken = Depends(speaks)
 Name = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", examples=["0f8fad5bd9cb469fa16570867728950e"])]
-
-
-def _headers(*names: str) -> dict[str, Any]:
-    """The request headers of a route, for the OpenAPI: the routes read them themselves, as tus says."""
-    kinds = {
-        "Tus-Resumable": {"type": "string", "enum": [VERSION], "examples": [VERSION]},
-        "Upload-Length": {"type": "integer", "minimum": 0, "examples": [90864192]},
-        "Upload-Offset": {"type": "integer", "minimum": 0, "examples": [8388608]},
-        "Upload-Metadata": {
-            "type": "string",
-            "description": "name base64, …; filename and sha256 are used",
-            "examples": ["filename bW9kZWwuc2FmZXRlbnNvcnM="],
-        },
-        "Upload-Checksum": {
-            "type": "string",
-            "description": "sha1 or sha256, a space, the digest in base64",
-            "examples": ["sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="],
-        },
-    }
-    optional = ("Upload-Metadata", "Upload-Checksum")
-    return {
-        "parameters": [
-            {"name": name, "in": "header", "required": name not in optional, "schema": kinds[name]} for name in names
-        ]
-    }
 
 
 BYTES = {"schema": {"type": "string", "format": "binary"}, "example": "(the bytes from Upload-Offset on)"}
@@ -101,7 +81,7 @@ def options(response: Response, settings: SettingsOf) -> None:
     response_class=Response,
     dependencies=[Spoken],
     responses=responses(400, 408, 412, 413, 460, 507),
-    openapi_extra=_headers("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Checksum"),
+    openapi_extra=header_parameters("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Checksum"),
     operation_id="begin_upload",
 )
 async def create(request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf) -> Response:
@@ -109,11 +89,11 @@ async def create(request: Request, database: DatabaseOf, storage: StorageOf, set
 
     Upload-Metadata may hold `filename`, and `sha256` in hexadecimal: an upload with another digest is discarded.
     """
-    size = _number(request, "upload-length")
+    size = header_number(request, "upload-length")
     check_limit(size, settings)
     told = request.headers.get("upload-metadata", "")
     named = promises.metadata(told).get("filename")
-    checksum = _checksum(request)
+    checksum = read_checksum(request)
 
     def begin() -> Transfer:
         storage.require(size, settings.disk_reserve)
@@ -122,8 +102,8 @@ async def create(request: Request, database: DatabaseOf, storage: StorageOf, set
             return transfers.begin(session, storage, settings, name=named, size=size, text=told)
 
     transfer = await run_sync(begin)
-    headers = {"Location": f"{request.url.path}/{transfer.id}", "Upload-Expires": _date(transfer.expires_at)}
-    if _is_piece(request) or size == 0:
+    headers = {"Location": f"{request.url.path}/{transfer.id}", "Upload-Expires": header_date(transfer.expires_at)}
+    if is_piece(request) or size == 0:
         try:
             headers["Upload-Offset"] = str(await _add(request, database, storage, settings, transfer, 0, checksum))
         except BaseException:  # nobody is told its address
@@ -137,7 +117,7 @@ async def create(request: Request, database: DatabaseOf, storage: StorageOf, set
     "/{id}",
     dependencies=[Spoken],
     responses=responses(404, 412),
-    openapi_extra=_headers("Tus-Resumable"),
+    openapi_extra=header_parameters("Tus-Resumable"),
     operation_id="get_upload",
 )
 def head(database: DatabaseOf, storage: StorageOf, identity: Name) -> Response:
@@ -147,7 +127,7 @@ def head(database: DatabaseOf, storage: StorageOf, identity: Name) -> Response:
     headers = {
         "Upload-Offset": str(transfers.offset(storage, transfer)),
         "Upload-Length": str(transfer.bytes),
-        "Upload-Expires": _date(transfer.expires_at),
+        "Upload-Expires": header_date(transfer.expires_at),
         "Cache-Control": "no-store",
     }
     if transfer.told:
@@ -161,16 +141,16 @@ def head(database: DatabaseOf, storage: StorageOf, identity: Name) -> Response:
     response_class=Response,
     dependencies=[Spoken],
     responses=responses(400, 404, 408, 409, 412, 413, 415, 423, 460, 507),
-    openapi_extra={**_headers("Tus-Resumable", "Upload-Offset", "Upload-Checksum"), **BODY},
+    openapi_extra={**header_parameters("Tus-Resumable", "Upload-Offset", "Upload-Checksum"), **BODY},
     operation_id="add_to_upload",
 )
 async def patch(
     request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf, identity: Name
 ) -> Response:
     """Appends bytes at Upload-Offset, which must equal the stored size. An interruption loses no stored byte."""
-    if not _is_piece(request):
+    if not is_piece(request):
         raise WrongMedia(f"A chunk of an upload needs the Content-Type {PIECE}.")
-    at, checksum = _number(request, "upload-offset"), _checksum(request)
+    at, checksum = header_number(request, "upload-offset"), read_checksum(request)
 
     def find() -> Transfer:
         with database.reading() as session:
@@ -179,7 +159,7 @@ async def patch(
     transfer = await run_sync(find)
     offset = await _add(request, database, storage, settings, transfer, at, checksum)
     expires = await run_sync(_prolong, database, settings, identity)
-    return Response(status_code=204, headers={"Upload-Offset": str(offset), "Upload-Expires": _date(expires)})
+    return Response(status_code=204, headers={"Upload-Offset": str(offset), "Upload-Expires": header_date(expires)})
 
 
 @router.delete(
@@ -187,7 +167,7 @@ async def patch(
     status_code=204,
     dependencies=[Spoken],
     responses=responses(404, 412),
-    openapi_extra=_headers("Tus-Resumable"),
+    openapi_extra=header_parameters("Tus-Resumable"),
     operation_id="end_upload",
 )
 def delete(database: DatabaseOf, storage: StorageOf, identity: Name) -> None:
@@ -280,32 +260,3 @@ async def _pour(request: Request, growing: Growing, storage: Storage, settings: 
 def _prolong(database: Database, settings: Settings, identity: str) -> float:
     with database.writing() as session:
         return transfers.prolong(session, settings, identity)
-
-
-# --- headers --------------------------------------------------------------------------------------------------------
-
-
-def _is_piece(request: Request) -> bool:
-    return request.headers.get("content-type", "").lower() == PIECE
-
-
-def _number(request: Request, header: str) -> int:
-    text = request.headers.get(header, "")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise BadUpload(f"The header {header.title()} must be a whole number of bytes; it is “{text[:40]}”.")
-    return int(text)
-
-
-def _date(seconds: float) -> str:
-    return formatdate(seconds, usegmt=True)
-
-
-def _checksum(request: Request) -> "tuple[_Hash, bytes] | None":
-    """The checksum to be computed, and what it must be."""
-    header = request.headers.get("upload-checksum")
-    if header is None:
-        return None
-    algorithm, _, value = header.partition(" ")
-    if algorithm not in ALGORITHMS:
-        raise BadUpload(f"Upload-Checksum: “{algorithm[:40]}” is not one of {', '.join(ALGORITHMS)}.")
-    return hashlib.new(algorithm, usedforsecurity=False), promises.unpack(value, "the checksum in Upload-Checksum")
