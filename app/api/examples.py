@@ -21,6 +21,7 @@ REPORT: dict[str, Any] = {
             "source": "docs/truth.md", "page": "docs/findings.md#scale",
         }
     ],
+    "options": {"esd": {"xmin": 0.0}},
 }  # fmt: skip
 FIGURE: dict[str, Any] = {
     "data": [{"type": "scatter", "mode": "markers", "x": [0], "y": [3.1], "marker": {"color": "var(--role-q)"}}],

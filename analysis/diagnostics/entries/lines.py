@@ -96,13 +96,9 @@ def _second(values: Tensor, top: float) -> float:
 
 def cosine(matrix: Float[Tensor, "m n"]) -> float | None:
     """Root mean square cosine of two rows, times √n: 1 in noise. Of up to 256 rows; None with less than two."""
-    chosen = matrix[:: max(1, len(matrix) // FEW)][:FEW].double()
-    chosen = chosen[chosen.square().sum(dim=1) > 0.0]
-    if len(chosen) < 2:
+    gram = _cosines(matrix[:: max(1, len(matrix) // FEW)][:FEW], centred=False)
+    if len(gram) < 2:
         return None
-    chosen = chosen / chosen.abs().amax(dim=1, keepdim=True)
-    unit = chosen / chosen.norm(dim=1, keepdim=True)
-    gram = (unit @ unit.T).fill_diagonal_(0.0)
     count = len(gram) * (len(gram) - 1)
     return math.sqrt(float(gram.square().sum()) / count * matrix.shape[1])
 
@@ -114,17 +110,31 @@ def likeness(lines: Float[Tensor, "m n"]) -> float:
     m lines are uncorrelated (Muirhead 1982, theorem 1.5.7), so that their mean is known to √(2 / pairs).
     Of up to 256 lines, about the mean of all their entries.
     """
-    chosen = lines[:: max(1, len(lines) // FEW)][:FEW].double()
-    chosen = chosen - chosen.mean()
-    chosen = chosen[chosen.square().sum(dim=1) > 0.0]
-    count, each = len(chosen), lines.shape[1]
+    gram = _cosines(lines[:: max(1, len(lines) // FEW)][:FEW], centred=True)
+    count, each = len(gram), lines.shape[1]
     if count < 2 or each < 2:
         return 0.0
-    unit = chosen / chosen.norm(dim=1, keepdim=True)
-    gram = (unit @ unit.T).fill_diagonal_(0.0)
     pairs = count * (count - 1) / 2.0
     mean = float(gram.square().sum()) / 2.0 / pairs * each
     return abs(mean - 1.0) / math.sqrt(2.0 * (each - 1) / (each + 2) / pairs)
+
+
+def _cosines(lines: Float[Tensor, "m n"], centred: bool) -> Float64[Tensor, "k k"]:
+    """Of each two lines that are not zero, 0 on the diagonal; of the entries less their mean where centred.
+
+    Some entries at a time: the lines of a long matrix in float64 would be further copies of it.
+    """
+    parts = lines.split(max(1, BLOCK // len(lines)), dim=1)
+    largest = max(float(part.abs().max()) for part in parts) or 1.0
+    mean = math.fsum(float((part.double() / largest).sum()) for part in parts) / lines.numel() if centred else 0.0
+    gram = torch.zeros(len(lines), len(lines), dtype=torch.float64, device=lines.device)
+    for part in parts:
+        entries = part.double() / largest - mean
+        gram += entries @ entries.T
+    sizes = gram.diagonal().sqrt()
+    kept = sizes > 0.0
+    sizes, gram = sizes[kept], gram[kept][:, kept]
+    return (gram / sizes[:, None] / sizes).fill_diagonal_(0.0)
 
 
 def spread(energies: Float64[np.ndarray, " m"], each: int, variance: float, fourth: float) -> float:

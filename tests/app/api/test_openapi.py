@@ -22,13 +22,15 @@ from tests.service import settings as service_settings
 TOKEN = "a-token-of-some-length"
 OPERATIONS = [
     "add_to_upload", "add_webhook", "begin_upload", "cancel_run", "create_project", "create_token",
-    "delete_checkpoint", "delete_mitigation", "delete_run", "delete_webhook", "download_file", "edit_checkpoint",
+    "delete_checkpoint", "delete_mitigation", "delete_run", "delete_webhook", "download_file",
+    "download_prescription", "edit_checkpoint",
     "end_upload", "follow_run", "get_checkpoint", "get_curves", "get_figure", "get_health", "get_last_verdict",
-    "get_last_verdict_as", "get_metrics", "get_mitigation", "get_policy_schema", "get_project", "get_report",
+    "get_last_verdict_as", "get_metrics", "get_mitigation", "get_policy_schema", "get_prescription", "get_project", "get_report",
     "get_run", "get_scaling", "get_table", "get_table_csv", "get_upload", "get_verdict", "get_verdict_as",
     "has_blob", "limit_project", "list_checkpoints", "list_deliveries", "list_diagnostics", "list_mitigations",
-    "list_projects", "list_runs", "list_tensors", "list_tokens", "list_verdicts", "list_webhooks", "pin_checkpoint",
-    "put_blob", "put_checkpoint", "read_audit_log", "request_mitigation", "request_run", "request_verdict",
+    "list_prescriptions", "list_projects", "list_runs", "list_tensors", "list_tokens", "list_verdicts", "list_webhooks", "pin_checkpoint",
+    "put_blob", "put_checkpoint", "read_audit_log", "request_mitigation", "request_prescription",
+    "request_run", "request_verdict",
     "revoke_token", "send_checkpoint", "tus_options", "unpin_checkpoint", "who_am_i",
 ]  # fmt: skip
 
@@ -82,6 +84,7 @@ TUS = ("begin_upload", "get_upload", "add_to_upload", "end_upload")
 EXCLUDED: dict[str, list[CheckFunction]] = {
     "create_token": [positive_data_acceptance],
     "send_checkpoint": [negative_data_rejection, positive_data_acceptance],
+    "request_prescription": [positive_data_acceptance],
     "request_run": [positive_data_acceptance],
     "request_verdict": [positive_data_acceptance],
     "put_blob": [positive_data_acceptance],

@@ -62,7 +62,7 @@ def test_a_rejection_is_final_and_says_why(service: Service) -> None:
 
 
 def test_a_fault_that_is_not_the_files_is_tried_three_times(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(paths: object, target: object) -> None:
+    def broken(paths: object, target: object, **limits: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("workers.ingest.task.ingest", broken)
@@ -75,8 +75,8 @@ def test_a_fault_that_is_not_the_files_is_tried_three_times(service: Service, mo
 
 
 def test_a_checkpoint_deleted_in_mid_ingest_is_no_fault(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    def deleting(paths: list[Path], target: Path) -> IngestReport:
-        found = ingest(paths, target)
+    def deleting(paths: list[Path], target: Path, **limits: int) -> IngestReport:
+        found = ingest(paths, target, **limits)
         assert service.client.delete("/api/v1/checkpoints/1").status_code == 204
         return found
 
