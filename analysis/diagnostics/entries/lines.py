@@ -124,7 +124,7 @@ def _cosines(lines: Float[Tensor, "m n"], centred: bool) -> Float64[Tensor, "k k
 
     Some entries at a time: the lines of a long matrix in float64 would be further copies of it.
     """
-    parts = lines.split(max(1, BLOCK // len(lines)), dim=1)
+    parts = torch.split(lines, max(1, BLOCK // len(lines)), dim=1)
     largest = max(float(part.abs().max()) for part in parts) or 1.0
     mean = math.fsum(float((part.double() / largest).sum()) for part in parts) / lines.numel() if centred else 0.0
     gram = torch.zeros(len(lines), len(lines), dtype=torch.float64, device=lines.device)

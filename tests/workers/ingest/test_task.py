@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -75,7 +76,7 @@ def test_a_fault_that_is_not_the_files_is_tried_three_times(service: Service, mo
 
 
 def test_a_checkpoint_deleted_in_mid_ingest_is_no_fault(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    def deleting(paths: list[Path], target: Path, **limits: int) -> IngestReport:
+    def deleting(paths: list[Path], target: Path, **limits: Any) -> IngestReport:
         found = ingest(paths, target, **limits)
         assert service.client.delete("/api/v1/checkpoints/1").status_code == 204
         return found
