@@ -12,7 +12,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from analysis.errors import DamagedFile, UnknownFormat, UnsafeFile, escape
@@ -192,7 +192,7 @@ def check_end(archive: ZipFile, file: io.BufferedIOBase) -> None:
         raise DamagedFile(text, "trailing-bytes")
 
 
-def read_local_header(member: ZipInfo, file: IO[bytes] | io.BufferedIOBase) -> tuple[int, int]:
+def read_local_header(member: ZipInfo, file: io.BufferedIOBase) -> tuple[int, int]:
     """How a member is compressed, and where its bytes begin. Raises BadZipFile and, of an encrypted one, UnsafeFile."""
     name = escape(member.filename)
     if member.header_offset < 0:

@@ -7,6 +7,7 @@ header states, and its checksum is verified.
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -147,7 +148,7 @@ def _by_name(names: list[str], arrays: list[Array | Aside]) -> Contents:
     return Contents(tensors, {}, aside)
 
 
-def _start(member: ZipInfo, file: BinaryIO) -> int:
+def _start(member: ZipInfo, file: BufferedIOBase) -> int:
     """Where the bytes of a member begin."""
     method, start = read_local_header(member, file)
     if method != member.compress_type or method not in (ZIP_STORED, ZIP_DEFLATED):
