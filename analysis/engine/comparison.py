@@ -26,9 +26,9 @@ from analysis.findings.wording import join_words, quantity
 from analysis.other_tensors import OtherTensors
 from analysis.report import Report, options_of
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
+from analysis.tensors.matching.partners import Partner
 from analysis.tensors.matrices import weights
 from analysis.tensors.others import compare_others
-from analysis.tensors.partners import Partner
 from analysis.weight import TensorInfo
 
 Found = list[tuple[str, Row]]

@@ -1,8 +1,8 @@
 """What stands in a tuned checkpoint for a tensor of the base."""
 
 from analysis.adapters.names import AdaptedModule
+from analysis.tensors.matching.partners import Partner
 from analysis.tensors.matrices import Header, describe
-from analysis.tensors.partners import Partner
 
 
 def test_the_names_that_make_it_up() -> None:

@@ -11,8 +11,8 @@ from torch import Tensor
 from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
 from analysis.formats import open_checkpoint
+from analysis.tensors.matching.tied import find_head, head_of, left_as_it_is
 from analysis.tensors.matrices import Header, describe
-from analysis.tensors.tied import find_head, head_of, left_as_it_is
 
 EMBEDDING, Q = torch.randn(50, 8), torch.randn(8, 8)
 BASE = {"model.embed_tokens.weight": EMBEDDING, "model.layers.0.self_attn.q_proj.weight": Q}

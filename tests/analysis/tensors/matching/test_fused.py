@@ -10,7 +10,7 @@ from torch import Tensor
 from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
 from analysis.formats import open_checkpoint
-from analysis.tensors.fused import fused_partners, pieces_of
+from analysis.tensors.matching.fused import fused_partners, pieces_of
 from analysis.tensors.matrices import Header, describe
 
 E, FF, D = 3, 10, 6

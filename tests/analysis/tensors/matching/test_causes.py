@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.errors import REJECTIONS
-from analysis.tensors.causes import why_nothing_belongs
+from analysis.tensors.matching.causes import why_nothing_belongs
 
 CAUSES = {
     "empty-tensors": ("empty: its shape is [0]", "ZeRO-3"),

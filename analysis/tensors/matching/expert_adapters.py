@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from analysis.adapters.names import AdaptedModule, update_sides
-from analysis.tensors.partners import Partner
+from analysis.tensors.matching.partners import Partner
 from analysis.weight import TensorInfo
 
 LAYERS = ("experts", "expert", "local_experts", "moe", "block_sparse_moe")

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from analysis.layout import Layout
+from analysis.tensors.matching.partners import Partner
 from analysis.tensors.matrices import matrices
-from analysis.tensors.partners import Partner
 from analysis.tensors.prefixes import pair_names
 from analysis.weight import TensorInfo
 

@@ -14,7 +14,7 @@ from analysis.adapters.names import modules
 from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
 from analysis.formats import open_checkpoint
-from analysis.tensors.expert_adapters import is_of_experts, layer_of
+from analysis.tensors.matching.expert_adapters import is_of_experts, layer_of
 
 E, FF, D = 3, 10, 6
 

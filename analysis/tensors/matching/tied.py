@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from analysis.adapters.names import AdaptedModule
 from analysis.names import role_of
-from analysis.tensors.partners import Partner, Source
+from analysis.tensors.matching.partners import Partner, Source
 from analysis.weight import TensorInfo
 
 

@@ -1,0 +1,29 @@
+"""Recurrent layers, whose matrices hold one for each gate."""
+
+from analysis.layout import Layout
+from analysis.tensors.header import Headers
+from analysis.tensors.layouts.lay import Lay, ends_in_kernel
+
+
+def describe_gates(name: str, headers: Headers) -> Lay:
+    """LSTM, GRU or a plain RNN: how many times the hidden size the rows of the recurrent matrix hold."""
+    if ends_in_kernel(name):
+        return _keras_gates(name, headers)
+    leaf = name.rpartition(".")[2]
+    if leaf.startswith("weight_hr"):
+        return Lay(Layout.MATRIX)  # the projection of an LSTM
+    projected = name.replace("weight_ih", "weight_hr").replace("weight_hh", "weight_hr")
+    if projected in headers.of:
+        return Lay(Layout.LSTM)  # only an LSTM can have one
+    recurrent = headers.shape(name.replace("weight_ih", "weight_hh"))
+    if len(recurrent) != 2 or headers.of[name].shape[0] != recurrent[0]:
+        return Lay(Layout.MATRIX)
+    rows, hidden = recurrent
+    return Lay({4 * hidden: Layout.LSTM, 3 * hidden: Layout.GRU}.get(rows, Layout.MATRIX))
+
+
+def _keras_gates(name: str, headers: Headers) -> Lay:
+    """Keras has its gates on the columns, those of a GRU in another order."""
+    hidden, columns = headers.of[name].shape
+    layout = {4 * hidden: Layout.LSTM, 3 * hidden: Layout.GRU_UPDATE_FIRST}.get(columns, Layout.MATRIX)
+    return Lay(layout, transposed=True)

@@ -1,0 +1,33 @@
+"""What is known of how matrices lie in a tensor, and what its readers ask of a name."""
+
+from dataclasses import dataclass
+
+from analysis import names
+from analysis.layout import Layout
+from analysis.tensors.header import Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Lay:
+    """How matrices lie: what kind, whether stored (in, out), in how many groups, how long the first part is."""
+
+    layout: Layout
+    transposed: bool = False
+    groups: int = 1
+    first: int = 0
+    unfit: str = ""
+    role: str = ""  # where the shapes say more of it than the name
+
+
+def leaf_of(name: str) -> str:
+    return names.parts(name)[-1]
+
+
+def ends_in_kernel(name: str) -> bool:
+    return name.lower().removesuffix(":0").endswith("kernel")
+
+
+def is_relational(name: str, headers: Headers) -> bool:
+    """Whether it is PyTorch Geometric's RGCNConv: (relation, in, out) beside the root's (in, out)."""
+    root = headers.shape(name.removesuffix("weight") + "root")
+    return len(root) == 2 and headers.of[name].shape[1:] == root
