@@ -17,9 +17,10 @@ from analysis.formats.stored import Array, Stored
 
 
 def arrays(tensors: Sequence[Tensor], folder: Path) -> list[Array]:
-    save_file({str(place): tensor.clone(memory_format=torch.contiguous_format) for place, tensor in enumerate(tensors)}, folder / "parts")
+    named = {str(place): torch.clone(tensor).contiguous() for place, tensor in enumerate(tensors)}
+    save_file(named, folder / "parts")
     held = SAFETENSORS.contents(folder / "parts").tensors
-    return [held[str(place)] for place in range(len(tensors))]
+    return [held[name] for name in named]
 
 
 def values(array: Array) -> Tensor:
