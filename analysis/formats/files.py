@@ -6,10 +6,12 @@ from pathlib import Path, PurePosixPath
 
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
 from analysis.formats.checkpoint import Checkpoint
-from analysis.formats.companions import INDEX, WEIGHTS, inner_checkpoints, kind_of, training_state
+from analysis.formats.companions import INDEX, KINDS, WEIGHTS, inner_checkpoints, kind_of, training_state
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import parse_file, printable
 from analysis.formats.parallel.joining import join_contents
+from analysis.formats.parallel.zero import read_zero
+from analysis.formats.parallel.zero_files import ZeroFiles, find_zero
 from analysis.formats.parts import select_of_file
 from analysis.formats.pytorch.distributed import is_distributed, read_distributed
 from analysis.formats.rejected import TENSORFLOW, rejection
@@ -36,6 +38,9 @@ def gather(paths: Sequence[Path], formats: Sequence[Format], part: str | None = 
     if metadata is not None:
         chosen = {path: _torch_zip(formats) for path in files if path.suffix == ".distcp"} or {metadata: formats[0]}
         whole = read_distributed(metadata, files)
+    elif not indexes and (zero := _zero_of(files)) is not None:
+        chosen = dict.fromkeys(zero.paths, _torch_zip(formats))
+        whole = read_zero(zero)
     elif not indexes:
         chosen = _recognise(files, formats)
         contents = _readable(chosen)
@@ -67,6 +72,11 @@ def _readable(chosen: Chosen) -> dict[Path, Contents]:
         raise others[0]
     plain = {path: held for path, held in found.items() if not held.program}
     return plain or found
+
+
+def _zero_of(files: Sequence[Path]) -> ZeroFiles | None:
+    """The files of DeepSpeed's ZeRO, where no safetensors are next to them."""
+    return None if any(kind_of(path.name) == KINDS[0] for path in files) else find_zero(files)
 
 
 def _torch_zip(formats: Sequence[Format]) -> Format:
