@@ -99,7 +99,10 @@ def _checkpoint(
         facts["ignored_files"] = ignored_files(left_out)
     metadata = next((held.adapter for held in contents.values() if held.adapter), "")
     adapter = find_adapter_config(first.parent, weights, metadata)
-    facts |= config_facts(first.parent)
+    beside = config_facts(first.parent)
+    if "learning_rate" in beside:
+        facts.pop("learning_rate_from", None)
+    facts |= beside
     if adapter is not None and adapter.make != "PEFT":
         facts |= {"method": adapter.method, "adapter_make": adapter.make}
     return Checkpoint(chosen[first].name, weights, facts, others, adapter, quantisation(first.parent))
