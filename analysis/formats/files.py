@@ -1,7 +1,7 @@
 """Which of the given files make up the checkpoint: one file, shards with or without an index, or a folder."""
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
@@ -9,6 +9,7 @@ from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.companions import INDEX, WEIGHTS, inner_checkpoints, kind_of, training_state
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import parse_file, printable
+from analysis.formats.parallel.joining import join_contents
 from analysis.formats.parts import select_of_file
 from analysis.formats.pytorch.distributed import is_distributed, read_distributed
 from analysis.formats.rejected import TENSORFLOW, rejection
@@ -21,7 +22,6 @@ ORBAX = (
     "path))), and give what that writes."
 )
 ORBAX_FILES = ("_CHECKPOINT_METADATA", "_METADATA", "manifest.ocdbt", "orbax.checkpoint")
-PARALLEL = re.compile(r"consolidated\.\d+\.pth|mp_rank_\d+(_model_states|_\d+)?.*\.pt|model_optim_rng\.pt")
 OTHER_ARCHIVES = ("archive", "keras-archive")
 NOT_PART = "no part of the checkpoint"
 
@@ -35,32 +35,21 @@ def gather(paths: Sequence[Path], formats: Sequence[Format], part: str | None = 
     metadata = next((path for path in files if is_distributed(path)), None)
     if metadata is not None:
         chosen = {path: _torch_zip(formats) for path in files if path.suffix == ".distcp"} or {metadata: formats[0]}
-        contents = {next(iter(chosen)): read_distributed(metadata, files)}
-        tensors = _join_files(contents)
+        whole = read_distributed(metadata, files)
     elif not indexes:
         chosen = _recognise(files, formats)
         contents = _readable(chosen)
         chosen = {path: form for path, form in chosen.items() if path in contents}
-        tensors = _join_files(contents)
+        whole = join_contents(contents)
     else:
         index = min(indexes, key=lambda path: (".safetensors" not in path.name, path.name))
         weight_map = _weight_map(index)
         shards = {name: _shard(index, name, files, paths) for name in sorted(set(weight_map.values()))}
         chosen = {path: _format(path, formats) for path in shards.values()}
         contents = {path: _contents(path, form) for path, form in chosen.items()}
-        tensors = _map_shards({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
-    return _checkpoint(files, chosen, contents, tensors, part)
-
-
-def _check_parallel(path: Path) -> None:
-    """Files of tensor parallelism hold a part of each tensor each: what is in two of them is no repetition."""
-    if PARALLEL.fullmatch(path.name):
-        raise UnknownFormat(
-            f"{escape(path.name)} is one of several parts of each tensor (tensor parallel): one file alone, or both "
-            "under one name, would be read wrong. Merge them first, with the converter of the model "
-            "(transformers/models/llama/convert_llama_weights_to_hf.py, or Megatron's tools/checkpoint/convert.py).",
-            "tensor-parallel",
-        )
+        mapped = _map_shards({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
+        whole = join_contents({path: replace(held, tensors=mapped[path]) for path, held in contents.items()})
+    return _checkpoint(files, chosen, whole, part)
 
 
 def _readable(chosen: Chosen) -> dict[Path, Contents]:
@@ -84,21 +73,13 @@ def _torch_zip(formats: Sequence[Format]) -> Format:
     return next(form for form in formats if form.name == "torch-zip")
 
 
-def _checkpoint(
-    files: Sequence[Path],
-    chosen: Chosen,
-    contents: Mapping[Path, Contents],
-    tensors: Mapping[str, Array],
-    part: str | None,
-) -> Checkpoint:
+def _checkpoint(files: Sequence[Path], chosen: Chosen, whole: Contents, part: str | None) -> Checkpoint:
     first = next(iter(chosen))
-    aside = {name: t for held in contents.values() for name, t in held.aside.items()}
-    weights, others = select_of_file(first, tensors, aside, part)
-    facts = {key: value for held in contents.values() for key, value in held.facts.items()}
-    if left_out := _reasons_left_out(files, chosen, tensors):
+    weights, others = select_of_file(first, whole.tensors, whole.aside, part)
+    facts = dict(whole.facts)
+    if left_out := _reasons_left_out(files, chosen, whole.tensors):
         facts["ignored_files"] = ignored_files(left_out)
-    metadata = next((held.adapter for held in contents.values() if held.adapter), "")
-    adapter = find_adapter_config(first.parent, weights, metadata)
+    adapter = find_adapter_config(first.parent, weights, whole.adapter)
     beside = config_facts(first.parent)
     if "learning_rate" in beside:
         facts.pop("learning_rate_from", None)
@@ -207,22 +188,6 @@ def _prefer(known: Chosen, formats: Sequence[Format]) -> dict[Path, Format]:
     return {}
 
 
-def _join_files(contents: Mapping[Path, Contents]) -> dict[str, Array]:
-    """The tensors of all files; no name may stand in two of them."""
-    tensors: dict[str, Array] = {}
-    for path, held in contents.items():
-        for name in held.tensors:
-            if name in tensors:
-                _check_parallel(path)
-                both = f"{escape(tensors[name].path.name)} and {escape(path.name)}"
-                raise DamagedFile(
-                    f"tensor {escape(name)} is in {both}. Give the files of one checkpoint only, or its index too.",
-                    "duplicate-tensor",
-                )
-        tensors.update(held.tensors)
-    return tensors
-
-
 def _weight_map(index: Path) -> dict[str, str]:
     """The index: tensor name to name of the shard that holds it."""
     found = parse_file(index).get("weight_map")
@@ -260,8 +225,8 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _map_shards(where: Mapping[str, Path], contents: Mapping[Path, Contents]) -> dict[str, Array]:
-    """The tensors of all shards; one that is in several is taken from the shard that the index names."""
+def _map_shards(where: Mapping[str, Path], contents: Mapping[Path, Contents]) -> dict[Path, dict[str, Array]]:
+    """The tensors of each shard; one that is in several is taken from the shard that the index names."""
     for name, path in where.items():
         if name not in contents[path].tensors:
             raise DamagedFile(
@@ -270,8 +235,6 @@ def _map_shards(where: Mapping[str, Path], contents: Mapping[Path, Contents]) ->
                 "bad-header",
             )
     return {
-        name: stored
+        path: {name: stored for name, stored in held.tensors.items() if where.get(name, path) == path}
         for path, held in contents.items()
-        for name, stored in held.tensors.items()
-        if where.get(name, path) == path
     }
