@@ -52,7 +52,10 @@ class Partition:
 
 def find_zero(files: Iterable[Path]) -> ZeroFiles | None:
     """The files of ZeRO among these; None where there are none. Raises CheckpointError where they are of more."""
-    partitions, models, ranks, experts = {}, {}, set(), ""
+    partitions: dict[int, Path] = {}
+    models: dict[int, Path] = {}
+    ranks: set[int] = set()
+    experts = ""
     for path in files:
         if match := PARTITIONS.fullmatch(path.name):
             _add(partitions, int(match[1]), path)
