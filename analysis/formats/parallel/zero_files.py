@@ -121,7 +121,7 @@ def read_partition(path: Path) -> Partition:
     if not all(_is_count(count) for count in counts) or not isinstance(views, list | tuple) or not views:
         raise damaged(path, f"has no partition_count or no {GROUPS[stage]}")
     if not all(isinstance(view, View) for view in views):
-        raise damaged(path, f"has a {GROUPS[stage]} that is not a list of tensors")
+        raise damaged(path, f"has other things than tensors in its {GROUPS[stage]}")
     groups = tuple(located(path, f"{GROUPS[stage]}.{place}", view, source) for place, view in enumerate(views))
     return Partition(stage, tuple(counts), groups, _paddings(path, state), _others(path, root, source, GROUPS[stage]))
 
@@ -139,7 +139,7 @@ def _paddings(path: Path, state: Mapping[Any, Any]) -> tuple[tuple[int, ...], ..
     if told is None:
         return None
     if not isinstance(told, list | tuple) or not all(_are_counts(each) for each in told):
-        raise damaged(path, "has a param_alignment_paddings that are no whole numbers")
+        raise damaged(path, "has other things than whole numbers in its param_alignment_paddings")
     return tuple(map(tuple, told))
 
 
