@@ -85,6 +85,26 @@ class Joined(Sized):
         yield from pieces(self.load())
 
 
+@dataclass(frozen=True, slots=True)
+class Turned(Sized):
+    """A tensor with its sides in another order, which are then seen as `shape`."""
+
+    array: Array
+    order: tuple[int, ...]
+    shape: tuple[int, ...]
+    dtype: str  # of the array
+
+    @property
+    def path(self) -> Path:
+        return self.array.path
+
+    def load(self) -> Words:
+        return np.ascontiguousarray(self.array.load().transpose(self.order)).reshape(self.shape)
+
+    def chunks(self) -> Iterator[Words]:
+        yield from pieces(self.load())
+
+
 def join(parts: tuple[Piece, ...], shape: tuple[int, ...], dtype: str) -> Joined:
     """The tensor of that shape out of its parts, which must fill it without a gap, each element once.
 

@@ -1,6 +1,7 @@
 """Which of the given files make up the checkpoint: one file, shards with or without an index, or a folder."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.errors import CheckpointError, MissingShard, UnknownFormat, escape
@@ -9,11 +10,11 @@ from analysis.formats.checkpoint import Checkpoint
 from analysis.formats.companions import INDEX, WEIGHTS, inner_checkpoints, kind_of, training_state
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import printable
+from analysis.formats.parallel.joining import join_contents
 from analysis.formats.parts import select_of_file
 from analysis.formats.pytorch.distributed import is_distributed, read_distributed
 from analysis.formats.rejected import TENSORFLOW, rejection
 from analysis.formats.shards.index import is_file, map_shards, shard_of, weight_map_of
-from analysis.formats.shards.joining import join_files
 from analysis.formats.shards.notes import note_links, note_missing_index
 from analysis.formats.stored import HEAD, Array, Contents, Format
 
@@ -38,22 +39,24 @@ def gather(paths: Sequence[Path], formats: Sequence[Format], part: str | None = 
     notes: dict[str, str] = {}
     if metadata is not None:
         chosen = {path: _torch_zip(formats) for path in files if path.suffix == ".distcp"} or {metadata: formats[0]}
-        contents = {next(iter(chosen)): read_distributed(metadata, files)}
-        tensors = join_files(contents)
+        whole = read_distributed(metadata, files)
     elif not indexes:
         chosen = _recognise(files, formats)
         contents = _readable(chosen)
         chosen = {path: form for path, form in chosen.items() if path in contents}
-        notes = note_missing_index(chosen)
-        tensors = join_files(contents)
+        notes = note_missing_index(chosen) | note_links(contents)
+        whole = join_contents(contents)
     else:
         index = min(indexes, key=lambda path: (".safetensors" not in path.name, path.name))
         weight_map = weight_map_of(index)
         shards = {name: shard_of(index, name, files, paths) for name in sorted(set(weight_map.values()))}
         chosen = {path: _format(path, formats) for path in shards.values()}
         contents = {path: _contents(path, form) for path, form in chosen.items()}
-        tensors, notes = map_shards({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
-    return _checkpoint(files, chosen, contents, tensors, part, notes)
+        mapped, notes = map_shards({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
+        notes |= note_links(contents)
+        whole = join_contents({path: replace(held, tensors=mapped[path]) for path, held in contents.items()})
+    stated = {key: value for key, value in whole.facts.items() if key not in FILE_NOTES}
+    return _checkpoint(files, chosen, replace(whole, facts={**stated, **notes}), part)
 
 
 def _readable(chosen: Chosen) -> dict[Path, Contents]:
@@ -77,23 +80,13 @@ def _torch_zip(formats: Sequence[Format]) -> Format:
     return next(form for form in formats if form.name == "torch-zip")
 
 
-def _checkpoint(
-    files: Sequence[Path],
-    chosen: Chosen,
-    contents: Mapping[Path, Contents],
-    tensors: Mapping[str, Array],
-    part: str | None,
-    notes: Mapping[str, str],
-) -> Checkpoint:
+def _checkpoint(files: Sequence[Path], chosen: Chosen, whole: Contents, part: str | None) -> Checkpoint:
     first = next(iter(chosen))
-    aside = {name: t for held in contents.values() for name, t in held.aside.items()}
-    weights, others = select_of_file(first, tensors, aside, part)
-    facts = {key: value for held in contents.values() for key, value in held.facts.items() if key not in FILE_NOTES}
-    facts |= {**notes, **note_links(contents)}
-    if left_out := _reasons_left_out(files, chosen, tensors):
+    weights, others = select_of_file(first, whole.tensors, whole.aside, part)
+    facts = dict(whole.facts)
+    if left_out := _reasons_left_out(files, chosen, whole.tensors):
         facts["ignored_files"] = ignored_files(left_out)
-    metadata = next((held.adapter for held in contents.values() if held.adapter), "")
-    adapter = find_adapter_config(first.parent, weights, metadata)
+    adapter = find_adapter_config(first.parent, weights, whole.adapter)
     facts |= config_facts(first.parent)
     if adapter is not None and adapter.make != "PEFT":
         facts |= {"method": adapter.method, "adapter_make": adapter.make}

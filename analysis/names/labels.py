@@ -69,7 +69,8 @@ def _gate(found: list[str]) -> str:
     gate = found[-1].replace("_", " ") if found[-1].endswith("_gate") else "weight"
     matched = next((match for word in reversed(found) if (match := RECURRENT.fullmatch(word))), None)
     if matched is None:
-        return f"{gate} from the state" if "recurrent_kernel" in found else gate
+        source = "hh" if "recurrent_kernel" in found else "ih" if "kernel" in found else ""
+        return f"{gate} {SOURCES[source]}" if source else gate
     source, layer, backwards = matched.groups()
     said = [*([f"layer {layer}"] if layer else []), gate, SOURCES[source], *(["backwards"] if backwards else [])]
     return " ".join(said)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 CONSIDERED = 512  # characters; the longest name in the models that the tests know has under 160
-ENDINGS = frozenset({"weight", "kernel", "parametrizations", "original", "default"})
+ENDINGS = frozenset({"weight", "kernel", "w", "parametrizations", "original", "default"})
 
 
 @lru_cache(maxsize=4096)

@@ -280,7 +280,15 @@ FAMILIES = (
     Family("Keras, Flax and T5X", (
         Rule("o", "attention_output", within="@attention"),
         Rule("embedding", "embeddings embedding", without="@position quantizer quantize codebook"),
-        Rule("gate", "ffw_gating wi_gate", within="@mlp @block"),
+        Rule("gate", "ffw_gating gating_ffw wi_gate", within="@mlp @block"),
+        Rule("up", "ffw_gating_2 gating_ffw_2", within="@block"),
+        Rule("down", "ffw_linear", within="@block"),
+        Rule("q", "q_einsum", within="@attention"),
+        Rule("qkv", "kv_einsum qkv_einsum", within="@attention"),
+        Rule("o", "attn_vec_einsum", within="@attention"),
+        Rule("gate_up", "gating_einsum", within="@mlp"),
+        Rule("down", "linear", inside="@mlp", beside="gating_einsum"),
+        Rule("embedding", "input_embedding", inside="embedder", without="encoder"),
     )),
 )  # fmt: skip
 

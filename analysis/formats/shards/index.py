@@ -49,8 +49,10 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def map_shards(where: Mapping[str, Path], contents: Mapping[Path, Contents]) -> tuple[dict[str, Array], dict[str, str]]:
-    """The tensors of all shards, with what is odd about them, as facts.
+def map_shards(
+    where: Mapping[str, Path], contents: Mapping[Path, Contents]
+) -> tuple[dict[Path, dict[str, Array]], dict[str, str]]:
+    """The tensors of each shard, and what is odd about them, as facts.
 
     One that is in several is taken from the shard that the index names, and DamagedFile where the others differ:
     loaders read one shard after the other, and keep the last.
@@ -62,16 +64,17 @@ def map_shards(where: Mapping[str, Path], contents: Mapping[Path, Contents]) -> 
                 "The shards are of another save than the index: download them together.",
                 "bad-header",
             )
-    held = [(name, path, array) for path, each in contents.items() for name, array in each.tensors.items()]
-    tensors: dict[str, Array] = {}
-    repeated: dict[str, None] = {}
-    for name, _, array in held:
-        if name in tensors:
-            _check_equal(name, tensors[name], array)
-            repeated[name] = None
-        tensors.setdefault(name, array)
-    chosen = {name: array for name, path, array in held if where.get(name, path) == path}
-    return chosen, note_extra([name for name in tensors if name not in where]) | note_repeated(list(repeated))
+    homes, repeated = dict(where), dict[str, None]()
+    for path, held in contents.items():
+        for name, array in held.tensors.items():
+            if (home := homes.setdefault(name, path)) != path:
+                _check_equal(name, contents[home].tensors[name], array)
+                repeated[name] = None
+    chosen = {
+        path: {name: array for name, array in held.tensors.items() if homes[name] == path}
+        for path, held in contents.items()
+    }
+    return chosen, note_extra([name for name in homes if name not in where]) | note_repeated(list(repeated))
 
 
 def _check_equal(name: str, one: Array, other: Array) -> None:

@@ -17,6 +17,8 @@ class Lay:
     first: int = 0
     unfit: str = ""
     role: str = ""  # where the shapes say more of it than the name
+    axes: str = ""  # of Layout.AXES: what each side counts
+    skip: str = ""  # why it is not cut, "" where it is
 
 
 def leaf_of(name: str) -> str:

@@ -23,8 +23,10 @@ def inputs_first(name: str, role: str, headers: Headers, conv1d: bool) -> bool:
         return bias[0] == shape[1]  # of kernels too: FlaxConv1D of transformers stores (out, in)
     if ends_in_kernel(name):
         return True
-    if name.endswith((".w", "/w")) and bias == shape[1:]:
+    if name.endswith("/w") or (name.endswith(".w") and bias == shape[1:]):
         return True  # Haiku
+    if leaf_of(name) == "linear" and "gating_einsum" in headers.block_words(name):
+        return True  # Gemma of Flax
     return conv1d and leaf_of(name) in CONV1D
 
 
