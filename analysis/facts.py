@@ -44,6 +44,13 @@ FACTS = (
     Fact("depth", "Depth", "How many blocks.", whole=True),
     Fact("learning_rate", "Learning rate", "η: the peak that the matrices got.", ("lr",)),
     Fact("weight_decay", "Weight decay", "λ as PyTorch's AdamW takes it: w ← w − η λ w.", ("wd",), zero=True),
+    Fact(
+        "decay_form",
+        "Form of the weight decay",
+        "pytorch: w ← w − η λ w; independent: w ← w − λ w.",
+        ("decay",),
+        words=True,
+    ),
     Fact("step", "Steps", "Steps of the optimizer up to this checkpoint.", ("steps",), whole=True),
     Fact("mean_learning_rate", "Mean learning rate", "η over all steps, where the schedule changes it.", ("mean_lr",)),
     Fact("optimizer", "Optimizer", "The law is of AdamW.", words=True),

@@ -87,7 +87,10 @@ def _checkpoint(files: Sequence[Path], chosen: Chosen, whole: Contents, part: st
     if left_out := _reasons_left_out(files, chosen, whole.tensors):
         facts["ignored_files"] = ignored_files(left_out)
     adapter = find_adapter_config(first.parent, weights, whole.adapter)
-    facts |= config_facts(first.parent)
+    beside = config_facts(first.parent)
+    if "learning_rate" in beside:
+        facts.pop("learning_rate_from", None)
+    facts |= beside
     if adapter is not None and adapter.make != "PEFT":
         facts |= {"method": adapter.method, "adapter_make": adapter.make}
     return Checkpoint(chosen[first].name, weights, facts, others, adapter, quantisation(first.parent))

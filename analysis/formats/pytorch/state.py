@@ -12,6 +12,7 @@ from analysis.formats.hostile_json import printable, text_facts
 from analysis.formats.parts import tokens
 from analysis.formats.pytorch.machine import Machine
 from analysis.formats.pytorch.objects import NUMPY, Bytes, Foreign, Ndarray, Unreadable, View
+from analysis.formats.pytorch.settings import training_settings
 from analysis.formats.pytorch.walk import Entry, Keys, key_text, walk
 from analysis.formats.safetensors import check_new_name
 from analysis.formats.stored import (
@@ -221,7 +222,7 @@ def _facts(root: Any, entries: Sequence[Entry]) -> dict[str, Fact]:
             break
         found |= inside
         inside = next((value for name, value in inside.items() if key_text(name) == key), None)
-    return dict(text_facts(found))
+    return {**text_facts(found), **training_settings(root)}
 
 
 def _foreign(machine: Machine) -> dict[str, Fact]:
