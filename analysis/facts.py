@@ -18,6 +18,10 @@ LARGEST = 2.0**53  # what JSON keeps of a whole number
 LONGEST = 100  # characters of a word
 VISIBLE = "[!-~]"  # a word has at least one such character
 SAME = 1e-3  # relative difference of two numbers that say the same
+# facts by which the reader says what is odd about the files; only it may state them
+MISSING_INDEX, EXTRA_TENSORS, REPEATED_TENSORS, LINKS = FILE_NOTES = (
+    "missing_index", "extra_tensors", "repeated_tensors", "archive_links",
+)  # fmt: skip
 Stated = dict[str, float | str]
 Changes = dict[str, float | str | None]  # None takes back what was stated
 

@@ -82,7 +82,7 @@ def test_the_weights_are_those_that_peft_merges(fused: bool, targets: list[str],
 )
 def test_a_layer_is_found_by_its_block(theirs: str, base: str) -> None:
     """A layer is renamed as transformers 5 loads it, and a model for images has its text model inside."""
-    names = {base.format(b, e): (FF, D) for b in range(2) for e in range(E)}
+    names: Shapes = {base.format(b, e): (FF, D) for b in range(2) for e in range(E)}
     names |= {f"visual.blocks.{b}.mlp.linear_fc1.weight": (FF, D) for b in range(2)}
     shapes: Shapes = {
         f"base_model.model.{theirs.format(b)}.lora_{side}.weight": shape
