@@ -26,7 +26,7 @@ def main(rank: int, folder: Path, advice: str) -> None:
     whole = model()
     torch.save(whole.state_dict(), folder / f"whole_{rank}.pt")
     mesh = init_device_mesh("cpu", (RANKS,))
-    for layer in (*whole, whole):
+    for layer in (*whole.children(), whole):
         fully_shard(layer, mesh=mesh)
     torch.save(whole.state_dict(), folder / f"fsdp2_{rank}.pt")
     wrapped = FullyShardedDataParallel(model(), device_id=torch.device("cpu"))
