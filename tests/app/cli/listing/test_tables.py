@@ -1,4 +1,4 @@
-"""Reports on a terminal: tables and sentences for people."""
+"""Reports on a terminal: tables for people."""
 
 from pathlib import Path
 
@@ -11,20 +11,13 @@ from analysis.diagnostics import requests
 from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
 from app.cli.analyze import ALONE
+from app.cli.listing.tables import brief, by_weight, name_group, shown_columns
 from app.cli.main import main
-from app.cli.output import brief, by_weight, name_group, shown_columns
-from app.runs.tables import to_csv
 from tests import comparisons as made
 
 
 def run(*arguments: str, columns: int = 80) -> Result:
     return CliRunner().invoke(main, arguments, env={"COLUMNS": str(columns)})
-
-
-def test_csv_is_what_the_api_sends(small: Path) -> None:
-    report = analyze(open_checkpoint([small]), requests())
-    printed = run("analyze", str(small), "--csv").stdout_bytes.decode()
-    assert printed == "".join(to_csv(report.tables[0]))
 
 
 def test_a_name_cannot_command_the_terminal(tmp_path: Path) -> None:
@@ -75,7 +68,7 @@ def test_brief(value: object, text: str) -> None:
 
 
 def test_only_the_worst_matrices_of_a_comparison_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("app.cli.output.WORST", 2)
+    monkeypatch.setattr("app.cli.listing.order.MOST", 2)
     base, full = made.write(tmp_path, base=made.model(made.base()), full=made.model(made.full()))
     said = " ".join(run("compare", str(base), str(full), "--diagnostic", "update").stdout.split())
     assert "and 3 more" in said
@@ -84,3 +77,52 @@ def test_only_the_worst_matrices_of_a_comparison_are_listed(monkeypatch: pytest.
 @pytest.mark.parametrize(("group", "told"), [((1,), "a"), ((0, 1), "a"), ((0, 1, 2), "a, b")])
 def test_a_group_is_told_by_its_tuned_checkpoints(group: tuple[int, ...], told: str) -> None:
     assert name_group(["base", "a", "b"], group) == told
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty layers with a long name, one of them zero."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("deep") / "deep.safetensors"
+    names = [f"model.layers.{n}.self_attn.o_proj.weight" for n in range(20)]
+    tensors = {name: torch.randn(64, 48) * (1 + n) for n, name in enumerate(names)}
+    save_file(tensors | {names[17]: torch.zeros(64, 48)}, path)
+    return path
+
+
+def layers(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "· attention output" in line and ":" not in line]
+
+
+def test_fifteen_rows_are_listed_and_how_many_more_there_are(deep: Path) -> None:
+    printed = run("analyze", str(deep)).stdout
+    assert len(layers(printed)) == 15
+    assert "and 5 more: --full lists all" in printed
+    assert len(layers(run("analyze", str(deep), "--full").stdout)) == 20
+
+
+def test_layers_with_findings_come_first_and_carry_a_sign(deep: Path) -> None:
+    assert layers(run("analyze", str(deep)).stdout)[0].startswith(("✗ Block 17", "! Block 17"))
+
+
+def test_sorted_by_a_column(deep: Path) -> None:
+    largest = layers(run("analyze", str(deep), "--sort", "sv_max").stdout)
+    assert [line.split(" ·")[0].split()[-1] for line in largest[:3]] == ["19", "18", "16"]
+    least = layers(run("analyze", str(deep), "--sort", "norms.sv_max:asc").stdout)
+    assert "Block 17" in least[0]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_no_name_is_wrapped_and_no_line_is_wider_than_the_terminal(deep: Path, columns: int) -> None:
+    lines = run("analyze", str(deep), columns=columns).stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert len([line for line in lines if "attention output" in line and "·" in line]) >= 15
+
+
+def test_a_pipe_has_no_line_breaks(deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    printed = CliRunner().invoke(main, ["analyze", str(deep)]).stdout
+    assert len(layers(printed)) == 15
+    assert max(map(len, printed.splitlines())) > 80
+    sentences = [line for line in printed.splitlines() if line.lstrip().startswith(("bad:", "check:", "do:", "note:"))]
+    assert len(sentences) == len([line for line in printed.splitlines() if line.startswith("  ") and ":" in line])
