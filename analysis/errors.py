@@ -180,6 +180,7 @@ REJECTIONS = MappingProxyType(
         "truncated-file": "The file ends before its content does.",
         "bad-header": "The header, index or pickle cannot be parsed.",
         "bad-offsets": "A tensor lies outside its file, over another, or in the wrong number of bytes.",
+        "bad-checksum": "Bytes that do not match the checksum stored with them.",
         "duplicate-tensor": "The same tensor twice.",
         "bad-name": "A tensor name that is not valid Unicode, or is reserved.",
         # UnsafeFile
@@ -195,7 +196,7 @@ REJECTIONS = MappingProxyType(
         "over-memory": "Reading exceeded the memory limit.",
         "reader-crashed": "The reader crashed.",
         # MissingShard
-        "missing-shard": "The index names a file that does not exist.",
+        "missing-shard": "A file that the index names, or the numbers in the files' names, is not there.",
         "missing-file": "The file does not exist.",
         # adapters
         "adapter-config": "The tensors of an adapter without its adapter_config.json.",

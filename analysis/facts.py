@@ -18,6 +18,10 @@ LARGEST = 2.0**53  # what JSON keeps of a whole number
 LONGEST = 100  # characters of a word
 VISIBLE = "[!-~]"  # a word has at least one such character
 SAME = 1e-3  # relative difference of two numbers that say the same
+# facts by which the reader says what is odd about the files; only it may state them
+MISSING_INDEX, EXTRA_TENSORS, REPEATED_TENSORS, LINKS = FILE_NOTES = (
+    "missing_index", "extra_tensors", "repeated_tensors", "archive_links",
+)  # fmt: skip
 Stated = dict[str, float | str]
 Changes = dict[str, float | str | None]  # None takes back what was stated
 
@@ -40,6 +44,13 @@ FACTS = (
     Fact("depth", "Depth", "How many blocks.", whole=True),
     Fact("learning_rate", "Learning rate", "η: the peak that the matrices got.", ("lr",)),
     Fact("weight_decay", "Weight decay", "λ as PyTorch's AdamW takes it: w ← w − η λ w.", ("wd",), zero=True),
+    Fact(
+        "decay_form",
+        "Form of the weight decay",
+        "pytorch: w ← w − η λ w; independent: w ← w − λ w.",
+        ("decay",),
+        words=True,
+    ),
     Fact("step", "Steps", "Steps of the optimizer up to this checkpoint.", ("steps",), whole=True),
     Fact("mean_learning_rate", "Mean learning rate", "η over all steps, where the schedule changes it.", ("mean_lr",)),
     Fact("optimizer", "Optimizer", "The law is of AdamW.", words=True),

@@ -15,8 +15,9 @@ class Layout(StrEnum):
     LSTM = "lstm"  # four gates on the outputs
     GRU = "gru"  # three gates on the outputs
     GRU_UPDATE_FIRST = "gru-update-first"  # Keras's order
-    JOINED_LAST = "joined-last"  # (n, heads, m / heads) where transposed, else (m, heads, n / heads)
-    JOINED_FIRST = "joined-first"  # (heads, n / heads, m), transposed
+    STACK_LSTM = "stack-lstm"  # ONNX: (directions, gates on the outputs, .), in an order of its own
+    STACK_GRU = "stack-gru"
+    AXES = "axes"  # each side is of one kind, as the tensor's `axes` say: see `analysis.tensors.axes`
     KERNEL = "kernel"  # (m, n, *positions) of a convolution
     KERNEL_TRANSPOSED = "kernel-transposed"  # (n, m, *positions): PyTorch's transposed convolutions
     KERNEL_LAST = "kernel-last"  # (*positions, n, m): Keras, Flax
@@ -28,7 +29,9 @@ class Layout(StrEnum):
     STACK_PAIRS = "stack-pairs"  # gate and up alternate on the outputs
 
 
-STACKS = frozenset({Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS})
+STACKS = frozenset({
+    Layout.STACK, Layout.STACK_HALVES, Layout.STACK_PAIRS, Layout.STACK_LSTM, Layout.STACK_GRU,
+})  # fmt: skip
 KERNELS = frozenset({
     Layout.KERNEL, Layout.KERNEL_TRANSPOSED, Layout.KERNEL_LAST, Layout.KERNEL_LAST_TRANSPOSED, Layout.KERNEL_MIDDLE,
     Layout.KERNEL_DEPTHWISE,

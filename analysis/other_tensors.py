@@ -14,7 +14,7 @@ class OtherTensors:
     same: int
     changed: tuple[str, ...]  # in both, with other values, another shape, or in one of them unreadable
     alone: tuple[str, ...]  # tensors of either, of any kind, that the other does not have
-    digest: str  # of the tuned's: equal for two checkpoints where all of these are
+    digest: str  # of the fine-tuned model's: equal for two checkpoints where all of these are
     unread: tuple[str, ...] = ()  # in both, and not compared: too long for a digest, or taken in by an older version
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.coverage import Coverage
 from analysis.diagnostic import Cause, Finding, Request, Row, Scalar, Severity, Summary, Table
+from analysis.findings.files import add_files
 from analysis.findings.repeats import without_repeats
 from analysis.findings.vectors import add_identities, add_vectors
 
@@ -52,10 +53,12 @@ def options_of(requests: Sequence[Request]) -> dict[str, Mapping[str, Scalar]]:
 
 
 def summaries_of(tables: Sequence[Table], coverage: Coverage | None) -> dict[str, Summary]:
-    """By diagnostic, what was said once left out of the rest; vectors with NaN first, and no verdict where too little
-    was read.
+    """By diagnostic, what was said once left out of the rest; vectors with NaN first, what is odd about the files last,
+    and no verdict where too little was read.
     """
     found = without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in tables})
+    if tables:
+        found = add_files(found, tables[0].found, tables[0].names)
     if coverage is None:
         return found
     if coverage.unread is not None:

@@ -45,6 +45,7 @@ class TensorInfo:
     weight: str = ""  # the weight that it is the main part of, where that has another name
     made: str = ""  # how that weight is formed out of what is stored; "" where it is stored as it is
     same_as: str = ""  # the tensor that holds the same numbers, and is counted in its place
+    axes: str = ""  # of Layout.AXES: what each side counts, see `analysis.tensors.axes`
     digest: str = field(default="", compare=False)  # of the values of one that is not analysed; "": not known
 
     @property

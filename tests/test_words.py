@@ -27,6 +27,7 @@ WORDS = {
     r"\bfell silent\b": "stopped responding",
     r"\bforesees?\b": "predicts",
     r"\bwhose word counts\b": "trusted",
+    r"\b[Tt]he tuned\b(?! (model|weight|checkpoint|matri|file|one|side|tensor|layer))": "the fine-tuned weight",
 }
 NOT_A = r"(?<!there )(?<!There )\b(is|are) no (?!(longer|room|more)\b)\w+"  # "is not a valid X"
 PARTS_WITHOUT = ("app", "workers", "analysis/formats", "analysis/adapters", "analysis/mitigation", "analysis/gate")

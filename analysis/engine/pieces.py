@@ -118,7 +118,13 @@ def _cut(base: TensorInfo, held: Held) -> Iterator[Weight | str]:
     shape = tuple(held.tensor.shape)
     lies = held.info if held.info is not None and shape != base.shape else base
     info = replace(
-        base, shape=shape, transposed=lies.transposed, layout=lies.layout, groups=lies.groups, first=lies.first
+        base,
+        shape=shape,
+        transposed=lies.transposed,
+        layout=lies.layout,
+        groups=lies.groups,
+        first=lies.first,
+        axes=lies.axes,
     )
     for weight, part in zip(weights(info, held.tensor, held.grid), outputs(info), strict=True):
         yield replace(weight, factors=_factors(weight, held.factors, part))

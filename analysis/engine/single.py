@@ -85,10 +85,11 @@ def analyze(
             return []
         return list(measure_tensor(checkpoint, info, requests, device=device, cut=cut, memory=memory))
 
-    for info, found in run_each(checkpoint.tensors, work, device, copies=copies(requests)):
-        for name, row in found:
+    for info, measured in run_each(checkpoint.tensors, work, device, copies=copies(requests)):
+        for name, row in measured:
             rows[name].append(row)
         if progress is not None:
             progress(info)
-    tables = tuple(Table(request.diagnostic, tuple(rows[request.diagnostic.name])) for request in requests)
+    found = (checkpoint.facts,)
+    tables = tuple(Table(r.diagnostic, tuple(rows[r.diagnostic.name]), found=found) for r in requests)
     return Report(coverage(checkpoint.tensors, failures(tables)), tables, options=options_of(requests))

@@ -42,7 +42,7 @@ CAST = Cause(
 )
 ROUNDED = Cause(
     "rounded",
-    "the type in which the tuned was saved",
+    "the type in which the fine-tuned weight was saved",
     "the same numbers of a file in float32, or of the adapter itself",
     "compare that file; read nothing from ranks and directions of this one",
     "where only the size of the update matters",
@@ -51,7 +51,7 @@ ROUNDED = Cause(
 SCALED = Cause(
     "scaled",
     "weight decay without a gradient, a merge that was applied with a factor, or a rescaled layer",
-    "dividing the tuned by the factor gives the base",
+    "dividing the fine-tuned weight by the factor gives the base",
     "undo the factor if it was not meant",
     "a layer before a norm, where its scale cancels",
     MEASURED,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,26 @@ class Joined(Sized):
         yield from pieces(self.load())
 
 
+@dataclass(frozen=True, slots=True)
+class Turned(Sized):
+    """A tensor with its sides in another order, which are then seen as `shape`."""
+
+    array: Array
+    order: tuple[int, ...]
+    shape: tuple[int, ...]
+    dtype: str  # of the array
+
+    @property
+    def path(self) -> Path:
+        return self.array.path
+
+    def load(self) -> Words:
+        return np.ascontiguousarray(self.array.load().transpose(self.order)).reshape(self.shape)
+
+    def chunks(self) -> Iterator[Words]:
+        yield from pieces(self.load())
+
+
 def join(parts: tuple[Piece, ...], shape: tuple[int, ...], dtype: str) -> Joined:
     """The tensor of that shape out of its parts, which must fill it without a gap, each element once.
 
@@ -104,9 +125,15 @@ def join(parts: tuple[Piece, ...], shape: tuple[int, ...], dtype: str) -> Joined
 
 def _overlap(parts: tuple[Piece, ...]) -> bool:
     """Whether two parts share elements, by the corner at which each begins and by the boxes of neighbours."""
-    boxes = sorted((part.offsets, tuple(map(sum, zip(part.offsets, part.array.shape, strict=True)))) for part in parts)
+    boxes = sorted(
+        (part.offsets, tuple(map(sum, zip(part.offsets, part.array.shape, strict=True))))
+        for part in parts
+        if part.array.size
+    )
     if len(boxes) > MOST_PARTS:
         return True
+    if boxes and sum(len({box[0][axis] for box in boxes}) > 1 for axis in range(len(boxes[0][0]))) == 1:
+        return any(_meet(one, other) for one, other in pairwise(boxes))  # side by side: neighbours alone can meet
     return any(_meet(one, other) for place, one in enumerate(boxes) for other in boxes[place + 1 :])
 
 

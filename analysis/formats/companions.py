@@ -51,7 +51,7 @@ TRAINING_STATE: Mapping[str, str] = MappingProxyType(
     {
         "training_args.bin": "arguments of the training, as a pickle that is never loaded",
         "optimizer*": "state of the optimizer",
-        "*_optim_states.pt": "state of the optimizer",
+        "expp_rank_*_optim_states.pt": "state of the optimizer",
         "scheduler*": "state of the learning rate's schedule",
         "scaler.pt": "state of the loss scaling",
         "sampler*.bin": "state of the data sampler",

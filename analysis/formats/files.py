@@ -1,17 +1,23 @@
 """Which of the given files make up the checkpoint: one file, shards with or without an index, or a folder."""
 
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 
-from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnknownFormat, UnsafeFile, escape
+from analysis.errors import CheckpointError, MissingShard, UnknownFormat, escape
+from analysis.facts import FILE_NOTES
 from analysis.formats.checkpoint import Checkpoint
-from analysis.formats.companions import INDEX, WEIGHTS, inner_checkpoints, kind_of, training_state
+from analysis.formats.companions import INDEX, KINDS, WEIGHTS, inner_checkpoints, kind_of, training_state
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
-from analysis.formats.hostile_json import parse_file, printable
+from analysis.formats.hostile_json import printable
+from analysis.formats.parallel.joining import join_contents
+from analysis.formats.parallel.zero import read_zero
+from analysis.formats.parallel.zero_files import ZeroFiles, find_zero
 from analysis.formats.parts import select_of_file
 from analysis.formats.pytorch.distributed import is_distributed, read_distributed
 from analysis.formats.rejected import TENSORFLOW, rejection
+from analysis.formats.shards.index import is_file, map_shards, shard_of, weight_map_of
+from analysis.formats.shards.notes import note_links, note_missing_index
 from analysis.formats.stored import HEAD, Array, Contents, Format
 
 MOST_FILES = 10_000
@@ -21,7 +27,6 @@ ORBAX = (
     "path))), and give what that writes."
 )
 ORBAX_FILES = ("_CHECKPOINT_METADATA", "_METADATA", "manifest.ocdbt", "orbax.checkpoint")
-PARALLEL = re.compile(r"consolidated\.\d+\.pth|mp_rank_\d+(_model_states|_\d+)?.*\.pt|model_optim_rng\.pt")
 OTHER_ARCHIVES = ("archive", "keras-archive")
 NOT_PART = "no part of the checkpoint"
 
@@ -33,34 +38,30 @@ def gather(paths: Sequence[Path], formats: Sequence[Format], part: str | None = 
     files = _list_files(paths)
     indexes = [path for path in files if path.name.endswith(INDEX)]
     metadata = next((path for path in files if is_distributed(path)), None)
+    notes: dict[str, str] = {}
     if metadata is not None:
         chosen = {path: _torch_zip(formats) for path in files if path.suffix == ".distcp"} or {metadata: formats[0]}
-        contents = {next(iter(chosen)): read_distributed(metadata, files)}
-        tensors = _join_files(contents)
+        whole = read_distributed(metadata, files)
+    elif not indexes and (zero := _zero_of(files)) is not None:
+        chosen = dict.fromkeys(zero.paths, _torch_zip(formats))
+        whole = read_zero(zero)
     elif not indexes:
         chosen = _recognise(files, formats)
         contents = _readable(chosen)
         chosen = {path: form for path, form in chosen.items() if path in contents}
-        tensors = _join_files(contents)
+        notes = note_missing_index(chosen) | note_links(contents)
+        whole = join_contents(contents)
     else:
         index = min(indexes, key=lambda path: (".safetensors" not in path.name, path.name))
-        weight_map = _weight_map(index)
-        shards = {name: _shard(index, name, files, paths) for name in sorted(set(weight_map.values()))}
+        weight_map = weight_map_of(index)
+        shards = {name: shard_of(index, name, files, paths) for name in sorted(set(weight_map.values()))}
         chosen = {path: _format(path, formats) for path in shards.values()}
         contents = {path: _contents(path, form) for path, form in chosen.items()}
-        tensors = _map_shards({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
-    return _checkpoint(files, chosen, contents, tensors, part)
-
-
-def _check_parallel(path: Path) -> None:
-    """Files of tensor parallelism hold a part of each tensor each: what is in two of them is no repetition."""
-    if PARALLEL.fullmatch(path.name):
-        raise UnknownFormat(
-            f"{escape(path.name)} is one of several parts of each tensor (tensor parallel): one file alone, or both "
-            "under one name, would be read wrong. Merge them first, with the converter of the model "
-            "(transformers/models/llama/convert_llama_weights_to_hf.py, or Megatron's tools/checkpoint/convert.py).",
-            "tensor-parallel",
-        )
+        mapped, notes = map_shards({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
+        notes |= note_links(contents)
+        whole = join_contents({path: replace(held, tensors=mapped[path]) for path, held in contents.items()})
+    stated = {key: value for key, value in whole.facts.items() if key not in FILE_NOTES}
+    return _checkpoint(files, chosen, replace(whole, facts={**stated, **notes}), part)
 
 
 def _readable(chosen: Chosen) -> dict[Path, Contents]:
@@ -80,26 +81,26 @@ def _readable(chosen: Chosen) -> dict[Path, Contents]:
     return plain or found
 
 
+def _zero_of(files: Sequence[Path]) -> ZeroFiles | None:
+    """The files of DeepSpeed's ZeRO, where no safetensors are next to them."""
+    return None if any(kind_of(path.name) == KINDS[0] for path in files) else find_zero(files)
+
+
 def _torch_zip(formats: Sequence[Format]) -> Format:
     return next(form for form in formats if form.name == "torch-zip")
 
 
-def _checkpoint(
-    files: Sequence[Path],
-    chosen: Chosen,
-    contents: Mapping[Path, Contents],
-    tensors: Mapping[str, Array],
-    part: str | None,
-) -> Checkpoint:
+def _checkpoint(files: Sequence[Path], chosen: Chosen, whole: Contents, part: str | None) -> Checkpoint:
     first = next(iter(chosen))
-    aside = {name: t for held in contents.values() for name, t in held.aside.items()}
-    weights, others = select_of_file(first, tensors, aside, part)
-    facts = {key: value for held in contents.values() for key, value in held.facts.items()}
-    if left_out := _reasons_left_out(files, chosen, tensors):
+    weights, others = select_of_file(first, whole.tensors, whole.aside, part)
+    facts = dict(whole.facts)
+    if left_out := _reasons_left_out(files, chosen, whole.tensors):
         facts["ignored_files"] = ignored_files(left_out)
-    metadata = next((held.adapter for held in contents.values() if held.adapter), "")
-    adapter = find_adapter_config(first.parent, weights, metadata)
-    facts |= config_facts(first.parent)
+    adapter = find_adapter_config(first.parent, weights, whole.adapter)
+    beside = config_facts(first.parent)
+    if "learning_rate" in beside:
+        facts.pop("learning_rate_from", None)
+    facts |= beside
     if adapter is not None and adapter.make != "PEFT":
         facts |= {"method": adapter.method, "adapter_make": adapter.make}
     return Checkpoint(chosen[first].name, weights, facts, others, adapter, quantisation(first.parent))
@@ -133,7 +134,7 @@ def _list_files(paths: Sequence[Path]) -> list[Path]:
             text = f"{name} holds no weights itself, but folders of them do ({folders}). Give one of these folders."
             raise UnknownFormat(text, "no-tensors")
         inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-        for missing in (inner for inner in inside if not _is_file(inner)):
+        for missing in (inner for inner in inside if not is_file(inner)):
             raise MissingShard(f"there is no file {escape(missing)}", "missing-file")
         found.update(dict.fromkeys(map(_absolute, inside)))
     if not found:
@@ -202,73 +203,3 @@ def _prefer(known: Chosen, formats: Sequence[Format]) -> dict[Path, Format]:
         if found := {path: one for path, one in known.items() if one in alike}:
             return found
     return {}
-
-
-def _join_files(contents: Mapping[Path, Contents]) -> dict[str, Array]:
-    """The tensors of all files; no name may stand in two of them."""
-    tensors: dict[str, Array] = {}
-    for path, held in contents.items():
-        for name in held.tensors:
-            if name in tensors:
-                _check_parallel(path)
-                both = f"{escape(tensors[name].path.name)} and {escape(path.name)}"
-                raise DamagedFile(
-                    f"tensor {escape(name)} is in {both}. Give the files of one checkpoint only, or its index too.",
-                    "duplicate-tensor",
-                )
-        tensors.update(held.tensors)
-    return tensors
-
-
-def _weight_map(index: Path) -> dict[str, str]:
-    """The index: tensor name to name of the shard that holds it."""
-    found = parse_file(index).get("weight_map")
-    if not isinstance(found, dict) or not found or not all(isinstance(shard, str) for shard in found.values()):
-        raise DamagedFile(
-            f"{escape(index.name)} has no weight_map from tensors to files. Download it again.", "bad-header"
-        )
-    if len(set(found.values())) > MOST_FILES:
-        raise UnknownFormat(f"{escape(index.name)} names more than {MOST_FILES:,} files", "big-index")
-    return found
-
-
-def _shard(index: Path, name: str, files: Sequence[Path], paths: Sequence[Path]) -> Path:
-    """The file of a shard: one of those given, or one in the folder given; never one outside the index's folder."""
-    parts = PurePosixPath(name).parts
-    if not parts or parts[0] == "/" or ".." in parts or not name.isprintable() or "\\" in name:
-        raise UnsafeFile(
-            f"{escape(index.name)} names the file {escape(name)}, which is not inside its folder. "
-            "Do not trust this checkpoint; where it is your own, correct the index.",
-            "shard-outside",
-        )
-    path = index.parent / name
-    if path in files or (any(given.is_dir() for given in paths) and _is_file(path)):
-        return path
-    raise MissingShard(
-        f"{escape(index.name)} names the file {escape(name)}, which is not there. "
-        "Give all of its shards, or their folder."
-    )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have: too long, or with NUL in it
-        return False
-
-
-def _map_shards(where: Mapping[str, Path], contents: Mapping[Path, Contents]) -> dict[str, Array]:
-    """The tensors of all shards; one that is in several is taken from the shard that the index names."""
-    for name, path in where.items():
-        if name not in contents[path].tensors:
-            raise DamagedFile(
-                f"the index says that tensor {escape(name)} is in {escape(path.name)}, but it is not. "
-                "The shards are of another save than the index: download them together.",
-                "bad-header",
-            )
-    return {
-        name: stored
-        for path, held in contents.items()
-        for name, stored in held.tensors.items()
-        if where.get(name, path) == path
-    }

@@ -23,7 +23,7 @@ def repeated(tensors: Mapping[str, Array]) -> dict[str, str]:
         if stored.size and (earlier := first.setdefault(place, name)) != name:
             found[name] = earlier
         elif len(stored.shape) == 2 and any(word in COMPARED for word in name.split(".")[-2:]):
-            copy = next((other for other in compared if _equal(tensors[other], stored)), None)
+            copy = next((other for other in compared if stored.nbytes and is_equal(tensors[other], stored)), None)
             if copy is not None:
                 found[name] = copy
             compared.append(name)
@@ -42,8 +42,9 @@ def _is_head(name: str) -> bool:
     return not {"lm_head", "embed_out", "decoder", "head"}.isdisjoint(name.split(".")[-2:])
 
 
-def _equal(one: Array, other: Array) -> bool:
-    if (one.shape, one.dtype) != (other.shape, other.dtype) or not one.nbytes:
+def is_equal(one: Array, other: Array) -> bool:
+    """Whether two tensors have the same shape, dtype and values, to the bit."""
+    if (one.shape, one.dtype) != (other.shape, other.dtype):
         return False
     if _is_plain(one) and _is_plain(other) and _start(one) != _start(other):
         return False

@@ -6,14 +6,13 @@ anything is read at one.
 
 import struct
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from analysis.errors import DamagedFile, UnknownFormat, escape
 from analysis.formats.dtypes import SAFETENSORS_DTYPES
 from analysis.formats.hostile_json import check_name, parse, text_facts
-from analysis.formats.stored import MOST_DIMENSIONS, Contents, Format, Stored
+from analysis.formats.stored import MOST_DIMENSIONS, MOST_LISTED, Contents, Format, Stored, too_many_dimensions
 
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit, MAX_HEADER_SIZE in safetensors/src/tensor.rs
 METADATA = "__metadata__"
@@ -51,27 +50,40 @@ def _contents(path: Path) -> Contents:
                 "truncated-file",
             )
         header = parse(file.read(length), "its header")
-    metadata = header.pop(METADATA, None)
-    tensors = {name: _read_entry(path, name, entry, 8 + length, size) for name, entry in header.items()}
-    _check_overlap(tensors)
-    _check_end(tensors, 8 + length, size)
-    said = {key: value for key, value in metadata.items() if key != LIBRARY} if isinstance(metadata, Mapping) else {}
-    adapter = said.get(ADAPTER)
-    facts = {key: value for key, value in said.items() if key != ADAPTER}
-    return Contents(tensors, text_facts(facts), adapter=adapter if isinstance(adapter, str) else "")
+    metadata = _read_metadata(header.pop(METADATA, None))
+    entries = {name: _read_entry(path, name, entry, 8 + length, size) for name, entry in header.items()}
+    _check_places(entries, 8 + length, size)
+    tensors = {name: stored for name, stored in entries.items() if len(stored.shape) <= MOST_DIMENSIONS}
+    aside = {name: too_many_dimensions(stored) for name, stored in entries.items() if name not in tensors}
+    facts = {key: value for key, value in metadata.items() if key not in (ADAPTER, LIBRARY)}
+    return Contents(tensors, text_facts(facts), aside, adapter=metadata.get(ADAPTER, ""))
+
+
+def _read_metadata(metadata: Any) -> dict[str, str]:
+    """The metadata; DamagedFile where they are not text by text, which the library refuses."""
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, dict):
+        text = f"its {METADATA} is not an object of texts, and safetensors does not load it. Save the file again."
+        raise DamagedFile(text, "bad-header")
+    if wrong := [key for key, value in metadata.items() if not isinstance(value, str)]:
+        text = f"its {METADATA} holds under {escape(wrong[0])} what is not text, and safetensors does not load it."
+        raise DamagedFile(f"{text} Save the file again, with str(value).", "bad-header")
+    return metadata
 
 
 def _read_entry(path: Path, name: str, entry: Any, base: int, size: int) -> Stored:
     """One entry of the header, checked; `base` is where the tensors begin, `size` where the file ends."""
     try:
-        code, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+        code, extents, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
     except (TypeError, KeyError, ValueError):
         raise _bad(name, "its entry has no dtype, shape and pair of offsets", "bad-header") from None
     if not isinstance(code, str) or code not in SAFETENSORS_DTYPES:
         raise UnknownFormat(
             f"tensor {escape(name)} has the dtype {escape(code)}, which is not known here", "unknown-dtype"
         )
-    if len(shape) > MOST_DIMENSIONS or not all(_is_count(number) for number in (*shape, begin, end)):
+    shape = tuple(extents) if isinstance(extents, list) else (None,)
+    if len(shape) > MOST_LISTED or not all(_is_count(number) for number in (*shape, begin, end)):
         raise _bad(name, "its shape and offsets are not whole numbers from 0 up", "bad-header")
     if base + max(begin, end) > size:
         missing = base + max(begin, end) - size
@@ -88,16 +100,18 @@ def _is_count(number: object) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < LARGEST_SIZE
 
 
-def _check_overlap(tensors: Mapping[str, Stored]) -> None:
-    spans = sorted((t.start, t.start + t.nbytes, name) for name, t in tensors.items() if t.nbytes)
-    for (_, end, name), (begin, _, other) in pairwise(spans):
-        if begin < end:
-            raise _bad(name, f"it overlaps with tensor {escape(other)}", "bad-offsets")
+def _check_places(tensors: Mapping[str, Stored], begin: int, size: int) -> None:
+    """DamagedFile where tensors overlap, or where bytes lie between or behind them, which nobody would see.
 
-
-def _check_end(tensors: Mapping[str, Stored], begin: int, size: int) -> None:
-    """The library refuses such a file too: what follows may be a second one, which nobody would see."""
-    end = max((t.start + t.nbytes for t in tensors.values()), default=begin)
+    The library refuses such a file too.
+    """
+    end = begin
+    for start, stop, name in sorted((t.start, t.start + t.nbytes, name) for name, t in tensors.items()):
+        if start < end:
+            raise _bad(name, "it overlaps with the tensor before it", "bad-offsets")
+        if start > end:
+            raise _bad(name, f"the {start - end:,} bytes before it belong to no tensor", "bad-offsets")
+        end = stop
     if size > end:
         text = f"{size - end:,} bytes follow its last tensor: two files in one, or a damaged one."
         raise DamagedFile(f"{text} Download or save it again.", "trailing-bytes")

@@ -5,8 +5,10 @@ no format. `Stored` lies in a file as it is; what has to be put together or deco
 Nothing here imports torch: the ingest child checks and rewrites files without it.
 """
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,8 +22,38 @@ from analysis.formats.dtypes import DTYPES, Sized
 Fact = float | int | str | bool | None
 Facts = Mapping[str, Fact]
 Words = NDArray[Any]  # the elements as plain words of the same width, see dtypes.py
-MOST_DIMENSIONS = 32
+MOST_DIMENSIONS = 32  # of a tensor that is read
+MOST_LISTED = 256  # dimensions of one that is listed as left out; more are damage or an attack
 CHUNK = 16 * 2**20  # bytes that a rewrite holds at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """Bytes of a file whose CRC-32 the file states."""
+
+    start: int
+    nbytes: int
+    crc: int
+
+
+def verify(path: Path, stated: Checksum) -> None:
+    """DamagedFile where the bytes are not those that were saved. Looked at once as long as the file stays the same."""
+    status = path.stat()
+    if _crc_of(path, stated.start, stated.nbytes, status.st_mtime_ns, status.st_size) != stated.crc:
+        text = f"{stated.nbytes:,} bytes at {stated.start:,} of {escape(path.name)} do not match the checksum (CRC-32) "
+        raise DamagedFile(
+            text + "that is stored with them: they have changed since. Download or copy it again.", "bad-checksum"
+        )
+
+
+@lru_cache(maxsize=4096)
+def _crc_of(path: Path, start: int, nbytes: int, _changed: int, _size: int) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        file.seek(start)
+        while nbytes and (piece := file.read(min(CHUNK, nbytes))):
+            crc, nbytes = zlib.crc32(piece, crc), nbytes - len(piece)
+    return crc
 
 
 @runtime_checkable
@@ -57,6 +89,7 @@ class Stored(Sized):
     dtype: str  # a key of DTYPES
     strides: tuple[int, ...] | None = None
     big_endian: bool = False
+    checksum: Checksum | None = None  # of the bytes that it lies in, verified before its elements are read
 
     def words(self) -> Words:
         """A read-only view of its elements, paged in from the file where they are looked at.
@@ -90,6 +123,7 @@ class Stored(Sized):
 
         Read and not mapped where they lie in one piece: mapped pages count as memory in use beside the copy of them.
         """
+        self._verify()
         if self.strides is not None or self.nbytes == 0:
             return _native(np.array(self.words(), order="C"), self)
         dtype = DTYPES[self.dtype]
@@ -100,8 +134,13 @@ class Stored(Sized):
 
     def chunks(self) -> Iterator[Words]:
         """Its elements in C order, at most CHUNK bytes (or one row of the last axis) at a time."""
+        self._verify()
         for piece in pieces(self.words()):
             yield _native(np.array(piece, order="C"), self)
+
+    def _verify(self) -> None:
+        if self.checksum is not None:
+            verify(self.path, self.checksum)
 
 
 def extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
@@ -140,6 +179,20 @@ class Aside:
     reason: str
 
 
+def too_many_dimensions(stored: Stored) -> Aside:
+    """A tensor that NumPy cannot hold, with that reason."""
+    reason = f"it has {len(stored.shape)} dimensions, and at most {MOST_DIMENSIONS} are read"
+    return Aside(stored.shape, stored.dtype, stored.nbytes, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one file has of a tensor that several share: its parts with their offsets, and the shape of the whole."""
+
+    parts: tuple[tuple[tuple[int, ...], Array], ...]
+    shape: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What one file holds: its tensors in file order, facts that it states about itself, and what was set aside."""
@@ -148,6 +201,8 @@ class Contents:
     facts: Facts = field(default_factory=dict)
     aside: Mapping[str, Aside] = field(default_factory=dict)
     program: bool = False  # a program with its weights, which is left aside next to weights alone
+    links: tuple[str, ...] = ()  # members of an archive that are marked as links
+    shares: Mapping[str, Share] = field(default_factory=dict)  # of tensors that are in several files
     adapter: str = ""  # JSON about the adapter that it is, as diffusers writes it
 
 

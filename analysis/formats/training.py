@@ -1,5 +1,7 @@
 """How a checkpoint was trained, as the files beside it say: trainer_state.json and training arguments in JSON.
 
+What a file of weights says itself is read by `analysis.formats.pytorch.settings`, with the same names.
+
 `training_args.bin` is a pickle of the trainer's own classes: reading it would run code, so it never is.
 """
 
@@ -23,10 +25,11 @@ KEYS = MappingProxyType(
         "learning_rate": ("learning_rate", "lr"),
         "weight_decay": ("weight_decay", "wd"),
         "optimizer": ("optim", "optimizer"),
-        "schedule": ("lr_scheduler_type", "lr_scheduler", "schedule"),
+        "schedule": ("lr_scheduler_type", "lr_scheduler", "lr_decay_style", "schedule"),
         "parametrisation": ("parametrization", "parametrisation"),
     }
 )
+OF_LOG = "the highest in the log"
 NUMBERS = ("learning_rate", "weight_decay")
 
 
@@ -34,19 +37,35 @@ def training_facts(folder: Path) -> dict[str, Fact]:
     """What the files in the folder say of the training; nothing where they are absent or make no sense."""
     state = read_if_small(folder / STATE, LARGEST_STATE)
     arguments = next((found for name in ARGUMENTS if (found := read_if_small(folder / name, LARGEST_ARGUMENTS))), {})
-    found = {fact: value for fact, names in KEYS.items() if (value := _pick_fact(fact, arguments, names)) is not None}
-    if (step := _number(state.get("global_step"))) is not None and step > 0:
+    found = argument_facts(arguments)
+    if (step := positive(state.get("global_step"))) is not None:
         found["step"] = step
     if (mean := _mean_rate(state.get("log_history"))) is not None:
         found["mean_learning_rate"] = mean
+        if "learning_rate" not in found:
+            found |= {"learning_rate": _highest_rate(state["log_history"]), "learning_rate_from": OF_LOG}
     return found
+
+
+def argument_facts(arguments: Mapping[str, Any]) -> dict[str, Fact]:
+    """What arguments of a training say, by the names that trainers have for it."""
+    told = {fact: _pick_fact(fact, arguments, names) for fact, names in KEYS.items()}
+    found: dict[str, Fact] = {fact: value for fact, value in told.items() if value is not None}
+    if found.get("optimizer") == "adam" and arguments.get("decoupled_weight_decay") is True:  # Megatron's name of it
+        found["optimizer"] = "AdamW"
+    return found
+
+
+def positive(value: object, zero: bool = False) -> int | float | None:
+    """The value, where it is a number above 0, or 0 itself where that is allowed."""
+    number = _number(value)
+    return number if number is not None and (number > 0 or (zero and number == 0)) else None
 
 
 def _pick_fact(fact: str, arguments: Mapping[str, Any], names: Sequence[str]) -> Fact:
     value = next((arguments[name] for name in names if arguments.get(name) is not None), None)
     if fact in NUMBERS:
-        number = _number(value)
-        return number if number is not None and (number > 0 or (number == 0 and fact == "weight_decay")) else None
+        return positive(value, zero=fact == "weight_decay")
     return plain(value) if isinstance(value, str) and value else None
 
 
@@ -54,6 +73,12 @@ def _number(value: object) -> int | float | None:
     """The value, where it is a number that JSON and a database can keep."""
     kept = plain(value)
     return kept if isinstance(kept, int | float) and not isinstance(kept, bool) else None
+
+
+def _highest_rate(log: Sequence[Any]) -> float | None:
+    """The highest learning rate that is logged: the peak, where no step was higher than those logged."""
+    rates = [positive(entry.get("learning_rate")) for entry in log if isinstance(entry, dict)]
+    return max((rate for rate in rates if rate is not None), default=None)
 
 
 def _mean_rate(log: object) -> float | None:

@@ -31,7 +31,7 @@ def total(*updates: Factors) -> Factors:
 
 @dataclass(frozen=True)
 class Truncated:
-    """An update of rank r: left · right. `energy`: Σσ² of all of it; `kept`: of its r strongest directions."""
+    """An update of rank r: left · right. `energy`: Σσ² of all of it; `kept`: what is left of that in `factors`."""
 
     factors: Factors
     energy: float
@@ -39,8 +39,14 @@ class Truncated:
 
     @property
     def lost(self) -> float:
-        """1 - Σ_{i≤r} σᵢ² / Σ σᵢ², 0 to 1: the share of the squared update that the truncation drops."""
+        """0 to 1: the share of the squared update that is dropped, 1 - Σ_{i≤r} σᵢ² / Σ σᵢ² by the truncation alone."""
         return energy_lost(self.kept, self.energy)
+
+
+def distance(update: Factors, other: Factors) -> float:
+    """‖L₁ R₁ − L₂ R₂‖²_F from the factors alone, in float64."""
+    gap = total(update, Factors(-other.left, other.right))
+    return max(0.0, float(((gap.left.mT @ gap.left) * (gap.right @ gap.right.mT)).sum()))
 
 
 def energy_lost(kept: float, energy: float) -> float:

@@ -8,7 +8,7 @@ of an embedding of v rows and width d, A (r, v) and B (d, r), whose product is t
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from analysis.adapters.lora import scaling, stored_inputs_first
 from analysis.adapters.names import factor
 from analysis.checkpoint import OpenCheckpoint
 from analysis.errors import AdapterError, NoAdapterForm, escape
-from analysis.mitigation.formula import Truncated, total, truncate
+from analysis.mitigation.formula import Truncated, distance, total, truncate
 from analysis.weight import Factors, TensorInfo
 
 FACTORS = frozenset({"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B"})
@@ -72,18 +72,22 @@ class LoraModule:
     def mitigate(self, change: Factors, rank: int) -> tuple[dict[str, Tensor], Truncated]:
         """The tensors of ΔW + change at this rank, by their names, as the file keeps them, and what that lost.
 
+        What the file's dtype rounds off is part of the loss.
         `change` may have fewer rows than ΔW: those that the base has, where tokens were added.
         """
         update = self.update
         missing = len(update.left) - len(change.left)
         change = Factors(torch.nn.functional.pad(change.left, (0, 0, 0, missing)), change.right)
-        found = truncate(total(update, change), rank)
+        whole = total(update, change)
+        found = truncate(whole, rank)
         left, right = found.factors.left, found.factors.right
         if self.turned:
             left, right = right.mT, left.mT
         root = math.sqrt(abs(self.scaling))  # shared as σ is: B carries the sign
         A, B = right / root, left * (math.copysign(1.0, self.scaling) / root)
-        return {self.A[0]: self._like(self.A[1], A, rank, 0), self.B[0]: self._like(self.B[1], B, rank, 1)}, found
+        new = {self.A[0]: self._like(self.A[1], A, rank, 0), self.B[0]: self._like(self.B[1], B, rank, 1)}
+        written = replace(self, A=(self.A[0], new[self.A[0]]), B=(self.B[0], new[self.B[0]])).update
+        return new, replace(found, kept=found.energy - distance(whole, written))
 
     def _like(self, old: Tensor, new: Tensor, rank: int, axis: int) -> Tensor:
         shape = list(old.shape)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.diagnostics.update.origin import is_foreign_by
@@ -64,10 +65,15 @@ def _write(comparison: Comparison, form: Form, target: Path, search: Search) -> 
     with closing(searched), Writer(target, names, _metadata(comparison.names, search.recipe)) as writer:
         for job in order:
             found = next(searched) if job.aligned is not None else ()
-            done.append((found, form.write(writer, job, found)))
+            done.append((found, form.write(writer, job, _to_write(found, search.recipe))))
         _check_origin(done, comparison.names)
         _check_any(done, search.recipe)
     return done
+
+
+def _to_write(found: Sequence[Intruding], recipe: MitigationOptions) -> Sequence[Intruding]:
+    """What is to be changed in the file: nothing at λ = 1, which copies every tensor."""
+    return [replace(one, change=None) for one in found] if recipe.factor == 1.0 else found
 
 
 def _check_origin(done: Done, names: Sequence[str]) -> None:

@@ -246,7 +246,10 @@ def apply_changes(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | 
             continue
         count, _, columns = weight.slices.shape
         if weight.slices.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
-            raise MitigationError(f"{escape(info.name)}: a convolution of several groups is not mitigated")
+            what = (
+                "its matrices do not lie in it as they are (a convolution of several groups, or heads with a side of "
+            )
+            raise MitigationError(f"{escape(info.name)}: {what}their own), and it is not mitigated")
         added = (change.left @ change.right).reshape(-1, columns, count).permute(2, 0, 1)  # (s, m, n)
         weight.slices[:, : added.shape[1]] += added.to(new.dtype)
     return new

@@ -20,7 +20,7 @@ class Energy:
 
     @property
     def lost(self) -> float:
-        """0 to 1: the share of the mitigated update that does not fit into the rank."""
+        """0 to 1: the share of the mitigated update that the rank, and the file's dtype, do not hold."""
         return energy_lost(self.kept, self.energy)
 
 

@@ -17,9 +17,12 @@ from analysis.attention import Facts
 from analysis.layout import KERNELS, STACKS, Layout
 from analysis.names.labels import block, distinct, label_of
 from analysis.names.places import WAYS
+from analysis.names.roles import RECURRENT
+from analysis.tensors import axes
 from analysis.tensors.header import Header, Headers
 from analysis.tensors.heads import rows_by_group
 from analysis.tensors.layouts import Lay, kernel_extents, lay_of, stores_inputs_first
+from analysis.tensors.scanned import layer_name, of_all_layers, of_one_layer, scanned_layers
 from analysis.tensors.skipping import reason_to_skip
 from analysis.weight import Grid, TensorInfo, Weight, WeightInfo
 
@@ -30,6 +33,8 @@ GATES = {
     Layout.LSTM: ("input", "forget", "cell", "output"),
     Layout.GRU: ("reset", "update", "new"),
     Layout.GRU_UPDATE_FIRST: ("update", "reset", "new"),
+    Layout.STACK_LSTM: ("input", "output", "forget", "cell"),  # of ONNX (onnx/docs/Operators.md, LSTM and GRU)
+    Layout.STACK_GRU: ("update", "reset", "new"),
 }
 HALVES = {
     Layout.HALVES: ("gate", "up"),
@@ -45,9 +50,12 @@ def describe(headers: Mapping[str, Header], facts: Facts | None = None) -> tuple
 
     `facts` are what is known of the model besides: of them the heads are used (`analysis.attention`).
     """
-    around = Headers(headers, facts or {})
+    scanned = scanned_layers(headers)
+    one = {name: of_one_layer(header, scanned[name]) if name in scanned else header for name, header in headers.items()}
+    around = Headers(one, facts or {})
     conv1d = stores_inputs_first(around)
     found = [_describe(name, around, conv1d) for name in headers]
+    found = [of_all_layers(i, headers[i.name], scanned[i.name]) if i.name in scanned else i for i in found]
     more = distinct({info.name: _labels(info) for info in found if info.skip is None})
     return tuple(replace(info, more=more[info.name]) if info.name in more else info for info in found)
 
@@ -68,21 +76,21 @@ def _describe(name: str, headers: Headers, conv1d: bool) -> TensorInfo:
         role = "other"
     role = lay.role or role
     return TensorInfo(
-        name, header.shape, header.dtype, header.nbytes, role, place.depth, skip, lay.transposed, lay.layout,
-        lay.groups, lay.first, lay.unfit, _block_name(place),
+        name, header.shape, header.dtype, header.nbytes, role, place.depth, skip or lay.skip or None, lay.transposed,
+        lay.layout, lay.groups, lay.first, lay.unfit, _block_name(place), axes=lay.axes,
     )  # fmt: skip
 
 
 def _labels(info: TensorInfo) -> set[str]:
     """The labels of the weights in a tensor, of a stack those of its first member."""
-    return {label_of(cut.name, cut.role, info.depth, info.where) for cut in islice(_cuts(info), MOST_CUTS)}
+    return {label_of(cut.name, cut.role, *_block_of(info, cut)) for cut in islice(_cuts(info), MOST_CUTS)}
 
 
 def _block_name(place: names.Place) -> str:
     """A block in words; of a U-Net the number is the one on its own way."""
     if not place.in_block:
         return ""
-    if place.side in WAYS:
+    if place.side.rpartition(" ")[2] in WAYS:
         return block(place.side, place.numbers[0] if place.numbers else None)
     return block(place.side, place.depth)
 
@@ -93,6 +101,8 @@ def _role(name: str, headers: Headers) -> str:
     rank = len(headers.of[name].shape)
     if rank == 1 and role != "bias" and names.parts(name) != name.lower().split("."):
         return "norm"  # a "….weight" with one dimension is a gain
+    if rank == 2 and headers.shape(f"{name.removesuffix(':0').removesuffix('kernel')}recurrent_kernel"):
+        return "recurrent"  # a layer's "kernel" of Keras
     return "conv" if rank in (4, 5) and role == "other" else role
 
 
@@ -107,6 +117,12 @@ class _Cut:
     role: str
     member: int | None
     outputs: Outputs
+    place: axes.Place = axes.ALONE
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it is one of several matrices that do not lie below each other."""
+        return self.member is not None or self.place != axes.ALONE
 
 
 def matrices(info: TensorInfo) -> tuple[WeightInfo, ...]:
@@ -114,8 +130,8 @@ def matrices(info: TensorInfo) -> tuple[WeightInfo, ...]:
     rows, columns, slices = _extents(info)
     return tuple(
         WeightInfo(
-            cut.name, info.name, _extent_of(cut.outputs, rows), columns, slices, cut.role, info.depth,
-            info.where, info.more, info.unfit,
+            cut.name, info.name, _extent_of(cut.outputs, rows), columns, slices, cut.role, *_block_of(info, cut),
+            info.more, info.unfit,
         )
         for cut in _cuts(info)
     )  # fmt: skip
@@ -130,13 +146,20 @@ def weights(info: TensorInfo, tensor: Shaped[Tensor, "..."], grid: Grid | None =
         yield Weight(planned, _view(info, tensor, cut), grid=grid)
 
 
+def _block_of(info: TensorInfo, cut: _Cut) -> tuple[int | None, str | None]:
+    """The number of its block, and the block in words."""
+    if cut.place.layer is None:
+        return info.depth, info.where
+    return cut.place.layer, block(info.where or "", cut.place.layer)
+
+
 def _extent_of(outputs: Outputs, rows: int) -> int:
     return len(range(rows)[outputs]) if isinstance(outputs, slice) else len(outputs)
 
 
 def outputs(info: TensorInfo) -> Iterator[Outputs | None]:
     """Which outputs of its tensor each weight holds, in the order of `matrices`; None for a member of a stack."""
-    yield from (cut.outputs if cut.member is None else None for cut in _cuts(info))
+    yield from (None if cut.is_member else cut.outputs for cut in _cuts(info))
 
 
 def _extents(info: TensorInfo) -> tuple[int, int, int]:
@@ -146,8 +169,8 @@ def _extents(info: TensorInfo) -> tuple[int, int, int]:
         return 0, 0, 0
     if info.layout in KERNELS:
         return _kernel_matrices(*kernel_extents(shape, info.layout), info.groups)
-    if info.layout in (Layout.JOINED_LAST, Layout.JOINED_FIRST):
-        shape = _joined_shape(shape, info.layout)
+    if info.layout == Layout.AXES:
+        return *axes.extents(shape, info.axes), 1
     rows, columns = reversed(shape[-2:]) if info.transposed else shape[-2:]
     return rows, columns, 1
 
@@ -158,23 +181,14 @@ def _kernel_matrices(rows: int, columns: int, positions: int, groups: int) -> tu
     return (rows, columns * positions, groups) if min(rows, columns) == 1 else (rows, columns, groups * positions)
 
 
-def _joined_shape(shape: tuple[int, ...], layout: str) -> tuple[int, int]:
-    a, b, c = shape
-    return (a, b * c) if layout == Layout.JOINED_LAST else (a * b, c)
-
-
 def _view(info: TensorInfo, tensor: Shaped[Tensor, "..."], cut: _Cut) -> Float[Tensor, "s m n"]:
     if info.layout in KERNELS:
         return _split_groups(_kernel(info, tensor), info.groups)
-    matrix = tensor.reshape(_flat_shape(info)) if cut.member is None else tensor[cut.member]
+    if info.layout == Layout.AXES:
+        return axes.matrix_at(tensor, info.axes, cut.place).unsqueeze(0)
+    matrix = tensor.reshape(info.shape[-2:]) if cut.member is None else tensor[cut.member]
     oriented = matrix.T if info.transposed else matrix  # (m, n)
     return oriented[cut.outputs].unsqueeze(0)
-
-
-def _flat_shape(info: TensorInfo) -> tuple[int, ...]:
-    if info.layout in (Layout.JOINED_LAST, Layout.JOINED_FIRST):
-        return _joined_shape(info.shape, info.layout)
-    return info.shape[-2:]
 
 
 def _kernel(info: TensorInfo, tensor: Shaped[Tensor, "..."]) -> Float[Tensor, "s m n"]:
@@ -204,10 +218,24 @@ def _split_groups(kernel: Float[Tensor, "p m n"], groups: int) -> Float[Tensor, 
 
 
 def _cuts(info: TensorInfo) -> Iterator[_Cut]:
+    if info.layout == Layout.AXES:
+        yield from _axes_cuts(info)
+        return
     members = range(info.shape[0]) if info.layout in STACKS else [None]
     for member in members:
         name = info.called if member is None else _member_name(info.called, member)
         yield from _split(name, info, member)
+
+
+def _axes_cuts(info: TensorInfo) -> Iterator[_Cut]:
+    """A matrix for each layer and part."""
+    roles = axes.PARTS.get((info.role, axes.count(info.shape, info.axes, axes.PART)), ())
+    for place in axes.places(info.shape, info.axes):
+        name = info.called if place.layer is None else layer_name(info.called, place.layer)
+        if place.part is None:
+            yield _Cut(name, info.role, None, slice(None), place)
+        else:
+            yield _Cut(f"{name}.{roles[place.part]}", roles[place.part], None, slice(None), place)
 
 
 def _split(name: str, info: TensorInfo, member: int | None) -> Iterator[_Cut]:
@@ -239,7 +267,12 @@ def _fused(info: TensorInfo, rows: int) -> Mapping[str, Outputs]:
 
 
 def _member_name(name: str, member: int) -> str:
-    """The index goes behind "experts" where the name has it: "….experts.3.up_proj", in GGUF "….ffn_up_exps.3"."""
+    """The index goes behind "experts" where the name has it: "….experts.3.up_proj", in GGUF "….ffn_up_exps.3".
+
+    The two directions of a recurrent layer are called as PyTorch calls them.
+    """
+    if RECURRENT.fullmatch(name.rpartition(".")[2]):
+        return f"{name}_reverse" if member else name
     for word in ("experts.", "exps."):
         head, experts, tail = name.rpartition(word)
         if experts:

@@ -49,8 +49,8 @@ def compare_listed(base: Sequence[TensorInfo], tuned: Sequence[TensorInfo]) -> O
 def _pair(
     base: Sequence[TensorInfo], tuned: Sequence[TensorInfo]
 ) -> tuple[list[tuple[TensorInfo, TensorInfo]], tuple[str, ...], Mapping[str, str]]:
-    """Those that both have and one of them does not measure, the tuned's first; the names that one alone has; and all
-    names of the tuned with the base's.
+    """Those that both have and one of them does not measure, the fine-tuned model's first; the names that one
+    alone has; and all names of the fine-tuned model with the base's.
     """
     ours, theirs = ({info.called: info for info in one} for one in (tuned, base))
     partners = pair_names(ours, theirs, lambda a, b: sorted(ours[a].shape) == sorted(theirs[b].shape)).partners

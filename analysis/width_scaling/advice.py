@@ -3,6 +3,8 @@
 from typing import Any
 
 from analysis.diagnostic import Table
+from analysis.errors import escape
+from analysis.findings.wording import join_words
 from analysis.width_scaling.family import Family, Scaling, family, scaling
 from analysis.width_scaling.recipe import Recipe, repair_decay, transfer_recipe
 from analysis.width_scaling.trajectory import trajectory
@@ -14,8 +16,14 @@ NO_SETTINGS = "A recipe needs the learning rate and a weight decay above 0 of on
 def recipe_of(family: Family, target: int | None) -> Recipe | str:
     """For the target width, by default twice the widest: from the narrowest model whose η and λ > 0 are known.
 
-    Where there is none, what is missing.
+    Where there is none, what is missing, or why there is none of AdamW.
     """
+    if family.other_optimizers:
+        return (
+            f"No recipe: the law is of AdamW, and {join_words(list(map(escape, family.other_optimizers)))} is another"
+        )
+    if family.asks_decay:
+        return "No recipe yet: say first which form of weight decay the numbers are"
     settings = sorted(family.settings, key=lambda setting: setting.width)
     wanted = target or round(2.0 * settings[-1].width)
     for setting in settings:
@@ -29,7 +37,7 @@ def repairs(fits: Scaling) -> dict[int, float]:
 
     R is over all matrices. Nothing of models whose λ is not known or 0, or whose σ₁ stayed (transfer passes).
     """
-    pairs = fits.overall.pairs if fits.overall else ()
+    pairs = fits.overall.pairs if fits.overall and fits.family.has_law else ()
     found = {}
     for pair in pairs:
         decay = fits.family.settings[pair.target].weight_decay

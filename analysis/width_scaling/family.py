@@ -15,8 +15,11 @@ from analysis.diagnostic import Row, Scalar, Table
 from analysis.findings.subjects import number
 from analysis.names import ROLES
 from analysis.width_scaling.law import Estimate, Fit, Pair, Places, Setting, Sizes, fit, pair
+from analysis.width_scaling.recipe import decouple_decay
+from analysis.width_scaling.training import form_of, is_one_rate, looks_independent, other_optimizers
 
 MATRIX, VECTOR, HEAD = "matrix", "vector", "head"
+MOST = 0.5  # of the matrices, from which their width is the model's
 CLOSE = 0.01  # relative difference of two widths that say the same
 FACTS = ("learning_rate", "weight_decay", "step", "mean_learning_rate")
 
@@ -52,6 +55,26 @@ class Family:
     found: tuple[Mapping[str, Scalar], ...] = ()  # what the files say, where people may have said otherwise
 
     @property
+    def other_optimizers(self) -> list[str]:
+        """Those that trained it and are not AdamW, of which the law is."""
+        return other_optimizers(self.facts)
+
+    @property
+    def asks_decay(self) -> bool:
+        """Whether it has to be said first which form of weight decay the numbers are."""
+        return not self.other_optimizers and looks_independent(self.settings, self.facts)
+
+    @property
+    def asks_rate(self) -> bool:
+        """Whether it has to be said first that every width had the one learning rate."""
+        return not self.other_optimizers and is_one_rate(self.settings, self.facts)
+
+    @property
+    def has_law(self) -> bool:
+        """Whether σ₁ can be held against the law of AdamW."""
+        return not self.other_optimizers and not self.asks_decay
+
+    @property
     def contradictions(self) -> list[int]:
         """The models whose stated width does not go with their shapes.
 
@@ -61,6 +84,15 @@ class Family:
         usual = float(np.median(scales)) if len(scales) == len(self.shapes) else 1.0
         pairs = enumerate(zip(self.stated, self.shapes, strict=True))
         return [at for at, (w, s) in pairs if w and abs(w / s / usual - 1.0) > CLOSE]
+
+    @property
+    def unsure_widths(self) -> list[int]:
+        """The models of whose matrices fewer than half have the width that the shapes tell."""
+        curves = [layers.curve("widths") for layers in self.layers if layers.kind == MATRIX]
+        if not curves:
+            return []
+        agree = np.isclose(np.concatenate(curves), np.array(self.shapes)).mean(axis=0)
+        return [at for at, share in enumerate(agree) if share < MOST or not self.shapes[at].is_integer()]
 
     def missing(self, fact: str) -> list[int]:
         """The models of which the fact is not known."""
@@ -79,7 +111,7 @@ class Family:
     @property
     def lawful(self) -> list[int]:
         """The models whose η and λ > 0 are known, by width: the law is checked from the first of them to the others."""
-        return [at for at in self._order if self.settings[at].ratio is not None]
+        return [at for at in self._order if self.settings[at].ratio is not None and self.has_law]
 
     @property
     def _order(self) -> list[int]:
@@ -127,7 +159,11 @@ def _positive(facts: Mapping[str, Scalar], name: str) -> float | None:
 
 
 def _setting(width: float, facts: Mapping[str, Scalar]) -> Setting:
-    return Setting(width, **{name: _positive(facts, name) for name in FACTS})
+    told = {name: _positive(facts, name) for name in FACTS}
+    rate, decay = told["learning_rate"], told["weight_decay"]
+    if form_of(facts) == "independent" and decay:
+        told["weight_decay"] = decouple_decay(decay, rate) if rate else None
+    return Setting(width, **told)
 
 
 def _layers(rows: Sequence[Row]) -> tuple[Layers, ...]:
@@ -203,7 +239,7 @@ def _fit_kind(family: Family, layers: Layers) -> Kind:
     pairs, instead = _pairs(family, layers, family.narrowest, family.wider), list[Pair]()
     if family.lawful and family.lawful[0] != family.narrowest:
         instead = _pairs(family, layers, family.lawful[0], family.lawful[1:])
-    if layers.kind != MATRIX:
+    if layers.kind != MATRIX or not family.has_law:
         fitted = replace(fitted, exponent=None, joint=None, ratio=None, why=("the law does not speak of it",))
         pairs, instead = [replace(one, predicted=None) for one in pairs], []
     return Kind(layers, fitted, tuple(pairs), tuple(instead))

@@ -23,6 +23,7 @@ STEADY = 2.0  # steps · η · λ from which the decay has forgotten the start: 
 WIDE = (0.5, 1.0)  # an interval over both says nothing of 0.75: over four times the width either is 1.41, WARN, away
 WIDTHS = 3  # fewest different widths that make an exponent
 COLLINEAR = 10.0  # variance inflation from which two exponents are not told apart (Kutner et al., chapter 10)
+ROUNDING = 1e-4  # of an exponent, from σ₁ of weights in float32
 RESAMPLED = 2000  # bootstrap samples
 LEVEL = 0.95  # of every interval
 
@@ -79,8 +80,8 @@ class Estimate:
         return (min(lows), max(highs)) if lows and highs else None
 
     def agrees(self, value: float) -> bool | None:
-        """Whether the value lies in that interval; None where there is none."""
-        return None if self.widest is None else self.widest[0] <= value <= self.widest[1]
+        """Whether the value lies in that interval, or as near as rounding; None where there is none."""
+        return None if self.widest is None else self.widest[0] - ROUNDING <= value <= self.widest[1] + ROUNDING
 
     def p_value(self, value: float) -> float | None:
         """Of a two-sided t-test that the exponent is this value; None without an error."""

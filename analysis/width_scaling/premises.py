@@ -4,7 +4,7 @@ The law is of AdamW with decoupled decay, in its steady state, at known η and �
 can be said all the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Scalar, Severity
 from analysis.errors import escape
@@ -15,7 +15,6 @@ from analysis.width_scaling.family import Family, Scaling
 from analysis.width_scaling.law import STEADY, WIDTHS
 from analysis.width_scaling.trajectory import trajectory
 
-ADAMW = ("adamw", "adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused", "adamw_bnb_8bit")
 DECAYING = ("cosine", "linear", "polynomial", "inverse_sqrt", "cosine_with_restarts", "cosine_with_min_lr")
 NAMED = {"learning_rate": "learning rate", "weight_decay": "weight decay", "step": "number of steps"}
 GAP = 0.05  # between normalised spectra (our number; the paper says "approximately invariant")
@@ -28,6 +27,8 @@ def premises(scaling: Scaling) -> Iterator[Finding]:
     yield from _contradictory(family)
     yield from _override_findings(family)
     yield from _missing(family)
+    yield from _sources(family)
+    yield from _guessed(family)
     yield from _without_decay(family)
     yield from _unsteady(family)
     yield from _training(family)
@@ -77,6 +78,8 @@ def _describe(value: Scalar) -> str:
 
 
 def _missing(family: Family) -> Iterator[Finding]:
+    if family.other_optimizers:
+        return
     lacking = {name: family.missing(name) for name in ("learning_rate", "weight_decay")}
     if any(lacking.values()):
         parts = [f"the {NAMED[name]} of {list_models(family, at)}" for name, at in lacking.items() if at]
@@ -94,7 +97,7 @@ def _missing(family: Family) -> Iterator[Finding]:
 
 def _without_decay(family: Family) -> Iterator[Finding]:
     none = [at for at, setting in enumerate(family.settings) if setting.weight_decay == 0.0]
-    if none:
+    if none and not family.other_optimizers:
         text = f"{list_models(family, none)} trained without weight decay: the law says nothing there"
         why = (
             "With λ = 0 there is no steady state, and weights grow as long as training goes on. What σ₁ itself does "
@@ -110,7 +113,7 @@ def _unsteady(family: Family) -> Iterator[Finding]:
         if s.steps_eta_lambda is not None and s.weight_decay
     }
     early = [at for at, value in known.items() if value < STEADY]
-    if early:
+    if early and family.has_law:
         least = min(known.values())
         text = f"{list_models(family, early)} did not reach the steady state"
         why = (
@@ -122,10 +125,14 @@ def _unsteady(family: Family) -> Iterator[Finding]:
 
 def _training(family: Family) -> Iterator[Finding]:
     """What the facts say of optimizer, schedule and parametrisation."""
-    others = sorted({str(o) for f in family.facts if (o := f.get("optimizer")) and str(o).lower() not in ADAMW})
-    if others:
-        why = "The law is of AdamW with decoupled weight decay, w ← w - η λ w - η u. Others have another steady state."
-        yield Finding(Severity.WARN, f"The optimizer is {join_words([escape(o) for o in others])}, not AdamW", why)
+    if family.other_optimizers:
+        why = (
+            "The law is of AdamW with decoupled weight decay, w ← w - η λ w - η u. Others have another steady state: "
+            "nothing is held against 0.75, and there is no recipe."
+        )
+        which = join_words([escape(name) for name in family.other_optimizers])
+        yield Finding(Severity.NOTE, f"The optimizer is {which}, not AdamW", why)
+        return
     at = [i for i, f in enumerate(family.facts) if str(f.get("schedule", "")).lower() in DECAYING]
     peak = [i for i in at if family.settings[i].mean_learning_rate is None and family.settings[i].step is not None]
     if peak:
@@ -139,6 +146,31 @@ def _training(family: Family) -> Iterator[Finding]:
     if any(str(f.get("parametrisation", "standard")).lower() not in ("standard", "sp") for f in family.facts):
         why = "η must be the one that the matrices got: the base rate of μP times d₀/d. Check that the facts say that."
         yield Finding(Severity.NOTE, "The parametrisation is not the standard one", why)
+
+
+def _sources(family: Family) -> Iterator[Finding]:
+    """Learning rates that the files do not state as the peak, and that nobody confirmed."""
+    told = list(zip(family.found or family.facts, family.facts, strict=True))
+    at = [i for i, (found, facts) in enumerate(told) if _is_read_elsewhere(found, facts)]
+    if at and not family.other_optimizers:
+        places = join_words(sorted({escape(told[i][0]["learning_rate_from"]) for i in at}))
+        text = f"The learning rate of {list_models(family, at)} is {places}"
+        why = "The law takes the peak. Give it as a fact (lr= on the command line) where it was another."
+        yield Finding(Severity.NOTE, text, why, (), {"read_elsewhere": len(at)})
+
+
+def _is_read_elsewhere(found: Mapping[str, Scalar], facts: Mapping[str, Scalar]) -> bool:
+    return "learning_rate_from" in found and found.get("learning_rate") == facts.get("learning_rate")
+
+
+def _guessed(family: Family) -> Iterator[Finding]:
+    """Widths that nobody states and on which the matrices do not agree."""
+    unsure = [at for at in family.unsure_widths if family.stated[at] is None]
+    if unsure:
+        text = f"The width of {list_models(family, unsure)} is a guess from the shapes"
+        told = "; ".join(f"{escape(family.names[at])}: {family.settings[at].width:g}" for at in unsure[:6])
+        why = f"{told}, and fewer than half of the matrices say so. Give it as a fact (width= on the command line)."
+        yield Finding(Severity.WARN, text, why, (), {"guessed": len(unsure)})
 
 
 def _widths(family: Family) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from analysis.outcome import Outcome
 from analysis.width_scaling.family import Family, Kind, Scaling, family, is_measured, scaling
 from analysis.width_scaling.law import WIDTH_EXPONENT, Estimate, Pair, reject_by_holm
 from analysis.width_scaling.premises import premises
+from analysis.width_scaling.questions import questions
 from analysis.width_scaling.recipe import repair_decay
 from analysis.width_scaling.trajectory import Moment, in_words, losing_pace, trajectory
 
@@ -39,7 +40,8 @@ def summarise(table: Table) -> Summary:
         **{(pair.base, pair.target): _pairs(fits, pair.base, pair.target) for pair in instead},
     }
     headline = in_words(moments) if moments else _headline(fits)
-    return Summary(headline, _numbers(fits), worst_first(findings), groups)
+    asked = (*questions(found), *worst_first(findings))
+    return Summary(headline, _numbers(fits), asked, groups)
 
 
 def _zero(table: Table) -> Iterator[Finding]:
@@ -80,6 +82,10 @@ def _headline(fits: Scaling) -> str:
 
 
 def _missing_in_words(found: Family) -> str:
+    if found.other_optimizers:
+        return f"The law is of AdamW, and says nothing of {join_words(list(map(escape, found.other_optimizers)))}"
+    if found.asks_decay:
+        return "Nothing is compared with the law before it is known which form of weight decay the numbers are"
     without = any(s.weight_decay == 0.0 for s in found.settings)
     return f"Too few models have {'a known η and a λ above 0' if without else 'known η and λ'} to fit the law"
 
@@ -179,8 +185,11 @@ def name_kind(kind: Kind) -> str:
 
 
 def _law(fits: Scaling) -> Iterator[Finding]:
-    """Where the exponent of d is not the law's. Steps of one run are on their way to the steady state: not judged."""
-    if trajectory(fits.family):
+    """Where the exponent of d is not the law's.
+
+    Steps of one run are on their way to the steady state: not judged. Nor is a family whose η may be a base rate.
+    """
+    if trajectory(fits.family) or fits.family.asks_rate:
         return
     for kind in _departing(fits):
         exponent = kind.fit.exponent
@@ -224,6 +233,8 @@ def _breaks_law(kind: Kind) -> bool:
 def _drifts(fits: Scaling) -> Iterator[Finding]:
     """Where σ₁ does not stay the same, from the narrowest model to the widest: settings do not transfer."""
     found = fits.family
+    if found.other_optimizers:
+        return  # that σ₁ has to stay is of the rule for AdamW
     if not found.wider or found.settings[found.wider[-1]].width == found.settings[found.narrowest].width:
         return
     target = found.wider[-1]
@@ -242,7 +253,7 @@ def _repair(fits: Scaling, target: int) -> str:
     """What λ would bring σ₁ back, where λ is known."""
     why = "Settings transfer where σ₁, and so each layer's gain, stays the same: within 16 % passes, beyond 42 % fails."
     decay = fits.family.settings[target].weight_decay
-    if not decay or fits.overall is None:
+    if not decay or fits.overall is None or not fits.family.has_law:
         return why
     (pair,) = (pair for pair in fits.overall.pairs if pair.target == target)
     mended = f"{decay:.3g} · {two_places(pair.measured)}² = {repair_decay(decay, pair.measured):.3g}"

@@ -20,6 +20,9 @@ def entry(begin: int, end: int, shape: Sequence[object] = (2,), dtype: str = "F3
 
 
 ONE = safetensors({"a": entry(0, 8)}, bytes(8))
+ENTRY = {"a": entry(0, 8)}
+METADATA = "__metadata__"
+INSIDE = {"a": entry(0, 8), "none": entry(4, 4, (0,)), "b": entry(8, 16)}
 OVERLAP = {"a": entry(0, 8), "b": entry(4, 12)}
 TWICE = b'{"a":' + json.dumps(entry(0, 8)).encode() + b',"a":' + json.dumps(entry(0, 8)).encode() + b"}"
 SAFETENSORS = (
@@ -44,6 +47,15 @@ SAFETENSORS = (
     Hostile("the same name twice", written(safetensors(TWICE, bytes(8))), "duplicate-tensor"),
     Hostile("name is half a character", written(safetensors(b'{"\\ud800": 1}')), "bad-name"),
     Hostile("unknown dtype", written(safetensors({"a": entry(0, 8, (2,), "F99")})), "unknown-dtype"),
+    Hostile("a gap", written(safetensors({"a": entry(0, 8), "b": entry(12, 20)}, bytes(20))), "bad-offsets"),
+    Hostile("a gap in front", written(safetensors({"a": entry(4, 12)}, bytes(12))), "bad-offsets"),
+    Hostile("nothing inside another", written(safetensors(INSIDE, bytes(16))), "bad-offsets"),
+    Hostile("shape is text", written(safetensors({"a": {**entry(0, 4), "shape": ""}}, bytes(4))), "bad-header"),
+    Hostile("shape is an object", written(safetensors({"a": {**entry(0, 4), "shape": {}}}, bytes(4))), "bad-header"),
+    *(
+        Hostile(f"metadata: {value!r}", written(safetensors({METADATA: value, **ENTRY}, bytes(8))), "bad-header")
+        for value in ({"a": 1}, {"a": None}, {"a": {"b": "c"}}, {"a": ["b"]}, ["a"], "a", 1)
+    ),
     Hostile("more behind it", written(ONE + b"0"), "trailing-bytes"),
     Hostile("two files in one", written(ONE + ONE), "trailing-bytes"),
     Hostile("no tensor", written(safetensors({})), "no-tensors"),

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from tests.hostile.base import Build, Hostile, both, written
 from tests.hostile.others import POINTER
-from tests.hostile.safetensors_files import ONE
+from tests.hostile.safetensors_files import ONE, entry, safetensors
 
+TWO = safetensors({"b": entry(0, 8)}, bytes(8))
+OTHER = safetensors({"a": entry(0, 8), "b": entry(8, 16)}, bytes([1] * 16))
 Shards = dict[str, bytes]
 
 
@@ -30,6 +32,11 @@ SHARDS = (
     Hostile("index: no map", sharded(["a"], {}), "bad-header"),
     Hostile("index: not of these shards", sharded({"b": "1.safetensors"}, {"1.safetensors": ONE}), "bad-header"),
     Hostile("index: a shard is a pointer", sharded({"a": "1.safetensors"}, {"1.safetensors": POINTER}), "lfs-pointer"),
+    Hostile("index: a tensor in two shards", sharded({"a": "1.bin", "b": "2.bin"}, {"1.bin": ONE, "2.bin": OTHER}),
+            "duplicate-tensor"),
+    Hostile("shards: 1 and 3 of 3", both(written(ONE, "m-00001-of-00003.bin"), written(TWO, "m-00003-of-00003.bin")),
+            "missing-shard"),
+    Hostile("shards: one of 3", written(ONE, "m-00001-of-00003.bin"), "missing-shard"),
     Hostile("shards: one is a pointer", both(written(ONE, "1.bin"), written(POINTER, "2.bin")), "lfs-pointer"),
     Hostile("shards: a tensor twice", both(written(ONE, "1.bin"), written(ONE, "2.bin")), "duplicate-tensor"),
 )  # fmt: skip

@@ -136,6 +136,24 @@ def script(data: bytes, constants: bytes = b"\x80\x02).") -> Build:
     return written(zipped({"m/data.pkl": data, "m/code/m.py": b"", "m/constants.pkl": constants}), "model.pt")
 
 
+def order(word: bytes) -> bytes:
+    """A zip that states another byte order."""
+    return zipped({"a/data.pkl": view_pickle(), "a/byteorder": word, "a/data/0": bytes(16), "a/version": b"3\n"})
+
+
+def flipped(build: Build, at: bytes) -> Build:
+    """The file with one bit other than it was saved, where these bytes stand first; its checksums as they were."""
+
+    def flip(folder: Path) -> Sequence[Path]:
+        (path,) = build(folder)
+        content = bytearray(path.read_bytes())
+        content[content.index(at)] ^= 1
+        path.write_bytes(content)
+        return [path]
+
+    return flip
+
+
 def twice(build: Build, most: int | None = None) -> Build:
     """The file, and behind it itself again, or the first bytes of it."""
 
@@ -173,6 +191,9 @@ TORCH = (
     Hostile("zip: a member twice", written(doubled(), "model.pt"), "unsafe-file"),
     Hostile("zip: overlap", written(overlapping(), "model.pt"), "bad-offsets"),
     Hostile("zip: a size that lies", written(lying(), "model.pt"), "bad-offsets"),
+    Hostile("zip: a bit of the pickle", flipped(saved(weights), b"torch._utils"), "bad-checksum"),
+    Hostile("zip: byte order of no machine", written(order(b"middle"), "model.pt"), "bad-header"),
+    Hostile("zip: byte order too long", written(order(b"little" * 9), "model.pt"), "bad-header"),
     Hostile("zip: cut off", cut(saved(weights), 0.6), "truncated-file"),
     Hostile("legacy: cut off", cut(saved(weights, zip_format=False), 0.6), "truncated-file"),
     Hostile("legacy: pickles cut off", cut(saved(weights, zip_format=False), 0.02), "truncated-file"),

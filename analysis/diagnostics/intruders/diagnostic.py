@@ -21,11 +21,11 @@ from analysis.linalg.triplets import Triplets
 from analysis.weight import Weight
 
 ZERO_BASE = "the base is zero and has no directions"
-ZERO_TUNED = "the tuned is zero and has no directions"
+ZERO_TUNED = "the fine-tuned weight is zero and has no directions"
 NONE = "no direction can be compared"
 
 OPTIONS = (
-    Option("k", 10, "How many of the tuned's leading directions are looked at.", minimum=1.0, maximum=64.0),
+    Option("k", 10, "How many of the fine-tuned weight's leading directions are looked at.", minimum=1.0, maximum=64.0),
     Option("epsilon", 0.5, "Cosine below which a direction is new, 0 to 1.", minimum=0.0, maximum=1.0),
     Option(
         "side",
@@ -73,7 +73,8 @@ COLUMNS = (
     Column(
         "first_rank",
         "First intruder",
-        "Place of the strongest intruder among the tuned's directions, from 1. Low: it is among the strongest of all.",
+        "Place of the strongest intruder among the fine-tuned weight's directions, from 1. Low: it is among the "
+        "strongest of all.",
         kind="integer",
         absent="there is no intruder",
     ),
@@ -87,7 +88,8 @@ COLUMNS = (
     Column(
         "mean_match",
         "Mean match",
-        "Mean of the best cosines of the first k directions, 0 to 1. Near 1: the tuned leads where the base led; low: "
+        "Mean of the best cosines of the first k directions, 0 to 1. Near 1: the fine-tuned weight leads where the "
+        "base led; low: "
         "many directions are new or turned.",
         absent=NONE,
     ),
@@ -101,8 +103,9 @@ COLUMNS = (
     Column(
         "method",
         "Method",
-        "How the tuned's directions were found: leading (only those, with a proof that none was missed), full (all "
-        "of them), or same (the tuned equals the base).",
+        "How the fine-tuned weight's directions were found: leading (only those, with a proof that none was "
+        "missed), full (all "
+        "of them), or same (the fine-tuned weight equals the base).",
         kind="text",
         absent=NONE,
     ),
@@ -229,7 +232,7 @@ INTRUDERS = Diagnostic(
     title="Intruder dimensions",
     scope=Scope.PAIR,
     reference="Shuttleworth et al., NeurIPS 2025, arXiv 2410.21228, section 3",
-    description="Whether the directions that lead in the tuned were there in the base, or are new.",
+    description="Whether the directions that lead in the fine-tuned weight were there in the base, or are new.",
     columns=COLUMNS,
     compute=compute,
     summarise=summarise,
@@ -238,7 +241,8 @@ INTRUDERS = Diagnostic(
         Figure(
             "match",
             "Directions of base and tuned",
-            "|cos| of each direction of the tuned with each of the base. A diagonal is preserved; a blank column is an "
+            "|cos| of each direction of the fine-tuned weight with each of the base. A diagonal is preserved; a "
+            "blank column is an "
             "intruder, and shifts those behind it by one.",
             plots.Match(z="similarity", best="best_match", k="k", epsilon="epsilon"),
         ),
@@ -258,7 +262,8 @@ INTRUDERS = Diagnostic(
         Figure(
             "by-role",
             "Intruders by block and role",
-            "Intruders among the first k directions of each matrix: where the tuned leads in new directions.",
+            "Intruders among the first k directions of each matrix: where the fine-tuned weight leads in new "
+            "directions.",
             Heatmap(color="count"),
         ),
         Figure(

@@ -41,7 +41,7 @@ class Leading:
     triplets: Triplets
     left_errors: Float64[Tensor, " k"]
     right_errors: Float64[Tensor, " k"]
-    method: str  # "leading"; "full" where the whole was decomposed; "same" where the tuned is the base
+    method: str  # "leading"; "full" where the whole was decomposed; "same" where the fine-tuned weight is the base
 
     @property
     def turned(self) -> "Leading":

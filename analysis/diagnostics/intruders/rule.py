@@ -1,8 +1,9 @@
 """Intruder dimensions: directions of a tuned weight that its base did not have.
 
-The rule (Shuttleworth et al., NeurIPS 2025, arXiv 2410.21228, section 3): a singular vector of the tuned is an intruder
-where its absolute cosine with every singular vector of the base is below ε. Beside it, how much of the vector lies in a
-window of base vectors of nearly equal singular values: these are free to turn among themselves, and turning is not new.
+The rule (Shuttleworth et al., NeurIPS 2025, arXiv 2410.21228, section 3): a singular vector of the tuned W is an
+intruder where its absolute cosine with every singular vector of the base is below ε. Beside it, how much
+of the vector lies in a window of base vectors of nearly equal singular values: these may rotate among themselves, and a
+rotation is not new.
 """
 
 import math

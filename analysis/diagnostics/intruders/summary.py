@@ -98,7 +98,7 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
         return [_no_match_finding(compared, tuned, table.name_at(0))]
     if not _rows_with_intruders(compared):
         text = f"{tuned} adds {_amount(compared)}"
-        why = f"The tuned leads in the directions in which the base led.{_count_in_words(compared)}"
+        why = f"The fine-tuned weight leads in the directions in which the base led.{_count_in_words(compared)}"
         return [Finding(Severity.NOTE, text, why, (), _numbers(compared), INTRUDERS), *odd]
     return [_some(compared, tuned), *odd]
 
@@ -124,12 +124,10 @@ def _some(rows: Sequence[Row], tuned: str) -> Finding:
     text = f"{tuned} adds {_amount(rows)}{_place_in_words(rows)}"
     turned = total - guarded
     parts = (
-        [FORGETTING]
-        if guarded
-        else ["They only turned among base directions of nearly equal strength: nothing is new."]
+        [FORGETTING] if guarded else ["They only rotated among base directions of nearly equal strength: none is new."]
     )
     if guarded and turned:
-        parts.append(f"{turned} of them only turned among base directions of nearly equal strength.")
+        parts.append(f"{turned} of them only rotated among base directions of nearly equal strength.")
     parts.extend(filter(None, [_margin_in_words(rows, total), _count_in_words(rows).strip()]))
     severity = Severity.WARN if guarded else Severity.NOTE
     return Finding(severity, text, " ".join(parts), names(_rows_with_intruders(rows)), _numbers(rows), INTRUDERS)

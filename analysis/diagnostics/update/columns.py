@@ -107,11 +107,17 @@ COLUMNS = (
         absent=f"{ZERO}, or the base is zero in the update's directions",
     ),
     Column("alpha_base", "α of the base", "Tail exponent of the base, as esd fits it: low is heavy.", absent=NO_FIT),
-    Column("alpha_tuned", "α of the tuned", "Tail exponent of the tuned, as esd fits it: low is heavy.", absent=NO_FIT),
+    Column(
+        "alpha_tuned",
+        "α, fine-tuned",
+        "Tail exponent of the fine-tuned weight, as esd fits it: low is heavy.",
+        absent=NO_FIT,
+    ),
     Column(
         "alpha_shift",
         "Shift of α",
-        "α of the tuned less α of the base. Below 0 the tail became heavier, as learning makes it; above 0 thinner.",
+        "α of the fine-tuned weight less α of the base. Below 0 the tail became heavier, as learning makes it; "
+        "above 0 thinner.",
         absent=NO_FIT,
         error="alpha_shift_error",
         shown=True,
@@ -126,7 +132,8 @@ COLUMNS = (
     Column(
         "rank_shift",
         "Shift of effective rank",
-        "Effective rank of the tuned less that of the base. Below 0 the weight leans on fewer directions, above 0 on "
+        "Effective rank of the fine-tuned weight less that of the base. Below 0 the weight leans on fewer "
+        "directions, above 0 on "
         "more.",
         absent=ZERO_BASE,
     ),
@@ -155,26 +162,29 @@ COLUMNS = (
         "cosine",
         "cos(W₀, W)",
         "Cosine of base and tuned as long vectors, -1 to 1. Near 1 for any fine-tune, near 0 (± 1/√(mn)) for unrelated "
-        "weights; low means that this base is not where the tuned began.",
-        absent="the base or the tuned is zero",
+        "weights; low means that this base is not where the fine-tuned weight began.",
+        absent="the base or the fine-tuned weight is zero",
     ),
     Column(
         "unchanged",
         "Unchanged entries",
-        "Share of the entries that equal the base's, rounded to the tuned's type, 0 to 1. 1: frozen. High in half "
+        "Share of the entries that equal the base's, rounded to the fine-tuned weight's type, 0 to 1. 1: frozen. "
+        "High in half "
         "precision: the steps were too small to be stored.",
     ),
     Column(
         "rounding",
         "ΔW / rounding",
-        "‖ΔW‖ over the rounding of the tuned's type, 2^-9 ‖W₀‖ in bfloat16, 2^-12 in float16, 2^-25 in float32. Below "
+        "‖ΔW‖ over the rounding of the fine-tuned weight's type, 2^-9 ‖W₀‖ in bfloat16, 2^-12 in float16, 2^-25 in "
+        "float32. Below "
         "about 3 the update is hardly more than rounding, and so are the numbers on its directions; high is safe.",
         absent=f"{ZERO_BASE}, or {FACTORS}",
     ),
     Column(
         "stored_as",
         "Stored as",
-        "Where the update comes from: factors (an adapter's, exact) or the type in which the tuned is stored.",
+        "Where the update comes from: factors (an adapter's, exact) or the type in which the fine-tuned weight is "
+        "stored.",
         kind="text",
     ),
     Column(
@@ -194,5 +204,5 @@ COLUMNS = (
     ),
     Column("update_singular_values", "σ of ΔW", "Singular values of the update, high to low.", kind="curve"),
     Column("base_singular_values", "σ of W₀", "Singular values of the base, high to low.", kind="curve"),
-    Column("tuned_singular_values", "σ of W", "Singular values of the tuned, high to low.", kind="curve"),
+    Column("tuned_singular_values", "σ of W", "Singular values of the fine-tuned weight, high to low.", kind="curve"),
 )

@@ -30,7 +30,8 @@ DIRECTIONS = Option(
 TURNS = Option(
     "turns",
     "yes",
-    "Whether to say how far the directions turned (ΔD): that takes the whole decomposition of the tuned, with vectors. "
+    "Whether to say how far the directions turned (ΔD): that takes the whole decomposition of the fine-tuned "
+    "weight, with vectors. "
     "no: ΔD is left out, and everything else is the same, found a little faster.",
     choices=("yes", "no"),
 )
@@ -66,8 +67,8 @@ def _curve(values: Tensor) -> Curve:
 
 def _note(base: Weight, tuned: Weight) -> str | None:
     if not extent(base.triplets):
-        return "the base is zero" if len(significant(tuned)) else "the base and the tuned are zero"
-    return None if extent(tuned.update) else "the update is zero: the tuned is the base"
+        return "the base is zero" if len(significant(tuned)) else "the base and the fine-tuned weight are zero"
+    return None if extent(tuned.update) else "the update is zero: the fine-tuned weight is the base"
 
 
 UPDATE = Diagnostic(
@@ -92,7 +93,8 @@ UPDATE = Diagnostic(
         Figure(
             "spectra",
             "Eigenvalue spectrum before and after",
-            "Density of the eigenvalues λ = σ² of the base and of the tuned. What lies beyond the base's end is new.",
+            "Density of the eigenvalues λ = σ² of the base and of the fine-tuned weight. What lies beyond the "
+            "base's end is new.",
             Spectra(values="tuned_singular_values", base="base_singular_values"),
         ),
         Figure(

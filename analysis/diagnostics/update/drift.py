@@ -1,8 +1,9 @@
 """How far training moved the singular values and vectors of a matrix.
 
 Δσ and ΔD are those of SORSA (Cao and Song, arXiv 2409.00055, section 3), where the i-th direction of the base is
-compared with the i-th of the tuned. Singular values that cross exchange their places, and such a comparison calls that
-a full turn; so beside it stands the best match in a window of places.
+compared with the i-th of the fine-tuned weight. Singular values that
+cross exchange places, and such a comparison calls that a full turn; so the best match in a window of places is given
+too.
 """
 
 import torch

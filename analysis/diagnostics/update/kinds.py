@@ -46,7 +46,7 @@ def kind_of_change(base: Weight, tuned: Weight) -> str:
 
 
 def _is_cast(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
-    """Whether the tuned is the base, rounded to a half-precision type, whatever it is stored in."""
+    """Whether the fine-tuned weight is the base, rounded to a half-precision type, whatever it is stored in."""
     return any(torch.equal(before.to(half).double(), after.double()) for half in HALVES)
 
 

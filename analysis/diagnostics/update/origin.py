@@ -57,7 +57,7 @@ def is_foreign_by(found: Sequence[tuple[float | None, int]]) -> bool:
 
 
 def is_foreign(rows: Sequence[Row]) -> bool:
-    """Whether the rows of one pair say that the tuned does not stem from the base."""
+    """Whether the rows of one pair say that the fine-tuned weight does not stem from the base."""
     compared = having(rows, "cosine")
     return bool(compared) and sum(map(is_unrelated_row, compared)) >= MOST * len(compared)
 

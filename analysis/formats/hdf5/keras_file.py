@@ -4,18 +4,18 @@ Kernels lie as Keras has them, (in, out) or (*positions, in, out): `analysis.ten
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, escape
 from analysis.formats.hdf5.datasets import LONGEST_TEXT, MAGIC, Tree, read_tree
-from analysis.formats.hdf5.keras_names import Variable, joined_shape, layers_of, variables
+from analysis.formats.hdf5.einsum import as_matrix
+from analysis.formats.hdf5.keras_names import Variable, layers_of, variables
 from analysis.formats.hostile_json import check_name, parse, text_facts
 from analysis.formats.pytorch.archive import BROKEN_ZIP, KERAS, Spans, first_member, spans_of
 from analysis.formats.safetensors import METADATA
-from analysis.formats.stored import Array, Aside, Contents, Fact, Format, Stored
+from analysis.formats.stored import Array, Aside, Contents, Fact, Format
 
 WEIGHTS = "model.weights.h5"
 CONFIG = "config.json"
@@ -46,10 +46,11 @@ def _contents(tree: Tree, config: Mapping[str, Any], facts: Mapping[str, Fact]) 
     aside: dict[str, Aside] = {}
     for variable, data in zip(named, tree.datasets, strict=True):
         _check(variable.name)
-        if isinstance(data.array, Aside):
-            aside[variable.name] = data.array
+        shaped = data.array if isinstance(data.array, Aside) else _shaped(variable, data.array, shapes)
+        if isinstance(shaped, Aside):
+            aside[variable.name] = shaped
         else:
-            tensors[variable.name] = _shaped(variable, data.array, shapes)
+            tensors[variable.name] = shaped
     model = config.get("config")
     name = model.get("name") if isinstance(model, dict) else None
     known = {"class": config.get("class_name"), "model_name": name}
@@ -62,13 +63,12 @@ def _check(name: str) -> None:
         raise DamagedFile(f"the name {METADATA} is reserved by safetensors. Give that variable another.", "bad-name")
 
 
-def _shaped(variable: Variable, array: Array, shapes: Mapping[str, tuple[int, ...]]) -> Array:
-    """A kernel of EinsumDense as the matrix that it is, where its heads do not come under the names of attention."""
+def _shaped(variable: Variable, array: Array, shapes: Mapping[str, tuple[int, ...]]) -> Array | Aside:
+    """A kernel of EinsumDense as the matrix that it is; those of attention layers come under names of their own."""
     stem, _, leaf = variable.name.rpartition("/")
     if variable.layer.kind != "einsum_dense" or leaf != "kernel":
         return array
-    shape = joined_shape(array.shape, shapes.get(f"{stem}/bias", ()), variable.layer.equation)
-    return replace(array, shape=shape) if isinstance(array, Stored) else array
+    return as_matrix(array, shapes.get(f"{stem}/bias", ()), variable.layer.equation)
 
 
 def _recognises_archive(head: bytes) -> bool:

@@ -27,6 +27,7 @@ OTHERS = {
     "layer_normalization": ("gamma", "beta"),
     "group_normalization": ("gamma", "beta"),
     "rms_normalization": ("scale",),
+    "einsum_dense": ("kernel", "bias"),
     "depthwise_conv1d": ("depthwise_kernel", "bias"),
     "depthwise_conv2d": ("depthwise_kernel", "bias"),
     "separable_conv1d": ("depthwise_kernel", "pointwise_kernel", "bias"),
@@ -167,29 +168,9 @@ def _normalisation(count: int) -> tuple[str, ...]:
 
 
 def _is_bias(bias: Shape, kernel: Shape) -> bool:
-    """Whether it is as long as the outputs of a kernel, or, of a transposed convolution, those before the last."""
-    return len(bias) < len(kernel) and (kernel[len(kernel) - len(bias) :] == bias or kernel[-2:-1] == bias)
+    """Whether it is as long as the outputs of a kernel, or, of a transposed convolution, those before the last.
 
-
-def joined_shape(shape: Shape, bias: Shape, equation: str) -> Shape:
-    """An EinsumDense's kernel as (inputs, outputs): by its equation, or by its bias; as it is where neither says it."""
-    if len(shape) < 3:
-        return shape
-    inputs = _inputs(shape, equation)
-    if not inputs and len(bias) > 1 and shape[-len(bias) :] == bias:
-        inputs = len(shape) - len(bias)
-    if not inputs or inputs >= len(shape):
-        return shape
-    rows = columns = 1
-    for place, length in enumerate(shape):
-        rows, columns = (rows * length, columns) if place < inputs else (rows, columns * length)
-    return rows, columns
-
-
-def _inputs(shape: Shape, equation: str) -> int:
-    """How many of a kernel's sides are summed over, where those come first; 0 where they do not, or it is not said."""
-    match = re.fullmatch(r"[.a-zA-Z]{1,64},([a-zA-Z]{1,32})->([.a-zA-Z]{1,64})", equation.replace(" ", "")[:256])
-    if match is None or len(match[1]) != len(shape):
-        return 0
-    kept = [letter in match[2] for letter in match[1]]
-    return kept.index(True) if True in kept and kept == sorted(kept) else 0
+    Of Gemma's projections into heads, (heads, d, d_head), these are the first and the last side.
+    """
+    heads = len(kernel) == 3 and bias == (kernel[0], kernel[2])
+    return len(bias) < len(kernel) and (kernel[len(kernel) - len(bias) :] == bias or kernel[-2:-1] == bias or heads)

@@ -22,6 +22,8 @@ LEAVES = {
     **{operator: {1: "weight_ih", 2: "weight_hh", 3: "bias"} for operator in ("LSTM", "GRU", "RNN")},
     "Gather": {0: "weight"},
 }
+RECURRENT = ("LSTM", "GRU", "RNN")
+GATED = (1, 2, 3)  # the places of W and R, (directions, gates · hidden, .), and of their bias
 # operations that take no weight of a layer but numbers element by element, shapes and places
 PLAIN_OPERATORS = {
     "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Where", "Expand", "Concat", "Reshape", "Slice", "Tile", "Pad",
@@ -41,6 +43,7 @@ class Use:
     scale: str = ""  # the tensor of its scales, where it holds codes
     zero: str = ""
     axis: int = 1
+    otherwise: str = ""  # its name where another tensor would have that one; "": its own
     plain: bool = False  # a constant of the graph: without a name of its own, and taken by no layer
 
 
@@ -71,12 +74,23 @@ def _use(name: str, users: Mapping[str, list[tuple[Node, int]]], there: set[str]
     node, place = next(iter(users.get(current, [])), (None, 0))
     if node is None:
         return Use(_plain(name, scale), False, scale, zero, axis)
+    if node.operator in RECURRENT and place in GATED:
+        return _recurrent(node, place)
     plain = ANONYMOUS.fullmatch(name[:512]) is not None and _is_plain(node, place)
-    return Use(_name(name, node, place, scale), turned ^ _flips(node, place), scale, zero, axis, plain)
+    return Use(_name(name, node, place, scale), turned ^ _flips(node, place), scale, zero, axis, plain=plain)
+
+
+def _recurrent(node: Node, place: int) -> Use:
+    """What a recurrent layer takes, under one stem, its module or W's own name: together W and R tell the gates."""
+    leaf = LEAVES[node.operator][place]
+    module, number = node.scope or _module(node.name), re.search(r"/\w+?_(\d{1,6})$", node.name[-512:])
+    otherwise = f"{node.inputs[1]}.{leaf}"
+    name = f"{module}.{leaf}_l{number[1] if number else 0}" if module else otherwise
+    return Use(name, otherwise=otherwise)
 
 
 def _is_plain(node: Node, place: int) -> bool:
-    return node.operator in PLAIN_OPERATORS or (node.operator in ("LSTM", "GRU", "RNN") and place > 3)
+    return node.operator in PLAIN_OPERATORS or (node.operator in RECURRENT and place > 3)
 
 
 def _signed(values: tuple[int, ...]) -> int:
@@ -126,4 +140,6 @@ def _distinct(found: Mapping[str, Use]) -> dict[str, Use]:
     counts: dict[str, int] = {}
     for use in found.values():
         counts[use.name] = counts.get(use.name, 0) + 1
-    return {name: use if counts[use.name] == 1 else replace(use, name=name) for name, use in found.items()}
+    return {
+        name: use if counts[use.name] == 1 else replace(use, name=use.otherwise or name) for name, use in found.items()
+    }

@@ -10,17 +10,20 @@ import mmap
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from stat import S_ISLNK
 from typing import Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from analysis.errors import DamagedFile, UnknownFormat, UnsafeFile, escape
 from analysis.formats.pytorch.machine import LARGEST_PICKLE, Machine, unpickle
 from analysis.formats.pytorch.state import Source, Span, contents
-from analysis.formats.stored import Contents, Format
+from analysis.formats.stored import Contents, Format, verify
 
 PICKLE = "/data.pkl"
+LONGEST_ORDER = 16  # bytes of the member that states it
 KERAS = (b"metadata.json", b"config.json", b"model.weights.h5")  # the first member of what Keras 3 saves
 PROGRAM = re.compile(r"[^/]+/code/")  # of TorchScript: deflated, and never looked at
 CONSTANT = "CONSTANTS.c"  # what its program calls them, with their number
@@ -51,7 +54,7 @@ def _recognises(head: bytes) -> bool:
 
 def _contents(path: Path) -> Contents:
     source, machine = read_archive(path)
-    held = contents(source, machine)
+    held = replace(contents(source, machine), links=source.links)
     return _with_constants(path, held) if source.script else held
 
 
@@ -61,7 +64,7 @@ def _with_constants(path: Path, held: Contents) -> Contents:
     tensors = {f"{CONSTANT}{name}": array for name, array in inside.tensors.items()}
     aside = {f"{CONSTANT}{name}": each for name, each in inside.aside.items()}
     facts = {**held.facts, "archive": "TorchScript"}
-    return Contents({**tensors, **held.tensors}, facts, {**aside, **held.aside}, program=True)
+    return Contents({**tensors, **held.tensors}, facts, {**aside, **held.aside}, program=True, links=held.links)
 
 
 def read_archive(path: Path, start: int = 0, length: int | None = None, inner: str = "data") -> tuple[Source, Machine]:
@@ -76,9 +79,10 @@ def read_archive(path: Path, start: int = 0, length: int | None = None, inner: s
                 members = archive.infolist()
                 root = _root([member.filename for member in members])
                 spans = spans_of(archive, part)
-                pickled = spans[f"{root}/{inner}.pkl"]
-                machine = _read_pickle(archive, f"{root}/{inner}.pkl", path, start + pickled.start, pickled.nbytes)
-                big_endian = _small(archive, spans, root + "/byteorder", 16) == b"big"
+                pickled = _moved(spans[f"{root}/{inner}.pkl"], start)
+                machine = _read_pickle(path, pickled)
+                order = spans.get(f"{root}/byteorder")
+                big_endian = order is not None and _is_big_endian(path, _moved(order, start))
     except BROKEN_ZIP as error:
         raise DamagedFile(
             f"the zip archive is cut off or damaged ({escape(error)}). Download or copy it again.",
@@ -86,8 +90,19 @@ def read_archive(path: Path, start: int = 0, length: int | None = None, inner: s
         ) from None
     folder = f"{root}/{inner}/"
     there = {name.removeprefix(folder): span for name, span in spans.items() if name.startswith(folder)}
-    storages = {name: Span(start + span.start, span.nbytes) for name, span in there.items()}
-    return Source(path, storages, big_endian, f"{root}/constants.pkl" in spans), machine
+    storages = {name: _moved(span, start) for name, span in there.items()}
+    script = f"{root}/constants.pkl" in spans
+    return Source(path, storages, big_endian, script, links_of(members)), machine
+
+
+def links_of(members: Sequence[ZipInfo]) -> tuple[str, ...]:
+    """The members that a tool which unpacks the zip would make links of."""
+    return tuple(member.filename for member in members if S_ISLNK(member.external_attr >> 16))
+
+
+def _moved(span: Span, start: int) -> Span:
+    """A span of a part of the file that begins at `start`, as one of the file."""
+    return replace(span, start=start + span.start)
 
 
 class Part(io.RawIOBase):
@@ -123,13 +138,30 @@ def _part(file: io.BufferedIOBase, start: int, length: int) -> io.BufferedReader
     return io.BufferedReader(Part(file, start, length))
 
 
-def _read_pickle(archive: ZipFile, name: str, path: Path, start: int, nbytes: int) -> Machine:
-    """The pickle: in memory, its checksum verified, or, where arrays make it long, mapped from the file."""
-    if nbytes <= LARGEST_PICKLE:
-        return unpickle(io.BytesIO(archive.read(name)), start)
+def _read_pickle(path: Path, span: Span) -> Machine:
+    """The pickle, its checksum verified: in memory, or, where arrays make it long, mapped from the file."""
+    if span.checksum is not None:
+        verify(path, span.checksum)
+    if span.nbytes <= LARGEST_PICKLE:
+        return unpickle(io.BytesIO(_read(path, span)), span.start)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        whole.seek(start)
+        whole.seek(span.start)
         return unpickle(whole)
+
+
+def _read(path: Path, span: Span) -> bytes:
+    with path.open("rb") as file:
+        file.seek(span.start)
+        return file.read(span.nbytes)
+
+
+def _is_big_endian(path: Path, span: Span) -> bool:
+    """What the archive says of its byte order. torch refuses any other word too."""
+    order = _read(path, replace(span, nbytes=min(span.nbytes, LONGEST_ORDER)))
+    if order not in (b"little", b"big"):
+        text = f"its byte order is {escape(order.decode('latin-1'))}, and neither little nor big. Save it again."
+        raise DamagedFile(text, "bad-header")
+    return order == b"big"
 
 
 def _root(names: Sequence[str]) -> str:
@@ -215,16 +247,7 @@ def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:
             "unpack without bound. Load the checkpoint where you trust it, and save it again.",
             "compressed-member",
         )
-    return Span(start, member.compress_size)
-
-
-def _small(archive: ZipFile, spans: Mapping[str, Span], name: str, limit: int) -> bytes:
-    """A small member, its checksum verified; empty where there is none."""
-    if name not in spans:
-        return b""
-    if spans[name].nbytes > limit:
-        raise UnknownFormat(f"{escape(name)} has {spans[name].nbytes:,} bytes; at most {limit:,} are read", "big-index")
-    return archive.read(name)
+    return Span(start, member.compress_size, member.CRC)
 
 
 TORCH_ZIP = Format("torch-zip", "PyTorch state dict", _recognises, _contents)

@@ -15,6 +15,7 @@ from analysis.formats.dtypes import DTYPES
 from analysis.formats.pytorch.machine import unpickle
 from analysis.formats.pytorch.objects import Storage
 from analysis.formats.pytorch.state import Source, Span, contents
+from analysis.formats.pytorch.walk import key_text
 from analysis.formats.stored import Contents, Format
 
 MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py, MAGIC_NUMBER
@@ -38,7 +39,7 @@ def _read(path: Path, file: io.BufferedReader, pickles: mmap.mmap) -> Contents:
     saved, keys = unpickle(pickles), unpickle(pickles).value
     if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
         raise DamagedFile("the keys of its storages are not a list of names", "bad-header")
-    spans = _spans([str(key) for key in keys], saved.storages, file, pickles.tell())
+    spans = _spans([key_text(key) for key in keys], saved.storages, file, pickles.tell())
     return contents(Source(path, spans, machine.get("little_endian") is False), saved)
 
 

@@ -4,6 +4,7 @@ Nothing is imported under these names: "calling" one assembles a description out
 of these makes a placeholder (`Foreign`), which holds what came with it; the names of tools of attacks are refused.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,9 @@ from analysis.errors import UnsafeFile, escape
 from analysis.formats.arrays import Text
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.pytorch.objects import Bytes, Dtype, Foreign, Global, Ndarray, Storage, Unreadable, View
+from analysis.formats.stored import MOST_LISTED
+
+MOST_ELEMENTS = 2**56  # in a tensor that is only listed
 
 # torch/storage.py, _dtype_to_storage_type_map, and UntypedStorage, which counts bytes
 STORAGES = MappingProxyType(
@@ -53,8 +57,10 @@ def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_: object) ->
 
 def _rebuild_v3(
     storage: Any, offset: Any, shape: Any, strides: Any, _grad: object, _hooks: object, dtype: Any, *_: object
-) -> View:
-    """torch._utils._rebuild_tensor_v3: an untyped storage and a dtype."""
+) -> View | Unreadable:
+    """torch._utils._rebuild_tensor_v3: an untyped storage and a dtype, which may be one that is not known here."""
+    if isinstance(dtype, Global) and dtype.startswith("torch.") and dtype.removeprefix("torch.") not in DTYPES:
+        return Unreadable(_shape(shape), _code(dtype), f"of the dtype {escape(_code(dtype))}, which is not known here")
     return _view(storage, offset, shape, strides, dtype.removeprefix("torch.") if isinstance(dtype, Global) else None)
 
 
@@ -66,8 +72,19 @@ def _rebuild_sparse(_layout: object, data: Any) -> dict[str, Any]:
 
 def _rebuild_meta(dtype: Any, size: Any, *_: object) -> Unreadable:
     """torch._utils._rebuild_meta_tensor_no_storage: a shape without numbers."""
-    shape = tuple(size) if isinstance(size, tuple | list) and all(isinstance(n, int) and n >= 0 for n in size) else ()
-    return Unreadable(shape, str(dtype)[:32].removeprefix("torch."), "on the device “meta”: a shape without numbers")
+    return Unreadable(_shape(size), _code(dtype), "on the device “meta”: a shape without numbers")
+
+
+def _shape(size: object) -> tuple[int, ...]:
+    """The shape of a tensor that is not read; () where it is not one, or of more elements than a file can hold."""
+    if not isinstance(size, tuple | list) or not all(isinstance(n, int) and 0 <= n < MOST_ELEMENTS for n in size):
+        return ()
+    return tuple(size) if math.prod(size[:MOST_LISTED]) < MOST_ELEMENTS and len(size) <= MOST_LISTED else ()
+
+
+def _code(dtype: object) -> str:
+    """The name of a dtype that is not known, cut off."""
+    return str(dtype)[:32].removeprefix("torch.") if isinstance(dtype, str) else "unknown"
 
 
 def mapping(pairs: Any = (), *_: object) -> dict[Any, Any]:

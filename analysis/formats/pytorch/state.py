@@ -11,10 +11,23 @@ from analysis.formats.dtypes import DTYPES
 from analysis.formats.hostile_json import printable, text_facts
 from analysis.formats.parts import tokens
 from analysis.formats.pytorch.machine import Machine
-from analysis.formats.pytorch.objects import NUMPY, Bytes, Foreign, Ndarray, Unreadable, View
-from analysis.formats.pytorch.walk import Entry, Keys, walk
+from analysis.formats.pytorch.objects import NUMPY, Bytes, Foreign, Ndarray, Sharded, Unreadable, View
+from analysis.formats.pytorch.settings import training_settings
+from analysis.formats.pytorch.walk import Entry, Keys, key_text, walk
 from analysis.formats.safetensors import check_new_name
-from analysis.formats.stored import MOST_DIMENSIONS, Array, Aside, Contents, Fact, Stored, extent
+from analysis.formats.stored import (
+    MOST_DIMENSIONS,
+    MOST_LISTED,
+    Array,
+    Aside,
+    Checksum,
+    Contents,
+    Fact,
+    Share,
+    Stored,
+    extent,
+    too_many_dimensions,
+)
 
 # where training programs put the weights (PyTorch Lightning, Megatron, nanoGPT, DeepSpeed), in order of preference
 NESTED = ("state_dict", "model_state_dict", "model", "module", "model_state", "params", "weights", "net", "network")
@@ -31,6 +44,11 @@ class Span:
 
     start: int
     nbytes: int
+    crc: int = 0  # CRC-32 of its bytes; 0 where none is stored
+
+    @property
+    def checksum(self) -> Checksum | None:
+        return Checksum(self.start, self.nbytes, self.crc) if self.crc else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +59,7 @@ class Source:
     storages: Mapping[str, Span]
     big_endian: bool
     script: bool = False  # a TorchScript archive, which has constants too
+    links: tuple[str, ...] = ()  # members of the zip that are marked as links
 
 
 def contents(source: Source, machine: Machine) -> Contents:
@@ -50,15 +69,19 @@ def contents(source: Source, machine: Machine) -> Contents:
     names = _names(entries)
     tensors: dict[str, Array] = {}
     aside: dict[str, Aside] = {}
+    shares: dict[str, Share] = {}
     for entry, name in zip(entries, names, strict=True):
-        check_new_name(name, name in tensors or name in aside, "Save a plain state dict.")
+        check_new_name(name, name in tensors or name in aside or name in shares, "Save a plain state dict.")
+        if isinstance(entry.leaf, Sharded) and entry.reason is None:
+            shares[name] = _share(name, entry.leaf, source)
+            continue
         array = _array(name, entry.leaf, source)
         if isinstance(array, Aside) or entry.reason is not None:
             aside[name] = _set_aside(array, entry.reason)
         else:
             tensors[name] = array
     _check_growth(source.path, tensors)
-    return Contents(tensors, _facts(root, entries) | _foreign(machine), aside)
+    return Contents(tensors, _facts(root, entries) | _foreign(machine), aside, shares=shares)
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:
@@ -96,9 +119,18 @@ def _is_container(key: str) -> bool:
     return not {"params", "state", "dict", "model", "weights", "ema", "net"}.isdisjoint(tokens(key))
 
 
-def _array(name: str, leaf: View | Ndarray | Unreadable, source: Source) -> Array | Aside:
+def _share(name: str, held: Sharded, source: Source) -> Share:
+    """The parts of a tensor that one rank has, where they lie in its file."""
+    return Share(tuple((shard.offsets, locate_tensor(name, shard.view, source)) for shard in held.shards), held.size)
+
+
+def _array(name: str, leaf: View | Ndarray | Unreadable | Sharded, source: Source) -> Array | Aside:
+    if isinstance(leaf, Sharded):
+        dtype = leaf.shards[0].view.dtype if leaf.shards else "float32"
+        return Aside(leaf.size, dtype, 0, "")
     if isinstance(leaf, View):
-        return locate_tensor(name, leaf, source)
+        stored = locate_tensor(name, leaf, source)
+        return stored if len(stored.shape) <= MOST_DIMENSIONS else too_many_dimensions(stored)
     if isinstance(leaf, Ndarray):
         return _of_numpy(name, leaf, source.path)
     return Aside(leaf.shape, leaf.dtype, 0, leaf.reason)
@@ -116,8 +148,10 @@ def _of_numpy(name: str, array: Ndarray, path: Path) -> Array | Aside:
     if dtype is None or array.dtype is None:
         code = "" if array.dtype is None else array.dtype.code
         return Aside(array.shape, "object", 0, f"a NumPy array of dtype {escape(code) or 'unknown'}, no numbers")
-    if len(array.shape) > MOST_DIMENSIONS or array.data is None:
-        raise _bad(name, f"a NumPy array of {len(array.shape)} dimensions without its bytes")
+    if array.data is None:
+        raise _bad(name, "a NumPy array without its bytes")
+    if len(array.shape) > MOST_DIMENSIONS:
+        return too_many_dimensions(Stored(path, 0, array.shape, dtype))
     big = array.dtype.order == ">"
     if isinstance(array.data, Bytes):
         stored = Stored(path, array.data.start, array.shape, dtype, _strides(array), big)
@@ -149,7 +183,7 @@ def locate_tensor(name: str, view: View, source: Source) -> Stored:
     shape, strides = view.shape, view.strides
     if not all(_is_count(number) for number in (*shape, *strides, view.offset, view.storage.count)):
         raise _bad(name, "its shape, strides and offset are not whole numbers from 0 up")
-    if len(shape) != len(strides) or len(shape) > MOST_DIMENSIONS:
+    if len(shape) != len(strides) or len(shape) > MOST_LISTED:
         raise _bad(name, f"it has {len(shape)} dimensions and {len(strides)} strides")
     width, span = DTYPES[view.dtype].bits // 8, source.storages.get(view.storage.key)
     if span is None:
@@ -160,7 +194,7 @@ def locate_tensor(name: str, view: View, source: Source) -> Stored:
         raise _bad(name, f"it takes {needed:,} bytes of a storage that states {held:,} and has {span.nbytes:,}")
     start = span.start + view.offset * width
     dense = None if _contiguous(shape, strides) else strides
-    return Stored(source.path, start, shape, view.dtype, dense, source.big_endian)
+    return Stored(source.path, start, shape, view.dtype, dense, source.big_endian, span.checksum)
 
 
 def _is_count(number: object) -> bool:
@@ -200,8 +234,8 @@ def _facts(root: Any, entries: Sequence[Entry]) -> dict[str, Fact]:
         if not isinstance(inside, dict):
             break
         found |= inside
-        inside = next((value for name, value in inside.items() if str(name) == key), None)
-    return dict(text_facts(found))
+        inside = next((value for name, value in inside.items() if key_text(name) == key), None)
+    return {**text_facts(found), **training_settings(root)}
 
 
 def _foreign(machine: Machine) -> dict[str, Fact]:

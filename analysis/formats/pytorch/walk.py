@@ -9,17 +9,23 @@ from typing import Any
 
 from analysis.errors import UnsafeFile
 from analysis.formats.parts import OPTIMIZER, TRAINING, is_optimizer, is_training_state
-from analysis.formats.pytorch.objects import Foreign, Ndarray, Unreadable, View
+from analysis.formats.pytorch.objects import Foreign, Ndarray, Sharded, Unreadable, View
+from analysis.formats.pytorch.shards import shards_of
 
 MOST_ENTRIES = 500_000
 MOST_NAME_CHARACTERS = 100_000_000
 DEEPEST = 64
+LONGEST_NUMBER = 512  # bits of a key that is printed in digits
+NOT_TEXT = "its key is not text, and the same text is a key beside it: a state dict has text as keys"
 SAVED_BY_NAME = "_non_persistent_buffers_set"
 NOT_SAVED = "a buffer that the module does not save (non-persistent), no weight"
 ATTRIBUTE = "an attribute of a module, neither parameter nor buffer"
-SHARD = "one rank's part of a tensor that is spread over several (DTensor, ShardedTensor): save the full state dict"
+SHARD = (
+    "one rank's part of a tensor that is spread over several (DTensor, ShardedTensor), and the file does not say "
+    "which: save the full state dict"
+)
 
-Leaf = View | Ndarray | Unreadable
+Leaf = View | Ndarray | Unreadable | Sharded
 Keys = tuple[str, ...]
 
 
@@ -72,11 +78,24 @@ def _unfold(value: Any, keys: Keys, reason: str | None) -> list[Waiting]:
         reason = OPTIMIZER  # torch.optim.Optimizer.state_dict, under whatever key
     found: list[Waiting] = []
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(inner, dict | list | tuple | Foreign):
-            found.append(((*keys, str(key)), inner, reason or (_reason(key) if isinstance(key, str) else None)))
-        elif isinstance(inner, Leaf):
-            found.append(((*keys, str(key)), inner, reason))
+        if not isinstance(inner, dict | list | tuple | Foreign | Leaf):
+            continue
+        text, why = key if isinstance(key, str) else key_text(key), reason
+        if why is None and not isinstance(inner, Leaf) and isinstance(key, str):
+            why = _reason(key)
+        if isinstance(value, dict) and text is not key and text in value:
+            text, why = f"{text} ({type(key).__name__})", why or NOT_TEXT
+        found.append(((*keys, text), inner, why))
     return found
+
+
+def key_text(key: object) -> str:
+    """A key as a part of a name: of bounded length, also where it is a number that Python does not print."""
+    if isinstance(key, int) and key.bit_length() > LONGEST_NUMBER:
+        return f"integer of {key.bit_length():,} bits, …{key % 2**64:016x}"
+    if isinstance(key, tuple) and any(isinstance(entry, int) for entry in key):
+        return f"({', '.join(key_text(entry) if isinstance(entry, int) else repr(entry) for entry in key)})"
+    return str(key)
 
 
 def _reason(key: str) -> str | None:
@@ -100,7 +119,7 @@ def _parts(value: Foreign) -> Iterator[Waiting]:
         yield from _inside_shards(value)
     else:
         for key, inner in (*state.items(), *value.items.items()):
-            yield (str(key),), inner, None
+            yield (key_text(key),), inner, None
         for place, inner in enumerate((*value.entries, *value.arguments)):
             yield (str(place),), inner, None
 
@@ -111,21 +130,17 @@ def _inside_module(state: Mapping[Any, Any]) -> Iterator[Waiting]:
     for kind in ("_parameters", "_buffers", "_modules"):
         inside = state.get(kind)
         for key, inner in inside.items() if isinstance(inside, dict) else ():
-            yield (str(key),), inner, NOT_SAVED if kind == "_buffers" and key in unsaved else None
+            yield (key_text(key),), inner, NOT_SAVED if kind == "_buffers" and key in unsaved else None
     for key, inner in state.items():
         if isinstance(inner, Leaf):
-            yield (str(key),), inner, ATTRIBUTE
+            yield (key_text(key),), inner, ATTRIBUTE
 
 
 def _inside_shards(value: Foreign) -> Iterator[Waiting]:
-    """The local part of a tensor that is spread over ranks; the whole of it where its shape says so."""
-    spec = value.state.get("_spec")
-    meta = spec.state.get("tensor_meta") if isinstance(spec, Foreign) else None
-    shape = meta.arguments[0] if isinstance(meta, Foreign) and meta.arguments else None
-    local = value.state.get("_local_tensor")
-    if isinstance(local, View) and isinstance(shape, tuple | list) and tuple(shape) == local.shape:
-        yield (), local, None
+    """The parts of a tensor that is spread over ranks, with their places where the file says them."""
+    if (sharded := shards_of(value)) is not None:
+        yield (), sharded, None
         return
     for key, inner in (*value.state.items(), *enumerate(value.arguments)):
         if isinstance(inner, View | list | tuple | Foreign):
-            yield () if key == "_local_tensor" else (str(key),), inner, SHARD
+            yield () if key == "_local_tensor" else (key_text(key),), inner, SHARD

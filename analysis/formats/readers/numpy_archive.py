@@ -6,7 +6,7 @@ header states, and its checksum is verified.
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedIOBase
 from itertools import pairwise
 from pathlib import Path
@@ -17,11 +17,11 @@ import numpy as np
 
 from analysis.errors import DamagedFile, UnsafeFile, escape
 from analysis.formats.dtypes import DTYPES, Sized
-from analysis.formats.pytorch.archive import BROKEN_ZIP, check_end, first_member, read_local_header
+from analysis.formats.pytorch.archive import BROKEN_ZIP, check_end, first_member, links_of, read_local_header
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH
 from analysis.formats.readers.numpy_file import LONGEST_HEADER, check_length, place, read_header, set_aside
 from analysis.formats.safetensors import check_new_name
-from analysis.formats.stored import CHUNK, Array, Aside, Contents, Format, Words
+from analysis.formats.stored import CHUNK, MOST_DIMENSIONS, Array, Aside, Checksum, Contents, Format, Stored, Words
 
 ENDING = ".npy"
 MOST_INFLATED = 1032  # bytes out of one byte: deflate's own bound (zlib's "Technical Details")
@@ -129,7 +129,7 @@ def _contents(path: Path) -> Contents:
         text = f"the zip archive is cut off or damaged ({escape(error)}). Download or copy it again."
         raise DamagedFile(text, "truncated-file") from None
     _check_growth(path, members)
-    return _by_name([_name(member) for member in members], arrays)
+    return replace(_by_name([_name(member) for member in members], arrays), links=links_of(members))
 
 
 def _name(member: ZipInfo) -> str:
@@ -182,9 +182,11 @@ def _array(path: Path, file: BinaryIO, member: ZipInfo, start: int) -> Array | A
     if member.compress_type == ZIP_STORED:
         if member.compress_size != member.file_size:
             raise BadZipFile(f"{escape(member.filename)} has two lengths")
-        return place(path, name, read_header(name, file.read(longest)), start, member.file_size)
+        placed = place(path, name, read_header(name, file.read(longest)), start, member.file_size)
+        checksum = Checksum(start, member.file_size, member.CRC)
+        return replace(placed, checksum=checksum) if isinstance(placed, Stored) else placed
     header = read_header(name, Inflated(file, member.compress_size, path).take(longest))
-    if header.dtype is None:
+    if header.dtype is None or len(header.shape) > MOST_DIMENSIONS:
         return set_aside(header, member.file_size - header.length)
     check_length(name, header, member.file_size - header.length)
     packed = member.compress_size

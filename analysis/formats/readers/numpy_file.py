@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from analysis.errors import DamagedFile, escape
 from analysis.formats.hostile_json import check_name
 from analysis.formats.pytorch.objects import NUMPY
-from analysis.formats.stored import MOST_DIMENSIONS, Aside, Contents, Format, Stored
+from analysis.formats.stored import MOST_DIMENSIONS, MOST_LISTED, Aside, Contents, Format, Stored
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 10_000  # characters, numpy.lib.format's own limit
@@ -53,7 +53,7 @@ def read_header(name: str, data: bytes) -> Header:
             shape, fortran, dtype = read(file, max_header_size=LONGEST_HEADER)
     except UNREADABLE as error:
         raise damage(name, f"its header is cut off or damaged ({escape(error)})", "bad-header") from None
-    if len(shape) > MOST_DIMENSIONS or not all(_is_count(length) for length in shape):
+    if len(shape) > MOST_LISTED or not all(_is_count(length) for length in shape):
         raise damage(name, "its shape is not whole numbers from 0 up", "bad-header")
     if math.prod(length for length in shape if length) >= LARGEST_SIZE:
         raise damage(name, f"shape {list(shape)} has more elements than any file", "bad-header")
@@ -82,13 +82,16 @@ def strides(header: Header) -> tuple[int, ...] | None:
 
 def place(path: Path, name: str, header: Header, start: int, nbytes: int) -> Stored | Aside:
     """An array whose header begins at `start` and that has `nbytes` with it, as it lies in the file."""
-    if header.dtype is None:
+    if header.dtype is None or len(header.shape) > MOST_DIMENSIONS:
         return set_aside(header, nbytes - header.length)
     check_length(name, header, nbytes - header.length)
     return Stored(path, start + header.length, header.shape, header.dtype, strides(header), header.big_endian)
 
 
 def set_aside(header: Header, nbytes: int) -> Aside:
+    if header.dtype is not None:
+        reason = f"it has {len(header.shape)} dimensions, and at most {MOST_DIMENSIONS} are read"
+        return Aside(header.shape, header.dtype, max(nbytes, 0), reason)
     what = "objects" if "O" in header.code else f"dtype {escape(header.code)}"
     return Aside(header.shape, "object", max(nbytes, 0), f"a NumPy array of {what}, no numbers that are read here")
 

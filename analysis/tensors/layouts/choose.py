@@ -5,13 +5,16 @@ taken as the file has it.
 """
 
 from analysis.layout import KERNELS, Layout
+from analysis.tensors.axes import PART, count
 from analysis.tensors.header import Headers
-from analysis.tensors.layouts.gates import describe_gates
-from analysis.tensors.layouts.joined import join_heads
+from analysis.tensors.layouts.gates import describe_directions, describe_gates
 from analysis.tensors.layouts.kernels import describe_kernel, is_kernel, kernel_extents
 from analysis.tensors.layouts.lay import Lay
 from analysis.tensors.layouts.matrices import inputs_first, matrix_layout
+from analysis.tensors.layouts.projections import join_heads
 from analysis.tensors.layouts.stacks import is_stack, stack_layout
+
+CHEAP = 16  # channels of a depthwise convolution, each a vector, that count as one matrix
 
 
 def lay_of(name: str, role: str, headers: Headers, conv1d: bool) -> Lay:
@@ -19,6 +22,8 @@ def lay_of(name: str, role: str, headers: Headers, conv1d: bool) -> Lay:
     shape = headers.of[name].shape
     if (joined := join_heads(name, headers)) is not None:
         return joined
+    if role == "recurrent" and len(shape) == 3:
+        return describe_directions(name, headers)
     if is_stack(name, role, headers):
         return Lay(*stack_layout(name, role, headers))
     if role == "position" or (len(shape) == 3 and shape[0] == 1 and not is_kernel(name, role, headers)):
@@ -33,12 +38,14 @@ def lay_of(name: str, role: str, headers: Headers, conv1d: bool) -> Lay:
 def counted_matrices(name: str, role: str, headers: Headers) -> int:
     """How many matrices a tensor of more than two dimensions would make; 1 for others."""
     shape = headers.of[name].shape
-    if len(shape) < 3 or join_heads(name, headers) is not None:
+    if len(shape) < 3:
         return 1
     lay = lay_of(name, role, headers, conv1d=False)
+    if lay.layout in (Layout.AXES, Layout.NONE):
+        return count(shape, lay.axes, PART) if lay.axes else 1
     if lay.layout not in KERNELS:
         return shape[0] if lay.layout != Layout.MATRIX else 1
     rows, columns, positions = kernel_extents(shape, lay.layout)
     if lay.groups > 1:
-        return lay.groups
+        return lay.groups if columns > 1 and lay.layout != Layout.KERNEL_DEPTHWISE else lay.groups // CHEAP
     return 1 if min(rows, columns) == 1 else positions

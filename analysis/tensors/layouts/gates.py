@@ -22,8 +22,18 @@ def describe_gates(name: str, headers: Headers) -> Lay:
     return Lay({4 * hidden: Layout.LSTM, 3 * hidden: Layout.GRU}.get(rows, Layout.MATRIX))
 
 
+def describe_directions(name: str, headers: Headers) -> Lay:
+    """ONNX: (directions, gates · hidden, .). How many gates there are the matrix of the states says, hidden wide."""
+    states = headers.shape(name.replace("weight_ih", "weight_hh"))
+    same = len(states) == 3 and states[:2] == headers.of[name].shape[:2] and states[2] > 0
+    gates, left = divmod(states[1], states[2]) if same else (0, 0)
+    return Lay(Layout.STACK if left else {4: Layout.STACK_LSTM, 3: Layout.STACK_GRU}.get(gates, Layout.STACK))
+
+
 def _keras_gates(name: str, headers: Headers) -> Lay:
     """Keras has its gates on the columns, those of a GRU in another order."""
-    hidden, columns = headers.of[name].shape
+    columns = headers.of[name].shape[1]
+    stem, _, leaf = name.rpartition("kernel")
+    hidden = headers.shape(f"{stem.removesuffix('recurrent_')}recurrent_kernel{leaf}")[0]
     layout = {4 * hidden: Layout.LSTM, 3 * hidden: Layout.GRU_UPDATE_FIRST}.get(columns, Layout.MATRIX)
     return Lay(layout, transposed=True)

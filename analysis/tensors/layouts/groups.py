@@ -3,6 +3,7 @@
 import re
 
 from analysis import names
+from analysis.layout import Layout
 from analysis.tensors.header import Headers
 
 GROUPED = re.compile(r"conv_?2(?:_\w+)?|conv_(?:kxk|3x3)|conv2\w*|convolution|b|group_?conv.*|gconv.*")
@@ -15,33 +16,42 @@ DEPTHWISE_UNFIT = "a depthwise convolution mixes no channels: its singular value
 EITHER_UNFIT = "a depthwise convolution or one of a single input: the file does not say which, and no tail says either"
 
 
-def find_groups(name: str, rows: int, columns: int, headers: Headers) -> tuple[int, str]:
+def find_groups(name: str, rows: int, columns: int, layout: Layout, headers: Headers) -> tuple[int, str]:
     """How many groups a convolution has, from its name and from the channels of the block that it lies in."""
-    if columns == 1 and _is_depthwise(name):
+    if columns == 1 and is_depthwise(name):
         return rows, ""
     if columns > 1 and any(word in ("pos_conv_embed", "pos_conv") for word in names.parts(name)):
         return rows // columns, ""  # wav2vec 2.0
     around = [other for other in headers.block(name) if other != name and len(headers.of[other].shape) > 1]
-    sides = [(headers.of[other].shape[0], headers.of[other].shape[1]) for other in around]
+    sides = [channels(headers.of[other].shape, layout) for other in around]
     inside = any(first == rows for first, _ in sides) and any(second == rows for _, second in sides)
     grouped = any(GROUPED.fullmatch(word) for word in names.parts(name)[-3:])
     if inside and (columns == 1 or (grouped and not any(columns in side for side in sides))):
         return rows // columns, ""
     if columns > 1:
         return 1, ""
-    return 1, "" if _is_first(name, headers) else EITHER_UNFIT
+    return 1, "" if _is_first(name, layout, headers) else EITHER_UNFIT
 
 
-def _is_depthwise(name: str) -> bool:
+def channels(shape: tuple[int, ...], layout: Layout) -> tuple[int, int]:
+    """Outputs and inputs of a convolution or a matrix, in a file whose kernels lie so."""
+    if layout in (Layout.KERNEL_LAST, Layout.KERNEL_LAST_TRANSPOSED):
+        return shape[-1], shape[-2]
+    return (shape[0], shape[-1]) if layout == Layout.KERNEL_MIDDLE else (shape[0], shape[1])
+
+
+def is_depthwise(name: str) -> bool:
+    """Whether a name means a depthwise convolution."""
     found = [word for word in names.parts(name) if not word.isdigit()]
     if any(DEPTHWISE.fullmatch(word) for word in found[-2:]):
         return True
     return len(found) > 1 and found[-1] in ("conv1d", "conv") and STATE.fullmatch(found[-2]) is not None
 
 
-def _is_first(name: str, headers: Headers) -> bool:
+def _is_first(name: str, layout: Layout, headers: Headers) -> bool:
     """Whether a convolution of one input can be a network's first: nothing is numbered before it."""
     found = names.parts(name)
     numbers = [int(word) for word in found if word.isdigit() and len(word) < 9]
-    alone = sum(len(header.shape) > 2 and header.shape[1] == 1 for header in headers.of.values()) <= FEW_FIRST
+    kernels = [header.shape for header in headers.of.values() if len(header.shape) > 2]
+    alone = sum(channels(shape, layout)[1] == 1 for shape in kernels) <= FEW_FIRST
     return not any(numbers) and alone and (bool(numbers) or any(FIRST.fullmatch(word) for word in found[-2:]))

@@ -6,9 +6,11 @@ import re
 from analysis import names
 from analysis.layout import Layout
 from analysis.tensors.header import Headers
-from analysis.tensors.layouts.groups import DEPTHWISE_UNFIT, find_groups
+from analysis.tensors.layouts.groups import DEPTHWISE_UNFIT, find_groups, is_depthwise
 from analysis.tensors.layouts.lay import Lay, ends_in_kernel, is_relational, leaf_of
 
+DEPTHWISE_LEAVES = ("depthwise_kernel", "depthwise_weights")  # of Keras and TF-Slim: (*positions, channels, multiplier)
+GROUPABLE = (Layout.KERNEL, Layout.KERNEL_LAST, Layout.KERNEL_LAST_TRANSPOSED, Layout.KERNEL_MIDDLE)
 SHORT = 32  # positions of a 1-D convolution whose name and neighbours do not say that it is one
 TRANSPOSED = re.compile(r"convtr\d*|.*conv_?trans(?:pose)?\d*d?|.*deconv.*|.*transposed?_?conv.*|convt\d*")
 
@@ -35,10 +37,10 @@ def describe_kernel(name: str, headers: Headers) -> Lay:
     shape = headers.of[name].shape
     rows, columns, positions = kernel_extents(shape, layout)
     groups, unfit = 1, ""
-    if leaf_of(name) == "depthwise_kernel":
-        groups, layout = shape[-2], Layout.KERNEL_DEPTHWISE
-    elif layout == Layout.KERNEL and columns < rows and rows % columns == 0 and positions > 1:
-        groups, unfit = find_groups(name, rows, columns, headers)
+    if layout == Layout.KERNEL_DEPTHWISE:
+        groups, columns = shape[-2], 1
+    elif layout in GROUPABLE and columns < rows and rows % columns == 0 and positions > 1:
+        groups, unfit = find_groups(name, rows, columns, layout, headers)
     if groups > 1 and columns == 1:
         unfit = DEPTHWISE_UNFIT
     return Lay(layout, groups=groups, unfit=unfit)
@@ -63,6 +65,17 @@ def kernel_extents(shape: tuple[int, ...], layout: str) -> tuple[int, int, int]:
 
 def _kernel_layout(name: str, headers: Headers) -> Layout:
     """In which order a convolution's kernel has its outputs, inputs and positions."""
+    layout, shape = _order_of(name, headers), headers.of[name].shape
+    if leaf_of(name) in DEPTHWISE_LEAVES:
+        return Layout.KERNEL_DEPTHWISE
+    if is_depthwise(name) and layout == Layout.KERNEL_LAST and shape[-1] < shape[-2]:
+        return Layout.KERNEL_DEPTHWISE
+    if is_depthwise(name) and layout == Layout.KERNEL and len(shape) == 3 and shape[2] == 1 < shape[1] <= SHORT:
+        return Layout.KERNEL_MIDDLE  # MLX: (channels, positions, 1)
+    return layout
+
+
+def _order_of(name: str, headers: Headers) -> Layout:
     shape, bias = headers.of[name].shape, headers.bias_shape(name)
     if ends_in_kernel(name) or (name.endswith((".w", "/w")) and bias == shape[-1:]):
         if len(bias) == 1 and bias[0] == shape[-2] != shape[-1]:

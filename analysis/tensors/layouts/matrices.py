@@ -23,8 +23,10 @@ def inputs_first(name: str, role: str, headers: Headers, conv1d: bool) -> bool:
         return bias[0] == shape[1]  # of kernels too: FlaxConv1D of transformers stores (out, in)
     if ends_in_kernel(name):
         return True
-    if name.endswith((".w", "/w")) and bias == shape[1:]:
+    if name.endswith("/w") or (name.endswith(".w") and bias == shape[1:]):
         return True  # Haiku
+    if leaf_of(name) == "linear" and "gating_einsum" in headers.block_words(name):
+        return True  # Gemma of Flax
     return conv1d and leaf_of(name) in CONV1D
 
 
@@ -62,11 +64,13 @@ def matrix_layout(name: str, role: str, headers: Headers, transposed: bool) -> L
 
 def _is_gated(name: str, outputs: int, inputs: int, headers: Headers, transposed: bool) -> bool:
     """Whether the matrix that follows in the same MLP has half as many inputs as this has outputs."""
-    stem = name.removesuffix(".weight")
+    stem, _, ending = name.rpartition(".")
+    if not ending.startswith("weight"):
+        return False
     above = stem.rpartition(".")[0]
     for parent in (above, above.rpartition(".")[0]):
         for down in (*DOWNS, "Wo"):
-            shape = headers.shape(f"{parent}.{down}.weight")
+            shape = headers.shape(f"{parent}.{down}.{ending}")
             if len(shape) == 2 and f"{parent}.{down}" != stem:
                 return shape == ((outputs // 2, inputs) if transposed else (inputs, outputs // 2))
     return False

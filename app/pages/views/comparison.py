@@ -5,6 +5,7 @@ from functools import cached_property
 
 from analysis.coverage import Coverage
 from analysis.diagnostic import FigureKind, Finding, Scope, Summary, Table
+from analysis.findings.files import add_files
 from app.pages.views.cells import CellsView, counted_column
 from app.pages.views.matrix import MatrixView
 from app.pages.views.pictures import View, figure_url
@@ -70,7 +71,9 @@ class ComparisonView(WholeView):
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
-        return {table.diagnostic.name: table.diagnostic.summarise(table) for table in self._measured if table.rows}
+        filled = [table for table in self._measured if table.rows]
+        found = {table.diagnostic.name: table.diagnostic.summarise(table) for table in filled}
+        return add_files(found, filled[0].found, filled[0].names) if filled else found
 
     @cached_property
     def verdict(self) -> Verdict:

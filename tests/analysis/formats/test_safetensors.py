@@ -39,9 +39,10 @@ def test_metadata_becomes_facts(tmp_path: Path) -> None:
     assert open_checkpoint([path]).facts == {"step": "300", "lr": "1e-4"}
 
 
-def test_metadata_of_another_kind_is_left_aside(tmp_path: Path) -> None:
-    header = json.dumps({"__metadata__": [1], "a": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}}).encode()
+def test_no_metadata_are_none(tmp_path: Path) -> None:
+    header = json.dumps({"__metadata__": None, "a": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}}).encode()
     (tmp_path / "model").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    assert list(safetensors.torch.load_file(tmp_path / "model")) == ["a"]
     assert open_checkpoint([tmp_path / "model"]).facts == {}
 
 
@@ -51,3 +52,11 @@ def test_halves_of_bytes_are_listed(tmp_path: Path) -> None:
     (info,) = open_checkpoint([tmp_path / "model"]).tensors
     assert (info.dtype, info.nbytes) == ("float4_e2m1", 8)
     assert info.skip
+
+
+def test_a_tensor_of_many_dimensions_is_left_out_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    safetensors.torch.save_file({"a": torch.zeros(2), "odd": torch.zeros([1] * 65)}, path)
+    checkpoint = open_checkpoint([path])
+    assert list(checkpoint.stored) == ["a"]
+    assert checkpoint.aside["odd"].reason == "it has 65 dimensions, and at most 32 are read"

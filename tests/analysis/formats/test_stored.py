@@ -1,5 +1,7 @@
 """Tensors at an offset in a file: strided, big-endian, of less than a byte, and in pieces."""
 
+import zlib
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.errors import DamagedFile
 from analysis.formats import stored as module
-from analysis.formats.stored import Stored, extent
+from analysis.formats.stored import Checksum, Stored, extent
 
 
 @pytest.fixture
@@ -94,3 +96,15 @@ def test_extent() -> None:
     assert extent((), ()) == 1
     assert extent((2, 3), (3, 1)) == 6
     assert extent((5, 0), (1, 1)) == 0
+
+
+def test_bytes_that_do_not_match_their_checksum_are_not_read(file: Path) -> None:
+    whole = file.read_bytes()
+    right = Checksum(3, 4000, zlib.crc32(whole[3:]))
+    sound = replace(at(file, (10,)), checksum=right)
+    assert sound.load().tolist() == list(range(10))
+    file.write_bytes(whole[:2000] + b"x" + whole[2001:])  # behind the elements that are asked for
+    for read in (sound.load, lambda: list(sound.chunks())):
+        with pytest.raises(DamagedFile, match="4,000 bytes at 3 of file do not match the checksum") as caught:
+            read()
+        assert caught.value.code == "bad-checksum"

@@ -34,7 +34,10 @@ def test_no_decay_is_a_fact_too(tmp_path: Path) -> None:
 def test_the_state_of_the_trainer(tmp_path: Path) -> None:
     log = [{"step": 10, "learning_rate": 2.0}, {"step": 15, "loss": 3.0}, {"step": 40, "learning_rate": 1.0}]
     found = training_facts(written(tmp_path, "trainer_state.json", {"global_step": 40, "log_history": log}))
-    assert found == {"step": 40, "mean_learning_rate": (10 * 2.0 + 30 * 1.0) / 40}
+    assert found == {
+        "step": 40, "mean_learning_rate": (10 * 2.0 + 30 * 1.0) / 40,
+        "learning_rate": 2.0, "learning_rate_from": "the highest in the log",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

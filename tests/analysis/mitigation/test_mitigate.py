@@ -115,6 +115,42 @@ def test_the_counts_afterwards_are_those_of_the_files(tmp_path: Path) -> None:
         assert (found.before, found.after) == (1, left)
 
 
+def test_lambda_1_gives_back_every_value(tmp_path: Path) -> None:
+    """An adapter's factors as they are, and not other ones of the same product; whole weights too."""
+    base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", planted.adapter())
+    found = mitigated_model(tmp_path, base, tuned, **{"lambda": 1.0, "rank": 64})
+    assert found.before == found.after == 2
+    before = load_file(tmp_path / "lora/adapter_model.safetensors")
+    after = load_file(tmp_path / "mended/adapter_model.safetensors")
+    assert list(after) == list(before)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    for half in (torch.float32, torch.bfloat16):
+        whole = {name: t.to(half) for name, t in planted.model().state_dict().items()}
+        for name, delta in planted.deltas(planted.adapter()).items():
+            whole[name] = (whole[name] + delta).to(half)
+        folder = tmp_path / f"out-{half}"
+        folder.mkdir()
+        full = planted.saved(tmp_path / f"full-{half}", whole)
+        assert write_mitigated(base, full, folder, MitigationOptions(factor=1.0)).before > 0
+        again = load_file(folder / "model.safetensors")
+        assert all(torch.equal(again[name], whole[name]) for name in whole)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_what_the_dtype_of_the_file_rounds_off_is_part_of_the_loss(tmp_path: Path, dtype: torch.dtype) -> None:
+    """At λ = 0 the strong direction is gone, and what is left of the update is written in the adapter's own dtype."""
+    made = planted.adapter(("layers.0.q",), target_modules=["q"]).to(dtype)
+    base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
+    found = mitigated_model(tmp_path, base, tuned, **{"lambda": 0.0, "rank": 64})
+    name = "layers.0.q.weight"
+    W0, delta = planted.model().state_dict()[name], planted.deltas(planted.loaded(tmp_path / "lora"))[name]
+    wanted = dense(W0, W0 + delta, 0.0)[0] - W0
+    got = planted.deltas(planted.loaded(tmp_path / "mended"))[name].double()
+    expected = float((got - wanted).square().sum() / wanted.square().sum())
+    assert expected > 1e-8
+    assert found.energy_lost == pytest.approx(expected, rel=1e-2)
+
+
 def test_the_same_again_gives_the_same_bytes(tmp_path: Path) -> None:
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", planted.adapter())
     for number in "12":

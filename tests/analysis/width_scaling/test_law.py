@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from analysis.width_scaling.law import (
+    Estimate,
     Setting,
     bootstrap_mean,
     fit,
@@ -202,3 +203,9 @@ def test_holm_rejects_from_the_smallest_on() -> None:
     assert reject_by_holm([0.03, 0.04]) == [False, False]
     assert reject_by_holm([None]) == [False]
     assert reject_by_holm([]) == []
+
+
+def test_an_interval_narrower_than_rounding_holds_the_exact_value() -> None:
+    """Models that keep the law to the last digit have an interval of 1e-7, beside 0.75 as often as around it."""
+    assert Estimate(0.75000002, 0.75000001, 0.75000003).agrees(0.75) is True
+    assert Estimate(0.752, 0.7519, 0.7521).agrees(0.75) is False

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from analysis.diagnostic import Severity
@@ -54,6 +55,7 @@ def test_a_width_that_contradicts_the_shapes() -> None:
     ("fact", "wanted"),
     [
         ({"optimizer": "sgd"}, "The optimizer is sgd, not AdamW"),
+        ({"learning_rate_from": "the highest in the log"}, "The learning rate of d16 is the highest in the log"),
         ({"schedule": "cosine"}, "The learning rate of d16 decays, and its mean is not known"),
         ({"parametrisation": "mup"}, "The parametrisation is not the standard one"),
     ],
@@ -70,6 +72,34 @@ def test_training_that_it_speaks_of() -> None:
         "parametrisation": "standard",
     }
     assert texts(settings(RULE), fact).keys() == texts(settings(RULE)).keys()
+
+
+def test_nothing_of_adamws_law_is_said_of_another_optimizer() -> None:
+    """Muon decays too, and reaches a steady state of its own: neither steps · η · λ nor a missing λ is of interest."""
+    changes: list[dict[str, float | str | None]] = [
+        {"optimizer": "Muon", "step": 3.0, "schedule": "cosine"}, {"weight_decay": 0.0}, {"learning_rate": None},
+    ]  # fmt: skip
+    found = texts(settings(RULE), *changes)
+    assert found == {"The optimizer is Muon, not AdamW": Severity.NOTE}
+
+
+def test_a_width_that_half_of_the_matrices_do_not_have_is_a_guess() -> None:
+    given = settings(RULE)
+    whole = table(given)
+    curves = {"widths": np.array([20.5, 30.5, 40.5, 60.5], dtype=np.float32)}
+    rows = tuple(
+        replace(row, measurement=replace(row.measurement, curves={**row.measurement.curves, **curves}))
+        for row in whole.rows
+    )
+    unsure = family(replace(whole, rows=rows))
+    assert unsure is not None
+    said = [f for f in premises(scaling(unsure)) if "guess" in f.text]
+    assert [f.text for f in said] == ["The width of d16, d24, d32 and d48 is a guess from the shapes"]
+    assert "d16: 20.5" in said[0].why
+    assert "width=" in said[0].why
+    stated = family(replace(whole, rows=rows, facts=tuple({**facts(s), "width": s.width} for s in given)))
+    assert stated is not None
+    assert not [f for f in premises(scaling(stated)) if "guess" in f.text]
 
 
 def test_one_and_two_widths() -> None:

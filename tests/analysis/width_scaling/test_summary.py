@@ -53,7 +53,7 @@ def test_two_widths_are_a_check() -> None:
     assert summary.headline == wanted
     assert "exponent" not in summary.numbers
     assert summary.groups[0, 1]["law.q"] == "pass"
-    stated = [{"learning_rate": 0.01, "weight_decay": 2.0}] * 2
+    stated: list[dict[str, Scalar]] = [{"learning_rate": 0.01, "weight_decay": 2.0, "parametrisation": "standard"}] * 2
     failing = summarise(table(settings("λ ∝ d", (16.0, 48.0)), stated))
     (found,) = (f for f in failing.findings if f.text.startswith("The law does not predict"))
     assert found.severity is Severity.BAD
@@ -63,7 +63,9 @@ def test_two_widths_are_a_check() -> None:
 @pytest.mark.parametrize("fact", [{"weight_decay": 0.0}, {"learning_rate": None}])
 def test_without_settings_of_the_narrowest_the_others_are_checked(fact: dict[str, float | None]) -> None:
     given = settings("λ ∝ √d", (16.0, 32.0, 48.0))
-    told: list[dict[str, Scalar]] = [{**facts(one), "weight_decay": 2.0, "learning_rate": 0.01} for one in given]
+    told: list[dict[str, Scalar]] = [
+        {**facts(one), "weight_decay": 2.0, "learning_rate": 0.01, "parametrisation": "standard"} for one in given
+    ]
     summary = summarise(table(given, [{**told[0], **fact}, *told[1:]]))
     assert summary.groups[1, 2]["law"] == "warn"
     assert summary.groups[1, 2]["measured.q"] == pytest.approx(1.0, abs=1e-4)

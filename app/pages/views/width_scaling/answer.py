@@ -27,10 +27,13 @@ class AnswerView:
 
     @cached_property
     def words(self) -> tuple[str, str]:
-        """Whether settings transfer in one word, and how σ₁ changes from the narrowest model to the widest."""
+        """Whether settings transfer in one word, and how σ₁ changes from the narrowest model to the widest.
+
+        No word where another optimizer than AdamW trained it: that σ₁ has to stay the same is of its rule.
+        """
         pairs = self.fits.overall.pairs if self.fits.overall else ()
         widths = [setting.width for setting in self.fits.family.settings]
-        if self.moments or not pairs or min(widths) == max(widths):
+        if self.moments or not pairs or min(widths) == max(widths) or self.fits.family.other_optimizers:
             return "", self.summary.headline
         pair = pairs[-1]
         change = f"From width {min(widths):g} to {max(widths):g} σ₁ of the matrices changes by a factor of"

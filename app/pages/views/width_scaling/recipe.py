@@ -2,23 +2,20 @@
 
 import json
 
-from analysis.width_scaling.advice import NO_SETTINGS, recipe_of
+from analysis.width_scaling.advice import recipe_of
 from analysis.width_scaling.family import Family
 from analysis.width_scaling.law import Setting
 from analysis.width_scaling.recipe import Recipe
 
 
 class RecipeView:
-    """The recipe for a target width, 0: twice the widest. None where no model states its settings."""
+    """The recipe for a target width, 0: twice the widest. None where `missing` says why there is none."""
 
     def __init__(self, family: Family, target: int | None) -> None:
         self.family = family
         recipe = recipe_of(family, target or None)
         self.recipe = recipe if isinstance(recipe, Recipe) else None
-
-    @property
-    def missing(self) -> str:
-        return f"{NO_SETTINGS}."
+        self.missing = "" if isinstance(recipe, Recipe) else f"{recipe}."
 
     @property
     def json(self) -> str:

@@ -158,7 +158,8 @@ def test_an_untrained_one_has_none(base: Tensor) -> None:
 
 def test_nothing_to_compare() -> None:
     base = weight(randn(30, 20))
-    assert compared(INTRUDERS, changed(base, torch.zeros(30, 20))).note == "the tuned is zero and has no directions"
+    tuned = compared(INTRUDERS, changed(base, torch.zeros(30, 20)))
+    assert tuned.note == "the fine-tuned weight is zero and has no directions"
     nothing = weight(torch.zeros(30, 20))
     found = compared(INTRUDERS, changed(nothing, randn(30, 20)))
     assert found.note == "the base is zero and has no directions"

@@ -78,7 +78,7 @@ def test_where_is_said_as_far_as_it_is_true(rows: list[Row], where: str) -> None
 def test_those_that_only_turned_are_no_warning() -> None:
     (finding,) = said([row(i, 2, turned=2) for i in range(4)]).findings
     assert finding.severity is Severity.NOTE
-    assert finding.why.startswith("They only turned")
+    assert finding.why.startswith("They only rotated")
     (finding,) = said([row(i, 2, turned=1) for i in range(4)]).findings
     assert finding.severity is Severity.WARN
     assert "4 of them only turned" in finding.why

@@ -169,7 +169,7 @@ def test_orders_that_always_hold(rows: int, columns: int, rank: int, seed: int) 
 def test_an_update_of_zero() -> None:
     base = weight(randn(40, 30))
     found = compared(UPDATE, changed(base, base.slices.clone()))
-    assert found.note == "the update is zero: the tuned is the base"
+    assert found.note == "the update is zero: the fine-tuned weight is the base"
     zero = ("norm", "relative_norm", "rank", "effective_rank", "stable_rank", "delta_sigma", "alpha_shift", "rounding")
     assert {found.values[column] for column in zero} == {0}
     assert found.values["delta_direction"] == pytest.approx(0.0, abs=1e-12)
@@ -183,7 +183,7 @@ def test_an_untrained_adapter() -> None:
     base = weight(randn(40, 30))
     found = compared(UPDATE, low_rank(base, torch.zeros(40, 4), randn(4, 30)))
     assert (found.values["rank"], found.values["available_rank"]) == (0, 4)
-    assert found.note == "the update is zero: the tuned is the base"
+    assert found.note == "the update is zero: the fine-tuned weight is the base"
 
 
 def test_a_base_of_zero() -> None:

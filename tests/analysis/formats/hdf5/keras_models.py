@@ -30,6 +30,8 @@ def attention() -> Any:
     x = layers.LayerNormalization()(x)
     x = layers.EinsumDense("abc,cde->abde", output_shape=(None, 4, 5), bias_axes="de")(x)
     x = layers.EinsumDense("abde,dec->abc", output_shape=(None, 7), name="back")(x)
+    x = layers.EinsumDense("btd,ndh->btnh", output_shape=(None, 4, 5), name="heads_first")(x)
+    x = layers.EinsumDense("btnh,nhd->btd", output_shape=(None, 6), bias_axes="d", name="joined")(x)
     x = layers.Bidirectional(layers.GRU(4))(x)
     return keras.Model(given, layers.Dense(3)(x))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.formats.hdf5.datasets import Dataset, Tree
-from analysis.formats.hdf5.keras_names import Layer, joined_shape, layers_of, variables
+from analysis.formats.hdf5.keras_names import Layer, layers_of, variables
 from analysis.formats.stored import Aside
 
 
@@ -57,21 +57,3 @@ def test_layers_of_a_config() -> None:
     assert found["a"] == Layer("depthwise_conv2d")
     assert found["b"] == Layer("einsum_dense", "ab,bc->ac")
     assert "a" not in layers_of({"x": said, "y": {"class_name": "Dense", "config": {"name": "a"}}})
-
-
-@pytest.mark.parametrize(
-    ("shape", "bias", "equation", "wanted"),
-    [
-        ((24, 4, 5), (), "abc,cde->abde", (24, 20)),
-        ((4, 5, 24), (), "abde,dec->abc", (20, 24)),
-        ((24, 4, 5), (4, 5), "", (24, 20)),
-        ((8, 24, 4), (), "btd,ndh->btnh", (8, 24, 4)),  # summed over the side in the middle: no matrix as it lies
-        ((4, 5, 24), (24,), "", (4, 5, 24)),
-        ((4, 5, 24), (), "nonsense" * 100, (4, 5, 24)),
-        ((3, 4), (), "", (3, 4)),
-    ],
-)
-def test_sides_of_an_einsum_kernel(
-    shape: tuple[int, ...], bias: tuple[int, ...], equation: str, wanted: tuple[int, ...]
-) -> None:
-    assert joined_shape(shape, bias, equation) == wanted

@@ -43,6 +43,29 @@ def export(path: Path) -> dict[str, NDArray[Any]]:
     return {name: tensor.numpy() for name, tensor in net.state_dict().items()}
 
 
+class Recurrent(nn.Module):
+    """Two kinds of recurrent layers: one of two layers in both directions, and one in one direction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(6, 5, num_layers=2, bidirectional=True)
+        self.gru = nn.GRU(10, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.gru(self.lstm(x)[0])[0]
+        return found
+
+
+def export_recurrent(path: Path) -> dict[str, torch.Tensor]:
+    """Exports a Recurrent, and returns its state dict."""
+    torch.manual_seed(0)
+    net = Recurrent().eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this exporter is the older one, and keeps the length of the batch
+        torch.onnx.export(net, (torch.zeros(3, 1, 6),), str(path), dynamo=False)
+    return {name: tensor.detach() for name, tensor in net.state_dict().items()}
+
+
 def matrix(name: str, shape: tuple[int, ...] = (4, 6), seed: int = 0) -> tuple[Any, NDArray[np.float32]]:
     values = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
     return numpy_helper.from_array(values, name), values

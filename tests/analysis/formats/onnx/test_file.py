@@ -9,7 +9,8 @@ import safetensors.numpy
 from onnx import TensorProto, helper, numpy_helper
 
 from analysis.formats import open_checkpoint, rewrite
-from tests.analysis.formats.onnx.models import export, matrix, save
+from analysis.tensors.matrices import weights
+from tests.analysis.formats.onnx.models import export, export_recurrent, matrix, save
 from workers.ingest.supervisor import ingest
 
 
@@ -92,3 +93,18 @@ def test_constants_of_the_graph_are_listed(tmp_path: Path) -> None:
     assert set(checkpoint.stored) == {"w", "fc.weight"}
     np.testing.assert_array_equal(checkpoint.read("w").numpy(), values.T)
     assert "no layer takes" in checkpoint.aside["/Constant_output_0"].reason
+
+
+def test_gates_are_those_of_the_layer_that_was_exported(tmp_path: Path) -> None:
+    """ONNX orders the gates otherwise than PyTorch, and has both directions in one tensor."""
+    state = export_recurrent(tmp_path / "model.onnx")
+    checkpoint = open_checkpoint([tmp_path / "model.onnx"])
+    infos = [info for info in checkpoint.tensors if info.skip is None]
+    found = {each.info.name: each for info in infos for each in weights(info, checkpoint.read(info.name))}
+    gates = {"lstm": ("input", "forget", "cell", "output"), "gru": ("reset", "update", "new")}
+    held = {name: tensor for name, tensor in state.items() if ".weight" in name}
+    assert found.keys() == {f"{name}.{gate}_gate" for name in held for gate in gates[name.partition(".")[0]]}
+    for name, tensor in held.items():
+        names = gates[name.partition(".")[0]]
+        for gate, rows in zip(names, tensor.chunk(len(names)), strict=True):
+            np.testing.assert_array_equal(found[f"{name}.{gate}_gate"].slices[0], rows)

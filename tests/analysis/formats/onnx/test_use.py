@@ -44,7 +44,10 @@ def test_which_side_has_the_outputs(nodes: list[Node], flips: bool) -> None:
         ("onnx::MatMul_12", node("MatMul", "x onnx::MatMul_12", name="/blocks.0/fc/MatMul"), "blocks.0.fc.weight"),
         ("val_3", node("MatMul", "x val_3", name="node_MatMul_3", scope="blocks.0"), "blocks.0.weight"),
         ("onnx::Gemm_9", node("Gemm", "x w onnx::Gemm_9", name="/fc/Gemm"), "fc.bias"),
-        ("onnx::LSTM_14", node("LSTM", "x onnx::LSTM_14", name="/rnn/LSTM"), "rnn.weight_ih"),
+        ("onnx::LSTM_14", node("LSTM", "x onnx::LSTM_14", name="/rnn/LSTM"), "rnn.weight_ih_l0"),
+        ("onnx::GRU_9", node("GRU", "x w onnx::GRU_9", name="/rnn/GRU_1"), "rnn.weight_hh_l1"),
+        ("W", node("LSTM", "x W R", name="lstm"), "W.weight_ih"),
+        ("R", node("LSTM", "x W R", name="lstm"), "W.weight_hh"),
         ("onnx::MatMul_12", node("MatMul", "x onnx::MatMul_12", name="MatMul_5"), "onnx::MatMul_12"),
         ("17", node("Reshape", "x 17", name="/fc/Reshape"), "17"),
     ],
@@ -57,6 +60,14 @@ def test_names_that_would_be_one_stay_as_they_are() -> None:
     nodes = [node("MatMul", f"x onnx::MatMul_{number}", name="/fc/MatMul") for number in (1, 2)]
     found = uses(Graph("", nodes, [Tensor("onnx::MatMul_1"), Tensor("onnx::MatMul_2")]))
     assert {each.name for each in found.values()} == {"onnx::MatMul_1", "onnx::MatMul_2"}
+
+
+def test_recurrent_layers_that_would_be_one_keep_their_kind() -> None:
+    """The newer exporter of torch names nodes by numbers that are not those of the layers."""
+    nodes = [node("LSTM", f"x W{at} R{at}", name=f"node_LSTM_{at}", scope="rnn") for at in (1, 2)]
+    found = uses(Graph("", nodes, [Tensor(f"{leaf}{at}") for at in (1, 2) for leaf in "WR"]))
+    names = {name: use.name for name, use in found.items()}
+    assert names == {"W1": "W1.weight_ih", "R1": "W1.weight_hh", "W2": "W2.weight_ih", "R2": "W2.weight_hh"}
 
 
 def test_scales_by_a_node_and_by_names() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.formats import open_checkpoint
+from analysis.errors import DamagedFile
+from analysis.formats import open_checkpoint, rewrite
 from tests.hostile import torch_zip, view_pickle, zipped
 
 
@@ -53,6 +54,34 @@ def test_a_deflated_archive_that_torch_misreads_is_refused(tmp_path: Path) -> No
     (tmp_path / "model.pt").write_bytes(torch_zip(view_pickle(), [numbers], zipfile.ZIP_DEFLATED))
     with pytest.raises(Exception, match="is compressed"):
         open_checkpoint([tmp_path / "model.pt"])
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_bit_that_has_changed_is_noticed(place: str, tmp_path: Path) -> None:
+    """torch.load notices nothing, and gives another number."""
+    numbers = torch.arange(4096.0).reshape(64, 64)
+    torch.save({"a": numbers, "b": numbers[:1]}, tmp_path / "model.pt")
+    whole = bytearray((tmp_path / "model.pt").read_bytes())
+    at = whole.index(numbers.numpy().tobytes()) + (3 if place == "first" else 16383)
+    whole[at] ^= 64
+    (tmp_path / "model.pt").write_bytes(whole)
+    assert not torch.equal(torch.load(tmp_path / "model.pt")["a"], numbers)
+    checkpoint = open_checkpoint([tmp_path / "model.pt"])
+    for work in (lambda: checkpoint.read("b"), lambda: rewrite(checkpoint, tmp_path / "out.safetensors")):
+        with pytest.raises(DamagedFile, match="16,384 bytes at") as caught:
+            work()
+        assert caught.value.code == "bad-checksum"
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_an_archive_without_checksums_is_read(tmp_path: Path) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.ones(3)}, tmp_path / "model.pt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert zipfile.ZipFile(tmp_path / "model.pt").testzip() is not None  # as a zip it is damaged
+    assert open_checkpoint([tmp_path / "model.pt"]).read("a").tolist() == [1, 1, 1]
 
 
 class Small(torch.nn.Module):

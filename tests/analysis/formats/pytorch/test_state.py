@@ -1,6 +1,7 @@
 """Which part of a checkpoint is the model, and what is checked about its tensors."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from analysis.errors import DamagedFile
 from analysis.formats import open_checkpoint
 from analysis.formats.checkpoint import Checkpoint
+from analysis.formats.pytorch.names import CALLS
 
 WEIGHTS = {"layer.weight": torch.ones(2, 2), "layer.bias": torch.ones(2)}
 
@@ -102,3 +104,27 @@ def test_names_that_cannot_be_kept(value: object, code: str, tmp_path: Path) -> 
     with pytest.raises(DamagedFile) as caught:
         opened(value, tmp_path)
     assert caught.value.code == code
+
+
+def test_one_odd_tensor_is_left_out_and_the_rest_is_read(tmp_path: Path) -> None:
+    """What torch saves and loads, and nothing here can measure."""
+    odd = {
+        "rank": torch.ones([1] * 65),
+        "meta": torch.ones(3, 4, device="meta"),
+        "bits": torch.zeros(3, dtype=torch.uint8).view(torch.bits8),
+        "array": np.ones([1] * 33),
+    }
+    torch.save({**WEIGHTS, **odd}, tmp_path / "model")
+    assert torch.load(tmp_path / "model", weights_only=False)["rank"].dim() == 65
+    checkpoint = open_checkpoint([tmp_path / "model"])
+    assert list(checkpoint.stored) == list(WEIGHTS)
+    reasons = {name: left.reason for name, left in checkpoint.aside.items()}
+    assert reasons["rank"] == "it has 65 dimensions, and at most 32 are read"
+    assert "without numbers" in reasons["meta"]
+    assert "bits8, which is not known here" in reasons["bits"]
+    assert "33 dimensions" in reasons["array"]
+
+
+@pytest.mark.parametrize("size", [(10**5000,), (2**70,), (2**40, 2**40), (1,) * 1000, "x"], ids="abcde")
+def test_a_shape_without_numbers_is_bounded(size: Any) -> None:
+    assert CALLS["torch._utils._rebuild_meta_tensor_no_storage"]("torch.float32", size).shape == ()

@@ -67,3 +67,19 @@ def test_a_meta_tensor_is_told(tmp_path: Path) -> None:
     checkpoint = opened({"a": torch.ones(2, 2), "b": torch.empty(3, 3, device="meta")}, tmp_path)
     assert "meta" in checkpoint.aside["b"].reason
     assert checkpoint.aside["b"].shape == (3, 3)
+
+
+@pytest.mark.parametrize("zip_format", [True, False])
+@pytest.mark.parametrize("key", [10**5000, -(10**5000), (1, 10**5000)], ids=["long", "negative", "in a tuple"])
+def test_a_key_of_5000_digits_has_a_short_name(key: object, zip_format: bool, tmp_path: Path) -> None:
+    checkpoint = opened({"w": torch.ones(2), key: torch.ones(3), "n": 10**5000}, tmp_path, zip_format)
+    first, second = checkpoint.stored
+    assert first == "w"
+    assert "integer of 16,610 bits" in second
+    assert len(second) < 64
+
+
+def test_a_key_that_is_not_text_yields_to_the_same_text(tmp_path: Path) -> None:
+    checkpoint = opened({0: torch.ones(2), "0": torch.ones(3), 1: torch.ones(4)}, tmp_path)
+    assert {name: array.shape for name, array in checkpoint.stored.items()} == {"0": (3,), "1": (4,)}
+    assert "not text" in checkpoint.aside["0 (int)"].reason

@@ -83,3 +83,23 @@ def test_a_deflated_array_that_was_changed_is_refused(place: float, tmp_path: Pa
     path.write_bytes(content)
     with pytest.raises(DamagedFile, match=r"checksum|inflated|early|longer"):
         open_checkpoint([path]).read("weight")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_bit_that_has_changed_is_noticed(save: Any, tmp_path: Path) -> None:
+    save(tmp_path / "m.npz", a=np.zeros((64, 64)))
+    whole = bytearray((tmp_path / "m.npz").read_bytes())
+    with zipfile.ZipFile(tmp_path / "m.npz") as archive:
+        (member,) = archive.infolist()
+    whole[member.header_offset + 30 + len(member.filename) + 20 + member.compress_size - 1] ^= 1
+    (tmp_path / "m.npz").write_bytes(whole)
+    with pytest.raises(DamagedFile):
+        open_checkpoint([tmp_path / "m.npz"]).read("a")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_array_of_many_dimensions_is_left_out(save: Any, tmp_path: Path) -> None:
+    save(tmp_path / "m.npz", a=np.ones(3), odd=np.ones([1] * 40))
+    checkpoint = open_checkpoint([tmp_path / "m.npz"])
+    assert list(checkpoint.stored) == ["a"]
+    assert checkpoint.aside["odd"].reason == "it has 40 dimensions, and at most 32 are read"

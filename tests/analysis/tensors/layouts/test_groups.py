@@ -8,7 +8,7 @@ from torch import nn
 from analysis.layout import Layout
 from analysis.tensors.layouts import Lay
 from analysis.tensors.layouts.groups import DEPTHWISE_UNFIT, EITHER_UNFIT
-from tests.analysis.tensors.layouts.examples import cut, laid
+from tests.analysis.tensors.layouts.examples import cut, described, laid
 
 
 def test_a_depthwise_convolution_has_no_tail() -> None:
@@ -69,3 +69,56 @@ def test_a_wider_bottleneck_is_not_grouped() -> None:
     shapes = {"layer1.0.conv1.weight": (64, 256, 1, 1), "layer1.0.conv2.weight": (64, 64, 3, 3),
               "layer1.0.conv3.weight": (256, 64, 1, 1)}  # fmt: skip
     assert laid("layer1.0.conv2.weight", shapes, "conv").groups == 1
+
+
+C = 12
+BLOCK = {"block/expand/kernel": (1, 1, 6, C), "block/project/kernel": (1, 1, C, 6)}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "around", "layout"),
+    [
+        ("block/Conv_0/kernel", (3, 3, 1, C), BLOCK, Layout.KERNEL_LAST),  # Flax: feature_group_count
+        ("block/depthwise_conv/kernel", (3, 3, 1, C), {}, Layout.KERNEL_LAST),
+        ("conformer/depthwise_conv/kernel", (31, 1, C), {}, Layout.KERNEL_LAST),
+        ("MobilenetV1/Conv2d_1_depthwise/depthwise_weights", (3, 3, C, 1), {}, Layout.KERNEL_DEPTHWISE),  # TF-Slim
+        ("block/dwconv/kernel", (3, 3, C, 1), {}, Layout.KERNEL_DEPTHWISE),
+        ("block_1_depthwise/depthwise_kernel:0", (3, 3, C, 2), {}, Layout.KERNEL_DEPTHWISE),
+        ("block.dwconv.weight", (C, 3, 3, 1), {"a.weight": (16, 3, 3, 8), "b.weight": (32, 3, 3, 16)},
+         Layout.KERNEL_MIDDLE),  # MLX
+        ("layers.0.mixer.conv1d.weight", (C, 4, 1), {}, Layout.KERNEL_MIDDLE),
+        ("block.dwconv.weight", (C, 1, 3, 3), {}, Layout.KERNEL),
+    ],
+)  # fmt: skip
+def test_depthwise_kernels_of_every_order(
+    name: str, shape: tuple[int, ...], around: dict[str, tuple[int, ...]], layout: Layout
+) -> None:
+    assert laid(name, {name: shape, **around}, "conv") == Lay(layout, groups=C, unfit=DEPTHWISE_UNFIT)
+
+
+@pytest.mark.parametrize(
+    ("name", "flax"), [("block/depthwise_conv/kernel", (3, 3, 1, C)), ("block/dwconv/kernel", (3, 3, C, 1))]
+)
+def test_the_filters_of_a_depthwise_kernel(name: str, flax: tuple[int, ...]) -> None:
+    """Of each channel the length of its filter, as PyTorch's own has it."""
+    tensor = torch.randn(flax)
+    (weight,) = cut({name: tensor}).values()
+    lengths = tensor.double().reshape(9, C).norm(dim=0)
+    assert np.allclose(weight.spectrum.values, np.sort(lengths.numpy()), rtol=1e-6)
+
+
+def test_a_grouped_kernel_of_flax_is_cut_by_groups() -> None:
+    """ResNeXt in Flax, (3, 3, inputs of a group, outputs), against PyTorch's of the same numbers."""
+    layer = nn.Conv2d(64, 64, 3, groups=8, bias=False).weight.detach()
+    state = {"block/conv1/kernel": torch.randn(1, 1, 16, 64), "block/conv2/kernel": layer.permute(2, 3, 1, 0),
+             "block/conv3/kernel": torch.randn(1, 1, 64, 128)}  # fmt: skip
+    weight = cut(state)["block/conv2/kernel"]
+    assert (weight.info.rows, weight.info.columns, weight.info.slices) == (8, 8, 72)
+    expected = layer.double().view(8, 8, 8, 9).permute(0, 3, 1, 2)  # (group, position, output, input)
+    values = torch.linalg.svdvals(expected).flatten().sort().values
+    assert np.allclose(weight.spectrum.values, values.numpy(), rtol=1e-5)
+
+
+def test_many_channels_are_no_reason_to_leave_a_depthwise_convolution_out() -> None:
+    name = "layers.0.mixer.conv1d.weight"  # Mamba 2.8B has 5120 channels
+    assert described({name: (5120, 1, 4)})[name].skip is None

@@ -1,0 +1,1 @@
+"""Checkpoints in several parts, of which each holds a part of every tensor: put together where the files say how."""

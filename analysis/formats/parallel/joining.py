@@ -1,0 +1,48 @@
+"""The tensors of several files as one checkpoint: parts of each tensor put together, whole ones side by side."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from analysis.errors import DamagedFile, escape
+from analysis.formats.parallel.consolidated import join_consolidated, parts_of
+from analysis.formats.parallel.ranks import join_ranks
+from analysis.formats.stored import Array, Aside, Contents
+
+
+def join_contents(contents: Mapping[Path, Contents]) -> Contents:
+    """What all files hold together. DamagedFile where two hold one tensor, and are no parts of it."""
+    files = dict(contents)
+    joined: dict[Path, Contents] = {}
+    if parts := parts_of(files):
+        joined[next(iter(parts.values()))] = join_consolidated(parts, files)
+        files = {path: held for path, held in files.items() if path not in parts.values()}
+    if ranks := {path: held for path, held in files.items() if held.shares}:
+        joined[next(iter(ranks))] = join_ranks(ranks)
+        files = {path: held for path, held in files.items() if path not in ranks}
+    tensors = _side_by_side({**joined, **files})
+    facts = {key: value for held in (*contents.values(), *joined.values()) for key, value in held.facts.items()}
+    adapter = next((held.adapter for held in contents.values() if held.adapter), "")
+    return Contents(tensors, facts, _aside(contents) | _aside(joined), adapter=adapter)
+
+
+def _aside(contents: Mapping[Path, Contents]) -> dict[str, Aside]:
+    """What each file sets aside; under one name in several files, with the name of the file."""
+    found: dict[str, Aside] = {}
+    for path, held in contents.items():
+        found |= {(f"{name} ({path.name})" if name in found else name): each for name, each in held.aside.items()}
+    return found
+
+
+def _side_by_side(contents: Mapping[Path, Contents]) -> dict[str, Array]:
+    """The tensors of all files; no name may stand in two of them."""
+    tensors: dict[str, Array] = {}
+    for path, held in contents.items():
+        for name in held.tensors:
+            if name in tensors:
+                both = f"{escape(tensors[name].path.name)} and {escape(path.name)}"
+                raise DamagedFile(
+                    f"tensor {escape(name)} is in {both}. Give the files of one checkpoint only, or its index too.",
+                    "duplicate-tensor",
+                )
+        tensors.update(held.tensors)
+    return tensors
