@@ -23,6 +23,7 @@ SAMPLE = 64  # values by which nearly every weight is recognised as one
 FEWEST = 16  # numbers of a tensor in which a structure means anything
 ROWS, COLUMNS = 96, 256  # as many of a table are looked at
 SHARE = 0.75  # of the places at which a table must obey the recurrence of a wave; a grid's rows break it at their ends
+MASK_WORDS = 3  # zero with and without its sign, and one other value
 PIECE = 1 << 20  # numbers that are looked at together
 LARGEST = 1 << 24  # numbers of a mask or filter bank; a larger tensor is a weight
 BITS = {
@@ -51,7 +52,7 @@ def constant_kind(words: NDArray[Any], dtype: str, decode: Decode, layer: bool =
         return ""
     rows = (table[0, :SAMPLE], table[len(table) // 2, -SAMPLE:], table[-1, :SAMPLE])
     sample = np.unique(np.concatenate(rows))
-    if len(sample) <= 2 and (found := _mask(table, sample)):
+    if len(sample) <= MASK_WORDS and (found := _mask(table, sample, decode)):
         return found
     values = decode(sample)
     if layer or not np.all(np.isfinite(values)):
@@ -64,14 +65,15 @@ def constant_kind(words: NDArray[Any], dtype: str, decode: Decode, layer: bool =
     return "waves" if waves else ""
 
 
-def _mask(table: NDArray[Any], sample: NDArray[Any]) -> str:
+def _mask(table: NDArray[Any], sample: NDArray[Any], decode: Decode) -> str:
     """Which kind of mask a table is: zero and one other value, as far as it goes; "" for anything else."""
     values, flat = sample, table.reshape(-1)
     for start in range(0, flat.size, PIECE):
         values = np.union1d(values, np.unique(flat[start : start + PIECE]))
-        if len(values) > 2:
+        if len(values) > MASK_WORDS:
             return ""
-    if len(values) != 2 or 0 not in values:
+    numbers = np.unique(decode(values))
+    if len(numbers) != 2 or 0 not in numbers:
         return ""
     square = table.shape[0] == table.shape[1]
     return "triangle" if square and (_is_triangle(table) or _is_triangle(table.T)) else "mask"

@@ -125,3 +125,11 @@ def test_what_is_too_small_constant_or_zero_is_left_alone() -> None:
 
 def test_every_kind_has_its_reason() -> None:
     assert set(REASONS) == {"mask", "triangle", "waves", "filters"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_zeros_of_both_signs_are_not_a_mask(dtype: str) -> None:
+    """A pruned or zeroed layer: W * 0 has zeros with the signs of W."""
+    zeros = torch.randn(64, 48, generator=torch.Generator().manual_seed(0)) * 0
+    assert kind(zeros, dtype) == ""
+    assert kind(torch.where(zeros.signbit(), zeros, torch.ones(64, 48)), dtype) == "mask"
