@@ -1,8 +1,8 @@
 """Megatron's checkpoints: mp_rank_00/model_optim_rng.pt, mp_rank_01/…, a folder for each rank of tensor parallelism.
 
 Megatron-LM, tools/checkpoint/loader_base.py, has how each layer is divided; megatron/training/checkpointing.py, the
-folders. The arguments of the training in each file (`args`) say how many ranks there are, and whether layers have gates, of
-whose two halves each rank has a part. Pipeline stages and ranks of experts are not put together.
+folders. The arguments of the training in each file (`args`) say how many ranks there are, and whether layers have
+gates, of whose two halves each rank has a part. Pipeline stages and ranks of experts are not put together.
 """
 
 import re
