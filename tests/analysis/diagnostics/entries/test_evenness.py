@@ -18,7 +18,8 @@ CENTRE = torch.stack([torch.zeros(20, 30), 0.3 * torch.eye(20, 30), torch.zeros(
 def spread(low: float, high: float, rows: int = 64, columns: int = 64) -> Tensor:
     """Singular values evenly between the two."""
     u, _, v = torch.linalg.svd(randn(rows, columns), full_matrices=False)
-    return (u * torch.linspace(low, high, min(rows, columns))) @ v
+    found: Tensor = (u * torch.linspace(low, high, min(rows, columns))) @ v
+    return found
 
 
 def state(slices: Tensor) -> str:
