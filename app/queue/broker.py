@@ -65,7 +65,7 @@ def ping_queue(settings: Settings) -> Queue:
 
 def make_celery(settings: Settings) -> Celery:
     """The Celery application of these settings, the same for the service and its workers."""
-    app = Celery("eigenscope", broker=settings.broker_url or "files://localhost//", set_as_current=False)
+    app = Celery("eigenscope", broker=settings.broker or "files://localhost//", set_as_current=False)
     app.conf.update(
         task_queues=[_queue(settings, name) for name in (*TASKS, *FORMER)],
         task_routes={name: {"queue": queue_name(settings, name)} for name in TASKS},
