@@ -31,7 +31,5 @@ def answer_of(error: BaseException) -> ServiceError | None:
     if "database is locked" in text:
         return Overloaded(OVERLOADED)
     lost = error.connection_invalidated or state.startswith(PASSING) or state == READ_ONLY
-    plain = (
-        isinstance(error, OperationalError | InterfaceError) and not state and not any(part in text for part in OURS)
-    )
-    return Overloaded(AWAY) if lost or plain else None
+    operational = isinstance(error, OperationalError | InterfaceError) and not state
+    return Overloaded(AWAY) if lost or (operational and not any(part in text for part in OURS)) else None

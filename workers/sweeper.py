@@ -12,13 +12,12 @@ import time
 from app import checkpoints, idempotency, retention
 from app.access import audit
 from app.db import Database, Session
-from app.models import Checkpoint, Mitigation, Run, Unit
+from app.models import Checkpoint, Mitigation, Prescription, Product, Run, Unit
 from app.queue import pings
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.uploads import resumable as transfers
-from app.work import leases, units
-from app.work import mitigations as mitigation_work
+from app.work import leases, products, units
 from app.work import verdicts as awaited
 
 TIDY_SECONDS = 3600.0
@@ -49,9 +48,11 @@ def _expire(session: Session, settings: Settings) -> None:
     for unit in leases.lock_expired(session, Unit):
         log.warning("unit %d: its worker stopped responding, attempt %d", unit.id, unit.attempts)
         units.fail(session, settings, unit, f"{SILENT} over {unit.current or 'this tensor'}")
-    for mitigation in leases.lock_expired(session, Mitigation):
-        log.warning("mitigation %d: its worker stopped responding, attempt %d", mitigation.id, mitigation.attempts)
-        mitigation_work.fail(session, settings, mitigation, f"{SILENT} over {mitigation.current or 'the checkpoint'}")
+    silent: list[Product] = [*leases.lock_expired(session, Mitigation), *leases.lock_expired(session, Prescription)]
+    for product in silent:
+        what = type(product).__name__.lower()
+        log.warning("%s %d: its worker stopped responding, attempt %d", what, product.id, product.attempts)
+        products.fail(session, settings, product, f"{SILENT} over {product.current or 'the checkpoint'}")
     session.flush()
 
 

@@ -69,6 +69,14 @@ def mitigate(mitigation_id: int) -> None:
         mitigation.mitigate_checkpoint(database(), storage(), settings, mitigation_id)
 
 
+@celery.task(name="prescribe")
+def prescribe(prescription_id: int) -> None:
+    from workers import prescribe as prescription
+
+    with logs.log_context(task="prescribe", prescription=prescription_id):
+        prescription.compute_prescription(database(), storage(), settings, prescription_id)
+
+
 celery.task(name="mend")(mitigate.run)  # as earlier versions called it
 
 

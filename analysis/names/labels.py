@@ -40,9 +40,9 @@ def block(side: str, number: int | None) -> str:
     >>> block("Decoder", 3), block("", 0), block("Mid", None)
     ('Decoder block 3', 'Block 0', 'Mid block')
     """
-    if number is None:
-        return f"{side} block" if side else ""
-    said = f"{side} block {number}".strip()
+    if number is None and not side:
+        return ""
+    said = " ".join([*([side] if side else []), "block", *([] if number is None else [str(number)])])
     return said[:1].upper() + said[1:]
 
 
@@ -60,7 +60,7 @@ def _what(found: list[str], role: str) -> str:
 
 def _member(found: list[str]) -> str | None:
     """The number of a matrix in a stack, "3" of "….weight.3.gate"; None where it is none."""
-    at = found.index("weight") if "weight" in found else len(found)
+    at = next((place for place, word in enumerate(found) if word.endswith("weight")), len(found))
     return found[at + 1][-9:] if at + 1 < len(found) and is_index(found[at + 1]) else None
 
 

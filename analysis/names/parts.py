@@ -1,14 +1,23 @@
 """The components of a tensor's name: what stands between its dots or, in Keras, Flax and T5X files, its slashes."""
 
+import re
 from functools import lru_cache
 
 CONSIDERED = 512  # characters; the longest name in the models that the tests know has under 160
 ENDINGS = frozenset({"weight", "kernel", "w", "parametrizations", "original", "default"})
 
 
+# Transformer Engine's grouped layers have a parameter for each expert: "experts.linear_fc1.weight3"
+GROUPED = re.compile(r"weight(\d{1,9})")
+GROUPED_LAYERS = ("linear_fc1", "linear_fc2")
+
+
 @lru_cache(maxsize=4096)
 def _split(name: str) -> tuple[str, ...]:
     found = name.removesuffix(":0").replace("/", ".").split(".")
+    for at in (len(found) - 2, len(found) - 3):  # behind it, the half of a matrix of two
+        if at > 0 and found[at] in GROUPED_LAYERS and (member := GROUPED.fullmatch(found[at + 1])):
+            return (*found[:at], member[1], found[at], *found[at + 2 :])
     while len(found) > 1 and ((last := found[-1].lower()) in ENDINGS or last.startswith("original")):
         found.pop()
     return tuple(found)
@@ -33,6 +42,8 @@ def parts(name: str) -> list[str]:
 
     >>> parts("h.0.attn.c_attn.weight")
     ['h', '0', 'attn', 'c_attn']
+    >>> parts("mlp.experts.linear_fc1.weight3")
+    ['mlp', 'experts', '3', 'linear_fc1']
     """
     return list(_lower_words(name[-CONSIDERED:]))
 

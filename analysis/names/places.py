@@ -16,6 +16,8 @@ STAGE = re.compile(r"(?P<stem>(?:encoder_|decoder_|basic|residual_|)?(?:layer|st
                    r"|dense_?block|layers|block)_?(?P<number>\d+)")  # fmt: skip
 INNER = re.compile(r"dense_?layer_?(\d+)")
 LISTS = ("blocks", "residual_group")  # lists of blocks inside a stage
+ATTENTIVE = ("to_qkv", "to_q", "to_kv", "to_out", "net")
+MODULES = ("auto_model",)  # what a number in front of counts no block: sentence-transformers' list of modules
 STAGES = ("stages", "stage")
 PHASES = {
     "down_blocks": 0, "down": 0, "downs": 0, "input_blocks": 0, "down_block": 0,
@@ -28,7 +30,8 @@ SIDES = {
     "vision_backbone": "Vision", "image_encoder": "Vision", "image_model": "Vision", "vit": "",
     "text_model": "Text", "text_encoder": "Text", "text_decoder": "Text", "language_model": "Text",
     "audio_tower": "Audio", "audio_encoder": "Audio", "speech_encoder": "Audio", "audio_model": "Audio",
-    "decoder": "Decoder", "encoder": "Encoder", "qformer": "Q-Former",
+    "transf_decoder": "Decoder", "transf_encoder": "Encoder", "decoder": "Decoder", "encoder": "Encoder",
+    "qformer": "Q-Former",
 }  # fmt: skip
 GGUF_SIDES = {"v": "Vision", "a": "Audio", "enc": "Encoder", "dec": "Decoder"}  # "v.blk.3.ffn_up.weight"
 PLAIN = ("", "Encoder")  # sides that go without saying where there is no other
@@ -41,6 +44,7 @@ class Place:
     stack: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     phase: int | None = None
+    reverse: bool = False  # the way up counts from where the way down began: CompVis's "up"
     depth: int | None = None  # the running number of its block in the stack
     side: str = ""  # what tells the stack from the others of the checkpoint, in words
 
@@ -70,10 +74,10 @@ def _word_place(found: list[str], at: int, lower: str) -> Place | None:
     last = at + 1 == len(found)
     if not last and (phase := _phase(lower)) is not None:
         counted = at + 2 < len(found) and is_index(found[at + 1])
-        return Place(tuple(found[:at]), (_index(found[at + 1]),) if counted else (), phase)
+        return Place(tuple(found[:at]), (_index(found[at + 1]),) if counted else (), phase, lower == "up")
     if staged := STAGE.fullmatch(lower):
         return Place((*found[:at], staged["stem"]), (_index(staged["number"]), *_second(found[at + 1 :], lower)))
-    if is_index(lower) and not last:
+    if is_index(lower) and not last and found[at + 1] not in MODULES:
         return Place(tuple(found[:at]), (_index(lower), *_second(found[at + 1 :], found[at - 1].lower() if at else "")))
     return None
 
@@ -84,6 +88,8 @@ def _phase(word: str) -> int | None:
 
 def _second(after: list[str], stage: str) -> tuple[int, ...]:
     """The number of a block within its stage, where the words after the stage's number have one."""
+    if stage == "layers" and any(word in ATTENTIVE for word in after):
+        return ()  # the parts of one layer: lucidrains' lists of an attention and an MLP
     for at, word in enumerate(after[:3]):
         last = at + 1 == len(after)
         if inner := INNER.fullmatch(word.lower()):
@@ -142,7 +148,7 @@ def places(names: Iterable[str]) -> dict[str, Place]:
 def _number_places(inside: list[Place], ways: bool) -> list[tuple[Place, int | None]]:
     """Each place of one stack with its depth."""
     if ways:
-        key = {there: (there.phase if there.phase is not None else -1, there.numbers[:1]) for there in inside}
+        key = {there: _step(there) for there in inside}
         rank = {at: index for index, at in enumerate(sorted(set(key.values())))}
         return [(there, rank[key[there]]) for there in inside]
     staged = any(len(there.numbers) > 1 for there in inside)
@@ -150,6 +156,12 @@ def _number_places(inside: list[Place], ways: bool) -> list[tuple[Place, int | N
     return [
         (there, order[there.numbers] if staged else there.numbers[0] if there.numbers else None) for there in inside
     ]
+
+
+def _step(there: Place) -> tuple[int, tuple[int, ...]]:
+    """Where a block of a U-Net comes: first its way, then its number on it."""
+    numbers = tuple(-number for number in there.numbers[:1]) if there.reverse else there.numbers[:1]
+    return -1 if there.phase is None else there.phase, numbers
 
 
 Stack = tuple[tuple[str, ...], int | None]
@@ -170,7 +182,8 @@ def _sides(stacks: Mapping[Stack, int]) -> Mapping[Stack, str]:
         if len(alike) > 1 and not main:
             common = set[str]().intersection(*()) if not alike else set.intersection(*(set(s[0]) for s in alike))
             own = [word for word in stack[0] if word not in common]
-            told = " ".join(own[-3:]) or told
+            way = "" if stack[1] is None else WAYS[stack[1]]
+            told = f"{' '.join(own[-3:])} {way}".strip() or told
         elif told in PLAIN and not (told == "Encoder" and "Decoder" in known.values()):
             told = ""
         found[stack] = told

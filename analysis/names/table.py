@@ -174,6 +174,9 @@ FAMILIES = (
         Rule("qkv", "in_proj_weight", within="@attention"),
         Rule("up", "linear1 w_1", inside="@mlp @block"),
         Rule("down", "linear2 w_2", inside="@mlp @block"),
+        Rule("other", "linear1 linear2", inside="single_blocks", beside="modulation"),  # Flux: with q, k, v beside
+        Rule("embedding", "0", inside="embed", within="decoder"),  # ESPnet
+        Rule("head", "output_layer", inside="decoder", without="@block"),
     )),
     Family("ViT, DeiT, Swin, CLIP and DINOv2, of timm, transformers and torchvision", (
         Rule("qkv", "qkv", within="@attention"),
@@ -209,13 +212,20 @@ FAMILIES = (
     )),
     Family("Megatron-core and NeMo", (
         Rule("qkv", "linear_qkv", within="@attention"),
-        Rule("q", "linear_q linear_q_proj", within="@attention"),
+        Rule("q", "linear_q linear_q_proj linear_q_down_proj linear_q_up_proj", within="@attention"),
         Rule("k", "linear_k", within="@attention"),
         Rule("v", "linear_v", within="@attention"),
         Rule("o", "linear_proj linear_out", within="@attention"),
         Rule("up", "linear_fc1", within="@mlp @experts"),
         Rule("down", "linear_fc2", within="@mlp @experts"),
         Rule("head", "output_layer", top=True),
+        Rule("q", "query_net", within="first_sub_layer second_sub_layer"),
+        Rule("k", "key_net", within="first_sub_layer second_sub_layer"),
+        Rule("v", "value_net", within="first_sub_layer second_sub_layer"),
+        Rule("o", "out_projection", inside="first_sub_layer second_sub_layer"),
+        Rule("up", "dense_in", inside="second_sub_layer third_sub_layer"),
+        Rule("down", "dense_out", inside="second_sub_layer third_sub_layer"),
+        Rule("embedding", "embed", inside="prediction", within="decoder"),
     )),
     Family("Whisper, wav2vec 2.0, HuBERT, WavLM and Conformer", (
         Rule("o", "out", inside="@attention"),
@@ -255,6 +265,26 @@ FAMILIES = (
         Rule("down", "out_proj", inside="@mlp"),
         Rule("embedding", "emb", top=True),
         Rule("embedding", "embeddings", inside="@wrapper rwkv"),
+    )),
+    Family("lucidrains' packages", (
+        Rule("embedding", "emb", inside="token_emb"),
+        Rule("position", "emb", inside="pos_emb"),
+        Rule("head", "to_logits"),
+        Rule("head", "mlp_head"),
+        Rule("head", "1", inside="mlp_head"),
+        Rule("embedding", "1 2", inside="to_patch_embedding"),
+        Rule("up", "1", inside="net", beside="to_qkv"),
+        Rule("down", "4", inside="net", beside="to_qkv"),
+    )),
+    Family("gpt-oss, OpenAI's own", (
+        Rule("gate_up", "mlp1", inside="mlp", beside="mlp2_weight"),
+        Rule("down", "mlp2", inside="mlp", beside="mlp1_weight"),
+        Rule("head", "unembedding", top=True),
+    )),
+    Family("PyTorch Geometric and DGL", (
+        Rule("q", "lin_query", beside="lin_key"),
+        Rule("k", "lin_key", beside="lin_query"),
+        Rule("v", "lin_value", beside="lin_query"),
     )),
     Family("GGUF", (  # gguf.constants.TENSOR_NAMES
         Rule("q", "attn_q attn_q_a attn_q_b cross_attn_q self_attn_q", within="@gguf", without="indexer"),

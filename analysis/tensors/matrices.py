@@ -90,7 +90,7 @@ def _block_name(place: names.Place) -> str:
     """A block in words; of a U-Net the number is the one on its own way."""
     if not place.in_block:
         return ""
-    if place.side in WAYS:
+    if place.side.rpartition(" ")[2] in WAYS:
         return block(place.side, place.numbers[0] if place.numbers else None)
     return block(place.side, place.depth)
 

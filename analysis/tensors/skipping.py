@@ -33,6 +33,7 @@ BUFFERS = tuple(
 )  # fmt: skip
 LAYERS = re.compile(r"(?:^|.*\.)(?:stft|istft|spectrogram_extractor|logmel_extractor)\.(?:.*\.)?conv_(?:real|imag)")
 GAIN = re.compile(r"gamma|beta|(?:.*_)?(?:gain|scale|scales|alpha|layer_?scale\d*|ls\d)")
+HEAD_VECTORS = re.compile(r"att(?:_(?:src|dst|edge|self|neigh))?|attn(?:_[lre])?")  # of graph attention
 BIAS_TABLES = ("relative_attention_bias", "relative_position_bias_table", "rel_pos_bias")
 
 
@@ -45,7 +46,7 @@ def reason_to_skip(name: str, role: str, headers: Headers) -> str | None:
         _wrong_numbers(name, header.dtype, headers)
         or REASONS.get(header.constant)
         or _wrong_shape(name, role, header.shape)
-        or _buffer(name)
+        or _buffer(name, header.shape)
         or _gain(name, role, headers)
         or _too_many(name, role, headers)
     )
@@ -97,7 +98,7 @@ def _wrong_shape(name: str, role: str, shape: tuple[int, ...]) -> str | None:
     return None
 
 
-def _buffer(name: str) -> str | None:
+def _buffer(name: str, shape: tuple[int, ...]) -> str | None:
     """What a tensor is by a name that only buffers have, and tables of biases."""
     found = names.parts(name)
     if LAYERS.fullmatch(".".join(found)):
@@ -106,6 +107,8 @@ def _buffer(name: str) -> str | None:
         return "a table of attention biases by relative position, no weight"
     if not name.lower().endswith(found[-1]):
         return None  # a layer's ".weight"
+    if len(shape) == 3 and shape[0] == 1 and HEAD_VECTORS.fullmatch(found[-1]):
+        return "a vector for each head of a graph attention, no matrix"
     return next((reason for pattern, reason in BUFFERS if pattern.fullmatch(found[-1])), None)
 
 

@@ -13,11 +13,11 @@ from analysis.prescriptions.settings import parse_settings
 from app import models, prescriptions
 from app.errors import BadRequest
 from app.pages.forms import Sent
-from app.pages.rendering import PageRoute, see
+from app.pages.rendering import PageRoute, see, sentence
 from app.runs import runs
-from app.states import RunState
+from app.states import PrescriptionState, RunState
 from app.web.dependencies import DatabaseOf, Identity, Reading, Writing
-from frontend import numbers
+from frontend import numbers, states
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)
 SHOWN = 8  # entries of a preview
@@ -36,6 +36,7 @@ class Said:
 
     id: int
     title: str
+    look: states.Look
     line: str
     doubt: str
     validated_on: str
@@ -66,6 +67,8 @@ def view(session: Reading, run: models.Run, tables: Sequence[Table], names: Sequ
 
 
 def _said(row: models.Prescription, names: Sequence[str]) -> Said:
+    if row.state != PrescriptionState.DONE:
+        return _unfinished(row)
     known, record = rule(row.kind), row.record
     estimator = f"{record['estimator']}. " if record.get("estimator") else ""
     where = f"{names[row.position]}: " if len(names) > 1 and row.position < len(names) else ""
@@ -75,14 +78,26 @@ def _said(row: models.Prescription, names: Sequence[str]) -> Said:
     return Said(
         id=row.id,
         title=known.title,
+        look=states.prescription(row.state),
         line=f"{where}{estimator}{parameters}",
         doubt=record["doubt"]["reason"] if "doubt" in record else "",
         validated_on=record["validated_on"],
         value=known.value,
         entries=entries,
         more=max(0, len(record["entries"]) - SHOWN),
-        files=[(name, address + quote(name)) for name in prescriptions.names(row)],
+        files=[(name, address + quote(name)) for name in prescriptions.file_names(row)],
     )
+
+
+def _unfinished(row: models.Prescription) -> Said:
+    """One that a worker still makes, or could not make: how far it is, or why not."""
+    known = rule(row.kind)
+    if row.state == PrescriptionState.FAILED:
+        line = sentence(row.reason or "It failed")
+    else:
+        line = f"{row.current}…" if row.current else "Waits for a worker."
+    look = states.prescription(row.state)
+    return Said(row.id, known.title, look, line, "", known.validated_on, known.value, [], 0, [])
 
 
 def compute(database: DatabaseOf, identity: Identity, sent: Sent) -> tuple[int, Computed]:

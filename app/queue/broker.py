@@ -19,7 +19,7 @@ from kombu.utils.json import dumps
 
 from app.settings import Settings
 
-TASKS = ("ingest", "analyse", "mitigate", "judge")
+TASKS = ("ingest", "analyse", "mitigate", "prescribe", "judge")
 FORMER = ("mend",)  # names of tasks that messages of earlier versions hold: still received, no longer sent
 POLL_SECONDS = 0.05  # how often the worker of the embedded mode looks for a message
 POOL_STARTS = 120.0  # seconds a pool process may take to start. Celery's 4 kill it, again and again, on a busy machine
@@ -71,7 +71,7 @@ def make_celery(settings: Settings, sends: bool = False) -> Celery:
 
     One that only `sends` gives a broker that hangs a few seconds; a consumer has to wait for its messages.
     """
-    app = Celery("eigenscope", broker=settings.broker_url or "files://localhost//", set_as_current=False)
+    app = Celery("eigenscope", broker=settings.broker or "files://localhost//", set_as_current=False)
     app.conf.update(
         task_queues=[_queue(settings, name) for name in (*TASKS, *FORMER)],
         task_routes={name: {"queue": queue_name(settings, name)} for name in TASKS},

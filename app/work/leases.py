@@ -1,6 +1,6 @@
 """Who holds which piece of work, by the database's clock: claim, renew, give back, and find what fell through.
 
-Everything here is true of any `Work`: a checkpoint to ingest, a mitigation, a unit to analyse.
+Everything here is true of any `Work`: a checkpoint to ingest, a mitigation, a prescription, a unit to analyse.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import clock, now, wake
-from app.models import Checkpoint, Mitigation, Unit, Work
+from app.models import Checkpoint, Mitigation, Prescription, Unit, Work
 
 FIRST_RESEND = 5.0  # seconds until a message that nobody took is sent again; doubles each time
 LAST_RESEND = 300.0
@@ -19,7 +19,7 @@ AT_ONCE = 100
 SKEW = 5.0  # seconds
 
 W = TypeVar("W", bound=Work)
-KINDS: tuple[type[Work], ...] = (Checkpoint, Mitigation, Unit)
+KINDS: tuple[type[Work], ...] = (Checkpoint, Mitigation, Prescription, Unit)
 
 
 class LeaseLost(Exception):

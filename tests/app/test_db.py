@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.db import Database, NewerDatabase, connect, insert_of, migrate_or_exit, now, revisions, upgrade, wake
 from app.errors import Overloaded
-from app.models import Base, Member, Ping
+from app.models import Base, Member, Ping, Prescription
 
 
 @pytest.fixture
@@ -45,6 +45,24 @@ def test_migrating_again_changes_nothing_and_downgrading_leaves_nothing(database
         left = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
         assert set(left) <= {"alembic_version", "sqlite_sequence"}
         upgrade(connection)
+
+
+def test_prescriptions_of_an_earlier_version_are_done(tmp_path: Path) -> None:
+    made = Database(f"sqlite:///{tmp_path}/old.db", lambda name, identity: None)
+    with made.engine.begin() as connection:
+        upgrade(connection, "0007")
+        connection.execute(text("INSERT INTO runs VALUES (1, 'done', NULL, NULL, '{}', NULL, 1.0, 1.0, 1.0, 1)"))
+        columns = "id, project_id, run_id, position, kind, record, files, created_at"
+        record = '{"parameters": {"target": 0.5}}'
+        connection.execute(
+            text(f"INSERT INTO prescriptions ({columns}) VALUES (1, 1, 1, 2, 'sparsity', :record, '{{}}', 5.0)"),
+            {"record": record},
+        )
+    made.migrate()
+    with made.reading() as session:
+        row = session.get_one(Prescription, 1)
+        assert (row.state, row.positions, row.options) == ("done", [2], {"target": 0.5})
+        assert (row.finished_at, row.claim, row.stored) == (5.0, 0, [])
 
 
 def test_the_clock_is_the_time(database: Database) -> None:

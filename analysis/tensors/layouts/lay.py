@@ -30,6 +30,10 @@ def ends_in_kernel(name: str) -> bool:
 
 
 def is_relational(name: str, headers: Headers) -> bool:
-    """Whether it is PyTorch Geometric's RGCNConv: (relation, in, out) beside the root's (in, out)."""
-    root = headers.shape(name.removesuffix("weight") + "root")
-    return len(root) == 2 and headers.of[name].shape[1:] == root
+    """Whether it is (relation, in, out): RGCNConv beside the root's (in, out), DGL's TypedLinear; or (step, in, out) of
+    GatedGraphConv beside its GRU.
+    """
+    shape, stem = headers.of[name].shape, name.removesuffix("weight")
+    root = headers.shape(f"{stem}root")
+    steps = shape[1] == shape[2] and f"{stem}rnn.weight_ih" in headers.of
+    return (len(root) == 2 and shape[1:] == root) or steps or name.endswith("linear_r.W")

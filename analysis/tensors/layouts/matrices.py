@@ -64,11 +64,13 @@ def matrix_layout(name: str, role: str, headers: Headers, transposed: bool) -> L
 
 def _is_gated(name: str, outputs: int, inputs: int, headers: Headers, transposed: bool) -> bool:
     """Whether the matrix that follows in the same MLP has half as many inputs as this has outputs."""
-    stem = name.removesuffix(".weight")
+    stem, _, ending = name.rpartition(".")
+    if not ending.startswith("weight"):
+        return False
     above = stem.rpartition(".")[0]
     for parent in (above, above.rpartition(".")[0]):
         for down in (*DOWNS, "Wo"):
-            shape = headers.shape(f"{parent}.{down}.weight")
+            shape = headers.shape(f"{parent}.{down}.{ending}")
             if len(shape) == 2 and f"{parent}.{down}" != stem:
                 return shape == ((outputs // 2, inputs) if transposed else (inputs, outputs // 2))
     return False

@@ -24,7 +24,8 @@ def stack_layout(name: str, role: str, headers: Headers) -> tuple[Layout, bool]:
     outputs = headers.of[name].shape[2 if transposed else 1]
     if role != "gate_up" or outputs % 2:
         return Layout.STACK, transposed
-    alternating = f"{name}_bias" in headers.of  # of the models that stack, only gpt-oss has biases, and it alternates
+    biases = (f"{name}_bias", f"{name.removesuffix('_weight')}_bias")
+    alternating = any(bias in headers.of for bias in biases)  # of those that stack only gpt-oss has them: it alternates
     return (Layout.STACK_PAIRS if alternating else Layout.STACK_HALVES), transposed
 
 

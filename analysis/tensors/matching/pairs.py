@@ -14,7 +14,7 @@ from analysis.tensors.matching.differences import (
     is_transposed,
     may_change,
 )
-from analysis.tensors.matching.expert_adapters import expert_partners, is_of_experts
+from analysis.tensors.matching.expert_adapters import change_of_stack, expert_partners, is_of_experts
 from analysis.tensors.matching.fused import fused_partners
 from analysis.tensors.matching.partners import Partner, Source
 from analysis.tensors.matching.reasons import unmatched_sources, unmatched_targets
@@ -66,7 +66,8 @@ def match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> Match
         elif target.skip is not None:
             ours[name] = f"left out in the base: {target.skip}"
         else:
-            partners[to] = Partner(source, turned and differs_in_orientation(source, target))
+            changed = change_of_stack(source, target, shapes) if isinstance(source, AdaptedModule) else source
+            partners[to] = Partner(changed, turned and differs_in_orientation(source, target))
     if member.kind == "model" and same_shape:
         free = {name: s for name, s in sources.items() if isinstance(s, TensorInfo) and _is_free(s, partners.values())}
         rest = {to: info for to, info in targets.items() if info.skip is None and to not in partners}

@@ -32,9 +32,9 @@ CASES = [
         ["optimizer.bin", "scheduler.bin", "sampler.bin", "sampler_1.bin", "random_states_0.pkl"],
     ),
     (
+        ["mp_rank_00_model_states.pt", "zero_pp_rank_0_mp_rank_00_optim_states.pt", "optimizer.pt"],
         ["mp_rank_00_model_states.pt", "zero_pp_rank_0_mp_rank_00_optim_states.pt"],
-        ["mp_rank_00_model_states.pt"],
-        ["zero_pp_rank_0_mp_rank_00_optim_states.pt"],
+        ["optimizer.pt"],
     ),
     (
         ["pytorch_model.bin", "pytorch_model.bin.index.json", "m.safetensors", "m.safetensors.index.json"],

@@ -47,3 +47,9 @@ def test_the_same_words_in_another_order_are_told_apart() -> None:
 def test_experts_are_found_in_names() -> None:
     assert expert_of(parts("layers.0.block_sparse_moe.experts.12.w1.weight")) == "expert 12"
     assert expert_of(parts("layers.0.mlp.up_proj.weight")) is None
+
+
+def test_grouped_experts_and_stacks_have_numbers() -> None:
+    name = "decoder.layers.1.mlp.experts.linear_fc2.weight17"  # Transformer Engine
+    assert label_of(name, "down", 1) == "Decoder block 1 · expert 17 down"
+    assert label_of("block.0.mlp.mlp1_weight.3.gate", "gate", 0) == "Block 0 · MLP gate 3"

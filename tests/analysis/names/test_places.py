@@ -77,3 +77,22 @@ def test_the_stacks_of_gguf() -> None:
     assert [(found[name].side, found[name].depth) for name in names] == [
         ("", 0), ("", 1), ("Vision", 0), ("Decoder", 3)
     ]  # fmt: skip
+
+
+def test_two_u_nets_of_one_file_say_which_way_of_which() -> None:
+    """CompVis's: its autoencoder has ways of its own, whose "up" counts from the other end."""
+    names = ["unet.input_blocks.0.0.weight", "unet.middle_block.0.conv.weight", "unet.output_blocks.0.0.weight",
+             "vae.encoder.down.0.block.0.conv.weight", "vae.encoder.mid.block_1.conv.weight",
+             "vae.decoder.mid.block_1.conv.weight", "vae.decoder.up.0.block.0.conv.weight",
+             "vae.decoder.up.1.block.0.conv.weight"]  # fmt: skip
+    found = [places(names)[name] for name in names]
+    assert [there.depth for there in found] == [0, 1, 2, 0, 1, 0, 2, 1]
+    sides = [there.side for there in found]
+    assert len(set(sides)) == 7
+    assert sides[0] == "unet Down"
+
+
+def test_numbers_of_modules_and_of_parts_are_no_blocks() -> None:
+    assert place_of("0.auto_model.encoder.layer.3.output.dense.weight") == (3,)  # sentence-transformers
+    assert place_of("0.auto_model.embeddings.word_embeddings.weight") == ()
+    assert place_of("transformer.layers.5.1.net.1.weight") == (5,)  # vit-pytorch: the MLP of layer 5

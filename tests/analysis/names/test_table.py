@@ -71,6 +71,8 @@ FILES: dict[str, dict[str, str]] = {
         "text_projection.linear1.weight": "other",
         "decoder.2.weight": "other",  # a torch.nn.Sequential
         "decoder.0.weight": "other",
+        "decoder.embed.0.weight": "embedding",  # ESPnet
+        "decoder.output_layer.weight": "head",
     },
     "ViT, DeiT, Swin, CLIP and DINOv2, of timm, transformers and torchvision": {
         "blocks.0.attn.qkv.weight": "qkv",
@@ -94,6 +96,12 @@ FILES: dict[str, dict[str, str]] = {
         "encoder.layers.0.self_attn.linear_pos.weight": "other",  # Conformer of NeMo
         "encoder.layers.0.self_attn.linear_q.weight": "q",
         "encoder.layers.0.feed_forward1.linear2.weight": "down",
+        "decoder.layers.0.mlp.experts.linear_fc2.weight17": "down",  # Transformer Engine's grouped layers
+        "decoder.layers.0.self_attention.linear_q_down_proj.weight": "q",
+        "decoder.layers.0.self_attention.linear_kv_down_proj.weight": "other",
+        "transf_decoder._decoder.layers.0.first_sub_layer.query_net.weight": "q",
+        "transf_decoder._decoder.layers.0.third_sub_layer.dense_out.weight": "down",
+        "decoder.prediction.embed.weight": "embedding",
     },
     "Whisper, wav2vec 2.0, HuBERT, WavLM and Conformer": {
         "decoder.blocks.0.cross_attn.out.weight": "o",
@@ -123,6 +131,20 @@ FILES: dict[str, dict[str, str]] = {
         "blocks.0.ffn.key.weight": "up",
         "blocks.0.att.receptance.weight": "other",
         "model.layers.0.linear_attn.out_proj.weight": "other",
+    },
+    "lucidrains' packages": {
+        "token_emb.emb.weight": "embedding",
+        "pos_emb.emb.weight": "position",
+        "attn_layers.layers.1.1.ff.0.0.weight": "other",  # up where something attends in the block
+        "to_patch_embedding.2.weight": "embedding",
+        "mlp_head.1.weight": "head",
+        "to_logits.weight": "head",
+    },
+    "gpt-oss, OpenAI's own": {"unembedding.weight": "head", "block.0.attn.out.weight": "o"},
+    "PyTorch Geometric and DGL": {
+        "convs.0.lin_l.weight": "conv",  # by name; a matrix by its shape
+        "layers.0.lin_key.weight": "other",  # a key where queries lie beside it
+        "layers.0.fc_self.weight": "other",
     },
     "GGUF": {
         "blk.0.attn_q.weight": "q",
@@ -192,6 +214,11 @@ def test_what_lies_beside_decides() -> None:
     found = [role_of(f"encoder.blocks.0.mlp.{at}.weight", ["attn", "query", "mlp"]) for at in (0, 2)]
     assert found == ["up", "down"]
     assert role_of("encoder.blocks.0.mlp.0.weight") == "other"
+    fused = [role_of(f"single_blocks.0.linear{at}.weight", ["linear1", "linear2", "modulation"]) for at in (1, 2)]
+    assert fused == ["other", "other"]  # Flux: q, k, v and the MLP in one
+    graph = [role_of(f"convs.0.lin_{leaf}.weight", ["lin_key", "lin_query"]) for leaf in ("query", "key", "value")]
+    assert graph == ["q", "k", "v"]
+    assert role_of("block.0.mlp.mlp1_weight", ["mlp", "mlp2_weight"]) == "gate_up"
 
 
 def test_the_table_keeps_to_its_own_words() -> None:

@@ -46,7 +46,8 @@ def check_depths(found: Iterable[str]) -> None:
     stacks = defaultdict(set)
     for there in places(found).values():
         if there.in_block and there.depth is not None:
-            stacks[there.stack].add((-1 if there.phase is None else there.phase, there.numbers, there.depth))
+            order = tuple(-number if there.reverse else number for number in there.numbers)
+            stacks[there.stack].add((-1 if there.phase is None else there.phase, order, there.depth))
     for blocks in stacks.values():
         depths = [depth for _, _, depth in sorted(blocks)]
         assert depths == sorted(depths)

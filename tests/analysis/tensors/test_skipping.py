@@ -30,6 +30,8 @@ def reason(
         ("module.queue", (128, 65536), "a queue"),
         ("quantizer.layers.0.codebook.embed_avg", (1024, 128), "code book"),
         ("head.anchors", (9, 4), "anchors"),
+        ("conv1.att_src", (1, 8, 16), "graph attention"),  # PyTorch Geometric
+        ("gat_layers.0.attn_l", (1, 8, 16), "graph attention"),  # DGL
         ("encoder.layernorm.weight", (1, 264), "norm's gain"),
         ("gn.weight", (64, 1), "norm's gain"),
         ("blocks.0.gamma", (64, 1), "a gain"),

@@ -22,7 +22,7 @@ from tests.service import settings as service_settings
 TOKEN = "a-token-of-some-length"
 OPERATIONS = [
     "add_to_upload", "add_webhook", "begin_upload", "cancel_run", "create_project", "create_token",
-    "delete_checkpoint", "delete_mitigation", "delete_run", "delete_webhook", "download_file",
+    "delete_checkpoint", "delete_mitigation", "delete_prescription", "delete_run", "delete_webhook", "download_file",
     "download_prescription", "edit_checkpoint",
     "end_upload", "follow_run", "get_checkpoint", "get_curves", "get_figure", "get_health", "get_last_verdict",
     "get_last_verdict_as", "get_metrics", "get_mitigation", "get_policy_schema", "get_prescription", "get_project",
