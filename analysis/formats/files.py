@@ -7,7 +7,7 @@ from pathlib import Path
 from analysis.errors import CheckpointError, MissingShard, UnknownFormat, escape
 from analysis.facts import FILE_NOTES
 from analysis.formats.checkpoint import Checkpoint
-from analysis.formats.companions import INDEX, KINDS, WEIGHTS, inner_checkpoints, kind_of, training_state
+from analysis.formats.companions import INDEX, KINDS, WEIGHTS, files_in, inner_checkpoints, kind_of, training_state
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import printable
 from analysis.formats.parallel.joining import join_contents
@@ -133,7 +133,7 @@ def _list_files(paths: Sequence[Path]) -> list[Path]:
             name, folders = escape(path.name), ", ".join(map(escape, inner[:5])) + (", …" if len(inner) > 5 else "")
             text = f"{name} holds no weights itself, but folders of them do ({folders}). Give one of these folders."
             raise UnknownFormat(text, "no-tensors")
-        inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        inside = files_in(path) if path.is_dir() else [path]
         for missing in (inner for inner in inside if not is_file(inner)):
             raise MissingShard(f"there is no file {escape(missing)}", "missing-file")
         found.update(dict.fromkeys(map(_absolute, inside)))
