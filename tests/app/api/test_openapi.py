@@ -24,7 +24,7 @@ OPERATIONS = [
     "add_to_upload", "add_webhook", "begin_upload", "cancel_run", "create_project", "create_token",
     "delete_checkpoint", "delete_mitigation", "delete_prescription", "delete_run", "delete_webhook", "download_file",
     "download_prescription", "edit_checkpoint",
-    "end_upload", "follow_run", "get_checkpoint", "get_curves", "get_figure", "get_health", "get_last_verdict",
+    "end_upload", "follow_run", "get_badge", "get_badge_link", "get_checkpoint", "get_curves", "get_figure", "get_health", "get_last_verdict",
     "get_last_verdict_as", "get_metrics", "get_mitigation", "get_policy_schema", "get_prescription", "get_project",
     "get_report", "get_run", "get_scaling", "get_table", "get_table_csv", "get_upload", "get_verdict", "get_verdict_as",
     "has_blob", "limit_project", "list_checkpoints", "list_deliveries", "list_diagnostics", "list_mitigations",
