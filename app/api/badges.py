@@ -5,13 +5,11 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import select
 
 from app.access import projects
 from app.db import Database
 from app.errors import NotFound
 from app.gate import badges
-from app.models import Project
 from app.web.dependencies import CallerOf, Reading, SettingsOf
 from app.web.problems import responses
 from frontend.badge import badge
@@ -39,9 +37,7 @@ class BadgeLink(BaseModel):
 @router.get("/badge", operation_id="get_badge_link")
 def link(request: Request, session: Reading, caller: CallerOf, settings: SettingsOf, name: Name) -> BadgeLink:
     """Returns the public link to a badge with the newest verdict over checkpoints of this name."""
-    project = session.scalar(select(Project.name).where(Project.id == (caller.project or projects.DEFAULT)))
-    if project is None:
-        raise NotFound("The project does not exist.")
+    project = projects.name_of(session, caller.project or projects.DEFAULT)
     signature = badges.sign(badges.read_key(settings.data_dir), project, name)
     asked = urlencode({"project": project, "name": name, "signature": signature}, errors="replace")
     url = f"{str(request.base_url).rstrip('/')}{PATH}?{asked}"
