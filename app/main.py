@@ -20,7 +20,7 @@ from app.access.quotas import usual
 from app.access.security import content_security_policy, plotly_style_hashes
 from app.api import ROUTERS, health, metrics
 from app.api.metrics import Gauges
-from app.db import Database
+from app.db import Database, migrate_or_exit
 from app.queue import supervisor as embedded
 from app.queue.broker import Sender, worker_command
 from app.queue.pings import HealthCheck
@@ -135,7 +135,7 @@ def serve(settings: Settings) -> None:
                 sys.exit(f"`eigenscope serve` already uses {settings.data_dir}: stop it, or choose another --data-dir.")
         listener = stack.enter_context(_listener(settings))
         app = create_app(settings)
-        app.state.database.migrate()
+        migrate_or_exit(app.state.database)
         if settings.is_embedded:
             supervisor = embedded.Supervisor(
                 worker_command(), embedded.worker_environment(settings), settings.restart_seconds, settings.data_dir

@@ -5,6 +5,7 @@ nobody needs any more: what killed processes left, and retention of weights.
 """
 
 import logging
+import math
 import threading
 import time
 
@@ -24,8 +25,23 @@ SILENT = "The worker stopped responding"
 log = logging.getLogger(__name__)
 
 
-def sweep(session: Session, settings: Settings) -> None:
-    """Offers again what a silent worker held, sends again what no worker took, ends what has nothing left to do."""
+def sweep(session: Session, settings: Settings, expires: bool = True) -> None:
+    """Offers again what a silent worker held, sends again what no worker took, ends what has nothing left to do.
+
+    Without `expires` no lease ends: after the database was away, workers that are well could not renew theirs.
+    """
+    leases.bound(session, settings.lease_seconds)
+    if expires:
+        _expire(session, settings)
+    leases.resend(session)
+    for run_id in units.runs_without_units(session):
+        units.settle(session, session.get_one(Run, run_id, with_for_update=True))
+    awaited.ask(session)
+    pings.forget(session)
+    idempotency.forget(session)
+
+
+def _expire(session: Session, settings: Settings) -> None:
     for checkpoint in leases.lock_expired(session, Checkpoint):
         log.warning("checkpoint %d: its worker stopped responding, attempt %d", checkpoint.id, checkpoint.attempts)
         checkpoints.fail(session, settings, checkpoint, f"{SILENT} while it read this checkpoint")
@@ -38,12 +54,6 @@ def sweep(session: Session, settings: Settings) -> None:
         log.warning("%s %d: its worker stopped responding, attempt %d", what, product.id, product.attempts)
         products.fail(session, settings, product, f"{SILENT} over {product.current or 'the checkpoint'}")
     session.flush()
-    leases.resend(session)
-    for run_id in units.runs_without_units(session):
-        units.settle(session, session.get_one(Run, run_id, with_for_update=True))
-    awaited.ask(session)
-    pings.forget(session)
-    idempotency.forget(session)
 
 
 def tidy(database: Database, storage: Storage) -> None:
@@ -80,18 +90,21 @@ class Sweeper(threading.Thread):
         self._database, self._storage, self._settings = database, storage, settings
         self._stopped = threading.Event()
         self._tidy_at = 0.0
+        self._failed_at = -math.inf
 
     def run(self) -> None:
         while not self._stopped.is_set():
             try:
                 self._sweep()
             except Exception:  # the database may be away for a while
+                self._failed_at = time.monotonic()
                 log.exception("the sweep failed")
             self._stopped.wait(self._settings.sweep_seconds)
 
     def _sweep(self) -> None:
+        expires = time.monotonic() - self._failed_at > self._settings.lease_seconds
         with self._database.writing() as session:
-            sweep(session, self._settings)
+            sweep(session, self._settings, expires)
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY_SECONDS
             tidy(self._database, self._storage)

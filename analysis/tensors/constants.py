@@ -15,6 +15,7 @@ Values = NDArray[np.float64]  # (rows, columns)
 
 REASONS = {
     "mask": "a mask: zero and one other value, no weight",
+    "identity": "a multiple of the identity, no weight",
     "triangle": "a triangular constant (a causal mask), no weight",
     "waves": "rows of sines and cosines (a position table or a Fourier basis), no weight",
     "filters": "a bank of band filters (as of a mel spectrogram), no weight",
@@ -75,8 +76,16 @@ def _mask(table: NDArray[Any], sample: NDArray[Any], decode: Decode) -> str:
     numbers = np.unique(decode(values))
     if len(numbers) != 2 or 0 not in numbers:
         return ""
+    if _is_identity(decode(table)):
+        return "identity"
     square = table.shape[0] == table.shape[1]
     return "triangle" if square and (_is_triangle(table) or _is_triangle(table.T)) else "mask"
+
+
+def _is_identity(table: Values) -> bool:
+    """Whether a table of two values, one of them zero, has the other on its diagonal and nowhere else."""
+    filled = table != 0
+    return bool(filled.sum() == min(table.shape) and np.diagonal(filled).all())
 
 
 def _is_triangle(square: NDArray[Any]) -> bool:

@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +17,7 @@ from app.queue.pings import PATIENCE, round_trip
 from app.settings import GIB, Settings
 
 LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "fastapi", "sqlalchemy", "celery", "plotly")
+Look = Callable[[Settings], "Check"]
 ENOUGH_DISK = 5 * GIB  # a 7 B checkpoint in bfloat16 is 14 GB; below this even a small one may not fit
 
 
@@ -33,9 +34,9 @@ class Check:
         return asdict(self)
 
 
-def examine(settings: Settings) -> list[Check]:
-    """Every check, in the order in which a broken one explains the next."""
-    found = [look(settings) for look in (versions, device, disk, database, broker)]
+def examine(settings: Settings, looks: Sequence[Look] | None = None) -> list[Check]:
+    """Every check, or these and the queue, in the order in which a broken one explains the next."""
+    found = [look(settings) for look in looks or (versions, device, disk, database, broker)]
     return [*found, queue(settings)] if all(check.good for check in found) else found
 
 
@@ -110,6 +111,9 @@ def broker(settings: Settings) -> Check:
         return "answers"
 
     return _try("broker", look, "check EIGENSCOPE_BROKER_URL, and that Redis or RabbitMQ runs there")
+
+
+SERVICE = (database, broker)  # what a health check asks for every minute: it imports no PyTorch, on a GPU either
 
 
 def queue(settings: Settings) -> Check:

@@ -68,12 +68,13 @@ def demo_command(experiment: Path | None, data_dir: Path | None) -> None:
 
 
 @click.command("doctor")
+@click.option("--service", is_flag=True, help="Check database, broker and a worker only, as a health check does.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor_command(as_json: bool) -> None:
+def doctor_command(service: bool, as_json: bool) -> None:
     """Check versions, devices, database, broker and disk, and say how to fix problems."""
-    from app.cli.doctor import examine
+    from app.cli.doctor import SERVICE, examine
 
-    checks = examine(settings())
+    checks = examine(settings(), *([SERVICE] if service else []))
     if as_json:
         click.echo(json.dumps([check.to_json() for check in checks], indent=1))
     else:

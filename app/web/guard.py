@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 from anyio import current_time, move_on_after
 from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +18,7 @@ from app.access.rate_limit import Rates
 from app.access.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
 from app.db import Database
 from app.errors import BadAddress, ServiceError, TokenRequired, TooLarge, UploadStalled
+from app.faults import answer_of
 from app.settings import Settings
 from app.web.problems import of_service, unexpected_problem
 
@@ -76,9 +77,12 @@ class Guard:
             body.fault = None
             answer = _sign_in(scope) if isinstance(error, TokenRequired) and _is_reader(scope) else of_service(error)
             await answer(scope, receive, guard)
+        except ClientDisconnect:  # who asked has gone: there is nobody to answer, and nothing is wrong
+            return
         except Exception as error:
             body.fault = None
-            answer = unexpected_problem(scope["method"], scope["path"], error)
+            known = answer_of(error)
+            answer = of_service(known) if known else unexpected_problem(scope["method"], scope["path"], error)
             if begun:  # too late for an answer: the connection breaks off
                 raise
             await answer(scope, receive, guard)

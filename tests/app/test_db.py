@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from app.db import Database, connect, insert_of, now, revisions, upgrade, wake
+from app.db import Database, NewerDatabase, connect, insert_of, migrate_or_exit, now, revisions, upgrade, wake
 from app.errors import Overloaded
 from app.models import Base, Member, Ping, Prescription
 
@@ -165,3 +166,23 @@ def test_who_does_not_get_a_turn_is_told_to_come_again(tmp_path: Path, monkeypat
 def test_another_fault_of_the_database_keeps_its_name(database: Database) -> None:
     with pytest.raises(OperationalError, match="no such table"), database.writing() as session:
         session.execute(text("SELECT 1 FROM nowhere"))
+
+
+def test_tables_of_a_later_version_are_refused_with_a_message(database: Database) -> None:
+    with database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NewerDatabase, match=r"version 9999; this program knows versions up to 0.*start that version"):
+        database.migrate()
+    with pytest.raises(SystemExit, match="A later version of Eigenscope"):
+        migrate_or_exit(database)
+
+
+def test_postgresql_gives_up_in_seconds_and_an_address_may_say_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr("app.db.create_engine", lambda url, **options: made.append(options["connect_args"]))
+    connect("postgresql+psycopg://h/n")
+    connect("postgresql+psycopg://h/n?connect_timeout=60")
+    assert made[0]["connect_timeout"] <= 10
+    assert made[0]["tcp_user_timeout"] <= 30_000
+    assert made[0]["keepalives"] == 1
+    assert "connect_timeout" not in made[1]

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from app.db import Database
@@ -183,3 +184,13 @@ def test_an_address_with_a_nul_is_refused(service: Service, path: str) -> None:
     assert answer.status_code == 422
     assert answer.json()["code"] == "bad-address"
     assert "NUL" in answer.json()["detail"]
+
+
+def test_a_listener_that_leaves_is_no_incident(caplog: pytest.LogCaptureFixture) -> None:
+    async def gone(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ClientDisconnect
+
+    (start,) = call(gone)
+    assert start["status"] == 200
+    assert "incident" not in caplog.text
