@@ -9,15 +9,18 @@ from fastapi import Path as InPath
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from analysis.names.order import network_order
 from analysis.prescriptions import rule
 from analysis.prescriptions.prescription import Prescription as Computed
 from app import models, prescriptions, retention
+from app.api import examples
 from app.api.files.downloads import BODY, BYTES, safe_name
 from app.api.schemas import Reason, Scalar, moment, reason
 from app.errors import BadRequest
 from app.web.dependencies import DatabaseOf, Identity, Number, Reading, StorageOf, Writing
 from app.web.idempotency import Once, OnceRoute
 from app.web.problems import responses
+from frontend.figures.bars import draw_bars
 
 router = APIRouter(prefix="/runs/{id}/prescriptions", tags=["prescriptions"], route_class=OnceRoute)
 RECORD = {"kind": "sparsity", "estimator": "alpha_peak", "entries": {"model.layers.0.mlp.up_proj.weight": 0.47}}
@@ -133,6 +136,25 @@ def listing(session: Reading, identity: Identity) -> list[Prescription]:
 def show(session: Reading, identity: Identity, number: Number) -> Prescription:
     """Returns one prescription."""
     return prescription_json(prescriptions.get(session, identity, number))
+
+
+@router.get(
+    "/{number}/figure",
+    responses=examples.ok(examples.FIGURE) | responses(404),
+    response_model=dict[str, Any],
+    operation_id="get_prescription_figure",
+)
+def figure(session: Reading, identity: Identity, number: Number) -> dict[str, Any]:
+    """A bar for each layer as `{"data": […], "layout": {…}}` for Plotly; no data before it is done."""
+    row = prescriptions.get(session, identity, number)
+    entries = row.record.get("entries", {})
+    names = network_order(entries)
+    values = [_number(entries[name]) for name in names]
+    return draw_bars(names, values, rule(row.kind).value, _number(row.record.get("doubt", {}).get("uniform")))
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 @router.delete("/{number}", status_code=204, responses=responses(404), operation_id="delete_prescription")

@@ -28,7 +28,7 @@ REPORTS = re.compile(r"/api/v1/runs(/[^/]*/verdicts)?")  # a baseline to compare
 UPLOADS = re.compile(r"(/api/v1)?/checkpoints|/api/v1/(blobs|uploads)(/[^/]*)?")  # they bound their bodies themselves
 TUS = "/api/v1/uploads"
 TUS_HEADERS = {"Tus-Resumable": "1.0.0", "Tus-Version": "1.0.0"}  # on every answer there, also on a refusal
-OPEN_PATHS = ("/health", "/login")  # for everybody; so is what lies under STATIC
+OPEN_PATHS = ("/health", "/login", "/api/v1/badge.svg")  # for everybody; so is what lies under STATIC
 STATIC = "/static/"
 PROJECT_HEADER = "eigenscope-project"
 # Headers by which proxies, load balancers, tunnels and content networks tell whom they speak for. One of them is enough

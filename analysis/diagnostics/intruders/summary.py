@@ -9,7 +9,7 @@ from analysis.diagnostics.update.origin import PERMUTED
 from analysis.findings.changes import INTRUDERS, WRONG_BASE
 from analysis.findings.grouping import group_rows, having, middle
 from analysis.findings.subjects import group_alike, names, number, subject, unmeasured_findings, worst_first
-from analysis.findings.wording import lower_first, quantity
+from analysis.findings.wording import join_clauses, lower_first, quantity
 
 MOST = 0.5  # of the intruders in a few matrices of one kind: then that is where most are
 HEAVIEST = 0.75  # of the intruders of that kind, that the blocks named hold
@@ -71,11 +71,13 @@ def _rows_with_intruders(rows: Sequence[Row]) -> list[Row]:
 
 
 def _headline(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> str:
-    said = [f"{table.name_at(group[-1])}: {_amount(rows)}" for group, rows in pairs.items() if having(rows, "count")]
-    if not said:
-        return "No directions could be compared."
-    more = [f"{len(said) - 4} more"] if len(said) > 4 else []
-    return f"{'; '.join([*said[:4], *more])}."
+    """The checkpoints with the most intruders first: where there are many, the others are only counted."""
+    compared = {group: rows for group, rows in pairs.items() if having(rows, "count")}
+    clauses = [
+        (float(_total(rows_to_count(rows), "count")), f"{table.name_at(group[-1])}: {_amount(rows)}")
+        for group, rows in compared.items()
+    ]
+    return join_clauses(clauses) or "No directions could be compared."
 
 
 def _amount(rows: Sequence[Row]) -> str:
@@ -119,7 +121,7 @@ def _no_match_finding(rows: Sequence[Row], tuned: str, base: str) -> Finding:
 
 
 def _some(rows: Sequence[Row], tuned: str) -> Finding:
-    """All that lie in clusters of the base only turned: that is a note, and no warning."""
+    """All that lie in clusters of the base only rotated: that is a note, and no warning."""
     guarded, total = _total(rows, "count_guarded"), _total(rows, "count")
     text = f"{tuned} adds {_amount(rows)}{_place_in_words(rows)}"
     turned = total - guarded

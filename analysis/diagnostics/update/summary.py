@@ -3,9 +3,11 @@
 The bounds are ours where no source is named: they say what is worth a look, not what is wrong.
 """
 
+import math
 from collections.abc import Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
+from analysis.diagnostics.update.adapter_base import adapter_base_findings
 from analysis.diagnostics.update.kind_findings import is_untrained, kind_findings
 from analysis.diagnostics.update.kinds import CAST
 from analysis.diagnostics.update.origin import is_foreign, is_unrelated_row, replacement_findings, wrong_base
@@ -14,7 +16,7 @@ from analysis.diagnostics.update.sameness import others_of, repeated_findings, s
 from analysis.findings import changes
 from analysis.findings.grouping import group_rows, having, medians, middle
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
-from analysis.findings.wording import join_words, lower_first, percent, quantity, short
+from analysis.findings.wording import join_clauses, join_words, lower_first, percent, quantity, short
 
 LARGE = 0.1  # of the base: full fine-tunes usually stay at a few percent
 ROUNDED = 3.0  # times the rounding of the type
@@ -70,11 +72,15 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
 
 
 def _headline(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> str:
-    said = [_in_short(table, group, rows) for group, rows in pairs.items() if having(rows, "norm")]
-    if not said:
-        return "No update could be measured."
-    more = [f"{len(said) - 4} more"] if len(said) > 4 else []
-    return f"{'; '.join([*said[:4], *more])}."
+    """Checkpoints of another base first, then those that changed most: of many, the others are only counted."""
+    clauses = [
+        (_size_of_change(rows), _in_short(table, group, rows)) for group, rows in pairs.items() if having(rows, "norm")
+    ]
+    return join_clauses(clauses) or "No update could be measured."
+
+
+def _size_of_change(rows: Sequence[Row]) -> float:
+    return math.inf if is_foreign(rows) else middle(_select_changes(rows), "relative_norm") or 0.0
 
 
 def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
@@ -109,6 +115,7 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
         *_tails(trained, tuned),
         *place_findings([*trained, *zero], tuned),
         *replacement_findings(moved, tuned),
+        *adapter_base_findings(rows, tuned, base),
         *_frozen_findings(zero, len(moved) + len(zero), tuned),
     ]
 

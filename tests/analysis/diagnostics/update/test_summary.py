@@ -60,6 +60,13 @@ def test_an_adapter_and_its_merge_say_the_same() -> None:
     assert summary.numbers["changed"] == 6
 
 
+def test_the_largest_change_comes_first_in_the_headline() -> None:
+    rows = [row(0, at, relative_norm=0.5 if at == 6 else 0.01) for at in range(1, 7)]
+    headline = summarise(Table(UPDATE, tuple(rows), ("MiniLM", *"abcdef"))).headline
+    assert headline.startswith("f changed 1 matrix by 50 %")
+    assert headline.endswith("; 2 more.")
+
+
 def test_groups_are_kept_apart() -> None:
     rows = [row(d, 1, relative_norm=0.05) for d in range(3)] + [row(d, 2, relative_norm=0.01) for d in range(3)]
     summary = summarise(Table(UPDATE, tuple(rows), ("MiniLM", "LoRA", "full")))
@@ -127,8 +134,11 @@ def test_what_was_left_as_it_was() -> None:
 
 
 def test_what_could_not_be_measured() -> None:
-    (finding,) = told(row(0), row(1, note="3 of 9 values are NaN or infinite"))
+    (finding,) = told(row(0), row(1, note="the shapes differ"))
     assert finding.text == "1 matrix has no update to measure"
+    (finding,) = told(row(0), row(1, note="LoRA: 3 of 9 values are NaN or infinite"))
+    assert finding.severity is Severity.BAD
+    assert finding.text == "LoRA: MLP up projection (up_proj) of block 1 holds values that are NaN or infinite"
     summary = summarise(Table(UPDATE, (row(0, note="x"),), ("MiniLM", "LoRA")))
     assert summary.headline == "No update could be measured."
     assert summary.groups[0, 1]["relative_norm"] is None
