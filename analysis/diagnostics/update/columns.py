@@ -100,6 +100,21 @@ COLUMNS = (
         absent=ZERO,
     ),
     Column(
+        "outputs_over_chance",
+        "Outputs / chance",
+        "Share of an adapter's output directions, each counted alike, within the base's leading eighth, over what "
+        "chance gives. Near 1 on a base that was trained apart; higher on its own (docs/truth.md).",
+        absent="the update is zero, does not come from factors, or fills more than a quarter of the outputs; or the "
+        "base has fewer than 32 directions",
+    ),
+    Column(
+        "output_directions",
+        "Output directions",
+        "How many output directions of the update that counts: few make the share rough, more make it firm.",
+        kind="integer",
+        absent="as outputs_over_chance",
+    ),
+    Column(
         "amplification",
         "Amplification",
         "‖ΔW‖ / ‖UᵀW₀V‖ within the update's leading directions, LoRA's amplification factor. Above 1 the update is "

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
+from analysis.diagnostics.update.adapter_base import adapter_base_findings
 from analysis.diagnostics.update.kind_findings import is_untrained, kind_findings
 from analysis.diagnostics.update.kinds import CAST
 from analysis.diagnostics.update.origin import is_foreign, is_unrelated_row, replacement_findings, wrong_base
@@ -114,6 +115,7 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
         *_tails(trained, tuned),
         *place_findings([*trained, *zero], tuned),
         *replacement_findings(moved, tuned),
+        *adapter_base_findings(rows, tuned, base),
         *_frozen_findings(zero, len(moved) + len(zero), tuned),
     ]
 

@@ -134,8 +134,11 @@ def test_what_was_left_as_it_was() -> None:
 
 
 def test_what_could_not_be_measured() -> None:
-    (finding,) = told(row(0), row(1, note="3 of 9 values are NaN or infinite"))
+    (finding,) = told(row(0), row(1, note="the shapes differ"))
     assert finding.text == "1 matrix has no update to measure"
+    (finding,) = told(row(0), row(1, note="LoRA: 3 of 9 values are NaN or infinite"))
+    assert finding.severity is Severity.BAD
+    assert finding.text == "LoRA: MLP up projection (up_proj) of block 1 holds values that are NaN or infinite"
     summary = summarise(Table(UPDATE, (row(0, note="x"),), ("MiniLM", "LoRA")))
     assert summary.headline == "No update could be measured."
     assert summary.groups[0, 1]["relative_norm"] is None
