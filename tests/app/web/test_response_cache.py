@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from app.db import Database
+from app.etags import Version
 from app.models import Checkpoint, Run
 from app.runs import reports
 from app.states import RunState
@@ -77,7 +78,12 @@ def test_one_look_serves_everyone_who_asks_within_a_moment(analysed: Service, mo
     monkeypatch.setattr(kept, "KEPT", 60.0)
     looks: list[int] = []
     read = kept._read
-    monkeypatch.setattr(kept, "_read", lambda *asked: (looks.append(1), read(*asked))[1])
+
+    def count(database: Database, version_of: kept.VersionOf) -> Version:
+        looks.append(1)
+        return read(database, version_of)
+
+    monkeypatch.setattr(kept, "_read", count)
 
     async def ask_all() -> list[set[str]]:
         transport = httpx.ASGITransport(analysed.app)
