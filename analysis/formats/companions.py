@@ -17,6 +17,7 @@ from analysis.adapters.config import NAME
 from analysis.formats.training import ARGUMENTS, STATE
 
 INDEX = ".index.json"
+DISTRIBUTED = ".metadata"  # of torch.distributed.checkpoint: says what is in the .distcp files
 RANK_FOLDER = re.compile(r"mp_rank_\d{2,4}(_\d{3,4}){0,2}")  # of Megatron, with the stage and the rank of experts
 SAFETENSORS = ".safetensors"
 TORCH_INDEX = f".bin{INDEX}"
@@ -38,6 +39,7 @@ class Kind:
 
 KINDS = (  # the first of which a folder has files is its checkpoint
     Kind("safetensors", (SAFETENSORS,)),
+    Kind("torch.distributed.checkpoint", (".distcp",), (DISTRIBUTED,)),
     Kind("PyTorch", (".bin", ".pt", ".pth", ".ckpt")),
     Kind("GGUF", (".gguf",)),
     Kind("Keras", (".keras", ".h5", ".hdf5")),
@@ -46,7 +48,7 @@ KINDS = (  # the first of which a folder has files is its checkpoint
     Kind("NumPy", (".npz", ".npy")),
 )
 WEIGHTS = tuple(ending for kind in KINDS for ending in kind.endings)
-COMPANIONS = (f"*{INDEX}", "config.json", NAME, STATE, *ARGUMENTS)
+COMPANIONS = (f"*{INDEX}", "config.json", "params.json", NAME, STATE, *ARGUMENTS)
 # What trainers save next to the weights, and never weights of the model: the Trainer (transformers/trainer.py),
 # Accelerate (accelerate/utils/constants.py) and DeepSpeed (deepspeed/runtime/engine.py).
 TRAINING_STATE: Mapping[str, str] = MappingProxyType(
@@ -118,7 +120,7 @@ def inner_checkpoints(folder: Path) -> list[str]:
 
 def holds_weights(name: str) -> bool:
     """Whether a file may hold weights, or says where they are, by its name."""
-    known = kind_of(name) is not None or name.lower().endswith((INDEX, ".distcp"))
+    known = kind_of(name) is not None or name.lower().endswith(INDEX)
     return known and training_state(name) is None
 
 

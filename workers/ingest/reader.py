@@ -63,12 +63,16 @@ def _check_room(checkpoint: Checkpoint, target: Path, room: int) -> None:
 
 
 def _decoded(stored: Mapping[str, Array], target: Path) -> dict[str, Array]:
-    """The same tensors, those that had to be decoded as they lie in the rewritten file: each is decoded once."""
+    """The same tensors, those that had to be decoded as they lie in the rewritten file: each is decoded once.
+
+    One tensor of two names is one there too, though it is written twice.
+    """
     written = SAFETENSORS.contents(target).tensors
-    return {
-        name: array if isinstance(array, Stored) or name not in written else written[name]
-        for name, array in stored.items()
-    }
+    once: dict[int, Array] = {}
+    for name, array in stored.items():
+        if not isinstance(array, Stored) and name in written:
+            once.setdefault(id(array), written[name])
+    return {name: once.get(id(array), array) for name, array in stored.items()}
 
 
 def main() -> None:
