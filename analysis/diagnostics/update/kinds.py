@@ -91,12 +91,12 @@ def _lines(matrix: Tensor, of: str) -> list[Tensor]:
     size = next((int(word) for word in of.split() if word.isdigit()), 0)
     if of == "tensor":
         return [matrix.flatten()]
-    return list(turned.flatten().split(size) if size else turned)
+    return list(torch.split(turned.flatten(), size) if size else turned)
 
 
 def _step(line: Tensor) -> float:
     """The least distance of two values that rounding did not make."""
-    apart = line.unique().diff()
+    apart = torch.diff(torch.sort(line).values)
     apart = apart[apart > 1e-4 * float(line.abs().max())]
     return float(apart.min()) if len(apart) else 0.0
 

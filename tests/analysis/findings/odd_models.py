@@ -59,16 +59,19 @@ def noise(rows: int, columns: int, seed: int) -> Tensor:
 def low_rank(matrix: Tensor, size: float) -> Tensor:
     left, right = randn(len(matrix), 2, seed=7), randn(2, matrix.shape[1], seed=8)
     update = left @ right
-    return matrix + size * update * matrix.norm() / update.norm()
+    found: Tensor = matrix + size * update * torch.linalg.norm(matrix) / torch.linalg.norm(update)
+    return found
 
 
 def rounded(matrix: Tensor, steps: int) -> Tensor:
     scale = matrix.abs().amax(1, keepdim=True) / steps
-    return (matrix / scale).round() * scale
+    found: Tensor = (matrix / scale).round() * scale
+    return found
 
 
 def half_pruned(matrix: Tensor) -> Tensor:
-    return torch.where(matrix.abs() > matrix.abs().median(), matrix, 0.0)
+    found: Tensor = torch.where(matrix.abs() > matrix.abs().median(), matrix, 0.0)
+    return found
 
 
 def changed(state: Mapping[str, Tensor], change: Callable[[Tensor], Tensor], *names: str) -> State:
