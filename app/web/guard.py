@@ -34,10 +34,13 @@ PROJECT_HEADER = "eigenscope-project"
 # Headers by which proxies, load balancers, tunnels and content networks tell whom they speak for. One of them is enough
 # to know that the request did not begin on this machine.
 WRITTEN_BY_PROXIES = re.compile(
-    r"forwarded|via|cdn-loop|client-ip|true-client-ip|(wl-)?proxy-client-ip|proxyuser-ip|tailscale-.*"
+    r"forwarded(-.*)?|via|cdn-loop|client-ip|true-client-ip|(wl-)?proxy-client-ip|proxyuser-ip|tailscale-.*"
+    r"|remote-(user|addr|ip|host)|ssl-client-.*|incap-client-ip|front-end-https|surrogate-capability"
     r"|(cf|fastly|fly|ali-cdn|akamai)-.*"
     r"|x-(forwarded|original|real|client|cluster|remote|proxyuser|envoy|azure|arr|appengine|vercel|amz|amzn|nginx|akamai"
-    r"|host|scheme|sendfile|zeit|ms-forwarded|appgw|goog|cloud|nf|railway|replit|ngrok|b3)(-.*)?"
+    r"|host|scheme|sendfile|zeit|ms-forwarded|appgw|goog|cloud|nf|railway|replit|ngrok|b3"
+    r"|proxy|originating|user-ip|lb|varnish|squid|bluecoat|sucuri|coming|auth-request|authentik|pomerium|webauth|ssl|tls"
+    r"|traefik|istio|haproxy|jupyterhub|tor|edge|cdn|iinfo|backend|request-start|queue-start|wap)(-.*)?"
 )
 ANONYMOUS_PER_MINUTE = 60  # requests of one address with a wrong token or none
 SIGN_INS_PER_MINUTE = 60  # of one address, by themselves: strangers beside them keep nobody from signing in

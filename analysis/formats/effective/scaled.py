@@ -157,7 +157,7 @@ def _mxfp4(name: str, tensors: Tensors) -> Effective | None:
     """experts.gate_up_proj_blocks (experts, out, groups, 16) and …_scales (experts, out, groups)."""
     weight = name.removesuffix("_blocks")
     scales = f"{weight}_scales"
-    if weight in (name, *tensors) or scales not in tensors:
+    if weight == name or weight in tensors or scales not in tensors:
         return None
     shape = tensors[name].shape
     if tensors[name].dtype != "uint8" or tensors[scales].dtype != "uint8" or len(shape) != 4:

@@ -132,3 +132,15 @@ def test_the_tour_passes_by_every_operation_and_every_code(service: Service) -> 
 
 def descendants(kind: type[ServiceError]) -> list[type[ServiceError]]:
     return [each for below in kind.__subclasses__() for each in (below, *descendants(below))]
+
+
+def test_what_is_created_takes_an_idempotency_key_where_the_docs_say_so(service: Service) -> None:
+    without = {
+        path.removeprefix("/api/v1/")
+        for path, methods in service.get("/api/v1/openapi.json")["paths"].items()
+        if "201" in methods.get("post", {}).get("responses", {})
+        and "Idempotency-Key" not in [each["name"] for each in methods["post"].get("parameters", [])]
+    }
+    assert without == {"tokens", "projects", "uploads"}
+    text = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    assert "(A token is shown once and not stored, a project has its name, and a resumable upload its address.)" in text
