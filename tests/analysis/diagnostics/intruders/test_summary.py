@@ -65,9 +65,10 @@ def test_some_are_a_warning_that_says_where() -> None:
     [
         ([row(0, 2), row(1, 0), row(2, 2)], ", all in MLP down projection (down_proj) of blocks 0 and 2"),
         (
-            [row(0, 2), row(0, 2, "up"), row(0, 1, "gate"), row(1, 0)],
+            [row(0, 3), row(0, 2, "up"), row(0, 2, "gate"), row(1, 0)],
             ", the largest share in MLP down projection (down_proj) of block 0",
         ),
+        ([row(0, 2), row(0, 2, "up"), row(1, 0)], "in 2 of 3 matrices"),
     ],
 )
 def test_where_is_said_as_far_as_it_is_true(rows: list[Row], where: str) -> None:

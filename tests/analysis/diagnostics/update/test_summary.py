@@ -49,8 +49,8 @@ def test_an_adapter_and_its_merge_say_the_same() -> None:
     merged = [*trained[1], *(replace(still(d, "down"), group=(0, 2)) for d in range(9))]
     summary = summarise(Table(UPDATE, (*trained[0], *merged), ("MiniLM", "LoRA", "merged")))
     assert summary.headline == (
-        "LoRA changed 3 matrices by 4 % (median), in 4.0 directions; "
-        "merged changed 3 matrices by 4 % (median), in 4.0 directions."
+        "LoRA changed 3 matrices by 4 % (median), in 4 directions; "
+        "merged changed 3 matrices by 4 % (median), in 4 directions."
     )
     adapter, whole = summary.groups[0, 1], summary.groups[0, 2]
     assert (whole["matrices"], whole["zero"], adapter["zero"]) == (12, 9, 0)
