@@ -1,17 +1,22 @@
-# One image for the app and the workers. By default it holds the build of PyTorch that pip's index offers, which runs on
-# CUDA and on the CPU; for a smaller image without CUDA pass the index of PyTorch's CPU builds as PIP_EXTRA_INDEX_URL.
-FROM python:3.13-slim AS build
-ARG PIP_EXTRA_INDEX_URL=""
+# One image for the app and the workers. By default it holds the build of PyTorch that runs on CUDA and on the CPU. For a
+# smaller image without CUDA give the index of PyTorch's CPU builds:  --build-arg TORCH_INDEX=…
+# That index is then trusted for torch alone; every other file is checked against its digest in requirements.txt.
+# PYTHON_IMAGE may be given by digest, python@sha256:…, so that a build is the same tomorrow: docs/security.md says how.
+ARG PYTHON_IMAGE=python:3.13-slim
+FROM ${PYTHON_IMAGE} AS build
+ARG TORCH_INDEX=""
 WORKDIR /src
 RUN python -m venv /opt/eigenscope
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml requirements.txt README.md LICENSE ./
+COPY .ci/install .ci/install
+RUN .ci/install /opt/eigenscope/bin/python "$TORCH_INDEX"
 COPY analysis analysis
 COPY app app
 COPY frontend frontend
 COPY workers workers
-RUN /opt/eigenscope/bin/pip install --no-cache-dir --constraint constraints.txt '.[server,peft,formats]'
+RUN /opt/eigenscope/bin/pip install --no-cache-dir --no-deps --no-build-isolation . && /opt/eigenscope/bin/pip check
 
-FROM python:3.13-slim
+FROM ${PYTHON_IMAGE}
 RUN useradd --uid 10001 --create-home --home-dir /home/eigenscope eigenscope \
  && install --directory --owner=eigenscope --group=eigenscope /data
 COPY --from=build /opt/eigenscope /opt/eigenscope

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.diagnostic import Scope, Table
-from analysis.tensors.listing import BROKEN, NO_WEIGHT
+from analysis.tensors.constants import REASONS
+from analysis.tensors.listing import BROKEN, NO_WEIGHT, OF_VECTOR
 from analysis.tensors.matching import Alignment, Member
 from analysis.weight import TensorInfo
 
@@ -45,17 +46,26 @@ class Coverage:
     @property
     def unread(self) -> str | None:
         """What stands in place of a verdict where less than half of the weights' parameters were read; else None."""
-        if self.members or not self.skipped or self.analysed_parameters >= LEAST * max(1, self.weights):
+        broken = sum(math.prod(left.shape) for left in self.skipped if left.reason.endswith(BROKEN))
+        if self.members or not self.skipped or self.analysed_parameters + broken >= LEAST * max(1, self.weights):
             return None
+        if not self.weights:
+            (reason, _), *_ = self.reasons()
+            return f"The file holds no weight to analyse. Most tensors are left out with the reason: {reason}."
         reasons = Counter(left.reason for left in self.skipped if NO_WEIGHT not in left.reason)
         why = f" Most are left out with the reason: {reasons.most_common(1)[0][0]}." if reasons else ""
         return f"{self.analysed_parameters:,} of {self.weights:,} parameters of the weights were read: no verdict.{why}"
 
     @property
     def not_finite(self) -> tuple[str, ...]:
-        """The vectors, biases and gains among them, that hold NaN or infinity; of several checkpoints all of theirs."""
-        own = [left.tensor for left in self.skipped if left.reason.endswith(BROKEN)]
-        return tuple(dict.fromkeys([*own, *(name for member in self.members for name in member.not_finite)]))
+        """The vectors, biases and gains among them, that hold NaN or infinity. Matrices have rows that say so."""
+        broken = [left for left in self.skipped if left.reason.endswith(BROKEN) and OF_VECTOR in left.reason]
+        return tuple(dict.fromkeys(left.tensor for left in broken))
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """The tensors that are left out because they are a multiple of the identity."""
+        return tuple(left.tensor for left in self.skipped if left.reason == REASONS["identity"])
 
     def reasons(self) -> list[tuple[str, int]]:
         """Each reason for leaving tensors out with how many it applies to, most frequent first."""

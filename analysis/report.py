@@ -11,7 +11,7 @@ from analysis.coverage import Coverage
 from analysis.diagnostic import Cause, Finding, Request, Row, Scalar, Severity, Summary, Table
 from analysis.findings.files import add_files
 from analysis.findings.repeats import without_repeats
-from analysis.findings.vectors import add_vectors
+from analysis.findings.vectors import add_identities, add_vectors
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,14 @@ def summaries_of(tables: Sequence[Table], coverage: Coverage | None) -> dict[str
         return found
     if coverage.unread is not None:
         found = {name: replace(summary, headline=coverage.unread) for name, summary in found.items()}
-    return add_vectors(found, coverage.not_finite)
+    for position, part in enumerate(coverage.members or (coverage,)):
+        whose = _name_at(tables, position) if coverage.members else ""
+        found = add_vectors(add_identities(found, part.identities, whose), part.not_finite, whose)
+    return found
+
+
+def _name_at(tables: Sequence[Table], position: int) -> str:
+    return tables[0].name_at(position) if tables else ""
 
 
 def summary_json(summary: Summary, names: Sequence[str] = ()) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from analysis.facts import check_facts
 from app.access import audit
 from app.db import insert_of, now
 from app.errors import NotFound
-from app.models import Blob, Checkpoint, File, Member, Run, Tensor, Transfer, newest
+from app.models import Blob, Checkpoint, File, Member, PrescriptionFile, Run, Tensor, Transfer, newest
 from app.settings import Settings
 from app.states import CheckpointState, RunState
 from app.storage.blobs import Incoming, Storage
@@ -198,7 +198,7 @@ def orphans(session: Session, storage: Storage) -> list[str]:
     for digest, size in storage.settled_files():
         if session.get(Blob, digest) is None:  # then it gets a row, so that it can be locked before it goes
             session.execute(insert_of(session)(Blob).values(sha256=digest, bytes=size).on_conflict_do_nothing())
-    uses = (File.sha256, Checkpoint.rewritten, Transfer.sha256)
+    uses = (File.sha256, Checkpoint.rewritten, Transfer.sha256, PrescriptionFile.sha256)
     unused = (~exists().where(column == Blob.sha256) for column in uses)
     return list(session.scalars(select(Blob.sha256).where(Blob.removed_at.is_(None), *unused)))
 

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Double, Engine, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session as Session
@@ -23,12 +24,19 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.errors import Overloaded
+from app.faults import OVERLOADED, answer_of
 from app.tenancy import speak
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6569676E  # any number that no other program locks: "eign"
-OVERLOADED = "The database is busy. Nothing was changed. Try again."
 BUSY_SECONDS = 30  # how long a writer waits for another's transaction in SQLite
+
+POOL_SECONDS = 10.0  # how long a request waits for a connection
+# of libpq: a server that does not take connections, or a line that is cut, is noticed within 15 s
+PATIENCE = {
+    "connect_timeout": 5, "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}  # fmt: skip
 
 Send = Callable[[str, int], None]
 log = logging.getLogger(__name__)
@@ -63,6 +71,12 @@ class Database:
         self._reader = self.engine.execution_options(begin="BEGIN")
         self._send = send
         self._turns = threading.Lock()
+        self._written = [0]  # a list, which the copies of `within` share
+
+    @property
+    def writes(self) -> int:
+        """How many transactions of this process have written: what was read at another number may be old."""
+        return self._written[0]
 
     def within(self, project: int, actor: str | None = None) -> Self:
         """The same database, for what speaks for one project."""
@@ -74,15 +88,18 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an exception. Raises Overloaded."""
         with self._session(self.engine) as session:
-            with self._turn(), _in_time(), session.begin():
-                yield session
+            try:
+                with self._turn(), _answered(), session.begin():
+                    yield session
+            finally:
+                self._written[0] += 1
             for name, identity in session.info.pop("wakes", ()):
                 self._wake(name, identity)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that writes nothing, and so waits for no writer."""
-        with self._session(self._reader) as session:
+        with self._session(self._reader) as session, _answered():
             yield session
 
     def acting(self, actor: str) -> Self:
@@ -120,6 +137,7 @@ class Database:
         with self.engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            check_version(connection)
             upgrade(connection)
 
     def close(self) -> None:
@@ -127,14 +145,15 @@ class Database:
 
 
 @contextmanager
-def _in_time() -> Iterator[None]:
-    """Says Overloaded where the database, or a connection to it, was not to be had in time."""
+def _answered() -> Iterator[None]:
+    """Says Overloaded or DiskFull where the database was not to be had, or had no room."""
     try:
         yield
-    except (OperationalError, PoolTimeout) as error:
-        if isinstance(error, PoolTimeout) or "database is locked" in str(error):
-            raise Overloaded(OVERLOADED) from error
-        raise
+    except (DBAPIError, PoolTimeout) as error:
+        answer = answer_of(error)
+        if answer is None:
+            raise
+        raise answer from error
 
 
 def clock(session: Session) -> float:
@@ -166,10 +185,41 @@ def revisions(connection: Connection) -> tuple[str | None, str | None]:
     return current, ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
+class NewerDatabase(Exception):
+    """A later version of Eigenscope has changed the tables."""
+
+
+def check_version(connection: Connection) -> None:
+    """Raises NewerDatabase where the tables have a version that this program does not know."""
+    current, newest = revisions(connection)
+    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    if current is not None and current not in known:
+        raise NewerDatabase(
+            f"The database's tables have version {current}; this program knows versions up to {newest}. A later "
+            "version of Eigenscope has changed them: start that version, or restore a backup from before."
+        )
+
+
+def migrate_or_exit(database: Database) -> None:
+    """For the entry points of processes: brings the tables to this version's, or exits with a message."""
+    try:
+        database.migrate()
+    except NewerDatabase as error:
+        sys.exit(str(error))
+
+
 def connect(url: str) -> Engine:
-    if make_url(url).get_backend_name() == "sqlite":
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
         return _sqlite(url)
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=40)
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=40,
+        pool_timeout=POOL_SECONDS,
+        connect_args={name: value for name, value in PATIENCE.items() if name not in parsed.query},
+    )
 
 
 def _sqlite(url: str) -> Engine:

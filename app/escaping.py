@@ -7,7 +7,7 @@ UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL's text holds no NUL, and UTF-8 no lone surrogate
 ACTIVE = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~@&:/])")
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell (OWASP, “CSV injection”)
+FORMULA = tuple("=+-@＝＋－＠\t\r\n")  # what makes a spreadsheet compute a cell (OWASP, “CSV injection”)
 REPLACEMENT = "\ufffd"
 
 

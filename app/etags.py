@@ -57,13 +57,14 @@ def of_page(session: Session, identity: int) -> Version:
     """Of a run's page, which also shows verdicts, prescriptions and mitigations. Raises NotFound."""
     run = of_run(session, identity)
     judged = select(Verdict.id, Verdict.judged_at).where(Verdict.run_id == identity).order_by(Verdict.id)
-    prescribed = select(Prescription.id).where(Prescription.run_id == identity).order_by(Prescription.id)
+    columns = (Prescription.id, Prescription.state, Prescription.current)
+    prescribed = select(*columns).where(Prescription.run_id == identity).order_by(Prescription.id)
     queries: list[Executable] = [judged, prescribed]
     if run.checkpoints > 1:  # else there is nothing to mitigate
-        columns = (Mitigation.id, Mitigation.state, Mitigation.current, Mitigation.checkpoint_id, Mitigation.run_id)
+        of_each = (Mitigation.id, Mitigation.state, Mitigation.current, Mitigation.checkpoint_id, Mitigation.run_id)
         own = select(Member.checkpoint_id).where(Member.run_id == identity)
         both = (Mitigation.base_id.in_(own), Mitigation.tuned_id.in_(own))
-        queries.append(select(*columns).where(*both).order_by(Mitigation.id))
+        queries.append(select(*of_each).where(*both).order_by(Mitigation.id))
     found = [list(map(tuple, session.execute(each))) for each in queries]
     return replace(run, name=_name("page", run.name, found)) if any(found) else run
 

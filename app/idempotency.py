@@ -19,6 +19,7 @@ from app.tenancy import project_of
 KEPT = 24 * 3600.0  # seconds
 LONGEST = 255  # characters of a key
 WAIT = "10s"  # for another request with the same key, on PostgreSQL; SQLite lets one writer in at a time
+LOCKED = "55P03"  # of PostgreSQL: lock_not_available
 
 BUSY = "The first request with this Idempotency-Key is still in progress. Try again."
 
@@ -75,6 +76,8 @@ def _first(session: Session, route: str, key: str, digest: str) -> bool:
         if patient:
             session.execute(text("SET LOCAL lock_timeout = DEFAULT"))
     except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCKED and "locked" not in str(error.orig):
+            raise
         raise Conflict(BUSY) from error
     return mine
 

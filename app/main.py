@@ -16,11 +16,12 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from app import logs, pages
+from app.access import kept_token
 from app.access.quotas import usual
 from app.access.security import content_security_policy, plotly_style_hashes
 from app.api import ROUTERS, health, metrics
 from app.api.metrics import Gauges
-from app.db import Database
+from app.db import Database, migrate_or_exit
 from app.queue import supervisor as embedded
 from app.queue.broker import Sender, worker_command
 from app.queue.pings import HealthCheck
@@ -37,7 +38,7 @@ from app.web.listeners import Listeners
 from app.web.long_poll import Waiting
 from app.web.request_log import RequestLog
 from app.web.request_metrics import RequestMetrics
-from app.web.response_cache import ResponseCache
+from app.web.response_cache import Looks, ResponseCache
 
 VERSION = metadata.version("eigenscope")
 STATIC = Path(__file__).parents[1] / "frontend" / "static"
@@ -69,7 +70,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
     app.state.waiting = Waiting(settings.waiting_limit)
     app.state.listeners = Listeners(settings.stream_limit)
     app.state.storage = Storage(settings.data_dir)
-    app.state.cache, traffic = ResponseCache(), RequestMetrics()
+    app.state.cache, app.state.looks, traffic = ResponseCache(), Looks(), RequestMetrics()
     app.state.gauges = Gauges(database, app.state.pulse, traffic)
     problems.install(app)
     contract.install(app)
@@ -135,7 +136,7 @@ def serve(settings: Settings) -> None:
                 sys.exit(f"`eigenscope serve` already uses {settings.data_dir}: stop it, or choose another --data-dir.")
         listener = stack.enter_context(_listener(settings))
         app = create_app(settings)
-        app.state.database.migrate()
+        migrate_or_exit(app.state.database)
         if settings.is_embedded:
             supervisor = embedded.Supervisor(
                 worker_command(), embedded.worker_environment(settings), settings.restart_seconds, settings.data_dir
@@ -155,9 +156,27 @@ def _listener(settings: Settings) -> socket.socket:
         sys.exit(f"Cannot listen at {settings.host}:{settings.port}: {why}. Choose another with --port.")
 
 
+def _login_line(settings: Settings, address: str) -> str:
+    """Who may use it, in a line. The token is shown where it was made here: nobody else knows it."""
+    if settings.token is None:
+        others = kept_token.other_accounts()
+        who = (
+            f"Other people have accounts on this machine ({', '.join(others[:3])}), and can use it too"
+            if others
+            else ""
+        )
+        return f"{who or 'Requests from this machine need no login'}. `eigenscope serve --new-token` asks for a token."
+    token = settings.token.get_secret_value()
+    if token != kept_token.kept(settings.data_dir):
+        return "Every request needs EIGENSCOPE_TOKEN, or a token made with it."
+    return f"Sign in at {address}login with the token {token} (kept in {settings.data_dir / kept_token.NAME})."
+
+
 def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"Eigenscope is at http://{host}:{listener.getsockname()[1]}/", flush=True)  # noqa: T201
+    address = f"http://{host}:{listener.getsockname()[1]}/"
+    print(f"Eigenscope is at {address}", flush=True)  # noqa: T201
+    print(_login_line(settings, address), flush=True)  # noqa: T201
     config = uvicorn.Config(
         app, http=BoundedProtocol, log_level="warning", server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS, log_config=None,

@@ -20,10 +20,10 @@ from app.errors import Conflict, NotFound
 from app.models import Checkpoint, Mitigation, Run, newest
 from app.runs import runs
 from app.runs.members import tensor_info
-from app.states import OPEN_MITIGATIONS, CheckpointState, MitigationState
+from app.states import OPEN_MITIGATIONS
 from app.storage.blobs import Incoming, Storage
 from app.tenancy import confine
-from app.work import leases
+from app.work import leases, products
 from app.work import mitigations as mitigation_work
 
 MOST_OPEN = 100  # that wait or are being made at once
@@ -60,11 +60,7 @@ def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Mitiga
     if base is tuned:
         raise Conflict("The base and the tuned checkpoint are the same checkpoint.")
     for checkpoint in (base, tuned):
-        if checkpoint.state == CheckpointState.REJECTED:
-            raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
-        if checkpoint.state != CheckpointState.READY:
-            raise Conflict(f"Checkpoint {checkpoint.id} is still being read. Try again when it is ready.")
-        retention.require_weights(checkpoint)
+        retention.require_ready(checkpoint)
     if recipe.form == "adapter" and tuned.kind != "adapter":
         raise Conflict(
             f"Checkpoint {tuned.id} is a whole model, so the output cannot be an adapter: choose the form “weights”."
@@ -116,7 +112,7 @@ def finish(
 
     Raises LeaseLost, and SourceGone.
     """
-    current = mitigation_work.current(session, identity)
+    current = products.current(session, Mitigation, identity)
     confine(session, current.project_id)  # what is made is of the same project
     base, tuned = mitigation_work.sources(session, current)
     for source in sorted((base.id, tuned.id)):
@@ -126,7 +122,7 @@ def finish(
     mitigation.checkpoint_id = checkpoint.id
     mitigation.run_id = _compare(session, [base.id, tuned.id, checkpoint.id], mitigation.recipe).id
     mitigation.report = dict(report)
-    mitigation_work.end(session, mitigation, MitigationState.DONE)
+    products.end(session, mitigation)
     return mitigation
 
 

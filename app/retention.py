@@ -10,22 +10,30 @@ from sqlalchemy.orm import Session
 
 from app.access import audit
 from app.db import clock
-from app.errors import Conflict
-from app.models import Blob, Checkpoint, File, Member, Mitigation, Run, Transfer
+from app.errors import Conflict, WeightsDeleted
+from app.models import Blob, Checkpoint, File, Member, Mitigation, Prescription, PrescriptionFile, Run, Transfer
 from app.settings import Settings
-from app.states import OPEN_RUNS, CheckpointState
+from app.states import OPEN_MITIGATIONS, OPEN_PRESCRIPTIONS, OPEN_RUNS, CheckpointState
 from app.storage.blobs import Storage
 from app.tenancy import EVERYWHERE
 
 DAY = 86_400.0  # seconds
-OPEN_MITIGATIONS = (Mitigation.WAITING, Mitigation.HELD)
 AT_ONCE = 100
 
 
+def require_ready(checkpoint: Checkpoint) -> None:
+    """Raises Conflict where the weights cannot be read now: not yet, not at all, or no longer."""
+    if checkpoint.state == CheckpointState.REJECTED:
+        raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
+    if checkpoint.state != CheckpointState.READY:
+        raise Conflict(f"Checkpoint {checkpoint.id} is still being read. Try again when it is ready.")
+    require_weights(checkpoint)
+
+
 def require_weights(checkpoint: Checkpoint) -> None:
-    """Raises Conflict where the weights are gone."""
+    """Raises WeightsDeleted where the weights are gone."""
     if checkpoint.released_at is not None:
-        raise Conflict(
+        raise WeightsDeleted(
             f"The weights of checkpoint {checkpoint.id} were deleted by retention. Its reports "
             "remain. To analyse it again, upload it again, and pin it to keep it."
         )
@@ -48,7 +56,13 @@ def _last_end(session: Session, identity: int) -> float | None:
 def _busy(identity: object) -> ColumnElement[bool]:
     runs = exists().where(Member.checkpoint_id == identity, Member.run_id == Run.id, Run.state.in_(OPEN_RUNS))
     either = or_(Mitigation.base_id == identity, Mitigation.tuned_id == identity)
-    return or_(runs, exists().where(either, Mitigation.state.in_(OPEN_MITIGATIONS)))
+    mitigated = exists().where(either, Mitigation.state.in_(OPEN_MITIGATIONS))
+    read = exists().where(
+        Member.checkpoint_id == identity,
+        Member.run_id == Prescription.run_id,
+        Prescription.state.in_(OPEN_PRESCRIPTIONS),
+    )
+    return or_(runs, mitigated, read)
 
 
 def pin(session: Session, checkpoint: Checkpoint, pinned: bool) -> None:
@@ -85,16 +99,21 @@ def release(session: Session, settings: Settings, identity: int) -> list[str]:
 
 
 def holders(digest: str) -> ColumnElement[bool]:
-    """Whether a checkpoint or an upload, of whatever project, still holds these bytes."""
+    """Whether a checkpoint, a prescription or an upload, of whatever project, still holds these bytes."""
     holding = Checkpoint.released_at.is_(None)
     of_file = exists().where(File.sha256 == digest, File.checkpoint_id == Checkpoint.id, holding)
     arrived = exists().where(Transfer.sha256 == digest)
-    return or_(of_file, exists().where(Checkpoint.rewritten == digest, holding), arrived)
+    return or_(of_file, exists().where(Checkpoint.rewritten == digest, holding), arrived, _is_prescribed(digest))
 
 
 def is_mentioned(digest: str) -> ColumnElement[bool]:
-    """Whether a checkpoint at least remembers that it had them."""
-    return or_(exists().where(File.sha256 == digest), exists().where(Checkpoint.rewritten == digest))
+    """Whether a checkpoint at least remembers that it had them, or a prescription has them."""
+    remembered = or_(exists().where(File.sha256 == digest), exists().where(Checkpoint.rewritten == digest))
+    return or_(remembered, _is_prescribed(digest))
+
+
+def _is_prescribed(digest: str) -> ColumnElement[bool]:
+    return exists().where(PrescriptionFile.sha256 == digest)
 
 
 def collect(session: Session, storage: Storage, digests: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -26,7 +27,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=_default_data_dir)
     database_url: str | None = None  # SQLite in the data folder where None
+    database_password: SecretStr | None = None  # as it is, for a URL without one: in a URL it would have to be escaped
     broker_url: str | None = None  # a queue in the data folder, and one supervised worker, where None
+    broker_password: SecretStr | None = None
     queue_prefix: str = Field("eigenscope", pattern=r"^[A-Za-z0-9_-]{1,40}$")
 
     host: str = "127.0.0.1"
@@ -131,8 +134,28 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL, with the driver that we use."""
         url = self.database_url or f"sqlite:///{self.data_dir.absolute() / 'eigenscope.db'}"
+        url = with_password(url, self.database_password)
         scheme, separator, rest = url.partition("://")
         return f"postgresql+psycopg{separator}{rest}" if scheme in ("postgres", "postgresql") else url
+
+    @property
+    def broker(self) -> str | None:
+        """The broker's URL with its password; None in the embedded mode."""
+        return None if self.broker_url is None else with_password(self.broker_url, self.broker_password)
+
+
+def with_password(url: str, password: SecretStr | None) -> str:
+    """The URL with the password in it, escaped; as it is where it has one, or names no host.
+
+    >>> with_password("redis://broker:6379/0", SecretStr("p@ss/word"))
+    'redis://:p%40ss%2Fword@broker:6379/0'
+    """
+    scheme, separator, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    user, _, host = place.rpartition("@")
+    if password is None or not host or ":" in user:
+        return url
+    return f"{scheme}{separator}{user}:{quote(password.get_secret_value(), safe='')}@{host}{slash}{path}"
 
 
 def _split(text: str, between: str) -> tuple[str, ...]:

@@ -33,6 +33,13 @@ class MitigationState(StrEnum):
     FAILED = "failed"
 
 
+class PrescriptionState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 class DeliveryState(StrEnum):
     WAITING = "waiting"  # for the end of its run, or for the next attempt
     SENT = "sent"
@@ -49,3 +56,4 @@ OPEN_RUNS = (RunState.WAITING, RunState.RUNNING)
 ENDED = (RunState.DONE, RunState.CANCELLED, RunState.FAILED)
 OPEN_UNITS = (UnitState.QUEUED, UnitState.LEASED)
 OPEN_MITIGATIONS = (MitigationState.QUEUED, MitigationState.MAKING)
+OPEN_PRESCRIPTIONS = (PrescriptionState.QUEUED, PrescriptionState.RUNNING)

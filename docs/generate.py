@@ -104,7 +104,8 @@ def prescriptions_page() -> str:
         "`parameters`, `report` (the SHA-256 of the report or of the checkpoints), `validated_on`, and `entries`: a",
         "value for each tensor. Where the measured differences between layers are no larger than their errors,",
         "`doubt` says so and has the uniform value. A report of `eigenscope analyze --json` can stand for its",
-        "checkpoint where the rule reads tables only. Over the API: `POST /api/v1/runs/{id}/prescriptions`.",
+        "checkpoint where the rule reads tables only. Over the API: `POST /api/v1/runs/{id}/prescriptions`; a rule",
+        "that reads the weights is computed there by a worker, and its `state` says how far it is.",
         "",
     ]
     for rule in PRESCRIPTIONS:

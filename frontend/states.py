@@ -32,6 +32,12 @@ MITIGATIONS = {
     "done": Look("tick", "good", "done"),
     "failed": Look("octagon", "bad", "failed"),
 }
+PRESCRIPTIONS = {
+    "queued": Look("ring", "note", "waiting", moving=True),
+    "running": Look("turn", "note", "running", moving=True),
+    "done": Look("tick", "good", "done"),
+    "failed": Look("octagon", "bad", "failed"),
+}
 SEVERITIES = {
     "bad": Look("octagon", "bad", "Problem"),
     "warn": Look("triangle", "warn", "Warning"),
@@ -57,6 +63,10 @@ def run(state: str) -> Look:
 
 def mitigation(state: str) -> Look:
     return MITIGATIONS.get(str(state), UNKNOWN)
+
+
+def prescription(state: str) -> Look:
+    return PRESCRIPTIONS.get(str(state), UNKNOWN)
 
 
 def severity(name: str) -> Look:

@@ -70,11 +70,15 @@ class Service:
         from workers.analyse import analyse_unit
         from workers.ingest.task import ingest_checkpoint
         from workers.mitigate import mitigate_checkpoint
+        from workers.prescribe import compute_prescription
 
         def judge(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
             verdicts.make(database, identity)
 
-        tasks = {"judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mitigate": mitigate_checkpoint}
+        tasks = {
+            "judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mitigate": mitigate_checkpoint,
+            "prescribe": compute_prescription,
+        }  # fmt: skip
         while self.workers.sent:
             name, identity = self.workers.sent.pop(0)
             tasks[name](self.everything, self.storage, self.settings, identity)

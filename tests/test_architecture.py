@@ -50,6 +50,7 @@ ROWS = (
     "app/",
     "app.access",
     "app.gate",
+    "app.prescriptions",
     "app.runs",
     "app.uploads",
     "app.webhooks",
@@ -86,8 +87,8 @@ LAYERS = {  # of each package its folders, the highest first
         "findings", "tensors", "adapters", "linalg", "names",
     ),
     "app": (
-        "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "runs", "webhooks", "access", "storage",
-        "work", "models",
+        "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "runs", "webhooks",
+        "access", "storage", "work", "models",
     ),
     "workers": ("ingest",),
     "frontend": ("tables", "figures"),

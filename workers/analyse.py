@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 
 from analysis.diagnostic import Request, Row
 from analysis.engine.batching import cutter
@@ -23,14 +24,14 @@ from analysis.names import label_of
 from analysis.tensors.matching import Aligned
 from analysis.weight import TensorInfo
 from app import checkpoints, logs
-from app.db import Database
+from app.db import Database, Session
 from app.models import Run, Unit
 from app.runs import reports
 from app.runs.members import names_of, tensor_info
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.work import units
-from workers.job import Kind, hold_lease
+from workers.job import Kind, hold_lease, persist
 
 log = logging.getLogger(__name__)
 Rows = list[tuple[str, Row]]
@@ -49,6 +50,7 @@ class Job:
     attempt: int
     member: int  # the checkpoint's position in the run
     behind: int  # tensors that come before this checkpoint's own in a table: the base's
+    done: int  # tensors of the unit that have their rows
     tensors: tuple[TensorInfo, ...]  # those still to do
     requests: tuple[Request, ...]
     names: tuple[str, ...]  # of the run's checkpoints
@@ -105,6 +107,7 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
             attempt=unit.attempts,
             member=unit.member,
             behind=(members[0].tensors or 0) if unit.member else 0,
+            done=unit.done,
             tensors=tuple(tensor_info(stored[position]) for position in unit.tensors[unit.done :]),
             requests=reports.requests(run),
             names=names_of(run),
@@ -122,13 +125,15 @@ def _measure(database: Database, storage: Storage, settings: Settings, job: Job,
             else _one_by_one(job.tensors, work)
         )
         with closing(several) as found:
-            for info in job.tensors:
-                _announce(database, job, info)
+            for done, info in enumerate(job.tensors, job.done):
+                persist(database, settings, partial(_announce, job, info))
                 _, rows = next(found)
-                with database.writing() as session:
-                    reports.record(session, job.unit, job.claim, rows, job.behind)
-    with database.writing() as session:
-        units.finish(session, job.unit, job.claim)
+                persist(database, settings, partial(_record, job, done, rows))
+    persist(database, settings, lambda session: units.finish(session, job.unit, job.claim))
+
+
+def _record(job: Job, done: int, rows: Rows, session: Session) -> None:
+    reports.record(session, job.unit, job.claim, rows, job.behind, done)
 
 
 def _one_by_one(tensors: Iterable[TensorInfo], work: Callable[[TensorInfo], Rows]) -> Work:
@@ -166,6 +171,5 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: 
     )
 
 
-def _announce(database: Database, job: Job, info: TensorInfo) -> None:
-    with database.writing() as session:
-        units.announce(session, job.unit, job.claim, label_of(info.name, info.role, info.depth))
+def _announce(job: Job, info: TensorInfo, session: Session) -> None:
+    units.announce(session, job.unit, job.claim, label_of(info.name, info.role, info.depth))

@@ -14,15 +14,18 @@ from typing import Any, Generic, TypeVar
 
 from analysis.errors import EigenscopeError, escape
 from app.db import Database, Session
-from app.errors import BlobDamaged, DiskFull
+from app.errors import BlobDamaged, DiskFull, Overloaded
 from app.models import Work
 from app.settings import Settings
 from app.work import leases
 from app.work.leases import LeaseLost
 from workers.heartbeat import Heartbeat
 
+RETRY_SECONDS = 1.0  # between two attempts to write
 log = logging.getLogger(__name__)
 W = TypeVar("W", bound=Work)
+T = TypeVar("T")
+leave: Callable[[], None] | None = None  # ends this process where its work was cancelled: set in pool processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ class _Job(Generic[W]):
         with self.database.writing() as session:
             leases.renew(session, self.kind.table, self.id, self.claim, self.settings.lease_seconds)
 
+    def is_held(self) -> bool:
+        with self.database.reading() as session:
+            return leases.is_held(session, self.kind.table, self.id, self.claim)
+
     def give_back(self) -> None:
         with suppress(LeaseLost), self.database.writing() as session:
             leases.give_back(session, self.kind.table, self.id, self.claim)
@@ -73,7 +80,7 @@ def hold_lease(database: Database, settings: Settings, kind: Kind[W], identity: 
     began = time.monotonic()
     final: tuple[type[Exception], ...] = (*kind.final, DiskFull, BlobDamaged)
     try:
-        with _unless_lost(), Heartbeat(job.renew, settings.lease_seconds):
+        with _unless_lost(), Heartbeat(job.renew, settings.lease_seconds, job.is_held, leave):
             yield
     except SystemExit:  # this worker was told to stop, by a person or because the job took too long
         if time.monotonic() - began < settings.unit_limit_seconds:
@@ -87,6 +94,23 @@ def hold_lease(database: Database, settings: Settings, kind: Kind[W], identity: 
         job.reject(error)
     except Exception as error:  # through no fault of the files that we know of
         job.fail(error)
+
+
+def persist(database: Database, settings: Settings, write: Callable[[Session], T]) -> T:
+    """One transaction, tried again while the database is away: what was measured is not lost for that.
+
+    `write` must take a second call after a commit whose answer was lost. Gives up after the time of one unit of work.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            with database.writing() as session:
+                return write(session)
+        except Overloaded:
+            if time.monotonic() - began > settings.unit_limit_seconds:
+                raise
+            log.warning("the database is away; the worker keeps its results and tries again")
+            time.sleep(RETRY_SECONDS)
 
 
 @contextmanager

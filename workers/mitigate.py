@@ -19,10 +19,11 @@ from app.models import Mitigation
 from app.settings import Settings
 from app.storage.blobs import Incoming, Storage
 from app.work import mitigations as mitigation_work
+from app.work import products
 from app.work.mitigations import SourceGone
 from workers.job import Kind, hold_lease
 
-MITIGATION = Kind(Mitigation, (EigenscopeError, SourceGone), mitigation_work.reject, mitigation_work.fail)
+MITIGATION = Kind(Mitigation, (EigenscopeError, SourceGone), mitigation_work.reject, products.fail)
 Files = tuple[tuple[str, str], ...]  # (name, sha256)
 
 
@@ -48,7 +49,7 @@ def mitigate_checkpoint(database: Database, storage: Storage, settings: Settings
     with hold_lease(database, settings, MITIGATION, row.id, row.claim):
         _make(database, storage, settings, _job(database, row))
     with database.reading() as session:
-        if mitigation_work.is_over(session, mitigation_id):
+        if products.is_over(session, Mitigation, mitigation_id):
             storage.drop(_memory(row))
 
 
@@ -59,7 +60,7 @@ def _memory(row: Mitigation) -> str:
 
 def _job(database: Database, row: Mitigation) -> Job:
     with database.reading() as session:
-        mitigation = mitigation_work.current(session, row.id)
+        mitigation = products.current(session, Mitigation, row.id)
         base, tuned = mitigation_work.sources(session, mitigation)
         files = tuple(checkpoints.to_open(base)), tuple(checkpoints.to_open(tuned))
         names, size = (base.name, tuned.name), max(base.bytes, tuned.bytes)

@@ -5,19 +5,19 @@ nobody needs any more: what killed processes left, and retention of weights.
 """
 
 import logging
+import math
 import threading
 import time
 
 from app import checkpoints, idempotency, retention
 from app.access import audit
 from app.db import Database, Session
-from app.models import Checkpoint, Mitigation, Run, Unit
+from app.models import Checkpoint, Mitigation, Prescription, Product, Run, Unit
 from app.queue import pings
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.uploads import resumable as transfers
-from app.work import leases, units
-from app.work import mitigations as mitigation_work
+from app.work import leases, products, units
 from app.work import verdicts as awaited
 
 TIDY_SECONDS = 3600.0
@@ -25,24 +25,35 @@ SILENT = "The worker stopped responding"
 log = logging.getLogger(__name__)
 
 
-def sweep(session: Session, settings: Settings) -> None:
-    """Offers again what a silent worker held, sends again what no worker took, ends what has nothing left to do."""
-    for checkpoint in leases.lock_expired(session, Checkpoint):
-        log.warning("checkpoint %d: its worker stopped responding, attempt %d", checkpoint.id, checkpoint.attempts)
-        checkpoints.fail(session, settings, checkpoint, f"{SILENT} while it read this checkpoint")
-    for unit in leases.lock_expired(session, Unit):
-        log.warning("unit %d: its worker stopped responding, attempt %d", unit.id, unit.attempts)
-        units.fail(session, settings, unit, f"{SILENT} over {unit.current or 'this tensor'}")
-    for mitigation in leases.lock_expired(session, Mitigation):
-        log.warning("mitigation %d: its worker stopped responding, attempt %d", mitigation.id, mitigation.attempts)
-        mitigation_work.fail(session, settings, mitigation, f"{SILENT} over {mitigation.current or 'the checkpoint'}")
-    session.flush()
+def sweep(session: Session, settings: Settings, expires: bool = True) -> None:
+    """Offers again what a silent worker held, sends again what no worker took, ends what has nothing left to do.
+
+    Without `expires` no lease ends: after the database was away, workers that are well could not renew theirs.
+    """
+    leases.bound(session, settings.lease_seconds)
+    if expires:
+        _expire(session, settings)
     leases.resend(session)
     for run_id in units.runs_without_units(session):
         units.settle(session, session.get_one(Run, run_id, with_for_update=True))
     awaited.ask(session)
     pings.forget(session)
     idempotency.forget(session)
+
+
+def _expire(session: Session, settings: Settings) -> None:
+    for checkpoint in leases.lock_expired(session, Checkpoint):
+        log.warning("checkpoint %d: its worker stopped responding, attempt %d", checkpoint.id, checkpoint.attempts)
+        checkpoints.fail(session, settings, checkpoint, f"{SILENT} while it read this checkpoint")
+    for unit in leases.lock_expired(session, Unit):
+        log.warning("unit %d: its worker stopped responding, attempt %d", unit.id, unit.attempts)
+        units.fail(session, settings, unit, f"{SILENT} over {unit.current or 'this tensor'}")
+    silent: list[Product] = [*leases.lock_expired(session, Mitigation), *leases.lock_expired(session, Prescription)]
+    for product in silent:
+        what = type(product).__name__.lower()
+        log.warning("%s %d: its worker stopped responding, attempt %d", what, product.id, product.attempts)
+        products.fail(session, settings, product, f"{SILENT} over {product.current or 'the checkpoint'}")
+    session.flush()
 
 
 def tidy(database: Database, storage: Storage) -> None:
@@ -79,18 +90,21 @@ class Sweeper(threading.Thread):
         self._database, self._storage, self._settings = database, storage, settings
         self._stopped = threading.Event()
         self._tidy_at = 0.0
+        self._failed_at = -math.inf
 
     def run(self) -> None:
         while not self._stopped.is_set():
             try:
                 self._sweep()
             except Exception:  # the database may be away for a while
+                self._failed_at = time.monotonic()
                 log.exception("the sweep failed")
             self._stopped.wait(self._settings.sweep_seconds)
 
     def _sweep(self) -> None:
+        expires = time.monotonic() - self._failed_at > self._settings.lease_seconds
         with self._database.writing() as session:
-            sweep(session, self._settings)
+            sweep(session, self._settings, expires)
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY_SECONDS
             tidy(self._database, self._storage)

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from billiard import active_children  # type: ignore[import-untyped]  # it has no types
@@ -18,7 +18,7 @@ from celery.signals import setup_logging, worker_init, worker_process_init, work
 from kombu.messaging import Consumer
 
 from app import logs
-from app.db import Database
+from app.db import Database, migrate_or_exit
 from app.queue.broker import Sender, make_celery, make_folders, ping_queue, process_label
 from app.queue.pings import answer
 from app.settings import Settings
@@ -69,6 +69,14 @@ def mitigate(mitigation_id: int) -> None:
         mitigation.mitigate_checkpoint(database(), storage(), settings, mitigation_id)
 
 
+@celery.task(name="prescribe")
+def prescribe(prescription_id: int) -> None:
+    from workers import prescribe as prescription
+
+    with logs.log_context(task="prescribe", prescription=prescription_id):
+        prescription.compute_prescription(database(), storage(), settings, prescription_id)
+
+
 celery.task(name="mend")(mitigate.run)  # as earlier versions called it
 
 
@@ -114,7 +122,7 @@ def prepare(**_: object) -> None:
     die_with_parent()
     open_data_folder(settings.data_dir)
     make_folders(settings)
-    database().migrate()
+    migrate_or_exit(database())
     if settings.is_embedded:
         with database().writing() as session:
             release(session)  # this is the only worker, so whoever held something is dead
@@ -129,8 +137,11 @@ def begin(**_: object) -> None:
 
 @worker_process_init.connect
 def warm_up(**_: object) -> None:
-    """In the pool process: loads torch before the first message, not after it."""
+    """In the pool process: loads torch before the first message, not after it, and ends where its work is cancelled."""
+    from workers import job
     from workers.ingest import task as intake  # noqa: F401
+
+    job.leave = partial(os._exit, 0)  # a decomposition hears no signal; another pool process takes the next message
 
 
 @worker_shutting_down.connect

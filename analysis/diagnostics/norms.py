@@ -232,7 +232,10 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     measured, lost = int(numbers["measured"] or 0), int(numbers["rank_deficient"] or 0)
     if not measured:
         return "No matrix could be measured."
-    ranks = "All have full rank." if not lost else f"{lost} of them lose rank."
+    one = measured == 1
+    ranks = f"{'It has' if one else 'All have'} full rank."
+    if lost:
+        ranks = "It loses rank." if one else f"{lost} of them {'loses' if lost == 1 else 'lose'} rank."
     return f"{quantity(measured, 'matrix', 'matrices')} measured. {ranks}{_middle(numbers, measured)}"
 
 

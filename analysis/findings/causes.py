@@ -95,6 +95,14 @@ ORTHOGONAL = Cause(
     "layers that are orthogonal by design; before training",
     "equal singular values are no law of training that we know of; " + MEASURED,
 )
+FLAT = Cause(
+    "flat",
+    "how the layer was initialised, and whether its optimiser or a parametrisation evens out singular values",
+    "its singular values, and those of an earlier checkpoint",
+    "nothing by itself",
+    "layers that start as the identity, orthogonal parametrisations, training with Muon",
+    "definitions of the identity and of orthogonal matrices; noise of that shape: Marchenko and Pastur 1967",
+)
 OUTLIER = Cause(
     "outlier",
     "the entry itself, and the step at which it appeared",
@@ -161,6 +169,6 @@ READING = Cause(
 )
 
 CAUSES = (
-    NOT_FINITE, ZERO, RANDOM, ORTHOGONAL, LOW_RANK, COPY, DEAD_LINES, EQUAL_LINES, PRUNED, QUANTISED, PRECISION,
+    NOT_FINITE, ZERO, RANDOM, ORTHOGONAL, FLAT, LOW_RANK, COPY, DEAD_LINES, EQUAL_LINES, PRUNED, QUANTISED, PRECISION,
     OUTLIER, SCALE, NOISE_ADDED, EXPONENT, SIBLINGS, RANK, UNMEASURED, READING,
 )  # fmt: skip

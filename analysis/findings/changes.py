@@ -88,6 +88,14 @@ WRONG_BASE = Cause(
     "never for a comparison: its numbers mean nothing",
     "fine-tunes keep a cosine near 1 with their base; " + MEASURED,
 )
+ADAPTER_BASE = Cause(
+    "adapter-base",
+    "the base model and revision that the adapter's config names, and how long it was trained",
+    "the same number beside the base that the config names: higher there",
+    "compare it with the base that it was trained on",
+    "an adapter of a few steps, or one that writes on purpose where the base does not",
+    "benchmarks/truth/adapters.py: the bound set on one half of made pairs, its rates on the other; docs/truth.md",
+)
 LARGE_UPDATE = Cause(
     "large-update",
     "learning rate, the scaling of the adapter, and the number of steps",
@@ -170,7 +178,7 @@ WIDTH_DRIFT = Cause(
 )
 
 CHANGES = (
-    SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, PERMUTED, NOISE, NEW, WRONG_BASE,
+    SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, PERMUTED, NOISE, NEW, WRONG_BASE, ADAPTER_BASE,
     LARGE_UPDATE, UNUSED_RANK, TAIL_SHIFT, PLACE, INTRUDERS, SHARED, OPPOSED, REPEATED_STEP,
     WIDTH_EXPONENT, WIDTH_DRIFT,
 )  # fmt: skip

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from analysis.diagnostic import Finding, Severity, Summary
-from analysis.findings import causes
+from analysis.findings import causes, changes
 
 FIRST = "entries"
+ORDER = (FIRST, "update")  # who speaks first: what they find explains what the others measure
 EXPLAINING = {
     cause.name
     for cause in (causes.NOT_FINITE, causes.ZERO, causes.DEAD_LINES, causes.EQUAL_LINES, causes.LOW_RANK, causes.RANDOM)
@@ -25,12 +26,12 @@ def without_repeats(found: Mapping[str, Summary]) -> dict[str, Summary]:
     """The summaries by diagnostic, the entries first, each without what was said before it."""
     said: dict[str, set[str]] = defaultdict(set)  # the causes that each weight was named for
     kept: dict[str, Summary] = {}
-    for name in sorted(found, key=lambda name: name != FIRST):
+    for name in sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
         findings = tuple(finding for finding in found[name].findings if not _is_known(finding, said))
         if name != FIRST and FIRST in found:
             findings = tuple(map(_soften, findings))
         for finding in findings:
-            if finding.cause is not None and (finding.severity is not Severity.NOTE or name == FIRST):
+            if finding.cause is not None and (finding.severity is not Severity.NOTE or name in ORDER):
                 for weight in finding.weights:
                     said[weight].add(finding.cause.name)
         kept[name] = replace(found[name], findings=findings)
@@ -48,4 +49,5 @@ def _is_known(finding: Finding, said: Mapping[str, set[str]]) -> bool:
     if finding.cause is None or not finding.weights:
         return False
     enough = {finding.cause.name} | (EXPLAINING if finding.cause.name in EXPLAINED else set())
+    enough |= {changes.ROUNDED.name} if finding.cause.name == changes.NOISE.name else set()  # rounding is noise
     return all(enough & said.get(weight, set()) for weight in finding.weights)

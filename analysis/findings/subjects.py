@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity
 from analysis.errors import escape
-from analysis.findings.causes import UNMEASURED
+from analysis.findings.causes import NOT_FINITE, UNMEASURED
 from analysis.findings.wording import blocks, join_words, lower_first
 from analysis.names import parts as components
 
@@ -123,14 +123,38 @@ def is_not_finite(row: Row) -> bool:
     return (row.measurement.note or "").endswith("values are NaN or infinite")
 
 
+def not_finite_findings(rows: Iterable[Row]) -> list[Finding]:
+    """What the rows say whose weight holds NaN or infinity: one finding for each module and checkpoint."""
+    broken = [row for row in rows if is_not_finite(row)]
+    return [_not_finite(some) for some in group_alike(broken, holder)]
+
+
+def holder(row: Row) -> str:
+    """The checkpoint that a note on NaN names, where the row is of several; "" where of one."""
+    name, colon, _ = (row.measurement.note or "").rpartition(": ")
+    return name if colon and len(row.group) > 1 and name not in (row.weight.name, row.weight.tensor) else ""
+
+
+def _not_finite(rows: Sequence[Row]) -> Finding:
+    whose, one = holder(rows[0]), len(rows) == 1
+    text = (
+        f"{f'{whose}: ' if whose else ''}{subject(rows)} {'holds' if one else 'hold'} values that are NaN or infinite"
+    )
+    first = "" if one else "The first: "
+    why = f"{first}{rows[0].measurement.note}. Any input that meets one makes every output NaN."
+    return Finding(Severity.BAD, text, why, names(rows), {"broken": len(rows)}, NOT_FINITE)
+
+
 def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
-    """A note on the rows without a value in a column, with the first reasons; none where all have one."""
-    missing = [row for row in rows if row.value(column) is None]
+    """What is said of the rows without a value in a column: NaN first, then a note with the first reasons."""
+    absent = [row for row in rows if row.value(column) is None]
+    missing = [row for row in absent if not is_not_finite(row)]
+    broken = not_finite_findings(absent)
     if not missing:
-        return []
+        return broken
     noun = "matrix has" if len(missing) == 1 else "matrices have"
     reasons = [f"{row.weight.label}: {(row.measurement.note or 'no value').removesuffix('.')}." for row in missing[:3]]
     more = [f"{len(missing) - 3} more."] if len(missing) > 3 else []
     text = f"{len(missing)} {noun} no {what}"
     why = " ".join(reasons + more)
-    return [Finding(Severity.NOTE, text, why, names(missing), {"missing": len(missing)}, UNMEASURED)]
+    return [*broken, Finding(Severity.NOTE, text, why, names(missing), {"missing": len(missing)}, UNMEASURED)]

@@ -1,33 +1,56 @@
-"""Vectors of a checkpoint, such as biases and gains, that hold NaN or infinity, which no diagnostic reads."""
+"""What no diagnostic reads: vectors, such as biases and gains, that hold NaN or infinity, and identity matrices."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from analysis.diagnostic import Finding, Severity, Summary
 from analysis.errors import escape
-from analysis.findings.causes import NOT_FINITE
+from analysis.findings.causes import FLAT, NOT_FINITE
 from analysis.findings.subjects import NAMED
 from analysis.findings.wording import join_words, quantity
 
 LISTED = 3  # vectors that a sentence names
 
 
-def add_vectors(found: Mapping[str, Summary], broken: Iterable[str]) -> dict[str, Summary]:
-    """The summaries by diagnostic, the first of them with what the broken vectors say, and that at its head."""
+def add_vectors(found: Mapping[str, Summary], broken: Iterable[str], whose: str = "") -> dict[str, Summary]:
+    """The summaries by diagnostic, the first of them with what the broken vectors say, and that at its head.
+
+    `whose`: the checkpoint that holds them, where there are several.
+    """
     names = tuple(broken)
     if not names or not found:
         return dict(found)
     first = next(iter(found))
     summary = found[first]
     noun = quantity(len(names), "bias or norm holds", "biases or norms hold")
-    headline = f"{noun} NaN or infinity"
-    said = replace(summary, headline=f"{headline}. {summary.headline}", findings=(finding_of(names), *summary.findings))
+    headline = f"{_of(whose)}{noun} NaN or infinity"
+    said = replace(
+        summary, headline=f"{headline}. {summary.headline}", findings=(finding_of(names, whose), *summary.findings)
+    )
     return {**found, first: said}
 
 
-def finding_of(names: tuple[str, ...]) -> Finding:
-    listed = [escape(name) for name in names[:LISTED]]
+def add_identities(found: Mapping[str, Summary], identities: tuple[str, ...], whose: str = "") -> dict[str, Summary]:
+    """The summaries, the first of them with a note on the tensors that are a multiple of the identity."""
+    if not identities or not found:
+        return dict(found)
+    first, one = next(iter(found)), len(identities) == 1
+    text = f"{_of(whose)}{_listed(identities)} {'is a multiple' if one else 'are multiples'} of the identity"
+    why = "Outputs are inputs times one factor. Nothing else is measured, and that alone tells nothing of training."
+    note = Finding(Severity.NOTE, text, why, identities[:NAMED], {"identities": len(identities)}, FLAT)
+    return {**found, first: replace(found[first], findings=(*found[first].findings, note))}
+
+
+def _listed(names: tuple[str, ...]) -> str:
     more = [f"{len(names) - LISTED} more"] if len(names) > LISTED else []
-    text = f"{join_words([*listed, *more])} hold{'s' * (len(names) == 1)} values that are NaN or infinite"
+    return join_words([*map(escape, names[:LISTED]), *more])
+
+
+def finding_of(names: tuple[str, ...], whose: str = "") -> Finding:
+    text = f"{_of(whose)}{_listed(names)} hold{'s' * (len(names) == 1)} values that are NaN or infinite"
     why = "A bias, a gain or another vector reaches every output of its layer."
     return Finding(Severity.BAD, text, why, names[:NAMED], {"broken": len(names)}, NOT_FINITE)
+
+
+def _of(whose: str) -> str:
+    return f"{whose}: " if whose else ""

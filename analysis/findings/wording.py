@@ -13,6 +13,17 @@ def join_words(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def join_clauses(clauses: Sequence[tuple[float, str]], most: int = 4) -> str:
+    """One sentence of clauses, each with its weight: the heaviest first, and how many more there are; "" of none.
+
+    >>> join_clauses([(0, "a: none"), (32, "b: 32 intruders")], most=1)
+    'b: 32 intruders; 1 more.'
+    """
+    texts = [text for _, text in sorted(clauses, key=lambda clause: -clause[0])]
+    rest = [f"{len(texts) - most} more"] if len(texts) > most else []
+    return f"{'; '.join([*texts[:most], *rest])}." if texts else ""
+
+
 def quantity(count: int, noun: str, plural: str | None = None) -> str:
     """How many of something.
 

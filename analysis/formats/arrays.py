@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -124,9 +125,15 @@ def join(parts: tuple[Piece, ...], shape: tuple[int, ...], dtype: str) -> Joined
 
 def _overlap(parts: tuple[Piece, ...]) -> bool:
     """Whether two parts share elements, by the corner at which each begins and by the boxes of neighbours."""
-    boxes = sorted((part.offsets, tuple(map(sum, zip(part.offsets, part.array.shape, strict=True)))) for part in parts)
+    boxes = sorted(
+        (part.offsets, tuple(map(sum, zip(part.offsets, part.array.shape, strict=True))))
+        for part in parts
+        if part.array.size
+    )
     if len(boxes) > MOST_PARTS:
         return True
+    if boxes and sum(len({box[0][axis] for box in boxes}) > 1 for axis in range(len(boxes[0][0]))) == 1:
+        return any(_meet(one, other) for one, other in pairwise(boxes))  # side by side: neighbours alone can meet
     return any(_meet(one, other) for place, one in enumerate(boxes) for other in boxes[place + 1 :])
 
 

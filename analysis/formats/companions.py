@@ -5,6 +5,7 @@ files whose names say nothing, their content decides (files.py).
 """
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -16,6 +17,8 @@ from analysis.adapters.config import NAME
 from analysis.formats.training import ARGUMENTS, STATE
 
 INDEX = ".index.json"
+DISTRIBUTED = ".metadata"  # of torch.distributed.checkpoint: says what is in the .distcp files
+RANK_FOLDER = re.compile(r"mp_rank_\d{2,4}(_\d{3,4}){0,2}")  # of Megatron, with the stage and the rank of experts
 SAFETENSORS = ".safetensors"
 TORCH_INDEX = f".bin{INDEX}"
 
@@ -36,6 +39,7 @@ class Kind:
 
 KINDS = (  # the first of which a folder has files is its checkpoint
     Kind("safetensors", (SAFETENSORS,)),
+    Kind("torch.distributed.checkpoint", (".distcp",), (DISTRIBUTED,)),
     Kind("PyTorch", (".bin", ".pt", ".pth", ".ckpt")),
     Kind("GGUF", (".gguf",)),
     Kind("Keras", (".keras", ".h5", ".hdf5")),
@@ -44,7 +48,7 @@ KINDS = (  # the first of which a folder has files is its checkpoint
     Kind("NumPy", (".npz", ".npy")),
 )
 WEIGHTS = tuple(ending for kind in KINDS for ending in kind.endings)
-COMPANIONS = (f"*{INDEX}", "config.json", NAME, STATE, *ARGUMENTS)
+COMPANIONS = (f"*{INDEX}", "config.json", "params.json", NAME, STATE, *ARGUMENTS)
 # What trainers save next to the weights, and never weights of the model: the Trainer (transformers/trainer.py),
 # Accelerate (accelerate/utils/constants.py) and DeepSpeed (deepspeed/runtime/engine.py).
 TRAINING_STATE: Mapping[str, str] = MappingProxyType(
@@ -52,6 +56,7 @@ TRAINING_STATE: Mapping[str, str] = MappingProxyType(
         "training_args.bin": "arguments of the training, as a pickle that is never loaded",
         "optimizer*": "state of the optimizer",
         "expp_rank_*_optim_states.pt": "state of the optimizer",
+        "distrib_optim.pt": "state of the optimizer",
         "scheduler*": "state of the learning rate's schedule",
         "scaler.pt": "state of the loss scaling",
         "sampler*.bin": "state of the data sampler",
@@ -88,10 +93,19 @@ def choose(names: Iterable[str]) -> Choice:
 
 def kind_of(name: str) -> Kind | None:
     """The kind of weights that a file is of by its name; None where its name says nothing."""
-    lowered = name.lower()
+    lowered = _base(name)
     return next(
         (k for k in KINDS if lowered.endswith(k.endings) or any(fnmatchcase(lowered, glob) for glob in k.data)), None
     )
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder; of one with a folder for each rank of Megatron, and no file of weights, those in these."""
+    ranks = sorted(path for path in folder.iterdir() if path.is_dir() and RANK_FOLDER.fullmatch(path.name))
+    here = sorted(path for path in folder.iterdir() if path.is_file())
+    if any(holds_weights(path.name) for path in here):
+        return here
+    return [*here, *(path for rank in ranks for path in sorted(rank.iterdir()) if path.is_file())]
 
 
 def inner_checkpoints(folder: Path) -> list[str]:
@@ -99,13 +113,14 @@ def inner_checkpoints(folder: Path) -> list[str]:
     held = list(folder.iterdir())
     if any(path.is_file() and holds_weights(path.name) for path in held):
         return []
+    held = [path for path in held if not RANK_FOLDER.fullmatch(path.name)]
     inner = (path for path in held if path.is_dir() and os.access(path, os.R_OK | os.X_OK))
     return sorted(path.name for path in inner if any(holds_weights(file.name) for file in path.iterdir()))
 
 
 def holds_weights(name: str) -> bool:
     """Whether a file may hold weights, or says where they are, by its name."""
-    known = kind_of(name) is not None or name.lower().endswith((INDEX, ".distcp"))
+    known = kind_of(name) is not None or name.lower().endswith(INDEX)
     return known and training_state(name) is None
 
 
@@ -113,11 +128,16 @@ def training_state(name: str) -> str | None:
     """What the file of this name holds, where a training left it next to the weights; None of any other file."""
     if _is_companion(name):
         return None
-    return next((reason for glob, reason in TRAINING_STATE.items() if fnmatchcase(name.lower(), glob)), None)
+    return next((reason for glob, reason in TRAINING_STATE.items() if fnmatchcase(_base(name), glob)), None)
 
 
 def _is_companion(name: str) -> bool:
-    return any(fnmatchcase(name.lower(), glob) for glob in COMPANIONS)
+    return any(fnmatchcase(_base(name), glob) for glob in COMPANIONS)
+
+
+def _base(name: str) -> str:
+    """A name without the folders that it may come with."""
+    return name.lower().rpartition("/")[2]
 
 
 def to_json() -> dict[str, Any]:

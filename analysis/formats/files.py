@@ -7,12 +7,12 @@ from pathlib import Path
 from analysis.errors import CheckpointError, MissingShard, UnknownFormat, escape
 from analysis.facts import FILE_NOTES
 from analysis.formats.checkpoint import Checkpoint
-from analysis.formats.companions import INDEX, KINDS, WEIGHTS, inner_checkpoints, kind_of, training_state
+from analysis.formats.companions import INDEX, KINDS, WEIGHTS, files_in, inner_checkpoints, kind_of, training_state
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import printable
 from analysis.formats.parallel.joining import join_contents
 from analysis.formats.parallel.zero import read_zero
-from analysis.formats.parallel.zero_files import ZeroFiles, find_zero
+from analysis.formats.parallel.zero_files import find_zero
 from analysis.formats.parts import select_of_file
 from analysis.formats.pytorch.distributed import is_distributed, read_distributed
 from analysis.formats.rejected import TENSORFLOW, rejection
@@ -37,12 +37,13 @@ def gather(paths: Sequence[Path], formats: Sequence[Format], part: str | None = 
     """The checkpoint in these files, or in one folder; of its parts the weights, or the one that is asked for."""
     files = _list_files(paths)
     indexes = [path for path in files if path.name.endswith(INDEX)]
-    metadata = next((path for path in files if is_distributed(path)), None)
+    has_safetensors = any(kind_of(path.name) == KINDS[0] for path in files)
+    metadata = None if has_safetensors else next((path for path in files if is_distributed(path)), None)
     notes: dict[str, str] = {}
     if metadata is not None:
         chosen = {path: _torch_zip(formats) for path in files if path.suffix == ".distcp"} or {metadata: formats[0]}
         whole = read_distributed(metadata, files)
-    elif not indexes and (zero := _zero_of(files)) is not None:
+    elif not indexes and not has_safetensors and (zero := find_zero(files)) is not None:
         chosen = dict.fromkeys(zero.paths, _torch_zip(formats))
         whole = read_zero(zero)
     elif not indexes:
@@ -79,11 +80,6 @@ def _readable(chosen: Chosen) -> dict[Path, Contents]:
         raise others[0]
     plain = {path: held for path, held in found.items() if not held.program}
     return plain or found
-
-
-def _zero_of(files: Sequence[Path]) -> ZeroFiles | None:
-    """The files of DeepSpeed's ZeRO, where no safetensors are next to them."""
-    return None if any(kind_of(path.name) == KINDS[0] for path in files) else find_zero(files)
 
 
 def _torch_zip(formats: Sequence[Format]) -> Format:
@@ -133,7 +129,7 @@ def _list_files(paths: Sequence[Path]) -> list[Path]:
             name, folders = escape(path.name), ", ".join(map(escape, inner[:5])) + (", …" if len(inner) > 5 else "")
             text = f"{name} holds no weights itself, but folders of them do ({folders}). Give one of these folders."
             raise UnknownFormat(text, "no-tensors")
-        inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        inside = files_in(path) if path.is_dir() else [path]
         for missing in (inner for inner in inside if not is_file(inner)):
             raise MissingShard(f"there is no file {escape(missing)}", "missing-file")
         found.update(dict.fromkeys(map(_absolute, inside)))

@@ -16,8 +16,9 @@ from analysis.formats.stored import Array, Aside
 
 OPTIMIZER = "state of the optimizer, no weight"
 FLAT = (
-    "FSDP has flattened several weights into it, and their shapes are not in the file: save the model with "
-    "StateDictType.FULL_STATE_DICT"
+    "FSDP has flattened several weights into it, and their shapes are not in the file: load it into the model on all "
+    "ranks, run there with FSDP.state_dict_type(model, StateDictType.FULL_STATE_DICT): torch.save(model.state_dict(), "
+    "'model.pt'), and give what rank 0 wrote"
 )
 TRAINING = "state of the training (schedule, random numbers, loops), no weight"
 
@@ -213,15 +214,21 @@ def select(tensors: Mapping[str, Array], part: str | None = None) -> Parts:
         return _select_part(tensors, part, prefixes)
     for prefix, word in prefixes.items():
         reasons |= {name: copy_reason(prefix, word) for name in shapes if name.startswith(prefix)}
-    flat = [name for name in tensors if name.endswith("_flat_param") or name == "flat_param"]
+    flat = [name for name in tensors if is_flat(name)]
     reasons |= dict.fromkeys(flat, FLAT)
-    if tensors and len(reasons) == len(tensors):
-        if flat:
-            raise UnknownFormat(f"tensor {escape(flat[0])}: {FLAT}", "empty-tensors")
+    others = [name for name in tensors if name not in reasons]
+    if flat and all(len(tensors[name].shape) < 2 for name in others):
+        raise UnknownFormat(f"tensor {escape(flat[0])}: {FLAT}", "empty-tensors")
+    if tensors and not others:
         text = "it holds the state of an optimizer or a training, and no weights. Give the model's own file"
         raise UnknownFormat(text, "no-tensors")
     aside = {name: set_aside(tensors[name], reason) for name, reason in reasons.items()}
     return {name: array for name, array in tensors.items() if name not in aside}, aside
+
+
+def is_flat(name: str) -> bool:
+    """Whether FSDP has flattened several weights into a tensor of this name."""
+    return name.endswith("_flat_param") or name == "flat_param"
 
 
 def set_aside(array: Array, reason: str) -> Aside:

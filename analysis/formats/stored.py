@@ -186,6 +186,14 @@ def too_many_dimensions(stored: Stored) -> Aside:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one file has of a tensor that several share: its parts with their offsets, and the shape of the whole."""
+
+    parts: tuple[tuple[tuple[int, ...], Array], ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """What one file holds: its tensors in file order, facts that it states about itself, and what was set aside."""
 
@@ -194,6 +202,7 @@ class Contents:
     aside: Mapping[str, Aside] = field(default_factory=dict)
     program: bool = False  # a program with its weights, which is left aside next to weights alone
     links: tuple[str, ...] = ()  # members of an archive that are marked as links
+    shares: Mapping[str, Share] = field(default_factory=dict)  # of tensors that are in several files
     adapter: str = ""  # JSON about the adapter that it is, as diffusers writes it
 
 

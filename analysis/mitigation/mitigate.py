@@ -95,7 +95,7 @@ def _check_any(done: Done, recipe: MitigationOptions) -> None:
     told = [one for one in weights if one.count is not None]
     if turned := sum(one.count or 0 for one in told):
         raise NoIntruders(
-            f"{'the one intruder' if turned == 1 else f'all {turned} intruders'} only turned among base directions of "
+            f"{'the one intruder' if turned == 1 else f'all {turned} intruders'} only rotated among base directions of "
             "nearly equal strength: without those there is nothing to shrink, and no file was written"
         )
     failed = (

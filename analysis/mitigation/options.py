@@ -27,7 +27,7 @@ OPTIONS = (
         "only",
         "all",
         "“all” intruders among the k, as PEFT does; the “strongest” of each matrix, as the paper does; or “guarded”: "
-        "without those that only turned among base directions of nearly equal strength, which hold what the base knew.",
+        "without those that only rotated among base directions of nearly equal strength, which the base had.",
         choices=("all", "strongest", "guarded"),
     ),
     Option(

@@ -23,7 +23,8 @@ def label_of(name: str, role: str, depth: int | None, where: str | None = None, 
     >>> label_of("encoder.layer.4.attention.self.value.weight", "v", 4)
     'Block 4 · value'
     """
-    what = f"{more} {_what(parts(name), role)}".strip()
+    plain = _what(parts(name), role)
+    what = f"{more} {f'layer {plain}' if plain.isdigit() else plain}".strip()
     if where is None:
         where = block(_side(name, depth), depth)
     return f"{where} · {what}" if where else what[:1].upper() + what[1:]

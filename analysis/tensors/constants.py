@@ -15,6 +15,7 @@ Values = NDArray[np.float64]  # (rows, columns)
 
 REASONS = {
     "mask": "a mask: zero and one other value, no weight",
+    "identity": "a multiple of the identity, no weight",
     "triangle": "a triangular constant (a causal mask), no weight",
     "waves": "rows of sines and cosines (a position table or a Fourier basis), no weight",
     "filters": "a bank of band filters (as of a mel spectrogram), no weight",
@@ -23,6 +24,7 @@ SAMPLE = 64  # values by which nearly every weight is recognised as one
 FEWEST = 16  # numbers of a tensor in which a structure means anything
 ROWS, COLUMNS = 96, 256  # as many of a table are looked at
 SHARE = 0.75  # of the places at which a table must obey the recurrence of a wave; a grid's rows break it at their ends
+MASK_WORDS = 3  # zero with and without its sign, and one other value
 PIECE = 1 << 20  # numbers that are looked at together
 LARGEST = 1 << 24  # numbers of a mask or filter bank; a larger tensor is a weight
 BITS = {
@@ -51,7 +53,7 @@ def constant_kind(words: NDArray[Any], dtype: str, decode: Decode, layer: bool =
         return ""
     rows = (table[0, :SAMPLE], table[len(table) // 2, -SAMPLE:], table[-1, :SAMPLE])
     sample = np.unique(np.concatenate(rows))
-    if len(sample) <= 2 and (found := _mask(table, sample)):
+    if len(sample) <= MASK_WORDS and (found := _mask(table, sample, decode)):
         return found
     values = decode(sample)
     if layer or not np.all(np.isfinite(values)):
@@ -64,17 +66,26 @@ def constant_kind(words: NDArray[Any], dtype: str, decode: Decode, layer: bool =
     return "waves" if waves else ""
 
 
-def _mask(table: NDArray[Any], sample: NDArray[Any]) -> str:
+def _mask(table: NDArray[Any], sample: NDArray[Any], decode: Decode) -> str:
     """Which kind of mask a table is: zero and one other value, as far as it goes; "" for anything else."""
     values, flat = sample, table.reshape(-1)
     for start in range(0, flat.size, PIECE):
         values = np.union1d(values, np.unique(flat[start : start + PIECE]))
-        if len(values) > 2:
+        if len(values) > MASK_WORDS:
             return ""
-    if len(values) != 2 or 0 not in values:
+    numbers = np.unique(decode(values))
+    if len(numbers) != 2 or 0 not in numbers:
         return ""
+    if _is_identity(decode(table)):
+        return "identity"
     square = table.shape[0] == table.shape[1]
     return "triangle" if square and (_is_triangle(table) or _is_triangle(table.T)) else "mask"
+
+
+def _is_identity(table: Values) -> bool:
+    """Whether a table of two values, one of them zero, has the other on its diagonal and nowhere else."""
+    filled = table != 0
+    return bool(filled.sum() == min(table.shape) and np.diagonal(filled).all())
 
 
 def _is_triangle(square: NDArray[Any]) -> bool:

@@ -20,6 +20,7 @@ from analysis.weight import TensorInfo
 
 NO_WEIGHT = "no weight"  # in the reason of what is none: an optimizer's state, a copy, a mask, which may be infinite
 BROKEN = "are NaN or infinite"
+OF_VECTOR = " of its "  # in the reason of a broken vector; that of a broken matrix is the note of its rows
 VECTORS, LEAVES = ("bias", "norm"), ("weight", "running_mean", "running_var")  # masks and observers start at infinity
 DIGEST = re.compile("[0-9a-f]{32}")
 WIDTHS = {"float32": 4, "float64": 8}  # bytes of the values that are formed
@@ -109,7 +110,7 @@ def _note_not_finite(info: TensorInfo, count: int) -> TensorInfo:
     known = (info.role in VECTORS or leaf in LEAVES) and "mask" not in leaf
     if not count or not known or info.skip is None or NO_WEIGHT in info.skip:
         return info
-    return replace(info, skip=f"{info.skip}; {count:,} of its {info.size:,} values {BROKEN}")
+    return replace(info, skip=f"{info.skip}; {count:,}{OF_VECTOR}{info.size:,} values {BROKEN}")
 
 
 def _skip(info: TensorInfo, reason: str) -> TensorInfo:

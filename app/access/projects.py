@@ -27,6 +27,14 @@ def find(session: Session, name: str) -> int | None:
     return session.scalar(select(Project.id).where(Project.name == name))
 
 
+def name_of(session: Session, identity: int) -> str:
+    """Raises NotFound."""
+    name = session.scalar(select(Project.name).where(Project.id == identity))
+    if name is None:
+        raise NotFound("The project does not exist.")
+    return name
+
+
 def project_named(session: Session, name: str) -> Project:
     project = session.scalar(select(Project).where(Project.name == name))
     if project is None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.access import audit
 from app.errors import BadRequest, QuotaExceeded
-from app.models import Blob, Checkpoint, File, Project, Run, Transfer
+from app.models import Blob, Checkpoint, File, Prescription, PrescriptionFile, Project, Run, Transfer
 from app.settings import Settings
 from app.states import OPEN_RUNS
 from app.tenancy import LIMITS, project_of
@@ -20,7 +20,7 @@ WORDS = {"bytes": "bytes of files", "files": "files", "tensors": "tensors", "run
 class Amounts:
     """Of each thing that is counted, how much."""
 
-    bytes: int = 0  # of the files of all checkpoints and of what was rewritten, as often as a checkpoint has them
+    bytes: int = 0  # of the files of checkpoints and prescriptions and of what was rewritten, as often as they are had
     files: int = 0
     tensors: int = 0
     runs: int = 0  # that wait or are under way
@@ -49,9 +49,11 @@ def usage(session: Session) -> Amounts:
     rewritten = select(func.coalesce(func.sum(Blob.bytes), 0)).join(Checkpoint, Checkpoint.rewritten == Blob.sha256)
     size += session.scalar(rewritten.where(Checkpoint.released_at.is_(None))) or 0
     coming_bytes, coming = session.execute(_coming()).one()
+    made_bytes, made = session.execute(_prescribed()).one()
     tensors = session.scalar(select(func.coalesce(func.sum(Checkpoint.tensors), 0)))
     pending = session.scalar(select(func.count(Run.id)).where(Run.state.in_(OPEN_RUNS)))
-    return Amounts(int(size + coming_bytes), int(files + coming), int(tensors or 0), int(pending or 0))
+    files += coming + made
+    return Amounts(int(size + coming_bytes + made_bytes), int(files), int(tensors or 0), int(pending or 0))
 
 
 def _coming() -> Select[int, int]:
@@ -62,6 +64,12 @@ def _coming() -> Select[int, int]:
         Checkpoint.project_id == Transfer.project_id,
     )
     return select(func.coalesce(func.sum(Transfer.bytes), 0), func.count(Transfer.id)).where(~used)
+
+
+def _prescribed() -> Select[int, int]:
+    """Of the files that workers made for prescriptions: their bytes, and how many they are."""
+    found = select(func.coalesce(func.sum(PrescriptionFile.bytes), 0), func.count(PrescriptionFile.position))
+    return found.select_from(Prescription).join(PrescriptionFile)
 
 
 def check(session: Session, **more: int) -> None:

@@ -2,6 +2,7 @@
 
 from app.api import (
     audit,
+    badges,
     checkpoints,
     curves,
     diagnostics,
@@ -23,5 +24,5 @@ ROUTERS = (
     checkpoint_uploads.router, checkpoints.router, runs.router, tables.router, curves.router, figures.router,
     events.router, diagnostics.router, downloads.router, mitigations.router, blobs.router, uploads.router,
     projects.router, tokens.router, audit.router, verdicts.router, webhooks.router, verdicts.schemas,
-    prescriptions.router,
+    badges.router, prescriptions.router,
 )  # fmt: skip

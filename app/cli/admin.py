@@ -18,14 +18,14 @@ ACTOR = "the command line"
 @contextmanager
 def transaction(settings: "Settings") -> Iterator["Session"]:
     """One transaction of the service's database; what it refuses is a usage error."""
-    from app.db import Database
+    from app.db import Database, migrate_or_exit
     from app.errors import ServiceError
     from app.storage.data_folder import open_data_folder
 
     open_data_folder(settings.data_dir)
     database = Database(settings.database, lambda name, identity: None).acting(ACTOR)
     try:
-        database.migrate()
+        migrate_or_exit(database)
         with database.writing() as session:
             yield session
     except ServiceError as error:

@@ -18,8 +18,10 @@ from analysis.errors import CheckpointError, OptionError, WrongBase
 from analysis.formats import Checkpoint, open_checkpoint
 from analysis.report import Report
 from analysis.weight import TensorInfo
+from app.cli.listing.order import Choice, check_sort, sortable_columns
+from app.cli.listing.tables import write_comparison, write_table
 from app.cli.options import device_option
-from app.cli.output import end, errors, write_comparison, write_csv, write_json, write_table
+from app.cli.output import end, errors, write_csv, write_json
 
 NOT_ANALYSED = 3
 ALONE = [known for known in DIAGNOSTICS if known.scope is Scope.ONE]
@@ -29,6 +31,12 @@ GENERIC = ("model", "pytorch_model", "adapter_model")  # file names that say les
 
 Command = Callable[..., Any]
 Write = Callable[[Report], None]
+WriteForPeople = Callable[[Report, Choice], None]
+
+
+def complete_column(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
+    """The columns of numbers that begin so, for the shell's completion."""
+    return [name for name in sortable_columns(DIAGNOSTICS) if name.startswith(start)]
 
 
 def reporting(command: Command) -> Command:
@@ -42,6 +50,10 @@ def reporting(command: Command) -> Command:
         click.option("--json", "as_json", is_flag=True,
                      help="Print the report as JSON, the same object as the API returns."),
         click.option("--csv", "as_csv", is_flag=True, help="Print the first diagnostic's table as CSV."),
+        click.option("--full", is_flag=True, help="List every matrix and every finding, not only the first 15."),
+        click.option("--sort", default="", metavar="COLUMN", shell_complete=complete_column,
+                     help="List the matrices with the largest value of a column first, such as alpha; "
+                          "the smallest with alpha:asc."),
     )):  # fmt: skip
         command = option(command)
     return command
@@ -64,12 +76,14 @@ def analyze_command(
     memory: int | None,
     as_json: bool,
     as_csv: bool,
+    full: bool,
+    sort: str,
 ) -> None:
     """Analyse one checkpoint: a file, all its shards, or their folder. Needs no service."""
-    write = writer(as_json, as_csv, write_table)
     if everything and names:
         raise click.UsageError("--all already means every diagnostic: remove --diagnostic")
     requests = choose_requests([d.name for d in ALONE] if everything else names, settings)
+    write = writer(as_json, as_csv, write_table, Choice(full, sort), requests)
     with refusals():
         checkpoint = open_checkpoint(files, part)
         if checkpoint.kind == "adapter":
@@ -95,11 +109,13 @@ def compare_command(
     memory: int | None,
     as_json: bool,
     as_csv: bool,
+    full: bool,
+    sort: str,
 ) -> None:
     """Compare fine-tunes with their BASE: full fine-tunes and adapters, each a file or a folder."""
-    write = writer(as_json, as_csv, write_comparison)
     paths = [base, *tuned]
     requests = choose_requests(names, settings, len(paths))
+    write = writer(as_json, as_csv, write_comparison, Choice(full, sort), requests)
     with refusals():
         checkpoints = [open_path(path) for path in paths]
         with progress(checkpoints[:1]) as heard:
@@ -107,10 +123,14 @@ def compare_command(
     write(report)
 
 
-def writer(as_json: bool, as_csv: bool, for_people: Write) -> Write:
+def writer(as_json: bool, as_csv: bool, for_people: WriteForPeople, choice: Choice, asked: Sequence[Request]) -> Write:
+    """How the report is printed. Raises click.UsageError for two forms at once, BadParameter for an unknown column."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv each print to standard output: choose one")
-    return write_json if as_json else write_csv if as_csv else for_people
+    if as_json or as_csv:
+        return write_json if as_json else write_csv
+    check_sort(choice.sort, [request.diagnostic for request in asked])
+    return lambda report: for_people(report, choice)
 
 
 def choose_requests(names: Sequence[str], settings: Sequence[str], checkpoints: int = 1) -> tuple[Request, ...]:

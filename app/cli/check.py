@@ -22,7 +22,7 @@ from analysis.engine.comparison import compare
 from analysis.engine.single import analyze
 from analysis.errors import CheckpointError, EigenscopeError, OptionError, PolicyError, WrongBase
 from analysis.formats import open_checkpoint
-from analysis.formats.companions import choose
+from analysis.formats.companions import choose, files_in
 from analysis.gate.baseline import check_baseline
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
@@ -195,7 +195,7 @@ def to_send(paths: Sequence[Path]) -> list[tuple[str, Path]]:
 
 def _names_to_send(folder: Path) -> list[str]:
     """The names of the folder's files that make a checkpoint; says which ones are not sent, and why."""
-    choice = choose(file.name for file in folder.iterdir() if file.is_file())
+    choice = choose(file.relative_to(folder).as_posix() for file in files_in(folder))
     for name, reason in choice.left_out.items():
         errors.print(Text(for_terminal(f"not sent: {name} ({reason})")), style="dim", soft_wrap=True)
     return [*choice.weights, *choice.companions] if choice.weights else []

@@ -20,7 +20,7 @@ import click
 from app import checkpoints
 from app.access import projects
 from app.cli import demo_checkpoints as synthetic
-from app.db import Database, Session
+from app.db import Database, Session, migrate_or_exit
 from app.errors import BadUpload, ServiceError
 from app.queue.broker import Sender
 from app.runs import runs
@@ -74,7 +74,7 @@ def fill(settings: Settings, experiment: Path | None = None) -> Demo:
     sender = Sender(settings)
     database, storage = Database(settings.database, sender.send), Storage(settings.data_dir)
     try:
-        database.migrate()
+        migrate_or_exit(database)
         with sources(experiment) as found:
             return register(database.within(projects.DEFAULT, "eigenscope demo"), storage, settings, found)
     finally:

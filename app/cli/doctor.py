@@ -4,12 +4,13 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from app.access import kept_token
 from app.db import Database, connect, revisions
 from app.queue import supervisor as embedded
 from app.queue.broker import Sender, reach
@@ -17,25 +18,29 @@ from app.queue.pings import PATIENCE, round_trip
 from app.settings import GIB, Settings
 
 LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "fastapi", "sqlalchemy", "celery", "plotly")
+Look = Callable[[Settings], "Check"]
+SHARED = "start with `eigenscope serve --new-token`, so that they need the token"
+PROXY = "where a proxy ends TLS, set EIGENSCOPE_PROXY_ADDRESSES to its address, and have it set X-Forwarded-Proto"
 ENOUGH_DISK = 5 * GIB  # a 7 B checkpoint in bfloat16 is 14 GB; below this even a small one may not fit
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check. `fix` says what to do if it is not good."""
+    """One check. `fix` says what to do if it is not good, `advice` what would be better if it is."""
 
     subject: str
     good: bool
     found: str
     fix: str = ""
+    advice: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def examine(settings: Settings) -> list[Check]:
-    """Every check, in the order in which a broken one explains the next."""
-    found = [look(settings) for look in (versions, device, disk, database, broker)]
+def examine(settings: Settings, looks: Sequence[Look] | None = None) -> list[Check]:
+    """Every check, or these and the queue, in the order in which a broken one explains the next."""
+    found = [look(settings) for look in looks or (versions, device, disk, database, broker, access, sign_in)]
     return [*found, queue(settings)] if all(check.good for check in found) else found
 
 
@@ -110,6 +115,31 @@ def broker(settings: Settings) -> Check:
         return "answers"
 
     return _try("broker", look, "check EIGENSCOPE_BROKER_URL, and that Redis or RabbitMQ runs there")
+
+
+SERVICE = (database, broker)  # what a health check asks for every minute: it imports no PyTorch, on a GPU either
+
+
+def access(settings: Settings) -> Check:
+    """Who needs a token. Without one all accounts on this machine are administrators."""
+    if settings.token is not None or kept_token.kept(settings.data_dir) is not None:
+        return Check("access", True, "every request needs a token")
+    others = kept_token.other_accounts()
+    found = "requests from this machine need no login"
+    if not others:
+        return Check("access", True, found)
+    advice = f"other people have accounts here ({', '.join(others[:3])}{', …' * (len(others) > 3)}): {SHARED}"
+    return Check("access", True, found, advice=advice)
+
+
+def sign_in(settings: Settings) -> Check:
+    """Whether browsers get a cookie that they send over https only."""
+    if settings.proxy_addresses:
+        return Check("sign-in", True, "cookies are Secure behind the proxies of EIGENSCOPE_PROXY_ADDRESSES over https")
+    found = "cookies are not Secure: no proxy is trusted to say that a request came over https"
+    if settings.proxy_user_header:
+        return Check("sign-in", False, f"{found}, nor who signed in (EIGENSCOPE_PROXY_USER_HEADER)", PROXY)
+    return Check("sign-in", True, found, advice=PROXY if settings.allowed_hosts else "")
 
 
 def queue(settings: Settings) -> Check:

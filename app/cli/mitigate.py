@@ -11,8 +11,9 @@ from analysis.findings.wording import percent, quantity
 from analysis.formats import Checkpoint
 from analysis.mitigation import OPTIONS, RANK, MitigationOptions, MitigationReport, write_mitigated
 from app.cli.analyze import fail, name_paths, open_path, progress, refusals
+from app.cli.listing.terminal import plain_grid
 from app.cli.options import device_option
-from app.cli.output import plain_grid, write_object
+from app.cli.output import write_object
 from app.escaping import for_terminal
 
 HELP = {option.name: option.meaning for option in (*OPTIONS, RANK)}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import IncompleteReport, OptionError, PrescriptionError, TensorError, WrongMembers
@@ -16,8 +15,10 @@ from analysis.prescriptions.recorded import RecordedReport, read_report
 from analysis.prescriptions.settings import parse_settings
 from analysis.prescriptions.writing import write
 from app.cli.analyze import fail, name_paths, open_path, progress, refusals
+from app.cli.listing.tables import brief
+from app.cli.listing.terminal import console, plain_grid
 from app.cli.options import device_option
-from app.cli.output import brief, plain_grid, write_object
+from app.cli.output import write_object
 from app.escaping import for_terminal
 
 MOST = 40  # entries that are printed
@@ -80,7 +81,7 @@ def split_optimizer(chosen: Rule, paths: Sequence[Path]) -> tuple[OptimizerState
 
 def write_words(chosen: Rule, prescription: Prescription, out: Path, names: Sequence[str]) -> None:
     """For people: the entries, what is to be known about them, and the files."""
-    console, answer = Console(), prescription.answer
+    terminal, answer = console(), prescription.answer
     grid = plain_grid()
     titles = list(dict.fromkeys(name for more in answer.details.values() for name in more))
     grid.add_column("Tensor", overflow="fold")
@@ -89,12 +90,12 @@ def write_words(chosen: Rule, prescription: Prescription, out: Path, names: Sequ
     for name, value in list(answer.entries.items())[:MOST]:
         more = answer.details.get(name, {})
         grid.add_row(Text(for_terminal(name)), brief(value), *(brief(more.get(title)) for title in titles))
-    console.print(grid)
+    terminal.print(grid)
     if len(answer.entries) > MOST:
-        console.print(Text(f"and {len(answer.entries) - MOST} more: prescription.json has all", "dim"))
+        terminal.print(Text(f"and {len(answer.entries) - MOST} more: prescription.json has all", "dim"))
     for line in _lines(chosen, prescription):
-        console.print(Text(for_terminal(line)))
-    console.print(Text(for_terminal(f"Written to {out}: {', '.join(names)}")))
+        terminal.print(Text(for_terminal(line)))
+    terminal.print(Text(for_terminal(f"Written to {out}: {', '.join(names)}")))
 
 
 def _lines(chosen: Rule, prescription: Prescription) -> list[str]:

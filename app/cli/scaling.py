@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -22,8 +21,11 @@ from analysis.width_scaling.law import STEADY, Estimate, Pair
 from analysis.width_scaling.recipe import decouple_decay
 from analysis.width_scaling.summary import name_kind as kind_called
 from app.cli.analyze import name_paths, open_path, progress, refusals
+from app.cli.listing.sentences import write_sentences
+from app.cli.listing.tables import brief
+from app.cli.listing.terminal import console, plain_grid
 from app.cli.options import device_option
-from app.cli.output import brief, plain_grid, write_object, write_words
+from app.cli.output import write_object
 from app.escaping import for_terminal
 
 SETTING = re.compile(r":(?=[A-Za-z_]+=)")
@@ -92,17 +94,17 @@ def write_json(report: Report, target: int | None) -> None:
 
 
 def write(report: Report, target: int | None) -> None:
-    console = Console()
+    terminal = console()
     found = family(report.tables[0])
     if found is not None:
-        console.print(_members(found))
-        console.print()
-        console.print(_kinds(scaling(found)))
-    write_words(console, report)
+        terminal.print(_members(found))
+        terminal.print()
+        terminal.print(_kinds(scaling(found)))
+    write_sentences(terminal, report)
     recipe = recipe_of(found, target) if found else NO_FAMILY
     said = recipe.to_python() if not isinstance(recipe, str) else recipe
-    console.print()
-    console.print(Text(f"{said}: lr= and wd=" if said == NO_SETTINGS else said), soft_wrap=True)
+    terminal.print()
+    terminal.print(Text(f"{said}: lr= and wd=" if said == NO_SETTINGS else said), soft_wrap=True)
 
 
 def _grid(*headings: str) -> Grid:

@@ -14,15 +14,35 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 
+LOOPBACK = "127.0.0.1"  # an address that needs no token
+
+
 @click.command("serve")
 @click.option("--host", help="Address to listen on. Any address other than this machine's own needs EIGENSCOPE_TOKEN.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 chooses a free one.")
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder for files and reports.")
-def serve_command(host: str | None, port: int | None, data_dir: Path | None) -> None:
+@click.option(
+    "--new-token", is_flag=True, help="Make a random token that every request needs; kept in the data folder."
+)
+def serve_command(host: str | None, port: int | None, data_dir: Path | None, new_token: bool) -> None:
     """Serve the pages and the API, and start a worker unless a broker is configured."""
     from app import main as service  # imports the web; `analyze` should not wait for that
 
-    service.serve(settings(host=host, port=port, data_dir=data_dir))
+    asked = {"host": host, "port": port, "data_dir": data_dir}
+    service.serve(settings(**asked, token=_own_token(settings(data_dir=data_dir, host=LOOPBACK), new_token)))
+
+
+def _own_token(found: "Settings", new: bool) -> str | None:
+    """The token kept in the data folder, made anew where that is asked for; None where EIGENSCOPE_TOKEN is set."""
+    from app.access import kept_token
+    from app.storage.data_folder import open_data_folder
+
+    if not new:
+        return None if found.token is not None else kept_token.kept(found.data_dir)
+    if found.token is not None:
+        raise click.UsageError("EIGENSCOPE_TOKEN is set, and is the token. Unset it, or leave out --new-token.")
+    open_data_folder(found.data_dir)
+    return kept_token.make(found.data_dir)
 
 
 def settings(**asked: object) -> "Settings":
@@ -68,19 +88,20 @@ def demo_command(experiment: Path | None, data_dir: Path | None) -> None:
 
 
 @click.command("doctor")
+@click.option("--service", is_flag=True, help="Check database, broker and a worker only, as a health check does.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor_command(as_json: bool) -> None:
+def doctor_command(service: bool, as_json: bool) -> None:
     """Check versions, devices, database, broker and disk, and say how to fix problems."""
-    from app.cli.doctor import examine
+    from app.cli.doctor import SERVICE, examine
 
-    checks = examine(settings())
+    checks = examine(settings(), *([SERVICE] if service else []))
     if as_json:
         click.echo(json.dumps([check.to_json() for check in checks], indent=1))
     else:
         for check in checks:
             click.echo(f"{'✓' if check.good else '✗'} {check.subject}: {check.found}")
-            if not check.good:
-                click.echo(f"  → {check.fix}")
+            if advice := check.advice if check.good else check.fix:
+                click.echo(f"  → {advice}")
     sys.exit(int(not all(check.good for check in checks)))
 
 

@@ -4,10 +4,21 @@ Times are seconds since 1970 on the database's own clock (app.db.now).
 """
 
 from app.models.access import Event, Key, Login, Project, Token
-from app.models.base import Base, CleanText, StateText, Work
+from app.models.base import Base, CleanText, Product, StateText, Work
 from app.models.files import Blob, Checkpoint, File, Source, Tensor, Transfer
 from app.models.gate import Delivery, Verdict, Webhook
-from app.models.runs import Curve, Member, Mitigation, Ping, Prescription, Result, Run, Unit, newest
+from app.models.runs import (
+    Curve,
+    Member,
+    Mitigation,
+    Ping,
+    Prescription,
+    PrescriptionFile,
+    Result,
+    Run,
+    Unit,
+    newest,
+)
 
 __all__ = [
     "Base",
@@ -24,6 +35,8 @@ __all__ = [
     "Mitigation",
     "Ping",
     "Prescription",
+    "PrescriptionFile",
+    "Product",
     "Project",
     "Result",
     "Run",

@@ -1,4 +1,4 @@
-"""The base of all tables, the types of their columns, and what any piece of work has."""
+"""The base of all tables, the types of their columns, and what any piece of work or product has."""
 
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -7,6 +7,7 @@ from sqlalchemy import JSON, Double, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from app.db import now
 from app.escaping import for_database
 
 
@@ -61,3 +62,20 @@ class Work:
     sent: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[float] = mapped_column(default=0.0)
     resend_at: Mapped[float] = mapped_column(default=0.0)
+
+
+class Product(Work):
+    """Work that makes something of stored checkpoints, and ends done or failed with a reason.
+
+    `current` is the label of the tensor in hand.
+    """
+
+    DONE: ClassVar[StrEnum]
+    FAILED: ClassVar[StrEnum]
+    FAILURE: ClassVar[str]  # the code where every attempt failed
+
+    current: Mapped[str | None]
+    reason_code: Mapped[str | None] = mapped_column(String(64))
+    reason: Mapped[str | None]
+    created_at: Mapped[float] = mapped_column(default=now())
+    finished_at: Mapped[float | None]

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Session, now
-from app.models.base import Base, StateText, Work
+from app.models.base import Base, Product, StateText, Work
 from app.models.files import Checkpoint
-from app.states import MitigationState, RunState, UnitState
+from app.states import MitigationState, PrescriptionState, RunState, UnitState
 from app.tenancy import ProjectScoped
 
 
-class Mitigation(ProjectScoped, Work, Base):
+class Mitigation(ProjectScoped, Product, Base):
     """A mitigated checkpoint to be made of a fine-tuned one.
 
     It outlives what it speaks of: a checkpoint or run that is deleted leaves None.
@@ -22,6 +22,7 @@ class Mitigation(ProjectScoped, Work, Base):
     __tablename__ = "mitigations"
     __table_args__ = ({"sqlite_autoincrement": True},)
     WAITING, HELD, TASK = MitigationState.QUEUED, MitigationState.MAKING, "mitigate"
+    DONE, FAILED, FAILURE = MitigationState.DONE, MitigationState.FAILED, "mitigation-failed"
 
     state: Mapped[MitigationState] = mapped_column(StateText(MitigationState), index=True)
     name: Mapped[str]  # of the checkpoint that is made
@@ -30,14 +31,9 @@ class Mitigation(ProjectScoped, Work, Base):
     tuned_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
     checkpoint_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoints.id", ondelete="SET NULL"), index=True)
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
-    current: Mapped[str | None]  # label of the current tensor
     report: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)
     )  # analysis.mitigation.MitigationReport
-    reason_code: Mapped[str | None] = mapped_column(String(64))
-    reason: Mapped[str | None]
-    created_at: Mapped[float] = mapped_column(default=now())
-    finished_at: Mapped[float | None]
 
 
 class Run(ProjectScoped, Base):
@@ -136,19 +132,42 @@ class Ping(Base):
     worker: Mapped[str | None]
 
 
-class Prescription(ProjectScoped, Base):
-    """What a published rule says of a run's tables, with the files that other tools read, in base64."""
+class Prescription(ProjectScoped, Product, Base):
+    """What a published rule says of some of a run's checkpoints, with the files that other tools read.
+
+    Out of the run's tables it is done at once, and its files lie in the row, in base64. Out of the weights a worker
+    makes it, and its files are stored as blobs.
+    """
 
     __tablename__ = "prescriptions"
     __table_args__ = ({"sqlite_autoincrement": True},)
+    WAITING, HELD, TASK = PrescriptionState.QUEUED, PrescriptionState.RUNNING, "prescribe"
+    DONE, FAILED, FAILURE = PrescriptionState.DONE, PrescriptionState.FAILED, "prescription-failed"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[PrescriptionState] = mapped_column(StateText(PrescriptionState), index=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
-    position: Mapped[int]  # of the checkpoint in the run
+    position: Mapped[int]  # of the last of its checkpoints in the run
+    positions: Mapped[list[int]] = mapped_column(JSON)  # of all of them, in the order that the rule takes them
     kind: Mapped[str] = mapped_column(String(64))
-    record: Mapped[dict[str, Any]]  # analysis.prescriptions.prescription.Prescription
+    options: Mapped[dict[str, Any]]  # every option of the rule, by name
+    record: Mapped[dict[str, Any]]  # analysis.prescriptions.prescription.Prescription; empty before it is done
     files: Mapped[dict[str, Any]]
-    created_at: Mapped[float] = mapped_column(default=now())
+
+    stored: Mapped[list["PrescriptionFile"]] = relationship(
+        order_by="PrescriptionFile.position", passive_deletes=True, lazy="selectin"
+    )
+
+
+class PrescriptionFile(Base):
+    """A file that a worker made for a prescription."""
+
+    __tablename__ = "prescription_files"
+
+    prescription_id: Mapped[int] = mapped_column(ForeignKey("prescriptions.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]  # its path in the prescription's folder
+    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
 
 
 Listed = TypeVar("Listed", Checkpoint, Mitigation, Run)

@@ -1,99 +1,52 @@
-"""Of a run: the form that asks a rule what to do, and what the rules said, with their files."""
+"""Of a run's section “What to do”: the form that asks a rule, and the button that deletes what it said."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Response
 
-from analysis.diagnostic import Scope, Table
-from analysis.prescriptions import rule
+from analysis.errors import OptionError
+from analysis.prescriptions import Rule, rule
 from analysis.prescriptions.prescription import Prescription as Computed
 from analysis.prescriptions.settings import parse_settings
-from app import models, prescriptions
+from app import prescriptions, retention
 from app.errors import BadRequest
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, see
+from app.pages.views.option_fields import read_options
 from app.runs import runs
-from app.states import RunState
-from app.web.dependencies import DatabaseOf, Identity, Reading, Writing
-from frontend import numbers
+from app.web.dependencies import DatabaseOf, Identity, Number, StorageOf, Writing
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)
-SHOWN = 8  # entries of a preview
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    kind: str
-    title: str
-    options: str
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A prescription as the page shows it."""
-
-    id: int
-    title: str
-    line: str
-    doubt: str
-    validated_on: str
-    value: str
-    entries: list[tuple[str, str]]
-    more: int
-    files: list[tuple[str, str]]  # name, address
-
-
-@dataclass(frozen=True, slots=True)
-class PrescriptionsView:
-    run: int
-    checkpoints: list[tuple[int, str]]
-    choices: list[Choice]
-    said: list[Said]
-
-
-def view(session: Reading, run: models.Run, tables: Sequence[Table], names: Sequence[str]) -> PrescriptionsView | None:
-    """None before the run is done, and where no table looks at one checkpoint."""
-    if run.state != RunState.DONE or not any(table.diagnostic.scope is Scope.ONE for table in tables):
-        return None
-    choices = [
-        Choice(known.name, known.title, " ".join(f"{o.name}={o.default}" for o in known.options))
-        for known in prescriptions.FROM_TABLES
-    ]
-    said = [_said(row, names) for row in prescriptions.listing(session, run.id)]
-    return PrescriptionsView(run.id, list(enumerate(names)), choices, said)
-
-
-def _said(row: models.Prescription, names: Sequence[str]) -> Said:
-    known, record = rule(row.kind), row.record
-    estimator = f"{record['estimator']}. " if record.get("estimator") else ""
-    where = f"{names[row.position]}: " if len(names) > 1 and row.position < len(names) else ""
-    parameters = ", ".join(f"{name}={value}" for name, value in record["parameters"].items())
-    entries = [(name, numbers.short(value)) for name, value in list(record["entries"].items())[:SHOWN]]
-    address = f"/api/v1/runs/{row.run_id}/prescriptions/{row.id}/files/"
-    return Said(
-        id=row.id,
-        title=known.title,
-        line=f"{where}{estimator}{parameters}",
-        doubt=record["doubt"]["reason"] if "doubt" in record else "",
-        validated_on=record["validated_on"],
-        value=known.value,
-        entries=entries,
-        more=max(0, len(record["entries"]) - SHOWN),
-        files=[(name, address + quote(name)) for name in prescriptions.names(row)],
-    )
-
-
-def compute(database: DatabaseOf, identity: Identity, sent: Sent) -> tuple[int, Computed]:
-    """What the form asks for, computed before the transaction that writes it begins."""
-    kind, position = _first(sent, "kind"), _first(sent, "position") or "0"
+def compute(database: DatabaseOf, identity: Identity, sent: Sent) -> Computed | None:
+    """What a rule on tables says, computed before the transaction that writes it begins; None: a worker's."""
     with database.reading() as session:
         runs.get(session, identity)
-        if not position.isdigit():
-            raise BadRequest("“position” must be the place of a checkpoint in the run.")
-        options = parse_settings(rule(kind), _first(sent, "options").replace(",", " ").split())
-        return int(position), prescriptions.compute(session, identity, kind, options, int(position))
+        chosen = rule(_first(sent, "kind"))
+        settings, places = _settings(chosen, sent), _places(sent)
+        if chosen in prescriptions.FROM_WEIGHTS:
+            return None
+        return prescriptions.compute(session, identity, chosen.name, settings, places[0] if places else 0)
+
+
+def _settings(chosen: Rule, sent: Sent) -> dict[str, object]:
+    """The options: from the rule's own fields, or as text, NAME=VALUE. Raises OptionError."""
+    if "options" in sent:
+        return parse_settings(chosen, _first(sent, "options").replace(",", " ").split())
+    errors: dict[str, str] = {}
+    found = read_options(chosen.name, chosen.options, sent, errors)
+    if errors:
+        raise OptionError("; ".join(errors.values()))
+    return found
+
+
+def _places(sent: Sent) -> list[int]:
+    """The places of the chosen checkpoints. Raises BadRequest."""
+    texts = [text.strip() for text in sent.get("position", [])]
+    if not all(text.isascii() and text.isdigit() and len(text) < 5 for text in texts):
+        raise BadRequest("“position” must be the place of a checkpoint in the run.")
+    return [int(text) for text in texts]
 
 
 def _first(sent: Mapping[str, Sequence[str]], name: str) -> str:
@@ -104,7 +57,24 @@ Found = Depends(compute)
 
 
 @router.post("/{id}/prescribe")
-def prescribe(session: Writing, identity: Identity, found: tuple[int, Computed] = Found) -> Response:
-    """Keeps what the rule says, and shows it beside the form."""
-    prescriptions.add(session, identity, *found)
+def prescribe(session: Writing, identity: Identity, sent: Sent, found: Computed | None = Found) -> Response:
+    """Keeps what the rule says, or asks a worker for it, and shows it below the form."""
+    places = _places(sent)
+    if found is not None:
+        prescriptions.add(session, identity, places[0] if places else 0, found)
+        return see(f"/runs/{identity}#todo")
+    chosen = rule(_first(sent, "kind"))
+    one = places[0] if len(places) == 1 and chosen.most is not None else None
+    several = places if places and one is None else None
+    prescriptions.request(session, identity, chosen.name, _settings(chosen, sent), several, one)
+    return see(f"/runs/{identity}#todo")
+
+
+@router.post("/{id}/prescriptions/{number}/delete")
+def delete(database: DatabaseOf, storage: StorageOf, identity: Identity, number: Number) -> Response:
+    """Deletes it with its files, and stops it if a worker has it."""
+    with database.writing() as session:
+        digests = prescriptions.delete(session, identity, number)
+    with database.writing() as session:
+        retention.collect(session, storage, digests)
     return see(f"/runs/{identity}#todo")

@@ -14,9 +14,9 @@ from analysis.findings.wording import join_words, lower_first
 from app import etags, models
 from app.db import Database, Session
 from app.errors import NotFound
-from app.pages import lists, mitigate, prescribe
+from app.pages import lists, mitigate
 from app.pages.rendering import PageRoute, page, see
-from app.pages.views import gate
+from app.pages.views import gate, prescriptions
 from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.layer import Curves
 from app.pages.views.pictures import Tab
@@ -82,7 +82,7 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     view = run_view(run, runs.progress(session, run), time.time())
     whole = reports.report(session, identity)
     always: dict[str, Any] = {"run": view, "tabs": tabs(whole.tables, state), "gates": gate.view(session, run)}
-    always["todo"] = prescribe.view(session, run, whole.tables, whole.names)
+    always["todo"] = prescriptions.view(session, run, whole.tables, whole.names)
     if scales(whole.tables, state):
         ids = [member.checkpoint_id for member in run.members]
         of_widths = FamilyView(whole.tables, whole.coverage, state, view.look.moving, ids)

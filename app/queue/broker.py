@@ -19,10 +19,13 @@ from kombu.utils.json import dumps
 
 from app.settings import Settings
 
-TASKS = ("ingest", "analyse", "mitigate", "judge")
+TASKS = ("ingest", "analyse", "mitigate", "prescribe", "judge")
 FORMER = ("mend",)  # names of tasks that messages of earlier versions hold: still received, no longer sent
 POLL_SECONDS = 0.05  # how often the worker of the embedded mode looks for a message
 POOL_STARTS = 120.0  # seconds a pool process may take to start. Celery's 4 kill it, again and again, on a busy machine
+SEND_SECONDS = 3  # that a broker may take to accept a connection or a message
+RECEIVE_SECONDS = 30  # that Redis may take to answer a worker, which asks it every second
+REST_SECONDS = 5.0  # after a broker did not answer, until a request tries again; the sweeper sends meanwhile
 PING_EXPIRES = 60  # seconds after which an unanswered ping may be forgotten
 
 
@@ -63,9 +66,12 @@ def ping_queue(settings: Settings) -> Queue:
     return _queue(settings, "ping")
 
 
-def make_celery(settings: Settings) -> Celery:
-    """The Celery application of these settings, the same for the service and its workers."""
-    app = Celery("eigenscope", broker=settings.broker_url or "files://localhost//", set_as_current=False)
+def make_celery(settings: Settings, sends: bool = False) -> Celery:
+    """The Celery application of these settings, the same for the service and its workers.
+
+    One that only `sends` gives a broker that hangs a few seconds; a consumer has to wait for its messages.
+    """
+    app = Celery("eigenscope", broker=settings.broker or "files://localhost//", set_as_current=False)
     app.conf.update(
         task_queues=[_queue(settings, name) for name in (*TASKS, *FORMER)],
         task_routes={name: {"queue": queue_name(settings, name)} for name in TASKS},
@@ -87,14 +93,14 @@ def make_celery(settings: Settings) -> Celery:
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
-        broker_transport_options=_transport_options(settings),
-        broker_transport_timeout=5,
+        broker_transport_options=_transport_options(settings, sends),
+        broker_connection_timeout=SEND_SECONDS,
         broker_pool_limit=4,
     )
     return app
 
 
-def _transport_options(settings: Settings) -> dict[str, Any]:
+def _transport_options(settings: Settings, sends: bool) -> dict[str, Any]:
     if settings.is_embedded:
         messages, control = _folders(settings)
         return {
@@ -105,8 +111,14 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
         }
     if settings.broker_url is not None and settings.broker_url.startswith("redis"):
         # An unacknowledged message comes back after this: later than any unit may take. The sweeper is far quicker.
-        return {"visibility_timeout": 2 * settings.unit_limit_seconds, "socket_connect_timeout": 5}
-    return {}
+        return {
+            "visibility_timeout": 2 * settings.unit_limit_seconds,
+            "socket_connect_timeout": SEND_SECONDS,
+            "socket_timeout": SEND_SECONDS if sends else RECEIVE_SECONDS,
+            "socket_keepalive": True,
+            "retry_on_timeout": False,
+        }
+    return {"read_timeout": SEND_SECONDS, "write_timeout": SEND_SECONDS} if sends else {}
 
 
 def _folders(settings: Settings) -> tuple[Path, Path]:
@@ -121,22 +133,36 @@ def make_folders(settings: Settings) -> None:
             folder.mkdir(parents=True, exist_ok=True)
 
 
+class BrokerAway(Exception):
+    """The broker did not answer a moment ago."""
+
+
 class Sender:
     """Sends wake-ups. Each call opens, or takes from the pool, a connection of its own."""
 
     def __init__(self, settings: Settings) -> None:
         make_folders(settings)
         self._settings = settings
-        self._celery = make_celery(settings)
+        self._celery = make_celery(settings, sends=True)
+        self._rests_until = 0.0
 
     def send(self, name: str, identity: int) -> None:
-        """Wakes a worker for a row. Raises what the broker's client raises when the broker is away."""
-        self._celery.send_task(name, (identity,), retry=False)
+        """Wakes a worker for a row. Raises what the broker's client raises when the broker is away.
+
+        Raises BrokerAway at once for some seconds after that: not each request waits for a broker that hangs.
+        """
+        if monotonic() < self._rests_until:
+            raise BrokerAway("the broker did not answer a moment ago")
+        try:
+            self._celery.send_task(name, (identity,), retry=False)
+        except Exception:
+            self._rests_until = monotonic() + REST_SECONDS
+            raise
 
     def ping(self, identity: int) -> None:
         """Sends a ping to the workers' own queue for it, which a busy worker answers too."""
         queue = ping_queue(self._settings)
-        with self._celery.producer_pool.acquire(block=True, timeout=5) as producer:
+        with self._celery.producer_pool.acquire(block=True, timeout=SEND_SECONDS) as producer:
             producer.publish(
                 {"id": identity},
                 exchange="",
@@ -146,6 +172,7 @@ class Sender:
                 expiration=PING_EXPIRES,
                 retry=False,
             )
+        self._rests_until = 0.0
 
     def close(self) -> None:
         self._celery.close()

@@ -12,6 +12,7 @@ from app.models import Ping
 from app.queue.broker import Sender
 
 PATIENCE = 3.0  # seconds: a worker's main process answers within a fraction of one, in the middle of a unit too
+LONGEST = 10.0  # seconds that anybody waits for an answer, whatever hangs
 REMEMBERED = 3600.0  # seconds
 KEPT = 1.0  # seconds for which one answer serves everyone who asks
 
@@ -51,7 +52,11 @@ class HealthCheck:
         loop = asyncio.get_running_loop()
         if self._running is None or self._running.done() or self._running.get_loop() is not loop:
             self._running = asyncio.ensure_future(run_sync(self.probe))
-        return await asyncio.shield(self._running)
+        try:
+            async with asyncio.timeout(LONGEST):
+                return await asyncio.shield(self._running)
+        except TimeoutError:
+            return RoundTrip(None, None, f"the database or the broker did not answer within {LONGEST:g} s")
 
     def probe(self, patience: float = PATIENCE) -> RoundTrip:
         with self._lock:

@@ -30,13 +30,23 @@ ROWS_AT_ONCE = 500  # below every database's limit of parameters in a statement
 CURVE = np.dtype("<f4")
 
 
-def record(session: Session, identity: int, claim: int, rows: Iterable[tuple[str, Row]], behind: int = 0) -> None:
+def record(
+    session: Session,
+    identity: int,
+    claim: int,
+    rows: Iterable[tuple[str, Row]],
+    behind: int = 0,
+    done: int | None = None,
+) -> None:
     """The rows of the current tensor, and that it is done. Rows that are there already stay as they are.
 
-    `behind` counts the tensors that come before this checkpoint's own in a table. Raises LeaseLost where the unit is
-    not this worker's any more.
+    `behind` counts the tensors that come before this checkpoint's own in a table. Where `done` tensors of the unit are
+    not all that is recorded, these rows are there too: the answer to their commit was lost. Raises LeaseLost where the
+    unit is not this worker's any more.
     """
     unit = leases.lock_held(session, Unit, identity, claim)
+    if done is not None and unit.done > done:
+        return
     counts: dict[str, int] = defaultdict(int)
     for name, row in rows:
         _insert(session, unit, name, row, behind, counts[name])

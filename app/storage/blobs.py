@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from analysis.errors import escape
+from analysis.formats.companions import DISTRIBUTED
 from analysis.formats.rewrite import sync_folder
 from app.errors import BlobDamaged, DiskFull
 from app.storage.disk import room
@@ -197,7 +198,7 @@ class Storage:
 
 def _local_names(files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Each file with a relative path that is safe to create: its own where that is harmless and free, else one with
-    its position in a hidden folder. No harmless name begins with a dot, so that one is always free.
+    its position in a hidden folder. No harmless name begins with a dot and a number, so that one is always free.
     """
     taken: set[str] = set()
     folders: set[str] = set()
@@ -213,7 +214,12 @@ def _local_names(files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _is_harmless(part: str) -> bool:
-    """Whether a part of a path names a file or folder that we can make, and no other than it says."""
+    """Whether a part of a path names a file or folder that we can make, and no other than it says.
+
+    One hidden name is: of torch.distributed.checkpoint, which finds its files by it.
+    """
+    if part == DISTRIBUTED:
+        return True
     short = len(part.encode("utf-8", "replace")) <= LONGEST_PART
     return bool(part) and part.isprintable() and short and part[0] not in ". " and "\\" not in part
 

@@ -150,13 +150,16 @@ def _not_allowed(what: str, setting: str) -> SourceNotAllowed:
 
 def choose(found: Iterable[Found]) -> list[Found]:
     """The files that make a checkpoint, in the order to fetch them, then those left out, with their reasons."""
-    files = {file.name: file for file in found}
+    listed = list(found)
+    closed = [file for file in listed if file.left_out is not None]
+    files = {file.name: file for file in listed if file.left_out is None}
     choice = companions.choose(files)
     if not choice.weights:
         endings = ", ".join(companions.WEIGHTS)
-        raise SourceFault("source-missing", f"The source has no weight files, whose names end in {endings}.")
+        told = f" Left out: {closed[0].name} ({closed[0].left_out})." if closed else ""
+        raise SourceFault("source-missing", f"The source has no weight files, whose names end in {endings}.{told}")
     left_out = [replace(files[name], left_out=reason) for name, reason in choice.left_out.items()]
-    return [*(files[name] for name in (*choice.weights, *choice.companions)), *left_out]
+    return [*(files[name] for name in (*choice.weights, *choice.companions)), *left_out, *closed]
 
 
 def partial_name(checkpoint: int, position: int) -> str:

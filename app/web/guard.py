@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 from anyio import current_time, move_on_after
 from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +18,7 @@ from app.access.rate_limit import Rates
 from app.access.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
 from app.db import Database
 from app.errors import BadAddress, ServiceError, TokenRequired, TooLarge, UploadStalled
+from app.faults import answer_of
 from app.settings import Settings
 from app.web.problems import of_service, unexpected_problem
 
@@ -27,16 +28,19 @@ REPORTS = re.compile(r"/api/v1/runs(/[^/]*/verdicts)?")  # a baseline to compare
 UPLOADS = re.compile(r"(/api/v1)?/checkpoints|/api/v1/(blobs|uploads)(/[^/]*)?")  # they bound their bodies themselves
 TUS = "/api/v1/uploads"
 TUS_HEADERS = {"Tus-Resumable": "1.0.0", "Tus-Version": "1.0.0"}  # on every answer there, also on a refusal
-OPEN_PATHS = ("/health", "/login")  # for everybody; so is what lies under STATIC
+OPEN_PATHS = ("/health", "/login", "/api/v1/badge.svg")  # for everybody; so is what lies under STATIC
 STATIC = "/static/"
 PROJECT_HEADER = "eigenscope-project"
 # Headers by which proxies, load balancers, tunnels and content networks tell whom they speak for. One of them is enough
 # to know that the request did not begin on this machine.
 WRITTEN_BY_PROXIES = re.compile(
-    r"forwarded|via|cdn-loop|client-ip|true-client-ip|(wl-)?proxy-client-ip|proxyuser-ip|tailscale-.*"
+    r"forwarded(-.*)?|via|cdn-loop|client-ip|true-client-ip|(wl-)?proxy-client-ip|proxyuser-ip|tailscale-.*"
+    r"|remote-(user|addr|ip|host)|ssl-client-.*|incap-client-ip|front-end-https|surrogate-capability"
     r"|(cf|fastly|fly|ali-cdn|akamai)-.*"
     r"|x-(forwarded|original|real|client|cluster|remote|proxyuser|envoy|azure|arr|appengine|vercel|amz|amzn|nginx|akamai"
-    r"|host|scheme|sendfile|zeit|ms-forwarded|appgw|goog|cloud|nf|railway|replit|ngrok|b3)(-.*)?"
+    r"|host|scheme|sendfile|zeit|ms-forwarded|appgw|goog|cloud|nf|railway|replit|ngrok|b3"
+    r"|proxy|originating|user-ip|lb|varnish|squid|bluecoat|sucuri|coming|auth-request|authentik|pomerium|webauth|ssl|tls"
+    r"|traefik|istio|haproxy|jupyterhub|tor|edge|cdn|iinfo|backend|request-start|queue-start|wap)(-.*)?"
 )
 ANONYMOUS_PER_MINUTE = 60  # requests of one address with a wrong token or none
 SIGN_INS_PER_MINUTE = 60  # of one address, by themselves: strangers beside them keep nobody from signing in
@@ -76,9 +80,12 @@ class Guard:
             body.fault = None
             answer = _sign_in(scope) if isinstance(error, TokenRequired) and _is_reader(scope) else of_service(error)
             await answer(scope, receive, guard)
+        except ClientDisconnect:  # who asked has gone: there is nobody to answer, and nothing is wrong
+            return
         except Exception as error:
             body.fault = None
-            answer = unexpected_problem(scope["method"], scope["path"], error)
+            known = answer_of(error)
+            answer = of_service(known) if known else unexpected_problem(scope["method"], scope["path"], error)
             if begun:  # too late for an answer: the connection breaks off
                 raise
             await answer(scope, receive, guard)

@@ -51,7 +51,8 @@ def _phrase(status: int) -> str:
     return "Checksum Mismatch" if status == ChecksumMismatch.status else HTTPStatus(status).phrase  # tus's own
 
 
-EVERYWHERE = responses(401, 403, 421, 422, 429, 500)  # token, Origin or scope, Host, form, rate, and faults of ours
+# token, Origin or scope, Host, form, rate, faults of ours, a database that is away, a disk that is full
+EVERYWHERE = responses(401, 403, 421, 422, 429, 500, 503, 507)
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Response:

@@ -7,13 +7,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.db import clock
-from app.models import Blob, Checkpoint, Mitigation, Result, Run, Unit, Work
+from app.models import Blob, Checkpoint, Product, Result, Run, Unit, Work
 from app.work.leases import KINDS
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Everything at one moment. Work is told by its task: ingest, mitigate, analyse."""
+    """Everything at one moment. Work is told by its task: ingest, mitigate, prescribe, analyse."""
 
     runs: Mapping[str, int]  # by state
     work: Mapping[tuple[str, str], int]  # by task and state; checkpoints are the work of `ingest`
@@ -49,7 +49,7 @@ def _oldest(session: Session, kind: type[Work]) -> float | None:
     if issubclass(kind, Unit):
         query = select(func.min(Run.created_at)).join(Unit, Unit.run_id == Run.id).where(Unit.state == Unit.WAITING)
         return session.scalar(query)
-    assert issubclass(kind, Checkpoint | Mitigation)
+    assert issubclass(kind, Checkpoint | Product)
     return session.scalar(select(func.min(kind.created_at)).where(kind.state == kind.WAITING))
 
 

@@ -1,6 +1,6 @@
 """Who holds which piece of work, by the database's clock: claim, renew, give back, and find what fell through.
 
-Everything here is true of any `Work`: a checkpoint to ingest, a mitigation, a unit to analyse.
+Everything here is true of any `Work`: a checkpoint to ingest, a mitigation, a prescription, a unit to analyse.
 """
 
 from collections.abc import Sequence
@@ -10,15 +10,16 @@ from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import clock, now, wake
-from app.models import Checkpoint, Mitigation, Unit, Work
+from app.models import Checkpoint, Mitigation, Prescription, Unit, Work
 
 FIRST_RESEND = 5.0  # seconds until a message that nobody took is sent again; doubles each time
 LAST_RESEND = 300.0
 IDLE_RESEND = 2.0  # seconds until the same where no worker holds anything, so that waiting means lost
 AT_ONCE = 100
+SKEW = 5.0  # seconds
 
 W = TypeVar("W", bound=Work)
-KINDS: tuple[type[Work], ...] = (Checkpoint, Mitigation, Unit)
+KINDS: tuple[type[Work], ...] = (Checkpoint, Mitigation, Prescription, Unit)
 
 
 class LeaseLost(Exception):
@@ -76,6 +77,19 @@ def give_back(session: Session, kind: type[W], identity: int, claim: int) -> Non
     offer(session, work)
 
 
+def is_held(session: Session, kind: type[W], identity: int, claim: int) -> bool:
+    """Whether the work is still this claim's."""
+    mine = (kind.id == identity, kind.state == kind.HELD, kind.claim == claim)
+    return bool(session.scalar(select(exists().where(*mine))))
+
+
+def bound(session: Session, seconds: float) -> None:
+    """Shortens leases that reach further than any that was given: since then the clock was set back."""
+    for kind in KINDS:
+        far = (kind.state == kind.HELD, kind.lease_until > now() + 2 * seconds)
+        session.execute(update(kind).where(*far).values(lease_until=now() + seconds))
+
+
 def lock_expired(session: Session, kind: type[W]) -> Sequence[W]:
     """Work whose worker has been silent for too long, locked."""
     query = select(kind).where(kind.state == kind.HELD, kind.lease_until < now())
@@ -102,7 +116,7 @@ def resend(session: Session) -> int:
 
 
 def _lock_silent(session: Session, kind: type[W], moment: float, idle: bool) -> Sequence[W]:
-    late = kind.resend_at < moment
+    late = or_(kind.resend_at < moment, kind.sent_at > moment + SKEW)  # sent later than now: the clock was set back
     if idle:
         late = or_(late, kind.sent_at < moment - IDLE_RESEND)
     query = select(kind).where(kind.state == kind.WAITING, late).order_by(kind.id).limit(AT_ONCE)

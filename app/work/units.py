@@ -92,11 +92,22 @@ def settle(session: Session, run: Run) -> None:
     if run.state != RunState.RUNNING or states.intersection(OPEN_UNITS):
         return
     run.state, run.finished_at = RunState.DONE, clock(session)
+    if UnitState.FAILED in states:
+        _note_lost(session, run)
     if states == {UnitState.FAILED} and not session.scalar(
         select(exists().where(Unit.run_id == run.id, Unit.done > 0))
     ):
         run.state, run.reason_code = RunState.FAILED, "nothing-measured"
         run.reason = session.scalar(select(Unit.reason).where(Unit.run_id == run.id).order_by(Unit.id).limit(1))
+
+
+def _note_lost(session: Session, run: Run) -> None:
+    """That a run is done and not complete: units failed, each with one tensor that was not measured."""
+    failed = list(session.scalars(select(Unit).where(Unit.run_id == run.id, Unit.state == UnitState.FAILED)))
+    count = sum(len(unit.tensors) - unit.done for unit in failed)
+    run.reason_code = "incomplete"
+    noun = "tensor was" if count == 1 else "tensors were"
+    run.reason = f"{count} {noun} not measured. First reason: {failed[0].reason}"
 
 
 def close(session: Session, run: Run, state: RunState, code: str, reason: str) -> None:

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 State = dict[str, Tensor]
+Batches = Iterator[tuple[Tensor, Tensor]]
 KEPT = Path(os.environ.get("EIGENSCOPE_TRUTH", Path(tempfile.gettempdir()) / "eigenscope-truth"))
 SIGHT, LETTERS = 64, 128
 
@@ -191,7 +192,7 @@ def _optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
 
 
-def text() -> Iterator[tuple[Tensor, Tensor]]:
+def text() -> Batches:
     """Batches of letters and the letters that follow."""
     sources = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))[:60]
     letters = torch.tensor(list(b"".join(file.read_bytes() for file in sources)), dtype=torch.long) % LETTERS
@@ -201,7 +202,7 @@ def text() -> Iterator[tuple[Tensor, Tensor]]:
         yield seen[:, :-1], seen[:, 1:]
 
 
-def digits() -> Iterator[tuple[Tensor, Tensor]]:
+def digits() -> Batches:
     """Batches of 8 × 8 images and their digits, moved and noisy so that they are not learned by heart."""
     from sklearn.datasets import load_digits  # 2 s, only where nothing is kept
 

@@ -34,7 +34,7 @@ def test_findings_come_worst_first(report: Report) -> None:
     order = [finding["severity"] for finding in report.to_json()["findings"]]
     assert order == sorted(order, key=["bad", "warn", "note"].index)
     texts = " ".join(finding["text"] for finding in report.to_json()["findings"])
-    assert "Block 0 · key could not be measured" in texts
+    assert "Key projection (k_proj) of block 0 holds values that are NaN or infinite" in texts
     assert "all zeros" in texts
 
 

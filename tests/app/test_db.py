@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,9 +11,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from app.db import Database, connect, insert_of, now, revisions, upgrade, wake
+from app.db import Database, NewerDatabase, connect, insert_of, migrate_or_exit, now, revisions, upgrade, wake
 from app.errors import Overloaded
-from app.models import Base, Member, Ping
+from app.models import Base, Member, Ping, Prescription
 
 
 @pytest.fixture
@@ -44,6 +45,24 @@ def test_migrating_again_changes_nothing_and_downgrading_leaves_nothing(database
         left = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
         assert set(left) <= {"alembic_version", "sqlite_sequence"}
         upgrade(connection)
+
+
+def test_prescriptions_of_an_earlier_version_are_done(tmp_path: Path) -> None:
+    made = Database(f"sqlite:///{tmp_path}/old.db", lambda name, identity: None)
+    with made.engine.begin() as connection:
+        upgrade(connection, "0007")
+        connection.execute(text("INSERT INTO runs VALUES (1, 'done', NULL, NULL, '{}', NULL, 1.0, 1.0, 1.0, 1)"))
+        columns = "id, project_id, run_id, position, kind, record, files, created_at"
+        record = '{"parameters": {"target": 0.5}}'
+        connection.execute(
+            text(f"INSERT INTO prescriptions ({columns}) VALUES (1, 1, 1, 2, 'sparsity', :record, '{{}}', 5.0)"),
+            {"record": record},
+        )
+    made.migrate()
+    with made.reading() as session:
+        row = session.get_one(Prescription, 1)
+        assert (row.state, row.positions, row.options) == ("done", [2], {"target": 0.5})
+        assert (row.finished_at, row.claim, row.stored) == (5.0, 0, [])
 
 
 def test_the_clock_is_the_time(database: Database) -> None:
@@ -147,3 +166,23 @@ def test_who_does_not_get_a_turn_is_told_to_come_again(tmp_path: Path, monkeypat
 def test_another_fault_of_the_database_keeps_its_name(database: Database) -> None:
     with pytest.raises(OperationalError, match="no such table"), database.writing() as session:
         session.execute(text("SELECT 1 FROM nowhere"))
+
+
+def test_tables_of_a_later_version_are_refused_with_a_message(database: Database) -> None:
+    with database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NewerDatabase, match=r"version 9999; this program knows versions up to 0.*start that version"):
+        database.migrate()
+    with pytest.raises(SystemExit, match="A later version of Eigenscope"):
+        migrate_or_exit(database)
+
+
+def test_postgresql_gives_up_in_seconds_and_an_address_may_say_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr("app.db.create_engine", lambda url, **options: made.append(options["connect_args"]))
+    connect("postgresql+psycopg://h/n")
+    connect("postgresql+psycopg://h/n?connect_timeout=60")
+    assert made[0]["connect_timeout"] <= 10
+    assert made[0]["tcp_user_timeout"] <= 30_000
+    assert made[0]["keepalives"] == 1
+    assert "connect_timeout" not in made[1]

@@ -38,7 +38,9 @@ def test_long_names_are_cut_in_the_middle() -> None:
     assert len(for_markdown("x" * 70_000)) == 121
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\r=x"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\r=x", "\n=1+1", "＝1+1", "＋1", "－1", "＠SUM(A1)"]
+)
 def test_no_cell_is_a_formula(text: str) -> None:
     assert for_csv(text) == "'" + text
     out = io.StringIO()

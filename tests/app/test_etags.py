@@ -8,7 +8,7 @@ import pytest
 from app import etags
 from app.db import Session
 from app.errors import NotFound
-from app.models import Checkpoint, Mitigation, Result, Run, Source, Unit
+from app.models import Checkpoint, Mitigation, Prescription, Result, Run, Source, Unit
 from app.runs import reports
 from tests.service import Service
 
@@ -70,6 +70,16 @@ def test_a_page_also_follows_its_verdicts(analysed: Service) -> None:
     answer = analysed.client.post("/api/v1/runs/1/verdicts", json={"policy": policy})
     assert answer.is_success, answer.text
     assert of(analysed, etags.of_page).name != before.name
+
+
+def test_a_pages_version_follows_a_prescription_on_its_way(analysed: Service) -> None:
+    seen = [of(analysed, etags.of_page).name]
+    assert analysed.client.post("/api/v1/runs/1/prescriptions", json={"kind": "traps"}).status_code == 202
+    seen.append(of(analysed, etags.of_page).name)
+    for values in ({"state": "running"}, {"current": "Block 0 · MLP up"}, {"state": "done"}):
+        change(analysed, Prescription, **values)
+        seen.append(of(analysed, etags.of_page).name)
+    assert len(set(seen)) == len(seen)
 
 
 @pytest.mark.parametrize("values", [{"name": "another"}, {"facts": {"step": 3}}, {"pinned": True}, {"released_at": 1}])

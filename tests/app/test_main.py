@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from app import main
-from app.main import plotly_name, plotly_script
+from app.access import kept_token
+from app.main import _login_line, plotly_name, plotly_script
 from app.queue import supervisor as embedded
 from app.settings import Settings
 from tests.service import ADDRESS, Service, settings
@@ -74,3 +76,17 @@ def test_a_port_that_is_taken_stops_it_before_anything_starts(tmp_path: Path) ->
 def test_a_data_folder_in_use_stops_it(tmp_path: Path) -> None:
     with embedded.lock(tmp_path), pytest.raises(SystemExit, match="`eigenscope serve` already uses"):
         main.serve(Settings(data_dir=tmp_path, port=0))
+
+
+def test_who_may_use_it_is_said_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.access.kept_token.other_accounts", lambda: ["ann"])
+    line = _login_line(Settings(data_dir=tmp_path), "http://127.0.0.1:8000/")
+    assert "Other people have accounts on this machine (ann), and can use it too" in line
+    assert "--new-token" in line
+    monkeypatch.setattr("app.access.kept_token.other_accounts", list)
+    assert "need no login" in _login_line(Settings(data_dir=tmp_path), "http://127.0.0.1:8000/")
+    token = kept_token.make(tmp_path)
+    line = _login_line(Settings(data_dir=tmp_path, token=SecretStr(token)), "http://127.0.0.1:8000/")
+    assert f"http://127.0.0.1:8000/login with the token {token}" in line
+    own = _login_line(Settings(data_dir=tmp_path, token=SecretStr("of-the-administrator")), "http://127.0.0.1:8000/")
+    assert "of-the-administrator" not in own

@@ -121,6 +121,24 @@ def test_a_run_under_way_keeps_them(analysed: Service) -> None:
     assert analysed.get("/api/v1/runs/2")["state"] == "done"
 
 
+def test_a_prescription_that_waits_keeps_them_and_its_files_stay(analysed: Service) -> None:
+    address = "/api/v1/runs/1/prescriptions"
+    assert analysed.client.post(address, json={"kind": "traps"}).status_code == 202
+    age(analysed, 8)
+    sweep(analysed)
+    analysed.work()
+    assert analysed.get(f"{address}/1")["state"] == "done"
+    assert analysed.client.post(address, json={"kind": "monitor"}).status_code == 202
+    analysed.work()
+    made = analysed.client.get(f"{address}/2/files/monitor.csv").content
+    age(analysed, 8)
+    sweep(analysed)
+    assert analysed.get("/api/v1/checkpoints/1")["released_at"] is not None
+    assert analysed.client.get(f"{address}/2/files/monitor.csv").content == made
+    answer = analysed.client.post(address, json={"kind": "traps"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "weights-deleted")
+
+
 def test_when_they_go_is_told(analysed: Service) -> None:
     with analysed.database.reading() as session:
         row = session.get_one(Checkpoint, 1)

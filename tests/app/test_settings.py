@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from kombu.connection import Connection
+from pydantic import SecretStr, ValidationError
+from sqlalchemy import make_url
 
-from app.settings import Settings, is_loopback
+from app.settings import Settings, is_loopback, with_password
 
 
 def test_a_relative_sqlite_file_is_of_the_folder_that_we_start_in(
@@ -30,6 +32,37 @@ def test_without_xdg_the_data_lie_in_the_home_folder(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Settings().data_dir == tmp_path / ".local" / "share" / "eigenscope"
+
+
+@pytest.mark.parametrize("password", ["plain", "p@ss:w/or%d#?&+ ", "ü’"])
+def test_passwords_beside_the_addresses_need_no_escaping(password: str) -> None:
+    """As psycopg and kombu read them."""
+    settings = Settings(
+        database_url="postgresql://eigenscope@database:5432/eigenscope",
+        database_password=password,
+        broker_url="redis://broker:6379/0",
+        broker_password=password,
+    )
+    url = make_url(settings.database)
+    assert (url.username, url.password, url.host, url.port, url.database) == (
+        "eigenscope", password, "database", 5432, "eigenscope"
+    )  # fmt: skip
+    assert settings.broker is not None
+    found = Connection(settings.broker).info()
+    assert (found["hostname"], found["port"], found["virtual_host"], found["password"]) == (
+        "broker",
+        6379,
+        "0",
+        password,
+    )
+    assert password not in repr(settings)
+
+
+def test_a_password_in_the_address_stays() -> None:
+    assert with_password("amqp://me:mine@host:5672//", SecretStr("other")) == "amqp://me:mine@host:5672//"
+    assert with_password("sqlite:////var/x.db", SecretStr("x")) == "sqlite:////var/x.db"
+    assert with_password("amqp://me@[::1]:5672//", SecretStr("x/y")) == "amqp://me:x%2Fy@[::1]:5672//"
+    assert Settings().broker is None
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

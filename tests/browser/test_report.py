@@ -233,3 +233,24 @@ def test_without_a_script_the_report_is_there(watched: Watched, report: str) -> 
     assert "q=pooler" in page.url
     assert "sort=-D" in page.url
     context.close()
+
+
+def test_a_rule_on_the_weights_is_computed_watched_and_downloaded(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    rule = page.locator("#rule-quantisation")
+    rule.locator("summary").click()
+    rule.get_by_label("ratio").fill("1.5")
+    rule.locator("select").select_option("int8")
+    rule.get_by_role("button", name="Compute").click()
+    said = page.locator("#todo .said").first
+    expect(said.get_by_role("button", name="Delete")).to_be_visible()  # it was done without a reload
+    expect(said.get_by_role("img", name="Done")).to_be_visible()
+    said.locator("[data-figure]").scroll_into_view_if_needed()
+    expect(said.locator(".plot .main-svg").first).to_be_visible()
+    with page.expect_download() as begun:
+        said.get_by_role("link", name="prescription.json").click()
+    told = json.loads(begun.value.path().read_text())
+    assert (told["parameters"]["format"], told["parameters"]["ratio"]) == ("int8", 1.5)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+    said.get_by_role("button", name="Delete").click()
+    expect(page.locator("#todo .said")).to_have_count(0)

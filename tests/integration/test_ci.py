@@ -107,6 +107,20 @@ def test_three_lines_of_curl(live: Deployment, repository: Path) -> None:
     assert bash(url + script, repository, live).returncode != 0  # no run: it does not ask for ever
 
 
+def test_the_badge_of_a_name(live: Deployment, repository: Path) -> None:
+    """The documented line, and the image as a forge's proxy fetches it."""
+    done = bash("./docs/ci/check.sh model.safetensors model@main", repository, live)
+    assert done.returncode == 0, done.stderr
+    text = re.search(r"<!-- badge -->\n```sh\n(.*?)```", (DOCS / "ci.md").read_text(), re.DOTALL)
+    assert text is not None
+    said = bash(f"url=$EIGENSCOPE_URL/api/v1\n{text[1]}", repository, live).stdout.strip()
+    found = re.fullmatch(r"!\[eigenscope\]\((.*)\)", said)
+    assert found is not None, said
+    answer = live.client.get(found[1], headers={"X-Forwarded-For": "203.0.113.7"})
+    assert answer.status_code == 200
+    assert ">pass<" in answer.text
+
+
 def test_the_shell_script_compares_a_pull_request_with_main(live: Deployment, repository: Path) -> None:
     script = "bash docs/ci/check.sh model.safetensors"
     first = bash(f"{script} model@pr-1 model@main", repository, live)  # there is no main yet

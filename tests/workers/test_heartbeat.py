@@ -1,6 +1,8 @@
 """The heartbeat: a lease is renewed while the work lasts, and no longer."""
 
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,16 +38,65 @@ def test_it_beats_until_the_block_ends() -> None:
 
 
 def test_it_beats_three_times_a_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float | None] = []
+    """And looks at the lease twice a second in between."""
+    now, renewed, looked = 0.0, list[float](), list[float]()
 
-    def wait(self: threading.Event, timeout: float | None = None) -> bool:
-        waited.append(timeout)
+    def wait(timeout: float) -> bool:
+        nonlocal now
+        now += timeout
+        return now > 30
+
+    def look() -> bool:
+        looked.append(now)
         return True
 
-    heartbeat = Heartbeat(lambda: None, 30.0)
-    monkeypatch.setattr(heartbeat._stopped, "wait", wait.__get__(heartbeat._stopped))
+    monkeypatch.setattr("workers.heartbeat.time", SimpleNamespace(monotonic=lambda: now))
+    heartbeat = Heartbeat(lambda: renewed.append(now), 30.0, look)
+    monkeypatch.setattr(heartbeat._stopped, "wait", wait)
     heartbeat._beat()
-    assert waited == [10.0]
+    assert renewed == [10.0, 20.0, 30.0]
+    assert looked[:3] == [0.5, 1.0, 1.5]
+
+
+def test_a_renewal_that_failed_is_tried_again_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, tried = 0.0, list[float]()
+
+    def wait(timeout: float) -> bool:
+        nonlocal now
+        now += timeout
+        return now > 15
+
+    def renew() -> None:
+        tried.append(now)
+        raise ConnectionError
+
+    monkeypatch.setattr("workers.heartbeat.time", SimpleNamespace(monotonic=lambda: now))
+    heartbeat = Heartbeat(renew, 30.0)
+    monkeypatch.setattr(heartbeat._stopped, "wait", wait)
+    heartbeat._beat()
+    assert tried[0] == 10.0
+    assert tried[1] - tried[0] <= 1.5
+    assert len(tried) >= 3
+
+
+def test_work_that_was_cancelled_is_left_within_two_seconds() -> None:
+    left = threading.Event()
+    with Heartbeat(lambda: None, 30.0, lambda: False, left.set):
+        began = time.monotonic()
+        assert left.wait(LONG)
+        assert time.monotonic() - began < 2.0
+
+
+def test_work_that_ends_by_itself_is_not_left() -> None:
+    left, looked = threading.Event(), threading.Event()
+
+    def is_held() -> bool:
+        looked.set()
+        return False
+
+    with Heartbeat(lambda: None, 30.0, is_held, left.set):
+        assert looked.wait(LONG)
+    assert not left.is_set()
 
 
 def test_it_survives_a_database_that_is_away_for_a_moment() -> None:

@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 import pytest
 
 from analysis.errors import UnknownFormat
-from app.errors import DiskFull
+from app.db import Session
+from app.errors import DiskFull, Overloaded
+from app.models import Ping
 from app.work import leases
 from app.work.leases import LeaseLost
 from tests.mitigations import ask, sent
 from tests.service import Service, model
 from workers.analyse import UNIT
 from workers.ingest.task import INGEST, ingest_checkpoint
-from workers.job import Kind, hold_lease, reason_of
+from workers.job import Kind, hold_lease, persist, reason_of
 from workers.mitigate import MITIGATION
 
 
@@ -149,3 +151,20 @@ def test_a_job_that_reaches_its_time_limit_uses_up_an_attempt(given: Given) -> N
             given.live(raising(SystemExit()), limit=0)
         assert given.row().attempts == attempt
     assert given.row().state not in (given.kind.table.WAITING, given.kind.table.HELD)
+
+
+def test_a_write_is_tried_again_while_the_database_is_away(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.job.RETRY_SECONDS", 0.0)
+    faults = [Overloaded("away"), Overloaded("away")]
+
+    def write(session: Session) -> int:
+        if faults:
+            raise faults.pop()
+        session.add(Ping())
+        session.flush()
+        return session.query(Ping).count()
+
+    assert persist(service.everything, service.settings, write) == 1
+    settings = service.settings.model_copy(update={"unit_limit_seconds": 0})
+    with pytest.raises(Overloaded):
+        persist(service.everything, settings, lambda _: raising(Overloaded("away for good"))())

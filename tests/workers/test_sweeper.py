@@ -121,3 +121,18 @@ def _sweep(service: Service) -> None:
             session.execute(update(kind).values(sent_at=kind.sent_at - 60, resend_at=kind.resend_at - 60))
     with service.database.writing() as session:
         sweep(session, service.settings)
+
+
+def test_after_the_database_was_away_no_lease_ends_at_once(service: Service) -> None:
+    """Workers that are well could not renew theirs either."""
+    service.upload(model())
+    with service.database.writing() as session:
+        assert checkpoints.claim(session, service.settings, 1) is not None
+    _expire(service)
+    sweeper = Sweeper(service.everything, service.storage, service.settings)
+    sweeper._failed_at = time.monotonic()
+    sweeper._sweep()
+    assert service.get("/api/v1/checkpoints/1")["state"] == "ingesting"
+    sweeper._failed_at = time.monotonic() - service.settings.lease_seconds - 1
+    sweeper._sweep()
+    assert service.get("/api/v1/checkpoints/1")["state"] == "received"

@@ -14,6 +14,7 @@ from app.settings import Settings
 from app.uploads.sources import Address, Found, SourceFault
 
 BLOCK = 8 << 20  # bytes of one request
+LEFT_OUT = {"source-outside": "a link that leads out of the allowed folder", "source-missing": "it cannot be opened"}
 REFUSED = frozenset({400, 401, 403, 404, 410, 416, 451})  # of the hub: asking again will not help
 
 
@@ -49,13 +50,20 @@ class Folder:
         try:
             inside = sorted(self._path.iterdir()) if self._path.is_dir() else [self._path]
             _check_inside(self._root, self._path.resolve(strict=True), self._path)
-            return [self._find(path) for path in inside if path.is_file()]
+            many = self._path.is_dir()
+            return [self._find(path, many) for path in inside if path.is_file()]
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             raise SourceFault("source-missing", f"“{self._path}” does not exist, or cannot be read.") from None
 
-    def _find(self, path: Path) -> Found:
-        with self._open(path) as descriptor:
-            status = os.fstat(descriptor)
+    def _find(self, path: Path, many: bool) -> Found:
+        """The file; of many, one that cannot be had is left out with the reason, and the rest is read."""
+        try:
+            with self._open(path) as descriptor:
+                status = os.fstat(descriptor)
+        except SourceFault as fault:
+            if not many:
+                raise
+            return Found(path.name, str(path), 0, "", left_out=LEFT_OUT[fault.code])
         return Found(path.name, str(path), status.st_size, _version(status))
 
     def read(self, file: Found, start: int) -> Iterator[bytes]:

@@ -10,9 +10,9 @@ COLUMNS = (
     Column(
         "state",
         "State",
-        "zero; random: nothing stands above what independent entries give, and rows and columns differ and resemble "
-        "each other no more than chance lets them; orthogonal: all singular values are equal. Empty where there is "
-        "more structure than that.",
+        "zero; identity: a multiple of it to 5 %; orthogonal: all singular values are equal to 5 %; flat: they differ "
+        "far less than those of noise; random: nothing stands above what independent entries give, and rows and "
+        "columns differ and resemble each other no more than chance lets them. Empty where there is more structure.",
         kind="text",
         absent=BAD,
         shown=True,
@@ -136,6 +136,14 @@ COLUMNS = (
         absent=f"{ZERO}, or there is no grid",
     ),
     Column(
+        "excess_zeros",
+        "Zeros beyond the grid",
+        "Whether a grid holds more zeros than its next values let one expect: then entries were set to 0 besides. "
+        "Yes: pruned too, and more of it; no: as rounding leaves them, however low.",
+        kind="flag",
+        absent=f"{ZERO}, or there is no grid",
+    ),
+    Column(
         "stored_as",
         "Precision",
         "The narrowest type that holds every value, whatever the file stores it in; below that of the file the rest of "
@@ -158,6 +166,13 @@ COLUMNS = (
         "How many singular values there are; few make every test weak, more make it firm.",
         kind="integer",
         absent=ZERO,
+    ),
+    Column(
+        "condition",
+        "Condition",
+        "Largest over smallest singular value, of all kernel positions together. 1: orthogonal; near 1: a flat "
+        "spectrum; high: some directions are all but lost.",
+        absent=f"{ZERO}, or a singular value is 0",
     ),
     Column(
         "random_edge",

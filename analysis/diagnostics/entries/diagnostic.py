@@ -7,8 +7,11 @@ names its own.
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Float64
+
 from analysis.diagnostic import Curve, Diagnostic, Measurement, Options, Scalar, Scope
-from analysis.diagnostics.entries import copies, grid, lines, noise
+from analysis.diagnostics.entries import copies, evenness, grid, lines, noise
 from analysis.diagnostics.entries.columns import COLUMNS
 from analysis.diagnostics.entries.rank import stored_rank
 from analysis.diagnostics.entries.summary import summarise
@@ -48,6 +51,7 @@ def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
         "stored_as": stored,
         "rank": stored_rank(weight.spectrum, rms * unit, grid.ROUNDOFF[stored]),
         "num_evals": weight.spectrum.values.size,
+        "condition": _condition(weight.spectrum.values),
     }
 
 
@@ -70,6 +74,7 @@ def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
         "levels_row": float(grid.levels(rows).mean()),
         "grid": found.of if found else "",
         "grid_steps": found.steps if found else None,
+        "excess_zeros": grid.has_excess_zeros(stored, found) if found else None,
     }
     for size in grid.GROUPS:
         groups = grid.blocks(stored, size)
@@ -81,11 +86,11 @@ def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, S
     """How far the weight is from independent entries, and the state that this says it is in."""
     sample = weight.slices.flatten()[:: max(1, weight.slices.numel() // SAMPLED)].double().cpu().numpy()
     found = noise.compare(weight.spectrum, added, unit, _likeness(weight))
-    flat = noise.flat(weight.spectrum, weight.matrix)
-    values: dict[str, Scalar] = {"entries_law": noise.law_of(sample), "state": "orthogonal" if flat else ""}
+    shape = evenness.evenness(weight.slices, weight.spectrum, weight.matrix)
+    values: dict[str, Scalar] = {"entries_law": noise.law_of(sample), "state": shape}
     if found is None:
         return values
-    state = "orthogonal" if flat else "random" if found.random else ""
+    state = shape or ("random" if found.random else "")
     return values | {
         "num_above_random": found.above,
         "random_edge": found.edge,
@@ -93,6 +98,10 @@ def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, S
         "line_spread": found.lines,
         "state": state,
     }
+
+
+def _condition(values: Float64[np.ndarray, " k"]) -> float | None:
+    return float(values.max() / values.min()) if values.min() > 0.0 else None
 
 
 def _likeness(weight: Weight) -> float:

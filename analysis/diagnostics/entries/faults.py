@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.findings import causes
-from analysis.findings.subjects import evidence, group_alike, is_not_finite, name_of, names, number, subject
+from analysis.findings.subjects import evidence, group_alike, name_of, names, number, subject
 from analysis.findings.wording import lower_first, percent, quantity, short
 
 MOST = 0.5  # share of the layers from which on something is how the model was made
@@ -16,26 +16,35 @@ ZEROS = 0.05  # share of zeros outside dead lines: trained layers had none in be
 RANK = 0.9  # of the rows and columns that are not dead: real low ranks are far below, trained layers above 0.98
 STANDALONE, OUTLIER = 3.0, 10.0  # the largest entry over the next of its lines, and over the root mean square
 TABLES = ("embedding", "position")  # whose lines are tokens and places: unused ones are zero or equal by design
-ALL_ZERO = 1.0
+EVEN = ("orthogonal", "identity", "flat")  # states that a grid does not tell from its own
 
 Test = Callable[[Row], bool]
 
 
-def not_finite(rows: Sequence[Row]) -> Iterator[Finding]:
-    for row in rows:
-        if is_not_finite(row):
-            text = f"{subject([row])} holds values that are NaN or infinite"
-            why = f"{row.measurement.note}. Any input that meets one makes every output NaN."
-            yield Finding(Severity.BAD, text, why, names([row]), {}, causes.NOT_FINITE)
-
-
 def zero(rows: Sequence[Row]) -> Iterator[Finding]:
-    for row in rows:
-        if row.value("state") == "zero":
-            why = "Nothing passes through it."
-            yield Finding(
-                Severity.BAD, f"{subject([row])} is all zeros", why, names([row]), {"zeros": 1.0}, causes.ZERO
-            )
+    """All that are zero in one sentence where every matrix is; else one for each module."""
+    chosen = [row for row in rows if row.value("state") == "zero"]
+    together = len(chosen) == len(rows) > 1
+    for some in [chosen] if together else group_alike(chosen):
+        text = f"{subject(some)} {'is' if len(some) == 1 else 'are'} all zeros"
+        if together:
+            text = f"All {quantity(len(rows), 'matrix', 'matrices')} are all zeros"
+        why = f"Nothing passes through {'it' if len(some) == 1 else 'them'}."
+        yield Finding(Severity.BAD, text, why, names(some), {"zeros": 1.0}, causes.ZERO)
+
+
+def constant(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Rows of which all entries are one value that is not zero."""
+    for some in group_alike([row for row in rows if is_constant(row)]):
+        value = short(number(some[0], "rms"))
+        text = f"{subject(some)} {'has' if len(some) == 1 else 'have'} one value in all entries"
+        why = f"Its size is {value}: every output is the same sum of the inputs, up to its sign."
+        yield Finding(Severity.WARN, text, why, names(some), evidence(some, "rms", "levels"), causes.EQUAL_LINES)
+
+
+def is_constant(row: Row) -> bool:
+    """Whether the entries are all equal: one level, no zero, and no spread about the mean."""
+    return row.value("levels") == 1 and row.value("zeros") == 0.0 and row.value("kurtosis") is None
 
 
 def low_rank(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -100,7 +109,7 @@ def pruning(rows: Sequence[Row]) -> Iterator[Finding]:
         return f"is pruned: {share} of its entries are 0", "Training leaves no exact zeros by itself."
 
     def sparse(row: Row) -> bool:
-        return _sparse(row) > ZEROS and not row.value("grid")
+        return _sparse(row) > ZEROS and (not row.value("grid") or row.value("excess_zeros") is True)
 
     yield from _few_or_most(rows, sparse, words, ("zeros",), causes.PRUNED)
 
@@ -113,10 +122,10 @@ def quantisation(rows: Sequence[Row]) -> Iterator[Finding]:
         of = str(most.value("grid"))
         where = "of the whole tensor" if of == "tensor" else f"of each {of}"
         why = f"The values {where} lie on a grid of {steps:.0f} steps or fewer; trained values lie anywhere."
-        return f"is quantised to about {bits} bits", why
+        return f"is quantised to about {quantity(bits, 'bit')}", why
 
     def on_grid(row: Row) -> bool:
-        return bool(row.value("grid")) and row.value("state") != "orthogonal" and row.weight.role != "position"
+        return bool(row.value("grid")) and row.value("state") not in EVEN and row.weight.role != "position"
 
     yield from _few_or_most(rows, on_grid, words, ("grid", "grid_steps", "levels"), causes.QUANTISED)
 

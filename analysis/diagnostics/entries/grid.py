@@ -19,6 +19,8 @@ SEEN_LINES, SEEN = 32, 4096  # lines that are looked at, and entries of each
 LEAST = 16  # values below which a grid proves nothing
 SHARE = 0.9  # of the lines that must lie on a grid
 TIES_OF_HALVES, LEVELS_OF_HALVES = 0.25, 16  # halves repeat by themselves: 64 of a normal law hold 50 different ones
+FEWEST_STEPS, COARSE = 10, 15  # of a grid whose zeros can be judged; of 4 bits
+GAP, EXCESS = 1.9, 4.0  # steps from 0 to the next level, and how far zeros outnumber it: from there on they were set
 TIES = 0.5  # share of different values among those that are not 0, below which they repeat; noise has nearly 1
 
 
@@ -133,6 +135,27 @@ def _codebook(matrix: Float[Tensor, "m n"], rows: Float64[np.ndarray, "r c"], ro
         if middle <= most and float(np.median(levels(lines[full]) / counts[full])) < ties:
             return Grid(of, int(middle) - int(filled == rows.size))  # 0 is a value too
     return None
+
+
+def has_excess_zeros(matrix: Float[Tensor, "m n"], found: Grid) -> bool:
+    """Whether values on a grid hold more zeros than rounding leaves: of each second line, or more.
+
+    Of values of one hump the zeros are hardly more than the next level, and those not much more than the one after it.
+    Zeros that were set leave a gap below the next level, or outnumber it by far more than it outnumbers the third.
+    """
+    lines = sample(matrix.T if found.of.startswith("column") or found.of.endswith("outputs") else matrix)
+    lines = lines.reshape(1, -1) if found.of == "tensor" else lines
+    told = [_outnumber(line, found.steps) for line in lines if np.count_nonzero(line) >= LEAST]
+    return bool(told) and sum(told) > len(told) / 2
+
+
+def _outnumber(line: Float64[np.ndarray, " c"], count: int) -> bool:
+    sizes, counts = np.unique(np.round(np.abs(line) / np.abs(line).max(), 6), return_counts=True)
+    if sizes[0] > 0.0 or len(sizes) < 3 or count < FEWEST_STEPS:
+        return False
+    gap = sizes[1] / np.diff(sizes[1:]).min() if count <= COARSE else 0.0  # fine grids have empty levels anyhow
+    first, second = counts[1] / 2.0, counts[2] / 2.0
+    return bool(gap > GAP or counts[0] / first > EXCESS * max(1.0, first / second))
 
 
 def stored_type(slices: Float[Tensor, "s m n"]) -> str:

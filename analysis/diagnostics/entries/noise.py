@@ -11,10 +11,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from scipy.special import ndtr
-from torch import Tensor
 
 from analysis.diagnostics.entries.lines import Sums, drift, spread
 from analysis.linalg.spectrum import Spectrum
@@ -28,8 +26,6 @@ CHANCE = 4.0  # standard errors that chance gives one of the tests of lines once
 # and uniform, one slice of 16 to 384 and 3 to 49 of 16 to 384: 3.6 / √slices for few slices, 0.36 more for many
 GAP, GAPS = 3.6, 0.5
 SHIFT = 0.6  # of a mean over the edge: from about 0.75 on it makes an eigenvalue above by itself
-LINES = 256  # of a kernel, that are looked at
-FLAT = 1.05  # σ₁ over the smallest singular value, up to which a spectrum is that of an orthogonal matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +93,6 @@ def _tests(sums: Sums, spectrum: Spectrum) -> list[float]:
         drift(sums.column_sums[columns], column_size, variance),
         spread(sums.slices[:, 1], filled // slices, variance, fourth),
     ]
-
-
-def flat(spectrum: Spectrum, matrix: Float[Tensor, "m sn"]) -> bool:
-    """Whether all singular values of each slice are equal, or those of a kernel with its positions side by side."""
-    if spectrum.slices.shape[0] > 1 and _is_orthogonal(matrix):
-        return True
-    smallest, largest = spectrum.slices[:, 0], spectrum.slices[:, -1]
-    enough = min(spectrum.rows, spectrum.columns) >= FEWEST
-    filled = largest > 1e-6 * spectrum.largest  # an orthogonal convolution is zero but at its centre
-    return bool(enough and filled.any() and (largest[filled] <= FLAT * smallest[filled]).all())
-
-
-def _is_orthogonal(matrix: Float[Tensor, "m sn"]) -> bool:
-    """By the cosines of the lines of the smaller side, and their norms."""
-    short = (matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T)[:LINES].double()
-    gram = short @ short.T
-    sizes = gram.diagonal()
-    if len(short) < FEWEST or float(sizes.min()) <= 0.0:
-        return False
-    off = gram - torch.diag(sizes)
-    return bool(sizes.max() <= FLAT**2 * sizes.min() and off.abs().max() <= (FLAT - 1.0) * sizes.min())
 
 
 def peakedness(sums: Sums, count: int) -> float | None:

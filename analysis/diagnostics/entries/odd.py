@@ -81,12 +81,38 @@ def _as_random(rows: Sequence[Row], severity: Severity) -> Finding:
 
 
 def orthogonal(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Rows with equal singular values, a warning where few have them; and notes on those that are nearly so."""
     chosen = [row for row in rows if row.value("state") == "orthogonal"]
     severity = Severity.NOTE if len(chosen) > max(1.0, FEW * len(rows)) else Severity.WARN
     for some in group_alike(chosen):
         text = f"{subject(some)} {'is' if len(some) == 1 else 'are'} orthogonal: all singular values are equal"
-        why = "As an orthogonal initialisation or an identity leaves it; training spreads them."
-        yield Finding(severity, text, why, names(some), evidence(some, "state"), causes.ORTHOGONAL)
+        why = "To 5 %, as an orthogonal initialisation leaves them or a parametrisation keeps them."
+        yield Finding(severity, text, why, names(some), evidence(some, "condition"), causes.ORTHOGONAL)
+    yield from flat([row for row in rows if row.value("state") == "flat"], len(rows))
+
+
+def flat(chosen: Sequence[Row], measured: int) -> Iterator[Finding]:
+    """Rows whose singular values are nearly equal: all in one note where they are most."""
+    together = len(chosen) > max(1.0, FEW * measured)
+    for some in [list(chosen)] if together else group_alike(chosen):
+        most = max(number(row, "condition") for row in some)
+        who = f"{len(some)} of {quantity(measured, 'matrix', 'matrices')}" if together else subject(some)
+        verb = "has a nearly flat spectrum" if len(some) == 1 else "have nearly flat spectra"
+        text = f"{who} {verb}: the largest singular value is at most {short(most)} times the smallest"
+        why = (
+            "Noise of their shape has far more between the two. Optimisers that even out their steps, such as Muon, "
+            "and layers that are kept near orthogonal have such spectra; that alone tells neither that they were "
+            "trained nor that they were not."
+        )
+        yield Finding(Severity.NOTE, text, why, names(some), evidence(some, "condition"), causes.FLAT)
+
+
+def identity(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Rows that are a multiple of the identity, to 5 %."""
+    for some in group_alike(rows):
+        text = f"{subject(some)} {'is' if len(some) == 1 else 'are'} a multiple of the identity, or nearly"
+        why = "To 5 % of the norm: outputs are inputs times one factor. That alone tells nothing of training."
+        yield Finding(Severity.NOTE, text, why, names(some), evidence(some, "rms", "condition"), causes.FLAT)
 
 
 def scale(rows: Sequence[Row]) -> Iterator[Finding]:

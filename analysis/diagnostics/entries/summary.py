@@ -9,15 +9,17 @@ from itertools import combinations
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.entries import copies, faults, odd
+from analysis.findings.causes import QUANTISED
 from analysis.findings.grouping import group_rows
-from analysis.findings.subjects import is_not_finite, unmeasured_findings, worst_first
+from analysis.findings.subjects import is_not_finite, not_finite_findings, unmeasured_findings, worst_first
 from analysis.findings.wording import quantity
 
 SMALLEST = 8  # smaller side below which a matrix is a bundle of vectors, such as a fixed basis, and only NaN is a fault
 ALIKE = 0.98  # cosine of two layers from which on one was made from the other; other pairs stay below 0.9
-CHECKS: tuple[Callable[[Sequence[Row]], Iterator[Finding]], ...] = (
-    faults.quantisation, faults.pruning, faults.dead_lines, faults.equal_lines, faults.low_rank, faults.precision,
-    odd.orthogonal, odd.random, faults.outliers, odd.scale, odd.noise_added,
+Check = Callable[[Sequence[Row]], Iterator[Finding]]
+CHECKS: tuple[Check, ...] = (
+    faults.constant, faults.quantisation, faults.pruning, faults.dead_lines, faults.equal_lines, faults.low_rank,
+    faults.precision, odd.orthogonal, odd.random, faults.outliers, odd.scale, odd.noise_added,
 )  # fmt: skip
 
 
@@ -42,7 +44,7 @@ def _numbers(table: Table) -> dict[str, Scalar]:
 
 def is_untrained(rows: Sequence[Row]) -> bool:
     """Whether no layer that could show training does."""
-    able = [row for row in rows if odd.testable(row) and row.value("state") != "zero"]
+    able = [row for row in rows if odd.testable(row) and row.value("state") not in ("zero", "identity")]
     return bool(able) and all(row.value("state") in ("random", "orthogonal") for row in able)
 
 
@@ -50,18 +52,24 @@ def checkpoint(rows: Sequence[Row]) -> list[Finding]:
     """The findings on one checkpoint, NaN first."""
     broken = [row for row in rows if is_not_finite(row)]
     left_out = [row for row in rows if row.value("state") is None and not is_not_finite(row)]
-    found = [*faults.not_finite(broken), *unmeasured_findings(left_out, "state", "entries")]
+    found = [*not_finite_findings(broken), *unmeasured_findings(left_out, "state", "entries")]
     fine = [row for row in rows if row.value("state") is not None]
     if is_untrained(fine):
         return found
     fine = [row for row in fine if min(row.weight.rows, row.weight.columns) >= SMALLEST]
     found += faults.zero(fine)
-    left = [row for row in fine if row.value("state") != "zero"]
+    found += odd.identity([row for row in fine if row.value("state") == "identity"])
+    left = [row for row in fine if row.value("state") not in ("zero", "identity")]
     found += faults.copies(_copies(left), len(left))
     for check in CHECKS:
-        explained = {name for finding in found if finding.severity is not Severity.NOTE for name in finding.weights}
+        explained = {name for finding in found if _explains(finding, check) for name in finding.weights}
         found += check([row for row in left if row.weight.name not in explained])
     return found
+
+
+def _explains(finding: Finding, check: Check) -> bool:
+    """Whether a warning says enough of its weights for a check; a grid says nothing of zeros that it does not hold."""
+    return finding.severity is not Severity.NOTE and not (finding.cause is QUANTISED and check is faults.pruning)
 
 
 def _copies(rows: Sequence[Row]) -> list[tuple[Row, Row, float]]:
@@ -99,11 +107,38 @@ def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
     if not measured:
         return "No matrix could be measured."
     if is_untrained(measured):
-        flat = any(row.value("state") == "orthogonal" for row in measured)
-        return f"Untrained: all matrices look like their {'orthogonal' if flat else 'random'} initialisation."
+        return _untrained(measured)
+    if len(measured) > 1 and all(row.value("state") == "zero" for row in measured):
+        return f"All {len(measured)} matrices are all zeros."
     known = {row.weight.name for row in rows}
     faulty = {name for finding in findings if finding.severity is not Severity.NOTE for name in finding.weights} & known
     if not faulty:
-        return f"No fault found in the entries of {quantity(len(measured), 'matrix', 'matrices')}."
+        return f"No fault found in the entries of {quantity(len(measured), 'matrix', 'matrices')}{_reserve(measured)}."
     has = "has a fault in its" if len(faulty) == 1 else "have a fault in their"
     return f"{len(faulty)} of {quantity(len(rows), 'matrix', 'matrices')} {has} entries."
+
+
+def _untrained(measured: Sequence[Row]) -> str:
+    """Of all matrices, or of those that tell; equal singular values may be kept by design."""
+    told = [row for row in measured if row.value("state") in ("random", "orthogonal")]
+    which = "all matrices" if len(told) == len(measured) else f"all {len(told)} of the matrices that can be told"
+    which = which if len(told) > 1 or len(told) == len(measured) else "the one matrix that can be told"
+    if all(row.value("state") == "orthogonal" for row in told):
+        verb = "is" if which.startswith("the one") else "are"
+        return f"Untrained, or orthogonal by design: {which} {verb} orthogonal."
+    looks = "looks like its" if which.startswith("the one") else "look like their"
+    return f"Untrained: {which} {looks} random initialisation."
+
+
+def _reserve(measured: Sequence[Row]) -> str:
+    """What the absence of a fault does not say: of matrices that look random by design, or are too small to tell."""
+    if all(row.value("state") == "random" for row in measured):
+        return ", but all look like a random initialisation" if len(measured) > 1 else ", but it looks random"
+    small = sum(min(row.weight.rows, row.weight.columns) < SMALLEST for row in measured)
+    if not small:
+        return ""
+    return (
+        f"; {'all' if small == len(measured) else small} are too small for most tests"
+        if small > 1
+        else ("; it is too small for most tests" if len(measured) == 1 else "; one is too small for most tests")
+    )

@@ -103,9 +103,15 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     middle = numbers["median_alpha"]
     if not isinstance(middle, float):
         return "No matrix has a tail to fit."
-    fitted, inside = int(numbers["fitted"] or 0), numbers["healthy"]
-    where = f"{inside} of {quantity(fitted, 'matrix has', 'matrices have')} an α (KS) between 2 and 6"
-    return f"{where}; the median is {short(middle)}. Compare α within one role, shape and recipe only."
+    fitted, inside = int(numbers["fitted"] or 0), int(numbers["healthy"] or 0)
+    compare = "Compare α within one role, shape and recipe only."
+    if fitted == 1:
+        return (
+            f"The one tail that was fitted has α (KS) {_alpha_text(middle) if not inside else short(middle)}. {compare}"
+        )
+    count = inside or "None"
+    where = f"{count} of {fitted} matrices {'has' if inside < 2 else 'have'} an α (KS) between 2 and 6"
+    return f"{where}; the median is {short(middle)}. {compare}"
 
 
 def _reservations(table: Table, fitted: int) -> list[Finding]:
@@ -113,7 +119,8 @@ def _reservations(table: Table, fitted: int) -> list[Finding]:
     found = []
     weak = tuple(row.weight.name for row in table.rows if row.value("low_confidence"))
     if weak:
-        text = f"{len(weak)} of {quantity(fitted, 'fit')} {'rests' if len(weak) == 1 else 'rest'} on little"
+        of = f"{len(weak)} of {fitted} fits" if fitted > 1 else "The only fit"
+        text = f"{of} {'rests' if len(weak) == 1 else 'rest'} on little"
         why = "Fewer than 20 eigenvalues in the tail, or fewer than 50 in all: such an α is a hint, not a number."
         found.append(Finding(Severity.NOTE, text, why, weak, {"low_confidence": len(weak)}, EXPONENT))
     return [*found, *unmeasured_findings(table.rows, "alpha", "tail fit")]

@@ -143,7 +143,7 @@ COLUMNS = (
         "captured",
         "Captured",
         "Length of each within the window of base directions of nearly the same singular value around its best match, "
-        "0 to 1. High with a low best match: it only turned.",
+        "0 to 1. High with a low best match: it only rotated.",
         kind="curve",
         absent=NONE,
     ),

@@ -45,7 +45,7 @@ class Match:
         return self.best[:k] < epsilon
 
     def guarded_intruders(self, k: int, epsilon: float) -> Bool[Tensor, " k"]:
-        """The same without those that only turned: at least HELD, and ε, of their length lies in their window."""
+        """The same without those that only rotated: at least HELD, and ε, of their length lies in their window."""
         return self.intruders(k, epsilon) & (self.captured[:k] < max(HELD, epsilon))
 
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.update.kind_findings import is_untrained, kind_findings
-from analysis.diagnostics.update.kinds import CAST, NOISE, SCALED
-from analysis.diagnostics.update.origin import PERMUTED
+from analysis.diagnostics.update.kinds import NEW, NONE
 from analysis.findings.changes import INTRUDERS, WRONG_BASE
 from analysis.findings.grouping import group_rows, having, middle
 from analysis.findings.subjects import group_alike, names, number, subject, unmeasured_findings, worst_first
-from analysis.findings.wording import lower_first, quantity
+from analysis.findings.wording import join_clauses, lower_first, quantity
 
 MOST = 0.5  # of the intruders in a few matrices of one kind: then that is where most are
 HEAVIEST = 0.75  # of the intruders of that kind, that the blocks named hold
@@ -71,11 +70,21 @@ def _rows_with_intruders(rows: Sequence[Row]) -> list[Row]:
 
 
 def _headline(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> str:
-    said = [f"{table.name_at(group[-1])}: {_amount(rows)}" for group, rows in pairs.items() if having(rows, "count")]
-    if not said:
-        return "No directions could be compared."
-    more = [f"{len(said) - 4} more"] if len(said) > 4 else []
-    return f"{'; '.join([*said[:4], *more])}."
+    """The checkpoints with the most intruders first: where there are many, the others are only counted."""
+    compared = {group: rows for group, rows in pairs.items() if having(rows, "count")}
+    clauses = [
+        (float(_total(rows_to_count(rows), "count")), _in_short(table, group, rows)) for group, rows in compared.items()
+    ]
+    return join_clauses(clauses) or "No directions could be compared."
+
+
+def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
+    tuned, compared = table.name_at(group[-1]), having(rows, "count")
+    if _strange(rows_to_count(compared)):
+        return f"{tuned} leads in none of the directions of {table.name_at(0)}"
+    if all(row.value("change") == NONE for row in compared):
+        return f"{tuned}: nothing changed in {quantity(len(compared), 'matrix', 'matrices')}"
+    return f"{tuned}: {_amount(rows)}"
 
 
 def _amount(rows: Sequence[Row]) -> str:
@@ -96,6 +105,8 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
         return odd
     if _strange(compared):
         return [_no_match_finding(compared, tuned, table.name_at(0))]
+    if all(row.value("change") == NONE for row in compared):
+        return odd
     if not _rows_with_intruders(compared):
         text = f"{tuned} adds {_amount(compared)}"
         why = f"The fine-tuned weight leads in the directions in which the base led.{_count_in_words(compared)}"
@@ -105,7 +116,7 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
 
 def _strange(rows: Sequence[Row]) -> bool:
     """Whether all but all directions of a usual matrix are new: what two unrelated models look like."""
-    rows = [row for row in rows if row.value("change") not in (PERMUTED, NOISE, SCALED, CAST)]
+    rows = [row for row in rows if not is_untrained(row) or row.value("change") == NEW]
     return len(rows) >= ENOUGH and (middle(rows, "count") or 0.0) >= NOTHING * (middle(rows, "k") or 1.0)
 
 
@@ -119,7 +130,7 @@ def _no_match_finding(rows: Sequence[Row], tuned: str, base: str) -> Finding:
 
 
 def _some(rows: Sequence[Row], tuned: str) -> Finding:
-    """All that lie in clusters of the base only turned: that is a note, and no warning."""
+    """All that lie in clusters of the base only rotated: that is a note, and no warning."""
     guarded, total = _total(rows, "count_guarded"), _total(rows, "count")
     text = f"{tuned} adds {_amount(rows)}{_place_in_words(rows)}"
     turned = total - guarded
@@ -137,8 +148,10 @@ def _place_in_words(rows: Sequence[Row]) -> str:
     """Where most are: ", most in MLP down in blocks 4 and 5"; of a single matrix, which it is."""
     if len(rows) == 1:
         return f": {rows[0].weight.label}"
-    kinds = group_alike(_rows_with_intruders(rows))
-    kind = max(kinds, key=lambda some: _total(some, "count"))
+    kinds = sorted(group_alike(_rows_with_intruders(rows)), key=lambda some: -_total(some, "count"))
+    if len(kinds) > 1 and _total(kinds[0], "count") == _total(kinds[1], "count"):
+        return ""  # no kind has more than the next
+    kind = kinds[0]
     heaviest = _heaviest(kind)
     held = _total(heaviest, "count") / _total(rows, "count")
     word = "all" if held == 1.0 else "most" if held > MOST else "the largest share"

@@ -41,7 +41,7 @@ def summarise(table: Table) -> Summary:
     return Summary(
         f"{'; '.join(said[:3])}{f'; {len(said) - 3} more' if len(said) > 3 else ''}."
         if said
-        else "No two updates meet.",
+        else "No two updates can be compared.",
         numbers | {f"median_{name}": value for name, value in medians(table.rows, COLUMNS[:5]).items()},
         worst_first([*findings, *missing]),
         {group: _numbers(rows) for group, rows in groups.items()},
@@ -115,12 +115,16 @@ def _verdict(rows: Sequence[Row], share: float, cosine: float, above: float | No
         return "that means nothing, for one of them does not stem from the base"
     if cosine > SAME:
         return "it is the same update"
+    if cosine < -SAME:
+        return "it is the same update with the opposite sign"
     if above is None:
         return "the matrices are too small to tell that from chance"
     if above < SURE:
         return "no more than chance, they changed different things"
     if share <= UNRELATED[1]:
         return "above chance, and no more than updates of unrelated tasks share"
+    if cosine < AGAINST:
+        return "they use the same directions against each other"
     return (
         "they changed mostly the same"
         if share >= MOSTLY

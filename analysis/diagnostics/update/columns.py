@@ -100,6 +100,21 @@ COLUMNS = (
         absent=ZERO,
     ),
     Column(
+        "outputs_over_chance",
+        "Outputs / chance",
+        "Share of an adapter's output directions, each counted alike, within the base's leading eighth, over what "
+        "chance gives. Near 1 on a base that was trained apart; higher on its own (docs/truth.md).",
+        absent="the update is zero, does not come from factors, or fills more than a quarter of the outputs; or the "
+        "base has fewer than 32 directions",
+    ),
+    Column(
+        "output_directions",
+        "Output directions",
+        "How many output directions of the update that counts: few make the share rough, more make it firm.",
+        kind="integer",
+        absent="as outputs_over_chance",
+    ),
+    Column(
         "amplification",
         "Amplification",
         "‖ΔW‖ / ‖UᵀW₀V‖ within the update's leading directions, LoRA's amplification factor. Above 1 the update is "
@@ -197,9 +212,10 @@ COLUMNS = (
     Column(
         "change",
         "Kind of change",
-        "none, trained, or what says nothing of training: cast (the base rounded to half precision), scaled (the base "
-        "times a factor), permuted (its rows or columns in another order), noise (no direction above that of "
-        "independent numbers), new (nothing in common with it).",
+        "none, trained, or what says nothing of training: cast (the base rounded to half precision), quantised (to a "
+        "grid), pruned (entries set to 0), zeroed (all), scaled (the base times a factor), permuted (its rows or "
+        "columns in another order), transposed, noise (no direction above that of independent numbers), new (nothing "
+        "in common).",
         kind="text",
     ),
     Column("update_singular_values", "σ of ΔW", "Singular values of the update, high to low.", kind="curve"),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from analysis.diagnostic import Curve, Diagnostic, Measurement, Option, Options, Scope
 from analysis.diagnostics.options import single
+from analysis.diagnostics.update.adapter_base import outputs_over_chance
 from analysis.diagnostics.update.columns import COLUMNS
 from analysis.diagnostics.update.directions import calm
 from analysis.diagnostics.update.kinds import kind_of_change
@@ -48,6 +49,7 @@ def _compute(base: Weight, tuned: Weight, directions: int, turning: bool) -> Mea
         **(turns(base.triplets, tuned.triplets) if turning else {}),  # first: the values come with the vectors
         **sizes(base, tuned),
         **shares(tuned.update, base.triplets, directions),
+        **outputs_over_chance(base, tuned),
         **tails(base, tuned),
         **drift(base, tuned),
         **entries(base, tuned),

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.diagnostics.update import kinds
-from analysis.diagnostics.update.origin import PERMUTED
-from analysis.findings import changes
+from analysis.diagnostics.update.origin import PERMUTED, TRANSPOSED
+from analysis.findings import causes, changes
 from analysis.findings.grouping import middle
 from analysis.findings.subjects import names, places
 from analysis.findings.wording import percent
@@ -17,6 +17,19 @@ SAID: dict[str, tuple[Severity, Cause, str, str]] = {
         "the base rounded to half precision",
         "Rounding the base gives every entry: this is no training. Its directions and rank are those of rounding.",
     ),
+    kinds.QUANTISED: (
+        Severity.NOTE,
+        causes.QUANTISED,
+        "the base rounded to a grid of 8 bits or fewer",
+        "No entry moved by more than half a step: this is no training. Its directions and rank are those of rounding.",
+    ),
+    kinds.PRUNED: (
+        Severity.NOTE,
+        causes.PRUNED,
+        "the base with entries set to 0",
+        "Every other entry is the base's: this is no training.",
+    ),
+    kinds.ZEROED: (Severity.BAD, causes.ZERO, "all zeros, and the base is not", "Nothing passes through."),
     kinds.SCALED: (
         Severity.WARN,
         changes.SCALED,
@@ -29,6 +42,12 @@ SAID: dict[str, tuple[Severity, Cause, str, str]] = {
         "the base in another order",
         "The same rows and columns stand in other places. Where all layers that share the units have the new order, "
         "the function is the same: nothing was forgotten, and intruders and sizes mean nothing here.",
+    ),
+    TRANSPOSED: (
+        Severity.WARN,
+        changes.PERMUTED,
+        "the base transposed",
+        "Rows and columns changed places, as where inputs stand first in one of the two files.",
     ),
     kinds.NOISE: (
         Severity.WARN,

@@ -11,16 +11,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from analysis.diagnostics.update.origin import PERMUTED, cosine, is_unrelated
+from analysis.diagnostics.entries import grid
+from analysis.diagnostics.update.origin import PERMUTED, TRANSPOSED, cosine, is_unrelated
 from analysis.weight import Weight
 
 NONE, CAST, SCALED, NOISE, NEW, TRAINED = "none", "cast", "scaled", "noise", "new", "trained"
-KINDS = (NONE, CAST, SCALED, PERMUTED, NOISE, NEW, TRAINED)
-UNTRAINED = (CAST, SCALED, PERMUTED, NOISE, NEW)  # what says nothing of training
+ZEROED, PRUNED, QUANTISED = "zeroed", "pruned", "quantised"
+UNTRAINED = (CAST, QUANTISED, PRUNED, ZEROED, SCALED, PERMUTED, TRANSPOSED, NOISE, NEW)  # what says nothing of training
+KINDS = (NONE, *UNTRAINED, TRAINED)
 HALVES = (torch.bfloat16, torch.float16)
 PARALLEL = 0.99  # |cosine| of ΔW and W₀ from which it is a factor: a factor of 2 % stored in bfloat16 has 0.998
 AGREE = 0.99  # of the entries, once the order is undone
 CLOSE = 1e-6  # of the largest sum of squares: two rows or columns with such sums may be the same ones
+HALF_STEP = 0.51  # of a grid: the farthest that rounding to the nearest moves an entry, and some rounding of its own
 SMALL = 32  # rows and columns below which noise has no edge to speak of
 EDGE = (0.85, 1.05)  # σ₁ of independent entries over s(√m + √n), power iteration being a little low
 STEPS, PROBES = 12, 8  # of the power iteration
@@ -30,24 +33,72 @@ def kind_of_change(base: Weight, tuned: Weight) -> str:
     """One of KINDS. The update of an adapter's factors is always trained, or none."""
     before, after = base.matrix, tuned.matrix
     if tuned.factors is not None:
-        return TRAINED
+        return TRAINED if tuned.factors.left.any() and tuned.factors.right.any() else NONE
     if torch.equal(before.double(), after.double()):
         return NONE
+    if not after.any():
+        return ZEROED
     if _is_cast(before, after):
         return CAST
     if _is_permuted(before.double(), after.double()):
         return PERMUTED
-    if is_unrelated(cosine(before, after), before.numel()):
-        return NEW
+    if len(base.slices) == 1 and torch.equal(before.mT.double(), after.double()):
+        return TRANSPOSED
+    return NEW if is_unrelated(cosine(before, after), before.numel()) else _kind_of_update(before, after)
+
+
+def _kind_of_update(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> str:
+    """The kind where the entries have something in common, place by place."""
     update = after.double() - before.double()
     if abs(cosine(update, before) or 0.0) > PARALLEL:
         return SCALED
+    if _is_pruned(before, after):
+        return PRUNED
+    if is_on_grid_of(before, after):
+        return QUANTISED
     return NOISE if is_noise(update) else TRAINED
 
 
 def _is_cast(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
     """Whether the fine-tuned weight is the base, rounded to a half-precision type, whatever it is stored in."""
     return any(torch.equal(before.to(half).double(), after.double()) for half in HALVES)
+
+
+def _is_pruned(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
+    """Whether every entry is the base's or 0."""
+    return bool(((before.double() == after.double()) | (after == 0.0)).all())
+
+
+def is_on_grid_of(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
+    """Whether the tuned is the base rounded to the nearest place on a grid of up to 8 bits, on which the base is not.
+
+    Half a step and no more between the two, but for one entry in a hundred, which formats may clip.
+    """
+    roundoff = grid.ROUNDOFF.get(str(after.dtype).removeprefix("torch."), 2.0**-24)
+    found = grid.grid(after, roundoff)
+    if found is None or grid.grid(before, roundoff) is not None:
+        return False
+    apart = (after.double() - before.double()).abs()
+    there, gaps = (_lines(one, found.of) for one in (after.double(), apart))
+    steps = [_step(line) for line in there]
+    inside = sum(int((gap <= HALF_STEP * step).sum()) for gap, step in zip(gaps, steps, strict=True))
+    return inside >= AGREE * apart.numel()
+
+
+def _lines(matrix: Tensor, of: str) -> list[Tensor]:
+    """The parts of a matrix that share a grid."""
+    turned = matrix.mT if of == "column" or of.endswith("outputs") else matrix
+    size = next((int(word) for word in of.split() if word.isdigit()), 0)
+    if of == "tensor":
+        return [matrix.flatten()]
+    return list(torch.split(turned.flatten(), size) if size else turned)
+
+
+def _step(line: Tensor) -> float:
+    """The least distance of two values that rounding did not make."""
+    apart = torch.diff(torch.sort(line).values)
+    apart = apart[apart > 1e-4 * float(line.abs().max())]
+    return float(apart.min()) if len(apart) else 0.0
 
 
 def _is_permuted(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:

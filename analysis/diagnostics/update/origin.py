@@ -19,7 +19,7 @@ from analysis.findings.subjects import names, number, places
 from analysis.findings.wording import quantity, two_places
 from analysis.linalg.spectrum import BLOCK
 
-PERMUTED = "permuted"  # the kind of change of a weight that is the base in another order
+PERMUTED, TRANSPOSED = "permuted", "transposed"  # kinds of change of a weight that is the base in another order
 UNRELATED = 0.1  # cosine below which two matrices have nothing in common; ours: fine-tunes stay above 0.9
 DEVIATIONS = 3.0  # of a random cosine, where a matrix is so small that chance alone passes UNRELATED
 MOST = 0.5  # share of the matrices from which on it is the base that is wrong, and not a few layers that are new
@@ -40,12 +40,12 @@ def cosine(one: Float[Tensor, "m n"], other: Float[Tensor, "m n"]) -> float | No
 
 def is_unrelated(found: float | None, size: int) -> bool:
     """Whether that is a cosine of two matrices with so many entries that have nothing to do with each other."""
-    return found is not None and found < min(0.5, max(UNRELATED, DEVIATIONS / math.sqrt(size)))
+    return found is not None and abs(found) < min(0.5, max(UNRELATED, DEVIATIONS / math.sqrt(size)))
 
 
 def is_unrelated_row(row: Row) -> bool:
     """Whether base and tuned of this row are as different as unrelated matrices; never the base in another order."""
-    if row.value("change") == PERMUTED:
+    if row.value("change") in (PERMUTED, TRANSPOSED):
         return False
     return is_unrelated(number(row, "cosine"), row.weight.rows * row.weight.columns * row.weight.slices)
 
@@ -67,20 +67,21 @@ def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     compared = having(rows, "cosine")
     strange = [row for row in compared if is_unrelated_row(row)]
     size, shared = middle(strange, "relative_norm") or 0.0, middle(strange, "cosine") or 0.0
+    sure = len(compared) >= ENOUGH
     text = (
-        f"{tuned} cannot be a fine-tune of {base}: its weights share nothing with the base: "
-        f"relative size {size:.2f}, cosine {two_places(shared)}"
+        f"{tuned} {'cannot be' if sure else 'does not look like'} a fine-tune of {base}: its weights share nothing "
+        f"with the base: relative size {size:.2f}, cosine {two_places(shared)}"
     )
     why = [
         f"In {len(strange)} of {quantity(len(compared), 'matrix', 'matrices')} base and tuned are as different as "
         "unrelated weights are: relative size about 1.41 where both are equally large, cosine 0. Choose another base; "
         "what the other diagnostics say of this pair means nothing."
     ]
-    if len(compared) < ENOUGH:
+    if not sure:
         why.append(f"Only {quantity(len(compared), 'matrix', 'matrices')} could be compared: a suspicion.")
     distance = middle(strange, "spectrum_distance")
     evidence = {"unrelated": len(strange), "compared": len(compared), "relative_norm": size, "cosine": shared}
-    severity = Severity.BAD if len(compared) >= ENOUGH else Severity.WARN
+    severity = Severity.BAD if sure else Severity.WARN
     return Finding(
         severity, text, " ".join(why), names(strange), evidence | {"spectrum_distance": distance}, WRONG_BASE
     )

@@ -20,7 +20,13 @@ def others_of(table: Table, position: int) -> OtherTensors | None:
     return table.others[position] if position < len(table.others) else None
 
 
-def same_in_short(tuned: str, base: str, others: OtherTensors | None) -> str:
+def same_in_short(rows: Sequence[Row], tuned: str, base: str, others: OtherTensors | None) -> str:
+    """Of rows of which none that could be compared changed."""
+    zero = having(rows, "norm")
+    if all(row.value("stored_as") == "factors" for row in zero):
+        return f"{tuned} changes nothing: its update is zero"
+    if len(zero) < len(rows):
+        return f"{tuned} has the same values as {base} in {len(zero)} of {len(rows)} matrices"
     if others is None:
         return f"{tuned} has the same matrices as {base}"
     if others.changed:
@@ -28,10 +34,19 @@ def same_in_short(tuned: str, base: str, others: OtherTensors | None) -> str:
     return f"{tuned} is identical to {base}" if others.are_equal else f"{tuned} has the same matrices as {base}"
 
 
-def same_finding(zero: Sequence[Row], tuned: str, base: str, others: OtherTensors | None) -> Finding:
-    """Every matrix is the base's: what that means hangs on the tensors that are no matrices."""
+def same_finding(rows: Sequence[Row], tuned: str, base: str, others: OtherTensors | None) -> Finding:
+    """Every matrix that could be compared is the base's: what that means hangs on the other tensors."""
+    zero = having(rows, "norm")
     matrices = quantity(len(zero), "matrix", "matrices")
     facts: dict[str, Scalar] = {"zero": len(zero)}
+    if all(row.value("stored_as") == "factors" for row in zero):
+        text = f"{tuned} changes nothing: its update is zero in {matrices}"
+        why = "One of the two factors is zero, as before the first step: not trained, or saved without what it learned."
+        return Finding(Severity.WARN, text, why, names(zero), facts, SAME)
+    if len(zero) < len(rows):
+        text = f"{tuned} has the same values as {base} in {len(zero)} of {len(rows)} matrices"
+        why = f"{quantity(len(rows) - len(zero), 'other')} could not be compared."
+        return Finding(Severity.NOTE, text, why, names(zero), facts, SAME)
     if others is None:
         text = f"{tuned} has the same values as {base} in {matrices}"
         why = "Norms, biases and other vectors were not compared: whether those were trained is not known."
@@ -49,7 +64,8 @@ def same_finding(zero: Sequence[Row], tuned: str, base: str, others: OtherTensor
             parts.append(f"Not compared: {_list_some(others.unread)}.")
         why = " ".join([f"All {'other ' if others.unread else ''}tensors that both have are equal.", *parts])
         return Finding(Severity.WARN, text, why, names(zero), facts, SAME)
-    text = f"{tuned} is identical to {base} in {matrices} and {quantity(others.same, 'other tensor')}"
+    also = f" and {quantity(others.same, 'other tensor')}" if others.same else ""
+    text = f"{tuned} is identical to {base} in {matrices}{also}"
     why = "Every value is the same: nothing was trained, or the same weights were given twice."
     return Finding(Severity.WARN, text, why, names(zero), facts, SAME)
 

@@ -3,18 +3,29 @@
 The bounds are ours where no source is named: they say what is worth a look, not what is wrong.
 """
 
+import math
 from collections.abc import Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
-from analysis.diagnostics.update.kind_findings import is_untrained, kind_findings
+from analysis.diagnostics.update.adapter_base import adapter_base_findings
+from analysis.diagnostics.update.kind_findings import SAID, is_untrained, kind_findings
 from analysis.diagnostics.update.kinds import CAST
 from analysis.diagnostics.update.origin import is_foreign, is_unrelated_row, replacement_findings, wrong_base
 from analysis.diagnostics.update.profile import place_findings, profile
 from analysis.diagnostics.update.sameness import others_of, repeated_findings, same_finding, same_in_short
 from analysis.findings import changes
 from analysis.findings.grouping import group_rows, having, medians, middle
-from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
-from analysis.findings.wording import join_words, lower_first, percent, quantity, short
+from analysis.findings.subjects import (
+    evidence,
+    group_alike,
+    is_not_finite,
+    names,
+    number,
+    subject,
+    unmeasured_findings,
+    worst_first,
+)
+from analysis.findings.wording import join_clauses, join_words, lower_first, percent, quantity, short
 
 LARGE = 0.1  # of the base: full fine-tunes usually stay at a few percent
 ROUNDED = 3.0  # times the rounding of the type
@@ -70,11 +81,17 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
 
 
 def _headline(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> str:
-    said = [_in_short(table, group, rows) for group, rows in pairs.items() if having(rows, "norm")]
-    if not said:
-        return "No update could be measured."
-    more = [f"{len(said) - 4} more"] if len(said) > 4 else []
-    return f"{'; '.join([*said[:4], *more])}."
+    """Checkpoints of another base first, then those that changed most: of many, the others are only counted."""
+    clauses = [
+        (_size_of_change(rows), _in_short(table, group, rows)) for group, rows in pairs.items() if having(rows, "norm")
+    ]
+    broken = len({row.weight.name for row in table.rows if is_not_finite(row)})
+    first = f"{quantity(broken, 'matrix holds', 'matrices hold')} NaN or infinity. " if broken else ""
+    return f"{first}{join_clauses(clauses) or 'No update could be measured.'}"
+
+
+def _size_of_change(rows: Sequence[Row]) -> float:
+    return math.inf if is_foreign(rows) else middle(_select_changes(rows), "relative_norm") or 0.0
 
 
 def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
@@ -82,12 +99,15 @@ def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
     if is_foreign(rows):
         return f"{tuned} shares nothing with {table.name_at(0)}"
     if len(_zero(rows)) == len(measured):
-        return same_in_short(tuned, table.name_at(0), others_of(table, group[-1]))
+        return same_in_short(rows, tuned, table.name_at(0), others_of(table, group[-1]))
     changed = _select_changes(rows)
+    matrices = quantity(len(changed), "matrix", "matrices")
+    kinds = {str(row.value("change")) for row in changed}
+    if len(kinds) == 1 and (only := next(iter(kinds))) in SAID:
+        return f"{tuned}: {matrices} {'is' if len(changed) == 1 else 'are'} {SAID[only][2]}"
     size, rank = middle(changed, "relative_norm"), middle(changed, "effective_rank")
     amount = f" by {percent(size)} (median)" if size is not None else ""
-    matrices = quantity(len(changed), "matrix", "matrices")
-    return f"{tuned} changed {matrices}{amount}, in {short(rank or 0.0)} directions"
+    return f"{tuned} changed {matrices}{amount}, in {short(rank or 0.0).removesuffix('.0')} directions"
 
 
 def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
@@ -97,7 +117,7 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
         return [wrong_base(rows, tuned, base)]
     zero = _zero(rows)
     if zero and len(zero) == len(having(rows, "norm")):
-        return [same_finding(zero, tuned, base, others_of(table, group[-1]))]
+        return [same_finding(rows, tuned, base, others_of(table, group[-1]))]
     moved = _select_changes(rows)
     trained = [row for row in moved if not is_unrelated_row(row) and not is_untrained(row)]
     odd = [row for row in moved if not is_lost(row)]  # of what rounding swallowed nothing more is known
@@ -109,6 +129,7 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
         *_tails(trained, tuned),
         *place_findings([*trained, *zero], tuned),
         *replacement_findings(moved, tuned),
+        *adapter_base_findings(rows, tuned, base),
         *_frozen_findings(zero, len(moved) + len(zero), tuned),
     ]
 
@@ -216,7 +237,7 @@ def _tails(rows: Sequence[Row], tuned: str) -> list[Finding]:
     text = f"{tuned}: tails became {word} in {len(same)} of {len(fitted)} matrices (median shift of α {median})"
     why = (
         f"{len(sure) or 'None'} of the shifts {'is' if len(sure) == 1 else 'are'} larger than two standard errors by "
-        "itself; together they point one way."
+        f"{'itself' if len(sure) < 2 else 'themselves'}; together they point one way."
     )
     facts = {"median_alpha_shift": shift, "same_way": len(same), "fitted": len(fitted), "sure": len(sure)}
     return [Finding(Severity.NOTE, text, why, names(same), facts, changes.TAIL_SHIFT)]
@@ -229,11 +250,12 @@ def _format_signed(value: float) -> str:
 def _frozen_findings(zero: Sequence[Row], all_of_them: int, tuned: str) -> list[Finding]:
     if not zero:
         return []
-    which = join_words([lower_first(subject(rows)) for rows in group_alike(zero)[:3]])
-    more = f" and {len(group_alike(zero)) - 3} more kinds" if len(group_alike(zero)) > 3 else ""
+    kinds = group_alike(zero)
+    more = [quantity(len(kinds) - 3, "more kind")] if len(kinds) > 3 else []
+    which = join_words([*(lower_first(subject(rows)) for rows in kinds[:3]), *more])
     some = f"{len(zero)} of {quantity(all_of_them, 'matrix', 'matrices')}"
     text = f"{tuned} left {some} exactly as {_subject_in_words(zero)}"
-    why = f"{which[:1].upper()}{which[1:]}{more}: frozen, or never reached by a gradient."
+    why = f"{which[:1].upper()}{which[1:]}: frozen, or never reached by a gradient."
     return [Finding(Severity.NOTE, text, why, names(zero), {"zero": len(zero)}, changes.FROZEN)]
 
 

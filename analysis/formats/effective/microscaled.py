@@ -82,7 +82,7 @@ def _experts(name: str, tensors: Tensors) -> Effective | None:
     for blocks, others, inputs_first in (("_blocks", "_scales", True), (".blocks", ".scales", False)):
         weight = name.removesuffix(blocks)
         scales = f"{weight}{others}"
-        if weight in (name, *tensors) or scales not in tensors:
+        if weight == name or weight in tensors or scales not in tensors:
             continue
         shape = tensors[name].shape
         if tensors[name].dtype != "uint8" or tensors[scales].dtype != "uint8" or len(shape) != 4:

@@ -84,7 +84,7 @@ def _spectral_norm(name: str, tensors: Tensors) -> Effective | None:
     else:
         weight = name.removesuffix("_orig").removesuffix("_bar")
         u, v = weight + "_u", weight + "_v"
-    if weight in (name, *tensors) or u not in tensors or _axis(name, u, v, tensors) is None:
+    if weight == name or weight in tensors or u not in tensors or _axis(name, u, v, tensors) is None:
         return None
     vectors = {"u": u, **({"v": v} if v in tensors else {})}
     why = f"a singular vector of {escape(weight)}, which is analysed as W / σ (spectral norm)"

@@ -13,8 +13,7 @@ from typing import Any
 
 from analysis.errors import DamagedFile, MissingShard, escape
 from analysis.formats.hostile_json import read_if_small
-from analysis.formats.parallel.rules import CLOSE, Rule, difference, merge, refusal
-from analysis.formats.parts import set_aside
+from analysis.formats.parallel.rules import Rule, check_names, merge, one_of, refusal
 from analysis.formats.stored import Array, Aside, Contents, Fact
 
 NAME = re.compile(r"consolidated[.-](\d{1,3})\.(pth|pt|safetensors)")
@@ -59,7 +58,7 @@ def join_consolidated(parts: Mapping[int, Path], contents: Mapping[Path, Content
     shapes = {name: array.shape for name, array in held[0].tensors.items()}
     sizes = sizes_of(next(iter(parts.values())).parent, shapes)
     _check_numbers(parts, parts_needed(shapes, sizes))
-    _check_names(parts, contents)
+    check_names({path: contents[path] for path in parts.values()})
     if len(held) == 1:
         return Contents(held[0].tensors)
     tensors: dict[str, Array] = {}
@@ -129,35 +128,11 @@ def _check_numbers(parts: Mapping[int, Path], needed: int) -> None:
         )
 
 
-def _check_names(parts: Mapping[int, Path], contents: Mapping[Path, Contents]) -> None:
-    """Each part has a part of every tensor."""
-    first, *others = parts.values()
-    names = contents[first].tensors.keys()
-    for path in others:
-        differ = names ^ contents[path].tensors.keys()
-        if differ:
-            name = min(differ)
-            there, absent = (first, path) if name in names else (path, first)
-            raise DamagedFile(
-                f"tensor {escape(name)} is in {escape(there.name)} and not in {escape(absent.name)}: parts of "
-                "different models. Give the parts of one.",
-                "bad-offsets",
-            )
-
-
 def _merge(name: str, arrays: list[Array], shapes: Shapes, sizes: Sizes) -> Array | Aside:
     rule = rule_of(name, shapes, sizes, len(arrays))
     if rule is not None:
         return merge(name, arrays, rule)
-    far = difference(arrays)
-    if far == 0:
-        return arrays[0]
-    if far <= CLOSE:
-        return set_aside(arrays[0], f"its copies in the {len(arrays)} parts differ by up to {far:.1%}: none is chosen")
-    if len(arrays[0].shape) < 2 and _layer(name) in NORMS:
-        text = f"tensor {escape(name)} should be equal in all parts and is not: they are of different models or saves."
-        raise DamagedFile(f"{text} Give the parts of one.", "bad-offsets")
-    raise refusal(f"how tensor {escape(name)} is divided among them is not known")
+    return one_of(name, arrays, _layer(name) in NORMS)
 
 
 def rule_of(name: str, shapes: Shapes, sizes: Sizes, count: int) -> Rule | None:

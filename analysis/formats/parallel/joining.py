@@ -5,6 +5,8 @@ from pathlib import Path
 
 from analysis.errors import DamagedFile, escape
 from analysis.formats.parallel.consolidated import join_consolidated, parts_of
+from analysis.formats.parallel.megatron import join_megatron, megatron_files
+from analysis.formats.parallel.ranks import join_ranks
 from analysis.formats.stored import Array, Aside, Contents
 
 
@@ -15,6 +17,12 @@ def join_contents(contents: Mapping[Path, Contents]) -> Contents:
     if parts := parts_of(files):
         joined[next(iter(parts.values()))] = join_consolidated(parts, files)
         files = {path: held for path, held in files.items() if path not in parts.values()}
+    if megatron := megatron_files(files):
+        joined[megatron[0]] = join_megatron(megatron, files)
+        files = {path: held for path, held in files.items() if path not in megatron}
+    if ranks := {path: held for path, held in files.items() if held.shares}:
+        joined[next(iter(ranks))] = join_ranks(ranks)
+        files = {path: held for path, held in files.items() if path not in ranks}
     tensors = _side_by_side({**joined, **files})
     facts = {key: value for held in (*contents.values(), *joined.values()) for key, value in held.facts.items()}
     adapter = next((held.adapter for held in contents.values() if held.adapter), "")

@@ -1,8 +1,9 @@
 """How the parts of one tensor make the whole: side by side along an axis, block by block, or once for equal copies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, escape
 from analysis.formats.arrays import Piece, join
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.effective.numbers import numbers
-from analysis.formats.stored import Array, Stored
+from analysis.formats.parts import set_aside
+from analysis.formats.stored import Array, Aside, Contents, Stored
 
 PARALLEL = "tensor-parallel"
 CLOSE = 0.05  # of the largest value: replicas of Meta's Llama 3 70B differ by up to a hundredth
@@ -66,6 +68,39 @@ def refusal(why: str) -> CheckpointError:
         "the model, and give what it writes.",
         PARALLEL,
     )
+
+
+def one_of(name: str, arrays: Sequence[Array], is_norm: bool) -> Array | Aside:
+    """The tensor that all parts should have whole; set aside where small copies differ a little, else refused."""
+    far = difference(arrays)
+    if far == 0:
+        return arrays[0]
+    if far <= CLOSE:
+        return set_aside(arrays[0], f"its copies in the {len(arrays)} parts differ by up to {far:.1%}: none is chosen")
+    if len(arrays[0].shape) < 2 and is_norm:
+        text = f"tensor {escape(name)} should be equal in all parts and is not: they are of different models or saves."
+        raise DamagedFile(f"{text} Give the parts of one.", "bad-offsets")
+    raise refusal(f"how tensor {escape(name)} is divided among them is not known")
+
+
+def check_names(contents: Mapping[Path, Contents]) -> None:
+    """Each part has a part of every tensor, or the whole of it."""
+    (first, held), *others = contents.items()
+    for path, other in others:
+        differ = held.tensors.keys() ^ other.tensors.keys()
+        if differ:
+            name = min(differ)
+            there, absent = (first, path) if name in held.tensors else (path, first)
+            raise DamagedFile(
+                f"tensor {escape(name)} is in {called(there)} and not in {called(absent)}: parts of different models. "
+                "Give the parts of one.",
+                "bad-offsets",
+            )
+
+
+def called(path: Path) -> str:
+    """A file in a message; with its folder where that tells it from the others."""
+    return escape(f"{path.parent.name}/{path.name}" if path.parent.name.startswith("mp_rank_") else path.name)
 
 
 def _pieces(arrays: Sequence[Array], axis: int) -> list[Piece]:

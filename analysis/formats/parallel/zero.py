@@ -25,6 +25,7 @@ from analysis.formats.parallel.zero_files import (
     shapes_of,
 )
 from analysis.formats.pytorch.objects import View
+from analysis.formats.pytorch.settings import training_settings
 from analysis.formats.pytorch.state import FREE_GROWTH, MOST_GROWTH, Source
 from analysis.formats.safetensors import check_new_name
 from analysis.formats.stored import Array, Aside, Contents, Fact, Stored
@@ -72,7 +73,7 @@ def read_zero(files: ZeroFiles) -> Contents:
         aside |= partition.aside
     _check_growth(files, tensors)
     facts: dict[str, Fact] = {"parts": len(partitions), "zero_stage": partitions[0].stage}
-    return Contents(tensors, {**text_facts(first.root), **facts}, aside)
+    return Contents(tensors, {**text_facts(first.root), **training_settings(first.root), **facts}, aside)
 
 
 def _add(tensors: dict[str, Array], name: str, array: Array) -> None:

@@ -11,13 +11,13 @@ from typing import Any, TypeGuard
 
 from analysis.errors import CheckpointError, DamagedFile, MissingShard, UnsafeFile, escape
 from analysis.formats.arrays import Piece, join
+from analysis.formats.companions import DISTRIBUTED
 from analysis.formats.pytorch.archive import read_archive
 from analysis.formats.pytorch.machine import LARGEST_PICKLE, unpickle
 from analysis.formats.pytorch.objects import Foreign, View
 from analysis.formats.pytorch.state import locate_tensor
 from analysis.formats.stored import Array, Contents, Stored
 
-METADATA_FILE = ".metadata"
 CLASS = "torch.distributed.checkpoint.metadata."
 MOST_CHUNKS = 200_000
 Place = tuple[str, int, int]  # file, offset, bytes
@@ -25,7 +25,7 @@ Place = tuple[str, int, int]  # file, offset, bytes
 
 def is_distributed(path: Path) -> bool:
     """Whether the file is the metadata of such a folder."""
-    if path.name != METADATA_FILE or not path.is_file():
+    if path.name != DISTRIBUTED or not path.is_file():
         return False
     with path.open("rb") as file:
         return CLASS.removesuffix(".").encode() in file.read(4096)
@@ -34,11 +34,11 @@ def is_distributed(path: Path) -> bool:
 def read_distributed(metadata: Path, files: Sequence[Path]) -> Contents:
     """The tensors of the folder, put together of their chunks. Raises CheckpointError where some are not there."""
     if metadata.stat().st_size > LARGEST_PICKLE:
-        raise UnsafeFile(f"{METADATA_FILE} has more than {LARGEST_PICKLE:,} bytes", "unbounded")
+        raise UnsafeFile(f"{DISTRIBUTED} has more than {LARGEST_PICKLE:,} bytes", "unbounded")
     value = unpickle(io.BytesIO(metadata.read_bytes())).value
     tensors, places = _field(value, "state_dict_metadata"), _places(_field(value, "storage_data"))
     if len(places) > MOST_CHUNKS:
-        raise UnsafeFile(f"{METADATA_FILE} lists {len(places):,} chunks; at most {MOST_CHUNKS:,} are read", "unbounded")
+        raise UnsafeFile(f"{DISTRIBUTED} lists {len(places):,} chunks; at most {MOST_CHUNKS:,} are read", "unbounded")
     there = {path.name: path for path in files}
     found: dict[str, Array] = {}
     for name, entry in tensors.items():
@@ -58,7 +58,7 @@ def _without_root(tensors: Mapping[str, Array]) -> dict[str, Array]:
 def _field(value: Any, name: str) -> dict[Any, Any]:
     found = value.state.get(name) if isinstance(value, Foreign) else None
     if not isinstance(found, dict):
-        raise DamagedFile(f"{METADATA_FILE} has no {name}. Save the checkpoint again.", "bad-header")
+        raise DamagedFile(f"{DISTRIBUTED} has no {name}. Save the checkpoint again.", "bad-header")
     return found
 
 
@@ -67,11 +67,11 @@ def _places(storage: Mapping[Any, Any]) -> dict[tuple[str, tuple[int, ...]], Pla
     found: dict[tuple[str, tuple[int, ...]], Place] = {}
     for index, info in storage.items():
         if not isinstance(index, Foreign) or not isinstance(info, Foreign):
-            raise DamagedFile(f"{METADATA_FILE} has storage data that are none. Save it again.", "bad-header")
+            raise DamagedFile(f"{DISTRIBUTED} has storage data that are none. Save it again.", "bad-header")
         offset = index.state.get("offset")
         place = tuple(info.state.get(key) for key in ("relative_path", "offset", "length"))
         if not isinstance(place[0], str) or not _counts(place[1:]):
-            raise DamagedFile(f"{METADATA_FILE} has a chunk without its file and offset. Save it again.", "bad-header")
+            raise DamagedFile(f"{DISTRIBUTED} has a chunk without its file and offset. Save it again.", "bad-header")
         found[str(index.state.get("fqn")), tuple(offset) if _counts(offset) else ()] = place  # type: ignore[assignment]
     return found
 
@@ -105,7 +105,7 @@ def _tensor(name: str, entry: Foreign, places: Mapping[Any, Place], there: Mappi
 def _chunk(name: str, place: Place, there: Mapping[str, Path]) -> Stored:
     file, offset, length = place
     if file not in there:
-        raise MissingShard(f"{METADATA_FILE} names the file {escape(file)}, which is not there. Give the whole folder.")
+        raise MissingShard(f"{DISTRIBUTED} names the file {escape(file)}, which is not there. Give the whole folder.")
     try:
         source, machine = read_archive(there[file], offset, length)
     except CheckpointError as error:

@@ -54,6 +54,22 @@ class Unreadable:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A part of a tensor, and the place of its first element in the whole."""
+
+    view: View
+    offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharded:
+    """What one rank has of a tensor that several share: its parts, and the shape of the whole."""
+
+    shards: tuple[Shard, ...]
+    size: tuple[int, ...]
+
+
 @dataclass(eq=False, slots=True)
 class Dtype:
     """A dtype of NumPy: its code ("f4", "O8"), and the byte order that its state tells."""

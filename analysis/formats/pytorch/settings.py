@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from analysis.formats.pytorch.objects import Foreign, View
+from analysis.formats.pytorch.walk import key_text
 from analysis.formats.stored import Fact
 from analysis.formats.training import argument_facts, positive
 
@@ -76,7 +77,7 @@ def _fields(value: Any, depth: int) -> Iterator[tuple[str, Fact]]:
     for key, inner in _inside(value).items():
         inner = _unwrapped(inner)
         if isinstance(inner, str | bool | int | float):
-            yield str(key), inner
+            yield key_text(key), inner
         elif isinstance(inner, dict | Foreign) and depth < DEEPEST:
             yield from _fields(inner, depth + 1)
 

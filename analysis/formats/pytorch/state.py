@@ -11,7 +11,7 @@ from analysis.formats.dtypes import DTYPES
 from analysis.formats.hostile_json import printable, text_facts
 from analysis.formats.parts import tokens
 from analysis.formats.pytorch.machine import Machine
-from analysis.formats.pytorch.objects import NUMPY, Bytes, Foreign, Ndarray, Unreadable, View
+from analysis.formats.pytorch.objects import NUMPY, Bytes, Foreign, Ndarray, Sharded, Unreadable, View
 from analysis.formats.pytorch.settings import training_settings
 from analysis.formats.pytorch.walk import Entry, Keys, key_text, walk
 from analysis.formats.safetensors import check_new_name
@@ -23,6 +23,7 @@ from analysis.formats.stored import (
     Checksum,
     Contents,
     Fact,
+    Share,
     Stored,
     extent,
     too_many_dimensions,
@@ -68,15 +69,19 @@ def contents(source: Source, machine: Machine) -> Contents:
     names = _names(entries)
     tensors: dict[str, Array] = {}
     aside: dict[str, Aside] = {}
+    shares: dict[str, Share] = {}
     for entry, name in zip(entries, names, strict=True):
-        check_new_name(name, name in tensors or name in aside, "Save a plain state dict.")
+        check_new_name(name, name in tensors or name in aside or name in shares, "Save a plain state dict.")
+        if isinstance(entry.leaf, Sharded) and entry.reason is None:
+            shares[name] = _share(name, entry.leaf, source)
+            continue
         array = _array(name, entry.leaf, source)
         if isinstance(array, Aside) or entry.reason is not None:
             aside[name] = _set_aside(array, entry.reason)
         else:
             tensors[name] = array
     _check_growth(source.path, tensors)
-    return Contents(tensors, _facts(root, entries) | _foreign(machine), aside)
+    return Contents(tensors, _facts(root, entries) | _foreign(machine), aside, shares=shares)
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:
@@ -114,7 +119,15 @@ def _is_container(key: str) -> bool:
     return not {"params", "state", "dict", "model", "weights", "ema", "net"}.isdisjoint(tokens(key))
 
 
-def _array(name: str, leaf: View | Ndarray | Unreadable, source: Source) -> Array | Aside:
+def _share(name: str, held: Sharded, source: Source) -> Share:
+    """The parts of a tensor that one rank has, where they lie in its file."""
+    return Share(tuple((shard.offsets, locate_tensor(name, shard.view, source)) for shard in held.shards), held.size)
+
+
+def _array(name: str, leaf: View | Ndarray | Unreadable | Sharded, source: Source) -> Array | Aside:
+    if isinstance(leaf, Sharded):
+        dtype = leaf.shards[0].view.dtype if leaf.shards else "float32"
+        return Aside(leaf.size, dtype, 0, "")
     if isinstance(leaf, View):
         stored = locate_tensor(name, leaf, source)
         return stored if len(stored.shape) <= MOST_DIMENSIONS else too_many_dimensions(stored)

@@ -9,7 +9,8 @@ from typing import Any
 
 from analysis.errors import UnsafeFile
 from analysis.formats.parts import OPTIMIZER, TRAINING, is_optimizer, is_training_state
-from analysis.formats.pytorch.objects import Foreign, Ndarray, Unreadable, View
+from analysis.formats.pytorch.objects import Foreign, Ndarray, Sharded, Unreadable, View
+from analysis.formats.pytorch.shards import shards_of
 
 MOST_ENTRIES = 500_000
 MOST_NAME_CHARACTERS = 100_000_000
@@ -19,9 +20,12 @@ NOT_TEXT = "its key is not text, and the same text is a key beside it: a state d
 SAVED_BY_NAME = "_non_persistent_buffers_set"
 NOT_SAVED = "a buffer that the module does not save (non-persistent), no weight"
 ATTRIBUTE = "an attribute of a module, neither parameter nor buffer"
-SHARD = "one rank's part of a tensor that is spread over several (DTensor, ShardedTensor): save the full state dict"
+SHARD = (
+    "one rank's part of a tensor that is spread over several (DTensor, ShardedTensor), and the file does not say "
+    "which: save the full state dict"
+)
 
-Leaf = View | Ndarray | Unreadable
+Leaf = View | Ndarray | Unreadable | Sharded
 Keys = tuple[str, ...]
 
 
@@ -133,13 +137,9 @@ def _inside_module(state: Mapping[Any, Any]) -> Iterator[Waiting]:
 
 
 def _inside_shards(value: Foreign) -> Iterator[Waiting]:
-    """The local part of a tensor that is spread over ranks; the whole of it where its shape says so."""
-    spec = value.state.get("_spec")
-    meta = spec.state.get("tensor_meta") if isinstance(spec, Foreign) else None
-    shape = meta.arguments[0] if isinstance(meta, Foreign) and meta.arguments else None
-    local = value.state.get("_local_tensor")
-    if isinstance(local, View) and isinstance(shape, tuple | list) and tuple(shape) == local.shape:
-        yield (), local, None
+    """The parts of a tensor that is spread over ranks, with their places where the file says them."""
+    if (sharded := shards_of(value)) is not None:
+        yield (), sharded, None
         return
     for key, inner in (*value.state.items(), *enumerate(value.arguments)):
         if isinstance(inner, View | list | tuple | Foreign):

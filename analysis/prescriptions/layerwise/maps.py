@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+STEEP = 4.0  # of the sigmoid
+
 
 def ratios(alphas: Sequence[float], form: str, low: float, high: float) -> NDArray[np.float64]:
     """What each layer's base value is multiplied by; 1 for all where no exponent differs.
@@ -37,3 +39,18 @@ def ratios(alphas: Sequence[float], form: str, low: float, high: float) -> NDArr
 
 def _over_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(values * len(values) / values.sum())
+
+
+def block_sigmoid(alphas: Sequence[float], blocks: Sequence[str | None]) -> NDArray[np.float64]:
+    """2 / (1 + exp(-4 z)) with z standardised inside each block, in 0 to 2; 1 outside blocks and where none differs.
+
+    The map `layerwise_sigmoid` of AlphaDecay's code, which gives it norms of gradients.
+    """
+    values, found = np.array(alphas, np.float64), np.ones(len(alphas))
+    for block in dict.fromkeys(name for name in blocks if name is not None):
+        here = [at for at, name in enumerate(blocks) if name == block]
+        apart = values[here] - values[here].mean()
+        spread = float(values[here].std())
+        if spread > 0.0:
+            found[here] = 2.0 / (1.0 + np.exp(-STEEP * apart / spread))
+    return found

@@ -1,18 +1,21 @@
 """The rule `weight-decay`: AlphaDecay's map, as published or with the mean kept."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.diagnostic import Option, Options
 from analysis.prescriptions.exponents import estimator_option, why_not_apart
 from analysis.prescriptions.layerwise.dialects import weight_decay_files
-from analysis.prescriptions.layerwise.layers import scaled_layers
+from analysis.prescriptions.layerwise.layers import Scaled, scaled_layers
 from analysis.prescriptions.layerwise.learning_rate import TOOLS
-from analysis.prescriptions.layerwise.maps import ratios
+from analysis.prescriptions.layerwise.maps import block_sigmoid, ratios
 from analysis.prescriptions.members import Members
+from analysis.prescriptions.naming import block_of
 from analysis.prescriptions.prescription import Answer, Doubt, Rule
 
-MAP = Option("map", "alphadecay", "alphadecay: linear in α. sqrt, log2: √α or log₂ α over its mean. step: by rank.",
-             choices=("alphadecay", "sqrt", "log2", "step"))  # fmt: skip
+MAP = Option("map", "alphadecay", "alphadecay: linear in α. sqrt, log2: √α or log₂ α over its mean. step: by rank. "
+             "layerwise_sigmoid: a sigmoid of α standardised inside each block, from 0 to 2; no low or high.",
+             choices=("alphadecay", "sqrt", "log2", "step", "layerwise_sigmoid"))  # fmt: skip
 BASE = Option("base", 0.1, "The weight decay of the layers that are not scaled, in AdamW's decoupled form.",
               minimum=1e-12, maximum=1e3)  # fmt: skip
 LOW = Option("low", 0.6667, "Least ratio to the base.", minimum=0.0, maximum=1e3)
@@ -26,7 +29,7 @@ def prescribe(members: Members, options: Options) -> Answer:
     form, estimator, base = options.text("map"), options.text("estimator"), options.number("base")
     found = scaled_layers(members, estimator)
     alphas = [layer.alpha for layer in found.layers]
-    each = ratios(alphas, "linear" if form == "alphadecay" else form, options.number("low"), options.number("high"))
+    each = _ratios(found, form, options)
     weights = np.array([layer.parameters for layer in found.layers], np.float64)
     mean, by_parameters = float(each.mean()), float((each * weights).sum() / weights.sum())
     kept = each / by_parameters if options.flag("keep_mean") else each
@@ -45,6 +48,13 @@ def prescribe(members: Members, options: Options) -> Answer:
         doubt=None if reason is None else Doubt(reason, base),
         files=weight_decay_files(values, base),
     )
+
+
+def _ratios(found: Scaled, form: str, options: Options) -> NDArray[np.float64]:
+    alphas = [layer.alpha for layer in found.layers]
+    if form == "layerwise_sigmoid":
+        return block_sigmoid(alphas, [block_of(layer.tensor) for layer in found.layers])
+    return ratios(alphas, "linear" if form == "alphadecay" else form, options.number("low"), options.number("high"))
 
 
 WEIGHT_DECAY = Rule(

@@ -1,6 +1,6 @@
 """What a matrix's entries say of how it will take rounding: peaks, tails, and the errors of common formats."""
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -8,6 +8,7 @@ from analysis.diagnostic import Scalar
 from analysis.linalg.spectrum import decompose
 from analysis.linalg.triplets import finite
 from analysis.prescriptions.quantisation.rounding import fp8, int4, int8, nf4, relative_error
+from analysis.prescriptions.quantisation.windows import windowed_exponent
 
 FAR = 6.0  # standard deviations
 FORMATS = {"int4": "int4_group", "int8": "int8_channel", "fp8": "fp8_e4m3_tensor", "nf4": "nf4_block64"}
@@ -19,21 +20,23 @@ def measure_entries(matrix: Float[Tensor, "m n"], group: int, top: int) -> dict[
     kurtosis: mean (w - μ)⁴ / variance², 3 for a Gaussian, high with outliers. max_over_sigma: max|w| / σ. far_share: of
     entries beyond 6 σ. row_peak, column_peak: the largest max|w| / rms of a row and of a column; a peak in a column is
     what scales per output cannot help. mu_incoherence: max|w| √(mn) / ‖W‖ ≥ 1 (QuIP, arXiv 2307.13304, definition 1).
-    error_top_share: of ‖Ŵ - W‖² at int4 in its `top` strongest directions; near its least a low-rank correction gains
-    little.
+    top10_farms128: AlphaQ's exponent. error_top_share: of ‖Ŵ - W‖² at int4 in its `top` strongest directions; near its
+    least a low-rank correction gains little. int8_output_bound: σ₁(Ŵ - W) / σ₁(W) at int8, the largest change of an
+    output over the largest output, for inputs of one size. The last two are left out where `top` is 0.
     """
     finite(matrix)
     matrix = matrix.float()
-    rounded = int4(matrix, group)
+    rounded, by_output = int4(matrix, group), int8(matrix)
     return {
         **_moments(matrix),
         "row_peak": _peak(matrix, 1),
         "column_peak": _peak(matrix, 0),
         "int4_group": relative_error(matrix, rounded),
-        "int8_channel": relative_error(matrix, int8(matrix)),
+        "int8_channel": relative_error(matrix, by_output),
         "fp8_e4m3_tensor": relative_error(matrix, fp8(matrix)),
         "nf4_block64": relative_error(matrix, nf4(matrix)),
-        **({"error_top_share": _top_share(rounded - matrix, top)} if top else {}),
+        "top10_farms128": windowed_exponent(matrix),
+        **(_spectra(matrix, rounded - matrix, by_output - matrix, top) if top else {}),
     }
 
 
@@ -59,7 +62,11 @@ def _peak(matrix: Float[Tensor, "m n"], axis: int) -> float | None:
     return float((largest[rms > 0.0] / rms[rms > 0.0]).max())
 
 
-def _top_share(error: Float[Tensor, "m n"], top: int) -> float | None:
-    squares = torch.from_numpy(decompose(error[None]).values.copy()).square().sort(descending=True).values
-    total = float(squares.sum())
-    return float(squares[:top].sum()) / total if total > 0.0 else None
+def _spectra(matrix: Tensor, at_int4: Tensor, at_int8: Tensor, top: int) -> dict[str, Scalar]:
+    """What the singular values of the matrix and of its two errors say."""
+    own, four, eight = (np.sort(decompose(each[None]).values.ravel())[::-1] for each in (matrix, at_int4, at_int8))
+    total = float(np.square(four).sum())
+    return {
+        "error_top_share": float(np.square(four[:top]).sum()) / total if total > 0.0 else None,
+        "int8_output_bound": float(eight[0] / own[0]) if own[0] > 0.0 else None,
+    }

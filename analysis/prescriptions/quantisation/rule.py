@@ -23,7 +23,13 @@ FORMAT = Option("format", "int4", "The format whose error counts: int4 in groups
 RATIO = Option("ratio", 1.25, "Error over the median of the layer's type from which it is left unquantised.",
                minimum=1.0, maximum=1e6)  # fmt: skip
 GROUP = Option("group", 128, "Inputs that share a scale at int4.", minimum=1.0, maximum=65536.0)
-TOP = Option("top", 32, "Directions of the int4 error whose share is given; 0: none.", minimum=0.0, maximum=4096.0)
+TOP = Option(
+    "top",
+    32,
+    "Directions of the int4 error whose share is given; 0: no spectra of errors.",
+    minimum=0.0,
+    maximum=4096.0,
+)
 
 
 def prescribe(members: Members, options: Options) -> Answer:
@@ -109,7 +115,8 @@ def _notes(infos: Sequence[TensorInfo], over: Mapping[str, float]) -> tuple[str,
 QUANTISATION = Rule(
     name="quantisation",
     title="Quantisation readiness",
-    reference="QuIP, arXiv 2307.13304, definition 1; SWAN and KurtBoost on kurtosis; QLoRA, arXiv 2305.14314, for NF4",
+    reference="QuIP, arXiv 2307.13304, definition 1; SWAN and KurtBoost on kurtosis; QLoRA, arXiv 2305.14314, for NF4; "
+    "AlphaQ, arXiv 2606.04980, for its exponent",
     description="Leaves layers unquantised whose rounding error stands out among the layers of their type.",
     inputs="one checkpoint",
     value="error",

@@ -8,7 +8,8 @@
  * @typedef {{ kinds: { endings: string[], data: string[], instead: string }[], companions: string[], torch_index: string, training_state: Record<string, string> }} Table
  */
 
-const SHARD = /-\d+-of-\d+\.|\.index\.json$|\.onnx[._]data/i;
+const METADATA = ".metadata"; // of torch.distributed.checkpoint: the one hidden file that is a part of a checkpoint
+const SHARD = /-\d+-of-\d+\.|\.index\.json$|\.onnx[._]data|^consolidated[.-]\d+\.|mp_rank_\d+_?(model|optim)_states\.pt$|\.distcp$/i;
 
 /** @param {string} path */
 const base = (path) => path.slice(path.lastIndexOf("/") + 1).toLowerCase();
@@ -48,7 +49,7 @@ async function opened(entry) {
     /** @type {any[]} */
     const some = await new Promise((done, failed) => reader.readEntries(done, failed));
     if (!some.length) break;
-    all.push(...some.filter((inner) => !inner.name.startsWith(".")));
+    all.push(...some.filter((inner) => !inner.name.startsWith(".") || inner.name === METADATA));
   }
   return (await Promise.all(all.map(opened))).flat();
 }

@@ -1,7 +1,7 @@
 """NaN in biases and norms stands at the head of a report."""
 
 from analysis.diagnostic import Finding, Severity, Summary
-from analysis.findings.vectors import add_vectors, finding_of
+from analysis.findings.vectors import add_identities, add_vectors, finding_of
 
 
 def test_a_broken_bias_is_said_first() -> None:
@@ -24,3 +24,16 @@ def test_nothing_broken_changes_nothing() -> None:
     summaries = {"esd": Summary("E.", {})}
     assert add_vectors(summaries, ()) == summaries
     assert add_vectors({}, ["a"]) == {}
+
+
+def test_of_several_checkpoints_it_says_whose() -> None:
+    found = add_vectors({"update": Summary("U.", {})}, ["a.bias"], "tuned")
+    assert found["update"].headline == "tuned: 1 bias or norm holds NaN or infinity. U."
+    assert found["update"].findings[0].text == "tuned: a.bias holds values that are NaN or infinite"
+
+
+def test_identities_are_a_note_and_nothing_of_training() -> None:
+    found = add_identities({"entries": Summary("E.", {})}, ("a", "b"))
+    (note,) = found["entries"].findings
+    assert (note.severity, note.text) == (Severity.NOTE, "a and b are multiples of the identity")
+    assert add_identities({"entries": Summary("E.", {})}, ()) == {"entries": Summary("E.", {})}

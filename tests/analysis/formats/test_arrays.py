@@ -56,3 +56,10 @@ def test_a_flat_piece_with_padding_behind() -> None:
     flat = np.append(NUMBERS.reshape(-1), np.zeros(2, "f4"))
     halves = tuple(Piece((start,), held(flat[start : start + 16])) for start in (0, 16))
     assert np.array_equal(Joined(halves, (32,), (6, 5), "float32").load().view("f4"), NUMBERS)
+
+
+def test_an_overlap_behind_a_part_without_elements() -> None:
+    """As many elements as the whole has, of which some stand twice and some nowhere."""
+    parts = tuple(Piece((row, 0), held(NUMBERS[:rows])) for row, rows in ((0, 3), (2, 0), (2, 3)))
+    with pytest.raises(ValueError, match="its parts"):
+        join(parts, (6, 5), "float32")

@@ -37,6 +37,12 @@ CASES = [
         ["optimizer.pt"],
     ),
     (
+        ["consolidated.00.pth", "consolidated.01.pth", "params.json", "tokenizer.model"],
+        ["consolidated.00.pth", "consolidated.01.pth", "params.json"],
+        [],
+    ),
+    ([".metadata", "__0_0.distcp", "train.pt"], [".metadata", "__0_0.distcp"], ["train.pt"]),
+    (
         ["pytorch_model.bin", "pytorch_model.bin.index.json", "m.safetensors", "m.safetensors.index.json"],
         ["m.safetensors", "m.safetensors.index.json"],
         ["pytorch_model.bin"],
@@ -113,6 +119,23 @@ def test_the_page_sends_the_same(there: list[str], taken: list[str], left: list[
     (group,) = _groups(node, files)
     assert {found["path"] for found in group["files"]} == {f"run/{name}" for name in taken}
     assert group["left_out"] == {f"run/{name}": choose(there).left_out[name] for name in left}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["consolidated.00.pth", "consolidated.01.pth"],
+        ["mp_rank_00_model_states.pt", "zero_pp_rank_0_mp_rank_00_optim_states.pt"],
+        ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
+    ],
+)
+def test_parts_that_are_dropped_without_a_folder_are_one_checkpoint(parts: list[str]) -> None:
+    node = shutil.which("node")
+    if node is None:
+        missing("node is not installed")
+    assert node is not None
+    assert [len(group["files"]) for group in _groups(node, [{"path": name} for name in parts])] == [2]
+    assert len(_groups(node, [{"path": f"x{name}.pt".replace("-of-", "")} for name in parts])) == 2
 
 
 def _groups(node: str, files: list[dict[str, str]]) -> Any:

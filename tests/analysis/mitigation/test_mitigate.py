@@ -232,7 +232,7 @@ def test_what_only_turned_can_be_left_alone(tmp_path: Path) -> None:
     old, new = torch.tensor([9.0, 8.999, 5, 4]), torch.tensor([9.1, 9.0, 5, 4])
     base = planted.saved(tmp_path / "base", {"layers.0.q.weight": out * old @ into.mT})
     tuned = planted.saved(tmp_path / "full", {"layers.0.q.weight": out @ turn * new @ into.mT})
-    with pytest.raises(NoIntruders, match="all 2 intruders only turned"):
+    with pytest.raises(NoIntruders, match="all 2 intruders only rotated"):
         mitigated_model(tmp_path, base, tuned, k=4, epsilon=0.8, only="guarded")
     assert write_mitigated(base, tuned, tmp_path / "mended", MitigationOptions(k=4, epsilon=0.8)).before == 2
 

@@ -123,5 +123,19 @@ def test_what_is_too_small_constant_or_zero_is_left_alone() -> None:
         assert kind(values) == ""
 
 
+@pytest.mark.parametrize("values", [np.eye(16), -0.5 * np.eye(8, 20), 3.0 * np.eye(20, 8)])
+def test_multiples_of_the_identity(values: NDArray[np.float64]) -> None:
+    assert kind(values, "float32") == "identity"
+    assert kind(np.roll(values, 1, axis=0), "float32") == "mask"
+
+
 def test_every_kind_has_its_reason() -> None:
-    assert set(REASONS) == {"mask", "triangle", "waves", "filters"}
+    assert set(REASONS) == {"identity", "mask", "triangle", "waves", "filters"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_zeros_of_both_signs_are_not_a_mask(dtype: str) -> None:
+    """A pruned or zeroed layer: W * 0 has zeros with the signs of W."""
+    zeros = torch.randn(64, 48, generator=torch.Generator().manual_seed(0)) * 0
+    assert kind(zeros, dtype) == ""
+    assert kind(torch.where(zeros.signbit(), zeros, torch.ones(64, 48)), dtype) == "mask"

@@ -28,6 +28,21 @@ def test_usage_is_what_the_project_has(analysed: Service) -> None:
         assert quotas.usage(session) == quotas.Amounts()
 
 
+def test_the_files_of_prescriptions_count(analysed: Service) -> None:
+    address = "/api/v1/runs/1/prescriptions"
+    with analysed.database.reading() as session:
+        before = quotas.usage(session)
+    assert analysed.client.post(address, json={"kind": "monitor"}).status_code == 202
+    analysed.work()
+    sizes = [len(analysed.client.get(f"{address}/1/files/{name}").content) for name in ("monitor.csv", "wandb.jsonl")]
+    with analysed.database.reading() as session:
+        found = quotas.usage(session)
+    assert (found.bytes - before.bytes, found.files - before.files) == (sum(sizes), 2)
+    assert analysed.client.delete(f"{address}/1").status_code == 204
+    with analysed.database.reading() as session:
+        assert quotas.usage(session) == before
+
+
 @pytest.mark.parametrize(
     ("limits", "told"),
     [

@@ -22,10 +22,12 @@ from tests.service import settings as service_settings
 TOKEN = "a-token-of-some-length"
 OPERATIONS = [
     "add_to_upload", "add_webhook", "begin_upload", "cancel_run", "create_project", "create_token",
-    "delete_checkpoint", "delete_mitigation", "delete_run", "delete_webhook", "download_file",
+    "delete_checkpoint", "delete_mitigation", "delete_prescription", "delete_run", "delete_webhook", "download_file",
     "download_prescription", "edit_checkpoint",
-    "end_upload", "follow_run", "get_checkpoint", "get_curves", "get_figure", "get_health", "get_last_verdict",
-    "get_last_verdict_as", "get_metrics", "get_mitigation", "get_policy_schema", "get_prescription", "get_project",
+    "end_upload", "follow_run", "get_badge", "get_badge_link", "get_checkpoint", "get_curves", "get_figure",
+    "get_health", "get_last_verdict",
+    "get_last_verdict_as", "get_metrics", "get_mitigation", "get_policy_schema", "get_prescription",
+    "get_prescription_figure", "get_project",
     "get_report", "get_run", "get_scaling", "get_table", "get_table_csv", "get_upload", "get_verdict", "get_verdict_as",
     "has_blob", "limit_project", "list_checkpoints", "list_deliveries", "list_diagnostics", "list_mitigations",
     "list_prescriptions", "list_projects", "list_runs", "list_tensors", "list_tokens", "list_verdicts", "list_webhooks",
@@ -130,3 +132,15 @@ def test_the_tour_passes_by_every_operation_and_every_code(service: Service) -> 
 
 def descendants(kind: type[ServiceError]) -> list[type[ServiceError]]:
     return [each for below in kind.__subclasses__() for each in (below, *descendants(below))]
+
+
+def test_what_is_created_takes_an_idempotency_key_where_the_docs_say_so(service: Service) -> None:
+    without = {
+        path.removeprefix("/api/v1/")
+        for path, methods in service.get("/api/v1/openapi.json")["paths"].items()
+        if "201" in methods.get("post", {}).get("responses", {})
+        and "Idempotency-Key" not in [each["name"] for each in methods["post"].get("parameters", [])]
+    }
+    assert without == {"tokens", "projects", "uploads"}
+    text = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    assert "(A token is shown once and not stored, a project has its name, and a resumable upload its address.)" in text

@@ -37,7 +37,11 @@ def test_refusals(service: Service) -> None:
         ({"kind": "trainable", "options": {"share": 1}}, 400, "bad-option"),
         ({"kind": "pruning"}, 400, "bad-option"),
         ({"kind": "sparsity"}, 409, "conflict"),
-        ({"kind": "lora-rank"}, 409, "conflict"),
+        ({"kind": "lineage"}, 400, "wrong-members"),
+        ({"kind": "traps", "position": 3}, 404, "not-found"),
+        ({"kind": "traps", "position": 0, "positions": [0]}, 400, "bad-request"),
+        ({"kind": "traps", "options": {"leading": 0}}, 400, "bad-option"),
+        ({"kind": "trainable", "positions": [0, 1]}, 400, "bad-request"),
         ({"kind": "trainable", "position": 3}, 404, "not-found"),
     ):
         answer = client.post(URL, json=body)
@@ -45,3 +49,20 @@ def test_refusals(service: Service) -> None:
     assert service.get(URL) == []
     service.get(f"{URL}/7", 404)
     service.get("/api/v1/runs/9/prescriptions", 404)
+
+
+def test_a_rule_on_weights_is_a_workers_from_queued_to_done(service: Service) -> None:
+    client = run_of(service).client
+    asked, key = {"kind": "traps", "options": {"largest": 2}}, {"Idempotency-Key": "a"}
+    answer = client.post(URL, json=asked, headers=key)
+    assert (answer.status_code, answer.headers["Location"]) == (202, f"{URL}/1")
+    told = answer.json()
+    assert (told["state"], told["options"]["largest"], told["record"]) == ("queued", 2, None)
+    assert client.post(URL, json=asked, headers=key).json() == told
+    service.get(f"{URL}/1/files/prescription.json", 404)
+    service.work()
+    told = service.get(f"{URL}/1")
+    assert (told["state"], told["reason"], told["record"]["kind"]) == ("done", None, "traps")
+    assert json.loads(client.get(f"{URL}/1/files/prescription.json").content) == told["record"]
+    assert client.delete(f"{URL}/1").status_code == 204
+    service.get(f"{URL}/1", 404)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from app.access import kept_token
 from app.cli import doctor
 from app.db import Database
 from app.queue import supervisor as embedded
@@ -87,3 +88,26 @@ def test_a_missing_library_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     check = doctor.versions(settings(tmp_path))
     assert not check.good
     assert "no-such-library" in check.fix
+
+
+def test_other_accounts_are_a_reason_for_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.access.kept_token.other_accounts", lambda: ["ann", "bob"])
+    check = doctor.access(settings(tmp_path))
+    assert check.good
+    assert "other people have accounts here (ann, bob)" in check.advice
+    assert "--new-token" in check.advice
+    for safe in (settings(tmp_path, token="x" * 16), settings(tmp_path)):
+        if safe.token is None:
+            kept_token.make(tmp_path)
+        assert doctor.access(safe) == doctor.Check("access", True, "every request needs a token")
+    monkeypatch.setattr("app.access.kept_token.other_accounts", list)
+    (tmp_path / "token").unlink()
+    assert doctor.access(settings(tmp_path)).advice == ""
+
+
+def test_a_cookie_that_would_not_be_secure_is_said(tmp_path: Path) -> None:
+    behind = {"allowed_hosts": ("lab.example",)}
+    assert "EIGENSCOPE_PROXY_ADDRESSES" in doctor.sign_in(settings(tmp_path, **behind)).advice
+    assert doctor.sign_in(settings(tmp_path, **behind, proxy_addresses=("10.0.0.0/8",))).advice == ""
+    assert doctor.sign_in(settings(tmp_path)).advice == ""
+    assert not doctor.sign_in(settings(tmp_path, proxy_user_header="X-User")).good

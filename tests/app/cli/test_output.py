@@ -1,86 +1,26 @@
-"""Reports on a terminal: tables and sentences for people."""
+"""What every command prints: JSON, CSV and errors."""
 
 from pathlib import Path
 
 import pytest
-import torch
-from click.testing import CliRunner, Result
-from safetensors.torch import save_file
+from click.testing import CliRunner
 
 from analysis.diagnostics import requests
 from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from app.cli.analyze import ALONE
 from app.cli.main import main
-from app.cli.output import brief, by_weight, name_group, shown_columns
+from app.cli.output import end
 from app.runs.tables import to_csv
-from tests import comparisons as made
-
-
-def run(*arguments: str, columns: int = 80) -> Result:
-    return CliRunner().invoke(main, arguments, env={"COLUMNS": str(columns)})
 
 
 def test_csv_is_what_the_api_sends(small: Path) -> None:
     report = analyze(open_checkpoint([small]), requests())
-    printed = run("analyze", str(small), "--csv").stdout_bytes.decode()
+    printed = CliRunner().invoke(main, ["analyze", str(small), "--csv"]).stdout_bytes.decode()
     assert printed == "".join(to_csv(report.tables[0]))
 
 
-def test_a_name_cannot_command_the_terminal(tmp_path: Path) -> None:
-    path = tmp_path / "m.safetensors"
-    save_file({"\x1b]0;owned\x07[red]": torch.randn(16, 9)}, path)
-    printed = run("analyze", str(path), columns=200).stdout
-    assert "\x1b]" not in printed
-    assert "\\x1b]0;owned\\x07[red]" in printed.replace("\n", "")
-
-
-def test_the_table_names_layers_and_what_was_left_out(small: Path) -> None:
-    result = run("analyze", str(small), columns=120)
-    assert result.exit_code == 0
-    assert "Block 0 · query" in result.stdout
-    assert "2 of 4 tensors analysed." in result.stdout
-    assert "4608 of 4608 values are NaN or infinite" in " ".join(result.stdout.split())
-
-
-def test_a_narrow_terminal_keeps_the_first_and_the_last_column(small: Path) -> None:
-    lines = run("analyze", str(small)).stdout.splitlines()
-    assert max(map(len, lines)) <= 80
-    (headings,) = (line for line in lines if line.startswith("Layer"))
-    assert headings.split()[-1] == "State"
-
-
-def test_columns_of_one_name_keep_their_diagnostic(small: Path) -> None:
-    report = analyze(open_checkpoint([small]), requests({each.name: {} for each in ALONE}))
-    shown = shown_columns(report.tables)
-    assert [(name, column.name) for name, column in shown] == [
-        ("esd", "alpha"), ("esd", "D"), ("esd", "num_pl_spikes"),
-        ("norms", "sv_max"), ("norms", "stable_rank"), ("entries", "state"),
-    ]  # fmt: skip
-    rows = by_weight(report.tables)[(0,), "model.layers.0.mlp.up_proj.weight"]
-    assert rows["esd"].value("D") != rows["farms"].value("D")
-
-
-def test_a_report_without_marked_columns_shows_the_first(small: Path) -> None:
-    report = analyze(open_checkpoint([small]), requests({"snr": {}}))
-    assert [column for _, column in shown_columns(report.tables)] == list(report.tables[0].diagnostic.columns[:3])
-    assert run("analyze", str(small), "--diagnostic", "snr", "--device", "cpu").exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, "–"), (3.14159, "3.14"), (12, "12"), ("", ""), (1234.5, "1.23e+03"), (20_000.0, "20000")]
-)
-def test_brief(value: object, text: str) -> None:
-    assert brief(value) == text
-
-
-def test_only_the_worst_matrices_of_a_comparison_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("app.cli.output.WORST", 2)
-    base, full = made.write(tmp_path, base=made.model(made.base()), full=made.model(made.full()))
-    said = " ".join(run("compare", str(base), str(full), "--diagnostic", "update").stdout.split())
-    assert "and 3 more" in said
-
-
-@pytest.mark.parametrize(("group", "told"), [((1,), "a"), ((0, 1), "a"), ((0, 1, 2), "a, b")])
-def test_a_group_is_told_by_its_tuned_checkpoints(group: tuple[int, ...], told: str) -> None:
-    assert name_group(["base", "a", "b"], group) == told
+def test_an_error_has_its_code_and_status(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        end("bad-file", "[red]x is empty", 3)
+    assert ended.value.code == 3
+    assert "bad-file [red]x is empty" in " ".join(capsys.readouterr().err.split())

@@ -1,14 +1,28 @@
 """The queue: ids only, JSON only; messages that appear whole; pings that need no task."""
 
 import json
+import socket
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty
 
 import pytest
 
 from app.queue import broker as queue
-from app.queue.broker import FORMER, TASKS, Sender, make_celery, make_folders, ping_queue, reach
+from app.queue.broker import (
+    FORMER,
+    RECEIVE_SECONDS,
+    SEND_SECONDS,
+    TASKS,
+    BrokerAway,
+    Sender,
+    make_celery,
+    make_folders,
+    ping_queue,
+    reach,
+)
 from app.settings import Settings
 
 
@@ -89,3 +103,38 @@ def test_the_worker_is_started_with_this_python() -> None:
     command = queue.worker_command()
     assert Path(command[0]).name.startswith("python")
     assert "--app=workers.tasks" in command
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """The port of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_broker_that_hangs_keeps_a_request_for_seconds_and_the_next_one_not_at_all(
+    scheme: str, deaf: int, tmp_path: Path
+) -> None:
+    sender = Sender(Settings(data_dir=tmp_path, broker_url=f"{scheme}://127.0.0.1:{deaf}//"))
+    began = time.monotonic()
+    with pytest.raises(Exception):  # noqa: B017 - whatever the broker's client raises
+        sender.send("analyse", 7)
+    assert time.monotonic() - began < 3 * SEND_SECONDS
+    began = time.monotonic()
+    with pytest.raises(BrokerAway):
+        sender.send("analyse", 8)
+    assert time.monotonic() - began < 0.5
+    began = time.monotonic()
+    with pytest.raises(Exception):  # noqa: B017
+        sender.ping(1)
+    assert time.monotonic() - began < 3 * SEND_SECONDS
+    sender.close()
+
+
+def test_workers_wait_longer_for_redis_than_it_keeps_them(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, broker_url="redis://127.0.0.1/0")
+    for sends, seconds in ((False, RECEIVE_SECONDS), (True, SEND_SECONDS)):
+        options = make_celery(settings, sends).conf.broker_transport_options
+        assert options["socket_timeout"] == seconds
+        assert options["socket_keepalive"]

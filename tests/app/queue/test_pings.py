@@ -86,3 +86,19 @@ def test_old_pings_are_forgotten_and_need_no_answer(service: Service) -> None:
         pings.forget(session)
         pings.answer(session, 1, "here:1")
         assert [ping.id for ping in session.query(Ping)] == [2]
+
+
+def test_a_database_that_hangs_keeps_nobody_for_long(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pings, "LONGEST", 0.1)
+    released = threading.Event()
+    pulse = HealthCheck(service.database, service.workers)
+    monkeypatch.setattr(pulse, "probe", lambda: released.wait(30))
+
+    async def ask() -> pings.RoundTrip:
+        try:
+            return await pulse.share()
+        finally:
+            released.set()
+
+    trip = anyio.run(ask)
+    assert (trip.seconds, trip.fault) == (None, "the database or the broker did not answer within 0.1 s")

@@ -103,8 +103,25 @@ def test_coverage_gives_the_reason_of_a_unit_that_failed(service: Service) -> No
         units.give_up(session, unit, "out of memory")
     service.work()
     assert _skipped(service)["model.embed_tokens.weight"] == "out of memory"
-    assert service.get("/api/v1/runs/1")["state"] == "done"
+    run = service.get("/api/v1/runs/1")
+    assert (run["state"], run["reason"]["code"]) == ("done", "incomplete"), "done, and not plainly so"
+    assert run["reason"]["message"] == "1 tensor was not measured. First reason: out of memory"
     assert service.get("/api/v1/runs/1/report")["coverage"]["analysed"] == 4
+
+
+def test_a_commit_whose_answer_was_lost_is_not_counted_twice(service: Service) -> None:
+    service.upload(model())
+    service.run(1)
+    _ingest(service)
+    with service.database.writing() as session:
+        unit = units.claim(session, service.settings, 1, "cpu")
+        assert unit is not None
+        claimed = unit.claim
+    for _ in range(2):
+        with service.database.writing() as session:
+            reports.record(session, 1, claimed, [], done=0)
+    with service.database.reading() as session:
+        assert session.get_one(Unit, 1).done == 1
 
 
 def test_two_checkpoints_share_one_report(service: Service) -> None:

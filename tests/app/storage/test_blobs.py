@@ -137,6 +137,12 @@ def test_opened_files_have_harmless_names_in_a_folder_of_their_own(storage: Stor
     assert list(storage.work.iterdir()) == []
 
 
+def test_the_one_hidden_file_that_a_checkpoint_has_keeps_its_name(storage: Storage) -> None:
+    names = ["run/.metadata", "run/__0_0.distcp"]
+    with storage.open_files([(name, kept(storage, name.encode())) for name in names]) as paths:
+        assert [path.name for path in paths] == [".metadata", "__0_0.distcp"]
+
+
 def test_a_folder_of_any_language_keeps_its_names(storage: Storage) -> None:
     names = ["my model/model.safetensors", "my model/config.json", "модель/größe.bin"]
     with storage.open_files([(name, kept(storage, name.encode())) for name in names]) as paths:

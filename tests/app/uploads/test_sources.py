@@ -85,3 +85,11 @@ def test_a_folder_without_weights_is_no_checkpoint() -> None:
 def test_partial_files_name_their_checkpoint() -> None:
     assert sources.owner_of(sources.partial_name(12, 3)) == 12
     assert sources.owner_of("0f" * 16) is None
+
+
+def test_what_cannot_be_had_is_left_out_with_its_reason() -> None:
+    link = Found("b.safetensors", "b", 0, "", left_out="a link that leads out of the allowed folder")
+    chosen = choose([*found("a.safetensors"), link])
+    assert [(file.name, file.left_out) for file in chosen] == [("a.safetensors", None), (link.name, link.left_out)]
+    with pytest.raises(SourceFault, match=r"Left out: b.safetensors \(a link"):
+        choose([link])

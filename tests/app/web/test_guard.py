@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from app.db import Database
@@ -123,13 +124,16 @@ FORWARDING = [
     "True-Client-IP", "CF-Connecting-IP", "CF-Ray", "CDN-Loop", "Fastly-Client-IP", "Fly-Client-IP", "X-Original-Host",
     "X-Original-URL", "X-Original-Forwarded-For", "X-Envoy-External-Address", "X-Azure-ClientIP", "X-Amzn-Trace-Id",
     "X-Scheme", "X-Host", "X-Remote-IP", "X-Remote-Addr", "Client-IP", "Proxy-Client-IP", "WL-Proxy-Client-IP",
-    "Tailscale-User-Login",
+    "Tailscale-User-Login", "Forwarded-For", "Remote-User", "X-Remote-User", "X-Proxy-User-IP", "X-Originating-IP",
+    "X-Auth-Request-User", "X-Authentik-Username", "X-Pomerium-Jwt-Assertion", "X-WebAuth-User", "Ssl-Client-Cert",
+    "X-SSL-Client-CN", "Incap-Client-IP", "Front-End-Https", "X-Sucuri-ClientIP", "X-Varnish", "X-Edge-Location",
+    "X-Traefik-Router", "X-JupyterHub-User", "X-Request-Start", "X-Coming-From", "Surrogate-Capability",
 ]  # fmt: skip
 BY_BROWSERS = [
     "Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection", "Content-Type", "Content-Length",
     "Cookie", "DNT", "Eigenscope-Project", "If-None-Match", "Idempotency-Key", "Origin", "Priority", "Referer", "Range",
     "Sec-Fetch-Site", "Sec-GPC", "Sec-CH-UA", "Tus-Resumable", "Upload-Offset", "Upgrade-Insecure-Requests",
-    "User-Agent", "X-Requested-With", "X-Request-ID",
+    "User-Agent", "X-Requested-With", "X-Auth-Token", "X-CSRF-Token", "X-Upload-Id", "X-Total", "X-Request-ID",
 ]  # fmt: skip
 
 
@@ -183,3 +187,13 @@ def test_an_address_with_a_nul_is_refused(service: Service, path: str) -> None:
     assert answer.status_code == 422
     assert answer.json()["code"] == "bad-address"
     assert "NUL" in answer.json()["detail"]
+
+
+def test_a_listener_that_leaves_is_no_incident(caplog: pytest.LogCaptureFixture) -> None:
+    async def gone(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ClientDisconnect
+
+    (start,) = call(gone)
+    assert start["status"] == 200
+    assert "incident" not in caplog.text

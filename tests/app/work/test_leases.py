@@ -103,3 +103,35 @@ def test_the_only_worker_takes_over_at_once(session: Session) -> None:
     leases.claim(session, Unit, unit.id, 1000)
     leases.release(session)
     assert [each.id for each in leases.lock_expired(session, Unit)] == [unit.id]
+
+
+def test_a_clock_that_was_set_back_keeps_nothing_for_hours(session: Session) -> None:
+    """The lease was given, and the message sent, an hour from now."""
+    held, waiting = offered(session), offered(session)
+    taken = leases.claim(session, Unit, held.id, 30)
+    assert taken is not None
+    taken.lease_until = clock(session) + 3600
+    age(session, waiting, -3600)
+    leases.bound(session, 30)
+    session.refresh(taken)
+    assert taken.lease_until is not None
+    assert taken.lease_until - clock(session) == pytest.approx(30, abs=5)
+    assert leases.resend(session) == 1
+    assert waiting.sent_at == pytest.approx(clock(session), abs=5)
+
+
+def test_a_lease_of_now_is_not_shortened(session: Session) -> None:
+    taken = leases.claim(session, Unit, offered(session).id, 30)
+    assert taken is not None
+    before = taken.lease_until
+    leases.bound(session, 30)
+    session.refresh(taken)
+    assert taken.lease_until == before
+
+
+def test_whether_it_is_held(session: Session) -> None:
+    unit = offered(session)
+    assert not leases.is_held(session, Unit, unit.id, 1)
+    leases.claim(session, Unit, unit.id, 30)
+    assert leases.is_held(session, Unit, unit.id, 1)
+    assert not leases.is_held(session, Unit, unit.id, 2)

@@ -6,6 +6,7 @@ from sqlalchemy import update
 from app import mitigations
 from app.models import Mitigation
 from app.work import mitigations as mitigation_work
+from app.work import products
 from tests.mitigations import ask, sent
 from tests.service import Service
 from workers.sweeper import sweep
@@ -70,7 +71,7 @@ def test_deaths_over_one_tensor_after_another_are_no_end(service: Service) -> No
 def test_it_is_over_when_nobody_will_go_on_with_it(service: Service) -> None:
     def over() -> bool:
         with service.database.reading() as session:
-            return mitigation_work.is_over(session, 1)
+            return products.is_over(session, Mitigation, 1)
 
     ask(sent(service))
     assert not over()

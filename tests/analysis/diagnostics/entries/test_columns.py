@@ -9,5 +9,5 @@ def test_every_column_is_given_for_an_ordinary_matrix() -> None:
     found = measured(ENTRIES, randn(160, 140))
     scalars = [column.name for column in COLUMNS if column.kind != "curve"]
     assert list(found.values) == scalars
-    assert [name for name, value in found.values.items() if value is None] == ["grid_steps"]
+    assert [name for name, value in found.values.items() if value is None] == ["grid_steps", "excess_zeros"]
     assert list(found.curves) == [column.name for column in COLUMNS if column.kind == "curve"]

@@ -38,7 +38,7 @@ def test_repeats() -> None:
 
 def test_states() -> None:
     assert measured(ENTRIES, randn(64, 64)).values["state"] == "random"
-    assert measured(ENTRIES, torch.eye(64)).values["state"] == "orthogonal"
+    assert measured(ENTRIES, torch.eye(64)).values["state"] == "identity"
     assert measured(ENTRIES, torch.zeros(64, 64)).values["state"] == "zero"
     assert measured(ENTRIES, randn(64, 4) @ randn(4, 64)).values["state"] == ""
 

@@ -69,15 +69,6 @@ def test_nothing_is_said_of_equal_entries() -> None:
     assert noise.compare(decompose(slices), lines.sums(slices, 1.0), 1.0) is None
 
 
-def test_flat_spectra() -> None:
-    square = torch.linalg.qr(randn(40, 40)).Q
-    kernel = torch.linalg.qr(randn(90, 20)).Q.T.reshape(20, 10, 9).permute(2, 0, 1)
-    for slices in (square[None], torch.eye(32)[None], kernel):
-        assert noise.flat(decompose(slices), slices.permute(1, 2, 0).flatten(1))
-    for slices in (randn(1, 40, 40), randn(9, 20, 20), torch.eye(4)[None]):
-        assert not noise.flat(decompose(slices), slices.permute(1, 2, 0).flatten(1))
-
-
 def test_kurtosis_is_scipys() -> None:
     slices = randn(3, 20, 30) ** 3 + 0.4
     found = noise.peakedness(lines.sums(slices, 2.0), slices.numel())

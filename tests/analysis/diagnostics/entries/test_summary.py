@@ -18,7 +18,7 @@ def test_a_model_at_its_initialisation_is_untrained_and_nothing_else_is_said() -
 
 def test_an_orthogonal_initialisation_is_recognised() -> None:
     found = said(blocks([torch.linalg.qr(randn(64, 64, seed=i)).Q for i in range(4)]))
-    assert found.headline == "Untrained: all matrices look like their orthogonal initialisation."
+    assert found.headline == "Untrained, or orthogonal by design: all matrices are orthogonal."
 
 
 def test_copies_before_training_are_untrained_first() -> None:

@@ -20,7 +20,7 @@ def row(
     turned: int = 0,
     low: int | None = None,
 ) -> Row:
-    """A matrix with so many intruders among ten, of which some only turned and `low` are left at ε = 0.4."""
+    """A matrix with so many intruders among ten, of which some only rotated and `low` are left at ε = 0.4."""
     name = f"layers.{block}.mlp.{role}_proj.weight"
     info = WeightInfo(name, name, 300, 200, 1, role, block)
     if count is None:
@@ -65,9 +65,10 @@ def test_some_are_a_warning_that_says_where() -> None:
     [
         ([row(0, 2), row(1, 0), row(2, 2)], ", all in MLP down projection (down_proj) of blocks 0 and 2"),
         (
-            [row(0, 2), row(0, 2, "up"), row(0, 1, "gate"), row(1, 0)],
+            [row(0, 3), row(0, 2, "up"), row(0, 2, "gate"), row(1, 0)],
             ", the largest share in MLP down projection (down_proj) of block 0",
         ),
+        ([row(0, 2), row(0, 2, "up"), row(1, 0)], "in 2 of 3 matrices"),
     ],
 )
 def test_where_is_said_as_far_as_it_is_true(rows: list[Row], where: str) -> None:
@@ -81,7 +82,7 @@ def test_those_that_only_turned_are_no_warning() -> None:
     assert finding.why.startswith("They only rotated")
     (finding,) = said([row(i, 2, turned=1) for i in range(4)]).findings
     assert finding.severity is Severity.WARN
-    assert "4 of them only turned" in finding.why
+    assert "4 of them only rotated" in finding.why
 
 
 def test_where_nothing_was_compared_no_number_is_given() -> None:
@@ -126,6 +127,14 @@ def test_each_pair_has_its_numbers_and_its_finding() -> None:
         "LoRA r=8: 6 intruder dimensions in 3 of 3 matrices; full: no intruder dimension in 3 matrices."
     )
     assert "the base is zero" in found.findings[-1].why
+
+
+def test_the_worst_of_many_comes_first_in_the_headline() -> None:
+    """Four harmless checkpoints do not hide the fifth."""
+    rows = [row(0, 8 if at == 5 else 0, group=(0, at)) for at in range(1, 7)]
+    headline = summarise(Table(INTRUDERS, tuple(rows), ("MiniLM", *"abcdef"))).headline
+    assert headline.startswith("e: 8 intruder dimensions in 1 of 1 matrix; a: no intruder")
+    assert headline.endswith("; 2 more.")
 
 
 def test_nothing_compared() -> None:

@@ -91,7 +91,7 @@ def test_few_and_small_matrices_are_said_to_be() -> None:
 
 def test_zero_updates_are_no_comparison() -> None:
     table, summary = comparison(OVERLAP, [lora(0), [changed(w, w.slices) for w in BASE]], "MiniLM", "LoRA", "same")
-    assert summary.headline == "No two updates meet."
+    assert summary.headline == "No two updates can be compared."
     assert summary.groups == {}
     (finding,) = summary.findings
     assert finding.text == "4 matrices have no overlap"

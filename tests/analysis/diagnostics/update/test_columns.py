@@ -1,9 +1,10 @@
 """Every number that a pair has is a column that says what it means, and every column is a number that a pair has."""
 
+from analysis.diagnostics.update.adapter_base import outputs_over_chance
 from analysis.diagnostics.update.columns import COLUMNS
 from analysis.diagnostics.update.kinds import kind_of_change
 from analysis.diagnostics.update.numbers import drift, entries, shares, sizes, tails, turns
-from tests.analysis.diagnostics.battery import changed, randn, weight
+from tests.analysis.diagnostics.battery import changed, low_rank, randn, weight
 
 
 def test_numbers_and_columns_are_the_same() -> None:
@@ -18,4 +19,5 @@ def test_numbers_and_columns_are_the_same() -> None:
         **entries(base, tuned),
         "change": kind_of_change(base, tuned),
     }
+    found |= outputs_over_chance(wide := weight(randn(64, 64)), low_rank(wide, randn(64, 2), randn(2, 64)))
     assert found.keys() == {column.name for column in COLUMNS if column.kind != "curve"}

@@ -90,3 +90,25 @@ def test_the_largest_by_power_is_numpys_where_it_stands_alone() -> None:
     noise = randn(80, 50).double()
     exact = np.linalg.norm(noise.numpy(), 2)
     assert 0.9 * exact < largest_by_power(noise) <= exact * (1.0 + 1e-12)
+
+
+def test_all_zeros_and_entries_set_to_zero() -> None:
+    assert kind(torch.zeros(96, 64)) == "zeroed"
+    assert kind(torch.where(MATRIX.abs() > 0.7, MATRIX, 0.0)) == "pruned"
+    assert kind_of_change(BASE, low_rank(BASE, torch.zeros(96, 4), randn(4, 64))) == "none"
+
+
+@pytest.mark.parametrize("steps", [7, 127])
+def test_rounding_to_a_grid_of_rows_or_of_the_whole(steps: int) -> None:
+    for scale in (MATRIX.abs().amax(1, keepdim=True) / steps, MATRIX.abs().max() / steps):
+        assert kind((MATRIX / scale).round() * scale) == "quantised"
+        assert kind(((MATRIX + randn(96, 1, seed=3) @ randn(1, 64, seed=4)) / scale).round() * scale) == "trained"
+
+
+def test_the_base_times_minus_one_is_scaled_and_not_new() -> None:
+    assert kind(-MATRIX) == kind(-0.5 * MATRIX) == "scaled"
+
+
+def test_a_square_matrix_transposed() -> None:
+    square = weight(randn(64, 64))
+    assert kind_of_change(square, changed(square, square.slices[0].T.contiguous())) == "transposed"

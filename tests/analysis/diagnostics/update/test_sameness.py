@@ -21,7 +21,7 @@ def test_without_the_other_tensors_nothing_is_called_identical() -> None:
     finding = same_finding([row(1, 0.0)], "tuned", "base", None)
     assert finding.cause is SAME
     assert "not compared" in finding.why
-    said = finding.text + finding.why + same_in_short("tuned", "base", None)
+    said = finding.text + finding.why + same_in_short([row(1, 0.0)], "tuned", "base", None)
     assert "identical" not in said
     assert "nothing was trained" not in said
 
@@ -38,7 +38,7 @@ def test_what_was_not_compared_is_listed() -> None:
     finding = same_finding([row(1, 0.0)], "tuned", "base", unread)
     assert finding.cause is SAME
     assert finding.why == "All other tensors that both have are equal. Not compared: norm.weight."
-    said = finding.text + finding.why + same_in_short("tuned", "base", unread)
+    said = finding.text + finding.why + same_in_short([row(1, 0.0)], "tuned", "base", unread)
     assert "identical" not in said
     assert "nothing was trained" not in said
     (said,) = repeated(row(1, 0.2), row(2, 0.2), others=(None, unread, unread))

@@ -49,8 +49,8 @@ def test_an_adapter_and_its_merge_say_the_same() -> None:
     merged = [*trained[1], *(replace(still(d, "down"), group=(0, 2)) for d in range(9))]
     summary = summarise(Table(UPDATE, (*trained[0], *merged), ("MiniLM", "LoRA", "merged")))
     assert summary.headline == (
-        "LoRA changed 3 matrices by 4 % (median), in 4.0 directions; "
-        "merged changed 3 matrices by 4 % (median), in 4.0 directions."
+        "LoRA changed 3 matrices by 4 % (median), in 4 directions; "
+        "merged changed 3 matrices by 4 % (median), in 4 directions."
     )
     adapter, whole = summary.groups[0, 1], summary.groups[0, 2]
     assert (whole["matrices"], whole["zero"], adapter["zero"]) == (12, 9, 0)
@@ -58,6 +58,13 @@ def test_an_adapter_and_its_merge_say_the_same() -> None:
     assert [adapter[name] for name in same] == [whole[name] for name in same]
     assert summary.numbers["median_effective_rank"] == 4.0
     assert summary.numbers["changed"] == 6
+
+
+def test_the_largest_change_comes_first_in_the_headline() -> None:
+    rows = [row(0, at, relative_norm=0.5 if at == 6 else 0.01) for at in range(1, 7)]
+    headline = summarise(Table(UPDATE, tuple(rows), ("MiniLM", *"abcdef"))).headline
+    assert headline.startswith("f changed 1 matrix by 50 %")
+    assert headline.endswith("; 2 more.")
 
 
 def test_groups_are_kept_apart() -> None:
@@ -127,8 +134,11 @@ def test_what_was_left_as_it_was() -> None:
 
 
 def test_what_could_not_be_measured() -> None:
-    (finding,) = told(row(0), row(1, note="3 of 9 values are NaN or infinite"))
+    (finding,) = told(row(0), row(1, note="the shapes differ"))
     assert finding.text == "1 matrix has no update to measure"
+    (finding,) = told(row(0), row(1, note="LoRA: 3 of 9 values are NaN or infinite"))
+    assert finding.severity is Severity.BAD
+    assert finding.text == "LoRA: MLP up projection (up_proj) of block 1 holds values that are NaN or infinite"
     summary = summarise(Table(UPDATE, (row(0, note="x"),), ("MiniLM", "LoRA")))
     assert summary.headline == "No update could be measured."
     assert summary.groups[0, 1]["relative_norm"] is None

@@ -1,5 +1,6 @@
 """What a checkpoint's tensors make up: each part counted once, as coverage and comparisons see it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from analysis.engine.comparison import compare
 from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
 from analysis.formats.effective import grid_step, recognise, values
+from analysis.formats.stored import Stored
 from tests.analysis.formats.effective.files import opened
 
 
@@ -57,3 +59,22 @@ def test_a_quantised_model_meets_its_base_by_name_and_within_its_grid(tmp_path: 
     (row,) = report.tables[0].rows
     assert row.value("rounding") == pytest.approx(1.0, abs=0.05)  # step² / 12 is the variance of rounding to a grid
     assert "hardly larger than the rounding" in report.summaries()["update"].findings[0].text
+
+
+def test_the_time_grows_as_the_tensors_do() -> None:
+    """Each tensor is held against the names, not against a copy of all of them."""
+
+    class Counted(dict[str, Stored]):
+        seen = 0
+
+        def __iter__(self) -> Iterator[str]:
+            for name in super().__iter__():
+                self.seen += 1
+                yield name
+
+    seen = []
+    for count in (20, 200):
+        tensors = Counted({f"layers.{at}.weight": Stored(Path("x"), 0, (4, 4), "float32") for at in range(count)})
+        recognise(tensors, {})
+        seen.append(tensors.seen)
+    assert seen[1] < 15 * seen[0]

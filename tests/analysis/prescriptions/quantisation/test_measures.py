@@ -6,6 +6,7 @@ from scipy.stats import kurtosis
 
 from analysis.errors import NotFinite
 from analysis.prescriptions.quantisation.measures import measure_entries
+from analysis.prescriptions.quantisation.rounding import int8
 from tests.analysis.prescriptions.golden import model, told
 
 GOLDEN = told()["quantisation"]
@@ -44,3 +45,14 @@ def test_zeros_have_no_shape_and_nan_is_refused() -> None:
     )
     with pytest.raises(NotFinite):
         measure_entries(torch.full((2, 2), torch.nan), 4, 2)
+
+
+def test_the_bound_on_outputs_is_the_ratio_of_the_largest_singular_values() -> None:
+    matrix = torch.randn(48, 80, generator=torch.Generator().manual_seed(1))
+    found = measure_entries(matrix, 32, 4)
+    error = int8(matrix) - matrix
+    wanted = float(torch.linalg.matrix_norm(error, 2) / torch.linalg.matrix_norm(matrix, 2))
+    assert found["int8_output_bound"] == pytest.approx(wanted, rel=1e-4)
+    assert 0.0 < wanted < 0.05
+    assert "int8_output_bound" not in measure_entries(matrix, 32, 0)
+    assert measure_entries(torch.zeros(4, 5), 4, 2)["int8_output_bound"] is None

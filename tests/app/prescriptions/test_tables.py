@@ -1,11 +1,10 @@
-"""Prescriptions of a run as rows: computed from its tables alone, and gone with it."""
+"""Prescriptions of a run: computed from its tables alone."""
 
 import pytest
 
 from analysis.errors import PrescriptionError
 from app import prescriptions
 from app.errors import Conflict, NotFound
-from app.models import Prescription
 from tests.service import Service, model
 
 
@@ -20,7 +19,7 @@ def test_what_it_lacks_is_a_conflict_that_names_it(service: Service) -> None:
     with service.database.reading() as session:
         with pytest.raises(Conflict, match="has no table snr"):
             prescriptions.compute(session, 1, "trainable", {})
-        with pytest.raises(Conflict, match="eigenscope prescribe lora-rank FILE"):
+        with pytest.raises(PrescriptionError, match="reads the weights"):
             prescriptions.compute(session, 1, "lora-rank", {})
         with pytest.raises(NotFound, match="position 1"):
             prescriptions.compute(session, 1, "trainable", {}, 1)
@@ -44,17 +43,3 @@ def test_every_rule_on_tables_answers_or_says_why_not(service: Service) -> None:
                 assert error.message  # noqa: PT017
             else:
                 assert found.entries
-
-
-def test_they_go_with_their_run(service: Service) -> None:
-    run_of(service, snr={})
-    with service.database.reading() as session:
-        found = prescriptions.compute(session, 1, "trainable", {})
-    with service.database.writing() as session:
-        row = prescriptions.add(session, 1, 0, found)
-        assert prescriptions.content(row, "unfrozen_parameters.yaml") == found.answer.files["unfrozen_parameters.yaml"]
-        with pytest.raises(NotFound):
-            prescriptions.content(row, "../prescription.json")
-    service.client.delete("/api/v1/runs/1")
-    with service.database.reading() as session:
-        assert session.query(Prescription).count() == 0

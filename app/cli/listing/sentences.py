@@ -1,0 +1,62 @@
+"""What the diagnostics say, in sentences: the worst first, each with what to do, and how many more there are."""
+
+import textwrap
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from analysis.coverage import Coverage
+from analysis.diagnostic import Finding, Severity
+from analysis.report import Report
+from app.escaping import for_terminal
+
+MOST_FINDINGS = 10  # of warnings and worse
+MOST_NOTES = 4
+STYLES = {Severity.BAD: "bold red", Severity.WARN: "yellow", Severity.NOTE: ""}
+
+
+def write_sentences(console: Console, report: Report, full: bool = True) -> None:
+    """Headlines, then the findings of all diagnostics, worst first. Without `full`, the first of them."""
+    summaries = report.summaries().values()
+    console.print()
+    for summary in summaries:
+        console.print(Text(for_terminal(summary.headline), "bold"))
+    order = list(Severity)
+    findings = sorted((f for summary in summaries for f in summary.findings), key=lambda f: order.index(f.severity))
+    chosen = findings if full else first_findings(findings)
+    for finding in chosen:
+        _write_finding(console, finding, full)
+    if len(chosen) < len(findings):
+        console.print(Text(f"and {len(findings) - len(chosen)} more findings: --full has all", "dim"))
+
+
+def first_findings(findings: Sequence[Finding]) -> list[Finding]:
+    """Warnings and worse, at most ten, and the first notes."""
+    serious = [finding for finding in findings if finding.severity is not Severity.NOTE]
+    notes = [finding for finding in findings if finding.severity is Severity.NOTE]
+    return [*serious[:MOST_FINDINGS], *notes[:MOST_NOTES]]
+
+
+def _write_finding(console: Console, finding: Finding, full: bool) -> None:
+    """The sentence, and of a warning or worse why and what to do."""
+    serious = finding.severity is not Severity.NOTE
+    why = f" {finding.why}" if serious or full else ""
+    _write_lines(console, f"{finding.severity}: {finding.text}.{why}", 2, STYLES[finding.severity])
+    if finding.cause is not None and serious:
+        _write_lines(console, f"check: {finding.cause.check}", 4)
+        _write_lines(console, f"do: {finding.cause.action}", 4)
+
+
+def _write_lines(console: Console, text: str, indent: int, style: str = "") -> None:
+    space = " " * indent
+    lines = textwrap.wrap(for_terminal(text), console.width, initial_indent=space, subsequent_indent=space)
+    console.print(Text("\n".join(lines), style), soft_wrap=True)
+
+
+def write_coverage(console: Console, name: str, coverage: Coverage) -> None:
+    """How many tensors were analysed, and why the others were not."""
+    console.print()
+    console.print(Text(for_terminal(f"{name}{coverage.analysed} of {coverage.tensors} tensors analysed.")))
+    for reason, count in coverage.reasons():
+        console.print(Text(for_terminal(f"  {count} left out: {reason}"), "dim"))
