@@ -28,7 +28,8 @@ NORMS, BOTH = requests({"norms": {}}), requests({"esd": {}, "norms": {}})
 
 
 def normal(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))) / shape[-1] ** 0.5
+    found: Tensor = torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))) / shape[-1] ** 0.5
+    return found
 
 
 def reported(*paths: Path, both: bool = False) -> Any:
@@ -89,7 +90,8 @@ def power_law(alpha: float) -> Tensor:
     left = torch.linalg.qr(torch.randn(200, 200, dtype=torch.float64, generator=generator))[0]
     right = torch.linalg.qr(torch.randn(300, 300, dtype=torch.float64, generator=generator))[0][:, :200]
     quantiles = (torch.arange(200, dtype=torch.float64) + 0.5) / 200
-    return (left * (1 - quantiles).pow(-0.5 / (alpha - 1)) @ right.T).float().contiguous()
+    found: Tensor = left * (1 - quantiles).pow(-0.5 / (alpha - 1)) @ right.T
+    return found.float().contiguous()
 
 
 def test_the_number_beside_a_sentence_lies_where_the_sentence_says(tmp_path: Path) -> None:
@@ -128,7 +130,7 @@ def test_another_zip_in_the_folder_is_left_aside_and_named(name: str, tmp_path: 
     torch.save({"fc.weight": normal(64, 64)}, tmp_path / "pytorch_model.bin")
     if name == "traced.pt":
         with warnings.catch_warnings(action="ignore"):  # that there are newer ways
-            torch.jit.script(torch.nn.Linear(8, 8)).save(tmp_path / name)
+            torch.jit.save(torch.jit.script(torch.nn.Linear(8, 8)), tmp_path / name)  # type: ignore[no-untyped-call]
     elif name == "mean_std.npz":
         np.savez(tmp_path / name, mean=np.ones(3))
     else:
