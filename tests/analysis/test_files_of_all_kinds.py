@@ -130,7 +130,7 @@ def test_another_zip_in_the_folder_is_left_aside_and_named(name: str, tmp_path: 
     torch.save({"fc.weight": normal(64, 64)}, tmp_path / "pytorch_model.bin")
     if name == "traced.pt":
         with warnings.catch_warnings(action="ignore"):  # that there are newer ways
-            torch.jit.save(torch.jit.script(torch.nn.Linear(8, 8)), tmp_path / name)  # type: ignore[no-untyped-call]
+            torch.jit.save(torch.jit.script(torch.nn.Linear(8, 8)), tmp_path / name)
     elif name == "mean_std.npz":
         np.savez(tmp_path / name, mean=np.ones(3))
     else:
