@@ -71,6 +71,12 @@ class Database:
         self._reader = self.engine.execution_options(begin="BEGIN")
         self._send = send
         self._turns = threading.Lock()
+        self._written = [0]  # a list, which the copies of `within` share
+
+    @property
+    def writes(self) -> int:
+        """How many transactions of this process have written: what was read at another number may be old."""
+        return self._written[0]
 
     def within(self, project: int, actor: str | None = None) -> Self:
         """The same database, for what speaks for one project."""
@@ -82,8 +88,11 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an exception. Raises Overloaded."""
         with self._session(self.engine) as session:
-            with self._turn(), _answered(), session.begin():
-                yield session
+            try:
+                with self._turn(), _answered(), session.begin():
+                    yield session
+            finally:
+                self._written[0] += 1
             for name, identity in session.info.pop("wakes", ()):
                 self._wake(name, identity)
 

@@ -38,7 +38,7 @@ from app.web.listeners import Listeners
 from app.web.long_poll import Waiting
 from app.web.request_log import RequestLog
 from app.web.request_metrics import RequestMetrics
-from app.web.response_cache import ResponseCache
+from app.web.response_cache import Looks, ResponseCache
 
 VERSION = metadata.version("eigenscope")
 STATIC = Path(__file__).parents[1] / "frontend" / "static"
@@ -70,7 +70,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
     app.state.waiting = Waiting(settings.waiting_limit)
     app.state.listeners = Listeners(settings.stream_limit)
     app.state.storage = Storage(settings.data_dir)
-    app.state.cache, traffic = ResponseCache(), RequestMetrics()
+    app.state.cache, app.state.looks, traffic = ResponseCache(), Looks(), RequestMetrics()
     app.state.gauges = Gauges(database, app.state.pulse, traffic)
     problems.install(app)
     contract.install(app)

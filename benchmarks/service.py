@@ -1,5 +1,7 @@
 """200 readers of one report of 1,000 layers while an analysis runs: `python -m benchmarks.service`.
 
+`--only page` (or report, or figure) takes half a minute: that alone, each reader asking again at once.
+
 The report's rows are made from those of a small analysed run, and put into the tables as a worker would have left them.
 `eigenscope serve` runs as a process of its own, with its worker busy; the readers are a third process, which sends each
 request as soon as the one before is answered (or after a pause, where one is told), each on a connection of its own.
@@ -232,18 +234,18 @@ def in_process(base: str, path: str, headers: dict[str, str], pause: float) -> R
     return Reading(**json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout))
 
 
-def main() -> None:
+def main(only: str = "") -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with served(folder) as (base, process):
             small = analysed(base, weights(folder, 10, 96), wait=True)
             run = fill(Settings(data_dir=folder / "data"), small)
             busy = analysed(base, weights(folder, 1000, 640), wait=False)
-            rows = list(measured(base, run, process, busy))
+            rows = list(measured(base, run, process, busy, only))
         print(markdown(HEAD, rows))
 
 
-def measured(base: str, run: int, process: int, busy: int) -> Iterator[tuple[str, ...]]:
+def measured(base: str, run: int, process: int, busy: int, only: str = "") -> Iterator[tuple[str, ...]]:
     paths = {
         "report": f"/api/v1/runs/{run}/report",
         "figure": f"/api/v1/runs/{run}/figures/esd/alpha.depth",
@@ -251,6 +253,8 @@ def measured(base: str, run: int, process: int, busy: int) -> Iterator[tuple[str
     }
     for pause, pace in ((1.0, "one a second each"), (0.0, "at once again")):
         for title, path in paths.items():
+            if only and (only != title or pause):
+                continue
             began = time.perf_counter()
             tag = tag_of(base + path)
             if pause:
@@ -285,7 +289,9 @@ def row(title: str, base: str, path: str, headers: dict[str, str], pause: float,
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:2] == ["--only"]:
+        main(sys.argv[2])
+    elif len(sys.argv) > 1:
         print(json.dumps(asdict(asyncio.run(readers(*json.loads(sys.argv[1]))))))
     else:
         main()

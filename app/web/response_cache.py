@@ -1,17 +1,20 @@
 """Responses with an ETag: 304 for a client that has the current version, cached bytes, compressed, of what is final.
 
-An answer is looked up only after its rows were found in the caller's own transaction, so that nobody is given what
-they may not see.
+An answer is looked up only after its rows were found for the caller's project, so that nobody is given what they may
+not see. One such look serves all who ask within a moment: they then have the answer without a thread.
 """
 
+import asyncio
 import gzip
 import hashlib
 import json
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -28,6 +31,8 @@ from app.web.compression import LEVEL
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 LANE = 2  # threads
+KEPT = 0.1  # seconds for which a look serves everyone, where this process writes nothing meanwhile
+LOOKS = 4096  # addresses whose looks are kept
 REVALIDATE = "private, no-cache"  # a browser may keep it, and asks each time whether it is still so
 ROOM = 64 << 20  # bytes
 UNCHANGED: dict[int | str, dict[str, Any]] = {
@@ -79,68 +84,110 @@ class ResponseCache:
             return self._kept.get(key)
 
 
+VersionOf = Callable[[Session], Version]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at the rows: under way, or what it found. `writes`: of the database when it began."""
+
+    writes: int
+    loop: asyncio.AbstractEventLoop
+    found: "asyncio.Future[Version]"
+    began: float
+
+    def serves(self, database: Database) -> bool:
+        """Whether it is as good as one that begins now: what this process wrote it has seen, and it is not old."""
+        if self.writes != database.writes or self.loop is not asyncio.get_running_loop():
+            return False
+        if not self.found.done():
+            return True
+        fine = not self.found.cancelled() and self.found.exception() is None and self.found.result().final
+        return fine and time.monotonic() - self.began < KEPT
+
+
+class Looks:
+    """One look for everyone who asks for the same address of a project within a moment. Of the event loop alone."""
+
+    def __init__(self) -> None:
+        self._last: LRUCache[tuple[int | None, str], Look] = LRUCache(LOOKS)
+
+    async def version(self, request: Request, database: Database, version_of: VersionOf) -> Version:
+        """The version as the rows have it now, or KEPT seconds ago where it is final. Raises what `version_of` does."""
+        key = database.project, request.url.path
+        look = self._last.get(key)
+        if look is None or not look.serves(database):
+            loop, writes = asyncio.get_running_loop(), database.writes
+            found = asyncio.ensure_future(_look_soon(partial(_read, database, version_of)))
+            found.add_done_callback(
+                lambda done: done.cancelled() or done.exception()
+            )  # if nobody waits for it any more
+            look = self._last[key] = Look(writes, loop, found, time.monotonic())
+        return await asyncio.shield(look.found)
+
+
+def _read(database: Database, version_of: VersionOf) -> Version:
+    with database.reading() as session:
+        return version_of(session)
+
+
 async def answer(
     request: Request,
     database: Database,
-    version_of: Callable[[Session], Version],
+    version_of: VersionOf,
     make: Callable[[Session], Made],
     media_type: str = JSON,
 ) -> Response:
     """What `make` makes, or 304 where the caller has this version of it. Of a final version it is made once."""
 
-    def find_tag(session: Session) -> Tag:
-        version = version_of(session)
+    def tag_of(version: Version) -> Tag:
         key = key_of(request, version)
         return Tag(key, version.final, {"ETag": f'W/"{key}"', "Cache-Control": REVALIDATE})
 
-    def look() -> Response | None:
-        with database.reading() as session:
-            tag = find_tag(session)
-        if has(request.headers.get("if-none-match"), tag.key):
-            return Response(status_code=304, headers=tag.headers)
-        return _from_cache(request, tag, media_type)
-
     def build() -> Response:
         with database.reading() as session:
-            tag = find_tag(session)
+            tag = tag_of(version_of(session))
             if tag.final:
                 return _cached_response(request, tag, lambda: make(session), media_type)
             new = make(session)
             return Response(new.body, headers={**tag.headers, **new.headers}, media_type=media_type)
 
-    response = await _look_soon(look)
+    tag = tag_of(await _looks(request).version(request, database, version_of))
+    if has(request.headers.get("if-none-match"), tag.key):
+        return Response(status_code=304, headers=tag.headers)
+    response = _from_cache(request, tag, media_type)
     return await run_sync(build) if response is None else response
 
 
 async def page(
     request: Request,
     database: Database,
-    version_of: Callable[[Session], Version],
+    version_of: VersionOf,
     make: Callable[[Session], Response],
     also: Callable[[Version], object] = lambda version: None,
 ) -> Response:
     """The same of an HTML page: it depends on what `also` says too, and no browser keeps a copy."""
     seen_by = (request.url.scheme, request.url.netloc, getattr(request.state, "caller", None))
 
-    def find_tag(session: Session) -> Tag:
-        version = version_of(session)
+    def tag_of(version: Version) -> Tag:
         key = key_of(request, version, *seen_by, also(version))
         return Tag(key, version.final, {"Cache-Control": "no-store"})
 
-    def look() -> Response | None:
-        with database.reading() as session:
-            tag = find_tag(session)
-        return _from_cache(request, tag, HTML)
-
     def build() -> Response:
         with database.reading() as session:
-            tag = find_tag(session)
+            tag = tag_of(version_of(session))
             if not tag.final:
                 return make(session)
             return _cached_response(request, tag, lambda: Made(bytes(make(session).body)), HTML)
 
-    response = await _look_soon(look)
+    tag = tag_of(await _looks(request).version(request, database, version_of))
+    response = _from_cache(request, tag, HTML)
     return await run_sync(build) if response is None else response
+
+
+def _looks(request: Request) -> Looks:
+    looks: Looks = request.app.state.looks
+    return looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +199,7 @@ class Tag:
     headers: Mapping[str, str]
 
 
-async def _look_soon(look: Callable[[], Response | None]) -> Response | None:
+async def _look_soon(look: Callable[[], Version]) -> Version:
     """A short look in a thread, few at a time: forty at once cost a third more in changing from one to the other.
 
     It waits for nothing: readers wait for no writer, and there are more connections to the database than threads.

@@ -1,16 +1,18 @@
 """Reports as tables for people: one checkpoint's matrices, and what changed between several."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.text import Text
 
 from analysis.diagnostic import Column, Row, Scope, Severity, Table
 from analysis.findings.wording import format_value
+from analysis.names.short import abbreviate, short_names
 from analysis.report import Report
 from app.cli.listing.order import Choice, Group, Key, Rows, mark_weights, pick
 from app.cli.listing.sentences import STYLES, write_coverage, write_sentences
-from app.cli.listing.terminal import LONGEST, NARROW, console, fit, layer_grid
+from app.cli.listing.terminal import LONGEST, NARROW, console, layer_grid
 from app.escaping import for_terminal
 
 FEW = 3  # columns of a report in which none is marked to be shown
@@ -28,13 +30,15 @@ def write_table(report: Report, choice: Choice) -> None:
 
 def write_comparison(report: Report, choice: Choice) -> None:
     """Several checkpoints: what is said of them, what changed in each, and where most."""
-    terminal = console()
+    terminal, names = console(), report.names
+    report = with_names(report, short_names(names))
+    for short, name in zip(report.names, names, strict=True):
+        if short != name:
+            terminal.print(Text(for_terminal(f"{short}: {name}"), "dim"))
     write_sentences(terminal, report, choice.full)
-    for scope in (Scope.PAIR, Scope.UPDATES, Scope.FAMILY):
-        tables = [table for table in report.tables if table.diagnostic.scope is scope]
-        if tables:
-            _write_groups(terminal, report, tables)
-        for table in tables:
+    for table in report.tables:
+        if table.diagnostic.scope is not Scope.ONE:
+            _write_groups(terminal, report, table, choice)
             _write_rows(terminal, report, [table], choice)
     alone = [table for table in report.tables if table.diagnostic.scope is Scope.ONE]
     if alone:
@@ -43,19 +47,28 @@ def write_comparison(report: Report, choice: Choice) -> None:
         write_coverage(terminal, f"{name}: ", coverage)
 
 
-def _write_groups(terminal: Console, report: Report, tables: Sequence[Table]) -> None:
-    """The numbers of each group over the model, a line for each number and a column for each group."""
-    summaries = report.summaries()
-    groups = sorted({group for table in tables for group in summaries[table.diagnostic.name].groups})
-    grid = layer_grid(["", *(name_group(report.names, group) for group in groups)], [], [])
-    for table in tables:
-        numbers = summaries[table.diagnostic.name].groups
-        for name in _first_numbers(table, numbers.values()):
-            values = (brief(numbers[group].get(name)) if group in numbers else "–" for group in groups)
-            grid.add_row(Text(f"{table.diagnostic.name}.{name}", "dim"), *values)
-    if groups:
-        terminal.print()
-        terminal.print(grid)
+def with_names(report: Report, names: Sequence[str]) -> Report:
+    """The report with other names of its checkpoints."""
+    tables = tuple(replace(table, names=tuple(names)) for table in report.tables)
+    return replace(report, names=tuple(names), tables=tables)
+
+
+def _write_groups(terminal: Console, report: Report, table: Table, choice: Choice) -> None:
+    """The numbers of each group over the model: a line for each group, a column for each number."""
+    groups = report.summaries()[table.diagnostic.name].groups
+    numbers = _first_numbers(table, groups.values())
+    if not groups:
+        return
+    names = [for_terminal(name_group(report.names, group)) for group in groups]
+    columns = [Column(name, name.replace("_", " "), "") for name in numbers]
+    grid = layer_grid(["Layer"], columns, names)
+    grid.columns[0].header = Text(f"{table.diagnostic.name}, whole model")
+    for values, name in list(zip(groups.values(), names, strict=True))[: choice.most]:
+        grid.add_row(name, *(Text(brief(values.get(number))) for number in numbers))
+    terminal.print()
+    terminal.print(grid)
+    if choice.most is not None and len(groups) > choice.most:
+        terminal.print(Text(f"and {len(groups) - choice.most} more: --full lists all", "dim"))
 
 
 def _first_numbers(table: Table, numbers: Iterable[Mapping[str, object]]) -> list[str]:
@@ -103,7 +116,7 @@ def _layer(rows: Rows, key: Key, marks: Mapping[str, Severity], width: int | Non
     label = for_terminal(next(iter(rows[key].values())).weight.label)
     sign = SIGNS.get(mark, " ") if mark else " "
     signed = f"{sign} {label}" if any(value in SIGNS for value in marks.values()) else label
-    return Text(fit(signed, width) if width else signed, STYLES[mark] if mark else "")
+    return Text(abbreviate(signed, width) if width else signed, STYLES[mark] if mark else "")
 
 
 def _cells(rows: Rows, key: Key, layer: Text, names: Sequence[str], headings: Sequence[str]) -> list[Text]:

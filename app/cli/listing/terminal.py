@@ -36,23 +36,10 @@ def layer_grid(headings: Sequence[str], columns: Sequence[Column], names: Sequen
     for heading in headings:
         if heading == "Shape":
             grid.add_column(heading, justify="right", style="dim", no_wrap=True)
-        elif heading == "Layer":
-            grid.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=width)
         else:
-            grid.add_column(Text(for_terminal(heading)), overflow="fold")
+            least = width if heading == "Layer" else None
+            grid.add_column(Text(for_terminal(heading)), no_wrap=True, overflow="ellipsis", min_width=least)
     for column in columns:
         side: Literal["left", "right"] = "left" if column.kind == "text" else "right"
         grid.add_column(Text(column.title), justify=side, min_width=LEAST, overflow="fold")
     return grid
-
-
-def fit(name: str, width: int) -> str:
-    """The name without its middle where it is longer than the width.
-
-    >>> fit("Block 12 · attention output", 20)
-    'Block 12 ·…on output'
-    """
-    if len(name) <= width:
-        return name
-    tail = (width - 1) // 2
-    return f"{name[: width - 1 - tail]}…{name[len(name) - tail :]}"

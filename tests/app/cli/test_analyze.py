@@ -155,7 +155,7 @@ def test_a_comparison_for_people(folders: Mapping[str, Path]) -> None:
     assert "lora: 4 of 4 tensors analysed." in said
     assert "full: 5 of 8 tensors analysed." in said
     assert "1 left out: not in the base" in said
-    assert "update.relative_norm" in said
+    assert "update, whole model relative norm" in said
 
 
 def test_a_comparison_as_csv_says_whose_each_row_is(folders: Mapping[str, Path]) -> None:

@@ -1,13 +1,17 @@
 """Kept answers: 304 without making anything, final ones made once, and never another caller's."""
 
+import asyncio
 import gzip
 import os
 import threading
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
+from app.db import Database
+from app.etags import Version
 from app.models import Checkpoint, Run
 from app.runs import reports
 from app.states import RunState
@@ -67,6 +71,61 @@ def test_a_page_names_the_host_that_it_was_asked_by(analysed: Service) -> None:
     first, second = (analysed.client.get("/runs/1", headers={"host": host}) for host in ("localhost", "127.0.0.1"))
     assert (first.status_code, second.status_code) == (200, 200)
     assert len(analysed.app.state.cache._kept) == 3
+
+
+def test_one_look_serves_everyone_who_asks_within_a_moment(analysed: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept goes out without a thread, and what this process writes is seen by the next request."""
+    monkeypatch.setattr(kept, "KEPT", 60.0)
+    looks: list[int] = []
+    read = kept._read
+
+    def count(database: Database, version_of: kept.VersionOf) -> Version:
+        looks.append(1)
+        return read(database, version_of)
+
+    monkeypatch.setattr(kept, "_read", count)
+
+    async def ask_all() -> list[set[str]]:
+        transport = httpx.ASGITransport(analysed.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+
+            async def ask(count: int) -> set[str]:
+                every = await asyncio.gather(*(client.get(REPORT) for _ in range(count)))
+                assert {answer.status_code for answer in every} == {200}
+                return {answer.headers["etag"] for answer in every}
+
+            first = await ask(20)
+            with monkeypatch.context() as changed:
+                changed.setattr(kept, "run_sync", lambda *_, **__: pytest.fail("a thread"))
+                again = await ask(20)
+            with analysed.app.state.database.writing() as session:
+                session.get_one(Checkpoint, 1).facts = {"step": 8}
+            return [first, again, await ask(1)]
+
+    first, again, changed = asyncio.run(ask_all())
+    assert len(looks) == 2
+    assert len(first) == 1
+    assert again == first
+    assert changed.isdisjoint(first)
+
+
+def test_what_another_process_writes_is_seen_after_a_moment(analysed: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "KEPT", 0.02)
+
+    async def ask_twice() -> list[str]:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(analysed.app), base_url="http://127.0.0.1"
+        ) as client:
+            first = await client.get(REPORT)
+            elsewhere = Database(analysed.settings.database, lambda *_: None)
+            with elsewhere.writing() as session:
+                session.get_one(Checkpoint, 1).facts = {"step": 9}
+            elsewhere.close()
+            await asyncio.sleep(0.03)
+            return [first.headers["etag"], (await client.get(REPORT)).headers["etag"]]
+
+    first, second = asyncio.run(ask_twice())
+    assert first != second
 
 
 def test_a_change_makes_it_anew(analysed: Service) -> None:

@@ -3,20 +3,7 @@
 import pytest
 
 from analysis.diagnostic import Column
-from app.cli.listing.terminal import UNBOUNDED, console, fit, layer_grid
-
-
-@pytest.mark.parametrize("width", [10, 20, 21])
-def test_a_name_loses_its_middle(width: int) -> None:
-    name = "Block 12 · attention output"
-    short = fit(name, width)
-    assert len(short) == width
-    assert short.startswith(name[:4])
-    assert short.endswith(name[-4:])
-
-
-def test_a_short_name_stays() -> None:
-    assert fit("Pooler", 6) == "Pooler"
+from app.cli.listing.terminal import UNBOUNDED, console, layer_grid
 
 
 @pytest.mark.parametrize(("columns", "width"), [("91", 91), (None, UNBOUNDED)])
