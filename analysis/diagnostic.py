@@ -60,6 +60,10 @@ def groups(scope: Scope, checkpoints: int) -> list[tuple[int, ...]]:
             return [tuple(everyone)] if checkpoints > 1 else []
 
 
+def _always(row: "Row") -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One named quantity. `meaning` says what it is and what high or low implies; `absent` when it is None."""
@@ -70,7 +74,9 @@ class Column:
     kind: Literal["number", "integer", "text", "flag", "curve"] = "number"
     unit: str = ""  # "" where it is a pure number or a count
     absent: str = ""
-    healthy: tuple[float, float] | None = None  # the range, ends included, outside which a reader should look
+    healthy: tuple[float, float] | None = None  # the usual range, ends included, outside which a reader should look
+    usual_in: str = ""  # where values lie in that range: "in published well-trained models (KS)"
+    judges: "Callable[[Row], bool]" = _always  # whether a row's value may be compared with that range at all
     error: str | None = None  # the column that holds its standard error
     scaled: bool = False  # depends on the scale: not the same for a matrix and for a multiple of it
     shown: bool = False  # among the few that a table shows where nobody chooses

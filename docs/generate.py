@@ -45,7 +45,7 @@ def diagnostics_page() -> str:
 def section(diagnostic: Diagnostic) -> list[str]:
     lines = [f"## `{diagnostic.name}`: {diagnostic.title}", "", diagnostic.description, ""]
     lines += [f"Looks at: {diagnostic.scope.value}. Source: {diagnostic.reference}", ""]
-    lines += ["| column | | meaning | healthy | None when |", "|---|---|---|---|---|"]
+    lines += ["| column | | meaning | usual | None when |", "|---|---|---|---|---|"]
     lines += [column_row(column) for column in diagnostic.columns]
     if diagnostic.options:
         lines += ["", "| option | default | takes | meaning |", "|---|---|---|---|"]

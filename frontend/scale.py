@@ -1,4 +1,4 @@
-"""Values to a few classes of colour: seven around a healthy range, six where there is only more and less."""
+"""Values to a few classes of colour: seven around a usual range, six where there is only more and less."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ WIDE = 50.0  # from this ratio of largest to smallest on, classes go by logarith
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Cuts between classes of colour. `healthy` classes include the ends of the healthy range."""
+    """Cuts between classes of colour. `healthy` classes include the ends of the usual range."""
 
     classes: tuple[str, ...]
     cuts: tuple[float, ...]  # one fewer than classes, ascending
     healthy: tuple[float, float] | None = None
 
     def css(self, value: float) -> str:
-        """The class of a value. The ends of the healthy range count as healthy, as the warnings do."""
+        """The class of a value. The ends of the usual range count as healthy, as the warnings do."""
         if self.healthy and value == self.healthy[1]:
             return self.classes[bisect_left(self.cuts, value)]
         return self.classes[bisect_right(self.cuts, value)]
 
     def side(self, value: float) -> str:
-        """On which side of the healthy range a value lies: "low", "high", or "" inside it."""
+        """On which side of the usual range a value lies: "low", "high", or "" inside it."""
         if self.healthy is None:
             return ""
         low, high = self.healthy
@@ -42,7 +42,7 @@ class Scale:
 
 
 def scale(column: Column, values: Sequence[float]) -> Scale:
-    """The scale of a column: around its healthy range where it has one, else from its least to its greatest value."""
+    """The scale of a column: around its usual range where it has one, else from its least to its greatest value."""
     if column.healthy is not None:
         low, high = column.healthy
         if low == high:  # one healthy value: what is next to it is pale too

@@ -109,7 +109,7 @@ class Better(StrEnum):
 
     LOWER = "lower"
     HIGHER = "higher"
-    INSIDE = "inside"  # nearer to the healthy range that its column declares
+    INSIDE = "inside"  # nearer to the usual range that its column declares
     SAME = "same"  # any change is a regression
 
 

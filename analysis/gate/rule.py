@@ -133,7 +133,7 @@ class Rule(Ends):
         None, description="How much worse than the baseline's: in the column's unit, or a share of it."
     )
     better: Annotated[Better, one_of(Better)] | None = Field(
-        None, description="Which way is better; of a column with a healthy range, inside is the default."
+        None, description="Which way is better; of a column with a usual range, inside is the default."
     )
     severity: Annotated[RuleSeverity, one_of(RuleSeverity)] = Field(
         RuleSeverity.ERROR, description="Whether breaking it closes the gate."
@@ -268,7 +268,7 @@ def _check_regression(rule: Rule) -> None:
     if rule.better is None and healthy is None:
         raise fault(f", better: which way {key} gets better is not declared; write one of lower, higher, same")
     if rule.better is Better.INSIDE and healthy is None:
-        raise refuse(f"{key} declares no healthy range; write one of lower, higher, same", "better")
+        raise refuse(f"{key} declares no usual range; write one of lower, higher, same", "better")
 
 
 def _better_side(rule: Rule) -> Better | None:

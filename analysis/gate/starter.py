@@ -1,4 +1,4 @@
-"""The policy that `eigenscope policy init` writes: good defaults with their reasons, out of the healthy ranges."""
+"""The policy that `eigenscope policy init` writes: good defaults with their reasons, out of the usual ranges."""
 
 from analysis.diagnostic import Column
 from analysis.gate.metrics import columns
@@ -60,7 +60,7 @@ rules:
     between: {loss}
 
   - name: no worse than the last report
-    # On the first run, without a baseline, it passes. A column with a healthy range gets worse where it leaves it.
+    # On the first run, without a baseline, it passes. A column with a usual range gets worse where it leaves it.
     column: esd.alpha
     aggregate: median
     max_regression: "10%"

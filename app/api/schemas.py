@@ -73,6 +73,7 @@ class Checkpoint(BaseModel):
     )
     stated: dict[str, Scalar] = Field(description="Facts that users stated.", examples=[{"learning_rate": 0.001}])
     contradictions: list[str] = Field(description="Stated facts that its files contradict.", examples=[[]])
+    part: str | None = Field(description="The copy in its files that it is, such as ema.", examples=[None])
     files: list[StoredFile]
     source: Source | None = Field(description="Where it is fetched from, if it was not uploaded.", examples=[None])
     pinned: bool = Field(description="Its weights are never deleted by retention.", examples=[False])
@@ -224,6 +225,7 @@ def checkpoint_json(row: models.Checkpoint, latest: Mapping[int, int]) -> Checkp
         contradictions=list(find_contradictions(row.facts, row.stated)),
         files=[StoredFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in row.files],
         source=None if row.source is None else source_json(row.source),
+        part=row.part,
         pinned=row.pinned,
         released_at=moment(row.released_at),
         created_at=datetime.fromtimestamp(row.created_at, UTC),

@@ -72,6 +72,7 @@ class Checkpoint(ProjectScoped, Work, Base):
     tensors: Mapped[int | None]
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what its files say
     stated: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # what people say: analysis.facts
+    part: Mapped[str | None]  # the prefix of a copy in its files (ema, teacher), where it is that and not the weights
     rewritten: Mapped[str | None] = mapped_column(ForeignKey("blobs.sha256"), index=True)  # as safetensors
     pinned: Mapped[bool] = mapped_column(default=False)  # retention leaves its weights alone
     released_at: Mapped[float | None]  # when retention let its weights go: the reports stay

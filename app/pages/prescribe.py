@@ -1,6 +1,7 @@
 """Of a run's section “What to do”: the form that asks a rule, and the button that deletes what it said."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from fastapi import APIRouter, Depends, Response
 
@@ -20,14 +21,16 @@ router = APIRouter(prefix="/runs", route_class=PageRoute)
 
 
 def compute(database: DatabaseOf, identity: Identity, sent: Sent) -> Computed | None:
-    """What a rule on tables says, computed before the transaction that writes it begins; None: a worker's."""
+    """What a rule says of the run's tables, computed before the transaction that writes it begins; None: a worker's."""
     with database.reading() as session:
         runs.get(session, identity)
         chosen = rule(_first(sent, "kind"))
         settings, places = _settings(chosen, sent), _places(sent)
         if chosen in prescriptions.FROM_WEIGHTS:
             return None
-        return prescriptions.compute(session, identity, chosen.name, settings, places[0] if places else 0)
+        with suppress(prescriptions.TableMissing):  # then a worker measures the weights
+            return prescriptions.compute(session, identity, chosen.name, settings, places[0] if places else 0)
+        return None
 
 
 def _settings(chosen: Rule, sent: Sent) -> dict[str, object]:

@@ -15,7 +15,7 @@ from app import etags, models
 from app.db import Database, Session
 from app.errors import NotFound
 from app.pages import lists, mitigate
-from app.pages.rendering import PageRoute, page, see
+from app.pages.rendering import PageRoute, page, see, sentence
 from app.pages.views import gate, prescriptions
 from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.layer import Curves
@@ -256,6 +256,8 @@ def callout(run: models.Run, progress: runs.Progress) -> Callout | None:
         return Callout("quiet", "Cancelled.", lists.line(run, progress))
     if run.state == RunState.FAILED:
         return Callout("bad", "Failed.", lists.line(run, progress))
+    if run.state == RunState.DONE and run.reason:
+        return Callout("bad", "Not complete.", sentence(run.reason))
     return None
 
 

@@ -2,11 +2,12 @@
 
 from app.prescriptions.requests import request
 from app.prescriptions.rows import add, delete, file_names, find_file, get, listing
-from app.prescriptions.tables import FROM_TABLES, FROM_WEIGHTS, compute
+from app.prescriptions.tables import FROM_TABLES, FROM_WEIGHTS, TableMissing, compute
 
 __all__ = [
     "FROM_TABLES",
     "FROM_WEIGHTS",
+    "TableMissing",
     "add",
     "compute",
     "delete",

@@ -23,11 +23,15 @@ FROM_TABLES: tuple[Rule, ...] = tuple(known for known in PRESCRIPTIONS if not kn
 FROM_WEIGHTS: tuple[Rule, ...] = tuple(known for known in PRESCRIPTIONS if known not in FROM_TABLES)
 
 
+class TableMissing(Conflict):
+    """The run lacks a table that the rule reads, so that the weights would have to be measured."""
+
+
 def compute(session: Session, run_id: int, kind: str, options: Mapping[str, object], position: int = 0) -> Computed:
     """What the rule says of the run's checkpoint at this place. Writes nothing.
 
-    Raises OptionError, PrescriptionError, also where the rule reads the weights, NotFound, and Conflict where the run
-    is not done or lacks a table that the rule reads.
+    Raises OptionError, PrescriptionError, also where the rule reads the weights, NotFound, Conflict where the run is
+    not done, and TableMissing.
     """
     chosen = rule(kind)
     settings = chosen.settings(options)
@@ -39,7 +43,8 @@ def compute(session: Session, run_id: int, kind: str, options: Mapping[str, obje
     try:
         return chosen.prescribe(Members(report=_recorded(session, run, position)), settings)
     except IncompleteReport as error:
-        raise Conflict(f"Run {run_id} lacks a table: {error.message}. Or create a run with it.") from error
+        way_out = "create a run with it, or let a worker measure the weights (`weights`)"
+        raise TableMissing(f"Run {run_id} lacks a table: {error.message}. Or {way_out}.") from error
 
 
 def _recorded(session: Session, run: Run, position: int) -> RecordedReport:

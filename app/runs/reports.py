@@ -201,12 +201,12 @@ def reasons_unfinished(session: Session, run: Run, position: int, infos: Sequenc
 
 
 def flagged_weights(table: Table, columns: Container[str] | None = None) -> frozenset[str]:
-    """The weights that deserve a look: a value outside its healthy range, or named in a finding that warns.
+    """The weights that deserve a look: a value outside its usual range, or named in a finding that warns.
 
     Where columns are given, only their ranges count.
     """
     counting = [c for c in table.diagnostic.columns if columns is None or c.name in columns]
-    ranges = [(c.name, *c.healthy) for c in counting if c.healthy is not None]
+    ranges = [(c, *c.healthy) for c in counting if c.healthy is not None]
     warned = {
         weight
         for finding in table.diagnostic.summarise(table).findings
@@ -214,7 +214,10 @@ def flagged_weights(table: Table, columns: Container[str] | None = None) -> froz
         for weight in finding.weights
     }
     outside = {
-        row.weight.name for row in table.rows for name, low, high in ranges if _is_outside(row.value(name), low, high)
+        row.weight.name
+        for row in table.rows
+        for column, low, high in ranges
+        if column.judges(row) and _is_outside(row.value(column.name), low, high)
     }
     return frozenset(warned | outside)
 

@@ -98,6 +98,7 @@ def same(
             File.name == file,
             Checkpoint.state != CheckpointState.REJECTED,
             Checkpoint.released_at.is_(None),
+            Checkpoint.part.is_(None),
         )
         .order_by(Checkpoint.id.desc())
     )

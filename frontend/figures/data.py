@@ -16,7 +16,7 @@ from frontend.palette import order
 from frontend.rows import At, number, row_of, rows_at, values_on_one_scale
 
 CROWD = 160  # points from which a depth figure draws them small
-BEYOND, MEDIANS = 2.0, 4.0  # a scale ends so many healthy widths above the healthy range, or medians above zero
+BEYOND, MEDIANS = 2.0, 4.0  # a scale ends so many usual widths above the usual range, or medians above zero
 LOG_FROM = 20.0  # a line's x axis is logarithmic from this ratio of its ends on
 
 # ---------- line ----------
@@ -75,6 +75,7 @@ class Depth:
     dense: bool  # too many points for marks of full size and error bars
     x_range: tuple[float, float]
     y_range: tuple[float, float]
+    judged: bool = True  # whether any of the values may be compared with the usual range
 
 
 def depth(figure: Figure, table: Table, weight: str | None, position: At) -> Depth | str:
@@ -98,11 +99,12 @@ def depth(figure: Figure, table: Table, weight: str | None, position: At) -> Dep
         dense=len(rows) > CROWD,
         x_range=(min(depths) - pad, max(depths) + pad),
         y_range=span,
+        judged=any(map(table.diagnostic.column(name).judges, rows)),
     )
 
 
 def drawn_range(values: Sequence[float], healthy: tuple[float, float] | None) -> tuple[float, float]:
-    """The range of an axis: all values and the healthy range, but no further up than `ceiling`."""
+    """The range of an axis: all values and the usual range, but no further up than `ceiling`."""
     low, high = min(values), max(values)
     if healthy is not None:
         low, high = min(low, healthy[0]), min(max(high, healthy[1]), ceiling(values, healthy))

@@ -1,7 +1,7 @@
 """Figures: a declared view of a table becomes Plotly JSON. Nothing here knows a diagnostic by name.
 
 Every kind is prepared first (frontend.figures.data, plain numbers) and drawn second (this file). Titles of axes,
-healthy ranges and errors come from the columns' own metadata; colours are CSS tokens that the page resolves.
+usual ranges and errors come from the columns' own metadata; colours are CSS tokens that the page resolves.
 """
 
 from collections.abc import Callable, Mapping
@@ -105,10 +105,10 @@ def _draw_depth(info: Depth, columns: Mapping[str, Column]) -> Json:
             **_block_ticks(info.x_range),
         },
         "yaxis": axis(column, range=list(info.y_range), nticks=7),
-        "shapes": healthy_band(column),
+        "shapes": healthy_band(column) if info.judged else [],
         "annotations": [
             *labels,
-            *_band_words(column, info.y_range),
+            *(_band_words(column, info.y_range) if info.judged else []),
             *_labels_beyond(info),
             *(bars if info.dense else []),
         ],
@@ -150,7 +150,7 @@ def _band_words(column: Column, span: tuple[float, float]) -> list[Json]:
     if column.healthy is None or column.healthy[1] > span[1]:
         return []
     low, high = column.healthy
-    words = f"healthy, {low:g} to {high:g}"
+    words = f"{low:g} to {high:g} {column.usual_in}" if column.usual_in else f"usual, {low:g} to {high:g}"
     place: Json = {"xref": "paper", "xanchor": "left", "yanchor": "top", "bgcolor": token("surface", 75)}
     return [note(0.004, high, words, "good", **place)]
 

@@ -64,7 +64,7 @@ def dot(color: str) -> Json:
 
 
 def healthy_band(column: Column, along: Literal["x", "y"] = "y") -> list[Json]:
-    """The healthy range of the values on one axis as a pale band with its two ends drawn."""
+    """The usual range of the values on one axis as a pale band with its two ends drawn."""
     if column.healthy is None:
         return []
     low, high = column.healthy

@@ -12,7 +12,7 @@ from frontend.rows import At, number, rows_at, values_on_one_scale
 from frontend.scale import Scale, scale
 
 MARKS = {"low": "▼", "high": "▲", "": ""}  # colour is never the only sign
-DENSE_FROM = 17  # blocks: from here on a cell shows its number only where it lies outside the healthy range
+DENSE_FROM = 17  # blocks: from here on a cell shows its number only where it lies outside the usual range
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Grid:
     lines: list[tuple[Look, list[Cell | None]]]
     others: list[Cell]  # weights outside the blocks
     legend: list[tuple[str, str]]
-    healthy: bool  # whether the legend has a healthy range in its middle
+    healthy: bool  # whether the legend has a usual range in its middle
     dense: bool
 
 
@@ -68,7 +68,7 @@ def _cell(rows: Sequence[Row], column: Column, colors: Scale) -> Cell | None:
     title = f"{info.label}: {column.title} {short(values[furthest])}"
     if len(rows) > 1:
         title = f"{len(rows)} weights, {column.title} {short(min(values))} to {short(max(values))}; furthest: {title}"
-    side = colors.side(middle) or colors.side(values[furthest])
+    side = colors.side(middle) or colors.side(values[furthest]) if any(map(column.judges, rows)) else ""
     return Cell(info.name, info.label, colors.css(middle), tight(middle), MARKS[side], title)
 
 

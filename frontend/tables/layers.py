@@ -18,9 +18,9 @@ TRACK = 132.0  # width of a band's drawing
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A value with its error against the healthy range, in units of the drawing."""
+    """A value with its error against the usual range, in units of the drawing."""
 
-    ok: tuple[float, float]  # left end and width of the healthy range
+    ok: tuple[float, float]  # left end and width of the usual range
     error: tuple[float, float] | None  # left and right end
     x: float
     css: str  # "", "low" or "out"
@@ -35,7 +35,7 @@ class Cell:
     span: int = 1
     quiet: bool = False
     title: str = ""  # why there is no value
-    out: bool = False  # outside the healthy range, where no band shows that
+    out: bool = False  # outside the usual range, where no band shows that
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +157,14 @@ def _value(row: Row, place: Place, tallest: Mapping[str, float]) -> Cell:
         absent = row.value(column.name) is None
         return Cell(text, quiet=True, title=(row.measurement.note or column.absent) if absent else "")
     if column.healthy is not None:
-        return Cell(text, band=band(column, value, number(row, column.error)))
+        return Cell(text, band=band(column, value, number(row, column.error), column.judges(row)))
     largest = tallest[place.key]
     bar = max(0.0, value / largest) if column.name in BARS and largest > 0 else None
     return Cell(text, bar=bar, quiet=column.kind == "integer")
 
 
-def band(column: Column, value: float, error: float | None) -> Band:
-    """The drawing starts half a healthy width below the healthy range and ends one and an eighth above it."""
+def band(column: Column, value: float, error: float | None, judged: bool = True) -> Band:
+    """The drawing starts half a usual width below the usual range and ends one and an eighth above it."""
     assert column.healthy is not None
     low, high = column.healthy
     wide = high - low or 1.0
@@ -177,6 +177,6 @@ def band(column: Column, value: float, error: float | None) -> Band:
         ok=(place_of(low), round(place_of(high) - place_of(low), 1)),
         error=None if error is None else (place_of(value - error), place_of(value + error)),
         x=min(place_of(value), TRACK - 4),
-        css="low" if value < low else "out" if value > high else "",
+        css="" if not judged else "low" if value < low else "out" if value > high else "",
         beyond=value > end,
     )

@@ -94,7 +94,7 @@ def _key(place: Place, row: Row | None) -> float | None:
 
 
 def _cell(place: Place, row: Row | None) -> Cell:
-    """A value, marked where it lies outside its healthy range; or a dash with the reason."""
+    """A value, marked where it lies outside its usual range; or a dash with the reason."""
     if row is None:
         return Cell(ABSENT, quiet=True, title="not compared")
     value, column = number(row, place.column.name), place.column
@@ -103,4 +103,6 @@ def _cell(place: Place, row: Row | None) -> Cell:
         absent = row.value(column.name) is None
         return Cell(text, quiet=absent, title=(row.measurement.note or column.absent) if absent else "")
     low, high = column.healthy or (float("-inf"), float("inf"))
-    return Cell(text, quiet=column.kind == "integer" and value == 0, span=1, out=not low <= value <= high)
+    return Cell(
+        text, quiet=column.kind == "integer" and value == 0, span=1, out=not low <= value <= high and column.judges(row)
+    )

@@ -14,6 +14,7 @@ TOP = 20.0  # stacks end here
 EDGE = 10.0  # free at both ends
 TITLE = 24.0  # for the column's title at the right end of the ticks
 PITCHES = (9.5, 8.0, 6.5, 5.0, 4.0, 3.0, 2.0, 1.5, 1.0)  # distances between dots to try, largest first
+SIDES = {"low": "low", "high": "out", "": ""}
 NAMED = 6  # dots outside the range that carry their names
 LETTER = 5.6  # px, mean width of a letter at 11 px
 
@@ -41,7 +42,7 @@ class Swarm:
     radius: float
     labels: list[Label]
     ticks: list[tuple[float, str]]
-    band: tuple[float, float] | None  # left end and width of the healthy range
+    band: tuple[float, float] | None  # left end and width of the usual range
     words: str
 
 
@@ -62,12 +63,12 @@ def swarm(table: Table, name: str, position: int = 0) -> Swarm | None:
     places = [place_of(value) for value in values]
     pitch, stacked = _stack(places)
     dots = [
-        Dot(x, y, {"low": "low", "high": "out", "": ""}[colors.side(value)], row.weight.name,
+        Dot(x, y, SIDES[colors.side(value) if column.judges(row) else ""], row.weight.name,
             f"{row.weight.label}: {short(value)}")
         for row, value, (x, y) in zip(rows, values, stacked, strict=True)
     ]  # fmt: skip
     band = None if colors.healthy is None else (place_of(colors.healthy[0]), place_of(colors.healthy[1]))
-    inside = sum(dot.css == "" for dot in dots)
+    inside = sum(colors.side(value) == "" for value in values)
     return Swarm(
         dots=dots,
         radius=round(pitch * 0.42, 2),
@@ -75,7 +76,7 @@ def swarm(table: Table, name: str, position: int = 0) -> Swarm | None:
         ticks=_ticks(low, high),
         band=None if band is None else (band[0], band[1] - band[0]),
         words=f"{column.title} of {len(dots)} weights as dots on a line"
-        + (f"; {inside} lie in the healthy range" if colors.healthy else ""),
+        + (f"; {inside} lie in the usual range" if colors.healthy else ""),
     )
 
 
@@ -104,7 +105,7 @@ def _stack(places: list[float]) -> tuple[float, list[tuple[float, float]]]:
 
 
 def _labels(rows: list[Row], dots: list[Dot], colors: Scale) -> list[Label]:
-    """Names for the outermost dots beyond the healthy range, where they do not run into each other."""
+    """Names for the outermost dots beyond the usual range, where they do not run into each other."""
     if colors.healthy is None:
         return []
     apart = [i for i, dot in enumerate(dots) if dot.css]

@@ -10,6 +10,7 @@ from tests.hostile.hdf5_files import HDF5
 from tests.hostile.numpy_files import NUMPY
 from tests.hostile.onnx_files import ONNX
 from tests.hostile.others import OTHERS
+from tests.hostile.parallel_files import PARALLEL
 from tests.hostile.safetensors_files import SAFETENSORS, entry, safetensors
 from tests.hostile.shards import SHARDS
 from tests.hostile.torch_files import TORCH, torch_zip, view_pickle
@@ -19,7 +20,7 @@ __all__ = [
     "view_pickle", "written", "zipped",
 ]  # fmt: skip
 
-HOSTILE: tuple[Hostile, ...] = (*SAFETENSORS, *OTHERS, *TORCH, *NUMPY, *GGUF, *HDF5, *ONNX, *FLAX, *SHARDS)
+HOSTILE: tuple[Hostile, ...] = (*SAFETENSORS, *OTHERS, *TORCH, *NUMPY, *GGUF, *HDF5, *ONNX, *FLAX, *SHARDS, *PARALLEL)
 
 # Names that are data, however odd: a checkpoint with them is read like any other.
 ODD_NAMES = (

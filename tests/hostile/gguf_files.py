@@ -38,6 +38,8 @@ GGUF = (
     Hostile("gguf: unknown type", written(gguf(middle=gguf_tensor(kind=999)), "a.gguf"), "unknown-dtype"),
     Hostile("gguf: part of a block", written(gguf(middle=gguf_tensor(kind=8)), "a.gguf"), "bad-offsets"),
     Hostile("gguf: a tensor twice", written(gguf(2, middle=gguf_tensor() * 2), "a.gguf"), "duplicate-tensor"),
+    Hostile("gguf: two in one", written(gguf(middle=gguf_tensor()) * 2, "a.gguf"), "trailing-bytes"),
+    Hostile("gguf: more behind it", written(gguf(middle=gguf_tensor()) + b"0", "a.gguf"), "trailing-bytes"),
     Hostile("gguf: overlap",
             written(gguf(2, middle=gguf_tensor() + gguf_tensor().replace(b"a", b"b")), "a.gguf"), "bad-offsets"),
 )  # fmt: skip

@@ -26,6 +26,17 @@ def made(fill: Callable[[Any], object], **options: object) -> Build:
     return build
 
 
+def behind(content: Build, count: int | None = None) -> Build:
+    """The same with its first bytes, or all of it, once more behind its end."""
+
+    def build(folder: Path) -> Sequence[Path]:
+        (path,) = content(folder)
+        path.write_bytes(path.read_bytes() + path.read_bytes()[:count])
+        return [path]
+
+    return build
+
+
 def layer(file: Any, name: str = "layers/dense", rows: int = 4) -> None:
     file[f"{name}/vars/0"] = np.ones((rows, 4), np.float32)
     file[f"{name}/vars/1"] = np.ones(4, np.float32)
@@ -121,6 +132,9 @@ def archive(*names: str, method: int = zipfile.ZIP_STORED) -> Build:
 HDF5 = (
     Hostile("hdf5: a head alone", written(b"\x89HDF\r\n\x1a\n" + bytes(100), NAME), "truncated-file"),
     Hostile("hdf5: cut off", cut(made(layer), 0.7), "truncated-file"),
+    Hostile("hdf5: two in one", behind(made(layer)), "trailing-bytes"),
+    Hostile("hdf5: two of the newest version", behind(made(layer, libver="latest")), "trailing-bytes"),
+    Hostile("hdf5: a byte behind it", behind(made(layer), 1), "trailing-bytes"),
     Hostile("hdf5: nothing in it", made(lambda _: None), "no-tensors"),
     Hostile("hdf5: text alone", made(lambda file: file.create_dataset("a", data="text")), "no-tensors"),
     Hostile("hdf5: a soft link", made(lambda file: file.__setitem__("a", h5py.SoftLink("/b"))), "external-data"),

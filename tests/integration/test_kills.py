@@ -1,7 +1,8 @@
 """kill -9 of the worker in mid-run: nothing lost, nothing twice, and done within a minute of its restart.
 
 24 kills over the embedded mode and Redis: of the main process, with which the pool process goes, and of the pool
-process alone. The worker may also die in the middle of an ingest, and 8 times in the middle of a mitigation.
+process alone. The worker may also die in the middle of an ingest, 8 times in the middle of a mitigation, and twice in
+the middle of a prescription.
 """
 
 import json
@@ -20,6 +21,8 @@ from safetensors.torch import save
 from analysis.diagnostics import requests
 from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
+from analysis.prescriptions import rule
+from analysis.prescriptions.members import Members
 from tests.integration.conftest import Deployment, until
 
 KILLS = 12
@@ -149,6 +152,34 @@ def test_a_mitigation_that_is_told_to_stop_is_given_back(deploy: Deploy) -> None
     assert len(list((deployment.folder / "work").glob("mitigation-*/*"))) > 0  # what was found stays for the next
     deployment.start_worker()
     assert mitigate_to_end(deployment, asked)["report"]["matrices_with"] == 40
+
+
+@pytest.mark.parametrize("kind", ["embedded", "redis"])
+def test_a_prescription_survives_its_worker(deploy: Deploy, kind: str, tmp_path: Path) -> None:
+    """Killed in the middle it begins anew; told to stop it is given back. Its files are those of the command line."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(many(60, 400))
+    deployment = deploy(kind)
+    run = deployment.run(deployment.upload(path.read_bytes()))
+    assert deployment.finished(run, 240)["state"] == "done"
+    answer = deployment.client.post(f"/api/v1/runs/{run}/prescriptions", json={"kind": "quantisation"})
+    assert answer.status_code == 202, answer.text
+    address = f"runs/{run}/prescriptions/1"
+    until(lambda: deployment.get(address)["current"] is not None, "a tensor is in hand", 120)
+    kill(deployment, whole=True)
+    if deployment.worker is not None:
+        until(lambda: deployment.get(address)["state"] == "queued", "the lease runs out", 60)
+        until(lambda: deployment.get(address)["current"] is not None, "the next worker has it", 120)
+        deployment.worker.terminate()
+        deployment.worker.wait(30)
+        assert deployment.get(address)["state"] == "queued"
+        deployment.start_worker()
+    until(lambda: deployment.get(address)["state"] in ("done", "failed"), "it ends", 240)
+    told, known = deployment.get(address), rule("quantisation")
+    assert told["state"] == "done", told
+    found = known.prescribe(Members((open_checkpoint([path]),), ("model",)), known.settings({}))
+    assert told["record"]["entries"] == pytest.approx(dict(found.entries), rel=1e-6)
+    assert set(told["files"]) == {"prescription.json", *found.answer.files}
 
 
 def in_mid_mitigation(deployment: Deployment, mitigation: int) -> None:

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from app import checkpoints
 from app.access import projects
-from app.db import Database, now
+from app.db import Database, now, upgrade
 from app.errors import NotFound
-from app.models import Base, Checkpoint, Member, Run, Unit
+from app.models import Base, Checkpoint, Member, Prescription, Run, Unit
 from app.runs import plans, runs
 from app.work import leases
 from tests.integration.conftest import until
@@ -51,6 +51,28 @@ def test_processes_that_start_together_migrate_once(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_prescriptions_of_an_earlier_version_are_done(database: Database) -> None:
+    with database.engine.begin() as connection:
+        upgrade(connection, "0007")
+        connection.execute(text("INSERT INTO runs VALUES (1, 'done', NULL, NULL, '{}', NULL, 1.0, 1.0, 1.0, 1)"))
+        columns = "project_id, run_id, position, kind, record, files, created_at"
+        record = '{"parameters": {"target": 0.5}}'
+        connection.execute(
+            text(f"INSERT INTO prescriptions ({columns}) VALUES (1, 1, 2, 'sparsity', :record, '{{}}', 5.0)"),
+            {"record": record},
+        )
+    database.migrate()
+    with database.writing() as session:
+        row = session.scalars(select(Prescription)).one()
+        assert (row.state, row.positions, row.options, row.finished_at) == ("done", [2], {"target": 0.5}, 5.0)
+        leases.offer(session, Prescription(
+            run_id=1, position=0, positions=[0], kind="traps", options={}, record={}, files={}, project_id=1
+        ))  # fmt: skip
+    with database.writing() as session:
+        held = [leases.claim(session, Prescription, row.id + 1, 30) for _ in range(2)]
+        assert [None if each is None else each.state for each in held] == ["running", None]
 
 
 def test_a_unit_goes_to_one_of_many_workers(database: Database) -> None:

@@ -19,6 +19,7 @@ from workers.analyse import UNIT
 from workers.ingest.task import INGEST, ingest_checkpoint
 from workers.job import Kind, hold_lease, persist, reason_of
 from workers.mitigate import MITIGATION
+from workers.prescribe import PRESCRIPTION
 
 
 class Given(NamedTuple):
@@ -126,7 +127,7 @@ def test_what_another_has_is_left_alone_and_logged_alike(
 
 
 def test_the_kinds_are_all_there_are() -> None:
-    kinds: tuple[Kind[Any], ...] = (INGEST, UNIT, MITIGATION)
+    kinds: tuple[Kind[Any], ...] = (INGEST, UNIT, MITIGATION, PRESCRIPTION)
     assert {kind.table for kind in kinds} == set(leases.KINDS)
 
 

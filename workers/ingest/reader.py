@@ -20,14 +20,16 @@ from analysis.formats.stored import Array, Stored
 from workers.ingest.sandbox import Limits, confine
 
 
-def read(paths: Sequence[Path], target: Path, room: int = 2**62, tensors: int = 100_000) -> dict[str, Any]:
-    """Opens the checkpoint and rewrites it where that is needed: the report, as JSON.
+def read(
+    paths: Sequence[Path], target: Path, room: int = 2**62, tensors: int = 100_000, part: str | None = None
+) -> dict[str, Any]:
+    """Opens the checkpoint, or the copy `part` in it, and rewrites it where that is needed: the report, as JSON.
 
     Raises UnsafeFile where it has more tensors than it may, and OSError where the disk has no room for the rewrite.
     """
-    checkpoint = open_checkpoint(paths)
+    checkpoint = open_checkpoint(paths, part)
     _check_count(checkpoint, tensors)
-    rewritten = checkpoint.format != SAFETENSORS.name
+    rewritten = checkpoint.format != SAFETENSORS.name or part is not None
     if rewritten:
         _check_room(checkpoint, target, room)
         rewrite(checkpoint, target)
@@ -82,7 +84,7 @@ def main() -> None:
     confine(limits)
     try:
         paths, target = [Path(path) for path in request["paths"]], Path(request["target"])
-        answer = json.dumps(read(paths, target, limits.room, limits.tensors), allow_nan=False)
+        answer = json.dumps(read(paths, target, limits.room, limits.tensors, request.get("part")), allow_nan=False)
     except Exception as error:  # whatever it is, the parent hears of it
         names = ", ".join(escape(Path(path).name) for path in request["paths"][:3])
         answer = json.dumps({"error": _error_json(error, names)})

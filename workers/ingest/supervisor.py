@@ -46,15 +46,27 @@ class IngestReport:
 
 
 def ingest(
-    paths: Sequence[Path], target: Path, limits: Limits | None = None, *, room: int = 2**62, tensors: int = 100_000
+    paths: Sequence[Path],
+    target: Path,
+    limits: Limits | None = None,
+    *,
+    room: int = 2**62,
+    tensors: int = 100_000,
+    part: str | None = None,
 ) -> IngestReport:
     """Opens the files (or one folder) in a limited child, and rewrites them to `target` unless they are safetensors.
 
-    `room` is what the disk has for what is rewritten, `tensors` how many one checkpoint may have. Raises
-    CheckpointError where the files are at fault, and OSError where the disk is.
+    `part` asks for a copy of the weights in them (ema, teacher) instead. `room` is what the disk has for what is
+    rewritten, `tensors` how many one checkpoint may have. Raises CheckpointError where the files are at fault, and
+    OSError where the disk is.
     """
     limits = limits or limits_for(_size(paths), room, tensors)
-    request = {"paths": [str(p.absolute()) for p in paths], "target": str(target.absolute()), "limits": asdict(limits)}
+    request = {
+        "paths": [str(path.absolute()) for path in paths],
+        "target": str(target.absolute()),
+        "limits": asdict(limits),
+        "part": part,
+    }
     names = ", ".join(escape(path.name) for path in paths[:3])
     try:
         return _report(names, supervise(names, COMMAND, json.dumps(request).encode(), limits))

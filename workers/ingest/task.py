@@ -43,7 +43,7 @@ def _take_in(database: Database, storage: Storage, settings: Settings, checkpoin
     with storage.open_files(files) as paths, storage.folder() as folder:
         target = folder / "model.safetensors"
         room = max(0, storage.free() - settings.disk_reserve)
-        found = ingest(paths, target, room=room, tensors=settings.tensor_limit)
+        found = ingest(paths, target, room=room, tensors=settings.tensor_limit, part=checkpoint.part)
         _accept(database, storage, checkpoint, found, target)
 
 

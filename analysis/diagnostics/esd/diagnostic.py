@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from analysis.diagnostic import Column, Diagnostic, Measurement, Option, Options, Scalar, Scope
-from analysis.diagnostics.esd.summary import OVER, UNDER, summarise, verdict
+from analysis.diagnostics.esd.summary import OVER, UNDER, is_readable, summarise, verdict
 from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness, single
 from analysis.figure import ByDepth, Density, Figure, Heatmap, Line
 from analysis.statistics import fingers, power_law
@@ -60,6 +60,8 @@ COLUMNS = (
         "matrices have; below 2: a heavy one. Compare within one role, shape and recipe; see docs/evidence.md.",
         absent=NO_FIT,
         healthy=(OVER, UNDER),
+        usual_in="in published well-trained models (KS)",
+        judges=is_readable,
         error="sigma",
         shown=True,
     ),
@@ -291,8 +293,8 @@ ESD = Diagnostic(
         ),
         Figure(
             "alpha-by-role",
-            "Health by block and role",
-            "Each cell is one matrix. 2 to 6 is healthy; above, the tail is thin; below, very heavy.",
+            "α by block and role",
+            "Each cell is one matrix. 2 to 6 in published well-trained models (KS); marks only where the fit is firm.",
             Heatmap(color="alpha"),
         ),
     ),

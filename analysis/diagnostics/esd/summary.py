@@ -61,6 +61,11 @@ def _numbers(table: Table, flagged: Sequence[Row]) -> dict[str, Scalar]:
 
 
 def is_firm(row: Row) -> bool:
+    """Whether an exponent may be read, and lies outside 2 to 6 by more than chance."""
+    return is_readable(row) and _excess(row) > SURE * number(row, "sigma")
+
+
+def is_readable(row: Row) -> bool:
     """Whether an exponent may be read: a large matrix, a tail of enough points that is a tail, and a good fit."""
     tail = number(row, "num_pl_spikes")
     return (
@@ -68,7 +73,6 @@ def is_firm(row: Row) -> bool:
         and tail >= TAIL
         and tail <= SHARE * number(row, "num_evals")
         and number(row, "D") <= POOR
-        and _excess(row) > SURE * number(row, "sigma")
     )
 
 

@@ -1,6 +1,6 @@
 """Quantised weights that stay packed, and what serves quantised weights alone: listed, each with its reason."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from analysis.errors import escape
 from analysis.formats.effective.numbers import SMALL
@@ -23,8 +23,14 @@ MARKS: Mapping[str, tuple[str, frozenset[str]]] = {
     "ModelOpt": ("weight", frozenset({"weight_scale_2"})),
     "bitsandbytes": ("weight", frozenset({"SCB", "weight_format"})),
     "MLX": ("weight", frozenset({"biases"})),
-    "torchao": ("weight_qdata", frozenset({"weight_scale", "weight__scale"})),
+    "torchao": ("_weight_qdata", frozenset({"_weight_scale", "_weight_zero_point", "_weight_scale_and_zero"})),
+    "EXL2": ("q_weight", frozenset({"q_scale", "q_scale_max", "q_groups", "q_invperm"})),
+    "EXL3": ("trellis", frozenset({"suh", "svh"})),
+    "HIGGS": ("weight", frozenset({"tables", "tables2"})),
+    "sparse bitmask": ("compressed", frozenset({"bitmask"})),
 }
+PLAIN = ("weight", "codes", "B", "indices", "_data")  # marks that layers of other kinds have too
+MODULES = ("res_centroids", "outlier_centroids")  # of VPTQ: modules whose tensors serve the codes above them
 CODES = ("int", "uint", "float8", "float4", "float6", "bool")
 MLX = (
     "packed quantised weight (MLX): the shapes do not tell its bits from its groups; give the model's config.json, "
@@ -38,15 +44,8 @@ def find(tensors: Tensors) -> Mapping[str, str]:
     found: dict[str, str] = {}
     beside = _group_leaves(tensors)
     for name, stored in tensors.items():
-        stem, leaf = _split_name(name)
-        for kind, (mark, certain) in MARKS.items():
-            marked, others = f"{stem}{mark}", beside[stem]
-            if marked not in tensors or certain.isdisjoint(others):
-                continue
-            if mark in ("weight", "codes", "B", "indices") and not tensors[marked].dtype.startswith(CODES):
-                continue
-            if kind == "MLX" and tensors[marked].dtype != "uint32":
-                continue
+        _, leaf = _split_name(name)
+        for kind, marked in _marked(name, tensors, beside):
             if name == marked:
                 found[name] = MLX if kind == "MLX" else PACKED.format(kind=kind)
             elif leaf != "bias":
@@ -58,6 +57,21 @@ def find(tensors: Tensors) -> Mapping[str, str]:
         if leaf in ACTIVATIONS and stored.size <= 2:
             found.setdefault(name, "a scale of activations, no weight")
     return found
+
+
+def _marked(name: str, tensors: Tensors, beside: Mapping[str, frozenset[str]]) -> Iterator[tuple[str, str]]:
+    """Each kind of quantised weight that a tensor belongs to, with the tensor of its codes."""
+    stem, _ = _split_name(name)
+    above, module = _split_name(stem.removesuffix("."))
+    for kind, (mark, certain) in MARKS.items():
+        for where in (stem, *([above] if module in (*certain, *MODULES, mark) else [])):
+            marked = next((each for each in (f"{where}{mark}", f"{where}{mark}._data") if each in tensors), "")
+            if not marked or certain.isdisjoint(beside[where]):
+                continue
+            if mark in PLAIN and not tensors[marked].dtype.startswith(CODES):
+                continue
+            if kind != "MLX" or tensors[marked].dtype == "uint32":
+                yield kind, marked
 
 
 def _weight_of_scale(name: str, tensors: Tensors) -> str | None:
@@ -75,8 +89,11 @@ def _split_name(name: str) -> tuple[str, str]:
 
 
 def _group_leaves(tensors: Tensors) -> Mapping[str, frozenset[str]]:
+    """What stands beside each tensor: the last words of their names, and those of the modules that hold tensors."""
     held: dict[str, set[str]] = {}
     for name in tensors:
         stem, leaf = _split_name(name)
         held.setdefault(stem, set()).add(leaf)
+        above, _, module = stem.removesuffix(".").rpartition(".")
+        held.setdefault(f"{above}." if above else "", set()).add(module)
     return {stem: frozenset(leaves) for stem, leaves in held.items()}

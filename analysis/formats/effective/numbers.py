@@ -56,6 +56,11 @@ def _table(dtype: str) -> Floats:
     return np.asarray(found, np.float32)
 
 
+def decode_e4m3(octets: Array) -> Floats:
+    """Bytes as 8-bit floats of 4 exponent bits (OCP E4M3)."""
+    return np.asarray(_table("float8_e4m3fn")[octets])
+
+
 def codes(packed: Array, bits: int, count: int) -> NDArray[np.uint8]:
     """The first `count` codes of each row of the last axis, least significant bits of each word first.
 

@@ -3,12 +3,13 @@
 Shapes: W is (out, in). The formulas are those of the tools' own kernels for processors.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from analysis.errors import escape
-from analysis.formats.effective.numbers import codes, each
+from analysis.formats.effective.numbers import codes, each, numbers
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Settings, Tensors
 
 PACKED = ("int32", "uint32")
@@ -59,16 +60,31 @@ def _gptq(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]
     if q.shape[0] * 32 % bits or settings.get("bits", bits) != bits:
         return None
     inputs = q.shape[0] * 32 // bits
-    if groups == 0 or inputs < groups or ("order" in parts and tensors[parts["order"]].shape != (inputs,)):
+    size = _group_size(inputs, groups, tensors, settings, parts)
+    if not size:
         return None
-    size = -(-inputs // groups)
     offset = 0 if settings.get("checkpoint_format") == "gptq_v2" else 1  # version 1 stores each zero point less one
     weight = f"{stem}.weight"
     how = f"dequantised from GPTQ: {bits} bits, groups of {size}"
-    return Effective(
-        parts["codes"], weight, (outputs, inputs), parts, "gptq", how, {"bits": bits, "group": size, "offset": offset},
-        companions(weight, parts, "codes", WORDS), quantised=True,
-    )  # fmt: skip
+    sizes = {"bits": bits, "group": size, "groups": groups, "offset": offset}
+    reasons = companions(weight, parts, "codes", WORDS)
+    return Effective(parts["codes"], weight, (outputs, inputs), parts, "gptq", how, sizes, reasons, quantised=True)
+
+
+def _group_size(inputs: int, groups: int, tensors: Tensors, settings: Settings, parts: dict[str, str]) -> int:
+    """How many inputs share a scale; 0 where the file does not say it, or its order names groups that are not there."""
+    if not 0 < groups <= inputs:
+        return 0
+    said, each = settings.get("group_size"), -(-inputs // groups)
+    if isinstance(said, int) and not isinstance(said, bool) and said > 0 and -(-inputs // said) == groups:
+        each = said
+    if "order" not in parts:
+        return each if each == said or inputs % groups == 0 else 0
+    order = tensors[parts["order"]]
+    if order.shape != (inputs,) or order.dtype not in ("int32", "int64"):
+        return 0
+    held = numbers(order)
+    return each if int(held.min()) >= -groups and int(held.max()) < groups else 0
 
 
 def _groups_of_inputs(made: Effective, read: Parts) -> Array:
@@ -76,9 +92,8 @@ def _groups_of_inputs(made: Effective, read: Parts) -> Array:
     plain = np.arange(inputs) // size
     if "order" not in made.parts:
         return plain
-    order = read("order").astype(np.int64)
-    count = -(-inputs // size)
-    return plain if not order.any() else np.clip(np.where(order < 0, order + count, order), 0, count - 1)
+    order, count = read("order").astype(np.int64), made.numbers["groups"]
+    return plain if not order.any() else np.where(order < 0, order + count, order)
 
 
 def _gptq_values(made: Effective, read: Parts) -> Array:
@@ -150,8 +165,8 @@ def _mlx(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str])
         return None
     weight = parts["codes"]
     how = f"dequantised from MLX: {bits} bits, groups of {size}"
-    numbers, reasons = {"bits": int(bits), "group": size}, companions(weight, parts, "codes", WORDS)
-    return Effective(weight, weight, (*q[:-1], inputs), parts, "mlx", how, numbers, reasons, quantised=True)
+    sizes, reasons = {"bits": int(bits), "group": size}, companions(weight, parts, "codes", WORDS)
+    return Effective(weight, weight, (*q[:-1], inputs), parts, "mlx", how, sizes, reasons, quantised=True)
 
 
 def _mlx_values(made: Effective, read: Parts) -> Array:
@@ -184,15 +199,16 @@ def _decompress(tensors: Tensors, settings: Settings, stem: str, parts: dict[str
     outputs, inputs = (int(side) for side in tensors[parts["shape"]].load().astype(np.int64))
     bits = next((b for b in _bits_said(settings) if q.shape == (outputs, -(-inputs * b // 32))), None)
     groups = s.shape[1] if len(s.shape) == 2 else 1
-    if bits is None or s.shape[:1] != (outputs,) or not groups or inputs % groups:
+    size = 0 if bits is None else _group_size(inputs, groups, tensors, settings, parts)
+    if bits is None or s.shape[:1] != (outputs,) or not size or math.prod(s.shape) != outputs * groups:
         return None
     if "zeros" in parts and tensors[parts["zeros"]].shape != (-(-outputs * bits // 32), groups):
         return None
-    weight, size = f"{stem}.weight", inputs // groups
+    weight = f"{stem}.weight"
     how = f"dequantised from compressed-tensors: {bits} bits, groups of {size}"
-    numbers, reasons = {"bits": bits, "group": size}, companions(weight, parts, "codes", WORDS)
+    sizes, reasons = {"bits": bits, "group": size, "groups": groups}, companions(weight, parts, "codes", WORDS)
     return Effective(
-        parts["codes"], weight, (outputs, inputs), parts, "compressed", how, numbers, reasons, quantised=True
+        parts["codes"], weight, (outputs, inputs), parts, "compressed", how, sizes, reasons, quantised=True
     )
 
 

@@ -5,12 +5,13 @@ from itertools import chain
 
 import numpy as np
 
-from analysis.formats.effective import bitsandbytes, left, packed, reparametrised, scaled
+from analysis.formats.effective import bitsandbytes, left, microscaled, packed, reparametrised, scaled, sparse
 from analysis.formats.effective.numbers import numbers
 from analysis.formats.effective.records import Array, Effective, Formula, Recognised, Settings, Tensors
 
 FORMULAS: Mapping[str, Formula] = {
-    **reparametrised.FORMULAS, **packed.FORMULAS, **bitsandbytes.FORMULAS, **scaled.FORMULAS
+    **reparametrised.FORMULAS, **packed.FORMULAS, **bitsandbytes.FORMULAS, **scaled.FORMULAS,
+    **microscaled.FORMULAS, **sparse.FORMULAS,
 }  # fmt: skip
 
 
@@ -25,7 +26,8 @@ def recognise(tensors: Tensors, settings: Settings) -> Recognised:
         packed.find_mlx(tensors, settings),
         packed.find_compressed(tensors, settings),
         bitsandbytes.find(tensors, settings),
-        scaled.find_fp4(tensors, settings),
+        microscaled.find(tensors, settings),
+        sparse.find(tensors),
         scaled.find(tensors, settings),
     ):
         parts = {made.tensor, *made.parts.values(), *made.reasons}

@@ -1,6 +1,6 @@
 """One number for each entry and scales beside it: fp8 of DeepSeek, compressed-tensors and ComfyUI, int8 with scales.
 
-Also fp8 without scales, whose values are the weight's, and 4-bit floats with scales of small blocks.
+Also torchao's (`_weight_qdata`), and fp8 without scales, whose values are the weight's.
 """
 
 import math
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.errors import escape
-from analysis.formats.effective.numbers import FP4, SMALL, over
+from analysis.formats.effective.numbers import SMALL, over
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Settings, Tensors
 
 # the names of a weight's scales; the value is multiplied by them, "inv" or not
-# (DeepSeek-V3: weight_scale_inv; compressed-tensors, FBGEMM: weight_scale; ComfyUI: scale_weight)
-SCALES = ("weight_scale_inv", "weight_scale", "scale_weight", "scale")
+# (DeepSeek-V3: weight_scale_inv; compressed-tensors, FBGEMM: weight_scale; ComfyUI: scale_weight; TensorRT-LLM)
+SCALES = ("weight_scale_inv", "weight_scale", "scale_weight", "weights_scaling_factor", "scale")
 BLOCKS = (1, 16, 32, 64, 128, 256)  # sides of the blocks that are in use
 ACTIVATIONS = ("input_scale", "input_scale_ub", "scale_input", "output_scale", "k_scale", "v_scale")
 
@@ -36,6 +36,8 @@ def find(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
 def _parts(name: str, tensors: Tensors) -> dict[str, str] | None:
     """The weight, its scales and its zero points."""
     stem, dot, leaf = name.rpartition(".")
+    if leaf == "_weight_qdata":
+        return _torchao_parts(name, f"{stem}{dot}", tensors)
     named = [f"{name}_scale_inv", f"{name}_scale"]  # of parameters without a module: experts.gate_up_proj
     listed = ([f"{stem}{dot}{scale}" for scale in SCALES] if leaf == "weight" else []) + named
     scales = next((other for other in listed if other in tensors), None)
@@ -45,6 +47,13 @@ def _parts(name: str, tensors: Tensors) -> dict[str, str] | None:
     return {"codes": name, "scales": scales, **({"zeros": zeros} if zeros in tensors else {})}
 
 
+def _torchao_parts(name: str, prefix: str, tensors: Tensors) -> dict[str, str] | None:
+    """Of torchao without zero points; with them its grids are of several kinds, which are listed."""
+    scales = f"{prefix}_weight_scale"
+    known = scales in tensors and f"{prefix}_weight_zero_point" not in tensors
+    return {"codes": name, "scales": scales} if known else None
+
+
 def _more_scales(prefix: str, tensors: Tensors) -> bool:
     """ModelOpt keeps a second scale, in a way that is listed and not computed."""
     return f"{prefix}weight_scale_2" in tensors or f"{prefix}weight_scales" in tensors
@@ -52,7 +61,10 @@ def _more_scales(prefix: str, tensors: Tensors) -> bool:
 
 def _has_other_scales(name: str, tensors: Tensors) -> bool:
     stem, dot, _ = name.rpartition(".")
-    return any(other in tensors for other in (f"{stem}{dot}scales", f"{stem}{dot}weight_scale_2", f"{name}_scales"))
+    return any(
+        other in tensors
+        for other in (f"{stem}{dot}scales", f"{stem}{dot}weight_scale_2", f"{stem}{dot}_weight_scale", f"{name}_scales")
+    )
 
 
 def _block(shape: tuple[int, ...], scale: tuple[int, ...], settings: Settings) -> tuple[int, int] | None:
@@ -95,7 +107,8 @@ def _make(name: str, tensors: Tensors, parts: dict[str, str], block: tuple[int, 
         size = f"a scale for each {block[0]} × {block[1]} block"
     how = f"dequantised from {dtype}: {size}"
     numbers = {"rows": block[0], "columns": block[1], "relative": int(dtype in SMALL)}
-    return Effective(name, name, shape, parts, "scaled", how, numbers, reasons, quantised=True)
+    weight = name.removesuffix("_weight_qdata") + "weight" * name.endswith("_weight_qdata")
+    return Effective(name, weight, shape, parts, "scaled", how, numbers, reasons, quantised=True)
 
 
 def _entry_scales(made: Effective, read: Parts) -> Array:
@@ -128,74 +141,7 @@ def _step(made: Effective, read: Parts) -> Array:
     return np.asarray(np.abs(_scaled_values(made, read)).max(initial=0.0) * np.float32(2.0**-3))
 
 
-# --- 4-bit floats -----------------------------------------------------------------------------------------------------
-
-
-def find_fp4(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
-    """NVFP4 of compressed-tensors (weight_packed, weight_scale, weight_global_scale) and MXFP4 of gpt-oss."""
-    for name in tensors:
-        made = _nvfp4(name, tensors) or _mxfp4(name, tensors)
-        if made is not None:
-            yield made
-
-
-def _nvfp4(name: str, tensors: Tensors) -> Effective | None:
-    stem = name.removesuffix(".weight_packed")
-    scales, whole = f"{stem}.weight_scale", f"{stem}.weight_global_scale"
-    if stem == name or tensors[name].dtype != "uint8" or not {scales, whole} <= tensors.keys():
-        return None
-    rows, half = tensors[name].shape if len(tensors[name].shape) == 2 else (0, 0)
-    if tensors[scales].shape != (rows, half // 8) or half % 8 or math.prod(tensors[whole].shape) != 1:
-        return None
-    weight, parts = f"{stem}.weight", {"codes": name, "scales": scales, "whole": whole}
-    reasons = dict.fromkeys((scales, whole), f"a scale of the quantised weight {escape(weight)}")
-    how = "dequantised from NVFP4: 4-bit floats, a scale for each 16"
-    return Effective(name, weight, (rows, 2 * half), parts, "nvfp4", how, {"group": 16}, reasons, quantised=True)
-
-
-def _mxfp4(name: str, tensors: Tensors) -> Effective | None:
-    """experts.gate_up_proj_blocks (experts, out, groups, 16) and …_scales (experts, out, groups)."""
-    weight = name.removesuffix("_blocks")
-    scales = f"{weight}_scales"
-    if weight == name or weight in tensors or scales not in tensors:
-        return None
-    shape = tensors[name].shape
-    if tensors[name].dtype != "uint8" or tensors[scales].dtype != "uint8" or len(shape) != 4:
-        return None
-    if shape[3] != 16 or tensors[scales].shape != shape[:3]:
-        return None
-    reasons = {scales: f"the scales of the quantised weight {escape(weight)}"}
-    how = "dequantised from MXFP4: 4-bit floats, a scale for each 32"
-    whole = (shape[0], 32 * shape[2], shape[1])  # (experts, in, out), as the model holds it
-    return Effective(name, weight, whole, {"codes": name, "scales": scales}, "mxfp4", how, {}, reasons, quantised=True)
-
-
-def _fp4(packed: Array) -> Array:
-    """Two values in a byte, the lower half first."""
-    return np.stack([FP4[packed & 15], FP4[packed >> 4]], axis=-1).reshape(*packed.shape[:-1], -1)
-
-
-def _nvfp4_scales(made: Effective, read: Parts) -> Array:
-    return np.asarray(read("scales") / read("whole").astype(np.float32).reshape(()))
-
-
-def _nvfp4_values(made: Effective, read: Parts) -> Array:
-    return np.asarray(_fp4(read("codes")) * np.repeat(_nvfp4_scales(made, read), 16, -1))
-
-
-def _mxfp4_scales(made: Effective, read: Parts) -> Array:
-    exponents = read("scales").astype(np.float64) - 127
-    return np.exp2(np.minimum(exponents, 127)).astype(np.float32)
-
-
-def _mxfp4_values(made: Effective, read: Parts) -> Array:
-    found = _fp4(read("codes")) * _mxfp4_scales(made, read)[..., None]
-    return np.ascontiguousarray(np.swapaxes(found.reshape(*found.shape[:2], -1), 1, 2))
-
-
 FORMULAS = {
     "cast": Formula(lambda made, read: read("codes")),
     "scaled": Formula(_scaled_values, _step),
-    "nvfp4": Formula(_nvfp4_values, _nvfp4_scales),
-    "mxfp4": Formula(_mxfp4_values, _mxfp4_scales),
 }

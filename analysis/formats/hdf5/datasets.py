@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from analysis.errors import CheckpointError, DamagedFile, UnknownFormat, UnsafeFile, escape
 from analysis.formats.arrays import Held
@@ -27,6 +27,7 @@ MOST_OBJECTS = 200_000
 MOST_CHUNKS = 500_000  # of all datasets
 LONGEST_TEXT = 2**24  # bytes of an attribute: the model's config
 LARGEST_SIZE = 2**56
+SUPERBLOCK = 64  # bytes, up to the end of the file that it states
 INSTALL = "HDF5, as Keras writes, is read with the package h5py, which is not installed. Run pip install "
 INSTALL += "'eigenscope[formats]'."
 BROKEN = (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError, NotImplementedError,
@@ -58,6 +59,7 @@ def read_tree(path: Path, start: int = 0, length: int | None = None) -> Tree:
     try:
         with path.open("rb") as file:
             part = Part(file, start, path.stat().st_size if length is None else length)
+            _check_end(file, start, part.length)
             with h5py.File(io.BufferedReader(part), "r", locking=False) as opened:
                 tree = Walk(h5py, path, start, start + part.length).walk(opened)
     except CheckpointError:
@@ -67,6 +69,21 @@ def read_tree(path: Path, start: int = 0, length: int | None = None) -> Tree:
         raise DamagedFile(text, "truncated-file") from None
     _check_growth(path, tree)
     return tree
+
+
+def _check_end(file: BinaryIO, start: int, length: int) -> None:
+    """Raises DamagedFile where bytes follow the end that its superblock states (HDF5 File Format, "Superblock")."""
+    file.seek(start)
+    head = file.read(SUPERBLOCK)
+    version = head[8] if len(head) == SUPERBLOCK else 9
+    if version > 3:
+        return  # the library says what is wrong with it
+    width, fields = (head[13], 24 + 4 * version) if version < 2 else (head[9], 12)
+    at = fields + 2 * width
+    end = int.from_bytes(head[at : at + width], "little")
+    if width in (4, 8) and 0 < end < length:
+        text = f"{length - end:,} bytes follow the end of its HDF5, as where two files are one after the other. "
+        raise DamagedFile(text + "Download or save it again.", "trailing-bytes")
 
 
 def _library() -> Any:

@@ -174,6 +174,7 @@ def _contents(path: Path) -> Contents:
         else:
             arrays[info.name] = array
     _check_spans(spans, size)
+    _check_end(spans, size, said.get(ALIGNMENT, 32))
     return Contents(arrays, {**text_facts(said), **_heads(said), **_kinds(infos, types)}, aside)
 
 
@@ -249,6 +250,14 @@ def _check_spans(spans: list[tuple[int, int, str]], size: int) -> None:
     for (_, end, name), (begin, _, other) in pairwise(filled):
         if begin < end:
             raise _bad(f"tensor {escape(name)} overlaps with tensor {escape(other)}", "bad-offsets")
+
+
+def _check_end(spans: list[tuple[int, int, str]], size: int, alignment: object) -> None:
+    """Raises DamagedFile where more follows the last tensor than what aligns it."""
+    end = max((_align(end, alignment) for _, end, _ in spans), default=size)
+    if size > end:
+        text = f"{size - end:,} bytes follow its last tensor, as where two files are one after the other. "
+        raise DamagedFile(text + "Download or convert it again.", "trailing-bytes")
 
 
 def _kinds(infos: list[Info], types: dict[int, tuple[str, int, int, bool]]) -> dict[str, Fact]:

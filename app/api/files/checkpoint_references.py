@@ -44,6 +44,10 @@ class Reference(BaseModel):
         "", min_length=1, max_length=2000, description="file:///…, s3://bucket/prefix, hf://org/name@revision"
     )
 
+    part: str = Field(
+        "", max_length=1000, description="A copy of the weights in the files, such as ema: the checkpoint is that copy."
+    )
+
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if bool(self.files) == bool(self.source):

@@ -155,10 +155,16 @@ def referring(
     """How to make the checkpoint that the JSON asks for."""
     called = name or asked.name
     if asked.source:
-        return lambda session: sources.request(session, settings, asked.source, called, stated)
+        return lambda session: _with_part(sources.request(session, settings, asked.source, called, stated), asked.part)
     parts = [assembly.Part(file.name or None, file.sha256 or None, file.upload or None) for file in asked.files]
     located = assembly.locate(database, storage, parts)
-    return lambda session: assembly.assemble(session, called, located, stated)
+    return lambda session: _with_part(assembly.assemble(session, called, located, stated), asked.part)
+
+
+def _with_part(checkpoint: models.Checkpoint, part: str) -> models.Checkpoint:
+    """The checkpoint as that copy of the weights in its files, before a worker reads them."""
+    checkpoint.part = part or None
+    return checkpoint
 
 
 @router.put(

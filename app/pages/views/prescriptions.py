@@ -82,7 +82,7 @@ def view(session: Session, run: models.Run, tables: Sequence[Table], names: Sequ
 
 def _from_tables(tables: Sequence[Table], names: Sequence[str]) -> Group:
     has_any = any(table.diagnostic.scope is Scope.ONE for table in tables)
-    note = "Computed at once from the tables of this run."
+    note = "Computed at once from the tables of this run; where it lacks one, a worker measures the weights."
     return Group("From the tables", note, [_choice(known, names) for known in prescriptions.FROM_TABLES if has_any])
 
 

@@ -61,7 +61,7 @@ class ReportView(WholeView):
 
     @cached_property
     def lead(self) -> Place | None:
-        """The first column that has a healthy range: what the swarm shows and the layers are ordered by."""
+        """The first column that has a usual range: what the swarm shows and the layers are ordered by."""
         return next((place for place in self.places.values() if place.column.healthy), None)
 
     @cached_property

@@ -115,7 +115,7 @@ WRONG: list[tuple[object, str]] = [
     (with_(summary="esd.fitted", column=None, layers={}), "a number of a summary is of all layers"),
     (with_(summary="esd.fitted", column=None, layers={"role": "q"}), "a number of a summary is of all layers"),
     ({"rules": [{"column": "norms.sv_max", "max_regression": 1}]}, "better: which way norms.sv_max gets better"),
-    ({"rules": [{"column": "norms.sv_max", "max_regression": 1, "better": "inside"}]}, "declares no healthy range"),
+    ({"rules": [{"column": "norms.sv_max", "max_regression": 1, "better": "inside"}]}, "declares no usual range"),
     ({"rules": [{"column": "esd.warning", "max_regression": 1}]}, "esd.warning is not a number"),
     ({"rules": [{"column": "esd.alpha", "max_regression": "ten"}]}, "write a number such as 0.5"),
     ({"rules": [{"column": "esd.alpha", "max_regression": -1}]}, "max_regression: -1 is not valid"),

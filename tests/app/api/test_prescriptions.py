@@ -66,3 +66,14 @@ def test_a_rule_on_weights_is_a_workers_from_queued_to_done(service: Service) ->
     assert json.loads(client.get(f"{URL}/1/files/prescription.json").content) == told["record"]
     assert client.delete(f"{URL}/1").status_code == 204
     service.get(f"{URL}/1", 404)
+
+
+def test_a_worker_measures_the_weights_where_it_is_asked_to(service: Service) -> None:
+    client = run_of(service).client
+    assert client.post(URL, json={"kind": "trainable"}).json()["state"] == "done"
+    answer = client.post(URL, json={"kind": "trainable", "weights": True})
+    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+    service.work()
+    measured, read = (each["record"] for each in service.get(URL))
+    assert measured["entries"] == read["entries"]
+    assert measured["report"] != read["report"]

@@ -100,3 +100,13 @@ def test_why_a_worker_could_not_is_said_in_words(service: Service) -> None:
     service.work()
     found = read(service.client.get("/runs/1").text).one("details", id="todo-1")
     assert service.get("/api/v1/runs/1/prescriptions/1")["reason"]["message"][1:].rstrip(".") in found.text
+
+
+def test_a_table_that_the_run_lacks_is_measured_by_a_worker(service: Service) -> None:
+    run_of(service)
+    assert send(service, kind="sparsity", **{"sparsity.target": "0.3"}) == 303
+    assert service.get("/api/v1/runs/1/prescriptions/1")["state"] == "queued"
+    service.work()
+    told = service.get("/api/v1/runs/1/prescriptions/1")
+    assert (told["state"], told["record"]["estimator"]) == ("done", "alpha_peak")
+    assert "llm_compressor.yaml" in told["files"]

@@ -1,5 +1,6 @@
 import pytest
 
+from app.models import Run
 from frontend.numbers import short
 from tests.app.pages.reader import Page, read, words
 from tests.comparisons import adapter
@@ -180,3 +181,12 @@ def test_an_adapter_by_itself_says_what_to_do(service: Service) -> None:
     assert not checkpoint.all("form", action="/checkpoints/1/analyse")
     (link,) = page_of(service).all("a", href="/compare?tuned=1")
     assert link.text == "Compare it with its base"
+
+
+def test_a_run_that_lacks_tensors_says_so(analysed: Service) -> None:
+    with analysed.database.writing() as session:
+        run = session.get_one(Run, 1)
+        run.reason_code, run.reason = "incomplete", "1 tensor was not measured. First reason: out of memory"
+    page = analysed.client.get("/runs/1").text
+    assert "Not complete." in page
+    assert "1 tensor was not measured. First reason: out of memory" in page

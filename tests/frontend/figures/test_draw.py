@@ -56,7 +56,7 @@ def test_depth_draws_roles_errors_and_the_healthy_range() -> None:
     assert dots[0]["customdata"][2] == ["layers.2.q", "7.00 ± 0.500"]
     assert drawn["layout"]["yaxis"]["title"]["text"] == "β (dB)"
     assert [(shape["y0"], shape["y1"]) for shape in drawn["layout"]["shapes"]] == [(2, 6), (2, 2), (6, 6)]
-    assert [label["text"] for label in drawn["layout"]["annotations"]] == ["query", "key", "healthy, 2 to 6"]
+    assert [label["text"] for label in drawn["layout"]["annotations"]] == ["query", "key", "usual, 2 to 6"]
 
 
 def test_a_heat_map_orders_roles_and_knows_its_weights() -> None:
@@ -65,7 +65,7 @@ def test_a_heat_map_orders_roles_and_knows_its_weights() -> None:
     (data,) = drawn["data"]
     assert data["y"] == ["query", "key"]
     assert data["z"] == [[2.5, 3.0, 7.0], [4.0, 1.0, 6.0]]
-    assert (data["zmin"], data["zmax"]) == (-1.0, 9.0)  # the healthy range in the middle of the scale
+    assert (data["zmin"], data["zmax"]) == (-1.0, 9.0)  # the usual range in the middle of the scale
     assert data["customdata"][1][2] == "layers.2.k"
 
 

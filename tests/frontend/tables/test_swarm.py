@@ -12,7 +12,7 @@ def test_every_value_is_a_dot_inside_the_drawing() -> None:
     assert found is not None
     assert [dot.css for dot in found.dots] == ["low", "", "", "", "", "", "out"]
     assert all(0 < dot.x < WIDTH and TOP - 9 < dot.y < FLOOR for dot in found.dots)
-    assert found.words == "β of 7 weights as dots on a line; 5 lie in the healthy range"
+    assert found.words == "β of 7 weights as dots on a line; 5 lie in the usual range"
     assert [label.text for label in found.labels] == ["2 query", "1 key"]
 
 

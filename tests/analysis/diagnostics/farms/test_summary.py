@@ -30,7 +30,7 @@ def test_a_layer_apart_from_its_siblings() -> None:
 
 
 def test_a_verdict_that_is_one_on_the_shape() -> None:
-    """With a search, 2 to 6 is the healthy range, and a long matrix may leave it by its shape alone."""
+    """With a search, 2 to 6 is the usual range, and a long matrix may leave it by its shape alone."""
     values: dict[str, Scalar] = {
         "alpha_farms": 5.1, "alpha_raw": 8.2, "aspect_bias": 3.1, "windows_sd": 0.2, "aspect": 4.0, "num_evals": 999,
     }  # fmt: skip

@@ -140,3 +140,64 @@ def test_parts_that_contradict_each_other_are_listed_and_never_multiplied(side: 
     found = opened(tmp_path, tensors)
     assert analysed(found) == {}
     assert skipped(found)["q.qweight"] == "packed quantised weight (GPTQ or AWQ): its values need unpacking first"
+
+
+def gptq(**changes: Tensor) -> dict[str, Tensor]:
+    q, zeros, scales = draw(32, 64, 4, 4)
+    tensors = {
+        "qweight": stream(q, 4).T, "scales": torch.from_numpy(scales.T.copy()), "qzeros": stream(zeros.T - 1, 4),
+        "g_idx": torch.arange(64).int() // 16,
+    }  # fmt: skip
+    return {f"q.{leaf}": tensor for leaf, tensor in {**tensors, **changes}.items()}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [torch.full((64,), 4), torch.full((64,), -5), torch.full((64,), 2**31 - 1), torch.zeros(63), torch.rand(64)],
+)
+def test_an_order_that_names_groups_which_are_not_there_is_listed(order: Tensor, tmp_path: Path) -> None:
+    kind = order.dtype if order.dtype == torch.float32 and len(order) == 64 else torch.int32
+    found = opened(tmp_path, gptq(g_idx=order.to(kind)))
+    assert analysed(found) == {}
+    assert "GPTQ or AWQ" in skipped(found)["q.qweight"]
+
+
+def test_groups_that_do_not_divide_the_inputs(tmp_path: Path) -> None:
+    """Three groups of 24 for 64 inputs, the last one shorter: the config says it, or else nothing does."""
+    q, zeros, scales = draw(32, 64, 3, 4)
+    tensors = {
+        "q.qweight": stream(q, 4).T, "q.scales": torch.from_numpy(scales.T.copy()), "q.qzeros": stream(zeros.T - 1, 4)
+    }  # fmt: skip
+    group = np.arange(64) // 24
+    wanted = (q - zeros[:, group]) * scales[:, group]
+    (tmp_path / "said").mkdir()
+    found = opened(tmp_path / "said", tensors, {"quantization_config": {"group_size": 24, "bits": 4}})
+    np.testing.assert_allclose(found.read("q.qweight"), wanted, rtol=1e-5, atol=1e-6)
+    assert analysed(opened(tmp_path, tensors)) == {}
+
+
+@pytest.mark.parametrize("said", [{"bits": 3}, {"bits": 10**30}, {"bits": "four"}, {"bits": [4]}])
+def test_bits_that_lie_are_listed(said: dict[str, Any], tmp_path: Path) -> None:
+    found = opened(tmp_path, gptq(), {"quantization_config": said})
+    assert analysed(found) == {}
+
+
+@pytest.mark.parametrize("size", [10**30, -1, 0, True, "x", 63])
+def test_a_group_size_that_lies_is_not_taken(size: Any, tmp_path: Path) -> None:
+    """Of GPTQ the shapes say it; MLX needs it, and is listed."""
+    (tmp_path / "mlx").mkdir()
+    q, _, scales = draw(32, 64, 2, 4)
+    held = torch.from_numpy(scales)
+    tensors = {"q.weight": stream(q, 4).view(torch.uint32), "q.scales": held, "q.biases": held.clone()}
+    assert analysed(opened(tmp_path / "mlx", tensors, {"quantization": {"bits": 4, "group_size": size}})) == {}
+    wanted = opened(tmp_path, gptq()).read("q.qweight")
+    found = opened(tmp_path, gptq(), {"quantization_config": {"group_size": size}})
+    assert torch.equal(found.read("q.qweight"), wanted)
+
+
+@pytest.mark.parametrize("shape", [[2**40, 64], [-32, 64], [32, 65], [32, 0]])
+def test_a_shape_that_lies_is_listed(shape: list[int], tmp_path: Path) -> None:
+    q, _, scales = draw(32, 64, 4, 4)
+    tensors = {"q.weight_packed": stream(q, 4), "q.weight_scale": torch.from_numpy(scales),
+               "q.weight_shape": torch.tensor(shape)}  # fmt: skip
+    assert analysed(opened(tmp_path, tensors)) == {}

@@ -1,11 +1,9 @@
-"""8-bit and 4-bit floats with scales, against torch's own conversions and transformers' MXFP4."""
+"""8-bit numbers with scales, against torch's own conversions."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
 from tests.analysis.formats.effective.files import analysed, opened, skipped
 
@@ -73,26 +71,3 @@ def test_int8_with_zero_points(tmp_path: Path) -> None:
     found = opened(tmp_path, {"a.weight": q, "a.weight_scale": s, "a.weight_zero_point": z})
     torch.testing.assert_close(found.read("a.weight"), (q.float() - z.float()) * s)
     assert found.step("a.weight") == pytest.approx(float(s.double().square().mean().sqrt()))
-
-
-def test_mxfp4_as_transformers_converts_it(tmp_path: Path) -> None:
-    packed = torch.randint(0, 256, (3, 64, 2, 16), dtype=torch.uint8)
-    scales = torch.randint(120, 130, (3, 64, 2), dtype=torch.uint8)
-    name = "model.layers.0.mlp.experts.down_proj"
-    found = opened(tmp_path, {f"{name}_blocks": packed, f"{name}_scales": scales})
-    wanted = convert_moe_packed_tensors(packed, scales, dtype=torch.float32)
-    assert torch.equal(found.read(f"{name}_blocks"), wanted)
-    assert analysed(found) == {name: (3, 64, 64)}
-
-
-def test_nvfp4(tmp_path: Path) -> None:
-    table = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6])
-    random = np.random.default_rng(0)
-    codes = random.integers(0, 16, (8, 32))
-    packed = torch.from_numpy((codes[:, ::2] | codes[:, 1::2] << 4).astype(np.uint8))
-    scale, whole = (torch.rand(8, 2) * 8).to(torch.float8_e4m3fn), torch.tensor([50.0])
-    wanted = np.where(codes > 7, -1.0, 1.0) * table[codes % 8] * np.repeat(scale.float().numpy(), 16, 1) / 50
-    tensors = {"q.weight_packed": packed, "q.weight_scale": scale, "q.weight_global_scale": whole}
-    found = opened(tmp_path, tensors)
-    np.testing.assert_allclose(found.read("q.weight_packed"), wanted, rtol=1e-6)
-    assert analysed(found) == {"q.weight": (8, 32)}

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save
 
-from tests.service import Service, model
+from tests.service import Service, model, tensors
 
 DIGEST = hashlib.sha256(model()).hexdigest()
 FILE = {"name": "m.safetensors", "sha256": DIGEST}
@@ -97,3 +98,39 @@ def test_plain_put_is_idempotent(service: Service) -> None:
     assert first.json() == second.json()
     other = service.client.put("/api/v1/checkpoints", params={"filename": "n.safetensors"}, content=model())
     assert (other.status_code, other.json()["id"]) == (201, 2)
+
+
+def with_average() -> bytes:
+    """Weights, and their running average beside them."""
+    weights = tensors()
+    return save(weights | {f"ema.{name}": tensor + 1 for name, tensor in weights.items()})
+
+
+def test_a_copy_in_stored_files_is_a_checkpoint_of_its_own(service: Service) -> None:
+    service.upload(with_average())
+    files = [{"name": "m.safetensors", "sha256": hashlib.sha256(with_average()).hexdigest()}]
+    assert service.get("/api/v1/checkpoints/1")["part"] is None
+    assert post(service, {"name": "average", "files": files, "part": "ema"}).json()["part"] == "ema"
+    service.run(1, 2)
+    service.work()
+    assert service.get("/api/v1/checkpoints/2")["state"] == "ready"
+    report = service.get("/api/v1/runs/1/report")
+    assert {row["tensor"] for row in report["tables"]["update"]} == {n for n, t in tensors().items() if t.ndim > 1}
+
+
+def test_a_copy_that_is_not_in_the_files_is_named(service: Service) -> None:
+    service.upload(with_average())
+    files = [{"name": "m.safetensors", "sha256": hashlib.sha256(with_average()).hexdigest()}]
+    post(service, {"files": files, "part": "teacher"})
+    service.work()
+    there = service.get("/api/v1/checkpoints/2")
+    assert there["state"] == "rejected"
+    assert "no part \u201cteacher\u201d in it; its copies are: ema" in there["reason"]["message"]
+
+
+def test_the_same_file_sent_again_is_the_weights_and_not_the_copy(service: Service) -> None:
+    service.upload(with_average())
+    files = [{"name": "m.safetensors", "sha256": hashlib.sha256(with_average()).hexdigest()}]
+    post(service, {"files": files, "part": "ema"})
+    answer = service.client.put("/api/v1/checkpoints", params={"filename": "m.safetensors"}, content=with_average())
+    assert answer.json()["part"] is None
