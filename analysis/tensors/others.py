@@ -80,4 +80,6 @@ def have_equal_values(one: Tensor, other: Tensor) -> bool:
 
 
 def bytes_of(tensor: Tensor) -> bytes:
+    if not tensor.numel():
+        return b""  # an empty one has no stride of its own
     return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

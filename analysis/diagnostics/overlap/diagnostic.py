@@ -152,7 +152,10 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     base, first, second = weights
     with calm(base):
         found = _compare(first.update, second.update, options.integer("directions"), options.number("share"))
-        foreign = [is_unrelated(cosine(base.matrix, tuned.matrix), base.matrix.numel()) for tuned in weights[1:]]
+        foreign = [
+            tuned.factors is None and is_unrelated(cosine(base.matrix, tuned.matrix), base.matrix.numel())
+            for tuned in weights[1:]
+        ]
     return Measurement({**found.values, "foreign": any(foreign)}, found.curves, found.note)
 
 

@@ -44,8 +44,11 @@ def is_unrelated(found: float | None, size: int) -> bool:
 
 
 def is_unrelated_row(row: Row) -> bool:
-    """Whether base and tuned of this row are as different as unrelated matrices; never the base in another order."""
-    if row.value("change") in (PERMUTED, TRANSPOSED):
+    """Whether base and tuned of this row are as different as unrelated matrices; never the base in another order.
+
+    Nor is an adapter's: W₀ + ΔW is of this base by construction, and a large ΔW says only that it is large.
+    """
+    if row.value("change") in (PERMUTED, TRANSPOSED) or row.value("available_rank") is not None:
         return False
     return is_unrelated(number(row, "cosine"), row.weight.rows * row.weight.columns * row.weight.slices)
 

@@ -35,11 +35,24 @@ def unmatched_sources(
 
 
 def _stranger(source: Source, base: Sequence[TensorInfo]) -> str:
+    if (packed := _packed_in_base(source, base)) is not None:
+        return f"left out in the base: {packed}"
     if not isinstance(source, TensorInfo):
         return f"changes {escape(source.name)}, which the base does not have"
     if source.role == "head" and is_vocabulary(source) and (held := find_embedding(base)):
         return f"the base has no head of its own: there it is tied to {escape(held.name)}"
     return source.skip or "not in the base"
+
+
+def _packed_in_base(source: Source, base: Sequence[TensorInfo]) -> str | None:
+    """Why the base's weight of that layer is not read, where it is packed under other names ("….codes")."""
+    layer = source.name.removesuffix(".weight")
+    found = (info.skip for info in base if info.skip and "packed quantised" in info.skip and _is_of(info, layer))
+    return next(found, None)
+
+
+def _is_of(info: TensorInfo, layer: str) -> bool:
+    return f".{info.name.rpartition('.')[0]}".endswith(f".{layer}")
 
 
 def unmatched_targets(

@@ -10,6 +10,8 @@ from peft.tuners.lora.intruders import reduce_intruder_dimension
 from safetensors.torch import load_file
 from torch import Tensor
 
+from analysis.diagnostics import requests
+from analysis.engine.comparison import compare
 from analysis.errors import MitigationError, NoAdapterForm, NoIntruders, WrongBase
 from analysis.formats import Checkpoint
 from analysis.mitigation import MitigationOptions, MitigationReport, write_mitigated
@@ -113,6 +115,16 @@ def test_the_counts_afterwards_are_those_of_the_files(tmp_path: Path) -> None:
         folder.mkdir()
         found = write_mitigated(base, tuned, folder, MitigationOptions(factor=factor))
         assert (found.before, found.after) == (1, left)
+
+
+def test_a_large_adapter_is_no_proof_of_a_wrong_base(tmp_path: Path) -> None:
+    """W₀ + ΔW resembles any base less, the larger ΔW is: the comparison and the mitigation go on."""
+    made = planted.adapter(lora_alpha=4000)
+    base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
+    report = compare([base, tuned], requests({"update": {}}, 2), ["base", "lora"])
+    assert "shares nothing" not in report.summaries()["update"].headline
+    assert not [f for f in report.summaries()["update"].findings if "cannot be a fine-tune" in f.text]
+    assert mitigated_model(tmp_path, base, tuned).before > 2
 
 
 def test_lambda_1_gives_back_every_value(tmp_path: Path) -> None:

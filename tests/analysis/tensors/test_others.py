@@ -102,6 +102,9 @@ def test_values_are_compared_by_their_bytes(dtype: torch.dtype) -> None:
     assert not have_equal_values(one, torch.tensor([0, 1, 0]).to(dtype))
     assert not have_equal_values(one, one[:2])
     assert have_equal_values(one, one.double())
+    assert not have_equal_values(one, one[:0])
+    assert have_equal_values(one[:0], torch.zeros(0, dtype=dtype))  # as ZeRO-3 leaves them, with a stride of 0
+    assert not have_equal_values(torch.empty_strided((0,), (0,)).to(dtype), one)
 
 
 def test_nan_equals_itself_and_zero_its_negative_does_not() -> None:

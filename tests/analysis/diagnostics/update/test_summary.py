@@ -145,7 +145,7 @@ def test_what_could_not_be_measured() -> None:
 
 
 def test_a_wrong_base_silences_the_rest() -> None:
-    rows = [row(d, cosine=0.001, relative_norm=1.4, rounding=1.0, available_rank=64) for d in range(5)]
+    rows = [row(d, cosine=0.001, relative_norm=1.4, rounding=1.0) for d in range(5)]
     (finding,) = told(*rows)
     assert finding.severity is Severity.BAD
     summary = summarise(Table(UPDATE, tuple(rows), ("MiniLM", "LoRA")))

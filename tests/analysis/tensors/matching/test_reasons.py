@@ -1,5 +1,8 @@
 """The reason of each tensor that has no partner."""
 
+from dataclasses import replace
+from typing import Literal
+
 import pytest
 
 from analysis.errors import WrongBase
@@ -23,6 +26,21 @@ def test_a_quantised_copy_is_left_out_with_its_reason() -> None:
     assert reasons(alignment)[1][QUERY].startswith("left out: whole numbers (int8)")
     with pytest.raises(WrongBase):
         check_base(alignment, ["base", "int8"])
+
+
+@pytest.mark.parametrize("kind", ["model", "adapter"])
+def test_a_packed_base_is_the_cause_under_whatever_names(kind: Literal["model", "adapter"]) -> None:
+    """AQLM keeps "….query.codes" and "….query.codebooks" where the weight was."""
+    layer = QUERY.removesuffix(".weight")
+    headers = {f"model.{layer}.codes": (8, 1, 1), f"model.{layer}.codebooks": (1, 256, 1, 8)}
+    infos = describe({name: Header(shape, "int8", 64) for name, shape in headers.items()})
+    packed = replace(infos[0], skip="packed quantised weight (AQLM): its values need unpacking first")
+    base = Member("model", (packed, *infos[1:], *member({"head.weight": (9, 8)}).tensors))
+    tuned = member(lora(layer), "adapter") if kind == "adapter" else member({QUERY: (8, 8)})
+    with pytest.raises(WrongBase) as refused:
+        check_base(align([base, tuned]), ["base", "tuned"])
+    assert refused.value.code == "packed-base"
+    assert "AQLM" in refused.value.message
 
 
 def test_a_module_that_the_base_lacks_is_named() -> None:
