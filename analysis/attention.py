@@ -67,7 +67,7 @@ def attention_facts(config: Mapping[str, Any]) -> dict[str, float | int | str | 
     >>> attention_facts({"num_attention_heads": 32, "num_key_value_heads": 8, "hidden_size": 4096})
     {'heads': 32, 'kv_heads': 8, 'head_size': 128}
     """
-    return {key: value for prefix, held in _parts(config) for key, value in _facts_of(prefix, held)}
+    return {key: value for prefix, settings in _parts(config) for key, value in _facts_of(prefix, settings)}
 
 
 def attention_of(facts: Facts, name: str = "") -> Attention | None:
@@ -83,41 +83,41 @@ def attention_of(facts: Facts, name: str = "") -> Attention | None:
 
 def fits_groups(rows: int, attention: Attention) -> int:
     """How many outputs of a fused projection are queries, where its rows are those of these heads; else 0."""
-    each, left = divmod(rows, attention.heads + 2 * attention.groups)
-    return 0 if left or (attention.size and each != attention.size) else each * attention.heads
+    head_rows, rest = divmod(rows, attention.heads + 2 * attention.groups)
+    return 0 if rest or (attention.size and head_rows != attention.size) else head_rows * attention.heads
 
 
 def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The configuration of each part, with what its facts begin with."""
-    found: dict[str, Mapping[str, Any]] = {
-        part: held for part, keys in CONFIGS.items() for key in keys if isinstance(held := config.get(key), dict)
+    configs: dict[str, Mapping[str, Any]] = {
+        part: inner for part, keys in CONFIGS.items() for key in keys if isinstance(inner := config.get(key), dict)
     }
     if "decoder_attention_heads" in config:
-        found = {"encoder": config, "decoder": {**config, "num_attention_heads": config["decoder_attention_heads"]}}
-        found["encoder"] = {**config, "num_attention_heads": config.get("encoder_attention_heads")}
-    if not found:
+        configs = {"encoder": config, "decoder": {**config, "num_attention_heads": config["decoder_attention_heads"]}}
+        configs["encoder"] = {**config, "num_attention_heads": config.get("encoder_attention_heads")}
+    if not configs:
         yield "", config
-    elif "text" not in found and "decoder" not in found:
+    elif "text" not in configs and "decoder" not in configs:
         yield "text_", config
-    yield from ((f"{part}_", held) for part, held in found.items())
+    yield from ((f"{part}_", inner) for part, inner in configs.items())
 
 
 def _facts_of(prefix: str, config: Mapping[str, Any]) -> Iterator[tuple[str, int | str]]:
     inner = config.get("attn_config")  # MPT, DBRX
-    said = {**config, **inner} if isinstance(inner, dict) else config
-    heads = _first(said, HEADS)
+    settings = {**config, **inner} if isinstance(inner, dict) else config
+    heads = _first(settings, HEADS)
     if not heads:
         return
     yield f"{prefix}heads", heads
-    groups = _groups(said, heads)
+    groups = _groups(settings, heads)
     if groups and heads % groups == 0:
         yield f"{prefix}kv_heads", groups
-    if size := _size(said, heads):
+    if size := _size(settings, heads):
         yield f"{prefix}head_size", size
-    if "kv_lora_rank" in said and (size := _count(said.get("v_head_dim"))):
+    if "kv_lora_rank" in settings and (size := _count(settings.get("v_head_dim"))):
         yield f"{prefix}value_head_size", size
-    if said.get("model_type") in (*BY_GROUPS, *IN_ORDER):
-        yield f"{prefix}qkv_order", GROUPS if said["model_type"] in BY_GROUPS else PARTS
+    if settings.get("model_type") in (*BY_GROUPS, *IN_ORDER):
+        yield f"{prefix}qkv_order", GROUPS if settings["model_type"] in BY_GROUPS else PARTS
 
 
 def _groups(config: Mapping[str, Any], heads: int) -> int:
@@ -139,12 +139,12 @@ def _size(config: Mapping[str, Any], heads: int) -> int:
 
 def _part(facts: Facts, words: list[str]) -> str:
     """What the facts of the part begin with that a name lies in: of its words the first that means one."""
-    told = [part for part in CONFIGS if f"{part}_heads" in facts]
+    known_parts = [part for part in CONFIGS if f"{part}_heads" in facts]
     for word in words:
         for part, meaning in WORDS.items():
-            if word in meaning and (part in told or (told and part in ("vision", "audio"))):
+            if word in meaning and (part in known_parts or (known_parts and part in ("vision", "audio"))):
                 return f"{part}_"
-    return "" if not told else "text_" if "text" in told else "decoder_"
+    return "" if not known_parts else "text_" if "text" in known_parts else "decoder_"
 
 
 def _first(config: Mapping[str, Any], keys: tuple[str, ...]) -> int:

@@ -28,6 +28,6 @@ class once(Generic[Found]):  # noqa: N801  # it reads as a decorator
     def __get__(self, instance: object | None, owner: type) -> "once[Found] | Found":
         if instance is None:
             return self
-        found = self._method(instance)
-        vars(instance)[self._name] = found  # which is looked at before this is, from now on
-        return found
+        value = self._method(instance)
+        vars(instance)[self._name] = value  # which is looked at before this is, from now on
+        return value

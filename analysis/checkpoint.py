@@ -30,5 +30,5 @@ def grid_of(checkpoint: OpenCheckpoint, info: "TensorInfo") -> "Grid | None":
     from analysis.weight import Grid
 
     step = getattr(checkpoint, "step", None)
-    found = step(info.name) if step is not None and info.made else None
-    return None if found is None else Grid(float(found), info.made)
+    step_size = step(info.name) if step is not None and info.made else None
+    return None if step_size is None else Grid(float(step_size), info.made)

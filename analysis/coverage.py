@@ -40,27 +40,27 @@ class Coverage:
     @property
     def weights(self) -> int:
         """Parameters of the model's weights: without what is set aside as no weight."""
-        others = sum(math.prod(left.shape) for left in self.skipped if NO_WEIGHT in left.reason)
-        return max(self.parameters - others, self.analysed_parameters)
+        non_weights = sum(math.prod(entry.shape) for entry in self.skipped if NO_WEIGHT in entry.reason)
+        return max(self.parameters - non_weights, self.analysed_parameters)
 
     @property
     def unread(self) -> str | None:
         """What stands in place of a verdict where less than half of the weights' parameters were read; else None."""
-        broken = sum(math.prod(left.shape) for left in self.skipped if left.reason.endswith(BROKEN))
+        broken = sum(math.prod(entry.shape) for entry in self.skipped if entry.reason.endswith(BROKEN))
         if self.members or not self.skipped or self.analysed_parameters + broken >= LEAST * max(1, self.weights):
             return None
         if not self.weights:
             (reason, _), *_ = self.reasons()
             return f"The file holds no weight to analyse. Most tensors are left out with the reason: {reason}."
-        reasons = Counter(left.reason for left in self.skipped if NO_WEIGHT not in left.reason)
+        reasons = Counter(entry.reason for entry in self.skipped if NO_WEIGHT not in entry.reason)
         why = f" Most are left out with the reason: {reasons.most_common(1)[0][0]}." if reasons else ""
         return f"{self.analysed_parameters:,} of {self.weights:,} parameters of the weights were read: no verdict.{why}"
 
     @property
     def not_finite(self) -> tuple[str, ...]:
         """The vectors, biases and gains among them, that hold NaN or infinity. Matrices have rows that say so."""
-        broken = [left for left in self.skipped if left.reason.endswith(BROKEN) and OF_VECTOR in left.reason]
-        return tuple(dict.fromkeys(left.tensor for left in broken))
+        broken = [entry for entry in self.skipped if entry.reason.endswith(BROKEN) and OF_VECTOR in entry.reason]
+        return tuple(dict.fromkeys(entry.tensor for entry in broken))
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -69,25 +69,25 @@ class Coverage:
 
     def reasons(self) -> list[tuple[str, int]]:
         """Each reason for leaving tensors out with how many it applies to, most frequent first."""
-        return Counter(left.reason for left in self.skipped).most_common()
+        return Counter(entry.reason for entry in self.skipped).most_common()
 
     def to_json(self, names: Sequence[str] = ()) -> dict[str, Any]:
         """As JSON; of several checkpoints, named by `names`, with what each of them is covered by."""
-        said: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "tensors": self.tensors,
             "analysed": self.analysed,
             "parameters": self.parameters,
             "analysed_parameters": self.analysed_parameters,
             "weights": self.weights,
-            "skipped": [skipped_json(skipped) for skipped in self.skipped],
+            "skipped": [skipped_json(entry) for entry in self.skipped],
         }
         if self.members:
             parts = zip(names, self.members, strict=True)
-            said["checkpoints"] = [
+            fields["checkpoints"] = [
                 {"checkpoint": name, **part.to_json(), "missing": [skipped_json(missing) for missing in part.missing]}
                 for name, part in parts
             ]
-        return said
+        return fields
 
 
 def skipped_json(skipped: Skipped) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def merge_coverages(parts: Sequence[Coverage]) -> Coverage:
         analysed=sum(part.analysed for part in parts),
         parameters=sum(part.parameters for part in parts),
         analysed_parameters=sum(part.analysed_parameters for part in parts),
-        skipped=tuple(skipped for part in parts for skipped in part.skipped),
+        skipped=tuple(entry for part in parts for entry in part.skipped),
         members=tuple(parts),
     )
 
@@ -121,14 +121,14 @@ def merge_coverages(parts: Sequence[Coverage]) -> Coverage:
 def failures(tables: Sequence[Table]) -> dict[str, str]:
     """The tensors of which no weight has any value in any table, with the reason noted for the first."""
     notes: dict[str, str] = {}
-    measured: set[str] = set()
+    measured_names: set[str] = set()
     for table in tables:
         for row in table.rows:
             if any(value is not None for value in row.measurement.values.values()):
-                measured.add(row.weight.tensor)
+                measured_names.add(row.weight.tensor)
             else:
                 notes.setdefault(row.weight.tensor, row.measurement.note or "no value could be computed")
-    return {tensor: note for tensor, note in notes.items() if tensor not in measured}
+    return {tensor: note for tensor, note in notes.items() if tensor not in measured_names}
 
 
 def coverage_of_members(
@@ -150,9 +150,9 @@ def coverage_of_members(
 
 
 def _of_base(base: Member, alignment: Alignment, tables: Sequence[Table], waiting: Mapping[str, str]) -> Coverage:
-    paired = {row.base.name for row in alignment.rows if any(row.partners)}
+    matches = {row.base.name for row in alignment.rows if any(row.partners)}
     lonely = (
-        {} if _has_single_tables(tables) else {r.base.name: ALONE for r in alignment.rows if r.base.name not in paired}
+        {} if _has_single_tables(tables) else {r.base.name: ALONE for r in alignment.rows if r.base.name not in matches}
     )
     return coverage(base.tensors, {**failures(_tables_with(tables, 0)), **waiting, **lonely})
 
@@ -164,14 +164,14 @@ def _coverage_of_tuned(
     waiting: Mapping[int, Mapping[str, str]],
     position: int,
 ) -> Coverage:
-    member, matched = members[position], alignment.tensors_of(position)
-    failed = {**failures(_tables_with(tables, position)), **waiting.get(0, {})}
-    reasons = {own: failed[base] for own, base in matched.items() if base in failed}
+    member, partners = members[position], alignment.tensors_of(position)
+    problems = {**failures(_tables_with(tables, position)), **waiting.get(0, {})}
+    reasons = {own: problems[base] for own, base in partners.items() if base in problems}
     for tensor, reason in alignment.unmatched[position - 1]:
         if member.kind == "adapter" or not _has_single_tables(tables):
             reasons[tensor] = reason
-        elif found := waiting.get(position, {}).get(tensor) or failed.get(tensor):
-            reasons[tensor] = found
+        elif problem := waiting.get(position, {}).get(tensor) or problems.get(tensor):
+            reasons[tensor] = problem
     own = member.tensors
     if member.kind == "adapter":  # its tensors count by what they change, and not by what they look like themselves
         own = [replace(info, skip=None) for info in own]

@@ -120,13 +120,13 @@ class Table:
 
     def in_network_order(self) -> "Table":
         """The same rows, their blocks by number: a file may be sorted as text, which has 10 in front of 2."""
-        rank = {name: at for at, name in enumerate(network_order(row.weight.name for row in self.rows))}
+        rank = {name: position for position, name in enumerate(network_order(row.weight.name for row in self.rows))}
         return replace(self, rows=tuple(sorted(self.rows, key=lambda row: (row.group, rank[row.weight.name]))))
 
     def numbers(self, column: str) -> list[float]:
         """The values of a numeric column that are there."""
-        found = (row.value(column) for row in self.rows)
-        return [float(value) for value in found if isinstance(value, int | float) and not isinstance(value, bool)]
+        values = (row.value(column) for row in self.rows)
+        return [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +162,14 @@ class Diagnostic:
     def __post_init__(self) -> None:
         """Refuses, with ValueError, what names a column that is not declared, or one of the wrong kind."""
         kinds = {column.name: column.kind for column in self.columns}
-        named = [(f"column {c.name}, error", c.error) for c in self.columns if c.error is not None]
-        named += [(f"figure {f.name}, {part}", column) for f in self.figures for part, column in f.parts.items()]
-        named += [("summary_curves", name) for name in self.summary_curves]
-        for where, name in named:
+        references = [(f"column {c.name}, error", c.error) for c in self.columns if c.error is not None]
+        references += [(f"figure {f.name}, {part}", column) for f in self.figures for part, column in f.parts.items()]
+        references += [("summary_curves", name) for name in self.summary_curves]
+        for place, name in references:
             if name not in kinds:
-                raise ValueError(f"{self.name}: {where}: there is no column {name!r}")
-            if where == "summary_curves" and kinds[name] != "curve":
-                raise ValueError(f"{self.name}: {where}: {name!r} is not a curve")
+                raise ValueError(f"{self.name}: {place}: there is no column {name!r}")
+            if place == "summary_curves" and kinds[name] != "curve":
+                raise ValueError(f"{self.name}: {place}: {name!r} is not a curve")
 
     def column(self, name: str) -> Column:
         for column in self.columns:
@@ -196,11 +196,11 @@ def measure(request: Request, weights: Sequence[Weight]) -> Measurement:
     if diagnostic.tail and (reason := next((weight.info.unfit for weight in weights if weight.info.unfit), "")):
         return absent(diagnostic, reason)
     try:
-        found = diagnostic.compute(weights, request.options)
+        measurement = diagnostic.compute(weights, request.options)
     except (TensorError, LinAlgError) as error:
         return absent(diagnostic, str(error))
-    notes = [note for note in (found.note, *(weight.grid.note() for weight in weights if weight.grid)) if note]
-    return check_measurement(diagnostic, replace(found, note="; ".join(notes) or None))
+    notes = [note for note in (measurement.note, *(weight.grid.note() for weight in weights if weight.grid)) if note]
+    return check_measurement(diagnostic, replace(measurement, note="; ".join(notes) or None))
 
 
 def absent(diagnostic: Diagnostic, note: str) -> Measurement:

@@ -83,15 +83,15 @@ def parse_facts(text: str) -> Stated:
     >>> parse_facts("width=256,lr=1e-3,schedule=cosine")
     {'width': 256.0, 'learning_rate': 0.001, 'schedule': 'cosine'}
     """
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     for part in filter(None, text.split(",")):
         name, equals, value = part.partition("=")
         if not equals or not value:
             raise FactError(f"{escape(part)!r} is not NAME=VALUE with one of the names {', '.join(BY_NAME)}")
-        if name in told:
+        if name in values:
             raise FactError(f"{escape(name)} is given twice")
-        told[name] = value
-    return {name: value for name, value in facts_from_fields(told).items() if value is not None}
+        values[name] = value
+    return {name: value for name, value in facts_from_fields(values).items() if value is not None}
 
 
 def facts_from_fields(fields: Mapping[str, str]) -> Changes:
@@ -129,9 +129,9 @@ def _number(fact: Fact, value: object) -> float:
     if isinstance(value, float) and math.isnan(value):
         raise FactError(f"{fact.name} must be a number, not NaN")
     if not (0.0 < value < LARGEST or (value == 0 and fact.zero)):
-        least = "0 or more" if fact.zero else "above 0"
+        limit = "0 or more" if fact.zero else "above 0"
         text = f"{value:g}" if abs(value) < LARGEST else "that large"
-        raise FactError(f"{fact.name} must be {least}, not {text}")
+        raise FactError(f"{fact.name} must be {limit}, not {text}")
     if fact.whole and value != int(value):
         raise FactError(f"{fact.name} is a count and must be a whole number, not {value:g}")
     return float(value)

@@ -196,5 +196,5 @@ class Figure:
     @property
     def parts(self) -> Mapping[str, str]:
         """The column that plays each part; those that are left out are not in it."""
-        named = {part.name: getattr(self.plot, part.name) for part in fields(self.plot)}
-        return {part: column for part, column in named.items() if column is not None}
+        columns = {part.name: getattr(self.plot, part.name) for part in fields(self.plot)}
+        return {part: column for part, column in columns.items() if column is not None}

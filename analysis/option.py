@@ -27,16 +27,16 @@ class Option:
             for choice in self.choices:
                 if value == choice and isinstance(value, bool) is isinstance(choice, bool):
                     return choice
-            wanted = "one of " + ", ".join(map(repr, self.choices))
+            form = "one of " + ", ".join(map(repr, self.choices))
         elif isinstance(self.default, bool) or not isinstance(self.default, int | float):
             if isinstance(value, bool | str) and type(value) is type(self.default):
                 return value
-            wanted = "yes or no" if isinstance(self.default, bool) else f"a {type(self.default).__name__}"
+            form = "yes or no" if isinstance(self.default, bool) else f"a {type(self.default).__name__}"
         else:
             if isinstance(value, int | float) and self._is_within(value):
                 return type(self.default)(value)
-            wanted = " ".join(["a whole number" if isinstance(self.default, int) else "a number", *self._limits()])
-        raise OptionError(f"option {self.name}: {escape(repr(value))} is not {wanted}")
+            form = " ".join(["a whole number" if isinstance(self.default, int) else "a number", *self._limits()])
+        raise OptionError(f"option {self.name}: {escape(repr(value))} is not {form}")
 
     def _limits(self) -> list[str]:
         ends = (("from", self.minimum), ("to", self.maximum))
@@ -45,8 +45,8 @@ class Option:
     def _is_within(self, value: float | int) -> bool:
         low = -LARGEST if self.minimum is None else self.minimum
         high = LARGEST if self.maximum is None else self.maximum
-        whole = isinstance(self.default, float) or value == value // 1
-        return not isinstance(value, bool) and low <= value <= high and whole
+        is_whole = isinstance(self.default, float) or value == value // 1
+        return not isinstance(value, bool) and low <= value <= high and is_whole
 
 
 class Options(Mapping[str, Scalar]):
@@ -99,9 +99,9 @@ class Options(Mapping[str, Scalar]):
 
 def settle(owner: str, options: Sequence[Option], asked: Mapping[str, object]) -> Options:
     """The value of every option of `owner`: as asked, or its default. Raises OptionError."""
-    known = {option.name: option for option in options}
+    by_name = {option.name: option for option in options}
     for name in asked:
-        if name not in known:
-            offered = ", ".join(known) or "none"
-            raise OptionError(f"{owner} has no option {escape(name)}; it has: {offered}")
+        if name not in by_name:
+            choices = ", ".join(by_name) or "none"
+            raise OptionError(f"{owner} has no option {escape(name)}; it has: {choices}")
     return Options({o.name: o.check(asked[o.name]) if o.name in asked else o.default for o in options})

@@ -56,17 +56,17 @@ def summaries_of(tables: Sequence[Table], coverage: Coverage | None) -> dict[str
     """By diagnostic, what was said once left out of the rest; vectors with NaN first, what is odd about the files last,
     and no verdict where too little was read.
     """
-    found = without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in tables})
+    summaries = without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in tables})
     if tables:
-        found = add_files(found, tables[0].found, tables[0].names)
+        summaries = add_files(summaries, tables[0].found, tables[0].names)
     if coverage is None:
-        return found
+        return summaries
     if coverage.unread is not None:
-        found = {name: replace(summary, headline=coverage.unread) for name, summary in found.items()}
+        summaries = {name: replace(summary, headline=coverage.unread) for name, summary in summaries.items()}
     for position, part in enumerate(coverage.members or (coverage,)):
         whose = _name_at(tables, position) if coverage.members else ""
-        found = add_vectors(add_identities(found, part.identities, whose), part.not_finite, whose)
-    return found
+        summaries = add_vectors(add_identities(summaries, part.identities, whose), part.not_finite, whose)
+    return summaries
 
 
 def _name_at(tables: Sequence[Table], position: int) -> str:
@@ -75,13 +75,13 @@ def _name_at(tables: Sequence[Table], position: int) -> str:
 
 def summary_json(summary: Summary, names: Sequence[str] = ()) -> dict[str, Any]:
     """The headline and the numbers of a table, and those of each group where there are several checkpoints."""
-    said: dict[str, Any] = {"headline": summary.headline, **summary.numbers}
+    fields: dict[str, Any] = {"headline": summary.headline, **summary.numbers}
     if summary.groups:
-        said["groups"] = [
+        fields["groups"] = [
             {"group": list(group), "checkpoints": [names[position] for position in group], **numbers}
             for group, numbers in summary.groups.items()
         ]
-    return said
+    return fields
 
 
 def records(table: Table) -> list[dict[str, Any]]:

@@ -157,8 +157,8 @@ class Weight:
             return self.triplets.values
         with self.name_errors():
             finite(self.matrix)
-            found = self.spectrum if len(self.slices) == 1 else decompose(self.matrix[None])
-        return torch.from_numpy(found.values[::-1].copy()).to(self.slices.device)
+            spectrum = self.spectrum if len(self.slices) == 1 else decompose(self.matrix[None])
+        return torch.from_numpy(spectrum.values[::-1].copy()).to(self.slices.device)
 
     @once
     def update(self) -> Triplets:

@@ -35,8 +35,8 @@ def receive(
     """
     for _, incoming in sorted(uploads, key=lambda upload: upload[1].sha256):  # one order of locks for everyone
         keep(session, storage, incoming)
-    stored = [(called, incoming.sha256, incoming.bytes) for called, incoming in uploads]
-    return offer(session, name, stored, stated)
+    files = [(file_name, incoming.sha256, incoming.bytes) for file_name, incoming in uploads]
+    return offer(session, name, files, stated)
 
 
 def offer(
@@ -47,8 +47,8 @@ def offer(
 ) -> Checkpoint:
     """A checkpoint of (name, sha256, bytes) whose Blob rows this transaction has locked, offered for ingest."""
     files = [
-        File(position=position, name=clean_name(called), sha256=digest, bytes=size)
-        for position, (called, digest, size) in enumerate(stored)
+        File(position=position, name=clean_name(file_name), sha256=digest, bytes=size)
+        for position, (file_name, digest, size) in enumerate(stored)
     ]
     checkpoint = Checkpoint(
         name=clean_name(name or _name_of(files)),
@@ -80,8 +80,8 @@ def edit(session: Session, identity: int, name: str | None, fields: Mapping[str,
     if name is not None and (new := clean_name(name)) != checkpoint.name:
         audit.note(session, "checkpoint.rename", name_checkpoint(checkpoint), {"name": new})
         checkpoint.name = new
-    kept = {**checkpoint.stated, **changes}
-    checkpoint.stated = {fact: value for fact, value in kept.items() if value is not None}
+    facts = {**checkpoint.stated, **changes}
+    checkpoint.stated = {fact: value for fact, value in facts.items() if value is not None}
     session.flush()
     return checkpoint
 
@@ -109,8 +109,8 @@ def keep(session: Session, storage: Storage, incoming: Incoming) -> None:
 def lock_blob(session: Session, digest: str, size: int) -> None:
     """The row of these bytes, made if need be and locked until the transaction ends."""
     row = insert_of(session)(Blob).values(sha256=digest, bytes=size)
-    back = {"created_at": now(), "removed_at": None}
-    session.execute(row.on_conflict_do_update(index_elements=[Blob.sha256], set_=back))
+    update = {"created_at": now(), "removed_at": None}
+    session.execute(row.on_conflict_do_update(index_elements=[Blob.sha256], set_=update))
 
 
 def listing(session: Session, limit: int = 100, before: int | None = None) -> Sequence[Checkpoint]:
@@ -124,8 +124,8 @@ def get(session: Session, identity: int) -> Checkpoint:
 
 def hold(session: Session, identity: int, shared: bool = False) -> Checkpoint:
     """The checkpoint as it is now, locked until the transaction ends, so that its state stays what it is."""
-    found = session.get(Checkpoint, identity, with_for_update={"read": shared}, populate_existing=True)
-    return _require(found, identity)
+    checkpoint = session.get(Checkpoint, identity, with_for_update={"read": shared}, populate_existing=True)
+    return _require(checkpoint, identity)
 
 
 def _require(checkpoint: Checkpoint | None, identity: int) -> Checkpoint:
@@ -147,8 +147,8 @@ def tensors_after(
     """At most so many of them with their positions, of those that come after this one."""
     get(session, identity)
     query = select(Tensor.position, Tensor.info).where(Tensor.checkpoint_id == identity)
-    after = query if position is None else query.where(Tensor.position > position)
-    return [(at, info) for at, info in session.execute(after.order_by(Tensor.position).limit(limit))]
+    rest = query if position is None else query.where(Tensor.position > position)
+    return [(place, info) for place, info in session.execute(rest.order_by(Tensor.position).limit(limit))]
 
 
 def to_open(checkpoint: Checkpoint) -> list[tuple[str, str]]:
@@ -160,8 +160,8 @@ def to_open(checkpoint: Checkpoint) -> list[tuple[str, str]]:
     if checkpoint.rewritten is None:
         return files
     folder, _, _ = max(checkpoint.files, key=lambda file: file.bytes).name.rpartition("/")
-    beside = [(name.rpartition("/")[2], digest) for name, digest in files if name.rpartition("/")[0] == folder]
-    return [("model.safetensors", checkpoint.rewritten), *((n, d) for n, d in beside if _is_config(n))]
+    siblings = [(name.rpartition("/")[2], digest) for name, digest in files if name.rpartition("/")[0] == folder]
+    return [("model.safetensors", checkpoint.rewritten), *((n, d) for n, d in siblings if _is_config(n))]
 
 
 def _is_config(name: str) -> bool:
@@ -172,8 +172,8 @@ def latest_runs(session: Session, identities: Sequence[int], measuring: str = ""
     """The newest run of each checkpoint that has one; where a diagnostic is named, the newest that asked for it."""
     query = select(Member.checkpoint_id, Member.run_id).where(Member.checkpoint_id.in_(identities))
     if measuring:
-        asked = Run.diagnostics[measuring].as_string().is_not(None)
-        query = query.join(Run, Run.id == Member.run_id).where(asked)
+        condition = Run.diagnostics[measuring].as_string().is_not(None)
+        query = query.join(Run, Run.id == Member.run_id).where(condition)
     return {row.checkpoint_id: row.run_id for row in session.execute(query.order_by(Member.run_id))}
 
 
@@ -184,12 +184,12 @@ def delete(session: Session, identity: int) -> list[str]:
     """
     checkpoint = hold(session, identity)
     digests = {file.sha256 for file in checkpoint.files} | ({checkpoint.rewritten} - {None})
-    over = sorted(session.scalars(select(Member.run_id).where(Member.checkpoint_id == identity)))
-    for run_id in over:
+    run_ids = sorted(session.scalars(select(Member.run_id).where(Member.checkpoint_id == identity)))
+    for run_id in run_ids:
         units.lock_open(session, run_id)
-    session.execute(sql_delete(Run).where(Run.id.in_(over)))
+    session.execute(sql_delete(Run).where(Run.id.in_(run_ids)))
     session.execute(sql_delete(Checkpoint).where(Checkpoint.id == identity))
-    audit.note(session, "checkpoint.delete", name_checkpoint(checkpoint), {"runs": over})
+    audit.note(session, "checkpoint.delete", name_checkpoint(checkpoint), {"runs": run_ids})
     return sorted(digest for digest in digests if digest)
 
 
@@ -199,8 +199,8 @@ def orphans(session: Session, storage: Storage) -> list[str]:
         if session.get(Blob, digest) is None:  # then it gets a row, so that it can be locked before it goes
             session.execute(insert_of(session)(Blob).values(sha256=digest, bytes=size).on_conflict_do_nothing())
     uses = (File.sha256, Checkpoint.rewritten, Transfer.sha256, PrescriptionFile.sha256)
-    unused = (~exists().where(column == Blob.sha256) for column in uses)
-    return list(session.scalars(select(Blob.sha256).where(Blob.removed_at.is_(None), *unused)))
+    conditions = (~exists().where(column == Blob.sha256) for column in uses)
+    return list(session.scalars(select(Blob.sha256).where(Blob.removed_at.is_(None), *conditions)))
 
 
 # --- the worker's side ----------------------------------------------------------------------------------------------
@@ -250,8 +250,8 @@ def fail(session: Session, settings: Settings, checkpoint: Checkpoint, reason: s
     if checkpoint.attempts < settings.attempts:
         leases.offer(session, checkpoint, later=True)
     else:
-        told = f"{reason} ({checkpoint.attempts} attempts)"
-        reject(session, checkpoint.id, checkpoint.claim, "ingest-failed", told)
+        message = f"{reason} ({checkpoint.attempts} attempts)"
+        reject(session, checkpoint.id, checkpoint.claim, "ingest-failed", message)
 
 
 def _storable(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,9 +80,9 @@ class Database:
 
     def within(self, project: int, actor: str | None = None) -> Self:
         """The same database, for what speaks for one project."""
-        confined = copy.copy(self)
-        confined.project, confined.actor = project, actor
-        return confined
+        clone = copy.copy(self)
+        clone.project, clone.actor = project, actor
+        return clone
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -104,9 +104,9 @@ class Database:
 
     def acting(self, actor: str) -> Self:
         """The same database, for what an administrator does to all projects."""
-        named = copy.copy(self)
-        named.actor = actor
-        return named
+        clone = copy.copy(self)
+        clone.actor = actor
+        return clone
 
     def _session(self, engine: Engine) -> Session:
         session = Session(engine, expire_on_commit=False)

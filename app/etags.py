@@ -44,29 +44,29 @@ SEEN = (
 
 def of_run(session: Session, identity: int) -> Version:
     """Of a report, and of every table, curve and figure of it. Raises NotFound."""
-    found = [tuple(row) for row in session.execute(SEEN, {"run": identity})]
-    if not found:
+    rows = [tuple(row) for row in session.execute(SEEN, {"run": identity})]
+    if not rows:
         raise NotFound(f"Run {identity} does not exist.")
-    _, state, _, finished_at, *_ = found[0]
+    _, state, _, finished_at, *_ = rows[0]
     final = state in ENDED
-    grown = None if final else _growth_of(session, identity)
-    return Version(_name("run", found, grown), final, finished_at, len(found))
+    growth = None if final else _growth_of(session, identity)
+    return Version(_name("run", rows, growth), final, finished_at, len(rows))
 
 
 def of_page(session: Session, identity: int) -> Version:
     """Of a run's page, which also shows verdicts, prescriptions and mitigations. Raises NotFound."""
     run = of_run(session, identity)
-    judged = select(Verdict.id, Verdict.judged_at).where(Verdict.run_id == identity).order_by(Verdict.id)
+    verdicts = select(Verdict.id, Verdict.judged_at).where(Verdict.run_id == identity).order_by(Verdict.id)
     columns = (Prescription.id, Prescription.state, Prescription.current)
-    prescribed = select(*columns).where(Prescription.run_id == identity).order_by(Prescription.id)
-    queries: list[Executable] = [judged, prescribed]
+    prescriptions = select(*columns).where(Prescription.run_id == identity).order_by(Prescription.id)
+    queries: list[Executable] = [verdicts, prescriptions]
     if run.checkpoints > 1:  # else there is nothing to mitigate
         of_each = (Mitigation.id, Mitigation.state, Mitigation.current, Mitigation.checkpoint_id, Mitigation.run_id)
         own = select(Member.checkpoint_id).where(Member.run_id == identity)
-        both = (Mitigation.base_id.in_(own), Mitigation.tuned_id.in_(own))
-        queries.append(select(*of_each).where(*both).order_by(Mitigation.id))
-    found = [list(map(tuple, session.execute(each))) for each in queries]
-    return replace(run, name=_name("page", run.name, found)) if any(found) else run
+        conditions = (Mitigation.base_id.in_(own), Mitigation.tuned_id.in_(own))
+        queries.append(select(*of_each).where(*conditions).order_by(Mitigation.id))
+    rows = [list(map(tuple, session.execute(query))) for query in queries]
+    return replace(run, name=_name("page", run.name, rows)) if any(rows) else run
 
 
 def _growth_of(session: Session, identity: int) -> list[Any]:
@@ -82,27 +82,27 @@ def of_checkpoint(session: Session, identity: int) -> Version:
     query = select(Checkpoint.id, Checkpoint.name, Checkpoint.facts, Checkpoint.stated, *states).where(
         Checkpoint.id == identity
     )
-    found = session.execute(query).one_or_none()
-    if found is None:
+    row = session.execute(query).one_or_none()
+    if row is None:
         raise NotFound(f"Checkpoint {identity} does not exist.")
     latest = session.scalar(select(func.max(Member.run_id)).where(Member.checkpoint_id == identity))
-    fetched = session.scalar(select(Source.fetched).where(Source.checkpoint_id == identity))
+    bytes_here = session.scalar(select(Source.fetched).where(Source.checkpoint_id == identity))
     return Version(
-        _name("checkpoint", tuple(found), latest, fetched),
-        found.state not in OPEN_CHECKPOINTS,
+        _name("checkpoint", tuple(row), latest, bytes_here),
+        row.state not in OPEN_CHECKPOINTS,
     )
 
 
 def _name(*parts: object) -> str:
-    told = json.dumps([program(), *parts], sort_keys=True, default=str)
-    return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+    text = json.dumps([program(), *parts], sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @cache
 def program() -> str:
     """A name for the program that makes the answers: the same on every machine that has the same sources."""
-    root, found = Path(__file__).parents[1], hashlib.blake2b(digest_size=16)
+    root, digest = Path(__file__).parents[1], hashlib.blake2b(digest_size=16)
     sources = (path for part in SOURCES for path in (root / part).rglob("*") if path.suffix in (".py", ".html"))
     for path in sorted(sources):
-        found.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return found.hexdigest()
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

@@ -56,12 +56,12 @@ def claim(session: Session, route: str, key: str, digest: str) -> Answer | None:
     session.execute(delete(Key).where(*mine, Key.created_at < now() - KEPT))
     if _first(session, route, key, digest):
         return None
-    found = session.scalar(select(Key).where(*mine))
-    if found is None or found.status is None or found.body is None:
+    row = session.scalar(select(Key).where(*mine))
+    if row is None or row.status is None or row.body is None:
         raise Conflict(BUSY)
-    if found.digest != digest:
+    if row.digest != digest:
         raise KeyReused("This Idempotency-Key was used for another request. Use a new key for each request.")
-    return Answer(found.status, found.location, found.body)
+    return Answer(row.status, row.location, row.body)
 
 
 def _first(session: Session, route: str, key: str, digest: str) -> bool:
@@ -84,8 +84,8 @@ def _first(session: Session, route: str, key: str, digest: str) -> bool:
 
 def keep(session: Session, route: str, key: str, answer: Answer) -> None:
     """The answer of the request that claimed the key."""
-    found = session.scalars(select(Key).where(Key.route == route, Key.key == key)).one()
-    found.status, found.location, found.body = answer.status, answer.location, answer.body
+    row = session.scalars(select(Key).where(Key.route == route, Key.key == key)).one()
+    row.status, row.location, row.body = answer.status, answer.location, answer.body
     session.flush()
 
 

@@ -37,8 +37,8 @@ def log_context(**fields: object) -> Iterator[None]:
 
 def current(name: str) -> str | None:
     """What the lines of this place tell under a name."""
-    found = _about.get().get(name)
-    return None if found is None else str(found)
+    value = _about.get().get(name)
+    return None if value is None else str(value)
 
 
 def extra(**fields: object) -> dict[str, Any]:
@@ -50,8 +50,8 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """A line's time, level, logger and message, then where it belongs, then what it says beside. Absent is left out."""
     moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     head = dict(zip(HEAD, (moment, record.levelname.lower(), record.name, record.getMessage()), strict=True))
-    beside = {**_about.get(), **getattr(record, FIELDS, {})}
-    return {**head, **{name: value for name, value in beside.items() if value is not None}}
+    extras = {**_about.get(), **getattr(record, FIELDS, {})}
+    return {**head, **{name: value for name, value in extras.items() if value is not None}}
 
 
 class JsonLines(logging.Formatter):
@@ -74,8 +74,8 @@ class Text(logging.Formatter):
         line = " ".join([head, *(f"{name}={quote(value)}" for name, value in fields.items())])
         if not record.exc_info:
             return line
-        below = self.formatException(record.exc_info).splitlines()
-        return "\n".join([line, *(f"    {for_log(each)}" for each in below)])
+        trace = self.formatException(record.exc_info).splitlines()
+        return "\n".join([line, *(f"    {for_log(text)}" for text in trace)])
 
 
 def quote(value: object) -> str:

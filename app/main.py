@@ -152,8 +152,8 @@ def _listener(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
-        why = os.strerror(error.errno or 0)
-        sys.exit(f"Cannot listen at {settings.host}:{settings.port}: {why}. Choose another with --port.")
+        reason = os.strerror(error.errno or 0)
+        sys.exit(f"Cannot listen at {settings.host}:{settings.port}: {reason}. Choose another with --port.")
 
 
 def _login_line(settings: Settings, address: str) -> str:

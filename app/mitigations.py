@@ -38,17 +38,17 @@ def request(
     their headers, Conflict where one is not ready or the form cannot be had.
     """
     recipe = MitigationOptions.of(options)
-    held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted({base, tuned})}
-    _check(session, held[base], held[tuned], recipe)
+    rows = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted({base, tuned})}
+    _check(session, rows[base], rows[tuned], recipe)
     if (
         len(session.scalars(select(Mitigation.id).where(Mitigation.state.in_(OPEN_MITIGATIONS)).limit(MOST_OPEN)).all())
         == MOST_OPEN
     ):
         raise Conflict(f"{MOST_OPEN} mitigations are already queued. Try again when some of them are done.")
-    quotas.check(session, bytes=max(held[base].bytes, held[tuned].bytes), files=1, tensors=1, runs=1)
-    called = name or f"{held[tuned].name} mitigated λ={recipe.factor:g}"
+    quotas.check(session, bytes=max(rows[base].bytes, rows[tuned].bytes), files=1, tensors=1, runs=1)
+    title = name or f"{rows[tuned].name} mitigated λ={recipe.factor:g}"
     mitigation = Mitigation(
-        name=checkpoints.clean_name(called), recipe=recipe.to_json(), base_id=base, tuned_id=tuned, report=None
+        name=checkpoints.clean_name(title), recipe=recipe.to_json(), base_id=base, tuned_id=tuned, report=None
     )
     leases.offer(session, mitigation)
     session.refresh(mitigation)
@@ -69,7 +69,7 @@ def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Mitiga
 
 
 def _side(session: Session, checkpoint: Checkpoint) -> Side:
-    tensors = [tensor_info(stored) for stored in checkpoints.tensors(session, checkpoint.id)]
+    tensors = [tensor_info(record) for record in checkpoints.tensors(session, checkpoint.id)]
     return Side("adapter" if checkpoint.kind == "adapter" else "model", tensors)
 
 
@@ -94,9 +94,9 @@ def get(session: Session, identity: int) -> Mitigation:
 def delete(session: Session, identity: int) -> None:
     """Forgets the mitigation; one that is being made is stopped. What it made stays."""
     get(session, identity)
-    found = session.get(Mitigation, identity, with_for_update=True, populate_existing=True)
-    if found is not None:
-        session.delete(found)
+    mitigation = session.get(Mitigation, identity, with_for_update=True, populate_existing=True)
+    if mitigation is not None:
+        session.delete(mitigation)
         audit.note(session, "mitigation.delete", f"mitigation {identity}")
 
 
@@ -136,8 +136,8 @@ def _lock_source(session: Session, identity: int) -> None:
 
 def _compare(session: Session, ids: Sequence[int], recipe: Mapping[str, Any]) -> Run:
     """What compares several checkpoints, with the intruders counted as the recipe counts them."""
-    asked: dict[str, dict[str, object]] = {
+    options: dict[str, dict[str, object]] = {
         each.diagnostic.name: dict(each.options) for each in requests_of(None, len(ids))
     }
-    asked["intruders"] |= {"k": recipe["k"], "epsilon": recipe["epsilon"]}
-    return runs.request(session, ids, asked)
+    options["intruders"] |= {"k": recipe["k"], "epsilon": recipe["epsilon"]}
+    return runs.request(session, ids, options)

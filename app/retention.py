@@ -43,8 +43,8 @@ def deletion_time(session: Session, settings: Settings, checkpoint: Checkpoint) 
     """When its weights are to go, in seconds since 1970; None where they stay, or are gone."""
     if not settings.keep_days or checkpoint.pinned or checkpoint.released_at is not None:
         return None
-    since = checkpoint.created_at if checkpoint.state == CheckpointState.REJECTED else _last_end(session, checkpoint.id)
-    return None if since is None else since + settings.keep_days * DAY
+    start = checkpoint.created_at if checkpoint.state == CheckpointState.REJECTED else _last_end(session, checkpoint.id)
+    return None if start is None else start + settings.keep_days * DAY
 
 
 def _last_end(session: Session, identity: int) -> float | None:
@@ -79,31 +79,35 @@ def due(session: Session, settings: Settings) -> Sequence[int]:
     if not settings.keep_days:
         return []
     limit = clock(session) - settings.keep_days * DAY
-    ended = select(func.max(Run.finished_at)).join(Member).where(Member.checkpoint_id == Checkpoint.id)
-    analysed = (Checkpoint.state == CheckpointState.READY) & (ended.scalar_subquery() < limit)
+    last_end = select(func.max(Run.finished_at)).join(Member).where(Member.checkpoint_id == Checkpoint.id)
+    is_analysed = (Checkpoint.state == CheckpointState.READY) & (last_end.scalar_subquery() < limit)
     useless = (Checkpoint.state == CheckpointState.REJECTED) & (Checkpoint.created_at < limit)
     query = select(Checkpoint.id).where(
-        Checkpoint.released_at.is_(None), Checkpoint.pinned.is_(False), or_(analysed, useless), ~_busy(Checkpoint.id)
+        Checkpoint.released_at.is_(None), Checkpoint.pinned.is_(False), or_(is_analysed, useless), ~_busy(Checkpoint.id)
     )
     return session.scalars(query.order_by(Checkpoint.id).limit(AT_ONCE)).all()
 
 
 def release(session: Session, settings: Settings, identity: int) -> list[str]:
     """Lets go of one that is still due; the digests whose bytes nobody may need any more. `collect` them afterwards."""
-    found = session.get(Checkpoint, identity, with_for_update=True, populate_existing=True)
-    if found is None or identity not in due(session, settings):
+    checkpoint = session.get(Checkpoint, identity, with_for_update=True, populate_existing=True)
+    if checkpoint is None or identity not in due(session, settings):
         return []
-    found.released_at = clock(session)
-    audit.note(session, "checkpoint.release", f"checkpoint {found.id}, {found.name}", {"bytes": found.bytes})
-    return sorted({file.sha256 for file in found.files} | ({found.rewritten} if found.rewritten else set()))
+    checkpoint.released_at = clock(session)
+    audit.note(
+        session, "checkpoint.release", f"checkpoint {checkpoint.id}, {checkpoint.name}", {"bytes": checkpoint.bytes}
+    )
+    return sorted(
+        {file.sha256 for file in checkpoint.files} | ({checkpoint.rewritten} if checkpoint.rewritten else set())
+    )
 
 
 def holders(digest: str) -> ColumnElement[bool]:
     """Whether a checkpoint, a prescription or an upload, of whatever project, still holds these bytes."""
     holding = Checkpoint.released_at.is_(None)
     of_file = exists().where(File.sha256 == digest, File.checkpoint_id == Checkpoint.id, holding)
-    arrived = exists().where(Transfer.sha256 == digest)
-    return or_(of_file, exists().where(Checkpoint.rewritten == digest, holding), arrived, _is_prescribed(digest))
+    of_upload = exists().where(Transfer.sha256 == digest)
+    return or_(of_file, exists().where(Checkpoint.rewritten == digest, holding), of_upload, _is_prescribed(digest))
 
 
 def is_mentioned(digest: str) -> ColumnElement[bool]:

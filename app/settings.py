@@ -75,18 +75,18 @@ class Settings(BaseSettings):
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
         for field in ("allowed_hosts", "proxy_addresses", "webhook_hosts"):
-            listed = values.get(field)
-            if isinstance(listed, str):
-                values = {**values, field: _split(listed.lower(), ",")}
+            value = values.get(field)
+            if isinstance(value, str):
+                values = {**values, field: _split(value.lower(), ",")}
         return values
 
     @model_validator(mode="before")
     @classmethod
     def _split_sources(cls, values: dict[str, object]) -> dict[str, object]:
-        for name, between in (("source_roots", ":"), ("source_stores", ",")):
+        for name, separator in (("source_roots", ":"), ("source_stores", ",")):
             text = values.get(name)
             if isinstance(text, str):
-                values = {**values, name: _split(text, between)}
+                values = {**values, name: _split(text, separator)}
         return values
 
     @model_validator(mode="after")

@@ -34,16 +34,16 @@ def confine(session: Session, project: int) -> None:
 @contextmanager
 def confine_for(session: Session, project: int) -> Iterator[None]:
     """The same for a while."""
-    before = project_of(session)
+    old_project = project_of(session)
     confine(session, project)
     yield
-    session.info[PROJECT] = before
+    session.info[PROJECT] = old_project
 
 
 def project_of(session: Session) -> int | None:
     """The project that the session speaks for; None where it speaks for nobody."""
-    found: int | None = session.info.get(PROJECT)
-    return found
+    project: int | None = session.info.get(PROJECT)
+    return project
 
 
 def actor_of(session: Session) -> str:
@@ -64,8 +64,8 @@ def _restrict(state: ORMExecuteState) -> None:
 @event.listens_for(Session, "before_flush")
 def _claim(session: Session, context: object, instances: Any) -> None:
     project = project_of(session)
-    for made in session.new:
-        if isinstance(made, ProjectScoped) and project is not None:
-            if made.project_id not in (None, project):
-                raise PermissionError(f"a session of project {project} makes a row of project {made.project_id}")
-            made.project_id = project
+    for row in session.new:
+        if isinstance(row, ProjectScoped) and project is not None:
+            if row.project_id not in (None, project):
+                raise PermissionError(f"a session of project {project} makes a row of project {row.project_id}")
+            row.project_id = project

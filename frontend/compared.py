@@ -38,9 +38,9 @@ def style_of(name: str, position: int) -> Compared:
     """The look of the checkpoint at this place. The colours come round after seven, each time with other dashes."""
     if position == 0:
         return Compared(0, name, "m-base", "solid", "", "circle")
-    turn, at = divmod(position - 1, len(MARKERS))
+    turn, index = divmod(position - 1, len(MARKERS))
     dash, strokes = DASHES[(position - 1 + turn) % len(DASHES)]
-    return Compared(position, name, f"m-{at + 1}", dash, strokes, MARKERS[at])
+    return Compared(position, name, f"m-{index + 1}", dash, strokes, MARKERS[index])
 
 
 def of_group(table: Table, group: Sequence[int]) -> Compared:
@@ -75,14 +75,14 @@ def brief(names: Sequence[str], letters: int = 18) -> list[str]:
     lead = _count_shared(words)
     trail = _count_shared([line[lead:][::-1] for line in words])
     short = [" ".join(line[lead : len(line) - trail]).strip(" ,;:·-") for line in words]
-    apart = all(short) and len(set(short)) == len(set(names))
-    return [clip(name, letters) for name in (short if apart else names)]
+    is_unique = all(short) and len(set(short)) == len(set(names))
+    return [clip(name, letters) for name in (short if is_unique else names)]
 
 
 def labels(looks: Sequence[Compared], letters: int = 15) -> list[str]:
     """The names of checkpoints in one plot, as it holds them: the tuned ones told apart, the base by itself."""
-    told = iter(brief([look.name for look in looks if look.position], letters))
-    return [next(told) if look.position else clip(look.name, letters) for look in looks]
+    names = iter(brief([look.name for look in looks if look.position], letters))
+    return [next(names) if look.position else clip(look.name, letters) for look in looks]
 
 
 def _count_shared(lines: Sequence[Sequence[str]]) -> int:
@@ -90,7 +90,7 @@ def _count_shared(lines: Sequence[Sequence[str]]) -> int:
     if len(lines) < 2:
         return 0
     columns = list(zip(*(line[:-1] for line in lines), strict=False))
-    return next((at for at, column in enumerate(columns) if len(set(column)) > 1), len(columns))
+    return next((index for index, column in enumerate(columns) if len(set(column)) > 1), len(columns))
 
 
 def clip(name: str, letters: int = 15) -> str:

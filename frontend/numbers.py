@@ -51,9 +51,9 @@ def _short(value: float, digits: int) -> str:
         return "0"
     if 1e-3 <= abs(value) < 1e4:
         # One that rounds up to the next power of ten (9.996) keeps its digits: decide after rounding.
-        rounded = float(f"{value:.{digits}g}")
-        places = max(0, digits - 1 - _exponent(rounded))
-        return minus(f"{rounded:,.{places}f}")
+        number = float(f"{value:.{digits}g}")
+        places = max(0, digits - 1 - _exponent(number))
+        return minus(f"{number:,.{places}f}")
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     return minus(f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}")
 
@@ -123,8 +123,8 @@ def share(value: float) -> str:
     >>> share(0.1432), share(0.0206), share(0.00023), share(1.0), share(0)
     ('14 %', '2.1 %', '0.023 %', '100 %', '0 %')
     """
-    hundred = 100.0 * value
-    return f"{minus(f'{hundred:.0f}' if abs(hundred) >= 9.95 or not hundred else f'{hundred:.2g}')} %"
+    percentage = 100.0 * value
+    return f"{minus(f'{percentage:.0f}' if abs(percentage) >= 9.95 or not percentage else f'{percentage:.2g}')} %"
 
 
 def duration(seconds: float) -> str:
@@ -135,12 +135,12 @@ def duration(seconds: float) -> str:
     """
     if seconds < 1:
         return "under 1 s"
-    whole = round(seconds)
-    minutes, left = divmod(whole, 60)
+    total = round(seconds)
+    minutes, rest = divmod(total, 60)
     if minutes == 0:
-        return f"{left} s"
+        return f"{rest} s"
     if minutes < 60:
-        return f"{minutes} min {left} s" if left else f"{minutes} min"
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
@@ -151,14 +151,14 @@ def describe_age(moment: float, now: float) -> str:
     >>> describe_age(0, 750), describe_age(0, 7300), describe_age(0, 100_000), describe_age(0, 1e6)
     ('12 min ago', '2 h ago', 'yesterday', '1970-01-01')
     """
-    passed = int(now - moment)
-    if passed < 60:
+    age = int(now - moment)
+    if age < 60:
         return "just now"
-    if passed < 3600:
-        return f"{passed // 60} min ago"
-    if passed < DAY:
-        return f"{passed // 3600} h ago"
-    return "yesterday" if passed < 2 * DAY else f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"
+    if age < 3600:
+        return f"{age // 60} min ago"
+    if age < DAY:
+        return f"{age // 3600} h ago"
+    return "yesterday" if age < 2 * DAY else f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -28,5 +28,5 @@ def number(row: Row, column: str | None) -> float | None:
 def values_on_one_scale(table: Table, name: str, position: At, in_blocks: bool = False) -> list[float]:
     """The values that share a scale: of a group those of all groups, whose pictures stand side by side."""
     rows = table.rows if isinstance(position, tuple) else rows_at(table, position)
-    kept = (row for row in rows if row.weight.depth is not None or not in_blocks)
-    return [value for row in kept if (value := number(row, name)) is not None]
+    scale_rows = (row for row in rows if row.weight.depth is not None or not in_blocks)
+    return [value for row in scale_rows if (value := number(row, name)) is not None]

@@ -45,7 +45,7 @@ def verdict(summaries: Mapping[str, Summary]) -> Verdict:
     The worst finding leads where the entries know nothing of it: no sentence above the findings denies the first.
     """
     leading = [summaries["entries"].headline] if "entries" in summaries else []
-    others = [summary.headline for name, summary in summaries.items() if name != "entries"]
+    headlines = [summary.headline for name, summary in summaries.items() if name != "entries"]
     findings = sorted(
         (finding for summary in summaries.values() for finding in summary.findings),
         key=lambda finding: list(Severity).index(finding.severity),
@@ -53,7 +53,7 @@ def verdict(summaries: Mapping[str, Summary]) -> Verdict:
     entries = summaries["entries"].findings if "entries" in summaries else ()
     if leading and findings and findings[0].severity is not Severity.NOTE and findings[0] not in entries:
         leading = [f"{findings[0].text}.", *leading]
-    strong, stop, rest = " ".join([*leading, *others[:1]]).partition(". ")
+    strong, stop, rest = " ".join([*leading, *headlines[:1]]).partition(". ")
     return Verdict(
         strong=strong + stop.strip(),
         rest=rest,
@@ -64,11 +64,11 @@ def verdict(summaries: Mapping[str, Summary]) -> Verdict:
 
 def kpis(summaries: Mapping[str, Summary]) -> tuple[Kpi, ...]:
     """The chosen numbers of the diagnostics that CHOSEN knows, or else the first numbers of the first."""
-    found = [(s.numbers, each) for name, s in summaries.items() for each in CHOSEN.get(name, ())]
-    if not found and summaries:
+    pairs = [(s.numbers, entry) for name, s in summaries.items() for entry in CHOSEN.get(name, ())]
+    if not pairs and summaries:
         first = next(iter(summaries.values())).numbers
-        found = [(first, (name.replace("_", " "), name, "", "")) for name in list(first)[:FEW]]
+        pairs = [(first, (name.replace("_", " "), name, "", "")) for name in list(first)[:FEW]]
     return tuple(
-        Kpi(title, short(numbers.get(name)), f"of {short(numbers.get(whole))}" if whole else "", meaning)
-        for numbers, (title, name, whole, meaning) in found
+        Kpi(title, short(numbers.get(name)), f"of {short(numbers.get(total))}" if total else "", meaning)
+        for numbers, (title, name, total, meaning) in pairs
     )

@@ -99,7 +99,7 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
             return None
         run = session.get_one(Run, unit.run_id)
         members = [member.checkpoint for member in run.members]
-        stored = checkpoints.tensors(session, members[unit.member].id)
+        records = checkpoints.tensors(session, members[unit.member].id)
         return Job(
             unit=unit.id,
             run=run.id,
@@ -108,7 +108,7 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
             member=unit.member,
             behind=(members[0].tensors or 0) if unit.member else 0,
             done=unit.done,
-            tensors=tuple(tensor_info(stored[position]) for position in unit.tensors[unit.done :]),
+            tensors=tuple(tensor_info(records[position]) for position in unit.tensors[unit.done :]),
             requests=reports.requests(run),
             names=names_of(run),
             files=tuple(tuple(checkpoints.to_open(checkpoint)) for checkpoint in members),
@@ -118,16 +118,16 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
 def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     with ExitStack() as folders:
         work, size = (_joint if job.joint else _measure_single)(storage, job, device, folders, settings.memory_limit)
-        at_once = job.attempt == 1
+        is_batched = job.attempt == 1
         several: Work = (
             run_each(job.tensors, work, device, size, copies(job.requests))
-            if at_once
+            if is_batched
             else _one_by_one(job.tensors, work)
         )
-        with closing(several) as found:
+        with closing(several) as results:
             for done, info in enumerate(job.tensors, job.done):
                 persist(database, settings, partial(_announce, job, info))
-                _, rows = next(found)
+                _, rows = next(results)
                 persist(database, settings, partial(_record, job, done, rows))
     persist(database, settings, lambda session: units.finish(session, job.unit, job.claim))
 
@@ -158,16 +158,16 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: 
         comparison: Comparison = open_comparison(found, job.names, job.requests)
     except CheckpointError as error:
         raise Refused(error) from error
-    aligned: dict[str, list[Aligned]] = {}  # a tied embedding has a row as the head too
+    rows_by_name: dict[str, list[Aligned]] = {}  # a tied embedding has a row as the head too
     for row in comparison.alignment.rows:
-        aligned.setdefault(row.base.name, []).append(row)
+        rows_by_name.setdefault(row.base.name, []).append(row)
     return (
         lambda info: [
             found
-            for row in aligned[info.name]
+            for row in rows_by_name[info.name]
             for found in measure_aligned(comparison, row, job.requests, device, memory)
         ],
-        lambda info: aligned[info.name][0].largest,
+        lambda info: rows_by_name[info.name][0].largest,
     )
 
 

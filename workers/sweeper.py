@@ -64,16 +64,16 @@ def tidy(database: Database, storage: Storage) -> None:
             storage.partials.remove(name)
     transfers.expire(database, storage)
     with database.writing() as session:
-        unused = checkpoints.orphans(session, storage)
+        digests = checkpoints.orphans(session, storage)
     with database.writing() as session:
-        retention.collect(session, storage, unused)
+        retention.collect(session, storage, digests)
 
 
 def let_go(database: Database, storage: Storage, settings: Settings) -> None:
     """Deletes the retention of weights, and lines of the audit log that are too old."""
     with database.reading() as session:
-        found = retention.due(session, settings)
-    for identity in found:
+        ids = retention.due(session, settings)
+    for identity in ids:
         with database.writing() as session:
             digests = retention.release(session, settings, identity)
         with database.writing() as session:

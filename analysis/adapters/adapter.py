@@ -62,13 +62,13 @@ class Adapter:
         state = self._state(module, base.dtype)
         if module.whole:
             return Tuned(_join_rows(module, info, next(iter(state.values()))))
-        saved = state.pop(next((name for name in state if _is_base(name)), ""), None)
-        start = base if saved is None else _common_rows(saved, base)
+        saved_base = state.pop(next((name for name in state if _is_base(name)), ""), None)
+        start = base if saved_base is None else _common_rows(saved_base, base)
         with _name_errors(module):
             tensor, factors = self._merge(module, info, start, state)
-        same = saved is None or torch.equal(start, base)
-        merged = f"the merged weight of {escape(module.module)}"
-        return Tuned(_finite(tensor, merged), factors if same else None)
+        same = saved_base is None or torch.equal(start, base)
+        label = f"the merged weight of {escape(module.module)}"
+        return Tuned(_finite(tensor, label), factors if same else None)
 
     def _merge(
         self,
@@ -96,10 +96,10 @@ class Adapter:
     def _state(self, module: AdaptedModule, dtype: "torch.dtype") -> "dict[str, torch.Tensor]":
         """The tensors of a module by name, and those that all share where there are any. Raises NotFinite."""
         names = module.tensors if module.whole else (*module.tensors, *self.shared)
-        found = {name: self.checkpoint.read(name) for name in names}
+        tensors = {name: self.checkpoint.read(name) for name in names}
         return {
             name: _finite(tensor.to(dtype) if tensor.is_floating_point() else tensor, f"{escape(name)} of the adapter")
-            for name, tensor in found.items()
+            for name, tensor in tensors.items()
         }
 
 

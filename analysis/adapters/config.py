@@ -113,8 +113,8 @@ class AdapterConfig:
 
 
 def _wrong(name: str, value: object, wanted: str) -> DamagedFile:
-    said = "is missing" if value is None else f"is {escape(value)}"
-    return DamagedFile(f"{NAME}: {name} {said}; it has to be {wanted}. Correct it.", "adapter-settings")
+    state = "is missing" if value is None else f"is {escape(value)}"
+    return DamagedFile(f"{NAME}: {name} {state}; it has to be {wanted}. Correct it.", "adapter-settings")
 
 
 def check_config(settings: Mapping[str, Any]) -> AdapterConfig:
@@ -141,11 +141,11 @@ def check_config(settings: Mapping[str, Any]) -> AdapterConfig:
 
 def _check_unknown(config: AdapterConfig) -> None:
     """Refuses what a later PEFT may have added, where it is switched on: it may change what the weights mean."""
-    known = HARMLESS | set(LORA_REFUSED) | set(LORA_DELEGATED)
+    known_names = HARMLESS | set(LORA_REFUSED) | set(LORA_DELEGATED)
     if config.method in DELEGATED:
-        known |= set(DELEGATED[config.method].settings)
+        known_names |= set(DELEGATED[config.method].settings)
     for name, value in config.settings.items():
-        if name not in known and (value is True or (isinstance(value, dict) and value)):
+        if name not in known_names and (value is True or (isinstance(value, dict) and value)):
             text = f"{NAME}: {config.method} with {escape(name)} is not known here; a later PEFT may have added it"
             raise UnknownFormat(text, "adapter-method")
 
@@ -159,9 +159,9 @@ def _check_delegated(config: AdapterConfig, method: Delegated) -> None:
             config.count(name)
         elif name.endswith("alpha") and config.settings.get(name) is not None:
             config.number(name)
-    for name, (value, why) in method.needed.items():
+    for name, (value, reason) in method.needed.items():
         if config.settings.get(name, value) != value:
-            text = f"{NAME}: {config.method} with {name} {escape(config.settings[name])} cannot be computed: {why}"
+            text = f"{NAME}: {config.method} with {name} {escape(config.settings[name])} cannot be computed: {reason}"
             raise UnknownFormat(text, "adapter-method")
 
 
@@ -172,17 +172,17 @@ def _check_lora(config: AdapterConfig) -> None:
         config.flag(name)
     for name in ("rank_pattern", "alpha_pattern"):
         patterns.check(config.pattern(name), name)
-    for name, why in LORA_REFUSED.items():
+    for name, reason in LORA_REFUSED.items():
         if config.settings.get(name):
-            raise UnknownFormat(f"{NAME}: LoRA with {name} is not compared with its base: {why}", "adapter-method")
+            raise UnknownFormat(f"{NAME}: LoRA with {name} is not compared with its base: {reason}", "adapter-method")
     _check_init(config.init)
 
 
 def _check_init(init: object) -> None:
-    known = init.lower() if isinstance(init, str) else init
-    if known in INITS:
+    scheme = init.lower() if isinstance(init, str) else init
+    if scheme in INITS:
         return
-    text = str(known)
+    text = str(scheme)
     reason = INITS_REFUSED.get("pissa_niter" if text.startswith("pissa_niter_") else text)
     if reason is None:
         raise UnknownFormat(f"{NAME}: init_lora_weights is {escape(init)}, which is not known here", "adapter-method")

@@ -34,8 +34,8 @@ def metadata_config(text: str) -> AdapterConfig:
         name: first[name] for name in ("use_rslora", "use_dora", "init_lora_weights") if name in first
     }
     alphas: dict[str, Any] = {}
-    for part, said in parts.items():
-        alphas |= _alphas(part, said)
+    for part, part_settings in parts.items():
+        alphas |= _alphas(part, part_settings)
     config = AdapterConfig(
         "LORA", fields | {"lora_alpha": first.get("lora_alpha"), "alpha_pattern": alphas}, "diffusers"
     )

@@ -47,11 +47,11 @@ def merge(
     AdapterError, naming the module, shapes and ranks, where they do not fit.
     """
     product = _product(config, module, info, base.shape, parts)
-    transposed = _stored_inputs_first(config, module, info, product, parts)
-    oriented = _orient(base, transposed)  # (m, n·kernel)
-    start = _start(config, module, info, oriented, product.left.shape[1])
-    kept = oriented if start is None else oriented - start.tensor()
-    tuned = torch.addmm(kept, product.left, product.right)
+    is_transposed = _stored_inputs_first(config, module, info, product, parts)
+    matrix = _orient(base, is_transposed)  # (m, n·kernel)
+    start = _start(config, module, info, matrix, product.left.shape[1])
+    residual = matrix if start is None else matrix - start.tensor()
+    tuned = torch.addmm(residual, product.left, product.right)
     magnitude = parts.get("lora_magnitude_vector")
     factors = None
     if magnitude is None:
@@ -59,7 +59,7 @@ def merge(
         factors = Factors(update.left, update.right)
     else:
         tuned = _with_magnitudes(tuned, magnitude, module, by_column="lora_embedding_A" in parts)
-    return (tuned.mT if transposed else tuned).reshape(base.shape).contiguous(), factors
+    return (tuned.mT if is_transposed else tuned).reshape(base.shape).contiguous(), factors
 
 
 def scaling(config: AdapterConfig, module: str, rank: int) -> float:
@@ -104,11 +104,11 @@ def _checked_rank(config: AdapterConfig, module: AdaptedModule, A: Tensor, B: Te
         raise _mismatch(module, A, B, info, f"so that A has rank {rank} and B has rank {B.shape[1]}")
     if config.method == "ADALORA":
         return rank  # it prunes ranks as it trains, and saves what is left
-    said = config.settings.get("r")
+    config_rank = config.settings.get("r")
     if (
-        rank != said and said is not None and not config.pattern("rank_pattern")
+        rank != config_rank and config_rank is not None and not config.pattern("rank_pattern")
     ):  # else the tensors tell, and no pattern is needed
-        wrong = _mismatch(module, A, B, info, f"rank {rank}, where adapter_config.json says {escape(said)}")
+        wrong = _mismatch(module, A, B, info, f"rank {rank}, where adapter_config.json says {escape(config_rank)}")
         raise SettingsError(wrong.message)
     return rank
 
@@ -127,15 +127,15 @@ def _stored_inputs_first(
     """Whether the base stores (in, out). The shapes say it; where they are square, the layer's kind or the config."""
     m, n = len(product.left), product.right.shape[1]
     straight = (info.shape[0], math.prod(info.shape[1:])) == (m, n)
-    turned = info.shape == (n, m) and "lora_embedding_A" not in parts
-    if not straight and not turned:
+    is_transposed = info.shape == (n, m) and "lora_embedding_A" not in parts
+    if not straight and not is_transposed:
         raise AdapterError(
             f"{escape(module.module)}: the adapter's update is {m} × {n}, and {escape(info.name)} of the base is "
             f"{' × '.join(map(str, info.shape))}. It was trained on another base."
         )
-    if straight and turned:
+    if straight and is_transposed:
         return stored_inputs_first(config, info)
-    return turned
+    return is_transposed
 
 
 def stored_inputs_first(config: AdapterConfig, info: TensorInfo) -> bool:
@@ -180,8 +180,8 @@ def _with_magnitudes(
             f"{escape(module.module)}: {magnitude.numel()} magnitudes of DoRA for {len(lengths)} outputs of the base"
         )
     factor = magnitude.flatten() / lengths
-    scaled: Tensor = tuned * (factor if by_column else factor.unsqueeze(1))
-    return scaled
+    weight: Tensor = tuned * (factor if by_column else factor.unsqueeze(1))
+    return weight
 
 
 def _mismatch(module: AdaptedModule, A: Tensor, B: Tensor, info: TensorInfo, what: str) -> AdapterError:
@@ -212,7 +212,7 @@ def merge_expert(
         factors = Factors(left[module.expert], right[module.expert])
         return base + factors.left @ factors.right, factors
     update = left @ right  # (e, out, in)
-    turned = update.shape != base.shape or (info.transposed and base.shape[1] == base.shape[2])
-    if (update.mT if turned else update).shape != base.shape:
+    is_transposed = update.shape != base.shape or (info.transposed and base.shape[1] == base.shape[2])
+    if (update.mT if is_transposed else update).shape != base.shape:
         raise _mismatch(module, A, B, info, "which the experts of the base are not")
-    return base + (update.mT if turned else update), None
+    return base + (update.mT if is_transposed else update), None

@@ -55,9 +55,9 @@ def part_of(name: str) -> Part | None:
     >>> part_of("unet.mid_block.attn1.to_q.lora.down.weight")
     Part(module='unet.mid_block.attn1.to_q', what='lora_A', flat=False)
     """
-    if (found := PROCESSOR.fullmatch(name)) is not None:
-        leaf = "to_out.0" if found["leaf"] == "to_out" else found["leaf"]
-        return Part(f"{found['module']}.{leaf}", "lora_A" if found["side"] == "down" else "lora_B", False)
+    if (match := PROCESSOR.fullmatch(name)) is not None:
+        leaf = "to_out.0" if match["leaf"] == "to_out" else match["leaf"]
+        return Part(f"{match['module']}.{leaf}", "lora_A" if match["side"] == "down" else "lora_B", False)
     words = name.split(".")
     for count in (3, 2, 1):
         what = WORDS.get(".".join(words[-count:])) if len(words) > count else None
@@ -71,20 +71,20 @@ def part_of(name: str) -> Part | None:
 def is_foreign(names: Iterable[str]) -> bool:
     """Whether these are the tensors of such an adapter: most of them, and factors among them. None is PEFT's own."""
     parts = [None if name.startswith("base_model.") else part_of(name) for name in names]
-    known = [part for part in parts if part is not None]
-    return 2 * len(known) > len(parts) and any(part.what in FACTORS for part in known)
+    known_parts = [part for part in parts if part is not None]
+    return 2 * len(known_parts) > len(parts) and any(part.what in FACTORS for part in known_parts)
 
 
 def says_its_scale(names: Iterable[str]) -> bool:
     """Whether the names alone tell how the factors are scaled: by alpha, or, without, by 1 as these tools do."""
-    listed = list(names)
-    parts = [part for name in listed if (part := part_of(name)) is not None]
+    all_names = list(names)
+    parts = [part for name in all_names if (part := part_of(name)) is not None]
     if any(part.what in MLX for part in parts):
         return False  # MLX keeps the scale in its config
     return (
         any(part.flat or part.what == "alpha" for part in parts)
-        or any(map(PIPELINE.match, listed))
-        or any(".lora.down." in name or "_lora.down." in name or "lora_linear_layer" in name for name in listed)
+        or any(map(PIPELINE.match, all_names))
+        or any(".lora.down." in name or "_lora.down." in name or "lora_linear_layer" in name for name in all_names)
     )
 
 
@@ -111,7 +111,7 @@ def flattened(names: Iterable[str]) -> dict[str, str]:
 
 def unflattened(module: str, base: Mapping[str, str]) -> list[str]:
     """The names of the base, `flattened`, that a module may mean: those that read so with underscores, or end so."""
-    wanted = module.casefold()
-    if wanted in base:
-        return [base[wanted]]
-    return [name for flat, name in base.items() if flat.endswith(f"_{wanted}")]
+    key = module.casefold()
+    if key in base:
+        return [base[key]]
+    return [name for flat, name in base.items() if flat.endswith(f"_{key}")]

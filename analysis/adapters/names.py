@@ -98,14 +98,14 @@ def modules(names: Iterable[str]) -> tuple[AdaptedModule, ...]:
     >>> modules(["base_model.model.h.0.q.lora_A.weight", "base_model.model.h.0.q.lora_B.weight"])[0].name
     'h.0.q.weight'
     """
-    listed = list(names)
-    if makes.is_foreign(listed):
-        return _foreign(listed)
-    attention = {name[: name.index(ATTENTION)].removeprefix(PREFIX) for name in listed if ATTENTION in name}
-    found: dict[str, list[str]] = {}
+    all_names = list(names)
+    if makes.is_foreign(all_names):
+        return _foreign(all_names)
+    attention = {name[: name.index(ATTENTION)].removeprefix(PREFIX) for name in all_names if ATTENTION in name}
+    tensor_names: dict[str, list[str]] = {}
     levels: dict[str, int] = {}
-    whole: set[str] = set()
-    for name in listed:
+    whole_names: set[str] = set()
+    for name in all_names:
         words = name.removeprefix(PREFIX).split(".")
         leaf = factor(words)
         if leaf is not None:
@@ -114,13 +114,13 @@ def modules(names: Iterable[str]) -> tuple[AdaptedModule, ...]:
             if level := _count_wrappers(words[:leaf]):
                 parameter = f"{module}.{'base_layer.' * level}weight"
                 levels[parameter] = level
-            found.setdefault(parameter, []).append(name)
+            tensor_names.setdefault(parameter, []).append(name)
         elif SHARED.isdisjoint(words) and PROMPTS.isdisjoint(words):
-            found.setdefault(".".join(_strip_wrappers(words)), []).append(name)
-            whole.add(name)
+            tensor_names.setdefault(".".join(_strip_wrappers(words)), []).append(name)
+            whole_names.add(name)
     return tuple(
-        AdaptedModule(name, tuple(held), whole.issuperset(held), level=levels.get(name, 0))
-        for name, held in found.items()
+        AdaptedModule(name, tuple(members), whole_names.issuperset(members), level=levels.get(name, 0))
+        for name, members in tensor_names.items()
     )
 
 
@@ -134,31 +134,33 @@ def _count_wrappers(words: Sequence[str]) -> int:
 
 def _foreign(names: Sequence[str]) -> tuple[AdaptedModule, ...]:
     """The adapted parameters of an adapter that PEFT did not save."""
-    found: dict[tuple[str, bool], list[str]] = {}
-    whole: list[AdaptedModule] = []
+    by_module: dict[tuple[str, bool], list[str]] = {}
+    whole_modules: list[AdaptedModule] = []
     for name in names:
         part = makes.part_of(name)
         if part is None or part.what in ("w_norm", "b_norm", "diff_b"):
-            whole.append(AdaptedModule(name, (name,), whole=True))
+            whole_modules.append(AdaptedModule(name, (name,), whole=True))
         else:
-            found.setdefault((part.module, part.flat), []).append(name)
-    changed = (AdaptedModule(f"{module}.weight", tuple(held), flat=flat) for (module, flat), held in found.items())
-    return (*changed, *whole)
+            by_module.setdefault((part.module, part.flat), []).append(name)
+    factor_modules = (
+        AdaptedModule(f"{module}.weight", tuple(members), flat=flat) for (module, flat), members in by_module.items()
+    )
+    return (*factor_modules, *whole_modules)
 
 
 def update_sides(module: AdaptedModule, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:
     """Outputs and inputs of a LoRA module's update, by the shapes of its tensors; None where it has no A and B."""
-    found: dict[str, tuple[int, ...]] = {}
+    part_shapes: dict[str, tuple[int, ...]] = {}
     for name in module.tensors:
         words = name.split(".")
         place = factor(words)
         part = makes.part_of(name)
         what = part.what if part is not None else words[place] if place is not None else ""
         if words[-1] != "bias":
-            found.setdefault(what, shapes[name])
-    for a, b, flipped in (("lora_A", "lora_B", False), ("mlx_a", "mlx_b", True)):
-        if a in found and b in found and len(found[a]) > 1 and len(found[b]) > 1:
-            A, B = (found[a][::-1], found[b][::-1]) if flipped else (found[a], found[b])
+            part_shapes.setdefault(what, shapes[name])
+    for a, b, is_flipped in (("lora_A", "lora_B", False), ("mlx_a", "mlx_b", True)):
+        if a in part_shapes and b in part_shapes and len(part_shapes[a]) > 1 and len(part_shapes[b]) > 1:
+            A, B = (part_shapes[a][::-1], part_shapes[b][::-1]) if is_flipped else (part_shapes[a], part_shapes[b])
             return B[0], math.prod(A[1:])
     return None
 
@@ -191,9 +193,9 @@ def is_factor(name: str) -> bool:
 
 def is_adapter(names: Iterable[str]) -> bool:
     """Whether most of the names are of an adapter's factors, shared matrices or prompts."""
-    listed = list(names)
-    counted = [is_factor(name) for name in listed]
-    return 2 * sum(counted) > len(counted) or makes.is_foreign(listed)
+    all_names = list(names)
+    flags = [is_factor(name) for name in all_names]
+    return 2 * sum(flags) > len(flags) or makes.is_foreign(all_names)
 
 
 def may_be_adapter(names: Iterable[str]) -> bool:

@@ -61,9 +61,9 @@ def fits(key: str, name: str, deadline: float | None = None) -> bool:
     """
     if len(name) > LONGEST_NAME:
         return False
-    left = SECONDS if deadline is None else max(0.001, deadline - time.monotonic())
+    timeout = SECONDS if deadline is None else max(0.001, deadline - time.monotonic())
     try:
-        return _compile(key).match(name, timeout=left) is not None
+        return _compile(key).match(name, timeout=timeout) is not None
     except TimeoutError:
         text = (
             f"the pattern {escape(key)} takes more than {SECONDS:g} s on {escape(name)}. Name the modules one by one."

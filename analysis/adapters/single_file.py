@@ -61,8 +61,8 @@ def _mlx(
     config: AdapterConfig, module: AdaptedModule, info: TensorInfo, base: Tensor, parts: Parts
 ) -> tuple[Tensor, Factors | None]:
     """The config has s itself. DoRA's lengths are called m."""
-    turned = _from_mlx(module, info, parts)
-    tuned, factors = _lora(config, module, info, base, turned, config.number("scale") * len(turned["lora_A"]))
+    peft_parts = _from_mlx(module, info, parts)
+    tuned, factors = _lora(config, module, info, base, peft_parts, config.number("scale") * len(peft_parts["lora_A"]))
     return (_with_lengths(module, tuned, parts["mlx_m"]), None) if "mlx_m" in parts else (tuned, factors)
 
 
@@ -82,8 +82,12 @@ def _alpha(config: AdapterConfig, module: AdaptedModule, parts: Parts) -> float 
         if parts["alpha"].numel() != 1:
             raise AdapterError(f"{escape(module.module)}: its alpha is not a single number")
         return float(parts["alpha"])
-    said = config.of_module("lora_alpha", "alpha_pattern", module.module)
-    return float(said) if isinstance(said, int | float) and not isinstance(said, bool) and math.isfinite(said) else None
+    alpha = config.of_module("lora_alpha", "alpha_pattern", module.module)
+    return (
+        float(alpha)
+        if isinstance(alpha, int | float) and not isinstance(alpha, bool) and math.isfinite(alpha)
+        else None
+    )
 
 
 def _update(config: AdapterConfig, module: AdaptedModule, parts: Parts) -> Tensor:
@@ -152,5 +156,5 @@ def _with_lengths(module: AdaptedModule, tuned: Tensor, lengths: Tensor) -> Tens
     norms = tuned.transpose(0, axis).flatten(1).norm(dim=1)
     shape = [1] * tuned.ndim
     shape[axis] = -1
-    scaled: Tensor = tuned * (lengths.flatten() / norms).reshape(shape)
-    return scaled
+    weight: Tensor = tuned * (lengths.flatten() / norms).reshape(shape)
+    return weight

@@ -66,17 +66,17 @@ def merge(
     """
     import peft
 
-    transposed = _stored_inputs_first(config, info)
-    layer = _layer(base, transposed, embedding=any("_embedding_" in name for name in module.tensors))
+    is_transposed = _stored_inputs_first(config, info)
+    layer = _layer(base, is_transposed, embedding=any("_embedding_" in name for name in module.tensors))
     settings = _settings(config, module, base, state)
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # PEFT's advice to those who train
         torch.manual_seed(0)
-        built = peft.get_peft_model(Skeleton(layer), _peft_config(config.method, settings, transposed))
-        built.eval()
-        _load(built, module, _place_tensors(config.method, base.shape, state, transposed))
-        whole = built.merge_and_unload()
-    weight: Tensor = whole.layer.weight.detach()
+        model = peft.get_peft_model(Skeleton(layer), _peft_config(config.method, settings, is_transposed))
+        model.eval()
+        _load(model, module, _place_tensors(config.method, base.shape, state, is_transposed))
+        plain_model = model.merge_and_unload()
+    weight: Tensor = plain_model.layer.weight.detach()
     return weight.to(base.dtype).reshape(base.shape).contiguous()
 
 
@@ -102,8 +102,8 @@ def _make_bare_module(shape: tuple[int, ...], transposed: bool, embedding: bool)
         from peft.tuners.lora import layer
 
         layers: Any = layer
-        turned: nn.Module = layers.Conv1D(shape[1], shape[0])  # of transformers, which PEFT brings along
-        return turned
+        conv1d: nn.Module = layers.Conv1D(shape[1], shape[0])  # of transformers, which PEFT brings along
+        return conv1d
     if len(shape) == 2:
         return nn.Linear(shape[1], shape[0], bias=False)
     if len(shape) in CONVOLUTIONS:
@@ -149,8 +149,8 @@ def _plain(name: str, value: object) -> object:
         return [_plain(name, inner) for inner in value[:MOST_TERMS]]
     if isinstance(value, str) and len(value) <= LONGEST_TEXT:
         return value
-    looped = name in ("num_cayley_neumann_terms", "depth", "gralora_k", "boft_n_butterfly_factor")
-    if value is None or (isinstance(value, bool | int | float) and not (looped and value > MOST_TERMS)):
+    is_loop_count = name in ("num_cayley_neumann_terms", "depth", "gralora_k", "boft_n_butterfly_factor")
+    if value is None or (isinstance(value, bool | int | float) and not (is_loop_count and value > MOST_TERMS)):
         return value
     raise AdapterError(f"{name} is {escape(value)}, which PEFT is not asked to compute with")
 
@@ -179,8 +179,8 @@ def _scales_inputs(config: AdapterConfig, module: AdaptedModule, base: Tensor, s
         return scales.shape[0] == 1
     if base.shape[0] != base.shape[1]:
         return scales.numel() == base.shape[1]
-    named = config.settings.get("feedforward_modules")
-    return isinstance(named, list) and module.module.endswith(tuple(str(part) for part in named))
+    feedforward = config.settings.get("feedforward_modules")
+    return isinstance(feedforward, list) and module.module.endswith(tuple(str(part) for part in feedforward))
 
 
 def _what(name: str) -> str:
@@ -194,22 +194,22 @@ def _peft_config(method: str, settings: Mapping[str, Any], transposed: bool) -> 
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
     kind: Any = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType[method]]
-    known = {field.name for field in fields(kind)}
-    turned = {"fan_in_fan_out": transposed} if "fan_in_fan_out" in known else {}
-    return kind(target_modules=[LAYER], **turned, **settings)
+    field_names = {field.name for field in fields(kind)}
+    orientation = {"fan_in_fan_out": transposed} if "fan_in_fan_out" in field_names else {}
+    return kind(target_modules=[LAYER], **orientation, **settings)
 
 
 def _place_tensors(method: str, shape: torch.Size, state: Mapping[str, Tensor], transposed: bool) -> dict[str, Tensor]:
     """The adapter's tensors under the names that they have on the skeleton, shared ones cut to the layer's sides."""
-    placed: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for name, tensor in state.items():
         words = name.split(".")
         place = factor(words)
         if place is None:
-            placed[name] = _cut(method, words[-1], tensor, shape[::-1] if transposed else shape)
+            tensors[name] = _cut(method, words[-1], tensor, shape[::-1] if transposed else shape)
         elif words[place] not in KEPT_OUT:
-            placed[".".join([PLACE, *words[place:]])] = tensor
-    return placed
+            tensors[".".join([PLACE, *words[place:]])] = tensor
+    return tensors
 
 
 def _cut(method: str, what: str, tensor: Tensor, shape: torch.Size | tuple[int, ...]) -> Tensor:
@@ -241,11 +241,11 @@ def _load(built: Any, module: AdaptedModule, placed: Mapping[str, Tensor]) -> No
 
 def _sizes(error: str) -> str:
     """Torch's complaint about shapes, in our words."""
-    found = SIZES.search(error)
-    if found is None:
+    match = SIZES.search(error)
+    if match is None:
         return escape(error)
-    name = found[1].removeprefix(f"{PLACE}.").replace(".default", "")
-    return f"{name} is {found[2]} in its file; the base and adapter_config.json ask for {found[3]}"
+    name = match[1].removeprefix(f"{PLACE}.").replace(".default", "")
+    return f"{name} is {match[2]} in its file; the base and adapter_config.json ask for {match[3]}"
 
 
 def _is_derived(name: str) -> bool:

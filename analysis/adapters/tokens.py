@@ -22,20 +22,20 @@ def merge(config: AdapterConfig, module: AdaptedModule, base: Tensor, rows: Tens
     if max(indices) >= len(base):
         raise AdapterError(f"{escape(module.module)}: token {max(indices)} was trained; the base has {len(base)}")
     place = torch.tensor(indices)
-    chosen = torch.zeros(len(base), len(indices), dtype=base.dtype)
-    chosen[place, torch.arange(len(indices))] = 1
-    return base.index_copy(0, place, rows), Factors(chosen, rows - base[place])
+    selection = torch.zeros(len(base), len(indices), dtype=base.dtype)
+    selection[place, torch.arange(len(indices))] = 1
+    return base.index_copy(0, place, rows), Factors(selection, rows - base[place])
 
 
 def _indices(config: AdapterConfig, module: AdaptedModule) -> Sequence[int]:
-    found = config.settings.get("token_indices") or config.settings.get("trainable_token_indices")
-    if isinstance(found, dict):
-        found = next((rows for name, rows in found.items() if _is_named(name, module.module)), None)
-    if not isinstance(found, list) or not found or len(set(map(str, found))) != len(found):
+    indices = config.settings.get("token_indices") or config.settings.get("trainable_token_indices")
+    if isinstance(indices, dict):
+        indices = next((rows for name, rows in indices.items() if _is_named(name, module.module)), None)
+    if not isinstance(indices, list) or not indices or len(set(map(str, indices))) != len(indices):
         raise AdapterError(f"{escape(module.module)}: adapter_config.json does not list the tokens that were trained")
-    if not all(isinstance(index, int) and not isinstance(index, bool) and index >= 0 for index in found):
+    if not all(isinstance(index, int) and not isinstance(index, bool) and index >= 0 for index in indices):
         raise AdapterError(f"{escape(module.module)}: its trained tokens are not a list of indices")
-    return found
+    return indices
 
 
 def _is_named(name: str, module: str) -> bool:

@@ -43,9 +43,9 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
 
 def diagnostic(name: str) -> Diagnostic:
     """The diagnostic of that name. Raises OptionError, which names those there are."""
-    for known in DIAGNOSTICS:
-        if known.name == name:
-            return known
+    for entry in DIAGNOSTICS:
+        if entry.name == name:
+            return entry
     raise OptionError(f"there is no diagnostic {escape(name)}; there are: {', '.join(d.name for d in DIAGNOSTICS)}")
 
 
@@ -56,7 +56,7 @@ def requests(asked: Mapping[str, Mapping[str, object]] | None = None, checkpoint
     Raises OptionError.
     """
     if asked is None:
-        return tuple(Request(known, known.settings({})) for known in DIAGNOSTICS if _is_default(known, checkpoints))
+        return tuple(Request(entry, entry.settings({})) for entry in DIAGNOSTICS if _is_default(entry, checkpoints))
     return tuple(Request(diagnostic(name), diagnostic(name).settings(options)) for name, options in asked.items())
 
 

@@ -121,16 +121,16 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     if tail:
         start = float(eigenvalues[-tail])
         values = {"detX_num": tail, "detX_val": start, "detX_val_rescaled": start / float(eigenvalues.mean())}
-    used = usable_eigenvalues(eigenvalues, options.text("compat") == "weightwatcher")
-    law = power_law.fit(used, flatness(weight, options))
+    fit_values = usable_eigenvalues(eigenvalues, options.text("compat") == "weightwatcher")
+    law = power_law.fit(fit_values, flatness(weight, options))
     if law is None:
-        return Measurement(values, note=no_fit(eigenvalues, used))
-    weak = law.tail < THIN or used.size < FEW
+        return Measurement(values, note=no_fit(eigenvalues, fit_values))
+    weak = law.tail < THIN or fit_values.size < FEW
     values |= {"alpha": law.alpha, "sigma": law.sigma, "num_pl_spikes": law.tail, "low_confidence": weak}
     if tail:
         share = (tail - law.tail) / eigenvalues.size
-        said = reading(law.alpha, law.sigma, share)
-        values |= {"ERG_gap": tail - law.tail, "ERG_gap_share": share, "reading": said}
+        verdict = reading(law.alpha, law.sigma, share)
+        values |= {"ERG_gap": tail - law.tail, "ERG_gap_share": share, "reading": verdict}
     return Measurement(values, note=None if tail else "all its eigenvalues are equal, so no tail keeps its volume")
 
 
@@ -142,10 +142,10 @@ def volume_preserving(eigenvalues: Float64[np.ndarray, " k"]) -> int:
     """
     if len(eigenvalues) < 2 or not eigenvalues[0] < eigenvalues[-1]:
         return 0
-    scaled = eigenvalues[::-1] / eigenvalues[-1]
-    logs = np.log(scaled, out=np.full(len(scaled), -np.inf), where=scaled > 0.0) - np.log(scaled.mean())
-    below = np.flatnonzero(np.cumsum(logs[:-1]) < 0.0)  # the smallest is never tried, as there
-    return int(below[0]) + 1 if below.size else len(eigenvalues)
+    ratios = eigenvalues[::-1] / eigenvalues[-1]
+    logs = np.log(ratios, out=np.full(len(ratios), -np.inf), where=ratios > 0.0) - np.log(ratios.mean())
+    crossings = np.flatnonzero(np.cumsum(logs[:-1]) < 0.0)  # the smallest is never tried, as there
+    return int(crossings[0]) + 1 if crossings.size else len(eigenvalues)
 
 
 def reading(alpha: float, sigma: float, gap: float) -> Reading:
@@ -218,12 +218,12 @@ def _weak_fits_in_words(count: int) -> str:
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:
-    measured, gap = int(numbers["measured"] or 0), numbers["median_gap_share"]
-    if not measured:
+    count, gap = int(numbers["measured"] or 0), numbers["median_gap_share"]
+    if not count:
         return "No matrix has both tails to compare."
     middle = f" The median gap is {100.0 * float(gap):.0f} % of the eigenvalues." if gap is not None else ""
     weak = _weak_fits_in_words(int(numbers["ideal_on_weak_evidence"] or 0))
-    return f"{numbers['ideal']} of {quantity(measured, 'matrix', 'matrices')} at SETOL's ideal point.{weak}{middle}"
+    return f"{numbers['ideal']} of {quantity(count, 'matrix', 'matrices')} at SETOL's ideal point.{weak}{middle}"
 
 
 ERG = Diagnostic(

@@ -206,10 +206,10 @@ def shares(values: Float64[np.ndarray, " k"], rank: int) -> dict[str, Scalar]:
     """What hangs on the shares of ascending singular values alone; nothing for a zero matrix."""
     if values[-1] == 0.0:
         return {}
-    scaled = values / values[-1]
-    eigenvalues = np.square(scaled)
+    ratios = values / values[-1]
+    eigenvalues = np.square(ratios)
     return {
-        "erank_s": effective_rank(scaled),
+        "erank_s": effective_rank(ratios),
         "erank_lam": effective_rank(eigenvalues),
         "participation_ratio": participation_ratio(eigenvalues),
         "rank_90": energy_rank(eigenvalues, 0.90),
@@ -229,14 +229,14 @@ def summarise(table: Table) -> Summary:
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:
-    measured, lost = int(numbers["measured"] or 0), int(numbers["rank_deficient"] or 0)
-    if not measured:
+    count, loss_count = int(numbers["measured"] or 0), int(numbers["rank_deficient"] or 0)
+    if not count:
         return "No matrix could be measured."
-    one = measured == 1
+    one = count == 1
     ranks = f"{'It has' if one else 'All have'} full rank."
-    if lost:
-        ranks = "It loses rank." if one else f"{lost} of them {'loses' if lost == 1 else 'lose'} rank."
-    return f"{quantity(measured, 'matrix', 'matrices')} measured. {ranks}{_middle(numbers, measured)}"
+    if loss_count:
+        ranks = "It loses rank." if one else f"{loss_count} of them {'loses' if loss_count == 1 else 'lose'} rank."
+    return f"{quantity(count, 'matrix', 'matrices')} measured. {ranks}{_middle(numbers, count)}"
 
 
 def _middle(numbers: dict[str, Scalar], measured: int) -> str:

@@ -38,5 +38,5 @@ def flatness(weight: Weight, options: Options) -> float:
 def single(curve: Float64[np.ndarray, " p"]) -> Float32[np.ndarray, " p"]:
     """As float32, the largest and smallest of which bound what a figure can show."""
     limit = float(np.finfo(np.float32).max)
-    bounded: Float32[np.ndarray, " p"] = np.clip(curve, -limit, limit).astype(np.float32)
-    return bounded
+    values: Float32[np.ndarray, " p"] = np.clip(curve, -limit, limit).astype(np.float32)
+    return values

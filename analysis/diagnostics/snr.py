@@ -106,16 +106,16 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     values = weight.spectrum.values
     tau = spectrum_threshold(values, weight.info.rows, weight.info.columns)
-    found: dict[str, Scalar] = {
+    facts: dict[str, Scalar] = {
         "tau": tau,
         "above_tau": int(np.count_nonzero(values > tau)),
         "snr_spectrum": spectrum_ratio(values, tau),
     }
     edge = noise_edge(weight)
     if edge is None:
-        few = f"{quantity(len(values), 'singular value')}; noise needs {FEWEST}" if len(values) < FEWEST else None
-        return Measurement(found, note=few or "all entries are equal, so none is noise")
-    return Measurement(found | _signal(values, *edge))
+        shortage = f"{quantity(len(values), 'singular value')}; noise needs {FEWEST}" if len(values) < FEWEST else None
+        return Measurement(facts, note=shortage or "all entries are equal, so none is noise")
+    return Measurement(facts | _signal(values, *edge))
 
 
 def spectrum_threshold(values: Values, rows: int, columns: int) -> float:
@@ -146,14 +146,14 @@ def noise_edge(weight: Weight) -> tuple[float, str] | None:
 
 
 def _signal(values: Values, tau: float, source: str) -> dict[str, Scalar]:
-    scaled, edge = values / values[-1], tau / float(values[-1])
-    signal, rest = scaled[scaled > edge], scaled[scaled <= edge]
-    below = math.fsum(rest)
+    ratios, edge = values / values[-1], tau / float(values[-1])
+    signal, rest = ratios[ratios > edge], ratios[ratios <= edge]
+    noise = math.fsum(rest)
     return {
         "tau_mp": tau,
         "above_mp": int(signal.size),
-        "snr_mp": math.fsum(signal) / below if below > 0.0 else None,
-        "signal_energy": math.fsum(np.square(signal)) / math.fsum(np.square(scaled)),
+        "snr_mp": math.fsum(signal) / noise if noise > 0.0 else None,
+        "signal_energy": math.fsum(np.square(signal)) / math.fsum(np.square(ratios)),
         "noise_from": source,
     }
 
@@ -161,17 +161,17 @@ def _signal(values: Values, tau: float, source: str) -> dict[str, Scalar]:
 def summarise(table: Table) -> Summary:
     rows = [row for row in table.rows if row.value("snr_mp") is not None]
     noise = [row for row in rows if row.value("above_mp") == 0]
-    chosen = trained_rows([row for row in table.rows if row.value("snr_spectrum") is not None])
+    picks = trained_rows([row for row in table.rows if row.value("snr_spectrum") is not None])
     numbers: dict[str, Scalar] = {
         "measured": len(rows),
         "without_signal": len(noise),
-        "spectrum_trains": len(chosen),
+        "spectrum_trains": len(picks),
         "median_snr": median(table.numbers("snr_mp")) if rows else None,
         "median_signal_energy": median(table.numbers("signal_energy")) if rows else None,
     }
     missing = unmeasured_findings(table.rows, "snr_mp", "signal-to-noise ratio")
     return Summary(
-        _headline(numbers), numbers, worst_first([*map(_silent, group_alike(noise)), *_choice(chosen, table), *missing])
+        _headline(numbers), numbers, worst_first([*map(_silent, group_alike(noise)), *_choice(picks, table), *missing])
     )
 
 
@@ -180,14 +180,14 @@ def trained_rows(rows: Sequence[Row]) -> list[Row]:
     kinds: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
     for row in rows:
         kinds[(*row.group, row.weight.role)].append(row)
-    chosen = {
+    chosen_ids = {
         id(row)
-        for (*_, role), alike_ in kinds.items()
-        for row in sorted(alike_, key=lambda row: -number(row, "snr_spectrum"))[
-            : len(alike_) if role in ALWAYS else int(len(alike_) * TRAINED)
+        for (*_, role), members in kinds.items()
+        for row in sorted(members, key=lambda row: -number(row, "snr_spectrum"))[
+            : len(members) if role in ALWAYS else int(len(members) * TRAINED)
         ]
     }
-    return [row for row in rows if id(row) in chosen]
+    return [row for row in rows if id(row) in chosen_ids]
 
 
 def _silent(rows: Sequence[Row]) -> Finding:
@@ -208,15 +208,15 @@ def _choice(chosen: Sequence[Row], table: Table) -> list[Finding]:
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:
-    measured, share = int(numbers["measured"] or 0), numbers["median_signal_energy"]
+    count, share = int(numbers["measured"] or 0), numbers["median_signal_energy"]
     if share is None:
         return "No matrix has a signal-to-noise ratio."
     silent = int(numbers["without_signal"] or 0)
     last = f" {silent} {'has' if silent == 1 else 'have'} none at all." if silent else ""
-    noun = quantity(measured, "matrix", "matrices")
+    noun = quantity(count, "matrix", "matrices")
     if share == 0.0:
         return f"{silent} of {noun} {'has' if silent == 1 else 'have'} no signal above noise."
-    if measured == 1:
+    if count == 1:
         return f"The matrix holds {percent(float(share))} of its weight above noise."
     return f"At least half of {noun} hold {percent(float(share))} or more of their weight above noise.{last}"
 

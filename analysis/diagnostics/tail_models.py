@@ -126,33 +126,33 @@ COLUMNS = (
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
-    used = usable_eigenvalues(eigenvalues, options.text("compat") == "weightwatcher")
+    fit_values = usable_eigenvalues(eigenvalues, options.text("compat") == "weightwatcher")
     flat = flatness(weight, options)
-    law = power_law.fit(used, flat)
+    law = power_law.fit(fit_values, flat)
     if law is None:
-        return Measurement({}, note=no_fit(eigenvalues, used))
-    tail = used[used.size - law.fitted :]
-    found = {name: tails.compare(tail, name) for name in LAWS}
+        return Measurement({}, note=no_fit(eigenvalues, fit_values))
+    tail = fit_values[fit_values.size - law.fitted :]
+    comparisons = {name: tails.compare(tail, name) for name in LAWS}
     values: dict[str, Scalar] = {
         "alpha": law.alpha,
         "sigma": law.sigma,
         "num_pl_spikes": law.tail,
-        "best": "undecided" if law.tail < THIN or used.size < FEW else best_law(found),
-        "alpha_truncated": found["truncated"].first,
-        "Lambda": found["truncated"].second,
-        **{f"R_{name}": one.R for name, one in found.items()},
-        **{f"p_{name}": one.p for name, one in found.items()},
+        "best": "undecided" if law.tail < THIN or fit_values.size < FEW else best_law(comparisons),
+        "alpha_truncated": comparisons["truncated"].first,
+        "Lambda": comparisons["truncated"].second,
+        **{f"R_{name}": one.R for name, one in comparisons.items()},
+        **{f"p_{name}": one.p for name, one in comparisons.items()},
     }
     count = options.integer("bootstrap")
-    bounds = tails.bootstrap(used, count, seed_of(weight), flat=flat) if count else None
+    bounds = tails.bootstrap(fit_values, count, seed_of(weight), flat=flat) if count else None
     return Measurement(values | ({"alpha_low": bounds[0], "alpha_high": bounds[1]} if bounds else {}))
 
 
 def best_law(found: Mapping[str, LawComparison]) -> str:
     """The likeliest of the laws that are better than the power law by more than chance; else what is left to say."""
-    better = {name: one for name, one in found.items() if one.R < 0.0 and one.p <= DECIDED}
-    if better:
-        return SPOKEN[min(better, key=lambda name: better[name].ratio)]
+    winners = {name: one for name, one in found.items() if one.R < 0.0 and one.p <= DECIDED}
+    if winners:
+        return SPOKEN[min(winners, key=lambda name: winners[name].ratio)]
     thin = found["exponential"]
     return "power law" if thin.R > 0.0 and thin.p <= DECIDED else "undecided"
 
@@ -176,8 +176,8 @@ def summarise(table: Table) -> Summary:
 
 
 def _finding(rows: Sequence[Row]) -> Finding:
-    spoken = str(rows[0].value("best"))
-    law = next(name for name, words in SPOKEN.items() if words == spoken)
+    phrase = str(rows[0].value("best"))
+    law = next(name for name, words in SPOKEN.items() if words == phrase)
     clear = min(rows, key=lambda row: number(row, f"p_{law}"))
     why = (
         f"{clear.weight.label}: R {short(number(clear, f'R_{law}'))}, p {short(number(clear, f'p_{law}'))} over "
@@ -185,7 +185,7 @@ def _finding(rows: Sequence[Row]) -> Finding:
         "less well than it seems."
     )
     noun = "tail is" if len(rows) == 1 else "tails are"
-    text = f"{subject(rows)}: the {noun} better described as {spoken}"
+    text = f"{subject(rows)}: the {noun} better described as {phrase}"
     return Finding(
         Severity.NOTE,
         text,
@@ -199,27 +199,27 @@ def _finding(rows: Sequence[Row]) -> Finding:
 def _undecided_findings(rows: Sequence[Row], measured: int) -> list[Finding]:
     if not rows:
         return []
-    few = sum(number(row, "num_pl_spikes") < THIN for row in rows)
-    why = f"{few} of them have fewer than {THIN} eigenvalues in the tail; " if few else ""
+    num_thin = sum(number(row, "num_pl_spikes") < THIN for row in rows)
+    why = f"{num_thin} of them have fewer than {THIN} eigenvalues in the tail; " if num_thin else ""
     return [
         Finding(
             Severity.NOTE,
             f"{len(rows)} of {quantity(measured, 'tail')} cannot be told from other laws",
             f"{why}another law fits them as well: their α says how wide a tail is, and is no evidence of a law.",
             names(rows),
-            {"undecided": len(rows), "few": few},
+            {"undecided": len(rows), "few": num_thin},
             EXPONENT,
         )
     ]
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:
-    measured = int(numbers["measured"] or 0)
-    if not measured:
+    count = int(numbers["measured"] or 0)
+    if not count:
         return "No matrix has a tail to compare."
     other = sum(int(numbers[law] or 0) for law in LAWS)
     return (
-        f"{numbers['power_law']} of {quantity(measured, 'tail')} are power laws by the data; {other} follow another "
+        f"{numbers['power_law']} of {quantity(count, 'tail')} are power laws by the data; {other} follow another "
         f"law better, {numbers['undecided']} cannot be told."
     )
 

@@ -112,13 +112,13 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     left, right = singular_vectors(strongest(weight), options.integer("leading"))
     values: dict[str, Scalar] = {"vectors": left.shape[1]}
     curves = {"order": single(np.arange(1.0, left.shape[1] + 1.0))}
-    for side, found in (("left", left), ("right", right)):
-        shares = np.square(found)  # (m, v) or (n, v), columns of sum 1
+    for side, vectors in (("left", left), ("right", right)):
+        shares = np.square(vectors)  # (m, v) or (n, v), columns of sum 1
         spread = participation(shares)
-        at, peak = divmod(int(np.argmax(shares)), shares.shape[1])[0], float(shares.max())
+        place, peak = divmod(int(np.argmax(shares)), shares.shape[1])[0], float(shares.max())
         values |= {f"{side}_participation": float(spread[0]), f"{side}_least": float(spread.min())}
         values |= {f"{side}_least_at": int(np.argmin(spread)) + 1}
-        values |= {f"{side}_peak": peak, f"{side}_peak_at": at}
+        values |= {f"{side}_peak": peak, f"{side}_peak_at": place}
         curves[f"{side}_spread"] = single(spread)
     return Measurement(values, curves)
 
@@ -130,8 +130,8 @@ def strongest(weight: Weight) -> Float[Tensor, "m n"]:
 
 def participation(shares: Float64[np.ndarray, "n v"]) -> Float64[np.ndarray, " v"]:
     """1 / (n Σ p²) of the shares p of each vector: 1/n where one coordinate has all, 1 where all have the same."""
-    found: Float64[np.ndarray, " v"] = 1.0 / (len(shares) * np.square(shares).sum(axis=0))
-    return found
+    spread: Float64[np.ndarray, " v"] = 1.0 / (len(shares) * np.square(shares).sum(axis=0))
+    return spread
 
 
 def singular_vectors(
@@ -153,10 +153,10 @@ def singular_vectors(
 
 def images(tall: Float[Tensor, "n k"], short: Float64[Tensor, "k v"]) -> Float64[Tensor, "n v"]:
     """W v by rows in float64, in place: results kept between blocks leave holes of a block's size in memory."""
-    long, done = short.new_empty(len(tall), short.shape[1]), 0
+    long, row = short.new_empty(len(tall), short.shape[1]), 0
     for (block,) in blocks(tall[None]):
-        torch.matmul(block.to(torch.float64), short, out=long[done : done + len(block)])
-        done += len(block)
+        torch.matmul(block.to(torch.float64), short, out=long[row : row + len(block)])
+        row += len(block)
     return long
 
 
@@ -188,11 +188,11 @@ def _local(rows: Sequence[Row], side: str) -> list[Row]:
 
 
 def _finding(rows: Sequence[Row], side: str, what: str) -> Finding:
-    worst = max(rows, key=lambda row: number(row, f"{side}_peak"))
-    at, peak = number(worst, f"{side}_peak_at"), number(worst, f"{side}_peak")
+    top = max(rows, key=lambda row: number(row, f"{side}_peak"))
+    place, peak = number(top, f"{side}_peak_at"), number(top, f"{side}_peak")
     has = "has a leading vector" if len(rows) == 1 else "have leading vectors"
     why = (
-        f"{worst.weight.label}: {what} {at:.0f} makes up {peak:.0%} of one. Such a row or column is far larger than "
+        f"{top.weight.label}: {what} {place:.0f} makes up {peak:.0%} of one. Such a row or column is far larger than "
         "the others; rounding to few bits hurts it first."
     )
     columns = (f"{side}_peak", f"{side}_peak_at", f"{side}_least")
@@ -201,11 +201,11 @@ def _finding(rows: Sequence[Row], side: str, what: str) -> Finding:
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:
-    measured = int(numbers["measured"] or 0)
-    if not measured:
+    count = int(numbers["measured"] or 0)
+    if not count:
         return "No matrix has singular vectors."
     local = max(int(numbers["local_outputs"] or 0), int(numbers["local_inputs"] or 0))
-    noun = quantity(measured, "matrix", "matrices")
+    noun = quantity(count, "matrix", "matrices")
     return (
         f"{local} of {noun} have a leading vector on a single output or input."
         if local

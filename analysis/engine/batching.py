@@ -39,10 +39,12 @@ class Ahead:
         if info.name not in self._ready:
             batch = self._batches.get(info.name, [info])
             self._ready = {
-                each.name: list(weights(each, self._checkpoint.read(each.name), grid_of(self._checkpoint, each)))
-                for each in batch
+                member.name: list(
+                    weights(member, self._checkpoint.read(member.name), grid_of(self._checkpoint, member))
+                )
+                for member in batch
             }
-            share([weight for found in self._ready.values() for weight in found], self._device)
+            share([weight for group in self._ready.values() for weight in group], self._device)
         return self._ready.pop(info.name)
 
 
@@ -62,7 +64,7 @@ def batches(tensors: Sequence[TensorInfo]) -> Iterator[list[TensorInfo]]:
 
 
 def _is_narrow(info: TensorInfo) -> bool:
-    return max(min(planned.rows, planned.columns) for planned in matrices(info)) <= WIDEST
+    return max(min(matrix.rows, matrix.columns) for matrix in matrices(info)) <= WIDEST
 
 
 def share(weights: Sequence[Weight], device: str) -> None:
@@ -70,10 +72,10 @@ def share(weights: Sequence[Weight], device: str) -> None:
 
     Where one of them is not finite, or the device's memory runs out, each is left to find its own.
     """
-    alike: dict[tuple[object, ...], list[Weight]] = {}
+    by_shape: dict[tuple[object, ...], list[Weight]] = {}
     for weight in weights:
-        alike.setdefault((weight.slices.shape, weight.slices.dtype), []).append(weight)
-    for some in alike.values():
+        by_shape.setdefault((weight.slices.shape, weight.slices.dtype), []).append(weight)
+    for some in by_shape.values():
         fitting = max(1, GPU_BLOCK // some[0].slices.numel())
         for start in range(0, len(some), fitting):
             _share(some[start : start + fitting], device)

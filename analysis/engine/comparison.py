@@ -48,7 +48,7 @@ def open_comparison(
     checkpoints: Sequence[OpenCheckpoint], names: Sequence[str], requests: Sequence[Request]
 ) -> Comparison:
     """Aligns the checkpoints. Raises WrongBase, also where an adapter fits nowhere, and what `open_adapter` raises."""
-    adapters = {at: open_adapter(c) for at, c in enumerate(checkpoints) if at and c.kind == "adapter"}
+    adapters = {index: open_adapter(c) for index, c in enumerate(checkpoints) if index and c.kind == "adapter"}
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
     comparison = Comparison(checkpoints, tuple(names), align_for(members, names, requests), adapters)
     for position in adapters:
@@ -114,9 +114,9 @@ def check_family(members: Sequence[Member], alignment: Alignment, names: Sequenc
 
 def groups_of(aligned: Aligned, request: Request) -> list[Group]:
     """The groups that the request looks at and in which every checkpoint has this tensor."""
-    there = [True, *(partner is not None for partner in aligned.partners)]
-    found = groups(request.diagnostic.scope, len(there))
-    return [group for group in found if all(there[position] for position in group)]
+    is_present = [True, *(partner is not None for partner in aligned.partners)]
+    all_groups = groups(request.diagnostic.scope, len(is_present))
+    return [group for group in all_groups if all(is_present[position] for position in group)]
 
 
 def unpaired_tensors(
@@ -128,12 +128,12 @@ def unpaired_tensors(
     """
     if not any(map(_is_alone, requests)):
         return []
-    found = []
+    pairs = []
     for position, member in enumerate(members[1:], 1):
-        matched = alignment.tensors_of(position)
-        free = (i for i, info in enumerate(member.tensors) if info.skip is None and info.name not in matched)
-        found += [(position, index) for index in free if member.kind == "model"]
-    return found
+        partners = alignment.tensors_of(position)
+        free = (i for i, info in enumerate(member.tensors) if info.skip is None and info.name not in partners)
+        pairs += [(position, index) for index in free if member.kind == "model"]
+    return pairs
 
 
 def _is_alone(request: Request) -> bool:
@@ -158,15 +158,15 @@ def compare(
     comparison = open_comparison(checkpoints, distinct(names), requests)
     members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
     rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
-    aligned = {row.base.called: row for row in comparison.alignment.rows}
+    by_name = {row.base.called: row for row in comparison.alignment.rows}
 
     def work(info: TensorInfo) -> Found:
-        return measure_aligned(comparison, aligned[info.called], requests, device, memory)
+        return measure_aligned(comparison, by_name[info.called], requests, device, memory)
 
-    for info, found in run_each(
-        [row.base for row in comparison.alignment.rows], work, device, lambda i: aligned[i.called].largest
+    for info, results in run_each(
+        [row.base for row in comparison.alignment.rows], work, device, lambda i: by_name[i.called].largest
     ):
-        for name, row in found:
+        for name, row in results:
             rows[name].append(row)
         if progress is not None:
             progress(info)
@@ -174,12 +174,16 @@ def compare(
         info = members[position].tensors[index]
         for name, row in measure_tensor(checkpoints[position], info, requests, position, device, memory=memory):
             rows[name].append(row)
-    given = [*facts, *({} for _ in checkpoints[len(facts) :])]
-    known = tuple({**c.facts, **told} for c, told in zip(checkpoints, given, strict=True))
+    all_facts = [*facts, *({} for _ in checkpoints[len(facts) :])]
+    known_facts = tuple({**c.facts, **own_facts} for c, own_facts in zip(checkpoints, all_facts, strict=True))
     files = tuple(c.facts for c in checkpoints)
-    others = _compare_others(checkpoints, requests)
+    other_tensors = _compare_others(checkpoints, requests)
     tables = tuple(
-        replace(_table(request, rows[request.diagnostic.name], comparison.names, known), found=files, others=others)
+        replace(
+            _table(request, rows[request.diagnostic.name], comparison.names, known_facts),
+            found=files,
+            others=other_tensors,
+        )
         for request in requests
     )
     coverage = coverage_of_members(members, comparison.alignment, tables)
@@ -207,14 +211,14 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     >>> distinct(["lora", "full", "lora"])
     ('lora', 'full', 'lora (2)')
     """
-    found: list[str] = []
+    labels: list[str] = []
     for name in names:
-        number, told = 1, name
-        while told in found:
+        number, label = 1, name
+        while label in labels:
             number += 1
-            told = f"{name} ({number})"
-        found.append(told)
-    return tuple(found)
+            label = f"{name} ({number})"
+        labels.append(label)
+    return tuple(labels)
 
 
 def measure_aligned(
@@ -229,21 +233,21 @@ def measure_aligned(
     What one partner cannot give is a row with a note in each group that needs it; the other groups go on. Where all of
     them together need more than `memory`, in bytes (None: what there is), each row says so.
     """
-    ordered = sorted(requests, key=lambda request: not request.diagnostic.whole)
-    asked = [(request, group) for request in ordered for group in groups_of(aligned, request)]
-    if not asked:
+    request_order = sorted(requests, key=lambda request: not request.diagnostic.whole)
+    tasks = [(request, group) for request in request_order for group in groups_of(aligned, request)]
+    if not tasks:
         return []
-    wanted = {position for _, group in asked for position in group} - {0}
-    if reason := _too_large(aligned, wanted, {request.diagnostic.scope for request, _ in asked}, memory):
-        return list(refused_rows(aligned.base, [(request, group, reason) for request, group in asked]))
+    positions = {position for _, group in tasks for position in group} - {0}
+    if reason := _too_large(aligned, positions, {request.diagnostic.scope for request, _ in tasks}, memory):
+        return list(refused_rows(aligned.base, [(request, group, reason) for request, group in tasks]))
     base = comparison.checkpoints[0].read(aligned.base.name)
-    held: dict[int, Held | str] = {0: Held(base, grid=grid_of(comparison.checkpoints[0], aligned.base))}
-    for position in sorted(wanted):
-        held[position] = read_held(comparison, aligned, position, base)
-    found: Found = []
-    for piece in pieces(aligned.base, held, comparison.names):
-        found += on_devices(device, piece.weights, partial(piece.measure, asked))
-    return found
+    tensors: dict[int, Held | str] = {0: Held(base, grid=grid_of(comparison.checkpoints[0], aligned.base))}
+    for position in sorted(positions):
+        tensors[position] = read_held(comparison, aligned, position, base)
+    rows: Found = []
+    for piece in pieces(aligned.base, tensors, comparison.names):
+        rows += on_devices(device, piece.weights, partial(piece.measure, tasks))
+    return rows
 
 
 def _too_large(aligned: Aligned, wanted: Collection[int], scopes: Collection[Scope], memory: int | None) -> str | None:
@@ -276,11 +280,11 @@ def _read_apart(checkpoint: OpenCheckpoint, base: TensorInfo, partner: Partner) 
     """A matrix out of a fused tensor, or the matrices of several tensors fused as the base has them."""
     if partner.stacked:
         tensors = [checkpoint.read(info.name) for info in partner.stacked]
-        whole = torch.empty(base.shape, dtype=tensors[0].dtype)
-        for weight, info, tensor in zip(weights(base, whole), partner.stacked, tensors, strict=True):
+        stack = torch.empty(base.shape, dtype=tensors[0].dtype)
+        for weight, info, tensor in zip(weights(base, stack), partner.stacked, tensors, strict=True):
             weight.slices[0].copy_(next(weights(info, tensor)).slices[0])
-        return Held(whole)
+        return Held(stack)
     assert isinstance(partner.source, TensorInfo), "an adapter's change is whole"
-    found = next(islice(weights(partner.source, checkpoint.read(partner.source.name)), partner.piece, None))
-    matrix = found.slices[0].mT if base.transposed else found.slices[0]
+    part = next(islice(weights(partner.source, checkpoint.read(partner.source.name)), partner.piece, None))
+    matrix = part.slices[0].mT if base.transposed else part.slices[0]
     return Held(matrix.contiguous())

@@ -35,10 +35,10 @@ def on_device(device: str, weight: Weight, run: Callable[[Weight], Result]) -> R
     if device == "cpu":
         return run(weight)
     try:
-        moved = replace(weight, slices=weight.slices.to(device))
+        device_weight = replace(weight, slices=weight.slices.to(device))
         if "spectrum" in vars(weight):  # found already, with others of its shape
-            vars(moved)["spectrum"] = weight.spectrum
-        return run(moved)
+            vars(device_weight)["spectrum"] = weight.spectrum
+        return run(device_weight)
     except torch.OutOfMemoryError:
         torch.cuda.empty_cache()
     return run(weight)
@@ -58,13 +58,15 @@ def on_devices(
 
 
 def _move_weights(device: str, weights: Mapping[int, Weight | str]) -> dict[int, Weight | str]:
-    moved: dict[int, Weight | str] = {}
+    copies: dict[int, Weight | str] = {}
     for number, weight in weights.items():
         if isinstance(weight, str):
-            moved[number] = weight
+            copies[number] = weight
             continue
-        base = moved[0] if number else None
+        base = copies[0] if number else None
         factors = weight.factors and Factors(weight.factors.left.to(device), weight.factors.right.to(device))
         slices = weight.slices.to(device)
-        moved[number] = replace(weight, slices=slices, base=base if isinstance(base, Weight) else None, factors=factors)
-    return moved
+        copies[number] = replace(
+            weight, slices=slices, base=base if isinstance(base, Weight) else None, factors=factors
+        )
+    return copies

@@ -40,8 +40,8 @@ def bytes_of_several(infos: Sequence[TensorInfo], scopes: Collection[Scope]) -> 
     """Bytes for the same tensor in several checkpoints at once, compared as these scopes do."""
     largest = max(info.size for info in infos)
     vectors = sum(8 * (info.size + side(info) ** 2) for info in infos) if Scope.PAIR in scopes else 0
-    beside = 8 * largest * max(BESIDE[scope] for scope in scopes)
-    return sum(info.nbytes for info in infos) + vectors + beside + 16 * max(map(side, infos)) ** 2
+    workspace = 8 * largest * max(BESIDE[scope] for scope in scopes)
+    return sum(info.nbytes for info in infos) + vectors + workspace + 16 * max(map(side, infos)) ** 2
 
 
 def too_large(info: TensorInfo, need: int, limit: int | None) -> str | None:
@@ -51,13 +51,13 @@ def too_large(info: TensorInfo, need: int, limit: int | None) -> str | None:
     """
     if limit is None and need < LITTLE:
         return None
-    there = available() if limit is None else limit
-    if need <= there:
+    room = available() if limit is None else limit
+    if need <= room:
         return None
     shape = " × ".join(f"{extent:,}" for extent in info.shape)
     whose = "available" if limit is None else "allowed"
     return (
-        f"{escape(info.name)}: measuring {shape} takes {size(need)} of memory, and {size(there)} "
+        f"{escape(info.name)}: measuring {shape} takes {size(need)} of memory, and {size(room)} "
         f"are {whose}; take a machine with more, or set EIGENSCOPE_MEMORY_LIMIT (bytes) if this has more"
     )
 
@@ -72,8 +72,8 @@ def available() -> int:
 def _container(group: Path = Path("/sys/fs/cgroup")) -> int | None:
     """What the control group leaves (version 2); pages of files that it could drop count as free."""
     try:
-        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        dropped = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        limit, usage = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        stats = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):
         return None
-    return None if limit == "max" else max(0, int(limit) - int(used) + int(dropped.get("inactive_file", 0)))
+    return None if limit == "max" else max(0, int(limit) - int(usage) + int(stats.get("inactive_file", 0)))

@@ -43,10 +43,10 @@ class Piece:
         return [(request.diagnostic.name, self._row(family, request, group)) for request, group in asked]
 
     def _row(self, family: "Family", request: Request, group: Group) -> Row:
-        found = family.group(request.diagnostic.scope, group)
-        if isinstance(found, str):
-            return Row(self.planned, group, absent(request.diagnostic, found))
-        return Row(found[0].info, group, measure(request, found))
+        members = family.group(request.diagnostic.scope, group)
+        if isinstance(members, str):
+            return Row(self.planned, group, absent(request.diagnostic, members))
+        return Row(members[0].info, group, measure(request, members))
 
 
 class Family:
@@ -59,16 +59,16 @@ class Family:
 
     def group(self, scope: Scope, positions: Group) -> tuple[Weight, ...] | str:
         """The weights at these positions, or why they cannot be looked at together."""
-        found: list[Weight] = []
+        members: list[Weight] = []
         for position in positions:
             weight = self._weights[position]
             if isinstance(weight, str):
                 return f"{self._names[position]}: {weight}"
-            found.append(weight)
-        if len(found) == 1:
-            return tuple(found)
-        return self._fault(positions, found) or (
-            tuple(found) if scope is Scope.FAMILY else self._common_weights(positions, found)
+            members.append(weight)
+        if len(members) == 1:
+            return tuple(members)
+        return self._fault(positions, members) or (
+            tuple(members) if scope is Scope.FAMILY else self._common_weights(positions, members)
         )
 
     def _fault(self, positions: Group, found: Sequence[Weight]) -> str | None:
@@ -104,13 +104,13 @@ class Family:
 
 def pieces(base: TensorInfo, held: Mapping[int, Held | str], names: Sequence[str]) -> Iterator[Piece]:
     """The matrices of a tensor, one after the other, each in every checkpoint; position 0 is the base."""
-    cut = {at: _cut(base, there) for at, there in held.items() if isinstance(there, Held)}
-    for planned in matrices(base):
-        found: dict[int, Weight | str] = {at: there for at, there in held.items() if isinstance(there, str)}
+    cut = {index: _cut(base, tensor) for index, tensor in held.items() if isinstance(tensor, Held)}
+    for plan in matrices(base):
+        members: dict[int, Weight | str] = {index: tensor for index, tensor in held.items() if isinstance(tensor, str)}
         for position, rest in cut.items():
             weight = next(rest, "it has fewer matrices in this tensor than the base")
-            found[position] = weight
-        yield Piece(planned, _attach_base(dict(sorted(found.items()))), names)
+            members[position] = weight
+        yield Piece(plan, _attach_base(dict(sorted(members.items()))), names)
 
 
 def _cut(base: TensorInfo, held: Held) -> Iterator[Weight | str]:

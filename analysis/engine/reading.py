@@ -43,12 +43,14 @@ def read_matrices(run: Comparison, positions: tuple[int, ...], progress: Progres
         partners = [row.partners[position - 1] for position in positions if position]
         if any(partners):
             base = run.checkpoints[0].read(row.base.name)
-            held: dict[int, Held | str] = {0: Held(base, grid=grid_of(run.checkpoints[0], row.base))}
+            tensors: dict[int, Held | str] = {0: Held(base, grid=grid_of(run.checkpoints[0], row.base))}
             for position in positions:
                 if position:
-                    there = row.partners[position - 1] is not None
-                    held[position] = read_held(run, row, position, base) if there else "it does not have this tensor"
-            for piece in pieces(row.base, held, run.names):
+                    has_partner = row.partners[position - 1] is not None
+                    tensors[position] = (
+                        read_held(run, row, position, base) if has_partner else "it does not have this tensor"
+                    )
+            for piece in pieces(row.base, tensors, run.names):
                 yield Matrices(piece.planned, Family(piece.weights, run.names).group(Scope.UPDATES, positions))
         if progress is not None:
             progress(row.base)

@@ -46,11 +46,11 @@ def run_each(
     `largest` is what counts as its size where the work reads its partners in other checkpoints too. With n checkpoints
     the memory is up to n times the bound: each holds one like it. `copies` of a whole tensor are made by the work.
     """
-    everything = torch.get_num_threads()
+    all_threads = torch.get_num_threads()
     sizes = {tensor.name: largest(tensor) for tensor in tensors}
     needs = {name: bytes_of_one(size, copies) + HELD for name, size in sizes.items() if size.skip is None}
     room = _Room(max(LITTLE, bound(list(sizes.values()))))  # less would leave cores idle to save what libraries take
-    count = min(MOST_THREADS, everything, room.holds(list(needs.values()))) if device == "cpu" else 1
+    count = min(MOST_THREADS, all_threads, room.holds(list(needs.values()))) if device == "cpu" else 1
 
     def small(tensor: TensorInfo) -> bool:
         return count > 1 and side(sizes[tensor.name]) <= SERIAL and needs.get(tensor.name, 0) <= room.size
@@ -60,7 +60,7 @@ def run_each(
             return work(tensor)
 
     pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
-    with threads(everything), pool:  # restored behind the pool: MKL has one number for all threads
+    with threads(all_threads), pool:  # restored behind the pool: MKL has one number for all threads
         for several, some in groupby(tensors, small):
             run = list(some)
             if several:
@@ -68,7 +68,7 @@ def run_each(
                     yield from zip(run, pool.map(run_one, run), strict=True)
                 continue
             for tensor in run:
-                with threads(everything):
+                with threads(all_threads):
                     result = work(tensor)
                 yield tensor, result
 

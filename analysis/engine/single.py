@@ -34,22 +34,24 @@ def measure_tensor(
     `position` is the checkpoint's place in the run; `cut` reads the tensor, several at once on a GPU. Only diagnostics
     of scope ONE are measured here, and only what fits in `memory`, in bytes, or, where that is None, in what there is.
     """
-    alone = [request for request in requests if request.diagnostic.scope is Scope.ONE]
-    reasons = {r.diagnostic.name: too_large(info, needed_alone(info, r.diagnostic.copies), memory) for r in alone}
+    own_requests = [request for request in requests if request.diagnostic.scope is Scope.ONE]
+    reasons = {
+        r.diagnostic.name: too_large(info, needed_alone(info, r.diagnostic.copies), memory) for r in own_requests
+    }
     if all(reasons.values()):
-        yield from refused_rows(info, [(r, (position,), reasons[r.diagnostic.name]) for r in alone])
+        yield from refused_rows(info, [(r, (position,), reasons[r.diagnostic.name]) for r in own_requests])
         return
     for weight in (cut or cutter(checkpoint, (), "cpu"))(info):
-        yield from _rows(weight, alone, position, device, reasons)
+        yield from _rows(weight, own_requests, position, device, reasons)
 
 
 def refused_rows(
     info: TensorInfo, asked: Sequence[tuple[Request, tuple[int, ...], str | None]]
 ) -> Iterator[tuple[str, Row]]:
     """A row without values for each weight of a tensor that is not read, each group, with the reason."""
-    for planned in matrices(info):
+    for plan in matrices(info):
         for request, group, reason in asked:
-            yield request.diagnostic.name, Row(planned, group, absent(request.diagnostic, reason or ""))
+            yield request.diagnostic.name, Row(plan, group, absent(request.diagnostic, reason or ""))
 
 
 def _rows(
@@ -90,6 +92,6 @@ def analyze(
             rows[name].append(row)
         if progress is not None:
             progress(info)
-    found = (checkpoint.facts,)
-    tables = tuple(Table(r.diagnostic, tuple(rows[r.diagnostic.name]), found=found) for r in requests)
+    results = (checkpoint.facts,)
+    tables = tuple(Table(r.diagnostic, tuple(rows[r.diagnostic.name]), found=results) for r in requests)
     return Report(coverage(checkpoint.tensors, failures(tables)), tables, options=options_of(requests))

@@ -9,10 +9,10 @@ from analysis.findings.subjects import number
 
 def group_rows(rows: Iterable[Row]) -> dict[tuple[int, ...], list[Row]]:
     """The rows of each group, groups in their order."""
-    found: dict[tuple[int, ...], list[Row]] = {}
+    groups: dict[tuple[int, ...], list[Row]] = {}
     for row in rows:
-        found.setdefault(row.group, []).append(row)
-    return {group: found[group] for group in sorted(found)}
+        groups.setdefault(row.group, []).append(row)
+    return {group: groups[group] for group in sorted(groups)}
 
 
 def having(rows: Iterable[Row], column: str) -> list[Row]:

@@ -24,24 +24,24 @@ EXPLAINED = {causes.UNMEASURED.name, causes.RANK.name, causes.EXPONENT.name}
 
 def without_repeats(found: Mapping[str, Summary]) -> dict[str, Summary]:
     """The summaries by diagnostic, the entries first, each without what was said before it."""
-    said: dict[str, set[str]] = defaultdict(set)  # the causes that each weight was named for
-    kept: dict[str, Summary] = {}
+    known_causes: dict[str, set[str]] = defaultdict(set)  # the causes that each weight was named for
+    summaries: dict[str, Summary] = {}
     for name in sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
-        findings = tuple(finding for finding in found[name].findings if not _is_known(finding, said))
+        findings = tuple(finding for finding in found[name].findings if not _is_known(finding, known_causes))
         if name != FIRST and FIRST in found:
             findings = tuple(map(_soften, findings))
         for finding in findings:
             if finding.cause is not None and (finding.severity is not Severity.NOTE or name in ORDER):
                 for weight in finding.weights:
-                    said[weight].add(finding.cause.name)
-        kept[name] = replace(found[name], findings=findings)
-    return kept
+                    known_causes[weight].add(finding.cause.name)
+        summaries[name] = replace(found[name], findings=findings)
+    return summaries
 
 
 def _soften(finding: Finding) -> Finding:
     """A note where the entries, which test the same by more, did not say it."""
-    tested = finding.cause is not None and finding.cause.name in TESTED
-    return replace(finding, severity=Severity.NOTE) if tested else finding
+    is_tested = finding.cause is not None and finding.cause.name in TESTED
+    return replace(finding, severity=Severity.NOTE) if is_tested else finding
 
 
 def _is_known(finding: Finding, said: Mapping[str, set[str]]) -> bool:

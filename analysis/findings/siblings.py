@@ -28,11 +28,11 @@ class Apart:
 
 def families(rows: Iterable[Row]) -> list[list[Row]]:
     """Rows of one group of checkpoints, role and shape, where they are three or more."""
-    found: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    members: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
         info = row.weight
-        found[row.group, info.role, _place(info.name), info.rows, info.columns, info.slices].append(row)
-    return [family for family in found.values() if len(family) >= FEWEST]
+        members[row.group, info.role, _place(info.name), info.rows, info.columns, info.slices].append(row)
+    return [family for family in members.values() if len(family) >= FEWEST]
 
 
 def siblings_of(row: Row, rows: Iterable[Row]) -> list[Row]:
@@ -47,17 +47,17 @@ def _place(name: str) -> str:
 
 def find_apart(rows: Iterable[Row], value: Callable[[Row], float | None], width: float, far: float) -> list[Apart]:
     """Rows whose value is further from the median of their siblings than `far`, and than `width` robust spreads."""
-    found = []
+    outliers = []
     for family in families(rows):
         values = [(row, number) for row in family if (number := value(row)) is not None]
         for index, (row, number) in enumerate(values):
-            others = [other for place, (_, other) in enumerate(values) if place != index]
-            if len(others) + 1 < FEWEST:
+            rest = [other for place, (_, other) in enumerate(values) if place != index]
+            if len(rest) + 1 < FEWEST:
                 continue
-            middle = median(others)
-            if abs(number - middle) > max(far, width * _spread(others, middle)):
-                found.append(Apart(row, number, middle, len(others)))
-    return found
+            middle = median(rest)
+            if abs(number - middle) > max(far, width * _spread(rest, middle)):
+                outliers.append(Apart(row, number, middle, len(rest)))
+    return outliers
 
 
 def _spread(values: Sequence[float], middle: float) -> float:

@@ -24,14 +24,14 @@ NAMED = 24  # weights of which a finding carries the numbers
 
 def group_alike(rows: Iterable[Row], verdict: Callable[[Row], Scalar] = lambda _: "") -> list[list[Row]]:
     """Rows of the same checkpoints, module and verdict, in whichever blocks; in the order of their first."""
-    found: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
+    groups: dict[tuple[Scalar, ...], list[Row]] = defaultdict(list)
     for row in rows:
         kind, _, called_so = parts(row)
         info = row.weight
-        alone = info.depth is None or info.role in ALONE
-        what = info.name if alone else f"{kind} · {EXPERT.sub('expert ', called_so)} · {module_of(info.name)}"
-        found[(*row.group, verdict(row), what)].append(row)
-    return list(found.values())
+        is_alone = info.depth is None or info.role in ALONE
+        what = info.name if is_alone else f"{kind} · {EXPERT.sub('expert ', called_so)} · {module_of(info.name)}"
+        groups[(*row.group, verdict(row), what)].append(row)
+    return list(groups.values())
 
 
 def parts(row: Row) -> tuple[str, str, str]:
@@ -62,8 +62,8 @@ def module_of(name: str) -> str:
     >>> module_of("encoder.layer.4.attention.self.value.weight"), module_of("h.0.attention.output.dense.weight")
     ('value', 'output.dense')
     """
-    found = [word for word in components(name) if not word.isdigit()] or [name]
-    return escape(".".join(found[-2:] if found[-1] in VAGUE else found[-1:]))
+    words = [word for word in components(name) if not word.isdigit()] or [name]
+    return escape(".".join(words[-2:] if words[-1] in VAGUE else words[-1:]))
 
 
 def subject(rows: Sequence[Row]) -> str:
@@ -73,27 +73,27 @@ def subject(rows: Sequence[Row]) -> str:
         return name_of(rows[0])
     depths = [int(depth) for _, depth, _ in map(parts, rows) if depth]
     side = kind.lower().removesuffix("block")
-    where = f" of {side}{blocks(depths)}" if depths else f" of the {kind.lower()}" if kind else ""
-    return (_experts(rows) or name_of(rows[0])) + where
+    place = f" of {side}{blocks(depths)}" if depths else f" of the {kind.lower()}" if kind else ""
+    return (_experts(rows) or name_of(rows[0])) + place
 
 
 def _experts(rows: Sequence[Row]) -> str | None:
     """The experts that rows are of, where they are of several: "Experts 1 and 3 down", "The gate of 6 experts"."""
-    found = [EXPERT.search(parts(row)[2]) for row in rows]
-    numbers = sorted({int(match[1]) for match in found if match})
-    if len(numbers) < 2 or None in found:
+    matches = [EXPERT.search(parts(row)[2]) for row in rows]
+    numbers = sorted({int(match[1]) for match in matches if match})
+    if len(numbers) < 2 or None in matches:
         return None
-    before, what = (EXPERT.split(parts(rows[0])[2])[at] for at in (0, -1))
+    prefix, what = (EXPERT.split(parts(rows[0])[2])[end] for end in (0, -1))
     several = f"the {what} of {len(numbers)} experts"
-    named = several if len(numbers) > MOST_NAMED else f"experts {join_words(list(map(str, numbers)))} {what}"
-    return f"{before}{named}"[:1].upper() + f"{before}{named}"[1:]
+    phrase = several if len(numbers) > MOST_NAMED else f"experts {join_words(list(map(str, numbers)))} {what}"
+    return f"{prefix}{phrase}"[:1].upper() + f"{prefix}{phrase}"[1:]
 
 
 def places(rows: Sequence[Row]) -> str:
     """What the rows are, kind by kind, of many kinds the first four: "MLP up in blocks 0–3 and pooler"."""
     kinds = [subject(some) for some in group_alike(rows)]
-    said = [kinds[0], *map(lower_first, kinds[1:4])]
-    return join_words([*said, f"{len(kinds) - 4} more kinds"] if len(kinds) > 4 else said)
+    phrases = [kinds[0], *map(lower_first, kinds[1:4])]
+    return join_words([*phrases, f"{len(kinds) - 4} more kinds"] if len(kinds) > 4 else phrases)
 
 
 def number(row: Row, column: str) -> float:
@@ -154,7 +154,7 @@ def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Fin
         return broken
     noun = "matrix has" if len(missing) == 1 else "matrices have"
     reasons = [f"{row.weight.label}: {(row.measurement.note or 'no value').removesuffix('.')}." for row in missing[:3]]
-    more = [f"{len(missing) - 3} more."] if len(missing) > 3 else []
+    rest = [f"{len(missing) - 3} more."] if len(missing) > 3 else []
     text = f"{len(missing)} {noun} no {what}"
-    why = " ".join(reasons + more)
+    why = " ".join(reasons + rest)
     return [*broken, Finding(Severity.NOTE, text, why, names(missing), {"missing": len(missing)}, UNMEASURED)]

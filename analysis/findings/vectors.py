@@ -24,10 +24,10 @@ def add_vectors(found: Mapping[str, Summary], broken: Iterable[str], whose: str 
     summary = found[first]
     noun = quantity(len(names), "bias or norm holds", "biases or norms hold")
     headline = f"{_of(whose)}{noun} NaN or infinity"
-    said = replace(
+    result = replace(
         summary, headline=f"{headline}. {summary.headline}", findings=(finding_of(names, whose), *summary.findings)
     )
-    return {**found, first: said}
+    return {**found, first: result}
 
 
 def add_identities(found: Mapping[str, Summary], identities: tuple[str, ...], whose: str = "") -> dict[str, Summary]:

@@ -39,8 +39,8 @@ def short(value: float) -> str:
     >>> short(0.99999), short(99.96)
     ('1.0', '100')
     """
-    said = f"{value:.3g}"
-    return f"{value:.1f}" if 1.0 <= abs(float(said)) < 100.0 else said
+    text = f"{value:.3g}"
+    return f"{value:.1f}" if 1.0 <= abs(float(text)) < 100.0 else text
 
 
 def two_places(value: float, sign: bool = False) -> str:
@@ -83,8 +83,8 @@ def percent(share: float) -> str:
     >>> percent(0.0413), percent(0.62), percent(0.00862)
     ('4.1 %', '62 %', '0.86 %')
     """
-    hundred = 100.0 * share
-    return f"{hundred:.2g} %" if abs(hundred) < 1.0 else f"{hundred:.1f}".removesuffix(".0") + " %"
+    percentage = 100.0 * share
+    return f"{percentage:.2g} %" if abs(percentage) < 1.0 else f"{percentage:.1f}".removesuffix(".0") + " %"
 
 
 def lower_first(words: str) -> str:
@@ -102,11 +102,11 @@ def blocks(depths: Sequence[int]) -> str:
     >>> blocks([0, 1, 2, 5])
     'blocks 0–2 and 5'
     """
-    wanted = sorted(set(depths))
-    starts = [wanted[0], *(b for a, b in pairwise(wanted) if b != a + 1)]
-    ends = [*(a for a, b in pairwise(wanted) if b != a + 1), wanted[-1]]
+    numbers = sorted(set(depths))
+    starts = [numbers[0], *(b for a, b in pairwise(numbers) if b != a + 1)]
+    ends = [*(a for a, b in pairwise(numbers) if b != a + 1), numbers[-1]]
     spans = [_span(start, end) for start, end in zip(starts, ends, strict=True)]
-    return f"{'block' if len(wanted) == 1 else 'blocks'} {join_words([word for span in spans for word in span])}"
+    return f"{'block' if len(numbers) == 1 else 'blocks'} {join_words([word for span in spans for word in span])}"
 
 
 def _span(start: int, end: int) -> list[str]:

@@ -46,9 +46,9 @@ class Held(Sized):
 def _decode(path: Path, text: Text) -> bytes:
     with path.open("rb") as file:
         file.seek(text.start)
-        encoded = file.read(text.nbytes)
+        data = file.read(text.nbytes)
     try:
-        return encoded.decode("utf-8").encode("latin-1")
+        return data.decode("utf-8").encode("latin-1")
     except UnicodeError:
         raise DamagedFile(f"{escape(path.name)} has text where the bytes of an array should be") from None
 
@@ -75,12 +75,12 @@ class Joined(Sized):
         return self.pieces[0].array.path
 
     def load(self) -> Words:
-        whole = np.zeros(self.grid, DTYPES[self.dtype].word)
+        values = np.zeros(self.grid, DTYPES[self.dtype].word)
         for piece in self.pieces:
             part = piece.array.load()
             ends = (offset + length for offset, length in zip(piece.offsets, part.shape, strict=True))
-            whole[tuple(slice(*span) for span in zip(piece.offsets, ends, strict=True))] = part
-        return whole.reshape(-1)[: math.prod(self.shape)].reshape(self.shape)
+            values[tuple(slice(*span) for span in zip(piece.offsets, ends, strict=True))] = part
+        return values.reshape(-1)[: math.prod(self.shape)].reshape(self.shape)
 
     def chunks(self) -> Iterator[Words]:
         yield from pieces(self.load())
@@ -117,9 +117,9 @@ def join(parts: tuple[Piece, ...], shape: tuple[int, ...], dtype: str) -> Joined
             raise ValueError(
                 f"a part of {part.array.dtype} {list(part.array.shape)} at {list(part.offsets)} is not in it"
             )
-    filled = sum(math.prod(part.array.shape) for part in parts)
-    if filled != math.prod(shape) or _overlap(parts):
-        raise ValueError(f"its parts have {filled:,} of its {math.prod(shape):,} elements")
+    size = sum(math.prod(part.array.shape) for part in parts)
+    if size != math.prod(shape) or _overlap(parts):
+        raise ValueError(f"its parts have {size:,} of its {math.prod(shape):,} elements")
     return Joined(parts, shape, shape, dtype)
 
 

@@ -42,8 +42,8 @@ class Checkpoint:
         from analysis.tensors.matrices import Header, left_out
 
         headers = {name: Header(t.shape, t.dtype, t.nbytes) for name, t in self.stored.items()}
-        others = (left_out(name, Header(t.shape, t.dtype, t.nbytes), t.reason) for name, t in self.aside.items())
-        return (*describe_all(headers, beyond_of(self.beyond), self.facts), *others)
+        aside_tensors = (left_out(name, Header(t.shape, t.dtype, t.nbytes), t.reason) for name, t in self.aside.items())
+        return (*describe_all(headers, beyond_of(self.beyond), self.facts), *aside_tensors)
 
     @once
     def effective(self) -> Recognised:
@@ -53,16 +53,16 @@ class Checkpoint:
     @property
     def beyond(self) -> dict[str, Any]:
         """What the headers do not tell of the tensors, as JSON: `analysis.tensors.listing.beyond_of` reads it."""
-        made = {
+        made_weights = {
             name: [one.weight, list(one.shape), self._dtype(name), one.how]
             for name, one in self.effective.weights.items()
         }
         same = repeated(self.stored) if self.adapter is None else {}
-        constants = {name: kind for name, kind in self.constants.items() if name not in made}
-        left = dict(self.effective.left)
+        constants = {name: kind for name, kind in self.constants.items() if name not in made_weights}
+        leftovers = dict(self.effective.left)
         return {
-            "made": made,
-            "left": left,
+            "made": made_weights,
+            "left": leftovers,
             "same": same,
             "constants": constants,
             "broken": self.not_finite,
@@ -84,8 +84,8 @@ class Checkpoint:
 
     def step(self, name: str) -> float | None:
         """The step of the grid of a dequantised tensor, the root of its mean square; None for any other."""
-        made = self.effective.weights.get(name)
-        return None if made is None else grid_step(made, self.stored)
+        weight = self.effective.weights.get(name)
+        return None if weight is None else grid_step(weight, self.stored)
 
     @property
     def kind(self) -> Literal["model", "adapter"]:
@@ -100,12 +100,12 @@ class Checkpoint:
         """
         import torch
 
-        if (made := self.effective.weights.get(name)) is not None:
-            return torch.from_numpy(values(made, self.stored))
-        stored = self.stored[name]
-        words = stored.load()
-        if DTYPES[stored.dtype].bits < 8:
+        if (weight := self.effective.weights.get(name)) is not None:
+            return torch.from_numpy(values(weight, self.stored))
+        array = self.stored[name]
+        words = array.load()
+        if DTYPES[array.dtype].bits < 8:
             return torch.from_numpy(words)
         if words.ndim == 0:
-            return torch.from_numpy(np.atleast_1d(words)).view(getattr(torch, stored.dtype))[0]
-        return torch.from_numpy(words).view(getattr(torch, stored.dtype))
+            return torch.from_numpy(np.atleast_1d(words)).view(getattr(torch, array.dtype))[0]
+        return torch.from_numpy(words).view(getattr(torch, array.dtype))

@@ -77,25 +77,28 @@ class Choice:
 
 def choose(names: Iterable[str]) -> Choice:
     """Of a folder: its weights, of the first kind that it has, and what describes them; no weights, no choice."""
-    listed = sorted(names)
-    states = {name: reason for name in listed if (reason := training_state(name)) is not None}
-    named = {name: kind for name in listed if name not in states and (kind := kind_of(name)) is not None}
-    chosen = min(named.values(), key=KINDS.index, default=None)
-    weights = [name for name, kind in named.items() if kind == chosen and name.lower().endswith(kind.endings)]
-    data = [name for name, kind in named.items() if kind == chosen and name not in weights]
-    companions = [name for name in listed if _is_companion(name)]
-    if chosen == KINDS[0]:
+    all_names = sorted(names)
+    states = {name: reason for name in all_names if (reason := training_state(name)) is not None}
+    kinds = {name: kind for name in all_names if name not in states and (kind := kind_of(name)) is not None}
+    first_kind = min(kinds.values(), key=KINDS.index, default=None)
+    weights = [name for name, kind in kinds.items() if kind == first_kind and name.lower().endswith(kind.endings)]
+    data = [name for name, kind in kinds.items() if kind == first_kind and name not in weights]
+    companions = [name for name in all_names if _is_companion(name)]
+    if first_kind == KINDS[0]:
         companions = [name for name in companions if not name.lower().endswith(TORCH_INDEX)]
-    instead = {name: chosen.instead for name, kind in named.items() if chosen is not None and kind != chosen}
-    left_out = MappingProxyType(dict(sorted((instead | states).items())))
-    return Choice(tuple(weights), tuple(sorted(companions + data)), left_out)
+    reasons = {
+        name: first_kind.instead for name, kind in kinds.items() if first_kind is not None and kind != first_kind
+    }
+    skip_reasons = MappingProxyType(dict(sorted((reasons | states).items())))
+    return Choice(tuple(weights), tuple(sorted(companions + data)), skip_reasons)
 
 
 def kind_of(name: str) -> Kind | None:
     """The kind of weights that a file is of by its name; None where its name says nothing."""
-    lowered = _base(name)
+    lower_name = _base(name)
     return next(
-        (k for k in KINDS if lowered.endswith(k.endings) or any(fnmatchcase(lowered, glob) for glob in k.data)), None
+        (k for k in KINDS if lower_name.endswith(k.endings) or any(fnmatchcase(lower_name, glob) for glob in k.data)),
+        None,
     )
 
 
@@ -110,18 +113,18 @@ def files_in(folder: Path) -> list[Path]:
 
 def inner_checkpoints(folder: Path) -> list[str]:
     """The folders inside one that has no weights itself, as a pipeline of diffusers or the output of a Trainer is."""
-    held = list(folder.iterdir())
-    if any(path.is_file() and holds_weights(path.name) for path in held):
+    entries = list(folder.iterdir())
+    if any(path.is_file() and holds_weights(path.name) for path in entries):
         return []
-    held = [path for path in held if not RANK_FOLDER.fullmatch(path.name)]
-    inner = (path for path in held if path.is_dir() and os.access(path, os.R_OK | os.X_OK))
+    entries = [path for path in entries if not RANK_FOLDER.fullmatch(path.name)]
+    inner = (path for path in entries if path.is_dir() and os.access(path, os.R_OK | os.X_OK))
     return sorted(path.name for path in inner if any(holds_weights(file.name) for file in path.iterdir()))
 
 
 def holds_weights(name: str) -> bool:
     """Whether a file may hold weights, or says where they are, by its name."""
-    known = kind_of(name) is not None or name.lower().endswith(INDEX)
-    return known and training_state(name) is None
+    has_weights = kind_of(name) is not None or name.lower().endswith(INDEX)
+    return has_weights and training_state(name) is None
 
 
 def training_state(name: str) -> str | None:

@@ -58,12 +58,12 @@ def config_facts(folder: Path) -> dict[str, Fact]:
 def quantisation(folder: Path) -> Mapping[str, Any]:
     """What config.json, or quantize_config.json of AutoGPTQ, says of how weights were quantised; nothing without."""
     config = read_if_small(folder / "config.json", LARGEST_CONFIG)
-    said = [
+    sections = [
         config.get("quantization_config"),
         config.get("quantization"),
         read_if_small(folder / "quantize_config.json", LARGEST_CONFIG),
     ]
-    return next((found for found in said if isinstance(found, dict) and found), {})
+    return next((section for section in sections if isinstance(section, dict) and section), {})
 
 
 def find_adapter_config(folder: Path, names: Iterable[str], metadata: str = "") -> AdapterConfig | None:
@@ -75,18 +75,18 @@ def find_adapter_config(folder: Path, names: Iterable[str], metadata: str = "") 
     Raises MissingShard ("adapter-config") where an adapter has none, UnknownFormat ("adapter-method") where it names
     what states no change of weights, and DamagedFile ("adapter-settings") where it makes no sense.
     """
-    listed = list(names)
+    all_names = list(names)
     path = folder / NAME
-    if metadata and may_be_adapter(listed):
+    if metadata and may_be_adapter(all_names):
         return metadata_config(metadata)
-    if is_foreign(listed) and says_its_scale(listed):
-        return AdapterConfig("LORA", {}, make_of(listed))
+    if is_foreign(all_names) and says_its_scale(all_names):
+        return AdapterConfig("LORA", {}, make_of(all_names))
     if not path.is_file():
-        if is_adapter(listed):
+        if is_adapter(all_names):
             text = f"these are the factors of an adapter, which say nothing without its config: upload {NAME} too"
             raise MissingShard(text, "adapter-config")
         return None
-    if not may_be_adapter(listed):
+    if not may_be_adapter(all_names):
         return None  # the files of a model, and an adapter's config in the same folder
     size = path.stat().st_size
     if size > LARGEST_ADAPTER_CONFIG:
@@ -94,7 +94,7 @@ def find_adapter_config(folder: Path, names: Iterable[str], metadata: str = "") 
         raise UnknownFormat(text, "adapter-settings")
     try:
         fields = parse_file(path)
-        return mlx_config(fields) if is_foreign(listed) and "peft_type" not in fields else check_config(fields)
+        return mlx_config(fields) if is_foreign(all_names) and "peft_type" not in fields else check_config(fields)
     except DamagedFile as error:
         raise DamagedFile(error.message, "adapter-settings") from None
 
@@ -113,6 +113,6 @@ def _pick(config: Mapping[str, Any], keys: Mapping[str, tuple[str, ...]]) -> dic
     facts: dict[str, Fact] = {}
     for fact, names in keys.items():
         value = next((config[name] for name in names if config.get(name) is not None), None)
-        if (kept := plain(value)) is not None:
-            facts[fact] = kept
+        if (plain_value := plain(value)) is not None:
+            facts[fact] = plain_value
     return facts

@@ -41,45 +41,45 @@ def gather(paths: Sequence[Path], formats: Sequence[Format], part: str | None = 
     metadata = None if has_safetensors else next((path for path in files if is_distributed(path)), None)
     notes: dict[str, str] = {}
     if metadata is not None:
-        chosen = {path: _torch_zip(formats) for path in files if path.suffix == ".distcp"} or {metadata: formats[0]}
+        forms = {path: _torch_zip(formats) for path in files if path.suffix == ".distcp"} or {metadata: formats[0]}
         whole = read_distributed(metadata, files)
     elif not indexes and not has_safetensors and (zero := find_zero(files)) is not None:
-        chosen = dict.fromkeys(zero.paths, _torch_zip(formats))
+        forms = dict.fromkeys(zero.paths, _torch_zip(formats))
         whole = read_zero(zero)
     elif not indexes:
-        chosen = _recognise(files, formats)
-        contents = _readable(chosen)
-        chosen = {path: form for path, form in chosen.items() if path in contents}
-        notes = note_missing_index(chosen) | note_links(contents)
+        forms = _recognise(files, formats)
+        contents = _readable(forms)
+        forms = {path: form for path, form in forms.items() if path in contents}
+        notes = note_missing_index(forms) | note_links(contents)
         whole = join_contents(contents)
     else:
         index = min(indexes, key=lambda path: (".safetensors" not in path.name, path.name))
         weight_map = weight_map_of(index)
         shards = {name: shard_of(index, name, files, paths) for name in sorted(set(weight_map.values()))}
-        chosen = {path: _format(path, formats) for path in shards.values()}
-        contents = {path: _contents(path, form) for path, form in chosen.items()}
+        forms = {path: _format(path, formats) for path in shards.values()}
+        contents = {path: _contents(path, form) for path, form in forms.items()}
         mapped, notes = map_shards({tensor: shards[name] for tensor, name in weight_map.items()}, contents)
         notes |= note_links(contents)
         whole = join_contents({path: replace(held, tensors=mapped[path]) for path, held in contents.items()})
     stated = {key: value for key, value in whole.facts.items() if key not in FILE_NOTES}
-    return _checkpoint(files, chosen, replace(whole, facts={**stated, **notes}), part)
+    return _checkpoint(files, forms, replace(whole, facts={**stated, **notes}), part)
 
 
 def _readable(chosen: Chosen) -> dict[Path, Contents]:
     """The contents of the files; without those of other kinds of archives that lie next to a checkpoint."""
-    found: dict[Path, Contents] = {}
-    others: list[CheckpointError] = []
+    contents: dict[Path, Contents] = {}
+    errors: list[CheckpointError] = []
     for path, form in chosen.items():
         try:
-            found[path] = _contents(path, form)
+            contents[path] = _contents(path, form)
         except CheckpointError as error:
             if error.code not in OTHER_ARCHIVES:
                 raise
-            others.append(error)
-    if not found:
-        raise others[0]
-    plain = {path: held for path, held in found.items() if not held.program}
-    return plain or found
+            errors.append(error)
+    if not contents:
+        raise errors[0]
+    plain = {path: item for path, item in contents.items() if not item.program}
+    return plain or contents
 
 
 def _torch_zip(formats: Sequence[Format]) -> Format:
@@ -88,10 +88,10 @@ def _torch_zip(formats: Sequence[Format]) -> Format:
 
 def _checkpoint(files: Sequence[Path], chosen: Chosen, whole: Contents, part: str | None) -> Checkpoint:
     first = next(iter(chosen))
-    weights, others = select_of_file(first, whole.tensors, whole.aside, part)
+    weights, non_weights = select_of_file(first, whole.tensors, whole.aside, part)
     facts = dict(whole.facts)
-    if left_out := _reasons_left_out(files, chosen, whole.tensors):
-        facts["ignored_files"] = ignored_files(left_out)
+    if skip_reasons := _reasons_left_out(files, chosen, whole.tensors):
+        facts["ignored_files"] = ignored_files(skip_reasons)
     adapter = find_adapter_config(first.parent, weights, whole.adapter)
     beside = config_facts(first.parent)
     if "learning_rate" in beside:
@@ -99,13 +99,13 @@ def _checkpoint(files: Sequence[Path], chosen: Chosen, whole: Contents, part: st
     facts |= beside
     if adapter is not None and adapter.make != "PEFT":
         facts |= {"method": adapter.method, "adapter_make": adapter.make}
-    return Checkpoint(chosen[first].name, weights, facts, others, adapter, quantisation(first.parent))
+    return Checkpoint(chosen[first].name, weights, facts, non_weights, adapter, quantisation(first.parent))
 
 
 def _reasons_left_out(files: Sequence[Path], chosen: Chosen, tensors: Mapping[str, Array]) -> dict[str, str]:
     """The files that look like weights and are not read, each with the reason."""
-    others = [path.name for path in files if path not in chosen]
-    looks = [name for name in others if training_state(name) or kind_of(name) or name.lower().endswith(".zip")]
+    rest = [path.name for path in files if path not in chosen]
+    looks = [name for name in rest if training_state(name) or kind_of(name) or name.lower().endswith(".zip")]
     kinds = {kind_of(path.name) for path in chosen}
     (kind,) = kinds if len(kinds) == 1 else (None,)
     read = {array.path.name for array in tensors.values()}
@@ -123,22 +123,22 @@ def ignored_files(left_out: Mapping[str, str]) -> str:
 
 def _list_files(paths: Sequence[Path]) -> list[Path]:
     """The files meant, folders opened up (not those inside them), each once, in the order given."""
-    found: dict[Path, None] = {}
+    files: dict[Path, None] = {}
     for path in paths:
         if path.is_dir() and (inner := inner_checkpoints(path)):
             name, folders = escape(path.name), ", ".join(map(escape, inner[:5])) + (", …" if len(inner) > 5 else "")
             text = f"{name} holds no weights itself, but folders of them do ({folders}). Give one of these folders."
             raise UnknownFormat(text, "no-tensors")
-        inside = files_in(path) if path.is_dir() else [path]
-        for missing in (inner for inner in inside if not is_file(inner)):
+        members = files_in(path) if path.is_dir() else [path]
+        for missing in (inner for inner in members if not is_file(inner)):
             raise MissingShard(f"there is no file {escape(missing)}", "missing-file")
-        found.update(dict.fromkeys(map(_absolute, inside)))
-    if not found:
-        where = ", ".join(escape(path.name) for path in paths[:5])
-        raise UnknownFormat(f"there is no file in {where or 'an empty list'}", "no-tensors")
-    if len(found) > MOST_FILES:
-        raise UnknownFormat(f"{len(found):,} files; at most {MOST_FILES:,} make up a checkpoint", "big-index")
-    return list(found)
+        files.update(dict.fromkeys(map(_absolute, members)))
+    if not files:
+        place = ", ".join(escape(path.name) for path in paths[:5])
+        raise UnknownFormat(f"there is no file in {place or 'an empty list'}", "no-tensors")
+    if len(files) > MOST_FILES:
+        raise UnknownFormat(f"{len(files):,} files; at most {MOST_FILES:,} make up a checkpoint", "big-index")
+    return list(files)
 
 
 def _absolute(path: Path) -> Path:
@@ -168,34 +168,34 @@ def _recognise(files: Sequence[Path], formats: Sequence[Format]) -> dict[Path, F
     """The files among these that hold weights, all of the first format of `formats` found, or of torch's two."""
     if len(files) == 1 and files[0].name not in ORBAX_FILES:
         return {files[0]: _format(files[0], formats)}
-    known: dict[Path, Format] = {}
-    refused: dict[Path, CheckpointError] = {}
+    forms: dict[Path, Format] = {}
+    errors: dict[Path, CheckpointError] = {}
     for path in [path for path in files if training_state(path.name) is None] or files:
         try:
-            known[path] = _format(path, formats)
+            forms[path] = _format(path, formats)
         except CheckpointError as error:
-            refused[path] = error
-    chosen = _prefer(known, formats)
-    endings = {path.suffix for path in chosen} or WEIGHTS
-    broken = [path for path in refused if path.suffix in endings]  # companions, like a tokenizer, are left aside
-    if broken:
-        raise refused[broken[0]]
-    if not chosen:
+            errors[path] = error
+    selection = _prefer(forms, formats)
+    endings = {path.suffix for path in selection} or WEIGHTS
+    bad_files = [path for path in errors if path.suffix in endings]  # companions, like a tokenizer, are left aside
+    if bad_files:
+        raise errors[bad_files[0]]
+    if not selection:
         names = ", ".join(escape(path.name) for path in files[:5])
-        more = ", …" if len(files) > 5 else ""
+        ellipsis = ", …" if len(files) > 5 else ""
         if any(path.name.endswith(".index") and path.with_suffix(".data-00000-of-00001") in files for path in files):
-            raise UnknownFormat(f"{names}{more}: a TensorFlow checkpoint. {TENSORFLOW}", "tensorflow-file")
+            raise UnknownFormat(f"{names}{ellipsis}: a TensorFlow checkpoint. {TENSORFLOW}", "tensorflow-file")
         if any(path.name in ORBAX_FILES for path in files):
-            raise UnknownFormat(f"{names}{more}: a checkpoint of Orbax. {ORBAX}", "orbax-checkpoint")
-        raise UnknownFormat(f"none of the {len(files)} files ({names}{more}) is a checkpoint that is read here")
-    return chosen
+            raise UnknownFormat(f"{names}{ellipsis}: a checkpoint of Orbax. {ORBAX}", "orbax-checkpoint")
+        raise UnknownFormat(f"none of the {len(files)} files ({names}{ellipsis}) is a checkpoint that is read here")
+    return selection
 
 
 def _prefer(known: Chosen, formats: Sequence[Format]) -> dict[Path, Format]:
     """Of a model saved in several formats, the files of the first one of them; torch's two are one."""
     torch = [form for form in formats if form.name.startswith("torch")]
     for form in formats:
-        alike = torch if form in torch else [form]
-        if found := {path: one for path, one in known.items() if one in alike}:
-            return found
+        family = torch if form in torch else [form]
+        if files := {path: one for path, one in known.items() if one in family}:
+            return files
     return {}

@@ -62,10 +62,10 @@ def _load(text: str) -> Any:
             raise ValueError(f"{''.join(keys[:1])}{constants[0]} is not a number")
         return _object(pairs)
 
-    found = json.loads(text, object_pairs_hook=check_pairs, parse_constant=note_constant)
+    result = json.loads(text, object_pairs_hook=check_pairs, parse_constant=note_constant)
     if constants:
         raise ValueError(f"{constants[0]} is not a number")
-    return found
+    return result
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -72,20 +72,20 @@ def is_training_state(component: str) -> bool:
 
 def training_reasons(names: Iterable[str]) -> dict[str, str]:
     """The tensors among these that an optimizer keeps, by the first component of their names or the last."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for name in names:
         leaf, components = re.split(r"[./]", name[-128:])[-1], re.split(r"[./]", name[:512])
         if leaf in MOMENTS or (len(components) > 2 and _heads_optimizer(components[0])):
-            found[name] = OPTIMIZER
+            reasons[name] = OPTIMIZER
         elif len(components) > 2 and is_training_state(components[0]):
-            found[name] = TRAINING
-    return found
+            reasons[name] = TRAINING
+    return reasons
 
 
 def _heads_optimizer(component: str) -> bool:
     """Stricter than `is_optimizer`: a module of a model may have such a word in its name."""
-    lowered = component.lower()
-    return lowered in OPTIMIZERS or lowered.startswith(("optimizer_state", "optim_state"))
+    word = component.lower()
+    return word in OPTIMIZERS or word.startswith(("optimizer_state", "optim_state"))
 
 
 def copies(shapes: Shapes) -> dict[str, str]:
@@ -94,30 +94,32 @@ def copies(shapes: Shapes) -> dict[str, str]:
     A prefix counts where its word says so (ema, teacher, …) and where most of what it holds has a counterpart of the
     same shape elsewhere; a teacher of another shape counts beside its student.
     """
-    found: dict[str, str] = {}
+    words: dict[str, str] = {}
     for prefix, word in _candidates(shapes):
-        if any(prefix.startswith(other) for other in found):
+        if any(prefix.startswith(other) for other in words):
             continue
-        inside = {name.removeprefix(prefix): shape for name, shape in shapes.items() if name.startswith(prefix)}
-        outside = {name: shape for name, shape in shapes.items() if not name.startswith(prefix)}
-        outside = {name: shape for name, shape in outside.items() if not any(name.startswith(o) for o in found)}
-        if outside and (_follows(prefix, inside, outside) or (word == "teacher" and _has_word(outside, "student"))):
-            found[prefix] = word
-    return found
+        own_shapes = {name.removeprefix(prefix): shape for name, shape in shapes.items() if name.startswith(prefix)}
+        rest_shapes = {name: shape for name, shape in shapes.items() if not name.startswith(prefix)}
+        rest_shapes = {name: shape for name, shape in rest_shapes.items() if not any(name.startswith(o) for o in words)}
+        if rest_shapes and (
+            _follows(prefix, own_shapes, rest_shapes) or (word == "teacher" and _has_word(rest_shapes, "student"))
+        ):
+            words[prefix] = word
+    return words
 
 
 def _candidates(shapes: Shapes) -> Iterator[tuple[str, str]]:
     """Prefixes of names, up to and with a component whose word says copy, with that word; outermost first."""
-    seen: dict[str, str] = {}
+    prefixes: dict[str, str] = {}
     for name in shapes:
-        at = 0
+        end = 0
         for component in name[:256].split(".")[:-1][:6]:
-            at += len(component) + 1
+            end += len(component) + 1
             word = _word(component)
             if word is not None:
-                seen.setdefault(name[:at], word)
+                prefixes.setdefault(name[:end], word)
                 break
-    yield from list(seen.items())[:MOST_PREFIXES]
+    yield from list(prefixes.items())[:MOST_PREFIXES]
 
 
 def _word(component: str) -> str | None:
@@ -144,16 +146,18 @@ def _follows(prefix: str, inside: Shapes, outside: Shapes) -> bool:
     if all(name.rpartition(".")[2].isdigit() for name in inside):
         return _same_shapes(inside, outside)
     matrices = {name: shape for name, shape in inside.items() if len(shape) > 1} or dict(inside)
-    least, ending = 0.5, prefix[-3:-1]
+    min_share, ending = 0.5, prefix[-3:-1]
     if ending in PAIRS and _word(prefix[:-1].rpartition(".")[2]) == "momentum":
-        beside = f"{prefix[:-3]}{PAIRS[ending]}."
-        outside = {name: shape for name, shape in outside.items() if name.startswith(beside)}
-        least = 0.9 if len(matrices) >= FEWEST else 2.0
+        partner = f"{prefix[:-3]}{PAIRS[ending]}."
+        outside = {name: shape for name, shape in outside.items() if name.startswith(partner)}
+        min_share = 0.9 if len(matrices) >= FEWEST else 2.0
     elif len(matrices) == 1 and "." not in next(iter(matrices)):
         outside = {name: shape for name, shape in outside.items() if _is_counterpart(name, prefix)}
-    there: dict[tuple[str, tuple[int, ...]], None] = {(_plain(name), shape): None for name, shape in outside.items()}
+    counterparts: dict[tuple[str, tuple[int, ...]], None] = {
+        (_plain(name), shape): None for name, shape in outside.items()
+    }
     for _ in range(3):  # an average may have wrapped its model: "averaged_model.module."
-        if _matches(matrices, there) >= least * len(matrices):
+        if _matches(matrices, counterparts) >= min_share * len(matrices):
             return True
         heads = {name.partition(".")[0] for name in matrices}
         if len(heads) > 1 or any("." not in name for name in matrices):
@@ -167,12 +171,12 @@ def _is_counterpart(name: str, prefix: str) -> bool:
 
     Of a single layer its own name says nothing ("weight"): any layer of that shape would do.
     """
-    above, component = (name.rpartition(".")[0], prefix[:-1].rpartition(".")[2])
+    parent, component = (name.rpartition(".")[0], prefix[:-1].rpartition(".")[2])
     front = prefix[: -len(component) - 1]
     own = [word for word in tokens(component) if word not in AVERAGES and word not in FOLLOWERS]
-    if not above.startswith(front.rstrip(".")):
+    if not parent.startswith(front.rstrip(".")):
         return False
-    rest = above.removeprefix(front)
+    rest = parent.removeprefix(front)
     return not own or [word for word in tokens(rest) if word not in FOLLOWERS.values()] == own
 
 
@@ -222,8 +226,8 @@ def select(tensors: Mapping[str, Array], part: str | None = None) -> Parts:
     if tensors and not others:
         text = "it holds the state of an optimizer or a training, and no weights. Give the model's own file"
         raise UnknownFormat(text, "no-tensors")
-    aside = {name: set_aside(tensors[name], reason) for name, reason in reasons.items()}
-    return {name: array for name, array in tensors.items() if name not in aside}, aside
+    exclusions = {name: set_aside(tensors[name], reason) for name, reason in reasons.items()}
+    return {name: array for name, array in tensors.items() if name not in exclusions}, exclusions
 
 
 def is_flat(name: str) -> bool:
@@ -237,17 +241,17 @@ def set_aside(array: Array, reason: str) -> Aside:
 
 def _select_part(tensors: Mapping[str, Array], part: str, prefixes: Iterable[str]) -> Parts:
     prefix = f"{part}."
-    chosen = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
-    if not chosen:
-        there = ", ".join(escape(other[:-1]) for other in prefixes) or "none"
-        raise UnknownFormat(f"there is no part “{escape(part)}” in it; its copies are: {there}", "no-tensors")
-    others = {
-        f"{name} (outside {part})" if name in chosen else name: array
+    part_arrays = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    if not part_arrays:
+        choices = ", ".join(escape(other[:-1]) for other in prefixes) or "none"
+        raise UnknownFormat(f"there is no part “{escape(part)}” in it; its copies are: {choices}", "no-tensors")
+    rest = {
+        f"{name} (outside {part})" if name in part_arrays else name: array
         for name, array in tensors.items()
         if not name.startswith(prefix)
     }
-    return chosen, {
-        name: set_aside(array, f"outside the part {escape(part)}, no weight of it") for name, array in others.items()
+    return part_arrays, {
+        name: set_aside(array, f"outside the part {escape(part)}, no weight of it") for name, array in rest.items()
     }
 
 
@@ -261,15 +265,15 @@ def select_of_file(path: Path, tensors: Mapping[str, Array], aside: Mapping[str,
             f"{name}: all of its {len(tensors)} tensors are empty (shape [0]). {EMPTY}", "empty-tensors"
         )
     try:
-        weights, others = select(tensors, part)
+        weights, exclusions = select(tensors, part)
     except CheckpointError as error:
         raise type(error)(f"{name}: {error}", error.code) from None
-    return weights, {**aside, **others}
+    return weights, {**aside, **exclusions}
 
 
 def _without_tensors(name: str, aside: Mapping[str, Aside]) -> UnknownFormat:
     if not aside:
         return UnknownFormat(f"{name} is readable but contains no tensor. Save a state dict", "no-tensors")
-    reasons = Counter(each.reason for each in aside.values())
+    reasons = Counter(entry.reason for entry in aside.values())
     text = f"{name} can be read, but no weight of a model is in it; of its {len(aside)} tensors the first is"
     return UnknownFormat(f"{text} {reasons.most_common(1)[0][0]}", "no-tensors")

@@ -16,18 +16,18 @@ def repeated(tensors: Mapping[str, Array]) -> dict[str, str]:
     others with equal numbers may be equal by their start.
     """
     first: dict[object, str] = {}
-    found: dict[str, str] = {}
-    compared: list[str] = []
-    for name, stored in sorted(tensors.items(), key=lambda pair: _is_head(pair[0])):
-        place = _place(stored)
-        if stored.size and (earlier := first.setdefault(place, name)) != name:
-            found[name] = earlier
-        elif len(stored.shape) == 2 and any(word in COMPARED for word in name.split(".")[-2:]):
-            copy = next((other for other in compared if stored.nbytes and is_equal(tensors[other], stored)), None)
+    repeats: dict[str, str] = {}
+    candidates: list[str] = []
+    for name, tensor in sorted(tensors.items(), key=lambda pair: _is_head(pair[0])):
+        place = _place(tensor)
+        if tensor.size and (earlier := first.setdefault(place, name)) != name:
+            repeats[name] = earlier
+        elif len(tensor.shape) == 2 and any(word in COMPARED for word in name.split(".")[-2:]):
+            copy = next((other for other in candidates if tensor.nbytes and is_equal(tensors[other], tensor)), None)
             if copy is not None:
-                found[name] = copy
-            compared.append(name)
-    return found
+                repeats[name] = copy
+            candidates.append(name)
+    return repeats
 
 
 def _place(array: Array) -> object:

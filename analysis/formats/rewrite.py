@@ -17,11 +17,11 @@ def rewrite(checkpoint: Checkpoint, target: Path) -> None:
 
     Tensors that safetensors has no dtype for (complex128) are left out.
     """
-    stored = {name: t for name, t in checkpoint.stored.items() if DTYPES[t.dtype].safetensors is not None}
+    tensors = {name: t for name, t in checkpoint.stored.items() if DTYPES[t.dtype].safetensors is not None}
     partial = target.with_name(target.name + ".part")
     try:
         with partial.open("wb") as file:
-            _write(file, stored, checkpoint.format)
+            _write(file, tensors, checkpoint.format)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)

@@ -88,12 +88,12 @@ def _read_entry(path: Path, name: str, entry: Any, base: int, size: int) -> Stor
     if base + max(begin, end) > size:
         missing = base + max(begin, end) - size
         raise _bad(name, f"it ends {missing:,} bytes behind the end of the file", "truncated-file")
-    stored = Stored(path, base + begin, shape, SAFETENSORS_DTYPES[code].name)
-    wanted = SAFETENSORS_DTYPES[code].nbytes(stored.size) if stored.size < LARGEST_SIZE else None
-    if end - begin != wanted:
+    tensor = Stored(path, base + begin, shape, SAFETENSORS_DTYPES[code].name)
+    length = SAFETENSORS_DTYPES[code].nbytes(tensor.size) if tensor.size < LARGEST_SIZE else None
+    if end - begin != length:
         text = f"shape {escape(list(shape))} of {code} does not take the {end - begin:,} bytes that it has"
         raise _bad(name, text, "bad-offsets")
-    return stored
+    return tensor
 
 
 def _is_count(number: object) -> bool:

@@ -36,15 +36,15 @@ NUMBERS = ("learning_rate", "weight_decay")
 def training_facts(folder: Path) -> dict[str, Fact]:
     """What the files in the folder say of the training; nothing where they are absent or make no sense."""
     state = read_if_small(folder / STATE, LARGEST_STATE)
-    arguments = next((found for name in ARGUMENTS if (found := read_if_small(folder / name, LARGEST_ARGUMENTS))), {})
-    found = argument_facts(arguments)
+    arguments = next((facts for name in ARGUMENTS if (facts := read_if_small(folder / name, LARGEST_ARGUMENTS))), {})
+    facts = argument_facts(arguments)
     if (step := positive(state.get("global_step"))) is not None:
-        found["step"] = step
+        facts["step"] = step
     if (mean := _mean_rate(state.get("log_history"))) is not None:
-        found["mean_learning_rate"] = mean
-        if "learning_rate" not in found:
-            found |= {"learning_rate": _highest_rate(state["log_history"]), "learning_rate_from": OF_LOG}
-    return found
+        facts["mean_learning_rate"] = mean
+        if "learning_rate" not in facts:
+            facts |= {"learning_rate": _highest_rate(state["log_history"]), "learning_rate_from": OF_LOG}
+    return facts
 
 
 def argument_facts(arguments: Mapping[str, Any]) -> dict[str, Fact]:
@@ -71,8 +71,8 @@ def _pick_fact(fact: str, arguments: Mapping[str, Any], names: Sequence[str]) ->
 
 def _number(value: object) -> int | float | None:
     """The value, where it is a number that JSON and a database can keep."""
-    kept = plain(value)
-    return kept if isinstance(kept, int | float) and not isinstance(kept, bool) else None
+    number = plain(value)
+    return number if isinstance(number, int | float) and not isinstance(number, bool) else None
 
 
 def _highest_rate(log: Sequence[Any]) -> float | None:

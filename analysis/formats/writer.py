@@ -73,8 +73,8 @@ class Writer:
             self._partial.unlink(missing_ok=True)
 
     def _finish(self) -> None:
-        listed = {name: self._entries[name] for name in self._order if name in self._entries}
-        text = json.dumps({METADATA: self._metadata, **listed}, separators=(",", ":")).encode()
+        entries = {name: self._entries[name] for name in self._order if name in self._entries}
+        text = json.dumps({METADATA: self._metadata, **entries}, separators=(",", ":")).encode()
         self._file.seek(0)
         self._file.write(self._room.to_bytes(8, "little") + text.ljust(self._room))
         self._file.flush()

@@ -21,8 +21,8 @@ def check_baseline(report: object) -> Report:
     try:
         _check(report)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        said = "the baseline is not a report of Eigenscope, or is damaged"
-        raise BaselineError(f"{said} ({type(error).__name__}: {escape(error)})") from None
+        text = "the baseline is not a report of Eigenscope, or is damaged"
+        raise BaselineError(f"{text} ({type(error).__name__}: {escape(error)})") from None
     return report
 
 
@@ -80,24 +80,25 @@ def unlike(policy: Policy, measured: Mapping[str, Mapping[str, Scalar]]) -> str:
 def distil(policy: Policy, report: Report) -> dict[str, Any]:
     """Of a report, no more than the policy's rules look at in a baseline."""
     rules = [rule for rule in policy.rules if rule.regression is not None]
-    wanted: dict[str, set[str]] = {}
+    columns: dict[str, set[str]] = {}
     for rule in rules:
-        wanted.setdefault(rule.metric.diagnostic, {WEAK}).add(rule.metric.name)
-    summed = {rule.metric.diagnostic for rule in rules if rule.metric.column is None}
+        columns.setdefault(rule.metric.diagnostic, {WEAK}).add(rule.metric.name)
+    summed_names = {rule.metric.diagnostic for rule in rules if rule.metric.column is None}
     return {
         **({"checkpoints": list(names_in(report))} if names_in(report) else {}),
         "coverage": _shares(count_unmeasured(report)),
-        "summary": {name: said for name, said in report["summary"].items() if name in summed},
+        "summary": {name: numbers for name, numbers in report["summary"].items() if name in summed_names},
         "tables": {
-            name: [{key: value for key, value in row.items() if key in {*ABOUT, *wanted[name]}} for row in table]
+            name: [{key: value for key, value in row.items() if key in {*ABOUT, *columns[name]}} for row in table]
             for name, table in report["tables"].items()
-            if name in wanted and name not in summed - {rule.metric.diagnostic for rule in rules if rule.metric.column}
+            if name in columns
+            and name not in summed_names - {rule.metric.diagnostic for rule in rules if rule.metric.column}
         },
     }
 
 
 def _shares(covered: Mapping[str, Any]) -> dict[str, Any]:
-    kept = (*SHARES, "analysed", "analysed_parameters", "weights", "unmeasured")
-    fields: dict[str, Any] = {key: covered[key] for key in kept if key in covered}
+    keys = (*SHARES, "analysed", "analysed_parameters", "weights", "unmeasured")
+    fields: dict[str, Any] = {key: covered[key] for key in keys if key in covered}
     parts = covered.get("checkpoints")
     return fields if parts is None else {**fields, "checkpoints": [_shares(part) for part in parts]}

@@ -76,19 +76,19 @@ class Bound(Ends):
 
 def check_ends(ends: Ends, metric: Metric | None, *path: str) -> None:
     """Raises where the ends contradict each other or what they bound: a metric's value, or a count (None)."""
-    given = ends.given
-    if not given:
+    keys = ends.given
+    if not keys:
         return None
-    if any(key in given for key in ALONE) and len(given) > 1:
-        raise refuse(f"{' and '.join(given)} do not go together: write one of them", *path, given[0])
-    if "equals" in given:
+    if any(key in keys for key in ALONE) and len(keys) > 1:
+        raise refuse(f"{' and '.join(keys)} do not go together: write one of them", *path, keys[0])
+    if "equals" in keys:
         return _check_equals(ends.equals, metric, *path)
     if metric is not None and not metric.numeric:
-        raise refuse(f"{metric.key} is not a number: write equals", *path, given[0])
+        raise refuse(f"{metric.key} is not a number: write equals", *path, keys[0])
     lows = [end for end in (ends.minimum, ends.above) if end is not None]
     highs = [end for end in (ends.maximum, ends.below) if end is not None]
     if lows and highs and max(lows) > min(highs):
-        raise refuse(f"no value satisfies {' and '.join(given)}: write the smaller number below", *path, given[0])
+        raise refuse(f"no value satisfies {' and '.join(keys)}: write the smaller number below", *path, keys[0])
     return None
 
 

@@ -24,10 +24,10 @@ def rule_conditions(schema: dict[str, Any]) -> None:
 
 
 def _single_bounds() -> dict[str, Any]:
-    others = dict.fromkeys(ENDS, False)
+    no_ends = dict.fromkeys(ENDS, False)
     return {
-        "between": {"properties": {**others, "equals": False}},
-        "equals": {"properties": {**others, "between": False}},
+        "between": {"properties": {**no_ends, "equals": False}},
+        "equals": {"properties": {**no_ends, "between": False}},
     }
 
 
@@ -41,7 +41,7 @@ def _conditions() -> list[dict[str, Any]]:
     words = {"column": {"enum": [key for key, metric in columns().items() if not metric.numeric]}}
     ends = dict.fromkeys((*ENDS, "between", "max_regression"), False)
     weak = {"column": {"enum": [key for key, metric in columns().items() if weak_flagged(metric.diagnostic)]}}
-    declared = {"column": {"enum": [key for key, metric in columns().items() if metric.healthy]}}
+    is_declared = {"column": {"enum": [key for key, metric in columns().items() if metric.healthy]}}
     regresses = {"required": ["max_regression"]}
     return [
         {"if": counts, "then": {"required": ["where"]}, "else": {"properties": {"where": False}}},
@@ -53,7 +53,7 @@ def _conditions() -> list[dict[str, Any]]:
          "else": {"properties": {"better": False, "no_baseline": False}}},
         {"if": {"properties": {"aggregate": {"const": "share"}}, "required": ["aggregate"]},
          "then": {"properties": _within_one()}},
-        {"if": {"properties": declared, "required": ["column", "max_regression"], "not": counts},
+        {"if": {"properties": is_declared, "required": ["column", "max_regression"], "not": counts},
          "else": {"if": regresses,
                   "then": {"required": ["better"], "properties": {"better": {"enum": list(UNDECLARED)}}}}},
         {"if": {"properties": {"weak": {"const": "drop"}}, "required": ["weak"]},

@@ -117,13 +117,13 @@ def places_of(asked: int | str | None, names: Sequence[str]) -> set[int]:
 
 def _item(rule: Rule, row: Mapping[str, Any], names: Sequence[str]) -> Item:
     value = row.get(rule.metric.name)
-    whole = _has_failed(rule, row)
+    has_failed = _has_failed(rule, row)
     weak = rule.drop_weak and value is not None and row.get(WEAK) is True
     why = WEAK_FIT if weak else "" if value is not None else row.get("note") or _absent(rule)
-    named = tuple(names[place] for place in row["group"] if place < len(names))
+    checkpoints = tuple(names[place] for place in row["group"] if place < len(names))
     group = tuple(row["group"])
     shape = tuple(row.get("shape") or ())
-    return Item(row["weight"], row["label"], group, named, None if weak else value, why, whole, shape=shape)
+    return Item(row["weight"], row["label"], group, checkpoints, None if weak else value, why, has_failed, shape=shape)
 
 
 def _has_failed(rule: Rule, row: Mapping[str, Any]) -> bool:
@@ -131,8 +131,8 @@ def _has_failed(rule: Rule, row: Mapping[str, Any]) -> bool:
     column = rule.metric.column
     if row.get(rule.metric.name) is not None or column is None:
         return False
-    declared = [c.name for c in diagnostic(rule.metric.diagnostic).columns if c.kind != "curve"]
-    return not column.absent or all(row.get(name) is None for name in declared)
+    scalars = [c.name for c in diagnostic(rule.metric.diagnostic).columns if c.kind != "curve"]
+    return not column.absent or all(row.get(name) is None for name in scalars)
 
 
 def _absent(rule: Rule) -> str:
@@ -151,9 +151,9 @@ def _numbers(rule: Rule, report: Report) -> Iterator[Item]:
     elif groups is None:
         yield _number(rule, summary, (), ())
     else:
-        for found in groups:
-            if _is_chosen(rule, found["group"], names):
-                yield _number(rule, found, tuple(found["group"]), tuple(found.get("checkpoints", ())))
+        for group in groups:
+            if _is_chosen(rule, group["group"], names):
+                yield _number(rule, group, tuple(group["group"]), tuple(group.get("checkpoints", ())))
 
 
 def _number(rule: Rule, numbers: Mapping[str, Any], group: tuple[int, ...], named: tuple[str, ...]) -> Item:
@@ -164,16 +164,16 @@ def _number(rule: Rule, numbers: Mapping[str, Any], group: tuple[int, ...], name
 
 
 def _coverages(rule: Rule, evidence: Evidence) -> Iterator[Item]:
-    report, covered = evidence.report, evidence.report["coverage"]
+    report, coverage = evidence.report, evidence.report["coverage"]
     names = names_in(report)
-    parts = covered.get("checkpoints")
-    chosen = [(0, covered)] if parts is None else [
+    parts = coverage.get("checkpoints")
+    picks = [(0, coverage)] if parts is None else [
         (place, part) for place, part in enumerate(parts) if place in places_of(rule.checkpoint, names)
     ]  # fmt: skip
-    for place, part in chosen:
-        named = names[place : place + 1]
+    for place, part in picks:
+        own_names = names[place : place + 1]
         value, why = _covered(rule.metric.name, part, evidence, place)
-        yield Item("", "".join(named), (place,) if named else (), named, value, why)
+        yield Item("", "".join(own_names), (place,) if own_names else (), own_names, value, why)
 
 
 def _covered(name: str, part: Mapping[str, Any], evidence: Evidence, place: int) -> tuple[Scalar, str]:
@@ -182,22 +182,22 @@ def _covered(name: str, part: Mapping[str, Any], evidence: Evidence, place: int)
         return share_of(part, name), ""
     if name in part:  # a baseline of which no more was kept
         return part[name], ""
-    found = find_unmeasured(evidence.report, place) | {lost.tensor: lost.reason for lost in evidence.lost}
-    return len(found), next((f"{tensor}: {reason}" for tensor, reason in found.items()), "")
+    reasons = find_unmeasured(evidence.report, place) | {loss.tensor: loss.reason for loss in evidence.lost}
+    return len(reasons), next((f"{tensor}: {reason}" for tensor, reason in reasons.items()), "")
 
 
 def share_of(part: Mapping[str, Any], name: str) -> float | None:
     """The share of a coverage; of the parameters, those of what is no weight of the model do not count."""
-    analysed, whole = part["analysed" if name == "tensors" else f"analysed_{name}"], part[name]
+    count, total = part["analysed" if name == "tensors" else f"analysed_{name}"], part[name]
     if name == "parameters":
-        whole = part.get("weights", whole)  # reports of earlier versions do not have it
-    return analysed / whole if whole else None
+        total = part.get("weights", total)  # reports of earlier versions do not have it
+    return count / total if total else None
 
 
 def _lost_items(rule: Rule, evidence: Evidence) -> list[Item]:
     """The tensors without rows that the rule may have been about. A stack's layers carry its name in front."""
     return [
-        Item(lost.tensor, lost.tensor, (), (), None, lost.reason, True)
-        for lost in evidence.lost
-        if rule.metric.column is None or rule.layers.match(lost.tensor, lost.role, lost.depth)
+        Item(loss.tensor, loss.tensor, (), (), None, loss.reason, True)
+        for loss in evidence.lost
+        if rule.metric.column is None or rule.layers.match(loss.tensor, loss.role, loss.depth)
     ]

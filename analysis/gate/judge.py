@@ -66,22 +66,25 @@ def judge(policy: Policy, evidence: Evidence, baseline: Report | None = None) ->
     say nothing new.
     """
     rules = (*policy.rules, *(() if evidence.ended else policy.standing))
-    made = tuple(_rule(rule, policy, evidence, baseline) for rule in rules)
-    return Verdict(policy, made, evidence.ended, compared=baseline is not None or not policy.needs_baseline)
+    verdicts = tuple(_rule(rule, policy, evidence, baseline) for rule in rules)
+    return Verdict(policy, verdicts, evidence.ended, compared=baseline is not None or not policy.needs_baseline)
 
 
 def _rule(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> RuleVerdict:
     gap = _gap_before(rule, policy, evidence, baseline)
-    found = [] if gap else items(rule, evidence)
+    all_items = [] if gap else items(rule, evidence)
     if rule.regression is not None and baseline is not None:
-        found = with_baseline(found, rule, baseline)
-    used, without = [item for item in found if item.usable], tuple(item for item in found if not item.usable)
-    gap = gap or _gap(rule, used, without, evidence)
-    verdict = _judge_rule(rule, used) if used or (found and rule.aggregate == "count") else None
+        all_items = with_baseline(all_items, rule, baseline)
+    usable_items, rest = (
+        [item for item in all_items if item.usable],
+        tuple(item for item in all_items if not item.usable),
+    )
+    gap = gap or _gap(rule, usable_items, rest, evidence)
+    verdict = _judge_rule(rule, usable_items) if usable_items or (all_items and rule.aggregate == "count") else None
     if gap and not (verdict and _certain(rule, verdict.outcome)):
         verdict = _insufficient(rule, gap, verdict)
     assert verdict is not None
-    return replace(verdict, items=len(found), judged=len(used), without=without)
+    return replace(verdict, items=len(all_items), judged=len(usable_items), without=rest)
 
 
 def _gap_before(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> Gap | None:
@@ -108,17 +111,17 @@ def _gap(rule: Rule, items: Sequence[Item], without: Sequence[Item], evidence: E
         return Gap(evidence.ended, Lack.MEASUREMENT)
     if not items and not without:
         return Gap("no layer matches", Lack.EVIDENCE)
-    failed = [item for item in without if item.failed]
-    lack = Lack.MEASUREMENT if failed else Lack.EVIDENCE
-    if failed and rule.coverage is None:
-        return Gap(_describe_failure(failed), lack)
+    failures = [item for item in without if item.failed]
+    lack = Lack.MEASUREMENT if failures else Lack.EVIDENCE
+    if failures and rule.coverage is None:
+        return Gap(_describe_failure(failures), lack)
     reason = _too_few(rule, items, without)
     return Gap(reason, lack) if reason else None
 
 
 def _describe_failure(failed: Sequence[Item]) -> str:
-    deed = "measured" if failed[0].matched else "compared"
-    return f"{quantity(len(failed), 'layer')} could not be {deed} ({failed[0].why})"
+    verb = "measured" if failed[0].matched else "compared"
+    return f"{quantity(len(failed), 'layer')} could not be {verb} ({failed[0].why})"
 
 
 def _too_few(rule: Rule, items: Sequence[Item], without: Sequence[Item]) -> str:
@@ -168,8 +171,8 @@ def _judge_rule(rule: Rule, items: Sequence[Item]) -> RuleVerdict:
 
 def _judge_layers(rule: Rule, items: Sequence[Item]) -> RuleVerdict:
     """`all` and `any`: layer by layer."""
-    beyond = {item: _excess_of(rule, item) for item in items}
-    bad = tuple(sorted((item for item in items if beyond[item] > 0.0), key=lambda item: -beyond[item]))
+    excess = {item: _excess_of(rule, item) for item in items}
+    bad = tuple(sorted((item for item in items if excess[item] > 0.0), key=lambda item: -excess[item]))
     good = not bad if rule.aggregate == "all" else len(bad) < len(items)
     one = items[0] if len(items) == 1 else None
     return RuleVerdict(
@@ -214,34 +217,34 @@ def _count(rule: Rule, items: Sequence[Item]) -> RuleVerdict:
     """How many layers `where` holds for, or what share of them."""
     assert rule.where is not None
     hits = [item for item in items if rule.where.holds(item.value)]
-    of = len(items) if rule.aggregate == "share" else 1
-    value = len(hits) / of
+    total = len(items) if rule.aggregate == "share" else 1
+    value = len(hits) / total
     base = None
     if rule.regression is not None:
-        base = sum(rule.where.holds(item.baseline) for item in items) / of
+        base = sum(rule.where.holds(item.baseline) for item in items) / total
     good = _good(rule.bound, rule.regression, value, base)
-    said = f"{rule.metric.key} is {rule.where.words()} in {quantity(len(hits), 'layer')} of {len(items)}"
-    sentence = f"{said}: that {_describe_value(rule, value, base)}"
+    start = f"{rule.metric.key} is {rule.where.words()} in {quantity(len(hits), 'layer')} of {len(items)}"
+    sentence = f"{start}: that {_describe_value(rule, value, base)}"
     outcome = Outcome.PASS if good else _bad(rule)
-    shown = value if rule.aggregate == "share" else len(hits)
-    blamed = _offenders(rule, items, hits, value, base)
-    return RuleVerdict(rule, outcome, sentence, shown, base, offenders=_blame(good, blamed))
+    figure = value if rule.aggregate == "share" else len(hits)
+    offenders = _offenders(rule, items, hits, value, base)
+    return RuleVerdict(rule, outcome, sentence, figure, base, offenders=_blame(good, offenders))
 
 
 def _offenders(
     rule: Rule, items: Sequence[Item], hits: Sequence[Item], value: float, base: float | None
 ) -> Sequence[Item]:
     """Who is to blame for a count: those counted where it is too large, those left over where a share is too small."""
-    few = rule.bound is not None and _is_too_few(rule.bound, value)
-    if base is not None or not few:
+    is_too_few = rule.bound is not None and _is_too_few(rule.bound, value)
+    if base is not None or not is_too_few:
         return hits
     return [item for item in items if item not in hits] if rule.aggregate == "share" else []
 
 
 def _is_too_few(bound: Bound, count: float) -> bool:
     """Whether a count is outside because it is too small, so that no layer is to blame."""
-    least = [end for end in (bound.minimum, bound.above) if end is not None]
-    return any(count <= end for end in least)
+    lower_ends = [end for end in (bound.minimum, bound.above) if end is not None]
+    return any(count <= end for end in lower_ends)
 
 
 def _good(bound: Bound | None, regression: Regression | None, value: float, base: float | None) -> bool:
@@ -261,8 +264,8 @@ def _describe_value(rule: Rule, value: float, base: float | None) -> str:
         return f"is {format_value(value)}; it should be {rule.bound.words()}."
     assert rule.regression is not None
     assert base is not None
-    worse = rule.regression.worse(value, base)
-    how = f"worse by {format_value(worse)}" if worse > 0.0 else "no worse"
+    loss = rule.regression.worse(value, base)
+    how = f"worse by {format_value(loss)}" if loss > 0.0 else "no worse"
     return f"went from {format_value(base)} to {format_value(value)}: {how}, and {rule.regression.words()} is allowed."
 
 
@@ -277,15 +280,15 @@ def _of_one(rule: Rule, item: Item, good: bool) -> str:
 
 def _of_many(rule: Rule, used: int, bad: Sequence[Item]) -> str:
     if rule.bound is not None:
-        asked = rule.bound.words()
+        goal = rule.bound.words()
     else:
         assert rule.regression is not None
-        asked = f"at most {rule.regression.words()} worse than in the baseline"
+        goal = f"at most {rule.regression.words()} worse than in the baseline"
     how_many = f"{used - len(bad)} of" if bad else "all"
     what = "layer" if rule.metric.column else "checkpoint"
-    every = f"{rule.metric.key} is {asked} in {how_many} {quantity(used, what)}."
+    every = f"{rule.metric.key} is {goal} in {how_many} {quantity(used, what)}."
     if not bad or (rule.aggregate == "any" and len(bad) < used):
         return every
-    worst = bad[0]
-    moved = f", which went from {format_value(worst.baseline)}" if worst.baseline is not None else ""
-    return f"{every} Furthest from it: {worst.label} with {format_value(worst.value)}{moved}."
+    first = bad[0]
+    change = f", which went from {format_value(first.baseline)}" if first.baseline is not None else ""
+    return f"{every} Furthest from it: {first.label} with {format_value(first.value)}{change}."

@@ -41,9 +41,9 @@ class Metric:
 def columns() -> dict[str, Metric]:
     """Every scalar column by its key; a curve is no value that a bound could hold."""
     return {
-        f"{each.name}.{column.name}": Metric(each.name, column.name, column)
-        for each in DIAGNOSTICS
-        for column in each.columns
+        f"{entry.name}.{column.name}": Metric(entry.name, column.name, column)
+        for entry in DIAGNOSTICS
+        for column in entry.columns
         if column.kind != "curve"
     }
 
@@ -51,15 +51,17 @@ def columns() -> dict[str, Metric]:
 @cache
 def summaries() -> dict[str, Metric]:
     """Every number of a summary by its key: those that a diagnostic gives of any table, and the coverage's."""
-    numbers = [(each.name, name) for each in DIAGNOSTICS for name in each.summarise(Table(each, ())).numbers]
-    return {f"{of}.{name}": Metric(of, name) for of, name in [*numbers, *(("coverage", name) for name in COVERAGE)]}
+    numbers = [(entry.name, name) for entry in DIAGNOSTICS for name in entry.summarise(Table(entry, ())).numbers]
+    return {
+        f"{owner}.{name}": Metric(owner, name) for owner, name in [*numbers, *(("coverage", name) for name in COVERAGE)]
+    }
 
 
 @cache
 def weak_flagged(name: str) -> bool:
     """Whether the diagnostic flags weak fits."""
-    return any(column.name == WEAK for each in _diagnostics_named(name) for column in each.columns)
+    return any(column.name == WEAK for entry in _diagnostics_named(name) for column in entry.columns)
 
 
 def _diagnostics_named(name: str) -> list[Diagnostic]:
-    return [each for each in DIAGNOSTICS if each.name == name]
+    return [entry for entry in DIAGNOSTICS if entry.name == name]

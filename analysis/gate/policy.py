@@ -27,7 +27,7 @@ def option_schema(option: Option) -> dict[str, Any]:
         case int() | float():
             bounds = {"minimum": option.minimum, "maximum": option.maximum}
             kind = "integer" if isinstance(option.default, int) else "number"
-            return {**fields, "type": kind, **{name: bound for name, bound in bounds.items() if bound is not None}}
+            return {**fields, "type": kind, **{name: end for name, end in bounds.items() if end is not None}}
         case _:
             return {**fields, "type": "string"}
 
@@ -35,13 +35,13 @@ def option_schema(option: Option) -> dict[str, Any]:
 def _measure_schema(schema: dict[str, Any]) -> None:
     schema["additionalProperties"] = False
     schema["properties"] = {
-        each.name: {
+        entry.name: {
             "type": "object",
-            "title": each.title,
-            "properties": {option.name: option_schema(option) for option in each.options},
+            "title": entry.title,
+            "properties": {option.name: option_schema(option) for option in entry.options},
             "additionalProperties": False,
         }
-        for each in DIAGNOSTICS
+        for entry in DIAGNOSTICS
     }
 
 
@@ -88,9 +88,9 @@ class Policy(Model):
     @classmethod
     def _settings(cls, asked: object, info: Any) -> dict[str, dict[str, Scalar]]:
         """Every diagnostic that is asked for or that a rule is about, with all its options."""
-        stated = mapping_of(asked, [each.name for each in DIAGNOSTICS], keep_empty=True)
-        names = dict.fromkeys([*stated, *names_of(info.data.get("rules", ()))])
-        return {name: _settings(name, {} if stated.get(name) is None else stated[name]) for name in names}
+        fields = mapping_of(asked, [entry.name for entry in DIAGNOSTICS], keep_empty=True)
+        names = dict.fromkeys([*fields, *names_of(info.data.get("rules", ()))])
+        return {name: _settings(name, {} if fields.get(name) is None else fields[name]) for name in names}
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Policy":
@@ -119,18 +119,20 @@ class Policy(Model):
     @property
     def standing(self) -> tuple[Rule, ...]:
         """The rules over the file's coverage that are judged where none of the policy's closes the gate on the same."""
-        stated = {rule.metric.key for rule in self.rules if rule.severity is RuleSeverity.ERROR}
-        return tuple(rule for rule in STANDING if rule.metric.key not in stated)
+        own_keys = {rule.metric.key for rule in self.rules if rule.severity is RuleSeverity.ERROR}
+        return tuple(rule for rule in STANDING if rule.metric.key not in own_keys)
 
     def diagnostics(self, checkpoints: int) -> dict[str, dict[str, Scalar]]:
         """What a run over so many checkpoints is asked for: what the rules need of what it can measure."""
-        can = {name: dict(asked) for name, asked in self.measure.items() if groups(diagnostic(name).scope, checkpoints)}
-        return can or {each.diagnostic.name: dict(each.options) for each in requests(None, checkpoints)}
+        can = {
+            name: dict(options) for name, options in self.measure.items() if groups(diagnostic(name).scope, checkpoints)
+        }
+        return can or {request.diagnostic.name: dict(request.options) for request in requests(None, checkpoints)}
 
     def to_json(self) -> dict[str, Any]:
         """The policy with nothing left to defaults: read again it is the same."""
-        said = self.model_dump(mode="json", exclude={"rules"})
-        return {**said, "rules": [rule.to_json() for rule in self.rules]}
+        fields = self.model_dump(mode="json", exclude={"rules"})
+        return {**fields, "rules": [rule.to_json() for rule in self.rules]}
 
 
 STANDING = (

@@ -18,7 +18,7 @@ def policy_of(asked: object) -> Policy:
     try:
         return Policy.model_validate(asked)
     except ValidationError as error:
-        sentences = list(dict.fromkeys(_sentence(each, asked) for each in error.errors(include_url=False)))
+        sentences = list(dict.fromkeys(_sentence(problem, asked) for problem in error.errors(include_url=False)))
         raise PolicyError("\n".join(sentences[:MOST_ERRORS])) from None
 
 

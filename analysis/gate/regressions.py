@@ -19,16 +19,18 @@ def with_baseline(found: Sequence[Item], rule: Rule, baseline: Report) -> list[I
     meets none counts as one that could not be measured.
     """
     theirs = items(rule, Evidence(baseline))
-    alone = len({item.group for item in theirs}) <= 1 and len({item.group for item in found}) <= 1
-    matched: list[Item] = []
-    gone: list[Item] = []
-    for ours, others in _groups_of(found, theirs, alone):
-        partners = _partners(ours, others)
-        matched += [_with_value(item, others.get(partners.get(name, ""))) for name, item in ours.items()]
-        left = others.keys() - set(partners.values())
-        gone += [_lost_layer(item) for name, item in others.items() if name in left and item.value is not None]
-    order = {(item.weight, item.group): at for at, item in enumerate(found)}
-    return [*sorted(matched, key=lambda item: order[item.weight, item.group]), *gone]
+    is_single = len({item.group for item in theirs}) <= 1 and len({item.group for item in found}) <= 1
+    pairs: list[Item] = []
+    lost_items: list[Item] = []
+    for ours, counterparts in _groups_of(found, theirs, is_single):
+        partners = _partners(ours, counterparts)
+        pairs += [_with_value(item, counterparts.get(partners.get(name, ""))) for name, item in ours.items()]
+        lost_names = counterparts.keys() - set(partners.values())
+        lost_items += [
+            _lost_layer(item) for name, item in counterparts.items() if name in lost_names and item.value is not None
+        ]
+    order = {(item.weight, item.group): position for position, item in enumerate(found)}
+    return [*sorted(pairs, key=lambda item: order[item.weight, item.group]), *lost_items]
 
 
 def _groups_of(
@@ -39,10 +41,10 @@ def _groups_of(
     def group(item: Item) -> Group:
         return None if alone else item.group
 
-    for each in dict.fromkeys(group(item) for item in (*found, *theirs)):
+    for key in dict.fromkeys(group(item) for item in (*found, *theirs)):
         yield (
-            {item.weight: item for item in found if group(item) == each},
-            {item.weight: item for item in theirs if group(item) == each},
+            {item.weight: item for item in found if group(item) == key},
+            {item.weight: item for item in theirs if group(item) == key},
         )
 
 

@@ -158,13 +158,13 @@ class Rule(Ends):
     @field_validator("column", "summary", mode="before")
     @classmethod
     def _exists(cls, name: object, info: Any) -> object:
-        known = columns() if info.field_name == "column" else summaries()
-        if isinstance(name, str) and name in known:
+        metrics = columns() if info.field_name == "column" else summaries()
+        if isinstance(name, str) and name in metrics:
             return name
-        of, _, _ = name.partition(".") if isinstance(name, str) else ("", "", "")
-        near = [each for each in known if each.startswith(f"{of}.")]
-        offered = ", ".join(near) or ", ".join(dict.fromkeys(each.partition(".")[0] + ".…" for each in known))
-        raise refuse(f"there are: {offered}")
+        owner, _, _ = name.partition(".") if isinstance(name, str) else ("", "", "")
+        options = [key for key in metrics if key.startswith(f"{owner}.")]
+        choices = ", ".join(options) or ", ".join(dict.fromkeys(key.partition(".")[0] + ".…" for key in metrics))
+        raise refuse(f"there are: {choices}")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Rule":
@@ -175,8 +175,8 @@ class Rule(Ends):
         check_ends(self, None if self.counts else self.metric)
         _check_where(self)
         _check_regression(self)
-        where = self.where and self.where.model_copy(update=_plain_ends(self.where))
-        return self.model_copy(update={**_plain_ends(self), "where": where, "better": _better_side(self)})
+        condition = self.where and self.where.model_copy(update=_plain_ends(self.where))
+        return self.model_copy(update={**_plain_ends(self), "where": condition, "better": _better_side(self)})
 
     @cached_property
     def metric(self) -> Metric:
@@ -206,10 +206,10 @@ class Rule(Ends):
 
     def to_json(self) -> dict[str, Any]:
         """The rule with nothing left to defaults but what says nothing."""
-        said = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        said |= {"layers": self.layers.to_json(), **({"where": self.where.to_json()} if self.where else {})}
+        fields = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        fields |= {"layers": self.layers.to_json(), **({"where": self.where.to_json()} if self.where else {})}
         silent = {"layers": {}, "rows": 1, "weak": "keep", **({"aggregate": "all"} if self.summary else {})}
-        return {key: value for key, value in said.items() if key not in silent or silent[key] != value}
+        return {key: value for key, value in fields.items() if key not in silent or silent[key] != value}
 
 
 def _plain_ends(ends: Ends) -> dict[str, Any]:
@@ -248,8 +248,8 @@ def _check_share(rule: Rule) -> None:
     """A share lies between 0 and 1: `min: 80` would hold for none."""
     for key, end in rule.ends().items():
         if not 0.0 <= end <= 1.0:
-            written = key if rule.between is None else "between"
-            raise refuse("a share lies from 0 to 1: 80 % is 0.8", written)
+            field = key if rule.between is None else "between"
+            raise refuse("a share lies from 0 to 1: 80 % is 0.8", field)
 
 
 def _check_regression(rule: Rule) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 def find_unmeasured(report: Mapping[str, Any], place: int) -> dict[str, str]:
     """The tensors of the checkpoint at this place of the run that no row has a value of, each with the reason."""
     notes: dict[str, str] = {}
-    measured: set[str] = set()
+    measured_names: set[str] = set()
     for row in _rows_of(report, place):
         tensor = row.get("tensor") or row["weight"]
         if any(value is not None for key, value in row.items() if key not in NO_VALUES):
-            measured.add(tensor)
+            measured_names.add(tensor)
         else:
             notes.setdefault(tensor, row.get("note") or "no value could be computed")
-    return {tensor: note for tensor, note in notes.items() if tensor not in measured}
+    return {tensor: note for tensor, note in notes.items() if tensor not in measured_names}
 
 
 NO_VALUES = ("weight", "tensor", "label", "role", "depth", "shape", "slices", "group", "checkpoints", "note")
@@ -26,11 +26,11 @@ def _rows_of(report: Mapping[str, Any], place: int) -> Iterator[Mapping[str, Any
 
 def count_unmeasured(report: Mapping[str, Any]) -> dict[str, Any]:
     """The report's coverage, with how many weights of each checkpoint no row has a value of."""
-    covered = report["coverage"]
-    counted = {**covered, "unmeasured": len(find_unmeasured(report, 0))}
-    if "checkpoints" in covered:
-        counted["checkpoints"] = [
+    coverage = report["coverage"]
+    counts = {**coverage, "unmeasured": len(find_unmeasured(report, 0))}
+    if "checkpoints" in coverage:
+        counts["checkpoints"] = [
             {**part, "unmeasured": len(find_unmeasured(report, place))}
-            for place, part in enumerate(covered["checkpoints"])
+            for place, part in enumerate(coverage["checkpoints"])
         ]
-    return counted
+    return counts

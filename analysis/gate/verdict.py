@@ -77,8 +77,8 @@ class Verdict:
     def outcome(self) -> Outcome:
         """The worst of the rules; of a run that ended before its time never better than insufficient."""
         ranks = list(Outcome)
-        least = [Outcome.INSUFFICIENT] if self.ended else []
-        return max((*least, *(each.outcome for each in self.rules)), key=ranks.index)
+        floor = [Outcome.INSUFFICIENT] if self.ended else []
+        return max((*floor, *(rule.outcome for rule in self.rules)), key=ranks.index)
 
     @property
     def passed(self) -> bool:
@@ -97,9 +97,9 @@ class Verdict:
             "version": VERSION,
             "verdict": str(self.outcome),
             "passed": self.passed,
-            "headline": headline([str(each.outcome) for each in self.rules], self.passed, self.ended, self.compared),
+            "headline": headline([str(rule.outcome) for rule in self.rules], self.passed, self.ended, self.compared),
             "ended": self.ended or None,
-            "rules": [each.to_json() for each in self.rules],
+            "rules": [rule.to_json() for rule in self.rules],
         }
 
 
@@ -114,9 +114,9 @@ def headline(outcomes: Sequence[str], passed: bool, ended: str = "", compared: b
     """
     if ended:
         return f"The gate is closed: {ended.rstrip('.')}."
-    held = outcomes.count("pass")
-    alone = "" if compared else "; there is no baseline yet, so nothing was compared"
-    rest = [f"{outcomes.count(each)} {word}" for each, word in WORDS.items() if each in outcomes]
+    count = outcomes.count("pass")
+    note = "" if compared else "; there is no baseline yet, so nothing was compared"
+    rest = [f"{outcomes.count(outcome)} {word}" for outcome, word in WORDS.items() if outcome in outcomes]
     every = "every rule holds" if len(outcomes) > 1 else "its rule holds"
-    said = every if not rest else f"{held} of {quantity(len(outcomes), 'rule')} {'holds' if held == 1 else 'hold'}"
-    return f"The gate is {'open' if passed else 'closed'}: {said}{', ' + join_words(rest) if rest else ''}{alone}."
+    text = every if not rest else f"{count} of {quantity(len(outcomes), 'rule')} {'holds' if count == 1 else 'hold'}"
+    return f"The gate is {'open' if passed else 'closed'}: {text}{', ' + join_words(rest) if rest else ''}{note}."

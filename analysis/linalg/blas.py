@@ -96,24 +96,24 @@ def _solve(
     if gram.shape != (size, size):
         raise ValueError(f"a square matrix is needed, not {gram.shape}")
     solve, info = routine(cython_lapack, "dsyevd", SYEVD), ctypes.c_int(0)
-    whole, values = np.array(gram, dtype=np.float64, order="C"), np.empty(size)
+    matrix, values = np.array(gram, dtype=np.float64, order="C"), np.empty(size)
     work, places = np.empty(1), np.empty(1, dtype=np.intc)
-    solve(job, b"U", size, whole, size, values, work, -1, places, -1, info)  # how much room it wants
+    solve(job, b"U", size, matrix, size, values, work, -1, places, -1, info)  # how much room it wants
     work, places = np.empty(int(work[0])), np.empty(int(places[0]), dtype=np.intc)
-    solve(job, b"U", size, whole, size, values, work, len(work), places, len(places), info)
+    solve(job, b"U", size, matrix, size, values, work, len(work), places, len(places), info)
     if info.value != 0:
         raise np.linalg.LinAlgError(f"LAPACK's dsyevd gave {info.value}")
-    return values, whole.T  # its columns lie by rows here
+    return values, matrix.T  # its columns lie by rows here
 
 
 @cache
 def routine(module: ModuleType, name: str, signature: str) -> Routine:
     """Called with numbers, bytes, arrays and ctypes' own, all of which it gets by address. Raises NotPublished."""
-    published = LowLevelCallable.from_cython(module, name)
-    found = re.fullmatch(signature, published.signature)
-    if found is None:
-        raise NotPublished(f"{name} of this SciPy takes {published.signature}")
-    return without_lock(_address(published), published.signature.count(",") + 1)
+    symbol = LowLevelCallable.from_cython(module, name)
+    match = re.fullmatch(signature, symbol.signature)
+    if match is None:
+        raise NotPublished(f"{name} of this SciPy takes {symbol.signature}")
+    return without_lock(_address(symbol), symbol.signature.count(",") + 1)
 
 
 def without_lock(address: int, arguments: int) -> Routine:
@@ -125,8 +125,8 @@ def without_lock(address: int, arguments: int) -> Routine:
 def _address(published: LowLevelCallable) -> int:
     find = ctypes.pythonapi.PyCapsule_GetPointer
     find.restype, find.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    found: int = find(published.function, published.signature.encode())
-    return found
+    address: int = find(published.function, published.signature.encode())
+    return address
 
 
 def _by_address(given: Any) -> Any:

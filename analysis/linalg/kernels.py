@@ -45,9 +45,9 @@ def _add_strips(grams: Float[Tensor, "s k k"], block: Float[Tensor, "s b k"]) ->
     """By strips of columns, each from its diagonal down: of 4 × 4 squares, 6 are never formed."""
     columns = grams.shape[1]
     width = max(NARROWEST_STRIP, -(-columns // STRIPS))
-    for left in range(0, columns, width):
-        strip = slice(left, left + width)
-        grams[:, left:, strip].baddbmm_(block[:, :, left:].mT, block[:, :, strip])
+    for start in range(0, columns, width):
+        strip = slice(start, start + width)
+        grams[:, start:, strip].baddbmm_(block[:, :, start:].mT, block[:, :, strip])
 
 
 def mirror(lower: Float[Tensor, "k k"]) -> Float[Tensor, "k k"]:
@@ -61,8 +61,8 @@ def eigenvalues(grams: Grams) -> Float64[Tensor, "*s k"]:
     """Ascending eigenvalues of each. Raises TensorError where the iteration finds none."""
     if _by_openblas(grams):
         return solve_converging(_solve_each_by_openblas, grams)
-    found: Float64[Tensor, "*s k"] = solve_converging(torch.linalg.eigvalsh, grams)
-    return found
+    values: Float64[Tensor, "*s k"] = solve_converging(torch.linalg.eigvalsh, grams)
+    return values
 
 
 def eigenvectors(gram: Float64[Tensor, "k k"]) -> tuple[Float64[Tensor, " k"], Float64[Tensor, "k k"]]:
@@ -74,10 +74,10 @@ def eigenvectors(gram: Float64[Tensor, "k k"]) -> tuple[Float64[Tensor, " k"], F
 
 
 def _solve_each_by_openblas(grams: Grams) -> Float64[Tensor, "*s k"]:
-    found = np.empty(grams.shape[:-1])
+    values = np.empty(grams.shape[:-1])
     for place in np.ndindex(grams.shape[:-2]):
-        found[place] = unlocked.eigenvalues(grams[place].numpy())
-    return torch.from_numpy(found)
+        values[place] = unlocked.eigenvalues(grams[place].numpy())
+    return torch.from_numpy(values)
 
 
 def _by_openblas(grams: Grams) -> bool:
@@ -103,13 +103,13 @@ def suit_threads(side: int) -> Iterator[None]:
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Within it PyTorch and OpenBLAS use that many threads: PyTorch in this thread, OpenBLAS in all."""
-    before = torch.get_num_threads()
+    old_count = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
         with libraries().limit(limits=count, user_api="blas"):
             yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(old_count)
 
 
 @cache

@@ -38,9 +38,9 @@ def krylov(
 ) -> Ritz | None:
     """The `count` largest once they are `done`, in a space of at most `most` dimensions; None where they never are."""
     for space in spaces(apply, start, 2 * count, most):
-        found = ritz(space, count)
-        if len(found.values) == count and done(found):
-            return found
+        estimate = ritz(space, count)
+        if len(estimate.values) == count and done(estimate):
+            return estimate
     return None
 
 
@@ -74,13 +74,13 @@ def ritz(space: Space, count: int) -> Ritz:
 
 def _complement_basis(space: Float64[Tensor, "j n"], rows: Rows) -> Float64[Tensor, "c n"]:
     """An orthonormal basis of what the rows add to the space; twice is enough (Parlett, section 6.9)."""
-    nothing = NOTHING * float(rows.norm(dim=1).max())
-    rows = _orthonormal(rows - (rows @ space.mT) @ space, nothing)
+    tolerance = NOTHING * float(rows.norm(dim=1).max())
+    rows = _orthonormal(rows - (rows @ space.mT) @ space, tolerance)
     return _orthonormal(rows - (rows @ space.mT) @ space, 0.5)
 
 
 def _orthonormal(rows: Rows, nothing: float) -> Float64[Tensor, "c n"]:
     """Rows that span the same, without those of which no more than `nothing` is new."""
     basis, triangle = torch.linalg.qr(rows.mT)
-    kept: Float64[Tensor, "c n"] = basis.mT[triangle.diagonal().abs() > nothing]
-    return kept
+    span: Float64[Tensor, "c n"] = basis.mT[triangle.diagonal().abs() > nothing]
+    return span

@@ -18,16 +18,16 @@ def basis(matrix: Matrix, steps: int) -> Float64[Tensor, "j k"]:
     rows = matrix.new_zeros(min(steps, len(matrix)), len(matrix))
     start = torch.randn(len(matrix), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(matrix.device)
     rows[0] = start / start.norm()
-    nothing = 1e-12 * float(matrix.diagonal().abs().max())
+    tolerance = 1e-12 * float(matrix.diagonal().abs().max())
     with suit_threads(len(matrix)):
         for j in range(1, len(rows)):
-            after = matrix @ rows[j - 1]
+            vector = matrix @ rows[j - 1]
             for _ in range(2):
-                after -= (rows[:j] @ after) @ rows[:j]
-            length = float(after.norm())
-            if length <= nothing:  # an invariant subspace
+                vector -= (rows[:j] @ vector) @ rows[:j]
+            length = float(vector.norm())
+            if length <= tolerance:  # an invariant subspace
                 return rows[:j]
-            rows[j] = after / length
+            rows[j] = vector / length
     return rows
 
 

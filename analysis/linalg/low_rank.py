@@ -54,8 +54,8 @@ class LowRank:
         p, q = self.p[:count], self.q[:count]
         corner = p.mT @ (p * (bound * weights)[:, None]) + self.p[count:].mT @ self.p[count:] / bound
         other = q.mT @ (q * (bound * weights)[:, None]) + self.q[count:].mT @ self.q[count:] / bound
-        mixed = p.mT @ (q * (self.diagonal * weights)[:, None]) - torch.eye(rank, dtype=p.dtype, device=p.device)
-        eigenvalues = torch.linalg.eigvalsh(torch.cat([torch.cat([corner, mixed], 1), torch.cat([mixed.mT, other], 1)]))
+        cross = p.mT @ (q * (self.diagonal * weights)[:, None]) - torch.eye(rank, dtype=p.dtype, device=p.device)
+        eigenvalues = torch.linalg.eigvalsh(torch.cat([torch.cat([corner, cross], 1), torch.cat([cross.mT, other], 1)]))
         if rank and float(eigenvalues.abs().min()) <= CLEAR * float(eigenvalues.abs().max()):
             return None
         return int((self.diagonal > bound).sum()) + int((eigenvalues > 0.0).sum()) - rank
@@ -73,11 +73,11 @@ def _coordinates(
     axes: Float64[Tensor, "m p"], vectors: Float64[Tensor, "m r"]
 ) -> tuple[Float64[Tensor, "i r"], Float64[Tensor, "m i"]]:
     """The vectors' coordinates along the axes and along the few more that they need, and all these axes."""
-    inside = axes.mT @ vectors
+    inner = axes.mT @ vectors
     if axes.shape[0] == axes.shape[1]:
-        return inside, axes
-    outside = vectors - axes @ inside
-    more, lengths, _ = torch.linalg.svd(outside, full_matrices=False)
-    more = more[:, lengths > NOTHING * torch.linalg.matrix_norm(vectors)][:, : axes.shape[0] - axes.shape[1]]
-    more, _ = torch.linalg.qr(more - axes @ (axes.mT @ more))
-    return torch.cat([inside, more.mT @ outside]), torch.cat([axes, more], dim=1)
+        return inner, axes
+    rest = vectors - axes @ inner
+    new_axes, lengths, _ = torch.linalg.svd(rest, full_matrices=False)
+    new_axes = new_axes[:, lengths > NOTHING * torch.linalg.matrix_norm(vectors)][:, : axes.shape[0] - axes.shape[1]]
+    new_axes, _ = torch.linalg.qr(new_axes - axes @ (axes.mT @ new_axes))
+    return torch.cat([inner, new_axes.mT @ rest]), torch.cat([axes, new_axes], dim=1)

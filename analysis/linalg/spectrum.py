@@ -50,8 +50,8 @@ class Spectrum:
     @once
     def values(self) -> Float64[np.ndarray, " p"]:
         """All singular values, ascending."""
-        pooled: Float64[np.ndarray, " p"] = np.sort(self.slices, axis=None)
-        return pooled
+        sorted_values: Float64[np.ndarray, " p"] = np.sort(self.slices, axis=None)
+        return sorted_values
 
     @once
     def eigenvalues(self) -> Float64[np.ndarray, " p"]:
@@ -67,8 +67,8 @@ class Spectrum:
 
 def decompose(slices: Float[Tensor, "s m n"]) -> Spectrum:
     """The spectrum of the matrices, on the device where they are. Raises NotFinite where one holds NaN or infinity."""
-    (found,) = decompose_each(slices[None])
-    return found
+    (spectrum,) = decompose_each(slices[None])
+    return spectrum
 
 
 def decompose_each(weights: Float[Tensor, "w s m n"]) -> list[Spectrum]:
@@ -77,10 +77,10 @@ def decompose_each(weights: Float[Tensor, "w s m n"]) -> list[Spectrum]:
     exponents = [_exponent(slices) for slices in weights]
     matrices, scales = weights.flatten(0, 1), _scales(exponents, weights).repeat_interleave(count, 0)  # (ws, …)
     tall = matrices if rows >= columns else matrices.mT  # (ws, N, K), N ≥ K
-    together = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
-    parts = zip(torch.split(tall, together), torch.split(scales, together), strict=True)
-    found = [one for group, scale in parts for one in _solve(group, scale)]
-    return [_pool(found[i * count : (i + 1) * count], e, rows, columns) for i, e in enumerate(exponents)]
+    group_size = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
+    parts = zip(torch.split(tall, group_size), torch.split(scales, group_size), strict=True)
+    spectra = [one for group, scale in parts for one in _solve(group, scale)]
+    return [_pool(spectra[i * count : (i + 1) * count], e, rows, columns) for i, e in enumerate(exponents)]
 
 
 def _pool(found: Sequence["_Slice"], exponent: int, rows: int, columns: int) -> Spectrum:
@@ -168,8 +168,8 @@ def _gram(group: Float[Tensor, "s n k"], scales: Scales) -> tuple[Float64[np.nda
     """Ascending eigenvalues of each WᵀW, and its trace: the sum of the squares of all entries."""
     gram = _inner_products(group, scales)
     squared_norms: list[float] = gram.diagonal(dim1=1, dim2=2).sum(dim=1).tolist()
-    found: Float64[np.ndarray, "s k"] = eigenvalues(gram).clamp_(min=0.0).cpu().numpy()
-    return found, squared_norms
+    values: Float64[np.ndarray, "s k"] = eigenvalues(gram).clamp_(min=0.0).cpu().numpy()
+    return values, squared_norms
 
 
 def scaled_gram(tall: Float[Tensor, "n k"]) -> tuple[Float64[Tensor, "k k"], int]:

@@ -31,8 +31,8 @@ def overlap(one: Float64[Tensor, "m i"], other: Float64[Tensor, "m j"]) -> float
 
     0 where every direction of one is at right angles to the other; 1 where the smaller lies within the larger.
     """
-    shared = float((one.mT @ other).square().sum())
-    return min(1.0, shared / min(one.shape[1], other.shape[1]))
+    energy = float((one.mT @ other).square().sum())
+    return min(1.0, energy / min(one.shape[1], other.shape[1]))
 
 
 def chance(i: int, j: int, rows: int) -> float:
@@ -61,8 +61,8 @@ def angles(one: Float64[Tensor, "m i"], other: Float64[Tensor, "m j"]) -> Float6
     large, small = (one, other) if one.shape[1] >= other.shape[1] else (other, one)
     product = large.mT @ small  # (i, j), i ≥ j
     cosines = torch.linalg.svdvals(product).clamp(max=1.0)  # descending
-    outside = small - large @ product
-    sines = torch.linalg.svdvals(outside)[: len(cosines)].flip(0).clamp(max=1.0)
+    rest = small - large @ product
+    sines = torch.linalg.svdvals(rest)[: len(cosines)].flip(0).clamp(max=1.0)
     return torch.where(cosines.square() < 0.5, torch.arccos(cosines), torch.arcsin(sines))
 
 

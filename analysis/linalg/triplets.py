@@ -49,10 +49,10 @@ def triplets(matrix: Float[Tensor, "m n"]) -> Triplets:
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.mT
     try:
         with suit_threads(tall.shape[1]):
-            found = (_by_gram(tall) if tall.shape[1] > SMALL else None) or _by_svd(tall)
+            result = (_by_gram(tall) if tall.shape[1] > SMALL else None) or _by_svd(tall)
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # documented, but missing in its __all__
         raise TensorError(f"the decomposition did not converge: {error}") from error
-    return found if tall is matrix else found.turned
+    return result if tall is matrix else result.turned
 
 
 def finite(matrix: Float[Tensor, "m n"]) -> None:
@@ -111,19 +111,19 @@ def _complement(vectors: Float64[Tensor, "n i"], others: Float64[Tensor, "n j"])
 
 def _complete_vectors(long: Float64[Tensor, "n i"], rest: Triplets, largest: float) -> Float64[Tensor, "n j"]:
     """The vectors of the weak directions; those of rounding, which may lie anywhere, replaced by some outside all."""
-    kept = rest.left[:, rest.values > len(long) * EPS * largest]
-    missing = rest.left.shape[1] - kept.shape[1]
+    vectors = rest.left[:, rest.values > len(long) * EPS * largest]
+    missing = rest.left.shape[1] - vectors.shape[1]
     if not missing:
-        return kept
+        return vectors
     start = torch.randn(len(long), missing, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    known = torch.cat([long, kept], dim=1)
-    found = torch.linalg.qr(_complement(known, start.to(long.device))).Q
-    return torch.cat([kept, _complement(known, found)], dim=1)
+    basis = torch.cat([long, vectors], dim=1)
+    complement = torch.linalg.qr(_complement(basis, start.to(long.device))).Q
+    return torch.cat([vectors, _complement(basis, complement)], dim=1)
 
 
 def _sort(left: Float64[Tensor, "n k"], values: Float64[Tensor, " k"], right: Float64[Tensor, "k k"]) -> Triplets:
     """Lengths that are equal to rounding may come in the wrong order."""
-    ordered, order = values.sort(descending=True, stable=True)
-    if torch.equal(ordered, values):
+    sorted_values, order = values.sort(descending=True, stable=True)
+    if torch.equal(sorted_values, values):
         return Triplets(left, values, right)
-    return Triplets(left[:, order], ordered, right[:, order])
+    return Triplets(left[:, order], sorted_values, right[:, order])

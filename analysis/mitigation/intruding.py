@@ -38,9 +38,9 @@ def intruding(
 ) -> list[Intruding]:
     """Every matrix of one tensor of the base, compared with the tuned checkpoint at position 1."""
     base = comparison.checkpoints[0].read(aligned.base.name)
-    held = {0: Held(base), 1: read_held(comparison, aligned, 1, base)}
-    found = pieces(aligned.base, held, comparison.names)
-    return [on_devices(device, piece.weights, partial(_of_piece, piece, recipe)) for piece in found]
+    tensors = {0: Held(base), 1: read_held(comparison, aligned, 1, base)}
+    matrices = pieces(aligned.base, tensors, comparison.names)
+    return [on_devices(device, piece.weights, partial(_of_piece, piece, recipe)) for piece in matrices]
 
 
 def _of_piece(piece: Piece, recipe: MitigationOptions, weights: Mapping[int, Weight | str]) -> Intruding:
@@ -56,16 +56,16 @@ def _of_piece(piece: Piece, recipe: MitigationOptions, weights: Mapping[int, Wei
 
 def _of_pair(base: Weight, tuned: Weight, recipe: MitigationOptions) -> Intruding:
     """By the rule of the `intruders` diagnostic (analysis.diagnostics.intruders.rule), strongest first."""
-    shared = cosine(base.matrix, tuned.matrix)
+    likeness = cosine(base.matrix, tuned.matrix)
     first = leading(tuned, recipe.k).triplets
-    found = match(base.triplets, first, "left")
-    intruders = _places(found.intruders(recipe.k, recipe.epsilon))
-    chosen = _places(found.guarded_intruders(recipe.k, recipe.epsilon)) if recipe.only == "guarded" else intruders
-    chosen = chosen[:1] if recipe.only == "strongest" else chosen
-    if not len(chosen):
-        return Intruding(base.info, len(intruders), cosine=shared)
-    added = change(tuned.matrix, first.left[:, chosen], recipe.factor)
-    return Intruding(base.info, len(intruders), Factors(added.left.cpu(), added.right.cpu()), cosine=shared)
+    matches = match(base.triplets, first, "left")
+    intruders = _places(matches.intruders(recipe.k, recipe.epsilon))
+    selection = _places(matches.guarded_intruders(recipe.k, recipe.epsilon)) if recipe.only == "guarded" else intruders
+    selection = selection[:1] if recipe.only == "strongest" else selection
+    if not len(selection):
+        return Intruding(base.info, len(intruders), cosine=likeness)
+    update = change(tuned.matrix, first.left[:, selection], recipe.factor)
+    return Intruding(base.info, len(intruders), Factors(update.left.cpu(), update.right.cpu()), cosine=likeness)
 
 
 def _places(which: Bool[Tensor, " k"]) -> Int64[Tensor, " i"]:

@@ -79,15 +79,15 @@ class LoraModule:
         missing = len(update.left) - len(change.left)
         change = Factors(torch.nn.functional.pad(change.left, (0, 0, 0, missing)), change.right)
         whole = total(update, change)
-        found = truncate(whole, rank)
-        left, right = found.factors.left, found.factors.right
+        result = truncate(whole, rank)
+        left, right = result.factors.left, result.factors.right
         if self.turned:
             left, right = right.mT, left.mT
         root = math.sqrt(abs(self.scaling))  # shared as σ is: B carries the sign
         A, B = right / root, left * (math.copysign(1.0, self.scaling) / root)
         new = {self.A[0]: self._like(self.A[1], A, rank, 0), self.B[0]: self._like(self.B[1], B, rank, 1)}
         written = replace(self, A=(self.A[0], new[self.A[0]]), B=(self.B[0], new[self.B[0]])).update
-        return new, replace(found, kept=found.energy - distance(whole, written))
+        return new, replace(result, kept=result.energy - distance(whole, written))
 
     def _like(self, old: Tensor, new: Tensor, rank: int, axis: int) -> Tensor:
         shape = list(old.shape)
@@ -106,24 +106,24 @@ def open_module(adapter: Adapter, module: AdaptedModule, info: TensorInfo) -> Lo
     A, B = (next((name for what, name in parts.items() if what.endswith(side)), None) for side in ("_A", "_B"))
     if A is None or B is None:
         raise AdapterError(f"{escape(module.module)}: lora_{'B' if A else 'A'} is missing. Save the adapter again.")
-    held = {name: _read(adapter.checkpoint, name) for name in (A, B)}
-    product = len(held[B]), math.prod(held[A].shape[1:])
-    turned = _is_transposed(product, info, adapter.config, embedding="lora_embedding_A" in parts)
-    multiplier = scaling(adapter.config, module.module, len(held[A]))
+    tensors = {name: _read(adapter.checkpoint, name) for name in (A, B)}
+    product = len(tensors[B]), math.prod(tensors[A].shape[1:])
+    is_transposed = _is_transposed(product, info, adapter.config, embedding="lora_embedding_A" in parts)
+    multiplier = scaling(adapter.config, module.module, len(tensors[A]))
     if multiplier == 0.0:
         raise AdapterError(f"{escape(module.module)}: its alpha is 0, so that no A and B make an update")
-    return LoraModule(module, (A, held[A]), (B, held[B]), multiplier, turned)
+    return LoraModule(module, (A, tensors[A]), (B, tensors[B]), multiplier, is_transposed)
 
 
 def factor_names(module: AdaptedModule) -> dict[str, str]:
     """What is a factor of the update → its name in the file. Biases of factors are none."""
-    found = {}
+    by_kind = {}
     for name in module.tensors:
         words = name.split(".")
         place = factor(words)
         if place is not None and words[place] in FACTORS and words[-1] != "bias":
-            found[words[place]] = name
-    return found
+            by_kind[words[place]] = name
+    return by_kind
 
 
 def _read(checkpoint: OpenCheckpoint, name: str) -> Tensor:

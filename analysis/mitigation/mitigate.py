@@ -44,32 +44,32 @@ def write_mitigated(
     check_base(comparison.alignment, names)
     form, search = form_of(comparison, tuned, recipe), Search(recipe, device, progress, memory)
     try:
-        found = _write(comparison, form, folder / form.file, search)
+        results = _write(comparison, form, folder / form.file, search)
         form.finish(folder)
-        after = _look_again(base, folder, found, names, search)
+        recount = _look_again(base, folder, results, names, search)
     except BaseException:
         for path in folder.iterdir():
             path.unlink()
         raise
     files = tuple(sorted(path.name for path in folder.iterdir()))
-    return MitigationReport(recipe, form.name, files, tuple(_rows(found, after)), tuple(form.left_out))
+    return MitigationReport(recipe, form.name, files, tuple(_rows(results, recount)), tuple(form.left_out))
 
 
 def _write(comparison: Comparison, form: Form, target: Path, search: Search) -> Done:
     """Writes every job of the form, the widest first (Writer). Raises NoIntruders."""
     jobs = list(form.jobs())
     order = sorted(jobs, key=lambda job: -DTYPES[job.dtype].bits)
-    searched = search.find_intruders(comparison, [job.aligned for job in order if job.aligned is not None], "before")
+    batches = search.find_intruders(comparison, [job.aligned for job in order if job.aligned is not None], "before")
     names = {name: rank for job in jobs for name, rank in job.names.items()}
-    done: Done = []
-    with closing(searched), Writer(target, names, _metadata(comparison.names, search.recipe)) as writer:
+    results: Done = []
+    with closing(batches), Writer(target, names, _metadata(comparison.names, search.recipe)) as writer:
         for job in order:
-            found = next(searched) if job.aligned is not None else ()
-            done.append((found, form.write(writer, job, _to_write(found, search.recipe))))
+            intruders = next(batches) if job.aligned is not None else ()
+            results.append((intruders, form.write(writer, job, _to_write(intruders, search.recipe))))
         if 1 not in comparison.adapters:  # whose size is no proof: W₀ + ΔW is of this base by construction
-            _check_origin(done, comparison.names)
-        _check_any(done, search.recipe)
-    return done
+            _check_origin(results, comparison.names)
+        _check_any(results, search.recipe)
+    return results
 
 
 def _to_write(found: Sequence[Intruding], recipe: MitigationOptions) -> Sequence[Intruding]:
@@ -80,7 +80,9 @@ def _to_write(found: Sequence[Intruding], recipe: MitigationOptions) -> Sequence
 def _check_origin(done: Done, names: Sequence[str]) -> None:
     """As a comparison says it: between unrelated models every direction is new, and none of them is an intruder."""
     sizes = [
-        (one.cosine, one.weight.rows * one.weight.columns * one.weight.slices) for found, _ in done for one in found
+        (one.cosine, one.weight.rows * one.weight.columns * one.weight.slices)
+        for intruders, _ in done
+        for one in intruders
     ]
     if is_foreign_by(sizes):
         raise WrongBase(
@@ -90,44 +92,46 @@ def _check_origin(done: Done, names: Sequence[str]) -> None:
 
 
 def _check_any(done: Done, recipe: MitigationOptions) -> None:
-    weights = [one for found, _ in done for one in found]
+    weights = [one for intruders, _ in done for one in intruders]
     if any(one.change for one in weights):
         return
-    told = [one for one in weights if one.count is not None]
-    if turned := sum(one.count or 0 for one in told):
+    readable = [one for one in weights if one.count is not None]
+    if count := sum(one.count or 0 for one in readable):
         raise NoIntruders(
-            f"{'the one intruder' if turned == 1 else f'all {turned} intruders'} only rotated among base directions of "
+            f"{'the one intruder' if count == 1 else f'all {count} intruders'} only rotated among base directions of "
             "nearly equal strength: without those there is nothing to shrink, and no file was written"
         )
-    failed = (
-        f"; {quantity(len(weights) - len(told), 'matrix', 'matrices')} could not be read" if told != weights else ""
+    addition = (
+        f"; {quantity(len(weights) - len(readable), 'matrix', 'matrices')} could not be read"
+        if readable != weights
+        else ""
     )
     raise NoIntruders(
-        f"none of {quantity(len(told), 'matrix', 'matrices')} has an intruder among its {recipe.k} strongest "
-        f"directions at ε = {recipe.epsilon:g}{failed}: there is nothing to shrink, and no file was written"
+        f"none of {quantity(len(readable), 'matrix', 'matrices')} has an intruder among its {recipe.k} strongest "
+        f"directions at ε = {recipe.epsilon:g}{addition}: there is nothing to shrink, and no file was written"
     )
 
 
 def _metadata(names: Sequence[str], recipe: MitigationOptions) -> dict[str, str]:
     """Facts that the file tells about itself."""
-    told = {"mitigated_from": names[1], "mitigated_base": names[0], "mitigated_lambda": f"{recipe.factor:g}"}
+    origin = {"mitigated_from": names[1], "mitigated_base": names[0], "mitigated_lambda": f"{recipe.factor:g}"}
     rule = {"mitigated_k": str(recipe.k), "mitigated_epsilon": f"{recipe.epsilon:g}", "mitigated_only": recipe.only}
-    return {"format": "pt", **told, **rule}
+    return {"format": "pt", **origin, **rule}
 
 
 def _look_again(
     base: Checkpoint, folder: Path, done: Done, names: tuple[str, str], search: Search
 ) -> dict[str, Intruding]:
     """The intruders of the mitigated matrices by name, counted in the files that were written."""
-    changed = {one.weight.tensor for found, _ in done for one in found if one.change}
+    tensor_names = {one.weight.tensor for intruders, _ in done for one in intruders if one.change}
     comparison = open_comparison((base, open_checkpoint([folder])), (names[0], escape("the mitigated checkpoint")), ())
-    rows = [row for row in comparison.alignment.rows if row.base.name in changed and row.partners[0] is not None]
-    return {one.weight.name: one for found in search.find_intruders(comparison, rows, "after") for one in found}
+    rows = [row for row in comparison.alignment.rows if row.base.name in tensor_names and row.partners[0] is not None]
+    return {one.weight.name: one for intruders in search.find_intruders(comparison, rows, "after") for one in intruders}
 
 
 def _rows(done: Done, after: dict[str, Intruding]) -> Iterator[MitigatedWeight]:
-    for found, energy in done:
-        for one in found:
-            again = after.get(one.weight.name)
-            count = one.count if again is None else again.count
-            yield MitigatedWeight(one.weight, one.count, count, energy, one.note or (again.note if again else None))
+    for intruders, energy in done:
+        for one in intruders:
+            recount = after.get(one.weight.name)
+            count = one.count if recount is None else recount.count
+            yield MitigatedWeight(one.weight, one.count, count, energy, one.note or (recount.note if recount else None))

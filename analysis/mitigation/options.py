@@ -63,12 +63,12 @@ class MitigationOptions:
     def of(cls, options: Mapping[str, object]) -> "MitigationOptions":
         """What these options make, λ among them as "lambda". Raises OptionError."""
         values: dict[str, Any] = {option.name: option.default for option in OPTIONS}
-        known = {option.name: option for option in (*OPTIONS, RANK)}
+        by_name = {option.name: option for option in (*OPTIONS, RANK)}
         for name, value in options.items():
-            if name not in known:
-                raise OptionError(f"a mitigation has no option {escape(name)}; it has: {', '.join(known)}")
+            if name not in by_name:
+                raise OptionError(f"a mitigation has no option {escape(name)}; it has: {', '.join(by_name)}")
             if name != "rank" or value is not None:
-                values[name] = known[name].check(value)
+                values[name] = by_name[name].check(value)
         return cls(factor=values.pop("lambda"), **values)
 
     def to_json(self) -> dict[str, float | int | str | None]:

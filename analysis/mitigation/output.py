@@ -104,16 +104,16 @@ class AdapterForm:
     def jobs(self) -> Iterator[Job]:
         rows = {row.partners[0].tensors: row for row in self.comparison.alignment.rows if row.partners[0] is not None}
         for module in self.adapter.modules:
-            stored = {name: self.tuned.stored[name] for name in module.tensors}
-            widest = max((t.dtype for t in stored.values()), key=_bits)
-            names = {name: len(t.shape) for name, t in stored.items()}
+            arrays = {name: self.tuned.stored[name] for name in module.tensors}
+            widest = max((t.dtype for t in arrays.values()), key=_bits)
+            names = {name: len(t.shape) for name, t in arrays.items()}
             yield Job(names, widest, rows.get(module.tensors), module)
 
     def write(self, writer: Writer, job: Job, found: Sequence[Intruding]) -> Energy | None:
         new: dict[str, Tensor] = {}
         energy = None
         assert job.module is not None
-        if job.aligned is not None and any(each.change for each in found):
+        if job.aligned is not None and any(entry.change for entry in found):
             if job.module.whole:
                 new = {
                     name: _make_whole(self.comparison, job.aligned, found, self.tuned.stored[name].dtype)
@@ -131,14 +131,14 @@ class AdapterForm:
     def _factors(
         self, module: AdaptedModule, info: TensorInfo, found: Sequence[Intruding]
     ) -> tuple[dict[str, Tensor], Energy]:
-        opened = open_module(self.adapter, module, info)
-        change = join_changes(info, [(each.weight.rows, each.change) for each in found])
-        most = opened.rank + change.left.shape[1]
-        rank = min(max(self.recipe.rank or 0, opened.rank), most)
-        new, kept = opened.mitigate(change, rank)
-        if rank > opened.rank:
-            self.raised.append((opened, rank))
-        return new, Energy(opened.rank, rank, kept.energy, kept.kept)
+        lora_module = open_module(self.adapter, module, info)
+        change = join_changes(info, [(entry.weight.rows, entry.change) for entry in found])
+        max_rank = lora_module.rank + change.left.shape[1]
+        rank = min(max(self.recipe.rank or 0, lora_module.rank), max_rank)
+        new, result = lora_module.mitigate(change, rank)
+        if rank > lora_module.rank:
+            self.raised.append((lora_module, rank))
+        return new, Energy(lora_module.rank, rank, result.energy, result.kept)
 
     def finish(self, folder: Path) -> None:
         settings = with_ranks(self.adapter.config, self.raised)
@@ -160,15 +160,15 @@ class WeightsForm:
 
     def jobs(self) -> Iterator[Job]:
         rows = {name: row for row in self.comparison.alignment.rows if (p := row.partners[0]) for name in p.tensors}
-        for name, stored in self.tuned.stored.items():
-            if DTYPES[stored.dtype].safetensors is None:
-                self.left_out.append(f"{escape(name)}: safetensors has no {stored.dtype}")
+        for name, array in self.tuned.stored.items():
+            if DTYPES[array.dtype].safetensors is None:
+                self.left_out.append(f"{escape(name)}: safetensors has no {array.dtype}")
             else:
-                yield Job({name: len(stored.shape)}, stored.dtype, rows.get(name))
+                yield Job({name: len(array.shape)}, array.dtype, rows.get(name))
 
     def write(self, writer: Writer, job: Job, found: Sequence[Intruding]) -> Energy | None:
         (name,) = job.names
-        if job.aligned is not None and any(each.change for each in found):
+        if job.aligned is not None and any(entry.change for entry in found):
             writer.add(name, _make_whole(self.comparison, job.aligned, found, job.dtype))
         else:
             writer.copy(name, self.tuned.stored[name])
@@ -190,17 +190,17 @@ class MergedForm:
     file = "model.safetensors"
 
     def jobs(self) -> Iterator[Job]:
-        told: set[str] = set()
+        job_names: set[str] = set()
         for row in self.comparison.alignment.rows:
             if row.partners[0] is not None and row.partners[0].tensors:
-                told.update(row.partners[0].tensors)
+                job_names.update(row.partners[0].tensors)
                 yield Job({row.base.called: len(row.base.shape)}, row.base.dtype, row)
         names = [info.name for info in self.comparison.checkpoints[0].tensors]
         for module in self.adapter.modules:
-            if module.whole and told.isdisjoint(module.tensors):  # a bias, a norm, a head of its own
-                stored = self.tuned.stored[module.tensors[0]]
-                yield Job({_home(module.name, names): len(stored.shape)}, stored.dtype, None, module)
-            elif told.isdisjoint(module.tensors):
+            if module.whole and job_names.isdisjoint(module.tensors):  # a bias, a norm, a head of its own
+                array = self.tuned.stored[module.tensors[0]]
+                yield Job({_home(module.name, names): len(array.shape)}, array.dtype, None, module)
+            elif job_names.isdisjoint(module.tensors):
                 self.left_out.append(f"{escape(module.name)}: the base does not have it")
             else:
                 self.left_out += [f"{escape(name)}: a bias of the adapter" for name in module.tensors if _is_bias(name)]
@@ -210,7 +210,7 @@ class MergedForm:
         if job.aligned is None:
             assert job.module is not None
             writer.copy(name, self.tuned.stored[job.module.tensors[0]])
-        elif all(each.count is None for each in found):
+        elif all(entry.count is None for entry in found):
             self.left_out.append(f"{escape(name)}: {found[0].note if found else 'it holds no matrix'}")
         else:
             writer.add(name, _make_whole(self.comparison, job.aligned, found, job.dtype))
@@ -224,9 +224,9 @@ def _make_whole(comparison: Comparison, aligned: Aligned, found: Sequence[Intrud
     """The tuned tensor with its changes, in its own orientation and with all its rows."""
     partner = aligned.partners[0]
     assert partner is not None
-    held = read_held(comparison, aligned, 1, comparison.checkpoints[0].read(aligned.base.name))
-    assert not isinstance(held, str), "what cannot be had has no change"
-    tensor = apply_changes(aligned.base, held.tensor, [each.change for each in found])
+    weight = read_held(comparison, aligned, 1, comparison.checkpoints[0].read(aligned.base.name))
+    assert not isinstance(weight, str), "what cannot be had has no change"
+    tensor = apply_changes(aligned.base, weight.tensor, [entry.change for entry in found])
     return (tensor.mT if partner.turned else tensor).to(getattr(torch, dtype)).contiguous()
 
 
@@ -237,12 +237,12 @@ def apply_changes(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | 
     """
     new = tensor.to(torch.promote_types(tensor.dtype, torch.float32), copy=True).contiguous()
     lies = replace(info, shape=tuple(new.shape))
-    for weight, held, change in zip(weights(lies, new), outputs(lies), changes, strict=True):
+    for weight, rows, change in zip(weights(lies, new), outputs(lies), changes, strict=True):
         if change is None:
             continue
-        if isinstance(held, Tensor):  # its rows lie apart from each other, so that the weight is a copy of them
-            oriented = new.T if info.transposed else new
-            oriented[held] += (change.left @ change.right).to(new.dtype)
+        if isinstance(rows, Tensor):  # its rows lie apart from each other, so that the weight is a copy of them
+            matrix = new.T if info.transposed else new
+            matrix[rows] += (change.left @ change.right).to(new.dtype)
             continue
         count, _, columns = weight.slices.shape
         if weight.slices.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
@@ -250,8 +250,8 @@ def apply_changes(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | 
                 "its matrices do not lie in it as they are (a convolution of several groups, or heads with a side of "
             )
             raise MitigationError(f"{escape(info.name)}: {what}their own), and it is not mitigated")
-        added = (change.left @ change.right).reshape(-1, columns, count).permute(2, 0, 1)  # (s, m, n)
-        weight.slices[:, : added.shape[1]] += added.to(new.dtype)
+        delta = (change.left @ change.right).reshape(-1, columns, count).permute(2, 0, 1)  # (s, m, n)
+        weight.slices[:, : delta.shape[1]] += delta.to(new.dtype)
     return new
 
 
@@ -275,5 +275,5 @@ def _is_bias(name: str) -> bool:
 def _home(name: str, names: Sequence[str]) -> str:
     """What the base calls the parameter: its own name, or the one name that ends, or begins, alike."""
     name = name.removeprefix(PREFIX)
-    alike = [other for other in names if other.endswith(f".{name}") or name.endswith(f".{other}")]
-    return name if name in names or len(alike) != 1 else alike[0]
+    matches = [other for other in names if other.endswith(f".{name}") or name.endswith(f".{other}")]
+    return name if name in names or len(matches) != 1 else matches[0]

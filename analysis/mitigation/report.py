@@ -64,24 +64,24 @@ class MitigationReport:
 
     @property
     def before(self) -> int:
-        return sum(each.before or 0 for each in self.weights)
+        return sum(entry.before or 0 for entry in self.weights)
 
     @property
     def after(self) -> int:
-        return sum(each.after or 0 for each in self.weights)
+        return sum(entry.after or 0 for entry in self.weights)
 
     @property
     def changed(self) -> tuple[MitigatedWeight, ...]:
         """The matrices that had an intruder."""
-        return tuple(each for each in self.weights if each.before)
+        return tuple(entry for entry in self.weights if entry.before)
 
     @property
     def energy_lost(self) -> float | None:
         """Of all changed modules together; None where none was brought back to a rank."""
-        found = {each.weight.tensor: each.energy for each in self.weights if each.energy is not None}
+        energies = {entry.weight.tensor: entry.energy for entry in self.weights if entry.energy is not None}
         return (
-            energy_lost(_sum([e.kept for e in found.values()]), _sum([e.energy for e in found.values()]))
-            if found
+            energy_lost(_sum([e.kept for e in energies.values()]), _sum([e.energy for e in energies.values()]))
+            if energies
             else None
         )
 
@@ -95,7 +95,7 @@ class MitigationReport:
             "matrices": len(self.weights),
             "matrices_with": len(self.changed),
             "energy_lost": self.energy_lost,
-            "weights": [each.to_json() for each in self.weights],
+            "weights": [entry.to_json() for entry in self.weights],
             "left_out": list(self.left_out),
         }
 

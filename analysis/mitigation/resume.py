@@ -33,9 +33,9 @@ class Memory:
         """Notes that an attempt begins; whether the one before it had found something."""
         note, count = self.folder / BEGUN, sum(1 for _ in self.folder.glob("*.safetensors"))
         self.again = note.exists()
-        before = int(note.read_text() or 0) if self.again else count
+        old_count = int(note.read_text() or 0) if self.again else count
         note.write_text(str(count))
-        return count > before
+        return count > old_count
 
     def recall(self, stage: str, tensor: str) -> list[Intruding] | None:
         """What was kept, to the last bit; None where nothing was."""
@@ -51,10 +51,10 @@ class Memory:
         path = self._path(stage, tensor)
         partial = path.with_suffix(f".{os.getpid()}.part")
         names = ("count", "note", "cosine")
-        said = [{"weight": asdict(one.weight), **{name: getattr(one, name) for name in names}} for one in intruders]
-        tensors = {name: factor for at, one in enumerate(intruders) for name, factor in _factors(at, one)}
+        entries = [{"weight": asdict(one.weight), **{name: getattr(one, name) for name in names}} for one in intruders]
+        tensors = {name: factor for index, one in enumerate(intruders) for name, factor in _factors(index, one)}
         try:
-            save_file(tensors, partial, {FOUND: json.dumps(said)})
+            save_file(tensors, partial, {FOUND: json.dumps(entries)})
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
             partial.replace(path)
@@ -72,7 +72,7 @@ def _factors(at: int, one: Intruding) -> Iterator[tuple[str, Tensor]]:
 
 
 def _restore(said: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> Iterator[Intruding]:
-    for at, told in enumerate(said):
-        left = tensors.get(f"{at}.left")
-        change = None if left is None else Factors(left, tensors[f"{at}.right"])
-        yield Intruding(WeightInfo(**told["weight"]), told["count"], change, told["note"], told.get("cosine"))
+    for index, entry in enumerate(said):
+        left = tensors.get(f"{index}.left")
+        change = None if left is None else Factors(left, tensors[f"{index}.right"])
+        yield Intruding(WeightInfo(**entry["weight"]), entry["count"], change, entry["note"], entry.get("cosine"))

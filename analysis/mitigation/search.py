@@ -31,21 +31,21 @@ class Search:
 
         After an attempt that was interrupted each is by itself, so that one that nobody survives holds up no other.
         """
-        aligned = {row.base.called: row for row in rows}
+        by_name = {row.base.called: row for row in rows}
 
         def work(info: TensorInfo) -> list[Intruding]:
-            known = self.memory.recall(stage, info.called) if self.memory else None
-            if known is not None:
-                return known
-            found = intruding(comparison, aligned[info.called], self.recipe, self.device)
+            old_result = self.memory.recall(stage, info.called) if self.memory else None
+            if old_result is not None:
+                return old_result
+            new_result = intruding(comparison, by_name[info.called], self.recipe, self.device)
             if self.memory:
-                self.memory.keep(stage, info.called, found)
-            return found
+                self.memory.keep(stage, info.called, new_result)
+            return new_result
 
         tensors = [row.base for row in rows]
         one_by_one = ((info, work(info)) for info in tensors)
-        again = self.memory is not None and self.memory.again
-        with closing(one_by_one if again else run_each(tensors, work, self.device)) as several:
+        is_resumed = self.memory is not None and self.memory.again
+        with closing(one_by_one if is_resumed else run_each(tensors, work, self.device)) as several:
             for info in tensors:
                 if self.progress is not None:
                     self.progress(info)

@@ -31,8 +31,8 @@ def label_of(name: str, role: str, depth: int | None, where: str | None = None, 
 
 
 def _side(name: str, depth: int | None) -> str:
-    told = "" if depth is None else side(parts(name))
-    return "" if told in PLAIN else told
+    word = "" if depth is None else side(parts(name))
+    return "" if word in PLAIN else word
 
 
 def block(side: str, number: int | None) -> str:
@@ -43,8 +43,8 @@ def block(side: str, number: int | None) -> str:
     """
     if number is None and not side:
         return ""
-    said = " ".join([*([side] if side else []), "block", *([] if number is None else [str(number)])])
-    return said[:1].upper() + said[1:]
+    text = " ".join([*([side] if side else []), "block", *([] if number is None else [str(number)])])
+    return text[:1].upper() + text[1:]
 
 
 def _what(found: list[str], role: str) -> str:
@@ -61,20 +61,20 @@ def _what(found: list[str], role: str) -> str:
 
 def _member(found: list[str]) -> str | None:
     """The number of a matrix in a stack, "3" of "….weight.3.gate"; None where it is none."""
-    at = next((place for place, word in enumerate(found) if word.endswith("weight")), len(found))
-    return found[at + 1][-9:] if at + 1 < len(found) and is_index(found[at + 1]) else None
+    index = next((place for place, word in enumerate(found) if word.endswith("weight")), len(found))
+    return found[index + 1][-9:] if index + 1 < len(found) and is_index(found[index + 1]) else None
 
 
 def _gate(found: list[str]) -> str:
     """What a recurrent weight is: "layer 0 forget gate from the state"."""
     gate = found[-1].replace("_", " ") if found[-1].endswith("_gate") else "weight"
-    matched = next((match for word in reversed(found) if (match := RECURRENT.fullmatch(word))), None)
-    if matched is None:
+    recurrence = next((match for word in reversed(found) if (match := RECURRENT.fullmatch(word))), None)
+    if recurrence is None:
         source = "hh" if "recurrent_kernel" in found else "ih" if "kernel" in found else ""
         return f"{gate} {SOURCES[source]}" if source else gate
-    source, layer, backwards = matched.groups()
-    said = [*([f"layer {layer}"] if layer else []), gate, SOURCES[source], *(["backwards"] if backwards else [])]
-    return " ".join(said)
+    source, layer, backwards = recurrence.groups()
+    words = [*([f"layer {layer}"] if layer else []), gate, SOURCES[source], *(["backwards"] if backwards else [])]
+    return " ".join(words)
 
 
 def _embedding(found: list[str]) -> str:
@@ -87,15 +87,15 @@ def _embedding(found: list[str]) -> str:
 
 def expert_of(found: list[str]) -> str | None:
     """Which expert a weight belongs to, where it belongs to one: "expert 17", "shared expert"."""
-    for word, after in pairwise(found):
-        if after.endswith("_shexp"):  # GGUF
+    for word, next_word in pairwise(found):
+        if next_word.endswith("_shexp"):  # GGUF
             return "shared expert"
         if word.startswith("shared_expert"):
-            return f"shared expert {after[-9:]}" if is_index(after) else "shared expert"
+            return f"shared expert {next_word[-9:]}" if is_index(next_word) else "shared expert"
         if word.startswith("expert_") and is_index(word.removeprefix("expert_")):
             return f"expert {word.removeprefix('expert_')[-9:]}"
-        if CLASSES["@experts"].fullmatch(word[:64]) and is_index(after):
-            return f"expert {after[-9:]}"
+        if CLASSES["@experts"].fullmatch(word[:64]) and is_index(next_word):
+            return f"expert {next_word[-9:]}"
     return None
 
 
@@ -105,11 +105,11 @@ def distinct(labels: Mapping[str, Collection[str]]) -> dict[str, str]:
     >>> distinct({"a.mlp.fc.weight": ["Fc"], "b.mlp.fc.weight": ["Fc"], "c.weight": ["C"]})
     {'a.mlp.fc.weight': 'a', 'b.mlp.fc.weight': 'b'}
     """
-    alike: dict[str, list[str]] = defaultdict(list)
+    by_label: dict[str, list[str]] = defaultdict(list)
     for name, some in labels.items():
         for label in some:
-            alike[label].append(name)
-    groups = dict.fromkeys(tuple(names) for names in alike.values() if len(names) > 1)
+            by_label[label].append(name)
+    groups = dict.fromkeys(tuple(names) for names in by_label.values() if len(names) > 1)
     return {name: words for names in groups for name, words in _qualifiers(names)}
 
 
@@ -126,10 +126,10 @@ def _qualifiers(names: Sequence[str]) -> Iterable[tuple[str, str]]:
 
 def _segments(name: str) -> list[str]:
     """The words of a name, each with the number that follows it: ["down_blocks.0", "attn1", "to_q"]."""
-    found: list[str] = []
+    segments: list[str] = []
     for word in components(name):
-        if is_index(word) and found:
-            found[-1] = f"{found[-1]}.{word}"
+        if is_index(word) and segments:
+            segments[-1] = f"{segments[-1]}.{word}"
         else:
-            found.append(word)
-    return found
+            segments.append(word)
+    return segments

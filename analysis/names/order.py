@@ -22,9 +22,9 @@ def network_order(names: Iterable[str]) -> list[str]:
     ['h.2.b', 'h.2.a', 'h.10.b', 'h.10.a', 'head']
     """
     unique = list(dict.fromkeys(names))
-    seen: Children = {}
+    children: Children = {}
     siblings: dict[int, int] = {}
-    keys = {name: _key(name, seen, siblings) for name in unique}
+    keys = {name: _key(name, children, siblings) for name in unique}
     return sorted(unique, key=lambda name: keys[name])
 
 

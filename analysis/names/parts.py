@@ -14,13 +14,13 @@ GROUPED_LAYERS = ("linear_fc1", "linear_fc2")
 
 @lru_cache(maxsize=4096)
 def _split(name: str) -> tuple[str, ...]:
-    found = name.removesuffix(":0").replace("/", ".").split(".")
-    for at in (len(found) - 2, len(found) - 3):  # behind it, the half of a matrix of two
-        if at > 0 and found[at] in GROUPED_LAYERS and (member := GROUPED.fullmatch(found[at + 1])):
-            return (*found[:at], member[1], found[at], *found[at + 2 :])
-    while len(found) > 1 and ((last := found[-1].lower()) in ENDINGS or last.startswith("original")):
-        found.pop()
-    return tuple(found)
+    words = name.removesuffix(":0").replace("/", ".").split(".")
+    for at in (len(words) - 2, len(words) - 3):  # behind it, the half of a matrix of two
+        if at > 0 and words[at] in GROUPED_LAYERS and (member := GROUPED.fullmatch(words[at + 1])):
+            return (*words[:at], member[1], words[at], *words[at + 2 :])
+    while len(words) > 1 and ((last := words[-1].lower()) in ENDINGS or last.startswith("original")):
+        words.pop()
+    return tuple(words)
 
 
 @lru_cache(maxsize=4096)

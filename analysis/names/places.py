@@ -59,13 +59,13 @@ OUTSIDE = Place()
 
 def place(name: str) -> Place:
     """The place that a name alone tells, without a depth. The index of an expert is no place."""
-    found = components(name)
-    for at, word in enumerate(found):
+    words = components(name)
+    for index, word in enumerate(words):
         lower = word.lower()
         if CLASSES["@experts"].fullmatch(lower[:64]):
             break
-        if (there := _word_place(found, at, lower)) is not None:
-            return there
+        if (result := _word_place(words, index, lower)) is not None:
+            return result
     return OUTSIDE
 
 
@@ -73,10 +73,10 @@ def _word_place(found: list[str], at: int, lower: str) -> Place | None:
     """The place that one word of a name tells, where it tells one."""
     last = at + 1 == len(found)
     if not last and (phase := _phase(lower)) is not None:
-        counted = at + 2 < len(found) and is_index(found[at + 1])
-        return Place(tuple(found[:at]), (_index(found[at + 1]),) if counted else (), phase, lower == "up")
-    if staged := STAGE.fullmatch(lower):
-        return Place((*found[:at], staged["stem"]), (_index(staged["number"]), *_second(found[at + 1 :], lower)))
+        has_number = at + 2 < len(found) and is_index(found[at + 1])
+        return Place(tuple(found[:at]), (_index(found[at + 1]),) if has_number else (), phase, lower == "up")
+    if match := STAGE.fullmatch(lower):
+        return Place((*found[:at], match["stem"]), (_index(match["number"]), *_second(found[at + 1 :], lower)))
     if is_index(lower) and not last and found[at + 1] not in MODULES:
         return Place(tuple(found[:at]), (_index(lower), *_second(found[at + 1 :], found[at - 1].lower() if at else "")))
     return None
@@ -90,8 +90,8 @@ def _second(after: list[str], stage: str) -> tuple[int, ...]:
     """The number of a block within its stage, where the words after the stage's number have one."""
     if stage == "layers" and any(word in ATTENTIVE for word in after):
         return ()  # the parts of one layer: lucidrains' lists of an attention and an MLP
-    for at, word in enumerate(after[:3]):
-        last = at + 1 == len(after)
+    for index, word in enumerate(after[:3]):
+        last = index + 1 == len(after)
         if inner := INNER.fullmatch(word.lower()):
             return (_index(inner[1]),)
         if is_index(word):
@@ -122,39 +122,42 @@ def depth_of(name: str) -> int | None:
 
 def depths(names: Iterable[str]) -> dict[str, int | None]:
     """The depth of each name: the number of its block in its own stack. Where stages count anew, they follow on."""
-    return {name: there.depth for name, there in places(names).items()}
+    return {name: position.depth for name, position in places(names).items()}
 
 
 def places(names: Iterable[str]) -> dict[str, Place]:
     """Where each name of a checkpoint lies, with its depth and with what tells its stack from the others."""
-    found = {name: place(name) for name in names}
+    by_name = {name: place(name) for name in names}
     stacks: dict[tuple[str, ...], list[Place]] = {}
-    for there in dict.fromkeys(found.values()):
-        if there.in_block:
-            stacks.setdefault(there.stack, []).append(there)
-    ways = {stack for stack, inside in stacks.items() if len({there.phase for there in inside} - {None}) > 1}
-    numbered = {
-        there: depth for stack, inside in stacks.items() for there, depth in _number_places(inside, stack in ways)
+    for position in dict.fromkeys(by_name.values()):
+        if position.in_block:
+            stacks.setdefault(position.stack, []).append(position)
+    ways = {stack for stack, members in stacks.items() if len({position.phase for position in members} - {None}) > 1}
+    by_place = {
+        position: depth
+        for stack, members in stacks.items()
+        for position, depth in _number_places(members, stack in ways)
     }
-    sides = _sides(Counter((t.stack, t.phase if t.stack in ways else None) for t in numbered))
+    sides = _sides(Counter((t.stack, t.phase if t.stack in ways else None) for t in by_place))
     return {
-        name: replace(there, depth=numbered[there],
-                      side=sides[there.stack, there.phase if there.stack in ways else None])
-        if there.in_block else there
-        for name, there in found.items()
+        name: replace(position, depth=by_place[position],
+                      side=sides[position.stack, position.phase if position.stack in ways else None])
+        if position.in_block else position
+        for name, position in by_name.items()
     }  # fmt: skip
 
 
 def _number_places(inside: list[Place], ways: bool) -> list[tuple[Place, int | None]]:
     """Each place of one stack with its depth."""
     if ways:
-        key = {there: _step(there) for there in inside}
-        rank = {at: index for index, at in enumerate(sorted(set(key.values())))}
-        return [(there, rank[key[there]]) for there in inside]
-    staged = any(len(there.numbers) > 1 for there in inside)
-    order = {numbers: index for index, numbers in enumerate(sorted({there.numbers for there in inside}))}
+        key = {position: _step(position) for position in inside}
+        rank = {entry: index for index, entry in enumerate(sorted(set(key.values())))}
+        return [(position, rank[key[position]]) for position in inside]
+    has_stages = any(len(position.numbers) > 1 for position in inside)
+    order = {numbers: index for index, numbers in enumerate(sorted({position.numbers for position in inside}))}
     return [
-        (there, order[there.numbers] if staged else there.numbers[0] if there.numbers else None) for there in inside
+        (position, order[position.numbers] if has_stages else position.numbers[0] if position.numbers else None)
+        for position in inside
     ]
 
 
@@ -173,21 +176,21 @@ def _sides(stacks: Mapping[Stack, int]) -> Mapping[Stack, str]:
 
     Of several that would be called alike, the one that has by far the most blocks keeps that name.
     """
-    known = {stack: side(stack[0]) if stack[1] is None else WAYS[stack[1]] for stack in stacks}
-    found: dict[Stack, str] = {}
-    for stack, told in known.items():
-        alike = [other for other, words in known.items() if words == told]
-        most = sorted((stacks[other] for other in alike), reverse=True)
-        main = len(alike) > 1 and stacks[stack] == most[0] >= MAIN * most[1]
-        if len(alike) > 1 and not main:
-            common = set[str]().intersection(*()) if not alike else set.intersection(*(set(s[0]) for s in alike))
+    sides = {stack: side(stack[0]) if stack[1] is None else WAYS[stack[1]] for stack in stacks}
+    labels: dict[Stack, str] = {}
+    for stack, label in sides.items():
+        twins = [other for other, words in sides.items() if words == label]
+        sizes = sorted((stacks[other] for other in twins), reverse=True)
+        main = len(twins) > 1 and stacks[stack] == sizes[0] >= MAIN * sizes[1]
+        if len(twins) > 1 and not main:
+            common = set[str]().intersection(*()) if not twins else set.intersection(*(set(s[0]) for s in twins))
             own = [word for word in stack[0] if word not in common]
             way = "" if stack[1] is None else WAYS[stack[1]]
-            told = f"{' '.join(own[-3:])} {way}".strip() or told
-        elif told in PLAIN and not (told == "Encoder" and "Decoder" in known.values()):
-            told = ""
-        found[stack] = told
-    return found
+            label = f"{' '.join(own[-3:])} {way}".strip() or label
+        elif label in PLAIN and not (label == "Encoder" and "Decoder" in sides.values()):
+            label = ""
+        labels[stack] = label
+    return labels
 
 
 def side(words: Iterable[str]) -> str:
@@ -195,5 +198,5 @@ def side(words: Iterable[str]) -> str:
     words = list(words)
     if words[-1:] == ["blk"] and words[0] in GGUF_SIDES:
         return GGUF_SIDES[words[0]]
-    told = [SIDES[word.lower()] for word in words if word.lower() in SIDES]
-    return next((word for word in told if word not in ("Encoder", "Decoder")), told[-1] if told else "")
+    matches = [SIDES[word.lower()] for word in words if word.lower() in SIDES]
+    return next((word for word in matches if word not in ("Encoder", "Decoder")), matches[-1] if matches else "")

@@ -25,19 +25,19 @@ def role_of(name: str, beside: Iterable[str] = ()) -> str:
     >>> role_of("backbone.layers.0.mixer.in_proj.weight")
     'other'
     """
-    found = parts(name)
-    above = [word for word in found[:-1] if not is_index(word)]
-    words = (*dict.fromkeys(above[:-1]), *above[-1:])  # each once, as rules ask only which there are; the last last
-    role = _role(found[-1], words, frozenset(beside))
-    if role in BARE and not name.endswith(("weight", "kernel")) and _is_parameter(found, name):
+    all_words = parts(name)
+    parents = [word for word in all_words[:-1] if not is_index(word)]
+    words = (*dict.fromkeys(parents[:-1]), *parents[-1:])  # each once, as rules ask only which there are; the last last
+    role = _role(all_words[-1], words, frozenset(beside))
+    if role in BARE and not name.endswith(("weight", "kernel")) and _is_parameter(all_words, name):
         return "other"
     return role
 
 
 def _is_parameter(found: list[str], name: str) -> bool:
     """Whether a name without an ending is a table by itself, as the queries of a projector, and no layer."""
-    inside = next((word for word in reversed(found[:-1]) if not is_index(word)), "")
-    return name.lower().endswith(found[-1]) and not _matches("@attention", inside)
+    parent = next((word for word in reversed(found[:-1]) if not is_index(word)), "")
+    return name.lower().endswith(found[-1]) and not _matches("@attention", parent)
 
 
 @lru_cache(maxsize=4096)
@@ -55,8 +55,8 @@ def _role(leaf: str, words: tuple[str, ...], beside: frozenset[str]) -> str:
 
 
 def _is_bias(leaf: str) -> bool:
-    known = leaf in ("relative_attention_bias", "rel_pos_bias")
-    return not known and bool(re.search(r"(?:^|_)bias(?:es)?(?:_|$)|^dt_bias", leaf)) and leaf not in BY_LEAF
+    is_position = leaf in ("relative_attention_bias", "rel_pos_bias")
+    return not is_position and bool(re.search(r"(?:^|_)bias(?:es)?(?:_|$)|^dt_bias", leaf)) and leaf not in BY_LEAF
 
 
 def _plain(leaf: str, words: tuple[str, ...]) -> str:
@@ -71,11 +71,11 @@ def _plain(leaf: str, words: tuple[str, ...]) -> str:
 
 
 def _holds(rule: Rule, words: tuple[str, ...], beside: frozenset[str]) -> bool:
-    inside = words[-1] if words else ""
+    parent = words[-1] if words else ""
     if rule.top and not all(_matches("@wrapper", word) for word in words):
         return False
     return (
-        (not rule.inside or _match_any(rule.inside, (inside,)))
+        (not rule.inside or _match_any(rule.inside, (parent,)))
         and (not rule.within or _match_any(rule.within, words))
         and (not rule.without or not _match_any(rule.without, words))
         and (not rule.beside or _match_any(rule.beside, beside))

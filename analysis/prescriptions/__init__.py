@@ -35,7 +35,7 @@ PRESCRIPTIONS: tuple[Rule, ...] = (
 
 def rule(kind: str) -> Rule:
     """The rule of that kind. Raises OptionError, which names those there are."""
-    for known in PRESCRIPTIONS:
-        if known.name == kind:
-            return known
+    for entry in PRESCRIPTIONS:
+        if entry.name == kind:
+            return entry
     raise OptionError(f"there is no rule {escape(kind)}; there are: {', '.join(r.name for r in PRESCRIPTIONS)}")

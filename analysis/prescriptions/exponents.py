@@ -56,8 +56,8 @@ class Exponent:
 
 def exponents(members: Members, estimator: str, rows: Sequence[Row] | None = None) -> list[Exponent]:
     """One for each tensor of these rows, or of all. Raises UnmeasuredLayer where a matrix has no exponent."""
-    found = rows_of(members, estimator) if rows is None else rows
-    return [_joint(list(alike), estimator) for _, alike in groupby(found, key=lambda row: row.weight.tensor)]
+    all_rows = rows_of(members, estimator) if rows is None else rows
+    return [_joint(list(group), estimator) for _, group in groupby(all_rows, key=lambda row: row.weight.tensor)]
 
 
 def rows_of(members: Members, estimator: str) -> Sequence[Row]:
@@ -67,9 +67,9 @@ def rows_of(members: Members, estimator: str) -> Sequence[Row]:
 
 
 def _joint(rows: Sequence[Row], estimator: str) -> Exponent:
-    each = [_of_row(row, estimator) for row in rows]
-    error = math.sqrt(sum(error**2 for _, error in each)) / len(each)
-    alpha = sum(alpha for alpha, _ in each) / len(each)
+    estimates = [_of_row(row, estimator) for row in rows]
+    error = math.sqrt(sum(error**2 for _, error in estimates)) / len(estimates)
+    alpha = sum(alpha for alpha, _ in estimates) / len(estimates)
     infos = [row.weight for row in rows]
     return Exponent(
         infos[0].tensor, infos[0], alpha, error, sum(i.rows * i.columns * i.slices for i in infos),
@@ -85,8 +85,10 @@ def _of_row(row: Row, estimator: str) -> tuple[float, float]:
     if isinstance(alpha, bool) or not isinstance(alpha, int | float):
         raise UnmeasuredLayer(f"{escape(row.weight.name)} has no {estimator}: {row.measurement.note or 'no tail fits'}")
     sigma = row.value("sigma") if column == "alpha" else None
-    used = max(LEAST, int(TOP * count)) if not column else count - count // 2
-    return float(alpha), float(sigma) if isinstance(sigma, int | float) else (float(alpha) - 1.0) / math.sqrt(used)
+    tail_count = max(LEAST, int(TOP * count)) if not column else count - count // 2
+    return float(alpha), float(sigma) if isinstance(sigma, int | float) else (float(alpha) - 1.0) / math.sqrt(
+        tail_count
+    )
 
 
 def top_tenth(row: Row) -> float | None:

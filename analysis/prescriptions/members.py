@@ -36,8 +36,8 @@ class Members:
         """sha-256 of the report, or of the one checkpoint's files; of several, of their digests in their order."""
         if self.report is not None:
             return self.report.digest
-        each = [digest_of(checkpoint) for checkpoint in self.checkpoints]
-        return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
+        digests = [digest_of(checkpoint) for checkpoint in self.checkpoints]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
     def table(self, diagnostic: str, options: Mapping[str, object] | None = None, position: int = 0) -> Table:
         """A diagnostic's table of the checkpoint at this place, or of all that a comparison of them gives.
@@ -46,12 +46,12 @@ class Members:
         """
         (request,) = requests({diagnostic: options or {}})
         if self.report is not None:
-            found = self.report.table(request, required=not self.checkpoints)
-            if found is not None:
-                return self._only(found, position)
+            table = self.report.table(request, required=not self.checkpoints)
+            if table is not None:
+                return self._only(table, position)
         if len(self.checkpoints) > 1:
-            found = compare(self.checkpoints, (request,), self.names, self.device, self.progress).tables[0]
-            return self._only(found, position)
+            table = compare(self.checkpoints, (request,), self.names, self.device, self.progress).tables[0]
+            return self._only(table, position)
         self.check_whole()
         return analyze(self.checkpoints[0], (request,), self.device, self.progress).tables[0]
 
@@ -79,10 +79,10 @@ class Members:
 
 def digest_of(checkpoint: OpenCheckpoint) -> str:
     """sha-256 of the file that the weights lie in; of several files, of their digests in the order of their names."""
-    stored = getattr(checkpoint, "stored", {})
-    paths = sorted({Path(array.path) for array in stored.values()})
-    each = [_of_file(path) for path in paths]
-    return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
+    arrays = getattr(checkpoint, "stored", {})
+    paths = sorted({Path(array.path) for array in arrays.values()})
+    digests = [_of_file(path) for path in paths]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _of_file(path: Path) -> str:

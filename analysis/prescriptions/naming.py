@@ -30,8 +30,8 @@ def type_of(tensor: str) -> str | None:
     >>> type_of("model.layers.3.mlp.up_proj.weight")
     'mlp.up_proj'
     """
-    found = NUMBER.split(module_of(tensor), maxsplit=1)
-    return found[1] if len(found) > 1 else None
+    parts = NUMBER.split(module_of(tensor), maxsplit=1)
+    return parts[1] if len(parts) > 1 else None
 
 
 def block_of(tensor: str) -> str | None:
@@ -40,8 +40,8 @@ def block_of(tensor: str) -> str | None:
     >>> block_of("model.layers.3.mlp.up_proj.weight")
     'model.layers.3'
     """
-    found = NUMBER.search(tensor)
-    return tensor[: found.end() - 1] if found else None
+    match = NUMBER.search(tensor)
+    return tensor[: match.end() - 1] if match else None
 
 
 def numeric(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -68,5 +68,5 @@ def _is_by_size(names: Sequence[str]) -> bool:
 def _key(row: Row) -> tuple[int, tuple[tuple[int, int, str], ...], int, tuple[tuple[int, int, str], ...]]:
     role, block = row.weight.role, block_of(row.weight.tensor)
     place = 0 if role in FIRST else 2 if role in LAST and block is None else 1
-    at = ROLES.index(role) if role in ROLES else len(ROLES)
-    return place, numeric(block or ""), at, numeric(row.weight.name)
+    rank = ROLES.index(role) if role in ROLES else len(ROLES)
+    return place, numeric(block or ""), rank, numeric(row.weight.name)

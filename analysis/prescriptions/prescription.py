@@ -65,7 +65,7 @@ class Prescription:
             "report": self.report,
             "validated_on": self.validated_on,
             "entries": dict(answer.entries),
-            **({"details": {name: dict(more) for name, more in answer.details.items()}} if answer.details else {}),
+            **({"details": {name: dict(row) for name, row in answer.details.items()}} if answer.details else {}),
             **({"doubt": {"reason": doubt.reason, "uniform": doubt.uniform}} if doubt else {}),
             **answer.extra,
             "notes": list(answer.notes),

@@ -41,31 +41,33 @@ class RecordedReport:
             for option in request.diagnostic.options
             if request.options[option.name] != option.default
         }
-        asked = " ".join([f"--diagnostic {name}", *(f"--option {name}.{key}={value}" for key, value in other.items())])
+        arguments = " ".join(
+            [f"--diagnostic {name}", *(f"--option {name}.{key}={value}" for key, value in other.items())]
+        )
         if name not in self.tables:
-            why = f"the report has no table {name}"
+            reason = f"the report has no table {name}"
         elif name not in self.options:
-            why = f"the report does not say with which options {name} was measured"
+            reason = f"the report does not say with which options {name} was measured"
         else:
-            why = f"the report has {name} with other options"
-        return f"{why}: run `eigenscope analyze --json {asked}`, or give the checkpoint"
+            reason = f"the report has {name} with other options"
+        return f"{reason}: run `eigenscope analyze --json {arguments}`, or give the checkpoint"
 
 
 def read_report(content: bytes) -> RecordedReport:
     """The report in the JSON that `eigenscope analyze --json` prints. Raises IncompleteReport where it is none."""
     try:
-        told = json.loads(content)
-        tables = {str(name): _table(str(name), rows) for name, rows in told["tables"].items()}
-        options = {str(name): dict(each) for name, each in told.get("options", {}).items()}
+        report = json.loads(content)
+        tables = {str(name): _table(str(name), rows) for name, rows in report["tables"].items()}
+        options = {str(name): dict(values) for name, values in report.get("options", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError, OptionError, RecursionError) as error:
         raise IncompleteReport(f"this JSON is not a report of Eigenscope: {AGAIN}") from error
     return RecordedReport(tables, options, hashlib.sha256(content).hexdigest())
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> Table:
-    known = diagnostic(name)
-    columns = {column.name for column in known.columns}
-    return Table(known, tuple(_row(row, columns) for row in rows))
+    entry = diagnostic(name)
+    columns = {column.name for column in entry.columns}
+    return Table(entry, tuple(_row(row, columns) for row in rows))
 
 
 def _row(told: dict[str, Any], columns: set[str]) -> Row:

@@ -11,15 +11,15 @@ WORDS = {"yes": True, "true": True, "no": False, "false": False}
 
 def parse_settings(chosen: Rule, settings: Sequence[str]) -> dict[str, object]:
     """The options by name: numbers as such, yes and no where the option takes them. Raises OptionError."""
-    known = {option.name: option for option in chosen.options}
-    asked: dict[str, object] = {}
+    by_name = {option.name: option for option in chosen.options}
+    values: dict[str, object] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
             raise OptionError(f"{escape(setting)} is not NAME=VALUE")
-        option = known.get(name)
-        asked[name] = text if option is not None and isinstance(option.default, str) else parse_value(text)
-    return asked
+        option = by_name.get(name)
+        values[name] = text if option is not None and isinstance(option.default, str) else parse_value(text)
+    return values
 
 
 def parse_value(text: str) -> object:
@@ -33,8 +33,8 @@ def parse_value(text: str) -> object:
         return WORDS[word]
     for read in (json.loads, float):
         try:
-            found: object = read(text)
+            value: object = read(text)
         except ValueError:
             continue
-        return found
+        return value
     return text

@@ -39,20 +39,20 @@ MODEL = Option(
 def prescribe(members: Members, options: Options) -> Answer:
     table = members.rows("snr")
     types, fraction = by_type(table), options.number("fraction")
-    chosen = [name for ratios in types.values() for name in best(ratios, fraction)]
-    if not chosen:
+    picks = [name for ratios in types.values() for name in best(ratios, fraction)]
+    if not picks:
         raise _too_few(types, fraction)
-    always = list(dict.fromkeys(row.weight.tensor for role in ALWAYS for row in table if row.weight.role == role))
+    always_names = list(dict.fromkeys(row.weight.tensor for role in ALWAYS for row in table if row.weight.role == role))
     entries = {name: ratio for ratios in types.values() for name, ratio in ratios.items()}
     return Answer(
         entries=entries,
-        details={name: {"type": type_of(name), "trained": name in chosen} for name in entries},
-        extra={"chosen": chosen, "always": always},
+        details={name: {"type": type_of(name), "trained": name in picks} for name in entries},
+        extra={"chosen": picks, "always": always_names},
         notes=_notes(table, types, fraction),
         files={
-            "unfrozen_parameters.yaml": unfrozen(always, types, fraction),
+            "unfrozen_parameters.yaml": unfrozen(always_names, types, fraction),
             f"model_snr_results/snr_results_{slug(options.text('model'))}.json": to_bytes(_results(types)),
-            "requires_grad.json": to_bytes([*always, *chosen]),
+            "requires_grad.json": to_bytes([*always_names, *picks]),
         },
     )
 
@@ -62,16 +62,16 @@ def by_type(rows: Sequence[Row]) -> Mapping[str, Mapping[str, float]]:
 
     Raises UnmeasuredLayer where a matrix has no ratio: one NaN breaks the order of the others in Spectrum's code.
     """
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    by_kind: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         kind, ratio = type_of(row.weight.tensor), row.value("snr_spectrum")
         if kind is None:
             continue
         if not isinstance(ratio, int | float):
-            why = row.measurement.note or "it has no ratio"
-            raise UnmeasuredLayer(f"{escape(row.weight.name)} cannot be ranked: {why}")
-        found[kind][row.weight.tensor].append(float(ratio))
-    return {kind: {name: fmean(ratios) for name, ratios in found[kind].items()} for kind in sorted(found)}
+            reason = row.measurement.note or "it has no ratio"
+            raise UnmeasuredLayer(f"{escape(row.weight.name)} cannot be ranked: {reason}")
+        by_kind[kind][row.weight.tensor].append(float(ratio))
+    return {kind: {name: fmean(ratios) for name, ratios in by_kind[kind].items()} for kind in sorted(by_kind)}
 
 
 def best(ratios: Mapping[str, float], fraction: float) -> list[str]:
@@ -80,14 +80,14 @@ def best(ratios: Mapping[str, float], fraction: float) -> list[str]:
 
 
 def _too_few(types: Mapping[str, Mapping[str, float]], fraction: float) -> UnreachableTarget:
-    most = max(map(len, types.values()), default=0)
-    if not most:
+    top = max(map(len, types.values()), default=0)
+    if not top:
         return UnreachableTarget(
             "no matrix lies in a numbered block, so that there are no types of layers to choose of"
         )
     return UnreachableTarget(
-        f"a share of {fraction:g} is less than one of the {quantity(most, 'layer')} of a type: ask for a fraction of "
-        f"{math.ceil(1000 / most) / 1000:g} or more"
+        f"a share of {fraction:g} is less than one of the {quantity(top, 'layer')} of a type: ask for a fraction of "
+        f"{math.ceil(1000 / top) / 1000:g} or more"
     )
 
 
@@ -132,15 +132,15 @@ def slug(model: str) -> str:
 def _notes(rows: Sequence[Row], types: Mapping[str, Mapping[str, float]], fraction: float) -> tuple[str, ...]:
     none = [kind for kind, ratios in types.items() if count_of(len(ratios), fraction) == 0]
     several = {row.weight.tensor for row in rows if row.weight.name != row.weight.tensor}
-    found = [
+    notes = [
         "The ratio falls as the largest singular value grows, so it compares layers of one type and shape only.",
         "Spectrum's threshold is not the edge of noise: of a long Gaussian matrix nearly all values count as signal.",
     ]
     if none:
-        found.append(f"No layer of these types is trained, as their share is less than one: {', '.join(none)}.")
+        notes.append(f"No layer of these types is trained, as their share is less than one: {', '.join(none)}.")
     if several:
-        found.append(f"{quantity(len(several), 'tensor')} with several matrices: the mean of their ratios counts.")
-    return tuple(found)
+        notes.append(f"{quantity(len(several), 'tensor')} with several matrices: the mean of their ratios counts.")
+    return tuple(notes)
 
 
 TRAINABLE = Rule(

@@ -72,11 +72,11 @@ Reach = Callable[[float, float], float]
 def _normal_reach(a: float, b: float) -> float:
     """Where a t - b t² is FALLEN below its largest value on t ≥ 0."""
     top = max(0.0, a / (2.0 * b))
-    below = FALLEN + a * top - b * top * top
+    depth = FALLEN + a * top - b * top * top
     return (
-        (a + math.sqrt(a * a + 4.0 * b * below)) / (2.0 * b)
+        (a + math.sqrt(a * a + 4.0 * b * depth)) / (2.0 * b)
         if a > 0.0
-        else 2.0 * below / (math.sqrt(a * a + 4.0 * b * below) - a)
+        else 2.0 * depth / (math.sqrt(a * a + 4.0 * b * depth) - a)
     )
 
 
@@ -103,43 +103,43 @@ class Moments:
 def moments(a: float, b: float, bend: Bend, reach: Reach) -> Moments:
     end = reach(a, b)
     t = (NODES + 1.0) * end / 2.0
-    both = np.stack([t, bend(t)])  # (2, nodes)
-    exponents = a * both[0] - b * both[1]
+    points = np.stack([t, bend(t)])  # (2, nodes)
+    exponents = a * points[0] - b * points[1]
     top = float(exponents.max())
     shares = WEIGHTS * np.exp(exponents - top)
     total = float(shares.sum())
     shares = shares / total
-    mean = both @ shares
-    away = both - mean[:, None]
-    covariance = (away * shares) @ away.T
-    resolved = math.sqrt(covariance[0, 0]) * len(NODES) > end
-    return Moments(top + math.log(total * end / 2.0) if resolved else math.inf, mean, covariance)
+    mean = points @ shares
+    deviations = points - mean[:, None]
+    covariance = (deviations * shares) @ deviations.T
+    is_resolved = math.sqrt(covariance[0, 0]) * len(NODES) > end
+    return Moments(top + math.log(total * end / 2.0) if is_resolved else math.inf, mean, covariance)
 
 
 def fit_bend(t: Values, bend: Bend, reach: Reach) -> tuple[float, float, Values]:
     """(a, b) of greatest likelihood with the log-density of each t; b = 0 where no bend down is better than one."""
-    seen = np.array([t.mean(), bend(t).mean()])
+    means = np.array([t.mean(), bend(t).mean()])
 
     def likelihood(at: Float64[np.ndarray, "2"]) -> tuple[float, Moments]:
-        found = moments(float(at[0]), -float(at[1]), bend, reach)
-        return float(at @ seen) - found.log_total, found
+        estimate = moments(float(at[0]), -float(at[1]), bend, reach)
+        return float(at @ means) - estimate.log_total, estimate
 
-    at = np.array([-1.0 / seen[0], -1.0 / seen[1]])  # (a, -b): the power law, bent
-    value, found = likelihood(at)
+    at = np.array([-1.0 / means[0], -1.0 / means[1]])  # (a, -b): the power law, bent
+    value, estimate = likelihood(at)
     for _ in range(ROUNDS):
-        step = _step(at, seen - found.mean, found.covariance)
+        step = _step(at, means - estimate.mean, estimate.covariance)
         for _ in range(HALVINGS):
-            higher, moved = likelihood(at + step)
+            higher, new_estimate = likelihood(at + step)
             if higher >= value:
                 break
             step = step / 2.0
         gain = higher - value
         if not gain > GAIN:
             break
-        at, value, found = at + step, higher, moved
-    if -at[1] * seen[1] < STRAIGHT:
-        return -1.0 / float(seen[0]), 0.0, -math.log(seen[0]) - t / seen[0]
-    return float(at[0]), -float(at[1]), at[0] * t + at[1] * bend(t) - found.log_total
+        at, value, estimate = at + step, higher, new_estimate
+    if -at[1] * means[1] < STRAIGHT:
+        return -1.0 / float(means[0]), 0.0, -math.log(means[0]) - t / means[0]
+    return float(at[0]), -float(at[1]), at[0] * t + at[1] * bend(t) - estimate.log_total
 
 
 def _step(

@@ -38,12 +38,12 @@ def clip_fingers(
     raw = power_law.fit(eigenvalues, flat)
     if raw is None:
         return None
-    for left_out in range(2, MAX_FINGERS):
-        law = power_law.fit(eigenvalues[:-left_out], flat)
+    for count in range(2, MAX_FINGERS):
+        law = power_law.fit(eigenvalues[:-count], flat)
         if law is None:
             break
         if law.alpha + threshold < raw.alpha:
-            return Clipped(law, raw, left_out - 1)
+            return Clipped(law, raw, count - 1)
         if law.alpha <= LOWEST_ALPHA:
             break
     return Clipped(raw, raw, 0)
@@ -57,7 +57,7 @@ def peak_range(eigenvalues: Float64[np.ndarray, " k"], as_coded: bool) -> tuple[
     """
     counts, ends = np.histogram(np.log10(eigenvalues), bins=BINS)
     peak = 10.0 ** float(ends[np.argmax(counts)])
-    low, high = (bound * peak for bound in AROUND_PEAK)
+    low, high = (factor * peak for factor in AROUND_PEAK)
     return (math.log10(low) if as_coded else low), high
 
 
@@ -67,5 +67,5 @@ def fit_peak(eigenvalues: Float64[np.ndarray, " k"], as_coded: bool = False, fla
         return None
     low, high = peak_range(eigenvalues, as_coded)
     candidates = power_law.candidates(eigenvalues, flat)
-    inside = (eigenvalues[:-1] >= low) & (eigenvalues[:-1] <= high)
-    return power_law.best_law(eigenvalues, replace(candidates, eligible=candidates.eligible & inside))
+    is_inside = (eigenvalues[:-1] >= low) & (eigenvalues[:-1] <= high)
+    return power_law.best_law(eigenvalues, replace(candidates, eligible=candidates.eligible & is_inside))

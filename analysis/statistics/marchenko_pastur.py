@@ -56,8 +56,8 @@ class Law:
     def density(self, x: Values) -> Values:
         """√((b - x)(x - a)) M⁻¹ / (2π v x) between the edges a and b, 0 beyond them and at 0."""
         low, high = self.edges
-        under = np.maximum((high - x) * (x - low), 0.0)
-        height: Values = np.sqrt(under) / (2.0 * math.pi * self.small * self.variance * np.where(x > 0.0, x, np.inf))
+        radicand = np.maximum((high - x) * (x - low), 0.0)
+        height: Values = np.sqrt(radicand) / (2.0 * math.pi * self.small * self.variance * np.where(x > 0.0, x, np.inf))
         return height
 
     def cdf(self, x: Values) -> Values:
@@ -136,12 +136,12 @@ def robust(eigenvalues: Values, rows: int, columns: int) -> Bulk | None:
     if unit == 0.0:
         return None
     small, large = sorted((rows, columns))
-    whole = Law(small, large, 1.0 / large)  # of eigenvalues with mean 1, were they all noise
-    law, spikes = whole, 0
+    all_noise = Law(small, large, 1.0 / large)  # of eigenvalues with mean 1, were they all noise
+    law, spikes = all_noise, 0
     for centre in (_by_median, _by_mean):
-        law, spikes = _peel_spikes(eigenvalues / unit, whole, spikes, centre)
-    scaled = replace(law, variance=law.variance * unit)
-    return _bulk(eigenvalues, scaled, scaled.cut, math.sqrt(law.variance * large))
+        law, spikes = _peel_spikes(eigenvalues / unit, all_noise, spikes, centre)
+    scaled_law = replace(law, variance=law.variance * unit)
+    return _bulk(eigenvalues, scaled_law, scaled_law.cut, math.sqrt(law.variance * large))
 
 
 Centre = Callable[[Values, Law], float]
@@ -163,15 +163,15 @@ def _peel_spikes(values: Values, whole: Law, spikes: int, centre: Centre) -> tup
     while True:
         law = Law(whole.small - spikes / slices, whole.large - spikes / slices, whole.variance)
         law = replace(law, variance=centre(values[: len(values) - spikes], law))
-        outside = len(values) - int(np.searchsorted(values, law.cut, side="right"))
-        if outside <= spikes or 2 * outside > len(values):
+        count = len(values) - int(np.searchsorted(values, law.cut, side="right"))
+        if count <= spikes or 2 * count > len(values):
             return law, spikes
-        spikes = outside
+        spikes = count
 
 
 def _bulk(eigenvalues: Values, law: Law, cut: float, sigma: float) -> Bulk:
-    inside = int(np.searchsorted(eigenvalues, cut, side="right"))
-    return Bulk(law, cut, len(eigenvalues) - inside, inside, sigma, distance(eigenvalues[:inside], law))
+    count = int(np.searchsorted(eigenvalues, cut, side="right"))
+    return Bulk(law, cut, len(eigenvalues) - count, count, sigma, distance(eigenvalues[:count], law))
 
 
 def distance(eigenvalues: Values, law: Law) -> float:
@@ -217,20 +217,20 @@ def weightwatcher(eigenvalues: Values, rows: int, columns: int) -> Bulk | None:
 
 def _least_squares(values: Values, q: float) -> float | None:
     """The σ of least squares for ascending eigenvalues with mean 1."""
-    seen = np.sqrt(values) if q == 1.0 else values
-    grid = np.linspace(0.0, seen[-1] + 0.5, GRID)
-    heights = triangular_density(seen, grid)
+    points = np.sqrt(values) if q == 1.0 else values
+    grid = np.linspace(0.0, points[-1] + 0.5, GRID)
+    heights = triangular_density(points, grid)
     thick = heights > THINNEST
     grid, heights = grid[thick], heights[thick]
     widest = math.sqrt(float(values[-1])) / (1.0 + math.sqrt(q))
-    low, high, step = (widest * bound for bound in SWEEP)
+    low, high, step = (widest * factor for factor in SWEEP)
     sigmas = np.arange(low, high, step)
     for _ in range(4):
         losses = _losses(sigmas, grid, heights, q)
-        best = int(np.argmin(losses))
-        middle, step = sigmas[best], 2.0 * step / REFINED
+        index = int(np.argmin(losses))
+        middle, step = sigmas[index], 2.0 * step / REFINED
         sigmas = middle + step * np.arange(-REFINED // 2, REFINED // 2 + 1)
-    return float(middle) if math.isfinite(losses[best]) else None
+    return float(middle) if math.isfinite(losses[index]) else None
 
 
 def _losses(
@@ -243,19 +243,19 @@ def _losses(
         squares: Float64[np.ndarray, " s"] = np.square(circle - heights).sum(axis=1)
         return squares
     low, high = (edge * variances for edge in _edges(q))
-    under = np.maximum((high - grid) * (grid - low), 0.0)  # (s, g)
-    model = np.sqrt(under) / (2.0 * math.pi * variances * q * np.where(grid > 0.0, grid, np.inf))
+    radicand = np.maximum((high - grid) * (grid - low), 0.0)  # (s, g)
+    model = np.sqrt(radicand) / (2.0 * math.pi * variances * q * np.where(grid > 0.0, grid, np.inf))
     peak = grid[np.argmax(heights)]
-    forbidden = (high < peak) | (high > grid[-1]) | (low > peak)
-    losses: Float64[np.ndarray, " s"] = np.where(forbidden[:, 0], np.inf, np.square(model - heights).sum(axis=1))
+    is_forbidden = (high < peak) | (high > grid[-1]) | (low > peak)
+    losses: Float64[np.ndarray, " s"] = np.where(is_forbidden[:, 0], np.inf, np.square(model - heights).sum(axis=1))
     return losses
 
 
 def triangular_density(values: Values, at: Float64[np.ndarray, " g"]) -> Float64[np.ndarray, " g"]:
     """A kernel density estimate of ascending values: Σ max(0, 1 - |x - xᵢ| / h) / (n h), by prefix sums."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    left, here, right = (np.searchsorted(values, at + shift) for shift in (-BANDWIDTH, 0.0, BANDWIDTH))
-    rising = (here - left) * (BANDWIDTH - at) + sums[here] - sums[left]
-    falling = (right - here) * (BANDWIDTH + at) - sums[right] + sums[here]
+    left, middle, right = (np.searchsorted(values, at + shift) for shift in (-BANDWIDTH, 0.0, BANDWIDTH))
+    rising = (middle - left) * (BANDWIDTH - at) + sums[middle] - sums[left]
+    falling = (right - middle) * (BANDWIDTH + at) - sums[right] + sums[middle]
     density: Float64[np.ndarray, " g"] = (rising + falling) / (len(values) * BANDWIDTH**2)
     return density

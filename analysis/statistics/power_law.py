@@ -71,8 +71,8 @@ class Candidates:
     def widest(self, i: int) -> tuple[float, int]:
         """D of an eligible candidate, and which eigenvalue has that gap."""
         gaps = np.abs(self._gaps(i))
-        at = int(gaps.argmax())
-        return float(gaps[at]), i + at
+        index = int(gaps.argmax())
+        return float(gaps[index]), i + index
 
     def _gaps(self, i: int) -> Float64[np.ndarray, " n"]:
         gaps: Float64[np.ndarray, " n"] = self.logs[i:] - self.logs[i]
@@ -84,13 +84,13 @@ class Candidates:
 
     def distances(self, chosen: Int[np.ndarray, " i"]) -> Float64[np.ndarray, " i"]:
         """D of each of them, ascending, to the last bit as `distance` has it: as many at a time as the caches hold."""
-        found, done = np.empty(len(chosen)), 0
-        while done < len(chosen):
-            first = int(chosen[done])
-            some = chosen[done : done + max(1, TOGETHER // (len(self.logs) - first))]
-            found[done : done + len(some)] = self._distances(first, some[:, None])
-            done += len(some)
-        return found
+        values, position = np.empty(len(chosen)), 0
+        while position < len(chosen):
+            first = int(chosen[position])
+            some = chosen[position : position + max(1, TOGETHER // (len(self.logs) - first))]
+            values[position : position + len(some)] = self._distances(first, some[:, None])
+            position += len(some)
+        return values
 
     def _distances(self, first: int, starts: Int[np.ndarray, "i 1"]) -> Float64[np.ndarray, " i"]:
         gaps = np.maximum(self.logs[first:] - self.logs[starts], 0.0)  # 0 before the start: no gap there
@@ -162,37 +162,37 @@ def best_law(eigenvalues: Float64[np.ndarray, " k"], found: Candidates) -> Power
 
 def search(found: Candidates) -> tuple[int, float]:
     """The first candidate with the least D, and that D: exactly what evaluating all of them gives."""
-    left = np.flatnonzero(found.eligible)
-    bounds = found.bounds(left, PROBES)
-    ceiling = found.distance(int(left[np.argmin(bounds)]))
-    left, bounds = _select_near(left, bounds, ceiling)
-    if len(left) > FEW:
-        stride = int(STRIDE * math.sqrt(len(left)))
-        widest = [found.widest(int(i)) for i in left[::stride]]
-        places = np.array([at for _, at in widest] + [widest[-1][1]])
-        between = np.repeat(np.stack([places[:-1], places[1:]], axis=1), stride, axis=0)[: len(left)]
+    indices = np.flatnonzero(found.eligible)
+    bounds = found.bounds(indices, PROBES)
+    ceiling = found.distance(int(indices[np.argmin(bounds)]))
+    indices, bounds = _select_near(indices, bounds, ceiling)
+    if len(indices) > FEW:
+        stride = int(STRIDE * math.sqrt(len(indices)))
+        widest = [found.widest(int(i)) for i in indices[::stride]]
+        places = np.array([place for _, place in widest] + [widest[-1][1]])
+        brackets = np.repeat(np.stack([places[:-1], places[1:]], axis=1), stride, axis=0)[: len(indices)]
         ceiling = min(ceiling, *(distance for distance, _ in widest))
-        left, bounds = _select_near(left, np.maximum(bounds, found.bounds_at(left, between)), ceiling)
-    return _least_distance(found, left, bounds)
+        indices, bounds = _select_near(indices, np.maximum(bounds, found.bounds_at(indices, brackets)), ceiling)
+    return _least_distance(found, indices, bounds)
 
 
 def _select_near(
     chosen: Int[np.ndarray, " i"], bounds: Float64[np.ndarray, " i"], ceiling: float
 ) -> tuple[Int[np.ndarray, " j"], Float64[np.ndarray, " j"]]:
     """Those that may still win, with their bounds."""
-    near = bounds <= ceiling + SLACK
-    return chosen[near], bounds[near]
+    is_near = bounds <= ceiling + SLACK
+    return chosen[is_near], bounds[is_near]
 
 
 def _least_distance(
     found: Candidates, chosen: Int[np.ndarray, " i"], bounds: Float64[np.ndarray, " i"]
 ) -> tuple[int, float]:
-    best, least = -1, math.inf
+    index, smallest = -1, math.inf
     for k in np.argsort(bounds, kind="stable"):
-        if bounds[k] > least + SLACK:
+        if bounds[k] > smallest + SLACK:
             break
-        least, best = min((least, best), (found.distance(int(chosen[k])), int(chosen[k])))
-    return best, least
+        smallest, index = min((smallest, index), (found.distance(int(chosen[k])), int(chosen[k])))
+    return index, smallest
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +206,12 @@ class Curve:
 
 def curve(eigenvalues: Float64[np.ndarray, " k"], law: PowerLaw, points: int, flat: float = FLAT) -> Curve:
     """At most that many candidates, evenly spread over ln xmin, and the chosen one."""
-    found = candidates(eigenvalues, flat)
-    starts = found.logs[:-1]
+    pool = candidates(eigenvalues, flat)
+    starts = pool.logs[:-1]
     spread = np.searchsorted(starts, np.linspace(starts[0], starts[-1], points - 1))
-    chosen = np.union1d(spread if len(starts) > points else np.arange(len(starts)), [len(eigenvalues) - law.fitted])
-    chosen = chosen[found.eligible[chosen]]
-    return Curve(eigenvalues[chosen], found.distances(chosen), found.alphas[chosen])
+    indices = np.union1d(spread if len(starts) > points else np.arange(len(starts)), [len(eigenvalues) - law.fitted])
+    indices = indices[pool.eligible[indices]]
+    return Curve(eigenvalues[indices], pool.distances(indices), pool.alphas[indices])
 
 
 def hill(eigenvalues: Float64[np.ndarray, " k"], flat: float = FLAT) -> float | None:

@@ -62,12 +62,12 @@ def shuffles(weight: Weight, centre: float, scale: float, count: int) -> Iterato
     """
     generator = np.random.default_rng(seed_of(weight))
     wide = weight.slices.dtype == torch.float64
-    moved = torch.float64 if wide or weight.slices[0].numel() <= NARROW else torch.float32
-    mixed = torch.empty(weight.slices.shape, dtype=moved)
-    flat = mixed.flatten(1).numpy()  # (s, mn), the same memory
+    dtype = torch.float64 if wide or weight.slices[0].numel() <= NARROW else torch.float32
+    buffer = torch.empty(weight.slices.shape, dtype=dtype)
+    flat = buffer.flatten(1).numpy()  # (s, mn), the same memory
     for _ in range(count):
-        if moved == torch.float64:
-            mixed.copy_(weight.slices)
+        if dtype == torch.float64:
+            buffer.copy_(weight.slices)
             for entries in flat:
                 generator.shuffle(entries)
         else:
@@ -75,7 +75,7 @@ def shuffles(weight: Weight, centre: float, scale: float, count: int) -> Iterato
                 deal(matrix, entries, generator)
         flat -= centre
         flat /= scale
-        yield mixed.to(weight.slices.device, torch.float64 if wide else torch.float32)
+        yield buffer.to(weight.slices.device, torch.float64 if wide else torch.float32)
 
 
 def deal(matrix: Float[Tensor, "m n"], into: Float32[np.ndarray, " p"], generator: np.random.Generator) -> None:
@@ -94,9 +94,9 @@ def deal(matrix: Float[Tensor, "m n"], into: Float32[np.ndarray, " p"], generato
             into[place : place + len(part)] = part
         places += sizes
     for bucket in np.split(into, ends[:-1]):
-        mixed = bucket.astype(np.float64)
-        generator.shuffle(mixed)
-        bucket[:] = mixed
+        values = bucket.astype(np.float64)
+        generator.shuffle(values)
+        bucket[:] = values
 
 
 def _deal(
@@ -114,9 +114,9 @@ def largest(slices: Float[Tensor, "s m n"]) -> Float64[np.ndarray, " p"]:
     The Gram matrix is formed in the slices' own precision, which the largest eigenvalues bear.
     """
     tall = slices if slices.shape[1] >= slices.shape[2] else slices.mT
-    together = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
-    found = torch.cat([_tops(_inner_products(some)) for some in torch.split(tall, together)])
-    ascending: Float64[np.ndarray, " p"] = np.sort(found.cpu().numpy())
+    group_size = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
+    tops = torch.cat([_tops(_inner_products(some)) for some in torch.split(tall, group_size)])
+    ascending: Float64[np.ndarray, " p"] = np.sort(tops.cpu().numpy())
     return ascending
 
 
@@ -143,5 +143,5 @@ def jensen_shannon(one: Float64[np.ndarray, " k"], other: Float64[np.ndarray, " 
 
 
 def _divergence(p: Float64[np.ndarray, " k"], q: Float64[np.ndarray, " k"]) -> float:
-    there = p > 0.0
-    return math.fsum(p[there] * np.log(p[there] / q[there]))
+    is_positive = p > 0.0
+    return math.fsum(p[is_positive] * np.log(p[is_positive] / q[is_positive]))

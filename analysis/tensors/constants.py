@@ -53,8 +53,8 @@ def constant_kind(words: NDArray[Any], dtype: str, decode: Decode, layer: bool =
         return ""
     rows = (table[0, :SAMPLE], table[len(table) // 2, -SAMPLE:], table[-1, :SAMPLE])
     sample = np.unique(np.concatenate(rows))
-    if len(sample) <= MASK_WORDS and (found := _mask(table, sample, decode)):
-        return found
+    if len(sample) <= MASK_WORDS and (kind := _mask(table, sample, decode)):
+        return kind
     values = decode(sample)
     if layer or not np.all(np.isfinite(values)):
         return ""
@@ -107,15 +107,15 @@ def _is_waves(part: Values, rounding: float) -> bool:
     strong = np.abs(middle) > 0.1 * height
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(strong, around / middle, np.nan)
-    told = (height > LOW) & (strong.sum(axis=0) >= 3)
-    if not told.any():
+    mask = (height > LOW) & (strong.sum(axis=0) >= 3)
+    if not mask.any():
         return False
-    twice = np.nanmedian(ratios[:, told], axis=0)  # 2 cos(w)
-    fits = np.abs(around[:, told] - twice * middle[:, told]) <= 8.0 * rounding * height[told]
-    filled = (middle != 0.0)[:, told] | (part[2:] != 0.0)[:, told] | (part[:-2] != 0.0)[:, told]  # zeros fit any wave
-    fast = np.abs(twice) < TURNING
+    double_cos = np.nanmedian(ratios[:, mask], axis=0)  # 2 cos(w)
+    fits = np.abs(around[:, mask] - double_cos * middle[:, mask]) <= 8.0 * rounding * height[mask]
+    valid = (middle != 0.0)[:, mask] | (part[2:] != 0.0)[:, mask] | (part[:-2] != 0.0)[:, mask]  # zeros fit any wave
+    fast = np.abs(double_cos) < TURNING
     enough = fast.sum() >= max(2, FAST * part.shape[1])
-    return bool(enough and fits[filled].mean() >= SHARE and fits[:, fast][filled[:, fast]].mean() >= SHARE)
+    return bool(enough and fits[valid].mean() >= SHARE and fits[:, fast][valid[:, fast]].mean() >= SHARE)
 
 
 def _is_bank(table: Values) -> bool:
@@ -129,5 +129,5 @@ def _bumps(part: Values) -> bool:
         return False
     starts = np.argmax(rows != 0, axis=1)
     ends = rows.shape[1] - np.argmax(rows[:, ::-1] != 0, axis=1)
-    whole = np.count_nonzero(rows, axis=1) == ends - starts
-    return bool(whole.mean() > 0.9 and np.all(np.diff(starts) >= 0) and np.all(np.diff(ends) >= 0))
+    is_whole = np.count_nonzero(rows, axis=1) == ends - starts
+    return bool(is_whole.mean() > 0.9 and np.all(np.diff(starts) >= 0) and np.all(np.diff(ends) >= 0))

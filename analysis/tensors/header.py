@@ -42,10 +42,10 @@ class Headers:
     @once
     def words(self) -> Mapping[object, frozenset[str]]:
         """The words of all names in each block, or of each parent outside the blocks."""
-        found: dict[object, set[str]] = defaultdict(set)
+        by_block: dict[object, set[str]] = defaultdict(set)
         for name in self.of:
-            found[self._block(name)].update(word for word in names.parts(name) if not is_index(word))
-        return {block: frozenset(words) for block, words in found.items()}
+            by_block[self._block(name)].update(word for word in names.parts(name) if not is_index(word))
+        return {block: frozenset(words) for block, words in by_block.items()}
 
     def block_words(self, name: str) -> frozenset[str]:
         """The words of the names in the same block."""
@@ -60,10 +60,10 @@ class Headers:
     @once
     def blocks(self) -> Mapping[object, list[str]]:
         """The names of each block, or of each parent outside the blocks."""
-        found: dict[object, list[str]] = defaultdict(list)
+        by_block: dict[object, list[str]] = defaultdict(list)
         for name in self.of:
-            found[self._block(name)].append(name)
-        return found
+            by_block[self._block(name)].append(name)
+        return by_block
 
     def block(self, name: str) -> list[str]:
         """The names in the same block, itself among them."""
@@ -93,14 +93,14 @@ BIASES = (("weight", "bias"), ("kernel", "bias"), ("kernel:0", "bias:0"), (".w",
 
 def kernel_votes(shapes: Iterable[tuple[int, ...]]) -> "Counter[Layout]":
     """How many kernels of four dimensions have their square side where each order has it, and nowhere else."""
-    found: Counter[Layout] = Counter()
+    votes: Counter[Layout] = Counter()
     for a, b, c, d in (shape for shape in shapes if len(shape) == 4):
         square = {
             Layout.KERNEL: c == d <= WIDEST,
             Layout.KERNEL_MIDDLE: b == c <= WIDEST,
             Layout.KERNEL_LAST: a == b <= WIDEST,
         }
-        told = [layout for layout, yes in square.items() if yes]
-        if len(told) == 1:
-            found[told[0]] += 1
-    return found
+        layouts = [layout for layout, yes in square.items() if yes]
+        if len(layouts) == 1:
+            votes[layouts[0]] += 1
+    return votes

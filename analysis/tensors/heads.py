@@ -62,12 +62,12 @@ def rows_by_group(rows: int, queries: int, groups: int) -> dict[str, Int[Tensor,
     Each group has its share of the queries, then one key and one value: GPT-NeoX, BLOOM, Falcon, Megatron, InternLM2.
     """
     size = (rows - queries) // 2 // groups  # of a group's key, and of its value
-    each = torch.arange(rows).reshape(groups, rows // groups)  # (g, queries / g + 2 d)
+    by_group = torch.arange(rows).reshape(groups, rows // groups)  # (g, queries / g + 2 d)
     first = queries // groups
     return {
-        "q": each[:, :first].flatten(),
-        "k": each[:, first : first + size].flatten(),
-        "v": each[:, first + size :].flatten(),
+        "q": by_group[:, :first].flatten(),
+        "k": by_group[:, first : first + size].flatten(),
+        "v": by_group[:, first + size :].flatten(),
     }
 
 

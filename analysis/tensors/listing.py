@@ -49,18 +49,18 @@ class Beyond:
 
 def beyond_of(said: Mapping[str, Any]) -> Beyond:
     """The same out of the JSON of an open checkpoint; ValueError, TypeError or KeyError where it makes no sense."""
-    made = {}
+    weights = {}
     for name, (weight, shape, dtype, how) in said["made"].items():
         extents = tuple(int(extent) for extent in shape)
         if min(extents, default=0) < 0 or dtype not in WIDTHS:
             raise ValueError(f"{name}: {shape} of {dtype}")
         size = WIDTHS[dtype] * math.prod(extents)
-        made[str(name)] = Made(str(weight), Header(extents, dtype, size), str(how))
-    left, same = ({str(name): str(text) for name, text in said[key].items()} for key in ("left", "same"))
+        weights[str(name)] = Made(str(weight), Header(extents, dtype, size), str(how))
+    reasons, same = ({str(name): str(text) for name, text in said[key].items()} for key in ("left", "same"))
     constants = {str(name): str(kind) for name, kind in said.get("constants", {}).items() if kind in REASONS}
-    broken = {str(name): int(count) for name, count in said.get("broken", {}).items()}
+    counts = {str(name): int(count) for name, count in said.get("broken", {}).items()}
     digests = {str(name): str(text) for name, text in said.get("digests", {}).items() if DIGEST.fullmatch(str(text))}
-    return Beyond(made, left, same, constants, broken, digests)
+    return Beyond(weights, reasons, same, constants, counts, digests)
 
 
 def describe_all(headers: Mapping[str, Header], beyond: Beyond, facts: Facts | None = None) -> tuple[TensorInfo, ...]:
@@ -72,13 +72,13 @@ def describe_all(headers: Mapping[str, Header], beyond: Beyond, facts: Facts | N
     plain = {info.name: info for info in describe(headers, facts)}
     if not beyond.made and not beyond.left:
         return tuple(_mark(plain[name], beyond) for name in headers)
-    used = {
-        made.weight if (made := beyond.made.get(name)) else name: made.header if made else header
+    new_headers = {
+        entry.weight if (entry := beyond.made.get(name)) else name: entry.header if entry else header
         for name, header in headers.items()
         if name not in beyond.left
     }
-    formed = {info.name: info for info in describe(used, facts)}
-    return tuple(_mark(_list_info(name, plain, formed, beyond), beyond) for name in headers)
+    new_infos = {info.name: info for info in describe(new_headers, facts)}
+    return tuple(_mark(_list_info(name, plain, new_infos, beyond), beyond) for name in headers)
 
 
 def _list_info(
@@ -86,15 +86,15 @@ def _list_info(
 ) -> TensorInfo:
     if (reason := beyond.left.get(name)) is not None:
         return _skip(plain[name], reason)
-    if (made := beyond.made.get(name)) is None:
+    if (entry := beyond.made.get(name)) is None:
         return formed[name]
-    return replace(formed[made.weight], name=name, weight="" if made.weight == name else made.weight, made=made.how)
+    return replace(formed[entry.weight], name=name, weight="" if entry.weight == name else entry.weight, made=entry.how)
 
 
 def _mark(info: TensorInfo, beyond: Beyond) -> TensorInfo:
     """The same, with what its values say of one that is not analysed."""
-    marked = _mark_copy(info, beyond)
-    return marked if marked.skip is None else replace(marked, digest=beyond.digests.get(info.name, ""))
+    result = _mark_copy(info, beyond)
+    return result if result.skip is None else replace(result, digest=beyond.digests.get(info.name, ""))
 
 
 def _mark_copy(info: TensorInfo, beyond: Beyond) -> TensorInfo:
@@ -107,8 +107,8 @@ def _mark_copy(info: TensorInfo, beyond: Beyond) -> TensorInfo:
 def _note_not_finite(info: TensorInfo, count: int) -> TensorInfo:
     """The same, with what is wrong with a vector of the model beside the reason why it is not analysed."""
     leaf = info.name.rpartition(".")[2]
-    known = (info.role in VECTORS or leaf in LEAVES) and "mask" not in leaf
-    if not count or not known or info.skip is None or NO_WEIGHT in info.skip:
+    is_vector = (info.role in VECTORS or leaf in LEAVES) and "mask" not in leaf
+    if not count or not is_vector or info.skip is None or NO_WEIGHT in info.skip:
         return info
     return replace(info, skip=f"{info.skip}; {count:,}{OF_VECTOR}{info.size:,} values {BROKEN}")
 

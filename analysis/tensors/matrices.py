@@ -54,10 +54,10 @@ def describe(headers: Mapping[str, Header], facts: Facts | None = None) -> tuple
     one = {name: of_one_layer(header, scanned[name]) if name in scanned else header for name, header in headers.items()}
     around = Headers(one, facts or {})
     conv1d = stores_inputs_first(around)
-    found = [_describe(name, around, conv1d) for name in headers]
-    found = [of_all_layers(i, headers[i.name], scanned[i.name]) if i.name in scanned else i for i in found]
-    more = distinct({info.name: _labels(info) for info in found if info.skip is None})
-    return tuple(replace(info, more=more[info.name]) if info.name in more else info for info in found)
+    infos = [_describe(name, around, conv1d) for name in headers]
+    infos = [of_all_layers(i, headers[i.name], scanned[i.name]) if i.name in scanned else i for i in infos]
+    words = distinct({info.name: _labels(info) for info in infos if info.skip is None})
+    return tuple(replace(info, more=words[info.name]) if info.name in words else info for info in infos)
 
 
 def left_out(name: str, header: Header, reason: str) -> TensorInfo:
@@ -142,8 +142,8 @@ def weights(info: TensorInfo, tensor: Shaped[Tensor, "..."], grid: Grid | None =
 
     They are views of it, but for convolutions of several groups and what lies in it head by head.
     """
-    for planned, cut in zip(matrices(info), _cuts(info), strict=True):
-        yield Weight(planned, _view(info, tensor, cut), grid=grid)
+    for plan, cut in zip(matrices(info), _cuts(info), strict=True):
+        yield Weight(plan, _view(info, tensor, cut), grid=grid)
 
 
 def _block_of(info: TensorInfo, cut: _Cut) -> tuple[int | None, str | None]:
@@ -187,8 +187,8 @@ def _view(info: TensorInfo, tensor: Shaped[Tensor, "..."], cut: _Cut) -> Float[T
     if info.layout == Layout.AXES:
         return axes.matrix_at(tensor, info.axes, cut.place).unsqueeze(0)
     matrix = tensor.reshape(info.shape[-2:]) if cut.member is None else tensor[cut.member]
-    oriented = matrix.T if info.transposed else matrix  # (m, n)
-    return oriented[cut.outputs].unsqueeze(0)
+    weight = matrix.T if info.transposed else matrix  # (m, n)
+    return weight[cut.outputs].unsqueeze(0)
 
 
 def _kernel(info: TensorInfo, tensor: Shaped[Tensor, "..."]) -> Float[Tensor, "s m n"]:
@@ -211,10 +211,10 @@ def _kernel(info: TensorInfo, tensor: Shaped[Tensor, "..."]) -> Float[Tensor, "s
 def _split_groups(kernel: Float[Tensor, "p m n"], groups: int) -> Float[Tensor, "s mg k"]:
     """Each group by itself: (positions) m/g × n, or one matrix of filters × taps where there is only one channel."""
     positions, rows, columns = kernel.shape
-    apart = kernel.unsqueeze(1).reshape(positions, groups, rows // groups, columns).movedim(0, -1)  # (g, m/g, n, p)
-    if min(apart.shape[1:3]) == 1:
-        return apart.flatten(2)
-    return kernel if groups == 1 else apart.movedim(-1, 1).flatten(0, 1)
+    parts = kernel.unsqueeze(1).reshape(positions, groups, rows // groups, columns).movedim(0, -1)  # (g, m/g, n, p)
+    if min(parts.shape[1:3]) == 1:
+        return parts.flatten(2)
+    return kernel if groups == 1 else parts.movedim(-1, 1).flatten(0, 1)
 
 
 def _cuts(info: TensorInfo) -> Iterator[_Cut]:
@@ -246,8 +246,8 @@ def _split(name: str, info: TensorInfo, member: int | None) -> Iterator[_Cut]:
         for index, gate in enumerate(gates):
             yield _Cut(f"{name}.{gate}_gate", info.role, member, slice(index * size, (index + 1) * size))
     elif layout in (Layout.QKV, Layout.QKV_GROUPS):
-        for role, held in _fused(info, rows).items():
-            yield _Cut(f"{name}.{role}", role, member, held)
+        for role, span in _fused(info, rows).items():
+            yield _Cut(f"{name}.{role}", role, member, span)
     elif halves := HALVES.get(layout):
         for index, half in enumerate(halves):
             yield _Cut(_half_name(name, half), half, member, slice(index * (rows // 2), (index + 1) * (rows // 2)))

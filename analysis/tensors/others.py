@@ -17,22 +17,22 @@ def compare_others(base: OpenCheckpoint, tuned: OpenCheckpoint) -> OtherTensors 
     """Value by value. None where one of them is an adapter, which holds a part of a model."""
     if base.kind != "model" or tuned.kind != "model":
         return None
-    pairs, alone, _ = _pair(base.tensors, tuned.tensors)
-    digest, same, changed = hashlib.sha256(), 0, list[str]()
+    pairs, lone_names, _ = _pair(base.tensors, tuned.tensors)
+    digest, same, changed_names = hashlib.sha256(), 0, list[str]()
     for ours, theirs in pairs:
         one, other = _read(tuned, ours), _read(base, theirs)
         digest.update(theirs.called.encode() + (b"" if one is None else bytes_of(one)))
         if one is None or other is None or not have_equal_values(one, other):
-            changed.append(theirs.name)
+            changed_names.append(theirs.name)
         else:
             same += 1
-    return OtherTensors(same, tuple(changed), alone, digest.hexdigest())
+    return OtherTensors(same, tuple(changed_names), lone_names, digest.hexdigest())
 
 
 def compare_listed(base: Sequence[TensorInfo], tuned: Sequence[TensorInfo]) -> OtherTensors:
     """The same of two models whose files are not at hand, by the digests that were taken when they were read."""
-    pairs, alone, partners = _pair(base, tuned)
-    digest, same, changed, unread = hashlib.sha256(), 0, list[str](), list[str]()
+    pairs, lone_names, partners = _pair(base, tuned)
+    digest, same, changed_names, unread = hashlib.sha256(), 0, list[str](), list[str]()
     for ours, theirs in pairs:
         digest.update(f"{theirs.called} {ours.digest}".encode())
         if ours.same_as and partners.get(ours.same_as) == theirs.same_as:  # tied to a matrix, which is measured
@@ -40,10 +40,10 @@ def compare_listed(base: Sequence[TensorInfo], tuned: Sequence[TensorInfo]) -> O
         elif not ours.digest or not theirs.digest:
             unread.append(theirs.name)
         elif ours.digest != theirs.digest:
-            changed.append(theirs.name)
+            changed_names.append(theirs.name)
         else:
             same += 1
-    return OtherTensors(same, tuple(changed), alone, digest.hexdigest(), tuple(unread))
+    return OtherTensors(same, tuple(changed_names), lone_names, digest.hexdigest(), tuple(unread))
 
 
 def _pair(
@@ -54,15 +54,15 @@ def _pair(
     """
     ours, theirs = ({info.called: info for info in one} for one in (tuned, base))
     partners = pair_names(ours, theirs, lambda a, b: sorted(ours[a].shape) == sorted(theirs[b].shape)).partners
-    both = ((ours[name], theirs[to]) for name, to in sorted(partners.items()))
-    pairs = [pair for pair in both if any(info.skip is not None for info in pair)]
-    alone = [*_unpaired_names(ours, partners.keys()), *_unpaired_names(theirs, partners.values())]
-    return pairs, tuple(alone), partners
+    all_pairs = ((ours[name], theirs[to]) for name, to in sorted(partners.items()))
+    pairs = [pair for pair in all_pairs if any(info.skip is not None for info in pair)]
+    lone_names = [*_unpaired_names(ours, partners.keys()), *_unpaired_names(theirs, partners.values())]
+    return pairs, tuple(lone_names), partners
 
 
 def _unpaired_names(held: Mapping[str, TensorInfo], used: Iterable[str]) -> list[str]:
-    taken = set(used)
-    return [info.name for name, info in held.items() if name not in taken]
+    used_names = set(used)
+    return [info.name for name, info in held.items() if name not in used_names]
 
 
 def _read(checkpoint: OpenCheckpoint, info: TensorInfo) -> Tensor | None:

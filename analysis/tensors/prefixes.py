@@ -42,14 +42,14 @@ def pair_names(
     adapter's is, which has no vocabulary to tell by.
     """
     ours, theirs = _name_parts(here), _name_parts(there)
-    same = {name: found for parts, name in ours.items() if (found := theirs.get(parts)) is not None}
-    left = {parts: name for parts, name in ours.items() if parts not in theirs}
+    same = {name: match for parts, name in ours.items() if (match := theirs.get(parts)) is not None}
+    rest = {parts: name for parts, name in ours.items() if parts not in theirs}
     open_ = {parts: name for parts, name in theirs.items() if parts not in ours}
     smaller = min(len(ours), len(theirs))
-    chosen, refused = _choose(_changes(left, open_), lambda a, b: fits(left[a], open_[b]), smaller, text_first)
+    pairs, doubts = _choose(_changes(rest, open_), lambda a, b: fits(rest[a], open_[b]), smaller, text_first)
     return Pairing(
-        same | {left[a]: open_[b] for a, b in chosen.items()},
-        {left[a]: tuple(sorted(open_[b] for b in could)) for a, could in refused.items()},
+        same | {rest[a]: open_[b] for a, b in pairs.items()},
+        {rest[a]: tuple(sorted(open_[b] for b in could)) for a, could in doubts.items()},
     )
 
 
@@ -59,23 +59,23 @@ def parts_of(name: str) -> Parts:
     >>> parts_of("encoder.query.base_layer.weight")
     ('encoder', 'query', 'weight')
     """
-    found = name.split(".")
-    kept, skip = [], False
-    for part in found:
+    words = name.split(".")
+    parts, skip = [], False
+    for part in words:
         if not skip and part not in WRAPPERS and part != CHOSEN:
-            kept.append(part)
+            parts.append(part)
         skip = part == CHOSEN
-    return tuple(kept) if len(found) <= MOST_PARTS else (name,)
+    return tuple(parts) if len(words) <= MOST_PARTS else (name,)
 
 
 def _name_parts(names: Iterable[str]) -> dict[Parts, str]:
     """Names by their parts; of those that wrappers alone tell apart, the one that is no wrapped original."""
-    found: dict[Parts, str] = {}
+    by_parts: dict[Parts, str] = {}
     for name in names:
         parts = parts_of(name)
-        if parts not in found or len(found[parts]) > len(name):
-            found[parts] = name
-    return found
+        if parts not in by_parts or len(by_parts[parts]) > len(name):
+            by_parts[parts] = name
+    return by_parts
 
 
 def _changes(left: Iterable[Parts], right: Iterable[Parts]) -> dict[Change, list[Pair]]:
@@ -95,13 +95,13 @@ def _changes(left: Iterable[Parts], right: Iterable[Parts]) -> dict[Change, list
 
 def _endings(names: Iterable[Parts]) -> dict[Parts, list[Parts]]:
     """The names by each way they end; a few more than MOST_ALIKE of each at most."""
-    found: dict[Parts, list[Parts]] = defaultdict(list)
+    by_ending: dict[Parts, list[Parts]] = defaultdict(list)
     for parts in names:
         for start in range(len(parts)):
-            alike = found[parts[start:]]
-            if len(alike) <= MOST_ALIKE:
-                alike.append(parts)
-    return found
+            group = by_ending[parts[start:]]
+            if len(group) <= MOST_ALIKE:
+                group.append(parts)
+    return by_ending
 
 
 def _end_alike(a: Parts, b: Parts) -> bool:
@@ -117,27 +117,27 @@ def _choose(
     changes: Mapping[Change, Sequence[Pair]], fits: Callable[[Parts, Parts], bool], smaller: int, text_first: bool
 ) -> tuple[dict[Parts, Parts], dict[Parts, set[Parts]]]:
     """The pairs of the changes that explain most, and what several changes explain equally well."""
-    chosen: dict[Parts, Parts] = {}
-    refused: dict[Parts, set[Parts]] = defaultdict(set)
-    gone: tuple[set[Parts], set[Parts]] = set(), set()
+    result: dict[Parts, Parts] = {}
+    doubts: dict[Parts, set[Parts]] = defaultdict(set)
+    done_names: tuple[set[Parts], set[Parts]] = set(), set()
     waiting = {change: (_score(pairs, fits), pairs) for change, pairs in changes.items()}
     while waiting:
-        best = max(score for score, _ in waiting.values())
-        top = {change: _remaining_pairs(waiting.pop(change)[1], gone) for change in _scoring(waiting, best)}
-        equal = {change: pairs for change, pairs in top.items() if _score(pairs, fits) == best}
+        top_score = max(score for score, _ in waiting.values())
+        top = {change: _remaining_pairs(waiting.pop(change)[1], done_names) for change in _scoring(waiting, top_score)}
+        equal = {change: pairs for change, pairs in top.items() if _score(pairs, fits) == top_score}
         waiting |= {change: (_score(pairs, fits), pairs) for change, pairs in top.items() if change not in equal}
         equal = {change: pairs for change, pairs in equal.items() if _carries(change, len(pairs), smaller)}
         equal = _without_other_senses(equal) if text_first else equal
         rivals = _rivals(equal)
         for change, pairs in equal.items():
             for a, b in pairs:
-                gone[0].add(a)
-                gone[1].add(b)
+                done_names[0].add(a)
+                done_names[1].add(b)
                 if change in rivals:
-                    refused[a].add(b)
+                    doubts[a].add(b)
                 else:
-                    chosen[a] = b
-    return chosen, refused
+                    result[a] = b
+    return result, doubts
 
 
 def _without_other_senses(equal: Mapping[Change, list[Pair]]) -> dict[Change, list[Pair]]:
@@ -183,9 +183,9 @@ def _carries(change: Change, count: int, smaller: int) -> bool:
 
 def _rivals(equal: Mapping[Change, Sequence[Pair]]) -> set[Change]:
     """The changes that want a name which another of these wants too."""
-    wanted: tuple[dict[Parts, list[Change]], ...] = defaultdict(list), defaultdict(list)
+    claims: tuple[dict[Parts, list[Change]], ...] = defaultdict(list), defaultdict(list)
     for change, pairs in equal.items():
         for pair in pairs:
             for side, parts in enumerate(pair):
-                wanted[side][parts].append(change)
-    return {change for side in wanted for those in side.values() if len(those) > 1 for change in those}
+                claims[side][parts].append(change)
+    return {change for side in claims for those in side.values() if len(those) > 1 for change in those}

@@ -54,8 +54,8 @@ def reason_to_skip(name: str, role: str, headers: Headers) -> str | None:
 
 def _wrong_numbers(name: str, dtype: str, headers: Headers) -> str | None:
     stem, _, leaf = name.rpartition(".")
-    packed = {f"{stem}.qweight", f"{stem}.weight_packed", f"{stem}.qzeros"} & headers.of.keys()
-    if (packed and leaf != "bias") or _is_packed(name, headers):
+    siblings = {f"{stem}.qweight", f"{stem}.weight_packed", f"{stem}.qzeros"} & headers.of.keys()
+    if (siblings and leaf != "bias") or _is_packed(name, headers):
         return f"packed quantised weight ({dtype}): its values need unpacking first"
     if leaf in ("weight_scale", "weight_scale_inv", "scales", "absmax", "SCB") or leaf.endswith("_scales"):
         return "scales of a quantised weight, not a weight itself"
@@ -75,8 +75,8 @@ def _is_packed(name: str, headers: Headers) -> bool:
     if headers.of[name].dtype not in ("int8", "uint8", "int32"):
         return False
     stem = name.rpartition(".")[0]
-    beside = (f"{name}.absmax", f"{stem}.SCB", f"{stem}.weight_format", f"{stem}.weight_scale")
-    return name.endswith(("_blocks", ".qweight")) or any(other in headers.of for other in beside)
+    siblings = (f"{name}.absmax", f"{stem}.SCB", f"{stem}.weight_format", f"{stem}.weight_scale")
+    return name.endswith(("_blocks", ".qweight")) or any(other in headers.of for other in siblings)
 
 
 def _wrong_shape(name: str, role: str, shape: tuple[int, ...]) -> str | None:
@@ -100,16 +100,16 @@ def _wrong_shape(name: str, role: str, shape: tuple[int, ...]) -> str | None:
 
 def _buffer(name: str, shape: tuple[int, ...]) -> str | None:
     """What a tensor is by a name that only buffers have, and tables of biases."""
-    found = names.parts(name)
-    if LAYERS.fullmatch(".".join(found)):
+    words = names.parts(name)
+    if LAYERS.fullmatch(".".join(words)):
         return "a Fourier basis or window, no weight"
-    if any(table in found[-2:] for table in BIAS_TABLES):
+    if any(table in words[-2:] for table in BIAS_TABLES):
         return "a table of attention biases by relative position, no weight"
-    if not name.lower().endswith(found[-1]):
+    if not name.lower().endswith(words[-1]):
         return None  # a layer's ".weight"
-    if len(shape) == 3 and shape[0] == 1 and HEAD_VECTORS.fullmatch(found[-1]):
+    if len(shape) == 3 and shape[0] == 1 and HEAD_VECTORS.fullmatch(words[-1]):
         return "a vector for each head of a graph attention, no matrix"
-    return next((reason for pattern, reason in BUFFERS if pattern.fullmatch(found[-1])), None)
+    return next((reason for pattern, reason in BUFFERS if pattern.fullmatch(words[-1])), None)
 
 
 def _gain(name: str, role: str, headers: Headers) -> str | None:

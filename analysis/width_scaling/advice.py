@@ -25,10 +25,10 @@ def recipe_of(family: Family, target: int | None) -> Recipe | str:
     if family.asks_decay:
         return "No recipe yet: say first which form of weight decay the numbers are"
     settings = sorted(family.settings, key=lambda setting: setting.width)
-    wanted = target or round(2.0 * settings[-1].width)
+    new_width = target or round(2.0 * settings[-1].width)
     for setting in settings:
         if setting.learning_rate and setting.weight_decay:
-            return transfer_recipe(setting.width, setting.learning_rate, setting.weight_decay, wanted)
+            return transfer_recipe(setting.width, setting.learning_rate, setting.weight_decay, new_width)
     return NO_SETTINGS
 
 
@@ -38,27 +38,27 @@ def repairs(fits: Scaling) -> dict[int, float]:
     R is over all matrices. Nothing of models whose λ is not known or 0, or whose σ₁ stayed (transfer passes).
     """
     pairs = fits.overall.pairs if fits.overall and fits.family.has_law else ()
-    found = {}
+    decays = {}
     for pair in pairs:
         decay = fits.family.settings[pair.target].weight_decay
         if decay and pair.transfer != "pass":
-            found[pair.target] = repair_decay(decay, pair.measured)
-    return found
+            decays[pair.target] = repair_decay(decay, pair.measured)
+    return decays
 
 
 def advice(table: Table, target: int | None = None) -> dict[str, Any]:
     """The fits, the recipe, the repairs and the steps of one run, as JSON. None where there is nothing to say."""
-    found = family(table)
-    if found is None:
+    models = family(table)
+    if models is None:
         return {"scaling": None, "recipe": None, "missing": NO_FAMILY, "repairs": [], "trajectory": []}
-    fits, recipe = scaling(found), recipe_of(found, target)
+    fits, recipe = scaling(models), recipe_of(models, target)
     return {
         "scaling": fits.to_json(),
         "recipe": None if isinstance(recipe, str) else {**recipe.to_json(), "python": recipe.to_python()},
         "missing": recipe if isinstance(recipe, str) else None,
-        "repairs": [{"name": found.names[at], "weight_decay": decay} for at, decay in repairs(fits).items()],
+        "repairs": [{"name": models.names[index], "weight_decay": decay} for index, decay in repairs(fits).items()],
         "trajectory": [
-            {"name": found.names[m.at], "step": m.step, "sigma": m.sigma, "norm": m.norm, "effective_rate": m.rate}
-            for m in trajectory(found)
+            {"name": models.names[m.at], "step": m.step, "sigma": m.sigma, "norm": m.norm, "effective_rate": m.rate}
+            for m in trajectory(models)
         ],
     }

@@ -83,7 +83,7 @@ class Family:
         scales = [w / s for w, s in zip(self.stated, self.shapes, strict=True) if w]
         usual = float(np.median(scales)) if len(scales) == len(self.shapes) else 1.0
         pairs = enumerate(zip(self.stated, self.shapes, strict=True))
-        return [at for at, (w, s) in pairs if w and abs(w / s / usual - 1.0) > CLOSE]
+        return [index for index, (w, s) in pairs if w and abs(w / s / usual - 1.0) > CLOSE]
 
     @property
     def unsure_widths(self) -> list[int]:
@@ -96,7 +96,7 @@ class Family:
 
     def missing(self, fact: str) -> list[int]:
         """The models of which the fact is not known."""
-        return [at for at, setting in enumerate(self.settings) if getattr(setting, fact) is None]
+        return [index for index, setting in enumerate(self.settings) if getattr(setting, fact) is None]
 
     @property
     def narrowest(self) -> int:
@@ -106,12 +106,12 @@ class Family:
     @property
     def wider(self) -> list[int]:
         """The others, by width."""
-        return [at for at in self._order if at != self.narrowest]
+        return [index for index in self._order if index != self.narrowest]
 
     @property
     def lawful(self) -> list[int]:
         """The models whose η and λ > 0 are known, by width: the law is checked from the first of them to the others."""
-        return [at for at in self._order if self.settings[at].ratio is not None and self.has_law]
+        return [index for index in self._order if self.settings[index].ratio is not None and self.has_law]
 
     @property
     def _order(self) -> list[int]:
@@ -125,16 +125,16 @@ def family(table: Table) -> Family | None:
         return None
     members = len(rows[0].group)
     rows = [row for row in rows if len(row.group) == members]
-    facts = [table.facts[at] if at < len(table.facts) else {} for at in rows[0].group]
+    facts = [table.facts[index] if index < len(table.facts) else {} for index in rows[0].group]
     shapes = _shapes(rows)
-    stated = tuple(_positive(fact, "width") for fact in facts)
-    told = [w for w in stated if w is not None]
-    trusted = len(told) == members and not Family((), (), (), shapes, stated).contradictions
-    widths = stated if trusted else shapes
+    stated_widths = tuple(_positive(fact, "width") for fact in facts)
+    known_widths = [w for w in stated_widths if w is not None]
+    is_trusted = len(known_widths) == members and not Family((), (), (), shapes, stated_widths).contradictions
+    widths = stated_widths if is_trusted else shapes
     settings = tuple(_setting(w or s, fact) for w, s, fact in zip(widths, shapes, facts, strict=True))
-    names = tuple(table.name_at(at) for at in rows[0].group)
-    found = tuple(table.found[at] for at in rows[0].group) if table.found else ()
-    return Family(names, settings, _layers(rows), shapes, stated, tuple(facts), found)
+    names = tuple(table.name_at(index) for index in rows[0].group)
+    file_facts = tuple(table.found[index] for index in rows[0].group) if table.found else ()
+    return Family(names, settings, _layers(rows), shapes, stated_widths, tuple(facts), file_facts)
 
 
 def is_measured(row: Row) -> bool:
@@ -167,16 +167,16 @@ def _setting(width: float, facts: Mapping[str, Scalar]) -> Setting:
 
 
 def _layers(rows: Sequence[Row]) -> tuple[Layers, ...]:
-    found: dict[tuple[str, str], list[Row]] = {}
+    by_role: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        found.setdefault((row.weight.role, str(row.value("kind_class"))), []).append(row)
-    order = sorted(found, key=lambda key: ((MATRIX, VECTOR, HEAD).index(key[1]), ROLES.index(key[0])))
-    return tuple(Layers(role, kind, tuple(found[role, kind]), _blocks(found[role, kind])) for role, kind in order)
+        by_role.setdefault((row.weight.role, str(row.value("kind_class"))), []).append(row)
+    order = sorted(by_role, key=lambda key: ((MATRIX, VECTOR, HEAD).index(key[1]), ROLES.index(key[0])))
+    return tuple(Layers(role, kind, tuple(by_role[role, kind]), _blocks(by_role[role, kind])) for role, kind in order)
 
 
 def _blocks(rows: Sequence[Row]) -> Places:
     """The block of each row; what lies outside the blocks is one by itself."""
-    places = [row.weight.depth if row.weight.depth is not None else -1 - at for at, row in enumerate(rows)]
+    places = [row.weight.depth if row.weight.depth is not None else -1 - index for index, row in enumerate(rows)]
     return np.array(places, dtype=np.int64)
 
 
@@ -212,12 +212,12 @@ class Scaling:
     def shape_gap(self) -> float | None:
         """The largest gap between normalised spectra of one weight; None where only σ₁ was computed."""
         gaps = [number(row, "shape_gap") for kind in self.matrices for row in kind.layers.rows]
-        told = [gap for gap in gaps if gap == gap]
-        return max(told) if told else None
+        numbers = [gap for gap in gaps if gap == gap]
+        return max(numbers) if numbers else None
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "members": [_member(self.family, at) for at in range(len(self.family.names))],
+            "members": [_member(self.family, index) for index in range(len(self.family.names))],
             "overall": None if self.overall is None else _kind(self.overall),
             "kinds": [{"role": kind.layers.role, "class": kind.layers.kind, **_kind(kind)} for kind in self.kinds],
         }
@@ -235,30 +235,30 @@ def scaling(family: Family) -> Scaling:
 
 def _fit_kind(family: Family, layers: Layers) -> Kind:
     """The law speaks of matrices: of all others, only what σ₁ itself does is said."""
-    fitted = fit(family.settings, layers.sigma, layers.blocks)
-    pairs, instead = _pairs(family, layers, family.narrowest, family.wider), list[Pair]()
+    result = fit(family.settings, layers.sigma, layers.blocks)
+    pairs, law_pairs = _pairs(family, layers, family.narrowest, family.wider), list[Pair]()
     if family.lawful and family.lawful[0] != family.narrowest:
-        instead = _pairs(family, layers, family.lawful[0], family.lawful[1:])
+        law_pairs = _pairs(family, layers, family.lawful[0], family.lawful[1:])
     if layers.kind != MATRIX or not family.has_law:
-        fitted = replace(fitted, exponent=None, joint=None, ratio=None, why=("the law does not speak of it",))
-        pairs, instead = [replace(one, predicted=None) for one in pairs], []
-    return Kind(layers, fitted, tuple(pairs), tuple(instead))
+        result = replace(result, exponent=None, joint=None, ratio=None, why=("the law does not speak of it",))
+        pairs, law_pairs = [replace(one, predicted=None) for one in pairs], []
+    return Kind(layers, result, tuple(pairs), tuple(law_pairs))
 
 
 def _pairs(family: Family, layers: Layers, base: int, targets: Sequence[int]) -> list[Pair]:
-    return [pair(family.settings, layers.sigma, layers.blocks, base, at) for at in targets]
+    return [pair(family.settings, layers.sigma, layers.blocks, base, target) for target in targets]
 
 
 def _member(family: Family, at: int) -> dict[str, Any]:
     setting = family.settings[at]
-    told = {name: getattr(setting, name) for name in ("width", *FACTS)}
-    return {"name": family.names[at], **told, "ratio": setting.ratio, "steps_eta_lambda": setting.steps_eta_lambda}
+    fields = {name: getattr(setting, name) for name in ("width", *FACTS)}
+    return {"name": family.names[at], **fields, "ratio": setting.ratio, "steps_eta_lambda": setting.steps_eta_lambda}
 
 
 def _kind(kind: Kind) -> dict[str, Any]:
-    fitted = {name: _estimate(getattr(kind.fit, name)) for name in ("drift", "exponent", "joint", "ratio")}
+    estimates = {name: _estimate(getattr(kind.fit, name)) for name in ("drift", "exponent", "joint", "ratio")}
     return {
-        **fitted,
+        **estimates,
         "why": list(kind.fit.why),
         "pairs": [_pair(one) for one in (*kind.pairs, *kind.instead)],
         "layers": [

@@ -157,27 +157,27 @@ def fit(settings: Sequence[Setting], sigma: Sizes, blocks: Places) -> Fit:
 
     `blocks` says which block each layer lies in: blocks are what is resampled.
     """
-    known = [at for at, setting in enumerate(settings) if setting.ratio is not None]
+    indices = [index for index, setting in enumerate(settings) if setting.ratio is not None]
     widths = np.log([setting.width for setting in settings])
-    logs, why = np.log(sigma), list[str]()
+    logs, reasons = np.log(sigma), list[str]()
     drift = slopes([widths], logs, blocks)[0] if several(settings) else None
     exponent = joint = ratio = None
-    ratios = np.log([settings[at].ratio or 1.0 for at in known])
-    there, of_known = widths[known], logs[:, known]
-    if several([settings[at] for at in known]):
-        (exponent,) = slopes([there], of_known - RATIO_EXPONENT * ratios, blocks)
+    ratios = np.log([settings[index].ratio or 1.0 for index in indices])
+    known_widths, known_logs = widths[indices], logs[:, indices]
+    if several([settings[index] for index in indices]):
+        (exponent,) = slopes([known_widths], known_logs - RATIO_EXPONENT * ratios, blocks)
     if not distinct(ratios):
-        why.append("η/λ is the same in all models whose η and λ are known" if known else "η and λ are not known")
-    elif not distinct(there):
-        (ratio,) = slopes([ratios], of_known, blocks) if len(set(ratios.round(9))) >= WIDTHS else (None,)
-        why.append("all widths are the same")
-    elif inflation(there, ratios) > COLLINEAR:
-        why.append("η/λ and the width change together: their exponents cannot be told apart")
-    elif len(known) <= WIDTHS or not several([settings[at] for at in known]):
-        why.append("two exponents need four models or more, of three widths or more")
+        reasons.append("η/λ is the same in all models whose η and λ are known" if indices else "η and λ are not known")
+    elif not distinct(known_widths):
+        (ratio,) = slopes([ratios], known_logs, blocks) if len(set(ratios.round(9))) >= WIDTHS else (None,)
+        reasons.append("all widths are the same")
+    elif inflation(known_widths, ratios) > COLLINEAR:
+        reasons.append("η/λ and the width change together: their exponents cannot be told apart")
+    elif len(indices) <= WIDTHS or not several([settings[index] for index in indices]):
+        reasons.append("two exponents need four models or more, of three widths or more")
     else:
-        joint, ratio = slopes([there, ratios], of_known, blocks)
-    return Fit(drift, exponent, joint, ratio, tuple(why))
+        joint, ratio = slopes([known_widths, ratios], known_logs, blocks)
+    return Fit(drift, exponent, joint, ratio, tuple(reasons))
 
 
 def several(settings: Sequence[Setting]) -> bool:
@@ -204,17 +204,17 @@ def slopes(axes: Sequence[Series], logs: Sizes, blocks: Places) -> list[Estimate
     """
     design = np.column_stack([np.ones_like(axes[0]), *axes])  # (members, p)
     inverse = np.linalg.pinv(design)  # (p, members)
-    each = logs @ inverse.T  # (layers, p)
+    by_layer = logs @ inverse.T  # (layers, p)
     mean = logs.mean(axis=0)
     free = len(mean) - design.shape[1]
     scatter = float(np.square(mean - design @ (inverse @ mean)).sum())
     variances = np.diagonal(inverse @ inverse.T)
     estimates = []
-    for at in range(1, design.shape[1]):
-        value, ends = float(each[:, at].mean()), bootstrap_mean(each[:, at], blocks)
-        error = math.sqrt(scatter / free * float(variances[at])) if free > 0 else None
-        far = float(special.stdtrit(free, 0.5 + LEVEL / 2.0)) * error if error is not None else None
-        spread = None if far is None else (value - far, value + far)
+    for column in range(1, design.shape[1]):
+        value, ends = float(by_layer[:, column].mean()), bootstrap_mean(by_layer[:, column], blocks)
+        error = math.sqrt(scatter / free * float(variances[column])) if free > 0 else None
+        margin = float(special.stdtrit(free, 0.5 + LEVEL / 2.0)) * error if error is not None else None
+        spread = None if margin is None else (value - margin, value + margin)
         low, high = ends or (None, None)
         estimates.append(Estimate(value, low, high, error, spread, max(free, 0)))
     return estimates
@@ -228,13 +228,13 @@ def reject_by_holm(p_values: Sequence[float | None], level: float = 1.0 - LEVEL)
     >>> reject_by_holm([0.01, 0.04, 0.03])
     [True, False, False]
     """
-    rejected = [False] * len(p_values)
-    order = sorted((p, at) for at, p in enumerate(p_values) if p is not None)
-    for rank, (p, at) in enumerate(order):
+    flags = [False] * len(p_values)
+    order = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    for rank, (p, index) in enumerate(order):
         if p * (len(order) - rank) > level:
             break
-        rejected[at] = True
-    return rejected
+        flags[index] = True
+    return flags
 
 
 def pair(settings: Sequence[Setting], sigma: Sizes, blocks: Places, base: int, target: int) -> Pair:
@@ -242,8 +242,8 @@ def pair(settings: Sequence[Setting], sigma: Sizes, blocks: Places, base: int, t
     logs = np.log(sigma[:, target] / sigma[:, base])
     ends = bootstrap_mean(logs, blocks)
     low, high = (math.exp(ends[0]), math.exp(ends[1])) if ends else (None, None)
-    measured = math.exp(float(logs.mean()))
-    return Pair(base, target, measured, low, high, predict(settings[base], settings[target]))
+    ratio = math.exp(float(logs.mean()))
+    return Pair(base, target, ratio, low, high, predict(settings[base], settings[target]))
 
 
 def bootstrap_mean(values: Float64[np.ndarray, " layers"], blocks: Places) -> tuple[float, float] | None:
@@ -260,8 +260,8 @@ def bootstrap_mean(values: Float64[np.ndarray, " layers"], blocks: Places) -> tu
     sizes = np.bincount(places, minlength=count).astype(float)
     draws = _draws(count)
     means = sums[draws].sum(axis=1) / sizes[draws].sum(axis=1)
-    out = math.sqrt(count / (count - 1)) * float(special.stdtrit(count - 1, 0.5 - LEVEL / 2.0))
-    tail = float(special.ndtr(out))
+    t_value = math.sqrt(count / (count - 1)) * float(special.stdtrit(count - 1, 0.5 - LEVEL / 2.0))
+    tail = float(special.ndtr(t_value))
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)
 

@@ -39,7 +39,7 @@ def premises(scaling: Scaling) -> Iterator[Finding]:
 
 def list_models(family: Family, members: Sequence[int]) -> str:
     """The models' names, of many the first few."""
-    some = [escape(family.names[at]) for at in members[:4]]
+    some = [escape(family.names[index]) for index in members[:4]]
     return join_words([*some, f"{len(members) - 4} more"] if len(members) > 4 else some)
 
 
@@ -59,8 +59,8 @@ def _override_findings(family: Family) -> Iterator[Finding]:
     """Where people say of a model what its own files do not: the stated facts were used."""
     pairs = [
         (at, name)
-        for at, (found, facts) in enumerate(zip(family.found, family.facts, strict=False))
-        for name in find_contradictions(found, {name: facts[name] for name in found.keys() & facts.keys()})
+        for at, (file_facts, facts) in enumerate(zip(family.found, family.facts, strict=False))
+        for name in find_contradictions(file_facts, {name: facts[name] for name in file_facts.keys() & facts.keys()})
     ]
     if pairs:
         text = f"What is stated of {list_models(family, sorted({at for at, _ in pairs}))} contradicts the files"
@@ -96,7 +96,7 @@ def _missing(family: Family) -> Iterator[Finding]:
 
 
 def _without_decay(family: Family) -> Iterator[Finding]:
-    none = [at for at, setting in enumerate(family.settings) if setting.weight_decay == 0.0]
+    none = [index for index, setting in enumerate(family.settings) if setting.weight_decay == 0.0]
     if none and not family.other_optimizers:
         text = f"{list_models(family, none)} trained without weight decay: the law says nothing there"
         why = (
@@ -107,20 +107,20 @@ def _without_decay(family: Family) -> Iterator[Finding]:
 
 
 def _unsteady(family: Family) -> Iterator[Finding]:
-    known = {
-        at: s.steps_eta_lambda
-        for at, s in enumerate(family.settings)
+    steps = {
+        index: s.steps_eta_lambda
+        for index, s in enumerate(family.settings)
         if s.steps_eta_lambda is not None and s.weight_decay
     }
-    early = [at for at, value in known.items() if value < STEADY]
-    if early and family.has_law:
-        least = min(known.values())
-        text = f"{list_models(family, early)} did not reach the steady state"
+    indices = [index for index, value in steps.items() if value < STEADY]
+    if indices and family.has_law:
+        lowest = min(steps.values())
+        text = f"{list_models(family, indices)} did not reach the steady state"
         why = (
-            f"steps · η · λ is {short(least)} at the least, and {STEADY:g} or more is wanted: there σ₁ still holds "
+            f"steps · η · λ is {short(lowest)} at the least, and {STEADY:g} or more is wanted: there σ₁ still holds "
             "what it was at the start, and the law need not hold."
         )
-        yield Finding(Severity.WARN, text, why, (), {"steady": least})
+        yield Finding(Severity.WARN, text, why, (), {"steady": lowest})
 
 
 def _training(family: Family) -> Iterator[Finding]:
@@ -133,8 +133,8 @@ def _training(family: Family) -> Iterator[Finding]:
         which = join_words([escape(name) for name in family.other_optimizers])
         yield Finding(Severity.NOTE, f"The optimizer is {which}, not AdamW", why)
         return
-    at = [i for i, f in enumerate(family.facts) if str(f.get("schedule", "")).lower() in DECAYING]
-    peak = [i for i in at if family.settings[i].mean_learning_rate is None and family.settings[i].step is not None]
+    indices = [i for i, f in enumerate(family.facts) if str(f.get("schedule", "")).lower() in DECAYING]
+    peak = [i for i in indices if family.settings[i].mean_learning_rate is None and family.settings[i].step is not None]
     if peak:
         why = (
             "steps · η · λ was computed with the peak η, and is less with the mean. Give mean_learning_rate (mean_lr= "
@@ -200,8 +200,8 @@ def _few_blocks_findings(scaling: Scaling) -> Iterator[Finding]:
     fewest = min(counts.values())
     if fewest >= FEW or len({setting.width for setting in scaling.family.settings}) == 1:
         return
-    least = [WORDS.get(role, role) for role, count in counts.items() if count == fewest]
-    kinds = "each kind of weight" if len(least) == len(counts) else join_words(least)
+    roles = [WORDS.get(role, role) for role, count in counts.items() if count == fewest]
+    kinds = "each kind of weight" if len(roles) == len(counts) else join_words(roles)
     text = f"{quantity(fewest, 'block')} for {kinds}: intervals by resampling blocks are too narrow"
     why = "They say how blocks differ."
     if scaling.overall and scaling.overall.fit.drift is not None:

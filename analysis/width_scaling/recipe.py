@@ -48,9 +48,9 @@ class Recipe:
     def to_python(self) -> str:
         """PyTorch's parameter groups, to be pasted."""
         lines = [
-            f"    # {each['what']}\n"
-            f'    {{"params": {each["params"]}, "lr": {each["lr"]:.6g}, "weight_decay": {each["weight_decay"]:.6g}}},'
-            for each in self.groups()
+            f"    # {item['what']}\n"
+            f'    {{"params": {item["params"]}, "lr": {item["lr"]:.6g}, "weight_decay": {item["weight_decay"]:.6g}}},'
+            for item in self.groups()
         ]
         return "\n".join([f"# width {self.width}, from width {self.from_width}", "torch.optim.AdamW([", *lines, "])"])
 

@@ -27,32 +27,35 @@ OF_MODELS = ("exponent", "drift", "joint", "ratio")
 
 def summarise(table: Table) -> Summary:
     missing = [*unmeasured_findings(table.rows, "kind_class", "singular values to compare"), *_zero(table)]
-    found = family(table)
-    if found is None:
+    models = family(table)
+    if models is None:
         return Summary("No weight could be measured in all models.", {"members": len(table.facts)}, tuple(missing))
-    fits = scaling(found)
-    moments = trajectory(found)
+    fits = scaling(models)
+    moments = trajectory(models)
     findings = [*_law(fits), *_drifts(fits), *losing_pace(moments), *premises(fits), *missing]
-    members, instead = range(len(found.settings)), fits.overall.instead if fits.overall else ()
+    members, law_pairs = range(len(models.settings)), fits.overall.instead if fits.overall else ()
     groups: dict[tuple[int, ...], Mapping[str, Scalar]] = {
-        **{(at,): {**_member(found, at), **_moment(moments, at)} for at in members},
-        **{(found.narrowest, at): {**_pairs(fits, found.narrowest, at), **_moment(moments, at)} for at in found.wider},
-        **{(pair.base, pair.target): _pairs(fits, pair.base, pair.target) for pair in instead},
+        **{(index,): {**_member(models, index), **_moment(moments, index)} for index in members},
+        **{
+            (models.narrowest, index): {**_pairs(fits, models.narrowest, index), **_moment(moments, index)}
+            for index in models.wider
+        },
+        **{(pair.base, pair.target): _pairs(fits, pair.base, pair.target) for pair in law_pairs},
     }
     headline = in_words(moments) if moments else _headline(fits)
-    asked = (*questions(found), *worst_first(findings))
+    asked = (*questions(models), *worst_first(findings))
     return Summary(headline, _numbers(fits), asked, groups)
 
 
 def _zero(table: Table) -> Iterator[Finding]:
     """What was measured and has no logarithm."""
-    dropped = [row for row in table.rows if row.value("kind_class") is not None and not is_measured(row)]
-    if dropped:
-        text = f"{quantity(len(dropped), 'weight is', 'weights are')} zero in one of the models, and left out"
-        some = [row.weight.label for row in dropped[:6]]
-        which = join_words([*some, f"{len(dropped) - 6} more"] if len(dropped) > 6 else some)
+    zero_rows = [row for row in table.rows if row.value("kind_class") is not None and not is_measured(row)]
+    if zero_rows:
+        text = f"{quantity(len(zero_rows), 'weight is', 'weights are')} zero in one of the models, and left out"
+        some = [row.weight.label for row in zero_rows[:6]]
+        which = join_words([*some, f"{len(zero_rows) - 6} more"] if len(zero_rows) > 6 else some)
         why = f"{which}: a σ₁ of 0 grows with no exponent. Of the other models nothing is said there either."
-        yield Finding(Severity.NOTE, text, why, names(dropped), {"zero": len(dropped)})
+        yield Finding(Severity.NOTE, text, why, names(zero_rows), {"zero": len(zero_rows)})
 
 
 def interval_in_words(found: Estimate) -> str:
@@ -62,10 +65,10 @@ def interval_in_words(found: Estimate) -> str:
 
 
 def _headline(fits: Scaling) -> str:
-    found, overall = fits.family, fits.overall
+    models, overall = fits.family, fits.overall
     if overall is None:
-        return f"No matrix that the law speaks of was measured in all of {quantity(len(found.names), 'model')}."
-    low, high = min(s.width for s in found.settings), max(s.width for s in found.settings)
+        return f"No matrix that the law speaks of was measured in all of {quantity(len(models.names), 'model')}."
+    low, high = min(s.width for s in models.settings), max(s.width for s in models.settings)
     drift, exponent, ratio = overall.fit.drift, overall.fit.exponent, overall.fit.ratio
     if exponent is not None:
         itself = f"; σ₁ itself as d^{two_places(drift.value)}" if drift is not None else ""
@@ -74,11 +77,11 @@ def _headline(fits: Scaling) -> str:
         return f"{law} over widths {low:g} to {high:g}, where the law says 0.75{wide}{itself}."
     if drift is not None:
         power = f"{two_places(drift.value)}{interval_in_words(drift)}"
-        return f"σ₁ grows as d^{power} over widths {low:g} to {high:g}. {_missing_in_words(found)}."
+        return f"σ₁ grows as d^{power} over widths {low:g} to {high:g}. {_missing_in_words(models)}."
     if ratio is not None:
         power = f"{two_places(ratio.value)}{interval_in_words(ratio)}"
         return f"At width {low:g} σ₁ grows as (η/λ)^{power}, where the law says 0.5."
-    return _pair_in_words(found, max(overall.checked, key=lambda pair: abs(math.log(pair.measured))))
+    return _pair_in_words(models, max(overall.checked, key=lambda pair: abs(math.log(pair.measured))))
 
 
 def _missing_in_words(found: Family) -> str:
@@ -86,8 +89,8 @@ def _missing_in_words(found: Family) -> str:
         return f"The law is of AdamW, and says nothing of {join_words(list(map(escape, found.other_optimizers)))}"
     if found.asks_decay:
         return "Nothing is compared with the law before it is known which form of weight decay the numbers are"
-    without = any(s.weight_decay == 0.0 for s in found.settings)
-    return f"Too few models have {'a known η and a λ above 0' if without else 'known η and λ'} to fit the law"
+    has_no_decay = any(s.weight_decay == 0.0 for s in found.settings)
+    return f"Too few models have {'a known η and a λ above 0' if has_no_decay else 'known η and λ'} to fit the law"
 
 
 def _pair_in_words(found: Family, pair: Pair) -> str:
@@ -107,12 +110,12 @@ def _pair_in_words(found: Family, pair: Pair) -> str:
 
 def _numbers(fits: Scaling) -> dict[str, Scalar]:
     """Flat: exponent, exponent.low, exponent.high of all matrices, exponent.q, exponent.q.low, … of each kind."""
-    found = fits.family
-    steady = [s.steps_eta_lambda for s in found.settings if s.steps_eta_lambda is not None]
+    models = fits.family
+    steady = [s.steps_eta_lambda for s in models.settings if s.steps_eta_lambda is not None]
     numbers: dict[str, Scalar] = {
-        "members": len(found.names),
-        "narrowest": min(s.width for s in found.settings),
-        "widest": max(s.width for s in found.settings),
+        "members": len(models.names),
+        "narrowest": min(s.width for s in models.settings),
+        "widest": max(s.width for s in models.settings),
         "steady": min(steady) if steady else None,
         "shape_gap": fits.shape_gap,
         "exponent.law": WIDTH_EXPONENT,
@@ -123,8 +126,8 @@ def _numbers(fits: Scaling) -> dict[str, Scalar]:
         for name in OF_MODELS if kind is not None else ():
             assert kind is not None
             numbers |= _flat(f"{name}{suffix}", getattr(kind.fit, name))
-    for what, of in (("law", "checked"), ("transfer", "pairs")):
-        verdicts = [getattr(pair, what) for kind in fits.matrices for pair in getattr(kind, of)]
+    for what, field in (("law", "checked"), ("transfer", "pairs")):
+        verdicts = [getattr(pair, what) for kind in fits.matrices for pair in getattr(kind, field)]
         numbers |= {f"{what}.{word}": verdicts.count(word) for word in ("pass", "warn", "fail")}
     return numbers
 
@@ -167,8 +170,8 @@ def _pairs(fits: Scaling, base: int, target: int) -> Mapping[str, Scalar]:
     for suffix, kind in [("", kind) for kind in overall] + [(f".{_key(kind)}", kind) for kind in fits.kinds]:
         for pair in (*kind.pairs, *kind.instead):
             if (pair.base, pair.target) == (base, target):
-                told = {name: getattr(pair, name) for name in ("measured", "log_ratio", "law", "transfer")}
-                numbers |= {f"{name}{suffix}": value for name, value in told.items()}
+                fields = {name: getattr(pair, name) for name in ("measured", "log_ratio", "law", "transfer")}
+                numbers |= {f"{name}{suffix}": value for name, value in fields.items()}
                 numbers.setdefault("predicted", pair.predicted)
     return numbers
 
@@ -200,26 +203,26 @@ def _law(fits: Scaling) -> Iterator[Finding]:
         why = f"Beside √(η/λ){interval_in_words(exponent)}. The rule λ ∝ √d does not keep this σ₁ the same."
         which, facts = names(kind.layers.rows), {"exponent": exponent.value, "p": exponent.p_value(WIDTH_EXPONENT)}
         yield Finding(Severity.WARN, text[:1].upper() + text[1:], why, which, facts, WIDTH_LAW)
-    if failed := [kind for kind in fits.matrices if _breaks_law(kind)]:
-        text = f"The law does not predict how σ₁ changes in {join_words([name_kind(kind) for kind in failed])}"
-        pairs = [max(kind.checked, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failed]
+    if failures := [kind for kind in fits.matrices if _breaks_law(kind)]:
+        text = f"The law does not predict how σ₁ changes in {join_words([name_kind(kind) for kind in failures])}"
+        pairs = [max(kind.checked, key=lambda pair: abs(pair.log_ratio or 0.0)) for kind in failures]
         parts = [
             f"{name_kind(kind)} {two_places(pair.measured)} against {two_places(pair.predicted or 0.0)}"
-            for kind, pair in zip(failed, pairs, strict=True)
+            for kind, pair in zip(failures, pairs, strict=True)
         ]
-        which = names(row for kind in failed for row in kind.layers.rows)
-        bad = any(_worst_pair(kind) == "fail" for kind in failed)
+        which = names(row for kind in failures for row in kind.layers.rows)
+        bad = any(_worst_pair(kind) == "fail" for kind in failures)
         why = f"Measured factor against the law's: {', '.join(parts)}. Within 16 % passes, beyond 42 % fails."
-        if any(kind.fit.exponent for kind in failed):
+        if any(kind.fit.exponent for kind in failures):
             why += " The interval of the exponent holds 0.75 all the same: it is wide, and does not outweigh that."
-        yield Finding(Severity.BAD if bad else Severity.WARN, text, why, which, {"kinds": len(failed)}, WIDTH_LAW)
+        yield Finding(Severity.BAD if bad else Severity.WARN, text, why, which, {"kinds": len(failures)}, WIDTH_LAW)
 
 
 def _departing(fits: Scaling) -> list[Kind]:
     """The kinds whose exponent is not the law's, by their interval and by a test corrected for how many there are."""
-    tested = [(kind, kind.fit.exponent) for kind in fits.matrices if kind.fit.exponent is not None]
-    rejected = reject_by_holm([exponent.p_value(WIDTH_EXPONENT) for _, exponent in tested])
-    pairs = zip(tested, rejected, strict=True)
+    tests = [(kind, kind.fit.exponent) for kind in fits.matrices if kind.fit.exponent is not None]
+    flags = reject_by_holm([exponent.p_value(WIDTH_EXPONENT) for _, exponent in tests])
+    pairs = zip(tests, flags, strict=True)
     return [kind for (kind, exponent), no in pairs if no and exponent.agrees(WIDTH_EXPONENT) is False]
 
 
@@ -232,20 +235,20 @@ def _breaks_law(kind: Kind) -> bool:
 
 def _drifts(fits: Scaling) -> Iterator[Finding]:
     """Where σ₁ does not stay the same, from the narrowest model to the widest: settings do not transfer."""
-    found = fits.family
-    if found.other_optimizers:
+    models = fits.family
+    if models.other_optimizers:
         return  # that σ₁ has to stay is of the rule for AdamW
-    if not found.wider or found.settings[found.wider[-1]].width == found.settings[found.narrowest].width:
+    if not models.wider or models.settings[models.wider[-1]].width == models.settings[models.narrowest].width:
         return
-    target = found.wider[-1]
-    moved = [(kind, pair) for kind in fits.matrices for pair in kind.pairs if pair.target == target]
-    moved = [(kind, pair) for kind, pair in moved if pair.transfer != "pass"]
-    if moved:
-        widths = f"from width {found.settings[found.narrowest].width:g} to {found.settings[target].width:g}"
-        parts = join_words([f"{name_kind(kind)} ×{two_places(pair.measured)}" for kind, pair in moved])
-        which = names(row for kind, _ in moved for row in kind.layers.rows)
-        evidence = {f"measured.{_key(kind)}": pair.measured for kind, pair in moved}
-        severity = Severity.BAD if any(pair.transfer == "fail" for _, pair in moved) else Severity.WARN
+    target = models.wider[-1]
+    drifts = [(kind, pair) for kind in fits.matrices for pair in kind.pairs if pair.target == target]
+    drifts = [(kind, pair) for kind, pair in drifts if pair.transfer != "pass"]
+    if drifts:
+        widths = f"from width {models.settings[models.narrowest].width:g} to {models.settings[target].width:g}"
+        parts = join_words([f"{name_kind(kind)} ×{two_places(pair.measured)}" for kind, pair in drifts])
+        which = names(row for kind, _ in drifts for row in kind.layers.rows)
+        evidence = {f"measured.{_key(kind)}": pair.measured for kind, pair in drifts}
+        severity = Severity.BAD if any(pair.transfer == "fail" for _, pair in drifts) else Severity.WARN
         yield Finding(severity, f"σ₁ drifts {widths}: {parts}", _repair(fits, target), which, evidence, WIDTH_DRIFT)
 
 
@@ -256,8 +259,8 @@ def _repair(fits: Scaling, target: int) -> str:
     if not decay or fits.overall is None or not fits.family.has_law:
         return why
     (pair,) = (pair for pair in fits.overall.pairs if pair.target == target)
-    mended = f"{decay:.3g} · {two_places(pair.measured)}² = {repair_decay(decay, pair.measured):.3g}"
-    return f"{why} Over all matrices, at the same η, λ R² would bring it back: {mended}."
+    formula = f"{decay:.3g} · {two_places(pair.measured)}² = {repair_decay(decay, pair.measured):.3g}"
+    return f"{why} Over all matrices, at the same η, λ R² would bring it back: {formula}."
 
 
 def _worst_pair(kind: Kind) -> Outcome | None:

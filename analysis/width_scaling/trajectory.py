@@ -45,9 +45,9 @@ def trajectory(family: Family) -> list[Moment]:
     first, rates = order[0], [setting.learning_rate for setting in family.settings]
     moments = []
     for at in order:
-        grown, rate, began = float(norm[at] / norm[first]), rates[at], rates[first]
-        effective = None if rate is None or began is None else rate / began / grown
-        moments.append(Moment(at, steps[at] or 0.0, float(sigma[at] / sigma[first]), grown, effective))
+        growth, rate, began = float(norm[at] / norm[first]), rates[at], rates[first]
+        effective = None if rate is None or began is None else rate / began / growth
+        moments.append(Moment(at, steps[at] or 0.0, float(sigma[at] / sigma[first]), growth, effective))
     return moments
 
 

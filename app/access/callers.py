@@ -60,13 +60,13 @@ class Caller:
 def caller(database: Database, settings: Settings, credentials: Credentials) -> Caller:
     """Raises TokenRequired for nobody in particular, NotFound for a project that is not there, NotAllowed."""
     with database.reading() as session:
-        found = _identify(session, settings, credentials)
-        if found is None:
+        client = _identify(session, settings, credentials)
+        if client is None:
             raise TokenRequired("Send a token as `Authorization: Bearer …`, or sign in at /login.")
-        noted = found.token is not None and _is_unnoted(session, found.token)
-    if noted and found.token is not None:
-        _note_use(database, found, found.token)
-    return found
+        needs_note = client.token is not None and _is_unnoted(session, client.token)
+    if needs_note and client.token is not None:
+        _note_use(database, client, client.token)
+    return client
 
 
 def _note_use(database: Database, caller: Caller, token: int) -> None:
@@ -111,8 +111,8 @@ def _is_unnoted(session: Session, token: int) -> bool:
 
 def is_local(settings: Settings, credentials: Credentials) -> bool:
     """Whether it comes from this machine alone, where that is enough."""
-    here = is_loopback(credentials.peer) and is_loopback(host_name(credentials.host)) and not credentials.forwarded
-    return here and settings.token is None and not is_proxy(settings, credentials.peer)
+    is_direct = is_loopback(credentials.peer) and is_loopback(host_name(credentials.host)) and not credentials.forwarded
+    return is_direct and settings.token is None and not is_proxy(settings, credentials.peer)
 
 
 def is_proxy(settings: Settings, peer: str) -> bool:
@@ -192,7 +192,7 @@ def required_scope(method: str, path: str) -> str:
     """The scope that a request takes: whatever is not known to be harmless takes more."""
     if path == SIGN_OUT:
         return tokens.READ
-    if any(path == known or path.startswith(f"{known}/") for known in ADMIN_PATHS):
+    if any(path == prefix or path.startswith(f"{prefix}/") for prefix in ADMIN_PATHS):
         return tokens.ADMIN
     return tokens.READ if method in SAFE_METHODS else tokens.WRITE
 
@@ -205,6 +205,6 @@ def check_admin(caller: Caller) -> None:
 
 def check_scope(caller: Caller, method: str, path: str) -> None:
     """Raises NotAllowed."""
-    asked = required_scope(method, path)
-    if tokens.SCOPES.index(caller.scope) < tokens.SCOPES.index(asked):
-        raise NotAllowed(f"This needs the scope {asked}; the token has {caller.scope}.")
+    scope = required_scope(method, path)
+    if tokens.SCOPES.index(caller.scope) < tokens.SCOPES.index(scope):
+        raise NotAllowed(f"This needs the scope {scope}; the token has {caller.scope}.")

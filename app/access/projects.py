@@ -47,8 +47,8 @@ def create(session: Session, name: str) -> Project:
     if not NAME.fullmatch(name):
         raise BadRequest("A project's name is 1 to 64 letters, digits, dots, dashes and underscores.")
     row = insert_of(session)(Project).values(name=name, limits={}).on_conflict_do_nothing().returning(Project.id)
-    made = session.scalar(row)
-    if made is None:
+    project_id = session.scalar(row)
+    if project_id is None:
         raise Conflict(f"A project {name} already.")
     audit.note(session, "project.create", name)
-    return session.get_one(Project, made)
+    return session.get_one(Project, project_id)

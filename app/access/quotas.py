@@ -36,16 +36,16 @@ def usual(settings: Settings) -> Amounts:
 
 def limits(session: Session) -> Amounts | None:
     """What the session's project may have; None where the session speaks for none, or nobody set limits."""
-    allowed: Amounts | None = session.info.get(LIMITS)
+    defaults: Amounts | None = session.info.get(LIMITS)
     project = session.get(Project, project_of(session) or 0)
-    return None if allowed is None or project is None else replace(allowed, **project.limits)
+    return None if defaults is None or project is None else replace(defaults, **project.limits)
 
 
 def usage(session: Session) -> Amounts:
     """What the session's project has now. Weights that retention let go no longer count."""
-    kept = select(func.coalesce(func.sum(File.bytes), 0), func.count(File.position))
-    kept = kept.select_from(Checkpoint).join(File, File.checkpoint_id == Checkpoint.id)
-    size, files = session.execute(kept.where(Checkpoint.released_at.is_(None))).one()
+    query = select(func.coalesce(func.sum(File.bytes), 0), func.count(File.position))
+    query = query.select_from(Checkpoint).join(File, File.checkpoint_id == Checkpoint.id)
+    size, files = session.execute(query.where(Checkpoint.released_at.is_(None))).one()
     rewritten = select(func.coalesce(func.sum(Blob.bytes), 0)).join(Checkpoint, Checkpoint.rewritten == Blob.sha256)
     size += session.scalar(rewritten.where(Checkpoint.released_at.is_(None))) or 0
     coming_bytes, coming = session.execute(_coming()).one()
@@ -58,12 +58,12 @@ def usage(session: Session) -> Amounts:
 
 def _coming() -> Select[int, int]:
     """Of the uploads that are no checkpoint's yet: their bytes, here or to come, and how many they are."""
-    used = exists().where(
+    has_checkpoint = exists().where(
         File.sha256 == Transfer.sha256,
         File.checkpoint_id == Checkpoint.id,
         Checkpoint.project_id == Transfer.project_id,
     )
-    return select(func.coalesce(func.sum(Transfer.bytes), 0), func.count(Transfer.id)).where(~used)
+    return select(func.coalesce(func.sum(Transfer.bytes), 0), func.count(Transfer.id)).where(~has_checkpoint)
 
 
 def _prescribed() -> Select[int, int]:
@@ -77,12 +77,12 @@ def check(session: Session, **more: int) -> None:
 
     How many tensors a file holds is known when it is there: one that has room for one is let in.
     """
-    allowed, has = limits(session), usage(session)
-    for name, count in more.items() if allowed else ():
-        limit, there = getattr(allowed, name), getattr(has, name)
-        if there + count > limit:
+    allowance, has = limits(session), usage(session)
+    for name, count in more.items() if allowance else ():
+        limit, value = getattr(allowance, name), getattr(has, name)
+        if value + count > limit:
             raise QuotaExceeded(
-                f"The project uses {there:,} of the {limit:,} {WORDS[name]} that it may have, so {count:,} more do not "
+                f"The project uses {value:,} of the {limit:,} {WORDS[name]} that it may have, so {count:,} more do not "
                 "fit. Delete what is no longer needed, or ask the administrator for more."
             )
 

@@ -24,15 +24,15 @@ class Rates:
         if not self._per_minute:
             return
         with self._lock:
-            left = self._fill(name)
-            self._left[name] = (left - 1.0 if left >= 1.0 else left, self._clock())
+            budget = self._fill(name)
+            self._left[name] = (budget - 1.0 if budget >= 1.0 else budget, self._clock())
             self._left.move_to_end(name)
             while len(self._left) > MOST_KNOWN:
                 self._left.popitem(last=False)
-        if left < 1.0:
-            wait = math.ceil((1.0 - left) * 60.0 / self._per_minute)
+        if budget < 1.0:
+            wait = math.ceil((1.0 - budget) * 60.0 / self._per_minute)
             raise TooMany(f"More than {self._per_minute} requests in a minute. Try again in {wait} s.", wait)
 
     def _fill(self, name: str) -> float:
-        left, since = self._left.get(name, (float(self._per_minute), self._clock()))
-        return min(float(self._per_minute), left + (self._clock() - since) * self._per_minute / 60.0)
+        budget, last_time = self._left.get(name, (float(self._per_minute), self._clock()))
+        return min(float(self._per_minute), budget + (self._clock() - last_time) * self._per_minute / 60.0)

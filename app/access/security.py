@@ -33,8 +33,8 @@ def check_host(host: str | None, settings: Settings) -> None:
     """Refuses a Host that is neither this machine nor ours: a stranger's name pointed at us (DNS rebinding)."""
     name = host_name(host)
     if not (is_loopback(name) or name == settings.host.lower() or name in settings.allowed_hosts):
-        told = f", “{escape(name)}”," if name else ""
-        raise HostNotAllowed(f"Add the name that you reach this service by{told} to EIGENSCOPE_ALLOWED_HOSTS.")
+        mention = f", “{escape(name)}”," if name else ""
+        raise HostNotAllowed(f"Add the name that you reach this service by{mention} to EIGENSCOPE_ALLOWED_HOSTS.")
 
 
 def host_name(host: str | None) -> str:
@@ -85,7 +85,7 @@ def content_security_policy(style_hashes: Iterable[str]) -> str:
 def plotly_style_hashes(script: Path) -> list[str]:
     """The hashes of the fixed style sheets in a plotly.min.js."""
     text = script.read_text(encoding="utf-8")
-    return [sha256_source(ESCAPE.sub(r"\1", found)) for found in FIXED_STYLE.findall(text)]
+    return [sha256_source(ESCAPE.sub(r"\1", style)) for style in FIXED_STYLE.findall(text)]
 
 
 def sha256_source(text: str) -> str:

@@ -20,10 +20,10 @@ def begin(session: Session, settings: Settings, text: str) -> str | None:
     if token is None and not is_master(text, settings):
         audit.note(session, "login.refused", "an invalid or expired token")
         return None
-    cookie, until = secrets.token_urlsafe(32), clock(session) + MONTH
+    cookie, expiry = secrets.token_urlsafe(32), clock(session) + MONTH
     token_id, master = (token.id, None) if token else (None, tokens.digest(text))
     session.execute(delete(Login).where(Login.expires_at < now()))
-    session.add(Login(digest=tokens.digest(cookie), token_id=token_id, master=master, expires_at=until))
+    session.add(Login(digest=tokens.digest(cookie), token_id=token_id, master=master, expires_at=expiry))
     audit.note(session, "login", tokens.name_token(token) if token else "EIGENSCOPE_TOKEN")
     return cookie
 
@@ -37,13 +37,13 @@ def is_master(text: str, settings: Settings) -> bool:
 
 def find(session: Session, settings: Settings, cookie: str) -> Token | bool:
     """The token that the cookie stands for; True where it is EIGENSCOPE_TOKEN; False where it is nothing now."""
-    found = session.get(Login, tokens.digest(cookie))
-    if found is None or found.expires_at < clock(session):
+    login = session.get(Login, tokens.digest(cookie))
+    if login is None or login.expires_at < clock(session):
         return False
-    if found.token_id is None:
+    if login.token_id is None:
         current = "" if settings.token is None else tokens.digest(settings.token.get_secret_value())
-        return bool(current) and hmac.compare_digest(found.master or "", current)
-    return session.scalar(tokens.good().where(Token.id == found.token_id)) or False
+        return bool(current) and hmac.compare_digest(login.master or "", current)
+    return session.scalar(tokens.good().where(Token.id == login.token_id)) or False
 
 
 def end(session: Session, cookie: str) -> None:

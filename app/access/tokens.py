@@ -77,10 +77,10 @@ def good() -> Select[Token]:
 
 def note_use(session: Session, identity: int) -> None:
     """Notes that the token was used, at most once a minute; the first use in a day is a line of the audit log."""
-    found, moment = session.get_one(Token, identity), clock(session)
-    if found.used_at is None or found.used_at < moment - DAY:
-        audit.note(session, "token.use", name_token(found))
-    found.used_at = moment
+    token, moment = session.get_one(Token, identity), clock(session)
+    if token.used_at is None or token.used_at < moment - DAY:
+        audit.note(session, "token.use", name_token(token))
+    token.used_at = moment
 
 
 def stale(token: Token, moment: float) -> bool:

@@ -29,8 +29,8 @@ class AuditEntry(BaseModel):
 
 
 def line_json(row: models.Event) -> AuditEntry:
-    told = {name: getattr(row, name) for name in ("id", "actor", "action", "subject", "project_id", "detail")}
-    return AuditEntry(at=moment(row.at), **told)
+    fields = {name: getattr(row, name) for name in ("id", "actor", "action", "subject", "project_id", "detail")}
+    return AuditEntry(at=moment(row.at), **fields)
 
 
 @router.get("", responses=PAGED | responses(400), operation_id="read_audit_log")

@@ -18,8 +18,8 @@ router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 @router.get("", responses=PAGED | responses(400), operation_id="list_checkpoints")
 def listing(session: Reading, page: PageOf) -> list[Checkpoint]:
     """Lists them, newest first."""
-    found = checkpoints.listing(session, page.limit + 1, page.number)
-    return checkpoints_json(session, page.page_of(found, lambda row: row.id))
+    rows = checkpoints.listing(session, page.limit + 1, page.number)
+    return checkpoints_json(session, page.page_of(rows, lambda row: row.id))
 
 
 @router.get(
@@ -46,8 +46,8 @@ def edit(session: Writing, identity: Identity, asked: CheckpointUpdate) -> Check
 @router.get("/{id}/tensors", responses=PAGED | responses(400, 404), operation_id="list_tensors")
 def tensors(session: Reading, identity: Identity, page: PageOf) -> list[Tensor]:
     """Lists its tensors in file order, from the file headers. Empty until it is ready."""
-    found = checkpoints.tensors_after(session, identity, page.number, page.limit + 1)
-    return [tensor_json(info) for _, info in page.page_of(found, lambda row: row[0])]
+    rows = checkpoints.tensors_after(session, identity, page.number, page.limit + 1)
+    return [tensor_json(info) for _, info in page.page_of(rows, lambda row: row[0])]
 
 
 @router.put("/{id}/pin", status_code=204, responses=responses(404, 409), operation_id="pin_checkpoint")

@@ -58,9 +58,9 @@ async def show(
 
 def curves(session: Session, identity: int, diagnostic: str, curve: str) -> CurvePage:
     table = reports.table(session, identity, diagnostic, curves_named=(curve,))
-    declared = [column.name for column in table.diagnostic.columns if column.kind == "curve"]
-    if curve not in declared:
-        raise NotFound(f"{diagnostic} has no such curve; it has: {', '.join(declared) or 'none'}.")
+    curve_names = [column.name for column in table.diagnostic.columns if column.kind == "curve"]
+    if curve not in curve_names:
+        raise NotFound(f"{diagnostic} has no such curve; it has: {', '.join(curve_names) or 'none'}.")
     return CurvePage(
         diagnostic=diagnostic,
         curve=curve,

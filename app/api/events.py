@@ -73,21 +73,21 @@ async def follow(
     Existing rows come first; a listener that keys rows by diagnostic, group and weight can reconnect
     at any time. Comments keep the connection open.
     """
-    told, said = 0, ""
+    offset, last_payload = 0, ""
     with listeners.place(identity) as broadcast:
         while await run_sync(may_listen, database, caller):
             await broadcast.refresh(partial(look_at, database, identity))
-            run, behind = broadcast.state, broadcast.rows[told:]
-            for row in behind:
+            run, new_rows = broadcast.state, broadcast.rows[offset:]
+            for row in new_rows:
                 yield ServerSentEvent(event="row", data=row)
-            told += len(behind)
+            offset += len(new_rows)
             if run is None:
                 return
-            now = run.model_dump_json()
-            if now != said:
-                yield ServerSentEvent(event="progress", raw_data=now)
-                said = now
-            if run.state in ENDED and not behind:
-                yield ServerSentEvent(event="end", raw_data=now)
+            payload = run.model_dump_json()
+            if payload != last_payload:
+                yield ServerSentEvent(event="progress", raw_data=payload)
+                last_payload = payload
+            if run.state in ENDED and not new_rows:
+                yield ServerSentEvent(event="end", raw_data=payload)
                 return
-            await anyio.sleep(0 if behind else LOOK_SECONDS)
+            await anyio.sleep(0 if new_rows else LOOK_SECONDS)

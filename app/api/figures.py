@@ -56,8 +56,8 @@ async def show(
     """
 
     def make(session: Session) -> kept.Made:
-        at = position if group is None else reports.group_of(group)
-        return kept.make_entry(draw_figure(session, identity, diagnostic, figure, weight, at, role))
+        place = position if group is None else reports.group_of(group)
+        return kept.make_entry(draw_figure(session, identity, diagnostic, figure, weight, place, role))
 
     return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 
@@ -71,23 +71,23 @@ def draw_figure(
     at: int | tuple[int, ...],
     role: str | None,
 ) -> dict[str, Any]:
-    found = _find_figure(session, identity, diagnostic, figure)
-    of_all = tuple(found.parts.values()) if found.kind is FigureKind.SWEEP else ()
+    spec = _find_figure(session, identity, diagnostic, figure)
+    of_all = tuple(spec.parts.values()) if spec.kind is FigureKind.SWEEP else ()
     table = reports.table(session, identity, diagnostic, curves_of=weight, curves_named=of_all)
-    if found.per_weight:
+    if spec.per_weight:
         if weight is None:
             raise BadRequest(f"{figure} shows one weight: name it in `weight`.")
         if not any(row.weight.name == weight for row in table.rows):
             raise NotFound(f"Run {identity} has no row for that weight yet.")
-    return draw(found, table.in_network_order(), weight, at, runs.steps(runs.get(session, identity)), role)
+    return draw(spec, table.in_network_order(), weight, at, runs.steps(runs.get(session, identity)), role)
 
 
 def _find_figure(session: Session, identity: int, diagnostic: str, figure: str) -> Figure:
-    asked = {each.diagnostic.name: each.diagnostic for each in reports.requests(runs.get(session, identity))}
-    if diagnostic not in asked:
-        raise NotFound(f"Run {identity} does not have that diagnostic; it has: {', '.join(asked)}.")
-    found = figure_of(asked[diagnostic], figure)
-    if found is None:
-        declared = ", ".join(each.name for each in asked[diagnostic].figures)
-        raise NotFound(f"{diagnostic} has no such figure; it has: {declared or 'none'}.")
-    return found
+    diagnostics = {each.diagnostic.name: each.diagnostic for each in reports.requests(runs.get(session, identity))}
+    if diagnostic not in diagnostics:
+        raise NotFound(f"Run {identity} does not have that diagnostic; it has: {', '.join(diagnostics)}.")
+    spec = figure_of(diagnostics[diagnostic], figure)
+    if spec is None:
+        names = ", ".join(each.name for each in diagnostics[diagnostic].figures)
+        raise NotFound(f"{diagnostic} has no such figure; it has: {names or 'none'}.")
+    return spec

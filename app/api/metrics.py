@@ -85,7 +85,7 @@ def of_ping(trip: RoundTrip) -> Iterator[Metric]:
 
 
 def _counts_of(counts: Counts, task: str) -> dict[str, int]:
-    return {state: count for (of, state), count in counts.work.items() if of == task}
+    return {state: count for (name, state), count in counts.work.items() if name == task}
 
 
 def _gauge(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:

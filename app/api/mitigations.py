@@ -95,7 +95,7 @@ class Mitigation(BaseModel):
 
 
 def mitigation_json(row: models.Mitigation) -> Mitigation:
-    told: dict[str, Any] | None = row.report
+    report: dict[str, Any] | None = row.report
     return Mitigation(
         id=row.id,
         name=row.name,
@@ -107,7 +107,7 @@ def mitigation_json(row: models.Mitigation) -> Mitigation:
         current=row.current,
         checkpoint=row.checkpoint_id,
         run=row.run_id,
-        report=None if told is None else MitigationReport.model_validate(told),
+        report=None if report is None else MitigationReport.model_validate(report),
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         finished_at=moment(row.finished_at),
     )
@@ -129,8 +129,8 @@ def request(session: Writing, asked: MitigationRequest, incoming: Request, respo
 @router.get("", responses=PAGED | responses(400), operation_id="list_mitigations")
 def listing(session: Reading, page: PageOf) -> list[Mitigation]:
     """Lists them, newest first."""
-    found = mitigations.listing(session, page.limit + 1, page.number)
-    return [mitigation_json(row) for row in page.page_of(found, lambda row: row.id)]
+    rows = mitigations.listing(session, page.limit + 1, page.number)
+    return [mitigation_json(row) for row in page.page_of(rows, lambda row: row.id)]
 
 
 @router.get("/{id}", responses=responses(404), operation_id="get_mitigation")

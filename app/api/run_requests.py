@@ -50,5 +50,5 @@ def hook_json(row: models.Webhook) -> RunWebhook:
 
 
 def requested_json(session: Session, run: models.Run, hook: models.Webhook | None) -> CreatedRun:
-    found = run_json(session, run)
-    return CreatedRun(**found.model_dump(), webhook=None if hook is None else hook_json(hook))
+    body = run_json(session, run)
+    return CreatedRun(**body.model_dump(), webhook=None if hook is None else hook_json(hook))

@@ -52,10 +52,10 @@ def request(
     response: Response,
 ) -> CreatedRun:
     """Creates a run, and with a policy a verdict on it. It starts when all its checkpoints are ready."""
-    measured = asked.diagnostics
-    if prepared is not None and measured is None:
-        measured = prepared.policy.diagnostics(len(asked.checkpoints))
-    run = runs.request(session, asked.checkpoints, measured)
+    diagnostics = asked.diagnostics
+    if prepared is not None and diagnostics is None:
+        diagnostics = prepared.policy.diagnostics(len(asked.checkpoints))
+    run = runs.request(session, asked.checkpoints, diagnostics)
     if prepared is not None:
         verdicts.add(session, run, prepared)
     hook = None
@@ -69,8 +69,8 @@ def request(
 @router.get("", responses=PAGED | responses(400), operation_id="list_runs")
 def listing(session: Reading, page: PageOf) -> list[Run]:
     """Lists them, newest first."""
-    found = page.page_of(runs.listing(session, page.limit + 1, page.number), lambda row: row.id)
-    return [run_json(session, run) for run in found]
+    rows = page.page_of(runs.listing(session, page.limit + 1, page.number), lambda row: row.id)
+    return [run_json(session, run) for run in rows]
 
 
 @router.get("/{id}", responses=responses(404, 503), operation_id="get_run")

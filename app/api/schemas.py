@@ -86,11 +86,11 @@ class Checkpoint(BaseModel):
 
 def fact_schema(fact: Fact) -> dict[str, Any]:
     """A fact as JSON Schema: null takes it back."""
-    told = {"description": fact.meaning}
+    common = {"description": fact.meaning}
     if fact.words:
-        return {**told, "type": ["string", "null"], "maxLength": LONGEST, "pattern": VISIBLE}
-    least = {"minimum" if fact.zero else "exclusiveMinimum": 0}
-    return {**told, "type": ["integer" if fact.whole else "number", "null"], **least, "exclusiveMaximum": LARGEST}
+        return {**common, "type": ["string", "null"], "maxLength": LONGEST, "pattern": VISIBLE}
+    minimum = {"minimum" if fact.zero else "exclusiveMinimum": 0}
+    return {**common, "type": ["integer" if fact.whole else "number", "null"], **minimum, "exclusiveMaximum": LARGEST}
 
 
 FACTS_SCHEMA = {
@@ -166,18 +166,18 @@ def diagnostics_schema() -> dict[str, Any]:
         }
         for diagnostic in DIAGNOSTICS
     }
-    asked = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1}
-    return {"anyOf": [asked, {"type": "null"}], "examples": [{"esd": {}}]}
+    schema = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1}
+    return {"anyOf": [schema, {"type": "null"}], "examples": [{"esd": {}}]}
 
 
 def counts_schema() -> list[Any]:
     """Which diagnostics can be asked of how many checkpoints: of fewer than it compares, one is left out."""
-    found: list[Any] = []
+    cases: list[Any] = []
     for count in range(1, max(map(_least_checkpoints, DIAGNOSTICS)) + 1):
-        refused = {each.name: False for each in DIAGNOSTICS if _least_checkpoints(each) > count}
-        properties = {"checkpoints": {"minItems": count}, "diagnostics": {"properties": refused}}
-        found.append({"properties": properties})
-    return found
+        exclusions = {each.name: False for each in DIAGNOSTICS if _least_checkpoints(each) > count}
+        properties = {"checkpoints": {"minItems": count}, "diagnostics": {"properties": exclusions}}
+        cases.append({"properties": properties})
+    return cases
 
 
 def _least_checkpoints(diagnostic: Diagnostic) -> int:

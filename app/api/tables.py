@@ -111,14 +111,14 @@ async def show(
 def page_of(whole: Table, selection: tables.Selection, page: Pager) -> tuple[TablePage, dict[str, str]]:
     """The rows after the one that the cursor names, wherever that stands by now, and the headers."""
     table = tables.select(whole, selection)
-    noted = reports.flagged_weights(whole)
-    shown, headers = page.cut(table.rows[begin(table.rows, page.name) :], key)
+    flagged_names = reports.flagged_weights(whole)
+    rows, headers = page.cut(table.rows[begin(table.rows, page.name) :], key)
     return TablePage(
         diagnostic=table.diagnostic.name,
         columns=tables.scalars(table.diagnostic),
         total=len(table.rows),
-        flagged=sum(row.weight.name in noted for row in table.rows),
-        rows=tables.records(replace(table, rows=tuple(shown))),
+        flagged=sum(row.weight.name in flagged_names for row in table.rows),
+        rows=tables.records(replace(table, rows=tuple(rows))),
     ), headers
 
 

@@ -65,15 +65,15 @@ def token_json(row: models.Token, project: str | None) -> Token:
 @router.post("", status_code=201, responses=responses(400, 404), operation_id="create_token")
 def create(session: Changing, asked: TokenRequest) -> NewToken:
     """Creates a token and returns it once. Send it as `Authorization: Bearer esc_…`."""
-    row, shown = tokens.create(session, asked.name, asked.scope, asked.project, asked.days)
-    return NewToken(**token_json(row, asked.project).model_dump(), token=shown)
+    row, secret = tokens.create(session, asked.name, asked.scope, asked.project, asked.days)
+    return NewToken(**token_json(row, asked.project).model_dump(), token=secret)
 
 
 @router.get("", responses=PAGED | responses(400), operation_id="list_tokens")
 def listing(session: Admin, page: PageOf) -> list[Token]:
     """Lists all tokens, including revoked ones, newest first."""
-    found = page.page_of(tokens.listing(session, page.limit + 1, page.number), lambda each: each[0].id)
-    return [token_json(row, project) for row, project in found]
+    pairs = page.page_of(tokens.listing(session, page.limit + 1, page.number), lambda each: each[0].id)
+    return [token_json(row, project) for row, project in pairs]
 
 
 @router.delete("/{key}", status_code=204, responses=responses(404), operation_id="revoke_token")

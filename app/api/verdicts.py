@@ -211,9 +211,9 @@ def look_at_verdict(database: Database, run_id: int, number: int | None) -> Verd
         row = verdicts.latest(session, run_id) if number is None else verdicts.get(session, run_id, number)
         if row.result is not None or not verdicts.ready(session, row):
             return verdict_json(session, row)
-        found = verdicts.result_of(session, row)
+        result = verdicts.result_of(session, row)
     with database.writing() as session:
-        return verdict_json(session, verdicts.store(session, verdicts.get(session, run_id, row.id), found))
+        return verdict_json(session, verdicts.store(session, verdicts.get(session, run_id, row.id), result))
 
 
 def accepted_form(incoming: Request) -> Form:
@@ -229,14 +229,14 @@ def accepted_form(incoming: Request) -> Form:
 
 def write_verdict(incoming: Request, verdict: Verdict, form: Form) -> Response:
     """The verdict in a form; before there is one, JSON that says so, or a badge that does."""
-    told = verdict.model_dump(mode="json")
-    done = verdict.state == VerdictState.DONE.value
+    body = verdict.model_dump(mode="json")
+    is_done = verdict.state == VerdictState.DONE.value
     if form == "svg":
         return Response(badge(verdict.verdict or "pending"), 200, {"Vary": "Accept"}, TYPES["svg"])
-    if form == "json" or not done:
-        return JSONResponse(told, 200 if done else 202, {"Vary": "Accept"})
-    told["link"] = f"{incoming.base_url}runs/{verdict.run}"
-    text = junit.write(told) if form == "xml" else markdown.write(told)
+    if form == "json" or not is_done:
+        return JSONResponse(body, 200 if is_done else 202, {"Vary": "Accept"})
+    body["link"] = f"{incoming.base_url}runs/{verdict.run}"
+    text = junit.write(body) if form == "xml" else markdown.write(body)
     return Response(text.encode("utf-8", "replace"), 200, {"Vary": "Accept"}, TYPES[form])
 
 

@@ -57,8 +57,8 @@ def _token(settings: "Callable[[], Settings]") -> click.Group:
         from app.access import tokens
 
         with transaction(settings()) as session:
-            _, shown = tokens.create(session, name, scope, None if all_projects else project, days or None)
-        click.echo(shown)
+            _, secret = tokens.create(session, name, scope, None if all_projects else project, days or None)
+        click.echo(secret)
 
     @token.command("list")
     @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
@@ -67,11 +67,11 @@ def _token(settings: "Callable[[], Settings]") -> click.Group:
         from app.access import tokens
 
         with transaction(settings()) as session:
-            found = [_describe_row(row, project) for row, project in tokens.listing(session)]
+            entries = [_describe_row(row, project) for row, project in tokens.listing(session)]
         if as_json:
-            click.echo(json.dumps(found, indent=1))
-        for each in () if as_json else found:
-            click.echo("  ".join(_line(each)))
+            click.echo(json.dumps(entries, indent=1))
+        for entry in () if as_json else entries:
+            click.echo("  ".join(_line(entry)))
 
     @token.command("revoke")
     @click.argument("key")
@@ -80,8 +80,8 @@ def _token(settings: "Callable[[], Settings]") -> click.Group:
         from app.access import tokens
 
         with transaction(settings()) as session:
-            found = tokens.revoke(session, key.removeprefix("esc_").partition("_")[0])
-        click.echo(f"{tokens.name_token(found)} is revoked.")
+            row = tokens.revoke(session, key.removeprefix("esc_").partition("_")[0])
+        click.echo(f"{tokens.name_token(row)} is revoked.")
 
     return token
 

@@ -87,10 +87,10 @@ def analyze_command(
     with refusals():
         checkpoint = open_checkpoint(files, part)
         if checkpoint.kind == "adapter":
-            said = "this is an adapter: compare it with its base: eigenscope compare BASE ADAPTER"
-            raise WrongBase(said, "adapter-alone")
-        with progress([checkpoint]) as heard:
-            report = analyze(checkpoint, requests, device, heard, memory)
+            message = "this is an adapter: compare it with its base: eigenscope compare BASE ADAPTER"
+            raise WrongBase(message, "adapter-alone")
+        with progress([checkpoint]) as callback:
+            report = analyze(checkpoint, requests, device, callback, memory)
     write(report)
 
 
@@ -118,8 +118,8 @@ def compare_command(
     write = writer(as_json, as_csv, write_comparison, Choice(full, sort), requests)
     with refusals():
         checkpoints = [open_path(path) for path in paths]
-        with progress(checkpoints[:1]) as heard:
-            report = compare(checkpoints, requests, name_paths(paths), device, heard, memory=memory)
+        with progress(checkpoints[:1]) as callback:
+            report = compare(checkpoints, requests, name_paths(paths), device, callback, memory=memory)
     write(report)
 
 
@@ -136,31 +136,31 @@ def writer(as_json: bool, as_csv: bool, for_people: WriteForPeople, choice: Choi
 def choose_requests(names: Sequence[str], settings: Sequence[str], checkpoints: int = 1) -> tuple[Request, ...]:
     """The requests that the command line's --diagnostic and --option mean."""
     default = [request.diagnostic.name for request in requests(None, checkpoints)]
-    asked: dict[str, dict[str, object]] = {name: {} for name in names or default}
+    options: dict[str, dict[str, object]] = {name: {} for name in names or default}
     for setting in settings:
         place, equals, value = setting.partition("=")
         diagnostic, dot, name = place.partition(".")
-        if not equals or not dot or diagnostic not in asked:
+        if not equals or not dot or diagnostic not in options:
             raise click.BadParameter(f"{setting!r} is not DIAGNOSTIC.NAME=VALUE of a chosen diagnostic")
-        asked[diagnostic][name] = parse_option(diagnostic, name, value)
+        options[diagnostic][name] = parse_option(diagnostic, name, value)
     try:
-        found = requests(asked)
-        check_scopes(found, checkpoints)
+        result = requests(options)
+        check_scopes(result, checkpoints)
     except OptionError as error:
         raise click.BadParameter(str(error)) from error
-    return found
+    return result
 
 
 def parse_option(diagnostic: str, name: str, text: str) -> object:
     """What the text is to that option: yes, no, true and false in any case, where it takes yes or no; else as typed."""
-    said = WORDS.get(text.strip().lower())
-    options = (option for known in DIAGNOSTICS if known.name == diagnostic for option in known.options)
+    answer = WORDS.get(text.strip().lower())
+    options = (option for entry in DIAGNOSTICS if entry.name == diagnostic for option in entry.options)
     takes = next((option for option in options if option.name == name), None)
-    if said is not None and takes is not None:
+    if answer is not None and takes is not None:
         if isinstance(takes.default, bool):
-            return said
+            return answer
         if set(takes.choices) == {"yes", "no"}:
-            return "yes" if said else "no"
+            return "yes" if answer else "no"
     return parse_value(text)
 
 
@@ -186,8 +186,8 @@ def name_paths(paths: Sequence[Path]) -> tuple[str, ...]:
     >>> name_paths([Path("runs/base/model.safetensors"), Path("runs/lora"), Path("full.safetensors")])
     ('base', 'lora', 'full')
     """
-    whole = [path.absolute() for path in paths]
-    return distinct([p.name if p.is_dir() or not p.suffix else _of_file(p) for p in whole])
+    full_paths = [path.absolute() for path in paths]
+    return distinct([p.name if p.is_dir() or not p.suffix else _of_file(p) for p in full_paths])
 
 
 def _of_file(path: Path) -> str:

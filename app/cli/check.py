@@ -90,12 +90,12 @@ def check_command(
             writable(path)
     with outcomes(timeout):
         text, policy = read_policy(policy_file)
-        against = _baseline(baseline, server)
+        reference = _baseline(baseline, server)
         if server is None:
-            verdict = check_locally(files, base, policy, against, device)
+            verdict = check_locally(files, base, policy, reference, device)
         else:
             token = os.environ.get(token_name) or None
-            verdict = check_remotely(files, base, text, against, server, token, name, timeout)
+            verdict = check_remotely(files, base, text, reference, server, token, name, timeout)
     for path, write in ((junit_file, junit.write), (markdown_file, markdown.write)):
         if path is not None:
             put(path, write(verdict))
@@ -112,7 +112,7 @@ def outcomes(seconds: float) -> Iterator[None]:
     def raise_late(number: int, frame: object) -> NoReturn:
         raise Late
 
-    before = signal.signal(signal.SIGALRM, raise_late)
+    old_handler = signal.signal(signal.SIGALRM, raise_late)
     try:
         signal.setitimer(signal.ITIMER_REAL, seconds)
         yield
@@ -126,7 +126,7 @@ def outcomes(seconds: float) -> Iterator[None]:
         end("unreadable-file", f"{error.filename or 'a file'} cannot be read: {error.strerror or error}", BROKEN)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, old_handler)
 
 
 def _baseline(asked: str | None, server: str | None) -> Any:
@@ -149,22 +149,22 @@ def check_locally(
 ) -> dict[str, Any]:
     """The verdict, made in this process."""
     try:
-        asked = requests(policy.diagnostics(1 if base is None else 2))
-        check_scopes(asked, 1 if base is None else 2)
+        selection = requests(policy.diagnostics(1 if base is None else 2))
+        check_scopes(selection, 1 if base is None else 2)
     except OptionError as error:
         raise PolicyError(str(error)) from error
     if base is None:
         checkpoint = open_checkpoint(files)
         if checkpoint.kind == "adapter":
             raise WrongBase("this is an adapter: compare it with its base: add --base BASE", "adapter-alone")
-        with progress([checkpoint]) as heard:
-            report = analyze(checkpoint, asked, device, heard)
+        with progress([checkpoint]) as callback:
+            report = analyze(checkpoint, selection, device, callback)
     else:
         checkpoints = [open_path(base), open_checkpoint(files)]
-        with progress(checkpoints[:1]) as heard:
-            report = compare(checkpoints, asked, name_paths([base, files[0]]), device, heard)
-    found = judge(policy, Evidence(report.to_json()), baseline).to_json()
-    return {**found, "policy": policy.to_json(), "checkpoint": name_paths(files[:1])[0]}
+        with progress(checkpoints[:1]) as callback:
+            report = compare(checkpoints, selection, name_paths([base, files[0]]), device, callback)
+    verdict = judge(policy, Evidence(report.to_json()), baseline).to_json()
+    return {**verdict, "policy": policy.to_json(), "checkpoint": name_paths(files[:1])[0]}
 
 
 def check_remotely(
@@ -175,22 +175,22 @@ def check_remotely(
     with Remote(server, token, seconds) as remote:
         ids = [] if base is None else [remote.upload(to_send([base]), name_paths([base])[0])]
         ids.append(remote.upload(to_send(files), name or name_paths(files[:1])[0]))
-        asked = {"checkpoints": ids, "policy": policy, **({} if baseline is None else {"baseline": baseline})}
-        run = remote.run(asked)
+        body = {"checkpoints": ids, "policy": policy, **({} if baseline is None else {"baseline": baseline})}
+        run = remote.run(body)
         return {**remote.verdict(run), "link": f"{remote.address}/runs/{run}"}
 
 
 def to_send(paths: Sequence[Path]) -> list[tuple[str, Path]]:
     """The files with what to call them; of a folder those that a checkpoint is made of."""
-    found: list[tuple[str, Path]] = []
+    files: list[tuple[str, Path]] = []
     for path in paths:
         if path.is_dir():
-            found += [(f"{path.absolute().name}/{name}", path / name) for name in _names_to_send(path)]
+            files += [(f"{path.absolute().name}/{name}", path / name) for name in _names_to_send(path)]
         else:
-            found.append((path.name, path))
-    if not found:
+            files.append((path.name, path))
+    if not files:
         raise CheckpointError(f"{paths[0]} contains no checkpoint file", "missing-file")
-    return found
+    return files
 
 
 def _names_to_send(folder: Path) -> list[str]:

@@ -70,7 +70,7 @@ class Remote:
 
     def _send_form(self, files: Sequence[tuple[str, Path]], name: str, key: str) -> httpx.Response:
         with ExitStack() as stack:
-            parts = [("files", (called, stack.enter_context(path.open("rb")))) for called, path in files]
+            parts = [("files", (file_name, stack.enter_context(path.open("rb")))) for file_name, path in files]
             return self._client.post(
                 "/checkpoints", data={"name": name}, files=parts, headers={"Idempotency-Key": key},
                 timeout=self._timeout(),
@@ -88,32 +88,32 @@ class Remote:
 
     def verdict(self, run: int) -> dict[str, Any]:
         """The run's verdict, once there is one."""
-        while (found := self._json(lambda: self._look(run))).get("state") != "done":
+        while (verdict := self._json(lambda: self._look(run))).get("state") != "done":
             time.sleep(min(PAUSE, self._seconds_left()))
-        return found
+        return verdict
 
     def _look(self, run: int) -> httpx.Response:
         wait = max(0.0, min(POLL, self._seconds_left() - 1.0))
         return self._client.get(f"/runs/{run}/verdict", params={"wait": wait}, timeout=self._timeout())
 
     def _id(self, send: Callable[[], httpx.Response]) -> int:
-        found = self._json(send).get("id")
-        if not isinstance(found, int):
+        identity = self._json(send).get("id")
+        if not isinstance(identity, int):
             raise RemoteError("strange-answer", "the response has no id: is the server an Eigenscope service?")
-        return found
+        return identity
 
     def _json(self, send: Callable[[], httpx.Response]) -> dict[str, Any]:
         answer = self._answer(send)
         try:
-            found = answer.json()
+            body = answer.json()
         except ValueError:
-            found = None
-        fields = found if isinstance(found, dict) else {}
-        if answer.is_success and isinstance(found, dict):
+            body = None
+        fields = body if isinstance(body, dict) else {}
+        if answer.is_success and isinstance(body, dict):
             return fields
         code = str(fields.get("code", "strange-answer"))
-        said = f"the server answered {answer.status_code}: {escape(fields.get('detail') or answer.reason_phrase)}"
-        raise (Refused if answer.status_code in (400, 422) else RemoteError)(code, said)
+        message = f"the server answered {answer.status_code}: {escape(fields.get('detail') or answer.reason_phrase)}"
+        raise (Refused if answer.status_code in (400, 422) else RemoteError)(code, message)
 
     def _answer(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         """The answer to a request, which is tried again where the connection or the server gave way, or was busy."""
@@ -125,8 +125,8 @@ class Remote:
             except httpx.TransportError as error:
                 self._seconds_left()
                 if attempt == ATTEMPTS:
-                    said = escape(error) or type(error).__name__
-                    raise RemoteError("server-unreachable", f"{self._client.base_url.host}: {said}") from error
+                    message = escape(error) or type(error).__name__
+                    raise RemoteError("server-unreachable", f"{self._client.base_url.host}: {message}") from error
             except (httpx.InvalidURL, UnicodeError) as error:
                 raise RemoteError(
                     "server-unreachable", f"the server's address is not valid: {escape(error)}"
@@ -141,20 +141,20 @@ class Remote:
 
     def _seconds_left(self) -> float:
         """Seconds left. Raises Late."""
-        left = self._deadline - time.monotonic()
-        if left <= 0.0:
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0.0:
             raise Late
-        return left
+        return seconds
 
     def _timeout(self) -> httpx.Timeout:
-        left = self._seconds_left()
-        return httpx.Timeout(min(SILENT, left), connect=min(CONNECT, left))
+        seconds = self._seconds_left()
+        return httpx.Timeout(min(SILENT, seconds), connect=min(CONNECT, seconds))
 
 
 def _retry_after(answer: httpx.Response) -> float:
     """The seconds of `Retry-After`; 0 where it states none."""
-    said = answer.headers.get("Retry-After", "").strip()
-    return float(said) if said.isascii() and said.isdigit() else 0.0
+    header = answer.headers.get("Retry-After", "").strip()
+    return float(header) if header.isascii() and header.isdigit() else 0.0
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -75,8 +75,8 @@ def fill(settings: Settings, experiment: Path | None = None) -> Demo:
     database, storage = Database(settings.database, sender.send), Storage(settings.data_dir)
     try:
         migrate_or_exit(database)
-        with sources(experiment) as found:
-            return register(database.within(projects.DEFAULT, "eigenscope demo"), storage, settings, found)
+        with sources(experiment) as demo_list:
+            return register(database.within(projects.DEFAULT, "eigenscope demo"), storage, settings, demo_list)
     finally:
         database.close()
         sender.close()
@@ -107,30 +107,32 @@ def list_experiment(experiment: Path) -> DemoList:
     """What the experiment's folder lists."""
     path = experiment / MANIFEST
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        found = {str(each["name"]): [experiment / file for file in each["files"]] for each in told["checkpoints"]}
-        over = [Wanted(tuple(each["checkpoints"]), each.get("diagnostics")) for each in told.get("runs", ())]
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        files_by_name = {
+            str(each["name"]): [experiment / file for file in each["files"]] for each in manifest["checkpoints"]
+        }
+        wanted_runs = [Wanted(tuple(each["checkpoints"]), each.get("diagnostics")) for each in manifest.get("runs", ())]
     except OSError as error:
         raise BadUpload(f"{path} cannot be read: {error.strerror}. `make example` writes it.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadUpload(f"{path} lists no checkpoints with names and files: run `make example` again.") from error
-    missing = [str(file) for files in found.values() for file in files if not file.is_file()]
+    missing = [str(file) for files in files_by_name.values() for file in files if not file.is_file()]
     if missing:
         raise BadUpload(f"{path} lists {missing[0]}, which does not exist: run `make example` again.")
-    if strange := [name for each in over for name in each.names if name not in found]:
+    if strange := [name for each in wanted_runs for name in each.names if name not in files_by_name]:
         raise BadUpload(f"{path} asks for a run over {strange[0]}, which it does not list: run `make example` again.")
-    return DemoList.of(found, over)
+    return DemoList.of(files_by_name, wanted_runs)
 
 
 def register(database: Database, storage: Storage, settings: Settings, demo_list: DemoList) -> Demo:
     """The checkpoints and the runs over them, each unless it is there."""
     sizes = [file.stat().st_size for files in demo_list.files.values() for file in files]
     storage.require(sum(sizes), settings.disk_reserve)
-    received = {name: _checkpoint(database, storage, name, files) for name, files in demo_list.files.items()}
+    results = {name: _checkpoint(database, storage, name, files) for name, files in demo_list.files.items()}
     with database.writing() as session:
-        over = [_run(session, [received[name][0] for name in wanted.names], wanted) for wanted in demo_list.runs]
-    identities = tuple(identity for identity, _ in received.values())
-    return Demo(identities, tuple(over), sum(new for _, new in received.values()))
+        run_ids = [_run(session, [results[name][0] for name in request.names], request) for request in demo_list.runs]
+    identities = tuple(identity for identity, _ in results.values())
+    return Demo(identities, tuple(run_ids), sum(new for _, new in results.values()))
 
 
 def _checkpoint(database: Database, storage: Storage, name: str, files: Sequence[Path]) -> tuple[int, bool]:
@@ -138,9 +140,9 @@ def _checkpoint(database: Database, storage: Storage, name: str, files: Sequence
     uploads = [(path.name, _copy(storage, path)) for path in files]
     try:
         with database.writing() as session:
-            there = _find_existing(session, name, sorted(incoming.sha256 for _, incoming in uploads))
-            if there is not None:
-                return there, False
+            existing_id = _find_existing(session, name, sorted(incoming.sha256 for _, incoming in uploads))
+            if existing_id is not None:
+                return existing_id, False
             return checkpoints.receive(session, storage, name, uploads).id, True
     finally:
         for _, incoming in uploads:

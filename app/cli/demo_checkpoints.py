@@ -76,11 +76,11 @@ def full(weights: Tensors, factors: Tensors) -> Tensors:
         weight = weights[f"{name}.weight"].double()
         largest = torch.linalg.matrix_norm(weight, 2)
         place = f"base_model.model.{name}"
-        along = factors[f"{place}.lora_B.weight"].double() @ factors[f"{place}.lora_A.weight"].double()
-        along = along / torch.linalg.matrix_norm(along, 2)
+        direction = factors[f"{place}.lora_B.weight"].double() @ factors[f"{place}.lora_A.weight"].double()
+        direction = direction / torch.linalg.matrix_norm(direction, 2)
         noise = torch.randn(weight.shape, generator=random, dtype=torch.float64)
         noise = noise / (math.sqrt(weight.shape[0]) + math.sqrt(weight.shape[1]))  # its largest singular value: about 1
-        tensors[f"{name}.weight"] = round_tensor(weight + DENSE * largest * (noise + FOLLOWED * along))
+        tensors[f"{name}.weight"] = round_tensor(weight + DENSE * largest * (noise + FOLLOWED * direction))
     return tensors
 
 
@@ -94,8 +94,8 @@ def heavy_tailed(rows: int, columns: int, alpha: float, random: torch.Generator)
     side = min(rows, columns)
     place = (torch.arange(side, dtype=torch.float64) + torch.rand(side, generator=random, dtype=torch.float64)) / side
     values = place.clamp(min=0.5 / side) ** (-0.5 / (alpha - 1))
-    scaled = values / math.sqrt(rows)
-    return (basis(rows, side, random) * scaled) @ basis(columns, side, random).T
+    spectrum = values / math.sqrt(rows)
+    return (basis(rows, side, random) * spectrum) @ basis(columns, side, random).T
 
 
 def basis(size: int, count: int, random: torch.Generator) -> Tensor:

@@ -40,16 +40,16 @@ class Check:
 
 def examine(settings: Settings, looks: Sequence[Look] | None = None) -> list[Check]:
     """Every check, or these and the queue, in the order in which a broken one explains the next."""
-    found = [look(settings) for look in looks or (versions, device, disk, database, broker, access, sign_in)]
-    return [*found, queue(settings)] if all(check.good for check in found) else found
+    checks = [look(settings) for look in looks or (versions, device, disk, database, broker, access, sign_in)]
+    return [*checks, queue(settings)] if all(check.good for check in checks) else checks
 
 
 def versions(settings: Settings) -> Check:
-    found = {"eigenscope": _version("eigenscope"), "python": platform.python_version()}
-    found |= {name: _version(name) for name in LIBRARIES}
-    missing = [name for name, number in found.items() if number is None]
+    numbers = {"eigenscope": _version("eigenscope"), "python": platform.python_version()}
+    numbers |= {name: _version(name) for name in LIBRARIES}
+    missing = [name for name, number in numbers.items() if number is None]
     good = not missing and sys.version_info >= (3, 11)
-    text = ", ".join(f"{name} {number or 'missing'}" for name, number in found.items())
+    text = ", ".join(f"{name} {number or 'missing'}" for name, number in numbers.items())
     return Check("versions", good, text, f"install what is missing: {', '.join(missing) or 'Python 3.11 or newer'}")
 
 
@@ -81,9 +81,9 @@ def disk(settings: Settings) -> Check:
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(existing).free
     writable = os.access(existing, os.W_OK | os.X_OK)
-    found = f"{folder}: {free / GIB:.1f} GiB free" + ("" if writable else ", not writable")
+    text = f"{folder}: {free / GIB:.1f} GiB free" + ("" if writable else ", not writable")
     return Check(
-        "disk", writable and free > ENOUGH_DISK, found, "free some space, or set EIGENSCOPE_DATA_DIR to another folder"
+        "disk", writable and free > ENOUGH_DISK, text, "free some space, or set EIGENSCOPE_DATA_DIR to another folder"
     )
 
 
@@ -176,5 +176,5 @@ def _try(subject: str, look: Callable[[], str], fix: str) -> Check:
     try:
         return Check(subject, True, look())
     except Exception as error:  # whatever a driver raises: saying what it said is this program's purpose
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        return Check(subject, False, said[0], fix)
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return Check(subject, False, lines[0], fix)

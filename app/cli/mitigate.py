@@ -53,15 +53,15 @@ def _mitigate(
     base: Checkpoint, tuned: Checkpoint, out: Path, recipe: MitigationOptions, names: tuple[str, ...], device: str
 ) -> MitigationReport:
     """Writes the folder, which is as it was where that is refused."""
-    made = not out.exists()
+    is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     if any(out.iterdir()):
         raise click.UsageError(f"{out} is not empty, and files are never overwritten: choose another --out")
     try:
-        with progress([base]) as heard:
-            return write_mitigated(base, tuned, out, recipe, (names[0], names[1]), device, heard)
+        with progress([base]) as callback:
+            return write_mitigated(base, tuned, out, recipe, (names[0], names[1]), device, callback)
     except BaseException as error:
-        if made:
+        if is_new:
             out.rmdir()
         if isinstance(error, MitigationError):
             fail(error.code, error.message)
@@ -75,11 +75,11 @@ def write(report: MitigationReport, out: Path) -> None:
     grid.add_column("Layer", overflow="fold")
     for title in ("Shape", "Intruders before", "after", "Rank", "Energy lost"):
         grid.add_column(title, justify="right")
-    for each in report.changed:
-        shape, energy = f"{each.weight.rows} × {each.weight.columns}", each.energy
-        counts = str(each.before), "–" if each.after is None else str(each.after)
-        kept = (_ranks(energy.rank_before, energy.rank), percent(energy.lost)) if energy else ("–", "–")
-        grid.add_row(Text(for_terminal(each.weight.label)), shape, *counts, *kept)
+    for matrix in report.changed:
+        shape, energy = f"{matrix.weight.rows} × {matrix.weight.columns}", matrix.energy
+        counts = str(matrix.before), "–" if matrix.after is None else str(matrix.after)
+        cells = (_ranks(energy.rank_before, energy.rank), percent(energy.lost)) if energy else ("–", "–")
+        grid.add_row(Text(for_terminal(matrix.weight.label)), shape, *counts, *cells)
     console.print(grid)
     for line in describe_mitigation(report):
         console.print(Text(for_terminal(line)))
@@ -106,6 +106,6 @@ def describe_mitigation(report: MitigationReport) -> list[str]:
 def _own_rank(report: MitigationReport) -> list[str]:
     """That a rank was asked for which is below what the modules have, and is not followed."""
     rank = report.recipe.rank
-    kept = {each.weight.tensor for each in report.changed if rank and each.energy and each.energy.rank_before > rank}
-    text = f"Rank {rank} is below the present rank of {quantity(len(kept), 'module')}, which was kept."
-    return [text] if kept else []
+    modules = {each.weight.tensor for each in report.changed if rank and each.energy and each.energy.rank_before > rank}
+    text = f"Rank {rank} is below the present rank of {quantity(len(modules), 'module')}, which was kept."
+    return [text] if modules else []

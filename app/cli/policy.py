@@ -55,14 +55,14 @@ def read_policy(path: Path) -> tuple[str, Policy]:
 
 def writable(path: Path) -> None:
     """Refuses a place that a file cannot be written to, before there is anything to write; leaves it as it is."""
-    there = os.path.lexists(path)
-    if there and not path.is_file():
+    is_present = os.path.lexists(path)
+    if is_present and not path.is_file():
         return  # a pipe, which is opened once
     try:
         path.open("a").close()
     except OSError as error:
         raise _unwritable(path, error) from error
-    if not there:
+    if not is_present:
         path.unlink(missing_ok=True)
 
 

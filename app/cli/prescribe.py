@@ -36,9 +36,9 @@ def prescribe_command(
     kind: str, files: tuple[Path, ...], settings: tuple[str, ...], out: Path, device: str, as_json: bool
 ) -> None:
     """Compute the prescription KIND from FILES: checkpoints, the base first, or a report of `analyze --json`."""
-    chosen = rule(kind)
+    chosen_rule = rule(kind)
     try:
-        options = chosen.settings(parse_settings(chosen, settings))
+        options = chosen_rule.settings(parse_settings(chosen_rule, settings))
     except OptionError as error:
         raise click.BadParameter(error.message) from error
     if out.exists() and any(out.iterdir()):
@@ -46,18 +46,20 @@ def prescribe_command(
     with refusals():
         try:
             reports, paths = split_reports(files)
-            state, paths = split_optimizer(chosen, paths)
+            state, paths = split_optimizer(chosen_rule, paths)
             checkpoints = tuple(open_path(path) for path in paths)
-            with progress(checkpoints[:1]) as heard:
-                members = Members(checkpoints, name_paths(paths), reports[0] if reports else None, device, heard, state)
-                prescription = chosen.prescribe(members, options)
+            with progress(checkpoints[:1]) as callback:
+                members = Members(
+                    checkpoints, name_paths(paths), reports[0] if reports else None, device, callback, state
+                )
+                prescription = chosen_rule.prescribe(members, options)
             names = write(prescription, out)
         except (PrescriptionError, TensorError, OptionError) as error:
             fail(error.code, error.message)
     if as_json:
         write_object(prescription.to_json())
     else:
-        write_words(chosen, prescription, out, names)
+        write_words(chosen_rule, prescription, out, names)
 
 
 def split_reports(files: Sequence[Path]) -> tuple[list[RecordedReport], list[Path]]:
@@ -83,13 +85,13 @@ def write_words(chosen: Rule, prescription: Prescription, out: Path, names: Sequ
     """For people: the entries, what is to be known about them, and the files."""
     terminal, answer = console(), prescription.answer
     grid = plain_grid()
-    titles = list(dict.fromkeys(name for more in answer.details.values() for name in more))
+    titles = list(dict.fromkeys(name for details in answer.details.values() for name in details))
     grid.add_column("Tensor", overflow="fold")
     for title in (chosen.value, *(title.replace("_", " ") for title in titles)):
         grid.add_column(title, justify="right")
     for name, value in list(answer.entries.items())[:MOST]:
-        more = answer.details.get(name, {})
-        grid.add_row(Text(for_terminal(name)), brief(value), *(brief(more.get(title)) for title in titles))
+        details = answer.details.get(name, {})
+        grid.add_row(Text(for_terminal(name)), brief(value), *(brief(details.get(title)) for title in titles))
     terminal.print(grid)
     if len(answer.entries) > MOST:
         terminal.print(Text(f"and {len(answer.entries) - MOST} more: prescription.json has all", "dim"))

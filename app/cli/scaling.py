@@ -39,11 +39,11 @@ class Model(click.ParamType[tuple[Path, Stated]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Path, Stated]:
         if isinstance(value, tuple):
             return value
-        path, *told = SETTING.split(value, maxsplit=1)
+        path, *rest = SETTING.split(value, maxsplit=1)
         if not Path(path).exists():
             self.fail(f"{path!r} does not exist", param, ctx)
         try:
-            return Path(path), parse_facts(told[0] if told else "")
+            return Path(path), parse_facts(rest[0] if rest else "")
         except FactError as error:
             self.fail(f"{path}: {error.message}", param, ctx)
 
@@ -68,12 +68,12 @@ def scaling_command(
     if len(models) < 2:
         raise click.UsageError("a family needs two models or more")
     paths = [path for path, _ in models]
-    known = [_as_pytorch(path, told) if independent_decay else told for path, told in models]
+    all_facts = [_as_pytorch(path, facts) if independent_decay else facts for path, facts in models]
     with refusals():
         checkpoints = [open_path(path) for path in paths]
-        with progress(checkpoints[:1]) as heard:
-            asked = requests({"top_singular_value": {"quantiles": quantiles}})
-            report = compare(checkpoints, asked, name_paths(paths), device, heard, known)
+        with progress(checkpoints[:1]) as callback:
+            selection = requests({"top_singular_value": {"quantiles": quantiles}})
+            report = compare(checkpoints, selection, name_paths(paths), device, callback, all_facts)
     (write_json if as_json else write)(report, target_width)
 
 
@@ -95,31 +95,31 @@ def write_json(report: Report, target: int | None) -> None:
 
 def write(report: Report, target: int | None) -> None:
     terminal = console()
-    found = family(report.tables[0])
-    if found is not None:
-        terminal.print(_members(found))
+    model_family = family(report.tables[0])
+    if model_family is not None:
+        terminal.print(_members(model_family))
         terminal.print()
-        terminal.print(_kinds(scaling(found)))
+        terminal.print(_kinds(scaling(model_family)))
     write_sentences(terminal, report)
-    recipe = recipe_of(found, target) if found else NO_FAMILY
-    said = recipe.to_python() if not isinstance(recipe, str) else recipe
+    recipe = recipe_of(model_family, target) if model_family else NO_FAMILY
+    text = recipe.to_python() if not isinstance(recipe, str) else recipe
     terminal.print()
-    terminal.print(Text(f"{said}: lr= and wd=" if said == NO_SETTINGS else said), soft_wrap=True)
+    terminal.print(Text(f"{text}: lr= and wd=" if text == NO_SETTINGS else text), soft_wrap=True)
 
 
 def _grid(*headings: str) -> Grid:
     grid = plain_grid()
-    for at, heading in enumerate(headings):
-        grid.add_column(Text(heading), justify="right" if at else "left", overflow="fold")
+    for index, heading in enumerate(headings):
+        grid.add_column(Text(heading), justify="right" if index else "left", overflow="fold")
     return grid
 
 
 def _members(family: Family) -> Grid:
     grid = _grid("Model", "d", "η", "λ", "Steps", "steps·η·λ", "State")
     for name, setting in zip(family.names, family.settings, strict=True):
-        forgotten = setting.steps_eta_lambda
-        state = "–" if forgotten is None else "steady" if forgotten >= STEADY else "not steady"
-        numbers = (setting.width, setting.learning_rate, setting.weight_decay, setting.step, forgotten)
+        product = setting.steps_eta_lambda
+        state = "–" if product is None else "steady" if product >= STEADY else "not steady"
+        numbers = (setting.width, setting.learning_rate, setting.weight_decay, setting.step, product)
         grid.add_row(Text(for_terminal(name)), *map(brief, numbers), state)
     return grid
 
@@ -127,9 +127,9 @@ def _members(family: Family) -> Grid:
 def _kinds(fits: Scaling) -> Grid:
     """A row for each kind of weight: exponents, and σ₁ of each wider model over the narrowest, beside the law's."""
     family = fits.family
-    wider = [f"×, d = {family.settings[at].width:g}" for at in family.wider]
+    wider = [f"×, d = {family.settings[index].width:g}" for index in family.wider]
     if fits.overall:  # what the law speaks of starts from another model where it says nothing of the narrowest
-        ends = [[family.settings[at].width for at in (one.base, one.target)] for one in fits.overall.instead]
+        ends = [[family.settings[index].width for index in (one.base, one.target)] for one in fits.overall.instead]
         wider += [f"×, d = {low:g} → {high:g}" for low, high in ends]
     grid = _grid("Weights", "Exponent of d", "95 %", "Drift of σ₁", "of η/λ", *wider)
     for kind in fits.kinds:

@@ -54,10 +54,12 @@ def settings(**asked: object) -> "Settings":
     try:
         return Settings(**{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        found = error.errors()[0]
-        name = "_".join(["EIGENSCOPE", *map(str, found["loc"])]).upper()
-        said = found["msg"].removeprefix("Value error, ")
-        raise click.UsageError(said if not found["loc"] else f"{name}: {said}, not {found['input']!r}") from error
+        problem = error.errors()[0]
+        name = "_".join(["EIGENSCOPE", *map(str, problem["loc"])]).upper()
+        message = problem["msg"].removeprefix("Value error, ")
+        raise click.UsageError(
+            message if not problem["loc"] else f"{name}: {message}, not {problem['input']!r}"
+        ) from error
 
 
 @click.command("worker")
@@ -82,9 +84,9 @@ def demo_command(experiment: Path | None, data_dir: Path | None) -> None:
     from app.cli.demo import command  # imports the database; `analyze` should not wait for that
     from app.storage.data_folder import open_data_folder
 
-    chosen = settings(data_dir=data_dir)
-    open_data_folder(chosen.data_dir)
-    command(chosen, experiment)
+    demo_settings = settings(data_dir=data_dir)
+    open_data_folder(demo_settings.data_dir)
+    command(demo_settings, experiment)
 
 
 @click.command("doctor")

@@ -15,11 +15,11 @@ def write(verdict: Mapping[str, Any]) -> str:
     A run that ended before its time is an error.
     """
     rules = verdict["rules"]
-    closed = [rule for rule in rules if _closes(rule, verdict)]
-    skipped = [rule for rule in rules if rule["outcome"] == "insufficient" and rule not in closed]
-    ended = verdict.get("ended")
+    failures = [rule for rule in rules if _closes(rule, verdict)]
+    skips = [rule for rule in rules if rule["outcome"] == "insufficient" and rule not in failures]
+    cause = verdict.get("ended")
     counts = {
-        "tests": len(rules) + bool(ended), "failures": len(closed), "errors": int(bool(ended)), "skipped": len(skipped)
+        "tests": len(rules) + bool(cause), "failures": len(failures), "errors": int(bool(cause)), "skipped": len(skips)
     }  # fmt: skip
     suites = ET.Element("testsuites", {key: str(value) for key, value in counts.items() if key != "skipped"})
     model = verdict.get("checkpoint", "")
@@ -27,11 +27,11 @@ def write(verdict: Mapping[str, Any]) -> str:
     suite = ET.SubElement(suites, "testsuite", {key: str(value) for key, value in counts.items()})
     suite.set("name", for_xml(f"eigenscope {model}".rstrip()))
     _describe(suite, {"checkpoint": model, "run": verdict.get("run"), "link": verdict.get("link")})
-    if ended:
+    if cause:
         run = ET.SubElement(suite, "testcase", name="the run", classname=for_xml(_class("run", model)))
-        ET.SubElement(run, "error", message=for_xml(ended), type="ended")
+        ET.SubElement(run, "error", message=for_xml(cause), type="ended")
     for rule in rules:
-        _case(suite, rule, model, (rule in closed, rule in skipped))
+        _case(suite, rule, model, (rule in failures, rule in skips))
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
 
@@ -63,8 +63,8 @@ def _case(suite: ET.Element, rule: Mapping[str, Any], model: str, state: tuple[b
     classname = for_xml(_class(rule["metric"], model))
     case = ET.SubElement(suite, "testcase", name=for_xml(rule["rule"]), classname=classname)
     if closes:
-        found = ET.SubElement(case, "failure", message=for_xml(rule["sentence"]), type=rule["outcome"])
-        found.text = for_xml("\n".join([rule["sentence"], *layers(rule)]))
+        failure = ET.SubElement(case, "failure", message=for_xml(rule["sentence"]), type=rule["outcome"])
+        failure.text = for_xml("\n".join([rule["sentence"], *layers(rule)]))
     elif skips:
         ET.SubElement(case, "skipped", message=for_xml(rule["sentence"]))
     else:
@@ -89,7 +89,7 @@ def _more_lines(count: int, what: str) -> list[str]:
 
 
 def _line(item: Mapping[str, Any]) -> str:
-    named = f" ({' → '.join(item['checkpoints'])})" if item["checkpoints"] else ""
+    names = f" ({' → '.join(item['checkpoints'])})" if item["checkpoints"] else ""
     value = item["why"] or f"{item['value']}" if item["value"] is None else f"{item['value']}"
-    before = f", was {item['baseline']}" if item["baseline"] is not None else ""
-    return f"{item['weight'] or item['label'] or 'the model'}{named}: {value}{before}"
+    baseline = f", was {item['baseline']}" if item["baseline"] is not None else ""
+    return f"{item['weight'] or item['label'] or 'the model'}{names}: {value}{baseline}"

@@ -41,15 +41,15 @@ def _origin(verdict: Mapping[str, Any]) -> list[str]:
 
 
 def _details(rule: Mapping[str, Any]) -> list[str]:
-    shown = rule["offenders"][:LISTED]
-    based = any(item["baseline"] is not None for item in shown)
-    head = ["layer", "checkpoint", "value", *(["baseline"] if based else [])]
+    offenders = rule["offenders"][:LISTED]
+    has_baseline = any(item["baseline"] is not None for item in offenders)
+    head = ["layer", "checkpoint", "value", *(["baseline"] if has_baseline else [])]
     rows = [
         [item["label"] or "the model", " → ".join(item["checkpoints"]), format_value(item["value"], 4),
-         *([format_value(item["baseline"], 4)] if based else [])]
-        for item in shown
+         *([format_value(item["baseline"], 4)] if has_baseline else [])]
+        for item in offenders
     ]  # fmt: skip
-    more = rule["offending"] - len(shown)
+    extra = rule["offending"] - len(offenders)
     return [
         "",
         f"<details><summary>{for_markdown(rule['rule'])}: {rule['offending']}</summary>",
@@ -57,7 +57,7 @@ def _details(rule: Mapping[str, Any]) -> list[str]:
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
         *(f"| {' | '.join(for_markdown(cell) for cell in row)} |" for row in rows),
-        *(["", f"and {more} more"] if more > 0 else []),
+        *(["", f"and {extra} more"] if extra > 0 else []),
         "",
         "</details>",
     ]

@@ -39,9 +39,9 @@ class Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         plain = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag[-6:] != ":merge"]
-        doubled = next((key for key, times in Counter(plain).items() if times > 1), None)
-        if doubled is not None:
-            raise PolicyError(f"{_line(node)}the key {escape(doubled)} appears twice; keep one")
+        duplicate = next((key for key, times in Counter(plain).items() if times > 1), None)
+        if duplicate is not None:
+            raise PolicyError(f"{_line(node)}the key {escape(duplicate)} appears twice; keep one")
         return super().construct_mapping(node, deep)
 
 
@@ -49,13 +49,13 @@ def read(text: str) -> Policy:
     """The policy that a YAML text states; JSON is YAML too. Raises PolicyError."""
     _check_length(text)
     try:
-        found = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+        document = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = _line(error.problem_mark)
         raise PolicyError(f"the policy is not valid YAML: {line}{escape(error.problem)}") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         raise PolicyError(f"the policy is not valid YAML: {escape(error)}") from None
-    return policy_of(found)
+    return policy_of(document)
 
 
 def check_size(text: str, asked: Mapping[str, Any]) -> Policy:

@@ -59,10 +59,10 @@ def prepare(
     Raises BaselineError, NotFound, Conflict.
     """
     baseline_run, baseline = _baseline(session, None if run is None else run.id, policy, against)
-    asked = Request(source, policy, baseline_run, baseline)
+    new_request = Request(source, policy, baseline_run, baseline)
     if run is None or run.state not in ENDED:
-        return asked
-    return replace(asked, result=_judge(session, run, policy, baseline))
+        return new_request
+    return replace(new_request, result=_judge(session, run, policy, baseline))
 
 
 def add(session: Session, run: Run, asked: Request) -> Verdict:
@@ -97,27 +97,27 @@ def _baseline(
         case None:
             return None, None
         case int():
-            found = runs.get(session, against)
+            run = runs.get(session, against)
         case str():
             try:
-                found = latest_over(session, against, policy, run_id)
+                run = latest_over(session, against, policy, run_id)
             except NotFound as error:  # a first run
                 return None, {NO_BASELINE: str(error)}
         case _:
             return None, distil(policy, check_baseline(against))
-    if found.state != RunState.DONE:
-        raise Conflict(f"Run {found.id} is {found.state}: a baseline must be a run that is done.")
-    if why := unlike(policy, found.diagnostics):
-        raise BaselineError(f"run {found.id} cannot be the baseline for this policy: {why}")
-    return found.id, distil(policy, reports.report(session, found.id).to_json())
+    if run.state != RunState.DONE:
+        raise Conflict(f"Run {run.id} is {run.state}: a baseline must be a run that is done.")
+    if difference := unlike(policy, run.diagnostics):
+        raise BaselineError(f"run {run.id} cannot be the baseline for this policy: {difference}")
+    return run.id, distil(policy, reports.report(session, run.id).to_json())
 
 
 def latest_over(session: Session, name: str, policy: Policy, but: int | None = None) -> Run:
     """The newest finished run whose last checkpoint has that name, and that measured what the policy compares."""
-    named = Run.members.any(Member.checkpoint.has(Checkpoint.name == name))
+    has_name = Run.members.any(Member.checkpoint.has(Checkpoint.name == name))
     query = (
         select(Run)
-        .where(named, Run.state == RunState.DONE, Run.id != (but or 0))
+        .where(has_name, Run.state == RunState.DONE, Run.id != (but or 0))
         .order_by(Run.id.desc())
         .limit(AT_ONCE)
     )
@@ -142,17 +142,17 @@ def result_of(session: Session, verdict: Verdict) -> Mapping[str, Any] | None:
 
 
 def _judge(session: Session, run: Run, policy: Policy, baseline: Mapping[str, Any] | None) -> dict[str, Any]:
-    kept = baseline or {}
-    seen = replace(evidence(session, run), no_baseline=kept.get(NO_BASELINE, ""))
-    return judge(policy, seen, None if NO_BASELINE in kept else baseline).to_json()
+    reference = baseline or {}
+    run_evidence = replace(evidence(session, run), no_baseline=reference.get(NO_BASELINE, ""))
+    return judge(policy, run_evidence, None if NO_BASELINE in reference else baseline).to_json()
 
 
 def store(session: Session, verdict: Verdict, found: Mapping[str, Any] | None) -> Verdict:
     """The verdict with this result; one that is there stays."""
     if found is not None and verdict.result is None:
         verdict.result, verdict.judged_at = dict(found), clock(session)
-        told = {name: found[name] for name in ("verdict", "passed")}
-        audit.note(session, "verdict.make", f"verdict {verdict.id} of run {verdict.run_id}", told)
+        detail = {name: found[name] for name in ("verdict", "passed")}
+        audit.note(session, "verdict.make", f"verdict {verdict.id} of run {verdict.run_id}", detail)
     return verdict
 
 
@@ -163,17 +163,17 @@ def judge_run(session: Session, verdict: Verdict) -> Verdict:
 
 def evidence(session: Session, run: Run) -> Evidence:
     """What the rows of a run that has ended say, and what they cannot say."""
-    lost = [
+    losses = [
         Lost(info.name, info.role, info.depth, reasons[info.name])
         for place, member in enumerate(members_of(session, run))
         for reasons in [reports.reasons_unfinished(session, run, place, member.tensors)]
         for info in member.tensors
         if info.name in reasons
     ]
-    ended = {RunState.CANCELLED: STOPPED, RunState.FAILED: f"the run failed: {run.reason or run.reason_code}"}.get(
+    end_reason = {RunState.CANCELLED: STOPPED, RunState.FAILED: f"the run failed: {run.reason or run.reason_code}"}.get(
         run.state, ""
     )
-    return Evidence(reports.report(session, run.id).to_json(), run.diagnostics, tuple(lost), ended)
+    return Evidence(reports.report(session, run.id).to_json(), run.diagnostics, tuple(losses), end_reason)
 
 
 def subject(session: Session, run_id: int) -> str:
@@ -208,13 +208,13 @@ def listing(session: Session, run_id: int) -> Sequence[Verdict]:
 def make(database: Database, identity: int) -> None:
     """The verdict, made by a worker: judged while nobody waits, then stored. Nothing happens where it is gone."""
     with database.reading() as session:
-        found = session.get(Verdict, identity)
-        if found is None or found.result is not None:
+        verdict = session.get(Verdict, identity)
+        if verdict is None or verdict.result is not None:
             return
-        with confine_for(session, found.project_id):
-            result = result_of(session, found)
+        with confine_for(session, verdict.project_id):
+            result = result_of(session, verdict)
     with database.writing() as session:
-        found = session.get(Verdict, identity, with_for_update=True, populate_existing=True)
-        if found is not None:
-            with confine_for(session, found.project_id):
-                store(session, found, result)
+        verdict = session.get(Verdict, identity, with_for_update=True, populate_existing=True)
+        if verdict is not None:
+            with confine_for(session, verdict.project_id):
+                store(session, verdict, result)

@@ -66,16 +66,16 @@ def show_page(request: Request, session: Session, current: int, made: str = "", 
 
 
 def token_row(token: models.Token, project: str | None, now: float) -> TokenRow:
-    ended = token.revoked_at or (token.expires_at if token.expires_at and token.expires_at < now else None)
-    until = ended or token.expires_at
+    end_time = token.revoked_at or (token.expires_at if token.expires_at and token.expires_at < now else None)
+    expiry = end_time or token.expires_at
     return TokenRow(
         key=token.key,
         name=token.name,
         scope=token.scope,
         project=project or "all projects",
         used=moment(token.used_at) if token.used_at else "never",
-        until=moment(until) if until else "it is revoked",
-        good=ended is None,
+        until=moment(expiry) if expiry else "it is revoked",
+        good=end_time is None,
     )
 
 

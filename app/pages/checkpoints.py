@@ -70,8 +70,8 @@ def show_page(
 ) -> Response:
     row = checkpoints.get(session, identity)
     tensors = [tensor_row(info) for info in checkpoints.tensors(session, identity)]
-    over = lists.run_rows(session, runs.runs_over(session, identity), time.time())
-    analysed = sum(tensor.skip is None for tensor in tensors)
+    run_rows = lists.run_rows(session, runs.runs_over(session, identity), time.time())
+    count = sum(tensor.skip is None for tensor in tensors)
     return page(
         request,
         "pages/checkpoint.html",
@@ -79,29 +79,29 @@ def show_page(
         chooser=form,
         checkpoint=view(row, retention.deletion_time(session, settings, row), fields),
         tensors=tensors,
-        tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {analysed} of them to analyse",
-        runs=over,
-        runs_words=lists.summary(over),
-        moving=any(run.look.moving for run in over),
+        tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {count} of them to analyse",
+        runs=run_rows,
+        runs_words=lists.summary(run_rows),
+        moving=any(run.look.moving for run in run_rows),
     )
 
 
 def view(row: models.Checkpoint, until: float | None = None, fields: Fields | None = None) -> CheckpointView:
-    known = [
+    parts = [
         None if row.parameters is None else f"{numbers.parameters(row.parameters)} parameters",
         row.kind,
         row.format,
         numbers.size(row.bytes),
     ]
-    rejected = row.state == CheckpointState.REJECTED
+    is_rejected = row.state == CheckpointState.REJECTED
     return CheckpointView(
         id=row.id,
         name=row.name,
         look=states.checkpoint(row.state),
-        subtitle=", ".join(part for part in known if part),
+        subtitle=", ".join(part for part in parts if part),
         size=numbers.size(row.bytes),
-        reason=row.reason or "It was rejected." if rejected else None,
-        code=row.reason_code if rejected else None,
+        reason=row.reason or "It was rejected." if is_rejected else None,
+        code=row.reason_code if is_rejected else None,
         facts=facts.facts_in_words(row),
         sheet=facts.sheet(row, fields),
         files=row.files,
@@ -135,10 +135,10 @@ def tensor_row(stored: Mapping[str, Any]) -> TensorRow:
 @router.post("/{id}/analyse")
 def analyse(request: Request, session: Writing, settings: SettingsOf, identity: Identity, sent: Sent) -> Response:
     """The default diagnostics; or those of the chooser's form, where that was sent."""
-    asked = chooser.read(sent) if sent else None
-    if isinstance(asked, chooser.Chooser):
-        return show_page(request, session, settings, identity, asked)
-    return see(f"/runs/{runs.request(session, [identity], asked).id}")
+    choice = chooser.read(sent) if sent else None
+    if isinstance(choice, chooser.Chooser):
+        return show_page(request, session, settings, identity, choice)
+    return see(f"/runs/{runs.request(session, [identity], choice).id}")
 
 
 @router.post("/{id}/pin")

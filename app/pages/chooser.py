@@ -42,28 +42,32 @@ class Chooser:
 
 def blank() -> Chooser:
     """The default diagnostics, with the default of every option."""
-    return Chooser(tuple(_choice(each, each.default, {}, {}) for each in OFFERED))
+    return Chooser(tuple(_choice(diagnostic, diagnostic.default, {}, {}) for diagnostic in OFFERED))
 
 
 def blank_of_several() -> Chooser:
     """The same for a comparison: whatever compares, and the others to choose from."""
-    return Chooser(tuple(_choice(each, each.scope is not Scope.ONE, {}, {}) for each in OF_SEVERAL))
+    return Chooser(tuple(_choice(diagnostic, diagnostic.scope is not Scope.ONE, {}, {}) for diagnostic in OF_SEVERAL))
 
 
 def read(fields: Fields, offered: Sequence[Diagnostic] = OFFERED) -> Asked | Chooser:
     """What a sent form asks for; or the form again, with what is wrong."""
-    chosen = [each for each in offered if each.name in fields.get(CHOSEN, ())]
+    selection = [diagnostic for diagnostic in offered if diagnostic.name in fields.get(CHOSEN, ())]
     errors: dict[str, str] = {}
-    asked = {each.name: read_options(each.name, each.options, fields, errors) for each in chosen}
-    if asked and not errors:
-        return asked
-    choices = tuple(_choice(each, each in chosen, fields, errors) for each in offered)
-    return Chooser(choices, "" if asked else NOTHING, open=True)
+    options = {
+        diagnostic.name: read_options(diagnostic.name, diagnostic.options, fields, errors) for diagnostic in selection
+    }
+    if options and not errors:
+        return options
+    choices = tuple(_choice(diagnostic, diagnostic in selection, fields, errors) for diagnostic in offered)
+    return Chooser(choices, "" if options else NOTHING, open=True)
 
 
 def chooser_as_sent(fields: Fields, offered: Sequence[Diagnostic]) -> Chooser:
     """The form as it was sent."""
-    return Chooser(tuple(_choice(each, each.name in fields.get(CHOSEN, ()), fields, {}) for each in offered))
+    return Chooser(
+        tuple(_choice(diagnostic, diagnostic.name in fields.get(CHOSEN, ()), fields, {}) for diagnostic in offered)
+    )
 
 
 def _choice(diagnostic: Diagnostic, checked: bool, sent: Fields, errors: Mapping[str, str]) -> Choice:

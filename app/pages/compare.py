@@ -62,9 +62,9 @@ def show(
 
 
 def form(request: Request, session: Reading, choice: Choice, asked: chooser.Chooser, error: str = "") -> Response:
-    stored = [row for row in reversed(checkpoints.listing(session, LISTED)) if row.state != CheckpointState.REJECTED]
-    found = choice if choice.base or not choice.tuned else replace(choice, base=guess_base(stored, choice.tuned))
-    options = [option(row, found, time.time()) for row in stored]
+    rows = [row for row in reversed(checkpoints.listing(session, LISTED)) if row.state != CheckpointState.REJECTED]
+    full_choice = choice if choice.base or not choice.tuned else replace(choice, base=guess_base(rows, choice.tuned))
+    options = [option(row, full_choice, time.time()) for row in rows]
     return page(
         request,
         "pages/compare.html",
@@ -80,7 +80,7 @@ def form(request: Request, session: Reading, choice: Choice, asked: chooser.Choo
 
 def option(row: models.Checkpoint, choice: Choice, now: float) -> Option:
     facts = row.facts
-    known = [
+    parts = [
         row.kind,
         facts.get("method"),
         None if facts.get("rank") is None else f"rank {facts['rank']}",
@@ -89,7 +89,7 @@ def option(row: models.Checkpoint, choice: Choice, now: float) -> Option:
     return Option(
         id=row.id,
         name=row.name,
-        words=", ".join(str(one) for one in known if one) or "being read",
+        words=", ".join(str(one) for one in parts if one) or "being read",
         added=numbers.describe_age(row.created_at, now),
         look=states.checkpoint(row.state),
         base=row.kind != "adapter",
@@ -101,14 +101,14 @@ def option(row: models.Checkpoint, choice: Choice, now: float) -> Option:
 
 def guess_base(checkpoints: Sequence[models.Checkpoint], tuned: Sequence[int]) -> int:
     """The newest base of the name that a tuned checkpoint states, or else the only model that it can be; 0: open."""
-    stated = [str(row.facts.get("base_model") or "") for row in checkpoints if row.id in tuned]
-    named = {name.rstrip("/").rpartition("/")[2].lower() for name in stated} - {""}
+    base_names = [str(row.facts.get("base_model") or "") for row in checkpoints if row.id in tuned]
+    names = {name.rstrip("/").rpartition("/")[2].lower() for name in base_names} - {""}
     could = [
         row
         for row in checkpoints
         if row.kind != "adapter" and row.state == CheckpointState.READY and row.id not in tuned
     ]
-    fitting = [row for row in could if row.name.lower().removesuffix(".safetensors") in named]
+    fitting = [row for row in could if row.name.lower().removesuffix(".safetensors") in names]
     return fitting[-1].id if fitting else could[0].id if len(could) == 1 else 0
 
 
@@ -117,14 +117,14 @@ def compare(request: Request, session: Writing, sent: Sent) -> Response:
     """Starts the run and shows it; or the form again, with what is wrong."""
     base, tuned = (_ids(sent.get(name, ())) for name in ("base", "tuned"))
     choice = Choice(base[0] if base else 0, tuple(one for one in tuned if one not in base))
-    asked = chooser.read(sent, chooser.OF_SEVERAL)
+    options = chooser.read(sent, chooser.OF_SEVERAL)
     wrong = NO_BASE if not choice.base else "" if choice.tuned else NO_TUNED
-    if isinstance(asked, chooser.Chooser):
-        return form(request, session, choice, asked, wrong)
+    if isinstance(options, chooser.Chooser):
+        return form(request, session, choice, options, wrong)
     if not wrong:
         try:
             with session.begin_nested():
-                return see(f"/runs/{start_run(session, choice, asked).id}")
+                return see(f"/runs/{start_run(session, choice, options).id}")
         except (EigenscopeError, ServiceError) as error:
             wrong = sentence(str(error))
     return form(request, session, choice, chooser.chooser_as_sent(sent, chooser.OF_SEVERAL), wrong)
@@ -138,5 +138,5 @@ def start_run(session: Writing, choice: Choice, asked: chooser.Asked) -> models.
 
 
 def _ids(fields: Sequence[str]) -> list[int]:
-    found = [int(text) for text in fields if text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_ID))]
-    return [one for one in found if 0 < one <= LARGEST_ID]
+    ids = [int(text) for text in fields if text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_ID))]
+    return [one for one in ids if 0 < one <= LARGEST_ID]

@@ -47,8 +47,8 @@ class Sheet:
 
 def sheet(row: models.Checkpoint, fields: Fields | None = None, prefix: str = "") -> Sheet:
     """A checkpoint's facts as they are, or as they were sent with what is wrong in them."""
-    against = set(find_contradictions(row.facts, row.stated))
-    return Sheet(row.id, row.name, tuple(_field(fact, row, fields, prefix, against) for fact in FACTS))
+    conflicts = set(find_contradictions(row.facts, row.stated))
+    return Sheet(row.id, row.name, tuple(_field(fact, row, fields, prefix, conflicts) for fact in FACTS))
 
 
 def changes(fields: Fields, prefix: str = "") -> Changes:
@@ -58,7 +58,7 @@ def changes(fields: Fields, prefix: str = "") -> Changes:
 
 
 def _field(fact: Fact, row: models.Checkpoint, fields: Fields | None, prefix: str, against: set[str]) -> Field:
-    name, found = f"{prefix}{fact.name}", row.facts.get(fact.name)
+    name, file_value = f"{prefix}{fact.name}", row.facts.get(fact.name)
     value, error = _format_typed(row.stated.get(fact.name)), ""
     if fields is not None and name in fields:
         value = fields[name][0]
@@ -66,8 +66,8 @@ def _field(fact: Fact, row: models.Checkpoint, fields: Fields | None, prefix: st
             facts_from_fields({fact.name: value})
         except FactError as wrong:
             error = sentence(wrong.message)
-    told = "" if found is None else _format_typed(found)
-    return Field(name, fact.title, fact.meaning, value, told, fact.name in against, fact.words, error)
+    file_text = "" if file_value is None else _format_typed(file_value)
+    return Field(name, fact.title, fact.meaning, value, file_text, fact.name in against, fact.words, error)
 
 
 def _format_typed(value: object) -> str:
@@ -83,9 +83,9 @@ def _format_typed(value: object) -> str:
 
 def facts_in_words(row: models.Checkpoint) -> list[tuple[str, str, str]]:
     """What is known about it, in words, and what the files say where that is something else."""
-    against = set(find_contradictions(row.facts, row.stated))
+    conflicts = set(find_contradictions(row.facts, row.stated))
     return [
-        (name.replace("_", " "), fact(value), fact(row.facts[name]) if name in against else "")
+        (name.replace("_", " "), fact(value), fact(row.facts[name]) if name in conflicts else "")
         for name, value in row.known.items()
     ]
 

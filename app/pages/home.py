@@ -24,15 +24,15 @@ RUNS = 20
 @router.get("/")
 def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
     now = time.time()
-    stored = checkpoints.listing(session, LISTED)
-    rows = lists.checkpoint_rows(session, stored, now)
+    latest_rows = checkpoints.listing(session, LISTED)
+    rows = lists.checkpoint_rows(session, latest_rows, now)
     recent = lists.run_rows(session, runs.listing(session, RUNS), now)
     return page(
         request,
         "pages/home.html",
         page="home",
         checkpoints=rows,
-        stored=sum(row.bytes for row in stored),
+        stored=sum(row.bytes for row in latest_rows),
         runs=recent,
         runs_words=lists.summary(recent),
         moving=any(row.look.moving for row in rows) or any(run.look.moving for run in recent),
@@ -48,7 +48,7 @@ async def upload(request: Request, database: DatabaseOf, storage: StorageOf, set
     kind = request.headers.get("content-type", "")
     async with receive_upload(
         request.stream(), storage, settings, content_type=kind, length=announced_length(request), filename=None
-    ) as found:
+    ) as form:
 
         def store(upload: Upload) -> int:
             with database.writing() as session:
@@ -56,5 +56,5 @@ async def upload(request: Request, database: DatabaseOf, storage: StorageOf, set
                 row = checkpoints.receive(session, storage, upload.fields.get("name"), upload.files)
                 return runs.request(session, [row.id]).id
 
-        run = await run_sync(store, found)
+        run = await run_sync(store, form)
     return see(f"/runs/{run}")

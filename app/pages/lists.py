@@ -67,17 +67,17 @@ class Glances:
         self._kept: OrderedDict[Hashable, Glance] = OrderedDict()
 
     def at(self, session: Reading, run: models.Run, position: int) -> Glance:
-        stated = json.dumps([member.checkpoint.stated for member in run.members], sort_keys=True)
-        key = (str(session.get_bind().engine.url), run.id, run.finished_at, position, stated)
+        facts = json.dumps([member.checkpoint.stated for member in run.members], sort_keys=True)
+        key = (str(session.get_bind().engine.url), run.id, run.finished_at, position, facts)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        found = glance(session, run, position)
+        entry = glance(session, run, position)
         if run.state in ENDED:
-            self._kept[key] = found
+            self._kept[key] = entry
             while len(self._kept) > REMEMBERED:
                 self._kept.popitem(last=False)
-        return found
+        return entry
 
 
 GLANCES = Glances()
@@ -97,11 +97,11 @@ def glance_of(table: Table, column: str, position: int) -> Glance:
     if not values:
         return NOTHING
     low, high = own.diagnostic.column(column).healthy or (float("-inf"), float("inf"))
-    inside = sum(low <= value <= high for value in values)
+    healthy_count = sum(low <= value <= high for value in values)
     return Glance(
         grid.fingerprint(own, column, position),
         numbers.short(median(values)),
-        f"{inside} of {len(values)}",
+        f"{healthy_count} of {len(values)}",
         own.diagnostic.summarise(own).headline,
     )
 
@@ -114,7 +114,7 @@ def checkpoint_rows(session: Reading, rows: Sequence[models.Checkpoint], now: fl
 
 def _checkpoint(session: Reading, row: models.Checkpoint, latest: int | None, now: float) -> CheckpointRow:
     run = None if latest is None else runs.get(session, latest)
-    found = NOTHING if run is None else GLANCES.at(session, run, place(run, row.id))
+    overview = NOTHING if run is None else GLANCES.at(session, run, place(run, row.id))
     look = states.checkpoint(row.state)
     status = look.word if look.moving else "not analysed" if run is None else states.run(run.state).word
     return CheckpointRow(
@@ -127,9 +127,9 @@ def _checkpoint(session: Reading, row: models.Checkpoint, latest: int | None, no
         kind=row.kind or numbers.ABSENT,
         parameters=numbers.ABSENT if row.parameters is None else numbers.parameters(row.parameters),
         added=numbers.describe_age(row.created_at, now),
-        finger=found.finger,
-        alpha=found.alpha,
-        healthy=found.healthy,
+        finger=overview.finger,
+        alpha=overview.alpha,
+        healthy=overview.healthy,
     )
 
 
@@ -158,8 +158,8 @@ def _run(session: Reading, row: models.Run, now: float) -> RunRow:
 
 def name_of(run: models.Run) -> str:
     """The run's checkpoints, as a title."""
-    first, *others = [member.checkpoint.name for member in run.members]
-    return first if not others else f"{first} and {len(others)} more"
+    first, *rest = [member.checkpoint.name for member in run.members]
+    return first if not rest else f"{first} and {len(rest)} more"
 
 
 def eta(seconds: float | None) -> str:
@@ -168,18 +168,18 @@ def eta(seconds: float | None) -> str:
 
 def line(run: models.Run, progress: runs.Progress) -> str:
     """What an unfinished run is doing, or how it ended; nothing of one that is done."""
-    done = f"{progress.done} of {numbers.plural(progress.total, 'tensor')}"
+    count = f"{progress.done} of {numbers.plural(progress.total, 'tensor')}"
     if run.state == RunState.WAITING:
         return "Starts when its checkpoint is ready."
     if run.state == RunState.RUNNING:
-        return f"{done}. Now: {progress.current}" if progress.current else f"{done}. Waiting for a worker."
+        return f"{count}. Now: {progress.current}" if progress.current else f"{count}. Waiting for a worker."
     if run.state == RunState.CANCELLED:
-        return f"Cancelled after {done}; those results are kept."
+        return f"Cancelled after {count}; those results are kept."
     return (run.reason or "It failed.") if run.state == RunState.FAILED else ""
 
 
 def summary(rows: Sequence[RunRow]) -> str:
     """How many of the runs move: "1 running, 1 waiting"."""
     words = [row.look.word for row in rows if row.look.moving]
-    counted = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
-    return ", ".join(counted) or numbers.plural(len(rows), "run")
+    counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
+    return ", ".join(counts) or numbers.plural(len(rows), "run")

@@ -24,11 +24,11 @@ def show(request: Request, back: Annotated[str, Query(alias="next", max_length=2
 
 @router.post("")
 async def sign_in(request: Request, settings: SettingsOf, sent: Sent) -> Response:
-    token, back = (sent.get(name, [""])[0] for name in ("token", "next"))
+    token, target = (sent.get(name, [""])[0] for name in ("token", "next"))
     cookie = await run_sync(_begin, request.app.state.database, settings, token.strip())
     if cookie is None:
-        return page(request, "pages/login.html", 401, next=ours(back), wrong=True)
-    answer = see(ours(back))
+        return page(request, "pages/login.html", 401, next=ours(target), wrong=True)
+    answer = see(ours(target))
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, cookie, MONTH, httponly=True, samesite="lax", secure=secure)
     answer.delete_cookie(PROJECT_COOKIE)  # another token's choice
@@ -58,5 +58,5 @@ def ours(address: str) -> str:
     ('/runs/3?q=a', '/', '/')
     """
     parts = urlsplit(address.replace("\\", "/"))
-    alone = not parts.scheme and not parts.netloc and parts.path.startswith("/") and parts.path.isprintable()
-    return address if alone and "\\" not in address and not address.startswith("//") else "/"
+    is_path = not parts.scheme and not parts.netloc and parts.path.startswith("/") and parts.path.isprintable()
+    return address if is_path and "\\" not in address and not address.startswith("//") else "/"

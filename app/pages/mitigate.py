@@ -55,28 +55,28 @@ class MitigationView:
 
 def view(session: Reading, run: models.Run, state: State, position: int) -> MitigationView | None:
     """`position` is that of the tuned checkpoint to propose. None where the run has none that is ready."""
-    base, *others = run.members
-    named = dict(zip((m.checkpoint_id for m in run.members), names_of(run), strict=True))
-    tuned = [(m.checkpoint_id, named[m.checkpoint_id]) for m in others if m.checkpoint.state == CheckpointState.READY]
+    base, *rest = run.members
+    names = dict(zip((m.checkpoint_id for m in run.members), names_of(run), strict=True))
+    tuned = [(m.checkpoint_id, names[m.checkpoint_id]) for m in rest if m.checkpoint.state == CheckpointState.READY]
     if not tuned or base.checkpoint.state != CheckpointState.READY:
         return None
     rule = run.diagnostics.get("intruders", {})
-    here = next((m.checkpoint_id for m in others if m.position == position), tuned[0][0])
-    found = mitigations.mitigations_between(session, base.checkpoint_id, [identity for identity, _ in tuned])
+    choice = next((m.checkpoint_id for m in rest if m.position == position), tuned[0][0])
+    rows = mitigations.mitigations_between(session, base.checkpoint_id, [identity for identity, _ in tuned])
     return MitigationView(
         run=run.id,
         tuned=tuned,
-        chosen=here,
+        chosen=choice,
         k=state.shown.k or rule.get("k", DEFAULT.k),
         epsilon=rule.get("epsilon", DEFAULT.epsilon) if state.shown.epsilon is None else state.shown.epsilon,
         share=f"{100 * DEFAULT.factor:g}",
-        made=[_made_checkpoint(session, row, run.id) for row in found],
+        made=[_made_checkpoint(session, row, run.id) for row in rows],
     )
 
 
 def _made_checkpoint(session: Reading, row: models.Mitigation, here: int) -> Made:
-    made = None if row.checkpoint_id is None else session.get(models.Checkpoint, row.checkpoint_id)
-    files = [] if made is None else [_download(made.id, file.name) for file in made.files]
+    checkpoint = None if row.checkpoint_id is None else session.get(models.Checkpoint, row.checkpoint_id)
+    files = [] if checkpoint is None else [_download(checkpoint.id, file.name) for file in checkpoint.files]
     other = row.run_id if row.run_id != here else None
     return Made(row.id, row.name, states.mitigation(row.state), _line(row), files, other)
 
@@ -91,10 +91,10 @@ def _line(row: models.Mitigation) -> str:
         return sentence(row.reason or "It failed.")
     if row.report is None:
         return f"{row.current}…" if row.current else "Waits for a worker."
-    told = row.report
-    line = f"{numbers.plural(told['before'], 'intruder')} before, {told['after']} after."
-    lost = told["energy_lost"]
-    rank = "" if lost is None else f" The low rank lost {percent(lost)} of the mitigated updates."
+    report = row.report
+    line = f"{numbers.plural(report['before'], 'intruder')} before, {report['after']} after."
+    loss = report["energy_lost"]
+    rank = "" if loss is None else f" The low rank lost {percent(loss)} of the mitigated updates."
     return line + rank + ("" if row.checkpoint_id is not None else " It was deleted.")
 
 

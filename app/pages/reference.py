@@ -66,20 +66,20 @@ def common_problems(document: Mapping[str, Any]) -> dict[str, str]:
         for method, each in item.items()
         if method in COLORS and path.startswith("/api/")
     ]
-    shared = set.intersection(*(set(responses) for responses in operations)) if operations else set()
-    return {status: operations[0][status]["description"] for status in shared if not status.startswith("2")}
+    statuses = set.intersection(*(set(responses) for responses in operations)) if operations else set()
+    return {status: operations[0][status]["description"] for status in statuses if not status.startswith("2")}
 
 
 def groups(document: Mapping[str, Any]) -> list[Group]:
     """The operations of an OpenAPI document, by their first tag, in its order."""
-    found: dict[str, list[Operation]] = defaultdict(list)
-    shared, schemas = common_problems(document), document.get("components", {}).get("schemas", {})
+    by_tag: dict[str, list[Operation]] = defaultdict(list)
+    problems, schemas = common_problems(document), document.get("components", {}).get("schemas", {})
     for path, item in document["paths"].items():
         for method in [method for method in COLORS if method in item]:
-            found[(item[method].get("tags") or ["other"])[0]].append(
-                operation(path, method, item[method], schemas, shared)
+            by_tag[(item[method].get("tags") or ["other"])[0]].append(
+                operation(path, method, item[method], schemas, problems)
             )
-    return [Group(title.capitalize(), operations) for title, operations in found.items()]
+    return [Group(title.capitalize(), operations) for title, operations in by_tag.items()]
 
 
 def operation(
@@ -101,8 +101,8 @@ def operation(
 def example(body: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     """The first example of a JSON body, if its schema has one."""
     schema = body.get("content", {}).get("application/json", {}).get("schema", {})
-    named = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
-    examples = named.get("examples", [])
+    definition = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+    examples = definition.get("examples", [])
     return json.dumps(examples[0]) if examples else ""
 
 
@@ -122,5 +122,5 @@ def type_of(schema: Mapping[str, Any]) -> str:
     >>> type_of({"anyOf": [{"type": "string"}, {"type": "null"}]})
     'string'
     """
-    options = [each for each in schema.get("anyOf", (schema,)) if each.get("type") != "null"]
-    return " or ".join(str(each.get("type", "any")) for each in options)
+    options = [choice for choice in schema.get("anyOf", (schema,)) if choice.get("type") != "null"]
+    return " or ".join(str(choice.get("type", "any")) for choice in options)

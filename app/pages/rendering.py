@@ -23,14 +23,14 @@ TEMPLATES = Path(__file__).parents[2] / "frontend" / "templates"
 
 def environment() -> Environment:
     """Names out of files are hostile: everything is escaped, and a name that a template misspells is an error."""
-    made = Environment(
+    templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
+    templates.filters |= {
         "size": numbers.size,
         "shape": numbers.shape,
         "severity": states.severity,
@@ -38,7 +38,7 @@ def environment() -> Environment:
         "sentence": sentence,
         "ticks": ticks,
     }
-    return made
+    return templates
 
 
 def sentence(text: str) -> str:
@@ -70,8 +70,8 @@ def page(request: Request, template: str, code: int = 200, **context: Any) -> Re
     base_url = f"{request.url.scheme}://{request.url.netloc}"
     plotly = request.app.url_path_for("plotly")
     caller = getattr(request.state, "caller", None)  # nobody yet where they sign in
-    known = {"base_url": base_url, "plotly": plotly, "version": request.app.version, "caller": caller}
-    context = {"page": "", **known, **context}
+    defaults = {"base_url": base_url, "plotly": plotly, "version": request.app.version, "caller": caller}
+    context = {"page": "", **defaults, **context}
     text = ENVIRONMENT.get_template(template).render(context)
     # names may hold half a surrogate pair, which UTF-8 cannot carry
     return HTMLResponse(text.encode("utf-8", "replace"), code, {"Cache-Control": "no-store"})
@@ -108,8 +108,8 @@ def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Any:
         assert isinstance(error, HTTPException)
         if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/api/"):
-            told: Any = programs(request, error)
-            return await told
+            response: Any = programs(request, error)
+            return await response
         title = HTTPStatus(error.status_code).phrase
         return _failure(request, error.status_code, title, "Nothing exists at this address.")
 

@@ -80,27 +80,29 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
     view = run_view(run, runs.progress(session, run), time.time())
-    whole = reports.report(session, identity)
-    always: dict[str, Any] = {"run": view, "tabs": tabs(whole.tables, state), "gates": gate.view(session, run)}
-    always["todo"] = prescriptions.view(session, run, whole.tables, whole.names)
-    if scales(whole.tables, state):
+    full_report = reports.report(session, identity)
+    common: dict[str, Any] = {"run": view, "tabs": tabs(full_report.tables, state), "gates": gate.view(session, run)}
+    common["todo"] = prescriptions.view(session, run, full_report.tables, full_report.names)
+    if scales(full_report.tables, state):
         ids = [member.checkpoint_id for member in run.members]
-        of_widths = FamilyView(whole.tables, whole.coverage, state, view.look.moving, ids)
-        return page(request, "pages/family.html", page="scaling", **always, report=of_widths, add=of_widths.edit)
-    if compares(whole.tables) and not state.shown.alone:
+        of_widths = FamilyView(full_report.tables, full_report.coverage, state, view.look.moving, ids)
+        return page(request, "pages/family.html", page="scaling", **common, report=of_widths, add=of_widths.edit)
+    if compares(full_report.tables) and not state.shown.alone:
         steps = runs.steps(run)
-        stepped = all(member.position in steps for member in run.members[1:])
-        comparison = ComparisonView(whole.tables, whole.coverage, state, view.look.moving, stepped)
+        has_steps = all(member.position in steps for member in run.members[1:])
+        comparison = ComparisonView(full_report.tables, full_report.coverage, state, view.look.moving, has_steps)
         return page(
             request,
             "pages/comparison.html",
-            **always,
+            **common,
             report=comparison,
             add=again_address(run),
             mitigation=mitigate.view(session, run, state, comparison.one.position),
         )
-    report = ReportView(single_tables(whole.tables), whole.coverage, state, view.look.moving, curves(session, state))
-    return page(request, "pages/run.html", **always, report=report, positions=positions(run, state))
+    report = ReportView(
+        single_tables(full_report.tables), full_report.coverage, state, view.look.moving, curves(session, state)
+    )
+    return page(request, "pages/run.html", **common, report=report, positions=positions(run, state))
 
 
 @router.get("/{id}/panel")
@@ -122,15 +124,17 @@ async def health(request: Request, database: DatabaseOf, identity: Identity, sta
 @router.get("/{id}/matrix")
 async def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, one matrix in one tuned checkpoint."""
-    found = partial(part_of_comparison, identity=identity, state=state)
-    return await answer_part(request, database, identity, lambda session: ("parts/matrix_only.html", found(session)))
+    make_view = partial(part_of_comparison, identity=identity, state=state)
+    return await answer_part(
+        request, database, identity, lambda session: ("parts/matrix_only.html", make_view(session))
+    )
 
 
 @router.get("/{id}/cells")
 async def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
-    found = partial(part_of_comparison, identity=identity, state=state)
-    return await answer_part(request, database, identity, lambda session: ("parts/cells_only.html", found(session)))
+    make_view = partial(part_of_comparison, identity=identity, state=state)
+    return await answer_part(request, database, identity, lambda session: ("parts/cells_only.html", make_view(session)))
 
 
 async def answer_part(
@@ -158,10 +162,10 @@ def part(session: Session, identity: int, state: State) -> ReportView:
 
 def part_of_comparison(session: Session, identity: int, state: State) -> ComparisonView:
     run = runs.get(session, identity)
-    found = tables(session, run)
-    if not compares(found) or state.shown.position >= len(run.members):
+    run_tables = tables(session, run)
+    if not compares(run_tables) or state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has no comparison there.")
-    view = ComparisonView(found, None, state, states.run(run.state).moving)
+    view = ComparisonView(run_tables, None, state, states.run(run.state).moving)
     if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
     return view
@@ -179,19 +183,19 @@ def single_tables(tables: Sequence[Table]) -> list[Table]:
 
 def scales(tables: Sequence[Table], state: State) -> bool:
     """Whether the page is of width scaling: where nothing else compares, that is the first to be seen."""
-    asked = any(table.diagnostic.scope is Scope.FAMILY for table in tables) and not state.shown.alone
-    return asked and (state.shown.widths or not compares(tables))
+    is_family = any(table.diagnostic.scope is Scope.FAMILY for table in tables) and not state.shown.alone
+    return is_family and (state.shown.widths or not compares(tables))
 
 
 def tabs(tables: Sequence[Table], state: State) -> list[Tab]:
     """The pages of a run, where it has several: what compares checkpoints, and each by itself."""
     scopes = {table.diagnostic.scope for table in tables}
-    fresh, alone, widths = State(state.run, ShownColumns()), state.shown.alone, scales(tables, state)
-    pages = [Tab("Comparison", "", fresh.address, not alone and not widths)] if compares(tables) else []
+    fresh, is_alone, widths = State(state.run, ShownColumns()), state.shown.alone, scales(tables, state)
+    pages = [Tab("Comparison", "", fresh.address, not is_alone and not widths)] if compares(tables) else []
     if Scope.FAMILY in scopes:
         pages.append(Tab("Width scaling", "widths", fresh.link(widths=True) if pages else fresh.address, widths))
     if Scope.ONE in scopes and pages:
-        pages.append(Tab("Each by itself", "alone", fresh.link(alone=True), alone))
+        pages.append(Tab("Each by itself", "alone", fresh.link(alone=True), is_alone))
     return pages if len(pages) > 1 else []
 
 
@@ -225,8 +229,8 @@ def run_view(run: models.Run, progress: runs.Progress, now: float) -> RunView:
 
 
 def lone_adapter(run: models.Run) -> int | None:
-    only = run.members[0].checkpoint
-    return only.id if len(run.members) == 1 and only.kind == "adapter" else None
+    checkpoint = run.members[0].checkpoint
+    return checkpoint.id if len(run.members) == 1 and checkpoint.kind == "adapter" else None
 
 
 def subtitle(run: models.Run, now: float) -> str:
@@ -235,13 +239,13 @@ def subtitle(run: models.Run, now: float) -> str:
     size = f"{numbers.parameters(sum(c or 0 for c in counts))} parameters. " if all(counts) else ""
     titles = [request.diagnostic.title for request in reports.requests(run)]
     rest = [f"{len(titles) - NAMED} more"] if len(titles) > NAMED else []
-    asked = f"{join_words([titles[0], *map(lower_first, titles[1:NAMED]), *rest])}. "
+    subject = f"{join_words([titles[0], *map(lower_first, titles[1:NAMED]), *rest])}. "
     if run.finished_at is None or run.started_at is None:
-        return size + asked + f"Asked for {numbers.describe_age(run.created_at, now)}."
+        return size + subject + f"Asked for {numbers.describe_age(run.created_at, now)}."
     took = numbers.duration(run.finished_at - run.started_at)
-    where = f" on {run.device}" if run.device else ""
-    ended = "Finished" if run.state == RunState.DONE else "Ended"
-    return size + asked + f"{ended} {numbers.describe_age(run.finished_at, now)} after {took}{where}."
+    device = f" on {run.device}" if run.device else ""
+    verb = "Finished" if run.state == RunState.DONE else "Ended"
+    return size + subject + f"{verb} {numbers.describe_age(run.finished_at, now)} after {took}{device}."
 
 
 def expectation(run: models.Run) -> str:

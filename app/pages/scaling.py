@@ -61,7 +61,7 @@ def show(
 
 
 def show_page(request: Request, session: Reading, form: Form) -> Response:
-    stored = [
+    ready_rows = [
         row
         for row in checkpoints.listing(session, LISTED)
         if row.state == CheckpointState.READY and row.kind != "adapter"
@@ -74,7 +74,7 @@ def show_page(request: Request, session: Reading, form: Form) -> Response:
         "pages/scaling.html",
         422 if form.error else 200,
         page="scaling",
-        options=[option(row, form.of, now) for row in stored],
+        options=[option(row, form.of, now) for row in ready_rows],
         sheets=sheets,
         form=form,
         few=FEW if len(sheets) == 1 else "",
@@ -85,13 +85,13 @@ def show_page(request: Request, session: Reading, form: Form) -> Response:
 
 def option(row: models.Checkpoint, of: Sequence[int], now: float) -> Option:
     width, step = (_number(row.known.get(name)) for name in ("width", "step"))
-    told = [
+    parts = [
         width and f"width {width:g}",
         row.parameters and f"{numbers.parameters(row.parameters)} parameters",
         step and f"step {step:,.0f}",
         numbers.describe_age(row.created_at, now),
     ]
-    return Option(row.id, row.name, ", ".join(str(one) for one in told if one), row.id in of)
+    return Option(row.id, row.name, ", ".join(str(one) for one in parts if one), row.id in of)
 
 
 def order(row: models.Checkpoint) -> tuple[float, float, int]:
@@ -141,9 +141,9 @@ def save(session: Writing, form: Form, fields: Mapping[str, Sequence[str]]) -> l
     """The checkpoints with their facts stated, by width. Raises FactError and NotFound."""
     rows = []
     for identity in sorted(form.of):
-        told = changes(fields, f"{identity}.")
-        known = checkpoints.get(session, identity).facts
-        rows.append(checkpoints.edit(session, identity, None, as_pytorch(told, known) if form.independent else told))
+        edits = changes(fields, f"{identity}.")
+        facts = checkpoints.get(session, identity).facts
+        rows.append(checkpoints.edit(session, identity, None, as_pytorch(edits, facts) if form.independent else edits))
     return sorted(rows, key=order)
 
 

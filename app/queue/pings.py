@@ -80,8 +80,8 @@ def round_trip(database: Database, sender: Sender, patience: float) -> RoundTrip
         return RoundTrip(None, None, f"the broker cannot be reached ({type(error).__name__})")
     while time.monotonic() - began < patience:
         with database.reading() as session:
-            found = session.get_one(Ping, identity)
-            if found.answered_at is not None:
-                return RoundTrip(time.monotonic() - began, found.worker, None)
+            row = session.get_one(Ping, identity)
+            if row.answered_at is not None:
+                return RoundTrip(time.monotonic() - began, row.worker, None)
         time.sleep(0.05)
     return RoundTrip(None, None, f"no worker answered within {patience:g} s")

@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 
 def worker_environment(settings: Settings) -> dict[str, str]:
     """Our own environment, with every setting that a worker may read, wherever it came from."""
-    shared = {name: _environment_text(name, getattr(settings, name)) for name in Settings.model_fields}
-    shared["data_dir"] = str(settings.data_dir.absolute())
-    ours = {f"EIGENSCOPE_{name.upper()}": text for name, text in shared.items() if name not in OF_THE_SERVICE}
+    texts = {name: _environment_text(name, getattr(settings, name)) for name in Settings.model_fields}
+    texts["data_dir"] = str(settings.data_dir.absolute())
+    ours = {f"EIGENSCOPE_{name.upper()}": text for name, text in texts.items() if name not in OF_THE_SERVICE}
     environment = {name: text for name, text in os.environ.items() if name.upper() not in ours}
-    known = {name: text for name, text in ours.items() if text is not None}
-    return {**environment, **known, "EIGENSCOPE_SUPERVISED": "1", **SAFE_PATH}
+    values = {name: text for name, text in ours.items() if text is not None}
+    return {**environment, **values, "EIGENSCOPE_SUPERVISED": "1", **SAFE_PATH}
 
 
 def _environment_text(name: str, value: object) -> str | None:

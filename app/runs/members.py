@@ -16,8 +16,8 @@ from app.models import Run
 
 def tensor_info(stored: Mapping[str, Any]) -> TensorInfo:
     """A TensorInfo out of its JSON."""
-    known = {field.name for field in fields(TensorInfo)}
-    values = {name: value for name, value in stored.items() if name in known}
+    names = {field.name for field in fields(TensorInfo)}
+    values = {name: value for name, value in stored.items() if name in names}
     return TensorInfo(**{**values, "shape": tuple(stored["shape"])})
 
 
@@ -26,7 +26,7 @@ def members_of(session: Session, run: Run) -> list[Member]:
     return [
         Member(
             "adapter" if member.checkpoint.kind == "adapter" else "model",
-            [tensor_info(stored) for stored in checkpoints.tensors(session, member.checkpoint_id)],
+            [tensor_info(record) for record in checkpoints.tensors(session, member.checkpoint_id)],
         )
         for member in run.members
     ]

@@ -68,10 +68,10 @@ def _joint_cost(aligned: Aligned, requests: Sequence[Request]) -> float:
 
     0 where no request looks at it.
     """
-    looked = [(request.diagnostic.scope, group) for request in requests for group in groups_of(aligned, request)]
-    spectra = {position for scope, group in looked if scope is Scope.ONE for position in group}
-    compared = {position for scope, group in looked if scope is not Scope.ONE for position in group}
-    times = {position: (position in spectra) + VECTORS * (position in compared) for position in spectra | compared}
+    views = [(request.diagnostic.scope, group) for request in requests for group in groups_of(aligned, request)]
+    spectra = {position for scope, group in views if scope is Scope.ONE for position in group}
+    vectors = {position for scope, group in views if scope is not Scope.ONE for position in group}
+    times = {position: (position in spectra) + VECTORS * (position in vectors) for position in spectra | vectors}
     return sum(
         PER_TENSOR + count * sum(weight.cost for weight in matrices(aligned.at(position)))
         for position, count in times.items()
@@ -84,8 +84,8 @@ def plan(session: Session, run: Run) -> None:
     run.state = RunState.RUNNING
     for member, of_tensors in costs.items():
         for portion in portions(of_tensors):
-            chosen = [of_tensors[position] for position in portion]
-            leases.offer(session, Unit(run_id=run.id, member=member, tensors=portion, costs=chosen, done=0))
+            unit_costs = [of_tensors[position] for position in portion]
+            leases.offer(session, Unit(run_id=run.id, member=member, tensors=portion, costs=unit_costs, done=0))
     units.settle(session, run)
 
 
@@ -104,14 +104,14 @@ def portions(costs: Mapping[int, float]) -> list[list[int]]:
     total = sum(costs.values())
     share = min(max(total / WORKERS_TO_FEED, LEAST_PER_UNIT), MOST_PER_UNIT)
     count = max(1, round(total / share))
-    numbered = _number_portions(costs.items(), total, count)
-    return [[position for _, position in group] for _, group in groupby(numbered, key=lambda pair: pair[0])]
+    pairs = _number_portions(costs.items(), total, count)
+    return [[position for _, position in group] for _, group in groupby(pairs, key=lambda pair: pair[0])]
 
 
 def _number_portions(costs: Iterable[tuple[int, float]], total: float, count: int) -> Sequence[tuple[int, int]]:
     """(portion, position) pairs: a tensor belongs where the middle of its cost falls."""
-    found, before = [], 0.0
+    pairs, running_sum = [], 0.0
     for position, cost in costs:
-        found.append((int((before + cost / 2) / total * count), position))
-        before += cost
-    return found
+        pairs.append((int((running_sum + cost / 2) / total * count), position))
+        running_sum += cost
+    return pairs

@@ -66,10 +66,10 @@ def _insert(session: Session, unit: Unit, name: str, row: Row, behind: int, ordi
         "values": dict(row.measurement.values),
         "note": row.measurement.note,
     }
-    added = session.scalar(insert_of(session)(Result).values(values).on_conflict_do_nothing().returning(Result.id))
-    if added is not None:
+    result_id = session.scalar(insert_of(session)(Result).values(values).on_conflict_do_nothing().returning(Result.id))
+    if result_id is not None:
         curves = row.measurement.curves.items()
-        session.add_all(Curve(result_id=added, name=k, data=v.astype(CURVE).tobytes()) for k, v in curves)
+        session.add_all(Curve(result_id=result_id, name=k, data=v.astype(CURVE).tobytes()) for k, v in curves)
 
 
 def weight_digest(info: WeightInfo) -> str:
@@ -110,46 +110,46 @@ def table(
     if diagnostic not in run.diagnostics:
         raise NotFound(f"Run {run_id} does not have that diagnostic; it has: {', '.join(run.diagnostics)}.")
     query = select(Result).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
-    found = session.scalars(query.order_by(Result.tensor, Result.ordinal)).all()
-    results = sorted(found, key=lambda result: group_of(result.group))
-    named = {*curves_named, *diagnostic_named(diagnostic).summary_curves}
+    result_rows = session.scalars(query.order_by(Result.tensor, Result.ordinal)).all()
+    results = sorted(result_rows, key=lambda result: group_of(result.group))
+    names = {*curves_named, *diagnostic_named(diagnostic).summary_curves}
     of_one = [result.id for result in results if curves_of is not None and result.info["name"] == curves_of]
-    wanted: ColumnElement[bool] = Curve.result_id.in_(of_one)
-    if named:
+    condition: ColumnElement[bool] = Curve.result_id.in_(of_one)
+    if names:
         of_all = select(Result.id).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
-        wanted = wanted | Curve.result_id.in_(of_all) & Curve.name.in_(named)
-    curves = _curves(session, wanted)
+        condition = condition | Curve.result_id.in_(of_all) & Curve.name.in_(names)
+    curves = _curves(session, condition)
     rows = tuple(row_of(result, curves.get(result.id)) for result in results)
-    others = others_of(session, run) if diagnostic_named(diagnostic).scope is Scope.PAIR else ()
-    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), file_facts_of(run), others)
+    other_tensors = others_of(session, run) if diagnostic_named(diagnostic).scope is Scope.PAIR else ()
+    return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), file_facts_of(run), other_tensors)
 
 
 def _curves(session: Session, wanted: ColumnElement[bool]) -> dict[int, dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    curves: dict[int, dict[str, Any]] = defaultdict(dict)
     for curve in session.scalars(select(Curve).where(wanted)):
-        found[curve.result_id][curve.name] = np.frombuffer(curve.data, CURVE).astype(np.float32)
-    return found
+        curves[curve.result_id][curve.name] = np.frombuffer(curve.data, CURVE).astype(np.float32)
+    return curves
 
 
 def curve_names(session: Session, run_id: int, weight: str, position: int) -> frozenset[tuple[str, str]]:
     """(diagnostic, name) of each curve that was measured on a weight of the checkpoint at this place."""
     query = select(Result).where(Result.run_id == run_id, Result.group == group_text((position,)))
-    found = {result.id: result.diagnostic for result in session.scalars(query) if result.info["name"] == weight}
-    names = session.execute(select(Curve.result_id, Curve.name).where(Curve.result_id.in_(found)))
-    return frozenset((found[identity], name) for identity, name in names)
+    diagnostics = {result.id: result.diagnostic for result in session.scalars(query) if result.info["name"] == weight}
+    names = session.execute(select(Curve.result_id, Curve.name).where(Curve.result_id.in_(diagnostics)))
+    return frozenset((diagnostics[identity], name) for identity, name in names)
 
 
 def rows_since(session: Session, run_id: int, heard: Container[int]) -> dict[int, tuple[str, Row]]:
     """The run's rows, without curves, whose ids are not among those heard: id -> (diagnostic, row)."""
     ids = session.scalars(select(Result.id).where(Result.run_id == run_id).order_by(Result.id))
     new = [identity for identity in ids if identity not in heard][:ROWS_AT_ONCE]
-    found = session.scalars(select(Result).where(Result.id.in_(new)).order_by(Result.id))
-    return {result.id: (result.diagnostic, row_of(result)) for result in found}
+    results = session.scalars(select(Result).where(Result.id.in_(new)).order_by(Result.id))
+    return {result.id: (result.diagnostic, row_of(result)) for result in results}
 
 
 def row_of(result: Result, curves: Mapping[str, Any] | None = None) -> Row:
-    known = {field.name for field in fields(WeightInfo)}
-    info = WeightInfo(**{name: value for name, value in result.info.items() if name in known})
+    names = {field.name for field in fields(WeightInfo)}
+    info = WeightInfo(**{name: value for name, value in result.info.items() if name in names})
     return Row(info, group_of(result.group), Measurement(result.values, curves or {}, result.note))
 
 
@@ -171,7 +171,9 @@ def _coverage(session: Session, run: Run, tables: Sequence[Table]) -> Coverage:
         reason = run.reason or NOT_YET
         parts = [coverage(m.tensors, {t.name: reason for t in m.tensors if t.skip is None}) for m in members]
         return parts[0] if len(parts) == 1 else merge_coverages(parts)
-    waiting = {at: reasons_unfinished(session, run, at, member.tensors) for at, member in enumerate(members)}
+    waiting = {
+        position: reasons_unfinished(session, run, position, member.tensors) for position, member in enumerate(members)
+    }
     if len(members) == 1:
         return coverage(members[0].tensors, waiting[0] | failures(tables))
     return coverage_of_members(members, alignment_of(members, requests(run)), tables, waiting)
@@ -207,19 +209,19 @@ def flagged_weights(table: Table, columns: Container[str] | None = None) -> froz
     """
     counting = [c for c in table.diagnostic.columns if columns is None or c.name in columns]
     ranges = [(c, *c.healthy) for c in counting if c.healthy is not None]
-    warned = {
+    suspects = {
         weight
         for finding in table.diagnostic.summarise(table).findings
         if finding.severity is not Severity.NOTE
         for weight in finding.weights
     }
-    outside = {
+    outliers = {
         row.weight.name
         for row in table.rows
         for column, low, high in ranges
         if column.judges(row) and _is_outside(row.value(column.name), low, high)
     }
-    return frozenset(warned | outside)
+    return frozenset(suspects | outliers)
 
 
 def _is_outside(value: object, low: float, high: float) -> bool:

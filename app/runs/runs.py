@@ -46,21 +46,21 @@ def request(
         raise BadRequest("Choose at least one diagnostic.")
     requests = requests_of(diagnostics, len(checkpoint_ids))
     check_scopes(requests, len(checkpoint_ids))
-    held = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted(checkpoint_ids)}
-    found = [held[identity] for identity in checkpoint_ids]
-    for checkpoint in found:
+    rows_by_id = {identity: checkpoints.hold(session, identity, shared=True) for identity in sorted(checkpoint_ids)}
+    rows = [rows_by_id[identity] for identity in checkpoint_ids]
+    for checkpoint in rows:
         if checkpoint.state == CheckpointState.REJECTED:
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
         retention.require_weights(checkpoint)
     quotas.check(session, runs=1)
-    members = [Member(position=position, checkpoint=checkpoint) for position, checkpoint in enumerate(found)]
+    members = [Member(position=position, checkpoint=checkpoint) for position, checkpoint in enumerate(rows)]
     settings = {each.diagnostic.name: dict(each.options) for each in requests}
     run = Run(state=RunState.WAITING, diagnostics=settings, members=members)
     session.add(run)
     session.flush()
     session.refresh(run)
     deliveries.expect(session, run)
-    if all(checkpoint.state == CheckpointState.READY for checkpoint in found):
+    if all(checkpoint.state == CheckpointState.READY for checkpoint in rows):
         plan(session, run)
     audit.note(session, "run.request", f"run {run.id}", {"checkpoints": list(checkpoint_ids)})
     return run
@@ -90,27 +90,27 @@ def get(session: Session, identity: int) -> Run:
 
 def steps(run: Run) -> dict[int, float]:
     """The training step of each checkpoint that states one, by its place in the run."""
-    stated = {member.position: member.checkpoint.known.get("step") for member in run.members}
-    return {at: float(step) for at, step in stated.items() if isinstance(step, int | float)}
+    values = {member.position: member.checkpoint.known.get("step") for member in run.members}
+    return {place: float(step) for place, step in values.items() if isinstance(step, int | float)}
 
 
 def progress(session: Session, run: Run) -> Progress:
     """How far the run has come, from its units."""
-    found = session.scalars(select(Unit).where(Unit.run_id == run.id).order_by(Unit.id)).all()
-    done = sum(unit.done for unit in found)
-    total = sum(len(unit.tensors) for unit in found)
-    current = next((unit.current for unit in found if unit.current), None)
-    return Progress(run.state, done, total, current, _eta(session, run, found))
+    unit_rows = session.scalars(select(Unit).where(Unit.run_id == run.id).order_by(Unit.id)).all()
+    done_count = sum(unit.done for unit in unit_rows)
+    total = sum(len(unit.tensors) for unit in unit_rows)
+    current = next((unit.current for unit in unit_rows if unit.current), None)
+    return Progress(run.state, done_count, total, current, _eta(session, run, unit_rows))
 
 
 def _eta(session: Session, run: Run, units: Sequence[Unit]) -> float | None:
     """Seconds left, at the speed so far, by predicted cost."""
     if run.state != RunState.RUNNING or run.started_at is None:
         return None
-    spent = sum(cost for unit in units for cost in unit.costs[: unit.done])
-    left = sum(cost for unit in units if unit.state in OPEN_UNITS for cost in unit.costs[unit.done :])
-    elapsed = clock(session) - run.started_at
-    return None if spent == 0.0 else round(max(elapsed, 0.0) * left / spent, 1)
+    cost_done = sum(cost for unit in units for cost in unit.costs[: unit.done])
+    cost_left = sum(cost for unit in units if unit.state in OPEN_UNITS for cost in unit.costs[unit.done :])
+    seconds = clock(session) - run.started_at
+    return None if cost_done == 0.0 else round(max(seconds, 0.0) * cost_left / cost_done, 1)
 
 
 def cancel(session: Session, identity: int) -> Run:

@@ -34,8 +34,8 @@ def scalars(diagnostic: Diagnostic) -> list[str]:
 
 def select(table: Table, selection: Selection) -> Table:
     """The rows that are asked for, in the order asked for; what is absent comes last either way."""
-    noted = frozenset[str]() if selection.flagged is None else flagged_weights(table)
-    rows = [row for row in table.rows if _matches(row, selection, noted)]
+    flagged_names = frozenset[str]() if selection.flagged is None else flagged_weights(table)
+    rows = [row for row in table.rows if _matches(row, selection, flagged_names)]
     if selection.sort:
         rows = _sort(rows, table.diagnostic, selection.sort)
     return replace(table, rows=tuple(rows))
@@ -55,11 +55,11 @@ def _matches(row: Row, selection: Selection, noted: frozenset[str]) -> bool:
 def _sort(rows: Sequence[Row], diagnostic: Diagnostic, sort: str) -> list[Row]:
     name = sort.removeprefix("-")
     if name not in ABOUT and name not in scalars(diagnostic):
-        offered = ", ".join((*ABOUT, *scalars(diagnostic)))
-        raise UnknownColumn(f"{diagnostic.name} cannot be sorted by {name!r}; it has: {offered}")
-    there = [row for row in rows if cell(row, name) is not None]
+        choices = ", ".join((*ABOUT, *scalars(diagnostic)))
+        raise UnknownColumn(f"{diagnostic.name} cannot be sorted by {name!r}; it has: {choices}")
+    present = [row for row in rows if cell(row, name) is not None]
     absent = [row for row in rows if cell(row, name) is None]
-    return sorted(there, key=lambda row: _key(cell(row, name)), reverse=sort.startswith("-")) + absent
+    return sorted(present, key=lambda row: _key(cell(row, name)), reverse=sort.startswith("-")) + absent
 
 
 def _key(value: Any) -> Any:
@@ -81,8 +81,8 @@ def cell(row: Row, name: str) -> Any:
 
 def header(table: Table) -> list[str]:
     """The names of a CSV's columns; where there are several checkpoints, one says which a row speaks of."""
-    named = ["checkpoints"] if len(table.names) > 1 else []
-    return [*ABOUT, *named, *scalars(table.diagnostic), "note"]
+    extra = ["checkpoints"] if len(table.names) > 1 else []
+    return [*ABOUT, *extra, *scalars(table.diagnostic), "note"]
 
 
 def to_csv(table: Table) -> Iterator[str]:
@@ -91,13 +91,13 @@ def to_csv(table: Table) -> Iterator[str]:
     yield _line(names)
     for row in table.rows:
         values: Mapping[str, Any] = {name: cell(row, name) for name in names}
-        told = {"group": " ".join(map(str, row.group)), "note": row.measurement.note}
+        texts = {"group": " ".join(map(str, row.group)), "note": row.measurement.note}
         if "checkpoints" in values:
-            told["checkpoints"] = ", ".join(map(table.name_at, row.group))
-        yield _line([for_csv(value) if isinstance(value, str) else value for value in {**values, **told}.values()])
+            texts["checkpoints"] = ", ".join(map(table.name_at, row.group))
+        yield _line([for_csv(value) if isinstance(value, str) else value for value in {**values, **texts}.values()])
 
 
 def _line(values: Sequence[Any]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(values)
-    return out.getvalue()
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerow(values)
+    return buffer.getvalue()

@@ -125,15 +125,15 @@ class Storage:
             status = path.stat()
         except FileNotFoundError:
             raise BlobDamaged(f"“{escape(name)}” is missing from the storage. {RESTORE}") from None
-        known = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if self._intact.get(sha256) == known:
+        fingerprint = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if self._intact.get(sha256) == fingerprint:
             return
         with path.open("rb", buffering=0) as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != sha256:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != sha256:
             path.replace(path.with_name(f"{sha256}.damaged"))
             raise BlobDamaged(f"“{escape(name)}” has changed in the storage since it was sent. {RESTORE}")
-        self._intact[sha256] = known
+        self._intact[sha256] = fingerprint
 
     def remove(self, sha256: str) -> None:
         self.path(sha256).unlink(missing_ok=True)
@@ -200,15 +200,15 @@ def _local_names(files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Each file with a relative path that is safe to create: its own where that is harmless and free, else one with
     its position in a hidden folder. No harmless name begins with a dot and a number, so that one is always free.
     """
-    taken: set[str] = set()
+    file_paths: set[str] = set()
     folders: set[str] = set()
     for position, (name, sha256) in enumerate(files):
         parts = name.split("/")
         harmless = len(parts) <= MOST_PARTS and all(map(_is_harmless, parts))
         local = name if harmless else f"file-{position}"
-        if local in taken or local in folders or not taken.isdisjoint(_parents(local)):
+        if local in file_paths or local in folders or not file_paths.isdisjoint(_parents(local)):
             local = f".{position}/{parts[-1] if harmless else 'file'}"
-        taken.add(local)
+        file_paths.add(local)
         folders.update(_parents(local))
         yield local, sha256
 

@@ -65,9 +65,9 @@ class PartialFiles:
 
         Raises FileNotFoundError.
         """
-        known = self.recall(name, self.path(name).stat().st_size)
-        if known is not None:
-            return known.hexdigest()
+        digest = self.recall(name, self.path(name).stat().st_size)
+        if digest is not None:
+            return digest.hexdigest()
         with self.path(name).open("rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -78,8 +78,8 @@ class PartialFiles:
 
     def silent(self, seconds: float) -> list[str]:
         """The files that nobody has added to for so long."""
-        before = time.time() - seconds
-        return [name for name in [path.name for path in self.folder.iterdir()] if self._time_added(name) < before]
+        cutoff = time.time() - seconds
+        return [name for name in [path.name for path in self.folder.iterdir()] if self._time_added(name) < cutoff]
 
     def _time_added(self, name: str) -> float:
         try:
@@ -100,8 +100,8 @@ class PartialFiles:
         if offset == 0:
             return hashlib.sha256()
         with self._guard:
-            at, state = self._hashes.get(name, (-1, None))
-        return state if at == offset else None
+            end, state = self._hashes.get(name, (-1, None))
+        return state if end == offset else None
 
 
 class Growing:
@@ -110,8 +110,8 @@ class Growing:
     def __init__(self, partials: PartialFiles, name: str, descriptor: int, checksum: "_Hash | None") -> None:
         self._partials, self._name, self._descriptor = partials, name, descriptor
         self.start = self.offset = os.fstat(descriptor).st_size
-        known = partials.recall(name, self.start)
-        self._before, self._state = known, None if known is None else known.copy()
+        digest = partials.recall(name, self.start)
+        self._before, self._state = digest, None if digest is None else digest.copy()
         self.checksum = checksum
 
     def write(self, data: bytes) -> None:

@@ -49,8 +49,8 @@ def assemble(
     """A checkpoint of these parts, offered for ingest. Raises UnknownFile and QuotaExceeded."""
     for digest in sorted({part.sha256 for part in parts}):  # one order of locks for everyone
         _hold(session, digest)
-    stored = [(part.name, part.sha256, _size(session, part.name, part.sha256)) for part in parts]
-    checkpoint = checkpoints.offer(session, name, stored, stated)
+    files = [(part.name, part.sha256, _size(session, part.name, part.sha256)) for part in parts]
+    checkpoint = checkpoints.offer(session, name, files, stated)
     quotas.check(session, tensors=1, bytes=0, files=0)  # once they are its files, and no longer on their way
     return checkpoint
 
@@ -104,5 +104,5 @@ def same(
     )
     if name:
         query = query.where(Checkpoint.name == checkpoints.clean_name(name))
-    alone = (found for found in session.scalars(query) if len(found.files) == 1)
-    return next((found for found in alone if stated.items() <= found.stated.items()), None)
+    candidates = (checkpoint for checkpoint in session.scalars(query) if len(checkpoint.files) == 1)
+    return next((checkpoint for checkpoint in candidates if stated.items() <= checkpoint.stated.items()), None)

@@ -15,17 +15,17 @@ def metadata(text: str) -> dict[str, str]:
     >>> metadata("filename bW9kZWw=, kept")
     {'filename': 'model', 'kept': ''}
     """
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     if len(text) > LONGEST:
         raise BadUpload(f"Upload-Metadata is longer than {LONGEST:,} characters.")
-    for pair in filter(None, (each.strip() for each in text.split(","))):
+    for pair in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = pair.partition(" ")
-        if name in found:
+        if name in pairs:
             raise BadUpload(f"Upload-Metadata has “{name[:40]}” twice.")
-        found[name] = unpack(value, f"the value of “{name[:40]}” in Upload-Metadata").decode("utf-8", "replace")
-    if "sha256" in found and not re.fullmatch(r"[0-9a-f]{64}", found["sha256"]):
+        pairs[name] = unpack(value, f"the value of “{name[:40]}” in Upload-Metadata").decode("utf-8", "replace")
+    if "sha256" in pairs and not re.fullmatch(r"[0-9a-f]{64}", pairs["sha256"]):
         raise BadUpload("The sha256 in Upload-Metadata is not a valid SHA-256 in hexadecimal.")
-    return found
+    return pairs
 
 
 def digest(text: str) -> str | None:

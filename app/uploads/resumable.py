@@ -58,17 +58,17 @@ def get(session: Session, identity: str) -> Transfer:
 
 def offset(storage: Storage, transfer: Transfer) -> int:
     """How many of its bytes are here. Raises NotFound where its file is gone."""
-    here = transfer.bytes if transfer.sha256 else storage.partials.offset(transfer.id)
-    if here is None:
+    size = transfer.bytes if transfer.sha256 else storage.partials.offset(transfer.id)
+    if size is None:
         raise NotFound("The bytes of this upload were deleted. Start a new upload.")
-    return here
+    return size
 
 
 def prolong(session: Session, settings: Settings, identity: str) -> float:
     """It is in use: when it expires from now on. Its row is written once a minute at most, not with every piece."""
-    until = now() + settings.upload_keep_seconds
-    later = update(Transfer).where(Transfer.id == identity, Transfer.expires_at < until - PROLONGED_EVERY)
-    session.execute(later.values(expires_at=until), execution_options={"synchronize_session": False})
+    expiry = now() + settings.upload_keep_seconds
+    later = update(Transfer).where(Transfer.id == identity, Transfer.expires_at < expiry - PROLONGED_EVERY)
+    session.execute(later.values(expires_at=expiry), execution_options={"synchronize_session": False})
     return session.scalar(select(Transfer.expires_at).where(Transfer.id == identity)) or 0.0
 
 
@@ -82,20 +82,20 @@ def finish(
     """
     if transfer.sha256 is not None:
         return transfer.sha256
-    here = storage.partials.offset(transfer.id)
-    if here is None:
+    size = storage.partials.offset(transfer.id)
+    if size is None:
         return _finished_digest(database, transfer.id)
-    if here < transfer.bytes:
-        raise UploadIncomplete(f"Of upload {transfer.id} {here:,} of {transfer.bytes:,} bytes are here.")
+    if size < transfer.bytes:
+        raise UploadIncomplete(f"Of upload {transfer.id} {size:,} of {transfer.bytes:,} bytes are here.")
     try:
         digest = storage.partials.sha256(transfer.id)
     except FileNotFoundError:  # another request has finished it
         return _finished_digest(database, transfer.id)
-    promised = promises.digest(transfer.told)
-    if promised is not None and digest != promised:
+    promise = promises.digest(transfer.told)
+    if promise is not None and digest != promise:
         forget(database, storage, transfer.id)
         raise DigestMismatch(
-            f"SHA-256 {promised} was expected, but the received bytes have {digest}. The upload was discarded."
+            f"SHA-256 {promise} was expected, but the received bytes have {digest}. The upload was discarded."
         )
     with database.writing() as session:
         allowed(session)
@@ -129,11 +129,11 @@ def record_arrival(
 def known_size(session: Session, digest: str) -> int | None:
     """How many bytes the caller's file of that digest has; None where the caller has none, whoever else may."""
     in_checkpoint = select(File.bytes).join(Checkpoint, Checkpoint.id == File.checkpoint_id)
-    here = session.scalar(in_checkpoint.where(File.sha256 == digest, Checkpoint.released_at.is_(None)).limit(1))
-    if here is not None:
-        return here
-    whole = select(Transfer.bytes).where(Transfer.sha256 == digest, Transfer.expires_at > now())
-    return session.scalar(whole.limit(1))
+    size = session.scalar(in_checkpoint.where(File.sha256 == digest, Checkpoint.released_at.is_(None)).limit(1))
+    if size is not None:
+        return size
+    query = select(Transfer.bytes).where(Transfer.sha256 == digest, Transfer.expires_at > now())
+    return session.scalar(query.limit(1))
 
 
 def forget(database: Database, storage: Storage, identity: str) -> None:
@@ -151,21 +151,21 @@ def forget(database: Database, storage: Storage, identity: str) -> None:
 def expire(database: Database, storage: Storage) -> int:
     """Ends the transfers whose time is up; how many."""
     with database.writing() as session:
-        gone = select(Transfer.id, Transfer.sha256).where(Transfer.expires_at <= now()).limit(AT_ONCE)
-        found = session.execute(gone.with_for_update(skip_locked=True)).all()
-        session.execute(delete(Transfer).where(Transfer.id.in_([row.id for row in found])))
-    for row in found:
+        query = select(Transfer.id, Transfer.sha256).where(Transfer.expires_at <= now()).limit(AT_ONCE)
+        rows = session.execute(query.with_for_update(skip_locked=True)).all()
+        session.execute(delete(Transfer).where(Transfer.id.in_([row.id for row in rows])))
+    for row in rows:
         storage.partials.remove(row.id)
-    digests = sorted({row.sha256 for row in found if row.sha256})
+    digests = sorted({row.sha256 for row in rows if row.sha256})
     if digests:
         with database.writing() as session:
             retention.collect(session, storage, digests)
-    return len(found)
+    return len(rows)
 
 
 def strays(session: Session, storage: Storage) -> list[str]:
     """The partial files that belong to nothing any more: what a process left that was killed between two steps."""
     names = storage.partials.silent(STALE)
     moving = set(session.scalars(select(Checkpoint.id).where(Checkpoint.state.in_(OPEN_CHECKPOINTS))))
-    begun = set(session.scalars(select(Transfer.id)))
-    return [name for name in names if name not in begun and owner_of(name) not in moving]
+    transfer_ids = set(session.scalars(select(Transfer.id)))
+    return [name for name in names if name not in transfer_ids and owner_of(name) not in moving]

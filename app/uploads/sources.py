@@ -127,12 +127,12 @@ def _store(url: str, settings: Settings) -> Address:
 
 
 def _hub(url: str, settings: Settings) -> Address:
-    found = HUB.fullmatch(url)
-    if found is None or ".." in url:
+    match = HUB.fullmatch(url)
+    if match is None or ".." in url:
         raise BadSource("Write a model on the hub as hf://organisation/name, or hf://organisation/name@revision.")
     if not settings.source_hub:
         raise _not_allowed("The hub", "EIGENSCOPE_SOURCE_HUB")
-    return Address("hub", found["repo"], found["revision"] or "main")
+    return Address("hub", match["repo"], match["revision"] or "main")
 
 
 def _is_within(key: str, prefix: str) -> bool:
@@ -158,8 +158,8 @@ def choose(found: Iterable[Found]) -> list[Found]:
         endings = ", ".join(companions.WEIGHTS)
         told = f" Left out: {closed[0].name} ({closed[0].left_out})." if closed else ""
         raise SourceFault("source-missing", f"The source has no weight files, whose names end in {endings}.{told}")
-    left_out = [replace(files[name], left_out=reason) for name, reason in choice.left_out.items()]
-    return [*(files[name] for name in (*choice.weights, *choice.companions)), *left_out, *closed]
+    omissions = [replace(files[name], left_out=reason) for name, reason in choice.left_out.items()]
+    return [*(files[name] for name in (*choice.weights, *choice.companions)), *omissions, *closed]
 
 
 def partial_name(checkpoint: int, position: int) -> str:
@@ -169,5 +169,5 @@ def partial_name(checkpoint: int, position: int) -> str:
 
 def owner_of(partial: str) -> int | None:
     """The checkpoint that such a name speaks of."""
-    found = re.fullmatch(r"source-(\d+)-\d+", partial)
-    return int(found[1]) if found else None
+    match = re.fullmatch(r"source-(\d+)-\d+", partial)
+    return int(match[1]) if match else None

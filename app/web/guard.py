@@ -101,15 +101,15 @@ class Guard:
         if path in OPEN_PATHS or path.startswith(STATIC):
             self._sign_ins.take(whence) if path == "/login" and scope["method"] == "POST" else None
             return
-        found = await self._identify(read_credentials(headers, peer, self._settings), whence)
-        if not found.local:
-            self._rates.take(found.name)
-        check_scope(found, scope["method"], path)
-        scope.setdefault("state", {})["caller"] = found
+        client = await self._identify(read_credentials(headers, peer, self._settings), whence)
+        if not client.local:
+            self._rates.take(client.name)
+        check_scope(client, scope["method"], path)
+        scope.setdefault("state", {})["caller"] = client
 
     async def _identify(self, showing: Credentials, whence: str) -> Caller:
-        if found := this_machine(self._settings, showing):
-            return found
+        if client := this_machine(self._settings, showing):
+            return client
         try:
             return await run_sync(caller, self._database, self._settings, showing)
         except TokenRequired:
@@ -117,8 +117,8 @@ class Guard:
             raise
 
     def _dress(self, headers: MutableHeaders, path: str) -> None:
-        more = TUS_HEADERS if path.startswith(TUS) else {}
-        for name, value in (self._headers | more).items():
+        extra = TUS_HEADERS if path.startswith(TUS) else {}
+        for name, value in (self._headers | extra).items():
             headers.setdefault(name, value)
         headers.setdefault(
             "Cache-Control", "no-store" if "text/html" in headers.get("content-type", "") else "no-cache"
@@ -129,7 +129,7 @@ def read_credentials(headers: Headers, peer: str, settings: Settings) -> Credent
     """What the request shows of who sends it."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     cookies = cookie_parser(headers.get("cookie", ""))
-    project, kept = headers.get(PROJECT_HEADER), unquote(cookies.get(PROJECT_COOKIE, ""))
+    project, cookie_project = headers.get(PROJECT_HEADER), unquote(cookies.get(PROJECT_COOKIE, ""))
     return Credentials(
         peer=peer,
         host=headers.get("host"),
@@ -137,7 +137,7 @@ def read_credentials(headers: Headers, peer: str, settings: Settings) -> Credent
         bearer=bearer.strip() if scheme.lower() == "bearer" else None,
         cookie=cookies.get(COOKIE),
         user=headers.get(settings.proxy_user_header) if settings.proxy_user_header else None,
-        project=project or kept or None,
+        project=project or cookie_project or None,
         kept=not project,
     )
 
@@ -149,8 +149,8 @@ def _is_reader(scope: Scope) -> bool:
 
 def _sign_in(scope: Scope) -> Response:
     query = scope["query_string"].decode("latin-1")
-    back = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
-    return RedirectResponse(f"/login?next={back}", 303)
+    target = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
+    return RedirectResponse(f"/login?next={target}", 303)
 
 
 def check_address(scope: Scope) -> None:

@@ -39,9 +39,9 @@ async def claim_key(request: Request, session: Writing, key: KeyHeader = None) -
         return
     body = await request.body()
     digest = digest_of(request.method.encode(), str(request.url.query).encode(), body)
-    before = await run_sync(idempotency.claim, session, request.url.path, key, digest)
-    if before is not None:
-        raise Again(before)
+    past_answer = await run_sync(idempotency.claim, session, request.url.path, key, digest)
+    if past_answer is not None:
+        raise Again(past_answer)
     request.state.claimed = (session, key)
 
 
@@ -61,11 +61,11 @@ class OnceRoute(APIRoute):
                 response = await handle(request)
             except Again as again:
                 return replay(again.answer)
-            claimed: tuple[Session, str] | None = getattr(request.state, "claimed", None)
-            if claimed is not None and response.status_code < 300:
-                session, key = claimed
-                said = Answer(response.status_code, response.headers.get("location"), bytes(response.body).decode())
-                await run_sync(idempotency.keep, session, request.url.path, key, said)
+            claim: tuple[Session, str] | None = getattr(request.state, "claimed", None)
+            if claim is not None and response.status_code < 300:
+                session, key = claim
+                reply = Answer(response.status_code, response.headers.get("location"), bytes(response.body).decode())
+                await run_sync(idempotency.keep, session, request.url.path, key, reply)
             return response
 
         return answer

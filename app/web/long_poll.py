@@ -49,15 +49,15 @@ async def wait_until(
     request: Request, waiting: Waiting, seconds: float, look: Callable[[], T], over: Callable[[T], bool]
 ) -> T:
     """What `look` sees, once it is over, the time is up, or whoever asked has gone."""
-    found = await run_sync(look)
-    if seconds <= 0.0 or over(found):
-        return found
+    result = await run_sync(look)
+    if seconds <= 0.0 or over(result):
+        return result
     with waiting.place():
         deadline, pause = anyio.current_time() + seconds, FIRST_LOOK
-        while not over(found) and (left := deadline - anyio.current_time()) > 0.0:
+        while not over(result) and (seconds_left := deadline - anyio.current_time()) > 0.0:
             if await request.is_disconnected():
                 break
-            await anyio.sleep(min(pause, left))
+            await anyio.sleep(min(pause, seconds_left))
             pause = min(2.0 * pause, LAST_LOOK)
-            found = await run_sync(look)
-    return found
+            result = await run_sync(look)
+    return result

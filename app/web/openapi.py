@@ -53,9 +53,9 @@ def problem(status: int) -> dict[str, Any]:
 
 
 def _descendants(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
-    for below in kind.__subclasses__():
-        yield below
-        yield from _descendants(below)
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _descendants(subclass)
 
 
 def _exemplify(body: Mapping[str, Any], shapes: Mapping[str, Any]) -> None:
@@ -86,7 +86,7 @@ def example(schema: Mapping[str, Any], shapes: Mapping[str, Any]) -> Any:
 def _of_type(schema: Mapping[str, Any], shapes: Mapping[str, Any]) -> Any:
     match schema.get("type"):
         case "object":
-            return {name: example(each, shapes) for name, each in schema.get("properties", {}).items()}
+            return {name: example(part, shapes) for name, part in schema.get("properties", {}).items()}
         case "array":
             return [example(schema.get("items", {}), shapes)]
         case "string" if schema.get("format") == "date-time":

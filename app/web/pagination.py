@@ -41,8 +41,8 @@ class Pager:
 
     def __init__(self, request: Request, limit: int, cursor: str | None) -> None:
         self._request, self.limit = request, limit
-        others = sorted((name, value) for name, value in request.query_params.multi_items() if name not in OWN)
-        self._list = digest([request.url.path, others])
+        filters = sorted((name, value) for name, value in request.query_params.multi_items() if name not in OWN)
+        self._list = digest([request.url.path, filters])
         self._place = None if cursor is None else unseal(cursor, self._list)
 
     @property
@@ -62,12 +62,12 @@ class Pager:
 
     def cut(self, found: Sequence[T], place: Callable[[T], int | str]) -> tuple[Sequence[T], dict[str, str]]:
         """The page and its headers, of what was found from its beginning on: one more than fits says that more is."""
-        shown = found[: self.limit]
+        items = found[: self.limit]
         if len(found) <= self.limit:
-            return shown, {}
-        kept = [(name, value) for name, value in self._request.query_params.multi_items() if name not in OWN]
-        asked = [*kept, ("limit", str(self.limit)), ("cursor", seal(place(shown[-1]), self._list))]
-        return shown, {"Link": f'<{self._request.url.path}?{urlencode(asked, errors="replace")}>; rel="next"'}
+            return items, {}
+        filters = [(name, value) for name, value in self._request.query_params.multi_items() if name not in OWN]
+        query = [*filters, ("limit", str(self.limit)), ("cursor", seal(place(items[-1]), self._list))]
+        return items, {"Link": f'<{self._request.url.path}?{urlencode(query, errors="replace")}>; rel="next"'}
 
 
 class Answering(Pager):
@@ -106,9 +106,9 @@ def seal(place: int | str, of: str) -> str:
 def unseal(cursor: str, of: str) -> int | str:
     """What `sealed` was given for this list. Raises BadCursor."""
     try:
-        place, made_for = json.loads(base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+        place, list_digest = json.loads(base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, binascii.Error, RecursionError):
         raise BadCursor(UNKNOWN) from None
-    if made_for != of or not isinstance(place, int | str):
+    if list_digest != of or not isinstance(place, int | str):
         raise BadCursor(UNKNOWN)
     return place

@@ -64,8 +64,8 @@ def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Res
 
 
 def of_service(error: ServiceError) -> Response:
-    more = {"retry_after": error.seconds} if isinstance(error, TooMany | Overloaded) else {}
-    return problem(error.status, error.code, error.title, str(error), **more)
+    extra = {"retry_after": error.seconds} if isinstance(error, TooMany | Overloaded) else {}
+    return problem(error.status, error.code, error.title, str(error), **extra)
 
 
 async def _service(request: Request, error: Exception) -> Response:
@@ -75,7 +75,7 @@ async def _service(request: Request, error: Exception) -> Response:
 
 async def _analysis(request: Request, error: Exception) -> Response:
     assert isinstance(error, EigenscopeError)
-    title = next((said for kind, said in TITLES.items() if isinstance(error, kind)), "The checkpoint cannot be used")
+    title = next((text for kind, text in TITLES.items() if isinstance(error, kind)), "The checkpoint cannot be used")
     status = 409 if isinstance(error, WrongBase) else 400  # right in itself: it hangs on what the files hold
     return problem(status, error.code, title, error.message)
 
@@ -83,8 +83,8 @@ async def _analysis(request: Request, error: Exception) -> Response:
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [{"where": "/".join(map(_safe, fault["loc"])), "why": _safe(fault["msg"])} for fault in error.errors()]
-    told = "; ".join(f"{fault['where']}: {fault['why']}" for fault in faults[:5])
-    return problem(422, "invalid-request", "The request does not match the schema", told, faults=faults)
+    detail = "; ".join(f"{fault['where']}: {fault['why']}" for fault in faults[:5])
+    return problem(422, "invalid-request", "The request does not match the schema", detail, faults=faults)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -103,8 +103,8 @@ def unexpected_problem(method: str, path: str, error: Exception) -> Response:
     """A fault of ours: told under the request's id, by which the log tells the rest."""
     incident = logs.current("request") or secrets.token_hex(8)
     log.error("incident %s: %s %s", incident, method, _safe(path), exc_info=error)
-    told = f"An internal error occurred. Details are in the service's log under {incident}."
-    return problem(500, "internal-error", "Internal error", told, incident=incident)
+    detail = f"An internal error occurred. Details are in the service's log under {incident}."
+    return problem(500, "internal-error", "Internal error", detail, incident=incident)
 
 
 def _safe(text: object) -> str:

@@ -37,21 +37,21 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         identity = request_id(Headers(scope=scope).get(HEADER))
-        began, seen = time.perf_counter(), Seen(scope["method"])
+        began, record = time.perf_counter(), Seen(scope["method"])
 
         async def watch(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers[HEADER] = identity
-                seen.status, seen.location = message["status"], headers.get("location", "")
-                seen.began = time.perf_counter() - began
+                record.status, record.location = message["status"], headers.get("location", "")
+                record.began = time.perf_counter() - began
             await send(message)
 
         with log_context(request=identity):
             try:
                 await self._app(scope, receive, watch)
             finally:
-                self._note(scope, seen, time.perf_counter() - began)
+                self._note(scope, record, time.perf_counter() - began)
 
     def _note(self, scope: Scope, seen: "Seen", seconds: float) -> None:
         route = self._template(scope)
@@ -68,7 +68,7 @@ class RequestLog:
         """The path as it was declared: an unknown path is neither logged nor counted by its own name."""
         if not self._templates:
             contexts = list(iter_route_contexts(self._owner.routes))
-            self._templates = {each.endpoint: str(each.path_format) for each in contexts if each.endpoint}
+            self._templates = {context.endpoint: str(context.path_format) for context in contexts if context.endpoint}
         if scope["path"].startswith("/static/"):
             return "/static/{path}"
         return self._templates.get(scope.get("endpoint"), UNMATCHED)
@@ -95,10 +95,10 @@ def run_of(path: str) -> str | None:
     >>> run_of("/api/v1/runs/7/report"), run_of("/api/v1/runs")
     ('7', None)
     """
-    found = RUN.search(path)
-    return None if found is None else found[1]
+    match = RUN.search(path)
+    return None if match is None else match[1]
 
 
 def caller(scope: Scope) -> str | None:
-    found: Caller | None = scope.get("state", {}).get("caller")
-    return None if found is None else found.name
+    client: Caller | None = scope.get("state", {}).get("caller")
+    return None if client is None else client.name

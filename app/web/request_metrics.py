@@ -23,6 +23,6 @@ class RequestMetrics:
 
     def count_answer(self, method: str, route: str, status: int, seconds: float) -> None:
         """One more. Methods that nobody declares count as one, so that clients cannot make up series."""
-        known = method if method in METHODS else "other"
-        self._requests.labels(known, route, str(status)).inc()
-        self._seconds.labels(known, route).observe(seconds)
+        label = method if method in METHODS else "other"
+        self._requests.labels(label, route, str(status)).inc()
+        self._seconds.labels(label, route).observe(seconds)

@@ -60,20 +60,20 @@ class ResponseCache:
 
     def take(self, key: str, make: Callable[[], Made]) -> Made:
         """The answer of this key, its body as gzip has it."""
-        found = self.find(key)
-        if found is not None:
-            return found
+        entry = self.find(key)
+        if entry is not None:
+            return entry
         with self._lock:
             making = self._making[key]
         try:
             with making:
-                found = self.find(key)
-                if found is None:
+                entry = self.find(key)
+                if entry is None:
                     new = make()
-                    found = Made(gzip.compress(new.body, LEVEL, mtime=0), new.headers)
+                    entry = Made(gzip.compress(new.body, LEVEL, mtime=0), new.headers)
                     with self._lock, suppress(ValueError):  # larger than the whole cache: made each time
-                        self._kept[key] = found
-                return found
+                        self._kept[key] = entry
+                return entry
         finally:
             with self._lock:
                 self._making.pop(key, None)
@@ -167,10 +167,10 @@ async def page(
     also: Callable[[Version], object] = lambda version: None,
 ) -> Response:
     """The same of an HTML page: it depends on what `also` says too, and no browser keeps a copy."""
-    seen_by = (request.url.scheme, request.url.netloc, getattr(request.state, "caller", None))
+    viewer = (request.url.scheme, request.url.netloc, getattr(request.state, "caller", None))
 
     def tag_of(version: Version) -> Tag:
-        key = key_of(request, version, *seen_by, also(version))
+        key = key_of(request, version, *viewer, also(version))
         return Tag(key, version.final, {"Cache-Control": "no-store"})
 
     def build() -> Response:
@@ -214,8 +214,8 @@ async def _look_soon(look: Callable[[], Version]) -> Version:
 
 def _from_cache(request: Request, tag: Tag, media_type: str) -> Response | None:
     cache: ResponseCache = request.app.state.cache
-    found = cache.find(tag.key) if tag.final else None
-    return None if found is None else _response_of(request, tag, found, media_type)
+    entry = cache.find(tag.key) if tag.final else None
+    return None if entry is None else _response_of(request, tag, entry, media_type)
 
 
 def _cached_response(request: Request, tag: Tag, make: Callable[[], Made], media_type: str) -> Response:
@@ -226,23 +226,23 @@ def _cached_response(request: Request, tag: Tag, make: Callable[[], Made], media
 def _response_of(request: Request, tag: Tag, found: Made, media_type: str) -> Response:
     headers = {**tag.headers, **found.headers}
     if "gzip" in request.headers.get("accept-encoding", ""):
-        compressed = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return Response(found.body, headers={**headers, **compressed}, media_type=media_type)
+        gzip_headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return Response(found.body, headers={**headers, **gzip_headers}, media_type=media_type)
     return Response(gzip.decompress(found.body), headers=headers, media_type=media_type)
 
 
 def key_of(request: Request, version: Version, *also: object) -> str:
     """Of this address, so that one address' answer is never taken for another's."""
-    asked = json.dumps([request.url.path, request.url.query, version.name, *also], default=str)
-    return hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
+    text = json.dumps([request.url.path, request.url.query, version.name, *also], default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def has(stated: str | None, key: str) -> bool:
     """Whether an If-None-Match names it, by the weak comparison (RFC 9110, 13.1.2)."""
     if stated is None:
         return False
-    named = [each.strip().removeprefix("W/") for each in stated.split(",")]
-    return named == ["*"] or f'"{key}"' in named
+    tags = [tag.strip().removeprefix("W/") for tag in stated.split(",")]
+    return tags == ["*"] or f'"{key}"' in tags
 
 
 def make_entry(found: Any, headers: Mapping[str, str] | None = None) -> Made:

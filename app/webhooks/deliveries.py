@@ -64,15 +64,15 @@ def hooks(session: Session) -> Sequence[Webhook]:
 
 
 def forget(session: Session, identity: int) -> None:
-    found = session.get(Webhook, identity)
-    if found is None:
+    webhook = session.get(Webhook, identity)
+    if webhook is None:
         raise NotFound(f"Webhook {identity} does not exist.")
-    session.delete(found)
+    session.delete(webhook)
 
 
 def expect(session: Session, run: Run) -> None:
     """A new run: every standing webhook will hear of it."""
-    session.add_all(Delivery(webhook_id=each.id, run_id=run.id) for each in hooks(session))
+    session.add_all(Delivery(webhook_id=webhook.id, run_id=run.id) for webhook in hooks(session))
 
 
 def of_run(session: Session, run_id: int) -> Sequence[Delivery]:
@@ -90,22 +90,22 @@ def due(session: Session) -> list[PendingDelivery]:
         .order_by(Delivery.next_at, Delivery.id)
         .limit(AT_ONCE)
     )
-    found = session.scalars(query.with_for_update(skip_locked=True, of=Delivery)).all()
-    for delivery in found:
+    rows = session.scalars(query.with_for_update(skip_locked=True, of=Delivery)).all()
+    for delivery in rows:
         delivery.next_at = clock(session) + min(FIRST_WAIT * 2.0**delivery.attempts, LAST_WAIT)
         delivery.attempts += 1
     return [
-        PendingDelivery(each.id, each.webhook.url, each.webhook.secret, json.dumps(message(session, each)).encode())
-        for each in found
+        PendingDelivery(row.id, row.webhook.url, row.webhook.secret, json.dumps(message(session, row)).encode())
+        for row in rows
     ]
 
 
 def _give_up(session: Session) -> None:
     """Ends those whose last attempt is over without an answer: the sender itself was killed then."""
-    over = sql_update(Delivery).where(
+    change = sql_update(Delivery).where(
         Delivery.state == DeliveryState.WAITING, Delivery.attempts >= MOST_ATTEMPTS, Delivery.next_at < now()
     )
-    session.execute(over.values(state=DeliveryState.FAILED))
+    session.execute(change.values(state=DeliveryState.FAILED))
 
 
 def message(session: Session, delivery: Delivery) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def message(session: Session, delivery: Delivery) -> dict[str, Any]:
             "id": run.id,
             "state": run.state,
             "reason": run.reason,
-            "checkpoints": [{"id": each.checkpoint_id, "name": each.checkpoint.name} for each in run.members],
+            "checkpoints": [{"id": member.checkpoint_id, "name": member.checkpoint.name} for member in run.members],
             "finished_at": None
             if run.finished_at is None
             else datetime.fromtimestamp(run.finished_at, UTC).isoformat(),
@@ -135,11 +135,11 @@ def _payload_of(verdict: Verdict, result: dict[str, Any]) -> dict[str, Any]:
 
 def record_attempt(session: Session, identity: int, good: bool, answer: str) -> None:
     """What became of an attempt: sent, or to be tried again, or given up after the last."""
-    gone = Delivery.attempts >= MOST_ATTEMPTS
-    said = answer[:LONGEST_ANSWER]
+    is_last = Delivery.attempts >= MOST_ATTEMPTS
+    text = answer[:LONGEST_ANSWER]
     change = sql_update(Delivery).where(Delivery.id == identity, Delivery.state == DeliveryState.WAITING)
     if good:
-        session.execute(change.values(state=DeliveryState.SENT, answer=said, sent_at=now()))
+        session.execute(change.values(state=DeliveryState.SENT, answer=text, sent_at=now()))
     else:
-        session.execute(change.where(gone).values(state=DeliveryState.FAILED, answer=said))
-        session.execute(change.where(~gone).values(answer=said))
+        session.execute(change.where(is_last).values(state=DeliveryState.FAILED, answer=text))
+        session.execute(change.where(~is_last).values(answer=text))

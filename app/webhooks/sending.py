@@ -41,11 +41,11 @@ class Allowed:
 
 def allowed_hosts(settings: Settings) -> Allowed:
     names, networks = [], []
-    for each in settings.webhook_hosts:
+    for host in settings.webhook_hosts:
         try:
-            networks.append(ip_network(each, strict=False))
+            networks.append(ip_network(host, strict=False))
         except ValueError:
-            names.append(each)
+            names.append(host)
     return Allowed(tuple(names), tuple(networks))
 
 
@@ -106,8 +106,8 @@ def signature_headers(pending: PendingDelivery, moment: int) -> dict[str, str]:
 
 def deprecated_headers(pending: PendingDelivery, moment: int) -> dict[str, str]:
     """The headers that receivers written before the standard ones check."""
-    signed = b"%d." % moment + pending.body
-    digest = hmac.new(pending.secret.encode(), signed, hashlib.sha256).hexdigest()
+    payload = b"%d." % moment + pending.body
+    digest = hmac.new(pending.secret.encode(), payload, hashlib.sha256).hexdigest()
     return {"Eigenscope-Delivery": str(pending.delivery), "Eigenscope-Signature": f"t={moment},v1={digest}"}
 
 
@@ -126,11 +126,11 @@ async def send(pending: PendingDelivery, settings: Settings, moment: int) -> tup
 
 
 async def _post(pending: PendingDelivery, settings: Settings, moment: int) -> int:
-    listed = allowed_hosts(settings)
-    url = _host(pending.url, listed)
+    hosts = allowed_hosts(settings)
+    url = _host(pending.url, hosts)
     port = url.port or (443 if url.scheme == "https" else 80)
-    found = await anyio.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-    address = choose_address([str(each[4][0]) for each in found], listed)
+    entries = await anyio.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+    address = choose_address([str(entry[4][0]) for entry in entries], hosts)
     headers = {
         "Host": url.netloc.decode("ascii"), "User-Agent": AGENT, "Content-Type": "application/json",
         **signature_headers(pending, moment),

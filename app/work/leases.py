@@ -39,26 +39,26 @@ def offer(session: Session, work: Work, later: bool = False) -> None:
 
 def claim(session: Session, kind: type[W], identity: int, seconds: float) -> W | None:
     """The work under a new lease, or None where it is not there to be had."""
-    taken = session.execute(
+    claimed_id = session.execute(
         update(kind)
         .where(kind.id == identity, kind.state == kind.WAITING)
         .values(state=kind.HELD, claim=kind.claim + 1, attempts=kind.attempts + 1, lease_until=now() + seconds)
         .returning(kind.id),
         execution_options={"synchronize_session": False},
     ).scalar()
-    return None if taken is None else session.get(kind, identity, populate_existing=True)
+    return None if claimed_id is None else session.get(kind, identity, populate_existing=True)
 
 
 def renew(session: Session, kind: type[W], identity: int, claim: int, seconds: float) -> None:
     """Holds the work for so many seconds from now on. Raises LeaseLost."""
-    held = session.execute(
+    held_id = session.execute(
         update(kind)
         .where(kind.id == identity, kind.state == kind.HELD, kind.claim == claim)
         .values(lease_until=now() + seconds)
         .returning(kind.id),
         execution_options={"synchronize_session": False},
     ).scalar()
-    if held is None:
+    if held_id is None:
         raise LeaseLost(f"{kind.__name__} {identity}, claim {claim}")
 
 
@@ -116,8 +116,8 @@ def resend(session: Session) -> int:
 
 
 def _lock_silent(session: Session, kind: type[W], moment: float, idle: bool) -> Sequence[W]:
-    late = or_(kind.resend_at < moment, kind.sent_at > moment + SKEW)  # sent later than now: the clock was set back
+    is_late = or_(kind.resend_at < moment, kind.sent_at > moment + SKEW)  # sent later than now: the clock was set back
     if idle:
-        late = or_(late, kind.sent_at < moment - IDLE_RESEND)
-    query = select(kind).where(kind.state == kind.WAITING, late).order_by(kind.id).limit(AT_ONCE)
+        is_late = or_(is_late, kind.sent_at < moment - IDLE_RESEND)
+    query = select(kind).where(kind.state == kind.WAITING, is_late).order_by(kind.id).limit(AT_ONCE)
     return session.scalars(query.with_for_update(skip_locked=True, of=kind)).all()

@@ -20,11 +20,11 @@ def claim(session: Session, settings: Settings, identity: int) -> Mitigation | N
 
 def sources(session: Session, mitigation: Mitigation) -> tuple[Checkpoint, Checkpoint]:
     """The base and the tuned checkpoint. Raises SourceGone."""
-    found = [session.get(Checkpoint, i) if i is not None else None for i in (mitigation.base_id, mitigation.tuned_id)]
-    if found[0] is None or found[1] is None:
-        what = "base" if found[0] is None else "tuned checkpoint"
+    pair = [session.get(Checkpoint, i) if i is not None else None for i in (mitigation.base_id, mitigation.tuned_id)]
+    if pair[0] is None or pair[1] is None:
+        what = "base" if pair[0] is None else "tuned checkpoint"
         raise SourceGone(f"The {what} was deleted before the mitigated checkpoint was made.")
-    return found[0], found[1]
+    return pair[0], pair[1]
 
 
 def note_progress(session: Session, identity: int, claim: int) -> None:

@@ -63,10 +63,10 @@ def reject(session: Session, identity: int, claim: int, code: str, reason: str) 
 def give_up(session: Session, unit: Unit, reason: str) -> None:
     """The current tensor cannot be measured. What comes after it in the unit becomes a unit of its own."""
     run = lock_run(session, unit.run_id)
-    after = unit.done + 1
-    if rest := unit.tensors[after:]:
-        leases.offer(session, Unit(run_id=run.id, member=unit.member, tensors=rest, costs=unit.costs[after:]))
-    unit.tensors, unit.costs = unit.tensors[:after], unit.costs[:after]
+    end = unit.done + 1
+    if rest := unit.tensors[end:]:
+        leases.offer(session, Unit(run_id=run.id, member=unit.member, tensors=rest, costs=unit.costs[end:]))
+    unit.tensors, unit.costs = unit.tensors[:end], unit.costs[:end]
     unit.state, unit.lease_until, unit.current, unit.reason = UnitState.FAILED, None, None, reason
     settle(session, run)
 

@@ -24,14 +24,14 @@ def ask(session: Session) -> int:
         .join(Run, Run.id == Verdict.run_id)
         .where(Verdict.result.is_(None), Run.state.in_(ENDED), Verdict.ask_at < now(), Verdict.asks < MOST_ASKS)
     )
-    found = session.scalars(
+    rows = session.scalars(
         query.order_by(Verdict.id).limit(AT_ONCE).with_for_update(skip_locked=True, of=Verdict)
     ).all()
-    for verdict in found:
+    for verdict in rows:
         verdict.ask_at = clock(session) + min(FIRST_ASK * 2.0**verdict.asks, LAST_ASK)
         verdict.asks += 1
         wake(session, "judge", verdict.id)
-    return len(found)
+    return len(rows)
 
 
 def pending(run_id: Any) -> Any:

@@ -158,17 +158,19 @@ def heatmap(figure: Figure, table: Table, weight: str | None, position: At) -> H
     if not cells:
         return "No weight here belongs to a numbered block."
     roles = sorted({role for role, _ in cells}, key=order)
-    depths = sorted({at for _, at in cells})
-    values = [[_median(cells.get((role, at), []), name) for at in depths] for role in roles]
-    known = [value for line in values for value in line if value is not None]
+    depths = sorted({block for _, block in cells})
+    values = [[_median(cells.get((role, block), []), name) for block in depths] for role in roles]
+    all_values = [value for line in values for value in line if value is not None]
     healthy = table.diagnostic.column(name).healthy
     wide = 0.0 if healthy is None else (healthy[1] - healthy[0] or 1.0) * 0.75
-    span = (min(known), max(known)) if healthy is None else (healthy[0] - wide, healthy[1] + wide)
+    span = (min(all_values), max(all_values)) if healthy is None else (healthy[0] - wide, healthy[1] + wide)
     texts = [["" if value is None else short(value, 2) for value in line] for line in values]
-    names = [[cells[role, at][0].weight.name if (role, at) in cells else "" for at in depths] for role in roles]
+    names = [
+        [cells[role, block][0].weight.name if (role, block) in cells else "" for block in depths] for role in roles
+    ]
     return Heatmap(roles, depths, values, texts, names, span)
 
 
 def _median(rows: Sequence[Row], name: str) -> float | None:
-    found = [value for row in rows if (value := number(row, name)) is not None]
-    return median(found) if found else None
+    values = [value for row in rows if (value := number(row, name)) is not None]
+    return median(values) if values else None

@@ -49,15 +49,15 @@ def density(figure: Figure, table: Table, weight: str | None, position: At) -> D
     values = _positive(_curve(row, figure, "values"))
     if len(values) < 2 or values[0] == values[-1]:
         return row.measurement.note or "There are too few different values for a density."
-    found = _bins(values)
+    bins = _bins(values)
     start, alpha = number(row, figure.parts.get("xmin")), number(row, figure.parts.get("alpha"))
     if start is not None and alpha is not None and start < values[-1]:
-        found = _with_tail(found, values, start, alpha)
+        bins = _with_tail(bins, values, start, alpha)
     cut = number(row, figure.parts.get("cut"))
     if cut is not None and cut > 0:
-        found = _with_cut(found, cut)
+        bins = _with_cut(bins, cut)
     x, y = _curve(row, figure, "curve_x"), _curve(row, figure, "curve_y")
-    return found if x is None or y is None else _with_law(found, x, y)
+    return bins if x is None or y is None else _with_law(bins, x, y)
 
 
 def _curve(row: Row, figure: Figure, part: str) -> Values | None:
@@ -80,14 +80,14 @@ def _bins(values: Values) -> Density:
     counts, edges = np.histogram(logs[logs >= low], bins=count, range=(low, high))
     bounds = 10.0**edges
     heights = counts / (len(values) * np.diff(bounds))
-    filled = counts > 0
-    tops = np.log10(heights[filled])
+    mask = counts > 0
+    tops = np.log10(heights[mask])
     return Density(
-        middles=((bounds[:-1] + bounds[1:]) / 2)[filled].tolist(),
-        widths=(bounds[1:] - bounds[:-1])[filled].tolist(),
-        heights=heights[filled].tolist(),
-        counts=counts[filled].tolist(),
-        strong=[False] * int(filled.sum()),
+        middles=((bounds[:-1] + bounds[1:]) / 2)[mask].tolist(),
+        widths=(bounds[1:] - bounds[:-1])[mask].tolist(),
+        heights=heights[mask].tolist(),
+        counts=counts[mask].tolist(),
+        strong=[False] * int(mask.sum()),
         step=(high - low) / count,
         total=len(values),
         x_range=(low - 0.03 * (high - low), high + 0.03 * (high - low)),
@@ -131,11 +131,11 @@ def _with_cut(bins: Density, cut: float) -> Density:
 def _with_law(bins: Density, x: Values, y: Values) -> Density:
     """Adds the law where it lies in the picture: at an edge it falls to 0, which no logarithm shows."""
     floor, ceiling = bins.y_range
-    seen = (x > 0) & (y > 10.0**floor) & (x >= 10.0 ** bins.x_range[0]) & (x <= 10.0 ** bins.x_range[1])
-    if seen.sum() < 2:
+    mask = (x > 0) & (y > 10.0**floor) & (x >= 10.0 ** bins.x_range[0]) & (x <= 10.0 ** bins.x_range[1])
+    if mask.sum() < 2:
         return bins
-    top = float(np.log10(y[seen].max())) + 0.1
-    return replace(bins, law=(x[seen].tolist(), y[seen].tolist()), y_range=(floor, max(ceiling, min(top, ceiling + 1))))
+    top = float(np.log10(y[mask].max())) + 0.1
+    return replace(bins, law=(x[mask].tolist(), y[mask].tolist()), y_range=(floor, max(ceiling, min(top, ceiling + 1))))
 
 
 # ---------- drawn ----------
@@ -190,9 +190,9 @@ def _tail(info: Density, layout: Json) -> Json:
 
 def _mark_cut(info: Density, cut: float, column: Column | None, layout: Json) -> None:
     words = f"{column.title if column else 'cut'} {short(cut)}"
-    below = -14 if info.fit else 0  # under the words on the tail
+    shift = -14 if info.fit else 0  # under the words on the tail
     layout["shapes"].append(_vertical_line(cut, "ink-2"))
-    layout["annotations"].append(_label_above(info, float(np.log10(cut)), words, "ink-2") | {"yshift": below})
+    layout["annotations"].append(_label_above(info, float(np.log10(cut)), words, "ink-2") | {"yshift": shift})
 
 
 def _vertical_line(x: float, color: str) -> Json:

@@ -39,18 +39,18 @@ def draw(
     `steps`, the training step of each place, where they are known; widths may be of one `role` alone. Where there is
     nothing to draw, data is empty and layout.meta.note says why.
     """
-    prepared, drawn = KINDS[figure.kind]
+    prepare, render = KINDS[figure.kind]
     columns = {part: column for part, column in _columns(figure, table).items() if column is not None}
-    at = {FigureKind.SERIES: steps, FigureKind.WIDTHS: role}.get(figure.kind, position)
-    info = prepared(figure, table, weight, at)
+    argument = {FigureKind.SERIES: steps, FigureKind.WIDTHS: role}.get(figure.kind, position)
+    info = prepare(figure, table, weight, argument)
     if isinstance(info, str):
         return {"data": [], "layout": {"meta": {"note": info}}}
-    return drawn(info, columns)
+    return render(info, columns)
 
 
 def _columns(figure: Figure, table: Table) -> dict[str, Column | None]:
-    declared = {column.name: column for column in table.diagnostic.columns}
-    return {part: declared.get(name) for part, name in figure.parts.items()}
+    columns = {column.name: column for column in table.diagnostic.columns}
+    return {part: columns.get(name) for part, name in figure.parts.items()}
 
 
 # ---------- one weight: a curve over another, with one point marked ----------
@@ -157,8 +157,8 @@ def _band_words(column: Column, span: tuple[float, float]) -> list[Json]:
 
 def _labels_beyond(info: Depth) -> list[Json]:
     """The true value beside each point that lies above the drawn range."""
-    beyond = [point for points in info.roles.values() for point in points if point.value > point.shown]
-    return [note(p.depth, p.shown, f"↑ {p.value:.3g}", yanchor="top", yshift=-6) for p in beyond[:8]]
+    overflow = [point for points in info.roles.values() for point in points if point.value > point.shown]
+    return [note(p.depth, p.shown, f"↑ {p.value:.3g}", yanchor="top", yshift=-6) for p in overflow[:8]]
 
 
 # ---------- the table: a column as colour, by depth and role ----------

@@ -23,15 +23,15 @@ class Growth:
 
 def growth(figure: Figure, table: Table, weight: str | None, position: object) -> Growth | str:
     """What the summary's groups of one checkpoint tell of a run, by their steps."""
-    groups = [g for at, g in table.diagnostic.summarise(table).groups.items() if len(at) == 1 and STEP in g]
+    groups = [g for key, g in table.diagnostic.summarise(table).groups.items() if len(key) == 1 and STEP in g]
     if len(groups) < 2:
         return "These checkpoints are not steps of one run."
     groups.sort(key=lambda numbers: float(numbers[STEP] or 0.0))
     names = [name for name in groups[0] if name.startswith(PREFIX) and name != STEP]
-    told = {name.removeprefix(PREFIX): [numbers.get(name) for numbers in groups] for name in names}
-    lines = {name: [float(v) for v in values if v is not None] for name, values in told.items()}
-    whole = {name: values for name, values in lines.items() if len(values) == len(groups)}
-    return Growth([float(numbers[STEP] or 0.0) for numbers in groups], whole)
+    raw_lines = {name.removeprefix(PREFIX): [numbers.get(name) for numbers in groups] for name in names}
+    lines = {name: [float(v) for v in values if v is not None] for name, values in raw_lines.items()}
+    full_lines = {name: values for name, values in lines.items() if len(values) == len(groups)}
+    return Growth([float(numbers[STEP] or 0.0) for numbers in groups], full_lines)
 
 
 def draw_growth(info: Growth, columns: Mapping[str, Column]) -> Json:
@@ -46,12 +46,12 @@ def draw_growth(info: Growth, columns: Mapping[str, Column]) -> Json:
         "margin": {"l": 52, "r": 78, "t": 12, "b": 42},
         "annotations": [
             note(info.steps[-1] + pad, y, TITLES.get(name, name), xanchor="left", xshift=6)
-            | {"font": {"size": 12, "color": token(LOOKS[at % len(LOOKS)])}}
-            for at, (name, y) in enumerate(zip(names, places, strict=True))
+            | {"font": {"size": 12, "color": token(LOOKS[index % len(LOOKS)])}}
+            for index, (name, y) in enumerate(zip(names, places, strict=True))
         ],
         "meta": {"words": "; ".join(f"{TITLES.get(n, n)} {info.lines[n][-1]:.3g} at the last step" for n in names)},
     }
-    return {"data": [_line(info, at, name) for at, name in enumerate(names)], "layout": layout}
+    return {"data": [_line(info, index, name) for index, name in enumerate(names)], "layout": layout}
 
 
 def _line(info: Growth, at: int, name: str) -> Json:

@@ -18,16 +18,16 @@ def spread(values: Sequence[float], gap: float, low: float, high: float) -> list
 
     order = sorted(range(len(values)), key=lambda i: values[i])
     stacks = [[values[i]] for i in order]
-    while (at := _overlap(stacks, first, gap)) is not None:  # neighbours that overlap become one stack
-        stacks[at : at + 2] = [[*stacks[at], *stacks[at + 1]]]
-    ranked = [first(stack) + k * gap for stack in stacks for k in range(len(stack))]
-    places = dict(zip(order, ranked, strict=True))
+    while (index := _overlap(stacks, first, gap)) is not None:  # neighbours that overlap become one stack
+        stacks[index : index + 2] = [[*stacks[index], *stacks[index + 1]]]
+    positions = [first(stack) + k * gap for stack in stacks for k in range(len(stack))]
+    places = dict(zip(order, positions, strict=True))
     return [places[i] for i in range(len(values))]
 
 
 def _overlap(stacks: Sequence[list[float]], first: Callable[[list[float]], float], gap: float) -> int | None:
     """The first stack that comes too close to the next."""
-    for at, (a, b) in enumerate(pairwise(stacks)):
+    for index, (a, b) in enumerate(pairwise(stacks)):
         if first(b) - first(a) < len(a) * gap - 1e-9:
-            return at
+            return index
     return None

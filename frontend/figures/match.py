@@ -41,11 +41,11 @@ def match(figure: Figure, table: Table, weight: str | None, position: At) -> Mat
     side = isqrt(len(flat))
     square = np.asarray(flat, dtype=np.float64)[: side * side].reshape(side, side)
     k, epsilon = _settings(figure, row)
-    found = [float(value) for value in best[:side]]
-    intruders = intruders_of(found, k, epsilon)
+    best_values = [float(value) for value in best[:side]]
+    intruders = intruders_of(best_values, k, epsilon)
     label, name = row.weight.label, table.name_at(row.group[-1])
     words = sentence(sum(intruders), min(k, side), first_rank(intruders), label, name)
-    return Match(np.round(square, 4).tolist(), found, min(k, side), epsilon, intruders, words)
+    return Match(np.round(square, 4).tolist(), best_values, min(k, side), epsilon, intruders, words)
 
 
 def _settings(figure: Figure, row: Row) -> tuple[int, float]:
@@ -55,7 +55,7 @@ def _settings(figure: Figure, row: Row) -> tuple[int, float]:
 
 def intruders_of(best: Sequence[float], k: int, epsilon: float) -> list[bool]:
     """Which directions are intruders: of the first k, those whose best match is below ε."""
-    return [at < k and value < epsilon for at, value in enumerate(best)]
+    return [index < k and value < epsilon for index, value in enumerate(best)]
 
 
 def first_rank(intruders: Sequence[bool]) -> int | None:
@@ -124,11 +124,11 @@ def _bars(info: Match, directions: list[int], column: Column | None) -> Json:
 def _moving(info: Match, data: list[Json], layout: Json) -> None:
     """k, ε and what follows from them. static/js/match.js draws the same; a test holds the two together."""
     side, k, epsilon = len(info.best), info.k, info.epsilon
-    chosen = [at + 1 for at, intruder in enumerate(info.intruders) if intruder]
-    shades = ["bad" if bad else "q-4" if at < k else "line-2" for at, bad in enumerate(info.intruders)]
+    ranks = [rank + 1 for rank, intruder in enumerate(info.intruders) if intruder]
+    shades = ["bad" if bad else "q-4" if rank < k else "line-2" for rank, bad in enumerate(info.intruders)]
     data[-1]["marker"] = {"color": [token(shade) for shade in shades]}
     data.append({
-        "type": "scatter", "mode": "markers", "x": chosen, "y": [info.best[at - 1] + 0.07 for at in chosen],
+        "type": "scatter", "mode": "markers", "x": ranks, "y": [info.best[rank - 1] + 0.07 for rank in ranks],
         "yaxis": "y2", "hoverinfo": "skip", "marker": {"symbol": "triangle-down", "size": 8, "color": token("bad")},
     })  # fmt: skip
     layout["shapes"] += [
@@ -136,8 +136,8 @@ def _moving(info: Match, data: list[Json], layout: Json) -> None:
          "line": {"color": token("bad"), "width": 1.5, "dash": "dash"}},
         {"type": "line", "x0": k + 0.5, "x1": k + 0.5, "y0": 0, "y1": 1, "yref": "paper",
          "line": {"color": token("ink-3"), "width": 1, "dash": "dot"}},
-        *({"type": "rect", "x0": at - 0.5, "x1": at + 0.5, "y0": 0.5, "y1": side + 0.5, "yref": "y",
-           "fillcolor": token("bad", TINT), "line": {"width": 0}} for at in chosen),
+        *({"type": "rect", "x0": rank - 0.5, "x1": rank + 0.5, "y0": 0.5, "y1": side + 0.5, "yref": "y",
+           "fillcolor": token("bad", TINT), "line": {"width": 0}} for rank in ranks),
     ]  # fmt: skip
     layout["annotations"] += [
         note(k + 0.5, 1, f" k = {k}", yref="paper", xanchor="right" if k > 0.8 * side else "left", yanchor="bottom"),

@@ -47,13 +47,13 @@ def _by_role(found: Sequence[tuple[Row, Mark]]) -> Marks:
 
 
 def _traces(marks: Marks, size: int) -> list[Json]:
-    return [_trace(role, of, size) for role, of in marks.items()]
+    return [_trace(role, points, size) for role, points in marks.items()]
 
 
 def _trace(role: str, marks: Sequence[Mark], size: int) -> Json:
     errors = [mark.error for mark in marks]
     bars: Json = {"type": "data", "array": errors, "color": role_color(role, 35), "thickness": 1, "width": 0}
-    shown = {"error_x": bars} if any(error is not None for error in errors) else {}
+    error_bars = {"error_x": bars} if any(error is not None for error in errors) else {}
     return {
         "type": "scatter", "mode": "markers", "x": [mark.x for mark in marks], "y": [mark.y for mark in marks],
         "customdata": [[mark.weight, mark.text] for mark in marks],
@@ -61,7 +61,7 @@ def _trace(role: str, marks: Sequence[Mark], size: int) -> Json:
             "symbol": [look(role).marker + ("-open" if mark.weak else "") for mark in marks],
             "size": size, "color": role_color(role), "line": {"width": 1, "color": role_color(role)},
         },
-        "hovertemplate": "%{customdata[1]}<extra></extra>", **shown,
+        "hovertemplate": "%{customdata[1]}<extra></extra>", **error_bars,
     }  # fmt: skip
 
 
@@ -81,18 +81,18 @@ class Scatter:
 
 def scatter(figure: Figure, table: Table, weight: str | None, position: At) -> Scatter | str:
     """`y` over `x`, with `error` along x."""
-    parts, found = figure.parts, []
+    parts, points = figure.parts, []
     titles = [table.diagnostic.column(parts[part]).title for part in "xy"]
     for row in rows_at(table, position):
         x, y, error = (number(row, parts.get(part)) for part in ("x", "y", "error"))
         if x is not None and y is not None:
             spread = "" if error is None else f" ± {short(error)}"
             text = f"{row.weight.label}<br>{titles[0]} {short(x)}{spread}<br>{titles[1]} {short(y)}"
-            found.append((row, Mark(x, y, row.weight.name, text, error, _weak(row, figure))))
-    if not found:
+            points.append((row, Mark(x, y, row.weight.name, text, error, _weak(row, figure))))
+    if not points:
         return "No weight has both values."
-    both = [value for _, mark in found for value in (mark.x, mark.y)]
-    return Scatter(_by_role(found), drawn_range(both, None), len(found) > CROWD)
+    values = [value for _, mark in points for value in (mark.x, mark.y)]
+    return Scatter(_by_role(points), drawn_range(values, None), len(points) > CROWD)
 
 
 def draw_scatter(info: Scatter, columns: Mapping[str, Column]) -> Json:
@@ -124,22 +124,22 @@ class Flow:
 
 def flow(figure: Figure, table: Table, weight: str | None, position: At) -> Flow | str:
     """`y` over the weights in the order of the table."""
-    drawn = _drawn_values(table, figure.parts["y"], position)
-    if drawn is None:
+    data = _drawn_values(table, figure.parts["y"], position)
+    if data is None:
         return "No weight has this value."
-    rows, values, column, shown = drawn.rows, drawn.values, drawn.column, drawn.shown
-    found = [
+    rows, values, column, y_values = data.rows, data.values, data.column, data.shown
+    points = [
         (row, Mark(i, y, row.weight.name, f"{row.weight.label}<br>{column.title} {short(value)}", None,
                    _weak(row, figure)))
-        for i, (row, y, value) in enumerate(zip(rows, shown, values, strict=True))
+        for i, (row, y, value) in enumerate(zip(rows, y_values, values, strict=True))
     ]  # fmt: skip
     return Flow(
-        (list(range(len(rows))), shown),
-        _by_role(found),
+        (list(range(len(rows))), y_values),
+        _by_role(points),
         _blocks(rows),
         len(rows) > CROWD,
-        drawn.logarithmic,
-        drawn.span,
+        data.logarithmic,
+        data.span,
     )
 
 
@@ -165,9 +165,9 @@ def _drawn_values(table: Table, name: str, position: At) -> Drawn | None:
     if not rows:
         return None
     column = table.diagnostic.column(name)
-    scaled = values_on_one_scale(table, name, position)
-    logarithmic = _wide(scaled, column)
-    span = drawn_range([log10(value) for value in scaled] if logarithmic else scaled, column.healthy)
+    all_values = values_on_one_scale(table, name, position)
+    logarithmic = _wide(all_values, column)
+    span = drawn_range([log10(value) for value in all_values] if logarithmic else all_values, column.healthy)
     return Drawn(rows, [number(row, name) or 0.0 for row in rows], column, logarithmic, span)
 
 
@@ -183,7 +183,7 @@ def _blocks(rows: Sequence[Row]) -> list[tuple[int, str]]:
         if row.weight.depth is not None:
             starts.setdefault(row.weight.depth, i)
     step = -(-len(starts) // MOST_TICKS) or 1
-    return [(at, str(depth)) for depth, at in list(starts.items())[::step]]
+    return [(start, str(depth)) for depth, start in list(starts.items())[::step]]
 
 
 def draw_flow(info: Flow, columns: Mapping[str, Column]) -> Json:
@@ -193,7 +193,7 @@ def draw_flow(info: Flow, columns: Mapping[str, Column]) -> Json:
         "line": {"color": token("line-2"), "width": width},
     }  # fmt: skip
     pad = max(0.5, 0.02 * len(info.line[0]))
-    ticks = {"tickvals": [at for at, _ in info.ticks], "ticktext": [text for _, text in info.ticks]}
+    ticks = {"tickvals": [start for start, _ in info.ticks], "ticktext": [text for _, text in info.ticks]}
     layout = {
         "xaxis": axis("layers in their order; block", range=[-pad, len(info.line[0]) - 1 + pad], **ticks),
         "yaxis": log_axis(column, *info.y_range)
@@ -219,21 +219,21 @@ class Distribution:
 
 def distribution(figure: Figure, table: Table, weight: str | None, position: At) -> Distribution | str:
     """`x` of every weight, in a row for each role; by logarithm where it spans much."""
-    drawn = _drawn_values(table, figure.parts["x"], position)
-    if drawn is None:
+    data = _drawn_values(table, figure.parts["x"], position)
+    if data is None:
         return "No weight has this value."
-    rows, column, shown = drawn.rows, drawn.column, drawn.shown
-    places = [log10(value) for value in drawn.values] if drawn.logarithmic else drawn.values
-    found = [
+    rows, column, x_values = data.rows, data.column, data.shown
+    places = [log10(value) for value in data.values] if data.logarithmic else data.values
+    points = [
         (row, Mark(x, place, row.weight.name, f"{row.weight.label}<br>{column.title} {short(value)}"))
-        for row, x, value, place in zip(rows, shown, drawn.values, places, strict=True)
+        for row, x, value, place in zip(rows, x_values, data.values, places, strict=True)
     ]
-    marks = {role: _stack(i, of, drawn.span) for i, (role, of) in enumerate(_by_role(found).items())}
+    marks = {role: _stack(i, group, data.span) for i, (role, group) in enumerate(_by_role(points).items())}
     by_role: dict[str, list[float]] = defaultdict(list)
-    for row, value in zip(rows, shown, strict=True):
+    for row, value in zip(rows, x_values, strict=True):
         by_role[row.weight.role].append(value)
     medians = {role: median(by_role[role]) for role in marks}
-    return Distribution(marks, medians, drawn.logarithmic, len(rows) > CROWD, drawn.span)
+    return Distribution(marks, medians, data.logarithmic, len(rows) > CROWD, data.span)
 
 
 def _stack(line: int, marks: Sequence[Mark], span: tuple[float, float]) -> list[Mark]:
@@ -241,12 +241,12 @@ def _stack(line: int, marks: Sequence[Mark], span: tuple[float, float]) -> list[
     width = (span[1] - span[0]) / PARTS
     parts = [int((mark.y - span[0]) / width) for mark in marks]
     gap = min(STACK, ROOM / max(Counter(parts).values()))
-    seen: Counter[int] = Counter()
-    stacked = []
+    counts: Counter[int] = Counter()
+    result = []
     for part, mark in zip(parts, marks, strict=True):
-        stacked.append(Mark(mark.x, line - gap * seen[part], mark.weight, mark.text))  # the axis runs downwards
-        seen[part] += 1
-    return stacked
+        result.append(Mark(mark.x, line - gap * counts[part], mark.weight, mark.text))  # the axis runs downwards
+        counts[part] += 1
+    return result
 
 
 def draw_distribution(info: Distribution, columns: Mapping[str, Column]) -> Json:

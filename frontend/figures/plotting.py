@@ -69,8 +69,8 @@ def healthy_band(column: Column, along: Literal["x", "y"] = "y") -> list[Json]:
         return []
     low, high = column.healthy
     across = "x" if along == "y" else "y"
-    over: Json = {f"{across}ref": "paper", "layer": "below"}
+    common: Json = {f"{across}ref": "paper", "layer": "below"}
     span: Json = {f"{across}0": 0, f"{across}1": 1, f"{along}0": low, f"{along}1": high}
-    band = {"type": "rect", **span, "fillcolor": token("good", 9), **over, "line": {"width": 0}}
+    band = {"type": "rect", **span, "fillcolor": token("good", 9), **common, "line": {"width": 0}}
     ends = (rule(0, 1, end, end, "good") if along == "y" else rule(end, end, 0, 1, "good") for end in (low, high))
-    return [band, *(end | over for end in ends)]
+    return [band, *(end | common for end in ends)]

@@ -54,10 +54,10 @@ def _find_spectra(figure: Figure, table: Table, weight: str | None, part: str) -
         raise KeyError(weight)
     tuned = [(of_group(table, row.group), _values(row, figure.parts[part])) for row in rows]
     base = next((values for row in rows if len(values := _values(row, figure.parts.get("base")))), None)
-    found = [(style_of(table.name_at(0), 0), base)] if base is not None else []
-    found += [(look, values) for look, values in tuned if len(values)]
+    pairs = [(style_of(table.name_at(0), 0), base)] if base is not None else []
+    pairs += [(look, values) for look, values in tuned if len(values)]
     notes = (row.measurement.note for row in rows if row.measurement.note)
-    return found if any(len(values) for _, values in tuned) else next(notes, "There are no values to draw.")
+    return pairs if any(len(values) for _, values in tuned) else next(notes, "There are no values to draw.")
 
 
 # ---------- singular values by rank ----------
@@ -65,14 +65,14 @@ def _find_spectra(figure: Figure, table: Table, weight: str | None, part: str) -
 
 def ranks(figure: Figure, table: Table, weight: str | None, position: At) -> Spectra | str:
     """`y` over its index, one line per checkpoint [and `base`], both on logarithmic scales."""
-    found = _find_spectra(figure, table, weight, "y")
-    if isinstance(found, str):
-        return found
-    lines = [Spectrum(look, *_thin(values)) for look, values in found]
-    longest = max(len(values) for _, values in found)
-    low, high = min(_picture_end(v) for _, v in found), max(float(v[0]) for _, v in found)
+    pairs = _find_spectra(figure, table, weight, "y")
+    if isinstance(pairs, str):
+        return pairs
+    lines = [Spectrum(look, *_thin(values)) for look, values in pairs]
+    longest = max(len(values) for _, values in pairs)
+    low, high = min(_picture_end(v) for _, v in pairs), max(float(v[0]) for _, v in pairs)
     words = "; ".join(
-        f"{look.name}: {plural(len(v), 'direction')}, the strongest {short(float(v[0]))}" for look, v in found
+        f"{look.name}: {plural(len(v), 'direction')}, the strongest {short(float(v[0]))}" for look, v in pairs
     )
     return Spectra(lines, (-0.04, log10(max(longest, 8)) + 0.04), _pad(log10(low), log10(high)), words + ".")
 
@@ -114,10 +114,10 @@ def _rank_ticks(high: float) -> Json:
 
 def _rank_marks(line: Spectrum) -> Json:
     """Marks only where they can be told apart: on the short lines of low ranks."""
-    look, few = line.look, len(line.x) <= 24
+    look, is_short = line.look, len(line.x) <= 24
     width = 1.5 if look.position == 0 else 1.75
     return {
-        "type": "scatter", "mode": "lines+markers" if few else "lines", "x": line.x, "y": line.y,
+        "type": "scatter", "mode": "lines+markers" if is_short else "lines", "x": line.x, "y": line.y,
         "name": plain(look.name), "meta": {"member": look.position},
         "line": {"color": token(look.color), "width": width, "dash": look.dash},
         "marker": {"size": 6, "symbol": look.marker, "color": token(look.color)},
@@ -156,10 +156,10 @@ def _label(line: Spectrum, name: str, place: float, right: float) -> Json:
 
 def spectra(figure: Figure, table: Table, weight: str | None, position: At) -> Spectra | str:
     """The density of log₁₀ λ, λ = σ² with σ in `values`, one line per checkpoint [and `base`], over the same bins."""
-    found = _find_spectra(figure, table, weight, "values")
-    if isinstance(found, str):
-        return found
-    logs = [(look, 2 * np.log10(values)) for look, values in found]
+    pairs = _find_spectra(figure, table, weight, "values")
+    if isinstance(pairs, str):
+        return pairs
+    logs = [(look, 2 * np.log10(values)) for look, values in pairs]
     low, high = min(_picture_end(v) for _, v in logs), max(float(v.max()) for _, v in logs)
     edges = _edges(low, high, max(len(v) for _, v in logs))
     lines = [Spectrum(look, *_steps(values, edges)) for look, values in logs]
@@ -212,11 +212,14 @@ def _bars(line: Spectrum) -> Json:
 def _step_line(line: Spectrum) -> Json:
     """Steps, and a mark where a bin stands by itself: one eigenvalue that left the others."""
     look, y = line.look, line.y
-    alone = [here is not None and not any(y[max(0, at - 1) : at] + y[at + 1 : at + 2]) for at, here in enumerate(y)]
+    flags = [
+        value is not None and not any(y[max(0, index - 1) : index] + y[index + 1 : index + 2])
+        for index, value in enumerate(y)
+    ]
     return {
         "type": "scatter", "mode": "lines+markers", "x": line.x, "y": y, "name": plain(look.name),
         "meta": {"member": look.position}, "connectgaps": False,
         "line": {"color": token(look.color), "width": 1.75, "dash": look.dash, "shape": "hvh"},
-        "marker": {"size": [6 if single else 0 for single in alone], "color": token(look.color), "symbol": look.marker},
+        "marker": {"size": [6 if single else 0 for single in flags], "color": token(look.color), "symbol": look.marker},
         "hovertemplate": f"{plain(look.name)}<br>λ ≈ %{{x:.3g}}: %{{y:.3g}}<extra></extra>",
     }  # fmt: skip

@@ -49,11 +49,11 @@ def sweep(figure: Figure, table: Table, weight: str | None, position: At) -> Swe
 def _sum_sweep(figure: Figure, table: Table, group: tuple[int, ...]) -> Swept | None:
     x, y = figure.parts["x"], figure.parts["y"]
     curves = [row.measurement.curves for row in table.rows if row.group == group]
-    there = [(np.asarray(c[x], float), np.asarray(c[y], float)) for c in curves if len(c.get(x, ())) and y in c]
-    if not there:
+    pairs = [(np.asarray(c[x], float), np.asarray(c[y], float)) for c in curves if len(c.get(x, ())) and y in c]
+    if not pairs:
         return None
-    total = np.sum([ys for xs, ys in there if len(ys) == len(there[0][1])], axis=0)
-    return Swept(of_group(table, group), there[0][0].round(4).tolist(), total.tolist())
+    total = np.sum([ys for xs, ys in pairs if len(ys) == len(pairs[0][1])], axis=0)
+    return Swept(of_group(table, group), pairs[0][0].round(4).tolist(), total.tolist())
 
 
 def draw_sweep(info: Sweep, columns: Mapping[str, Column]) -> Json:
@@ -123,16 +123,16 @@ def series(figure: Figure, table: Table, weight: str | None, steps: Mapping[int,
     `steps` knows the training step of each place of the run, where all of them have one; the order counts otherwise.
     """
     column = table.diagnostic.column(figure.parts["y"])
-    found = [(group, value) for group in groups_in(table) if (value := _whole_value(table, group, column)) is not None]
-    if not found:
+    pairs = [(group, value) for group in groups_in(table) if (value := _whole_value(table, group, column)) is not None]
+    if not pairs:
         return "No weight has this value yet."
-    stepped = all(group[-1] in steps for group, _ in found) and len({steps[g[-1]] for g, _ in found}) > 1
-    points = [_step(table, group, value, steps if stepped else None) for group, value in found]
+    has_steps = all(group[-1] in steps for group, _ in pairs) and len({steps[g[-1]] for g, _ in pairs}) > 1
+    points = [_step(table, group, value, steps if has_steps else None) for group, value in pairs]
     points.sort(key=lambda point: point.x)
-    low, high = drawn_range([0.0, *(value for _, value in found)], None)
-    span = (low if min(value for _, value in found) < 0 else 0.0, high)
+    low, high = drawn_range([0.0, *(value for _, value in pairs)], None)
+    span = (low if min(value for _, value in pairs) < 0 else 0.0, high)
     words = "; ".join(f"{point.words}: {point.y:,.4g}" for point in points)
-    return Series(points, stepped, span, words + ".")
+    return Series(points, has_steps, span, words + ".")
 
 
 def _whole_value(table: Table, group: tuple[int, ...], column: Column) -> float | None:
@@ -144,8 +144,8 @@ def _whole_value(table: Table, group: tuple[int, ...], column: Column) -> float 
 
 
 def _step(table: Table, group: Sequence[int], value: float, steps: Mapping[int, float] | None) -> Step:
-    look, at = of_group(table, group), group[-1]
-    x = float(at) if steps is None else float(steps[at])
+    look, place = of_group(table, group), group[-1]
+    x = float(place) if steps is None else float(steps[place])
     return Step(look, x, value, look.name if steps is None else f"{look.name}, step {short(int(x))}")
 
 
@@ -153,9 +153,9 @@ def draw_series(info: Series, columns: Mapping[str, Column]) -> Json:
     column = columns["y"]
     how = "in all matrices" if column.kind == "integer" else "median"
     room = max(4, 30 // len(info.steps))
-    told = labels([point.look for point in info.steps], room)
+    tick_names = labels([point.look for point in info.steps], room)
     names = {
-        "tickvals": [p.x for p in info.steps], "ticktext": [plain(name) for name in told],
+        "tickvals": [p.x for p in info.steps], "ticktext": [plain(name) for name in tick_names],
         "tickangle": 0 if len(info.steps) < 5 else "auto", "ticklabeloverflow": "allow", "tickfont": {"size": 10},
     }  # fmt: skip
     xs = [point.x for point in info.steps]

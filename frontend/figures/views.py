@@ -35,8 +35,8 @@ def view(diagnostic: Diagnostic, column: str, kind: FigureKind) -> Figure:
 
 def standard(diagnostic: Diagnostic, column: Column, kind: FigureKind) -> Figure:
     """Named "alpha.flow"; hollow marks are those of the column's declared pictures."""
-    drawn = (f.parts for f in diagnostic.figures if column.name in f.parts.values())
-    weak = next((parts["hollow"] for parts in drawn if "hollow" in parts), None)
+    all_parts = (f.parts for f in diagnostic.figures if column.name in f.parts.values())
+    weak = next((parts["hollow"] for parts in all_parts if "hollow" in parts), None)
     plot = _plot(kind, column, weak)
     hollow = " Hollow marks: low-confidence fit." if isinstance(plot, ByDepth | Flow) and weak is not None else ""
     caption = f"{CAPTIONS[kind]}{hollow} {column.meaning}"
@@ -59,11 +59,11 @@ def _plot(kind: FigureKind, column: Column, weak: str | None) -> Plot:
 
 def figure(diagnostic: Diagnostic, name: str) -> Figure | None:
     """The declared figure of that name, or a numeric column's "COLUMN.KIND"."""
-    for declared in diagnostic.figures:
-        if declared.name == name:
-            return declared
-    of, _, kind = name.rpartition(".")
+    for candidate in diagnostic.figures:
+        if candidate.name == name:
+            return candidate
+    column_name, _, kind = name.rpartition(".")
     for column in diagnostic.columns:
-        if column.name == of and column.kind in ("number", "integer") and kind in {str(each) for each in MAIN}:
+        if column.name == column_name and column.kind in ("number", "integer") and kind in {str(each) for each in MAIN}:
             return standard(diagnostic, column, FigureKind(kind))
     return None

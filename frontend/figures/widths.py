@@ -41,16 +41,16 @@ def widths(figure: Figure, table: Table, weight: str | None, role: str | None) -
     summary = table.diagnostic.summarise(table)
     members = {group[0]: numbers for group, numbers in summary.groups.items() if len(group) == 1}
     rows = [row for row in table.rows if _is_whole(row, figure.parts["y"], members)]
-    inside = [row for row in rows if row.weight.depth is not None] or rows
-    scaled = "slope" in figure.parts and sum(_number(m, "scale") is not None for m in members.values()) > 1
-    every = _points(inside, figure.parts["y"], members, scaled, table)
-    points = every if role is None else _points(rows, figure.parts["y"], members, scaled, table, role)
+    block_rows = [row for row in rows if row.weight.depth is not None] or rows
+    by_scale = "slope" in figure.parts and sum(_number(m, "scale") is not None for m in members.values()) > 1
+    every = _points(block_rows, figure.parts["y"], members, by_scale, table)
+    points = every if role is None else _points(rows, figure.parts["y"], members, by_scale, table, role)
     if not points:
         return "No weight of this kind was measured in all models yet."
-    ticks = sorted({x for found in points.values() for x, _, _ in found})
-    values = [y for found in (*every.values(), *points.values()) for _, y, _ in found]
+    ticks = sorted({x for line in points.values() for x, _, _ in line})
+    values = [y for line in (*every.values(), *points.values()) for _, y, _ in line]
     return Widths(
-        points, {name: _slope(found) for name, found in points.items()}, _reference(figure, summary, scaled), scaled,
+        points, {name: _slope(line) for name, line in points.items()}, _reference(figure, summary, by_scale), by_scale,
         ticks, _span(ticks), _span(values), role is not None,
     )  # fmt: skip
 
@@ -68,16 +68,16 @@ def _points(
     table: Table,
     role: str | None = None,
 ) -> dict[str, list[tuple[float, float, str]]]:
-    found: dict[str, list[tuple[float, float, str]]] = {}
+    points: dict[str, list[tuple[float, float, str]]] = {}
     for row in rows:
         if role not in (None, row.weight.role):
             continue
-        for at, value in zip(row.group, row.measurement.curves[curve], strict=True):
-            width, scale = _number(members[at], "width"), _number(members[at], "scale") if scaled else 1.0
+        for place, value in zip(row.group, row.measurement.curves[curve], strict=True):
+            width, scale = _number(members[place], "width"), _number(members[place], "scale") if scaled else 1.0
             if width and scale:
-                words = f"{row.weight.label}, {table.name_at(at)}"
-                found.setdefault(row.weight.role, []).append((width, float(value) / scale, words))
-    return found
+                words = f"{row.weight.label}, {table.name_at(place)}"
+                points.setdefault(row.weight.role, []).append((width, float(value) / scale, words))
+    return points
 
 
 def _number(numbers: Mapping[str, Scalar], name: str) -> float | None:
@@ -93,8 +93,8 @@ def _slope(points: Sequence[tuple[float, float, str]]) -> float | None:
 
 def _reference(figure: Figure, summary: Summary, scaled: bool) -> float:
     """The slope that the law predicts; of values as they are, the one at which nothing changes."""
-    told = _number(summary.numbers, f"{figure.parts['slope']}.law") if scaled else None
-    return FLAT if told is None else told
+    slope = _number(summary.numbers, f"{figure.parts['slope']}.law") if scaled else None
+    return FLAT if slope is None else slope
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
@@ -126,11 +126,11 @@ def _labels(span: tuple[float, float]) -> Json:
     """1, 2 and 5 of each decade in sight; all tenths where fewer than two of them are."""
     decades = range(int(np.floor(span[0])), int(np.ceil(span[1])) + 1)
     for steps in (STEPS, range(1, 10), (x / 10 for x in range(10, 100))):
-        found = [step * 10.0**k for k in decades for step in steps if span[0] <= log10(step) + k <= span[1]]
-        if len(found) > 1:
+        ticks = [step * 10.0**k for k in decades for step in steps if span[0] <= log10(step) + k <= span[1]]
+        if len(ticks) > 1:
             break
-    found = found[:: -(-len(found) // 6)] if len(found) > 6 else found
-    return {"tickvals": found, "ticktext": [f"{tick:g}" for tick in found]}
+    ticks = ticks[:: -(-len(ticks) // 6)] if len(ticks) > 6 else ticks
+    return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def _of_role(info: Widths, role: str) -> list[Json]:
@@ -147,12 +147,12 @@ def _of_role(info: Widths, role: str) -> list[Json]:
 
 def _law(info: Widths) -> Json:
     """The law's slope through the middle of all points."""
-    points = [point for found in info.points.values() for point in found]
+    points = [point for group in info.points.values() for point in group]
     return _line(info, points, info.reference, token("ink-3"), "dash")
 
 
 def _line(info: Widths, points: Sequence[tuple[float, float, str]], slope: float, color: str, dash: str) -> Json:
-    x, y = (np.log10([point[at] for point in points]).mean() for at in (0, 1))
+    x, y = (np.log10([point[index] for point in points]).mean() for index in (0, 1))
     ends = info.x_range
     return {
         "type": "scatter", "mode": "lines", "x": [10.0**end for end in ends],
@@ -178,5 +178,7 @@ def _format_slope(slope: float | None) -> str:
 
 
 def _words(info: Widths, roles: Sequence[str]) -> str:
-    told = [f"{look(role).title} {_format_slope(info.slopes[role])}" for role in roles if info.slopes[role] is not None]
-    return f"Slopes: {', '.join(told)}; the reference has {info.reference:g}." if told else "One width."
+    texts = [
+        f"{look(role).title} {_format_slope(info.slopes[role])}" for role in roles if info.slopes[role] is not None
+    ]
+    return f"Slopes: {', '.join(texts)}; the reference has {info.reference:g}." if texts else "One width."

@@ -23,14 +23,14 @@ class Place:
 
 def places(tables: Sequence[Table]) -> dict[str, Place]:
     """Every scalar column by its key. The first table that has a name keeps it; in others it is "erg.alpha"."""
-    found: dict[str, Place] = {}
+    by_key: dict[str, Place] = {}
     for table in tables:
         for column in table.diagnostic.columns:
             if column.kind != "curve":
                 full = f"{table.diagnostic.name}.{column.name}"
-                key = full if column.name in found else column.name
-                found[key] = Place(key, table, column)
-    return found
+                key = full if column.name in by_key else column.name
+                by_key[key] = Place(key, table, column)
+    return by_key
 
 
 def place_named(known: Mapping[str, Place], name: str) -> Place | None:
@@ -43,11 +43,11 @@ def place_named(known: Mapping[str, Place], name: str) -> Place | None:
 
 def pick_columns(tables: Sequence[Table], names: Sequence[str] = ()) -> list[Place]:
     """The columns of these names, in the order of the tables; where there are none, the numbers to be seen first."""
-    known = places(tables)
-    wanted = {place.key for name in names if (place := place_named(known, name)) is not None}
-    numbers = [place for place in known.values() if place.numeric]
+    all_places = places(tables)
+    keys = {place.key for name in names if (place := place_named(all_places, name)) is not None}
+    numbers = [place for place in all_places.values() if place.numeric]
     return (
-        [place for key, place in known.items() if key in wanted]
+        [place for key, place in all_places.items() if key in keys]
         or [place for place in numbers if place.column.shown]
         or numbers[:FEW]
     )

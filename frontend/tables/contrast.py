@@ -86,9 +86,9 @@ def heading(table: Table, group: tuple[int, ...]) -> Heading:
 
 
 def _lines(table: Table, summary: Summary, groups: Sequence[tuple[int, ...]]) -> list[Line]:
-    chosen = CHOSEN.get(table.diagnostic.name) or _first(table, summary)
-    found = [_line(quantity, table, summary, groups) for quantity in chosen]
-    return [line for line in found if any(entry.text != ABSENT for entry in line.entries)]
+    quantities = CHOSEN.get(table.diagnostic.name) or _first(table, summary)
+    lines = [_line(quantity, table, summary, groups) for quantity in quantities]
+    return [line for line in lines if any(entry.text != ABSENT for entry in line.entries)]
 
 
 def _first(table: Table, summary: Summary) -> tuple[Quantity, ...]:
@@ -133,8 +133,8 @@ def _text(quantity: Quantity, value: float | None, exact: Scalar) -> str:
 def _words(quantity: Quantity, table: Table, group: tuple[int, ...], numbers: Mapping[str, Scalar]) -> str:
     """The words with their numbers; none where a number is missing."""
     names = [part.partition("}")[0] for part in quantity.words.split("{")[1:]]
-    known = {name: _look_up(name, table, group, numbers) for name in names}
-    return "" if ABSENT in known.values() else quantity.words.format(**known)
+    values = {name: _look_up(name, table, group, numbers) for name in names}
+    return "" if ABSENT in values.values() else quantity.words.format(**values)
 
 
 def _look_up(name: str, table: Table, group: tuple[int, ...], numbers: Mapping[str, Scalar]) -> str:

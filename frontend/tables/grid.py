@@ -50,7 +50,9 @@ def grid(table: Table, name: str, position: At = 0) -> Grid:
     roles = sorted({role for role, _ in places}, key=order)
     return Grid(
         depths=depths,
-        lines=[(look(role), [_cell(places.get((role, at), ()), column, colors) for at in depths]) for role in roles],
+        lines=[
+            (look(role), [_cell(places.get((role, block), ()), column, colors) for block in depths]) for role in roles
+        ],
         others=[cell for row in rows if row.weight.depth is None and (cell := _cell((row,), column, colors))],
         legend=colors.legend(),
         healthy=colors.healthy is not None,
@@ -107,16 +109,16 @@ class Counts:
 def counts(table: Table, name: str, position: At) -> Counts:
     """The grid of a column that counts; its rows and columns are those of the whole table, so that grids compare."""
     own = [row for row in rows_at(table, position) if number(row, name) is not None]
-    inside = [row for row in table.rows if row.weight.depth is not None]
-    depths = sorted({row.weight.depth or 0 for row in inside})
-    roles = sorted({row.weight.role for row in inside}, key=order)
+    block_rows = [row for row in table.rows if row.weight.depth is not None]
+    depths = sorted({row.weight.depth or 0 for row in block_rows})
+    roles = sorted({row.weight.role for row in block_rows}, key=order)
     places: dict[str, list[Row]] = defaultdict(list)
     for row in own:
         places[place(row)].append(row)
-    lines = [(look(role), [_count(places.get(f"{role}.{at}", ()), name) for at in depths]) for role in roles]
-    others = [found for row in own if row.weight.depth is None and (found := _count((row,), name))]
+    lines = [(look(role), [_count(places.get(f"{role}.{block}", ()), name) for block in depths]) for role in roles]
+    other_counts = [count for row in own if row.weight.depth is None and (count := _count((row,), name))]
     total = sum(int(number(row, name) or 0) for row in own)
-    return Counts(total, depths, lines, others, len(depths) >= DENSE_FROM)
+    return Counts(total, depths, lines, other_counts, len(depths) >= DENSE_FROM)
 
 
 def place(row: Row) -> str:
@@ -127,9 +129,9 @@ def place(row: Row) -> str:
 def _count(rows: Sequence[Row], name: str) -> Count | None:
     if not rows:
         return None
-    most = max(rows, key=lambda row: number(row, name) or 0.0)
-    label = most.weight.label if len(rows) == 1 else f"{len(rows)} weights, most in {most.weight.label}"
-    return Count(place(most), most.weight.name, label, sum(int(number(row, name) or 0) for row in rows))
+    top_row = max(rows, key=lambda row: number(row, name) or 0.0)
+    label = top_row.weight.label if len(rows) == 1 else f"{len(rows)} weights, most in {top_row.weight.label}"
+    return Count(place(top_row), top_row.weight.name, label, sum(int(number(row, name) or 0) for row in rows))
 
 
 # ---------- the same, small: one glyph per checkpoint ----------
@@ -160,5 +162,5 @@ def fingerprint(table: Table, name: str, position: At = 0) -> Fingerprint | None
             if cell is not None:
                 box = f"M{x * width:.1f} {y * height:.1f}h{width - gap:.1f}v{height - 0.8:.1f}h-{width - gap:.1f}z"
                 paths[cell.css].append(box)
-    marked = sum(bool(cell and cell.mark) for _, cells in picture.lines for cell in cells)
-    return Fingerprint(*GLYPH, [(css, "".join(boxes)) for css, boxes in paths.items()], f"{marked} cells out of range")
+    count = sum(bool(cell and cell.mark) for _, cells in picture.lines for cell in cells)
+    return Fingerprint(*GLYPH, [(css, "".join(boxes)) for css, boxes in paths.items()], f"{count} cells out of range")

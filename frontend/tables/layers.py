@@ -87,7 +87,7 @@ def layers(
             by_weight.setdefault(row.weight.name, {})[table.diagnostic.name] = row
     sorters = {place.key: _sorter(place) for place in places}
     tallest = {place.key: max(place.table.numbers(place.column.name), default=0.0) for place in places}
-    rows = [_layer(i, found, places, sorters, tallest, noted) for i, found in enumerate(by_weight.values())]
+    rows = [_layer(i, by_table, places, sorters, tallest, noted) for i, by_table in enumerate(by_weight.values())]
     return Layers(headings, tuple(sort_layers(rows, headings, sort)))
 
 
@@ -111,10 +111,10 @@ def sort_layers(rows: list[Layer], headings: Sequence[Heading], sort: str) -> li
     key = sort.removeprefix("-")
     if key not in names:
         return rows
-    at, down = names.index(key), sort.startswith("-")
-    there = [row for row in rows if row.keys[at] is not None]
-    there.sort(key=lambda row: row.keys[at] or 0.0, reverse=down)
-    return there + [row for row in rows if row.keys[at] is None]
+    index, down = names.index(key), sort.startswith("-")
+    present = [row for row in rows if row.keys[index] is not None]
+    present.sort(key=lambda row: row.keys[index] or 0.0, reverse=down)
+    return present + [row for row in rows if row.keys[index] is None]
 
 
 def _layer(

@@ -62,20 +62,20 @@ def keys(tables: Sequence[Table], columns: Sequence[str] = ()) -> list[str]:
 
 def matrices(tables: Sequence[Table], noted: Container[str], sort: str = "", columns: Sequence[str] = ()) -> Matrices:
     """Every weight of the base that was compared. `sort` is a column's key, with "-" in front for the largest first."""
-    shown = spans(tables, columns)
-    found: dict[str, dict[tuple[str, tuple[int, ...]], Row]] = {}
+    shown_spans = spans(tables, columns)
+    by_weight: dict[str, dict[tuple[str, tuple[int, ...]], Row]] = {}
     for table in tables:
         for row in table.rows:
-            found.setdefault(row.weight.name, {})[table.diagnostic.name, row.group] = row
-    rows = [_row(at, by_group, shown, noted) for at, by_group in enumerate(found.values())]
+            by_weight.setdefault(row.weight.name, {})[table.diagnostic.name, row.group] = row
+    rows = [_row(index, by_group, shown_spans, noted) for index, by_group in enumerate(by_weight.values())]
     names = [Name("layer", "", ""), *(Name(key, "", "") for key in keys(tables, columns))]
-    return Matrices(shown, tuple(sort_layers(rows, names, sort)))
+    return Matrices(shown_spans, tuple(sort_layers(rows, names, sort)))
 
 
 def _row(at: int, found: dict[tuple[str, tuple[int, ...]], Row], spans: Sequence[Span], noted: Container[str]) -> Layer:
     info = next(iter(found.values())).weight
-    wanted = [(span.place, of.group) for span in spans for of in span.groups]
-    places = [(place, found.get((place.table.diagnostic.name, group))) for place, group in wanted]
+    pairs = [(span.place, member.group) for span in spans for member in span.groups]
+    places = [(place, found.get((place.table.diagnostic.name, group))) for place, group in pairs]
     return Layer(
         name=info.name,
         label=info.label,

@@ -38,29 +38,29 @@ class Panel:
 
 def panel(tables: Sequence[Table], weight: str, position: int = 0) -> Panel:
     """What is known of one weight. KeyError where no table holds it."""
-    found = {
+    by_name = {
         table.diagnostic.name: (table, row)
         for table in tables
         for row in rows_at(table, position)
         if row.weight.name == weight
     }
-    if not found:
+    if not by_name:
         raise KeyError(weight)
-    info = next(iter(found.values()))[1].weight
-    facts = [fact for table, row in found.values() for fact in _facts(table, row)]
+    info = next(iter(by_name.values()))[1].weight
+    facts = [fact for table, row in by_name.values() for fact in _facts(table, row)]
     if not facts:  # none of the diagnostics that FACTS knows: the first numbers of the first
-        first, row = next(iter(found.values()))
+        first, row = next(iter(by_name.values()))
         facts = [_fact(c, row) for c in first.diagnostic.columns if c.kind in ("number", "integer")][:FEW]
     size = shape((info.rows, info.columns)) + (f" × {info.slices} slices" if info.slices > 1 else "")
     facts.insert(min(3, len(facts)), Fact("Shape", size, meaning="Rows × columns: outputs × inputs"))
     values: dict[str, object] = {}
-    for _, row in found.values():  # of two tables with a column of one name, the first is meant
+    for _, row in by_name.values():  # of two tables with a column of one name, the first is meant
         values = {**row.measurement.values, **values}
     return Panel(
         name=info.name,
         label=info.label,
         facts=tuple(facts),
-        everything=tuple((table.diagnostic.title, _all_facts(table, row)) for table, row in found.values()),
+        everything=tuple((table.diagnostic.title, _all_facts(table, row)) for table, row in by_name.values()),
         tag=tag(values),
         reading=reading(values),
     )

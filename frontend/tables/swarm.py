@@ -61,14 +61,14 @@ def swarm(table: Table, name: str, position: int = 0) -> Swarm | None:
         return (min(max(value, low), high) - low) / (high - low) * (WIDTH - 2 * EDGE) + EDGE
 
     places = [place_of(value) for value in values]
-    pitch, stacked = _stack(places)
+    pitch, points = _stack(places)
     dots = [
         Dot(x, y, SIDES[colors.side(value) if column.judges(row) else ""], row.weight.name,
             f"{row.weight.label}: {short(value)}")
-        for row, value, (x, y) in zip(rows, values, stacked, strict=True)
+        for row, value, (x, y) in zip(rows, values, points, strict=True)
     ]  # fmt: skip
     band = None if colors.healthy is None else (place_of(colors.healthy[0]), place_of(colors.healthy[1]))
-    inside = sum(colors.side(value) == "" for value in values)
+    healthy_count = sum(colors.side(value) == "" for value in values)
     return Swarm(
         dots=dots,
         radius=round(pitch * 0.42, 2),
@@ -76,7 +76,7 @@ def swarm(table: Table, name: str, position: int = 0) -> Swarm | None:
         ticks=_ticks(low, high),
         band=None if band is None else (band[0], band[1] - band[0]),
         words=f"{column.title} of {len(dots)} weights as dots on a line"
-        + (f"; {inside} lie in the usual range" if colors.healthy else ""),
+        + (f"; {healthy_count} lie in the usual range" if colors.healthy else ""),
     )
 
 
@@ -96,30 +96,30 @@ def _stack(places: list[float]) -> tuple[float, list[tuple[float, float]]]:
         columns = [round(x / pitch) for x in places]
         if max(Counter(columns).values()) * pitch <= FLOOR - TOP or pitch == PITCHES[-1]:
             break
-    seen: Counter[int] = Counter()
-    stacked = []
+    counts: Counter[int] = Counter()
+    points = []
     for column in columns:
-        stacked.append((round(column * pitch, 1), round(FLOOR - pitch * (0.62 + seen[column]), 1)))
-        seen[column] += 1
-    return pitch, stacked
+        points.append((round(column * pitch, 1), round(FLOOR - pitch * (0.62 + counts[column]), 1)))
+        counts[column] += 1
+    return pitch, points
 
 
 def _labels(rows: list[Row], dots: list[Dot], colors: Scale) -> list[Label]:
     """Names for the outermost dots beyond the usual range, where they do not run into each other."""
     if colors.healthy is None:
         return []
-    apart = [i for i, dot in enumerate(dots) if dot.css]
-    apart.sort(key=lambda i: -abs(dots[i].x - WIDTH / 4))
-    taken: list[tuple[float, float]] = []
+    outliers = [i for i, dot in enumerate(dots) if dot.css]
+    outliers.sort(key=lambda i: -abs(dots[i].x - WIDTH / 4))
+    intervals: list[tuple[float, float]] = []
     labels = []
-    for i in apart[:NAMED]:
+    for i in outliers[:NAMED]:
         text = rows[i].weight.label.replace("Block ", "").replace(" · ", " ").removesuffix(" embedding")
         half = len(text) * LETTER / 2
         x = min(max(dots[i].x, half), WIDTH - half)
-        if len(text) <= 24 and all(x + half < left or x - half > right for left, right in taken):
-            taken.append((x - half - 6, x + half + 6))
-            under = min(dot.y for dot in dots if x - half - 4 <= dot.x <= x + half + 4)
-            labels.append(Label(x, under - 9, text, "middle"))
+        if len(text) <= 24 and all(x + half < left or x - half > right for left, right in intervals):
+            intervals.append((x - half - 6, x + half + 6))
+            top = min(dot.y for dot in dots if x - half - 4 <= dot.x <= x + half + 4)
+            labels.append(Label(x, top - 9, text, "middle"))
     return labels
 
 
@@ -128,5 +128,5 @@ def _ticks(low: float, high: float) -> list[tuple[float, str]]:
     step = next(s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1e3, 1e4, 1e6, 1e9, float("inf")) if span / s <= 8)
     first = int(-(-low // step))
     marks = [i * step for i in range(first, int(high // step) + 1)]
-    placed = [((mark - low) / span * (WIDTH - 2 * EDGE) + EDGE, f"{mark:g}") for mark in marks]
-    return [(x, text) for x, text in placed if x < WIDTH - TITLE]
+    ticks = [((mark - low) / span * (WIDTH - 2 * EDGE) + EDGE, f"{mark:g}") for mark in marks]
+    return [(x, text) for x, text in ticks if x < WIDTH - TITLE]

@@ -31,14 +31,14 @@ def fetch(database: Database, storage: Storage, settings: Settings, checkpoint: 
         return checkpoint
     fetching = Fetching(database, storage, settings, checkpoint)
     try:
-        found = place(sources.parse(source.url, settings), settings)  # what is allowed may have changed since
-        plan = fetching.plan(found, source)
+        origin = place(sources.parse(source.url, settings), settings)  # what is allowed may have changed since
+        plan = fetching.plan(origin, source)
     except ServiceError as error:
         raise SourceFault(error.code, str(error)) from None
-    there = {file.position for file in checkpoint.files}
+    positions = {file.position for file in checkpoint.files}
     for position, file in enumerate(plan):
-        if position not in there and file.left_out is None:
-            fetching.take(found, position, file)
+        if position not in positions and file.left_out is None:
+            fetching.take(origin, position, file)
     with database.writing() as session:
         return leases.lock_held(session, Checkpoint, checkpoint.id, checkpoint.claim)
 
@@ -53,14 +53,14 @@ class Fetching:
     def plan(self, place: Place, source: Source) -> list[Found]:
         """The files to fetch: as an earlier attempt found them, or as they are there now."""
         if source.plan is not None:
-            return [Found(**told) for told in source.plan]
-        chosen = sources.choose(place.list())
-        self._check([file for file in chosen if file.left_out is None])
+            return [Found(**record) for record in source.plan]
+        files = sources.choose(place.list())
+        self._check([file for file in files if file.left_out is None])
         with self._database.writing() as session:
             work = leases.lock_held(session, Checkpoint, self._checkpoint.id, self._checkpoint.claim)
             assert work.source is not None
-            work.source.plan = [asdict(file) for file in chosen]
-        return chosen
+            work.source.plan = [asdict(file) for file in files]
+        return files
 
     def _check(self, chosen: Sequence[Found]) -> None:
         """Before the first byte is asked for."""
@@ -93,13 +93,13 @@ class Fetching:
         partials.remove(name)
 
     def _pour(self, place: Place, file: Found, growing: Growing) -> None:
-        told = growing.offset
+        last_offset = growing.offset
         for block in place.read(file, growing.offset):
             self._storage.require(len(block), self._settings.disk_reserve)
             growing.write(block)
-            if growing.offset - told >= PROGRESS_EVERY:
-                told = growing.offset
-                self._tell(told)
+            if growing.offset - last_offset >= PROGRESS_EVERY:
+                last_offset = growing.offset
+                self._tell(last_offset)
 
     def _tell(self, here: int) -> None:
         """So much of the file in hand is here; a later failure counts as the first."""

@@ -33,7 +33,7 @@ def read(
     if rewritten:
         _check_room(checkpoint, target, room)
         rewrite(checkpoint, target)
-    decoded = replace(checkpoint, stored=_decoded(checkpoint.stored, target)) if rewritten else checkpoint
+    result = replace(checkpoint, stored=_decoded(checkpoint.stored, target)) if rewritten else checkpoint
     return {
         "format": checkpoint.format,
         "kind": checkpoint.kind,
@@ -42,7 +42,7 @@ def read(
             *([name, t.shape, t.dtype, t.nbytes, None] for name, t in checkpoint.stored.items()),
             *([name, t.shape, t.dtype, t.nbytes, t.reason] for name, t in checkpoint.aside.items()),
         ],
-        "beyond": decoded.beyond,
+        "beyond": result.beyond,
         "rewritten": rewritten,
     }
 
@@ -59,9 +59,9 @@ def _check_count(checkpoint: Checkpoint, most: int) -> None:
 
 def _check_room(checkpoint: Checkpoint, target: Path, room: int) -> None:
     """Before a byte is written: all that the rewrite takes must fit."""
-    needed = sum(array.nbytes for array in checkpoint.stored.values())
-    if needed > room:
-        raise OSError(errno.ENOSPC, f"the rewrite takes {needed:,} bytes and the disk has room for {room:,}", target)
+    size = sum(array.nbytes for array in checkpoint.stored.values())
+    if size > room:
+        raise OSError(errno.ENOSPC, f"the rewrite takes {size:,} bytes and the disk has room for {room:,}", target)
 
 
 def _decoded(stored: Mapping[str, Array], target: Path) -> dict[str, Array]:
@@ -69,11 +69,11 @@ def _decoded(stored: Mapping[str, Array], target: Path) -> dict[str, Array]:
 
     One tensor of two names is one there too, though it is written twice.
     """
-    written = SAFETENSORS.contents(target).tensors
+    new_tensors = SAFETENSORS.contents(target).tensors
     once: dict[int, Array] = {}
     for name, array in stored.items():
-        if not isinstance(array, Stored) and name in written:
-            once.setdefault(id(array), written[name])
+        if not isinstance(array, Stored) and name in new_tensors:
+            once.setdefault(id(array), new_tensors[name])
     return {name: once.get(id(array), array) for name, array in stored.items()}
 
 
@@ -102,12 +102,12 @@ def _error_json(error: Exception, names: str) -> dict[str, Any]:
 
 def _rejection(error: Exception, names: str) -> CheckpointError:
     """What an error that is none of ours says about the file."""
-    code, why = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {escape(error)})"
+    code, reason = "reader-crashed", f"the reader failed on it ({type(error).__name__}: {escape(error)})"
     if isinstance(error, MemoryError):
-        code, why = "over-memory", "reading exceeded the memory limit"
+        code, reason = "over-memory", "reading exceeded the memory limit"
     elif isinstance(error, OSError):
-        code, why = "unbounded", "it expands to far more than its own size"
-    return UnsafeFile(f"{names}: {why}. Save it again as safetensors.", code)
+        code, reason = "unbounded", "it expands to far more than its own size"
+    return UnsafeFile(f"{names}: {reason}. Save it again as safetensors.", code)
 
 
 if __name__ == "__main__":

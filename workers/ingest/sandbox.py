@@ -41,9 +41,9 @@ def confine(limits: Limits) -> None:
 
 def _limit(kind: int, soft: int, hard: int) -> None:
     """Sets a limit, no higher than what is allowed already."""
-    most = resource.getrlimit(kind)[1]
-    if most != resource.RLIM_INFINITY:
-        soft, hard = min(soft, most), min(hard, most)
+    ceiling = resource.getrlimit(kind)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
     try:
         resource.setrlimit(kind, (soft, hard))
     except (ValueError, OSError):

@@ -48,10 +48,10 @@ class Folder:
 
     def list(self) -> "list[Found]":
         try:
-            inside = sorted(self._path.iterdir()) if self._path.is_dir() else [self._path]
+            paths = sorted(self._path.iterdir()) if self._path.is_dir() else [self._path]
             _check_inside(self._root, self._path.resolve(strict=True), self._path)
             many = self._path.is_dir()
-            return [self._find(path, many) for path in inside if path.is_file()]
+            return [self._find(path, many) for path in paths if path.is_file()]
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             raise SourceFault("source-missing", f"“{self._path}” does not exist, or cannot be read.") from None
 
@@ -113,7 +113,7 @@ class Store:
     def list(self) -> "list[Found]":
         with self._faults(self._key):
             objects = self._library.list_with_delimiter(self._store, prefix=self._key or None)["objects"]
-            return [_object(each) for each in objects or [self._library.head(self._store, self._key)]]
+            return [_object(entry) for entry in objects or [self._library.head(self._store, self._key)]]
 
     def read(self, file: Found, start: int) -> Iterator[bytes]:
         while start < file.bytes:
@@ -158,28 +158,28 @@ class Hub:
 
     def list(self) -> "list[Found]":
         with _translate_refusal(f"{self._repo}@{self._revision}"):
-            told = self._api.model_info(self._repo, revision=self._revision, files_metadata=True)
+            info = self._api.model_info(self._repo, revision=self._revision, files_metadata=True)
         return [
             Found(
-                name=each.rfilename,
-                key=f"{self._repo}@{told.sha}/{each.rfilename}",
-                bytes=each.size or 0,
-                version=told.sha or "",
-                sha256=each.lfs.sha256 if each.lfs else None,
+                name=sibling.rfilename,
+                key=f"{self._repo}@{info.sha}/{sibling.rfilename}",
+                bytes=sibling.size or 0,
+                version=info.sha or "",
+                sha256=sibling.lfs.sha256 if sibling.lfs else None,
             )
-            for each in told.siblings or []
-            if "/" not in each.rfilename
+            for sibling in info.siblings or []
+            if "/" not in sibling.rfilename
         ]
 
     def read(self, file: Found, start: int) -> Iterator[bytes]:
         with (
             _translate_refusal(file.name),
-            self._files.open(file.key, "rb", block_size=BLOCK, cache_type="none") as opened,
+            self._files.open(file.key, "rb", block_size=BLOCK, cache_type="none") as stream,
         ):
             while start < file.bytes:
                 end = min(start + BLOCK, file.bytes)
-                opened.seek(start)
-                yield _check(file, opened.read(end - start), end - start)
+                stream.seek(start)
+                yield _check(file, stream.read(end - start), end - start)
                 start = end
 
 

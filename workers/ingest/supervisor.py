@@ -81,21 +81,21 @@ def limits_for(size: int, room: int = 2**62, tensors: int = 100_000) -> Limits:
     growth that torch's shared storages may cause.
     """
     seconds = BASE_SECONDS + size // 50_000_000
-    written = MOST_GROWTH * size + 16 * FREE_GROWTH  # the header has names and shapes beside the numbers
+    write_limit = MOST_GROWTH * size + 16 * FREE_GROWTH  # the header has names and shapes beside the numbers
     return Limits(
         wall=2.0 * seconds,
         cpu=seconds,
         memory=2048 * MEBIBYTE,
         mapped=size + 1024 * MEBIBYTE,
-        written=written,
+        written=write_limit,
         room=room,
         tensors=tensors,
     )
 
 
 def _size(paths: Sequence[Path]) -> int:
-    inside = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
-    return sum(file.stat().st_size for file in inside if file.is_file())
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def supervise(names: str, command: Sequence[str], request: bytes, limits: Limits) -> bytes:
@@ -161,16 +161,16 @@ def _over_time(names: str, limits: Limits) -> UnsafeFile:
 def _report(names: str, answer: bytes) -> IngestReport:
     """The child's answer, checked as if the file had written it."""
     try:
-        said = json.loads(answer)
-        if "error" in said:
-            raise _error(said["error"])
-        facts = {_text(key): _fact(value) for key, value in said["facts"].items()}
+        report = json.loads(answer)
+        if "error" in report:
+            raise _error(report["error"])
+        facts = {_text(key): _fact(value) for key, value in report["facts"].items()}
         return IngestReport(
-            format=_text(said["format"]),
-            kind="adapter" if said["kind"] == "adapter" else "model",
+            format=_text(report["format"]),
+            kind="adapter" if report["kind"] == "adapter" else "model",
             facts=facts,
-            tensors=_tensors(said["tensors"], said["beyond"], facts),
-            rewritten=said["rewritten"] is True,
+            tensors=_tensors(report["tensors"], report["beyond"], facts),
+            rewritten=report["rewritten"] is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         text = f"{names}: the reader's output is not valid ({escape(error)}). Save it again as safetensors."
@@ -188,16 +188,16 @@ def _tensors(said: Sequence[Any], beyond: Mapping[str, Any], facts: Mapping[str,
     from analysis.tensors.matrices import Header, left_out
 
     headers: dict[str, Header] = {}
-    aside: dict[str, TensorInfo] = {}
+    omissions: dict[str, TensorInfo] = {}
     for name, shape, dtype, nbytes, reason in said:
         header = Header(tuple(_count(extent) for extent in shape), _text(dtype), _count(nbytes))
         if reason is not None:
-            aside[_text(name)] = left_out(name, header, _text(reason))
+            omissions[_text(name)] = left_out(name, header, _text(reason))
         elif dtype not in DTYPES:
             raise ValueError(f"dtype {dtype}")
         else:
             headers[_text(name)] = header
-    return (*describe_all(headers, beyond_of(beyond), facts), *aside.values())
+    return (*describe_all(headers, beyond_of(beyond), facts), *omissions.values())
 
 
 def _text(value: object) -> str:

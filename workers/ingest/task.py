@@ -43,8 +43,8 @@ def _take_in(database: Database, storage: Storage, settings: Settings, checkpoin
     with storage.open_files(files) as paths, storage.folder() as folder:
         target = folder / "model.safetensors"
         room = max(0, storage.free() - settings.disk_reserve)
-        found = ingest(paths, target, room=room, tensors=settings.tensor_limit, part=checkpoint.part)
-        _accept(database, storage, checkpoint, found, target)
+        report = ingest(paths, target, room=room, tensors=settings.tensor_limit, part=checkpoint.part)
+        _accept(database, storage, checkpoint, report, target)
 
 
 def _accept(
@@ -71,8 +71,8 @@ def _accept(
 def _skipped_files_fact(checkpoint: Checkpoint) -> dict[str, Fact]:
     """The fact that says which files were not fetched from the source, and why."""
     plan = checkpoint.source.plan if checkpoint.source is not None else None
-    left_out = {file["name"]: file["left_out"] for file in plan or [] if file.get("left_out")}
-    return {"ignored_files": ignored_files(left_out)} if left_out else {}
+    reasons = {file["name"]: file["left_out"] for file in plan or [] if file.get("left_out")}
+    return {"ignored_files": ignored_files(reasons)} if reasons else {}
 
 
 def _json(tensors: Sequence[Any]) -> list[dict[str, Any]]:

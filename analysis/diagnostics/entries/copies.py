@@ -14,11 +14,11 @@ STRIDE = 0.6180339887498949  # of the golden section: positions that keep clear 
 
 def digest(slices: Float[Tensor, "s m n"]) -> str:
     """Sixteen hexadecimal digits of the bytes and the type, in blocks of rows."""
-    found = hashlib.blake2b(str(slices.dtype).encode(), digest_size=8)
+    hasher = hashlib.blake2b(str(slices.dtype).encode(), digest_size=8)
     for matrix in slices:
         for block in matrix.split(max(1, (1 << 20) // max(1, matrix.shape[1]))):
-            found.update(block.contiguous().view(torch.uint8).cpu().numpy().data)
-    return found.hexdigest()
+            hasher.update(block.contiguous().view(torch.uint8).cpu().numpy().data)
+    return hasher.hexdigest()
 
 
 def sample(slices: Float[Tensor, "s m n"]) -> Float32[np.ndarray, " p"]:
@@ -28,8 +28,8 @@ def sample(slices: Float[Tensor, "s m n"]) -> Float32[np.ndarray, " p"]:
     places = (
         np.unique((np.arange(size) * STRIDE % 1.0 * count).astype(np.int64)) if count > SAMPLE else np.arange(count)
     )
-    at = np.unravel_index(places, tuple(slices.shape))
-    values = slices[tuple(torch.from_numpy(np.ascontiguousarray(axis)) for axis in at)].double().cpu().numpy()
+    indices = np.unravel_index(places, tuple(slices.shape))
+    values = slices[tuple(torch.from_numpy(np.ascontiguousarray(axis)) for axis in indices)].double().cpu().numpy()
     largest = float(np.abs(values).max())
     shares: Float32[np.ndarray, " p"] = (values / largest if largest > 0.0 else values).astype(np.float32)
     return shares

@@ -30,8 +30,8 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     if largest == 0.0:
         return Measurement(values | {"zeros": 1.0, "state": "zero", "rms": 0.0}, curves, "the matrix is zero")
     unit = math.ldexp(1.0, math.frexp(largest)[1])
-    added = lines.sums(weight.slices, unit)
-    values |= sizes(weight, added, unit) | repeats(weight, added) | against_noise(weight, added, unit)
+    sums = lines.sums(weight.slices, unit)
+    values |= sizes(weight, sums, unit) | repeats(weight, sums) | against_noise(weight, sums, unit)
     return Measurement(values, curves)
 
 
@@ -40,7 +40,7 @@ def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
     count = weight.slices.numel()
     rms = math.sqrt(added.squares / count)
     peak, row, column = added.largest
-    stored = grid.stored_type(weight.slices)
+    dtype = grid.stored_type(weight.slices)
     return {
         "rms": rms * unit,
         "kurtosis": noise.peakedness(added, count),
@@ -48,8 +48,8 @@ def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
         "largest_row": row,
         "largest_column": column,
         "isolation": lines.isolation(weight.slices, row, column),
-        "stored_as": stored,
-        "rank": stored_rank(weight.spectrum, rms * unit, grid.ROUNDOFF[stored]),
+        "stored_as": dtype,
+        "rank": stored_rank(weight.spectrum, rms * unit, grid.ROUNDOFF[dtype]),
         "num_evals": weight.spectrum.values.size,
         "condition": _condition(weight.spectrum.values),
     }
@@ -58,26 +58,26 @@ def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
 def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
     """What repeats: zeros, equal rows and columns, levels and grids."""
     matrix = weight.matrix  # (m, sn)
-    turned = weight.slices[0].T if len(weight.slices) == 1 else weight.slices.permute(2, 0, 1).flatten(1)  # (n, sm)
-    stored = weight.slices.permute(1, 2, 0).flatten(1)  # (m, ns), as files hold kernels
-    rows = grid.sample(stored)
-    found = grid.grid(stored, grid.ROUNDOFF[grid.stored_type(weight.slices)])
+    transpose = weight.slices[0].T if len(weight.slices) == 1 else weight.slices.permute(2, 0, 1).flatten(1)  # (n, sm)
+    file_order = weight.slices.permute(1, 2, 0).flatten(1)  # (m, ns), as files hold kernels
+    rows = grid.sample(file_order)
+    value_grid = grid.grid(file_order, grid.ROUNDOFF[grid.stored_type(weight.slices)])
     values: dict[str, Scalar] = {
         "zero_rows": int((added.rows == 0.0).sum()),
         "zero_columns": int((added.columns == 0.0).sum()),
         "equal_rows": lines.equal(matrix),
-        "equal_columns": lines.equal(turned),
+        "equal_columns": lines.equal(transpose),
         "row_cosine": lines.cosine(matrix),
         "zeros": added.zeros / weight.slices.numel(),
         "commonest": grid.commonest(rows),
         "levels": int(grid.levels(rows.reshape(1, -1))[0]),
         "levels_row": float(grid.levels(rows).mean()),
-        "grid": found.of if found else "",
-        "grid_steps": found.steps if found else None,
-        "excess_zeros": grid.has_excess_zeros(stored, found) if found else None,
+        "grid": value_grid.of if value_grid else "",
+        "grid_steps": value_grid.steps if value_grid else None,
+        "excess_zeros": grid.has_excess_zeros(file_order, value_grid) if value_grid else None,
     }
     for size in grid.GROUPS:
-        groups = grid.blocks(stored, size)
+        groups = grid.blocks(file_order, size)
         values[f"levels_{size}"] = float(grid.levels(groups).mean()) if len(groups) else None
     return values
 
@@ -85,17 +85,17 @@ def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
 def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
     """How far the weight is from independent entries, and the state that this says it is in."""
     sample = weight.slices.flatten()[:: max(1, weight.slices.numel() // SAMPLED)].double().cpu().numpy()
-    found = noise.compare(weight.spectrum, added, unit, _likeness(weight))
+    comparison = noise.compare(weight.spectrum, added, unit, _likeness(weight))
     shape = evenness.evenness(weight.slices, weight.spectrum, weight.matrix)
     values: dict[str, Scalar] = {"entries_law": noise.law_of(sample), "state": shape}
-    if found is None:
+    if comparison is None:
         return values
-    state = shape or ("random" if found.random else "")
+    state = shape or ("random" if comparison.random else "")
     return values | {
-        "num_above_random": found.above,
-        "random_edge": found.edge,
-        "random_D": found.distance,
-        "line_spread": found.lines,
+        "num_above_random": comparison.above,
+        "random_edge": comparison.edge,
+        "random_D": comparison.distance,
+        "line_spread": comparison.lines,
         "state": state,
     }
 

@@ -50,12 +50,12 @@ def is_constant(row: Row) -> bool:
 def low_rank(rows: Sequence[Row]) -> Iterator[Finding]:
     """Ranks far below what dead and equal lines explain."""
     for row in rows:
-        most, rank = _possible_rank(row), number(row, "rank")
-        if most >= 8.0 and rank < RANK * most:
-            stored = row.value("stored_as")
-            text = f"{subject([row])} has rank {rank:.0f} of {most:.0f}"
+        max_rank, rank = _possible_rank(row), number(row, "rank")
+        if max_rank >= 8.0 and rank < RANK * max_rank:
+            dtype = row.value("stored_as")
+            text = f"{subject([row])} has rank {rank:.0f} of {max_rank:.0f}"
             why = (
-                f"What lies beyond is no larger than rounding to {stored}: a product of thinner factors stored in full."
+                f"What lies beyond is no larger than rounding to {dtype}: a product of thinner factors stored in full."
             )
             severity = Severity.NOTE if row.weight.role == "position" else Severity.WARN
             yield Finding(severity, text, why, names([row]), evidence([row], "rank", "num_evals"), causes.LOW_RANK)
@@ -64,19 +64,19 @@ def low_rank(rows: Sequence[Row]) -> Iterator[Finding]:
 def _possible_rank(row: Row) -> float:
     """The singular values that the lines allow which are neither zero nor repeated; of one matrix or all slices."""
     info = row.weight
-    filled = min(
+    side = min(
         info.rows - number(row, "zero_rows") - number(row, "equal_rows"),
         info.columns - number(row, "zero_columns") - number(row, "equal_columns"),
     )
-    return filled * info.slices
+    return side * info.slices
 
 
 def dead_lines(rows: Sequence[Row]) -> Iterator[Finding]:
     for row in rows:
         dead = [(int(number(row, f"zero_{what}s")), what) for what in ("row", "column")]
-        said = [quantity(count, what) for count, what in dead if count > 0]
-        if said:
-            text = f"{subject([row])} has {' and '.join(said)} of zeros"
+        counts = [quantity(count, what) for count, what in dead if count > 0]
+        if counts:
+            text = f"{subject([row])} has {' and '.join(counts)} of zeros"
             why = "An output whose weights are all 0 is constant; an input whose weights are all 0 is not heard."
             severity = Severity.NOTE if row.weight.role in TABLES else Severity.WARN
             columns = ("zero_rows", "zero_columns")
@@ -86,9 +86,9 @@ def dead_lines(rows: Sequence[Row]) -> Iterator[Finding]:
 def equal_lines(rows: Sequence[Row]) -> Iterator[Finding]:
     for row in rows:
         alike_ones = [(int(number(row, f"equal_{what}s")), what) for what in ("row", "column")]
-        said = [quantity(count, what) for count, what in alike_ones if count > 0]
-        if said:
-            text = f"{subject([row])} has {' and '.join(said)} that repeat another"
+        counts = [quantity(count, what) for count, what in alike_ones if count > 0]
+        if counts:
+            text = f"{subject([row])} has {' and '.join(counts)} that repeat another"
             why = "They are equal bit by bit, so that they do the same work twice."
             severity = Severity.NOTE if row.weight.role in TABLES else Severity.WARN
             columns = ("equal_rows", "equal_columns")
@@ -98,8 +98,8 @@ def equal_lines(rows: Sequence[Row]) -> Iterator[Finding]:
 def _sparse(row: Row) -> float:
     """The share of zeros among the entries of lines that are not dead."""
     info = row.weight
-    filled = (info.rows - number(row, "zero_rows")) * (info.columns - number(row, "zero_columns"))
-    return 1.0 - (1.0 - number(row, "zeros")) * info.rows * info.columns / filled if filled else 0.0
+    live_entries = (info.rows - number(row, "zero_rows")) * (info.columns - number(row, "zero_columns"))
+    return 1.0 - (1.0 - number(row, "zeros")) * info.rows * info.columns / live_entries if live_entries else 0.0
 
 
 def pruning(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -116,12 +116,12 @@ def pruning(rows: Sequence[Row]) -> Iterator[Finding]:
 
 def quantisation(rows: Sequence[Row]) -> Iterator[Finding]:
     def words(chosen: Sequence[Row]) -> tuple[str, str]:
-        most = max(chosen, key=lambda row: number(row, "grid_steps"))
-        steps = number(most, "grid_steps")
+        finest = max(chosen, key=lambda row: number(row, "grid_steps"))
+        steps = number(finest, "grid_steps")
         bits = max(1, int(steps).bit_length())
-        of = str(most.value("grid"))
-        where = "of the whole tensor" if of == "tensor" else f"of each {of}"
-        why = f"The values {where} lie on a grid of {steps:.0f} steps or fewer; trained values lie anywhere."
+        unit = str(finest.value("grid"))
+        place = "of the whole tensor" if unit == "tensor" else f"of each {unit}"
+        why = f"The values {place} lie on a grid of {steps:.0f} steps or fewer; trained values lie anywhere."
         return f"is quantised to about {quantity(bits, 'bit')}", why
 
     def on_grid(row: Row) -> bool:
@@ -146,17 +146,17 @@ def precision(rows: Sequence[Row]) -> Iterator[Finding]:
 
 def outliers(rows: Sequence[Row]) -> Iterator[Finding]:
     for row in rows:
-        alone, size = row.value("isolation"), number(row, "largest")
-        if isinstance(alone, float) and alone >= STANDALONE and size >= OUTLIER:
+        isolation, size = row.value("isolation"), number(row, "largest")
+        if isinstance(isolation, float) and isolation >= STANDALONE and size >= OUTLIER:
             place = f"row {number(row, 'largest_row'):.0f}, column {number(row, 'largest_column'):.0f}"
             text = f"{subject([row])} has an entry {short(size)} times the usual size ({place})"
-            why = f"It is {short(alone)} times the next largest of its row and column, so it stands alone."
-            shared = sum(bool(places(row) & places(other)) for other in rows if other is not row)
-            if shared:
-                others = quantity(shared, "other layer has", "other layers have")
-                why += f" {others} theirs in the same feature: a habit of the model."
+            why = f"It is {short(isolation)} times the next largest of its row and column, so it stands alone."
+            shared_count = sum(bool(places(row) & places(other)) for other in rows if other is not row)
+            if shared_count:
+                phrase = quantity(shared_count, "other layer has", "other layers have")
+                why += f" {phrase} theirs in the same feature: a habit of the model."
             columns = ("largest", "isolation", "largest_row", "largest_column")
-            severity = Severity.NOTE if shared else Severity.WARN
+            severity = Severity.NOTE if shared_count else Severity.WARN
             yield Finding(severity, text, why, names([row]), evidence([row], *columns), causes.OUTLIER)
 
 
@@ -176,13 +176,13 @@ def _few_or_most(
     cause: Cause,
 ) -> Iterator[Finding]:
     """One note where most rows are so; else a warning for those of each module."""
-    chosen = [row for row in rows if test(row)]
-    if len(chosen) > max(1.0, MOST * len(rows)):
-        says, why = words(chosen)
-        text = f"{len(chosen)} of {quantity(len(rows), 'matrix', 'matrices')}: each {says}"
-        yield Finding(Severity.NOTE, text, f"{why} It is how this model was stored.", names(chosen), {}, cause)
+    matches = [row for row in rows if test(row)]
+    if len(matches) > max(1.0, MOST * len(rows)):
+        says, why = words(matches)
+        text = f"{len(matches)} of {quantity(len(rows), 'matrix', 'matrices')}: each {says}"
+        yield Finding(Severity.NOTE, text, f"{why} It is how this model was stored.", names(matches), {}, cause)
         return
-    for some in group_alike(chosen):
+    for some in group_alike(matches):
         says, why = words(some)
         text = f"{subject(some)}: each {says}" if len(some) > 1 else f"{subject(some)} {says}"
         yield Finding(Severity.WARN, text, why, names(some), evidence(some, *columns), cause)
@@ -199,11 +199,11 @@ def copies(pairs: Sequence[tuple[Row, Row, float]], measured: int) -> Iterator[F
         yield Finding(Severity.NOTE, text, why, weights, {"copies": len(pairs)}, causes.COPY)
         return
     for one, other, cosine in pairs:
-        tied = {one.weight.role, other.weight.role} == {"embedding", "head"}
-        said = "a copy of" if cosine == 1.0 else "nearly a copy of"
-        text = f"{name_with_block(other)} is {said} {lower_first(name_with_block(one))}"
+        is_tied = {one.weight.role, other.weight.role} == {"embedding", "head"}
+        relation = "a copy of" if cosine == 1.0 else "nearly a copy of"
+        text = f"{name_with_block(other)} is {relation} {lower_first(name_with_block(one))}"
         why = "All bytes are equal." if cosine == 1.0 else f"The cosine of their values is {cosine:.4f}."
-        severity = Severity.NOTE if tied else Severity.WARN
+        severity = Severity.NOTE if is_tied else Severity.WARN
         yield Finding(severity, text, why, names([one, other]), {"cosine": cosine}, causes.COPY)
 
 

@@ -38,31 +38,31 @@ class Grid:
 
 def sample(matrix: Float[Tensor, "m n"]) -> Float64[np.ndarray, "r c"]:
     """Some rows, evenly spread, and the first entries of each."""
-    chosen = matrix[:: max(1, len(matrix) // SEEN_LINES)][:SEEN_LINES, :SEEN]
-    values: Float64[np.ndarray, "r c"] = chosen.double().cpu().numpy()
+    block = matrix[:: max(1, len(matrix) // SEEN_LINES)][:SEEN_LINES, :SEEN]
+    values: Float64[np.ndarray, "r c"] = block.double().cpu().numpy()
     return values
 
 
 def levels(lines: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, " r"]:
     """How many different values that are not 0 each line holds."""
-    ordered = np.sort(lines, axis=1)
-    fresh = np.diff(ordered, axis=1, prepend=np.nan) != 0.0
-    found: Float64[np.ndarray, " r"] = (fresh & (ordered != 0.0)).sum(axis=1).astype(float)
-    return found
+    sorted_lines = np.sort(lines, axis=1)
+    fresh = np.diff(sorted_lines, axis=1, prepend=np.nan) != 0.0
+    counts: Float64[np.ndarray, " r"] = (fresh & (sorted_lines != 0.0)).sum(axis=1).astype(float)
+    return counts
 
 
 def cut_groups(lines: Float64[np.ndarray, "r c"], size: int) -> Float64[np.ndarray, "g size"]:
     """The lines cut into groups; none where they are shorter."""
-    whole = lines.shape[1] // size * size
-    return lines[:, :whole].reshape(-1, size)
+    end = lines.shape[1] // size * size
+    return lines[:, :end].reshape(-1, size)
 
 
 def blocks(matrix: Float[Tensor, "m n"], size: int) -> Float64[np.ndarray, "g size"]:
     """Some blocks of so many neighbours in the order in which the values are stored, past the ends of rows."""
     flat = matrix.flatten()
-    whole = flat[: len(flat) // size * size].reshape(-1, size)
-    chosen = whole[:: max(1, len(whole) * size // (SEEN_LINES * SEEN))]
-    values: Float64[np.ndarray, "g size"] = chosen.double().cpu().numpy()
+    groups = flat[: len(flat) // size * size].reshape(-1, size)
+    subset = groups[:: max(1, len(groups) * size // (SEEN_LINES * SEEN))]
+    values: Float64[np.ndarray, "g size"] = subset.double().cpu().numpy()
     return values
 
 
@@ -77,29 +77,29 @@ def steps(values: Float64[np.ndarray, " c"], roundoff: float) -> int | None:
 
     `roundoff`: relative error of a stored value. A grid that rounding alone could feign is none.
     """
-    kept = np.unique(values)
-    low, high = float(kept[0]), float(kept[-1])
-    filled = int(np.count_nonzero(values))
-    if filled < LEAST or len(kept) < 2 or len(kept) > MOST_STEPS + 1:
+    uniques = np.unique(values)
+    low, high = float(uniques[0]), float(uniques[-1])
+    nonzeros = int(np.count_nonzero(values))
+    if nonzeros < LEAST or len(uniques) < 2 or len(uniques) > MOST_STEPS + 1:
         return None
     tolerance = 4.0 * roundoff * max(abs(low), abs(high)) / (high - low)
-    counts = np.arange(len(kept) - 1, MOST_STEPS + 1)[:, None]  # (q, 1)
-    places = (kept - low) / (high - low) * counts  # (q, values)
+    counts = np.arange(len(uniques) - 1, MOST_STEPS + 1)[:, None]  # (q, 1)
+    places = (uniques - low) / (high - low) * counts  # (q, values)
     off = np.abs(places - np.rint(places)).max(axis=1)
     fits = np.flatnonzero((off <= tolerance * counts[:, 0] + 1e-6) & (tolerance * counts[:, 0] < 0.1))
     if not len(fits):
         return None
-    found = int(counts[fits[0], 0])
-    chance = len(counts) * (2.0 * tolerance * found + 2e-6) ** (len(kept) - 2) if len(kept) > 2 else 1.0
-    return found if chance < 1e-6 or filled >= 8 * len(kept) else None
+    count = int(counts[fits[0], 0])
+    chance = len(counts) * (2.0 * tolerance * count + 2e-6) ** (len(uniques) - 2) if len(uniques) > 2 else 1.0
+    return count if chance < 1e-6 or nonzeros >= 8 * len(uniques) else None
 
 
 def even(lines: Float64[np.ndarray, "r c"], roundoff: float) -> int | None:
     """The steps of the finest grid among the lines, where nine tenths of those that vary lie on one."""
     vary = [line for line in lines if np.count_nonzero(line) >= LEAST and line.min() < line.max()]
-    found = [steps(line, roundoff) for line in vary]
-    there = [count for count in found if count is not None]
-    return max(there) if vary and len(there) >= SHARE * len(vary) else None
+    step_counts = [steps(line, roundoff) for line in vary]
+    counts = [count for count in step_counts if count is not None]
+    return max(counts) if vary and len(counts) >= SHARE * len(vary) else None
 
 
 def grid(matrix: Float[Tensor, "m n"], roundoff: float) -> Grid | None:
@@ -108,32 +108,32 @@ def grid(matrix: Float[Tensor, "m n"], roundoff: float) -> Grid | None:
     Of values in the order in which they are stored, since quantisers group neighbours.
     """
     rows, columns = sample(matrix), sample(matrix.T)
-    for of, lines in (
+    for unit, lines in (
         ("tensor", rows.reshape(1, -1)),
         ("row", rows),
         ("column", columns),
         *((f"group of {size}", blocks(matrix, size)) for size in GROUPS),
         *((f"group of {size} outputs", cut_groups(columns, size)) for size in GROUPS),
     ):
-        found = even(lines, roundoff) if lines.size else None
-        if found is not None:
-            return Grid(of, found)
+        step_count = even(lines, roundoff) if lines.size else None
+        if step_count is not None:
+            return Grid(unit, step_count)
     return _codebook(matrix, rows, roundoff)
 
 
 def _codebook(matrix: Float[Tensor, "m n"], rows: Float64[np.ndarray, "r c"], roundoff: float) -> Grid | None:
     """Few different values that lie on no even grid, or on one that rounding to halves has blurred."""
-    filled = np.count_nonzero(rows)
-    whole = float(levels(rows.reshape(1, -1))[0])
-    if filled >= 4096 and whole <= MOST_STEPS + 1:
-        return Grid("tensor", max(1, int(whole)))
-    ties, most = (TIES, MOST_STEPS) if roundoff < 2.0**-20 else (TIES_OF_HALVES, LEVELS_OF_HALVES)
-    for of, lines in (*((f"group of {size}", blocks(matrix, size)) for size in (64, 128, 32)), ("row", rows)):
+    nonzeros = np.count_nonzero(rows)
+    level_count = float(levels(rows.reshape(1, -1))[0])
+    if nonzeros >= 4096 and level_count <= MOST_STEPS + 1:
+        return Grid("tensor", max(1, int(level_count)))
+    ties, max_levels = (TIES, MOST_STEPS) if roundoff < 2.0**-20 else (TIES_OF_HALVES, LEVELS_OF_HALVES)
+    for unit, lines in (*((f"group of {size}", blocks(matrix, size)) for size in (64, 128, 32)), ("row", rows)):
         counts = np.count_nonzero(lines, axis=1) if lines.size else np.zeros(0)
         full = counts >= 2 * LEAST
         middle = float(np.median(levels(lines[full]))) if full.any() else math.inf
-        if middle <= most and float(np.median(levels(lines[full]) / counts[full])) < ties:
-            return Grid(of, int(middle) - int(filled == rows.size))  # 0 is a value too
+        if middle <= max_levels and float(np.median(levels(lines[full]) / counts[full])) < ties:
+            return Grid(unit, int(middle) - int(nonzeros == rows.size))  # 0 is a value too
     return None
 
 

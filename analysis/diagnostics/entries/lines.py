@@ -40,9 +40,9 @@ def sums(slices: Float[Tensor, "s m n"], unit: float) -> Sums:
     """Of the entries over `unit`, a power of two near the largest, so that no fourth power leaves float64."""
     _, m, n = slices.shape
     rows, row_sums, columns, column_sums = (np.zeros(size) for size in (m, m, n, n))
-    found, cubes, fourths, zeros, largest = [], 0.0, 0.0, 0, (0.0, 0, 0)
+    slice_sums, cubes, fourths, zeros, largest = [], 0.0, 0.0, 0, (0.0, 0, 0)
     for matrix in slices:
-        whole = np.zeros(2)
+        totals = np.zeros(2)
         for start in range(0, m, max(1, BLOCK // n)):
             block = (matrix[start : start + max(1, BLOCK // n)].double() / unit).cpu().numpy()
             square = np.square(block)
@@ -50,14 +50,14 @@ def sums(slices: Float[Tensor, "s m n"], unit: float) -> Sums:
             columns += square.sum(axis=0)
             row_sums[start : start + len(block)] += block.sum(axis=1)
             column_sums += block.sum(axis=0)
-            whole += (block.sum(), square.sum())
+            totals += (block.sum(), square.sum())
             zeros += block.size - int(np.count_nonzero(block))
-            at = int(square.argmax())
-            largest = max(largest, (math.sqrt(square.flat[at]), start + at // n, at % n))
+            index = int(square.argmax())
+            largest = max(largest, (math.sqrt(square.flat[index]), start + index // n, index % n))
             cubes += float((square * block).sum())  # not by BLAS, whose sums hang on threads
             fourths += float(np.square(square).sum())
-        found.append(whole)
-    return Sums(rows, columns, row_sums, column_sums, np.array(found), cubes, fourths, zeros, largest)
+        slice_sums.append(totals)
+    return Sums(rows, columns, row_sums, column_sums, np.array(slice_sums), cubes, fourths, zeros, largest)
 
 
 def equal(matrix: Float[Tensor, "m n"]) -> int:
@@ -68,16 +68,16 @@ def equal(matrix: Float[Tensor, "m n"]) -> int:
     _, first, counts = np.unique(head, axis=0, return_inverse=True, return_counts=True)
     first = first.reshape(-1)
     candidates = np.flatnonzero(counts[first] > 1)
-    seen: set[tuple[int, bytes]] = set()
-    repeated = 0
+    keys: set[tuple[int, bytes]] = set()
+    repeats = 0
     for index in candidates.tolist():
         line = matrix[index].double().cpu().numpy()
         if not line.any():
             continue
         key = (int(first[index]), line.tobytes())
-        repeated += key in seen
-        seen.add(key)
-    return repeated
+        repeats += key in keys
+        keys.add(key)
+    return repeats
 
 
 def isolation(slices: Float[Tensor, "s m n"], row: int, column: int) -> float:
@@ -90,8 +90,8 @@ def isolation(slices: Float[Tensor, "s m n"], row: int, column: int) -> float:
 
 
 def _second(values: Tensor, top: float) -> float:
-    below = values[values < top]
-    return float(below.max()) if below.numel() else 0.0
+    rest = values[values < top]
+    return float(rest.max()) if rest.numel() else 0.0
 
 
 def cosine(matrix: Float[Tensor, "m n"]) -> float | None:
@@ -111,12 +111,12 @@ def likeness(lines: Float[Tensor, "m n"]) -> float:
     Of up to 256 lines, about the mean of all their entries.
     """
     gram = _cosines(lines[:: max(1, len(lines) // FEW)][:FEW], centred=True)
-    count, each = len(gram), lines.shape[1]
-    if count < 2 or each < 2:
+    count, length = len(gram), lines.shape[1]
+    if count < 2 or length < 2:
         return 0.0
     pairs = count * (count - 1) / 2.0
-    mean = float(gram.square().sum()) / 2.0 / pairs * each
-    return abs(mean - 1.0) / math.sqrt(2.0 * (each - 1) / (each + 2) / pairs)
+    mean = float(gram.square().sum()) / 2.0 / pairs * length
+    return abs(mean - 1.0) / math.sqrt(2.0 * (length - 1) / (length + 2) / pairs)
 
 
 def _cosines(lines: Float[Tensor, "m n"], centred: bool) -> Float64[Tensor, "k k"]:
@@ -132,8 +132,8 @@ def _cosines(lines: Float[Tensor, "m n"], centred: bool) -> Float64[Tensor, "k k
         entries = part.double() / largest - mean
         gram += entries @ entries.T
     sizes = gram.diagonal().sqrt()
-    kept = sizes > 0.0
-    sizes, gram = sizes[kept], gram[kept][:, kept]
+    is_nonzero = sizes > 0.0
+    sizes, gram = sizes[is_nonzero], gram[is_nonzero][:, is_nonzero]
     return (gram / sizes[:, None] / sizes).fill_diagonal_(0.0)
 
 
@@ -143,10 +143,10 @@ def spread(energies: Float64[np.ndarray, " m"], each: int, variance: float, four
     `each` entries in a line, of that variance and fourth moment: the sum of squares over its variance is χ² then, with
     one degree of freedom less than lines.
     """
-    expected = each * (fourth - variance * variance)
-    if len(energies) < 2 or expected <= 0.0:
+    expectation = each * (fourth - variance * variance)
+    if len(energies) < 2 or expectation <= 0.0:
         return 0.0
-    return _standard(float(np.square(energies - energies.mean()).sum()) / expected, len(energies) - 1)
+    return _standard(float(np.square(energies - energies.mean()).sum()) / expectation, len(energies) - 1)
 
 
 def drift(totals: Float64[np.ndarray, " m"], each: int, variance: float) -> float:

@@ -47,24 +47,24 @@ def compare(spectrum: Spectrum, sums: Sums, unit: float, likeness: float = 0.0) 
     count = spectrum.rows * spectrum.columns
     means, squares = sums.slices[:, 0] / count, sums.slices[:, 1] / count
     variances = squares - means**2
-    kept = variances > 1e-12 * max(squares.max(), 0.0)
-    if not kept.any() or spectrum.rows * spectrum.columns < 2:
+    has_spread = variances > 1e-12 * max(squares.max(), 0.0)
+    if not has_spread.any() or spectrum.rows * spectrum.columns < 2:
         return None
     law = _law(spectrum, sums)
-    scaled = np.sort((np.square(spectrum.slices[kept] / unit) / variances[kept, None]).ravel())
-    inside = scaled[: int(np.searchsorted(scaled, law.cut, side="right"))]
-    distance = marchenko_pastur.distance(_nonzero(inside, law, int(kept.sum())), law)
+    values = np.sort((np.square(spectrum.slices[has_spread] / unit) / variances[has_spread, None]).ravel())
+    bulk = values[: int(np.searchsorted(values, law.cut, side="right"))]
+    distance = marchenko_pastur.distance(_nonzero(bulk, law, int(has_spread.sum())), law)
     lines = max(likeness, *_tests(sums, spectrum))
-    above = len(scaled) - len(inside)
+    num_above = len(values) - len(bulk)
     enough = (
-        min(spectrum.rows, spectrum.columns) >= FEWEST and sums.squares > 0.0 and len(scaled) * law.large >= ENTRIES
+        min(spectrum.rows, spectrum.columns) >= FEWEST and sums.squares > 0.0 and len(values) * law.large >= ENTRIES
     )
-    fits = distance <= (GAP / math.sqrt(len(kept)) + GAPS) / min(spectrum.rows, spectrum.columns)
-    shifts = np.abs(means) / np.sqrt(np.where(kept, variances, np.inf)) * math.sqrt(count)
-    shifted = int((shifts > SHIFT * (math.sqrt(spectrum.rows) + math.sqrt(spectrum.columns))).sum())
-    random = bool(enough and above <= shifted and fits and lines <= CHANCE and kept.all())
+    fits = distance <= (GAP / math.sqrt(len(has_spread)) + GAPS) / min(spectrum.rows, spectrum.columns)
+    shifts = np.abs(means) / np.sqrt(np.where(has_spread, variances, np.inf)) * math.sqrt(count)
+    num_shifted = int((shifts > SHIFT * (math.sqrt(spectrum.rows) + math.sqrt(spectrum.columns))).sum())
+    random = bool(enough and num_above <= num_shifted and fits and lines <= CHANCE and has_spread.all())
     edge = float(law.edges[1] * variances.max()) * unit * unit
-    return Noise(above, edge, distance, lines, random)
+    return Noise(num_above, edge, distance, lines, random)
 
 
 def _law(spectrum: Spectrum, sums: Sums) -> Law:
@@ -83,15 +83,15 @@ def _tests(sums: Sums, spectrum: Spectrum) -> list[float]:
     """How much more the lines differ than those of independent entries do, in standard errors."""
     rows, columns = sums.rows > 0.0, sums.columns > 0.0
     slices = len(sums.slices)
-    filled = int(rows.sum()) * int(columns.sum()) * slices
-    variance, fourth = sums.squares / filled, sums.fourths / filled
+    entry_count = int(rows.sum()) * int(columns.sum()) * slices
+    variance, fourth = sums.squares / entry_count, sums.fourths / entry_count
     row_size, column_size = int(columns.sum()) * slices, int(rows.sum()) * slices
     return [
         spread(sums.rows[rows], row_size, variance, fourth),
         spread(sums.columns[columns], column_size, variance, fourth),
         drift(sums.row_sums[rows], row_size, variance),
         drift(sums.column_sums[columns], column_size, variance),
-        spread(sums.slices[:, 1], filled // slices, variance, fourth),
+        spread(sums.slices[:, 1], entry_count // slices, variance, fourth),
     ]
 
 
@@ -108,12 +108,12 @@ def peakedness(sums: Sums, count: int) -> float | None:
 def law_of(values: Float64[np.ndarray, " p"]) -> str:
     """The law about 0 that the values, a sample, could be drawn from: "normal", "uniform", or "" for neither."""
     size = len(values)
-    ordered = np.sort(values)
-    bound, spread_of = float(np.abs(ordered).max()), math.sqrt(float(np.square(ordered).mean()))
+    sorted_values = np.sort(values)
+    limit, spread_of = float(np.abs(sorted_values).max()), math.sqrt(float(np.square(sorted_values).mean()))
     if size < 256 or spread_of == 0.0:
         return ""
     steps = np.arange(1, size + 1) / size
-    laws = {"uniform": (ordered / bound + 1.0) / 2.0, "normal": ndtr(ordered / spread_of)}
+    laws = {"uniform": (sorted_values / limit + 1.0) / 2.0, "normal": ndtr(sorted_values / spread_of)}
     for name, shares in laws.items():
         gap = max(float((steps - shares).max()), float((shares - steps).max()) + 1.0 / size)
         if gap * math.sqrt(size) < 1.63:  # 1 % of Kolmogorov's law

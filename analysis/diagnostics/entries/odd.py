@@ -29,10 +29,10 @@ def testable(row: Row) -> bool:
 def random(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows as random in a model that is not."""
     able = [row for row in rows if testable(row)]
-    chosen = [row for row in rows if row.value("state") == "random"]
-    usual = [row for row in chosen if row.weight.role in HARMLESS or _is_of_its_kind(row, rows)]
+    random_rows = [row for row in rows if row.value("state") == "random"]
+    usual = [row for row in random_rows if row.weight.role in HARMLESS or _is_of_its_kind(row, rows)]
     yield from (_as_random(some, Severity.NOTE) for some in group_alike(usual))
-    faulty = [row for row in chosen if not any(row is one for one in usual)]
+    faulty = [row for row in random_rows if not any(row is one for one in usual)]
     if len(faulty) > max(1.0, FEW * len(able)):
         text = f"{len(faulty)} of {quantity(len(able), 'matrix', 'matrices')} look like a random initialisation"
         yield Finding(Severity.WARN, text, WHY, names(faulty), {"random": len(faulty)}, causes.RANDOM)
@@ -47,17 +47,17 @@ def _is_of_its_kind(row: Row, rows: Sequence[Row]) -> bool:
     layer, nor are those of another law or scale than their siblings', nor those whose siblings are far from random.
     Where many are random, the others have to be farther still.
     """
-    others = [one for one in siblings_of(row, rows) if one is not row]
-    rest = [one for one in others if one.value("state") != "random"]
-    if len(others) - len(rest) > FEW * len(others):
+    peers = [one for one in siblings_of(row, rows) if one is not row]
+    rest = [one for one in peers if one.value("state") != "random"]
+    if len(peers) - len(rest) > FEW * len(peers):
         return not rest or min(number(one, "line_spread") for one in rest) < MANY_LEARNED
-    others = rest or [one for one in rows if one is not row and testable(one) and one.value("state") == ""]
-    if row.value("entries_law") == "uniform" or not others:
+    peers = rest or [one for one in rows if one is not row and testable(one) and one.value("state") == ""]
+    if row.value("entries_law") == "uniform" or not peers:
         return False
-    spreads = [number(one, "line_spread") for one in others]
-    learned = median(spreads) >= LEARNED and (not rest or min(spreads) >= LEAST_LEARNED)
-    drawn = bool(rest) and (_differs(row, rest, "kurtosis", PEAKED) or _differs(row, rest, "rms", RESCALED))
-    return not (learned or drawn)
+    spreads = [number(one, "line_spread") for one in peers]
+    has_structure = median(spreads) >= LEARNED and (not rest or min(spreads) >= LEAST_LEARNED)
+    is_unlike = bool(rest) and (_differs(row, rest, "kurtosis", PEAKED) or _differs(row, rest, "rms", RESCALED))
+    return not (has_structure or is_unlike)
 
 
 def _differs(row: Row, others: Sequence[Row], column: str, far: float) -> bool:
@@ -74,17 +74,17 @@ WHY = (
 
 def _as_random(rows: Sequence[Row], severity: Severity) -> Finding:
     laws = {str(row.value("entries_law")) for row in rows} - {""}
-    drawn = f" The entries follow a {laws.pop()} law, as initialisations do." if len(laws) == 1 else ""
+    law_note = f" The entries follow a {laws.pop()} law, as initialisations do." if len(laws) == 1 else ""
     text = f"{subject(rows)} look{'s' if len(rows) == 1 else ''} like a random initialisation"
     columns = ("num_above_random", "random_D", "line_spread", "entries_law")
-    return Finding(severity, text, WHY + drawn, names(rows), evidence(rows, *columns), causes.RANDOM)
+    return Finding(severity, text, WHY + law_note, names(rows), evidence(rows, *columns), causes.RANDOM)
 
 
 def orthogonal(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows with equal singular values, a warning where few have them; and notes on those that are nearly so."""
-    chosen = [row for row in rows if row.value("state") == "orthogonal"]
-    severity = Severity.NOTE if len(chosen) > max(1.0, FEW * len(rows)) else Severity.WARN
-    for some in group_alike(chosen):
+    matches = [row for row in rows if row.value("state") == "orthogonal"]
+    severity = Severity.NOTE if len(matches) > max(1.0, FEW * len(rows)) else Severity.WARN
+    for some in group_alike(matches):
         text = f"{subject(some)} {'is' if len(some) == 1 else 'are'} orthogonal: all singular values are equal"
         why = "To 5 %, as an orthogonal initialisation leaves them or a parametrisation keeps them."
         yield Finding(severity, text, why, names(some), evidence(some, "condition"), causes.ORTHOGONAL)
@@ -117,18 +117,18 @@ def identity(rows: Sequence[Row]) -> Iterator[Finding]:
 
 def scale(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows whose scale is apart from that of their siblings."""
-    for found in find_apart(rows, _log_scale, WIDTH, math.log(RATIO)):
-        yield _scale_finding(found)
+    for outlier in find_apart(rows, _log_scale, WIDTH, math.log(RATIO)):
+        yield _scale_finding(outlier)
 
 
 def noise_added(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows larger than all their siblings, and of less structure: training makes the larger ones less random."""
     for family in families(rows):
         for row in family:
-            others = [one for one in family if one is not row]
-            ratio = number(row, "rms") / max(number(one, "rms") for one in others)
-            if ratio >= LARGER and all(_has_less(row, other) for other in others):
-                yield _noise_finding(row, ratio, len(others))
+            siblings = [one for one in family if one is not row]
+            ratio = number(row, "rms") / max(number(one, "rms") for one in siblings)
+            if ratio >= LARGER and all(_has_less(row, other) for other in siblings):
+                yield _noise_finding(row, ratio, len(siblings))
 
 
 def _noise_finding(row: Row, ratio: float, siblings: int) -> Finding:
@@ -143,8 +143,8 @@ def _noise_finding(row: Row, ratio: float, siblings: int) -> Finding:
 
 def _has_less(row: Row, other: Row) -> bool:
     """Whether a row is nearer to random than another, by its eigenvalues and by its lines."""
-    above = number(row, "num_above_random") <= number(other, "num_above_random")
-    return above and number(row, "line_spread") < LESS * number(other, "line_spread")
+    has_fewer = number(row, "num_above_random") <= number(other, "num_above_random")
+    return has_fewer and number(row, "line_spread") < LESS * number(other, "line_spread")
 
 
 def _log_scale(row: Row) -> float | None:

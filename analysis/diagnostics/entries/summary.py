@@ -50,21 +50,21 @@ def is_untrained(rows: Sequence[Row]) -> bool:
 
 def checkpoint(rows: Sequence[Row]) -> list[Finding]:
     """The findings on one checkpoint, NaN first."""
-    broken = [row for row in rows if is_not_finite(row)]
-    left_out = [row for row in rows if row.value("state") is None and not is_not_finite(row)]
-    found = [*not_finite_findings(broken), *unmeasured_findings(left_out, "state", "entries")]
+    broken_rows = [row for row in rows if is_not_finite(row)]
+    blank_rows = [row for row in rows if row.value("state") is None and not is_not_finite(row)]
+    findings = [*not_finite_findings(broken_rows), *unmeasured_findings(blank_rows, "state", "entries")]
     fine = [row for row in rows if row.value("state") is not None]
     if is_untrained(fine):
-        return found
+        return findings
     fine = [row for row in fine if min(row.weight.rows, row.weight.columns) >= SMALLEST]
-    found += faults.zero(fine)
-    found += odd.identity([row for row in fine if row.value("state") == "identity"])
-    left = [row for row in fine if row.value("state") not in ("zero", "identity")]
-    found += faults.copies(_copies(left), len(left))
+    findings += faults.zero(fine)
+    findings += odd.identity([row for row in fine if row.value("state") == "identity"])
+    nonzero_rows = [row for row in fine if row.value("state") not in ("zero", "identity")]
+    findings += faults.copies(_copies(nonzero_rows), len(nonzero_rows))
     for check in CHECKS:
-        explained = {name for finding in found if _explains(finding, check) for name in finding.weights}
-        found += check([row for row in left if row.weight.name not in explained])
-    return found
+        bad_names = {name for finding in findings if _explains(finding, check) for name in finding.weights}
+        findings += check([row for row in nonzero_rows if row.weight.name not in bad_names])
+    return findings
 
 
 def _explains(finding: Finding, check: Check) -> bool:
@@ -74,19 +74,19 @@ def _explains(finding: Finding, check: Check) -> bool:
 
 def _copies(rows: Sequence[Row]) -> list[tuple[Row, Row, float]]:
     """Each row that repeats an earlier one of its shape, with that one."""
-    found: list[tuple[Row, Row, float]] = []
+    pairs: list[tuple[Row, Row, float]] = []
     shapes: dict[tuple[int, int, int], list[Row]] = {}
     for row in rows:
         info = row.weight
         shapes.setdefault((info.rows, info.columns, info.slices), []).append(row)
     for some in shapes.values():
-        seen: set[int] = set()
+        copy_indices: set[int] = set()
         for one, other in combinations(range(len(some)), 2):
             cosine = _likeness(some[one], some[other])
-            if other not in seen and cosine >= ALIKE:
-                seen.add(other)
-                found.append((some[one], some[other], cosine))
-    return found
+            if other not in copy_indices and cosine >= ALIKE:
+                copy_indices.add(other)
+                pairs.append((some[one], some[other], cosine))
+    return pairs
 
 
 def _likeness(one: Row, other: Row) -> float:
@@ -99,21 +99,24 @@ def _likeness(one: Row, other: Row) -> float:
 
 
 def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
-    measured = [row for row in rows if row.value("state") is not None]
-    broken = len({row.weight.name for row in rows if is_not_finite(row)})
-    if broken:
-        more = f" {_headline([row for row in rows if not is_not_finite(row)], findings)}" if measured else ""
-        return f"{quantity(broken, 'matrix holds', 'matrices hold')} NaN or infinity.{more}"
-    if not measured:
+    measured_rows = [row for row in rows if row.value("state") is not None]
+    broken_count = len({row.weight.name for row in rows if is_not_finite(row)})
+    if broken_count:
+        rest = f" {_headline([row for row in rows if not is_not_finite(row)], findings)}" if measured_rows else ""
+        return f"{quantity(broken_count, 'matrix holds', 'matrices hold')} NaN or infinity.{rest}"
+    if not measured_rows:
         return "No matrix could be measured."
-    if is_untrained(measured):
-        return _untrained(measured)
-    if len(measured) > 1 and all(row.value("state") == "zero" for row in measured):
-        return f"All {len(measured)} matrices are all zeros."
-    known = {row.weight.name for row in rows}
-    faulty = {name for finding in findings if finding.severity is not Severity.NOTE for name in finding.weights} & known
+    if is_untrained(measured_rows):
+        return _untrained(measured_rows)
+    if len(measured_rows) > 1 and all(row.value("state") == "zero" for row in measured_rows):
+        return f"All {len(measured_rows)} matrices are all zeros."
+    row_names = {row.weight.name for row in rows}
+    faulty = {
+        name for finding in findings if finding.severity is not Severity.NOTE for name in finding.weights
+    } & row_names
     if not faulty:
-        return f"No fault found in the entries of {quantity(len(measured), 'matrix', 'matrices')}{_reserve(measured)}."
+        matrices = quantity(len(measured_rows), "matrix", "matrices")
+        return f"No fault found in the entries of {matrices}{_reserve(measured_rows)}."
     has = "has a fault in its" if len(faulty) == 1 else "have a fault in their"
     return f"{len(faulty)} of {quantity(len(rows), 'matrix', 'matrices')} {has} entries."
 

@@ -195,15 +195,15 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     eigenvalues = weight.spectrum.eigenvalues * conv_factor(weight, options)
     if weight.info.unfit:
-        found: dict[str, Scalar] = {"num_evals": eigenvalues.size, "lambda_max": float(eigenvalues[-1]),
+        facts: dict[str, Scalar] = {"num_evals": eigenvalues.size, "lambda_max": float(eigenvalues[-1]),
                                     "kernel": weight.spectrum.kernel}  # fmt: skip
-        return Measurement(found, {"eigenvalues": single(eigenvalues)}, weight.info.unfit)
-    seen = usable_eigenvalues(eigenvalues, options.text("compat") == "weightwatcher")
+        return Measurement(facts, {"eigenvalues": single(eigenvalues)}, weight.info.unfit)
+    fit_values = usable_eigenvalues(eigenvalues, options.text("compat") == "weightwatcher")
     flat = flatness(weight, options)
-    left_out = min(seen.size, options.integer("leave_out"))
+    num_cut = min(fit_values.size, options.integer("leave_out"))
     compatible = options.text("compat") == "weightwatcher" and eigenvalues.size >= power_law.SMALLEST
-    least = power_law.SMALLEST_COMPATIBLE if compatible else power_law.SMALLEST
-    tail, law, clipping = fit(seen[: seen.size - left_out], options, flat, least)
+    min_tail = power_law.SMALLEST_COMPATIBLE if compatible else power_law.SMALLEST
+    tail, law, clipping = fit(fit_values[: fit_values.size - num_cut], options, flat, min_tail)
     values: dict[str, Scalar] = {
         "num_evals": eigenvalues.size,
         "lambda_max": float(eigenvalues[-1]),
@@ -211,9 +211,9 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         "kernel": weight.spectrum.kernel,
     }
     curves = {"eigenvalues": single(eigenvalues)}
-    excluded = reason_not_to_fit(eigenvalues.size, options.integer("min_evals"), options.integer("max_evals"))
-    if law is None or excluded:
-        return Measurement(values, curves, excluded or no_fit(eigenvalues, tail, left_out))
+    exclusion = reason_not_to_fit(eigenvalues.size, options.integer("min_evals"), options.integer("max_evals"))
+    if law is None or exclusion:
+        return Measurement(values, curves, exclusion or no_fit(eigenvalues, tail, num_cut))
     starts = power_law.curve(tail, law, CURVE_POINTS, flat)
     curves |= {
         "candidate_xmin": single(starts.xmin),
@@ -232,11 +232,11 @@ def fit(seen: Float64[np.ndarray, " k"], options: Options, flat: float, least: i
         case "none":
             return seen, power_law.fit(seen, flat, least), {}
         case "clip_xmax":
-            found = fingers.clip_fingers(seen, flat=flat)
-            if found is None:
+            clip = fingers.clip_fingers(seen, flat=flat)
+            if clip is None:
                 return seen, None, {}
-            left = seen[: seen.size - found.fingers - 1] if found.fingers else seen
-            return left, found.law, {"num_fingers": found.fingers, "raw_alpha": found.raw.alpha}
+            rest = seen[: seen.size - clip.fingers - 1] if clip.fingers else seen
+            return rest, clip.law, {"num_fingers": clip.fingers, "raw_alpha": clip.raw.alpha}
         case how:
             return seen, fingers.fit_peak(seen, as_coded=how == "xmin_peak_coded", flat=flat), {}
 

@@ -31,9 +31,9 @@ def verdict(alpha: float) -> str:
 
 def summarise(table: Table) -> Summary:
     """Where the exponents of a table with the columns alpha, sigma, D, num_pl_spikes and num_evals lie."""
-    flagged = [row for row in table.rows if row.value("warning")]
-    numbers = _numbers(table, flagged)
-    firm = [row for row in flagged if is_firm(row)]
+    flagged_rows = [row for row in table.rows if row.value("warning")]
+    numbers = _numbers(table, flagged_rows)
+    firm = [row for row in flagged_rows if is_firm(row)]
     findings = [
         *_side_findings([row for row in firm if number(row, "alpha") > UNDER], "above 6", _THIN),
         *_side_findings([row for row in firm if number(row, "alpha") < OVER], "below 2", _HEAVY),
@@ -91,10 +91,10 @@ def _side_findings(rows: Sequence[Row], where: str, meaning: str) -> list[Findin
     if not rows:
         return []
     furthest = sorted(rows, key=lambda row: -_excess(row))[:NAMED]
-    named = join_words([f"{lower_first(row.weight.label)} {_alpha_text(number(row, 'alpha'))}" for row in furthest])
-    more = f", and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+    words = join_words([f"{lower_first(row.weight.label)} {_alpha_text(number(row, 'alpha'))}" for row in furthest])
+    rest = f", and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
     text = f"α (KS) is {where} in {quantity(len(rows), 'matrix', 'matrices')}"
-    return [Finding(Severity.NOTE, text, f"{named}{more}. {meaning}", names(rows), evidence(rows, "alpha"), EXPONENT)]
+    return [Finding(Severity.NOTE, text, f"{words}{rest}. {meaning}", names(rows), evidence(rows, "alpha"), EXPONENT)]
 
 
 def _alpha_text(alpha: float) -> str:
@@ -107,24 +107,23 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     middle = numbers["median_alpha"]
     if not isinstance(middle, float):
         return "No matrix has a tail to fit."
-    fitted, inside = int(numbers["fitted"] or 0), int(numbers["healthy"] or 0)
+    fit_count, num_healthy = int(numbers["fitted"] or 0), int(numbers["healthy"] or 0)
     compare = "Compare α within one role, shape and recipe only."
-    if fitted == 1:
-        return (
-            f"The one tail that was fitted has α (KS) {_alpha_text(middle) if not inside else short(middle)}. {compare}"
-        )
-    count = inside or "None"
-    where = f"{count} of {fitted} matrices {'has' if inside < 2 else 'have'} an α (KS) between 2 and 6"
-    return f"{where}; the median is {short(middle)}. {compare}"
+    if fit_count == 1:
+        alpha_text = short(middle) if num_healthy else _alpha_text(middle)
+        return f"The one tail that was fitted has α (KS) {alpha_text}. {compare}"
+    count = num_healthy or "None"
+    share_text = f"{count} of {fit_count} matrices {'has' if num_healthy < 2 else 'have'} an α (KS) between 2 and 6"
+    return f"{share_text}; the median is {short(middle)}. {compare}"
 
 
 def _reservations(table: Table, fitted: int) -> list[Finding]:
     """What to bear in mind about the fits that are weak, and those that are missing."""
-    found = []
+    findings = []
     weak = tuple(row.weight.name for row in table.rows if row.value("low_confidence"))
     if weak:
         of = f"{len(weak)} of {fitted} fits" if fitted > 1 else "The only fit"
         text = f"{of} {'rests' if len(weak) == 1 else 'rest'} on little"
         why = "Fewer than 20 eigenvalues in the tail, or fewer than 50 in all: such an α is a hint, not a number."
-        found.append(Finding(Severity.NOTE, text, why, weak, {"low_confidence": len(weak)}, EXPONENT))
-    return [*found, *unmeasured_findings(table.rows, "alpha", "tail fit")]
+        findings.append(Finding(Severity.NOTE, text, why, weak, {"low_confidence": len(weak)}, EXPONENT))
+    return [*findings, *unmeasured_findings(table.rows, "alpha", "tail fit")]

@@ -145,24 +145,24 @@ COLUMNS = (
 
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
-    whole = weight.spectrum.eigenvalues  # raises where the weight is not finite
+    eigenvalues = weight.spectrum.eigenvalues  # raises where the weight is not finite
     preset = settings(options)
     cut = layout(weight, preset)
-    found = windows.spectra(weight, cut)  # (s, w, k)
+    spectra = windows.spectra(weight, cut)  # (s, w, k)
     fit = fit_of(preset.fit, rounding.flat(weight.slices))
-    seen = exponent(found, fit, preset.blocks and weight.info.slices > 1)
-    raw = fit(whole)
+    farms = exponent(spectra, fit, preset.blocks and weight.info.slices > 1)
+    raw = fit(eigenvalues)
     values = {
-        **shape(weight, cut, found),
+        **shape(weight, cut, spectra),
         "fit": preset.fit,
-        "alpha_farms": seen.alpha if seen else None,
-        "D": seen.D if seen else None,
-        "windows_sd": spread(found, fit),
+        "alpha_farms": farms.alpha if farms else None,
+        "D": farms.D if farms else None,
+        "windows_sd": spread(spectra, fit),
         "alpha_raw": raw.alpha if raw else None,
-        "aspect_bias": raw.alpha - seen.alpha if raw and seen else None,
+        "aspect_bias": raw.alpha - farms.alpha if raw and farms else None,
     }
     curves = sweep(weight, preset, fit) if options.flag("sweep") else {}
-    return Measurement(values, curves, None if seen else NO_FIT)
+    return Measurement(values, curves, None if farms else NO_FIT)
 
 
 def settings(options: Options) -> Preset:
@@ -196,16 +196,16 @@ def exponent(found: Float64[np.ndarray, "s w k"], fit: Fit, by_block: bool) -> E
     """Of all windows pooled; or the mean over windows, each pooled over the slices, as the authors treat kernels."""
     if not by_block:
         return fit(np.sort(found, axis=None))
-    each = [one for one in (fit(np.sort(block, axis=None)) for block in found.swapaxes(0, 1)) if one is not None]
-    if not each:
+    estimates = [one for one in (fit(np.sort(block, axis=None)) for block in found.swapaxes(0, 1)) if one is not None]
+    if not estimates:
         return None
-    return Exponent(fmean(one.alpha for one in each), fmean(one.D for one in each))
+    return Exponent(fmean(one.alpha for one in estimates), fmean(one.D for one in estimates))
 
 
 def spread(found: Float64[np.ndarray, "s w k"], fit: Fit) -> float | None:
     """The standard deviation of the exponents of single windows."""
-    each = [one.alpha for one in map(fit, found.reshape(-1, found.shape[2])) if one is not None]
-    return stdev(each) if len(each) > 1 else None
+    alphas = [one.alpha for one in map(fit, found.reshape(-1, found.shape[2])) if one is not None]
+    return stdev(alphas) if len(alphas) > 1 else None
 
 
 def shape(weight: Weight, cut: Windows, found: Float64[np.ndarray, "s w k"]) -> dict[str, Scalar]:
@@ -227,9 +227,11 @@ def sweep(weight: Weight, preset: Preset, fit: Fit) -> dict[str, Curve]:
     points = []
     for aspect in SWEEP:
         cut = windows.covering(small, large, side, aspect)
-        found = exponent(windows.spectra(weight, cut), fit, by_block=False) if cut.short >= power_law.SMALLEST else None
-        if found is not None:
-            points.append((cut.long / cut.short, found.alpha))
+        estimate = (
+            exponent(windows.spectra(weight, cut), fit, by_block=False) if cut.short >= power_law.SMALLEST else None
+        )
+        if estimate is not None:
+            points.append((cut.long / cut.short, estimate.alpha))
     aspects, alphas = np.array(points).reshape(-1, 2).T
     return {"sweep_aspect": single(aspects), "sweep_alpha": single(alphas)}
 

@@ -22,17 +22,17 @@ FEW = 100  # eigenvalues of all windows below which an exponent is a hint
 def summarise(table: Table) -> Summary:
     rows = [row for row in table.rows if row.value("alpha_farms") is not None]
     alphas, biases = table.numbers("alpha_farms"), table.numbers("aspect_bias")
-    shaped = [row for row in rows if _bias_share(row) >= LARGE_BIAS]
+    bias_rows = [row for row in rows if _bias_share(row) >= LARGE_BIAS]
     numbers: dict[str, Scalar] = {
         "measured": len(rows),
         "median_alpha_farms": median(alphas) if alphas else None,
         "sd_alpha_farms": stdev(alphas) if len(alphas) > 1 else None,
         "median_alpha_raw": median(table.numbers("alpha_raw")) if table.numbers("alpha_raw") else None,
         "largest_bias": max(biases, key=abs) if biases else None,
-        "shaped": len(shaped),
+        "shaped": len(bias_rows),
     }
     findings = [
-        *map(_shape_finding, group_alike(shaped)),
+        *map(_shape_finding, group_alike(bias_rows)),
         *_find_outliers(rows),
         *unmeasured_findings(table.rows, "alpha_farms", "α FARMS"),
     ]
@@ -49,11 +49,11 @@ def _bias_share(row: Row) -> float:
 
 def _shape_finding(rows: Sequence[Row]) -> Finding:
     """What the shape does, and whether a verdict on the raw exponent hangs on it. Hill's exponent has no verdicts."""
-    worst = max(rows, key=_bias_share)
-    raw, seen = number(worst, "alpha_raw"), number(worst, "alpha_farms")
+    top = max(rows, key=_bias_share)
+    raw, farms = number(top, "alpha_raw"), number(top, "alpha_farms")
     why = (
-        f"{worst.weight.label}: α {short(raw)} raw, {short(seen)} by windows of one shape, so {_bias_share(worst):.0%} "
-        f"of what it is above 1 comes from its {short(number(worst, 'aspect'))}:1 shape.{_verdict_change(worst)}"
+        f"{top.weight.label}: α {short(raw)} raw, {short(farms)} by windows of one shape, so {_bias_share(top):.0%} "
+        f"of what it is above 1 comes from its {short(number(top, 'aspect'))}:1 shape.{_verdict_change(top)}"
     )
     text = f"The shape raises α of {lower_first(subject(rows))}"
     columns = ("alpha_raw", "alpha_farms", "aspect_bias", "windows_sd", "aspect")
@@ -62,32 +62,32 @@ def _shape_finding(rows: Sequence[Row]) -> Finding:
 
 def _verdict_change(row: Row) -> str:
     """Whether the verdict on a searched exponent is one on the shape."""
-    raw, seen = verdict(number(row, "alpha_raw")), verdict(number(row, "alpha_farms"))
-    if row.value("fit") == "hill" or raw == seen:
+    raw, farms = verdict(number(row, "alpha_raw")), verdict(number(row, "alpha_farms"))
+    if row.value("fit") == "hill" or raw == farms:
         return " Compare it by α FARMS."
     return " Only one of the two lies between 2 and 6."
 
 
 def _find_outliers(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows far from their siblings, and by more than the spread of their own windows."""
-    for found in find_apart(rows, lambda row: number(row, "alpha_farms"), FAR, LARGE_BIAS):
-        spread, gap = number(found.row, "windows_sd"), found.value - found.middle
+    for outlier in find_apart(rows, lambda row: number(row, "alpha_farms"), FAR, LARGE_BIAS):
+        spread, gap = number(outlier.row, "windows_sd"), outlier.value - outlier.middle
         if not math.isnan(spread) and abs(gap) <= FAR * spread:
             continue
-        weak = number(found.row, "num_evals") < FEW
+        weak = number(outlier.row, "num_evals") < FEW
         hint = " Few eigenvalues stand behind it: a hint, no more." if weak else ""
-        others = f"the median of {found.siblings} others of its role and shape is {short(found.middle)}"
-        why = f"α FARMS {short(found.value)}; {others}.{hint}"
-        text = f"{subject([found.row])} has a {'thinner' if gap > 0.0 else 'heavier'} tail than its siblings"
-        some = [found.row]
+        comparison = f"the median of {outlier.siblings} others of its role and shape is {short(outlier.middle)}"
+        why = f"α FARMS {short(outlier.value)}; {comparison}.{hint}"
+        text = f"{subject([outlier.row])} has a {'thinner' if gap > 0.0 else 'heavier'} tail than its siblings"
+        some = [outlier.row]
         columns = ("alpha_farms", "windows_sd", "aspect")
         yield Finding(Severity.NOTE, text, why, names(some), evidence(some, *columns), SIBLINGS)
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:
-    middle, shaped = numbers["median_alpha_farms"], int(numbers["shaped"] or 0)
+    middle, count = numbers["median_alpha_farms"], int(numbers["shaped"] or 0)
     if middle is None:
         return "No matrix has windows to fit."
     noun = quantity(int(numbers["measured"] or 0), "matrix", "matrices")
-    bias = f" The shape raises the raw α of {shaped} of them much." if shaped else " Their shapes hardly change it."
+    bias = f" The shape raises the raw α of {count} of them much." if count else " Their shapes hardly change it."
     return f"Half of {noun} have α FARMS above {short(float(middle))}.{bias}"

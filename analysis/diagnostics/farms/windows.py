@@ -70,9 +70,9 @@ def covering(rows: int, columns: int, side: int, aspect: float) -> Windows:
     """Windows that overlap by half where that takes sixteen at most, and are spread evenly where not."""
     small, large = sorted((rows, columns))
     long, short = size(rows, columns, side, aspect)
-    across = min(_halves(small, short), round(math.sqrt(MOST)))
-    along = min(_halves(large, long), MOST // across)
-    return Windows(long, short, starts(large, long, along), starts(small, short, across))
+    num_short = min(_halves(small, short), round(math.sqrt(MOST)))
+    num_long = min(_halves(large, long), MOST // num_short)
+    return Windows(long, short, starts(large, long, num_long), starts(small, short, num_short))
 
 
 def _halves(extent: int, window: int) -> int:
@@ -89,7 +89,7 @@ def blocks(rows: int, columns: int) -> Windows:
 def spectra(weight: Weight, windows: Windows) -> Float64[np.ndarray, "s w k"]:
     """The ascending eigenvalues of every window of every slice."""
     if windows.count == 1 and windows.long * windows.short == weight.info.rows * weight.info.columns:
-        whole: Float64[np.ndarray, "s w k"] = np.square(weight.spectrum.slices)[:, None]
-        return whole
-    found = [[decompose(window[None]).eigenvalues for window in windows.cut(matrix)] for matrix in weight.slices]
-    return np.array(found)
+        values: Float64[np.ndarray, "s w k"] = np.square(weight.spectrum.slices)[:, None]
+        return values
+    eigenvalues = [[decompose(window[None]).eigenvalues for window in windows.cut(matrix)] for matrix in weight.slices]
+    return np.array(eigenvalues)

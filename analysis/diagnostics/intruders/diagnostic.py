@@ -162,34 +162,34 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     base, tuned = weights
     side: Side = options.text("side")  # type: ignore[assignment]  # one of its choices
     k, epsilon = options.integer("k"), options.number("epsilon")
-    kept = max(k, options.integer("directions"))  # else a count over the figures would be another than the row's
-    found = leading(tuned, kept)
-    ranks = extent(base.triplets), extent(found.triplets)
+    count = max(k, options.integer("directions"))  # else a count over the figures would be another than the row's
+    directions = leading(tuned, count)
+    ranks = extent(base.triplets), extent(directions.triplets)
     if not all(ranks):
         return Measurement({"k": 0, "epsilon": epsilon}, note=ZERO_TUNED if ranks[0] else ZERO_BASE)
-    matched = match(base.triplets, found.triplets, side)
-    values = {**_counts(matched, k, epsilon), **_certainty(base.triplets, matched, found, k, side)}
+    matches = match(base.triplets, directions.triplets, side)
+    values = {**_counts(matches, k, epsilon), **_certainty(base.triplets, matches, directions, k, side)}
     values["change"] = kind_of_change(base, tuned)
-    return Measurement(values, _curves(matched, k, kept), _note(base.triplets, matched, k, epsilon, values))
+    return Measurement(values, _curves(matches, k, count), _note(base.triplets, matches, k, epsilon, values))
 
 
 def _counts(matched: Match, k: int, epsilon: float) -> dict[str, Scalar]:
-    best, new = matched.best[:k], matched.intruders(k, epsilon)
+    best_match, new = matched.best[:k], matched.intruders(k, epsilon)
     ranks = new.nonzero().flatten()
     return {
         "count": int(new.sum()),
         "count_guarded": int(matched.guarded_intruders(k, epsilon).sum()),
-        "k": len(best),
+        "k": len(best_match),
         "epsilon": epsilon,
         "first_rank": int(ranks[0]) + 1 if len(ranks) else None,
-        "lowest_match": float(best.min()),
-        "mean_match": float(best.mean()),
+        "lowest_match": float(best_match.min()),
+        "mean_match": float(best_match.mean()),
     }
 
 
 def _certainty(base: Triplets, matched: Match, found: Leading, k: int, side: Side) -> dict[str, Scalar]:
-    both = {"left": (base.left, found.left_errors), "right": (base.right, found.right_errors)}
-    sides = list(both.values()) if side == "both" else [both[side]]
+    by_side = {"left": (base.left, found.left_errors), "right": (base.right, found.right_errors)}
+    sides = list(by_side.values()) if side == "both" else [by_side[side]]
     error = torch.stack([errors for _, errors in sides]).amax(dim=0)
     if found.method != "same":
         error = error + ambiguity(matched.similarity, rounding(base))

@@ -72,10 +72,10 @@ def leading(tuned: Weight, count: int) -> Leading:
         return full(tuned.triplets, count)
     with suit_threads(side):
         if tuned.factors is not None and LOW * tuned.factors.left.shape[1] <= side:
-            found = by_factors(base.triplets, tuned.update, count)
+            result = by_factors(base.triplets, tuned.update, count)
         else:
-            found = by_gram(base.triplets, tuned, count)
-    return found or full(tuned.triplets, count)
+            result = by_gram(base.triplets, tuned, count)
+    return result or full(tuned.triplets, count)
 
 
 def same(found: Triplets, count: int) -> Leading:
@@ -87,9 +87,9 @@ def same(found: Triplets, count: int) -> Leading:
 
 def full(found: Triplets, count: int) -> Leading:
     """The first of all triplets."""
-    kept = min(count, extent(found))
-    errors = rounding(found)[:kept]
-    return Leading(found.first(kept), errors, errors, "full")
+    size = min(count, extent(found))
+    errors = rounding(found)[:size]
+    return Leading(found.first(size), errors, errors, "full")
 
 
 def rounding(found: Triplets) -> Float64[Tensor, " p"]:
@@ -182,9 +182,10 @@ def certify(
 
     def is_done(found: Ritz) -> bool:
         place, (low, high) = _cut(found, count)
-        still = found.residuals[place] <= 0.25 * (high - low)  # then the next one hardly moves any more
+        is_still = found.residuals[place] <= 0.25 * (high - low)  # then the next one hardly moves any more
         return (
-            bool(still) and _worst_bound(errors(found.first(place), (low + high) / 2.0, operator), found, count) <= GOAL
+            bool(is_still)
+            and _worst_bound(errors(found.first(place), (low + high) / 2.0, operator), found, count) <= GOAL
         )
 
     found = krylov(operator.apply, _mix(start), count + SPARE, is_done, min(ROOM, most))
@@ -215,10 +216,10 @@ def errors(found: Ritz, edge: float, operator: Operator) -> Float64[Tensor, " c"
     if largest <= 0.0:
         return torch.full_like(found.values, math.sqrt(2.0))
     noise = SAFETY * gram_error(*operator.sides, operator.squared_norm / largest) * largest
-    near = float(torch.linalg.vector_norm(found.residuals)) + noise
-    if float(found.values[-1]) - edge <= near:  # then they need not be the largest
+    radius = float(torch.linalg.vector_norm(found.residuals)) + noise
+    if float(found.values[-1]) - edge <= radius:  # then they need not be the largest
         return torch.full_like(found.values, math.sqrt(2.0))
-    return bound_distances((found.residuals + noise) / (gaps(found.values, edge) - near))
+    return bound_distances((found.residuals + noise) / (gaps(found.values, edge) - radius))
 
 
 def _cut(found: Ritz, count: int) -> tuple[int, tuple[float, float]]:

@@ -63,8 +63,8 @@ def match(base: Triplets, tuned: Triplets, side: Side) -> Match:
         )
     ours, theirs = (base.left, tuned.left) if side == "left" else (base.right, tuned.right)
     similarity = (ours.mT @ theirs).abs().clamp(max=1.0)
-    inside, crowded = windows(base.values, similarity, len(ours))
-    return Match(similarity, captured_lengths(similarity, inside), crowded)
+    window, is_crowded = windows(base.values, similarity, len(ours))
+    return Match(similarity, captured_lengths(similarity, window), is_crowded)
 
 
 def captured_lengths(similarity: Float64[Tensor, "p d"], inside: Bool[Tensor, "p d"]) -> Float64[Tensor, " d"]:
@@ -80,14 +80,14 @@ def windows(
     Never so many that a random direction would have more than SHARE of its square there: the nearest then, and True. Of
     equally near ones, any: a flat spectrum has nothing else.
     """
-    best = similarity.argmax(dim=0)
-    centre = values[best]
+    place = similarity.argmax(dim=0)
+    centre = values[place]
     distance = (values[:, None] - centre).abs()
-    distance[best, torch.arange(len(best), device=best.device)] = -1.0  # itself first, whoever shares its value
+    distance[place, torch.arange(len(place), device=place.device)] = -1.0  # itself first, whoever shares its value
     size = min(len(values), widest(dimensions))
     nearest = distance.topk(size, dim=0, largest=False).indices
-    near = distance <= NEAR * centre
-    return near & torch.zeros_like(near).scatter(0, nearest, True), near.sum(dim=0) > size
+    is_near = distance <= NEAR * centre
+    return is_near & torch.zeros_like(is_near).scatter(0, nearest, True), is_near.sum(dim=0) > size
 
 
 def widest(dimensions: int) -> int:
@@ -108,12 +108,12 @@ def ambiguity(similarity: Float64[Tensor, "p d"], errors: Float64[Tensor, " p"])
     loose = errors > SETTLED
     follows = torch.cat([loose.new_zeros(1), loose[1:] & loose[:-1]])
     cluster = (~follows).cumsum(dim=0) - 1
-    inside = torch.zeros_like(similarity).index_add(0, cluster, similarity.square()).sqrt()
+    lengths = torch.zeros_like(similarity).index_add(0, cluster, similarity.square()).sqrt()
     members = torch.zeros_like(errors).index_add(0, cluster, torch.ones_like(errors)).clamp(min=1.0)
-    best = similarity.amax(dim=0)
-    least = (inside / members.sqrt()[:, None]).amax(dim=0)
-    settled = torch.where(loose, 0.0, errors).max()
-    return torch.maximum(inside.amax(dim=0) - best, best - least).clamp(min=0.0, max=1.0) + settled
+    best_match = similarity.amax(dim=0)
+    floor = (lengths / members.sqrt()[:, None]).amax(dim=0)
+    noise = torch.where(loose, 0.0, errors).max()
+    return torch.maximum(lengths.amax(dim=0) - best_match, best_match - floor).clamp(min=0.0, max=1.0) + noise
 
 
 def chance(*sides: tuple[int, int]) -> float:

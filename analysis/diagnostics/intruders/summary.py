@@ -38,17 +38,17 @@ def summarise(table: Table) -> Summary:
 
 def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
     """None where no matrix was compared: nobody looked, so there may be any number."""
-    compared = rows_to_count(rows)
-    if not compared:
+    compared_rows = rows_to_count(rows)
+    if not compared_rows:
         names = ("intruders", "guarded", "matrices", "matrices_with", "directions", "median_lowest_match")
         return dict.fromkeys(names) | {"matrices": 0}
     return {
-        "intruders": _total(compared, "count"),
-        "guarded": _total(compared, "count_guarded"),
-        "matrices": len(compared),
-        "matrices_with": len(_rows_with_intruders(compared)),
-        "directions": _total(compared, "k"),
-        "median_lowest_match": middle(compared, "lowest_match"),
+        "intruders": _total(compared_rows, "count"),
+        "guarded": _total(compared_rows, "count_guarded"),
+        "matrices": len(compared_rows),
+        "matrices_with": len(_rows_with_intruders(compared_rows)),
+        "directions": _total(compared_rows, "k"),
+        "median_lowest_match": middle(compared_rows, "lowest_match"),
     }
 
 
@@ -57,8 +57,8 @@ def rows_to_count(rows: Sequence[Row]) -> list[Row]:
 
     Of a pair of unrelated models all are new, and all are counted.
     """
-    compared = having(rows, "count")
-    return compared if _strange(compared) else [row for row in compared if not is_untrained(row)]
+    compared_rows = having(rows, "count")
+    return compared_rows if _strange(compared_rows) else [row for row in compared_rows if not is_untrained(row)]
 
 
 def _total(rows: Sequence[Row], column: str) -> int:
@@ -89,29 +89,29 @@ def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
 
 def _amount(rows: Sequence[Row]) -> str:
     """As in: 31 intruder dimensions in 17 of 36 matrices."""
-    compared = rows_to_count(rows)
-    if not compared:
+    compared_rows = rows_to_count(rows)
+    if not compared_rows:
         return "no matrix whose change is one of training"
-    total, matrices = _total(compared, "count"), quantity(len(compared), "matrix", "matrices")
+    total, matrices = _total(compared_rows, "count"), quantity(len(compared_rows), "matrix", "matrices")
     if not total:
         return f"no intruder dimension in {matrices}"
-    return f"{quantity(total, 'intruder dimension')} in {len(_rows_with_intruders(compared))} of {matrices}"
+    return f"{quantity(total, 'intruder dimension')} in {len(_rows_with_intruders(compared_rows))} of {matrices}"
 
 
 def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
-    tuned, compared = table.name_at(group[-1]), rows_to_count(rows)
-    odd = kind_findings([row for row in having(rows, "count") if row not in compared], tuned)
-    if not compared:
+    tuned, compared_rows = table.name_at(group[-1]), rows_to_count(rows)
+    odd = kind_findings([row for row in having(rows, "count") if row not in compared_rows], tuned)
+    if not compared_rows:
         return odd
-    if _strange(compared):
-        return [_no_match_finding(compared, tuned, table.name_at(0))]
-    if all(row.value("change") == NONE for row in compared):
+    if _strange(compared_rows):
+        return [_no_match_finding(compared_rows, tuned, table.name_at(0))]
+    if all(row.value("change") == NONE for row in compared_rows):
         return odd
-    if not _rows_with_intruders(compared):
-        text = f"{tuned} adds {_amount(compared)}"
-        why = f"The fine-tuned weight leads in the directions in which the base led.{_count_in_words(compared)}"
-        return [Finding(Severity.NOTE, text, why, (), _numbers(compared), INTRUDERS), *odd]
-    return [_some(compared, tuned), *odd]
+    if not _rows_with_intruders(compared_rows):
+        text = f"{tuned} adds {_amount(compared_rows)}"
+        why = f"The fine-tuned weight leads in the directions in which the base led.{_count_in_words(compared_rows)}"
+        return [Finding(Severity.NOTE, text, why, (), _numbers(compared_rows), INTRUDERS), *odd]
+    return [_some(compared_rows, tuned), *odd]
 
 
 def _strange(rows: Sequence[Row]) -> bool:
@@ -131,16 +131,18 @@ def _no_match_finding(rows: Sequence[Row], tuned: str, base: str) -> Finding:
 
 def _some(rows: Sequence[Row], tuned: str) -> Finding:
     """All that lie in clusters of the base only rotated: that is a note, and no warning."""
-    guarded, total = _total(rows, "count_guarded"), _total(rows, "count")
+    num_guarded, total = _total(rows, "count_guarded"), _total(rows, "count")
     text = f"{tuned} adds {_amount(rows)}{_place_in_words(rows)}"
-    turned = total - guarded
+    num_rotated = total - num_guarded
     parts = (
-        [FORGETTING] if guarded else ["They only rotated among base directions of nearly equal strength: none is new."]
+        [FORGETTING]
+        if num_guarded
+        else ["They only rotated among base directions of nearly equal strength: none is new."]
     )
-    if guarded and turned:
-        parts.append(f"{turned} of them only rotated among base directions of nearly equal strength.")
+    if num_guarded and num_rotated:
+        parts.append(f"{num_rotated} of them only rotated among base directions of nearly equal strength.")
     parts.extend(filter(None, [_margin_in_words(rows, total), _count_in_words(rows).strip()]))
-    severity = Severity.WARN if guarded else Severity.NOTE
+    severity = Severity.WARN if num_guarded else Severity.NOTE
     return Finding(severity, text, " ".join(parts), names(_rows_with_intruders(rows)), _numbers(rows), INTRUDERS)
 
 
@@ -153,19 +155,19 @@ def _place_in_words(rows: Sequence[Row]) -> str:
         return ""  # no kind has more than the next
     kind = kinds[0]
     heaviest = _heaviest(kind)
-    held = _total(heaviest, "count") / _total(rows, "count")
-    word = "all" if held == 1.0 else "most" if held > MOST else "the largest share"
+    share = _total(heaviest, "count") / _total(rows, "count")
+    word = "all" if share == 1.0 else "most" if share > MOST else "the largest share"
     return f", {word} in {lower_first(subject(heaviest))}"
 
 
 def _heaviest(rows: Sequence[Row]) -> list[Row]:
     """The fewest rows that hold HEAVIEST of the intruders among them and those with as many, in the table's order."""
-    wanted, held, least = HEAVIEST * _total(rows, "count"), 0.0, 0.0
-    for least in sorted((number(row, "count") for row in rows), reverse=True):
-        held += least
-        if held >= wanted:
+    goal, subtotal, count = HEAVIEST * _total(rows, "count"), 0.0, 0.0
+    for count in sorted((number(row, "count") for row in rows), reverse=True):
+        subtotal += count
+        if subtotal >= goal:
             break
-    return [row for row in rows if number(row, "count") >= least]
+    return [row for row in rows if number(row, "count") >= count]
 
 
 def _margin_in_words(rows: Sequence[Row], total: int) -> str:
@@ -173,17 +175,19 @@ def _margin_in_words(rows: Sequence[Row], total: int) -> str:
     epsilon = number(rows[0], "epsilon")
     if any("sweep_epsilon" not in row.measurement.curves for row in rows):
         return ""  # a service's reports see no curves
-    left = sum(_count_at(row, epsilon - LOWER) for row in rows)
-    if epsilon < 2.0 * LOWER or left > BARELY * total:
+    num_left = sum(_count_at(row, epsilon - LOWER) for row in rows)
+    if epsilon < 2.0 * LOWER or num_left > BARELY * total:
         return ""
-    return f"Thin evidence: at ε = {epsilon - LOWER:.2g} only {left} of {total} are left."
+    return f"Thin evidence: at ε = {epsilon - LOWER:.2g} only {num_left} of {total} are left."
 
 
 def _count_at(row: Row, epsilon: float) -> int:
     """The count at the largest swept threshold that is no higher."""
     curves = row.measurement.curves
-    below = [int(n) for e, n in zip(curves["sweep_epsilon"], curves["sweep_count"], strict=True) if e <= epsilon + 1e-6]
-    return below[-1] if below else 0
+    counts = [
+        int(n) for e, n in zip(curves["sweep_epsilon"], curves["sweep_count"], strict=True) if e <= epsilon + 1e-6
+    ]
+    return counts[-1] if counts else 0
 
 
 def _count_in_words(rows: Sequence[Row]) -> str:

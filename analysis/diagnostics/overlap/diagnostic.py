@@ -151,19 +151,19 @@ COLUMNS = (
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     base, first, second = weights
     with calm(base):
-        found = _compare(first.update, second.update, options.integer("directions"), options.number("share"))
+        measurement = _compare(first.update, second.update, options.integer("directions"), options.number("share"))
         foreign = [
             tuned.factors is None and is_unrelated(cosine(base.matrix, tuned.matrix), base.matrix.numel())
             for tuned in weights[1:]
         ]
-    return Measurement({**found.values, "foreign": any(foreign)}, found.curves, found.note)
+    return Measurement({**measurement.values, "foreign": any(foreign)}, measurement.curves, measurement.note)
 
 
 def _compare(one: Triplets, other: Triplets, directions: int, share: float) -> Measurement:
     i, j = (min(directions, extent(update)) for update in (one, other))
     values: dict[str, Scalar] = {"first_directions": i, "second_directions": j}
-    met = interference(one, other, share)
-    if not i or not j or met is None:
+    effect = interference(one, other, share)
+    if not i or not j or effect is None:
         which = "both updates are" if i == j else "the first update is" if not i else "the second update is"
         return Measurement(values, note=f"{which} zero")
     left = torch.rad2deg(subspaces.angles(one.left[:, :i], other.left[:, :j]))
@@ -173,16 +173,16 @@ def _compare(one: Triplets, other: Triplets, directions: int, share: float) -> M
         "right_overlap": subspaces.overlap(one.right[:, :i], other.right[:, :j]),
         "chance_left": subspaces.chance(i, j, len(one.left)),
         "chance_right": subspaces.chance(i, j, len(one.right)),
-        "cosine": met.cosine,
+        "cosine": effect.cosine,
         "smallest_angle": float(left[0]),
         "largest_angle": float(left[-1]),
         "chordal_distance": subspaces.chordal_distance(torch.deg2rad(left)),
-        "interference_block": met.block,
-        "interference_diagonal": met.diagonal,
-        "interference_removed": met.removed,
-        "signature": met.signature,
+        "interference_block": effect.block,
+        "interference_diagonal": effect.diagonal,
+        "interference_removed": effect.removed,
+        "signature": effect.signature,
     }
-    curves = {f"{side}_angles": single(found.cpu().numpy()) for side, found in (("left", left), ("right", right))}
+    curves = {f"{side}_angles": single(angles.cpu().numpy()) for side, angles in (("left", left), ("right", right))}
     return Measurement(values, curves)
 
 

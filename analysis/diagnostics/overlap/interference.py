@@ -44,15 +44,17 @@ def interference(first: Triplets, second: Triplets, share: float) -> Interferenc
     k = leading(first, share)
     block = float(core[:k, :k].square().sum()) / total
     diagonal = core.diagonal()
-    beyond = float(diagonal[k:].square().sum()) / total
+    rest_share = float(diagonal[k:].square().sum()) / total
     norms = math.sqrt(total) * float(torch.linalg.vector_norm(first.values[:r]))
     cosine = float(first.values[:r] @ diagonal) / norms
-    whole = float(diagonal.square().sum()) / total
-    return Interference(min(1.0, block), min(1.0, whole), min(1.0, block + beyond), max(-1.0, min(1.0, cosine)))
+    full_share = float(diagonal.square().sum()) / total
+    return Interference(
+        min(1.0, block), min(1.0, full_share), min(1.0, block + rest_share), max(-1.0, min(1.0, cosine))
+    )
 
 
 def leading(update: Triplets, share: float) -> int:
     """The first index at which the sum of the singular values passes `share` of the whole, OPCM's k; 0 for none."""
     sums = update.values.cumsum(0)
-    passed = sums > share * sums[-1]
-    return int(passed.int().argmax()) if bool(passed.any()) else 0
+    is_past = sums > share * sums[-1]
+    return int(is_past.int().argmax()) if bool(is_past.any()) else 0

@@ -34,13 +34,13 @@ COLUMNS = (
 
 def summarise(table: Table) -> Summary:
     groups = {group: rows for group, rows in group_rows(table.rows).items() if having(rows, "left_overlap")}
-    said = [_in_short(table, group, rows) for group, rows in groups.items()]
+    phrases = [_in_short(table, group, rows) for group, rows in groups.items()]
     findings = [finding for group, rows in groups.items() for finding in _findings(table, group, rows)]
     missing = unmeasured_findings(table.rows, "left_overlap", "overlap")
     numbers: dict[str, Scalar] = {"comparisons": len(groups), "matrices": len(having(table.rows, "left_overlap"))}
     return Summary(
-        f"{'; '.join(said[:3])}{f'; {len(said) - 3} more' if len(said) > 3 else ''}."
-        if said
+        f"{'; '.join(phrases[:3])}{f'; {len(phrases) - 3} more' if len(phrases) > 3 else ''}."
+        if phrases
         else "No two updates can be compared.",
         numbers | {f"median_{name}": value for name, value in medians(table.rows, COLUMNS[:5]).items()},
         worst_first([*findings, *missing]),
@@ -83,31 +83,31 @@ def _pair_in_words(table: Table, group: tuple[int, ...]) -> str:
 def _what(rows: Sequence[Row]) -> str:
     """The directions compared: "8 leading output directions"; the fewer ones where the two differ."""
     counts = [min(number(row, "first_directions"), number(row, "second_directions")) for row in rows]
-    most = int(max(counts))
-    return "leading output direction" if most == 1 else f"{most} leading output directions"
+    count = int(max(counts))
+    return "leading output direction" if count == 1 else f"{count} leading output directions"
 
 
 def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
-    measured = having(rows, "left_overlap")
-    share, chance = middle(measured, "left_overlap") or 0.0, middle(measured, "chance_left") or 0.0
-    cosine = middle(measured, "cosine") or 0.0
-    text = f"The updates of {_pair_in_words(table, group)} share {percent(share)} of their {_what(measured)}"
-    why = [f"Median of {quantity(len(measured), 'matrix', 'matrices')}; chance is {percent(chance)}."]
-    above = deviations(measured)
+    measured_rows = having(rows, "left_overlap")
+    share, chance = middle(measured_rows, "left_overlap") or 0.0, middle(measured_rows, "chance_left") or 0.0
+    cosine = middle(measured_rows, "cosine") or 0.0
+    text = f"The updates of {_pair_in_words(table, group)} share {percent(share)} of their {_what(measured_rows)}"
+    why = [f"Median of {quantity(len(measured_rows), 'matrix', 'matrices')}; chance is {percent(chance)}."]
+    excess = deviations(measured_rows)
     why.append(f"The cosine of the two updates is {short(cosine)}.".replace("-", "−"))
     why.append(USUAL)
-    if len(measured) < ENOUGH:
+    if len(measured_rows) < ENOUGH:
         why.append("Few matrices: read it as a direction.")
-    facts = {**medians(measured, COLUMNS[:5]), "above_chance": above, "matrices": len(measured)}
-    found = Finding(
+    facts = {**medians(measured_rows, COLUMNS[:5]), "above_chance": excess, "matrices": len(measured_rows)}
+    finding = Finding(
         Severity.NOTE,
-        f"{text}: {_verdict(measured, share, cosine, above)}",
+        f"{text}: {_verdict(measured_rows, share, cosine, excess)}",
         " ".join(why),
-        names(measured),
+        names(measured_rows),
         facts,
         SHARED,
     )
-    return [found, *_opposition_findings(table, group, measured)]
+    return [finding, *_opposition_findings(table, group, measured_rows)]
 
 
 def _verdict(rows: Sequence[Row], share: float, cosine: float, above: float | None) -> str:
@@ -134,19 +134,24 @@ def _verdict(rows: Sequence[Row], share: float, cosine: float, above: float | No
 
 def _foreign(rows: Sequence[Row]) -> bool:
     """Whether one of the two shares nothing with the base in half of the matrices or more."""
-    compared = having(rows, "left_overlap")
-    return 2 * sum(row.value("foreign") is True for row in compared) >= len(compared)
+    compared_rows = having(rows, "left_overlap")
+    return 2 * sum(row.value("foreign") is True for row in compared_rows) >= len(compared_rows)
 
 
 def _opposition_findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list[Finding]:
     """Updates that undo each other in half of the matrices or more."""
-    opposed = [row for row in rows if number(row, "cosine") < AGAINST]
-    if 2 * len(opposed) < len(rows):
+    opposed_rows = [row for row in rows if number(row, "cosine") < AGAINST]
+    if 2 * len(opposed_rows) < len(rows):
         return []
-    text = f"{_pair_in_words(table, group)} work against each other in {len(opposed)} of {len(rows)} matrices"
+    text = f"{_pair_in_words(table, group)} work against each other in {len(opposed_rows)} of {len(rows)} matrices"
     why = f"The cosine of their updates is below {AGAINST:g} there: merged, each undoes part of the other."
     return [
         Finding(
-            Severity.WARN, text, why.replace("-", "−"), names(opposed), {"cosine": middle(opposed, "cosine")}, OPPOSED
+            Severity.WARN,
+            text,
+            why.replace("-", "−"),
+            names(opposed_rows),
+            {"cosine": middle(opposed_rows, "cosine")},
+            OPPOSED,
         )
     ]

@@ -215,18 +215,18 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     eigenvalues = weight.spectrum.eigenvalues * factor
     curves = {"eigenvalues": single(eigenvalues)}
     if len(eigenvalues) < FEWEST or eigenvalues[-1] == 0.0:
-        few = f"{quantity(len(eigenvalues), 'eigenvalue')}; a bulk needs {FEWEST}"
-        return Measurement({"replicas": 0}, curves, few if len(eigenvalues) < FEWEST else "the matrix is zero")
+        shortage = f"{quantity(len(eigenvalues), 'eigenvalue')}; a bulk needs {FEWEST}"
+        return Measurement({"replicas": 0}, curves, shortage if len(eigenvalues) < FEWEST else "the matrix is zero")
     compatible = options.text("compat") == "weightwatcher"
     noise = against_noise(weight, eigenvalues, factor, compatible, options.integer("replicas"))
     values = {"W_scale": _scale(eigenvalues), **noise}
-    found = marchenko_pastur.fit(eigenvalues, weight.info.rows, weight.info.columns, compatible)
-    if found is None:
+    bulk = marchenko_pastur.fit(eigenvalues, weight.info.rows, weight.info.columns, compatible)
+    if bulk is None:
         return Measurement(values, curves, "WeightWatcher's fit admits no σ here: most eigenvalues are near 0")
-    values |= {"bulk_D": found.distance, "bulk_fits": found.fits}
-    if not found.fits and not compatible:
-        return Measurement(values, curves, why_no_bulk(found))
-    return Measurement(values | columns_of(found, eigenvalues), curves | curves_of(found))
+    values |= {"bulk_D": bulk.distance, "bulk_fits": bulk.fits}
+    if not bulk.fits and not compatible:
+        return Measurement(values, curves, why_no_bulk(bulk))
+    return Measurement(values | columns_of(bulk, eigenvalues), curves | curves_of(bulk))
 
 
 def _scale(eigenvalues: Float64[np.ndarray, " k"]) -> float:
@@ -251,8 +251,8 @@ def curves_of(bulk: Bulk) -> dict[str, Curve]:
     """The density of the bulk on points that are dense where it is steep: at the edges."""
     low, high = bulk.law.edges
     x = low + (high - low) * (1.0 - np.cos(np.linspace(0.0, math.pi, CURVE_POINTS))) / 2.0
-    inside = bulk.inside / (bulk.inside + bulk.spikes)
-    return {"bulk_x": single(x), "bulk_density": single(inside * bulk.law.density(x))}
+    share = bulk.inside / (bulk.inside + bulk.spikes)
+    return {"bulk_x": single(x), "bulk_density": single(share * bulk.law.density(x))}
 
 
 RANDOM_MATRIX = Diagnostic(

@@ -21,20 +21,20 @@ def why_no_bulk(bulk: Bulk) -> str:
 def summarise(table: Table) -> Summary:
     rows = [row for row in table.rows if row.value("bulk_D") is not None]
     bulks = [row for row in rows if row.value("bulk_fits")]
-    above = table.numbers("num_above_random")
-    trapped = [row for row in rows if number(row, "num_traps") >= 1.0]
+    counts = table.numbers("num_above_random")
+    trap_rows = [row for row in rows if number(row, "num_traps") >= 1.0]
     numbers: dict[str, Scalar] = {
         "measured": len(rows),
         "with_bulk": len(bulks),
         "without_bulk": len(rows) - len(bulks),
         "noise_only": sum(_is_noise(row) for row in rows),
-        "trapped": len(trapped),
-        "median_above_random": median(above) if above else None,
+        "trapped": len(trap_rows),
+        "median_above_random": median(counts) if counts else None,
         "median_rand_distance": median(table.numbers("rand_distance")) if table.numbers("rand_distance") else None,
     }
     findings = [
         *map(_noise_finding, group_alike(filter(_is_noise, rows))),
-        *map(_trap_finding, group_alike(trapped)),
+        *map(_trap_finding, group_alike(trap_rows)),
         *_bulkless(rows),
         *unmeasured_findings(table.rows, "bulk_D", "spectrum to compare with noise"),
     ]
@@ -57,12 +57,12 @@ def _noise_finding(rows: Sequence[Row]) -> Finding:
 
 
 def _trap_finding(rows: Sequence[Row]) -> Finding:
-    worst = max(rows, key=lambda row: number(row, "num_traps"))
-    traps, spread = number(worst, "num_traps"), number(worst, "num_traps_sd")
-    times = number(worst, "max_rand_eval") / number(worst, "rand_bulk_max")
+    top = max(rows, key=lambda row: number(row, "num_traps"))
+    traps, spread = number(top, "num_traps"), number(top, "num_traps_sd")
+    times = number(top, "max_rand_eval") / number(top, "rand_bulk_max")
     has = "has" if len(rows) == 1 else "have"
     why = (
-        f"Shuffled, {worst.weight.label} keeps {short(traps)} ± {short(spread)} eigenvalues above noise, the largest "
+        f"Shuffled, {top.weight.label} keeps {short(traps)} ± {short(spread)} eigenvalues above noise, the largest "
         f"{short(times)} times the random edge: a few entries are far larger than the others."
     )
     columns = ("num_traps", "num_traps_sd", "max_rand_eval", "rand_bulk_max", "replicas")
@@ -70,26 +70,26 @@ def _trap_finding(rows: Sequence[Row]) -> Finding:
 
 
 def _bulkless(rows: Sequence[Row]) -> list[Finding]:
-    without = [row for row in rows if row.value("bulk_fits") is False and row.value("num_spikes") is None]
-    if not without:
+    bulkless_rows = [row for row in rows if row.value("bulk_fits") is False and row.value("num_spikes") is None]
+    if not bulkless_rows:
         return []
-    above = [number(row, "num_above_random") for row in without if row.value("num_above_random") is not None]
-    text = f"{len(without)} of {quantity(len(rows), 'matrix has', 'matrices have')} no noise bulk"
-    said = f" Read instead how many are above random: {min(above):.0f} to {max(above):.0f}." if above else ""
-    why = f"Usual for trained layers: their eigenvalues go on beyond any edge of noise, so no spikes are counted.{said}"
-    return [Finding(Severity.NOTE, text, why, names(without), {"without_bulk": len(without)}, READING)]
+    counts = [number(row, "num_above_random") for row in bulkless_rows if row.value("num_above_random") is not None]
+    text = f"{len(bulkless_rows)} of {quantity(len(rows), 'matrix has', 'matrices have')} no noise bulk"
+    hint = f" Read instead how many are above random: {min(counts):.0f} to {max(counts):.0f}." if counts else ""
+    why = f"Usual for trained layers: their eigenvalues go on beyond any edge of noise, so no spikes are counted.{hint}"
+    return [Finding(Severity.NOTE, text, why, names(bulkless_rows), {"without_bulk": len(bulkless_rows)}, READING)]
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:
-    measured = int(numbers["measured"] or 0)
-    if not measured:
+    count = int(numbers["measured"] or 0)
+    if not count:
         return "No matrix could be compared with noise."
     noise, bulks = int(numbers["noise_only"] or 0), int(numbers["with_bulk"] or 0)
     first = (
-        f"{noise} of {quantity(measured, 'matrix', 'matrices')} cannot be told from noise."
+        f"{noise} of {quantity(count, 'matrix', 'matrices')} cannot be told from noise."
         if noise
-        else (f"All {quantity(measured, 'matrix', 'matrices')} stand out of noise.")
+        else (f"All {quantity(count, 'matrix', 'matrices')} stand out of noise.")
     )
-    trapped = int(numbers["trapped"] or 0)
-    last = f" {trapped} {'has' if trapped == 1 else 'have'} traps." if trapped else ""
+    trap_count = int(numbers["trapped"] or 0)
+    last = f" {trap_count} {'has' if trap_count == 1 else 'have'} traps." if trap_count else ""
     return f"{first} {bulks} {'has' if bulks == 1 else 'have'} a noise bulk.{last}"

@@ -33,8 +33,8 @@ def against_noise(
     law = marchenko_pastur.noise(weight.info.rows, weight.info.columns, of.variance * factor)
     shares = np.ones(1) if compatible else variances(weight) / of.variance
     own = eigenvalues[None] if compatible else np.square(weight.spectrum.slices) * factor
-    above = _count_above(own, law.cut * shares)
-    values: dict[str, Scalar] = {"num_above_random": above, "rand_bulk_max": law.edges[1], "replicas": 0}
+    num_above = _count_above(own, law.cut * shares)
+    values: dict[str, Scalar] = {"num_above_random": num_above, "rand_bulk_max": law.edges[1], "replicas": 0}
     return values | measure_shuffles(weight, eigenvalues, of, law, compatible, replicas) if replicas else values
 
 
@@ -46,8 +46,8 @@ def measure_shuffles(
     centre = 0.0 if compatible else of.mean
     replicas = shuffles(weight, centre, math.sqrt(of.variance), replicas_for(weight, wanted))
     first = decompose(next(replicas))
-    whole = first.eigenvalues * unit
-    bulk = marchenko_pastur.fit(whole, weight.info.rows, weight.info.columns, compatible)
+    noise_values = first.eigenvalues * unit
+    bulk = marchenko_pastur.fit(noise_values, weight.info.rows, weight.info.columns, compatible)
     cut = bulk.cut if compatible and bulk is not None else law.cut
     cuts = np.full(1, cut) if compatible else law.cut / law.variance * variances(weight) * (law.variance / of.variance)
     tops = [np.square(first.slices) * unit, *(_tops(slices) * unit for slices in replicas)]
@@ -60,7 +60,7 @@ def measure_shuffles(
         "num_traps_sd": stdev(traps) if len(traps) > 1 else None,
         "max_rand_eval": peak,
         "max_rand_eval_sd": _spread(peaks),
-        "rand_distance": jensen_shannon(eigenvalues, whole),
+        "rand_distance": jensen_shannon(eigenvalues, noise_values),
         "ww_softrank": peak / float(eigenvalues[-1]),
         "ww_maxdist": float(eigenvalues[-1]) - peak,
         "rand_sigma_mp": bulk.sigma if bulk is not None and (compatible or bulk.fits) else None,

@@ -105,15 +105,15 @@ COLUMNS = (
 
 
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
-    whole = options.flag("quantiles")
-    found = [top_value(weight, whole) for weight in weights]
-    sigma = np.array([one.value for one in found])
+    has_quantiles = options.flag("quantiles")
+    tops = [top_value(weight, has_quantiles) for weight in weights]
+    sigma = np.array([one.value for one in tops])
     widths = widths_of(weights)
-    curves = {"widths": widths, "sigma": sigma, "rms": _rms(weights, found), "stable_rank": _stable_ranks(found)}
+    curves = {"widths": widths, "sigma": sigma, "rms": _rms(weights, tops), "stable_rank": _stable_ranks(tops)}
     values: dict[str, Scalar] = {
         "kind_class": class_of(weights),
-        "method": "krylov" if all(one.method == "krylov" for one in found) else "full",
-        "error": max(one.error for one in found),
+        "method": "krylov" if all(one.method == "krylov" for one in tops) else "full",
+        "error": max(one.error for one in tops),
     }
     if not (sigma > 0.0).all():
         return Measurement(values, {name: single(curve) for name, curve in curves.items()}, ZERO)
@@ -122,7 +122,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
         "measured_ratio": float(sigma[-1] / sigma[0]),
         "rms_ratio": float(curves["rms"][-1] / curves["rms"][0]),
     }
-    if whole:
+    if has_quantiles:
         spectra = [spectrum_of(weight) for weight in weights]
         shapes = np.stack([shape(spectrum) for spectrum in spectra])
         values["shape_gap"] = float(np.ptp(shapes, axis=0).max())
@@ -153,8 +153,8 @@ def class_of(weights: Sequence[Weight]) -> str:
         return HEAD
     if role in MATRICES or role in VECTORS:
         return MATRIX if role in MATRICES else VECTOR
-    fixed = [len({getattr(weight.info, side) for weight in weights}) == 1 for side in ("rows", "columns")]
-    return VECTOR if any(fixed) and not all(fixed) else MATRIX
+    is_fixed = [len({getattr(weight.info, side) for weight in weights}) == 1 for side in ("rows", "columns")]
+    return VECTOR if any(is_fixed) and not all(is_fixed) else MATRIX
 
 
 def slope(widths: Values, sigma: Values) -> float | None:
@@ -175,8 +175,8 @@ def spectrum_of(weight: Weight) -> Spectrum:
 def shape(spectrum: Spectrum) -> Float64[np.ndarray, " points"]:
     """σ/σ₁ at POINTS equal steps from the largest to the smallest, between neighbours in proportion."""
     descending = spectrum.values[::-1] / spectrum.largest
-    at = np.linspace(0.0, len(descending) - 1.0, POINTS)
-    return np.asarray(np.interp(at, np.arange(len(descending)), descending))
+    places = np.linspace(0.0, len(descending) - 1.0, POINTS)
+    return np.asarray(np.interp(places, np.arange(len(descending)), descending))
 
 
 def _rms(weights: Sequence[Weight], found: Sequence[TopValue]) -> Values:

@@ -63,9 +63,9 @@ def largest(matrix: Float[Tensor, "m n"]) -> TopValue:
     finite(matrix)
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.mT
     with suit_threads(tall.shape[1]):
-        found = by_krylov(tall) if tall.shape[1] > WHOLE else None
-    if found is not None:
-        return found
+        top = by_krylov(tall) if tall.shape[1] > WHOLE else None
+    if top is not None:
+        return top
     spectrum = decompose(matrix[None])
     return TopValue(spectrum.largest, 0.0, spectrum.squared_norm, "full")
 
@@ -89,15 +89,15 @@ def by_krylov(tall: Float[Tensor, "n k"]) -> TopValue | None:
 def _operator(tall: Float[Tensor, "n k"], scale: float) -> Callable[[Rows], Rows]:
     """WᵀW, scaled, of vectors as rows."""
     if tall.numel() <= KEPT:
-        kept = tall.double() * scale
-        return lambda rows: (rows @ kept.mT) @ kept
+        matrix = tall.double() * scale
+        return lambda rows: (rows @ matrix.mT) @ matrix
 
     def apply(rows: Rows) -> Rows:
-        found = torch.zeros_like(rows)
+        product = torch.zeros_like(rows)
         for part in torch.split(tall, max(1, BLOCK // tall.shape[1])):
             block = part.double().mul_(scale)
-            found.addmm_(rows @ block.mT, block)
-        return found
+            product.addmm_(rows @ block.mT, block)
+        return product
 
     return apply
 
@@ -105,20 +105,20 @@ def _operator(tall: Float[Tensor, "n k"], scale: float) -> Callable[[Rows], Rows
 def bound_largest(space: Space, rows: int, squared_norm: float) -> tuple[float, float]:
     """σ₁ of a W of that many rows as the space of one direction has it, and a bound on its relative error."""
     largest, reach = find_reach(space, rows, squared_norm)
-    above = reach.below(least_part(space.basis.shape[1])) if largest > 0.0 else math.inf
-    return math.sqrt(largest), math.sqrt(1.0 + above) - 1.0
+    excess = reach.below(least_part(space.basis.shape[1])) if largest > 0.0 else math.inf
+    return math.sqrt(largest), math.sqrt(1.0 + excess) - 1.0
 
 
 def find_reach(space: Space, rows: int, squared_norm: float) -> tuple[float, "Reach"]:
     """The largest eigenvalue of the space, 0 where it has none above 0, and how far it reaches."""
-    beside = space.inner.diagonal(-1)
-    tridiagonal = torch.diag(space.inner.diagonal()) + torch.diag(beside, 1) + torch.diag(beside, -1)
+    off_diagonal = space.inner.diagonal(-1)
+    tridiagonal = torch.diag(space.inner.diagonal()) + torch.diag(off_diagonal, 1) + torch.diag(off_diagonal, -1)
     residuals = space.images - tridiagonal @ space.basis  # 0 in all rows but the last, had float64 all digits
-    values, vectors = eigh_tridiagonal(*(d.cpu().numpy() for d in (space.inner.diagonal(), beside)))
+    values, vectors = eigh_tridiagonal(*(d.cpu().numpy() for d in (space.inner.diagonal(), off_diagonal)))
     largest = max(float(values[-1]), 0.0)
     unit = largest or 1.0
     noise = rounding(rows, space.basis.shape[1], squared_norm / unit) + float(residuals[:-1].norm()) / unit
-    steps = np.append(beside.abs().cpu().numpy(), float(residuals[-1].norm())) / unit
+    steps = np.append(off_diagonal.abs().cpu().numpy(), float(residuals[-1].norm())) / unit
     return largest, Reach(values / unit, steps, np.abs(vectors[0]), noise)
 
 

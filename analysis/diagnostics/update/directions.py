@@ -43,9 +43,9 @@ def measure_inside(update: Triplets, base: Triplets, directions: int) -> Inside 
         return None
     left = base.left[:, :k].mT @ (update.left * update.values)  # (k, r): Uₖᵀ ΔW in the update's own inputs
     right = (update.values[:, None] * update.right.mT) @ base.right[:, :k]  # (r, k)
-    both = left @ (update.right.mT @ base.right[:, :k])  # (k, k)
+    core = left @ (update.right.mT @ base.right[:, :k])  # (k, k)
     chance = (k / len(base.left) + k / len(base.right)) / 2.0
-    share = [min(1.0, float(part.square().sum()) / norm) for part in (left, right, both)]
+    share = [min(1.0, float(part.square().sum()) / norm) for part in (left, right, core)]
     return Inside(share[0], share[1], share[2], chance)
 
 
@@ -58,10 +58,10 @@ def amplification(update: Triplets, base: Triplets, directions: int) -> float | 
     r = min(directions, extent(update))
     if not r:
         return None
-    there = project_matrix(base, update.left[:, :r], update.right[:, :r])
+    base_part = project_matrix(base, update.left[:, :r], update.right[:, :r])
     strength = float(torch.linalg.vector_norm(update.values[:r]))
-    before = float(torch.linalg.matrix_norm(there))
-    return strength / before if before > 1e-12 * strength else None
+    base_strength = float(torch.linalg.matrix_norm(base_part))
+    return strength / base_strength if base_strength > 1e-12 * strength else None
 
 
 def project_matrix(

@@ -34,12 +34,12 @@ def directions_drift(base: Triplets, tuned: Triplets, window: int = 0) -> float 
     count = min(extent(base), extent(tuned))
     if not count:
         return None
-    best = torch.zeros(count, dtype=torch.float64, device=base.values.device)
+    best_match = torch.zeros(count, dtype=torch.float64, device=base.values.device)
     for shift in range(-min(window, count - 1), min(window, count - 1) + 1):
         own = slice(max(0, -shift), count - max(0, shift))
-        matched = _match(base, tuned, own, slice(own.start + shift, own.stop + shift))
-        best[own] = torch.maximum(best[own], matched)
-    return max(0.0, 1.0 - float(best.mean()))
+        cosines = _match(base, tuned, own, slice(own.start + shift, own.stop + shift))
+        best_match[own] = torch.maximum(best_match[own], cosines)
+    return max(0.0, 1.0 - float(best_match.mean()))
 
 
 def _match(base: Triplets, tuned: Triplets, own: slice, other: slice) -> Float64[Tensor, " p"]:

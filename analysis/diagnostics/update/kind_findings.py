@@ -65,12 +65,12 @@ def is_untrained(row: Row) -> bool:
 
 def kind_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     """One finding for each kind of change among the rows that is none of training; new weights are said elsewhere."""
-    found = []
+    findings = []
     for kind, (severity, cause, what, why) in SAID.items():
         some = [row for row in rows if row.value("change") == kind]
         if some:
             text = f"{tuned}: {places(some)} {'is' if len(some) == 1 else 'are'} {what}"
             facts = {kind: len(some), "relative_norm": middle(some, "relative_norm")}
             size = f" Median size of the change: {percent(facts['relative_norm'])}." if facts["relative_norm"] else ""
-            found.append(Finding(severity, text, why + size, names(some), facts, cause))
-    return found
+            findings.append(Finding(severity, text, why + size, names(some), facts, cause))
+    return findings

@@ -113,8 +113,8 @@ def _is_permuted(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> b
         if not torch.allclose(first, second, rtol=CLOSE, atol=CLOSE * float(first[-1])):
             return False
     (rows, columns), (ours, theirs) = ([values.argsort(stable=True) for values in pair] for pair in sums)
-    undone = float((before[rows][:, columns] == after[ours][:, theirs]).double().mean())
-    return undone >= AGREE and undone > float((before == after).double().mean())
+    agreement = float((before[rows][:, columns] == after[ours][:, theirs]).double().mean())
+    return agreement >= AGREE and agreement > float((before == after).double().mean())
 
 
 def is_noise(update: Float[Tensor, "m n"]) -> bool:

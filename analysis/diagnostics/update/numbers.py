@@ -24,18 +24,18 @@ WINDOW = 8  # places on either side in which a direction's best match is looked 
 def sizes(base: Weight, tuned: Weight) -> dict[str, Scalar]:
     """What the singular values of the update say by themselves and beside the base's norms."""
     values = tuned.update.values
-    norm, whole = _norm(values), _norm(base.triplets.values)
+    norm, base_norm = _norm(values), _norm(base.triplets.values)
     largest = float(values[0])
-    found: dict[str, Scalar] = {
+    facts: dict[str, Scalar] = {
         "norm": norm,
         "rank": _rank(tuned),
         "available_rank": len(values) if tuned.factors is not None else None,
         "effective_rank": effective_rank(values.cpu().numpy() / largest) if largest > 0.0 else 0.0,
         "stable_rank": (norm / largest) ** 2 if largest > 0.0 else 0.0,
     }
-    if whole > 0.0:
-        found |= {"relative_norm": norm / whole, "spectral_ratio": largest / float(base.triplets.values[0])}
-    return found
+    if base_norm > 0.0:
+        facts |= {"relative_norm": norm / base_norm, "spectral_ratio": largest / float(base.triplets.values[0])}
+    return facts
 
 
 def _norm(values: Float64[torch.Tensor, " k"]) -> float:
@@ -52,15 +52,15 @@ def _rank(tuned: Weight) -> int:
 
 def shares(update: Triplets, base: Triplets, directions: int) -> dict[str, Scalar]:
     """Where the update lies among the directions of the base, and what it amplifies; nothing where one is zero."""
-    found = measure_inside(update, base, directions)
-    if found is None:
+    parts = measure_inside(update, base, directions)
+    if parts is None:
         return {}
     return {
-        "share_in_base": (found.left + found.right) / 2.0,
-        "share_chance": found.chance,
-        "share_left": found.left,
-        "share_right": found.right,
-        "share_both": found.both,
+        "share_in_base": (parts.left + parts.right) / 2.0,
+        "share_chance": parts.chance,
+        "share_left": parts.left,
+        "share_right": parts.right,
+        "share_both": parts.both,
         "amplification": amplification(update, base, directions),
     }
 
@@ -116,17 +116,17 @@ def entries(base: Weight, tuned: Weight) -> dict[str, Scalar]:
     """What the entries say, one by one."""
     same = base.slices.to(tuned.slices.dtype) == tuned.slices
     from_factors = tuned.factors is not None
-    before = _norm(base.triplets.values)
+    base_norm = _norm(base.triplets.values)
     errors = [one.grid.step for one in (base, tuned) if one.grid is not None]
     if errors:  # each entry was rounded to its grid, half a step either way: step² / 12 on average
         noise = math.sqrt(sum(step**2 for step in errors) * tuned.slices.numel() / 12.0)
         share = _norm(tuned.update.values) / noise if noise > 0.0 else None
     else:
-        share = rounding.ratio(tuned.slices.dtype, _norm(tuned.update.values), before)
-    stored_as = tuned.grid.how if tuned.grid else str(tuned.slices.dtype).removeprefix("torch.")
+        share = rounding.ratio(tuned.slices.dtype, _norm(tuned.update.values), base_norm)
+    dtype = tuned.grid.how if tuned.grid else str(tuned.slices.dtype).removeprefix("torch.")
     return {
         "cosine": cosine(base.matrix, tuned.matrix),
         "unchanged": float(same.double().mean()),
         "rounding": None if from_factors else share,
-        "stored_as": "factors" if from_factors else stored_as,
+        "stored_as": "factors" if from_factors else dtype,
     }

@@ -55,35 +55,35 @@ def is_unrelated_row(row: Row) -> bool:
 
 def is_foreign_by(found: Sequence[tuple[float | None, int]]) -> bool:
     """The same as `is_foreign` of cosines, each with the number of entries, and with matrices enough to be sure."""
-    told = [is_unrelated(shared, size) for shared, size in found if shared is not None]
-    return len(told) >= ENOUGH and sum(told) >= MOST * len(told)
+    verdicts = [is_unrelated(likeness, size) for likeness, size in found if likeness is not None]
+    return len(verdicts) >= ENOUGH and sum(verdicts) >= MOST * len(verdicts)
 
 
 def is_foreign(rows: Sequence[Row]) -> bool:
     """Whether the rows of one pair say that the fine-tuned weight does not stem from the base."""
-    compared = having(rows, "cosine")
-    return bool(compared) and sum(map(is_unrelated_row, compared)) >= MOST * len(compared)
+    compared_rows = having(rows, "cosine")
+    return bool(compared_rows) and sum(map(is_unrelated_row, compared_rows)) >= MOST * len(compared_rows)
 
 
 def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     """The finding on a pair that is_foreign."""
-    compared = having(rows, "cosine")
-    strange = [row for row in compared if is_unrelated_row(row)]
-    size, shared = middle(strange, "relative_norm") or 0.0, middle(strange, "cosine") or 0.0
-    sure = len(compared) >= ENOUGH
+    compared_rows = having(rows, "cosine")
+    strange = [row for row in compared_rows if is_unrelated_row(row)]
+    size, likeness = middle(strange, "relative_norm") or 0.0, middle(strange, "cosine") or 0.0
+    sure = len(compared_rows) >= ENOUGH
     text = (
         f"{tuned} {'cannot be' if sure else 'does not look like'} a fine-tune of {base}: its weights share nothing "
-        f"with the base: relative size {size:.2f}, cosine {two_places(shared)}"
+        f"with the base: relative size {size:.2f}, cosine {two_places(likeness)}"
     )
     why = [
-        f"In {len(strange)} of {quantity(len(compared), 'matrix', 'matrices')} base and tuned are as different as "
+        f"In {len(strange)} of {quantity(len(compared_rows), 'matrix', 'matrices')} base and tuned are as different as "
         "unrelated weights are: relative size about 1.41 where both are equally large, cosine 0. Choose another base; "
         "what the other diagnostics say of this pair means nothing."
     ]
     if not sure:
-        why.append(f"Only {quantity(len(compared), 'matrix', 'matrices')} could be compared: a suspicion.")
+        why.append(f"Only {quantity(len(compared_rows), 'matrix', 'matrices')} could be compared: a suspicion.")
     distance = middle(strange, "spectrum_distance")
-    evidence = {"unrelated": len(strange), "compared": len(compared), "relative_norm": size, "cosine": shared}
+    evidence = {"unrelated": len(strange), "compared": len(compared_rows), "relative_norm": size, "cosine": likeness}
     severity = Severity.BAD if sure else Severity.WARN
     return Finding(
         severity, text, " ".join(why), names(strange), evidence | {"spectrum_distance": distance}, WRONG_BASE
@@ -96,7 +96,7 @@ def replacement_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     if not new:
         return []
     text = f"{tuned}: {places(new)} {'is' if len(new) == 1 else 'are'} new"
-    shared = median(number(row, "cosine") for row in new)
-    why = f"Cosine {two_places(shared)} with the base: replaced or drawn anew, as heads for a new task are."
+    likeness = median(number(row, "cosine") for row in new)
+    why = f"Cosine {two_places(likeness)} with the base: replaced or drawn anew, as heads for a new task are."
     severity = Severity.WARN if any(row.weight.depth is not None for row in new) else Severity.NOTE
-    return [Finding(severity, text, why, names(new), {"new": len(new), "cosine": shared}, NEW)]
+    return [Finding(severity, text, why, names(new), {"new": len(new), "cosine": likeness}, NEW)]

@@ -44,12 +44,12 @@ class Profile:
 
 def profile(rows: Sequence[Row]) -> Profile | None:
     """The profile of the rows of one pair, by the column norm; None where nothing changed."""
-    measured = having(rows, "norm")
-    roles = _shares(measured, lambda row: row.weight.role, _energy)
+    measured_rows = having(rows, "norm")
+    roles = _shares(measured_rows, lambda row: row.weight.role, _energy)
     if not roles:
         return None
-    shares = _shares(measured, lambda row: row.weight.depth, _energy)
-    sizes = _shares(measured, lambda row: row.weight.depth, _size)
+    shares = _shares(measured_rows, lambda row: row.weight.depth, _energy)
+    sizes = _shares(measured_rows, lambda row: row.weight.depth, _size)
     return Profile(
         blocks={depth: shares[depth] for depth in sorted(d for d in shares if d is not None)},
         roles=dict(sorted(roles.items(), key=lambda item: -item[1])),
@@ -69,38 +69,38 @@ def _shares(rows: Sequence[Row], key: Callable[[Row], Key], amount: Callable[[Ro
     sums: dict[Key, float] = defaultdict(float)
     for row in rows:
         sums[key(row)] += amount(row)
-    whole = sum(sums.values())
-    return {place: total / whole for place, total in sums.items()} if whole > 0.0 else {}
+    grand_total = sum(sums.values())
+    return {place: total / grand_total for place, total in sums.items()} if grand_total > 0.0 else {}
 
 
 def find_concentration(found: Profile) -> list[int] | None:
     """The few blocks that hold half of the blocks' change; None where they are not few, or fewer than three in all."""
     if len(found.blocks) < FEWEST:
         return None
-    wanted = HALF * sum(found.blocks.values())
-    chosen: list[int] = []
+    goal = HALF * sum(found.blocks.values())
+    depths: list[int] = []
     for depth in sorted(found.blocks, key=lambda depth: -found.blocks[depth]):
-        chosen.append(depth)
-        if sum(found.blocks[d] for d in chosen) >= wanted:
+        depths.append(depth)
+        if sum(found.blocks[d] for d in depths) >= goal:
             break
-    return sorted(chosen) if len(chosen) <= NARROW * len(found.blocks) else None
+    return sorted(depths) if len(depths) <= NARROW * len(found.blocks) else None
 
 
 def place_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     """A note on where the change of one pair sits; none where it says nothing."""
-    found = profile(rows)
-    if found is None:
+    change_profile = profile(rows)
+    if change_profile is None:
         return []
-    few = find_concentration(found)
-    if few is None:
+    depths = find_concentration(change_profile)
+    if depths is None:
         return []
-    share = sum(found.blocks[depth] for depth in few)
-    size = sum(found.sizes[depth] for depth in few)
-    role, most = next(iter(found.roles.items()))
-    mostly = f", mostly {_name_role(rows, role)}" if most >= HALF and len(found.roles) > 1 else ""
-    text = f"{tuned}: {percent(share)} of the change sits in {blocks(few)}{mostly}"
+    share = sum(change_profile.blocks[depth] for depth in depths)
+    size = sum(change_profile.sizes[depth] for depth in depths)
+    role, role_share = next(iter(change_profile.roles.items()))
+    addition = f", mostly {_name_role(rows, role)}" if role_share >= HALF and len(change_profile.roles) > 1 else ""
+    text = f"{tuned}: {percent(share)} of the change sits in {blocks(depths)}{addition}"
     why = f"Share of Σ‖ΔW‖² over all compared weights. That part of the network holds {percent(size)} of them."
-    evidence = {f"block_{depth}": found.blocks[depth] for depth in few}
+    evidence = {f"block_{depth}": change_profile.blocks[depth] for depth in depths}
     return [Finding(Severity.NOTE, text, why, (), {"share": share, "share_of_weights": size, **evidence}, PLACE)]
 
 

@@ -85,10 +85,14 @@ def repeated_findings(table: Table, pairs: dict[tuple[int, ...], list[Row]]) -> 
 
 def _exact(rows: Sequence[Row]) -> list[tuple[Scalar, ...]]:
     """Empty where nothing changed, or values are missing that would tell two updates apart."""
-    measured = having(rows, "norm")
-    if not any(number(row, "norm") > 0.0 for row in measured) or any(row.value("delta_sigma") is None for row in rows):
+    measured_rows = having(rows, "norm")
+    if not any(number(row, "norm") > 0.0 for row in measured_rows) or any(
+        row.value("delta_sigma") is None for row in rows
+    ):
         return []
-    return sorted(((row.weight.name, *map(row.value, EXACT)) for row in measured), key=lambda values: str(values[0]))
+    return sorted(
+        ((row.weight.name, *map(row.value, EXACT)) for row in measured_rows), key=lambda values: str(values[0])
+    )
 
 
 def _repetition(table: Table, one: int, other: int, count: int) -> Finding:

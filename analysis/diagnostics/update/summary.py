@@ -69,14 +69,14 @@ def summarise(table: Table) -> Summary:
 
 def _numbers(rows: Sequence[Row]) -> dict[str, Scalar]:
     """The model-level numbers of one pair: medians over what changed, so that an adapter and its merge say the same."""
-    found = profile(rows)
+    change_profile = profile(rows)
     return {
         "matrices": len(having(rows, "norm")),
         "changed": len(_select_changes(rows)),
         **medians(_select_changes(rows), COLUMNS),
         "zero": len(_zero(rows)),
         "foreign": is_foreign(rows),
-        **(found.numbers() if found else {}),
+        **(change_profile.numbers() if change_profile else {}),
     }
 
 
@@ -95,17 +95,17 @@ def _size_of_change(rows: Sequence[Row]) -> float:
 
 
 def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
-    tuned, measured = table.name_at(group[-1]), having(rows, "norm")
+    tuned, measured_rows = table.name_at(group[-1]), having(rows, "norm")
     if is_foreign(rows):
         return f"{tuned} shares nothing with {table.name_at(0)}"
-    if len(_zero(rows)) == len(measured):
+    if len(_zero(rows)) == len(measured_rows):
         return same_in_short(rows, tuned, table.name_at(0), others_of(table, group[-1]))
-    changed = _select_changes(rows)
-    matrices = quantity(len(changed), "matrix", "matrices")
-    kinds = {str(row.value("change")) for row in changed}
+    changed_rows = _select_changes(rows)
+    matrices = quantity(len(changed_rows), "matrix", "matrices")
+    kinds = {str(row.value("change")) for row in changed_rows}
     if len(kinds) == 1 and (only := next(iter(kinds))) in SAID:
-        return f"{tuned}: {matrices} {'is' if len(changed) == 1 else 'are'} {SAID[only][2]}"
-    size, rank = middle(changed, "relative_norm"), middle(changed, "effective_rank")
+        return f"{tuned}: {matrices} {'is' if len(changed_rows) == 1 else 'are'} {SAID[only][2]}"
+    size, rank = middle(changed_rows, "relative_norm"), middle(changed_rows, "effective_rank")
     amount = f" by {percent(size)} (median)" if size is not None else ""
     return f"{tuned} changed {matrices}{amount}, in {short(rank or 0.0).removesuffix('.0')} directions"
 
@@ -118,19 +118,19 @@ def _findings(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> list
     zero = _zero(rows)
     if zero and len(zero) == len(having(rows, "norm")):
         return [same_finding(rows, tuned, base, others_of(table, group[-1]))]
-    moved = _select_changes(rows)
-    trained = [row for row in moved if not is_unrelated_row(row) and not is_untrained(row)]
-    odd = [row for row in moved if not is_lost(row)]  # of what rounding swallowed nothing more is known
+    changed_rows = _select_changes(rows)
+    trained_rows = [row for row in changed_rows if not is_unrelated_row(row) and not is_untrained(row)]
+    odd = [row for row in changed_rows if not is_lost(row)]  # of what rounding swallowed nothing more is known
     return [
         *kind_findings(odd, tuned),
-        *_rounding_findings([row for row in moved if not is_cast(row)], tuned),
-        *_large(trained, tuned),
-        *_unused_rank_findings(trained, tuned),
-        *_tails(trained, tuned),
-        *place_findings([*trained, *zero], tuned),
-        *replacement_findings(moved, tuned),
+        *_rounding_findings([row for row in changed_rows if not is_cast(row)], tuned),
+        *_large(trained_rows, tuned),
+        *_unused_rank_findings(trained_rows, tuned),
+        *_tails(trained_rows, tuned),
+        *place_findings([*trained_rows, *zero], tuned),
+        *replacement_findings(changed_rows, tuned),
         *adapter_base_findings(rows, tuned, base),
-        *_frozen_findings(zero, len(moved) + len(zero), tuned),
+        *_frozen_findings(zero, len(changed_rows) + len(zero), tuned),
     ]
 
 
@@ -146,15 +146,15 @@ def _large(rows: Sequence[Row], tuned: str) -> list[Finding]:
     large = [row for row in rows if number(row, "relative_norm") > LARGE]
     if not large:
         return []
-    most = max(large, key=lambda row: number(row, "relative_norm"))
-    where = (
+    top = max(large, key=lambda row: number(row, "relative_norm"))
+    place = (
         subject(large)
         if len(group_alike(large)) == 1
         else f"{len(large)} of {quantity(len(rows), 'matrix', 'matrices')}"
     )
-    text = f"{tuned}: the update is larger than {percent(LARGE)} of the base in {lower_first(where)}"
+    text = f"{tuned}: the update is larger than {percent(LARGE)} of the base in {lower_first(place)}"
     why = (
-        f"Largest in {lower_first(most.weight.label)}: {percent(number(most, 'relative_norm'))}. Larger "
+        f"Largest in {lower_first(top.weight.label)}: {percent(number(top, 'relative_norm'))}. Larger "
         "updates went with more forgetting in our own runs (Spearman 0.92 over 18 of LoRA, 0.70 with 4 full ones); a "
         "lower learning rate or scaling makes them smaller."
     )
@@ -164,7 +164,7 @@ def _large(rows: Sequence[Row], tuned: str) -> list[Finding]:
             text,
             why,
             names(large),
-            {"large": len(large), **evidence([most], "relative_norm")},
+            {"large": len(large), **evidence([top], "relative_norm")},
             changes.LARGE_UPDATE,
         )
     ]
@@ -181,42 +181,42 @@ def is_cast(row: Row) -> bool:
 
 def _rounding_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     """Updates that the type in which they are stored has all but swallowed."""
-    lost = [row for row in rows if is_lost(row)]
-    if not lost:
+    losses = [row for row in rows if is_lost(row)]
+    if not losses:
         return []
-    stored = lost[0].value("stored_as")
-    same = middle(lost, "unchanged") or 0.0
-    matrices = f"{len(lost)} of {quantity(len(rows), 'matrix', 'matrices')}"
-    text = f"{tuned}: in {matrices} the update is hardly larger than the rounding of {stored}"
+    dtype = losses[0].value("stored_as")
+    same = middle(losses, "unchanged") or 0.0
+    matrices = f"{len(losses)} of {quantity(len(rows), 'matrix', 'matrices')}"
+    text = f"{tuned}: in {matrices} the update is hardly larger than the rounding of {dtype}"
     why = (
-        f"Median {short(middle(lost, 'rounding') or 0.0)} times the rounding; {percent(same)} of the entries did not "
+        f"Median {short(middle(losses, 'rounding') or 0.0)} times the rounding; {percent(same)} of the entries did not "
         "change at all. Ranks, directions and shares of such an update are partly those of noise: compare a file in "
         "float32, or the adapter itself."
     )
-    facts = {"rounded": len(lost), "rounding": middle(lost, "rounding"), "unchanged": same}
-    return [Finding(Severity.WARN, text, why, names(lost), facts, changes.ROUNDED)]
+    facts = {"rounded": len(losses), "rounding": middle(losses, "rounding"), "unchanged": same}
+    return [Finding(Severity.WARN, text, why, names(losses), facts, changes.ROUNDED)]
 
 
 def _unused_rank_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     """Adapters of which the update uses less than half of the rank."""
-    offered = having(rows, "available_rank")
-    rank, used = middle(offered, "available_rank"), middle(offered, "effective_rank")
-    if rank is None or used is None or rank < WIDE or used > UNUSED * rank:
+    adapter_rows = having(rows, "available_rank")
+    rank, used_rank = middle(adapter_rows, "available_rank"), middle(adapter_rows, "effective_rank")
+    if rank is None or used_rank is None or rank < WIDE or used_rank > UNUSED * rank:
         return []
-    text = f"{tuned} uses {short(used)} of its {short(rank).removesuffix('.0')} directions"
+    text = f"{tuned} uses {short(used_rank)} of its {short(rank).removesuffix('.0')} directions"
     why = (
-        f"Median effective rank of the update in {quantity(len(offered), 'matrix', 'matrices')}. The directions "
+        f"Median effective rank of the update in {quantity(len(adapter_rows), 'matrix', 'matrices')}. The directions "
         "beyond it still hold a small part of the change: a smaller r may do, which only training with it shows."
     )
-    if len(offered) < ENOUGH:
-        why += f" Few matrices: {len(offered)}."
+    if len(adapter_rows) < ENOUGH:
+        why += f" Few matrices: {len(adapter_rows)}."
     return [
         Finding(
             Severity.NOTE,
             text,
             why,
-            names(offered),
-            {"effective_rank": used, "available_rank": rank},
+            names(adapter_rows),
+            {"effective_rank": used_rank, "available_rank": rank},
             changes.UNUSED_RANK,
         )
     ]
@@ -224,22 +224,22 @@ def _unused_rank_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
 
 def _tails(rows: Sequence[Row], tuned: str) -> list[Finding]:
     """A shift of α that most matrices share; each by itself is seldom larger than its error."""
-    fitted = having(rows, "alpha_shift")
-    shift = middle(fitted, "alpha_shift")
-    if shift is None or abs(shift) < SHIFTED or len(fitted) < ENOUGH:
+    fitted_rows = having(rows, "alpha_shift")
+    shift = middle(fitted_rows, "alpha_shift")
+    if shift is None or abs(shift) < SHIFTED or len(fitted_rows) < ENOUGH:
         return []
-    same = [row for row in fitted if number(row, "alpha_shift") * shift > 0.0]
-    if len(same) < ALIKE * len(fitted):
+    same = [row for row in fitted_rows if number(row, "alpha_shift") * shift > 0.0]
+    if len(same) < ALIKE * len(fitted_rows):
         return []
     sure = [row for row in same if abs(number(row, "alpha_shift")) > 2.0 * number(row, "alpha_shift_error")]
     word = "heavier" if shift < 0.0 else "thinner"
     median = _format_signed(shift)
-    text = f"{tuned}: tails became {word} in {len(same)} of {len(fitted)} matrices (median shift of α {median})"
+    text = f"{tuned}: tails became {word} in {len(same)} of {len(fitted_rows)} matrices (median shift of α {median})"
     why = (
         f"{len(sure) or 'None'} of the shifts {'is' if len(sure) == 1 else 'are'} larger than two standard errors by "
         f"{'itself' if len(sure) < 2 else 'themselves'}; together they point one way."
     )
-    facts = {"median_alpha_shift": shift, "same_way": len(same), "fitted": len(fitted), "sure": len(sure)}
+    facts = {"median_alpha_shift": shift, "same_way": len(same), "fitted": len(fitted_rows), "sure": len(sure)}
     return [Finding(Severity.NOTE, text, why, names(same), facts, changes.TAIL_SHIFT)]
 
 
@@ -251,8 +251,8 @@ def _frozen_findings(zero: Sequence[Row], all_of_them: int, tuned: str) -> list[
     if not zero:
         return []
     kinds = group_alike(zero)
-    more = [quantity(len(kinds) - 3, "more kind")] if len(kinds) > 3 else []
-    which = join_words([*(lower_first(subject(rows)) for rows in kinds[:3]), *more])
+    rest = [quantity(len(kinds) - 3, "more kind")] if len(kinds) > 3 else []
+    which = join_words([*(lower_first(subject(rows)) for rows in kinds[:3]), *rest])
     some = f"{len(zero)} of {quantity(all_of_them, 'matrix', 'matrices')}"
     text = f"{tuned} left {some} exactly as {_subject_in_words(zero)}"
     why = f"{which[:1].upper()}{which[1:]}: frozen, or never reached by a gradient."

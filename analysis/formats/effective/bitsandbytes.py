@@ -21,9 +21,9 @@ MOST = 2**40  # entries that a state may claim
 def find(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
     for name in tensors:
         if name.endswith(".weight"):
-            made = _eight_bits(name, tensors) or _four_bits(name, tensors)
-            if made is not None:
-                yield made
+            weight = _eight_bits(name, tensors) or _four_bits(name, tensors)
+            if weight is not None:
+                yield weight
 
 
 def _eight_bits(name: str, tensors: Tensors) -> Effective | None:
@@ -72,10 +72,10 @@ def _four_bits(name: str, tensors: Tensors) -> Effective | None:
 
 def _state(text: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(text)
+        fields = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _is_count(value: object) -> bool:
@@ -100,18 +100,18 @@ def _fits_nested(fields: dict[str, Any], parts: dict[str, str], tensors: Tensors
 
 def _largest(made: Effective, read: Parts) -> Array:
     """The largest absolute value of each block, itself dequantised where it is stored as codes."""
-    found = read("largest").reshape(-1)
+    largest = read("largest").reshape(-1)
     if "nested" not in made.parts:
-        return found.astype(np.float32)
+        return largest.astype(np.float32)
     offset = float(_state(read("state").tobytes())["nested_offset"])
-    scale = np.repeat(read("nested").astype(np.float32).reshape(-1), made.numbers["nested_block"])[: len(found)]
-    return np.asarray(read("nested_table").astype(np.float32).reshape(-1)[found] * scale + np.float32(offset))
+    scale = np.repeat(read("nested").astype(np.float32).reshape(-1), made.numbers["nested_block"])[: len(largest)]
+    return np.asarray(read("nested_table").astype(np.float32).reshape(-1)[largest] * scale + np.float32(offset))
 
 
 def _blocks(made: Effective, read: Parts) -> Array:
-    packed = read("codes").reshape(-1)
+    codes = read("codes").reshape(-1)
     size = math.prod(made.shape)
-    q = np.stack([packed >> 4, packed & 15], axis=-1).reshape(-1)[:size]
+    q = np.stack([codes >> 4, codes & 15], axis=-1).reshape(-1)[:size]
     scale = np.repeat(_largest(made, read), made.numbers["block"])[:size]
     return np.asarray(read("table").astype(np.float32).reshape(-1)[q] * scale).reshape(made.shape)
 

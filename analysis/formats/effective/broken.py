@@ -17,8 +17,8 @@ LONGEST = 1 << 20  # numbers of a vector; a longer one is no bias and no gain
 
 def count_not_finite(stored: Mapping[str, Array]) -> dict[str, int]:
     """How many values are not finite, of each vector of floats that has some."""
-    found = {name: _count(tensor) for name, tensor in stored.items() if _is_vector(tensor)}
-    return {name: count for name, count in found.items() if count}
+    counts = {name: _count(tensor) for name, tensor in stored.items() if _is_vector(tensor)}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _is_vector(tensor: Array) -> bool:

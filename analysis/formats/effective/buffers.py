@@ -22,8 +22,8 @@ NATIVE = {"float64": "f8", "float32": "f4", "float16": "f2"}
 
 def constant_kinds(stored: Mapping[str, Array]) -> dict[str, str]:
     """The kind of constant, a key of `constants.REASONS`, of each tensor that is one. Raises CheckpointError."""
-    found = {name: _kind(name, tensor) for name, tensor in stored.items() if _like_a_weight(tensor)}
-    return {name: kind for name, kind in found.items() if kind}
+    kinds = {name: _kind(name, tensor) for name, tensor in stored.items() if _like_a_weight(tensor)}
+    return {name: kind for name, kind in kinds.items() if kind}
 
 
 def _like_a_weight(tensor: Array) -> bool:

@@ -31,7 +31,7 @@ def _has_one(tensor: Array, constant: bool) -> bool:
 
 def _digest(tensor: Array) -> str:
     floats = tensor.dtype in FLOATS
-    found = hashlib.blake2b(f"{tuple(tensor.shape)} {'float' if floats else tensor.dtype}".encode(), digest_size=16)
+    hasher = hashlib.blake2b(f"{tuple(tensor.shape)} {'float' if floats else tensor.dtype}".encode(), digest_size=16)
     if tensor.size:
-        found.update((decode_floats(tensor) if floats else tensor.load()).tobytes())
-    return found.hexdigest()
+        hasher.update((decode_floats(tensor) if floats else tensor.load()).tobytes())
+    return hasher.hexdigest()

@@ -41,22 +41,24 @@ SERVES = "belongs to a quantised weight and is not a weight itself"
 
 def find(tensors: Tensors) -> Mapping[str, str]:
     """The stored tensors of such weights, with the reason for each."""
-    found: dict[str, str] = {}
-    beside = _group_leaves(tensors)
-    for name, stored in tensors.items():
+    reasons: dict[str, str] = {}
+    leaves = _group_leaves(tensors)
+    for name, tensor in tensors.items():
         _, leaf = _split_name(name)
-        for kind, marked in _marked(name, tensors, beside):
-            if name == marked:
-                found[name] = MLX if kind == "MLX" else PACKED.format(kind=kind)
+        for kind, mark_name in _marked(name, tensors, leaves):
+            if name == mark_name:
+                reasons[name] = MLX if kind == "MLX" else PACKED.format(kind=kind)
             elif leaf != "bias":
-                found.setdefault(name, f"{SERVES} ({kind})")
+                reasons.setdefault(name, f"{SERVES} ({kind})")
         if (weight := _weight_of_scale(name, tensors)) is not None:
-            found.setdefault(name, f"the scales of the quantised weight {escape(weight)}")
-            shape = " × ".join(map(str, stored.shape))
-            found.setdefault(weight, f"quantised ({tensors[weight].dtype}): its scales, {shape}, fit no blocks in use")
-        if leaf in ACTIVATIONS and stored.size <= 2:
-            found.setdefault(name, "a scale of activations, no weight")
-    return found
+            reasons.setdefault(name, f"the scales of the quantised weight {escape(weight)}")
+            shape = " × ".join(map(str, tensor.shape))
+            reasons.setdefault(
+                weight, f"quantised ({tensors[weight].dtype}): its scales, {shape}, fit no blocks in use"
+            )
+        if leaf in ACTIVATIONS and tensor.size <= 2:
+            reasons.setdefault(name, "a scale of activations, no weight")
+    return reasons
 
 
 def _marked(name: str, tensors: Tensors, beside: Mapping[str, frozenset[str]]) -> Iterator[tuple[str, str]]:
@@ -90,10 +92,10 @@ def _split_name(name: str) -> tuple[str, str]:
 
 def _group_leaves(tensors: Tensors) -> Mapping[str, frozenset[str]]:
     """What stands beside each tensor: the last words of their names, and those of the modules that hold tensors."""
-    held: dict[str, set[str]] = {}
+    groups: dict[str, set[str]] = {}
     for name in tensors:
         stem, leaf = _split_name(name)
-        held.setdefault(stem, set()).add(leaf)
+        groups.setdefault(stem, set()).add(leaf)
         above, _, module = stem.removesuffix(".").rpartition(".")
-        held.setdefault(f"{above}." if above else "", set()).add(module)
-    return {stem: frozenset(leaves) for stem, leaves in held.items()}
+        groups.setdefault(f"{above}." if above else "", set()).add(module)
+    return {stem: frozenset(leaves) for stem, leaves in groups.items()}

@@ -34,8 +34,8 @@ def numbers(stored: Stored) -> Array:
     if stored.dtype == "bfloat16":
         return np.left_shift(words.view(np.uint16), 16, dtype=np.uint32).view(np.float32)
     width = {"float64": np.float64, "float32": np.float32, "float16": np.float16}[stored.dtype]
-    found = words.view(width)
-    return found if stored.dtype == "float64" else found.astype(np.float32)
+    floats = words.view(width)
+    return floats if stored.dtype == "float64" else floats.astype(np.float32)
 
 
 def _table(dtype: str) -> Floats:
@@ -45,15 +45,15 @@ def _table(dtype: str) -> Floats:
     sign = np.where(codes >> 7, -1.0, 1.0)
     exponent = (codes >> mantissa_bits) & (2**exponent_bits - 1)
     mantissa = (codes & (2**mantissa_bits - 1)) / 2**mantissa_bits
-    found = np.where(exponent == 0, np.exp2(1.0 - bias) * mantissa, np.exp2(exponent - float(bias)) * (1 + mantissa))
-    found = sign * found
+    table = np.where(exponent == 0, np.exp2(1.0 - bias) * mantissa, np.exp2(exponent - float(bias)) * (1 + mantissa))
+    table = sign * table
     if dtype.endswith("fnuz"):
-        found[128] = np.nan
+        table[128] = np.nan
     elif infinities:
-        found = np.where(exponent == 31, np.where(mantissa == 0, sign * np.inf, np.nan), found)
+        table = np.where(exponent == 31, np.where(mantissa == 0, sign * np.inf, np.nan), table)
     else:
-        found[[127, 255]] = np.nan
-    return np.asarray(found, np.float32)
+        table[[127, 255]] = np.nan
+    return np.asarray(table, np.float32)
 
 
 def decode_e4m3(octets: Array) -> Floats:
@@ -70,19 +70,19 @@ def codes(packed: Array, bits: int, count: int) -> NDArray[np.uint8]:
     if bits == 8:
         return octets[..., :count]
     if bits in (2, 4):
-        each = 8 // bits
-        found = np.stack([(octets >> (bits * place)) & (2**bits - 1) for place in range(each)], axis=-1)
-        return found.reshape(*octets.shape[:-1], -1)[..., :count].astype(np.uint8)
+        slots = 8 // bits
+        digits = np.stack([(octets >> (bits * place)) & (2**bits - 1) for place in range(slots)], axis=-1)
+        return digits.reshape(*octets.shape[:-1], -1)[..., :count].astype(np.uint8)
     stream = np.unpackbits(octets, axis=-1, bitorder="little")[..., : bits * count]
     weights = (1 << np.arange(bits)).astype(np.uint8)
-    summed: NDArray[np.uint8] = (stream.reshape(*stream.shape[:-1], count, bits) * weights).sum(-1, dtype=np.uint8)
-    return summed
+    values: NDArray[np.uint8] = (stream.reshape(*stream.shape[:-1], count, bits) * weights).sum(-1, dtype=np.uint8)
+    return values
 
 
 def each(groups: Array, size: int, count: int, axis: int = -1) -> Array:
     """A value for each of `count` entries along the axis, from one for each group of `size` of them."""
-    repeated = np.repeat(groups, size, axis)
-    return np.take(repeated, range(count), axis) if repeated.shape[axis] != count else repeated
+    values = np.repeat(groups, size, axis)
+    return np.take(values, range(count), axis) if values.shape[axis] != count else values
 
 
 def over(shape: tuple[int, ...], scale: Array, block: tuple[int, int]) -> Array:

@@ -44,8 +44,8 @@ def find_gptq_and_awq(tensors: Tensors, settings: Settings) -> Iterator[Effectiv
         parts = _find_parts(tensors, stem, codes="qweight", zeros="qzeros", scales="scales", order="g_idx")
         if leaf != "qweight" or f"{stem}.weight" in tensors or not {"zeros", "scales"} <= set(parts):
             continue
-        if (made := _gptq(tensors, settings, stem, parts) or _awq(tensors, stem, parts)) is not None:
-            yield made
+        if (weight := _gptq(tensors, settings, stem, parts) or _awq(tensors, stem, parts)) is not None:
+            yield weight
 
 
 def _gptq(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:
@@ -115,19 +115,19 @@ def _awq(tensors: Tensors, stem: str, parts: dict[str, str]) -> Effective | None
         return None
     weight, size = f"{stem}.weight", inputs // groups
     how = f"dequantised from AWQ: 4 bits, groups of {size}"
-    held = {part: name for part, name in parts.items() if part != "order"}
-    reasons = companions(weight, held, "codes", WORDS)
+    own_parts = {part: name for part, name in parts.items() if part != "order"}
+    reasons = companions(weight, own_parts, "codes", WORDS)
     return Effective(
-        parts["codes"], weight, (outputs, inputs), held, "awq", how, {"group": size}, reasons, quantised=True
+        parts["codes"], weight, (outputs, inputs), own_parts, "awq", how, {"group": size}, reasons, quantised=True
     )
 
 
 def _awq_codes(packed: Array) -> Array:
     words = packed.view(np.uint32)
-    found = np.empty((*words.shape, 8), np.uint8)
+    digits = np.empty((*words.shape, 8), np.uint8)
     for place, column in enumerate(AWQ_ORDER):
-        found[..., column] = (words >> (4 * place)) & 15
-    return found.reshape(*words.shape[:-1], -1)
+        digits[..., column] = (words >> (4 * place)) & 15
+    return digits.reshape(*words.shape[:-1], -1)
 
 
 def _awq_values(made: Effective, read: Parts) -> Array:
@@ -145,20 +145,20 @@ def find_mlx(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
         stem, _, leaf = name.rpartition(".")
         parts = {"codes": name, **_find_parts(tensors, stem, scales="scales", biases="biases")}
         if leaf == "weight" and tensors[name].dtype == "uint32" and len(parts) == 3:
-            made = _mlx(tensors, settings, stem, parts)
-            if made is not None:
-                yield made
+            weight = _mlx(tensors, settings, stem, parts)
+            if weight is not None:
+                yield weight
 
 
 def _mlx(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:
     """Shapes tell bits · group alone, so the config must say one of the two."""
     q, s, b = (tensors[parts[part]].shape for part in ("codes", "scales", "biases"))
     own = settings.get(stem)
-    said = own if isinstance(own, dict) else settings
-    bits, size = said.get("bits"), said.get("group_size")
+    fields = own if isinstance(own, dict) else settings
+    bits, size = fields.get("bits"), fields.get("group_size")
     if bits not in BITS or not isinstance(size, int) or isinstance(size, bool) or not 0 < size < WIDEST:
         return None
-    if len(q) < 2 or s != b or len(s) != len(q) or q[:-1] != s[:-1] or said.get("mode", "affine") != "affine":
+    if len(q) < 2 or s != b or len(s) != len(q) or q[:-1] != s[:-1] or fields.get("mode", "affine") != "affine":
         return None
     inputs = s[-1] * size
     if inputs * int(bits) != q[-1] * 32:
@@ -187,9 +187,9 @@ def find_compressed(tensors: Tensors, settings: Settings) -> Iterator[Effective]
             order="weight_g_idx", shape="weight_shape",
         )  # fmt: skip
         if leaf == "weight_packed" and {"scales", "shape"} <= set(parts) and f"{stem}.weight" not in tensors:
-            made = _decompress(tensors, settings, stem, parts)
-            if made is not None:
-                yield made
+            weight = _decompress(tensors, settings, stem, parts)
+            if weight is not None:
+                yield weight
 
 
 def _decompress(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:
@@ -215,13 +215,13 @@ def _decompress(tensors: Tensors, settings: Settings, stem: str, parts: dict[str
 def _bits_said(settings: Settings) -> list[int]:
     """The bits that the config's groups name; any, where it names none."""
     groups = settings.get("config_groups")
-    held = (
+    entries = (
         [group.get("weights") for group in groups.values() if isinstance(group, dict)]
         if isinstance(groups, dict)
         else []
     )
-    said = [weights.get("num_bits") for weights in held if isinstance(weights, dict)]
-    return [bits for bits in said if bits in BITS] or list(BITS)
+    widths = [weights.get("num_bits") for weights in entries if isinstance(weights, dict)]
+    return [bits for bits in widths if bits in BITS] or list(BITS)
 
 
 def _compressed_values(made: Effective, read: Parts) -> Array:

@@ -18,9 +18,9 @@ FORMULAS: Mapping[str, Formula] = {
 def recognise(tensors: Tensors, settings: Settings) -> Recognised:
     """What the tensors of a checkpoint make up. `settings`: what its config says of the quantisation."""
     weights: dict[str, Effective] = {}
-    taken: set[str] = set()
+    used_names: set[str] = set()
     names: set[str] = set()
-    for made in chain(
+    for entry in chain(
         reparametrised.find(tensors),
         packed.find_gptq_and_awq(tensors, settings),
         packed.find_mlx(tensors, settings),
@@ -30,23 +30,23 @@ def recognise(tensors: Tensors, settings: Settings) -> Recognised:
         sparse.find(tensors),
         scaled.find(tensors, settings),
     ):
-        parts = {made.tensor, *made.parts.values(), *made.reasons}
-        if parts.isdisjoint(taken) and made.weight not in names:
-            weights[made.tensor] = made
-            taken |= parts
-            names.add(made.weight)
+        parts = {entry.tensor, *entry.parts.values(), *entry.reasons}
+        if parts.isdisjoint(used_names) and entry.weight not in names:
+            weights[entry.tensor] = entry
+            used_names |= parts
+            names.add(entry.weight)
     rest = {**left.find(tensors), **reparametrised.unknown(tensors)}
-    reasons = {name: why for name, why in rest.items() if name not in taken}
-    for made in weights.values():
-        reasons |= made.reasons
+    reasons = {name: reason for name, reason in rest.items() if name not in used_names}
+    for entry in weights.values():
+        reasons |= entry.reasons
     return Recognised(weights, reasons)
 
 
 def values(made: Effective, tensors: Tensors) -> Array:
     """The weight's values: float32, or float64 where its parts are."""
-    found = FORMULAS[made.formula].values(made, lambda part: numbers(tensors[made.parts[part]]))
-    wanted = np.float64 if found.dtype == np.float64 else np.float32
-    return np.ascontiguousarray(found, wanted).reshape(made.shape)
+    array = FORMULAS[made.formula].values(made, lambda part: numbers(tensors[made.parts[part]]))
+    dtype = np.float64 if array.dtype == np.float64 else np.float32
+    return np.ascontiguousarray(array, dtype).reshape(made.shape)
 
 
 def grid_step(made: Effective, tensors: Tensors) -> float | None:
@@ -54,5 +54,5 @@ def grid_step(made: Effective, tensors: Tensors) -> float | None:
     step = FORMULAS[made.formula].step
     if step is None or not made.quantised:
         return None
-    found = step(made, lambda part: numbers(tensors[made.parts[part]]))
-    return float(np.sqrt(np.square(np.asarray(found, np.float64)).mean())) if found.size else None
+    steps = step(made, lambda part: numbers(tensors[made.parts[part]]))
+    return float(np.sqrt(np.square(np.asarray(steps, np.float64)).mean())) if steps.size else None

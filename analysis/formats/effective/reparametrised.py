@@ -20,9 +20,9 @@ UNKNOWN = "the tensor under a parametrization whose formula the file does not te
 def find(tensors: Tensors) -> Iterator[Effective]:
     """Every weight of these kinds."""
     for name in tensors:
-        made = _weight_norm(name, tensors) or _apply_mask(name, tensors) or _spectral_norm(name, tensors)
-        if made is not None and all(tensors[part].dtype in FLOATS for part in (made.tensor,)):
-            yield made
+        weight = _weight_norm(name, tensors) or _apply_mask(name, tensors) or _spectral_norm(name, tensors)
+        if weight is not None and all(tensors[part].dtype in FLOATS for part in (weight.tensor,)):
+            yield weight
 
 
 def unknown(tensors: Tensors) -> Mapping[str, str]:
@@ -32,9 +32,9 @@ def unknown(tensors: Tensors) -> Mapping[str, str]:
 
 def _weight_norm(name: str, tensors: Tensors) -> Effective | None:
     """`name` is the direction v: W = g · v / ‖v‖, the norm over all dimensions but g's (Salimans and Kingma 2016)."""
-    found = PARAMETRISED.fullmatch(name)
-    if found and found["which"] == "1":
-        weight, length = found["stem"] + found["leaf"], name[:-1] + "0"
+    match = PARAMETRISED.fullmatch(name)
+    if match and match["which"] == "1":
+        weight, length = match["stem"] + match["leaf"], name[:-1] + "0"
     elif name.endswith("_v"):
         weight, length = name[:-2], name[:-2] + "_g"
     else:
@@ -77,18 +77,18 @@ def _apply_mask(name: str, tensors: Tensors) -> Effective | None:
 
 def _spectral_norm(name: str, tensors: Tensors) -> Effective | None:
     """W = W₀ / σ with σ = uᵀ W₀ v of the vectors in the file (Miyato et al. 2018)."""
-    found = PARAMETRISED.fullmatch(name)
-    if found and found["which"] == "":
+    match = PARAMETRISED.fullmatch(name)
+    if match and match["which"] == "":
         base = name.removesuffix("original")
-        weight, u, v = found["stem"] + found["leaf"], f"{base}0._u", f"{base}0._v"
+        weight, u, v = match["stem"] + match["leaf"], f"{base}0._u", f"{base}0._v"
     else:
         weight = name.removesuffix("_orig").removesuffix("_bar")
         u, v = weight + "_u", weight + "_v"
     if weight == name or weight in tensors or u not in tensors or _axis(name, u, v, tensors) is None:
         return None
     vectors = {"u": u, **({"v": v} if v in tensors else {})}
-    why = f"a singular vector of {escape(weight)}, which is analysed as W / σ (spectral norm)"
-    reasons = dict.fromkeys(vectors.values(), why)
+    reason = f"a singular vector of {escape(weight)}, which is analysed as W / σ (spectral norm)"
+    reasons = dict.fromkeys(vectors.values(), reason)
     parts, how = {"w": name, **vectors}, "W / σ (spectral norm)"
     return Effective(name, weight, tensors[name].shape, parts, "spectral norm", how, reasons=reasons)
 
@@ -106,9 +106,9 @@ def _axis(name: str, u: str, v: str, tensors: Tensors) -> int | None:
 def _spectral_normed(made: Effective, read: Parts) -> Array:
     weight, u = read("w"), read("u").astype(np.float64)
     v = read("v").astype(np.float64) if "v" in made.parts else None
-    found = [s for axis in range(min(2, weight.ndim)) if (s := _sigma(weight, u, v, axis)) is not None]
+    sigmas = [s for axis in range(min(2, weight.ndim)) if (s := _sigma(weight, u, v, axis)) is not None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(weight / max(found), weight.dtype)  # of two ways to lie, the vectors are of the larger σ
+        return np.asarray(weight / max(sigmas), weight.dtype)  # of two ways to lie, the vectors are of the larger σ
 
 
 def _sigma(weight: Array, u: Array, v: Array | None, axis: int) -> float | None:

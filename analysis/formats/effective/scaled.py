@@ -20,15 +20,15 @@ ACTIVATIONS = ("input_scale", "input_scale_ub", "scale_input", "output_scale", "
 
 
 def find(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
-    for name, stored in tensors.items():
-        if stored.dtype not in SMALL and stored.dtype != "int8":
+    for name, tensor in tensors.items():
+        if tensor.dtype not in SMALL and tensor.dtype != "int8":
             continue
         parts = _parts(name, tensors)
         if parts is None:
-            if stored.dtype in SMALL and len(stored.shape) > 1 and not _has_other_scales(name, tensors):
-                yield Effective(name, name, stored.shape, {"codes": name}, "cast", f"stored as {stored.dtype}")
+            if tensor.dtype in SMALL and len(tensor.shape) > 1 and not _has_other_scales(name, tensors):
+                yield Effective(name, name, tensor.shape, {"codes": name}, "cast", f"stored as {tensor.dtype}")
             continue
-        block = _block(stored.shape, tensors[parts["scales"]].shape, settings)
+        block = _block(tensor.shape, tensors[parts["scales"]].shape, settings)
         if block is not None:
             yield _make(name, tensors, parts, block)
 
@@ -38,9 +38,9 @@ def _parts(name: str, tensors: Tensors) -> dict[str, str] | None:
     stem, dot, leaf = name.rpartition(".")
     if leaf == "_weight_qdata":
         return _torchao_parts(name, f"{stem}{dot}", tensors)
-    named = [f"{name}_scale_inv", f"{name}_scale"]  # of parameters without a module: experts.gate_up_proj
-    listed = ([f"{stem}{dot}{scale}" for scale in SCALES] if leaf == "weight" else []) + named
-    scales = next((other for other in listed if other in tensors), None)
+    own_names = [f"{name}_scale_inv", f"{name}_scale"]  # of parameters without a module: experts.gate_up_proj
+    candidates = ([f"{stem}{dot}{scale}" for scale in SCALES] if leaf == "weight" else []) + own_names
+    scales = next((other for other in candidates if other in tensors), None)
     if scales is None or _more_scales(stem + dot, tensors):
         return None
     zeros = f"{stem}{dot}weight_zero_point"
@@ -75,16 +75,16 @@ def _block(shape: tuple[int, ...], scale: tuple[int, ...], settings: Settings) -
         return None
     if len(scale) == 1:
         scale = (*scale, 1)
-    stacked = scale[:-2]
-    if any(a not in (1, b) for a, b in zip(stacked, shape[len(shape) - len(scale) : -2], strict=True)):
+    stack = scale[:-2]
+    if any(a not in (1, b) for a, b in zip(stack, shape[len(shape) - len(scale) : -2], strict=True)):
         return None
-    sides = [_side(n, s, said) for n, s, said in zip(shape[-2:], scale[-2:], _block_of(settings), strict=True)]
+    sides = [_side(n, s, hint) for n, s, hint in zip(shape[-2:], scale[-2:], _block_of(settings), strict=True)]
     return None if sides[0] is None or sides[1] is None else (sides[0], sides[1])
 
 
 def _block_of(settings: Settings) -> tuple[object, object]:
-    found = settings.get("weight_block_size")
-    return (found[0], found[1]) if isinstance(found, list) and len(found) == 2 else (None, None)
+    sides = settings.get("weight_block_size")
+    return (sides[0], sides[1]) if isinstance(sides, list) and len(sides) == 2 else (None, None)
 
 
 def _side(extent: int, scales: int, said: object) -> int | None:

@@ -46,14 +46,14 @@ class Chunked(Sized):
 
     def load(self) -> Words:
         word = np.dtype(DTYPES[self.dtype].word)
-        whole = np.zeros(self.shape, word)
+        values = np.zeros(self.shape, word)
         with self.path.open("rb") as file:
             for chunk in self.chunks_of:
                 part = np.frombuffer(self._bytes(file, chunk, word.itemsize), word).reshape(self.extents)
                 ends = zip(chunk.offsets, self.extents, self.shape, strict=True)
                 place = tuple(slice(begin, min(begin + extent, length)) for begin, extent, length in ends)
-                whole[place] = part[tuple(slice(0, each.stop - each.start) for each in place)]
-        return whole.byteswap() if self.big_endian else whole
+                values[place] = part[tuple(slice(0, span.stop - span.start) for span in place)]
+        return values.byteswap() if self.big_endian else values
 
     def chunks(self) -> Iterator[Words]:
         yield from pieces(self.load())
@@ -61,13 +61,13 @@ class Chunked(Sized):
     def _bytes(self, file: BinaryIO, chunk: Chunk, width: int) -> bytes:
         """The elements of a chunk, its filters undone."""
         file.seek(chunk.start)
-        data, wanted = file.read(chunk.nbytes), math.prod(self.extents) * width
+        data, size = file.read(chunk.nbytes), math.prod(self.extents) * width
         if FLETCHER in chunk.filters:
             data = data[:-CHECKSUM]
         if DEFLATE in chunk.filters:
-            data = self._inflate(data, wanted)
-        if len(data) != wanted:
-            raise self._damage(f"a chunk has {len(data):,} bytes in place of {wanted:,}")
+            data = self._inflate(data, size)
+        if len(data) != size:
+            raise self._damage(f"a chunk has {len(data):,} bytes in place of {size:,}")
         if SHUFFLE in chunk.filters:
             data = np.frombuffer(data, np.uint8).reshape(width, -1).T.tobytes()
         return data
@@ -75,13 +75,13 @@ class Chunked(Sized):
     def _inflate(self, data: bytes, wanted: int) -> bytes:
         stream = zlib.decompressobj()
         try:
-            found = stream.decompress(data, wanted)
-            more = b"" if stream.eof else stream.decompress(stream.unconsumed_tail, 1)
+            output = stream.decompress(data, wanted)
+            surplus = b"" if stream.eof else stream.decompress(stream.unconsumed_tail, 1)
         except zlib.error as error:
             raise self._damage(f"a chunk cannot be inflated ({escape(error)})") from None
-        if more:
+        if surplus:
             raise self._damage(f"a chunk holds more than its {wanted:,} bytes")
-        return found
+        return output
 
     def _damage(self, what: str) -> DamagedFile:
         text = f"{escape(self.path.name)}: in a dataset of shape {list(self.shape)} {what}. Download or save it again."

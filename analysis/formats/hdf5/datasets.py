@@ -60,8 +60,8 @@ def read_tree(path: Path, start: int = 0, length: int | None = None) -> Tree:
         with path.open("rb") as file:
             part = Part(file, start, path.stat().st_size if length is None else length)
             _check_end(file, start, part.length)
-            with h5py.File(io.BufferedReader(part), "r", locking=False) as opened:
-                tree = Walk(h5py, path, start, start + part.length).walk(opened)
+            with h5py.File(io.BufferedReader(part), "r", locking=False) as root:
+                tree = Walk(h5py, path, start, start + part.length).walk(root)
     except CheckpointError:
         raise
     except BROKEN as error:
@@ -145,15 +145,15 @@ class Walk:
 
     def _texts(self, group: Any) -> dict[str, str]:
         """The attributes that are one text."""
-        found = {}
+        texts = {}
         for name in list(group.attrs):
             attribute = group.attrs.get_id(name)
             if attribute.shape != () or attribute.get_storage_size() > LONGEST_TEXT:
                 continue
             if self._h5py.check_string_dtype(attribute.dtype) is not None:
                 value = group.attrs[name]
-                found[str(name)] = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        return found
+                texts[str(name)] = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        return texts
 
     # One dataset
 
@@ -182,44 +182,44 @@ class Walk:
             return self._chunked(dataset, plan, name, dtype, big)
         if plan.get_layout() == h5d.COMPACT:
             return Held(self._path, dataset[()].tobytes(), shape, dtype, False, big)
-        stored = Stored(self._path, self._start, shape, dtype, None, big)
-        held = dataset.id.get_storage_size()
-        if held == 0 and stored.nbytes:
+        array = Stored(self._path, self._start, shape, dtype, None, big)
+        nbytes = dataset.id.get_storage_size()
+        if nbytes == 0 and array.nbytes:
             return Aside(shape, dtype, 0, "a dataset whose numbers were never written")
-        if held != stored.nbytes:
-            raise _damage(name, f"it takes {stored.nbytes:,} bytes and has {held:,}", "bad-offsets")
+        if nbytes != array.nbytes:
+            raise _damage(name, f"it takes {array.nbytes:,} bytes and has {nbytes:,}", "bad-offsets")
         begin = self._start + (dataset.id.get_offset() or 0)
-        if begin + held > self._end:
+        if begin + nbytes > self._end:
             raise _damage(name, "it ends behind the end of the file", "truncated-file")
         return Stored(self._path, begin, shape, dtype, None, big)
 
     def _chunked(self, dataset: Any, plan: Any, name: str, dtype: str, big: bool) -> Array | Aside:
         filters = tuple(plan.get_filter(place)[0] for place in range(plan.get_nfilters()))
         if filters not in ORDERS:
-            unknown = ", ".join(str(each) for each in filters if each not in ALL_FILTERS) or "in an unusual order"
-            text = f"{escape(name)} is compressed with filters of HDF5 that are not read here ({unknown}). "
+            details = ", ".join(str(item) for item in filters if item not in ALL_FILTERS) or "in an unusual order"
+            text = f"{escape(name)} is compressed with filters of HDF5 that are not read here ({details}). "
             raise UnknownFormat(text + "Save it again with gzip, or uncompressed.", "compressed-member")
         shape, extents = dataset.shape, dataset.chunks
-        wanted = math.prod(-(-length // extent) for length, extent in zip(shape, extents, strict=True))
-        self._chunks += wanted
+        count = math.prod(-(-length // extent) for length, extent in zip(shape, extents, strict=True))
+        self._chunks += count
         if self._chunks > MOST_CHUNKS:
-            text = f"{escape(name)} lies in {wanted:,} chunks; at most {MOST_CHUNKS:,}. Save it again in one piece."
+            text = f"{escape(name)} lies in {count:,} chunks; at most {MOST_CHUNKS:,}. Save it again in one piece."
             raise UnsafeFile(text, "unbounded")
         chunks: list[Any] = []
         dataset.id.chunk_iter(chunks.append)
-        if len(chunks) < wanted:
+        if len(chunks) < count:
             return Aside(shape, dtype, 0, "a dataset some of whose numbers were never written")
-        there = tuple(self._chunk(each, filters, name) for each in chunks)
-        if {chunk.offsets for chunk in there} != set(_corners(shape, extents)):
+        parts = tuple(self._chunk(item, filters, name) for item in chunks)
+        if {chunk.offsets for chunk in parts} != set(_corners(shape, extents)):
             raise _damage(name, "its chunks are not where they fill it", "bad-offsets")
-        return Chunked(self._path, there, extents, shape, dtype, big)
+        return Chunked(self._path, parts, extents, shape, dtype, big)
 
     def _chunk(self, stored: Any, filters: tuple[int, ...], name: str) -> Chunk:
         start = self._start + (stored.byte_offset or 0)
         if start + stored.size > self._end:
             raise _damage(name, "one of its chunks ends behind the end of the file", "truncated-file")
-        used = tuple(each for place, each in enumerate(filters) if not stored.filter_mask >> place & 1)
-        return Chunk(tuple(stored.chunk_offset), start, stored.size, used)
+        own_filters = tuple(code for place, code in enumerate(filters) if not stored.filter_mask >> place & 1)
+        return Chunk(tuple(stored.chunk_offset), start, stored.size, own_filters)
 
 
 def _corners(shape: tuple[int, ...], extents: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -233,9 +233,9 @@ def _damage(name: str, reason: str, code: str) -> DamagedFile:
 
 def _check_growth(path: Path, tree: Tree) -> None:
     size = path.stat().st_size
-    whole = sum(_unpacked(dataset.array) for dataset in tree.datasets if not isinstance(dataset.array, Aside))
-    if whole > MOST_GROWTH * size + FREE_GROWTH:
-        text = f"its datasets take {whole:,} bytes out of a file of {size:,}. Save it uncompressed."
+    total = sum(_unpacked(dataset.array) for dataset in tree.datasets if not isinstance(dataset.array, Aside))
+    if total > MOST_GROWTH * size + FREE_GROWTH:
+        text = f"its datasets take {total:,} bytes out of a file of {size:,}. Save it uncompressed."
         raise UnsafeFile(text, "unbounded")
 
 

@@ -23,8 +23,8 @@ CONFIG = "config.json"
 
 def _hdf5(path: Path) -> Contents:
     tree = read_tree(path)
-    said = tree.attributes.get((), {})
-    return _contents(tree, _config(said.get("model_config", "").encode()), _facts(said))
+    attributes = tree.attributes.get((), {})
+    return _contents(tree, _config(attributes.get("model_config", "").encode()), _facts(attributes))
 
 
 def _facts(said: Mapping[str, str]) -> dict[str, Fact]:
@@ -40,21 +40,21 @@ def _config(text: bytes) -> dict[str, Any]:
 
 
 def _contents(tree: Tree, config: Mapping[str, Any], facts: Mapping[str, Fact]) -> Contents:
-    named = variables(tree, layers_of(config))
-    shapes = {each.name: data.array.shape for each, data in zip(named, tree.datasets, strict=True)}
+    labels = variables(tree, layers_of(config))
+    shapes = {label.name: data.array.shape for label, data in zip(labels, tree.datasets, strict=True)}
     tensors: dict[str, Array] = {}
-    aside: dict[str, Aside] = {}
-    for variable, data in zip(named, tree.datasets, strict=True):
+    exclusions: dict[str, Aside] = {}
+    for variable, data in zip(labels, tree.datasets, strict=True):
         _check(variable.name)
         shaped = data.array if isinstance(data.array, Aside) else _shaped(variable, data.array, shapes)
         if isinstance(shaped, Aside):
-            aside[variable.name] = shaped
+            exclusions[variable.name] = shaped
         else:
             tensors[variable.name] = shaped
     model = config.get("config")
     name = model.get("name") if isinstance(model, dict) else None
-    known = {"class": config.get("class_name"), "model_name": name}
-    return Contents(tensors, {**text_facts(known), **facts}, aside)
+    model_facts = {"class": config.get("class_name"), "model_name": name}
+    return Contents(tensors, {**text_facts(model_facts), **facts}, exclusions)
 
 
 def _check(name: str) -> None:
@@ -94,8 +94,8 @@ def _archive(path: Path) -> Contents:
 
 def _other(names: list[str]) -> CheckpointError:
     if names:
-        listed = ", ".join(escape(name) for name in names[:3])
-        text = f"its weights are in {len(names)} files ({listed}). Unpack it, and give these files together."
+        examples = ", ".join(escape(name) for name in names[:3])
+        text = f"its weights are in {len(names)} files ({examples}). Unpack it, and give these files together."
         return UnknownFormat(text, "keras-archive")
     return UnknownFormat(f"this is a zip archive with a config, but without the {WEIGHTS} of Keras.", "archive")
 

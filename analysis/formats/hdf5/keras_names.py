@@ -49,24 +49,24 @@ class Layer:
 
 def layers_of(config: Mapping[str, Any]) -> dict[str, Layer]:
     """The layers of a model's config by their names; none that two of different kinds share."""
-    found: dict[str, Layer | None] = {}
+    layers: dict[str, Layer | None] = {}
     waiting: list[Any] = [config]
-    while waiting and len(found) < MOST_LAYERS:
+    while waiting and len(layers) < MOST_LAYERS:
         value = waiting.pop()
         if isinstance(value, dict):
             name, layer = _layer(value)
             if layer is not None:
-                found[name] = layer if found.get(name, layer) == layer else None
+                layers[name] = layer if layers.get(name, layer) == layer else None
         waiting.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
-    return {name: layer for name, layer in found.items() if layer is not None}
+    return {name: layer for name, layer in layers.items() if layer is not None}
 
 
 def _layer(value: Mapping[str, Any]) -> tuple[str, Layer | None]:
-    kind, inside = value.get("class_name"), value.get("config")
-    if not isinstance(kind, str) or not isinstance(inside, dict) or not isinstance(inside.get("name"), str):
+    kind, settings = value.get("class_name"), value.get("config")
+    if not isinstance(kind, str) or not isinstance(settings, dict) or not isinstance(settings.get("name"), str):
         return "", None
-    equation = inside.get("equation")
-    return inside["name"], Layer(_snake(kind[:128]), equation if isinstance(equation, str) else "")
+    equation = settings.get("equation")
+    return settings["name"], Layer(_snake(kind[:128]), equation if isinstance(equation, str) else "")
 
 
 def _snake(name: str) -> str:
@@ -86,36 +86,36 @@ class Variable:
 
 def variables(tree: Tree, layers: Mapping[str, Layer]) -> list[Variable]:
     """Of each dataset of the tree, in its order. Where two names would be one, all keep the names of their groups."""
-    beside: dict[Keys, dict[str, Shape]] = {}
-    for each in tree.datasets:
-        beside.setdefault(each.keys[:-1], {})[each.keys[-1]] = each.array.shape
-    found = [_variable(each.keys, beside[each.keys[:-1]], tree, layers) for each in tree.datasets]
-    if len({variable.name for variable in found}) < len(found):
-        plain = ["/".join(each.keys) for each in tree.datasets]
-        return [Variable(name, variable.layer) for name, variable in zip(plain, found, strict=True)]
-    return found
+    siblings: dict[Keys, dict[str, Shape]] = {}
+    for dataset in tree.datasets:
+        siblings.setdefault(dataset.keys[:-1], {})[dataset.keys[-1]] = dataset.array.shape
+    labels = [_variable(dataset.keys, siblings[dataset.keys[:-1]], tree, layers) for dataset in tree.datasets]
+    if len({variable.name for variable in labels}) < len(labels):
+        plain = ["/".join(dataset.keys) for dataset in tree.datasets]
+        return [Variable(name, variable.layer) for name, variable in zip(plain, labels, strict=True)]
+    return labels
 
 
 def _variable(keys: Keys, beside: Mapping[str, Shape], tree: Tree, layers: Mapping[str, Layer]) -> Variable:
     if len(keys) > 1 and keys[-2] == VARIABLES:
         return _numbered(keys, beside, tree, layers)
-    inside = keys[1:] if keys[0] == LEGACY and len(keys) > 2 else keys
-    inside = inside[1:] if len(inside) > 2 and inside[0] == inside[1] else inside
-    name = "/".join(inside).removesuffix(":0")
-    layer = next((layers[key] for key in reversed(inside[:-1]) if key in layers), Layer(""))
-    if layer.kind.startswith("depthwise_conv") and inside[-1].removesuffix(":0") == "kernel":
+    path = keys[1:] if keys[0] == LEGACY and len(keys) > 2 else keys
+    path = path[1:] if len(path) > 2 and path[0] == path[1] else path
+    name = "/".join(path).removesuffix(":0")
+    layer = next((layers[key] for key in reversed(path[:-1]) if key in layers), Layer(""))
+    if layer.kind.startswith("depthwise_conv") and path[-1].removesuffix(":0") == "kernel":
         name = f"{name.removesuffix('kernel')}depthwise_kernel"
     return Variable(name, layer)
 
 
 def _numbered(keys: Keys, beside: Mapping[str, Shape], tree: Tree, layers: Mapping[str, Layer]) -> Variable:
     """A variable that has a number in the group "vars" of its layer."""
-    above = keys[:-2]
-    if above[:1] == ("optimizer",):
+    path = keys[:-2]
+    if path[:1] == ("optimizer",):
         return Variable("/".join(keys), Layer("optimizer"))
     own = tree.attributes.get(keys[:-1], {}).get("name", "")
-    layer = layers.get(own) or Layer(_kind(above, own))
-    words = [_word(above[:end], tree) for end in range(1, len(above) + 1)]
+    layer = layers.get(own) or Layer(_kind(path, own))
+    words = [_word(path[:end], tree) for end in range(1, len(path) + 1)]
     leaf = keys[-1]
     if leaf.isdigit() and len(leaf) < 6:
         names = _leaves(layer.kind, [beside[str(place)] for place in range(len(beside)) if str(place) in beside])
@@ -126,8 +126,8 @@ def _numbered(keys: Keys, beside: Mapping[str, Shape], tree: Tree, layers: Mappi
 def _kind(above: Keys, own: str) -> str:
     """The class of a layer: of one in a list the name of its group says it, of others the name that Keras gave it."""
     bases = [re.sub(r"_\d+$", "", word) for word in (*above[-1:], own)]
-    known = next((base for base in bases if base in OTHERS or base.endswith(CLASSES)), "")
-    return known or (bases[0] if bases else "")
+    class_name = next((base for base in bases if base in OTHERS or base.endswith(CLASSES)), "")
+    return class_name or (bases[0] if bases else "")
 
 
 def _word(group: Keys, tree: Tree) -> str:
@@ -139,8 +139,8 @@ def _word(group: Keys, tree: Tree) -> str:
     if bare in ATTENTION:
         return ATTENTION[bare]
     own = tree.attributes.get((*group, VARIABLES), {}).get("name", "")
-    listed = len(group) > 1 and group[-2] in CONTAINERS
-    if own and "/" not in own and (word == "cell" or (listed and _base(own) != _base(word))):
+    is_in_list = len(group) > 1 and group[-2] in CONTAINERS
+    if own and "/" not in own and (word == "cell" or (is_in_list and _base(own) != _base(word))):
         return own
     return word
 

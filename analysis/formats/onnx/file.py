@@ -45,26 +45,26 @@ def _recognises(head: bytes) -> bool:
 def _contents(path: Path) -> Contents:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         graph = read_graph(Message(data, 0, len(data)))
-        used = uses(graph)
+        by_name = uses(graph)
         arrays: dict[str, Array | Aside] = {}
         for tensor in graph.tensors:
             check_new_name(tensor.name, tensor.name in arrays, "Export it again.")
             arrays[tensor.name] = _array(path, tensor)
     _check_growth(path, arrays)
     tensors: dict[str, Array] = {}
-    aside: dict[str, Aside] = {}
-    served = {name for use in used.values() for name in (use.scale, use.zero)}
+    exclusions: dict[str, Aside] = {}
+    scale_names = {name for use in by_name.values() for name in (use.scale, use.zero)}
     for name, array in arrays.items():
-        use = used[name]
-        check_new_name(use.name, use.name in tensors or use.name in aside, "Export it again.")
+        use = by_name[name]
+        check_new_name(use.name, use.name in tensors or use.name in exclusions, "Export it again.")
         if isinstance(array, Aside):
-            aside[use.name] = array
-        elif name in served or use.plain:
-            reason = SCALES if name in served else CONSTANT
-            aside[use.name] = Aside(array.shape, array.dtype, array.nbytes, reason)
+            exclusions[use.name] = array
+        elif name in scale_names or use.plain:
+            reason = SCALES if name in scale_names else CONSTANT
+            exclusions[use.name] = Aside(array.shape, array.dtype, array.nbytes, reason)
         else:
             tensors[use.name] = _used(array, use, arrays)
-    return Contents(tensors, dict(text_facts({**graph.metadata, "producer": graph.producer})), aside)
+    return Contents(tensors, dict(text_facts({**graph.metadata, "producer": graph.producer})), exclusions)
 
 
 def _used(array: Array, use: Use, arrays: dict[str, Array | Aside]) -> Array:
@@ -123,9 +123,9 @@ def _external(path: Path, tensor: Tensor, shape: tuple[int, ...], dtype: str, nb
     """A tensor whose numbers are in another file of the same folder."""
     place = _confine(path, tensor.external.get("location", ""))
     start = _count(tensor, "offset", 0)
-    held = _count(tensor, "length", nbytes)
-    if held != nbytes:
-        raise _damage(tensor.name, f"{dtype} {list(shape)} takes {nbytes:,} bytes, not {held:,}", "bad-offsets")
+    length = _count(tensor, "length", nbytes)
+    if length != nbytes:
+        raise _damage(tensor.name, f"{dtype} {list(shape)} takes {nbytes:,} bytes, not {length:,}", "bad-offsets")
     if start + nbytes > place.stat().st_size:
         raise _damage(tensor.name, f"it ends behind the end of {escape(place.name)}", "truncated-file")
     return Stored(place, start, shape, dtype)
@@ -143,12 +143,12 @@ def _count(tensor: Tensor, key: str, otherwise: int) -> int:
 def _confine(path: Path, location: str) -> Path:
     """The file of that name within the folder of the model; links may lead where the model's own link leads."""
     parts = PurePosixPath(location).parts
-    outside = not parts or parts[0] == "/" or ".." in parts or not location.isprintable() or "\\" in location
+    is_outside = not parts or parts[0] == "/" or ".." in parts or not location.isprintable() or "\\" in location
     place = path.parent / location
-    if not outside and place.is_file():
+    if not is_outside and place.is_file():
         real, homes = place.resolve(), (path.parent.resolve(), path.resolve().parent)
-        outside = not any(real.is_relative_to(home) for home in homes)
-    if outside:
+        is_outside = not any(real.is_relative_to(home) for home in homes)
+    if is_outside:
         text = f"it names the file {escape(location)}, which is not inside its folder. Do not trust this model; where "
         raise UnsafeFile(text + "it is your own, save it again with its data next to it.", "shard-outside")
     if not place.is_file():
@@ -163,11 +163,11 @@ def _damage(name: str, reason: str, code: str) -> DamagedFile:
 
 def _check_growth(path: Path, arrays: dict[str, Array | Aside]) -> None:
     """Tensors may share the bytes of another file."""
-    there = [array for array in arrays.values() if not isinstance(array, Aside)]
-    size = sum(file.stat().st_size for file in {path, *(array.path for array in there)})
-    whole = sum(array.nbytes for array in there)
-    if whole > MOST_GROWTH * size + FREE_GROWTH:
-        text = f"its tensors share bytes, and take {whole:,} out of files of {size:,}. Save each of them once."
+    stored_arrays = [array for array in arrays.values() if not isinstance(array, Aside)]
+    size = sum(file.stat().st_size for file in {path, *(array.path for array in stored_arrays)})
+    total = sum(array.nbytes for array in stored_arrays)
+    if total > MOST_GROWTH * size + FREE_GROWTH:
+        text = f"its tensors share bytes, and take {total:,} out of files of {size:,}. Save each of them once."
         raise UnsafeFile(text, "unbounded")
 
 

@@ -56,7 +56,7 @@ class Graph:
 
 def read_graph(model: Message) -> Graph:
     """Raises UnknownFormat where it has no graph, DamagedFile where it is cut off."""
-    graph, there = Graph(), False
+    graph, has_graph = Graph(), False
     for number, value in model.fields():
         if not isinstance(value, Message):
             continue
@@ -65,9 +65,9 @@ def read_graph(model: Message) -> Graph:
         elif number == MODEL_METADATA:
             graph.metadata |= dict([_pair(value)])
         elif number == MODEL_GRAPH:
-            there = True
+            has_graph = True
             _read(value, graph, 0)
-    if not there:
+    if not has_graph:
         raise UnknownFormat("it begins as an ONNX model, but has no graph in it. Export it again.", "onnx-model")
     return graph
 
@@ -113,8 +113,8 @@ def _read_node(message: Message, graph: Graph, depth: int) -> None:
 
 def _innermost(scopes: str) -> str:
     """Of a list of texts, as Python writes it, the last but one: the module, behind it the operation in it."""
-    found = re.findall(r"'([^']*)'", scopes[:4096])
-    return found[-2] if len(found) > 1 else ""
+    words = re.findall(r"'([^']*)'", scopes[:4096])
+    return words[-2] if len(words) > 1 else ""
 
 
 def _read_attribute(message: Message, numbers: dict[str, tuple[int, ...]], graph: Graph, depth: int) -> Tensor | None:

@@ -49,8 +49,8 @@ class Dequantised:
             if self.zero is not None:
                 codes -= self._along(self.zero).astype(np.float32)
             codes *= self._along(self.scale).astype(np.float32)
-        whole = np.ascontiguousarray(codes.swapaxes(0, 1)) if self.flips else codes
-        return whole.view("<i4")
+        values = np.ascontiguousarray(codes.swapaxes(0, 1)) if self.flips else codes
+        return values.view("<i4")
 
     def _along(self, array: Array) -> Words:
         values = array.load().reshape(-1).view(array.dtype)

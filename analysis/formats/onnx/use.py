@@ -53,14 +53,14 @@ def uses(graph: Graph) -> dict[str, Use]:
     users: dict[str, list[tuple[Node, int]]] = {}
     for node, place, name in walk_uses(graph):
         users.setdefault(name, []).append((node, place))
-    there = set(names)
-    found = {name: _use(name, users, there) for name in names}
-    return _distinct(found)
+    name_set = set(names)
+    by_name = {name: _use(name, users, name_set) for name in names}
+    return _distinct(by_name)
 
 
 def _use(name: str, users: Mapping[str, list[tuple[Node, int]]], there: set[str]) -> Use:
     scale = zero = ""
-    axis, turned, current = 1, False, name
+    axis, is_transposed, current = 1, False, name
     for _ in range(MOST_STEPS):
         node, place = next(iter(users.get(current, [])), (None, 0))
         if node is None or node.operator not in PASSED or place > 0 or not node.outputs:
@@ -68,7 +68,7 @@ def _use(name: str, users: Mapping[str, list[tuple[Node, int]]], there: set[str]
         if node.operator == "DequantizeLinear" and len(node.inputs) > 1 and not any(node.numbers.get("block_size", ())):
             scale, zero = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else ""
             axis = _signed(node.numbers.get("axis", (1,)))
-        turned ^= node.operator == "Transpose" and node.numbers.get("perm", (1, 0)) == (1, 0)
+        is_transposed ^= node.operator == "Transpose" and node.numbers.get("perm", (1, 0)) == (1, 0)
         current = node.outputs[0]
     scale, zero = (scale, zero) if scale else _scales_by_name(name, there)
     node, place = next(iter(users.get(current, [])), (None, 0))
@@ -77,7 +77,7 @@ def _use(name: str, users: Mapping[str, list[tuple[Node, int]]], there: set[str]
     if node.operator in RECURRENT and place in GATED:
         return _recurrent(node, place)
     plain = ANONYMOUS.fullmatch(name[:512]) is not None and _is_plain(node, place)
-    return Use(_name(name, node, place, scale), turned ^ _flips(node, place), scale, zero, axis, plain=plain)
+    return Use(_name(name, node, place, scale), is_transposed ^ _flips(node, place), scale, zero, axis, plain=plain)
 
 
 def _recurrent(node: Node, place: int) -> Use:

@@ -67,13 +67,13 @@ class Message:
 
     def varints(self, most: int) -> list[int]:
         """The numbers of a packed field; DamagedFile where there are more."""
-        place, found = self.start, list[int]()
+        place, numbers = self.start, list[int]()
         while place < self.end:
             value, place = self._varint(place)
-            found.append(value)
-            if len(found) > most:
+            numbers.append(value)
+            if len(numbers) > most:
                 raise damage(f"a list of numbers has more than {most:,}")
-        return found
+        return numbers
 
     def _varint(self, place: int) -> tuple[int, int]:
         value = shift = 0

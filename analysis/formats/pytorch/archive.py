@@ -54,17 +54,17 @@ def _recognises(head: bytes) -> bool:
 
 def _contents(path: Path) -> Contents:
     source, machine = read_archive(path)
-    held = replace(contents(source, machine), links=source.links)
-    return _with_constants(path, held) if source.script else held
+    result = replace(contents(source, machine), links=source.links)
+    return _with_constants(path, result) if source.script else result
 
 
 def _with_constants(path: Path, held: Contents) -> Contents:
     """The contents of a TorchScript archive: what its modules hold, and what its program has as constants."""
-    inside = contents(*read_archive(path, inner="constants"))
-    tensors = {f"{CONSTANT}{name}": array for name, array in inside.tensors.items()}
-    aside = {f"{CONSTANT}{name}": each for name, each in inside.aside.items()}
+    constants = contents(*read_archive(path, inner="constants"))
+    tensors = {f"{CONSTANT}{name}": array for name, array in constants.tensors.items()}
+    exclusions = {f"{CONSTANT}{name}": entry for name, entry in constants.aside.items()}
     facts = {**held.facts, "archive": "TorchScript"}
-    return Contents({**tensors, **held.tensors}, facts, {**aside, **held.aside}, program=True, links=held.links)
+    return Contents({**tensors, **held.tensors}, facts, {**exclusions, **held.aside}, program=True, links=held.links)
 
 
 def read_archive(path: Path, start: int = 0, length: int | None = None, inner: str = "data") -> tuple[Source, Machine]:
@@ -79,8 +79,8 @@ def read_archive(path: Path, start: int = 0, length: int | None = None, inner: s
                 members = archive.infolist()
                 root = _root([member.filename for member in members])
                 spans = spans_of(archive, part)
-                pickled = _moved(spans[f"{root}/{inner}.pkl"], start)
-                machine = _read_pickle(path, pickled)
+                pickle_span = _moved(spans[f"{root}/{inner}.pkl"], start)
+                machine = _read_pickle(path, pickle_span)
                 order = spans.get(f"{root}/byteorder")
                 big_endian = order is not None and _is_big_endian(path, _moved(order, start))
     except BROKEN_ZIP as error:
@@ -89,8 +89,8 @@ def read_archive(path: Path, start: int = 0, length: int | None = None, inner: s
             "truncated-file",
         ) from None
     folder = f"{root}/{inner}/"
-    there = {name.removeprefix(folder): span for name, span in spans.items() if name.startswith(folder)}
-    storages = {name: _moved(span, start) for name, span in there.items()}
+    inner_spans = {name.removeprefix(folder): span for name, span in spans.items() if name.startswith(folder)}
+    storages = {name: _moved(span, start) for name, span in inner_spans.items()}
     script = f"{root}/constants.pkl" in spans
     return Source(path, storages, big_endian, script, links_of(members)), machine
 
@@ -144,9 +144,9 @@ def _read_pickle(path: Path, span: Span) -> Machine:
         verify(path, span.checksum)
     if span.nbytes <= LARGEST_PICKLE:
         return unpickle(io.BytesIO(_read(path, span)), span.start)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        whole.seek(span.start)
-        return unpickle(whole)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        data.seek(span.start)
+        return unpickle(data)
 
 
 def _read(path: Path, span: Span) -> bytes:
@@ -185,10 +185,10 @@ def spans_of(archive: ZipFile, file: io.BufferedIOBase) -> dict[str, Span]:
     """Where the bytes of each member lie; every member checked, none over another, none behind the last of them."""
     check_end(archive, file)
     end = archive.start_dir
-    found: dict[str, Span] = {}
-    taken: list[tuple[int, int]] = []
+    spans: dict[str, Span] = {}
+    extents: list[tuple[int, int]] = []
     for member in archive.infolist():
-        if member.filename in found:
+        if member.filename in spans:
             raise UnsafeFile(
                 f"the zip holds {escape(member.filename)} twice, which nothing that saves checkpoints does. "
                 "Load the checkpoint where you trust it, and save it again."
@@ -196,24 +196,24 @@ def spans_of(archive: ZipFile, file: io.BufferedIOBase) -> dict[str, Span]:
         if not 0 <= member.header_offset < end:
             raise BadZipFile(f"{escape(member.filename)} starts outside the archive")
         span = _span(member, file)
-        taken.append((member.header_offset, span.start + span.nbytes))
+        extents.append((member.header_offset, span.start + span.nbytes))
         if not PROGRAM.match(member.filename):
-            found[member.filename] = span
-    if taken and min(taken)[0] > 0:
+            spans[member.filename] = span
+    if extents and min(extents)[0] > 0:
         raise UnknownFormat(
-            f"{min(taken)[0]:,} bytes stand before its archive: several archives one after another, as "
+            f"{min(extents)[0]:,} bytes stand before its archive: several archives one after another, as "
             "torch.distributed.checkpoint writes (.distcp). Give the whole folder with its .metadata, or convert it: "
             "torch.distributed.checkpoint.format_utils.dcp_to_torch_save(folder, 'model.pt').",
             "archive",
         )
-    taken.append((end, end))
-    if any(stop > begin for (_, stop), (begin, _) in pairwise(sorted(taken))):
+    extents.append((end, end))
+    if any(stop > begin for (_, stop), (begin, _) in pairwise(sorted(extents))):
         raise UnsafeFile(
             "the members of the zip overlap, or lie outside it, which nothing that saves checkpoints does. "
             "The file is damaged or malicious.",
             "bad-offsets",
         )
-    return found
+    return spans
 
 
 def check_end(archive: ZipFile, file: io.BufferedIOBase) -> None:
@@ -240,8 +240,8 @@ def read_local_header(member: ZipInfo, file: io.BufferedIOBase) -> tuple[int, in
 
 def _span(member: ZipInfo, file: io.BufferedIOBase) -> Span:
     method, start = read_local_header(member, file)
-    packed = {method, member.compress_type} != {ZIP_STORED} or member.compress_size != member.file_size
-    if packed and not PROGRAM.match(member.filename):
+    is_packed = {method, member.compress_type} != {ZIP_STORED} or member.compress_size != member.file_size
+    if is_packed and not PROGRAM.match(member.filename):
         raise UnsafeFile(
             f"{escape(member.filename)} in the zip is compressed, which nothing that saves checkpoints does, and could "
             "unpack without bound. Load the checkpoint where you trust it, and save it again.",

@@ -39,12 +39,12 @@ def read_distributed(metadata: Path, files: Sequence[Path]) -> Contents:
     tensors, places = _field(value, "state_dict_metadata"), _places(_field(value, "storage_data"))
     if len(places) > MOST_CHUNKS:
         raise UnsafeFile(f"{DISTRIBUTED} lists {len(places):,} chunks; at most {MOST_CHUNKS:,} are read", "unbounded")
-    there = {path.name: path for path in files}
-    found: dict[str, Array] = {}
+    by_name = {path.name: path for path in files}
+    arrays: dict[str, Array] = {}
     for name, entry in tensors.items():
         if isinstance(entry, Foreign) and entry.name == f"{CLASS}TensorStorageMetadata":
-            found[str(name)] = _tensor(str(name), entry, places, there)
-    return Contents(_without_root(found))
+            arrays[str(name)] = _tensor(str(name), entry, places, by_name)
+    return Contents(_without_root(arrays))
 
 
 def _without_root(tensors: Mapping[str, Array]) -> dict[str, Array]:
@@ -56,15 +56,15 @@ def _without_root(tensors: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _field(value: Any, name: str) -> dict[Any, Any]:
-    found = value.state.get(name) if isinstance(value, Foreign) else None
-    if not isinstance(found, dict):
+    fields = value.state.get(name) if isinstance(value, Foreign) else None
+    if not isinstance(fields, dict):
         raise DamagedFile(f"{DISTRIBUTED} has no {name}. Save the checkpoint again.", "bad-header")
-    return found
+    return fields
 
 
 def _places(storage: Mapping[Any, Any]) -> dict[tuple[str, tuple[int, ...]], Place]:
     """Where each chunk lies, by its tensor's name and its offsets in it."""
-    found: dict[tuple[str, tuple[int, ...]], Place] = {}
+    places: dict[tuple[str, tuple[int, ...]], Place] = {}
     for index, info in storage.items():
         if not isinstance(index, Foreign) or not isinstance(info, Foreign):
             raise DamagedFile(f"{DISTRIBUTED} has storage data that are none. Save it again.", "bad-header")
@@ -72,8 +72,8 @@ def _places(storage: Mapping[Any, Any]) -> dict[tuple[str, tuple[int, ...]], Pla
         place = tuple(info.state.get(key) for key in ("relative_path", "offset", "length"))
         if not isinstance(place[0], str) or not _counts(place[1:]):
             raise DamagedFile(f"{DISTRIBUTED} has a chunk without its file and offset. Save it again.", "bad-header")
-        found[str(index.state.get("fqn")), tuple(offset) if _counts(offset) else ()] = place  # type: ignore[assignment]
-    return found
+        places[str(index.state.get("fqn")), tuple(offset) if _counts(offset) else ()] = place  # type: ignore[assignment]
+    return places
 
 
 def _counts(numbers: Any) -> TypeGuard[Sequence[int]]:

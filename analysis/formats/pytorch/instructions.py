@@ -59,10 +59,10 @@ def instructions(file: Readable, base: int) -> Iterator[tuple[str, Any]]:
 
 def _read_long(file: Readable, opcode: Any, base: int) -> Any:
     """The argument, or where it lies in the file if it is long."""
-    width, most, kind = LONG[opcode.name]
+    width, limit, kind = LONG[opcode.name]
     begin = file.tell()
     length = int.from_bytes(file.read(width), "little")
-    if length <= most:
+    if length <= limit:
         file.seek(begin)
         argument = opcode.arg.reader(file)
         return bytes(argument) if isinstance(argument, bytearray) else argument

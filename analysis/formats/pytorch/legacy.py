@@ -36,19 +36,19 @@ def _read(path: Path, file: io.BufferedReader, pickles: mmap.mmap) -> Contents:
     magic, protocol, machine = (unpickle(pickles).value for _ in range(3))
     if magic != MAGIC or protocol != PROTOCOL or not isinstance(machine, dict):
         raise DamagedFile("its first bytes are those of torch.save, but not the pickles behind them", "bad-header")
-    saved, keys = unpickle(pickles), unpickle(pickles).value
+    payload, keys = unpickle(pickles), unpickle(pickles).value
     if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
         raise DamagedFile("the keys of its storages are not a list of names", "bad-header")
-    spans = _spans([key_text(key) for key in keys], saved.storages, file, pickles.tell())
-    return contents(Source(path, spans, machine.get("little_endian") is False), saved)
+    spans = _spans([key_text(key) for key in keys], payload.storages, file, pickles.tell())
+    return contents(Source(path, spans, machine.get("little_endian") is False), payload)
 
 
 def _spans(keys: list[str], storages: Mapping[str, Storage], file: io.BufferedIOBase, start: int) -> dict[str, Span]:
     """Where the bytes of each storage lie: from `start` on, each behind its number of elements."""
     size = file.seek(0, io.SEEK_END)
-    found: dict[str, Span] = {}
+    spans: dict[str, Span] = {}
     for key in keys:
-        if key not in storages or key in found:
+        if key not in storages or key in spans:
             raise DamagedFile(f"storage {escape(key)} is listed twice, or belongs to no tensor", "bad-header")
         file.seek(start)
         (count,) = struct.unpack("<q", file.read(8).ljust(8, b"\xff"))
@@ -56,14 +56,14 @@ def _spans(keys: list[str], storages: Mapping[str, Storage], file: io.BufferedIO
         if count < 0 or start + 8 + nbytes > size:
             text = f"storage {escape(key)} ends behind the file, which is cut off after {size:,} bytes"
             raise DamagedFile(f"{text}. Download or copy it again.", "truncated-file")
-        found[key] = Span(start + 8, nbytes)
+        spans[key] = Span(start + 8, nbytes)
         start += 8 + nbytes
     if start < size:
         text = (
             f"{size - start:,} bytes follow its last storage: several saves in one file, of which torch.load reads one "
         )
         raise DamagedFile(text + "at a time, or a damaged file. Save each in a file of its own.", "trailing-bytes")
-    return found
+    return spans
 
 
 TORCH_LEGACY = Format("torch-legacy", "PyTorch state dict, before 1.6", _recognises, _contents)

@@ -55,8 +55,8 @@ def unpickle(file: Readable, base: int = 0) -> "Machine":
         return machine
     except MALFORMED as error:
         cut = not file.read(1)
-        why = f"its pickle {'is truncated' if cut else 'is not valid'} ({escape(error)})"
-        raise DamagedFile(f"{why}. Download or save it again.", "truncated-file" if cut else "bad-header") from None
+        problem = f"its pickle {'is truncated' if cut else 'is not valid'} ({escape(error)})"
+        raise DamagedFile(f"{problem}. Download or save it again.", "truncated-file" if cut else "bad-header") from None
 
 
 def pairs(items: list[Any]) -> list[tuple[Any, Any]]:
@@ -124,10 +124,10 @@ class Machine:
 
     def set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
-        inside = target.items if isinstance(target, Foreign) else target
+        fields = target.items if isinstance(target, Foreign) else target
         for key, value in pairs(items):
-            if isinstance(inside, dict):
-                inside[key_of(key)] = value
+            if isinstance(fields, dict):
+                fields[key_of(key)] = value
 
     def name(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
@@ -152,9 +152,9 @@ class Machine:
             raise ValueError(f"a {kind_of(function)} is called on a {kind_of(arguments)}")
         if isinstance(function, Global) and function in CALLS:
             return CALLS[function](*arguments)
-        made = self._object(str(kind) if function == WRAPPER and isinstance(kind, Global) else function, arguments)
-        made.take(state)
-        return made
+        result = self._object(str(kind) if function == WRAPPER and isinstance(kind, Global) else function, arguments)
+        result.take(state)
+        return result
 
     def _object(self, function: "str | Foreign", arguments: tuple[Any, ...]) -> Foreign:
         name = function.name if isinstance(function, Foreign) else str(function)
@@ -208,9 +208,9 @@ class Machine:
             )
         if view and view[0] is not None:
             raise ValueError("a view of a storage, as PyTorch before 0.4 saved")
-        there = Storage(str(key), STORAGES[kind.rpartition(".")[2]], count)
-        self.storages.setdefault(there.key, there)
-        self.stack.append(there)
+        storage = Storage(str(key), STORAGES[kind.rpartition(".")[2]], count)
+        self.storages.setdefault(storage.key, storage)
+        self.stack.append(storage)
 
 
 def kind_of(value: object) -> str:
@@ -222,8 +222,8 @@ def _refusal(name: str) -> Exception:
     """The error of an instruction that has no place in a checkpoint."""
     if name not in ("EXT1", "EXT2", "EXT4"):
         return ValueError(f"instruction {name} has no place in a state dict")
-    why = "its pickle makes an object by running code. None was run. Save a plain state dict, or safetensors."
-    return UnsafeFile(why, "pickle-code")
+    text = "its pickle makes an object by running code. None was run. Save a plain state dict, or safetensors."
+    return UnsafeFile(text, "pickle-code")
 
 
 STEPS: Mapping[str, Callable[[Machine, Any], None]] = MappingProxyType(

@@ -89,10 +89,10 @@ def _code(dtype: object) -> str:
 
 def mapping(pairs: Any = (), *_: object) -> dict[Any, Any]:
     """collections.OrderedDict, of nothing or of pairs."""
-    found: dict[Any, Any] = {}
+    items: dict[Any, Any] = {}
     for key, value in pairs if isinstance(pairs, list | tuple) else ():
-        found[key_of(key)] = value
-    return found
+        items[key_of(key)] = value
+    return items
 
 
 def _default(_factory: object = None, *rest: object) -> dict[Any, Any]:

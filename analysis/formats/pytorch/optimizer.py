@@ -47,14 +47,14 @@ class OptimizerState:
 
     def shape(self, number: int) -> tuple[int, ...] | None:
         """Of the parameter, as its moments have it; None where it has none."""
-        return next((stored.shape for stored in self.moments.get(number, {}).values()), None)
+        return next((array.shape for array in self.moments.get(number, {}).values()), None)
 
     def read(self, number: int, moment: str) -> "torch.Tensor":
         """One moment on the CPU, in its stored dtype."""
         import torch
 
-        stored = self.moments[number][moment]
-        return torch.from_numpy(np.ascontiguousarray(stored.load())).view(getattr(torch, stored.dtype))
+        array = self.moments[number][moment]
+        return torch.from_numpy(np.ascontiguousarray(array.load())).view(getattr(torch, array.dtype))
 
 
 def is_optimizer_file(path: Path) -> bool:
@@ -66,10 +66,10 @@ def is_optimizer_file(path: Path) -> bool:
     if not isinstance(root, dict):
         return False
     states = [value for key, value in root.items() if is_optimizer(str(key)) and isinstance(value, dict)]
-    others = [
+    other_dicts = [
         value for value in root.values() if isinstance(value, dict) and all(value is not state for state in states)
     ]
-    has_weights = any(isinstance(inner, View) for other in (root, *others) for inner in other.values())
+    has_weights = any(isinstance(inner, View) for other in (root, *other_dicts) for inner in other.values())
     return any(map(_is_state, (root, *states))) and not has_weights
 
 
@@ -84,27 +84,27 @@ def read_optimizer(path: Path) -> OptimizerState:
     if not is_zip(head):
         raise _no_state(path)
     source, machine = read_archive(path)
-    for found in _dicts(machine.value, 0):
-        if (flat := _flat_key(found)) is not None:
+    for part in _dicts(machine.value, 0):
+        if (flat := _flat_key(part)) is not None:
             raise UnknownFormat(
                 f"{escape(path.name)}: {flat} says that its moments are flat shards, in which no parameter "
                 "has a shape. Gather them first (DeepSpeed: universal checkpoints; FSDP: FSDP.full_optim_state_dict).",
                 "flat-optimizer",
             )
-    state = next((found for found in _dicts(machine.value, 0) if "param_groups" in found and "state" in found), None)
+    state = next((part for part in _dicts(machine.value, 0) if "param_groups" in part and "state" in part), None)
     if state is None:
         raise _no_state(path)
-    state, known = _number_names(state)
+    state, fsdp_names = _number_names(state)
     groups, names = _groups(state["param_groups"])
     moments = {
         number: {
             name: locate_tensor(f"state.{number}.{name}", view, source)
-            for name, view in each.items()
+            for name, view in views.items()
             if name in MOMENTS and isinstance(view, View)
         }
-        for number, each in _entries(state["state"])
+        for number, views in _entries(state["state"])
     }
-    return OptimizerState(path, groups, moments, names | known, tuple(sorted(machine.foreign)))
+    return OptimizerState(path, groups, moments, names | fsdp_names, tuple(sorted(machine.foreign)))
 
 
 def _root(path: Path) -> Any:
@@ -141,14 +141,14 @@ def _flat_key(found: Mapping[Any, Any]) -> str | None:
 def _number_names(state: Mapping[Any, Any]) -> tuple[Mapping[Any, Any], dict[int, str]]:
     """FSDP's full state has names where torch has numbers: both as torch has them, and the names by number."""
     groups = state["param_groups"] if isinstance(state["param_groups"], list | tuple) else []
-    listed = [name for group in groups if isinstance(group, dict) for name in group.get("params", ())]
-    if not listed or not all(isinstance(name, str) for name in listed):
+    all_names = [name for group in groups if isinstance(group, dict) for name in group.get("params", ())]
+    if not all_names or not all(isinstance(name, str) for name in all_names):
         return state, {}
-    numbers = {name: number for number, name in enumerate(listed)}
-    inside = state["state"] if isinstance(state["state"], dict) else {}
-    moments = {numbers[name]: each for name, each in inside.items() if name in numbers}
-    given = [{"params": [numbers[name] for name in group.get("params", ())]} for group in groups]
-    return {"state": moments, "param_groups": given}, {number: name for name, number in numbers.items()}
+    numbers = {name: number for number, name in enumerate(all_names)}
+    entries = state["state"] if isinstance(state["state"], dict) else {}
+    moments = {numbers[name]: entry for name, entry in entries.items() if name in numbers}
+    new_groups = [{"params": [numbers[name] for name in group.get("params", ())]} for group in groups]
+    return {"state": moments, "param_groups": new_groups}, {number: name for name, number in numbers.items()}
 
 
 def _groups(told: Any) -> tuple[tuple[tuple[int, ...], ...], dict[int, str]]:
@@ -156,16 +156,16 @@ def _groups(told: Any) -> tuple[tuple[tuple[int, ...], ...], dict[int, str]]:
     groups: list[tuple[int, ...]] = []
     names: dict[int, str] = {}
     for group in told if isinstance(told, list | tuple) else ():
-        listed = group.get("params", []) if isinstance(group, dict) else []
-        numbers = tuple(n for n in listed if isinstance(n, int)) if isinstance(listed, list | tuple) else ()
+        members = group.get("params", []) if isinstance(group, dict) else []
+        numbers = tuple(n for n in members if isinstance(n, int)) if isinstance(members, list | tuple) else ()
         groups.append(numbers)
-        said = group.get("param_names") if isinstance(group, dict) else None
-        if isinstance(said, list | tuple) and len(said) == len(numbers):
-            names |= {number: str(name) for number, name in zip(numbers, said, strict=True)}
+        own_names = group.get("param_names") if isinstance(group, dict) else None
+        if isinstance(own_names, list | tuple) and len(own_names) == len(numbers):
+            names |= {number: str(name) for number, name in zip(numbers, own_names, strict=True)}
     return tuple(groups), names
 
 
 def _entries(state: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, each in state.items() if isinstance(state, dict) else ():
-        if isinstance(number, int) and isinstance(each, dict):
-            yield number, each
+    for number, entry in state.items() if isinstance(state, dict) else ():
+        if isinstance(number, int) and isinstance(entry, dict):
+            yield number, entry

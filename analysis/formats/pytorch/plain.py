@@ -21,10 +21,10 @@ def _recognises(head: bytes) -> bool:
 
 
 def _contents(path: Path) -> Contents:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        machine = unpickle(whole)
-        if whole.tell() < len(whole):
-            text = f"{len(whole) - whole.tell():,} bytes follow its pickle: several in one file, or a damaged file. "
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        machine = unpickle(data)
+        if data.tell() < len(data):
+            text = f"{len(data) - data.tell():,} bytes follow its pickle: several in one file, or a damaged file. "
             raise DamagedFile(text + "Save each in a file of its own.", "trailing-bytes")
         return contents(Source(path, {}, False), machine)
 

@@ -68,20 +68,20 @@ def contents(source: Source, machine: Machine) -> Contents:
     entries = list(walk(root))
     names = _names(entries)
     tensors: dict[str, Array] = {}
-    aside: dict[str, Aside] = {}
+    exclusions: dict[str, Aside] = {}
     shares: dict[str, Share] = {}
     for entry, name in zip(entries, names, strict=True):
-        check_new_name(name, name in tensors or name in aside or name in shares, "Save a plain state dict.")
+        check_new_name(name, name in tensors or name in exclusions or name in shares, "Save a plain state dict.")
         if isinstance(entry.leaf, Sharded) and entry.reason is None:
             shares[name] = _share(name, entry.leaf, source)
             continue
         array = _array(name, entry.leaf, source)
         if isinstance(array, Aside) or entry.reason is not None:
-            aside[name] = _set_aside(array, entry.reason)
+            exclusions[name] = _set_aside(array, entry.reason)
         else:
             tensors[name] = array
     _check_growth(source.path, tensors)
-    return Contents(tensors, _facts(root, entries) | _foreign(machine), aside, shares=shares)
+    return Contents(tensors, _facts(root, entries) | _foreign(machine), exclusions, shares=shares)
 
 
 def _names(entries: Sequence[Entry]) -> list[str]:
@@ -102,9 +102,9 @@ def _prefix(paths: Sequence[Keys]) -> Keys:
     """The keys of the part that holds the weights: as long as there is one part only, or one known for them."""
     prefix: Keys = ()
     for depth in range(DEEPEST):
-        inside = [keys for keys in paths if keys[:depth] == prefix and len(keys) > depth]
-        parts = dict.fromkeys(keys[depth] for keys in inside if len(keys) > depth + 1)
-        leaves = any(len(keys) == depth + 1 for keys in inside)
+        members = [keys for keys in paths if keys[:depth] == prefix and len(keys) > depth]
+        parts = dict.fromkeys(keys[depth] for keys in members if len(keys) > depth + 1)
+        leaves = any(len(keys) == depth + 1 for keys in members)
         inner = [key for key in NESTED if key in parts]
         if not inner and len(parts) == 1 and not leaves:
             inner = [key for key in parts if depth == 0 and _is_container(key)]
@@ -154,18 +154,18 @@ def _of_numpy(name: str, array: Ndarray, path: Path) -> Array | Aside:
         return too_many_dimensions(Stored(path, 0, array.shape, dtype))
     big = array.dtype.order == ">"
     if isinstance(array.data, Bytes):
-        stored = Stored(path, array.data.start, array.shape, dtype, _strides(array), big)
-        if array.data.nbytes != stored.nbytes:
-            raise _bad(name, f"its array takes {stored.nbytes:,} bytes and has {array.data.nbytes:,}")
-        return stored
-    held = Held(path, array.data, array.shape, dtype, array.fortran, big)
+        file_array = Stored(path, array.data.start, array.shape, dtype, _strides(array), big)
+        if array.data.nbytes != file_array.nbytes:
+            raise _bad(name, f"its array takes {file_array.nbytes:,} bytes and has {array.data.nbytes:,}")
+        return file_array
+    memory_array = Held(path, array.data, array.shape, dtype, array.fortran, big)
     if isinstance(array.data, bytes):
-        fits = len(array.data) == held.nbytes
+        fits = len(array.data) == memory_array.nbytes
     else:  # text takes one or two bytes for each of the array's
-        fits = array.data.nbytes // 2 <= held.nbytes <= array.data.nbytes
+        fits = array.data.nbytes // 2 <= memory_array.nbytes <= array.data.nbytes
     if not fits:
-        raise _bad(name, f"its array of {held.nbytes:,} bytes does not fit the bytes that it has")
-    return held
+        raise _bad(name, f"its array of {memory_array.nbytes:,} bytes does not fit the bytes that it has")
+    return memory_array
 
 
 def _strides(array: Ndarray) -> tuple[int, ...] | None:
@@ -188,10 +188,10 @@ def locate_tensor(name: str, view: View, source: Source) -> Stored:
     width, span = DTYPES[view.dtype].bits // 8, source.storages.get(view.storage.key)
     if span is None:
         raise _bad(name, f"its storage {escape(view.storage.key)} is not in the file")
-    held = view.storage.count * (DTYPES[view.storage.dtype].bits // 8)
-    needed = (view.offset + extent(shape, strides)) * width
-    if needed > held or held > span.nbytes:
-        raise _bad(name, f"it takes {needed:,} bytes of a storage that states {held:,} and has {span.nbytes:,}")
+    capacity = view.storage.count * (DTYPES[view.storage.dtype].bits // 8)
+    need = (view.offset + extent(shape, strides)) * width
+    if need > capacity or capacity > span.nbytes:
+        raise _bad(name, f"it takes {need:,} bytes of a storage that states {capacity:,} and has {span.nbytes:,}")
     start = span.start + view.offset * width
     dense = None if _contiguous(shape, strides) else strides
     return Stored(source.path, start, shape, view.dtype, dense, source.big_endian, span.checksum)
@@ -217,10 +217,10 @@ def _bad(name: str, reason: str) -> DamagedFile:
 
 
 def _check_growth(path: Path, tensors: Mapping[str, Array]) -> None:
-    size, whole = path.stat().st_size, sum(tensor.nbytes for tensor in tensors.values())
-    if whole > MOST_GROWTH * size + FREE_GROWTH:
+    size, total = path.stat().st_size, sum(tensor.nbytes for tensor in tensors.values())
+    if total > MOST_GROWTH * size + FREE_GROWTH:
         raise UnsafeFile(
-            f"its tensors share storages, and take {whole:,} bytes out of a file of {size:,}. "
+            f"its tensors share storages, and take {total:,} bytes out of a file of {size:,}. "
             "Save it as safetensors, each tensor once.",
             "unbounded",
         )
@@ -228,14 +228,14 @@ def _check_growth(path: Path, tensors: Mapping[str, Array]) -> None:
 
 def _facts(root: Any, entries: Sequence[Entry]) -> dict[str, Fact]:
     """The plain values next to the weights and next to the parts that they lie in."""
-    found: dict[Any, Any] = {}
-    inside = root
+    values: dict[Any, Any] = {}
+    level = root
     for key in (*_prefix([entry.keys for entry in entries if entry.reason is None]), None):
-        if not isinstance(inside, dict):
+        if not isinstance(level, dict):
             break
-        found |= inside
-        inside = next((value for name, value in inside.items() if key_text(name) == key), None)
-    return {**text_facts(found), **training_settings(root)}
+        values |= level
+        level = next((value for name, value in level.items() if key_text(name) == key), None)
+    return {**text_facts(values), **training_settings(root)}
 
 
 def _foreign(machine: Machine) -> dict[str, Fact]:
@@ -243,5 +243,5 @@ def _foreign(machine: Machine) -> dict[str, Fact]:
     names = sorted(machine.foreign)
     if not names:
         return {}
-    more = f" and {len(names) - MOST_FOREIGN} more" if len(names) > MOST_FOREIGN else ""
-    return {"foreign_objects": printable(", ".join(map(str, names[:MOST_FOREIGN])) + more)}
+    rest = f" and {len(names) - MOST_FOREIGN} more" if len(names) > MOST_FOREIGN else ""
+    return {"foreign_objects": printable(", ".join(map(str, names[:MOST_FOREIGN])) + rest)}

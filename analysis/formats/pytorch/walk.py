@@ -49,25 +49,25 @@ def walk(root: Any) -> Iterator[Entry]:
     """Every tensor with its keys, in order. Bounded, also where the value holds itself."""
     entries = characters = 0
     waiting: list[Waiting] = [((), root, None)]
-    seen: set[int] = set()  # objects are walked once: unlike dicts, they refer to each other freely
+    object_ids: set[int] = set()  # objects are walked once: unlike dicts, they refer to each other freely
     while waiting:
         keys, value, reason = waiting.pop()
         if isinstance(value, Leaf):
             yield Entry(keys, value, reason)
             continue
         if isinstance(value, Foreign):
-            inside = [] if id(value) in seen else list(_inside_object(value, keys, reason))
-            seen.add(id(value))
+            children = [] if id(value) in object_ids else list(_inside_object(value, keys, reason))
+            object_ids.add(id(value))
         else:
-            inside = _unfold(value, keys, reason)
-        entries += len(inside)
-        characters += sum(len(key) for inner, _, _ in inside for key in inner)
+            children = _unfold(value, keys, reason)
+        entries += len(children)
+        characters += sum(len(key) for inner, _, _ in children for key in inner)
         if entries > MOST_ENTRIES or characters > MOST_NAME_CHARACTERS or len(keys) >= DEEPEST:
             raise UnsafeFile(
                 "its pickle unfolds without bound: it holds itself, or far too many values. Save a plain state dict.",
                 "unbounded",
             )
-        waiting += reversed(inside)
+        waiting += reversed(children)
 
 
 def _unfold(value: Any, keys: Keys, reason: str | None) -> list[Waiting]:
@@ -76,7 +76,7 @@ def _unfold(value: Any, keys: Keys, reason: str | None) -> list[Waiting]:
         return [(keys, value[1], reason)]  # Paddle writes an array with its name
     if reason is None and isinstance(value, dict) and "param_groups" in value and "state" in value:
         reason = OPTIMIZER  # torch.optim.Optimizer.state_dict, under whatever key
-    found: list[Waiting] = []
+    children: list[Waiting] = []
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
         if not isinstance(inner, dict | list | tuple | Foreign | Leaf):
             continue
@@ -85,8 +85,8 @@ def _unfold(value: Any, keys: Keys, reason: str | None) -> list[Waiting]:
             why = _reason(key)
         if isinstance(value, dict) and text is not key and text in value:
             text, why = f"{text} ({type(key).__name__})", why or NOT_TEXT
-        found.append(((*keys, text), inner, why))
-    return found
+        children.append(((*keys, text), inner, why))
+    return children
 
 
 def key_text(key: object) -> str:
@@ -105,9 +105,9 @@ def _reason(key: str) -> str | None:
 
 def _inside_object(value: Foreign, keys: Keys, reason: str | None) -> Iterator[Waiting]:
     """What an object holds, each with its keys and reason."""
-    for key, inner, why in _parts(value):
+    for key, inner, own_reason in _parts(value):
         if isinstance(inner, dict | list | tuple | Foreign | Leaf):
-            yield (*keys, *key), inner, reason or why
+            yield (*keys, *key), inner, reason or own_reason
 
 
 def _parts(value: Foreign) -> Iterator[Waiting]:
@@ -125,12 +125,12 @@ def _parts(value: Foreign) -> Iterator[Waiting]:
 
 
 def _inside_module(state: Mapping[Any, Any]) -> Iterator[Waiting]:
-    unsaved = state.get(SAVED_BY_NAME)
-    unsaved = unsaved if isinstance(unsaved, list | tuple) else ()
+    skip_names = state.get(SAVED_BY_NAME)
+    skip_names = skip_names if isinstance(skip_names, list | tuple) else ()
     for kind in ("_parameters", "_buffers", "_modules"):
-        inside = state.get(kind)
-        for key, inner in inside.items() if isinstance(inside, dict) else ():
-            yield (key_text(key),), inner, NOT_SAVED if kind == "_buffers" and key in unsaved else None
+        members = state.get(kind)
+        for key, inner in members.items() if isinstance(members, dict) else ():
+            yield (key_text(key),), inner, NOT_SAVED if kind == "_buffers" and key in skip_names else None
     for key, inner in state.items():
         if isinstance(inner, Leaf):
             yield (key_text(key),), inner, ATTRIBUTE

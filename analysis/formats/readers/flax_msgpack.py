@@ -89,15 +89,15 @@ class Reader:
 
     def _map(self, length: int, depth: int) -> dict[str, Any]:
         self._check_count(length, 2)
-        found: dict[str, Any] = {}
+        entries: dict[str, Any] = {}
         for _ in range(length):
             key = self.value(depth + 1)
             if not isinstance(key, str | int) or isinstance(key, bool):
                 raise damage("a key is neither text nor a number")
-            if str(key) in found:
+            if str(key) in entries:
                 raise DamagedFile(f"{escape(key)} is in it twice. Save it again.", "duplicate-tensor")
-            found[str(key)] = self.value(depth + 1)
-        return found
+            entries[str(key)] = self.value(depth + 1)
+        return entries
 
     def _text(self, length: int) -> str:
         if length > LONGEST_TEXT:
@@ -143,18 +143,18 @@ def _contents(path: Path) -> Contents:
             text = f"{len(data) - reader.place:,} bytes follow its end, which Flax never writes. Save it again."
             raise DamagedFile(text, "trailing-bytes")
         tensors: dict[str, Array] = {}
-        aside: dict[str, Aside] = {}
+        exclusions: dict[str, Aside] = {}
         facts: dict[str, Any] = {}
         for name, leaf in _leaves(tree):
-            check_new_name(name, name in tensors or name in aside, "Save it again.", "array")
+            check_new_name(name, name in tensors or name in exclusions, "Save it again.", "array")
             array = _array(path, data, name, leaf)
             if isinstance(array, Aside):
-                aside[name] = array
+                exclusions[name] = array
             elif array is not None:
                 tensors[name] = array
             else:
                 facts[name] = leaf
-    return Contents(tensors, text_facts(facts), aside)
+    return Contents(tensors, text_facts(facts), exclusions)
 
 
 def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
@@ -183,22 +183,22 @@ def _array(path: Path, data: mmap.mmap, name: str, leaf: Any) -> Array | Aside |
 
 def _stored(path: Path, data: mmap.mmap, name: str, place: Place) -> Stored | Aside:
     """One array: its shape, the name of its dtype, and its bytes."""
-    said = Reader(data, place.start, place.start + place.nbytes, 4 + MOST_DIMENSIONS).value()
-    if not isinstance(said, list) or len(said) != 3:
+    header = Reader(data, place.start, place.start + place.nbytes, 4 + MOST_DIMENSIONS).value()
+    if not isinstance(header, list) or len(header) != 3:
         raise _bad(name, "it has no shape, dtype and bytes", "bad-header")
-    shape, dtype, held = said
+    shape, dtype, body = header
     if not isinstance(shape, list) or not all(isinstance(length, int) and 0 <= length < 2**56 for length in shape):
         raise _bad(name, "its shape is not whole numbers from 0 up", "bad-header")
-    if not isinstance(dtype, str) or not isinstance(held, Place):
+    if not isinstance(dtype, str) or not isinstance(body, Place):
         raise _bad(name, "it has no dtype and bytes", "bad-header")
     if dtype not in DTYPES:
-        return Aside(tuple(shape), dtype[:32], held.nbytes, f"an array of dtype {escape(dtype)}, no numbers known here")
+        return Aside(tuple(shape), dtype[:32], body.nbytes, f"an array of dtype {escape(dtype)}, no numbers known here")
     if math.prod(length for length in shape if length) >= LARGEST_SIZE:
         raise _bad(name, f"shape {shape} has more elements than any file", "bad-header")
-    stored = Stored(path, held.start, tuple(shape), dtype)
-    if stored.nbytes != held.nbytes:
-        raise _bad(name, f"{dtype} {shape} takes {stored.nbytes:,} bytes, and it has {held.nbytes:,}", "bad-offsets")
-    return stored
+    array = Stored(path, body.start, tuple(shape), dtype)
+    if array.nbytes != body.nbytes:
+        raise _bad(name, f"{dtype} {shape} takes {array.nbytes:,} bytes, and it has {body.nbytes:,}", "bad-offsets")
+    return array
 
 
 def _joined(path: Path, data: mmap.mmap, name: str, leaf: dict[str, Any]) -> Array:
@@ -207,16 +207,16 @@ def _joined(path: Path, data: mmap.mmap, name: str, leaf: dict[str, Any]) -> Arr
     if not chunks or not all(isinstance(length, int) and length >= 0 for length in shape):
         raise _bad(name, "it is in parts, without its shape or without the parts", "bad-header")
     parts = [_stored(path, data, name, chunk) for chunk in chunks if isinstance(chunk, Place)]
-    there = [part for part in parts if isinstance(part, Stored) and len(part.shape) == 1]
-    size = sum(part.size for part in there)
-    alike = len(there) == len(chunks) and len({part.dtype for part in there}) == 1
-    if not alike or math.prod(shape) != size or len(shape) > MOST_DIMENSIONS:
+    flat_parts = [part for part in parts if isinstance(part, Stored) and len(part.shape) == 1]
+    size = sum(part.size for part in flat_parts)
+    is_uniform = len(flat_parts) == len(chunks) and len({part.dtype for part in flat_parts}) == 1
+    if not is_uniform or math.prod(shape) != size or len(shape) > MOST_DIMENSIONS:
         raise _bad(name, f"its parts do not make up the shape {escape(shape)}", "bad-offsets")
     pieces, begin = list[Piece](), 0
-    for part in there:
+    for part in flat_parts:
         pieces.append(Piece((begin,), part))
         begin += part.size
-    return Joined(tuple(pieces), (size,), tuple(shape), there[0].dtype)
+    return Joined(tuple(pieces), (size,), tuple(shape), flat_parts[0].dtype)
 
 
 def _in_order(values: Any) -> list[Any]:

@@ -59,20 +59,20 @@ class Blocks:
         return 4 * self.size
 
     def load(self) -> Words:
-        whole = np.empty(self.size, "<i4")
+        values = np.empty(self.size, "<i4")
         end = 0
         for part in self.chunks():
-            whole[end : end + part.size] = part
+            values[end : end + part.size] = part
             end += part.size
-        return whole.reshape(self.shape)
+        return values.reshape(self.shape)
 
     def chunks(self) -> Iterator[Words]:
-        left, step = self.size // self.block, max(1, CHUNK // (4 * self.block))
+        rest, step = self.size // self.block, max(1, CHUNK // (4 * self.block))
         with self.path.open("rb") as file:
             file.seek(self.start)
-            while left:
-                count = min(left, step)
-                left -= count
+            while rest:
+                count = min(rest, step)
+                rest -= count
                 yield self._dequantise(file.read(count * self.width), count)
 
     def _dequantise(self, data: bytes, count: int) -> Words:
@@ -159,23 +159,23 @@ def _contents(path: Path) -> Contents:
         if version not in VERSIONS:
             raise UnknownFormat(f"GGUF version {version} is not read; save it again as version 3", "gguf-model")
         tensors, values = reader.count(24, "tensors"), reader.count(13, "values")
-        said = {reader.text(): reader.value() for _ in range(values)}
+        metadata = {reader.text(): reader.value() for _ in range(values)}
         infos = [_info(reader) for _ in range(tensors)]
-        start = _align(file.tell(), said.get(ALIGNMENT, 32))
+        start = _align(file.tell(), metadata.get(ALIGNMENT, 32))
     arrays: dict[str, Array] = {}
-    aside: dict[str, Aside] = {}
+    exclusions: dict[str, Aside] = {}
     spans: list[tuple[int, int, str]] = []
     for info in infos:
-        _check_name(info.name, info.name in arrays or info.name in aside)
+        _check_name(info.name, info.name in arrays or info.name in exclusions)
         array, nbytes = _array(path, info, start, types)
         spans.append((start + info.offset, start + info.offset + nbytes, info.name))
         if isinstance(array, Aside):
-            aside[info.name] = array
+            exclusions[info.name] = array
         else:
             arrays[info.name] = array
     _check_spans(spans, size)
-    _check_end(spans, size, said.get(ALIGNMENT, 32))
-    return Contents(arrays, {**text_facts(said), **_heads(said), **_kinds(infos, types)}, aside)
+    _check_end(spans, size, metadata.get(ALIGNMENT, 32))
+    return Contents(arrays, {**text_facts(metadata), **_heads(metadata), **_kinds(infos, types)}, exclusions)
 
 
 def _heads(said: Mapping[str, Any]) -> dict[str, Fact]:
@@ -246,8 +246,8 @@ def _check_spans(spans: list[tuple[int, int, str]], size: int) -> None:
     for _, end, name in spans:
         if end > size:
             raise _bad(f"tensor {escape(name)} ends {end - size:,} bytes behind the end of the file", "truncated-file")
-    filled = sorted(span for span in spans if span[1] > span[0])
-    for (_, end, name), (begin, _, other) in pairwise(filled):
+    data_spans = sorted(span for span in spans if span[1] > span[0])
+    for (_, end, name), (begin, _, other) in pairwise(data_spans):
         if begin < end:
             raise _bad(f"tensor {escape(name)} overlaps with tensor {escape(other)}", "bad-offsets")
 

@@ -42,12 +42,12 @@ class Deflated(Sized):
     big_endian: bool
 
     def load(self) -> Words:
-        whole = np.empty(self.nbytes, np.uint8)
+        data = np.empty(self.nbytes, np.uint8)
         end = 0
         for part in self._inflate():
-            whole[end : end + len(part)] = np.frombuffer(part, np.uint8)
+            data[end : end + len(part)] = np.frombuffer(part, np.uint8)
             end += len(part)
-        words = whole.view(DTYPES[self.dtype].word).reshape(self.shape, order="F" if self.fortran else "C")
+        words = data.view(DTYPES[self.dtype].word).reshape(self.shape, order="F" if self.fortran else "C")
         words = np.ascontiguousarray(words).reshape(self.shape)
         return words.byteswap() if self.big_endian else words
 
@@ -61,18 +61,18 @@ class Deflated(Sized):
 
     def _inflate(self) -> Iterator[bytes]:
         """Its elements' bytes, CHUNK at a time; DamagedFile where they are not as many or not those that were saved."""
-        crc, left = 0, self.nbytes
+        crc, rest = 0, self.nbytes
         with self.path.open("rb") as file:
             file.seek(self.start)
-            inflated = Inflated(file, self.packed, self.path)
-            crc = zlib.crc32(inflated.take(self.header), crc)
-            while left:
-                part = inflated.take(min(CHUNK, left))
-                if len(part) < min(CHUNK, left):
-                    raise self._damage(f"ends {left - len(part):,} bytes early")
-                crc, left = zlib.crc32(part, crc), left - len(part)
+            stream = Inflated(file, self.packed, self.path)
+            crc = zlib.crc32(stream.take(self.header), crc)
+            while rest:
+                part = stream.take(min(CHUNK, rest))
+                if len(part) < min(CHUNK, rest):
+                    raise self._damage(f"ends {rest - len(part):,} bytes early")
+                crc, rest = zlib.crc32(part, crc), rest - len(part)
                 yield part
-            if inflated.take(1):
+            if stream.take(1):
                 raise self._damage("is longer than its header states")
         if crc != self.crc:
             raise self._damage("does not match its checksum")
@@ -97,9 +97,9 @@ class Inflated:
             if not self._input:
                 self._input = self._file.read(min(2**16, self._packed))
                 self._packed -= len(self._input)
-            part, given = self._step(count), len(self._input)
+            part, size = self._step(count), len(self._input)
             self._input = self._stream.unconsumed_tail
-            if not part and not given:
+            if not part and not size:
                 break
             parts.append(part)
             count -= len(part)
@@ -124,7 +124,7 @@ def _contents(path: Path) -> Contents:
             check_end(archive, file)
             starts = [_start(member, file) for member in members]
             _check_places(members, starts, archive.start_dir)
-            arrays = [_array(path, file, *each) for each in zip(members, starts, strict=True)]
+            arrays = [_array(path, file, *pair) for pair in zip(members, starts, strict=True)]
     except (*BROKEN_ZIP, zlib.error) as error:
         text = f"the zip archive is cut off or damaged ({escape(error)}). Download or copy it again."
         raise DamagedFile(text, "truncated-file") from None
@@ -138,14 +138,14 @@ def _name(member: ZipInfo) -> str:
 
 def _by_name(names: list[str], arrays: list[Array | Aside]) -> Contents:
     tensors: dict[str, Array] = {}
-    aside: dict[str, Aside] = {}
+    exclusions: dict[str, Aside] = {}
     for name, array in zip(names, arrays, strict=True):
-        check_new_name(name, name in tensors or name in aside, "Save it again.", "array")
+        check_new_name(name, name in tensors or name in exclusions, "Save it again.", "array")
         if isinstance(array, Aside):
-            aside[name] = array
+            exclusions[name] = array
         else:
             tensors[name] = array
-    return Contents(tensors, {}, aside)
+    return Contents(tensors, {}, exclusions)
 
 
 def _start(member: ZipInfo, file: BufferedIOBase) -> int:
@@ -189,15 +189,15 @@ def _array(path: Path, file: BinaryIO, member: ZipInfo, start: int) -> Array | A
     if header.dtype is None or len(header.shape) > MOST_DIMENSIONS:
         return set_aside(header, member.file_size - header.length)
     check_length(name, header, member.file_size - header.length)
-    packed = member.compress_size
+    packed_size = member.compress_size
     order = (header.fortran, header.big_endian)
-    return Deflated(path, start, packed, header.length, member.CRC, header.shape, header.dtype, *order)
+    return Deflated(path, start, packed_size, header.length, member.CRC, header.shape, header.dtype, *order)
 
 
 def _check_growth(path: Path, members: list[ZipInfo]) -> None:
-    size, whole = path.stat().st_size, sum(member.file_size for member in members)
-    if whole > MOST_GROWTH * size + FREE_GROWTH:
-        text = f"its arrays take {whole:,} bytes out of a file of {size:,}. Save it with numpy.savez, uncompressed."
+    size, total = path.stat().st_size, sum(member.file_size for member in members)
+    if total > MOST_GROWTH * size + FREE_GROWTH:
+        text = f"its arrays take {total:,} bytes out of a file of {size:,}. Save it with numpy.savez, uncompressed."
         raise UnsafeFile(text, "unbounded")
 
 

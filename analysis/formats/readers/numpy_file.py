@@ -58,9 +58,9 @@ def read_header(name: str, data: bytes) -> Header:
     if math.prod(length for length in shape if length) >= LARGEST_SIZE:
         raise damage(name, f"shape {list(shape)} has more elements than any file", "bad-header")
     code = dtype.str[1:]
-    known = None if dtype.names or dtype.hasobject else NUMPY.get(code) or PLAIN_BYTES.get(code)
+    dtype_name = None if dtype.names or dtype.hasobject else NUMPY.get(code) or PLAIN_BYTES.get(code)
     return Header(
-        file.tell(), tuple(shape), known, code, fortran, dtype.str[0] == ">", math.prod(shape) * dtype.itemsize
+        file.tell(), tuple(shape), dtype_name, code, fortran, dtype.str[0] == ">", math.prod(shape) * dtype.itemsize
     )
 
 

@@ -42,8 +42,8 @@ def compress(
 def directions(update: Matrix) -> Directions:
     """The singular triplets above rounding, σ₁ max(m, n) ε; none of a zero matrix."""
     left, values, right = np.linalg.svd(update, full_matrices=False)
-    above = int((values > values[0] * max(update.shape) * EPS).sum()) if len(values) and values[0] > 0.0 else 0
-    return Directions(left[:, :above], values[:above], right[:above].T)
+    count = int((values > values[0] * max(update.shape) * EPS).sum()) if len(values) and values[0] > 0.0 else 0
+    return Directions(left[:, :count], values[:count], right[:count].T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ class Singular:
 
 def singular_interference(updates: Sequence[Directions], rank: int | None = None) -> Singular:
     """Of T updates, of which the leading `rank` directions count (None: all that are no rounding)."""
-    left = np.concatenate([each.left[:, :rank] for each in updates], axis=1)
-    right = np.concatenate([each.right[:, :rank] for each in updates], axis=1)
-    values = np.concatenate([each.values[:rank] for each in updates])
+    left = np.concatenate([update.left[:, :rank] for update in updates], axis=1)
+    right = np.concatenate([update.right[:, :rank] for update in updates], axis=1)
+    values = np.concatenate([update.values[:rank] for update in updates])
     product = ((left.T @ left - np.eye(len(values))) * values) @ (right.T @ right - np.eye(len(values)))
     return Singular(float(np.abs(product).sum()), float(values.sum()))
 
@@ -83,7 +83,7 @@ def alignment_ratios(updates: Sequence[Matrix], merged: Directions, rank: int) -
     """
     basis = merged.left[:, :rank]
     norms = [(np.linalg.norm(basis.T @ update), np.linalg.norm(update)) for update in updates]
-    return [min(1.0, float(kept / whole)) if whole > 0.0 else None for kept, whole in norms]
+    return [min(1.0, float(part / total)) if total > 0.0 else None for part, total in norms]
 
 
 def over_accumulation(updates: Sequence[Directions], merged: Directions, count: int = 1) -> list[float]:
@@ -91,12 +91,12 @@ def over_accumulation(updates: Sequence[Directions], merged: Directions, count: 
 
     Above 1: shared directions add up in the sum, at most T; 1 for orthogonal updates of equal strength.
     """
-    found = []
-    for at in range(min(count, len(merged.values))):
-        strongest = max((float(each.values[at]) for each in updates if at < len(each.values)), default=0.0)
+    ratios = []
+    for index in range(min(count, len(merged.values))):
+        strongest = max((float(update.values[index]) for update in updates if index < len(update.values)), default=0.0)
         if strongest > 0.0:
-            found.append(float(merged.values[at]) / strongest)
-    return found
+            ratios.append(float(merged.values[index]) / strongest)
+    return ratios
 
 
 def joint_energy(updates: Sequence[Matrix]) -> Float64[np.ndarray, " k"]:
@@ -105,5 +105,5 @@ def joint_energy(updates: Sequence[Matrix]) -> Float64[np.ndarray, " k"]:
     Fast growth: all updates write to the same few outputs. Empty for zeros.
     """
     squares = np.square(np.linalg.svd(np.concatenate(updates, axis=1), compute_uv=False))
-    whole = squares.sum()
-    return np.cumsum(squares) / whole if whole > 0.0 else squares[:0]
+    total = squares.sum()
+    return np.cumsum(squares) / total if total > 0.0 else squares[:0]

@@ -17,21 +17,21 @@ def tsv_merge(updates: Sequence[Directions], side: int) -> Matrix:
     ones, P Qᵀ of their SVD P S Qᵀ.
     """
     rank = side // len(updates)
-    left = np.concatenate([each.left[:, :rank] for each in updates], axis=1)
-    right = np.concatenate([each.right[:, :rank] for each in updates], axis=1)
-    values = np.concatenate([each.values[:rank] for each in updates])
-    merged: Matrix = (_nearest(left) * values) @ _nearest(right).T
-    return merged
+    left = np.concatenate([update.left[:, :rank] for update in updates], axis=1)
+    right = np.concatenate([update.right[:, :rank] for update in updates], axis=1)
+    values = np.concatenate([update.values[:rank] for update in updates])
+    result: Matrix = (_nearest(left) * values) @ _nearest(right).T
+    return result
 
 
 def iso_merge(merged: Matrix) -> Matrix:
     """Iso-C (arXiv 2502.04959): the sum of the updates with every singular value replaced by their mean."""
     left, values, right = np.linalg.svd(merged, full_matrices=False)
-    found: Matrix = values.mean() * (left @ right)
-    return found
+    result: Matrix = values.mean() * (left @ right)
+    return result
 
 
 def _nearest(vectors: Float64[np.ndarray, "m k"]) -> Float64[np.ndarray, "m k"]:
     left, _, right = np.linalg.svd(vectors, full_matrices=False)
-    found: Float64[np.ndarray, "m k"] = left @ right
-    return found
+    result: Float64[np.ndarray, "m k"] = left @ right
+    return result

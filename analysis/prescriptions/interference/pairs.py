@@ -17,8 +17,8 @@ def cosines(updates: Sequence[Matrix]) -> Float64[np.ndarray, "t t"]:
     flat = np.stack([update.ravel() for update in updates])
     norms = np.linalg.norm(flat, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: Float64[np.ndarray, "t t"] = np.clip(flat @ flat.T / np.outer(norms, norms), -1.0, 1.0)
-    return found
+        values: Float64[np.ndarray, "t t"] = np.clip(flat @ flat.T / np.outer(norms, norms), -1.0, 1.0)
+    return values
 
 
 def norm_ratio(norms: Sequence[float]) -> float | None:
@@ -42,20 +42,20 @@ def sign_conflicts(updates: Sequence[Float[np.ndarray, "b n"]], kept: float = KE
 
     0: all pull the same way; 0.5: signs by chance; 1: each entry that both keep is pulled both ways.
     """
-    trimmed = np.stack([_trim(np.ravel(update), kept) for update in updates])  # (t, entries): -1, 0, 1
-    single = trimmed.astype(np.float32)
-    agree, both = single @ single.T, np.abs(single) @ np.abs(single).T
+    signs = np.stack([_trim(np.ravel(update), kept) for update in updates])  # (t, entries): -1, 0, 1
+    single = signs.astype(np.float32)
+    agree, overlap = single @ single.T, np.abs(single) @ np.abs(single).T
     with np.errstate(invalid="ignore", divide="ignore"):
-        pairs = np.where(both > 0.0, (both - agree) / (2.0 * both), np.nan).astype(float)
-    shared = np.count_nonzero(trimmed, axis=0) > 1
-    count = int(shared.sum())
-    mixed = (trimmed[:, shared].max(axis=0, initial=0) > 0) & (trimmed[:, shared].min(axis=0, initial=0) < 0)
-    return Signs(float(mixed.sum() / count) if count else None, pairs)
+        pairs = np.where(overlap > 0.0, (overlap - agree) / (2.0 * overlap), np.nan).astype(float)
+    is_shared = np.count_nonzero(signs, axis=0) > 1
+    count = int(is_shared.sum())
+    is_mixed = (signs[:, is_shared].max(axis=0, initial=0) > 0) & (signs[:, is_shared].min(axis=0, initial=0) < 0)
+    return Signs(float(is_mixed.sum() / count) if count else None, pairs)
 
 
 def _trim(entries: Float[np.ndarray, " p"], kept: float) -> "np.ndarray[tuple[int], np.dtype[np.int8]]":
     """The signs of the largest entries, 0 for the others and for zeros."""
     count = max(1, math.ceil(kept * len(entries) - 1e-9))
     sizes = np.abs(entries)
-    least = np.partition(sizes, len(sizes) - count)[len(sizes) - count]
-    return np.where((sizes >= least) & (sizes > 0.0), np.sign(entries), 0.0).astype(np.int8)
+    threshold = np.partition(sizes, len(sizes) - count)[len(sizes) - count]
+    return np.where((sizes >= threshold) & (sizes > 0.0), np.sign(entries), 0.0).astype(np.int8)

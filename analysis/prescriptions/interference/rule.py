@@ -43,20 +43,22 @@ def prescribe(members: Members, options: Options) -> Answer:
     names = names_of(members)
     details: dict[str, dict[str, Scalar]] = {}
     layers: dict[str, dict[str, Any]] = {}
-    left: list[str] = []
-    for found in read_updates(members):
-        if isinstance(found.updates, str):
-            left.append(f"{found.name}: {found.updates}")
+    skip_notes: list[str] = []
+    for matrix in read_updates(members):
+        if isinstance(matrix.updates, str):
+            skip_notes.append(f"{matrix.name}: {matrix.updates}")
         else:
-            details[found.name], layers[found.name] = _measure(found, found.updates, options)
+            details[matrix.name], layers[matrix.name] = _measure(matrix, matrix.updates, options)
     if not details:
-        raise UnmeasuredLayer(f"no matrix could be compared: {left[0] if left else 'the checkpoints share none'}")
+        raise UnmeasuredLayer(
+            f"no matrix could be compared: {skip_notes[0] if skip_notes else 'the checkpoints share none'}"
+        )
     weights = merge_weights([layers[name]["norms"] for name in layers])
     return Answer(
-        entries={name: more["sti_share"] for name, more in details.items()},
+        entries={name: numbers["sti_share"] for name, numbers in details.items()},
         details=details,
         extra={"updates": list(names), "layers": layers, "weights": dict(zip(names, weights, strict=True))},
-        notes=_notes(details, left, names),
+        notes=_notes(details, skip_notes, names),
         files={
             "interference.json": to_bytes({"updates": list(names), "layers": layers}),
             **(
@@ -74,34 +76,34 @@ def _measure(
     found: Together, updates: Sequence[Float64[np.ndarray, "m n"]], options: Options
 ) -> tuple[dict[str, Scalar], dict[str, Any]]:
     parts = [directions(update) for update in updates]
-    whole = np.sum(updates, axis=0)
-    merged = directions(whole)
+    total = np.sum(updates, axis=0)
+    sum_directions = directions(total)
     norms = [float(np.linalg.norm(part.values)) for part in parts]
     rank = {0: None, -1: max(1, found.side // len(parts))}.get(options.integer("rank"), options.integer("rank"))
     interference, angles = singular_interference(parts, rank), cosines(updates)
-    k = leading_count(merged.values)
-    ratios, signs = alignment_ratios(updates, merged, k), sign_conflicts(found.rows, options.number("kept"))
+    k = leading_count(sum_directions.values)
+    ratios, signs = alignment_ratios(updates, sum_directions, k), sign_conflicts(found.rows, options.number("kept"))
     joint = joint_energy(updates)
     off = [
         float(angles[i, j])
         for i, j in zip(*np.triu_indices(len(parts), 1), strict=True)
         if angles[i, j] == angles[i, j]
     ]
-    known = [ratio for ratio in ratios if ratio is not None]
+    values = [ratio for ratio in ratios if ratio is not None]
     return {
         "sti_share": interference.share,
         "cosine": fmean(off) if off else None,
         "norm_ratio": norm_ratio(norms),
         "sign_conflicts": signs.conflicting,
-        "least_sar": min(known) if known else None,
-        "over_accumulation": next(iter(over_accumulation(parts, merged)), None),
-        "sum_over_norms": float(np.linalg.norm(merged.values)) / math.fsum(norms) if any(norms) else None,
+        "least_sar": min(values) if values else None,
+        "over_accumulation": next(iter(over_accumulation(parts, sum_directions)), None),
+        "sum_over_norms": float(np.linalg.norm(sum_directions.values)) / math.fsum(norms) if any(norms) else None,
         "joint_directions": int(np.searchsorted(joint, MOST * (1 - 1e-12))) + 1 if len(joint) else 0,
     }, {
         "sti": interference.interference, "sum_of_singular_values": interference.total, "norms": norms,
         "cosines": _plain(angles), "sign_conflicts": _plain(signs.pairs), "sar": ratios, "sar_directions": k,
-        "over_accumulation": over_accumulation(parts, merged, 4), "ranks": [_extent(part) for part in parts],
-        "joint_energy": [float(joint[at - 1]) for at in (1, 2, 4, 8, 16, 32, 64) if at <= len(joint)],
+        "over_accumulation": over_accumulation(parts, sum_directions, 4), "ranks": [_extent(part) for part in parts],
+        "joint_energy": [float(joint[size - 1]) for size in (1, 2, 4, 8, 16, 32, 64) if size <= len(joint)],
     }  # fmt: skip
 
 
@@ -115,8 +117,8 @@ def _plain(matrix: Float64[np.ndarray, "t t"]) -> list[list[float | None]]:
 
 def merge_weights(norms: Sequence[Sequence[float]]) -> list[float]:
     """‖Δ‖_mean/‖Δ_t‖ of whole updates, for updates to have one size in a merge; 1 where one of them is zero."""
-    whole = np.sqrt(np.sum(np.square(norms), axis=0))
-    return [float(whole.mean() / norm) if norm > 0.0 else 1.0 for norm in whole]
+    totals = np.sqrt(np.sum(np.square(norms), axis=0))
+    return [float(totals.mean() / norm) if norm > 0.0 else 1.0 for norm in totals]
 
 
 def mergekit(base: str, names: Sequence[str], weights: Sequence[float]) -> bytes:
@@ -134,14 +136,14 @@ def mergekit(base: str, names: Sequence[str], weights: Sequence[float]) -> bytes
 
 def _notes(details: Mapping[str, Mapping[str, Scalar]], left: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     count = len(names)
-    worst = max(details, key=lambda name: float(details[name]["sti_share"] or 0.0))
+    top = max(details, key=lambda name: float(details[name]["sti_share"] or 0.0))
     conflicts = [
-        float(more["sign_conflicts"]) for more in details.values() if isinstance(more["sign_conflicts"], float)
+        float(numbers["sign_conflicts"]) for numbers in details.values() if isinstance(numbers["sign_conflicts"], float)
     ]
     mean = f" Where two keep an entry, {percent(fmean(conflicts))} pull it both ways." if conflicts else ""
     return (
         f"{quantity(count, 'update')} in {quantity(len(details), 'matrix', 'matrices')}; the singular directions of "
-        f"{worst} meet most, {float(details[worst]['sti_share'] or 0.0):.3g} of Σs (0: orthogonal, {(count - 1) ** 2}: "
+        f"{top} meet most, {float(details[top]['sti_share'] or 0.0):.3g} of Σs (0: orthogonal, {(count - 1) ** 2}: "
         f"{count} equal updates).{mean}",
         "Over-accumulation is confounded by the coefficient of the merge: read it with sum_over_norms, ‖ΣΔ‖/Σ‖Δ‖.",
         "How well a merge works was not measured: these numbers say where updates meet, not whether that hurts.",

@@ -59,15 +59,15 @@ def read_updates(members: Members) -> Iterator[Together]:
 
 def _of_comparison(run: Comparison, members: Members) -> Iterator[Together]:
     positions = tuple(range(len(run.names)))
-    for found in read_matrices(run, positions, members.progress):
-        if isinstance(found.weights, str):
-            yield Together(found.planned.name, found.weights)
+    for matrix in read_matrices(run, positions, members.progress):
+        if isinstance(matrix.weights, str):
+            yield Together(matrix.planned.name, matrix.weights)
             continue
-        base, *tuned = found.weights
+        base, *tuned = matrix.weights
         try:
-            yield _together(found.planned.name, base, tuned)
+            yield _together(matrix.planned.name, base, tuned)
         except TensorError as error:
-            yield Together(found.planned.name, error.message)
+            yield Together(matrix.planned.name, error.message)
 
 
 def _together(name: str, base: Weight, tuned: list[Weight]) -> Together:
@@ -84,25 +84,25 @@ def _of_triplets(name: str, parts: list[Triplets], side: int) -> Together:
     rights = [part.right.mT.cpu().numpy() for part in parts]
     rows, columns = len(lefts[0]), rights[0].shape[1]
     some = np.linspace(0, rows - 1, max(1, min(rows, SAMPLED // columns))).astype(int)
-    sampled = tuple(left[some] @ right for left, right in zip(lefts, rights, strict=True))
-    return Together(name, tuple(compress(lefts, rights)), sampled, side, rows * columns)
+    samples = tuple(left[some] @ right for left, right in zip(lefts, rights, strict=True))
+    return Together(name, tuple(compress(lefts, rights)), samples, side, rows * columns)
 
 
 def _of_adapters(members: Members) -> Iterator[Together]:
     """Plain LoRA alone. Raises WrongBase ("adapter-alone") where an adapter's update hangs on its base."""
-    opened: list[dict[str, Update]] = []
+    all_updates: list[dict[str, Update]] = []
     for checkpoint, name in zip(members.checkpoints, members.names, strict=True):
         adapter = open_adapter(checkpoint)
         if (reason := why_not_plain(adapter)) is not None:
             text = f"{escape(name)}: {reason}, so that its update is known with its base only: give the base first"
             raise WrongBase(text, "adapter-alone")
-        opened.append({update.module: update for update in of_adapter(adapter, None).updates})
-    modules = [module for module in opened[0] if all(module in each for each in opened[1:])]
+        all_updates.append({update.module: update for update in of_adapter(adapter, None).updates})
+    modules = [module for module in all_updates[0] if all(module in updates for updates in all_updates[1:])]
     if not modules:
         raise WrongBase(f"the adapters share no module of one name: {', '.join(map(escape, members.names))}")
-    for module in dict.fromkeys(module for each in opened for module in each):
-        there = [each.get(module) for each in opened]
-        yield _of_module(module, there, members.names)
+    for module in dict.fromkeys(module for updates in all_updates for module in updates):
+        partners = [updates.get(module) for updates in all_updates]
+        yield _of_module(module, partners, members.names)
 
 
 def _of_module(module: str, there: list[Update | None], names: tuple[str, ...]) -> Together:

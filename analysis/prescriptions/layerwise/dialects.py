@@ -29,10 +29,10 @@ def grouped(values: Mapping[str, float], base: float) -> list[tuple[float, list[
     >>> grouped({"a": 0.1, "b": 0.10001, "c": 0.2}, 0.1)
     [(0.1, ['a', 'b']), (0.2, ['c'])]
     """
-    found: dict[float, list[str]] = {}
+    groups: dict[float, list[str]] = {}
     for name, value in values.items():
-        found.setdefault(round(value / base, 3), []).append(name)
-    return [(ratio * base, found[ratio]) for ratio in sorted(found)]
+        groups.setdefault(round(value / base, 3), []).append(name)
+    return [(ratio * base, groups[ratio]) for ratio in sorted(groups)]
 
 
 def pattern(names: Sequence[str]) -> str:
@@ -47,7 +47,7 @@ def pattern(names: Sequence[str]) -> str:
 def learning_rate_files(values: Mapping[str, float], base: float) -> dict[str, bytes]:
     """Absolute rates for PyTorch, axolotl and fairseq2, multipliers for torchtitan and NeMo."""
     groups = grouped(values, base)
-    axolotl = [{"name": f"group_{at}", "modules": names, "lr": lr} for at, (lr, names) in enumerate(groups)]
+    axolotl = [{"name": f"group_{index}", "modules": names, "lr": lr} for index, (lr, names) in enumerate(groups)]
     return {
         "optimizer_groups.json": to_bytes([{"params": names, "lr": lr} for lr, names in groups]),
         "optimizer_groups.py": LOADER.encode(),

@@ -67,13 +67,13 @@ def _has_tied_head(members: Members, rows: Sequence[Row]) -> bool:
 
 
 def _notes(names: Sequence[str], ends: object, small: set[str]) -> tuple[str, ...]:
-    found = []
+    notes = []
     if names and isinstance(ends, set):
-        kept = [name for name in names if name in ends]
-        found.append(f"The base value stays with the first and the last linear layer, here {join_words(kept)}.")
+        end_layers = [name for name in names if name in ends]
+        notes.append(f"The base value stays with the first and the last linear layer, here {join_words(end_layers)}.")
     if small:
-        found.append(f"It stays with {quantity(len(small), 'matrix', 'matrices')} of fewer than {FEWEST} eigenvalues.")
+        notes.append(f"It stays with {quantity(len(small), 'matrix', 'matrices')} of fewer than {FEWEST} eigenvalues.")
     return (
-        *found,
+        *notes,
         "The authors measure again and again while they train; from one checkpoint this is an extrapolation.",
     )

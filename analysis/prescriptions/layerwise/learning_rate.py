@@ -30,19 +30,19 @@ def prescribe(members: Members, options: Options) -> Answer:
     form, estimator, base = options.text("map"), options.text("estimator"), options.number("base")
     low, high = ENDS.get(form, (0.5, 1.5))
     low, high = options.number("low") or low, options.number("high") or high
-    found = with_ends(members, estimator) if form == "llr" else scaled_layers(members, estimator)
-    alphas = [layer.alpha for layer in found.layers]
-    each = ratios(alphas, "linear" if form in ("tempbalance", "llr") else form, low, high)
-    values = {layer.tensor: base * float(ratio) for layer, ratio in zip(found.layers, each, strict=True)}
+    choice = with_ends(members, estimator) if form == "llr" else scaled_layers(members, estimator)
+    alphas = [layer.alpha for layer in choice.layers]
+    factors = ratios(alphas, "linear" if form in ("tempbalance", "llr") else form, low, high)
+    values = {layer.tensor: base * float(ratio) for layer, ratio in zip(choice.layers, factors, strict=True)}
     if form == "llr":
-        values |= dict.fromkeys(found.ends, max(values.values()))
-    reason = why_not_apart(alphas, [layer.error for layer in found.layers])
+        values |= dict.fromkeys(choice.ends, max(values.values()))
+    reason = why_not_apart(alphas, [layer.error for layer in choice.layers])
     return Answer(
         entries=values,
         estimator=estimator,
-        details={layer.tensor: {"alpha": layer.alpha, "ratio": values[layer.tensor] / base} for layer in found.layers},
+        details={layer.tensor: {"alpha": layer.alpha, "ratio": values[layer.tensor] / base} for layer in choice.layers},
         extra={"base": base},
-        notes=found.notes,
+        notes=choice.notes,
         doubt=None if reason is None else Doubt(reason, base),
         files=learning_rate_files(values, base),
     )

@@ -27,14 +27,14 @@ KEEP = Option("keep_mean", False, "Divide by the mean ratio over parameters, so 
 
 def prescribe(members: Members, options: Options) -> Answer:
     form, estimator, base = options.text("map"), options.text("estimator"), options.number("base")
-    found = scaled_layers(members, estimator)
-    alphas = [layer.alpha for layer in found.layers]
-    each = _ratios(found, form, options)
-    weights = np.array([layer.parameters for layer in found.layers], np.float64)
-    mean, by_parameters = float(each.mean()), float((each * weights).sum() / weights.sum())
-    kept = each / by_parameters if options.flag("keep_mean") else each
-    values = {layer.tensor: base * float(ratio) for layer, ratio in zip(found.layers, kept, strict=True)}
-    reason = why_not_apart(alphas, [layer.error for layer in found.layers])
+    choice = scaled_layers(members, estimator)
+    alphas = [layer.alpha for layer in choice.layers]
+    factors = _ratios(choice, form, options)
+    weights = np.array([layer.parameters for layer in choice.layers], np.float64)
+    mean, by_parameters = float(factors.mean()), float((factors * weights).sum() / weights.sum())
+    scales = factors / by_parameters if options.flag("keep_mean") else factors
+    values = {layer.tensor: base * float(ratio) for layer, ratio in zip(choice.layers, scales, strict=True)}
+    reason = why_not_apart(alphas, [layer.error for layer in choice.layers])
     note = (
         f"The published rule multiplies the mean decay by {by_parameters:.3g} over the parameters of these layers, so "
         "that a gain over one decay for all may be one of more decay; keep_mean takes that out."
@@ -42,9 +42,9 @@ def prescribe(members: Members, options: Options) -> Answer:
     return Answer(
         entries=values,
         estimator=estimator,
-        details={layer.tensor: {"alpha": layer.alpha, "ratio": values[layer.tensor] / base} for layer in found.layers},
+        details={layer.tensor: {"alpha": layer.alpha, "ratio": values[layer.tensor] / base} for layer in choice.layers},
         extra={"base": base, "mean_ratio": mean, "mean_ratio_by_parameters": by_parameters},
-        notes=(*found.notes, note, "axolotl's parameter groups take no weight decay."),
+        notes=(*choice.notes, note, "axolotl's parameter groups take no weight decay."),
         doubt=None if reason is None else Doubt(reason, base),
         files=weight_decay_files(values, base),
     )

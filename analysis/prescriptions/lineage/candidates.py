@@ -28,56 +28,60 @@ def compare_candidate(members: Members, position: int, digests: Mapping[str, str
     """The model, the last checkpoint, against the candidate at this position. `digests` are the model's."""
     candidate, model = members.checkpoints[position], members.checkpoints[-1]
     name = members.names[position]
-    nothing = compare_digests({}, digests, sizes_of(model), {})
+    no_match = compare_digests({}, digests, sizes_of(model), {})
     if candidate.kind == "adapter":
         return Compared(Verdict(name, "unlike", None, None, 0, 0.0, {}), {}, ("it is an adapter, and no whole model",))
     try:
         run = open_comparison((candidate, model), (name, members.names[-1]), ())
         check_base(run.alignment, run.names)
     except WrongBase as error:
-        return Compared(judge(name, (), nothing), {}, (error.message,))
+        return Compared(judge(name, (), no_match), {}, (error.message,))
     if model.kind == "adapter":
         modules = sum(row.partners[0] is not None for row in run.alignment.rows)
         return Compared(Verdict(name, "fits", None, None, modules, 0.0, {}), {})
-    found, left, quantised = _likenesses(run)
-    shared = compare_digests(digests_of(candidate), digests, sizes_of(model), _partners(run))
-    return Compared(judge(name, list(found.values()), shared, compare_others(candidate, model), quantised), found, left)
+    likenesses, reasons, is_quantised = _likenesses(run)
+    overlap = compare_digests(digests_of(candidate), digests, sizes_of(model), _partners(run))
+    return Compared(
+        judge(name, list(likenesses.values()), overlap, compare_others(candidate, model), is_quantised),
+        likenesses,
+        reasons,
+    )
 
 
 def _likenesses(run: Comparison) -> tuple[dict[str, Likeness], tuple[str, ...], bool]:
-    found: dict[str, Likeness] = {}
-    left: list[str] = []
-    quantised = False
-    for each in read_matrices(run, (0, 1)):
+    likenesses: dict[str, Likeness] = {}
+    reasons: list[str] = []
+    is_quantised = False
+    for matrix in read_matrices(run, (0, 1)):
         try:
-            if isinstance(each.weights, str):
-                left.append(f"{each.planned.name}: {each.weights}")
+            if isinstance(matrix.weights, str):
+                reasons.append(f"{matrix.planned.name}: {matrix.weights}")
                 continue
-            base, model = each.weights
-            found[each.planned.name] = measure_likeness(base, model)
-            quantised |= base.grid is not None or model.grid is not None
+            base, model = matrix.weights
+            likenesses[matrix.planned.name] = measure_likeness(base, model)
+            is_quantised |= base.grid is not None or model.grid is not None
         except TensorError as error:
-            left.append(f"{each.planned.name}: {error.message}")
-    return found, tuple(left), quantised
+            reasons.append(f"{matrix.planned.name}: {error.message}")
+    return likenesses, tuple(reasons), is_quantised
 
 
 def _partners(run: Comparison) -> dict[str, str]:
     """The model's tensors whose name differs from the candidate's by a prefix."""
-    told = run.alignment.tensors_of(1)
-    return {name: base for name, base in told.items() if name != base}
+    base_names = run.alignment.tensors_of(1)
+    return {name: base for name, base in base_names.items() if name != base}
 
 
 def digests_of(checkpoint: OpenCheckpoint) -> dict[str, str]:
     """Of every tensor that can be read and is no repetition, by name."""
-    found = {}
+    digests = {}
     for info in checkpoint.tensors:
         if info.same_as:
             continue
         try:
-            found[info.name] = digest_tensor(checkpoint.read(info.name))
+            digests[info.name] = digest_tensor(checkpoint.read(info.name))
         except (TensorError, KeyError):  # set aside, or not to be read
             continue
-    return found
+    return digests
 
 
 def sizes_of(checkpoint: OpenCheckpoint) -> dict[str, int]:

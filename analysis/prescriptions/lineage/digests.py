@@ -29,33 +29,33 @@ class Shared:
 
 def digest_tensor(tensor: Tensor) -> str:
     """sha-256 of the shape and the values: in float32, which half precision fits in; in float64 what does not fit."""
-    found = hashlib.sha256(str(tuple(tensor.shape)).encode())
+    hasher = hashlib.sha256(str(tuple(tensor.shape)).encode())
     wide = torch.float32 if tensor.is_floating_point() and tensor.dtype != torch.float64 else tensor.dtype
     flat = tensor.detach().reshape(-1)
     for part in torch.split(flat, CHUNK) if flat.numel() else ():
         values = part.to(wide)
         if wide == torch.float64 and bool((values.float().double() == values).all()):
             values = values.float()
-        found.update(values.contiguous().view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+        hasher.update(values.contiguous().view(torch.uint8).numpy().tobytes())
+    return hasher.hexdigest()
 
 
 def compare_digests(
     base: Mapping[str, str], model: Mapping[str, str], sizes: Mapping[str, int], partners: Mapping[str, str]
 ) -> Shared:
     """Digests by name; `partners` are the model's names that mean another name of the base, as prefixes do."""
-    known: dict[str, list[str]] = defaultdict(list)
+    by_digest: dict[str, list[str]] = defaultdict(list)
     for name, digest in base.items():
-        known[digest].append(name)
+        by_digest[digest].append(name)
     same: list[str] = []
-    renamed: dict[str, str] = {}
+    new_names: dict[str, str] = {}
     differ: list[str] = []
     for name, digest in model.items():
         if base.get(partners.get(name, name)) == digest:
             same.append(name)
-        elif digest in known:
-            renamed[name] = known[digest][0]
+        elif digest in by_digest:
+            new_names[name] = by_digest[digest][0]
         else:
             differ.append(name)
-    identical = sum(sizes[name] for name in (*same, *renamed))
-    return Shared(tuple(same), renamed, tuple(differ), identical, sum(sizes[name] for name in model))
+    identical = sum(sizes[name] for name in (*same, *new_names))
+    return Shared(tuple(same), new_names, tuple(differ), identical, sum(sizes[name] for name in model))

@@ -42,7 +42,7 @@ class Likeness:
 def measure_likeness(base: Weight, model: Weight) -> Likeness:
     """Of finite matrices of one shape. Singular values are computed where the cosine is that of unrelated ones only."""
     before, after = base.matrix, model.matrix
-    kind, shared = kind_of_change(base, model), cosine(before, after)
+    kind, similarity = kind_of_change(base, model), cosine(before, after)
     distance = None
     if kind in (NEW, PERMUTED):
         distance = spectrum_distance(base.singular_values, model.singular_values)
@@ -51,7 +51,7 @@ def measure_likeness(base: Weight, model: Weight) -> Likeness:
     elif kind not in (NONE, CAST) and is_within_half_step(before, after):
         kind = ROUNDED
     return Likeness(
-        kind, shared, relative_distance(before, after), 3.0 / math.sqrt(before.numel()), distance, before.numel()
+        kind, similarity, relative_distance(before, after), 3.0 / math.sqrt(before.numel()), distance, before.numel()
     )
 
 

@@ -17,32 +17,32 @@ LISTED = 5  # matrices that a note names
 def prescribe(members: Members, options: Options) -> Answer:
     model = members.names[-1]
     digests = digests_of(members.checkpoints[-1]) if members.checkpoints[-1].kind == "model" else {}
-    compared = [compare_candidate(members, at, digests) for at in range(len(members.checkpoints) - 1)]
-    choice = choose_base([each.verdict for each in compared], model)
-    shown = _shown(compared, choice.best.candidate if choice.best else None)
+    comparisons = [compare_candidate(members, index, digests) for index in range(len(members.checkpoints) - 1)]
+    choice = choose_base([entry.verdict for entry in comparisons], model)
+    pick = _shown(comparisons, choice.best.candidate if choice.best else None)
     details: dict[str, dict[str, Scalar]] = {
         name: {"kind": like.kind, "relative": like.relative, "chance": like.chance,
                "spectrum_distance": like.spectrum_distance}
-        for name, like in shown.likenesses.items()
+        for name, like in pick.likenesses.items()
     }  # fmt: skip
     return Answer(
-        entries={name: like.cosine for name, like in shown.likenesses.items()},
+        entries={name: like.cosine for name, like in pick.likenesses.items()},
         details=details,
         extra={
             "base": choice.best.candidate if choice.best else None,
             "relation": choice.best.relation if choice.best else None,
             "verdict": choice.reason,
-            "candidates": [_candidate(each, model) for each in compared],
+            "candidates": [_candidate(entry, model) for entry in comparisons],
         },
-        notes=(choice.reason, *_notes(compared, shown, model)),
+        notes=(choice.reason, *_notes(comparisons, pick, model)),
         files={"model_card.yaml": model_card(choice.best)},
     )
 
 
 def _shown(compared: Sequence[Compared], best: str | None) -> Compared:
     """The candidate whose matrices are listed: the one that is named, else the one with the highest cosine."""
-    named = [each for each in compared if each.verdict.candidate == best]
-    return named[0] if named else max(compared, key=lambda each: each.verdict.cosine or -2.0)
+    matches = [each for each in compared if each.verdict.candidate == best]
+    return matches[0] if matches else max(compared, key=lambda each: each.verdict.cosine or -2.0)
 
 
 def _candidate(each: Compared, model: str) -> dict[str, Any]:
@@ -56,15 +56,15 @@ def _candidate(each: Compared, model: str) -> dict[str, Any]:
 
 
 def _notes(compared: Sequence[Compared], shown: Compared, model: str) -> list[str]:
-    notes = [each.verdict.sentence(model) for each in compared]
-    frozen = shown.verdict.identical
-    if 0.0 < frozen < 1.0:
+    notes = [entry.verdict.sentence(model) for entry in compared]
+    share = shown.verdict.identical
+    if 0.0 < share < 1.0:
         notes.append(
-            f"{percent(frozen)} of the parameters of {model} are those of {shown.verdict.candidate}, digit for digit."
+            f"{percent(share)} of the parameters of {model} are those of {shown.verdict.candidate}, digit for digit."
         )
-    if changed := shown.verdict.others_changed:
-        more = f" and {len(changed) - LISTED} more" if len(changed) > LISTED else ""
-        notes.append(f"Norms, biases and others that differ: {', '.join(changed[:LISTED])}{more}.")
+    if tensor_names := shown.verdict.others_changed:
+        rest = f" and {len(tensor_names) - LISTED} more" if len(tensor_names) > LISTED else ""
+        notes.append(f"Norms, biases and others that differ: {', '.join(tensor_names[:LISTED])}{rest}.")
     if shown.left:
         notes.append(f"Not compared: {quantity(len(shown.left), 'matrix', 'matrices')}, as {shown.left[0]}.")
     notes.append("Two sets of weights that agree do not say which came first, nor how one was made from the other.")

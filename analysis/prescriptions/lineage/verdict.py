@@ -73,8 +73,8 @@ class Verdict:
             "unrelated": percent(self.unrelated),
         }
         text = f"{escape(model)} and {escape(self.candidate)}: {SENTENCES[self.relation].format(**fields)}"
-        few = 0 < self.compared < FEW and self.relation != "same"
-        return text + (f" (only {quantity(self.compared, 'matrix', 'matrices')}: a suspicion)." if few else ".")
+        is_few = 0 < self.compared < FEW and self.relation != "same"
+        return text + (f" (only {quantity(self.compared, 'matrix', 'matrices')}: a suspicion)." if is_few else ".")
 
 
 def judge(
@@ -85,35 +85,35 @@ def judge(
     quantised: bool = False,
 ) -> Verdict:
     """The verdict on one candidate. `quantised`: one of the two holds dequantised weights."""
-    changed = others.changed if others is not None else ()
+    changed_names = others.changed if others is not None else ()
     size = max(sum(one.size for one in likenesses), shared.size, 1)
-    near = sum(one.size for one in likenesses if one.is_near) / size
-    unrelated = sum(one.size for one in likenesses if one.kind == NEW) / size
+    near_share = sum(one.size for one in likenesses if one.is_near) / size
+    foreign_share = sum(one.size for one in likenesses if one.kind == NEW) / size
     return Verdict(
         candidate,
-        _relation(likenesses, shared, changed, quantised),
+        _relation(likenesses, shared, changed_names, quantised),
         _middle([one.cosine for one in likenesses]),
         _middle([one.relative for one in likenesses]),
         len(likenesses),
         shared.share,
         dict(Counter(one.kind for one in likenesses)),
-        tuple(changed),
-        near,
-        unrelated,
+        tuple(changed_names),
+        near_share,
+        foreign_share,
     )
 
 
 def _relation(likenesses: Sequence[Likeness], shared: Shared, changed: Sequence[str], quantised: bool) -> str:
     if not likenesses:
         return "same" if shared.share == 1.0 else "unlike"
-    found = _relation_of_matrices(likenesses, changed, quantised)
-    covered = sum(one.size for one in likenesses) >= HALF * shared.size
-    return found if covered or found == "unrelated" else "part"
+    relation = _relation_of_matrices(likenesses, changed, quantised)
+    is_covered = sum(one.size for one in likenesses) >= HALF * shared.size
+    return relation if is_covered or relation == "unrelated" else "part"
 
 
 def _relation_of_matrices(likenesses: Sequence[Likeness], changed: Sequence[str], quantised: bool) -> str:
-    alike = [one for one in likenesses if one.kind != NONE]
-    if not alike:
+    differences = [one for one in likenesses if one.kind != NONE]
+    if not differences:
         return "vectors-only" if changed else "same"
     for kind, word in (
         ((CAST,), "cast"),
@@ -123,13 +123,13 @@ def _relation_of_matrices(likenesses: Sequence[Likeness], changed: Sequence[str]
         ((PERMUTED, ROTATED), "rotated"),
         ((NOISE,), "noise"),
     ):
-        if _share(alike, kind) >= (1.0 if word in ("cast", "rounded", "scaled") else MOST):
+        if _share(differences, kind) >= (1.0 if word in ("cast", "rounded", "scaled") else MOST):
             return "quantised" if word == "noise" and quantised else word
     if sum(one.size for one in likenesses if one.is_near or one.kind == NONE) >= MOST * sum(o.size for o in likenesses):
-        moved = any(one.kind in (PERMUTED, ROTATED) for one in alike)
-        return "quantised" if quantised else "rotated" if moved and _is_quiet(alike) else "near"
-    if any(one.kind in (PERMUTED, ROTATED) for one in alike) and _is_quiet(alike):
-        return "permuted" if all(one.kind == PERMUTED for one in alike) else "rotated"
+        has_moved = any(one.kind in (PERMUTED, ROTATED) for one in differences)
+        return "quantised" if quantised else "rotated" if has_moved and _is_quiet(differences) else "near"
+    if any(one.kind in (PERMUTED, ROTATED) for one in differences) and _is_quiet(differences):
+        return "permuted" if all(one.kind == PERMUTED for one in differences) else "rotated"
     return "unrelated" if _share(likenesses, (NEW,)) >= MOST else "part"
 
 
@@ -143,8 +143,8 @@ def _is_quiet(likenesses: Sequence[Likeness]) -> bool:
 
 
 def _middle(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return median(numbers) if numbers else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +180,12 @@ def choose_base(verdicts: Sequence[Verdict], model: str) -> Choice:
             names = join_words([escape(one.candidate) for one in fits])
             return Choice(None, f"An adapter's weights do not name its base; its shapes fit {names}.")
         return Choice(None, f"The weights of {escape(model)} agree with none of the {len(verdicts)} candidates.")
-    best = kin[0]
-    rivals = [one for one in kin[1:] if not _is_clear(best, one)]
+    nearest = kin[0]
+    rivals = [one for one in kin[1:] if not _is_clear(nearest, one)]
     if rivals:
-        names = join_words([escape(one.candidate) for one in (best, *rivals)])
+        names = join_words([escape(one.candidate) for one in (nearest, *rivals)])
         return Choice(None, f"The weights of {escape(model)} agree with {names} to about the same distance.")
-    return Choice(best, best.sentence(model))
+    return Choice(nearest, nearest.sentence(model))
 
 
 def _rank(verdict: Verdict) -> tuple[int, float]:

@@ -49,10 +49,10 @@ def _tensors(updates: Updates, ranks: Mapping[str, int]) -> Iterator[tuple[str, 
     if updates.adapter is None:
         return
     for module in updates.adapter.modules:
-        written = {name for u in updates.updates if u.module == module.module for name in (u.A, u.B, u.alpha)}
-        dropped = not module.whole and not any(ranks[u.name] for u in updates.updates if u.A in module.tensors)
-        for name in () if dropped else module.tensors:
-            if name not in written:
+        done_names = {name for u in updates.updates if u.module == module.module for name in (u.A, u.B, u.alpha)}
+        is_dropped = not module.whole and not any(ranks[u.name] for u in updates.updates if u.A in module.tensors)
+        for name in () if is_dropped else module.tensors:
+            if name not in done_names:
                 yield name, updates.adapter.checkpoint.read(name)
 
 

@@ -18,17 +18,19 @@ def ranks_as_settings(ranks: Mapping[str, int]) -> dict[str, Any]:
     >>> ranks_as_settings({"layers.0.q": 4, "layers.0.k": 4, "layers.1.q": 2, "layers.1.k": 0})["rank_pattern"]
     {'layers.1.q': 2}
     """
-    kept = {module: rank for module, rank in ranks.items() if rank}
-    common = Counter(kept.values()).most_common(1)[0][0]
-    ambiguous = any(other != name and name.endswith(f".{other}") for name in kept for other in _tails(name, kept))
-    others = {m: r for m, r in kept.items() if r != common or ambiguous}
-    pattern = {_key(module): others[module] for module in sorted(others, key=lambda name: (-len(name), name))}
+    used_ranks = {module: rank for module, rank in ranks.items() if rank}
+    common = Counter(used_ranks.values()).most_common(1)[0][0]
+    ambiguous = any(
+        other != name and name.endswith(f".{other}") for name in used_ranks for other in _tails(name, used_ranks)
+    )
+    exceptions = {m: r for m, r in used_ranks.items() if r != common or ambiguous}
+    pattern = {_key(module): exceptions[module] for module in sorted(exceptions, key=lambda name: (-len(name), name))}
     return {
         "r": common,
         "lora_alpha": common,
         "rank_pattern": pattern,
         "alpha_pattern": dict(pattern),
-        "target_modules": list(kept),
+        "target_modules": list(used_ranks),
         "use_rslora": False,
     }
 
@@ -36,7 +38,7 @@ def ranks_as_settings(ranks: Mapping[str, int]) -> dict[str, Any]:
 def _tails(name: str, names: Mapping[str, int]) -> list[str]:
     """The names that this one ends in, from behind a dot."""
     words = name.split(".")
-    ends = (".".join(words[at:]) for at in range(1, len(words)))
+    ends = (".".join(words[start:]) for start in range(1, len(words)))
     return [end for end in ends if end in names]
 
 

@@ -72,20 +72,20 @@ def budget(spectra: Mapping[str, Spectrum], parameters: float, most: int) -> dic
     Within a module s falls, so that its choice is always its first k; up to one direction no other choice with as many
     parameters leaves a smaller squared error. Raises UnreachableTarget where it is less than one direction a module.
     """
-    least = sum(spectrum.sides for spectrum in spectra.values() if spectrum.firm)
-    if parameters < least:
+    minimum = sum(spectrum.sides for spectrum in spectra.values() if spectrum.firm)
+    if parameters < minimum:
         raise UnreachableTarget(
             f"a budget of {parameters:,.0f} parameters is less than one direction for each of "
-            f"{quantity(len(spectra), 'module')}, which takes {least:,}: raise the budget"
+            f"{quantity(len(spectra), 'module')}, which takes {minimum:,}: raise the budget"
         )
-    found = dict.fromkeys(spectra, 0)
-    spent = 0
+    counts = dict.fromkeys(spectra, 0)
+    total = 0
     for _, name in _by_worth(spectra, most):
-        if spent + spectra[name].sides > parameters:
+        if total + spectra[name].sides > parameters:
             break
-        spent += spectra[name].sides
-        found[name] += 1
-    return found
+        total += spectra[name].sides
+        counts[name] += 1
+    return counts
 
 
 def _by_worth(spectra: Mapping[str, Spectrum], most: int) -> Sequence[tuple[float, str]]:

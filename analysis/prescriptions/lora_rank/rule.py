@@ -60,10 +60,10 @@ def value_of(options: Options) -> float:
 def spectrum_of(update: Update) -> Spectrum:
     """Raises UnmeasuredLayer where the update holds NaN or cannot be decomposed."""
     try:
-        found, edge = update.read()
+        result, edge = update.read()
     except TensorError as error:
         raise UnmeasuredLayer(error.message if update.name in error.message else f"{update.name}: {error}") from error
-    values = found.values.cpu().numpy()
+    values = result.values.cpu().numpy()
     none = float(values[0]) * np.finfo(np.float64).eps * max(update.rows, update.columns) if len(values) else 0.0
     return Spectrum(values, update.rows + update.columns, int(np.count_nonzero(values > max(edge, none))))
 
@@ -72,15 +72,15 @@ def choose(updates: Updates, spectra: Mapping[str, Spectrum], rule: str, value: 
     """K of each module, at most its directions above rounding and `most`."""
     if rule == "budget":
         return budget(spectra, value, most)
-    found = {}
+    ranks = {}
     for update in updates.updates:
         spectrum = spectra[update.name]
         if rule == "noise":
             k = above_noise(spectrum.values, update.rows, update.columns)
         else:
             k = count(spectrum.values, rule, value)
-        found[update.name] = min(max(k, 1), spectrum.firm, most)
-    return found
+        ranks[update.name] = min(max(k, 1), spectrum.firm, most)
+    return ranks
 
 
 def _answer(updates: Updates, spectra: Mapping[str, Spectrum], ranks: Mapping[str, int]) -> Answer:
@@ -112,23 +112,25 @@ def _answer(updates: Updates, spectra: Mapping[str, Spectrum], ranks: Mapping[st
 
 def _notes(spectra: Mapping[str, Spectrum], ranks: Mapping[str, int]) -> list[str]:
     energy = sum(spectrum.energy for spectrum in spectra.values())
-    kept = sum(float(np.square(spectra[name].values[:rank]).sum()) for name, rank in ranks.items())
+    part = sum(float(np.square(spectra[name].values[:rank]).sum()) for name, rank in ranks.items())
     none = [name for name, rank in ranks.items() if not rank]
-    rounded = [name for name, rank in ranks.items() if rank and rank == spectra[name].firm < len(spectra[name].values)]
-    found = [
-        f"The kept directions hold {percent(kept / energy)} of this update. That does not say that a LoRA of these "
+    cut_names = [
+        name for name, rank in ranks.items() if rank and rank == spectra[name].firm < len(spectra[name].values)
+    ]
+    notes = [
+        f"The kept directions hold {percent(part / energy)} of this update. That does not say that a LoRA of these "
         "ranks would have learned the same.",
         f"The largest rank is {max(ranks.values())}: give a server that much room (vLLM: --max-lora-rank).",
     ]
     if none:
-        found.append(
+        notes.append(
             f"{quantity(len(none), 'module')} without a direction: left out of target_modules, as PEFT takes no r = 0."
         )
-    if rounded and any(spectra[name].firm < len(spectra[name].values) for name in rounded):
-        found.append(
-            f"{quantity(len(rounded), 'module')} end where rounding begins: what is below is no part of the update."
+    if cut_names and any(spectra[name].firm < len(spectra[name].values) for name in cut_names):
+        notes.append(
+            f"{quantity(len(cut_names), 'module')} end where rounding begins: what is below is no part of the update."
         )
-    return found
+    return notes
 
 
 LORA_RANK = Rule(

@@ -96,15 +96,15 @@ def why_not_plain(adapter: Adapter) -> str | None:
 
 def _parts(module: AdaptedModule) -> dict[str, str]:
     """What each tensor of a module is, embeddings' factors as any others: "lora_A" → its name in the file."""
-    found: dict[str, str] = {}
+    by_part: dict[str, str] = {}
     for name in module.tensors:
         words, part = name.split("."), makes.part_of(name)
         place = factor(words)
         if words[-1] == "bias" or name.endswith(".base_layer.weight"):
             continue
         what = words[place] if place is not None else part.what if part is not None else name
-        found[what.replace("lora_embedding_", "lora_")] = name
-    return found
+        by_part[what.replace("lora_embedding_", "lora_")] = name
+    return by_part
 
 
 def of_adapter(adapter: Adapter, run: Comparison | None) -> Updates:
@@ -112,19 +112,19 @@ def of_adapter(adapter: Adapter, run: Comparison | None) -> Updates:
     partners = (
         {partner.tensors: row.base.name for row in run.alignment.rows if (partner := row.partners[0])} if run else {}
     )
-    found, left_out = [], []
+    updates, skip_notes = [], []
     for module in adapter.modules:
         if module.whole:
-            left_out.append(f"{escape(module.name)}: a whole parameter, copied as it is")
+            skip_notes.append(f"{escape(module.name)}: a whole parameter, copied as it is")
         else:
-            found.append(_of_module(adapter, module, partners.get(module.tensors, module.name)))
+            updates.append(_of_module(adapter, module, partners.get(module.tensors, module.name)))
     dora = any(
         name.endswith(("lora_magnitude_vector", "lora_magnitude_vector.weight"))
         for m in adapter.modules
         for name in m.tensors
     )
     notes = ("DoRA: the LoRA part alone is resized, and the magnitudes are kept.",) if dora else ()
-    return Updates(tuple(found), adapter, tuple(left_out), notes)
+    return Updates(tuple(updates), adapter, tuple(skip_notes), notes)
 
 
 def _of_module(adapter: Adapter, module: AdaptedModule, name: str) -> Update:
@@ -168,15 +168,15 @@ def _read(checkpoint: OpenCheckpoint, name: str) -> Tensor:
 
 def of_difference(run: Comparison) -> Updates:
     """Every matrix that both have. Embeddings are left out: few tools read LoRA of them."""
-    found, left_out = [], []
+    updates, skip_notes = [], []
     for row in run.alignment.rows:
         info, partner = row.base, row.partners[0]
         if partner is None or info.role in WIDE or len(info.shape) not in (2, 4, 5):
-            why = "the tuned checkpoint lacks it" if partner is None else "no linear layer or convolution"
-            left_out.append(f"{escape(info.name)}: {why}, left as the base has it")
+            reason = "the tuned checkpoint lacks it" if partner is None else "no linear layer or convolution"
+            skip_notes.append(f"{escape(info.name)}: {reason}, left as the base has it")
             continue
-        found.append(_of_pair(run, row))
-    return Updates(tuple(found), None, tuple(left_out))
+        updates.append(_of_pair(run, row))
+    return Updates(tuple(updates), None, tuple(skip_notes))
 
 
 def _of_pair(run: Comparison, row: Aligned) -> Update:
@@ -186,10 +186,10 @@ def _of_pair(run: Comparison, row: Aligned) -> Update:
 
     def read() -> tuple[Triplets, float]:
         base = run.checkpoints[0].read(info.name)
-        held = read_held(run, row, 1, base)
-        if isinstance(held, str):
-            raise AdapterError(f"{escape(info.name)}: {held}")
-        one, two = (_as_matrix(tensor, info) for tensor in (base, held.tensor))
+        tuned_weight = read_held(run, row, 1, base)
+        if isinstance(tuned_weight, str):
+            raise AdapterError(f"{escape(info.name)}: {tuned_weight}")
+        one, two = (_as_matrix(tensor, info) for tensor in (base, tuned_weight.tensor))
         finite(one)
         finite(two)
         return triplets(two.double() - one.double()), max(map(rounding.floor, (one, two)))
@@ -210,9 +210,9 @@ def settings_of(updates: Updates) -> dict[str, Any]:
     """The settings of the adapter that is written again, or of a new one."""
     if updates.adapter is not None:
         return dict(updates.adapter.config.settings)
-    turned = sum(update.transposed for update in updates.updates)
+    count = sum(update.transposed for update in updates.updates)
     return {
         "peft_type": "LORA", "task_type": None, "base_model_name_or_path": None, "bias": "none", "lora_dropout": 0.0,
-        "fan_in_fan_out": 2 * turned > len(updates.updates), "inference_mode": True, "init_lora_weights": True,
+        "fan_in_fan_out": 2 * count > len(updates.updates), "inference_mode": True, "init_lora_weights": True,
         "modules_to_save": None, "use_dora": False,
     }  # fmt: skip

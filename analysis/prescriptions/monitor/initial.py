@@ -29,12 +29,12 @@ def looks_initial(matrix: Float64[np.ndarray, "m n"], largest: float) -> bool | 
         return False
     edge = spread * (math.sqrt(rows) + math.sqrt(columns))
     error = ERRORS * math.sqrt(24.0 / matrix.size)
-    peaked = float(kurtosis(matrix, axis=None, fisher=False))
+    peak = float(kurtosis(matrix, axis=None, fisher=False))
     room = EDGE + FINITE * min(rows, columns) ** (-2.0 / 3.0)
-    return min(abs(peaked - law) for law in LAWS) <= error and abs(largest / edge - 1.0) <= room
+    return min(abs(peak - law) for law in LAWS) <= error and abs(largest / edge - 1.0) <= room
 
 
 def all_look_initial(each: Sequence[bool | None]) -> bool:
     """Whether every matrix that can tell looks so, and at least three can."""
-    known = [one for one in each if one is not None]
-    return len(known) >= ENOUGH and all(known)
+    answers = [one for one in each if one is not None]
+    return len(answers) >= ENOUGH and all(answers)

@@ -35,17 +35,17 @@ def read_moments(state: OptimizerState, names: Mapping[int, str]) -> Iterator[Mo
         if shape is None or len(shape) != 2 or min(shape) < 2:
             continue
         name = names.get(number, f"parameter {number}")
-        held = {what: _read(state, number, what) for what in state.moments[number] if what != "exp_avg_sq"}
-        for what, matrix in held.items():
+        matrices = {what: _read(state, number, what) for what in state.moments[number] if what != "exp_avg_sq"}
+        for what, matrix in matrices.items():
             yield Moment(name, what, measure_moment(matrix))
-        if "exp_avg" in held and "exp_avg_sq" in state.moments[number]:
+        if "exp_avg" in matrices and "exp_avg_sq" in state.moments[number]:
             square = np.maximum(_read(state, number, "exp_avg_sq"), 0.0)
-            yield Moment(name, "update", measure_moment(held["exp_avg"] / (np.sqrt(square) + TINY)))
+            yield Moment(name, "update", measure_moment(matrices["exp_avg"] / (np.sqrt(square) + TINY)))
 
 
 def _read(state: OptimizerState, number: int, what: str) -> Float64[np.ndarray, "m n"]:
-    found: Float64[np.ndarray, "m n"] = state.read(number, what).double().numpy()
-    return found
+    values: Float64[np.ndarray, "m n"] = state.read(number, what).double().numpy()
+    return values
 
 
 def measure_moment(matrix: Float64[np.ndarray, "m n"]) -> dict[str, float]:
@@ -56,12 +56,12 @@ def measure_moment(matrix: Float64[np.ndarray, "m n"]) -> dict[str, float]:
     if values[0] == 0.0:
         return {"norm": 0.0}
     rank = energy_rank(values, 0.9)
-    found = {
+    numbers = {
         "norm": float(np.linalg.norm(values)),
         "stable_rank": float(np.sum(values**2) / values[0] ** 2),
         "energy_rank": float(rank),
         "energy_rank_share": rank / len(values),
     }
-    above = values[values > values[0] * max(matrix.shape) * EPS]
-    alpha = hill(above[::-1] ** 2) if len(above) >= 8 else None
-    return found if alpha is None else {**found, "alpha_hill_median": alpha}
+    large_values = values[values > values[0] * max(matrix.shape) * EPS]
+    alpha = hill(large_values[::-1] ** 2) if len(large_values) >= 8 else None
+    return numbers if alpha is None else {**numbers, "alpha_hill_median": alpha}

@@ -24,14 +24,14 @@ def parameters_of(tensors: Sequence[TensorInfo]) -> list[TensorInfo] | None:
 
     Without buffers, and without tensors that repeat another one (a head tied to its embedding).
     """
-    listed = [info for info in tensors if not info.same_as and info.name.rpartition(".")[2] not in BUFFERS]
-    names = [info.name for info in listed]
+    parameters = [info for info in tensors if not info.same_as and info.name.rpartition(".")[2] not in BUFFERS]
+    names = [info.name for info in parameters]
     if names != sorted(names):
-        return listed
-    places = {info.name: _llama_place(info.name) for info in listed}
+        return parameters
+    places = {info.name: _llama_place(info.name) for info in parameters}
     if any(place is None for place in places.values()):
-        return listed if len({info.shape for info in listed}) == len(listed) else None
-    return sorted(listed, key=lambda info: places[info.name] or ())
+        return parameters if len({info.shape for info in parameters}) == len(parameters) else None
+    return sorted(parameters, key=lambda info: places[info.name] or ())
 
 
 def _llama_place(name: str) -> tuple[int, int, int, int] | None:
@@ -46,11 +46,11 @@ def _llama_place(name: str) -> tuple[int, int, int, int] | None:
         return (2, 0, 0, 0)
     if words == ["lm_head"]:
         return (3, 0, 0, 0)
-    at = words.index("layers") + 1 if "layers" in words else len(words)
-    if at >= len(words) or not words[at].isdigit():
+    start = words.index("layers") + 1 if "layers" in words else len(words)
+    if start >= len(words) or not words[start].isdigit():
         return None
-    inside = ".".join(words[at + 1 :])
-    return (1, int(words[at]), LLAMA.index(inside), int(kind == "bias")) if inside in LLAMA else None
+    part = ".".join(words[start + 1 :])
+    return (1, int(words[start]), LLAMA.index(part), int(kind == "bias")) if part in LLAMA else None
 
 
 def match_parameters(
@@ -60,25 +60,25 @@ def match_parameters(
 
     Empty where the order of the parameters is not known, so that no name would be certain.
     """
-    held = {shape for shape in shapes.values() if shape is not None}
-    if missing := held - {info.shape for info in tensors}:
+    shape_set = {shape for shape in shapes.values() if shape is not None}
+    if missing := shape_set - {info.shape for info in tensors}:
         text = " × ".join(map(str, min(missing)))
         raise _mismatch(file, f"a parameter of {text} has no tensor of that shape there")
-    ordered = parameters_of(tensors)
-    if ordered is None:
+    parameters = parameters_of(tensors)
+    if parameters is None:
         return {}
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for group in groups:
         numbers = [number for number in group if shapes.get(number) is not None]
         kinds = {shapes[number] for number in numbers}
-        could = [info for info in ordered if info.shape in kinds and info.name not in found.values()]
+        could = [info for info in parameters if info.shape in kinds and info.name not in names.values()]
         if [info.shape for info in could] != [shapes[number] for number in numbers]:
-            where = (
+            problem = (
                 f"{len(numbers)} parameters of a group are not its {len(could)} tensors of these shapes in one order"
             )
-            raise _mismatch(file, where)
-        found |= {number: info.name for number, info in zip(numbers, could, strict=True)}
-    return found
+            raise _mismatch(file, problem)
+        names |= {number: info.name for number, info in zip(numbers, could, strict=True)}
+    return names
 
 
 def _mismatch(file: str, why: str) -> WrongBase:

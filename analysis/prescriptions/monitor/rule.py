@@ -59,21 +59,21 @@ def prescribe(members: Members, options: Options) -> Answer:
 
 def steps_of(members: Members) -> tuple[int, ...]:
     """The steps that the files say, where all do and they rise; else the places, from 0."""
-    told = [checkpoint.facts.get("step") for checkpoint in members.checkpoints]
-    steps = [int(step) for step in told if isinstance(step, int | float)]
+    entries = [checkpoint.facts.get("step") for checkpoint in members.checkpoints]
+    steps = [int(step) for step in entries if isinstance(step, int | float)]
     rising = all(one < other for one, other in pairwise(steps))
-    return tuple(steps) if len(steps) == len(told) and rising else tuple(range(len(told)))
+    return tuple(steps) if len(steps) == len(entries) and rising else tuple(range(len(entries)))
 
 
 def _last(metrics: Sequence[Mapping[str, float]]) -> dict[str, Scalar]:
-    shown = ("stable_rank", "step_ratio", "step_stable_rank", "cosine_with_weight", "step_share_near_median")
-    return {name: metrics[-1].get(name) for name in shown if name in metrics[-1]}
+    keys = ("stable_rank", "step_ratio", "step_stable_rank", "cosine_with_weight", "step_share_near_median")
+    return {name: metrics[-1].get(name) for name in keys if name in metrics[-1]}
 
 
 def _initial(members: Members, run: Run) -> list[str]:
     """The checkpoints of which every matrix looks as before training."""
-    each = [[track.initial[at] for track in run.tracks] for at in range(len(members.names))]
-    return [name for name, looks in zip(members.names, each, strict=True) if all_look_initial(looks)]
+    flags = [[track.initial[index] for track in run.tracks] for index in range(len(members.names))]
+    return [name for name, looks in zip(members.names, flags, strict=True) if all_look_initial(looks)]
 
 
 def _moments(members: Members) -> tuple[list[Moment], list[str]]:
@@ -97,10 +97,10 @@ def _moments(members: Members) -> tuple[list[Moment], list[str]]:
 
 
 def _listed(moments: Sequence[Moment]) -> dict[str, dict[str, dict[str, float]]]:
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    by_parameter: dict[str, dict[str, dict[str, float]]] = {}
     for moment in moments:
-        found.setdefault(moment.parameter, {})[moment.what] = dict(moment.metrics)
-    return found
+        by_parameter.setdefault(moment.parameter, {})[moment.what] = dict(moment.metrics)
+    return by_parameter
 
 
 def _notes(members: Members, run: Run) -> list[str]:

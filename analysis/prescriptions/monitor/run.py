@@ -41,16 +41,16 @@ class Run:
 
 def follow(members: Members, gradients: bool = False) -> Run:
     """`gradients`: the files hold those, so that nothing is said of steps or of an initialisation."""
-    found = Run()
+    run = Run()
     for info, weights in _matrices(members):
         try:
             if isinstance(weights, str):
-                found.left.append(f"{info.name}: {weights}")
+                run.left.append(f"{info.name}: {weights}")
             else:
-                found.tracks.append(_track(info, weights, gradients))
+                run.tracks.append(_track(info, weights, gradients))
         except TensorError as error:
-            found.left.append(error.message)
-    return found
+            run.left.append(error.message)
+    return run
 
 
 def _matrices(members: Members) -> Iterator[tuple[WeightInfo, Sequence[Weight] | str]]:
@@ -60,23 +60,25 @@ def _matrices(members: Members) -> Iterator[tuple[WeightInfo, Sequence[Weight] |
         return
     run = open_comparison(members.checkpoints, members.names, ())
     check_base(run.alignment, members.names)
-    for each in read_matrices(run, tuple(range(len(members.names))), members.progress):
-        yield each.planned, each.weights
+    for matrix in read_matrices(run, tuple(range(len(members.names))), members.progress):
+        yield matrix.planned, matrix.weights
 
 
 def _track(info: WeightInfo, weights: Sequence[Weight], gradients: bool) -> Track:
     spectra = [weight.singular_values.cpu().numpy() for weight in weights]
     matrices = [weight.matrix.double().cpu().numpy() for weight in weights]
     metrics: list[dict[str, float]] = []
-    for at, (values, matrix) in enumerate(zip(spectra, matrices, strict=True)):
+    for index, (values, matrix) in enumerate(zip(spectra, matrices, strict=True)):
         norms = norms_of(values, matrix.shape[0], matrix.shape[1])
-        found = {
+        numbers = {
             "operator_norm": norms.operator, "entry_rms": norms.entry_rms,
             "rms_singular_value": norms.rms_singular_value, "stable_rank": norms.stable_rank,
         }  # fmt: skip
-        if at and not gradients:
-            found |= step_metrics(measure_step(matrices[at - 1], matrix, matrices[at - 2] if at > 1 else None))
-        metrics.append(found)
+        if index and not gradients:
+            numbers |= step_metrics(
+                measure_step(matrices[index - 1], matrix, matrices[index - 2] if index > 1 else None)
+            )
+        metrics.append(numbers)
     initial = [None if gradients else looks_initial(m, float(v[0])) for m, v in zip(matrices, spectra, strict=True)]
     same = [bool(np.array_equal(one, other)) for one, other in pairwise(matrices)]
     return Track(info, tuple(metrics), tuple(initial), tuple(same))
@@ -99,10 +101,10 @@ def step_metrics(step: Step) -> dict[str, float]:
 
 def repeated_checkpoints(members: Members, run: Run) -> list[tuple[str, str]]:
     """Pairs of neighbours of which every matrix, and every other tensor, is the same to the last digit."""
-    found = []
-    for at in range(1, len(members.checkpoints)):
-        alike = bool(run.tracks) and all(track.same[at - 1] for track in run.tracks)
-        others = compare_others(members.checkpoints[at - 1], members.checkpoints[at]) if alike else None
-        if alike and others is not None and others.are_equal:
-            found.append((members.names[at - 1], members.names[at]))
-    return found
+    pairs = []
+    for index in range(1, len(members.checkpoints)):
+        is_same = bool(run.tracks) and all(track.same[index - 1] for track in run.tracks)
+        other_tensors = compare_others(members.checkpoints[index - 1], members.checkpoints[index]) if is_same else None
+        if is_same and other_tensors is not None and other_tensors.are_equal:
+            pairs.append((members.names[index - 1], members.names[index]))
+    return pairs

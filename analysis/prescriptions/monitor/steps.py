@@ -43,9 +43,9 @@ def flatness_of(values: Values) -> Flatness | None:
     middle = float(np.median(values))
     if middle == 0.0:
         return Flatness(None, 0.0)
-    inside = (values >= NEAR_MEDIAN[0] * middle) & (values <= NEAR_MEDIAN[1] * middle)
-    least = float(values[-1])
-    return Flatness(float(values[0]) / least if least > 0.0 else None, float(inside.mean()))
+    is_near = (values >= NEAR_MEDIAN[0] * middle) & (values <= NEAR_MEDIAN[1] * middle)
+    smallest = float(values[-1])
+    return Flatness(float(values[0]) / smallest if smallest > 0.0 else None, float(is_near.mean()))
 
 
 def measure_step(before: Matrix, after: Matrix, earlier: Matrix | None = None) -> Step:

@@ -26,28 +26,28 @@ def measure_entries(matrix: Float[Tensor, "m n"], group: int, top: int) -> dict[
     """
     finite(matrix)
     matrix = matrix.float()
-    rounded, by_output = int4(matrix, group), int8(matrix)
+    grid_values, by_output = int4(matrix, group), int8(matrix)
     return {
         **_moments(matrix),
         "row_peak": _peak(matrix, 1),
         "column_peak": _peak(matrix, 0),
-        "int4_group": relative_error(matrix, rounded),
+        "int4_group": relative_error(matrix, grid_values),
         "int8_channel": relative_error(matrix, by_output),
         "fp8_e4m3_tensor": relative_error(matrix, fp8(matrix)),
         "nf4_block64": relative_error(matrix, nf4(matrix)),
         "top10_farms128": windowed_exponent(matrix),
-        **(_spectra(matrix, rounded - matrix, by_output - matrix, top) if top else {}),
+        **(_spectra(matrix, grid_values - matrix, by_output - matrix, top) if top else {}),
     }
 
 
 def _moments(matrix: Float[Tensor, "m n"]) -> dict[str, Scalar]:
     wide = matrix.double()
-    apart = wide - wide.mean()
-    variance, largest = float(apart.square().mean()), float(wide.abs().max())
+    deviations = wide - wide.mean()
+    variance, largest = float(deviations.square().mean()), float(wide.abs().max())
     sigma = variance**0.5
     rms = float(wide.square().mean()) ** 0.5
     return {
-        "kurtosis": float(apart.pow(4).mean()) / variance**2 if variance > 0.0 else None,
+        "kurtosis": float(deviations.pow(4).mean()) / variance**2 if variance > 0.0 else None,
         "max_over_sigma": largest / sigma if sigma > 0.0 else None,
         "far_share": float((wide.abs() > FAR * sigma).double().mean()) if sigma > 0.0 else None,
         "mu_incoherence": largest / rms if rms > 0.0 else None,

@@ -37,32 +37,32 @@ def prescribe(members: Members, options: Options) -> Answer:
     checkpoint = members.checkpoint()
     check_unquantised(checkpoint)
     infos = [info for info in checkpoint.tensors if info.skip is None]
-    found = {info.name: measure_tensor(checkpoint, info, options, members) for info in infos}
-    if not found:
+    measurements = {info.name: measure_tensor(checkpoint, info, options, members) for info in infos}
+    if not measurements:
         raise PrescriptionError("the checkpoint holds no matrix")
     column = FORMATS[options.text("format")]
-    errors = {name: float(numbers[column] or 0.0) for name, numbers in found.items()}
-    over = over_type(errors)
-    chosen = [info for info in infos if over.get(info.name, 0.0) >= options.number("ratio")]
+    errors = {name: float(numbers[column] or 0.0) for name, numbers in measurements.items()}
+    ratios = over_type(errors)
+    picks = [info for info in infos if ratios.get(info.name, 0.0) >= options.number("ratio")]
     heads = [info for info in infos if info.role == "head"]
-    details = {name: {**numbers, "over_type": over.get(name)} for name, numbers in found.items()}
+    details = {name: {**numbers, "over_type": ratios.get(name)} for name, numbers in measurements.items()}
     return Answer(
         entries=errors,
         details=details,
-        extra={"chosen": [info.name for info in chosen]},
-        notes=_notes(infos, over),
+        extra={"chosen": [info.name for info in picks]},
+        notes=_notes(infos, ratios),
         doubt=None
-        if chosen
+        if picks
         else Doubt(f"no layer's error is {options.number('ratio'):g} times its type's.", "all alike"),
-        files={**list_files(chosen, heads), "quantisation.json": to_bytes(details)},
+        files={**list_files(picks, heads), "quantisation.json": to_bytes(details)},
     )
 
 
 def check_unquantised(checkpoint: OpenCheckpoint) -> None:
     """Raises PackedWeights where weights are stored as codes already, or were formed out of codes."""
     for info in checkpoint.tensors:
-        packed = info.skip is not None and len(info.shape) > 1 and info.dtype in ("int8", "uint8", "int32")
-        if info.made or info.dtype.startswith("float8") or (packed and getattr(checkpoint, "quantisation", None)):
+        is_packed = info.skip is not None and len(info.shape) > 1 and info.dtype in ("int8", "uint8", "int32")
+        if info.made or info.dtype.startswith("float8") or (is_packed and getattr(checkpoint, "quantisation", None)):
             how = info.made or f"stored as {info.dtype}"
             raise PackedWeights(
                 f"{escape(info.name)} is quantised already ({escape(how)}): give the weights that it was quantised from"
@@ -74,7 +74,7 @@ def measure_tensor(
 ) -> Mapping[str, Scalar]:
     """The numbers of the tensor, of several matrices in it those of the one with the largest int4 error."""
     try:
-        each = [
+        results = [
             measure_entries(weight.matrix, options.integer("group"), options.integer("top"))
             for weight in weights(info, checkpoint.read(info.name))
         ]
@@ -82,7 +82,7 @@ def measure_tensor(
         raise UnmeasuredLayer(f"{escape(info.name)}: {error.message}") from error
     if members.progress is not None:
         members.progress(info)
-    return max(each, key=lambda numbers: float(numbers["int4_group"] or 0.0))
+    return max(results, key=lambda numbers: float(numbers["int4_group"] or 0.0))
 
 
 def over_type(errors: Mapping[str, float]) -> dict[str, float]:
@@ -91,25 +91,25 @@ def over_type(errors: Mapping[str, float]) -> dict[str, float]:
     for name in errors:
         if (kind := type_of(name)) is not None:
             types[kind].append(name)
-    found: dict[str, float] = {}
+    ratios: dict[str, float] = {}
     for names in types.values():
         middle = median(errors[name] for name in names)
         if len(names) >= FEWEST and middle > 0.0:
-            found |= {name: errors[name] / middle for name in names}
-    return found
+            ratios |= {name: errors[name] / middle for name in names}
+    return ratios
 
 
 def _notes(infos: Sequence[TensorInfo], over: Mapping[str, float]) -> tuple[str, ...]:
-    alone = sum(info.name not in over for info in infos)
-    found = [
+    num_alone = sum(info.name not in over for info in infos)
+    notes = [
         "Errors of plain rounding of weights. Nobody has shown that kurtosis or these errors order perplexity.",
         "Large single entries are candidates for super weights (arXiv 2411.07191), which only a forward pass confirms.",
     ]
-    if alone:
-        found.append(f"{quantity(alone, 'layer')} with fewer than {FEWEST} of the type: not compared.")
+    if num_alone:
+        notes.append(f"{quantity(num_alone, 'layer')} with fewer than {FEWEST} of the type: not compared.")
     if any(info.dtype in ("bfloat16", "float16") for info in infos):
-        found.append("Weights in half precision lie on a grid of their own, which bounds the error of int8 from below.")
-    return tuple(found)
+        notes.append("Weights in half precision lie on a grid of their own, which bounds the error of int8 from below.")
+    return tuple(notes)
 
 
 QUANTISATION = Rule(

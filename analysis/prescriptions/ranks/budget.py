@@ -18,13 +18,13 @@ def proportional_ranks(
     if budget < least * sum(costs):
         text = f"budget={budget}: {least} for each of {len(costs)} layers takes {least * sum(costs)}"
         raise OptionError(f"{text} parameters; choose a larger budget or a smaller r_min")
-    wanted = _water_fill(shares, costs, budget, least, most)
-    ranks = [max(least, least * math.floor(value / least + 1e-9)) for value in wanted]
-    left = budget - sum(rank * cost for rank, cost in zip(ranks, costs, strict=True))
-    for at in sorted(range(len(ranks)), key=lambda at: ranks[at] - wanted[at]):
-        if least * costs[at] <= left and ranks[at] + least <= most and wanted[at] > ranks[at]:
+    targets = _water_fill(shares, costs, budget, least, most)
+    ranks = [max(least, least * math.floor(value / least + 1e-9)) for value in targets]
+    rest = budget - sum(rank * cost for rank, cost in zip(ranks, costs, strict=True))
+    for at in sorted(range(len(ranks)), key=lambda at: ranks[at] - targets[at]):
+        if least * costs[at] <= rest and ranks[at] + least <= most and targets[at] > ranks[at]:
             ranks[at] += least
-            left -= least * costs[at]
+            rest -= least * costs[at]
     return tuple(ranks)
 
 

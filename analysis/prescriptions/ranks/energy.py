@@ -35,7 +35,7 @@ def energy_rank(values: Values, share: float) -> int:
 def factored(values: Values, rank: int, rows: int, columns: int) -> Factored:
     """Of descending singular values of an m × n matrix."""
     squares = np.square(values)
-    whole = float(squares.sum())
-    lost = float(squares[rank:].sum()) / whole if whole > 0.0 else 0.0
+    total = float(squares.sum())
+    loss = float(squares[rank:].sum()) / total if total > 0.0 else 0.0
     parameters = rank * (rows + columns)
-    return Factored(rank, 1.0 - lost, float(np.sqrt(lost)), parameters, rows * columns - parameters)
+    return Factored(rank, 1.0 - loss, float(np.sqrt(loss)), parameters, rows * columns - parameters)

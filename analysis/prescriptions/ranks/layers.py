@@ -34,7 +34,7 @@ class Layer:
 def read_layers(members: Members) -> list[Layer]:
     """In the order of the file. Raises UnmeasuredLayer where one holds NaN: a missing layer would shift the others."""
     members.check_whole()
-    found = []
+    layers = []
     checkpoint = members.checkpoint()
     has_blocks = any(info.depth is not None and info.skip is None for info in checkpoint.tensors)
     for weight in read_weights(checkpoint, members.progress):
@@ -45,7 +45,7 @@ def read_layers(members: Members) -> list[Layer]:
         except TensorError as error:
             raise UnmeasuredLayer(error.message) from error
         rows, columns = weight.matrix.shape
-        found.append(Layer(weight.info, values, rows, columns, weight.grid is not None))
-    if not found:
+        layers.append(Layer(weight.info, values, rows, columns, weight.grid is not None))
+    if not layers:
         raise UnmeasuredLayer("it holds no matrix whose rank could be chosen: give the file with the model's weights")
-    return found
+    return layers

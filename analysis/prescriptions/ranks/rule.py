@@ -59,23 +59,25 @@ def prescribe(members: Members, options: Options) -> Answer:
 
 def _welore(layers: Sequence[Layer], options: Options) -> Answer:
     cut = _threshold(layers, options)
-    least = options.number("min_ratio")
-    ranks = {layer.name: len(layer.values) - lost for layer, lost in zip(layers, cut.cuts, strict=True)}
-    low = {layer.name: is_low_rank(len(layer.values) - ranks[layer.name], len(layer.values), least) for layer in layers}
+    min_ratio = options.number("min_ratio")
+    ranks = {layer.name: len(layer.values) - cut_count for layer, cut_count in zip(layers, cut.cuts, strict=True)}
+    low = {
+        layer.name: is_low_rank(len(layer.values) - ranks[layer.name], len(layer.values), min_ratio) for layer in layers
+    }
     details = {layer.name: _facts(layer, ranks[layer.name], low_rank=low[layer.name]) for layer in layers}
-    kept = {name: rank for name, rank in ranks.items() if low[name] and details[name]["factored"]}
+    cuts = {name: rank for name, rank in ranks.items() if low[name] and details[name]["factored"]}
     notes = [
         f"The threshold {cut.threshold:.6g} cuts {percent(cut.reduction)} of all directions; "
-        f"{sum(low.values())} of {quantity(len(layers), 'layer')} lose more than {percent(least)} of theirs.",
+        f"{sum(low.values())} of {quantity(len(layers), 'layer')} lose more than {percent(min_ratio)} of theirs.",
         "The normalisation hangs on one value, s₁: a single outlier makes a layer look low-rank.",
         LOSS,
     ]
     return Answer(
         entries=ranks,
         details=details,
-        extra={"threshold": cut.threshold, "reduction": cut.reduction, "factored": list(kept)},
+        extra={"threshold": cut.threshold, "reduction": cut.reduction, "factored": list(cuts)},
         notes=(*notes, *_wasted(details, low), *_dequantised(layers)),
-        files={"ranks.json": to_bytes({module_of(name): rank for name, rank in kept.items()})},
+        files={"ranks.json": to_bytes({module_of(name): rank for name, rank in cuts.items()})},
     )
 
 
@@ -91,61 +93,61 @@ def _threshold(layers: Sequence[Layer], options: Options) -> Cut:
 
 
 def _facts(layer: Layer, rank: int, low_rank: bool = True) -> dict[str, Scalar]:
-    found = factored(layer.values, rank, layer.rows, layer.columns)
+    result = factored(layer.values, rank, layer.rows, layer.columns)
     return {
-        "full_rank": len(layer.values), "cut": len(layer.values) - rank, "energy_kept": found.energy,
-        "relative_error": found.error, "parameters": found.parameters, "saved": found.saved, "low_rank": low_rank,
-        "factored": low_rank and found.pays,
+        "full_rank": len(layer.values), "cut": len(layer.values) - rank, "energy_kept": result.energy,
+        "relative_error": result.error, "parameters": result.parameters, "saved": result.saved, "low_rank": low_rank,
+        "factored": low_rank and result.pays,
     }  # fmt: skip
 
 
 def _wasted(details: Mapping[str, Mapping[str, Scalar]], low: Mapping[str, bool]) -> list[str]:
-    wasted = [name for name, more in details.items() if low[name] and not more["factored"]]
-    if not wasted:
+    dense_names = [name for name, numbers in details.items() if low[name] and not numbers["factored"]]
+    if not dense_names:
         return []
-    return [f"{quantity(len(wasted), 'layer')} would grow as two factors, k ≥ mn/(m + n): left dense."]
+    return [f"{quantity(len(dense_names), 'layer')} would grow as two factors, k ≥ mn/(m + n): left dense."]
 
 
 def _dequantised(layers: Sequence[Layer]) -> list[str]:
-    packed = [layer for layer in layers if layer.dequantised]
-    count = quantity(len(packed), "layer")
-    return [f"{count} dequantised: the rounding of the grid is in the small singular values."] if packed else []
+    grid_layers = [layer for layer in layers if layer.dequantised]
+    count = quantity(len(grid_layers), "layer")
+    return [f"{count} dequantised: the rounding of the grid is in the small singular values."] if grid_layers else []
 
 
 def _energy(layers: Sequence[Layer], options: Options) -> Answer:
     share = options.number("energy")
     ranks = {layer.name: energy_rank(layer.values, share) for layer in layers}
     details = {layer.name: _facts(layer, ranks[layer.name]) for layer in layers}
-    kept = {name: rank for name, rank in ranks.items() if details[name]["factored"] and rank}
-    saved = sum(layer.rows * layer.columns - ranks[layer.name] * layer.sides for layer in layers if layer.name in kept)
+    cuts = {name: rank for name, rank in ranks.items() if details[name]["factored"] and rank}
+    total = sum(layer.rows * layer.columns - ranks[layer.name] * layer.sides for layer in layers if layer.name in cuts)
     notes = [
-        f"{len(kept)} of {quantity(len(layers), 'layer')} are smaller as two factors, {saved:,} parameters in all; the "
+        f"{len(cuts)} of {quantity(len(layers), 'layer')} are smaller as two factors, {total:,} parameters in all; the "
         f"others hold less than {percent(share)} of Σs² at a rank that pays.",
         LOSS,
     ]
     return Answer(
         entries=ranks,
         details=details,
-        extra={"factored": list(kept), "saved": saved},
+        extra={"factored": list(cuts), "saved": total},
         notes=(*notes, *_dequantised(layers)),
-        files={"ranks.json": to_bytes({module_of(name): rank for name, rank in kept.items()})},
+        files={"ranks.json": to_bytes({module_of(name): rank for name, rank in cuts.items()})},
     )
 
 
 def _budget(layers: Sequence[Layer], options: Options) -> Answer:
-    least, largest = options.integer("r_min"), options.integer("r_max")
-    if least > largest:
-        raise OptionError(f"option r_min: {least} is above r_max, {largest}")
-    wanted = options.integer("budget") or 16 * sum(layer.sides for layer in layers)
+    smallest, largest = options.integer("r_min"), options.integer("r_max")
+    if smallest > largest:
+        raise OptionError(f"option r_min: {smallest} is above r_max, {largest}")
+    target = options.integer("budget") or 16 * sum(layer.sides for layer in layers)
     needs = [energy_rank(layer.values, options.number("energy")) for layer in layers]
     try:
-        ranks = proportional_ranks(needs, [layer.sides for layer in layers], wanted, least, largest)
+        ranks = proportional_ranks(needs, [layer.sides for layer in layers], target, smallest, largest)
     except OptionError as error:
         raise UnreachableTarget(error.message) from error
     entries = {layer.name: rank for layer, rank in zip(layers, ranks, strict=True)}
     settings = ranks_as_settings({module_of(name): rank for name, rank in entries.items()})
-    spent = sum(layer.sides * rank for layer, rank in zip(layers, ranks, strict=True))
-    uniform = max(least, least * (wanted // (least * sum(layer.sides for layer in layers))))
+    total = sum(layer.sides * rank for layer, rank in zip(layers, ranks, strict=True))
+    uniform = max(smallest, smallest * (target // (smallest * sum(layer.sides for layer in layers))))
     doubt = Doubt("All layers have the same energy rank.", min(uniform, largest)) if len(set(needs)) == 1 else None
     return Answer(
         entries=entries,
@@ -153,7 +155,7 @@ def _budget(layers: Sequence[Layer], options: Options) -> Answer:
             layer.name: {"energy_rank": need, "parameters": layer.sides * rank}
             for layer, need, rank in zip(layers, needs, ranks, strict=True)
         },
-        extra={"trained_parameters": spent, "budget": wanted},
+        extra={"trained_parameters": total, "budget": target},
         notes=("Ranks in proportion to the energy rank: unvalidated, no paper compares them with equal ranks.",),
         doubt=doubt,
         files={"rank_pattern.json": to_bytes({key: settings[key] for key in ("rank_pattern", "alpha_pattern")})},
@@ -190,8 +192,8 @@ def _doubt(layers: Sequence[Layer], means: Mapping[int, float], total: int) -> D
     if len(means) < 2:
         return Doubt("There is one block only.", total)
     half = fmean(len(layer.values) / 2.0 for layer in layers)
-    each = len(layers) / len(means)
-    error = fmean((mean - 1.0) / math.sqrt(half * each) for mean in means.values())
+    block_size = len(layers) / len(means)
+    error = fmean((mean - 1.0) / math.sqrt(half * block_size) for mean in means.values())
     if pstdev(means.values()) >= error:
         return None
     spread = pstdev(means.values())

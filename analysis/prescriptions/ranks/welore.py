@@ -48,15 +48,15 @@ def cut_share(spectra: Sequence[Values], share: float) -> Cut:
     Equal normalised values fall together. The threshold lies in the middle of the gap above the last one cut, where
     rounding decides nothing. Raises OptionError where each layer would have to lose its strongest direction too.
     """
-    pooled = np.sort(np.concatenate([normalise(values) for values in spectra]))
-    wanted = math.ceil(share * len(pooled) - 1e-9)
-    if wanted <= 0:
+    all_values = np.sort(np.concatenate([normalise(values) for values in spectra]))
+    count = math.ceil(share * len(all_values) - 1e-9)
+    if count <= 0:
         return cut_below(spectra, 0.0)
-    above = pooled[pooled > pooled[wanted - 1]]
-    if not len(above):
-        most = int((pooled < 1.0).sum()) / len(pooled)
-        raise OptionError(f"target={share:g}: at most {most:.4g} of all directions can be cut; choose a lower target")
-    return cut_below(spectra, (float(pooled[wanted - 1]) + float(above[0])) / 2.0)
+    larger = all_values[all_values > all_values[count - 1]]
+    if not len(larger):
+        limit = int((all_values < 1.0).sum()) / len(all_values)
+        raise OptionError(f"target={share:g}: at most {limit:.4g} of all directions can be cut; choose a lower target")
+    return cut_below(spectra, (float(all_values[count - 1]) + float(larger[0])) / 2.0)
 
 
 def is_low_rank(cut: int, count: int, min_ratio: float = MIN_RATIO) -> bool:
@@ -67,4 +67,4 @@ def is_low_rank(cut: int, count: int, min_ratio: float = MIN_RATIO) -> bool:
 def low_rank_layers(cut: Cut, spectra: Mapping[str, Values], min_ratio: float = MIN_RATIO) -> dict[str, int]:
     """The layers that are low-rank, each with the rank that is left, K - cut, at least 1."""
     pairs = zip(spectra.items(), cut.cuts, strict=True)
-    return {name: len(s) - lost for (name, s), lost in pairs if is_low_rank(lost, len(s), min_ratio)}
+    return {name: len(s) - count for (name, s), count in pairs if is_low_rank(count, len(s), min_ratio)}

@@ -54,11 +54,11 @@ def block_path(name: str) -> str:
 
 def attentions(checkpoint: OpenCheckpoint) -> dict[str, list[TensorInfo]]:
     """The tensors with projections of attention, by the path of their attention."""
-    found: dict[str, list[TensorInfo]] = {}
+    by_path: dict[str, list[TensorInfo]] = {}
     for info in checkpoint.tensors:
-        if info.skip is None and any(planned.role in ROLES for planned in matrices(info)):
-            found.setdefault(block_path(info.name), []).append(info)
-    return found
+        if info.skip is None and any(plan.role in ROLES for plan in matrices(info)):
+            by_path.setdefault(block_path(info.name), []).append(info)
+    return by_path
 
 
 def read_heads(checkpoint: OpenCheckpoint, left: list[str]) -> Iterator[Slice]:
@@ -71,21 +71,21 @@ def read_heads(checkpoint: OpenCheckpoint, left: list[str]) -> Iterator[Slice]:
 
 
 def _heads_of_attention(checkpoint: OpenCheckpoint, path: str, infos: list[TensorInfo]) -> Iterator[Slice]:
-    held: dict[str, tuple[WeightInfo, Matrix]] = {}
+    by_role: dict[str, tuple[WeightInfo, Matrix]] = {}
     for info in infos:
         for weight in weights(info, checkpoint.read(info.name), grid_of(checkpoint, info)):
             if weight.info.role in ROLES:
                 with weight.name_errors():
                     finite(weight.matrix)
-                held[weight.info.role] = weight.info, weight.matrix.double().cpu().numpy()
+                by_role[weight.info.role] = weight.info, weight.matrix.double().cpu().numpy()
     attention = attention_of(checkpoint.facts, infos[0].name)
-    parts = {role: _cut(planned, matrix, attention) for role, (planned, matrix) in held.items()}
-    maps = _maps(parts, attention, _gain(checkpoint, path, held))
+    parts = {role: _cut(plan, matrix, attention) for role, (plan, matrix) in by_role.items()}
+    maps = _maps(parts, attention, _gain(checkpoint, path, by_role))
     for role, slices in parts.items():
         for index, share in enumerate(energy_shares(slices)):
-            more = maps.get(index, {}) if role == ("o" if "o" in parts else "q") else {}
+            numbers = maps.get(index, {}) if role == ("o" if "o" in parts else "q") else {}
             top = top_share(np.linalg.svd(slices[index], compute_uv=False))
-            yield Slice(held[role][0].name, role, index, {"share": share, "top_share": top, **more})
+            yield Slice(by_role[role][0].name, role, index, {"share": share, "top_share": top, **numbers})
 
 
 def _cut(planned: WeightInfo, matrix: Matrix, attention: Attention | None) -> list[Matrix]:
@@ -96,9 +96,9 @@ def _maps(
     parts: Mapping[str, list[Matrix]], attention: Attention | None, gain: tuple[bool, Float64[np.ndarray, " n"] | None]
 ) -> dict[int, dict[str, Scalar]]:
     """The QK and OV maps by head, where the projections are there."""
-    found: dict[int, dict[str, Scalar]] = {}
+    maps: dict[int, dict[str, Scalar]] = {}
     if attention is None:
-        return found
+        return maps
     for head in range(attention.heads):
         group, values = group_of(head, attention), dict[str, Scalar]()
         if parts.get("q") and parts.get("k"):
@@ -109,8 +109,8 @@ def _maps(
             singular = product_values(parts["o"][head].T, parts["v"][group])
             values |= {"ov_sigma1": float(singular[0]), "ov_top_share": top_share(singular)}
         if values:
-            found[head] = values
-    return found
+            maps[head] = values
+    return maps
 
 
 def _gain(
@@ -119,15 +119,15 @@ def _gain(
     """Whether the inputs are known to be normed by RMSNorm and nothing is added after, and its γ."""
     names = {info.name for info in checkpoint.tensors}
     norm = f"{path.rpartition('.')[0]}.{NORM}"
-    biased = any(f"{module_of(planned.tensor)}.bias" in names for planned, _ in held.values())
-    again = any(f"{path}.{name}" in names for name in OWN_NORMS)
-    if norm not in names or biased or again or norm.replace(".weight", ".bias") in names:
+    has_bias = any(f"{module_of(plan.tensor)}.bias" in names for plan, _ in held.values())
+    has_own_norm = any(f"{path}.{name}" in names for name in OWN_NORMS)
+    if norm not in names or has_bias or has_own_norm or norm.replace(".weight", ".bias") in names:
         return False, None
     gain = checkpoint.read(norm).double()
     if not torch.isfinite(gain).all() or ("q" in held and len(gain) != held["q"][1].shape[1]):
         return False, None
-    shifted = str(checkpoint.facts.get("model_type", "")).startswith("gemma")
-    return True, (gain + 1.0 if shifted else gain).numpy()
+    is_shifted = str(checkpoint.facts.get("model_type", "")).startswith("gemma")
+    return True, (gain + 1.0 if is_shifted else gain).numpy()
 
 
 def read_updated_heads(members: Members, left: list[str]) -> Iterator[Slice]:
@@ -135,16 +135,16 @@ def read_updated_heads(members: Members, left: list[str]) -> Iterator[Slice]:
     run = open_comparison(members.checkpoints, members.names, ())
     check_base(run.alignment, members.names)
     facts = members.checkpoints[0].facts
-    for each in read_matrices(run, (0, 1), members.progress):
-        heads = heads_of(each.planned, attention_of(facts, each.planned.tensor))
+    for matrix in read_matrices(run, (0, 1), members.progress):
+        heads = heads_of(matrix.planned, attention_of(facts, matrix.planned.tensor))
         if not heads:
             continue
-        if isinstance(each.weights, str):
-            left.append(f"{each.planned.name}: {each.weights}")
+        if isinstance(matrix.weights, str):
+            left.append(f"{matrix.planned.name}: {matrix.weights}")
             continue
-        base, tuned = each.weights
+        base, tuned = matrix.weights
         change = (tuned.matrix.double() - base.matrix.double()).cpu().numpy()
         slices = [change[head.rows, head.columns] for head in heads]
         for head, share, part in zip(heads, energy_shares(slices), slices, strict=True):
             top = top_share(np.linalg.svd(part, compute_uv=False))
-            yield Slice(each.planned.name, head.role, head.index, {"share": share, "top_share": top})
+            yield Slice(matrix.planned.name, head.role, head.index, {"share": share, "top_share": top})

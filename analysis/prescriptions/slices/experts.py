@@ -27,21 +27,21 @@ class Likeness:
 def expert_likeness(experts: Sequence[Matrix], search: bool = True) -> Likeness:
     """Of experts as (hidden units, numbers of a unit): rows of gate, up and downᵀ side by side."""
     flat = np.stack([expert.ravel() for expert in experts])
-    permuted = None
+    best_cosines = None
     if search and len(experts[0]) <= MOST_UNITS:
-        permuted = np.eye(len(experts))
+        best_cosines = np.eye(len(experts))
         for i in range(len(experts)):
             for j in range(i + 1, len(experts)):
-                permuted[i, j] = permuted[j, i] = best_cosine(experts[i], experts[j])
-    return Likeness(cosines(flat), cosines(flat - flat.mean(axis=0)), permuted)
+                best_cosines[i, j] = best_cosines[j, i] = best_cosine(experts[i], experts[j])
+    return Likeness(cosines(flat), cosines(flat - flat.mean(axis=0)), best_cosines)
 
 
 def cosines(rows: Matrix) -> Float64[np.ndarray, "e e"]:
     """Of each two rows; 0 where one of them is zero."""
     norms = np.linalg.norm(rows, axis=1)
     unit = rows / np.where(norms > 0.0, norms, 1.0)[:, None]
-    found: Float64[np.ndarray, "e e"] = np.clip(unit @ unit.T, -1.0, 1.0)
-    return found
+    values: Float64[np.ndarray, "e e"] = np.clip(unit @ unit.T, -1.0, 1.0)
+    return values
 
 
 def best_cosine(one: Matrix, other: Matrix) -> float:

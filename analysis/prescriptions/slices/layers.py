@@ -28,58 +28,58 @@ DIRECTIONS = 8
 
 def expert_counts(checkpoint: OpenCheckpoint) -> dict[str, dict[str, int]]:
     """Of each layer with experts, how many each of its projections has. Raises UnmeasuredLayer where they differ."""
-    found: dict[str, dict[str, int]] = {}
+    by_layer: dict[str, dict[str, int]] = {}
     for info in checkpoint.tensors:
-        for planned in matrices(info) if info.skip is None else ():
-            if (place := EXPERT.match(planned.name)) is not None:
-                layer = found.setdefault(place[1], {})
+        for plan in matrices(info) if info.skip is None else ():
+            if (place := EXPERT.match(plan.name)) is not None:
+                layer = by_layer.setdefault(place[1], {})
                 layer[place[3]] = layer.get(place[3], 0) + 1
-    for path, counts in found.items():
+    for path, counts in by_layer.items():
         if len(set(counts.values())) > 1:
-            told = " and ".join(f"{quantity(count, 'expert')} of {name}" for name, count in counts.items())
-            raise UnmeasuredLayer(f"{path} has {told}: give a checkpoint in which every expert is whole")
-    return found
+            text = " and ".join(f"{quantity(count, 'expert')} of {name}" for name, count in counts.items())
+            raise UnmeasuredLayer(f"{path} has {text}: give a checkpoint in which every expert is whole")
+    return by_layer
 
 
 def compare_experts(checkpoint: OpenCheckpoint, left: list[str]) -> dict[str, dict[str, Any]]:
     """The experts of each layer; what cannot be read is added to `left`."""
-    found = {}
+    by_layer = {}
     for layer, counts in expert_counts(checkpoint).items():
         if min(counts.values()) < 2:
             continue
         try:
-            found[layer] = _layer(checkpoint, layer)
+            by_layer[layer] = _layer(checkpoint, layer)
         except TensorError as error:
             left.append(error.message)
-    return found
+    return by_layer
 
 
 def _layer(checkpoint: OpenCheckpoint, layer: str) -> dict[str, Any]:
-    held: dict[int, dict[str, Matrix]] = {}
+    by_number: dict[int, dict[str, Matrix]] = {}
     for info in checkpoint.tensors:
-        if info.skip is None and any(planned.name.startswith(f"{layer}.") for planned in matrices(info)):
+        if info.skip is None and any(plan.name.startswith(f"{layer}.") for plan in matrices(info)):
             for weight in weights(info, checkpoint.read(info.name)):
                 if (place := EXPERT.match(weight.info.name)) is not None and place[1] == layer:
-                    held.setdefault(int(place[2]), {})[weight.info.role] = _matrix(weight)
-    experts = [held[number] for number in sorted(held)]
+                    by_number.setdefault(int(place[2]), {})[weight.info.role] = _matrix(weight)
+    experts = [by_number[number] for number in sorted(by_number)]
     units = [_units(expert) for expert in experts]
     step = max(1, -(-len(units) * units[0].size // MOST))
     likeness = expert_likeness([unit[:, ::step] for unit in units])
-    found = {"experts": len(units), "cosines": likeness.raw.tolist(), "minus_mean": likeness.centred.tolist()}
+    result = {"experts": len(units), "cosines": likeness.raw.tolist(), "minus_mean": likeness.centred.tolist()}
     if likeness.permuted is not None:
-        found["up_to_permutation"] = likeness.permuted.tolist()
+        result["up_to_permutation"] = likeness.permuted.tolist()
     outputs = [expert["down"] for expert in experts if "down" in expert]
     if len(outputs) == len(experts) and min(outputs[0].shape) <= WIDEST:
         overlap, chance = subspace_overlap(outputs, DIRECTIONS)
-        found |= {"output_overlap": overlap, "output_overlap_by_chance": chance}
-    return found
+        result |= {"output_overlap": overlap, "output_overlap_by_chance": chance}
+    return result
 
 
 def _matrix(weight: Weight) -> Matrix:
     with weight.name_errors():
         finite(weight.matrix)
-    found: Matrix = weight.matrix.double().cpu().numpy()
-    return found
+    matrix: Matrix = weight.matrix.double().cpu().numpy()
+    return matrix
 
 
 def _units(expert: Mapping[str, Matrix]) -> Matrix:
@@ -108,11 +108,11 @@ def compare_layers(checkpoint: OpenCheckpoint, left: list[str]) -> dict[str, dic
             types.setdefault(kind, []).append(sample_rows(_matrix(weight)))
         except TensorError as error:
             left.append(error.message)
-    found = {}
+    by_kind = {}
     for kind, layers in types.items():
         sharing = measure_sharing(layers) if len({layer.shape for layer in layers}) == 1 else None
         if sharing is not None:
-            found[kind] = {
+            by_kind[kind] = {
                 "layers": len(layers), "energy": list(sharing.energy), "above_chance": list(sharing.above_chance),
             }  # fmt: skip
-    return found
+    return by_kind

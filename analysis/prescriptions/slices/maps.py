@@ -18,8 +18,8 @@ def product_values(left: Matrix, right: Matrix) -> Values:
     With queries (d, n) and keys (d, n) it is the QK map W_qᵀ W_k; with W_oᵀ (d, m) and values (d, n) the OV map.
     """
     outer, inner = np.linalg.qr(left.T).R, np.linalg.qr(right.T).R
-    found: Values = np.linalg.svd(outer @ inner.T, compute_uv=False)
-    return found
+    values: Values = np.linalg.svd(outer @ inner.T, compute_uv=False)
+    return values
 
 
 def safe_bound(queries: Matrix, keys: Matrix) -> float:
@@ -39,15 +39,15 @@ def logit_bound(queries: Matrix, keys: Matrix, gain: Values | None = None) -> fl
 
 def top_share(values: Values) -> float | None:
     """s₁²/Σs², 1/d to 1: near 1 a rank-one map, as of an edit of one head. None for zeros."""
-    whole = float(np.square(values).sum())
-    return float(values[0] ** 2) / whole if whole > 0.0 else None
+    total = float(np.square(values).sum())
+    return float(values[0] ** 2) / total if total > 0.0 else None
 
 
 def energy_shares(slices: list[Matrix]) -> list[float]:
     """‖W_i‖²/Σ‖W‖² of each slice; all 0 where the whole is zero. Chance is 1 over their number."""
     squares = [float(np.square(one).sum()) for one in slices]
-    whole = math.fsum(squares)
-    return [one / whole if whole > 0.0 else 0.0 for one in squares]
+    total = math.fsum(squares)
+    return [one / total if total > 0.0 else 0.0 for one in squares]
 
 
 def heads_holding(shares: list[float], share: float = 0.9) -> int:

@@ -25,27 +25,27 @@ OF = Option(
 
 def prescribe(members: Members, options: Options) -> Answer:
     members.check_whole()
-    left: list[str] = []
-    wanted, updated = options.text("of"), len(members.checkpoints) > 1
+    reasons: list[str] = []
+    scope, has_update = options.text("of"), len(members.checkpoints) > 1
     slices: list[Slice] = []
-    if wanted in ("all", "heads"):
-        slices = list(read_updated_heads(members, left) if updated else read_heads(members.checkpoint(), left))
+    if scope in ("all", "heads"):
+        slices = list(read_updated_heads(members, reasons) if has_update else read_heads(members.checkpoint(), reasons))
     extra: dict[str, Any] = {"heads": [_head(one) for one in slices], "heads_holding_90": holding(slices)}
-    if wanted in ("all", "experts") and not updated:
+    if scope in ("all", "experts") and not has_update:
         extra |= {
-            "experts": compare_experts(members.checkpoint(), left),
+            "experts": compare_experts(members.checkpoint(), reasons),
             "routers": router_cosines(members.checkpoint()),
         }
-    if wanted in ("all", "sharing") and not updated:
-        extra["sharing"] = compare_layers(members.checkpoint(), left)
+    if scope in ("all", "sharing") and not has_update:
+        extra["sharing"] = compare_layers(members.checkpoint(), reasons)
     if not slices and not extra.get("experts") and not extra.get("sharing"):
-        raise UnmeasuredLayer(f"there is nothing to slice: {_why(members, left)}")
+        raise UnmeasuredLayer(f"there is nothing to slice: {_why(members, reasons)}")
     main = _main(slices)
     return Answer(
         entries={one.name: one.values["share"] for one in main},
         details={one.name: {k: v for k, v in one.values.items() if k != "share"} for one in main},
         extra=extra,
-        notes=_notes(members, slices, extra, left),
+        notes=_notes(members, slices, extra, reasons),
         files={"heads.json": to_bytes(extra["heads"])},
     )
 
@@ -53,8 +53,8 @@ def prescribe(members: Members, options: Options) -> Answer:
 def _main(slices: Sequence[Slice]) -> list[Slice]:
     """Those that the table shows: of o_proj, where heads write, else of queries."""
     for role in ("o", "q"):
-        if found := [one for one in slices if one.role == role]:
-            return found
+        if matches := [one for one in slices if one.role == role]:
+            return matches
     return list(slices)
 
 
@@ -67,7 +67,7 @@ def holding(slices: Sequence[Slice]) -> dict[str, int]:
     shares: dict[str, list[float]] = {}
     for one in slices:
         shares.setdefault(one.tensor, []).append(float(one.values["share"] or 0.0))
-    return {name: heads_holding(each) for name, each in shares.items()}
+    return {name: heads_holding(values) for name, values in shares.items()}
 
 
 def _why(members: Members, left: Sequence[str]) -> str:
@@ -95,11 +95,11 @@ def _notes(members: Members, slices: Sequence[Slice], extra: Mapping[str, Any], 
             "in another order look unlike but up to permutation."
         )
     if extra.get("sharing"):
-        best = max(extra["sharing"], key=lambda kind: extra["sharing"][kind]["above_chance"][0])
-        energy = extra["sharing"][best]["energy"][0]
-        layers = extra["sharing"][best]["layers"]
+        top_kind = max(extra["sharing"], key=lambda kind: extra["sharing"][kind]["above_chance"][0])
+        energy = extra["sharing"][top_kind]["energy"][0]
+        layers = extra["sharing"][top_kind]["layers"]
         notes.append(
-            f"Sharing: one atom keeps most of {best}, {percent(energy)} of {layers} layers (by chance "
+            f"Sharing: one atom keeps most of {top_kind}, {percent(energy)} of {layers} layers (by chance "
             f"{percent(1 / layers)})."
         )
     return (*notes, *(f"Not examined: {one}" for one in left))
@@ -107,17 +107,17 @@ def _notes(members: Members, slices: Sequence[Slice], extra: Mapping[str, Any], 
 
 def _edits(slices: Sequence[Slice]) -> list[str]:
     """What stands out of an update: few heads that hold it, and heads that were changed in one direction."""
-    found = []
+    notes = []
     for name, count in holding(slices).items():
         heads = [one for one in slices if one.tensor == name]
         if heads[0].role == "o" and 0 < count <= max(1, len(heads) // 4):
-            listed = sorted(heads, key=lambda one: -float(one.values["share"] or 0.0))[:count]
-            numbers = ", ".join(str(one.head) for one in listed)
-            found.append(f"{name}: {quantity(count, 'head')} of {len(heads)} hold 90 % of the update: {numbers}.")
+            top_heads = sorted(heads, key=lambda one: -float(one.values["share"] or 0.0))[:count]
+            numbers = ", ".join(str(one.head) for one in top_heads)
+            notes.append(f"{name}: {quantity(count, 'head')} of {len(heads)} hold 90 % of the update: {numbers}.")
     single = [one.name for one in slices if float(one.values["top_share"] or 0.0) >= RANK_ONE]
     if single:
-        found.append(f"{quantity(len(single), 'slice')} changed in one direction alone, first {single[0]}.")
-    return found or ["The updates are spread over the heads; no few of them hold 90 % of an o_proj."]
+        notes.append(f"{quantity(len(single), 'slice')} changed in one direction alone, first {single[0]}.")
+    return notes or ["The updates are spread over the heads; no few of them hold 90 % of an o_proj."]
 
 
 SLICES = Rule(

@@ -41,5 +41,5 @@ def measure_sharing(layers: Sequence[Matrix]) -> Sharing | None:
 def sample_rows(matrix: Matrix) -> Matrix:
     """Evenly spaced rows, so that no layer takes more than SAMPLED numbers."""
     count = max(1, min(len(matrix), SAMPLED // matrix.shape[1]))
-    found: Matrix = matrix[np.linspace(0, len(matrix) - 1, count).astype(int)]
-    return found
+    rows: Matrix = matrix[np.linspace(0, len(matrix) - 1, count).astype(int)]
+    return rows

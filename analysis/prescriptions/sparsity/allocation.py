@@ -27,14 +27,14 @@ def allocate(
         raise UnreachableTarget(
             f"a mean sparsity of {target:g} is above the cap of {cap:g} for a layer: lower the target or raise the cap"
         )
-    weights, raised = np.array(parameters, np.float64), shares(np.array(alphas, np.float64), epsilon)
-    full: Bool[np.ndarray, " l"] = np.zeros(len(raised), bool)
+    weights, factors = np.array(parameters, np.float64), shares(np.array(alphas, np.float64), epsilon)
+    full: Bool[np.ndarray, " l"] = np.zeros(len(factors), bool)
     while True:
-        found = _with_full(raised, weights, target, cap, full)
-        above = ~full & (found > cap)
-        if not above.any():
-            return found
-        full |= above
+        values = _with_full(factors, weights, target, cap, full)
+        is_over = ~full & (values > cap)
+        if not is_over.any():
+            return values
+        full |= is_over
 
 
 def shares(alphas: Values, epsilon: float) -> Values:
@@ -42,8 +42,8 @@ def shares(alphas: Values, epsilon: float) -> Values:
     low, high = float(alphas.min()), float(alphas.max())
     if high <= low:
         return np.ones_like(alphas)
-    found: Values = 1.0 - epsilon + 2.0 * epsilon * (alphas - low) / (high - low)
-    return found
+    values: Values = 1.0 - epsilon + 2.0 * epsilon * (alphas - low) / (high - low)
+    return values
 
 
 def _with_full(raised: Values, weights: Values, target: float, cap: float, full: Bool[np.ndarray, " l"]) -> Values:
@@ -53,5 +53,5 @@ def _with_full(raised: Values, weights: Values, target: float, cap: float, full:
     if (rest * weights).sum() <= 0.0:  # ε = 1, and all that is left has the least exponent
         rest = np.where(full, 0.0, 1.0)
     total = float((rest * weights).sum())
-    found: Values = np.where(full, cap, rest * (missing / total if total > 0.0 else 0.0))
-    return found
+    values: Values = np.where(full, cap, rest * (missing / total if total > 0.0 else 0.0))
+    return values

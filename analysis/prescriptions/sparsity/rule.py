@@ -37,44 +37,50 @@ class Unit:
     @property
     def alpha(self) -> float:
         """The mean over its matrices, each counted once."""
-        return sum(each.alpha for each in self.members) / len(self.members)
+        return sum(member.alpha for member in self.members) / len(self.members)
 
     @property
     def error(self) -> float:
-        return float(sum(each.error**2 for each in self.members) ** 0.5) / len(self.members)
+        return float(sum(member.error**2 for member in self.members) ** 0.5) / len(self.members)
 
     @property
     def parameters(self) -> int:
-        return sum(each.parameters for each in self.members)
+        return sum(member.parameters for member in self.members)
 
 
 def prescribe(members: Members, options: Options) -> Answer:
-    estimator, per = options.text("estimator"), options.text("per")
+    estimator, unit_kind = options.text("estimator"), options.text("per")
     rows = [
         row for row in in_module_order(rows_of(members, estimator)) if _is_pruned(row.weight.tensor, row.weight.role)
     ]
-    found = exponents(members, estimator, rows)
-    if not found:
+    estimates = exponents(members, estimator, rows)
+    if not estimates:
         raise PrescriptionError("no matrix lies in a numbered block: there is nothing to prune by blocks")
-    units = units_of(found, per)
+    units = units_of(estimates, unit_kind)
     target = options.number("target")
     alphas, parameters = [unit.alpha for unit in units], [unit.parameters for unit in units]
     values = allocate(alphas, parameters, target, options.number("epsilon"), options.number("cap"))
     sparsity = {unit.name: float(value) for unit, value in zip(units, values, strict=True)}
-    of_tensor = {each.tensor: (unit, sparsity[unit.name]) for unit in units for each in unit.members}
+    of_tensor = {estimate.tensor: (unit, sparsity[unit.name]) for unit in units for estimate in unit.members}
     reason = why_not_apart(alphas, [unit.error for unit in units])
-    capped = [name for name, value in sparsity.items() if value >= options.number("cap") > target]
+    cap_names = [name for name, value in sparsity.items() if value >= options.number("cap") > target]
     return Answer(
-        entries={each.tensor: of_tensor[each.tensor][1] for each in found},
+        entries={estimate.tensor: of_tensor[estimate.tensor][1] for estimate in estimates},
         estimator=estimator,
-        details={each.tensor: {"alpha": each.alpha, "parameters": each.parameters} for each in found},
-        extra={"blocks" if per == "block" else "matrices": sparsity, "mean": _mean(units, sparsity), "capped": capped},
-        notes=_notes(capped, estimator),
+        details={
+            estimate.tensor: {"alpha": estimate.alpha, "parameters": estimate.parameters} for estimate in estimates
+        },
+        extra={
+            "blocks" if unit_kind == "block" else "matrices": sparsity,
+            "mean": _mean(units, sparsity),
+            "capped": cap_names,
+        },
+        notes=_notes(cap_names, estimator),
         doubt=None if reason is None else Doubt(reason, target),
         files={
             "sparsity.json": to_bytes({"sparsity": sparsity, "mean": _mean(units, sparsity)}),
             "llm_compressor.yaml": recipe(sparsity),
-            f"{estimator}.npy": _array(found),
+            f"{estimator}.npy": _array(estimates),
         },
     )
 
@@ -86,10 +92,10 @@ def _is_pruned(tensor: str, role: str) -> bool:
 def units_of(found: Sequence[Exponent], per: str) -> list[Unit]:
     """Blocks by their names and in the order of their numbers, or the tensors as they come."""
     if per == "matrix":
-        return [Unit(module_of(each.tensor), (each,)) for each in found]
+        return [Unit(module_of(exponent.tensor), (exponent,)) for exponent in found]
     blocks: dict[str, list[Exponent]] = {}
-    for each in found:
-        blocks.setdefault(block_of(each.tensor) or "", []).append(each)
+    for exponent in found:
+        blocks.setdefault(block_of(exponent.tensor) or "", []).append(exponent)
     return [Unit(name, tuple(blocks[name])) for name in sorted(blocks, key=numeric)]
 
 
@@ -113,21 +119,21 @@ def recipe(sparsity: Mapping[str, float]) -> bytes:
 
 def _array(found: Sequence[Exponent]) -> bytes:
     file = io.BytesIO()
-    np.save(file, np.array([each.alpha for each in found]))
+    np.save(file, np.array([exponent.alpha for exponent in found]))
     return file.getvalue()
 
 
 def _notes(capped: Sequence[str], estimator: str) -> tuple[str, ...]:
-    found = [
+    notes = [
         f"Layers with a higher {estimator} are pruned more. Another estimator orders the layers otherwise.",
         "Embeddings, heads, routers, norms and biases stay dense.",
         "OWL and Wanda weigh by activations, which a checkpoint does not hold.",
     ]
     if capped:
-        found.append(
+        notes.append(
             f"{quantity(len(capped), 'layer')} at the cap; the others make up for it, so that the mean is kept."
         )
-    return tuple(found)
+    return tuple(notes)
 
 
 SPARSITY = Rule(

@@ -66,13 +66,13 @@ class Located:
 
 def bulk_of(matrix: Matrix) -> Float64[np.ndarray, " p"]:
     """The entries without those more than 6 standard deviations from the mean of the rest."""
-    kept = matrix.ravel()
+    entries = matrix.ravel()
     for _ in range(ROUNDS):
-        near = np.abs(kept - kept.mean()) <= FAR * kept.std()
-        if near.all():
+        is_near = np.abs(entries - entries.mean()) <= FAR * entries.std()
+        if is_near.all():
             break
-        kept = kept[near]
-    return kept
+        entries = entries[is_near]
+    return entries
 
 
 def bulk_law(matrix: Matrix) -> Law:
@@ -99,19 +99,19 @@ def locate_traps(matrix: Matrix, order: Int64[np.ndarray, " mn"], leading: int =
     `leading` is how many of the weight's own right vectors the overlap looks at. None where all entries are alike.
     Raises NotFinite where the matrix holds NaN or infinity.
     """
-    shuffled = triplets(torch.from_numpy(matrix.ravel()[order].reshape(matrix.shape)))
+    noise_parts = triplets(torch.from_numpy(matrix.ravel()[order].reshape(matrix.shape)))
     law = bulk_law(matrix)
-    eigenvalues = shuffled.values.square().numpy()
+    eigenvalues = noise_parts.values.square().numpy()
     count = int((eigenvalues > law.cut).sum()) if np.ptp(matrix) > 0.0 else 0
     if not count:
         return Located(law.edges[1], law.cut, ())
     own = triplets(torch.from_numpy(matrix)).right[:, :leading].numpy()
-    vectors = zip(shuffled.left.mT[:count].numpy(), shuffled.right.mT[:count].numpy(), strict=True)
-    found = [
+    vectors = zip(noise_parts.left.mT[:count].numpy(), noise_parts.right.mT[:count].numpy(), strict=True)
+    traps = [
         _trap(matrix, order, float(value), law.edges[1], left, right, own)
         for value, (left, right) in zip(eigenvalues[:count], vectors, strict=True)
     ]
-    return Located(law.edges[1], law.cut, tuple(found))
+    return Located(law.edges[1], law.cut, tuple(traps))
 
 
 def _trap(
@@ -127,8 +127,8 @@ def _trap(
     row, column = divmod(int(order[place]), len(right))
     ipr, uniform, porter_thomas = participation(right)
     delta = max(eigenvalue / edge - 1.0, 0.0) if edge > 0.0 else math.inf
-    shared = min(1.0, float(np.square(own.T @ right).sum()))
-    return Trap(eigenvalue, delta, ipr, uniform, porter_thomas, shared, row, column, float(matrix[row, column]))
+    overlap = min(1.0, float(np.square(own.T @ right).sum()))
+    return Trap(eigenvalue, delta, ipr, uniform, porter_thomas, overlap, row, column, float(matrix[row, column]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +150,11 @@ def largest_entries(matrix: Matrix, count: int = 5) -> tuple[Outlier, ...]:
     mean, spread = float(bulk.mean()), float(bulk.std())
     if spread == 0.0:
         return ()
-    far = np.abs(matrix - mean).ravel()
-    places = np.argpartition(-far, min(count, far.size) - 1)[:count]
-    found = sorted(places.tolist(), key=lambda place: (-far[place], place))
-    rows = ((*divmod(place, matrix.shape[1]), place) for place in found)
-    return tuple(Outlier(r, c, float(matrix[r, c]), float(far[p] / spread)) for r, c, p in rows)
+    distances = np.abs(matrix - mean).ravel()
+    places = np.argpartition(-distances, min(count, distances.size) - 1)[:count]
+    top_places = sorted(places.tolist(), key=lambda place: (-distances[place], place))
+    rows = ((*divmod(place, matrix.shape[1]), place) for place in top_places)
+    return tuple(Outlier(r, c, float(matrix[r, c]), float(distances[p] / spread)) for r, c, p in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +176,10 @@ def carrying_line(matrix: Matrix) -> Line | None:
     if len(rows) == 1:
         return Line("entry", None, 1, 1)
     (row, in_row), (column, in_column) = _mode(rows), _mode(columns)
-    kind, index, inside = ("row", row, in_row) if in_row >= in_column else ("column", column, in_column)
-    if inside < 2 or 2 * inside < len(rows):
-        return Line("scattered", None, len(rows), inside)
-    return Line(kind, index, len(rows), inside)
+    kind, index, count = ("row", row, in_row) if in_row >= in_column else ("column", column, in_column)
+    if count < 2 or 2 * count < len(rows):
+        return Line("scattered", None, len(rows), count)
+    return Line(kind, index, len(rows), count)
 
 
 def _mode(places: Int64[np.ndarray, " p"]) -> tuple[int, int]:

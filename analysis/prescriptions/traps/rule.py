@@ -39,7 +39,7 @@ def prescribe(members: Members, options: Options) -> Answer:
     entries: dict[str, Scalar] = {}
     details: dict[str, dict[str, Scalar]] = {}
     lists: dict[str, dict[str, Any]] = {}
-    left: list[str] = []
+    reasons: list[str] = []
     small: list[str] = []
     grids: list[str] = []
     for weight in read_weights(members.checkpoint(), members.progress):
@@ -47,22 +47,22 @@ def prescribe(members: Members, options: Options) -> Answer:
         try:
             entries[name], details[name], lists[name] = _measure(weight, options)
         except TensorError as error:
-            entries[name], left = None, [*left, f"{name}: {error.message}"]
+            entries[name], reasons = None, [*reasons, f"{name}: {error.message}"]
         small += [name] if min(weight.matrix.shape) < SMALL else []
         grids += [name] if weight.grid is not None else []
-    return Answer(entries, details=details, extra={"traps": lists}, notes=_notes(entries, left, small, grids))
+    return Answer(entries, details=details, extra={"traps": lists}, notes=_notes(entries, reasons, small, grids))
 
 
 def _measure(weight: Weight, options: Options) -> tuple[int, dict[str, Scalar], dict[str, Any]]:
     matrix = weight.matrix.double().cpu().numpy()
     order = np.random.default_rng(seed_of(weight)).permutation(matrix.size)
-    found = locate_traps(matrix, order, options.integer("leading"))
+    result = locate_traps(matrix, order, options.integer("leading"))
     largest = [
         {"row": one.row, "column": one.column, "value": one.value, "sigmas": one.sigmas}
         for one in largest_entries(matrix, options.integer("largest"))
     ]
-    more = {"edge": found.edge, "cut": found.cut, "burden": found.burden, "largest_entries": largest}
-    return len(found.traps), _place(found, matrix), {**more, "rows": [_row(trap) for trap in found.traps[:LISTED]]}
+    extra = {"edge": result.edge, "cut": result.cut, "burden": result.burden, "largest_entries": largest}
+    return len(result.traps), _place(result, matrix), {**extra, "rows": [_row(trap) for trap in result.traps[:LISTED]]}
 
 
 def _place(found: Located, matrix: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, Scalar]:
@@ -71,8 +71,8 @@ def _place(found: Located, matrix: "np.ndarray[Any, np.dtype[np.float64]]") -> d
     place: dict[str, Scalar] = {"place": line.kind if line else None, "index": line.index if line else None}
     if trap is None:
         return place
-    where: dict[str, Scalar] = {"row": trap.row, "column": trap.column, "delta": trap.delta, "q": trap.q}
-    return where | {"label": trap.label} | place
+    spot: dict[str, Scalar] = {"row": trap.row, "column": trap.column, "delta": trap.delta, "q": trap.q}
+    return spot | {"label": trap.label} | place
 
 
 def _row(trap: Any) -> Mapping[str, Scalar]:
@@ -85,20 +85,20 @@ def _row(trap: Any) -> Mapping[str, Scalar]:
 
 def _notes(entries: Mapping[str, Scalar], left: list[str], small: list[str], grids: list[str]) -> tuple[str, ...]:
     with_traps = sum(1 for count in entries.values() if count)
-    found = [
+    notes = [
         f"{with_traps} of {quantity(len(entries), 'matrix', 'matrices')} with a trap: an eigenvalue that the "
         "entries in random order have above the edge of noise.",
         "Rows and columns count from 0: a row is an output, a column an input. The shuffle hangs on the weight's name.",
     ]
     if small:
-        found.append(
+        notes.append(
             f"{quantity(len(small), 'matrix', 'matrices')} with fewer than {SMALL} rows or columns: the edge of noise "
             "is uncertain there, and a trap is a suspicion."
         )
     if grids:
         count = quantity(len(grids), "matrix", "matrices")
-        found.append(f"{count} dequantised: a far entry may be the grid's and not the model's.")
-    return (*found, *(f"Not examined: {one}" for one in left))
+        notes.append(f"{count} dequantised: a far entry may be the grid's and not the model's.")
+    return (*notes, *(f"Not examined: {one}" for one in left))
 
 
 TRAPS = Rule(

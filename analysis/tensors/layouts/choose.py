@@ -20,8 +20,8 @@ CHEAP = 16  # channels of a depthwise convolution, each a vector, that count as 
 def lay_of(name: str, role: str, headers: Headers, conv1d: bool) -> Lay:
     """How the matrices lie in a tensor of at least two dimensions."""
     shape = headers.of[name].shape
-    if (joined := join_heads(name, headers)) is not None:
-        return joined
+    if (lay := join_heads(name, headers)) is not None:
+        return lay
     if role == "recurrent" and len(shape) == 3:
         return describe_directions(name, headers)
     if is_stack(name, role, headers):

@@ -39,17 +39,17 @@ def queries(name: str, outputs: int, inputs: int, headers: Headers) -> int:
 
 def _goes_by_heads(name: str, headers: Headers) -> bool:
     """MiniMax's lightning attention and CodeGen call theirs "qkv_proj" too, and GPT-J's kin lie head by head."""
-    found = names.parts(name)
-    if found[-1] == "qkv_proj":
+    words = names.parts(name)
+    if words[-1] == "qkv_proj":
         stem = name[: name.rfind("qkv_proj")]
-        return f"{stem}output_gate.weight" in headers.of or (len(found) > 1 and found[-2] == "attn")
-    beside = f"{name[: -len('wqkv.weight')]}wo.weight"
-    return found[-1] == "wqkv" and found[-2:-1] == ["attention"] and beside in headers.of  # InternLM2
+        return f"{stem}output_gate.weight" in headers.of or (len(words) > 1 and words[-2] == "attn")
+    sibling = f"{name[: -len('wqkv.weight')]}wo.weight"
+    return words[-1] == "wqkv" and words[-2:-1] == ["attention"] and sibling in headers.of  # InternLM2
 
 
 def _attention_width(name: str, headers: Headers) -> int:
     """How many inputs the output projection of the same attention has; 0 where there is none."""
-    found = name[: name.lower().rfind(leaf_of(name))]
+    stem = name[: name.lower().rfind(leaf_of(name))]
     for leaf in (
         "o_proj",
         "out_proj",
@@ -63,7 +63,7 @@ def _attention_width(name: str, headers: Headers) -> int:
         "attn_output",
         "attn_out",
     ):
-        shape = headers.shape(f"{found}{leaf}.weight")
+        shape = headers.shape(f"{stem}{leaf}.weight")
         if len(shape) == 2:
             return shape[0] if leaf == "c_proj" and shape[0] != shape[1] else shape[1]
     return 0

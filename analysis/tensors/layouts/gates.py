@@ -12,14 +12,14 @@ def describe_gates(name: str, headers: Headers) -> Lay:
     leaf = name.rpartition(".")[2]
     if leaf.startswith("weight_hr"):
         return Lay(Layout.MATRIX)  # the projection of an LSTM
-    projected = name.replace("weight_ih", "weight_hr").replace("weight_hh", "weight_hr")
-    if projected in headers.of:
+    projection = name.replace("weight_ih", "weight_hr").replace("weight_hh", "weight_hr")
+    if projection in headers.of:
         return Lay(Layout.LSTM)  # only an LSTM can have one
     recurrent = headers.shape(name.replace("weight_ih", "weight_hh"))
     if len(recurrent) != 2 or headers.of[name].shape[0] != recurrent[0]:
         return Lay(Layout.MATRIX)
-    rows, hidden = recurrent
-    return Lay({4 * hidden: Layout.LSTM, 3 * hidden: Layout.GRU}.get(rows, Layout.MATRIX))
+    rows, size = recurrent
+    return Lay({4 * size: Layout.LSTM, 3 * size: Layout.GRU}.get(rows, Layout.MATRIX))
 
 
 def describe_directions(name: str, headers: Headers) -> Lay:
@@ -34,6 +34,6 @@ def _keras_gates(name: str, headers: Headers) -> Lay:
     """Keras has its gates on the columns, those of a GRU in another order."""
     columns = headers.of[name].shape[1]
     stem, _, leaf = name.rpartition("kernel")
-    hidden = headers.shape(f"{stem.removesuffix('recurrent_')}recurrent_kernel{leaf}")[0]
-    layout = {4 * hidden: Layout.LSTM, 3 * hidden: Layout.GRU_UPDATE_FIRST}.get(columns, Layout.MATRIX)
+    size = headers.shape(f"{stem.removesuffix('recurrent_')}recurrent_kernel{leaf}")[0]
+    layout = {4 * size: Layout.LSTM, 3 * size: Layout.GRU_UPDATE_FIRST}.get(columns, Layout.MATRIX)
     return Lay(layout, transposed=True)

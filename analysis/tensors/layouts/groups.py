@@ -24,9 +24,9 @@ def find_groups(name: str, rows: int, columns: int, layout: Layout, headers: Hea
         return rows // columns, ""  # wav2vec 2.0
     around = [other for other in headers.block(name) if other != name and len(headers.of[other].shape) > 1]
     sides = [channels(headers.of[other].shape, layout) for other in around]
-    inside = any(first == rows for first, _ in sides) and any(second == rows for _, second in sides)
-    grouped = any(GROUPED.fullmatch(word) for word in names.parts(name)[-3:])
-    if inside and (columns == 1 or (grouped and not any(columns in side for side in sides))):
+    is_in_block = any(first == rows for first, _ in sides) and any(second == rows for _, second in sides)
+    has_groups = any(GROUPED.fullmatch(word) for word in names.parts(name)[-3:])
+    if is_in_block and (columns == 1 or (has_groups and not any(columns in side for side in sides))):
         return rows // columns, ""
     if columns > 1:
         return 1, ""
@@ -50,8 +50,8 @@ def is_depthwise(name: str) -> bool:
 
 def _is_first(name: str, layout: Layout, headers: Headers) -> bool:
     """Whether a convolution of one input can be a network's first: nothing is numbered before it."""
-    found = names.parts(name)
-    numbers = [int(word) for word in found if word.isdigit() and len(word) < 9]
+    words = names.parts(name)
+    numbers = [int(word) for word in words if word.isdigit() and len(word) < 9]
     kernels = [header.shape for header in headers.of.values() if len(header.shape) > 2]
-    alone = sum(channels(shape, layout)[1] == 1 for shape in kernels) <= FEW_FIRST
-    return not any(numbers) and alone and (bool(numbers) or any(FIRST.fullmatch(word) for word in found[-2:]))
+    is_alone = sum(channels(shape, layout)[1] == 1 for shape in kernels) <= FEW_FIRST
+    return not any(numbers) and is_alone and (bool(numbers) or any(FIRST.fullmatch(word) for word in words[-2:]))

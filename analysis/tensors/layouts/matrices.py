@@ -55,8 +55,8 @@ def matrix_layout(name: str, role: str, headers: Headers, transposed: bool) -> L
     ):
         order = {**dict.fromkeys(GATE_FIRST, Layout.HALVES), **dict.fromkeys(UP_FIRST, Layout.HALVES_UP_FIRST)}
         return Lay(order.get(leaf_of(name), Layout.MATRIX), transposed, role="gate_up")
-    if role == "qkv" and (fused := fused_heads(name, outputs, transposed, headers)) is not None:
-        return fused
+    if role == "qkv" and (lay := fused_heads(name, outputs, transposed, headers)) is not None:
+        return lay
     if role == "qkv" and (first := queries(name, outputs, inputs, headers)):
         return Lay(Layout.QKV, transposed, first=first)
     return Lay(Layout.MATRIX, transposed)
@@ -67,8 +67,8 @@ def _is_gated(name: str, outputs: int, inputs: int, headers: Headers, transposed
     stem, _, ending = name.rpartition(".")
     if not ending.startswith("weight"):
         return False
-    above = stem.rpartition(".")[0]
-    for parent in (above, above.rpartition(".")[0]):
+    module = stem.rpartition(".")[0]
+    for parent in (module, module.rpartition(".")[0]):
         for down in (*DOWNS, "Wo"):
             shape = headers.shape(f"{parent}.{down}.{ending}")
             if len(shape) == 2 and f"{parent}.{down}" != stem:

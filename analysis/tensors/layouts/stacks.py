@@ -20,13 +20,13 @@ def is_stack(name: str, role: str, headers: Headers) -> bool:
 def stack_layout(name: str, role: str, headers: Headers) -> tuple[Layout, bool]:
     """Stacked experts are (expert, in, out) or (expert, out, in), their gate and up halves or alternating."""
     holds = names.holds_experts(names.parts(name))
-    transposed = (holds and _experts_inputs_first(name, headers)) or is_relational(name, headers)
-    outputs = headers.of[name].shape[2 if transposed else 1]
+    is_transposed = (holds and _experts_inputs_first(name, headers)) or is_relational(name, headers)
+    outputs = headers.of[name].shape[2 if is_transposed else 1]
     if role != "gate_up" or outputs % 2:
-        return Layout.STACK, transposed
+        return Layout.STACK, is_transposed
     biases = (f"{name}_bias", f"{name.removesuffix('_weight')}_bias")
     alternating = any(bias in headers.of for bias in biases)  # of those that stack only gpt-oss has them: it alternates
-    return (Layout.STACK_PAIRS if alternating else Layout.STACK_HALVES), transposed
+    return (Layout.STACK_PAIRS if alternating else Layout.STACK_HALVES), is_transposed
 
 
 def _experts_inputs_first(name: str, headers: Headers) -> bool:

@@ -25,14 +25,14 @@ def align(members: Sequence[Member], same_shape: bool = True) -> Alignment:
     if base.kind == "adapter":
         text = "is an adapter: the first checkpoint must be the whole model that the others come from"
         raise WrongBase(f"the first of {len(members)} checkpoints {text}", "base-is-adapter")
-    found = [match(base.tensors, member, same_shape) for member in tuned]
+    matches = [match(base.tensors, member, same_shape) for member in tuned]
     rows = tuple(
-        Aligned(info, tuple(match.partners.get(info.called) for match in found))
+        Aligned(info, tuple(match.partners.get(info.called) for match in matches))
         for info in base.tensors
         if info.skip is None
     )
-    rows += _head_rows(base.tensors, found)
-    return Alignment(rows, tuple(match.unmatched for match in found), tuple(match.missing for match in found))
+    rows += _head_rows(base.tensors, matches)
+    return Alignment(rows, tuple(match.unmatched for match in matches), tuple(match.missing for match in matches))
 
 
 def _head_rows(base: Sequence[TensorInfo], found: "Sequence[Match]") -> tuple[Aligned, ...]:
@@ -46,6 +46,6 @@ def _head_rows(base: Sequence[TensorInfo], found: "Sequence[Match]") -> tuple[Al
 
 def check_base(alignment: Alignment, names: Sequence[str]) -> None:
     """Raises WrongBase where no tensor of a tuned checkpoint has a partner; `names` are the checkpoints'."""
-    for position, left in enumerate(alignment.unmatched, 1):
+    for position, reasons in enumerate(alignment.unmatched, 1):
         if not any(row.partners[position - 1] for row in alignment.rows):
-            raise WrongBase(*why_nothing_belongs(left, names[position], names[0]))
+            raise WrongBase(*why_nothing_belongs(reasons, names[position], names[0]))

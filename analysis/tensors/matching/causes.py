@@ -37,8 +37,8 @@ CAUSES: Sequence[tuple[str, Callable[[str], bool], str]] = (
 
 def why_nothing_belongs(left: Left, tuned: str, base: str) -> tuple[str, str]:
     """The sentence and its code, which is one of REJECTIONS."""
-    explained = [(code, text, [pair for pair in left if fits(pair[1])]) for code, fits, text in CAUSES]
-    code, text, pairs = max(explained, key=lambda cause: len(cause[2]))
+    candidates = [(code, text, [pair for pair in left if fits(pair[1])]) for code, fits, text in CAUSES]
+    code, text, pairs = max(candidates, key=lambda cause: len(cause[2]))
     if not pairs:
         code, text, pairs = "wrong-base", WRONG, list(left)
     why = "; ".join(f"{escape(tensor)}: {reason}" for tensor, reason in pairs[:2]) or "it holds no matrix"

@@ -28,8 +28,8 @@ def difference(source: Source, target: TensorInfo, same_shape: bool) -> str | No
 def emptiness(source: Source, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     if isinstance(source, TensorInfo):
         return None  # its own reason says so
-    found = next((name for name in source.tensors if 0 in shapes[name]), None)
-    return f"empty: its shape is {list(shapes[found])}" if found is not None else None
+    empty_name = next((name for name in source.tensors if 0 in shapes[name]), None)
+    return f"empty: its shape is {list(shapes[empty_name])}" if empty_name is not None else None
 
 
 def may_change(source: Source, target: TensorInfo, shapes: Mapping[str, tuple[int, ...]]) -> bool:

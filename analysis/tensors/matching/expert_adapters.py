@@ -50,18 +50,18 @@ def expert_partners(
     ordered = sorted(modules, key=lambda module: -module.level)
     held = _places(targets)
     layers = _pair_layers({layer_of(module) for module in ordered}, held)
-    found: dict[str, Partner] = {}
+    partners: dict[str, Partner] = {}
     for module in ordered:
         places, sides = held.get(layers.get(layer_of(module), ""), []), update_sides(module, shapes)
         experts = max((place.expert + 1 for place in places if place.expert is not None), default=0)
         if sides is None:
             continue
         for leaves in LEAVES:
-            chosen = [place for place in places if place.leaf in leaves and _fits(place, sides)]
-            if chosen and not any(place.info.called in found for place in chosen):
-                found |= {place.info.called: _partner(module, place, experts) for place in chosen}
+            picks = [place for place in places if place.leaf in leaves and _fits(place, sides)]
+            if picks and not any(place.info.called in partners for place in picks):
+                partners |= {place.info.called: _partner(module, place, experts) for place in picks}
                 break
-    return found
+    return partners
 
 
 def change_of_stack(module: AdaptedModule, target: TensorInfo, shapes: Shapes) -> AdaptedModule:
@@ -75,16 +75,16 @@ def change_of_stack(module: AdaptedModule, target: TensorInfo, shapes: Shapes) -
 
 def _places(targets: Mapping[str, TensorInfo]) -> dict[str, list[_Place]]:
     """The expert tensors of each layer in the base."""
-    found: dict[str, list[_Place]] = {}
-    for called, info in targets.items():
-        words = called.removesuffix(".weight").split(".")
+    places: dict[str, list[_Place]] = {}
+    for name, info in targets.items():
+        words = name.removesuffix(".weight").split(".")
         if info.skip is not None:
             continue
         if len(info.shape) == 3 and words[-1] in FUSED:
-            found.setdefault(".".join(words[:-1]), []).append(_Place(info, None, words[-1]))
+            places.setdefault(".".join(words[:-1]), []).append(_Place(info, None, words[-1]))
         elif len(info.shape) == 2 and len(words) > 2 and words[-2].isdecimal() and words[-3] in LAYERS:
-            found.setdefault(".".join(words[:-2]), []).append(_Place(info, int(words[-2]), words[-1]))
-    return found
+            places.setdefault(".".join(words[:-2]), []).append(_Place(info, int(words[-2]), words[-1]))
+    return places
 
 
 def _pair_layers(ours: Collection[str], theirs: Collection[str]) -> dict[str, str]:

@@ -14,12 +14,12 @@ Piece = tuple[TensorInfo, int]  # a tensor, and which of its matrices
 
 def pieces_of(infos: Iterable[TensorInfo]) -> dict[str, Piece]:
     """Every matrix of the fused tensors by the name that it has where it is stored by itself."""
-    found: dict[str, Piece] = {}
+    pieces: dict[str, Piece] = {}
     for info in infos:
         if info.layout in FUSED:
-            for place, planned in enumerate(matrices(info)):
-                found[f"{planned.name.removesuffix('.weight')}.weight"] = info, place
-    return found
+            for place, plan in enumerate(matrices(info)):
+                pieces[f"{plan.name.removesuffix('.weight')}.weight"] = info, place
+    return pieces
 
 
 def fused_partners(ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo]) -> dict[str, Partner]:
@@ -30,34 +30,34 @@ def fused_partners(ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorIn
 def _pair_fused_tuned(ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo]) -> dict[str, Partner]:
     """Fused in the tuned checkpoint, apart in the base."""
     pieces = pieces_of(ours.values())
-    found = pair_names(pieces, theirs, lambda a, b: _fits(pieces[a], theirs[b]))
+    pairing = pair_names(pieces, theirs, lambda a, b: _fits(pieces[a], theirs[b]))
     return {
-        to: Partner(pieces[name][0], piece=pieces[name][1])
-        for name, to in found.partners.items()
-        if _fits(pieces[name], theirs[to])
+        target: Partner(pieces[name][0], piece=pieces[name][1])
+        for name, target in pairing.partners.items()
+        if _fits(pieces[name], theirs[target])
     }
 
 
 def _pair_fused_base(ours: Mapping[str, TensorInfo], theirs: Mapping[str, TensorInfo]) -> dict[str, Partner]:
     """Fused in the base, apart in the tuned checkpoint: of each tensor all matrices have to be there."""
     pieces = pieces_of(theirs.values())
-    found = pair_names(ours, pieces, lambda a, b: _fits(pieces[b], ours[a]))
-    apart: dict[str, dict[int, TensorInfo]] = {}
-    for name, to in found.partners.items():
-        info, place = pieces[to]
-        if _fits(pieces[to], ours[name]):
-            apart.setdefault(info.called, {})[place] = ours[name]
+    pairing = pair_names(ours, pieces, lambda a, b: _fits(pieces[b], ours[a]))
+    by_fused: dict[str, dict[int, TensorInfo]] = {}
+    for name, target in pairing.partners.items():
+        info, place = pieces[target]
+        if _fits(pieces[target], ours[name]):
+            by_fused.setdefault(info.called, {})[place] = ours[name]
     return {
-        to: Partner(held[0], stacked=tuple(held[place] for place in sorted(held)))
-        for to, held in apart.items()
-        if len(held) == len(matrices(theirs[to]))
+        target: Partner(members[0], stacked=tuple(members[place] for place in sorted(members)))
+        for target, members in by_fused.items()
+        if len(members) == len(matrices(theirs[target]))
     }
 
 
 def _fits(piece: Piece, info: TensorInfo) -> bool:
-    planned = matrices(piece[0])[piece[1]]
+    plan = matrices(piece[0])[piece[1]]
     return (
         info.layout == Layout.MATRIX
-        and matrices(info)[0].rows == planned.rows
-        and (matrices(info)[0].columns == planned.columns)
+        and matrices(info)[0].rows == plan.rows
+        and (matrices(info)[0].columns == plan.columns)
     )

@@ -40,8 +40,8 @@ def match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> Match
     shapes = {info.name: info.shape for info in member.tensors}
     layers = [source for source in sources.values() if isinstance(source, AdaptedModule) and is_of_experts(source)]
     of_experts = expert_partners(layers, targets, shapes)
-    placed = {partner.tensors for partner in of_experts.values()}
-    sources = {name: source for name, source in sources.items() if Partner(source).tensors not in placed}
+    done_tensors = {partner.tensors for partner in of_experts.values()}
+    sources = {name: source for name, source in sources.items() if Partner(source).tensors not in done_tensors}
     pairing = pair_names(
         sources,
         targets,
@@ -51,23 +51,23 @@ def match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> Match
         text_first=member.kind == "adapter",
     )
     head = _own_head(base, member, sources, targets, pairing.partners)
-    tied = {} if head else tie(sources, targets, pairing.partners)
-    pairs = {name: to for name, to in {**pairing.partners, **tied}.items() if head is None or name != head[0]}
+    tied_pairs = {} if head else tie(sources, targets, pairing.partners)
+    pairs = {name: to for name, to in {**pairing.partners, **tied_pairs}.items() if head is None or name != head[0]}
     partners: dict[str, Partner] = dict(of_experts)
     ours = unclear | {
         name: f"could be any of {', '.join(map(escape, could))}" for name, could in pairing.ambiguous.items()
     }
     theirs: dict[str, str] = {}
-    turned = any(is_transposed(sources[a], targets[b]) for a, b in pairs.items())
+    is_turned = any(is_transposed(sources[a], targets[b]) for a, b in pairs.items())
     for name, to in pairs.items():
         source, target = sources[name], targets[to]
-        if (why := emptiness(source, shapes) or difference(source, target, same_shape)) is not None:
-            ours[name] = theirs[to] = why
+        if (problem := emptiness(source, shapes) or difference(source, target, same_shape)) is not None:
+            ours[name] = theirs[to] = problem
         elif target.skip is not None:
             ours[name] = f"left out in the base: {target.skip}"
         else:
             changed = change_of_stack(source, target, shapes) if isinstance(source, AdaptedModule) else source
-            partners[to] = Partner(changed, turned and differs_in_orientation(source, target))
+            partners[to] = Partner(changed, is_turned and differs_in_orientation(source, target))
     if member.kind == "model" and same_shape:
         free = {name: s for name, s in sources.items() if isinstance(s, TensorInfo) and _is_free(s, partners.values())}
         rest = {to: info for to, info in targets.items() if info.skip is None and to not in partners}
@@ -75,8 +75,8 @@ def match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> Match
     embedding = find_tied_embedding(base)
     if head is not None and embedding is not None and member.kind == "adapter":
         partners.setdefault(embedding.called, left_as_it_is(embedding))
-    left = unmatched_sources(member, sources, [*partners.values(), *([head[1]] if head else [])], ours, base)
-    return Match(partners, left, unmatched_targets(base, partners, theirs, member), head)
+    leftovers = unmatched_sources(member, sources, [*partners.values(), *([head[1]] if head else [])], ours, base)
+    return Match(partners, leftovers, unmatched_targets(base, partners, theirs, member), head)
 
 
 def _is_free(info: TensorInfo, partners: Iterable[Partner]) -> bool:
@@ -94,8 +94,8 @@ def _own_head(
     embedding = find_tied_embedding(base)
     if embedding is None:
         return None
-    taken = [name for name, to in paired.items() if not targets[to].same_as]
-    name = find_head(sources, embedding, member.kind == "adapter", taken)
+    taken_names = [name for name, to in paired.items() if not targets[to].same_as]
+    name = find_head(sources, embedding, member.kind == "adapter", taken_names)
     return None if name is None else (name, Partner(sources[name]))
 
 
@@ -103,14 +103,14 @@ def _sources(member: Member, targets: Mapping[str, TensorInfo]) -> tuple[dict[st
     """What a tuned checkpoint holds, by the names that it should be found under in the base, and what is ambiguous."""
     if member.kind == "model":
         return {info.called: info for info in member.tensors}, {}
-    held = {info.name: info for info in member.tensors}
-    found: dict[str, Source] = {}
+    by_name = {info.name: info for info in member.tensors}
+    sources: dict[str, Source] = {}
     unclear: dict[str, str] = {}
     flat = flattened(name for name, info in targets.items() if len(info.shape) > 1)
-    for module in modules(held):
+    for module in modules(by_name):
         could = unflattened(module.module, flat) if module.flat else []
         if len(could) > 1:
             unclear[module.name] = f"could be any of {', '.join(map(escape, could[:4]))}"
         name = could[0] if len(could) == 1 else module.name
-        found[name] = held[module.tensors[0]] if module.whole else module
-    return found, unclear
+        sources[name] = by_name[module.tensors[0]] if module.whole else module
+    return sources, unclear

@@ -18,15 +18,15 @@ def unmatched_sources(
     base: Sequence[TensorInfo],
 ) -> tuple[Unmatched, ...]:
     """The tuned checkpoint's tensors without a partner; of a whole model, only those that hold a matrix."""
-    taken = {tensor for partner in used for tensor in partner.tensors}
+    used_tensors = {tensor for partner in used for tensor in partner.tensors}
     reasons = {
         tensor: why.get(name) or _stranger(source, base)
         for name, source in sources.items()
         for tensor in Partner(source).tensors
     }
     if member.kind == "adapter":
-        taken.update(shared_tensors(info.name for info in member.tensors))
-    own = [info for info in member.tensors if info.name not in taken]
+        used_tensors.update(shared_tensors(info.name for info in member.tensors))
+    own = [info for info in member.tensors if info.name not in used_tensors]
     return tuple(
         Unmatched(info.name, reasons.get(info.name, "no change of a weight"))
         for info in own
@@ -39,8 +39,8 @@ def _stranger(source: Source, base: Sequence[TensorInfo]) -> str:
         return f"left out in the base: {packed}"
     if not isinstance(source, TensorInfo):
         return f"changes {escape(source.name)}, which the base does not have"
-    if source.role == "head" and is_vocabulary(source) and (held := find_embedding(base)):
-        return f"the base has no head of its own: there it is tied to {escape(held.name)}"
+    if source.role == "head" and is_vocabulary(source) and (embedding := find_embedding(base)):
+        return f"the base has no head of its own: there it is tied to {escape(embedding.name)}"
     return source.skip or "not in the base"
 
 
@@ -58,8 +58,8 @@ def _is_of(info: TensorInfo, layer: str) -> bool:
 def unmatched_targets(
     base: Sequence[TensorInfo], partners: Mapping[str, Partner], why: Mapping[str, str], member: Member
 ) -> tuple[Unmatched, ...]:
-    held = [info for info in base if info.skip is None and info.called not in partners]
-    return tuple(Unmatched(info.name, why.get(info.called) or _absent(info, base, partners, member)) for info in held)
+    rest = [info for info in base if info.skip is None and info.called not in partners]
+    return tuple(Unmatched(info.name, why.get(info.called) or _absent(info, base, partners, member)) for info in rest)
 
 
 def _absent(info: TensorInfo, base: Sequence[TensorInfo], partners: Mapping[str, Partner], member: Member) -> str:

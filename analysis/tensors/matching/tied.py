@@ -18,13 +18,15 @@ def find_head(sources: Mapping[str, Source], embedding: TensorInfo, adapter: boo
 
     Of a whole model that keeps a head alone, the embedding is tied to it there too: that is no head of its own.
     """
-    paired = set(taken)
+    taken_names = set(taken)
     heads = [name for name, source in sources.items() if _is_head(name, source, embedding)]
-    free = [name for name in heads if name not in paired]
+    free = [name for name in heads if name not in taken_names]
     if len(heads) != 1 or not free:
         return None
-    both = any(isinstance(s, TensorInfo) and s.role == "embedding" and s.skip is None for s in sources.values())
-    return free[0] if adapter or both else None
+    has_embedding = any(
+        isinstance(s, TensorInfo) and s.role == "embedding" and s.skip is None for s in sources.values()
+    )
+    return free[0] if adapter or has_embedding else None
 
 
 def _is_head(name: str, source: Source, embedding: TensorInfo) -> bool:

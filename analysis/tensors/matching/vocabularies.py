@@ -33,8 +33,8 @@ def is_vocabulary(info: TensorInfo) -> bool:
 
 def find_embedding(base: Sequence[TensorInfo]) -> TensorInfo | None:
     """The word embedding, where there is one."""
-    found = [info for info in _vocabularies({info.name: info for info in base}) if info.role == "embedding"]
-    return found[0] if len(found) == 1 else None
+    matches = [info for info in _vocabularies({info.name: info for info in base}) if info.role == "embedding"]
+    return matches[0] if len(matches) == 1 else None
 
 
 def find_tied_embedding(base: Sequence[TensorInfo]) -> TensorInfo | None:

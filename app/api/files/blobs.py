@@ -67,11 +67,11 @@ async def put(
     `POST /api/v1/checkpoints` creates a checkpoint from it. If the file is already stored, its bytes are not read: a
     client that sends `Expect: 100-continue`, as curl does, then sends nothing.
     """
-    here = await run_sync(_known_size, database, storage, sha256)
-    if here is not None:
+    size = await run_sync(_known_size, database, storage, sha256)
+    if size is not None:
         await _pass_by(request)
         response.status_code = 200
-        return Blob(sha256=sha256, bytes=here)
+        return Blob(sha256=sha256, bytes=size)
     await run_sync(admit, database, announced_length(request) or 0)
     async with receive_upload(
         request.stream(), storage, settings, content_type="", length=announced_length(request), filename=filename

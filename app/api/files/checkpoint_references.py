@@ -60,8 +60,8 @@ def _schema() -> dict[str, Any]:
     file = schema.pop("$defs")["FileReference"]
     schema["properties"]["files"]["items"] = file
     for properties in (schema["properties"], file["properties"]):
-        for each in properties.values():
-            each.pop("default", None)
+        for field in properties.values():
+            field.pop("default", None)
     return schema
 
 

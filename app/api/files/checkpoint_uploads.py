@@ -72,14 +72,14 @@ def answer_once(
     path = request.url.path
     with database.writing() as session:
         check_good(session, request.state.caller)
-        before = None if key is None else idempotency.claim(session, path, key, digest)
-        if before is not None:
-            return replay(before)
-        made = checkpoints_json(session, [make(session)])[0]
-        said = Answer(201, f"{path}/{made.id}", made.model_dump_json())
+        past_answer = None if key is None else idempotency.claim(session, path, key, digest)
+        if past_answer is not None:
+            return replay(past_answer)
+        checkpoint = checkpoints_json(session, [make(session)])[0]
+        answer = Answer(201, f"{path}/{checkpoint.id}", checkpoint.model_dump_json())
         if key is not None:
-            idempotency.keep(session, path, key, said)
-    return Response(said.body, said.status, {"Location": f"{path}/{made.id}"}, "application/json")
+            idempotency.keep(session, path, key, answer)
+    return Response(answer.body, answer.status, {"Location": f"{path}/{checkpoint.id}"}, "application/json")
 
 
 @router.post(
@@ -107,28 +107,28 @@ async def send(
 
     JSON names stored files by digest or upload, or a `source` that a worker downloads from.
     """
-    stated = parse_facts(facts or "")  # before the body, which may be long
+    stated_facts = parse_facts(facts or "")  # before the body, which may be long
     kind = request.headers.get("content-type", "")
     if references.is_json(kind):
-        asked = await references.read(request.stream())
+        reference = await references.read(request.stream())
 
         def refer() -> Response:
-            make = referring(database, storage, settings, asked, name, stated)
-            return answer_once(request, database, key, digest_of(request, asked.model_dump_json()), make)
+            make = referring(database, storage, settings, reference, name, stated_facts)
+            return answer_once(request, database, key, digest_of(request, reference.model_dump_json()), make)
 
         return await run_sync(refer)
     await run_sync(admit, database, announced_length(request) or 0)
-    named = file_name(filename, request.headers.get("content-disposition"))
+    upload_name = file_name(filename, request.headers.get("content-disposition"))
     async with receive_upload(
-        request.stream(), storage, settings, content_type=kind, length=announced_length(request), filename=named
+        request.stream(), storage, settings, content_type=kind, length=announced_length(request), filename=upload_name
     ) as upload:
-        if not upload.bytes and not named and not kind.startswith("multipart/"):
+        if not upload.bytes and not upload_name and not kind.startswith("multipart/"):
             raise BadUpload("The body is empty: send a file, a form with files, or JSON that names stored files.")
-        known = {**stated, **parse_facts(upload.fields.get("facts", ""))}
+        all_facts = {**stated_facts, **parse_facts(upload.fields.get("facts", ""))}
 
         def receive(session: Session) -> models.Checkpoint:
             quotas.admit(session, upload.bytes, len(upload.files))
-            return checkpoints.receive(session, storage, name or upload.fields.get("name"), upload.files, known)
+            return checkpoints.receive(session, storage, name or upload.fields.get("name"), upload.files, all_facts)
 
         return await run_sync(answer_once, request, database, key, digest_of(request, *parts_of(upload)), receive)
 
@@ -153,12 +153,14 @@ def referring(
     stated: dict[str, Any],
 ) -> Callable[[Session], models.Checkpoint]:
     """How to make the checkpoint that the JSON asks for."""
-    called = name or asked.name
+    final_name = name or asked.name
     if asked.source:
-        return lambda session: _with_part(sources.request(session, settings, asked.source, called, stated), asked.part)
+        return lambda session: _with_part(
+            sources.request(session, settings, asked.source, final_name, stated), asked.part
+        )
     parts = [assembly.Part(file.name or None, file.sha256 or None, file.upload or None) for file in asked.files]
-    located = assembly.locate(database, storage, parts)
-    return lambda session: _with_part(assembly.assemble(session, called, located, stated), asked.part)
+    blobs = assembly.locate(database, storage, parts)
+    return lambda session: _with_part(assembly.assemble(session, final_name, blobs, stated), asked.part)
 
 
 def _with_part(checkpoint: models.Checkpoint, part: str) -> models.Checkpoint:
@@ -189,21 +191,21 @@ async def put(
     Repeating the request returns the same checkpoint. Another `name` or other `facts` create another checkpoint; the
     bytes are stored once.
     """
-    stated = parse_facts(facts or "")
+    stated_facts = parse_facts(facts or "")
     await run_sync(admit, database, announced_length(request) or 0)
     async with receive_upload(
         request.stream(), storage, settings, content_type="", length=announced_length(request), filename=filename
     ) as upload:
 
         def receive(upload: Upload) -> tuple[Checkpoint, bool]:
-            (called, incoming) = upload.files[0]
+            (part_name, incoming) = upload.files[0]
             with database.writing() as session:
                 check_good(session, request.state.caller)
-                there = assembly.same(session, checkpoints.clean_name(called), incoming.sha256, name, stated)
-                if there is None:
+                match = assembly.same(session, checkpoints.clean_name(part_name), incoming.sha256, name, stated_facts)
+                if match is None:
                     quotas.admit(session, upload.bytes)
-                row = there or checkpoints.receive(session, storage, name, upload.files, stated)
-                return checkpoints_json(session, [row])[0], there is None
+                row = match or checkpoints.receive(session, storage, name, upload.files, stated_facts)
+                return checkpoints_json(session, [row])[0], match is None
 
         checkpoint, new = await run_sync(receive, upload)
     response.status_code = 201 if new else 200

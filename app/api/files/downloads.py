@@ -36,12 +36,12 @@ Name = Annotated[str, Path(description="One of the checkpoint's `files`.", examp
 )
 def download(session: Reading, storage: StorageOf, identity: Identity, name: Name) -> FileResponse:
     """Downloads one of its files: `curl -OJ '…/api/v1/checkpoints/3/files/adapter_model.safetensors'`."""
-    found = next((file for file in checkpoints.get(session, identity).files if file.name == name), None)
-    path = None if found is None else storage.path(found.sha256)
-    if found is None or path is None or not path.is_file():
+    match = next((file for file in checkpoints.get(session, identity).files if file.name == name), None)
+    path = None if match is None else storage.path(match.sha256)
+    if match is None or path is None or not path.is_file():
         raise NotFound(f"Checkpoint {identity} has no file of that name.")
-    headers = {"ETag": f'"{found.sha256}"'}
-    return FileResponse(path, media_type=BYTES, filename=safe_name(found.name), headers=headers)
+    headers = {"ETag": f'"{match.sha256}"'}
+    return FileResponse(path, media_type=BYTES, filename=safe_name(match.name), headers=headers)
 
 
 def safe_name(name: str) -> str:
@@ -51,5 +51,5 @@ def safe_name(name: str) -> str:
     ('model.safetensors', 'profile')
     """
     last = name.rpartition("/")[2]
-    kept = "".join(c if c.isalnum() or c in "._- " else "_" for c in last)
-    return kept.strip(". ") or "file"
+    text = "".join(c if c.isalnum() or c in "._- " else "_" for c in last)
+    return text.strip(". ") or "file"

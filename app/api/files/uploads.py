@@ -91,15 +91,15 @@ async def create(request: Request, database: DatabaseOf, storage: StorageOf, set
     """
     size = header_number(request, "upload-length")
     check_limit(size, settings)
-    told = request.headers.get("upload-metadata", "")
-    named = promises.metadata(told).get("filename")
+    metadata = request.headers.get("upload-metadata", "")
+    name = promises.metadata(metadata).get("filename")
     checksum = read_checksum(request)
 
     def begin() -> Transfer:
         storage.require(size, settings.disk_reserve)
         with database.writing() as session:
             quotas.admit(session, size)
-            return transfers.begin(session, storage, settings, name=named, size=size, text=told)
+            return transfers.begin(session, storage, settings, name=name, size=size, text=metadata)
 
     transfer = await run_sync(begin)
     headers = {"Location": f"{request.url.path}/{transfer.id}", "Upload-Expires": header_date(transfer.expires_at)}
@@ -150,14 +150,14 @@ async def patch(
     """Appends bytes at Upload-Offset, which must equal the stored size. An interruption loses no stored byte."""
     if not is_piece(request):
         raise WrongMedia(f"A chunk of an upload needs the Content-Type {PIECE}.")
-    at, checksum = header_number(request, "upload-offset"), read_checksum(request)
+    start, checksum = header_number(request, "upload-offset"), read_checksum(request)
 
     def find() -> Transfer:
         with database.reading() as session:
             return transfers.get(session, identity)
 
     transfer = await run_sync(find)
-    offset = await _add(request, database, storage, settings, transfer, at, checksum)
+    offset = await _add(request, database, storage, settings, transfer, start, checksum)
     expires = await run_sync(_prolong, database, settings, identity)
     return Response(status_code=204, headers={"Upload-Offset": str(offset), "Upload-Expires": header_date(expires)})
 
@@ -202,22 +202,22 @@ async def _add(
     checksum: "tuple[_Hash, bytes] | None",
 ) -> int:
     """The body at the end of the upload's file; where that ends then. A whole one becomes a blob."""
-    here = await run_sync(transfers.offset, storage, transfer)
-    _check_piece(request, transfer, at, here)
-    if here < transfer.bytes:
-        here = await _grow(request, storage, settings, transfer, at, checksum)
-    if here == transfer.bytes:
-        allowed = partial(check_good, caller=request.state.caller)
-        await run_sync(transfers.finish, database, storage, transfer, allowed)
-    return here
+    offset = await run_sync(transfers.offset, storage, transfer)
+    _check_piece(request, transfer, at, offset)
+    if offset < transfer.bytes:
+        offset = await _grow(request, storage, settings, transfer, at, checksum)
+    if offset == transfer.bytes:
+        check = partial(check_good, caller=request.state.caller)
+        await run_sync(transfers.finish, database, storage, transfer, check)
+    return offset
 
 
 def _check_piece(request: Request, transfer: Transfer, at: int, here: int) -> None:
     if at != here:
         raise WrongOffset(f"The chunk begins at {at:,}, but {here:,} bytes are stored.")
-    announced = announced_length(request)
-    if announced is not None and at + announced > transfer.bytes:
-        raise TooLarge(f"The chunk ends at {at + announced:,}, and the upload at {transfer.bytes:,}.")
+    length = announced_length(request)
+    if length is not None and at + length > transfer.bytes:
+        raise TooLarge(f"The chunk ends at {at + length:,}, and the upload at {transfer.bytes:,}.")
 
 
 async def _grow(

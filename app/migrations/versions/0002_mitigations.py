@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("sent", sa.Integer(), nullable=False),
         sa.Column("sent_at", sa.Double(), nullable=False),
         sa.Column("resend_at", sa.Double(), nullable=False),
-        *(sa.ForeignKeyConstraint([name], [f"{to}.id"], ondelete="SET NULL") for name, to in REFERENCES.items()),
+        *(sa.ForeignKeyConstraint([name], [f"{table}.id"], ondelete="SET NULL") for name, table in REFERENCES.items()),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )

@@ -55,12 +55,12 @@ class CellsView:
     @cached_property
     def color(self) -> Place:
         """What was asked for; else what is counted; else the first that is to be seen."""
-        known = places(self.tables)
-        place = place_named(known, self.state.shown.color)
+        choices = places(self.tables)
+        place = place_named(choices, self.state.shown.color)
         if place is not None and place.numeric:
             return place
         name = "" if self._count is None else f"{self._count.table.diagnostic.name}.{self._count.column.name}"
-        return place_named(known, name) or pick_columns(self.tables)[0]
+        return place_named(choices, name) or pick_columns(self.tables)[0]
 
     @property
     def counting(self) -> bool:
@@ -80,8 +80,8 @@ class CellsView:
     @property
     def grid_columns(self) -> int:
         """How many grids stand beside each other."""
-        most = max((len(one.depths) for one in self.cells), default=0)
-        return 1 if most > 2 * BESIDE else 2 if most > BESIDE else min(3, max(2, len(self.cells)))
+        widest = max((len(one.depths) for one in self.cells), default=0)
+        return 1 if widest > 2 * BESIDE else 2 if widest > BESIDE else min(3, max(2, len(self.cells)))
 
     @cached_property
     def kind(self) -> FigureKind | None:

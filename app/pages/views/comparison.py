@@ -86,11 +86,11 @@ class ComparisonView(WholeView):
         if summary is None:
             return []
         texts = [finding.text for finding in summary.findings]
-        ranked = sorted(self.tuned, key=lambda one: -self.one.totals.get(one.position, 0.0))
-        said = [next((text for text in texts if text.startswith(f"{one.name} ")), "") for one in ranked]
-        if len(said) > MOST_SENTENCES or not all(0 < len(text) <= LONGEST for text in said):
+        members = sorted(self.tuned, key=lambda one: -self.one.totals.get(one.position, 0.0))
+        lines = [next((text for text in texts if text.startswith(f"{one.name} ")), "") for one in members]
+        if len(lines) > MOST_SENTENCES or not all(0 < len(text) <= LONGEST for text in lines):
             return [summary.headline]
-        return [f"{text}." for text in said]
+        return [f"{text}." for text in lines]
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -124,8 +124,8 @@ class ComparisonView(WholeView):
 
     @property
     def compared_words(self) -> str:
-        found = {row.weight.name for table in self.pairs for row in table.rows}
-        return numbers.plural(len(found), "matrix", "matrices")
+        names = {row.weight.name for table in self.pairs for row in table.rows}
+        return numbers.plural(len(names), "matrix", "matrices")
 
     @cached_property
     def sweeps(self) -> list[View]:
@@ -134,12 +134,12 @@ class ComparisonView(WholeView):
     @cached_property
     def series(self) -> list[View]:
         """None where two checkpoints make no series."""
-        long = len(self.tuned) >= SERIES_FROM or (self.stepped and len(self.tuned) > 1)
-        return self._overall(FigureKind.SERIES) if long else []
+        is_series = len(self.tuned) >= SERIES_FROM or (self.stepped and len(self.tuned) > 1)
+        return self._overall(FigureKind.SERIES) if is_series else []
 
     def _overall(self, kind: FigureKind) -> list[View]:
-        found = [(table, f) for table in self._filled_tables for f in table.diagnostic.figures if f.kind is kind]
-        return [View(f.title, f.caption, f.kind, figure_url(self.state.run, table, f, {})) for table, f in found]
+        figures = [(table, f) for table in self._filled_tables for f in table.diagnostic.figures if f.kind is kind]
+        return [View(f.title, f.caption, f.kind, figure_url(self.state.run, table, f, {})) for table, f in figures]
 
     @cached_property
     def table(self) -> MatricesView:

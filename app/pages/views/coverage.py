@@ -37,27 +37,27 @@ class CoverageView:
 def coverage_view(coverage: Coverage, moving: bool, names: Sequence[str] = ()) -> CoverageView:
     """In a run that moves, what is not analysed yet is not left out. `names` are those of several checkpoints."""
     coming = {NOT_YET} if moving else set()
-    left_out = [skipped for skipped in coverage.skipped if skipped.reason not in coming]
+    omissions = [item for item in coverage.skipped if item.reason not in coming]
     reasons = [f"{count} × {reason}" for reason, count in coverage.reasons() if reason not in coming]
-    shown = reasons if len(reasons) < 5 else [*reasons[:3], f"{len(reasons) - 3} other reasons"]
+    phrases = reasons if len(reasons) < 5 else [*reasons[:3], f"{len(reasons) - 3} other reasons"]
     return CoverageView(
         analysed=coverage.analysed,
         tensors=coverage.tensors,
         width=round(100 * coverage.analysed / max(1, coverage.tensors), 1),
         share=numbers.percent(coverage.analysed_parameters, coverage.parameters),
-        coming=len(coverage.skipped) - len(left_out),
-        reasons="; ".join(shown),
-        skipped=left_out[:LISTED],
-        more=max(0, len(left_out) - LISTED),
+        coming=len(coverage.skipped) - len(omissions),
+        reasons="; ".join(phrases),
+        skipped=omissions[:LISTED],
+        more=max(0, len(omissions) - LISTED),
         parts=[_part(name, part, coming) for name, part in zip(names, coverage.members, strict=False)],
     )
 
 
 def _part(name: str, of: Coverage, coming: Collection[str]) -> Part:
-    skipped = [one for one in of.skipped if one.reason not in coming]
+    omissions = [one for one in of.skipped if one.reason not in coming]
     missing = [one for one in of.missing if one.reason not in coming]
     words = f"{of.analysed} of {numbers.plural(of.tensors, 'tensor')}"
     if missing:
         words += f"; {numbers.plural(len(missing), 'matrix', 'matrices')} of the base without a partner"
-    more = max(0, len(skipped) - LISTED) + max(0, len(missing) - LISTED)
-    return Part(name, words, skipped[:LISTED], missing[:LISTED], more)
+    extra = max(0, len(omissions) - LISTED) + max(0, len(missing) - LISTED)
+    return Part(name, words, omissions[:LISTED], missing[:LISTED], extra)

@@ -23,6 +23,6 @@ class Filter:
     @property
     def count(self) -> str:
         """How many rows are seen, in words."""
-        seen = sum(map(self.visible, self.rows))
+        visible_count = sum(map(self.visible, self.rows))
         all_of_them = numbers.plural(len(self.rows), "matrix", "matrices")
-        return (f"{seen} of " if seen < len(self.rows) else "") + all_of_them
+        return (f"{visible_count} of " if visible_count < len(self.rows) else "") + all_of_them

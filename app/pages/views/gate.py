@@ -36,15 +36,15 @@ def view(session: Reading, run: models.Run) -> list[GateView]:
 
 
 def _gate(session: Reading, row: models.Verdict) -> GateView:
-    found = verdicts.result_of(session, row)
+    result = verdicts.result_of(session, row)
     url = f"/api/v1/runs/{row.run_id}/verdicts/{row.id}"
-    if found is None:
+    if result is None:
         return GateView(row.id, outcome(VerdictState.WAITING), "The gate waits for the end of the run.", (), url)
-    rules = tuple(_rule(each) for each in found["rules"])
-    return GateView(row.id, outcome(found["verdict"]), found["headline"], rules, url)
+    rules = tuple(_rule(rule) for rule in result["rules"])
+    return GateView(row.id, outcome(result["verdict"]), result["headline"], rules, url)
 
 
 def _rule(fields: dict[str, Any]) -> RuleView:
-    weight = next((each["weight"] for each in fields["offenders"] if each["weight"]), "")
+    weight = next((offender["weight"] for offender in fields["offenders"] if offender["weight"]), "")
     holds = fields["outcome"] == "pass"
     return RuleView(outcome(fields["outcome"]), fields["rule"], fields["sentence"], weight, holds)

@@ -55,5 +55,5 @@ def is_drawable(table: Table, figure: Figure, row: Row, curves: Container[tuple[
     """Whether a figure's curve is there, and the point that it marks: without a fit there is no cut-off to judge."""
     marks = [name for part, name in figure.parts.items() if part in ("x0", "y0")]
     lines = [name for part, name in figure.parts.items() if part in ("x", "y", "values")]
-    there = all((table.diagnostic.name, name) in curves for name in lines)
-    return there and all(row.value(name) is not None for name in marks)
+    has_lines = all((table.diagnostic.name, name) in curves for name in lines)
+    return has_lines and all(row.value(name) is not None for name in marks)

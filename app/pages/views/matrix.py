@@ -60,35 +60,35 @@ class MatrixView:
     @cached_property
     def weight(self) -> str:
         """The one asked for; else the one with the most of what is counted."""
-        asked = self.state.shown.weight
-        if any(row.weight.name == asked for row in self._rows):
-            return asked
+        name = self.state.shown.weight
+        if any(row.weight.name == name for row in self._rows):
+            return name
         first = self._largest_row or next(iter(self._rows), None)
         return first.weight.name if first else ""
 
     @cached_property
     def position(self) -> int:
         """The tuned checkpoint asked for; else the one with the most of what is counted."""
-        asked = self.state.shown.position
-        return asked or (self._largest_row.group[-1] if self._largest_row else 1)
+        choice = self.state.shown.position
+        return choice or (self._largest_row.group[-1] if self._largest_row else 1)
 
     @cached_property
     def totals(self) -> dict[int, float]:
         """What is counted, in all matrices of each tuned checkpoint."""
-        found: dict[int, float] = {}
+        sums: dict[int, float] = {}
         if self._count is not None:
             for row in self._count.table.rows:
-                found[row.group[-1]] = found.get(row.group[-1], 0.0) + (number(row, self._count.column.name) or 0.0)
-        return found
+                sums[row.group[-1]] = sums.get(row.group[-1], 0.0) + (number(row, self._count.column.name) or 0.0)
+        return sums
 
     @cached_property
     def _largest_row(self) -> Row | None:
         """The row with the largest count, in the chosen tuned checkpoint or in that with the largest total."""
         if self._count is None:
             return None
-        asked, name = self.state.shown.position, self._count.column.name
-        of = asked if asked in self.totals else max(self.totals, key=lambda one: self.totals[one], default=0)
-        own = [row for row in self._count.table.rows if row.group[-1] == of and number(row, name) is not None]
+        choice, name = self.state.shown.position, self._count.column.name
+        position = choice if choice in self.totals else max(self.totals, key=lambda one: self.totals[one], default=0)
+        own = [row for row in self._count.table.rows if row.group[-1] == position and number(row, name) is not None]
         return max(own, key=lambda row: number(row, name) or 0.0, default=None)
 
     @cached_property
@@ -136,9 +136,9 @@ class MatrixView:
         if row is None or not number(row, figure.parts["k"]):
             return None
         k, epsilon = int(number(row, figure.parts["k"]) or 1), number(row, figure.parts["epsilon"]) or 0.0
-        shown, name = self.state.shown, quote(table.diagnostic.name)
+        settings, name = self.state.shown, quote(table.diagnostic.name)
         curves = f"/api/v1/runs/{self.state.run}/curves/{name}/{quote(figure.parts['best'])}"
-        return Sliders(shown.k or k, epsilon if shown.epsilon is None else shown.epsilon, k, epsilon, curves)
+        return Sliders(settings.k or k, epsilon if settings.epsilon is None else settings.epsilon, k, epsilon, curves)
 
     @cached_property
     def sentence(self) -> str:
@@ -168,7 +168,7 @@ class MatrixView:
 
     @cached_property
     def everything(self) -> list[Numbers]:
-        return [found for table in self.tables if (found := self._numbers(table)).headings]
+        return [item for table in self.tables if (item := self._numbers(table)).headings]
 
     def _numbers(self, table: Table) -> Numbers:
         rows = [row for row in table.rows if row.weight.name == self.weight]

@@ -42,8 +42,8 @@ def figure_url(run: int, table: Table, figure: Figure, query: Mapping[str, str])
 
 def view_table(state: State, table: Table, figure: Figure, columns: Sequence[str] = ()) -> View:
     """A figure of the whole table, with a key of the roles that have values in these columns."""
-    keyed = figure.kind in BY_ROLE
-    roles = {r.weight.role for r in table.rows if keyed and all(number(r, name) is not None for name in columns)}
+    has_key = figure.kind in BY_ROLE
+    roles = {r.weight.role for r in table.rows if has_key and all(number(r, name) is not None for name in columns)}
     url = figure_url(state.run, table, figure, _position(state))
     return View(
         figure.title, figure.caption, figure.kind, url, roles=tuple(look(role) for role in sorted(roles, key=order))

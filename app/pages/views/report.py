@@ -56,8 +56,8 @@ class ReportView(WholeView):
     def sayings(self) -> list[tuple[str, str]]:
         """What each diagnostic says in a sentence, but for the first and the entries, whose sentences are above."""
         titles = {table.diagnostic.name: table.diagnostic.title for table in self.tables}
-        others = [name for name in list(titles)[1:] if name != "entries"]
-        return [(titles[name], self.summaries[name].headline) for name in others]
+        names = [name for name in list(titles)[1:] if name != "entries"]
+        return [(titles[name], self.summaries[name].headline) for name in names]
 
     @cached_property
     def lead(self) -> Place | None:
@@ -84,8 +84,8 @@ class ReportView(WholeView):
         names = [row.weight.name for table in self.tables for row in table.rows]
         if self.state.shown.weight in names:
             return self.state.shown.weight
-        worst = next((f.weights[0] for f in self.verdict.findings if f.weights), None)
-        return worst if worst and not self.moving else names[0]
+        worst_name = next((f.weights[0] for f in self.verdict.findings if f.weights), None)
+        return worst_name if worst_name and not self.moving else names[0]
 
     @cached_property
     def layer(self) -> LayerView:

@@ -47,9 +47,10 @@ class State:
         return f"/runs/{self.run}" + (f"?{query}" if query else "")
 
     def parameters(self) -> dict[str, list[str]]:
-        named = self.shown.model_dump(exclude_defaults=True)
+        values = self.shown.model_dump(exclude_defaults=True)
         return {
-            name: [str(one) for one in (value if isinstance(value, list) else [value])] for name, value in named.items()
+            name: [str(one) for one in (value if isinstance(value, list) else [value])]
+            for name, value in values.items()
         }
 
     def form_fields(self, *without: str) -> list[tuple[str, str]]:

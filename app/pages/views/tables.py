@@ -52,7 +52,7 @@ class TableView:
     def noted(self) -> frozenset[str]:
         """The weights with a finding in a column of the table."""
         columns = [(place.table.diagnostic.name, place.column.name) for place in self.pick()]
-        names = [{name for of, name in columns if of == table.diagnostic.name} for table in self.tables]
+        names = [{name for diagnostic, name in columns if diagnostic == table.diagnostic.name} for table in self.tables]
         return frozenset[str]().union(*map(flagged_weights, self.tables, names))
 
     @cached_property
@@ -76,8 +76,8 @@ class LayersView(TableView):
 
     @cached_property
     def layers(self) -> Layers:
-        shown = self.state.shown
-        return layers(self.tables, self.noted, shown.position, self.sort, shown.columns)
+        settings = self.state.shown
+        return layers(self.tables, self.noted, settings.position, self.sort, settings.columns)
 
     @property
     def rows(self) -> Sequence[Layer]:
@@ -97,9 +97,9 @@ class MatricesView(TableView):
     @cached_property
     def sort(self) -> str:
         """The requested order; else the first quantity of the tuned checkpoint that is looked at."""
-        known = keys(self.tables, self.state.shown.columns)
-        own = [key for key in known if key.endswith(f".{self.position}")]
-        return self.state.shown.sort or next((f"-{key}" for key in [*own, *known]), "")
+        choices = keys(self.tables, self.state.shown.columns)
+        own = [key for key in choices if key.endswith(f".{self.position}")]
+        return self.state.shown.sort or next((f"-{key}" for key in [*own, *choices]), "")
 
     @cached_property
     def matrices(self) -> Matrices:

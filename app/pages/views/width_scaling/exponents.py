@@ -77,8 +77,8 @@ def make_line(kind: Kind, title: str = "") -> Line:
 def _band(estimate: Estimate) -> Band:
     width, low, high = BAND
     ends = estimate.widest or [estimate.value] * 2
-    at = [max(0.0, min(width, width * (x - low) / (high - low))) for x in (estimate.value, *ends)]
-    return Band(*(round(x, 1) for x in at))
+    places = [max(0.0, min(width, width * (x - low) / (high - low))) for x in (estimate.value, *ends)]
+    return Band(*(round(x, 1) for x in places))
 
 
 def _reading(estimate: Estimate | None) -> Sign | None:

@@ -29,8 +29,8 @@ def list_members(fits: Scaling, ids: Sequence[int]) -> list[Member]:
     """Every model; `ids` are those of their checkpoints, 0 where there is none."""
     decays = repairs(fits)
     return [
-        _member(fits.family, at, ids[at] if at < len(ids) else 0, decays.get(at))
-        for at in range(len(fits.family.names))
+        _member(fits.family, index, ids[index] if index < len(ids) else 0, decays.get(index))
+        for index in range(len(fits.family.names))
     ]
 
 

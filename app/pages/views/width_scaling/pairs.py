@@ -37,7 +37,7 @@ class PairsView:
     def wider(self) -> list[tuple[str, str]]:
         """The wider models: width, and the name."""
         family = self.fits.family
-        return [(f"{family.settings[at].width:g}", family.names[at]) for at in self._positions[1:]]
+        return [(f"{family.settings[index].width:g}", family.names[index]) for index in self._positions[1:]]
 
     @property
     def narrowest(self) -> str:
