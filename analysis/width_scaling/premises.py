@@ -28,7 +28,7 @@ def premises(scaling: Scaling) -> Iterator[Finding]:
     yield from _override_findings(family)
     yield from _missing(family)
     yield from _sources(family)
-    yield from _guessed(family)
+    yield from _guess_findings(family)
     yield from _without_decay(family)
     yield from _unsteady(family)
     yield from _training(family)
@@ -163,7 +163,7 @@ def _is_read_elsewhere(found: Mapping[str, Scalar], facts: Mapping[str, Scalar])
     return "learning_rate_from" in found and found.get("learning_rate") == facts.get("learning_rate")
 
 
-def _guessed(family: Family) -> Iterator[Finding]:
+def _guess_findings(family: Family) -> Iterator[Finding]:
     """Widths that nobody states and on which the matrices do not agree."""
     unsure = [at for at in family.unsure_widths if family.stated[at] is None]
     if unsure:

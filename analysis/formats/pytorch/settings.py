@@ -75,7 +75,7 @@ def _agreed_fields(parts: Iterator[Any]) -> dict[str, Fact]:
 
 def _fields(value: Any, depth: int) -> Iterator[tuple[str, Fact]]:
     for key, inner in _inside(value).items():
-        inner = _unwrapped(inner)
+        inner = _unwrap(inner)
         if isinstance(inner, str | bool | int | float):
             yield key_text(key), inner
         elif isinstance(inner, dict | Foreign) and depth < DEEPEST:
@@ -90,7 +90,7 @@ def _inside(value: Any) -> Mapping[Any, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _unwrapped(value: Any) -> Any:
+def _unwrap(value: Any) -> Any:
     """OmegaConf keeps each value in an object."""
     return value.state["_val"] if isinstance(value, Foreign) and "_val" in value.state else value
 
