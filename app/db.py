@@ -89,7 +89,7 @@ class Database:
         """One transaction: committed at the end, rolled back on an exception. Raises Overloaded."""
         with self._session(self.engine) as session:
             try:
-                with self._turn(), _answered(), session.begin():
+                with self._turn(), _translate_errors(), session.begin():
                     yield session
             finally:
                 self._written[0] += 1
@@ -99,7 +99,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that writes nothing, and so waits for no writer."""
-        with self._session(self._reader) as session, _answered():
+        with self._session(self._reader) as session, _translate_errors():
             yield session
 
     def acting(self, actor: str) -> Self:
@@ -145,7 +145,7 @@ class Database:
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Says Overloaded or DiskFull where the database was not to be had, or had no room."""
     try:
         yield

@@ -23,7 +23,7 @@ def add_vectors(found: Mapping[str, Summary], broken: Iterable[str], whose: str 
     first = next(iter(found))
     summary = found[first]
     noun = quantity(len(names), "bias or norm holds", "biases or norms hold")
-    headline = f"{_of(whose)}{noun} NaN or infinity"
+    headline = f"{_prefix(whose)}{noun} NaN or infinity"
     result = replace(
         summary, headline=f"{headline}. {summary.headline}", findings=(finding_of(names, whose), *summary.findings)
     )
@@ -35,22 +35,22 @@ def add_identities(found: Mapping[str, Summary], identities: tuple[str, ...], wh
     if not identities or not found:
         return dict(found)
     first, one = next(iter(found)), len(identities) == 1
-    text = f"{_of(whose)}{_listed(identities)} {'is a multiple' if one else 'are multiples'} of the identity"
+    text = f"{_prefix(whose)}{_list_names(identities)} {'is a multiple' if one else 'are multiples'} of the identity"
     why = "Outputs are inputs times one factor. Nothing else is measured, and that alone tells nothing of training."
     note = Finding(Severity.NOTE, text, why, identities[:NAMED], {"identities": len(identities)}, FLAT)
     return {**found, first: replace(found[first], findings=(*found[first].findings, note))}
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _list_names(names: tuple[str, ...]) -> str:
     more = [f"{len(names) - LISTED} more"] if len(names) > LISTED else []
     return join_words([*map(escape, names[:LISTED]), *more])
 
 
 def finding_of(names: tuple[str, ...], whose: str = "") -> Finding:
-    text = f"{_of(whose)}{_listed(names)} hold{'s' * (len(names) == 1)} values that are NaN or infinite"
+    text = f"{_prefix(whose)}{_list_names(names)} hold{'s' * (len(names) == 1)} values that are NaN or infinite"
     why = "A bias, a gain or another vector reaches every output of its layer."
     return Finding(Severity.BAD, text, why, names[:NAMED], {"broken": len(names)}, NOT_FINITE)
 
 
-def _of(whose: str) -> str:
+def _prefix(whose: str) -> str:
     return f"{whose}: " if whose else ""

@@ -20,8 +20,8 @@ def short_names(names: Sequence[str], longest: int = LONGEST) -> tuple[str, ...]
     if not any(len(name) > longest for name in names):
         return tuple(names)
     base, *tuned = names
-    cut = [abbreviate(name, longest) for name in (base, *(_without_shared(tuned, base) if tuned else []))]
-    return tuple(cut) if all(cut) and len(set(cut)) == len(cut) else tuple(_numbered(names, longest))
+    cut = [abbreviate(name, longest) for name in (base, *(_cut_shared(tuned, base) if tuned else []))]
+    return tuple(cut) if all(cut) and len(set(cut)) == len(cut) else tuple(_number_names(names, longest))
 
 
 def abbreviate(name: str, longest: int) -> str:
@@ -36,12 +36,14 @@ def abbreviate(name: str, longest: int) -> str:
     return f"{name[: longest - 1 - tail]}…{name[len(name) - tail :]}"
 
 
-def _without_shared(names: Sequence[str], base: str) -> list[str]:
+def _cut_shared(names: Sequence[str], base: str) -> list[str]:
     """Each without the parts that all share; of one name alone, without those that it shares with the base."""
     parts = [_split(name) for name in names]
-    start = min(_shared(parts if len(parts) > 1 else [*parts, _split(base)]), *(len(part) - 1 for part in parts), 99)
+    start = min(
+        _count_shared(parts if len(parts) > 1 else [*parts, _split(base)]), *(len(part) - 1 for part in parts), 99
+    )
     rest = [part[start:][::-1] for part in parts]
-    end = min(_shared(rest), *(len(part) - 1 for part in rest), 99) if len(parts) > 1 else 0
+    end = min(_count_shared(rest), *(len(part) - 1 for part in rest), 99) if len(parts) > 1 else 0
     texts = [_join(part, start, end) for part in parts]
     while start > 0 and not all(re.search(WORD, text) for text in texts):
         start -= 1
@@ -53,7 +55,7 @@ def _split(name: str) -> list[str]:
     return re.findall(rf"[^{SEPARATORS}]+[{SEPARATORS}]*|[{SEPARATORS}]+", name)
 
 
-def _shared(parts: Sequence[list[str]]) -> int:
+def _count_shared(parts: Sequence[list[str]]) -> int:
     """How many parts all begin with."""
     words = zip(*([word.rstrip(SEPARATORS) for word in part] for part in parts), strict=False)
     return sum(1 for _ in takewhile(lambda alike: len(set(alike)) == 1, words))
@@ -63,5 +65,5 @@ def _join(part: Sequence[str], start: int, end: int) -> str:
     return "".join(part[start : len(part) - end]).strip(SEPARATORS)
 
 
-def _numbered(names: Sequence[str], longest: int) -> list[str]:
+def _number_names(names: Sequence[str], longest: int) -> list[str]:
     return [f"{at}: {abbreviate(name, longest - 4)}" for at, name in enumerate(names)]

@@ -49,7 +49,7 @@ def usage(session: Session) -> Amounts:
     rewritten = select(func.coalesce(func.sum(Blob.bytes), 0)).join(Checkpoint, Checkpoint.rewritten == Blob.sha256)
     size += session.scalar(rewritten.where(Checkpoint.released_at.is_(None))) or 0
     coming_bytes, coming = session.execute(_coming()).one()
-    made_bytes, made = session.execute(_prescribed()).one()
+    made_bytes, made = session.execute(_prescription_files()).one()
     tensors = session.scalar(select(func.coalesce(func.sum(Checkpoint.tensors), 0)))
     pending = session.scalar(select(func.count(Run.id)).where(Run.state.in_(OPEN_RUNS)))
     files += coming + made
@@ -66,7 +66,7 @@ def _coming() -> Select[int, int]:
     return select(func.coalesce(func.sum(Transfer.bytes), 0), func.count(Transfer.id)).where(~has_checkpoint)
 
 
-def _prescribed() -> Select[int, int]:
+def _prescription_files() -> Select[int, int]:
     """Of the files that workers made for prescriptions: their bytes, and how many they are."""
     found = select(func.coalesce(func.sum(PrescriptionFile.bytes), 0), func.count(PrescriptionFile.position))
     return found.select_from(Prescription).join(PrescriptionFile)

@@ -41,22 +41,22 @@ def compute(session: Session, run_id: int, kind: str, options: Mapping[str, obje
     if position >= len(run.members):
         raise NotFound(f"Run {run_id} has no checkpoint at position {position}.")
     try:
-        return chosen.prescribe(Members(report=_recorded(session, run, position)), settings)
+        return chosen.prescribe(Members(report=_record_run(session, run, position)), settings)
     except IncompleteReport as error:
         way_out = "create a run with it, or let a worker measure the weights (`weights`)"
         raise TableMissing(f"Run {run_id} lacks a table: {error.message}. Or {way_out}.") from error
 
 
-def _recorded(session: Session, run: Run, position: int) -> RecordedReport:
+def _record_run(session: Session, run: Run, position: int) -> RecordedReport:
     """The run's tables with the rows of one checkpoint, as if it were alone."""
     tables = {
-        name: _alone(reports.table(session, run.id, name, curves_named=CURVES.get(name, ())), position)
+        name: _select_rows(reports.table(session, run.id, name, curves_named=CURVES.get(name, ())), position)
         for name in run.diagnostics
     }
     report = json.dumps(reports.report(session, run.id).to_json(), sort_keys=True)
     return RecordedReport(tables, run.diagnostics, hashlib.sha256(report.encode()).hexdigest())
 
 
-def _alone(table: Table, position: int) -> Table:
+def _select_rows(table: Table, position: int) -> Table:
     rows = tuple(Row(row.weight, (0,), row.measurement) for row in table.rows if row.group == (position,))
     return replace(table, rows=rows)

@@ -107,7 +107,7 @@ def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
     if not measured_rows:
         return "No matrix could be measured."
     if is_untrained(measured_rows):
-        return _untrained(measured_rows)
+        return _name_untrained(measured_rows)
     if len(measured_rows) > 1 and all(row.value("state") == "zero" for row in measured_rows):
         return f"All {len(measured_rows)} matrices are all zeros."
     row_names = {row.weight.name for row in rows}
@@ -121,7 +121,7 @@ def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
     return f"{len(faulty)} of {quantity(len(rows), 'matrix', 'matrices')} {has} entries."
 
 
-def _untrained(measured: Sequence[Row]) -> str:
+def _name_untrained(measured: Sequence[Row]) -> str:
     """Of all matrices, or of those that tell; equal singular values may be kept by design."""
     told = [row for row in measured if row.value("state") in ("random", "orthogonal")]
     which = "all matrices" if len(told) == len(measured) else f"all {len(told)} of the matrices that can be told"

@@ -45,7 +45,7 @@ def find(tensors: Tensors) -> Mapping[str, str]:
     leaves = _group_leaves(tensors)
     for name, tensor in tensors.items():
         _, leaf = _split_name(name)
-        for kind, mark_name in _marked(name, tensors, leaves):
+        for kind, mark_name in _kinds_of(name, tensors, leaves):
             if name == mark_name:
                 reasons[name] = MLX if kind == "MLX" else PACKED.format(kind=kind)
             elif leaf != "bias":
@@ -61,7 +61,7 @@ def find(tensors: Tensors) -> Mapping[str, str]:
     return reasons
 
 
-def _marked(name: str, tensors: Tensors, beside: Mapping[str, frozenset[str]]) -> Iterator[tuple[str, str]]:
+def _kinds_of(name: str, tensors: Tensors, beside: Mapping[str, frozenset[str]]) -> Iterator[tuple[str, str]]:
     """Each kind of quantised weight that a tensor belongs to, with the tensor of its codes."""
     stem, _ = _split_name(name)
     above, module = _split_name(stem.removesuffix("."))

@@ -22,7 +22,7 @@ KINDS = ("float", "exponent", "e4m3")  # what the scales are
 def find(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
     for name in tensors:
         made = (
-            _compressed(name, tensors)
+            _read_compressed(name, tensors)
             or _modelopt(name, tensors)
             or _experts(name, tensors)
             or _mlx(name, tensors, settings)
@@ -31,7 +31,7 @@ def find(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
             yield made
 
 
-def _compressed(name: str, tensors: Tensors) -> Effective | None:
+def _read_compressed(name: str, tensors: Tensors) -> Effective | None:
     """compressed-tensors: weight_packed and weight_scale, of NVFP4 also weight_global_scale, which is divided by."""
     stem = name.removesuffix(".weight_packed")
     scales, whole = f"{stem}.weight_scale", f"{stem}.weight_global_scale"

@@ -26,10 +26,10 @@ def join_contents(contents: Mapping[Path, Contents]) -> Contents:
     tensors = _side_by_side({**joined, **files})
     facts = {key: value for held in (*contents.values(), *joined.values()) for key, value in held.facts.items()}
     adapter = next((held.adapter for held in contents.values() if held.adapter), "")
-    return Contents(tensors, facts, _aside(contents) | _aside(joined), adapter=adapter)
+    return Contents(tensors, facts, _list_aside(contents) | _list_aside(joined), adapter=adapter)
 
 
-def _aside(contents: Mapping[Path, Contents]) -> dict[str, Aside]:
+def _list_aside(contents: Mapping[Path, Contents]) -> dict[str, Aside]:
     """What each file sets aside; under one name in several files, with the name of the file."""
     found: dict[str, Aside] = {}
     for path, held in contents.items():

@@ -52,7 +52,7 @@ def _join(name: str, shares: Mapping[Path, Share]) -> Array | None:
         text = f"tensor {escape(name)} has different shapes in the files: {', '.join(map(str, sorted(shapes)[:3]))}"
         raise DamagedFile(f"{text}. They are of different models: give the files of one.", "bad-offsets")
     (shape,) = shapes
-    pieces = _once(name, parts)
+    pieces = _drop_copies(name, parts)
     if len(pieces) == 1 and pieces[0].array.shape == shape:
         return pieces[0].array
     there, whole = sum(math.prod(piece.array.shape) for piece in pieces), math.prod(shape)
@@ -70,7 +70,7 @@ def _join(name: str, shares: Mapping[Path, Share]) -> Array | None:
         raise DamagedFile(f"tensor {escape(name)}: {error}. Give the files of one save.", "bad-offsets") from None
 
 
-def _once(name: str, parts: Sequence[tuple[tuple[int, ...], Array]]) -> list[Piece]:
+def _drop_copies(name: str, parts: Sequence[tuple[tuple[int, ...], Array]]) -> list[Piece]:
     """The parts without those of no element; one that several ranks have is taken once, and must be equal."""
     found: dict[object, Piece] = {}
     for offsets, array in parts:

@@ -64,9 +64,9 @@ def read_zero(files: ZeroFiles) -> Contents:
     models = _read_models(files, partitions[0].stage)
     first = models[min(models)]
     tensors: dict[str, Array] = {}
-    for name, array in _frozen(files, models, partitions[0].stage).items():
+    for name, array in _read_frozen(files, models, partitions[0].stage).items():
         _add(tensors, name, array)
-    for name, array in _trained(files, first, partitions).items():
+    for name, array in _read_trained(files, first, partitions).items():
         _add(tensors, name, array)
     aside = _add_module(first, tensors)
     for partition in partitions:
@@ -110,7 +110,7 @@ def _read_models(files: ZeroFiles, stage: int) -> dict[int, Model]:
     return found
 
 
-def _trained(files: ZeroFiles, model: Model, partitions: Sequence[Partition]) -> dict[str, Array]:
+def _read_trained(files: ZeroFiles, model: Model, partitions: Sequence[Partition]) -> dict[str, Array]:
     groups = model.shapes("param_shapes")
     if partitions[0].stage == 3:
         vectors = [
@@ -118,7 +118,7 @@ def _trained(files: ZeroFiles, model: Model, partitions: Sequence[Partition]) ->
             for path, partition in zip(files.partitions.values(), partitions, strict=True)
         ]
         merged = {name: shape for group in groups for name, shape in group.items()}
-        return _shared_out(merged, vectors, model)
+        return _cut_shares(merged, vectors, model)
     if len(groups) != len(partitions[0].groups):
         why = f"names {len(groups)} groups, and the partitions have {len(partitions[0].groups)}"
         raise damaged(model.path, why)
@@ -154,7 +154,7 @@ def _end_to_end(shapes: Shapes, vector: Vector, paddings: Sequence[int], model: 
     return found
 
 
-def _shared_out(shapes: Shapes, vectors: Sequence[Vector], model: Model) -> dict[str, Array]:
+def _cut_shares(shapes: Shapes, vectors: Sequence[Vector], model: Model) -> dict[str, Array]:
     """Stage 3: an equal share of each parameter in each vector."""
     size, dtype = vectors[0].size, vectors[0].dtype
     if any((vector.size, vector.dtype) != (size, dtype) for vector in vectors):
@@ -178,7 +178,7 @@ def _wrong_size(model: Model, wanted: int, there: int) -> DamagedFile:
     )
 
 
-def _frozen(files: ZeroFiles, models: Mapping[int, Model], stage: int) -> dict[str, Array]:
+def _read_frozen(files: ZeroFiles, models: Mapping[int, Model], stage: int) -> dict[str, Array]:
     """Parameters that were not trained: whole in stages 1 and 2, a share in the file of each rank in stage 3."""
     first = models[0]
     if not first.root.get("frozen_param_shapes"):

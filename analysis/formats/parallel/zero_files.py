@@ -109,7 +109,7 @@ def read_partition(path: Path) -> Partition:
     """What one `…_optim_states.pt` says and holds."""
     source, root = read_root(path)
     state = root.get(STATE)
-    if not isinstance(state, dict) or (stage := _whole(state.get("zero_stage"))) not in GROUPS:
+    if not isinstance(state, dict) or (stage := _whole_number(state.get("zero_stage"))) not in GROUPS:
         raise UnknownFormat(
             f"{escape(path.name)} does not say that it is of ZeRO stage 1, 2 or 3, and so not how the weights lie in "
             "it. Give mp_rank_00_model_states.pt alone, where it holds the weights.",
@@ -123,7 +123,9 @@ def read_partition(path: Path) -> Partition:
     if not all(isinstance(view, View) for view in views):
         raise damaged(path, f"has other things than tensors in its {GROUPS[stage]}")
     groups = tuple(located(path, f"{GROUPS[stage]}.{place}", view, source) for place, view in enumerate(views))
-    return Partition(stage, tuple(counts), groups, _paddings(path, state), _others(path, root, source, GROUPS[stage]))
+    return Partition(
+        stage, tuple(counts), groups, _paddings(path, state), _list_moments(path, root, source, GROUPS[stage])
+    )
 
 
 def located(path: Path, name: str, view: View, source: Source) -> Stored:
@@ -143,7 +145,7 @@ def _paddings(path: Path, state: Mapping[Any, Any]) -> tuple[tuple[int, ...], ..
     return tuple(map(tuple, told))
 
 
-def _others(path: Path, root: Any, source: Source, groups: str) -> dict[str, Aside]:
+def _list_moments(path: Path, root: Any, source: Source, groups: str) -> dict[str, Aside]:
     """The moments beside the weights, each with its reason."""
     found: dict[str, Aside] = {}
     for entry in walk(root):
@@ -169,7 +171,7 @@ def damaged(path: Path, why: str) -> DamagedFile:
     return DamagedFile(f"{escape(path.name)} {why}. Save the checkpoint again.", "bad-header")
 
 
-def _whole(value: Any) -> int:
+def _whole_number(value: Any) -> int:
     """A whole number, also as the enumeration that DeepSpeed pickles; 0 for anything else."""
     if isinstance(value, Foreign) and len(value.arguments) == 1:
         value = value.arguments[0]

@@ -74,7 +74,7 @@ def _agreed_fields(parts: Iterator[Any]) -> dict[str, Fact]:
 
 
 def _fields(value: Any, depth: int) -> Iterator[tuple[str, Fact]]:
-    for key, inner in _inside(value).items():
+    for key, inner in _contents(value).items():
         inner = _unwrap(inner)
         if isinstance(inner, str | bool | int | float):
             yield key_text(key), inner
@@ -82,7 +82,7 @@ def _fields(value: Any, depth: int) -> Iterator[tuple[str, Fact]]:
             yield from _fields(inner, depth + 1)
 
 
-def _inside(value: Any) -> Mapping[Any, Any]:
+def _contents(value: Any) -> Mapping[Any, Any]:
     """What a dict holds, or an object by its attributes: a namespace, a dataclass, OmegaConf's."""
     if isinstance(value, Foreign):
         content = value.state.get("_content")
@@ -98,9 +98,9 @@ def _unwrap(value: Any) -> Any:
 def _of_groups(root: Mapping[Any, Any]) -> dict[str, Fact]:
     """What most matrices got of the optimizers in the file, each counted once; nothing where no value has most."""
     counted = [(group, count) for state in _optimizers(root) for group, count in _groups(state)]
-    rate = _most([(_rate(group), count) for group, count in counted])
-    decay = _most([(positive(group.get("weight_decay"), zero=True), count) for group, count in counted])
-    kind = _most([(_kind(group), count) for group, count in counted])
+    rate = _commonest([(_rate(group), count) for group, count in counted])
+    decay = _commonest([(positive(group.get("weight_decay"), zero=True), count) for group, count in counted])
+    kind = _commonest([(_kind(group), count) for group, count in counted])
     found: dict[str, Fact] = {"weight_decay": decay, "optimizer": kind}
     if rate is not None:
         found["learning_rate"], peak = rate
@@ -153,7 +153,7 @@ def _kind(group: Mapping[str, Any]) -> str | None:
     return None if decoupled is None else "AdamW" if decoupled else "Adam"
 
 
-def _most(values: Sequence[tuple[Any, int]]) -> Any:
+def _commonest(values: Sequence[tuple[Any, int]]) -> Any:
     """The value that more than half of all matrices have."""
     counts: Counter[Any] = Counter()
     for value, count in values:

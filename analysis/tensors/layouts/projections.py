@@ -68,7 +68,7 @@ def _order(name: str, headers: Headers) -> str:
     """INPUTS_FIRST or HEADS_FIRST; "" where nothing says it."""
     shape = headers.of[name].shape
     told = (
-        _only(headers.bias_shape(name), shape[1:], (shape[0], shape[2]))
+        _decide(headers.bias_shape(name), shape[1:], (shape[0], shape[2]))
         or _by_output(name, shape, headers)
         or _by_siblings(name, shape, headers)
         or _by_vectors(name, shape, headers)
@@ -76,7 +76,7 @@ def _order(name: str, headers: Headers) -> str:
     return told or (INPUTS_FIRST if shape[0] >= shape[1] else "")
 
 
-def _only(value: object, inputs_first: object, heads_first: object) -> str:
+def _decide(value: object, inputs_first: object, heads_first: object) -> str:
     """Which of the two it equals; "" where both or none."""
     if (value == inputs_first) == (value == heads_first):
         return ""
@@ -88,7 +88,7 @@ def _by_output(name: str, shape: tuple[int, ...], headers: Headers) -> str:
     for leaf in OUTPUTS:
         output = headers.shape(_rename(name, leaf))
         if len(output) == 3 and output[1] == shape[2]:
-            return _only(output[2], shape[0], shape[1])
+            return _decide(output[2], shape[0], shape[1])
     return ""
 
 

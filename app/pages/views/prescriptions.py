@@ -76,7 +76,7 @@ def view(session: Session, run: models.Run, tables: Sequence[Table], names: Sequ
     if run.state != RunState.DONE:
         return None
     groups = [_from_tables(tables, names), _from_weights(run, names)]
-    said = [_said(row, names) for row in prescriptions.listing(session, run.id)]
+    said = [_describe(row, names) for row in prescriptions.listing(session, run.id)]
     return PrescriptionsView(run.id, [group for group in groups if group.choices or group.note], said)
 
 
@@ -108,7 +108,7 @@ def _choice(known: Rule, names: Sequence[str]) -> Choice:
     return Choice(known.name, known.title, known.description, known.validated_on, fields, one_of, some_of)
 
 
-def _said(row: models.Prescription, names: Sequence[str]) -> Said:
+def _describe(row: models.Prescription, names: Sequence[str]) -> Said:
     known, record, look = rule(row.kind), row.record, states.prescription(row.state)
     address = f"/api/v1/runs/{row.run_id}/prescriptions/{row.id}"
     done = row.state == PrescriptionState.DONE
