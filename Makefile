@@ -10,15 +10,17 @@ setup: .venv/.dev  ## everything, for working on Eigenscope itself
 serve: .venv/.serve  ## the service at http://127.0.0.1:8000
 	@$(BIN)/eigenscope serve
 
-# Two halves side by side, one a core: the numbers and what waits for other processes, and the service with its pages.
+# Three parts side by side: the numbers, what waits for other processes most of its time, and the service with its pages.
 PYTEST := $(BIN)/python -m pytest
-NUMBERS := tests/analysis tests/frontend tests/workers tests/integration tests/examples
+NUMBERS := tests/analysis tests/frontend tests/examples
+WAITING := tests/workers tests/integration
 
 test: .venv/.dev  ## every test that this machine can run
-	@log=$$(mktemp); $(PYTEST) $(NUMBERS) > $$log 2>&1 & numbers=$$!; \
-	$(PYTEST) $(addprefix --ignore=,$(NUMBERS)); service=$$?; \
-	wait $$numbers; numbers=$$?; cat $$log; rm -f $$log; \
-	exit $$((service | numbers))
+	@logs=$$(mktemp -d); $(PYTEST) $(NUMBERS) > $$logs/numbers 2>&1 & numbers=$$!; \
+	$(PYTEST) $(WAITING) > $$logs/waiting 2>&1 & waiting=$$!; \
+	$(PYTEST) $(addprefix --ignore=,$(NUMBERS) $(WAITING)); service=$$?; \
+	wait $$numbers; numbers=$$?; wait $$waiting; waiting=$$?; cat $$logs/numbers $$logs/waiting; rm -rf $$logs; \
+	exit $$((service | numbers | waiting))
 
 check: .venv/.dev  ## style, types (also of the scripts, where node is) and generated docs
 	$(BIN)/ruff check .

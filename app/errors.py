@@ -18,6 +18,7 @@ ServiceError                  an error response: an HTTP status, a stable code, 
 │   └── UnknownFile           the request names a file by a digest or upload that is not stored; send its bytes
 ├── UploadStalled       408   no data arrived for some time; received bytes are stored, continue from there
 ├── Conflict            409   valid, but not possible in the current state
+│   ├── TableMissing          the run lacks a table that a prescription reads; a worker can measure the weights
 │   ├── WeightsDeleted        retention deleted the checkpoint's weights; its reports remain
 │   ├── WrongOffset           the offset of a chunk differs from the upload's
 │   └── UploadIncomplete      the upload that a checkpoint names is not complete
@@ -115,6 +116,10 @@ class UploadStalled(ServiceError):
 
 class Conflict(ServiceError):
     status, code, title = 409, "conflict", "Not possible in the current state"
+
+
+class TableMissing(Conflict):
+    code, title = "table-missing", "The run lacks a table"
 
 
 class WeightsDeleted(Conflict):

@@ -22,9 +22,17 @@ FOR_OTHERS = {  # an image on a page of another site, kept for a minute by the c
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Cache-Control": "public, max-age=60",
 }
-Name = Annotated[str, Query(min_length=1, max_length=255, description="A checkpoint's name.", examples=["model@main"])]
-ProjectName = Annotated[str, Query(min_length=1, max_length=64, description="A project's name.", examples=["default"])]
-Signature = Annotated[str, Query(min_length=1, max_length=64, examples=["0123456789abcdef0123456789abcdef"])]
+NO_NUL = "^[^\\u0000]*$"  # PostgreSQL has no such text
+Name = Annotated[
+    str,
+    Query(pattern=NO_NUL, min_length=1, max_length=255, description="A checkpoint's name.", examples=["model@main"]),
+]
+ProjectName = Annotated[
+    str, Query(pattern=NO_NUL, min_length=1, max_length=64, description="A project's name.", examples=["default"])
+]
+Signature = Annotated[
+    str, Query(pattern=NO_NUL, min_length=1, max_length=64, examples=["0123456789abcdef0123456789abcdef"])
+]
 
 
 class BadgeLink(BaseModel):

@@ -1,13 +1,13 @@
 """The registry: which diagnostics there are, with their columns, options and figures."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from analysis.diagnostic import Column, Figure
 from analysis.diagnostic import Diagnostic as Declared
-from analysis.diagnostic import Figure
 from analysis.diagnostics import DIAGNOSTICS
 
 router = APIRouter(prefix="/diagnostics", tags=["diagnostics"])
@@ -35,10 +35,15 @@ def shape(diagnostic: Declared) -> Diagnostic:
         reference=diagnostic.reference,
         description=diagnostic.description,
         default=diagnostic.default,
-        columns=[asdict(column) for column in diagnostic.columns],
+        columns=[column_json(column) for column in diagnostic.columns],
         options=[asdict(option) for option in diagnostic.options],
         figures=[figure_json(figure) for figure in diagnostic.figures],
     )
+
+
+def column_json(column: Column) -> dict[str, Any]:
+    """What is declared of a column, without the function that says where its usual range applies."""
+    return {field.name: getattr(column, field.name) for field in fields(column) if field.name != "judges"}
 
 
 def figure_json(figure: Figure) -> dict[str, Any]:

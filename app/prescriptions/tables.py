@@ -13,7 +13,7 @@ from analysis.prescriptions import PRESCRIPTIONS, Rule, rule
 from analysis.prescriptions.members import Members
 from analysis.prescriptions.prescription import Prescription as Computed
 from analysis.prescriptions.recorded import RecordedReport
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, NotFound, TableMissing
 from app.models import Run
 from app.runs import reports, runs
 from app.states import RunState
@@ -21,10 +21,6 @@ from app.states import RunState
 CURVES = {"esd": ("eigenvalues",)}  # that a rule may read
 FROM_TABLES: tuple[Rule, ...] = tuple(known for known in PRESCRIPTIONS if not known.weights and known.fewest == 1)
 FROM_WEIGHTS: tuple[Rule, ...] = tuple(known for known in PRESCRIPTIONS if known not in FROM_TABLES)
-
-
-class TableMissing(Conflict):
-    """The run lacks a table that the rule reads, so that the weights would have to be measured."""
 
 
 def compute(session: Session, run_id: int, kind: str, options: Mapping[str, object], position: int = 0) -> Computed:

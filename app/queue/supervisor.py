@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from pydantic import SecretStr
+
 from app.settings import Settings
 
 LONGEST = 40  # how many first pauses the pause grows to, doubling, while workers die young
@@ -34,6 +36,8 @@ def _environment_text(name: str, value: object) -> str | None:
     """A setting as its variable has it; None where it has none."""
     if isinstance(value, tuple):
         return (":" if name == "source_roots" else ",").join(map(str, value))
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     return None if value is None else str(value)
 
 

@@ -14,6 +14,7 @@ from analysis.diagnostics.entries.noise import FEWEST
 from analysis.linalg.spectrum import Spectrum
 
 LINES = 256  # of a kernel, that are looked at
+BLOCK = 1 << 20  # numbers that are turned into float64 together
 EQUAL = 1.05  # σ₁ over the smallest singular value, up to which a spectrum is that of an orthogonal matrix
 NEARLY = 2.0  # the same of a flat one; that of noise has more, but for long matrices: half of its logarithm there
 ALMOST = 0.05  # of the norm, by which a weight may differ from a multiple of the identity
@@ -31,12 +32,15 @@ def evenness(slices: Float[Tensor, "s m n"], spectrum: Spectrum, matrix: Float[T
 
 def off_identity(slices: Float[Tensor, "s m n"]) -> float:
     """‖W - cI‖ / ‖cI‖ with the best c, of a kernel with I at its best position and zeros elsewhere; ∞ where c is 0."""
-    largest = float(slices.abs().max())
-    scaled = slices.double() / largest
-    side = min(slices.shape[1:])
-    means = torch.diagonal(scaled, dim1=1, dim2=2).sum(-1) / side
+    low, high = torch.aminmax(slices)
+    largest, side = max(-float(low), float(high)), min(slices.shape[1:])
+    means = (torch.diagonal(slices, dim1=1, dim2=2).double() / largest).sum(-1) / side
     own = float(means.abs().max()) ** 2 * side  # ‖cI‖²
-    return math.sqrt(max(0.0, float(scaled.square().sum()) / own - 1.0)) if own > 0.0 else math.inf
+    if own == 0.0:
+        return math.inf
+    lines = max(1, BLOCK // slices.shape[2])  # a copy of the whole in float64 would take twice its memory
+    squares = sum(float((part.double() / largest).square().sum()) for one in slices for part in one.split(lines))
+    return math.sqrt(max(0.0, squares / own - 1.0))
 
 
 def is_flat(spectrum: Spectrum) -> bool:

@@ -36,7 +36,7 @@ def test_refusals(service: Service) -> None:
         ({"kind": "trainable", "options": {"fraction": 0.01}}, 400, "unreachable-target"),
         ({"kind": "trainable", "options": {"share": 1}}, 400, "bad-option"),
         ({"kind": "pruning"}, 400, "bad-option"),
-        ({"kind": "sparsity"}, 409, "conflict"),
+        ({"kind": "sparsity"}, 409, "table-missing"),
         ({"kind": "lineage"}, 400, "wrong-members"),
         ({"kind": "traps", "position": 3}, 404, "not-found"),
         ({"kind": "traps", "position": 0, "positions": [0]}, 400, "bad-request"),

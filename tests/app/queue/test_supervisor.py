@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from app.queue import supervisor as embedded
 from app.queue.supervisor import Supervisor, end, lock, worker_environment
@@ -132,6 +133,7 @@ OTHERS: dict[str, Any] = {
     "proxy_user_header": "X-User", "proxy_scope": "read", "webhook_hosts": ("ci.example",),
     "source_roots": (Path("/a"), Path("/b c")), "source_stores": ("s3://bucket/x", "gs://y"), "source_hub": True,
     "source_hub_endpoint": "https://hub.example", "memory_limit": 12345,
+    "database_password": SecretStr("p@ss"), "broker_password": SecretStr("w/rd"),
 }  # fmt: skip
 
 

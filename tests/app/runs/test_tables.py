@@ -48,12 +48,19 @@ def names(table: Table) -> list[str]:
         (Selection(text="V_PROJ"), "cd"),
         (Selection(text="block 2"), "d"),
         (Selection(group=(1,)), ""),
-        (Selection(flagged=True), "b"),
-        (Selection(flagged=False, sort="-weight"), "dca"),
     ],
 )
 def test_rows_are_chosen_and_ordered(asked: Selection, expected: str) -> None:
     assert "".join(names(select(TABLE, asked))) == expected
+
+
+@pytest.mark.parametrize(("selection", "expected"), [(Selection(flagged=True), "b"), (Selection(flagged=False), "ad")])
+def test_exponents_of_firm_fits_alone_are_flagged(selection: Selection, expected: str) -> None:
+    """A and b are outside the usual range, a by a fit that rests on little; d is inside it."""
+    firm: dict[str, Any] = {"num_pl_spikes": 60, "num_evals": 256, "D": 0.05}
+    rows = [row("a", 7.5, num_pl_spikes=9, num_evals=256, D=0.05), row("b", 7.5, **firm), row("d", 4.0, **firm)]
+    large = tuple(replace(each, weight=replace(each.weight, rows=256, columns=512)) for each in rows)
+    assert "".join(names(select(replace(TABLE, rows=large), selection))) == expected
 
 
 @pytest.mark.parametrize("sort", ["--alpha", "eigenvalues", "nonsense", "-", " alpha"])
