@@ -202,6 +202,16 @@ def copy_reason(prefix: str, word: str) -> str:
     return f"{what} of the weights, no weight of its own: analyse it by --part {escape(prefix[:-1])}"
 
 
+def copy_of(reason: str) -> str | None:
+    """The part that such a reason names; None for other reasons.
+
+    >>> copy_of(copy_reason("ema.", "ema"))
+    'ema'
+    """
+    _, advice, part = reason.rpartition(": analyse it by --part ")
+    return part if advice else None
+
+
 Parts = tuple[dict[str, Array], dict[str, Aside]]
 
 

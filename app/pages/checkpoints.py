@@ -1,7 +1,8 @@
 """A checkpoint's page: what is in it, before any analysis."""
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from analysis.errors import FactError
+from analysis.formats.parts import copy_of
 from app import checkpoints, models, retention
+from app.errors import NotFound
 from app.pages import chooser, facts, lists
 from app.pages.facts import Fields, Sheet
 from app.pages.forms import Sent
@@ -18,6 +21,7 @@ from app.runs import runs
 from app.runs.members import tensor_info
 from app.settings import Settings
 from app.states import CheckpointState
+from app.uploads import assembly
 from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, StorageOf, Writing
 from frontend import numbers, palette, states
 
@@ -51,6 +55,8 @@ class CheckpointView:
     adapter: bool
     base: str  # what an adapter calls its base
     pinned: bool
+    part: str | None  # the copy of the weights in its files that it is
+    copies: list[tuple[str, str]]  # the copies that lie beside the weights, and how many tensors each has
     released: str | None  # the day on which its weights were deleted
     kept_until: str | None
 
@@ -77,7 +83,7 @@ def show_page(
         "pages/checkpoint.html",
         422 if form.open or fields is not None else 200,
         chooser=form,
-        checkpoint=view(row, retention.deletion_time(session, settings, row), fields),
+        checkpoint=view(row, retention.deletion_time(session, settings, row), fields, find_copies(tensors)),
         tensors=tensors,
         tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {count} of them to analyse",
         runs=run_rows,
@@ -86,7 +92,18 @@ def show_page(
     )
 
 
-def view(row: models.Checkpoint, until: float | None = None, fields: Fields | None = None) -> CheckpointView:
+def find_copies(tensors: Sequence[TensorRow]) -> list[tuple[str, str]]:
+    """The copies that were left out, in the order of the file, each with the words for its tensors."""
+    counts = Counter(part for tensor in tensors if tensor.skip and (part := copy_of(tensor.skip)))
+    return [(part, numbers.plural(count, "tensor")) for part, count in counts.items()]
+
+
+def view(
+    row: models.Checkpoint,
+    until: float | None = None,
+    fields: Fields | None = None,
+    copies: Sequence[tuple[str, str]] = (),
+) -> CheckpointView:
     parts = [
         None if row.parameters is None else f"{numbers.parameters(row.parameters)} parameters",
         row.kind,
@@ -107,6 +124,8 @@ def view(row: models.Checkpoint, until: float | None = None, fields: Fields | No
         files=row.files,
         adapter=row.kind == "adapter" and row.state == CheckpointState.READY,
         base=str(row.facts.get("base_model") or ""),
+        part=row.part,
+        copies=list(copies),
         pinned=row.pinned,
         released=day(row.released_at),
         kept_until=day(until),
@@ -139,6 +158,16 @@ def analyse(request: Request, session: Writing, settings: SettingsOf, identity: 
     if isinstance(choice, chooser.Chooser):
         return show_page(request, session, settings, identity, choice)
     return see(f"/runs/{runs.request(session, [identity], choice).id}")
+
+
+@router.post("/{id}/copies")
+def add_copy(session: Writing, identity: Identity, sent: Sent) -> Response:
+    """The copy that the form names, as a checkpoint of its own."""
+    row = checkpoints.hold(session, identity)
+    part = next(iter(sent.get("part", ())), "")
+    if part not in (copy_of(info.get("skip") or "") for info in checkpoints.tensors(session, identity)):
+        raise NotFound(f"Checkpoint {identity} has no copy “{part}” of its weights.")
+    return see(f"/checkpoints/{assembly.copy_part(session, row, part).id}")
 
 
 @router.post("/{id}/pin")

@@ -55,6 +55,14 @@ def assemble(
     return checkpoint
 
 
+def copy_part(session: Session, checkpoint: Checkpoint, part: str) -> Checkpoint:
+    """A checkpoint of the same files that is a copy of the weights in them, such as their running average."""
+    files = [Located(file.name, file.sha256) for file in checkpoint.files]
+    copy = assemble(session, f"{checkpoint.name} ({part})", files, checkpoint.stated)
+    copy.part = part
+    return copy
+
+
 def _digest(database: Database, storage: Storage, part: Part) -> tuple[str, str]:
     """A part's name and digest; an upload that is whole and not yet a blob becomes one."""
     if part.upload is None:

@@ -1,8 +1,9 @@
 import pytest
+from safetensors.torch import save
 
 from app.pages.checkpoints import tensor_row
 from tests.app.pages.reader import read, words
-from tests.service import Service, model
+from tests.service import Service, model, tensors
 
 
 def test_tensors_are_listed_before_any_analysis(service: Service) -> None:
@@ -92,3 +93,32 @@ def test_a_tensor_is_found_by_name_role_and_reason() -> None:
     row = tensor_row(stored)
     assert row.search == "a.bias bias float16 flat"
     assert (row.shape, row.size) == ("4", "8 bytes")
+
+
+def with_average() -> bytes:
+    """Weights, and their running average beside them."""
+    return save(tensors() | {f"ema.{name}": tensor + 1 for name, tensor in tensors().items()})
+
+
+def test_a_copy_of_the_weights_is_added_by_a_button(service: Service) -> None:
+    service.upload(with_average())
+    service.work()
+    copies = read(service.client.get("/checkpoints/1").text).one("div", id="copies")
+    assert f"Add ema, {len(tensors())} tensors" in copies.text
+    answer = service.client.post("/checkpoints/1/copies", data={"part": "ema"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/checkpoints/2")
+    service.work()
+    copy = service.get("/api/v1/checkpoints/2")
+    assert (copy["part"], copy["state"], copy["name"]) == ("ema", "ready", "model.safetensors (ema)")
+    page = read(service.client.get("/checkpoints/2").text)
+    assert "This is a copy of the weights" in page.one("div", id="part").text
+    assert not page.all("div", id="copies")
+
+
+def test_a_copy_that_the_file_does_not_hold_is_not_added(service: Service) -> None:
+    service.upload(model())
+    service.work()
+    assert not read(service.client.get("/checkpoints/1").text).all("div", id="copies")
+    answer = service.client.post("/checkpoints/1/copies", data={"part": "ema"}, follow_redirects=False)
+    assert answer.status_code == 404
+    assert len(service.get("/api/v1/checkpoints")) == 1
