@@ -39,8 +39,10 @@ def main(rank: int, folder: Path, advice: str) -> None:
     (folder / str(rank)).mkdir()
     os.chdir(folder / str(rank))
     exec(advice, {"model": wrapped, "FSDP": FullyShardedDataParallel, "StateDictType": StateDictType, "torch": torch})
+    dist.barrier()  # no rank leaves while another still waits for it
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    os._exit(0)  # threads of gloo may outlive the group, and abort an interpreter that waits for them
