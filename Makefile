@@ -10,9 +10,9 @@ setup: .venv/.dev  ## everything, for working on Eigenscope itself
 serve: .venv/.serve  ## the service at http://127.0.0.1:8000
 	@$(BIN)/eigenscope serve
 
-# Three parts side by side: the numbers, what waits for other processes most of its time, and the service with its pages.
+# Three parts side by side: the numbers and the command line, what waits for other processes most of its time, and the service with its pages.
 PYTEST := $(BIN)/python -m pytest
-NUMBERS := tests/analysis tests/frontend tests/examples
+NUMBERS := tests/analysis tests/frontend tests/examples tests/app/cli
 WAITING := tests/workers tests/integration
 
 test: .venv/.dev  ## every test that this machine can run

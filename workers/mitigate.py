@@ -36,7 +36,7 @@ class Job:
     recipe: MitigationOptions
     names: tuple[str, str]  # of the base and the tuned checkpoint
     files: tuple[Files, Files]
-    bytes: int  # of the larger of the two: the mended one is about as large at most
+    bytes: int  # of the larger of the two: the mitigated one is about as large at most
     memory: str  # the folder of what was found so far
 
 
@@ -85,13 +85,13 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
             job.recipe,
             job.names,
             best_device(),
-            _announcing(database, job),
+            _announcer(database, job),
             memory,
         )
         _keep(database, storage, job, folder, report)
 
 
-def _announcing(database: Database, job: Job) -> Callable[[TensorInfo], None]:
+def _announcer(database: Database, job: Job) -> Callable[[TensorInfo], None]:
     def announce(info: TensorInfo) -> None:
         with database.writing() as session:
             mitigation_work.announce(session, job.mitigation, job.claim, label_of(info.name, info.role, info.depth))

@@ -69,7 +69,7 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
     with ExitStack() as stack:
         opened = [open_checkpoint(stack.enter_context(storage.open_files(files))) for files in job.files]
         folder = stack.enter_context(storage.folder())
-        members = Members(tuple(opened), job.names, None, best_device(), _announcing(database, job))
+        members = Members(tuple(opened), job.names, None, best_device(), _announcer(database, job))
         found = job.rule.prescribe(members, job.options)
         with room():
             _, *names = write(found, folder)  # the record is kept in the row
@@ -78,7 +78,7 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
             finish(session, storage, settings, job.prescription, job.claim, files, found.to_json())
 
 
-def _announcing(database: Database, job: Job) -> Callable[[TensorInfo], None]:
+def _announcer(database: Database, job: Job) -> Callable[[TensorInfo], None]:
     def announce(info: TensorInfo) -> None:
         label = label_of(info.name, info.role, info.depth)
         with database.writing() as session:

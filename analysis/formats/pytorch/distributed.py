@@ -69,10 +69,10 @@ def _places(storage: Mapping[Any, Any]) -> dict[tuple[str, tuple[int, ...]], Pla
         if not isinstance(index, Foreign) or not isinstance(info, Foreign):
             raise DamagedFile(f"{DISTRIBUTED} has storage data that are none. Save it again.", "bad-header")
         offset = index.state.get("offset")
-        place = tuple(info.state.get(key) for key in ("relative_path", "offset", "length"))
-        if not isinstance(place[0], str) or not _counts(place[1:]):
+        path, extents = info.state.get("relative_path"), (info.state.get("offset"), info.state.get("length"))
+        if not isinstance(path, str) or not _counts(extents):
             raise DamagedFile(f"{DISTRIBUTED} has a chunk without its file and offset. Save it again.", "bad-header")
-        places[str(index.state.get("fqn")), tuple(offset) if _counts(offset) else ()] = place  # type: ignore[assignment]
+        places[str(index.state.get("fqn")), tuple(offset) if _counts(offset) else ()] = (path, extents[0], extents[1])
     return places
 
 
