@@ -167,7 +167,7 @@ def _login_line(settings: Settings, address: str) -> str:
         )
         return f"{who or 'Requests from this machine need no login'}. `eigenscope serve --new-token` asks for a token."
     token = settings.token.get_secret_value()
-    if token != kept_token.kept(settings.data_dir):
+    if token != kept_token.read(settings.data_dir):
         return "Every request needs EIGENSCOPE_TOKEN, or a token made with it."
     return f"Sign in at {address}login with the token {token} (kept in {settings.data_dir / kept_token.NAME})."
 

@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import gc
 import importlib.util
 import os
 from pathlib import Path
@@ -10,6 +11,12 @@ import pytest
 # A busy machine is no fault of the code; in CI, the same examples each time, so that only a change can turn it red.
 hypothesis.settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("project")
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def missing(what: str) -> None:

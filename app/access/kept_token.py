@@ -23,7 +23,7 @@ def make(folder: Path) -> str:
     return token
 
 
-def kept(folder: Path) -> str | None:
+def read(folder: Path) -> str | None:
     """The token that was made for this folder; None where there is none."""
     try:
         return (folder / NAME).read_text().strip() or None

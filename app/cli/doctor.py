@@ -122,7 +122,7 @@ SERVICE = (database, broker)  # what a health check asks for every minute: it im
 
 def access(settings: Settings) -> Check:
     """Who needs a token. Without one all accounts on this machine are administrators."""
-    if settings.token is not None or kept_token.kept(settings.data_dir) is not None:
+    if settings.token is not None or kept_token.read(settings.data_dir) is not None:
         return Check("access", True, "every request needs a token")
     others = kept_token.other_accounts()
     found = "requests from this machine need no login"

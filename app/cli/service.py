@@ -38,7 +38,7 @@ def _own_token(found: "Settings", new: bool) -> str | None:
     from app.storage.data_folder import open_data_folder
 
     if not new:
-        return None if found.token is not None else kept_token.kept(found.data_dir)
+        return None if found.token is not None else kept_token.read(found.data_dir)
     if found.token is not None:
         raise click.UsageError("EIGENSCOPE_TOKEN is set, and is the token. Unset it, or leave out --new-token.")
     open_data_folder(found.data_dir)

@@ -26,7 +26,7 @@ from analysis.prescriptions.members import Members
 from tests.integration.conftest import Deployment, until
 
 KILLS = 12
-KILLS_OF_MENDING = 4  # more than the attempts that one tensor has
+KILLS_OF_MITIGATION = 4  # more than the attempts that one tensor has
 SEED = 20260710
 Deploy = Callable[[str], Deployment]
 
@@ -126,7 +126,7 @@ def test_a_mitigation_survives_its_workers(deploy: Deploy, kind: str) -> None:
     deployment = deploy(kind)
     base, tuned = (deployment.upload(content) for content in mended_from())
     asked = deployment.mitigation(base, tuned)
-    for number in range(KILLS_OF_MENDING):
+    for number in range(KILLS_OF_MITIGATION):
         in_mid_mitigation(deployment, asked)
         kill(deployment, whole=number % 2 == 0)
     disturbed = mitigate_to_end(deployment, asked)

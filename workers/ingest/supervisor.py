@@ -75,7 +75,7 @@ def ingest(
 
 
 def limits_for(size: int, room: int = 2**62, tensors: int = 100_000) -> Limits:
-    """Limits for a checkpoint of that many bytes: 100,000 tensors take 12 s.
+    """Limits for a checkpoint of that many bytes. Most of the time goes by the number of tensors.
 
     A rewrite runs at the speed of the disk; 50 MB/s leaves room for a slow one. What is written is bounded by the
     growth that torch's shared storages may cause.

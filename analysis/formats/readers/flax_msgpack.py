@@ -21,6 +21,7 @@ from analysis.formats.stored import MOST_DIMENSIONS, Array, Aside, Contents, For
 ARRAY, SCALAR = 1, 3  # flax/serialization.py, _MsgpackExtType
 CHUNKED = "__msgpack_chunked_array__"
 MOST_VALUES = 2_000_000
+UNBOUNDED = "it unfolds without bound: far too many values, or too deep."
 DEEPEST = 64
 LONGEST_TEXT = 2**16
 LARGEST_SIZE = 2**56
@@ -65,7 +66,7 @@ class Reader:
         """A number, text, list, dict, or the Place of bytes."""
         self.left -= 1
         if self.left < 0 or depth > DEEPEST:
-            raise UnsafeFile("it unfolds without bound: far too many values, or too deep.", "unbounded")
+            raise UnsafeFile(UNBOUNDED, "unbounded")
         first = self.take(1)[0]
         if first < 0x80 or first >= 0xE0:
             return first if first < 0x80 else first - 256
@@ -86,6 +87,8 @@ class Reader:
     def _check_count(self, count: int, least: int) -> None:
         if count * least > self.end - self.place:
             raise damage(f"it states {count:,} values, more than fit into its bytes")
+        if count * least > self.left:
+            raise UnsafeFile(UNBOUNDED, "unbounded")
 
     def _map(self, length: int, depth: int) -> dict[str, Any]:
         self._check_count(length, 2)

@@ -16,7 +16,7 @@ def test_it_is_kept_for_this_account_alone(tmp_path: Path) -> None:
         token = kept_token.make(tmp_path)
     finally:
         os.umask(old)
-    assert kept_token.kept(tmp_path) == token
+    assert kept_token.read(tmp_path) == token
     assert len(token) >= 32
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["token"]
@@ -26,13 +26,13 @@ def test_the_next_one_takes_its_place(tmp_path: Path) -> None:
     (tmp_path / "token.part").write_text("left by one that was killed")
     first, second = kept_token.make(tmp_path), kept_token.make(tmp_path)
     assert first != second
-    assert kept_token.kept(tmp_path) == second
+    assert kept_token.read(tmp_path) == second
 
 
 def test_there_may_be_none(tmp_path: Path) -> None:
-    assert kept_token.kept(tmp_path) is None
+    assert kept_token.read(tmp_path) is None
     (tmp_path / "token").write_text("\n")
-    assert kept_token.kept(tmp_path) is None
+    assert kept_token.read(tmp_path) is None
 
 
 def test_other_people_are_those_who_may_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:

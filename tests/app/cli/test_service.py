@@ -34,7 +34,7 @@ def test_a_new_token_is_kept_and_used_until_the_next(tmp_path: Path, served: lis
     first, same, second, open_to_all = (found.token and found.token.get_secret_value() for found in served)
     assert first
     assert first == same
-    assert second == open_to_all == kept_token.kept(tmp_path / "data") != first
+    assert second == open_to_all == kept_token.read(tmp_path / "data") != first
 
 
 def test_without_one_nothing_is_asked_for(tmp_path: Path, served: list[Settings]) -> None:
