@@ -23,6 +23,8 @@ from analysis.finding import Cause as Cause
 from analysis.finding import Finding as Finding
 from analysis.finding import Severity as Severity
 from analysis.names.order import network_order
+from analysis.names.short import abbreviate as abbreviate
+from analysis.names.short import cut_shared as cut_shared
 from analysis.option import Option as Option
 from analysis.option import Options as Options
 from analysis.option import Scalar as Scalar

@@ -6,9 +6,7 @@ A checkpoint's look goes by its place in the run, so it never changes with what 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.diagnostic import Table
-
-LEFT_OUT = "…"  # in the middle of a long name
+from analysis.diagnostic import Table, abbreviate, cut_shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def groups_in(table: Table) -> list[tuple[int, ...]]:
 
 
 def brief(names: Sequence[str], letters: int = 18) -> list[str]:
-    """The names for narrow columns: where one is long, all without the words that they share, then clipped.
+    """The names for narrow columns: where one is long, all without what they share, then without their middle.
 
     >>> brief(["MiniLM, full, high rate", "MiniLM, LoRA r=64 α=128, high rate"])
     ['full', 'LoRA r=64 α=128']
@@ -71,35 +69,10 @@ def brief(names: Sequence[str], letters: int = 18) -> list[str]:
     """
     if max(map(len, names), default=0) <= letters:
         return list(names)
-    words = [name.split() for name in names]
-    lead = _count_shared(words)
-    trail = _count_shared([line[lead:][::-1] for line in words])
-    short = [" ".join(line[lead : len(line) - trail]).strip(" ,;:·-") for line in words]
-    is_unique = all(short) and len(set(short)) == len(set(names))
-    return [clip(name, letters) for name in (short if is_unique else names)]
+    return [abbreviate(name, letters) for name in cut_shared(names)]
 
 
 def labels(looks: Sequence[Compared], letters: int = 15) -> list[str]:
     """The names of checkpoints in one plot, as it holds them: the tuned ones told apart, the base by itself."""
     names = iter(brief([look.name for look in looks if look.position], letters))
-    return [next(names) if look.position else clip(look.name, letters) for look in looks]
-
-
-def _count_shared(lines: Sequence[Sequence[str]]) -> int:
-    """How many words all lines begin with, one of each left over; none of a single line."""
-    if len(lines) < 2:
-        return 0
-    columns = list(zip(*(line[:-1] for line in lines), strict=False))
-    return next((index for index, column in enumerate(columns) if len(set(column)) > 1), len(columns))
-
-
-def clip(name: str, letters: int = 15) -> str:
-    """A name as a label inside a plot holds it.
-
-    >>> clip("bert-base-uncased-squad-2024"), clip("LoRA r = 8")
-    ('bert-ba…ad-2024', 'LoRA r = 8')
-    """
-    if len(name) <= letters:
-        return name
-    head = (letters - 1) // 2
-    return name[:head] + LEFT_OUT + name[-(letters - 1 - head) :]
+    return [next(names) if look.position else abbreviate(look.name, letters) for look in looks]

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 LONGEST = 20  # characters of a name that is left as it is
-SEPARATORS = "-_. /"  # as a set of a regular expression
-WORD = r"[^\W\d].{2}"  # what each cut name keeps: a letter and two characters
+SEPARATORS = "-_. /,;:·"  # between the parts of a name
+PART = re.compile(rf"[^{SEPARATORS}]+[{SEPARATORS}]*|[{SEPARATORS}]+")
+WORD = re.compile(r"[^\W\d].{2}")  # what each cut name keeps: a letter and two characters
 
 
 def short_names(names: Sequence[str], longest: int = LONGEST) -> tuple[str, ...]:
-    """The names, the base's first, cut where one is longer than `longest`; as they are where that says too little.
-
-    The parts that all tuned checkpoints share in front and at the end go, then the middle of what is still too long.
+    """The names, the base's first, cut where one is longer than `longest`: no two alike that were not.
 
     >>> short_names(["llama-3-8b", "llama-3-8b-lora-r8-checkpoint-500", "llama-3-8b-lora-r16-checkpoint-500"])
     ('llama-3-8b', 'lora-r8', 'lora-r16')
@@ -20,39 +19,38 @@ def short_names(names: Sequence[str], longest: int = LONGEST) -> tuple[str, ...]
     if not any(len(name) > longest for name in names):
         return tuple(names)
     base, *tuned = names
-    cut = [abbreviate(name, longest) for name in (base, *(_cut_shared(tuned, base) if tuned else []))]
-    return tuple(cut) if all(cut) and len(set(cut)) == len(cut) else tuple(_number_names(names, longest))
+    cut = [abbreviate(base, longest), *(abbreviate(name, longest) for name in cut_shared(tuned, base))]
+    return tuple(cut) if len(set(cut)) == len(set(names)) else tuple(_number_names(names, longest))
+
+
+def cut_shared(names: Sequence[str], base: str = "") -> list[str]:
+    """Each without the parts that all share in front and at the end; as they are where too little would be left.
+
+    One name alone loses the parts that it shares with the base in front.
+    """
+    parts = [PART.findall(name) for name in names]
+    if not parts or not all(parts):
+        return list(names)
+    least = min(map(len, parts)) - 1
+    start = min(least, _count_shared(parts if len(parts) > 1 else [*parts, PART.findall(base)]))
+    end = min(least - start, _count_shared([part[::-1] for part in parts])) if len(parts) > 1 else 0
+    cut = [_join(part, start, end) for part in parts]
+    while start > 0 and not all(WORD.search(text) for text in cut):
+        start -= 1
+        cut = [_join(part, start, end) for part in parts]
+    return cut if all(cut) and len(set(cut)) == len(set(names)) else list(names)
 
 
 def abbreviate(name: str, longest: int) -> str:
     """The name without its middle where it is longer.
 
     >>> abbreviate("Block 12 · attention output", 20)
-    'Block 12 ·…on output'
+    'Block 12 …ion output'
     """
     if len(name) <= longest:
         return name
-    tail = (longest - 1) // 2
-    return f"{name[: longest - 1 - tail]}…{name[len(name) - tail :]}"
-
-
-def _cut_shared(names: Sequence[str], base: str) -> list[str]:
-    """Each without the parts that all share; of one name alone, without those that it shares with the base."""
-    parts = [_split(name) for name in names]
-    start = min(
-        _count_shared(parts if len(parts) > 1 else [*parts, _split(base)]), *(len(part) - 1 for part in parts), 99
-    )
-    rest = [part[start:][::-1] for part in parts]
-    end = min(_count_shared(rest), *(len(part) - 1 for part in rest), 99) if len(parts) > 1 else 0
-    texts = [_join(part, start, end) for part in parts]
-    while start > 0 and not all(re.search(WORD, text) for text in texts):
-        start -= 1
-        texts = [_join(part, start, end) for part in parts]
-    return texts
-
-
-def _split(name: str) -> list[str]:
-    return re.findall(rf"[^{SEPARATORS}]+[{SEPARATORS}]*|[{SEPARATORS}]+", name)
+    head = (longest - 1) // 2
+    return f"{name[:head]}…{name[head + 1 - longest :]}"
 
 
 def _count_shared(parts: Sequence[list[str]]) -> int:
