@@ -2,21 +2,17 @@
 
 `python -m benchmarks.truth` prints the tables of docs/truth.md. The thresholds were set
 on the models that are not held back; those that are were scored once, with seeds of their
-own, after all thresholds had been set.
-Checkpoints named behind are clean ones whose warnings are counted too.
+own, after all thresholds had been set. Published models: benchmarks/truth/public.py.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import click
 import torch
 
-from analysis.diagnostics import requests
-from analysis.engine.single import analyze
-from analysis.formats import open_checkpoint
 from benchmarks.truth.models import RECIPES, Recipe, fresh, trained
-from benchmarks.truth.scorer import Case, Clean, by, clean, interval, planted, warnings_of
+from benchmarks.truth.others import CLEAN
+from benchmarks.truth.scorer import Case, Clean, by, clean, interval, planted
 
 
 @click.command(help=__doc__)
@@ -24,9 +20,12 @@ from benchmarks.truth.scorer import Case, Clean, by, clean, interval, planted, w
 @click.option(
     "--held-back", "fresh_seeds", multiple=True, default=(7, 8), show_default=True, help="Of those held back."
 )
-@click.argument("checkpoints", nargs=-1, type=click.Path(exists=True, path_type=Path))
-def main(seeds: tuple[int, ...], fresh_seeds: tuple[int, ...], checkpoints: tuple[Path, ...]) -> None:
+@click.option("--clean", "clean_only", is_flag=True, help="Only the models without a fault.")
+def main(seeds: tuple[int, ...], fresh_seeds: tuple[int, ...], clean_only: bool) -> None:
     torch.set_num_threads(1)
+    if clean_only:
+        click.echo("\n".join(clean_table(seeds, fresh_seeds)))
+        return
     cases: list[Case] = []
     for held_back in (False, True):
         recipes = [recipe for recipe in RECIPES if recipe.held_back is held_back]
@@ -35,7 +34,7 @@ def main(seeds: tuple[int, ...], fresh_seeds: tuple[int, ...], checkpoints: tupl
         click.echo(f"\n{'Held back' if held_back else 'Where the thresholds were set'}\n")
         click.echo("\n".join(table(found, "model")))
     click.echo("\n".join(["", *table(cases, "kind")]))
-    click.echo("\n".join(["", *clean_table(seeds, fresh_seeds), *real_table(checkpoints)]))
+    click.echo("\n".join(["", *clean_table(seeds, fresh_seeds)]))
 
 
 def cases_of(recipe: Recipe, seeds: Sequence[int]) -> Iterator[Case]:
@@ -58,7 +57,7 @@ def clean_table(seeds: Sequence[int], fresh_seeds: Sequence[int]) -> Iterator[st
     """Warnings on models without a fault, and verdicts on whole models, after and before training."""
     yield "| clean model | models | warnings | called untrained | at initialisation, called untrained |"
     yield "|---|---|---|---|---|"
-    for recipe in RECIPES:
+    for recipe in (*RECIPES, *CLEAN):
         chosen = fresh_seeds if recipe.held_back else seeds
         after = [clean(recipe.name, trained(recipe, seed)) for seed in chosen]
         before = [clean(recipe.name, fresh(recipe, seed)) for seed in chosen]
@@ -70,14 +69,6 @@ def clean_table(seeds: Sequence[int], fresh_seeds: Sequence[int]) -> Iterator[st
 
 def _is_untrained(model: Clean) -> bool:
     return any(line.startswith("Untrained") for line in model.headlines)
-
-
-def real_table(checkpoints: Sequence[Path]) -> Iterator[str]:
-    if checkpoints:
-        yield from ("", "| checkpoint | matrices | warnings |", "|---|---|---|")
-    for file in checkpoints:
-        report = analyze(open_checkpoint([file]), requests())
-        yield f"| {file.name} | {len(report.tables[0].rows)} | {len(warnings_of(report))} |"
 
 
 if __name__ == "__main__":

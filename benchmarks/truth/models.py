@@ -6,6 +6,7 @@ temporary one.
 """
 
 import os
+import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -34,8 +35,10 @@ class Recipe:
     steps: int
     rate: float
     decay: float = 0.01
-    optimizer: str = "adamw"
+    optimizer: str = "adamw"  # or sgd, or muon
     held_back: bool = False  # no threshold was set on it
+    batches: Callable[[], Batches] | None = None  # what it reads, where it is neither of the two
+    start: "Recipe | None" = None  # what it is fine-tuned from
 
 
 class Attention(nn.Module):
@@ -76,6 +79,8 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
+    mlp: nn.Module
+
     def __init__(self, width: int, heads: int, fused: bool) -> None:
         super().__init__()
         self.input_layernorm, self.post_attention_layernorm = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -162,7 +167,8 @@ def trained(recipe: Recipe, seed: int) -> State:
     file = KEPT / f"{recipe.name.replace(' ', '-')}-{seed}.safetensors"
     if not file.exists():
         KEPT.mkdir(parents=True, exist_ok=True)
-        save_file(_train(recipe, seed), file)
+        start = None if recipe.start is None else trained(recipe.start, seed)
+        save_file(train(recipe, seed, start), file)
     return load_file(file)
 
 
@@ -172,24 +178,41 @@ def fresh(recipe: Recipe, seed: int) -> State:
     return {name: tensor.detach().clone() for name, tensor in recipe.make().state_dict().items()}
 
 
-def _train(recipe: Recipe, seed: int) -> State:
+def train(recipe: Recipe, seed: int, start: State | None = None) -> State:
+    """The weights after the recipe's steps, from `start` where that is given."""
     torch.manual_seed(seed)
     model = recipe.make().train()
-    optimizer = _optimizer(recipe, model)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=recipe.steps)
-    for _, (inputs, targets) in zip(range(recipe.steps), text() if recipe.text else digits(), strict=False):
+    if start is not None:
+        model.load_state_dict(start)
+    optimizers = _optimizers(recipe, model)
+    schedules = [
+        torch.optim.lr_scheduler.OneCycleLR(each, recipe.rate, total_steps=recipe.steps) for each in optimizers
+    ]
+    batches = (recipe.batches or (text if recipe.text else digits))()
+    for step, (inputs, targets) in zip(range(recipe.steps), batches, strict=False):
         loss = nn.functional.cross_entropy(model(inputs).flatten(0, -2), targets.flatten())
-        optimizer.zero_grad()
+        model.zero_grad()
         torch.autograd.backward(loss)
-        optimizer.step()
-        schedule.step()
-    return {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+            optimizer.step()
+            schedule.step()
+        if step + 1 == recipe.steps:
+            sys.stderr.write(f"{recipe.name}, seed {seed}: loss {float(loss):.2f}\n")
+    return {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
 
 
-def _optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+def _optimizers(recipe: Recipe, model: nn.Module) -> list[torch.optim.Optimizer]:
+    """Muon is for hidden matrices alone; the rest is then AdamW's."""
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), lr=recipe.rate, momentum=0.9, weight_decay=recipe.decay)
-    return torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+        return [torch.optim.SGD(model.parameters(), lr=recipe.rate, momentum=0.9, weight_decay=recipe.decay)]
+    if recipe.optimizer == "adamw":
+        return [torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)]
+    hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name and "head" not in name]
+    others = [p for p in model.parameters() if all(p is not one for one in hidden)]
+    return [
+        torch.optim.Muon(hidden, lr=recipe.rate, weight_decay=recipe.decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=recipe.rate, weight_decay=recipe.decay),
+    ]
 
 
 def text() -> Batches:
