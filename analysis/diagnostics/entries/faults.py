@@ -10,15 +10,22 @@ from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.findings import causes
 from analysis.findings.subjects import evidence, group_alike, name_of, names, number, subject
 from analysis.findings.wording import lower_first, percent, quantity, short
+from analysis.names import parts as components
 
 MOST = 0.5  # share of the layers from which on something is how the model was made
 ZEROS = 0.05  # share of zeros outside dead lines: trained layers had none in benchmarks/truth
 RANK = 0.9  # of the rows and columns that are not dead: real low ranks are far below, trained layers above 0.98
 STANDALONE, OUTLIER = 3.0, 10.0  # the largest entry over the next of its lines, and over the root mean square
 TABLES = ("embedding", "position")  # whose lines are tokens and places: unused ones are zero or equal by design
+NAMED_TABLES = {"embed", "embeds", "embedding", "embeddings", "emb"}  # where a bare name is all that says so
 EVEN = ("orthogonal", "identity", "flat")  # states that a grid does not tell from its own
 
 Test = Callable[[Row], bool]
+
+
+def is_table(row: Row) -> bool:
+    """Whether the lines of a weight are tokens or places, by its role or by the name of its module."""
+    return row.weight.role in TABLES or not NAMED_TABLES.isdisjoint(components(row.weight.name))
 
 
 def zero(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -78,7 +85,7 @@ def dead_lines(rows: Sequence[Row]) -> Iterator[Finding]:
         if counts:
             text = f"{subject([row])} has {' and '.join(counts)} of zeros"
             why = "An output whose weights are all 0 is constant; an input whose weights are all 0 is not heard."
-            severity = Severity.NOTE if row.weight.role in TABLES else Severity.WARN
+            severity = Severity.NOTE if is_table(row) else Severity.WARN
             columns = ("zero_rows", "zero_columns")
             yield Finding(severity, text, why, names([row]), evidence([row], *columns), causes.DEAD_LINES)
 
@@ -90,7 +97,7 @@ def equal_lines(rows: Sequence[Row]) -> Iterator[Finding]:
         if counts:
             text = f"{subject([row])} has {' and '.join(counts)} that repeat another"
             why = "They are equal bit by bit, so that they do the same work twice."
-            severity = Severity.NOTE if row.weight.role in TABLES else Severity.WARN
+            severity = Severity.NOTE if is_table(row) else Severity.WARN
             columns = ("equal_rows", "equal_columns")
             yield Finding(severity, text, why, names([row]), evidence([row], *columns), causes.EQUAL_LINES)
 
@@ -205,6 +212,20 @@ def copies(pairs: Sequence[tuple[Row, Row, float]], measured: int) -> Iterator[F
         why = "All bytes are equal." if cosine == 1.0 else f"The cosine of their values is {cosine:.4f}."
         severity = Severity.NOTE if is_tied else Severity.WARN
         yield Finding(severity, text, why, names([one, other]), {"cosine": cosine}, causes.COPY)
+
+
+def started_alike(pairs: Sequence[tuple[Row, Row, float]]) -> Iterator[Finding]:
+    """One note on layers that still resemble the siblings as whose copies they started."""
+    if not pairs:
+        return
+    rows = list({row.weight.name: row for one, other, _ in pairs for row in (one, other)}.values())
+    cosines = [cosine for *_, cosine in pairs]
+    text = f"{len(rows)} matrices of equal roles are nearly the same: their blocks started as copies"
+    why = (
+        f"Cosines up to {max(cosines):.4f}, and others of their role resemble them too, as where a framework copies "
+        "one block (torch.nn.TransformerEncoder). Training has parted them little."
+    )
+    yield Finding(Severity.NOTE, text, why, names(rows), {"cosine": max(cosines), "pairs": len(pairs)}, causes.COPY)
 
 
 def name_with_block(row: Row) -> str:

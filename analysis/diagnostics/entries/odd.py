@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
+from analysis.diagnostics.entries.faults import is_table
 from analysis.findings import causes
+from analysis.findings.apart import Compared, apart_findings
 from analysis.findings.siblings import Apart, families, find_apart, siblings_of
 from analysis.findings.subjects import evidence, group_alike, names, number, subject
 from analysis.findings.wording import quantity, short
 
 FEW = 1 / 3  # share of the layers up to which being as random is a fault of theirs and no choice
-HARMLESS = ("embedding", "position", "pooler")  # often frozen, barely moved from a wide start, or not used at all
 WIDTH, RATIO = 5.0, 2.0  # robust spreads, and the factor on the scale, from which on a layer is apart
 # standard errors of the line tests of siblings from which on a layer as random is a fault: their least, their median,
 # and their least where a third of them are as random. A clean layer of benchmarks/truth had siblings of 5 to 9
@@ -20,17 +21,22 @@ PEAKED, RESCALED = 0.2, 0.25  # logarithms of kurtosis and scale by which a laye
 LARGER, LESS = 1.1, 0.6  # of scale and of the line tests of all siblings: from, and up to, which noise was added
 
 
+def is_harmless(row: Row) -> bool:
+    """Tables and poolers: often frozen, barely moved from a wide start, or not used at all."""
+    return is_table(row) or row.weight.role == "pooler"
+
+
 def testable(row: Row) -> bool:
     """Whether being as random could have been seen: large enough, and no table that may rest at a wide start."""
     info = row.weight
-    return row.value("random_D") is not None and min(info.rows, info.columns) >= 16 and info.role not in HARMLESS
+    return row.value("random_D") is not None and min(info.rows, info.columns) >= 16 and not is_harmless(row)
 
 
 def random(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows as random in a model that is not."""
     able = [row for row in rows if testable(row)]
     random_rows = [row for row in rows if row.value("state") == "random"]
-    usual = [row for row in random_rows if row.weight.role in HARMLESS or _is_of_its_kind(row, rows)]
+    usual = [row for row in random_rows if is_harmless(row) or _is_of_its_kind(row, rows)]
     yield from (_as_random(some, Severity.NOTE) for some in group_alike(usual))
     faulty = [row for row in random_rows if not any(row is one for one in usual)]
     if len(faulty) > max(1.0, FEW * len(able)):
@@ -119,6 +125,17 @@ def scale(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows whose scale is apart from that of their siblings."""
     for outlier in find_apart(rows, _log_scale, WIDTH, math.log(RATIO)):
         yield _scale_finding(outlier)
+
+
+ABOVE = Compared("num_above_random", "has more eigenvalues above random", "has fewer eigenvalues above random", True)
+KURTOSIS = Compared("kurtosis", "has entries with heavier tails", "has entries with lighter tails", False)
+
+
+def structure(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Rows apart from their siblings in what stands above noise, or in the law of their entries: notes."""
+    able = [row for row in rows if testable(row)]
+    yield from apart_findings(able, ABOVE)
+    yield from apart_findings(able, KURTOSIS)
 
 
 def noise_added(rows: Sequence[Row]) -> Iterator[Finding]:

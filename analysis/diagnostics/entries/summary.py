@@ -11,15 +11,18 @@ from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.entries import copies, faults, odd
 from analysis.findings.causes import QUANTISED
 from analysis.findings.grouping import group_rows
+from analysis.findings.siblings import siblings_of
 from analysis.findings.subjects import is_not_finite, not_finite_findings, unmeasured_findings, worst_first
 from analysis.findings.wording import quantity
 
 SMALLEST = 8  # smaller side below which a matrix is a bundle of vectors, such as a fixed basis, and only NaN is a fault
 ALIKE = 0.98  # cosine of two layers from which on one was made from the other; other pairs stay below 0.9
+KIN = 0.5  # cosine of a third layer with one of them from which on all started as copies; layers drawn apart have none
 Check = Callable[[Sequence[Row]], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     faults.constant, faults.quantisation, faults.pruning, faults.dead_lines, faults.equal_lines, faults.low_rank,
     faults.precision, odd.orthogonal, odd.random, faults.outliers, odd.scale, odd.noise_added,
+    odd.structure,
 )  # fmt: skip
 
 
@@ -60,7 +63,10 @@ def checkpoint(rows: Sequence[Row]) -> list[Finding]:
     findings += faults.zero(fine)
     findings += odd.identity([row for row in fine if row.value("state") == "identity"])
     nonzero_rows = [row for row in fine if row.value("state") not in ("zero", "identity")]
-    findings += faults.copies(_copies(nonzero_rows), len(nonzero_rows))
+    pairs = _copies(nonzero_rows)
+    kin = [pair for pair in pairs if pair[2] < 1.0 and _are_kin(pair[0], pair[1], nonzero_rows)]
+    findings += faults.copies([pair for pair in pairs if pair not in kin], len(nonzero_rows))
+    findings += faults.started_alike(kin)
     for check in CHECKS:
         bad_names = {name for finding in findings if _explains(finding, check) for name in finding.weights}
         findings += check([row for row in nonzero_rows if row.weight.name not in bad_names])
@@ -68,25 +74,37 @@ def checkpoint(rows: Sequence[Row]) -> list[Finding]:
 
 
 def _explains(finding: Finding, check: Check) -> bool:
-    """Whether a warning says enough of its weights for a check; a grid says nothing of zeros that it does not hold."""
+    """Whether a finding says enough of its weights for a check.
+
+    A warning does, but for a grid, which says nothing of zeros that it does not hold; and a note does for what is only
+    told beside siblings: an outlier has its kurtosis.
+    """
+    if check is odd.structure:
+        return True
     return finding.severity is not Severity.NOTE and not (finding.cause is QUANTISED and check is faults.pruning)
 
 
 def _copies(rows: Sequence[Row]) -> list[tuple[Row, Row, float]]:
-    """Each row that repeats an earlier one of its shape, with that one."""
+    """Each row that repeats an earlier one of its shape, with that one; where several do, with the nearest."""
     pairs: list[tuple[Row, Row, float]] = []
     shapes: dict[tuple[int, int, int], list[Row]] = {}
     for row in rows:
         info = row.weight
         shapes.setdefault((info.rows, info.columns, info.slices), []).append(row)
     for some in shapes.values():
-        copy_indices: set[int] = set()
+        nearest: dict[int, tuple[Row, Row, float]] = {}
         for one, other in combinations(range(len(some)), 2):
             cosine = _likeness(some[one], some[other])
-            if other not in copy_indices and cosine >= ALIKE:
-                copy_indices.add(other)
-                pairs.append((some[one], some[other], cosine))
+            if cosine >= ALIKE and (other not in nearest or cosine > nearest[other][2]):
+                nearest[other] = (some[one], some[other], cosine)
+        pairs += nearest.values()
     return pairs
+
+
+def _are_kin(one: Row, other: Row, rows: Sequence[Row]) -> bool:
+    """Whether others of their role and shape resemble them: blocks made as copies, and trained apart from there."""
+    rest = [row for row in siblings_of(one, rows) if row is not one and row is not other]
+    return any(abs(_likeness(row, one)) >= KIN for row in rest)
 
 
 def _likeness(one: Row, other: Row) -> float:

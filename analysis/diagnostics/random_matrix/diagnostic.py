@@ -132,7 +132,7 @@ COLUMNS = (
         "Eigenvalues of the shuffled weight above its own noise, mean over the shuffles: a few abnormally large "
         "entries cause them. 0 is usual; more suggests too large a learning rate (correlation traps).",
         absent=f"{NO_SHUFFLE}, or shuffling is left out",
-        healthy=(0.0, 0.5),
+        usual=(0.0, 0.5),
         error="num_traps_sd",
     ),
     Column(

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from statistics import median
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
+from analysis.findings.apart import Compared, apart_findings
 from analysis.findings.causes import OUTLIER, RANDOM, READING
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import join_words, quantity, short
 from analysis.statistics.marchenko_pastur import MOST_OUTSIDE, Bulk
+
+EDGE = Compared("bulk_max", "has a larger bulk of noise", "has a smaller bulk of noise", False)
+TRAPS = Compared("num_traps", "has more traps", "has fewer traps", True)
 
 
 def why_no_bulk(bulk: Bulk) -> str:
@@ -36,6 +40,8 @@ def summarise(table: Table) -> Summary:
         *map(_noise_finding, group_alike(filter(_is_noise, rows))),
         *map(_trap_finding, group_alike(trap_rows)),
         *_bulkless(rows),
+        *apart_findings(rows, EDGE),
+        *apart_findings(rows, TRAPS),
         *unmeasured_findings(table.rows, "bulk_D", "spectrum to compare with noise"),
     ]
     return Summary(_headline(numbers), numbers, worst_first(findings))

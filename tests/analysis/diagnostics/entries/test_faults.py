@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from analysis.diagnostic import Severity
+from analysis.diagnostic import Finding, Severity
 from analysis.diagnostics.entries import faults, grid
+from analysis.findings.causes import COPY
 from tests.analysis.diagnostics.battery import blocks, randn, weight
 from tests.analysis.diagnostics.entries.models import measured, model, planted, said, trained, warned
 
@@ -159,3 +160,21 @@ def test_zeros_of_a_grid_are_no_pruning(steps: int, power: int) -> None:
 def test_zeros_in_every_matrix_are_one_finding() -> None:
     (found,) = said(blocks([torch.zeros(64, 64)] * 4)).findings
     assert (found.severity, found.text) == (Severity.BAD, "All 4 matrices are all zeros")
+
+
+def copies_in(weights: list[Tensor]) -> list[Finding]:
+    return [finding for finding in said(blocks(weights)).findings if finding.cause is COPY]
+
+
+def near(start: Tensor, seed: int) -> Tensor:
+    return start + 0.1 * start.std() * randn(64, 64, seed=seed)
+
+
+def test_blocks_that_started_as_copies_are_a_note_and_a_copy_among_others_is_a_fault() -> None:
+    alike = [near(trained(0), seed) for seed in range(4)]
+    text = "4 matrices of equal roles are nearly the same: their blocks started as copies"
+    assert [(found.severity, found.text) for found in copies_in(alike)] == [(Severity.NOTE, text)]
+    (found,) = copies_in([*(trained(i) for i in range(3)), near(trained(1), 9)])
+    assert (found.severity, "nearly a copy of" in found.text) == (Severity.WARN, True)
+    (found,) = [found for found in copies_in([*alike, alike[1]]) if found.severity is Severity.WARN]
+    assert found.text.startswith("MLP up projection (up_proj) of block 4 is a copy of")

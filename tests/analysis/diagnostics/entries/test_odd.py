@@ -108,3 +108,19 @@ def test_small_matrices_cannot_be_tested() -> None:
         [weight(randn(10, 64)), weight(randn(64, 64)), weight(randn(64, 64), "pooler.weight", "pooler")]
     ).rows
     assert [odd.testable(row) for row in rows] == [False, True, False]
+
+
+def test_a_table_is_told_by_a_bare_name_too() -> None:
+    """As of an LSTM over letters: few of its rows move far from where they started."""
+    learned = [trained(i) for i in range(4)]
+    for name in ("embed.weight", "encoder.embedding.weight", "token.emb.weight"):
+        table = weight(0.02 * randn(64, 64, seed=9), name, "other", None)
+        assert not [f for f in said([*blocks(learned), table]).findings if f.severity is not Severity.NOTE]
+    layer = weight(0.02 * randn(64, 64, seed=9), "embedder_projection.weight", "other", None)
+    assert [f.severity for f in said([*blocks(learned), layer]).findings] == [Severity.BAD]
+
+
+def test_less_structure_than_its_siblings_is_a_note_and_no_fault() -> None:
+    less = 0.02 * (randn(64, 64, seed=5) * torch.linspace(0.7, 1.3, 64)[:, None])
+    found = said(blocks([*(trained(i) for i in range(5)), less + 0.004 * randn(64, 1) @ randn(1, 64)])).findings
+    assert {finding.severity for finding in found} <= {Severity.NOTE}
