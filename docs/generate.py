@@ -1,6 +1,6 @@
 """The pages that come out of the code: docs/diagnostics.md from the registry, docs/findings.md from the causes,
-docs/prescriptions.md from the rules,
-docs/errors.md from the error trees, docs/eigenscope.schema.json from both.
+docs/prescriptions.md from the rules, docs/errors.md from the error trees, docs/eigenscope.schema.json from both; and
+as HTML those pages that the service shows.
 
 `python -m docs.generate` writes them, `--check` fails where a page is not what the code says.
 """
@@ -13,19 +13,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+from markdown_it import MarkdownIt
+
 from analysis import errors
 from analysis.diagnostic import Column, Diagnostic, Option
 from analysis.diagnostics import DIAGNOSTICS
 from analysis.errors import EigenscopeError
 from analysis.findings.causes import CAUSES
 from analysis.findings.changes import CHANGES
+from analysis.findings.widths import WIDTHS
 from analysis.gate.schema import schema
 from analysis.prescriptions import PRESCRIPTIONS, Rule
 from app import errors as service_errors
 from app.errors import ServiceError
 
 HERE = Path(__file__).parent
-
+HELP = HERE.parent / "frontend" / "templates" / "help"
+SHOWN = ("evidence", "findings", "truth")  # pages that the service shows too, which has no Markdown
 
 Coded = EigenscopeError | ServiceError
 
@@ -55,9 +59,9 @@ def section(diagnostic: Diagnostic) -> list[str]:
 
 
 def column_row(column: Column) -> str:
-    healthy = "" if column.healthy is None else "{:g} to {:g}".format(*column.healthy)
+    usual = "" if column.usual is None else "{:g} to {:g}".format(*column.usual)
     unit = f" ({column.unit})" if column.unit else ""
-    return f"| `{column.name}` | {column.title}{unit} | {cell(column.meaning)} | {healthy} | {cell(column.absent)} |"
+    return f"| `{column.name}` | {column.title}{unit} | {cell(column.meaning)} | {usual} | {cell(column.absent)} |"
 
 
 def option_row(option: Option) -> str:
@@ -82,7 +86,7 @@ def findings_page() -> str:
         "where that is known from. How often they are right was measured: [truth](truth.md).",
         "",
     ]
-    for cause in (*CAUSES, *CHANGES):
+    for cause in (*CAUSES, *CHANGES, *WIDTHS):
         lines += [f"## {cause.name}", "", f"- **Check** {cause.check}."]
         lines += [f"- **Confirmed by** {cause.confirm}.", f"- **Then** {cause.action}."]
         lines += [f"- **Harmless**: {cause.harmless}.", f"- **Source**: {cause.source}.", ""]
@@ -168,6 +172,30 @@ def schema_page() -> str:
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
 
 
+def help_page(name: str) -> str:
+    """A page as HTML: its headings can be linked to, its links lead to pages that the service shows, or out of it."""
+    source = PAGES[f"{name}.md"]() if f"{name}.md" in PAGES else (HERE / f"{name}.md").read_text()
+    html = MarkdownIt("commonmark").enable("table").render(source)
+    html = re.sub(r"<h2>([^<]*)</h2>", lambda found: f'<h2 id="{anchor(found[1])}">{found[1]}</h2>', html)
+    return re.sub(r'<a href="([^"]*)">(.*?)</a>', _shown_link, html, flags=re.DOTALL)
+
+
+def anchor(heading: str) -> str:
+    """As forges name headings.
+
+    >>> anchor("How sure is it")
+    'how-sure-is-it'
+    """
+    return re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-"))
+
+
+def _shown_link(link: re.Match[str]) -> str:
+    name, _, place = link[1].partition(".md")
+    if link[1].startswith("https://"):
+        return link[0]
+    return f'<a href="/help/{name}{place}">{link[2]}</a>' if name in SHOWN else link[2]
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "diagnostics.md": diagnostics_page,
     "findings.md": findings_page,
@@ -177,12 +205,19 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+def files() -> Iterator[tuple[Path, str]]:
+    """Each page's file and what belongs in it."""
+    for name, page in PAGES.items():
+        yield HERE / name, page()
+    for name in SHOWN:
+        yield HELP / f"{name}.html", help_page(name)
+
+
 def main(check: bool) -> int:
     stale = []
-    for name, page in PAGES.items():
-        path, text = HERE / name, page()
+    for path, text in files():
         if not path.exists() or path.read_text() != text:
-            stale.append(name)
+            stale.append(path.name)
             if not check:
                 path.write_text(text)
     if check and stale:

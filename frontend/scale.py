@@ -15,23 +15,23 @@ WIDE = 50.0  # from this ratio of largest to smallest on, classes go by logarith
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Cuts between classes of colour. `healthy` classes include the ends of the usual range."""
+    """Cuts between classes of colour. `usual` classes include the ends of the usual range."""
 
     classes: tuple[str, ...]
     cuts: tuple[float, ...]  # one fewer than classes, ascending
-    healthy: tuple[float, float] | None = None
+    usual: tuple[float, float] | None = None
 
     def css(self, value: float) -> str:
-        """The class of a value. The ends of the usual range count as healthy, as the warnings do."""
-        if self.healthy and value == self.healthy[1]:
+        """The class of a value. The ends of the usual range count as usual, as the warnings do."""
+        if self.usual and value == self.usual[1]:
             return self.classes[bisect_left(self.cuts, value)]
         return self.classes[bisect_right(self.cuts, value)]
 
     def side(self, value: float) -> str:
         """On which side of the usual range a value lies: "low", "high", or "" inside it."""
-        if self.healthy is None:
+        if self.usual is None:
             return ""
-        low, high = self.healthy
+        low, high = self.usual
         return "low" if value < low else "high" if value > high else ""
 
     def legend(self) -> list[tuple[str, str]]:
@@ -43,13 +43,13 @@ class Scale:
 
 def scale(column: Column, values: Sequence[float]) -> Scale:
     """The scale of a column: around its usual range where it has one, else from its least to its greatest value."""
-    if column.healthy is not None:
-        low, high = column.healthy
-        if low == high:  # one healthy value: what is next to it is pale too
+    if column.usual is not None:
+        low, high = column.usual
+        if low == high:  # one usual value: what is next to it is pale too
             low, high = low - 0.5, high + 0.5
         step = (high - low) / 4
         cuts = (low, low + step, low + 2 * step, low + 3 * step, high, high + 2 * step)
-        return Scale(DIVERGING, cuts, column.healthy)
+        return Scale(DIVERGING, cuts, column.usual)
     if not values or min(values) == max(values):
         return Scale(SEQUENTIAL[1:2], ())
     return Scale(SEQUENTIAL, _even(min(values), max(values)))

@@ -25,7 +25,7 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
+from analysis.diagnostics.options import ALPHA_ERROR, COMPAT, CONV_NORM, SIGMA, conv_factor, flatness
 from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.causes import EXPONENT
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
@@ -67,9 +67,10 @@ COLUMNS = (
         "α",
         "Exponent of the power-law tail, as in the diagnostic esd. Near 2: ideal by SETOL.",
         absent=NO_FIT,
-        error="sigma",
+        error="alpha_error",
     ),
-    Column("sigma", "± α", "Standard error of α. High: read α as a direction, not as a number.", absent=NO_FIT),
+    ALPHA_ERROR,
+    SIGMA,
     Column(
         "num_pl_spikes",
         "Eigenvalues in the tail",
@@ -91,7 +92,7 @@ COLUMNS = (
         "The gap over the number of eigenvalues, -1 to 1, so that layers compare. Near 0 the two tails agree; above "
         "and below as the gap.",
         absent=f"no ERG tail, or {NO_FIT}",
-        healthy=(-NEAR_GAP, NEAR_GAP),
+        usual=(-NEAR_GAP, NEAR_GAP),
     ),
     Column(
         "reading",
@@ -126,7 +127,13 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     if law is None:
         return Measurement(values, note=no_fit(eigenvalues, fit_values))
     weak = law.tail < THIN or fit_values.size < FEW
-    values |= {"alpha": law.alpha, "sigma": law.sigma, "num_pl_spikes": law.tail, "low_confidence": weak}
+    values |= {
+        "alpha": law.alpha,
+        "alpha_error": law.error,
+        "sigma": law.sigma,
+        "num_pl_spikes": law.tail,
+        "low_confidence": weak,
+    }
     if tail:
         share = (tail - law.tail) / eigenvalues.size
         verdict = reading(law.alpha, law.sigma, share)

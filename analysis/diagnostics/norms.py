@@ -108,7 +108,7 @@ COLUMNS = (
         "Rank loss",
         "Singular values that the rank leaves out. 0 is usual; more means dead or dependent rows or columns.",
         kind="integer",
-        healthy=(0.0, 0.0),
+        usual=(0.0, 0.0),
     ),
     Column(
         "weak_rank_loss",

@@ -21,7 +21,7 @@ from analysis.diagnostic import (
     Summary,
     Table,
 )
-from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness
+from analysis.diagnostics.options import ALPHA_ERROR, COMPAT, CONV_NORM, SIGMA, conv_factor, flatness
 from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.causes import EXPONENT
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
@@ -73,9 +73,10 @@ COLUMNS = (
         "α",
         "Exponent of the fitted power law, as in the diagnostic esd. Low means a heavy tail, high a thin one.",
         absent=NO_FIT,
-        error="sigma",
+        error="alpha_error",
     ),
-    Column("sigma", "± α", "Standard error of α. High: read α as a direction, not as a number.", absent=NO_FIT),
+    ALPHA_ERROR,
+    SIGMA,
     Column(
         "alpha_low",
         "α from",
@@ -135,6 +136,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     comparisons = {name: tails.compare(tail, name) for name in LAWS}
     values: dict[str, Scalar] = {
         "alpha": law.alpha,
+        "alpha_error": law.error,
         "sigma": law.sigma,
         "num_pl_spikes": law.tail,
         "best": "undecided" if law.tail < THIN or fit_values.size < FEW else best_law(comparisons),

@@ -78,7 +78,7 @@ def _columns(side: str, what: str) -> tuple[Column, ...]:
             f"Largest share that a single {what} has of a leading vector, 0 to 1. Above 0.5 that vector is all but one "
             f"{what}.",
             absent=ZERO,
-            healthy=(0.0, LOCAL),
+            usual=(0.0, LOCAL),
         ),
         Column(
             f"{side}_peak_at",

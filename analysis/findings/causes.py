@@ -76,7 +76,7 @@ COPY = Cause(
     "whether the two share one parameter by design, or one was overwritten when saving or merging",
     "compare them with an earlier checkpoint",
     "restore the one that was overwritten",
-    "a tied output head; layers shared by design; averages of weights kept next to them",
+    "a tied output head; layers shared by design, or that started as copies; averages kept next to the weights",
     MEASURED,
 )
 RANDOM = Cause(
@@ -159,6 +159,14 @@ RANK = Cause(
     "centred rows, padding, small kernels",
     "numpy.linalg.matrix_rank",
 )
+FILE = Cause(
+    "file",
+    "how the file was written, and by which tool",
+    "the same tensors, loaded with the tool that will use them",
+    "save it again with that tool where something is missing or twice",
+    "files that are only read here",
+    "what each format's loaders do: docs/formats.md",
+)
 READING = Cause(
     "reading",
     "what the numbers are meant for, on the diagnostic's page",
@@ -170,5 +178,5 @@ READING = Cause(
 
 CAUSES = (
     NOT_FINITE, ZERO, RANDOM, ORTHOGONAL, FLAT, LOW_RANK, COPY, DEAD_LINES, EQUAL_LINES, PRUNED, QUANTISED, PRECISION,
-    OUTLIER, SCALE, NOISE_ADDED, EXPONENT, SIBLINGS, RANK, UNMEASURED, READING,
+    OUTLIER, SCALE, NOISE_ADDED, EXPONENT, SIBLINGS, RANK, UNMEASURED, FILE, READING,
 )  # fmt: skip

@@ -152,6 +152,14 @@ OPPOSED = Cause(
     "an adapter that was negated on purpose",
     "cosine of the two updates",
 )
+MERGE = Cause(
+    "merge",
+    "how the file was made, and which of the files came first",
+    "the weighted sum of the two updates, by the weights that fit best, leaves little of this one",
+    "read its directions as those of the two, and test the merge on both tasks",
+    "a merge that was meant",
+    "benchmarks/truth/merges.py: the bound set on one half of made merges, its rates on the other; docs/truth.md",
+)
 REPEATED_STEP = Cause(
     "repeated-step",
     "whether a step was saved twice, or training had stopped",
@@ -160,25 +168,8 @@ REPEATED_STEP = Cause(
     "a final checkpoint saved again under another name",
     "bytes of the stored tensors",
 )
-WIDTH_EXPONENT = Cause(
-    "width-exponent",
-    "settings, steps · η · λ, and how many models and seeds there are",
-    "another seed at each width",
-    "measure more widths and seeds before changing a rule",
-    "small models short of the steady state",
-    "Fan et al., arXiv 2510.15262; t-tests corrected by Holm (1979); docs/scaling.md",
-)
-WIDTH_DRIFT = Cause(
-    "width-drift",
-    "learning rate and weight decay of both widths",
-    "training once with the weight decay given here",
-    "scale the weight decay as given, and test the loss: a steady σ₁ is not the lowest loss",
-    "where settings are tuned at each width",
-    "Fan et al., arXiv 2510.15262; docs/experiment-widths.md",
-)
 
 CHANGES = (
     SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, PERMUTED, NOISE, NEW, WRONG_BASE, ADAPTER_BASE,
-    LARGE_UPDATE, UNUSED_RANK, TAIL_SHIFT, PLACE, INTRUDERS, SHARED, OPPOSED, REPEATED_STEP,
-    WIDTH_EXPONENT, WIDTH_DRIFT,
+    LARGE_UPDATE, UNUSED_RANK, TAIL_SHIFT, PLACE, INTRUDERS, SHARED, OPPOSED, MERGE, REPEATED_STEP,
 )  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from analysis.diagnostic import Finding, Scalar, Severity, Summary
 from analysis.facts import EXTRA_TENSORS, FILE_NOTES, LINKS, MISSING_INDEX, REPEATED_TENSORS
+from analysis.findings.causes import FILE
 
 WHY = {
     MISSING_INDEX: "Nothing says which tensors belong to the model; transformers and others load by the index.",
@@ -30,7 +31,7 @@ def add_files(
 
 def _findings(facts: Sequence[Mapping[str, Scalar]], names: Sequence[str]) -> list[Finding]:
     return [
-        Finding(Severity.NOTE, _sentence(text, names[at] if len(names) > 1 else ""), WHY[key])
+        Finding(Severity.NOTE, _sentence(text, names[at] if len(names) > 1 else ""), WHY[key], cause=FILE)
         for at, stated in enumerate(facts)
         for key in FILE_NOTES
         if isinstance(text := stated.get(key), str)

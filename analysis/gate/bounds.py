@@ -120,7 +120,7 @@ class Regression:
     limit: float
     relative: bool
     better: Better
-    healthy: tuple[float, float] = (-math.inf, math.inf)
+    usual: tuple[float, float] = (-math.inf, math.inf)
 
     def worse(self, value: float, baseline: float) -> float:
         """By how much the value is worse, in its own unit; negative where it is better."""
@@ -135,7 +135,7 @@ class Regression:
                 return self._distance(value) - self._distance(baseline)
 
     def _distance(self, value: float) -> float:
-        return max(0.0, self.healthy[0] - value, value - self.healthy[1])
+        return max(0.0, self.usual[0] - value, value - self.usual[1])
 
     def beyond(self, value: float, baseline: float) -> float:
         """By how much it is worse than allowed; 0 or less where it is not."""

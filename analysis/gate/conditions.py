@@ -41,7 +41,7 @@ def _conditions() -> list[dict[str, Any]]:
     words = {"column": {"enum": [key for key, metric in columns().items() if not metric.numeric]}}
     ends = dict.fromkeys((*ENDS, "between", "max_regression"), False)
     weak = {"column": {"enum": [key for key, metric in columns().items() if weak_flagged(metric.diagnostic)]}}
-    is_declared = {"column": {"enum": [key for key, metric in columns().items() if metric.healthy]}}
+    is_declared = {"column": {"enum": [key for key, metric in columns().items() if metric.usual]}}
     regresses = {"required": ["max_regression"]}
     return [
         {"if": counts, "then": {"required": ["where"]}, "else": {"properties": {"where": False}}},

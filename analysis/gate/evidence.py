@@ -11,7 +11,7 @@ from typing import Any
 
 from analysis.diagnostic import Scalar, Scope
 from analysis.diagnostics import diagnostic
-from analysis.gate.metrics import SHARES, WEAK
+from analysis.gate.metrics import SHARES, WEAK, number_in
 from analysis.gate.rule import Rule
 from analysis.gate.unmeasured import find_unmeasured
 
@@ -157,7 +157,7 @@ def _numbers(rule: Rule, report: Report) -> Iterator[Item]:
 
 
 def _number(rule: Rule, numbers: Mapping[str, Any], group: tuple[int, ...], named: tuple[str, ...]) -> Item:
-    value = numbers.get(rule.metric.name)
+    value = number_in(numbers, rule.metric)
     return Item(
         "", " → ".join(named), group, named, value, "" if value is not None else "the report has no such number"
     )

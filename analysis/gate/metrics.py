@@ -1,9 +1,11 @@
 """What a rule can be about: every scalar column of every diagnostic, and the numbers of a summary."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from analysis.diagnostic import Column, Diagnostic, Table
+from analysis.diagnostic import Column, Diagnostic, Scalar, Table
 from analysis.diagnostics import DIAGNOSTICS
 
 WEAK = "low_confidence"  # the column in which a diagnostic flags a fit that is a hint and no number
@@ -13,6 +15,7 @@ COVERAGE = {
     "unmeasured": "Weights, norms and biases that hold NaN or infinity, and weights that no worker came to.",
 }
 SHARES = ("parameters", "tensors")
+RENAMED = {"esd.healthy": "esd.usual", "esd.share_healthy": "esd.share_usual"}  # names of earlier versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ class Metric:
         return f"{self.diagnostic}.{self.name}"
 
     @property
-    def healthy(self) -> tuple[float, float] | None:
-        return None if self.column is None else self.column.healthy
+    def usual(self) -> tuple[float, float] | None:
+        return None if self.column is None else self.column.usual
 
     @property
     def numeric(self) -> bool:
@@ -55,6 +58,13 @@ def summaries() -> dict[str, Metric]:
     return {
         f"{owner}.{name}": Metric(owner, name) for owner, name in [*numbers, *(("coverage", name) for name in COVERAGE)]
     }
+
+
+def number_in(numbers: Mapping[str, Any], metric: Metric) -> Scalar:
+    """A summary's number, in reports of earlier versions by its name there; None where it is not there."""
+    names = [metric.key, *(former for former, key in RENAMED.items() if key == metric.key)]
+    found: Iterator[Scalar] = (numbers[name] for key in names if (name := key.partition(".")[2]) in numbers)
+    return next(found, None)
 
 
 @cache

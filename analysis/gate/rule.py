@@ -26,7 +26,7 @@ from analysis.gate.fields import (
     hint,
     refuse,
 )  # fmt: skip
-from analysis.gate.metrics import WEAK, Metric, columns, summaries, weak_flagged
+from analysis.gate.metrics import RENAMED, WEAK, Metric, columns, summaries, weak_flagged
 
 AGGREGATES = ("all", "any", "mean", "median", "p95", "min", "max", "count", "share")
 PER_LAYER = ("all", "any")
@@ -159,6 +159,7 @@ class Rule(Ends):
     @classmethod
     def _exists(cls, name: object, info: Any) -> object:
         metrics = columns() if info.field_name == "column" else summaries()
+        name = RENAMED.get(name, name) if isinstance(name, str) else name
         if isinstance(name, str) and name in metrics:
             return name
         owner, _, _ = name.partition(".") if isinstance(name, str) else ("", "", "")
@@ -170,7 +171,7 @@ class Rule(Ends):
     def _consistent(self) -> "Rule":
         """Raises where keys contradict each other; else the rule with one way to state each thing."""
         if (self.column is None) == (self.summary is None):
-            raise fault(": say what it is about, with either column: esd.alpha or summary: esd.healthy")
+            raise fault(": say what it is about, with either column: esd.alpha or summary: esd.usual")
         _check_subject(self)
         check_ends(self, None if self.counts else self.metric)
         _check_where(self)
@@ -197,7 +198,7 @@ class Rule(Ends):
             return None
         relative = isinstance(self.max_regression, str)
         limit = float(str(self.max_regression).rstrip("%")) / (100.0 if relative else 1.0)
-        return Regression(limit, relative, self.better, _healthy(self) or (-math.inf, math.inf))
+        return Regression(limit, relative, self.better, _usual(self) or (-math.inf, math.inf))
 
     @property
     def drop_weak(self) -> bool:
@@ -262,12 +263,12 @@ def _check_regression(rule: Rule) -> None:
         if rule.no_baseline is not None:
             raise refuse("it belongs to max_regression: leave it out", "no_baseline")
         return
-    key, healthy = rule.metric.key, _healthy(rule)
+    key, usual = rule.metric.key, _usual(rule)
     if not rule.metric.numeric and not rule.counts:
         raise refuse(f"{key} is not a number", "max_regression")
-    if rule.better is None and healthy is None:
+    if rule.better is None and usual is None:
         raise fault(f", better: which way {key} gets better is not declared; write one of lower, higher, same")
-    if rule.better is Better.INSIDE and healthy is None:
+    if rule.better is Better.INSIDE and usual is None:
         raise refuse(f"{key} declares no usual range; write one of lower, higher, same", "better")
 
 
@@ -275,5 +276,5 @@ def _better_side(rule: Rule) -> Better | None:
     return rule.better or (Better.INSIDE if rule.max_regression is not None else None)
 
 
-def _healthy(rule: Rule) -> tuple[float, float] | None:
-    return None if rule.counts else rule.metric.healthy
+def _usual(rule: Rule) -> tuple[float, float] | None:
+    return None if rule.counts else rule.metric.usual

@@ -18,8 +18,8 @@ def starter() -> str:
 
 def _range(column: Column | None) -> str:
     assert column is not None
-    assert column.healthy is not None
-    return "[{:g}, {:g}]".format(*column.healthy)
+    assert column.usual is not None
+    return "[{:g}, {:g}]".format(*column.usual)
 
 
 TEMPLATE = """\
@@ -37,16 +37,25 @@ rules:
     summary: coverage.parameters
     min: 0.9
 
+  - name: most matrices are no random initialisation
+    # What stands above noise, and not α, says whether a layer was trained.
+    column: entries.state
+    aggregate: share
+    where: {{equals: random}}
+    max: 0.5
+
   - name: half of the layers have an α of 2 to 6
-    # Where the fits (KS) of most trained layers lie. So do those of small matrices of noise: this says that α is usual,
-    # not that a layer was trained.
-    summary: esd.share_healthy
+    # Where the fits (KS) of most trained layers lie: this says that α is usual, not that a layer was trained. Weak fits
+    # do not count; where all are weak, as in small models, there is nothing to say.
+    summary: esd.share_usual
     min: {partly}
+    missing: pass
 
   - name: most layers have an α of 2 to 6
-    summary: esd.share_healthy
+    summary: esd.share_usual
     min: {mostly}
     severity: warn
+    missing: pass
 
   - name: the typical α is usual
     # The usual range of α. Low-confidence fits are left out.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from analysis.diagnostic import Finding, Scalar, Severity
 from analysis.errors import escape
 from analysis.facts import find_contradictions
+from analysis.findings.widths import WIDTH_EVIDENCE, WIDTH_FACTS, WIDTH_REGIME, WIDTH_SHAPE
 from analysis.findings.wording import format_value, join_words, quantity, short
 from analysis.names import WORDS
 from analysis.width_scaling.family import Family, Scaling
@@ -52,7 +53,7 @@ def _contradictory(family: Family) -> Iterator[Finding]:
             for at in wrong
         ]
         why = f"{'; '.join(pairs)}. The widths of the shapes were used for all: correct the stated ones."
-        yield Finding(Severity.WARN, text, why, (), {"contradictions": len(wrong)})
+        yield Finding(Severity.WARN, text, why, (), {"contradictions": len(wrong)}, WIDTH_FACTS)
 
 
 def _override_findings(family: Family) -> Iterator[Finding]:
@@ -70,7 +71,7 @@ def _override_findings(family: Family) -> Iterator[Finding]:
             for at, name in sorted(pairs)
         ]
         why = f"{'; '.join(parts[:6])}. What is stated was used: take it back where the files are right."
-        yield Finding(Severity.WARN, text, why, (), {"overruled": len(pairs)})
+        yield Finding(Severity.WARN, text, why, (), {"overruled": len(pairs)}, WIDTH_FACTS)
 
 
 def _describe(value: Scalar) -> str:
@@ -88,11 +89,11 @@ def _missing(family: Family) -> Iterator[Finding]:
             "Without them the law's √(η/λ) cannot be taken out there: exponents and ratios of σ₁ itself are given, and "
             "nothing is compared with 0.75. Give them as facts of the checkpoints (lr= and wd= on the command line)."
         )
-        yield Finding(Severity.NOTE, text, why, (), {name: len(at) for name, at in lacking.items()})
+        yield Finding(Severity.NOTE, text, why, (), {name: len(at) for name, at in lacking.items()}, WIDTH_FACTS)
     elif steps := family.missing("step"):
         text = f"Not known: the {NAMED['step']} of {list_models(family, steps)}"
         why = f"Whether steps · η · λ reached {STEADY:g}, from where on the law holds, cannot be said."
-        yield Finding(Severity.NOTE, text, why, (), {"step": len(steps)})
+        yield Finding(Severity.NOTE, text, why, (), {"step": len(steps)}, WIDTH_FACTS)
 
 
 def _without_decay(family: Family) -> Iterator[Finding]:
@@ -103,7 +104,7 @@ def _without_decay(family: Family) -> Iterator[Finding]:
             "With λ = 0 there is no steady state, and weights grow as long as training goes on. What σ₁ itself does "
             "with width is given; the law is checked on the other models only."
         )
-        yield Finding(Severity.WARN, text, why, (), {"without_decay": len(none)})
+        yield Finding(Severity.WARN, text, why, (), {"without_decay": len(none)}, WIDTH_REGIME)
 
 
 def _unsteady(family: Family) -> Iterator[Finding]:
@@ -120,7 +121,7 @@ def _unsteady(family: Family) -> Iterator[Finding]:
             f"steps · η · λ is {short(lowest)} at the least, and {STEADY:g} or more is wanted: there σ₁ still holds "
             "what it was at the start, and the law need not hold."
         )
-        yield Finding(Severity.WARN, text, why, (), {"steady": lowest})
+        yield Finding(Severity.WARN, text, why, (), {"steady": lowest}, WIDTH_REGIME)
 
 
 def _training(family: Family) -> Iterator[Finding]:
@@ -131,7 +132,7 @@ def _training(family: Family) -> Iterator[Finding]:
             "nothing is held against 0.75, and there is no recipe."
         )
         which = join_words([escape(name) for name in family.other_optimizers])
-        yield Finding(Severity.NOTE, f"The optimizer is {which}, not AdamW", why)
+        yield Finding(Severity.NOTE, f"The optimizer is {which}, not AdamW", why, cause=WIDTH_REGIME)
         return
     indices = [i for i, f in enumerate(family.facts) if str(f.get("schedule", "")).lower() in DECAYING]
     peak = [i for i in indices if family.settings[i].mean_learning_rate is None and family.settings[i].step is not None]
@@ -141,11 +142,14 @@ def _training(family: Family) -> Iterator[Finding]:
             "on the command line) to be sure of the steady state."
         )
         yield Finding(
-            Severity.NOTE, f"The learning rate of {list_models(family, peak)} decays, and its mean is not known", why
+            Severity.NOTE,
+            f"The learning rate of {list_models(family, peak)} decays, and its mean is not known",
+            why,
+            cause=WIDTH_REGIME,
         )
     if any(str(f.get("parametrisation", "standard")).lower() not in ("standard", "sp") for f in family.facts):
         why = "η must be the one that the matrices got: the base rate of μP times d₀/d. Check that the facts say that."
-        yield Finding(Severity.NOTE, "The parametrisation is not the standard one", why)
+        yield Finding(Severity.NOTE, "The parametrisation is not the standard one", why, cause=WIDTH_REGIME)
 
 
 def _sources(family: Family) -> Iterator[Finding]:
@@ -156,7 +160,7 @@ def _sources(family: Family) -> Iterator[Finding]:
         places = join_words(sorted({escape(told[i][0]["learning_rate_from"]) for i in at}))
         text = f"The learning rate of {list_models(family, at)} is {places}"
         why = "The law takes the peak. Give it as a fact (lr= on the command line) where it was another."
-        yield Finding(Severity.NOTE, text, why, (), {"read_elsewhere": len(at)})
+        yield Finding(Severity.NOTE, text, why, (), {"read_elsewhere": len(at)}, WIDTH_FACTS)
 
 
 def _is_read_elsewhere(found: Mapping[str, Scalar], facts: Mapping[str, Scalar]) -> bool:
@@ -170,17 +174,18 @@ def _guess_findings(family: Family) -> Iterator[Finding]:
         text = f"The width of {list_models(family, unsure)} is a guess from the shapes"
         told = "; ".join(f"{escape(family.names[at])}: {family.settings[at].width:g}" for at in unsure[:6])
         why = f"{told}, and fewer than half of the matrices say so. Give it as a fact (width= on the command line)."
-        yield Finding(Severity.WARN, text, why, (), {"guessed": len(unsure)})
+        yield Finding(Severity.WARN, text, why, (), {"guessed": len(unsure)}, WIDTH_FACTS)
 
 
 def _widths(family: Family) -> Iterator[Finding]:
     count = len({setting.width for setting in family.settings})
     if count == 1 and not trajectory(family):
         why = "How σ₁ depends on width takes models of two widths for a check, of three for an exponent."
-        yield Finding(Severity.NOTE, f"All models have the width {family.settings[0].width:g}", why)
+        text = f"All models have the width {family.settings[0].width:g}"
+        yield Finding(Severity.NOTE, text, why, cause=WIDTH_EVIDENCE)
     elif 1 < count < WIDTHS:
         why = "Two widths are checked against the law; an exponent with an interval takes three or more."
-        yield Finding(Severity.NOTE, "Two widths: no exponents", why, (), {"widths": count})
+        yield Finding(Severity.NOTE, "Two widths: no exponents", why, (), {"widths": count}, WIDTH_EVIDENCE)
 
 
 def _joint_findings(scaling: Scaling) -> Iterator[Finding]:
@@ -190,7 +195,7 @@ def _joint_findings(scaling: Scaling) -> Iterator[Finding]:
     for reason in overall.fit.why:
         if "cannot be told apart" in reason and overall.fit.exponent is not None:
             why = "The exponent of d takes that of η/λ as the law has it, 0.5. Vary λ at one width to fit both."
-            yield Finding(Severity.NOTE, reason, why)
+            yield Finding(Severity.NOTE, reason, why, cause=WIDTH_EVIDENCE)
     yield from _few_blocks_findings(scaling)
 
 
@@ -206,7 +211,7 @@ def _few_blocks_findings(scaling: Scaling) -> Iterator[Finding]:
     why = "They say how blocks differ."
     if scaling.overall and scaling.overall.fit.drift is not None:
         why += " Intervals from the scatter of the models about the line are beside them."
-    yield Finding(Severity.NOTE, text, why, (), {"blocks": fewest})
+    yield Finding(Severity.NOTE, text, why, (), {"blocks": fewest}, WIDTH_EVIDENCE)
 
 
 def _shapes(scaling: Scaling) -> Iterator[Finding]:
@@ -223,4 +228,4 @@ def _shapes(scaling: Scaling) -> Iterator[Finding]:
             "alone does not tell how the matrix scales."
         )
         names = tuple(row.weight.name for row in wide)
-        yield Finding(Severity.WARN, text, why, names, {"shape_gap": scaling.shape_gap})
+        yield Finding(Severity.WARN, text, why, names, {"shape_gap": scaling.shape_gap}, WIDTH_SHAPE)

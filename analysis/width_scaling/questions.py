@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from analysis.diagnostic import Finding, Severity
+from analysis.findings.widths import WIDTH_FACTS
 from analysis.findings.wording import short
 from analysis.width_scaling.family import Family
 from analysis.width_scaling.law import STEADY
@@ -28,7 +29,7 @@ def _of_decay(family: Family) -> Finding:
         "command line); if they are PyTorch's, decay_form=pytorch. Until then nothing is held against the law, and "
         "there is no recipe."
     )
-    return Finding(Severity.WARN, text, why, (), {"largest_decay": max(decays)})
+    return Finding(Severity.WARN, text, why, (), {"largest_decay": max(decays)}, WIDTH_FACTS)
 
 
 def _steps_in_words(family: Family) -> str:
@@ -47,4 +48,4 @@ def _of_rate(family: Family) -> Finding:
         "the rate of its matrices, and say parametrisation=mup; if all were trained with this one, "
         "parametrisation=standard. Until then a departure from the law is not called one."
     )
-    return Finding(Severity.WARN, text, why, (), {"learning_rate": rate})
+    return Finding(Severity.WARN, text, why, (), {"learning_rate": rate}, WIDTH_FACTS)

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Scalar, Severity, Summary, Table
 from analysis.errors import escape
-from analysis.findings.changes import WIDTH_DRIFT
-from analysis.findings.changes import WIDTH_EXPONENT as WIDTH_LAW
 from analysis.findings.subjects import names, unmeasured_findings, worst_first
+from analysis.findings.widths import WIDTH_DRIFT, WIDTH_EVIDENCE
+from analysis.findings.widths import WIDTH_EXPONENT as WIDTH_LAW
 from analysis.findings.wording import join_words, quantity, two_places
 from analysis.names import WORDS
 from analysis.outcome import Outcome
@@ -55,7 +55,7 @@ def _zero(table: Table) -> Iterator[Finding]:
         some = [row.weight.label for row in zero_rows[:6]]
         which = join_words([*some, f"{len(zero_rows) - 6} more"] if len(zero_rows) > 6 else some)
         why = f"{which}: a σ₁ of 0 grows with no exponent. Of the other models nothing is said there either."
-        yield Finding(Severity.NOTE, text, why, names(zero_rows), {"zero": len(zero_rows)})
+        yield Finding(Severity.NOTE, text, why, names(zero_rows), {"zero": len(zero_rows)}, WIDTH_EVIDENCE)
 
 
 def interval_in_words(found: Estimate) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.diagnostic import Finding, Severity
+from analysis.findings.widths import WIDTH_PACE
 from analysis.findings.wording import percent
 from analysis.width_scaling.family import MATRIX, Family
 
@@ -72,4 +73,4 @@ def losing_pace(moments: Sequence[Moment]) -> Iterator[Finding]:
         "turned by η/‖W‖ in a step. Weight decay, or weights projected back to their norm, would keep the pace."
     )
     evidence = {"norm": last.norm, "rate": last.rate, "doublings": math.log2(last.norm)}
-    yield Finding(Severity.WARN, text, why, (), evidence)
+    yield Finding(Severity.WARN, text, why, (), evidence, WIDTH_PACE)

@@ -21,11 +21,11 @@ REMEMBERED = 256  # glances at ended runs
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What a list tells of a report."""
+    """What a list tells of a report: a grid, and of the values that may be read their median and how many are usual."""
 
     finger: grid.Fingerprint | None
     alpha: str
-    healthy: str
+    usual: str
     headline: str
 
 
@@ -45,7 +45,7 @@ class CheckpointRow:
     added: str
     finger: grid.Fingerprint | None
     alpha: str
-    healthy: str
+    usual: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +93,17 @@ def glance(session: Reading, run: models.Run, position: int) -> Glance:
 
 def glance_of(table: Table, column: str, position: int) -> Glance:
     own = Table(table.diagnostic, tuple(rows_at(table, position)))
-    values = [value for row in own.rows if (value := number(row, column)) is not None]
-    if not values:
+    rows = [row for row in own.rows if number(row, column) is not None]
+    if not rows:
         return NOTHING
-    low, high = own.diagnostic.column(column).healthy or (float("-inf"), float("inf"))
-    healthy_count = sum(low <= value <= high for value in values)
+    declared = own.diagnostic.column(column)
+    low, high = declared.usual or (float("-inf"), float("inf"))
+    values = [number(row, column) or 0.0 for row in rows if declared.judges(row)]
+    usual_count = sum(low <= value <= high for value in values)
     return Glance(
         grid.fingerprint(own, column, position),
-        numbers.short(median(values)),
-        f"{healthy_count} of {len(values)}",
+        numbers.short(median(values)) if values else numbers.ABSENT,
+        f"{usual_count} of {len(values)}" if values else numbers.ABSENT,
         own.diagnostic.summarise(own).headline,
     )
 
@@ -129,7 +131,7 @@ def _checkpoint(session: Reading, row: models.Checkpoint, latest: int | None, no
         added=numbers.describe_age(row.created_at, now),
         finger=overview.finger,
         alpha=overview.alpha,
-        healthy=overview.healthy,
+        usual=overview.usual,
     )
 
 

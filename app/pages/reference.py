@@ -1,4 +1,8 @@
-"""The API's own page, rendered from our OpenAPI: FastAPI's would load scripts from elsewhere."""
+"""Pages to look things up: the API, rendered from our OpenAPI, and what the sentences of a report rest on.
+
+FastAPI's own page of the API would load scripts from elsewhere. The texts are docs/evidence.md, docs/findings.md and
+docs/truth.md, which `python -m docs.generate` writes as HTML.
+"""
 
 import json
 from collections import defaultdict
@@ -8,10 +12,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from analysis.errors import escape
+from app.errors import NotFound
 from app.pages.rendering import PageRoute, page
 from app.web.dependencies import SettingsOf
 
-router = APIRouter(prefix="/api", route_class=PageRoute)
+TEXTS = {"evidence": "What is known about α", "findings": "Findings", "truth": "Is what it says true?"}
+router = APIRouter(route_class=PageRoute)
 COLORS = {
     "get": "good", "head": "good", "options": "good", "post": "note", "put": "note", "patch": "note", "delete": "bad",
 }  # fmt: skip
@@ -45,7 +52,14 @@ class Group:
     operations: list[Operation]
 
 
-@router.get("")
+@router.get("/help/{name}")
+def text(request: Request, name: str) -> Response:
+    if name not in TEXTS:
+        raise NotFound(f"there is no page {escape(name)}: there are {', '.join(TEXTS)}")
+    return page(request, "pages/help.html", name=name, title=TEXTS[name])
+
+
+@router.get("/api")
 def show(request: Request, settings: SettingsOf) -> Response:
     document = request.app.openapi()
     return page(

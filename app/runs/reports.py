@@ -208,7 +208,7 @@ def flagged_weights(table: Table, columns: Container[str] | None = None) -> froz
     Where columns are given, only their ranges count.
     """
     counting = [c for c in table.diagnostic.columns if columns is None or c.name in columns]
-    ranges = [(c, *c.healthy) for c in counting if c.healthy is not None]
+    ranges = [(c, *c.usual) for c in counting if c.usual is not None]
     suspects = {
         weight
         for finding in table.diagnostic.summarise(table).findings

@@ -84,8 +84,8 @@ def depth(figure: Figure, table: Table, weight: str | None, position: At) -> Dep
     rows = [row for row in rows_at(table, position) if row.weight.depth is not None and number(row, name) is not None]
     if not rows:
         return "No weight here belongs to a numbered block."
-    healthy = table.diagnostic.column(name).healthy
-    span = drawn_range(values_on_one_scale(table, name, position, in_blocks=True), healthy)
+    usual = table.diagnostic.column(name).usual
+    span = drawn_range(values_on_one_scale(table, name, position, in_blocks=True), usual)
     roles: dict[str, list[Point]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.weight.depth or 0):
         roles[row.weight.role].append(_point(row, figure, span[1]))
@@ -103,20 +103,20 @@ def depth(figure: Figure, table: Table, weight: str | None, position: At) -> Dep
     )
 
 
-def drawn_range(values: Sequence[float], healthy: tuple[float, float] | None) -> tuple[float, float]:
+def drawn_range(values: Sequence[float], usual: tuple[float, float] | None) -> tuple[float, float]:
     """The range of an axis: all values and the usual range, but no further up than `ceiling`."""
     low, high = min(values), max(values)
-    if healthy is not None:
-        low, high = min(low, healthy[0]), min(max(high, healthy[1]), ceiling(values, healthy))
+    if usual is not None:
+        low, high = min(low, usual[0]), min(max(high, usual[1]), ceiling(values, usual))
     pad = 0.06 * (high - low) or 0.5
     return low - pad, high + pad
 
 
-def ceiling(values: Sequence[float], healthy: tuple[float, float]) -> float:
+def ceiling(values: Sequence[float], usual: tuple[float, float]) -> float:
     """Where a scale ends, so that one enormous value does not flatten the rest."""
-    if healthy[0] == healthy[1]:
+    if usual[0] == usual[1]:
         return max(values)
-    return max(healthy[1] + BEYOND * (healthy[1] - healthy[0]), MEDIANS * median(values))
+    return max(usual[1] + BEYOND * (usual[1] - usual[0]), MEDIANS * median(values))
 
 
 def _point(row: Row, figure: Figure, top: float) -> Point:
@@ -161,9 +161,9 @@ def heatmap(figure: Figure, table: Table, weight: str | None, position: At) -> H
     depths = sorted({block for _, block in cells})
     values = [[_median(cells.get((role, block), []), name) for block in depths] for role in roles]
     all_values = [value for line in values for value in line if value is not None]
-    healthy = table.diagnostic.column(name).healthy
-    wide = 0.0 if healthy is None else (healthy[1] - healthy[0] or 1.0) * 0.75
-    span = (min(all_values), max(all_values)) if healthy is None else (healthy[0] - wide, healthy[1] + wide)
+    usual = table.diagnostic.column(name).usual
+    wide = 0.0 if usual is None else (usual[1] - usual[0] or 1.0) * 0.75
+    span = (min(all_values), max(all_values)) if usual is None else (usual[0] - wide, usual[1] + wide)
     texts = [["" if value is None else short(value, 2) for value in line] for line in values]
     names = [
         [cells[role, block][0].weight.name if (role, block) in cells else "" for block in depths] for role in roles

@@ -14,7 +14,7 @@ from frontend.figures.growth import draw_growth, growth
 from frontend.figures.labels import spread
 from frontend.figures.match import draw_match, match
 from frontend.figures.overview import distribution, draw_distribution, draw_flow, draw_scatter, flow, scatter
-from frontend.figures.plotting import Json, axis, healthy_band, log_axis, note, title_of
+from frontend.figures.plotting import Json, axis, log_axis, note, title_of, usual_band
 from frontend.figures.spectra import draw_ranks, draw_spectra, ranks, spectra
 from frontend.figures.trends import draw_series, draw_sweep, series, sweep
 from frontend.figures.widths import draw_widths, widths
@@ -105,7 +105,7 @@ def _draw_depth(info: Depth, columns: Mapping[str, Column]) -> Json:
             **_block_ticks(info.x_range),
         },
         "yaxis": axis(column, range=list(info.y_range), nticks=7),
-        "shapes": healthy_band(column) if info.judged else [],
+        "shapes": usual_band(column) if info.judged else [],
         "annotations": [
             *labels,
             *(_band_words(column, info.y_range) if info.judged else []),
@@ -147,9 +147,9 @@ def _depth_traces(info: Depth, role: str, column: Column) -> list[Json]:
 
 
 def _band_words(column: Column, span: tuple[float, float]) -> list[Json]:
-    if column.healthy is None or column.healthy[1] > span[1]:
+    if column.usual is None or column.usual[1] > span[1]:
         return []
-    low, high = column.healthy
+    low, high = column.usual
     words = f"{low:g} to {high:g} {column.usual_in}" if column.usual_in else f"usual, {low:g} to {high:g}"
     place: Json = {"xref": "paper", "xanchor": "left", "yanchor": "top", "bgcolor": token("surface", 75)}
     return [note(0.004, high, words, "good", **place)]
@@ -166,7 +166,7 @@ def _labels_beyond(info: Depth) -> list[Json]:
 
 def _draw_heatmap(info: Heatmap, columns: Mapping[str, Column]) -> Json:
     column = columns["color"]
-    steps = SEQUENTIAL if column.healthy is None else DIVERGING
+    steps = SEQUENTIAL if column.usual is None else DIVERGING
     scale = [[i / (len(steps) - 1), token(step)] for i, step in enumerate(steps)]
     data = {
         "type": "heatmap", "x": info.depths, "y": [look(role).title for role in info.roles], "z": info.values,

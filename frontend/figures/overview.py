@@ -12,7 +12,7 @@ from typing import Any
 
 from analysis.diagnostic import Column, Figure, Row, Table
 from frontend.figures.data import CROWD, drawn_range
-from frontend.figures.plotting import Json, axis, healthy_band, log_axis, note, rule
+from frontend.figures.plotting import Json, axis, log_axis, note, rule, usual_band
 from frontend.numbers import short
 from frontend.palette import look, order, role_color, token
 from frontend.rows import At, number, rows_at, values_on_one_scale
@@ -167,13 +167,13 @@ def _drawn_values(table: Table, name: str, position: At) -> Drawn | None:
     column = table.diagnostic.column(name)
     all_values = values_on_one_scale(table, name, position)
     logarithmic = _wide(all_values, column)
-    span = drawn_range([log10(value) for value in all_values] if logarithmic else all_values, column.healthy)
+    span = drawn_range([log10(value) for value in all_values] if logarithmic else all_values, column.usual)
     return Drawn(rows, [number(row, name) or 0.0 for row in rows], column, logarithmic, span)
 
 
 def _wide(values: Sequence[float], column: Column) -> bool:
     """Whether the values span so much that a logarithmic axis shows more of them."""
-    return column.healthy is None and min(values) > 0 and max(values) / min(values) > WIDE
+    return column.usual is None and min(values) > 0 and max(values) / min(values) > WIDE
 
 
 def _blocks(rows: Sequence[Row]) -> list[tuple[int, str]]:
@@ -199,7 +199,7 @@ def draw_flow(info: Flow, columns: Mapping[str, Column]) -> Json:
         "yaxis": log_axis(column, *info.y_range)
         if info.logarithmic
         else axis(column, range=list(info.y_range), nticks=7),
-        "shapes": healthy_band(column),
+        "shapes": usual_band(column),
         "margin": {"l": 48, "r": 12, "t": 10, "b": 42},
     }
     return {"data": [line, *_traces(info.marks, 5 if info.dense else 8)], "layout": layout}
@@ -261,7 +261,7 @@ def draw_distribution(info: Distribution, columns: Mapping[str, Column]) -> Json
         if info.logarithmic
         else axis(column, range=[low, high], nticks=7, tickangle=0),
         "yaxis": axis("", range=[len(roles) - 0.5, -0.6], showgrid=False, ticks="", **titles),
-        "shapes": [*healthy_band(column, "x"), *middles],
+        "shapes": [*usual_band(column, "x"), *middles],
         "margin": {"l": 96, "r": 12, "t": 10, "b": 42},
     }
     return {"data": _traces(info.marks, 4 if info.dense else 6), "layout": layout}

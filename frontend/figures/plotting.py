@@ -63,11 +63,11 @@ def dot(color: str) -> Json:
     return {"color": token(color), "width": 1, "dash": "dot"}
 
 
-def healthy_band(column: Column, along: Literal["x", "y"] = "y") -> list[Json]:
+def usual_band(column: Column, along: Literal["x", "y"] = "y") -> list[Json]:
     """The usual range of the values on one axis as a pale band with its two ends drawn."""
-    if column.healthy is None:
+    if column.usual is None:
         return []
-    low, high = column.healthy
+    low, high = column.usual
     across = "x" if along == "y" else "y"
     common: Json = {f"{across}ref": "paper", "layer": "below"}
     span: Json = {f"{across}0": 0, f"{across}1": 1, f"{along}0": low, f"{along}1": high}

@@ -33,7 +33,7 @@ class Grid:
     lines: list[tuple[Look, list[Cell | None]]]
     others: list[Cell]  # weights outside the blocks
     legend: list[tuple[str, str]]
-    healthy: bool  # whether the legend has a usual range in its middle
+    usual: bool  # whether the legend has a usual range in its middle
     dense: bool
 
 
@@ -55,7 +55,7 @@ def grid(table: Table, name: str, position: At = 0) -> Grid:
         ],
         others=[cell for row in rows if row.weight.depth is None and (cell := _cell((row,), column, colors))],
         legend=colors.legend(),
-        healthy=colors.healthy is not None,
+        usual=colors.usual is not None,
         dense=len(depths) >= DENSE_FROM,
     )
 

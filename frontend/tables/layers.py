@@ -156,7 +156,7 @@ def _value(row: Row, place: Place, tallest: Mapping[str, float]) -> Cell:
     if value is None:
         absent = row.value(column.name) is None
         return Cell(text, quiet=True, title=(row.measurement.note or column.absent) if absent else "")
-    if column.healthy is not None:
+    if column.usual is not None:
         return Cell(text, band=band(column, value, number(row, column.error), column.judges(row)))
     largest = tallest[place.key]
     bar = max(0.0, value / largest) if column.name in BARS and largest > 0 else None
@@ -165,8 +165,8 @@ def _value(row: Row, place: Place, tallest: Mapping[str, float]) -> Cell:
 
 def band(column: Column, value: float, error: float | None, judged: bool = True) -> Band:
     """The drawing starts half a usual width below the usual range and ends one and an eighth above it."""
-    assert column.healthy is not None
-    low, high = column.healthy
+    assert column.usual is not None
+    low, high = column.usual
     wide = high - low or 1.0
     start, end = low - 0.5 * wide, high + 1.125 * wide
 

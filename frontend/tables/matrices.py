@@ -102,7 +102,7 @@ def _cell(place: Place, row: Row | None) -> Cell:
     if value is None:
         absent = row.value(column.name) is None
         return Cell(text, quiet=absent, title=(row.measurement.note or column.absent) if absent else "")
-    low, high = column.healthy or (float("-inf"), float("inf"))
+    low, high = column.usual or (float("-inf"), float("inf"))
     return Cell(
         text, quiet=column.kind == "integer" and value == 0, span=1, out=not low <= value <= high and column.judges(row)
     )

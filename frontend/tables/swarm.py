@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from analysis.diagnostic import Row, Table
+from analysis.diagnostic import Column, Row, Table
 from frontend.figures.data import ceiling
 from frontend.numbers import short
 from frontend.rows import number, rows_at
@@ -55,7 +55,7 @@ def swarm(table: Table, name: str, position: int = 0) -> Swarm | None:
     rows.sort(key=lambda row: number(row, name) or 0.0)
     values = [number(row, name) or 0.0 for row in rows]
     colors = scale(column, values)
-    low, high = _ends(values, colors.healthy)
+    low, high = _ends(values, colors.usual)
 
     def place_of(value: float) -> float:
         return (min(max(value, low), high) - low) / (high - low) * (WIDTH - 2 * EDGE) + EDGE
@@ -67,26 +67,35 @@ def swarm(table: Table, name: str, position: int = 0) -> Swarm | None:
             f"{row.weight.label}: {short(value)}")
         for row, value, (x, y) in zip(rows, values, points, strict=True)
     ]  # fmt: skip
-    band = None if colors.healthy is None else (place_of(colors.healthy[0]), place_of(colors.healthy[1]))
-    healthy_count = sum(colors.side(value) == "" for value in values)
+    band = None if colors.usual is None else (place_of(colors.usual[0]), place_of(colors.usual[1]))
     return Swarm(
         dots=dots,
         radius=round(pitch * 0.42, 2),
         labels=_labels(rows, dots, colors),
         ticks=_ticks(low, high),
         band=None if band is None else (band[0], band[1] - band[0]),
-        words=f"{column.title} of {len(dots)} weights as dots on a line"
-        + (f"; {healthy_count} lie in the usual range" if colors.healthy else ""),
+        words=f"{column.title} of {len(dots)} weights as dots on a line{_count_usual(rows, values, column, colors)}",
     )
 
 
-def _ends(values: list[float], healthy: tuple[float, float] | None) -> tuple[float, float]:
+def _count_usual(rows: list[Row], values: list[float], column: Column, colors: Scale) -> str:
+    """How many values lie in the usual range, of those that may be compared with it."""
+    if colors.usual is None:
+        return ""
+    judged = [value for row, value in zip(rows, values, strict=True) if column.judges(row)]
+    left_out = len(rows) - len(judged)
+    inside = sum(colors.side(value) == "" for value in judged)
+    rest = f", {left_out} {'is' if left_out == 1 else 'are'} not compared with it" if left_out else ""
+    return f"; {inside} of {len(judged)} lie in the usual range{rest}"
+
+
+def _ends(values: list[float], usual: tuple[float, float] | None) -> tuple[float, float]:
     low, high = values[0], values[-1]
-    if healthy is not None:
-        wide = healthy[1] - healthy[0]
-        low = min(low, healthy[0] - wide / 4)
-        high = min(max(high, healthy[1] + wide / 4), ceiling(values, healthy))
-        low = max(low, healthy[0] - wide)
+    if usual is not None:
+        wide = usual[1] - usual[0]
+        low = min(low, usual[0] - wide / 4)
+        high = min(max(high, usual[1] + wide / 4), ceiling(values, usual))
+        low = max(low, usual[0] - wide)
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
@@ -106,7 +115,7 @@ def _stack(places: list[float]) -> tuple[float, list[tuple[float, float]]]:
 
 def _labels(rows: list[Row], dots: list[Dot], colors: Scale) -> list[Label]:
     """Names for the outermost dots beyond the usual range, where they do not run into each other."""
-    if colors.healthy is None:
+    if colors.usual is None:
         return []
     outliers = [i for i, dot in enumerate(dots) if dot.css]
     outliers.sort(key=lambda i: -abs(dots[i].x - WIDTH / 4))

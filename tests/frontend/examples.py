@@ -28,7 +28,7 @@ DIAGNOSTIC = Diagnostic(
     reference="",
     description="",
     columns=(
-        Column("steepness", "β", "How steep.", unit="dB", healthy=(2.0, 6.0), error="doubt"),
+        Column("steepness", "β", "How steep.", unit="dB", usual=(2.0, 6.0), error="doubt"),
         Column("doubt", "± β", "How sure."),
         Column("start", "from", "Where the tail starts."),
         Column("gap", "gap", "How well it fits."),

@@ -40,7 +40,7 @@ DIAGNOSTIC = Diagnostic(
     description="",
     columns=(
         Column(
-            "strangers", "Strangers", "How many. More: more forgetting.", kind="integer", healthy=(0.0, 0.0), shown=True
+            "strangers", "Strangers", "How many. More: more forgetting.", kind="integer", usual=(0.0, 0.0), shown=True
         ),
         Column("k", "k", "How many are looked at.", kind="integer"),
         Column("epsilon", "ε", "Below it, a stranger."),

@@ -5,7 +5,7 @@ import pytest
 from analysis.diagnostic import Column
 from frontend import scale
 
-ALPHA = Column("alpha", "α", "", healthy=(2.0, 6.0))
+ALPHA = Column("alpha", "α", "", usual=(2.0, 6.0))
 RANK = Column("rank", "rank", "")
 
 
@@ -14,7 +14,7 @@ RANK = Column("rank", "rank", "")
     [(1.99, "a-lo", "low"), (2.0, "a-1", ""), (4.0, "a-3", ""), (5.99, "a-4", ""), (6.0, "a-4", ""),
      (6.01, "a-hi", "high"), (8.0, "a-top", "high"), (40.0, "a-top", "high")],
 )  # fmt: skip
-def test_classes_around_a_healthy_range(value: float, css: str, side: str) -> None:
+def test_classes_around_a_usual_range(value: float, css: str, side: str) -> None:
     found = scale.scale(ALPHA, [])
     assert (found.css(value), found.side(value)) == (css, side)
 
@@ -24,7 +24,7 @@ def test_the_legend_names_the_cuts() -> None:
     assert words == ["< 2", "2–3", "3–4", "4–5", "5–6", "6–8", "> 8"]
 
 
-def test_without_a_healthy_range_classes_share_the_span() -> None:
+def test_without_a_usual_range_classes_share_the_span() -> None:
     found = scale.scale(RANK, [0.0, 60.0])
     assert found.cuts == pytest.approx((10, 20, 30, 40, 50))
     assert [found.css(v) for v in (0.0, 35.0, 60.0)] == ["q-0", "q-3", "q-5"]
@@ -47,7 +47,7 @@ def test_the_page_has_every_class() -> None:
     assert all(f".{name} {{" in css for name in (*scale.DIVERGING, *scale.SEQUENTIAL))
 
 
-def test_around_one_healthy_value() -> None:
-    found = scale.scale(Column("lost", "lost", "", healthy=(0.0, 0.0)), [])
+def test_around_one_usual_value() -> None:
+    found = scale.scale(Column("lost", "lost", "", usual=(0.0, 0.0)), [])
     assert [found.css(value) for value in (-1.0, 0.0, 3.0)] == ["a-lo", "a-2", "a-top"]
     assert [found.side(value) for value in (-1.0, 0.0, 3.0)] == ["low", "", "high"]

@@ -1,12 +1,12 @@
 from analysis.diagnostic import Finding, Severity, Summary
 from frontend.verdict import kpis, verdict
 
-NUMBERS = {"median_alpha": 3.55, "healthy": 34, "fitted": 39, "flagged": 5}
+NUMBERS = {"median_readable": 3.55, "usual": 32, "readable": 34, "fitted": 39, "left_out": 5}
 
 
 def test_the_first_sentence_is_the_answer() -> None:
-    found = verdict({"esd": Summary("Mostly well trained. 34 of 39 have a healthy tail.", NUMBERS)})
-    assert (found.strong, found.rest) == ("Mostly well trained.", "34 of 39 have a healthy tail.")
+    found = verdict({"esd": Summary("Two are apart. 34 of 39 are alike.", NUMBERS)})
+    assert (found.strong, found.rest) == ("Two are apart.", "34 of 39 are alike.")
     assert verdict({"esd": Summary("No matrix has a tail to fit.", {})}).strong == "No matrix has a tail to fit."
     assert verdict({}).strong == ""
 
@@ -20,8 +20,8 @@ def test_the_entries_lead() -> None:
 def test_key_numbers_carry_what_they_are_part_of() -> None:
     assert [(kpi.value, kpi.small) for kpi in kpis({"esd": Summary("", NUMBERS)})] == [
         ("3.55", ""),
-        ("34", "of 39"),
-        ("5", ""),
+        ("32", "of 34"),
+        ("5", "of 39"),
     ]
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 from analysis.diagnostic import Column, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.esd.summary import OVER, UNDER, is_readable, summarise, verdict
-from analysis.diagnostics.options import COMPAT, CONV_NORM, conv_factor, flatness, single
+from analysis.diagnostics.options import ALPHA_ERROR, COMPAT, CONV_NORM, SIGMA, conv_factor, flatness, single
 from analysis.figure import ByDepth, Density, Figure, Heatmap, Line
 from analysis.statistics import fingers, power_law
 from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, reason_not_to_fit, usable_eigenvalues
@@ -59,20 +59,14 @@ COLUMNS = (
         "2 to 6: where most trained layers lie (Martin and Mahoney 2021). Above 6: a thin tail, as noise and long "
         "matrices have; below 2: a heavy one. Compare within one role, shape and recipe; see docs/evidence.md.",
         absent=NO_FIT,
-        healthy=(OVER, UNDER),
+        usual=(OVER, UNDER),
         usual_in="in published well-trained models (KS)",
         judges=is_readable,
-        error="sigma",
+        error="alpha_error",
         shown=True,
     ),
-    Column(
-        "sigma",
-        "± α",
-        "Standard error of α for a given start of the tail, (α - 1)/√tail (Clauset et al. 2009, 3.2). High: weak. With "
-        "the search for the start, 1.3 times it covers 68 % and 2.55 times 95 % on power laws (docs/truth.md); noise "
-        "errs by up to 3.9 times as much. The option bootstrap of tail_models repeats the search.",
-        absent=NO_FIT,
-    ),
+    ALPHA_ERROR,
+    SIGMA,
     Column(
         "D",
         "KS distance D",
@@ -246,6 +240,7 @@ def fit_columns(law: PowerLaw, eigenvalues: Float64[np.ndarray, " k"], size: int
     log_max = log10(float(eigenvalues[-1]))
     return {
         "alpha": law.alpha,
+        "alpha_error": law.error,
         "sigma": law.sigma,
         "D": law.D,
         "xmin": law.xmin,
@@ -287,9 +282,9 @@ ESD = Diagnostic(
         Figure(
             "alpha-by-depth",
             "α by depth",
-            "Each line is one role. Bars are ± σ of the fit; with the search for its start, 1.3 times that. Hollow "
-            "marks: low-confidence fit.",
-            ByDepth(y="alpha", error="sigma", hollow="low_confidence"),
+            "Each line is one role. Bars are ± 1.3 σ, the standard error with the search for the start of the tail. "
+            "Hollow marks: low-confidence fit.",
+            ByDepth(y="alpha", error="alpha_error", hollow="low_confidence"),
         ),
         Figure(
             "alpha-by-role",

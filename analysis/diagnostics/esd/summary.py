@@ -20,6 +20,7 @@ SURE = 2.0 * SEARCH  # σ outside 2 to 6 from which on an exponent is outside by
 TAIL, SHARE, POOR = 20, 0.5, 0.1  # points of a tail, its share of the spectrum, and D: up to which a fit is firm
 LARGE = 128  # smaller side below which noise alone has exponents above 6 too often (23 % at 64, docs/evidence.md)
 NAMED = 3
+WEAK = "small matrices, few eigenvalues, tails that are most of the spectrum, or no power law"
 
 
 def verdict(alpha: float) -> str:
@@ -43,12 +44,17 @@ def summarise(table: Table) -> Summary:
 
 
 def _numbers(table: Table, flagged: Sequence[Row]) -> dict[str, Scalar]:
+    """Of all fits, and of those that may be read: `usual` and its share, and `median_readable`, are of these alone."""
     alphas = table.numbers("alpha")
-    healthy = len(alphas) - len(flagged)
+    readable = [number(row, "alpha") for row in table.rows if row.value("alpha") is not None and is_readable(row)]
+    usual = sum(OVER <= alpha <= UNDER for alpha in readable)
     return {
         "fitted": len(alphas),
-        "healthy": healthy,
-        "share_healthy": healthy / len(alphas) if alphas else None,
+        "readable": len(readable),
+        "left_out": len(alphas) - len(readable),
+        "usual": usual,
+        "share_usual": usual / len(readable) if readable else None,
+        "median_readable": median(readable) if readable else None,
         "flagged": len(flagged),
         "under_trained": sum(row.value("warning") == "under-trained" for row in flagged),
         "over_trained": sum(row.value("warning") == "over-trained" for row in flagged),
@@ -104,17 +110,20 @@ def _alpha_text(alpha: float) -> str:
 
 
 def _headline(numbers: dict[str, Scalar]) -> str:
-    middle = numbers["median_alpha"]
-    if not isinstance(middle, float):
+    fitted, readable, usual, left = (int(numbers[key] or 0) for key in ("fitted", "readable", "usual", "left_out"))
+    middle = numbers["median_readable"]
+    if not fitted:
         return "No matrix has a tail to fit."
-    fit_count, num_healthy = int(numbers["fitted"] or 0), int(numbers["healthy"] or 0)
-    compare = "Compare α within one role, shape and recipe only."
-    if fit_count == 1:
-        alpha_text = short(middle) if num_healthy else _alpha_text(middle)
-        return f"The one tail that was fitted has α (KS) {alpha_text}. {compare}"
-    count = num_healthy or "None"
-    share_text = f"{count} of {fit_count} matrices {'has' if num_healthy < 2 else 'have'} an α (KS) between 2 and 6"
-    return f"{share_text}; the median is {short(middle)}. {compare}"
+    if not isinstance(middle, float):
+        which = "The one tail fit is not" if fitted == 1 else f"None of {fitted} tail fits is"
+        return f"{which} firm enough to read an α from: {WEAK} (docs/evidence.md)."
+    rest = f" {quantity(left, 'weak fit')} {'is' if left == 1 else 'are'} left out." if left else ""
+    compare = "Compare α within one role, shape and recipe only (docs/evidence.md)."
+    if readable == 1:
+        one = "one tail that was fitted" if fitted == 1 else "one firm fit"
+        return f"The {one} has α (KS) {short(middle) if usual else _alpha_text(middle)}.{rest} {compare}"
+    share_text = f"{usual or 'None'} of {readable} firm fits {'has' if usual < 2 else 'have'} an α (KS) between 2 and 6"
+    return f"{share_text}; the median is {short(middle)}.{rest} {compare}"
 
 
 def _reservations(table: Table, fitted: int) -> list[Finding]:

@@ -51,7 +51,7 @@ COLUMNS = (
         "count. 0: the base's leading directions still lead; high: new ones outrank them, which goes with forgetting.",
         kind="integer",
         absent=NONE,
-        healthy=(0.0, 0.0),
+        usual=(0.0, 0.0),
         shown=True,
     ),
     Column(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
+from analysis.diagnostics.overlap.merges import merge_findings
 from analysis.findings.changes import OPPOSED, SHARED
 from analysis.findings.grouping import group_rows, having, medians, middle
 from analysis.findings.subjects import names, number, unmeasured_findings, worst_first
@@ -43,7 +44,7 @@ def summarise(table: Table) -> Summary:
         if phrases
         else "No two updates can be compared.",
         numbers | {f"median_{name}": value for name, value in medians(table.rows, COLUMNS[:5]).items()},
-        worst_first([*findings, *missing]),
+        worst_first([*findings, *merge_findings(table, groups), *missing]),
         {group: _numbers(rows) for group, rows in groups.items()},
     )
 

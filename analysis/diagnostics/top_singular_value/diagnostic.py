@@ -63,7 +63,7 @@ COLUMNS = (
         "Largest gap between the normalised spectra σᵢ/σ₁ at equal i/M of any two models: near 0 the shape is the "
         "same, above 0.05 it changes with width.",
         absent=UNASKED,
-        healthy=(0.0, 0.05),
+        usual=(0.0, 0.05),
     ),
     Column(
         "kind_class",

@@ -17,7 +17,7 @@ COLUMNS = (
         "stays at a few percent; high means that much of what the base knew may be overwritten, and about 1.4 that the "
         "two have nothing in common.",
         absent=ZERO_BASE,
-        healthy=(0.0, 0.1),
+        usual=(0.0, 0.1),
         shown=True,
     ),
     Column(
@@ -200,6 +200,13 @@ COLUMNS = (
         "Stored as",
         "Where the update comes from: factors (an adapter's, exact), adapter (one whose change is no product of two), "
         "or the type in which the fine-tuned weight is stored.",
+        kind="text",
+    ),
+    Column(
+        "base_stored_as",
+        "Base stored as",
+        "The type in which the base is stored. Where it is another than the fine-tuned weight's, files of equal values "
+        "differ in their bytes.",
         kind="text",
     ),
     Column(

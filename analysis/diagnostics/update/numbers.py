@@ -128,4 +128,5 @@ def entries(base: Weight, tuned: Weight) -> dict[str, Scalar]:
         "unchanged": float(same.double().mean()),
         "rounding": None if tuned.of_adapter else share,
         "stored_as": dtype if not tuned.of_adapter else ADAPTER if tuned.factors is None else FACTORS,
+        "base_stored_as": base.grid.how if base.grid else str(base.slices.dtype).removeprefix("torch."),
     }

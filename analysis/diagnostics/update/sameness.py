@@ -32,7 +32,22 @@ def same_in_short(rows: Sequence[Row], tuned: str, base: str, others: OtherTenso
         return f"{tuned} has the same matrices as {base}"
     if others.changed:
         return f"{tuned} has the same matrices as {base} and changed {quantity(len(others.changed), 'other tensor')}"
-    return f"{tuned} is identical to {base}" if others.are_equal else f"{tuned} has the same matrices as {base}"
+    if not others.are_equal:
+        return f"{tuned} has the same matrices as {base}"
+    retyped = _retyped(zero)
+    return f"{tuned} has the same values as {base}, {retyped}" if retyped else f"{tuned} is identical to {base}"
+
+
+def _retyped(rows: Sequence[Row]) -> str:
+    """In which type equal values are stored where the base's is another: "stored as float32 in place of bfloat16"."""
+    pairs = sorted({_as_texts(row.value("stored_as"), row.value("base_stored_as")) for row in rows})
+    texts = [f"stored as {ours} in place of {theirs}" for ours, theirs in pairs if ours != theirs]
+    return texts[0] if len(texts) == 1 and len(pairs) == 1 else "stored in other types" if texts else ""
+
+
+def _as_texts(ours: Scalar, theirs: Scalar) -> tuple[str, str]:
+    """The same twice where the base's type is not known, as in earlier reports, or the change is an adapter's."""
+    return str(ours), str(ours if ours in (FACTORS, ADAPTER) or not theirs else theirs)
 
 
 def same_finding(rows: Sequence[Row], tuned: str, base: str, others: OtherTensors | None) -> Finding:
@@ -65,8 +80,10 @@ def same_finding(rows: Sequence[Row], tuned: str, base: str, others: OtherTensor
             parts.append(f"Not compared: {_list_some(others.unread)}.")
         why = " ".join([f"All {'other ' if others.unread else ''}tensors that both have are equal.", *parts])
         return Finding(Severity.WARN, text, why, names(zero), facts, SAME)
-    also = f" and {quantity(others.same, 'other tensor')}" if others.same else ""
+    also, retyped = f" and {quantity(others.same, 'other tensor')}" if others.same else "", _retyped(zero)
     text = f"{tuned} is identical to {base} in {matrices}{also}"
+    if retyped:
+        text = f"{tuned} has the same values as {base} in {matrices}{also}, {retyped}"
     why = "Every value is the same: nothing was trained, or the same weights were given twice."
     return Finding(Severity.WARN, text, why, names(zero), facts, SAME)
 

@@ -39,13 +39,14 @@ def first_findings(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _write_finding(console: Console, finding: Finding, full: bool) -> None:
-    """The sentence, and of a warning or worse why and what to do."""
+    """The sentence, and of a warning or worse, or with `full`: why, what to do, and the page that has its source."""
     serious = finding.severity is not Severity.NOTE
     why = f" {finding.why}" if serious or full else ""
     _write_lines(console, f"{finding.severity}: {finding.text}.{why}", 2, STYLES[finding.severity])
-    if finding.cause is not None and serious:
+    if finding.cause is not None and (serious or full):
         _write_lines(console, f"check: {finding.cause.check}", 4)
         _write_lines(console, f"do: {finding.cause.action}", 4)
+        _write_lines(console, f"see: {finding.cause.page}", 4)
 
 
 def _write_lines(console: Console, text: str, indent: int, style: str = "") -> None:

@@ -62,7 +62,7 @@ class ReportView(WholeView):
     @cached_property
     def lead(self) -> Place | None:
         """The first column that has a usual range: what the swarm shows and the layers are ordered by."""
-        return next((place for place in self.places.values() if place.column.healthy), None)
+        return next((place for place in self.places.values() if place.column.usual), None)
 
     @cached_property
     def swarm(self) -> Swarm | None:

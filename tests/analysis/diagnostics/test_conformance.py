@@ -213,7 +213,7 @@ def test_every_column_says_what_it_means(diagnostic: Diagnostic) -> None:
         assert column.meaning.endswith((".", ")")), column.name
         assert column.kind == "text" or IMPLIES.search(column.meaning), column.name
         assert column.error is None or column.error in names
-        assert column.healthy is None or column.healthy[0] <= column.healthy[1]
+        assert column.usual is None or column.usual[0] <= column.usual[1]
 
 
 def test_the_record_is_whole(diagnostic: Diagnostic) -> None:

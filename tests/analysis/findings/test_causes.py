@@ -1,8 +1,11 @@
 """Every cause says all that a reader needs."""
 
+import ast
+from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
-from analysis.finding import Cause
+from analysis.finding import Cause, Finding
 from analysis.findings import causes
 
 
@@ -16,3 +19,17 @@ def test_nothing_is_left_empty() -> None:
     for cause in causes.CAUSES:
         assert all(getattr(cause, field.name) for field in fields(cause)), cause.name
         assert cause.page == f"docs/findings.md#{cause.name}"
+
+
+def findings_without_cause(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding":
+                has_cause = len(node.args) >= len(fields(Finding)) or any(key.arg == "cause" for key in node.keywords)
+                if not has_cause:
+                    yield f"{path.name}, line {node.lineno}"
+
+
+def test_no_finding_is_without_a_cause() -> None:
+    """So that each says what to check, what to do, and where that is known from."""
+    assert list(findings_without_cause(Path(causes.__file__).parents[1])) == []

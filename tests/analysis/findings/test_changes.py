@@ -4,6 +4,7 @@ from dataclasses import astuple
 
 from analysis.findings.causes import CAUSES
 from analysis.findings.changes import CHANGES
+from analysis.findings.widths import WIDTHS
 
 
 def test_each_is_complete() -> None:
@@ -12,5 +13,5 @@ def test_each_is_complete() -> None:
 
 
 def test_no_two_share_a_name() -> None:
-    names = [cause.name for cause in (*CAUSES, *CHANGES)]
+    names = [cause.name for cause in (*CAUSES, *CHANGES, *WIDTHS)]
     assert len(names) == len(set(names))

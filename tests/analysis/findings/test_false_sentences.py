@@ -68,7 +68,7 @@ ALWAYS_FALSE = (
 SINGLE: dict[str, tuple[State, tuple[str, ...], tuple[str, ...]]] = {
     "one matrix": (
         {"weight": trained(64, 64, 0)},
-        ("No fault found in the entries of 1 matrix.", "The one tail that was fitted", "It has full rank"),
+        ("No fault found in the entries of 1 matrix.", "The one tail fit is not firm enough", "It has full rank"),
         ("of 1 matrix has", "All have", "sibling"),
     ),
     "one random matrix": (
@@ -174,8 +174,14 @@ SINGLE: dict[str, tuple[State, tuple[str, ...], tuple[str, ...]]] = {
 }
 
 BASE = model()
+HALVES = changed(BASE, lambda w: w.bfloat16())
 PAIRS: dict[str, tuple[State, tuple[str, ...], tuple[str, ...]]] = {
     "itself": (BASE, ("tuned is identical to base in 16 matrices.",), ("0 other", "intruder", "leads")),
+    "itself, in a wider type": (
+        {name: tensor.float() for name, tensor in HALVES.items()},
+        ("tuned has the same values as base in 16 matrices, stored as float32 in place of bfloat16",),
+        ("identical", "rounded", "intruder"),
+    ),
     "a norm alone": (
         BASE | {"norm.weight": torch.full((64,), 1.1)},
         ("changed 1 other tensor",),
@@ -262,6 +268,7 @@ def test_one_checkpoint(tmp_path: Path, name: str) -> None:
 def test_a_pair(tmp_path: Path, name: str) -> None:
     state, must, must_not = PAIRS[name]
     base = BASE | ({"norm.weight": torch.ones(64)} if "norm.weight" in state else {})
+    base = HALVES if name == "itself, in a wider type" else base
     files = [write(tmp_path / "base", base), write(tmp_path / "tuned", state)]
     found = [open_checkpoint([file]) for file in files]
     check(words(compare(found, requests(None, 2), ("base", "tuned"))), must, must_not)

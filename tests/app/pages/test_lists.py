@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from app.pages import lists
 from app.runs import runs
 from app.runs.runs import Progress
@@ -9,9 +11,17 @@ from tests.service import Service, model
 
 def test_a_glance_is_the_median_and_the_share_in_range() -> None:
     found = lists.glance_of(blocks(), "steepness", 0)
-    assert (found.alpha, found.healthy, found.headline) == ("3.50", "5 of 7", "Fine. All of it.")
+    assert (found.alpha, found.usual, found.headline) == ("3.50", "5 of 7", "Fine. All of it.")
     assert found.finger is not None
     assert lists.glance_of(table([]), "steepness", 0) == lists.NOTHING
+
+
+def test_values_that_may_not_be_judged_are_not_counted() -> None:
+    found = blocks()
+    columns = tuple(replace(column, judges=lambda _: False) for column in found.diagnostic.columns)
+    one = lists.glance_of(replace(found, diagnostic=replace(found.diagnostic, columns=columns)), "steepness", 0)
+    assert (one.alpha, one.usual) == (ABSENT, ABSENT)
+    assert one.finger is not None
 
 
 def test_glances_at_ended_runs_are_kept(analysed: Service) -> None:
@@ -19,7 +29,7 @@ def test_glances_at_ended_runs_are_kept(analysed: Service) -> None:
     with analysed.database.reading() as session:
         run = runs.get(session, 1)
         assert glances.at(session, run, 0) is glances.at(session, run, 0)
-        assert glances.at(session, run, 0).alpha != ABSENT
+        assert glances.at(session, run, 0).finger is not None
 
 
 def test_a_run_that_grows_is_looked_at_again(service: Service) -> None:

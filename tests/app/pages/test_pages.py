@@ -27,7 +27,8 @@ WIDTHS = ["/scaling", "/scaling?of=1&of=2&run=1", "/runs/3", "/runs/3?view=drift
 
 
 def pages(service: Service) -> list[str]:
-    alone = ["/", "/checkpoints/1", "/runs/1", "/runs/1/panel", "/runs/1/health", "/api", "/login", "/runs/99"]
+    texts = ["/api", "/help/evidence", "/login"]
+    alone = ["/", "/checkpoints/1", "/runs/1", "/runs/1/panel", "/runs/1/health", *texts, "/runs/99"]
     cells = ["/runs/2/cells", "/runs/2/cells?color=relative_norm", "/runs/2/cells?view=flow"]
     return [*alone, "/compare", "/compare?base=1&tuned=2", "/runs/2", "/runs/2/matrix", *cells, *WIDTHS]
 

@@ -1,5 +1,11 @@
 import doctest
+import re
 
+import pytest
+
+from analysis.findings.causes import CAUSES
+from analysis.findings.changes import CHANGES
+from analysis.findings.widths import WIDTHS
 from app.pages import reference
 from tests.app.pages.reader import read, words
 from tests.service import Service
@@ -46,3 +52,35 @@ def test_what_every_operation_may_answer_is_said_once() -> None:
         [("200", "Fine")],
         [("200", "Fine"), ("404", "Not Found")],
     ]
+
+
+@pytest.mark.parametrize("name", reference.TEXTS)
+def test_each_is_shown_and_its_links_lead_somewhere(service: Service, name: str) -> None:
+    page = read(service.client.get(f"/help/{name}").text)
+    assert page.one("h1").text
+    for link in page.all("a"):
+        address = link.attributes["href"] or ""
+        if address.startswith("/help/"):
+            target, _, place = address.partition("#")
+            found = read(service.client.get(target).text)
+            assert not place or found.all("h2", id=place), address
+        assert ".md" not in address
+
+
+def test_every_cause_has_its_place(service: Service) -> None:
+    text = service.client.get("/help/findings").text
+    assert set(re.findall(r'<h2 id="([^"]*)">', text)) - {"keys-t"} == {
+        cause.name for cause in (*CAUSES, *CHANGES, *WIDTHS)
+    }
+
+
+def test_another_name_is_no_page(service: Service) -> None:
+    answer = service.client.get("/help/elsewhere", headers={"accept": "text/html"})
+    assert answer.status_code == 404
+    assert "evidence, findings, truth" in answer.text
+
+
+def test_the_verdict_leads_to_what_is_known_of_alpha(analysed: Service) -> None:
+    page = read(analysed.client.get("/runs/1").text)
+    (link,) = [a for a in page.all("a") if a.attributes["href"] == "/help/evidence"]
+    assert link.text == "What α says, and what it does not"

@@ -255,7 +255,7 @@ def test_the_curves_of_a_weight_are_known_by_name(analysed: Service) -> None:
 
 
 def test_only_the_columns_that_are_given_flag() -> None:
-    column = Column("a", "A", "", healthy=(2.0, 6.0))
+    column = Column("a", "A", "", usual=(2.0, 6.0))
     summary = Summary("", {}, (Finding(Severity.WARN, "", "", ("warned",)),))
     known = Diagnostic("d", "D", Scope.ONE, "", "", (column,), lambda weights, options: Measurement({}),
                        lambda table: summary)  # fmt: skip

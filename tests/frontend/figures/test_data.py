@@ -23,7 +23,7 @@ def test_depth_ends_where_one_value_would_flatten_the_rest() -> None:
     assert [point.shown == point.value for point in found.roles["q"]] == [True, True, False]
 
 
-def test_one_healthy_value_does_not_end_the_scale_there() -> None:
+def test_one_usual_value_does_not_end_the_scale_there() -> None:
     assert shapes.ceiling([0.0, 0.0, 7.0], (0.0, 0.0)) == 7.0
 
 

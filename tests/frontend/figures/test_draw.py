@@ -45,7 +45,7 @@ def test_a_line_marks_what_was_chosen() -> None:
     assert drawn["layout"]["xaxis"]["ticktext"] == ["1", "10", "100"]
 
 
-def test_depth_draws_roles_errors_and_the_healthy_range() -> None:
+def test_depth_draws_roles_errors_and_the_usual_range() -> None:
     drawn = figures.draw(DEPTH, blocks())
     accepted(drawn)
     lines = [trace for trace in drawn["data"] if trace["mode"] == "lines"]

@@ -24,8 +24,8 @@ def test_a_title_has_its_unit() -> None:
 
 
 @pytest.mark.parametrize(("along", "across"), [("y", "x"), ("x", "y")])
-def test_a_healthy_band_lies_across_the_other_axis(along: str, across: str) -> None:
-    band, *ends = plotting.healthy_band(DIAGNOSTIC.column("steepness"), "y" if along == "y" else "x")
+def test_a_usual_band_lies_across_the_other_axis(along: str, across: str) -> None:
+    band, *ends = plotting.usual_band(DIAGNOSTIC.column("steepness"), "y" if along == "y" else "x")
     assert (band[f"{along}0"], band[f"{along}1"], band[f"{across}ref"]) == (2.0, 6.0, "paper")
     assert [(end[f"{along}0"], end[f"{along}1"]) for end in ends] == [(2.0, 2.0), (6.0, 6.0)]
-    assert plotting.healthy_band(DIAGNOSTIC.column("doubt")) == []
+    assert plotting.usual_band(DIAGNOSTIC.column("doubt")) == []

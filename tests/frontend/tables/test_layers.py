@@ -66,6 +66,6 @@ def test_a_band_is_drawn_to_scale() -> None:
     assert band(column, 1.0, None).css == "low"
 
 
-def test_a_band_around_one_healthy_value() -> None:
-    column = replace(DIAGNOSTIC.column("steepness"), healthy=(0.0, 0.0))
+def test_a_band_around_one_usual_value() -> None:
+    column = replace(DIAGNOSTIC.column("steepness"), usual=(0.0, 0.0))
     assert [band(column, value, None).css for value in (-1.0, 0.0, 1.0)] == ["low", "", "out"]

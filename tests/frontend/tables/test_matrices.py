@@ -20,7 +20,7 @@ def test_rows_sort_by_one_of_them(sort: str, first: str) -> None:
     assert len(found.rows) == 2
 
 
-def test_values_outside_the_healthy_range_stand_out() -> None:
+def test_values_outside_the_usual_range_stand_out() -> None:
     query, _ = matrices([both()], ()).rows
     assert [(cell.text, cell.out, cell.quiet) for cell in query.cells] == [("2", True, False), ("0", False, True)]
     assert query.keys == (0.0, 2.0, 0.0)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -12,8 +13,16 @@ def test_every_value_is_a_dot_inside_the_drawing() -> None:
     assert found is not None
     assert [dot.css for dot in found.dots] == ["low", "", "", "", "", "", "out"]
     assert all(0 < dot.x < WIDTH and TOP - 9 < dot.y < FLOOR for dot in found.dots)
-    assert found.words == "β of 7 weights as dots on a line; 5 lie in the usual range"
+    assert found.words == "β of 7 weights as dots on a line; 5 of 7 lie in the usual range"
     assert [label.text for label in found.labels] == ["2 query", "1 key"]
+
+
+def test_values_that_may_not_be_judged_are_not_counted() -> None:
+    whole = blocks()
+    columns = tuple(replace(c, judges=lambda row: row.value("steepness") != 3.0) for c in whole.diagnostic.columns)
+    found = swarm(replace(whole, diagnostic=replace(whole.diagnostic, columns=columns)), "steepness")
+    assert found is not None
+    assert found.words.endswith("; 4 of 6 lie in the usual range, 1 is not compared with it")
 
 
 def test_dots_stand_where_their_values_are() -> None:

@@ -47,13 +47,46 @@ def test_verdict_is_weightwatchers(alpha: float, said: str) -> None:
 def test_the_headline_says_where_the_exponents_lie_and_no_more() -> None:
     summary = summarise(Table(ESD, tuple(q(d, 3.0 + d) for d in range(3))))
     assert summary.headline == (
-        "3 of 3 matrices have an α (KS) between 2 and 6; the median is 4.0. Compare α within one role, shape and "
-        "recipe only."
+        "3 of 3 firm fits have an α (KS) between 2 and 6; the median is 4.0. Compare α within one role, shape and "
+        "recipe only (docs/evidence.md)."
     )
     assert summary.findings == ()
     assert summary.numbers["median_alpha"] == summary.numbers["mean_alpha"] == 4.0
     assert summary.numbers["sd_alpha"] == pytest.approx(1.0)
-    assert summary.numbers["share_healthy"] == 1.0
+    assert summary.numbers["share_usual"] == 1.0
+
+
+WEAK = [
+    {"tail": 19},  # too few eigenvalues in the tail
+    {"evals": 90},  # the tail is more than half of the spectrum
+    {"D": 0.2},  # it is no power law
+    {"size": 64},  # noise of that size is above 6 in 23 of 100
+]
+
+
+@pytest.mark.parametrize("weak", WEAK)
+def test_weak_fits_are_not_counted_and_the_headline_says_how_many(weak: dict[str, float]) -> None:
+    weak_fit = q(4, 4.0, **{"tail": 60, **weak})
+    summary = summarise(Table(ESD, (*(q(d, alpha) for d, alpha in enumerate((3.0, 5.0, 12.0))), weak_fit)))
+    assert summary.headline == (
+        "2 of 3 firm fits have an α (KS) between 2 and 6; the median is 5.0. 1 weak fit is left out. Compare α within "
+        "one role, shape and recipe only (docs/evidence.md)."
+    )
+    counts = {key: summary.numbers[key] for key in ("fitted", "readable", "left_out", "usual", "median_readable")}
+    assert counts == {"fitted": 4, "readable": 3, "left_out": 1, "usual": 2, "median_readable": 5.0}
+
+
+@pytest.mark.parametrize("weak", WEAK)
+@pytest.mark.parametrize(("count", "subject"), [(1, "The one tail fit is not"), (6, "None of 6 tail fits is")])
+def test_no_exponent_is_given_where_all_fits_are_weak(weak: dict[str, float], count: int, subject: str) -> None:
+    summary = summarise(Table(ESD, tuple(q(d, 4.0, **{"tail": 60, **weak}) for d in range(count))))
+    assert summary.headline.startswith(f"{subject} firm enough to read an α from: small matrices")
+    assert summary.numbers["share_usual"] is summary.numbers["median_readable"] is None
+
+
+def test_one_firm_fit_of_several() -> None:
+    summary = summarise(Table(ESD, (q(0, 1.9996), q(1, 4.0, D=0.3))))
+    assert summary.headline.startswith("The one firm fit has α (KS) 1.9996. 1 weak fit is left out.")
 
 
 def test_firm_exponents_outside_are_notes() -> None:
@@ -65,15 +98,7 @@ def test_firm_exponents_outside_are_notes() -> None:
     assert "no evidence" in heavy.cause.action
 
 
-@pytest.mark.parametrize(
-    "weak",
-    [
-        {"tail": 19},  # too few eigenvalues in the tail
-        {"evals": 90},  # the tail is more than half of the spectrum
-        {"D": 0.2},  # it is no power law
-        {"size": 64},  # noise of that size is above 6 in 23 of 100
-    ],
-)
+@pytest.mark.parametrize("weak", WEAK)
 def test_nothing_is_said_of_an_exponent_that_is_not_firm(weak: dict[str, float]) -> None:
     assert not [f for f in findings(q(0, 12.4, **{"tail": 60, **weak})) if "above 6" in f.text]
 

@@ -26,6 +26,18 @@ def test_without_the_other_tensors_nothing_is_called_identical() -> None:
     assert "nothing was trained" not in said
 
 
+def test_equal_values_of_another_type_are_not_called_identical() -> None:
+    same = row(1, 0.0)
+    types = {"stored_as": "float32", "base_stored_as": "bfloat16"}
+    wider = Row(same.weight, same.group, Measurement({**same.measurement.values, **types}))
+    for said in (same_in_short([wider], "tuned", "base", EQUAL), same_finding([wider], "tuned", "base", EQUAL).text):
+        assert said.endswith("stored as float32 in place of bfloat16")
+        assert "identical" not in said
+    mixed = Row(same.weight, same.group, Measurement({**same.measurement.values, **types, "stored_as": "float16"}))
+    assert same_in_short([wider, mixed], "tuned", "base", EQUAL).endswith("stored in other types")
+    assert same_in_short([same], "tuned", "base", EQUAL) == "tuned is identical to base"
+
+
 def test_what_changed_is_listed() -> None:
     finding = same_finding([row(1, 0.0)], "tuned", "base", MOVED)
     assert (finding.cause, finding.weights, finding.why) == (VECTORS_ONLY, ("norm.weight",), "Changed: norm.weight.")

@@ -31,7 +31,7 @@ def faulty(tmp_path: Path) -> Path:
 def test_a_warning_says_what_to_check_and_what_to_do(faulty: Path) -> None:
     lines = CliRunner().invoke(main, ["analyze", str(faulty)], env={"COLUMNS": "80"}).stdout.splitlines()
     starts = [line.split()[0] for line in lines if line.startswith("  ") and ":" in line]
-    assert starts[:3] == ["bad:", "check:", "do:"]
+    assert starts[:4] == ["bad:", "check:", "do:", "see:"]
     assert max(map(len, lines)) <= 80
 
 
@@ -39,3 +39,4 @@ def test_full_says_why_of_notes_too(faulty: Path) -> None:
     short = CliRunner().invoke(main, ["analyze", str(faulty)]).stdout
     full = CliRunner().invoke(main, ["analyze", str(faulty), "--full"]).stdout
     assert len(full) > len(short)
+    assert full.count("see: docs/findings.md#") > full.count("bad:")

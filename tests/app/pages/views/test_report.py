@@ -11,7 +11,7 @@ def test_coverage_in_words() -> None:
     assert (found.analysed, found.tensors, found.width, found.share) == (2, 3, 66.7, "99.9 %")
 
 
-def test_the_column_with_a_healthy_range_leads() -> None:
+def test_the_column_with_a_usual_range_leads() -> None:
     found = view()
     assert found.lead is not None
     assert (found.lead.key, found.table.sort, found.column.color.key) == ("steepness", "-steepness", "steepness")

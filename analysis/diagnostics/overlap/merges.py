@@ -1,0 +1,72 @@
+"""Whether one tuned checkpoint is a merge of two others: its updates lie in the plane of theirs, between them.
+
+A weighted sum ΔW = s ΔW₁ + t ΔW₂ lies in that plane wholly, a SLERP of near weights almost, and a TIES merge mostly,
+for it drops entries. The share that does follows from the three cosines alone. The bound was set on one half of made
+merges, and its rates are of the other half (benchmarks/truth/merges.py).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from statistics import median
+
+from analysis.diagnostic import Finding, Row, Severity, Table
+from analysis.findings.changes import MERGE
+from analysis.findings.grouping import having
+from analysis.findings.subjects import number
+from analysis.findings.wording import percent, quantity
+
+MERGED = 0.85  # of the squared norm in the plane, from which on it is a merge
+EACH = 0.05  # what each of the two adds to the other's share: less, and it is a continuation of one of them
+ENOUGH = 3  # matrices below which nothing is said
+PARALLEL = 0.99  # cosine of two updates that span no plane
+
+Groups = Mapping[tuple[int, ...], Sequence[Row]]
+
+
+def share_between(to_one: float, to_other: float, between: float) -> float:
+    """The share of the squared norm of an update within the plane of two others; 0 where it does not lie between them.
+
+    Takes the cosines of the update with each, and that of the two.
+    """
+    if abs(between) > PARALLEL:
+        return 0.0
+    sides = to_one - to_other * between, to_other - to_one * between  # the two weights, up to positive factors
+    share = (to_one**2 + to_other**2 - 2.0 * to_one * to_other * between) / (1.0 - between**2)
+    adds_each = min(share - to_one**2, share - to_other**2)
+    return min(share, 1.0) if min(sides) > 0.0 and adds_each >= EACH else 0.0
+
+
+def merge_findings(table: Table, groups: Groups) -> Iterator[Finding]:
+    """A note on each checkpoint that is a merge of two of the others."""
+    cosines = {group[1:]: _cosines(rows) for group, rows in groups.items()}
+    members = sorted({member for pair in cosines for member in pair})
+    for three in combinations(members, 3):
+        found = [(merged, shares) for merged in three if (shares := _shares(merged, three, cosines))]
+        for merged, shares in found:
+            if median(shares) >= MERGED:
+                one, other = (member for member in three if member != merged)
+                yield _merge(table, merged, one, other, shares)
+
+
+def _cosines(rows: Sequence[Row]) -> dict[str, float]:
+    return {row.weight.name: number(row, "cosine") for row in having(rows, "cosine")}
+
+
+def _shares(merged: int, three: tuple[int, ...], cosines: Mapping[tuple[int, ...], Mapping[str, float]]) -> list[float]:
+    """Of each weight that all three changed."""
+    one, other = (member for member in three if member != merged)
+    pairs = [cosines.get((min(pair), max(pair)), {}) for pair in ((merged, one), (merged, other), (one, other))]
+    names = [name for name in pairs[0] if all(name in pair for pair in pairs)]
+    shares = [share_between(*(pair[name] for pair in pairs)) for name in names]
+    return shares if len(shares) >= ENOUGH else []
+
+
+def _merge(table: Table, merged: int, one: int, other: int, shares: Sequence[float]) -> Finding:
+    whose = f"{table.name_at(one)} and {table.name_at(other)}"
+    share = median(shares)
+    text = f"{table.name_at(merged)} looks like a merge of {whose}"
+    why = (
+        f"{percent(share)} of the squared size of its update is a sum of positive parts of theirs, as the median of "
+        f"{quantity(len(shares), 'matrix', 'matrices')}. Its directions and ranks are then mixed from theirs."
+    )
+    return Finding(Severity.NOTE, text, why, (), {"share": share, "matrices": len(shares)}, MERGE)
