@@ -6,15 +6,16 @@ failed they are measured one by one, so that the current tensor is the one that 
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 
 from analysis.diagnostic import Request, Row
 from analysis.engine.batching import cutter
-from analysis.engine.comparison import Comparison, measure_aligned, open_comparison
+from analysis.engine.comparison import Comparison, measure_aligned, open_comparison, tasks_of
 from analysis.engine.device import best_device
+from analysis.engine.kept import Kept, digest_of_texts
 from analysis.engine.memory import copies
 from analysis.engine.scheduling import run_each
 from analysis.engine.single import measure_tensor
@@ -26,6 +27,7 @@ from analysis.weight import TensorInfo
 from app import checkpoints, logs
 from app.db import Database, Session
 from app.models import Run, Unit
+from app.runs import kept as kept_results
 from app.runs import reports
 from app.runs.members import names_of, tensor_info
 from app.settings import Settings
@@ -46,6 +48,7 @@ class Job:
 
     unit: int
     run: int
+    project: int
     claim: int
     attempt: int
     member: int  # the checkpoint's position in the run
@@ -55,6 +58,7 @@ class Job:
     requests: tuple[Request, ...]
     names: tuple[str, ...]  # of the run's checkpoints
     files: tuple[Files, ...]  # of each of them
+    parts: tuple[str | None, ...]  # which copy in its files each of them is
 
     @property
     def joint(self) -> bool:
@@ -103,6 +107,7 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
         return Job(
             unit=unit.id,
             run=run.id,
+            project=run.project_id,
             claim=unit.claim,
             attempt=unit.attempts,
             member=unit.member,
@@ -112,12 +117,15 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
             requests=reports.requests(run),
             names=names_of(run),
             files=tuple(tuple(checkpoints.to_open(checkpoint)) for checkpoint in members),
+            parts=tuple(checkpoint.part for checkpoint in members),
         )
 
 
 def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     with ExitStack() as folders:
-        work, size = (_joint if job.joint else _measure_single)(storage, job, device, folders, settings.memory_limit)
+        kept = _kept(database, settings, job, device)
+        measured = _joint if job.joint else _measure_single
+        work, size = measured(storage, job, device, folders, settings.memory_limit, kept)
         is_batched = job.attempt == 1
         several: Work = (
             run_each(job.tensors, work, device, size, copies(job.requests))
@@ -128,12 +136,26 @@ def _measure(database: Database, storage: Storage, settings: Settings, job: Job,
             for done, info in enumerate(job.tensors, job.done):
                 persist(database, settings, partial(_announce, job, info))
                 _, rows = next(results)
-                persist(database, settings, partial(_record, job, done, rows))
-    persist(database, settings, lambda session: units.finish(session, job.unit, job.claim))
+                persist(database, settings, partial(_record, job, done, rows, kept.take() if kept else {}, settings))
+    persist(database, settings, partial(_finish, job, kept))
 
 
-def _record(job: Job, done: int, rows: Rows, session: Session) -> None:
+def _kept(database: Database, settings: Settings, job: Job, device: str) -> Kept | None:
+    """What the project keeps of the same tensors; None where nothing is to be kept."""
+    if not settings.keep_results_days:
+        return None
+    sources = [digest_of_texts(repr(files), repr(part)) for files, part in zip(job.files, job.parts, strict=True)]
+    return Kept(kept_results.ProjectResults(database, job.project), sources, device)
+
+
+def _record(job: Job, done: int, rows: Rows, new: Mapping[str, bytes], settings: Settings, session: Session) -> None:
     reports.record(session, job.unit, job.claim, rows, job.behind, done)
+    kept_results.keep(session, settings, job.project, new)
+
+
+def _finish(job: Job, kept: Kept | None, session: Session) -> None:
+    units.finish(session, job.unit, job.claim)
+    kept_results.mark(session, job.project, kept.hits if kept else ())
 
 
 def _one_by_one(tensors: Iterable[TensorInfo], work: Callable[[TensorInfo], Rows]) -> Work:
@@ -141,17 +163,23 @@ def _one_by_one(tensors: Iterable[TensorInfo], work: Callable[[TensorInfo], Rows
         yield info, work(info)
 
 
-def _measure_single(storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None) -> Measured:
+def _measure_single(
+    storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None, kept: Kept | None
+) -> Measured:
     """Measures a tensor of one checkpoint by itself."""
+    if kept is not None:
+        kept.expect(job.member, job.tensors, job.requests)
     checkpoint = open_checkpoint(folders.enter_context(storage.open_files(job.files[job.member])))
     cut = cutter(checkpoint, job.tensors if job.attempt == 1 else (), device)
     return (
-        lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut, memory)),
+        lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut, memory, kept)),
         lambda info: info,
     )
 
 
-def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None) -> Measured:
+def _joint(
+    storage: Storage, job: Job, device: str, folders: ExitStack, memory: int | None, kept: Kept | None
+) -> Measured:
     """Measures a tensor of the base in every checkpoint of the run."""
     found = [open_checkpoint(folders.enter_context(storage.open_files(files))) for files in job.files]
     try:
@@ -161,11 +189,14 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: 
     rows_by_name: dict[str, list[Aligned]] = {}  # a tied embedding has a row as the head too
     for row in comparison.alignment.rows:
         rows_by_name.setdefault(row.base.name, []).append(row)
+    if kept is not None:
+        rows = [row for info in job.tensors for row in rows_by_name[info.name]]
+        kept.expect_beside(rows, lambda row: tasks_of(row, job.requests))
     return (
         lambda info: [
             found
             for row in rows_by_name[info.name]
-            for found in measure_aligned(comparison, row, job.requests, device, memory)
+            for found in measure_aligned(comparison, row, job.requests, device, memory, kept)
         ],
         lambda info: rows_by_name[info.name][0].largest,
     )
