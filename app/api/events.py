@@ -1,5 +1,6 @@
 """A run as it happens, over server-sent events, read from its rows."""
 
+import math
 from collections.abc import AsyncIterator, Container
 from functools import partial
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from app.runs.members import names_of
 from app.states import ENDED
 from app.web.dependencies import CallerOf, DatabaseOf, Identity, Reading
 from app.web.listeners import LOOK_SECONDS, Listeners
+from app.web.long_poll import bell
 from app.web.problems import responses
 
 router = APIRouter(prefix="/runs/{id}/events", tags=["runs"])
@@ -66,17 +68,17 @@ def check_run(session: Reading, listeners: ListenersOf, identity: Identity) -> N
     operation_id="follow_run",
 )
 async def follow(
-    database: DatabaseOf, caller: CallerOf, listeners: ListenersOf, identity: Identity
+    request: Request, database: DatabaseOf, caller: CallerOf, listeners: ListenersOf, identity: Identity
 ) -> AsyncIterator[ServerSentEvent]:
     """Streams events: `progress` (the run), `row` (a row with its diagnostic), and `end` (the run) when it has ended.
 
     Existing rows come first; a listener that keys rows by diagnostic, group and weight can reconnect
     at any time. Comments keep the connection open.
     """
-    offset, last_payload = 0, ""
-    with listeners.place(identity) as broadcast:
+    offset, last_payload, ended_at = 0, "", -math.inf
+    with listeners.place(identity) as broadcast, bell(request, identity) as rung:
         while await run_sync(may_listen, database, caller):
-            await broadcast.refresh(partial(look_at, database, identity))
+            await broadcast.refresh(partial(look_at, database, identity), ended_at)
             run, new_rows = broadcast.state, broadcast.rows[offset:]
             for row in new_rows:
                 yield ServerSentEvent(event="row", data=row)
@@ -90,4 +92,7 @@ async def follow(
             if run.state in ENDED and not new_rows:
                 yield ServerSentEvent(event="end", raw_data=payload)
                 return
-            await anyio.sleep(0 if new_rows else LOOK_SECONDS)
+            with anyio.move_on_after(0 if new_rows else LOOK_SECONDS):
+                await rung.wait()
+                rung.clear()
+                ended_at = anyio.current_time()
