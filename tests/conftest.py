@@ -12,7 +12,7 @@ import pytest
 hypothesis.settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("project")
 os.environ["EIGENSCOPE_NO_CACHE"] = (
-    "1"  # commands measure everything: tests/app/cli/test_kept.py has a folder of its own
+    "1"  # commands measure everything: tests/app/storage/test_kept_results.py has a folder of its own
 )
 
 

@@ -18,11 +18,11 @@ from analysis.errors import CheckpointError, OptionError, WrongBase
 from analysis.formats import Checkpoint, open_checkpoint
 from analysis.report import Report
 from analysis.weight import TensorInfo
-from app.cli.kept import kept_results
 from app.cli.listing.order import Choice, check_sort, sortable_columns
 from app.cli.listing.tables import write_comparison, write_table
 from app.cli.options import device_option
 from app.cli.output import end, errors, write_csv, write_json
+from app.storage.kept_results import kept_results
 
 NOT_ANALYSED = 3
 ALONE = [known for known in DIAGNOSTICS if known.scope is Scope.ONE]

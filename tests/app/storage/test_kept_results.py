@@ -11,9 +11,10 @@ from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
 from analysis.formats import open_checkpoint
-from app.cli.kept import KeptFile, cache_folder, kept_results, source_of
 from app.cli.main import main
+from app.storage.kept_results import KeptFile, cache_folder, kept_results, source_of
 from tests import comparisons as made
+from tests.app.cli.conftest import small as small
 
 
 @pytest.fixture(autouse=True)
