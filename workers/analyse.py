@@ -86,7 +86,7 @@ def analyse_unit(database: Database, storage: Storage, settings: Settings, unit_
 
     Each unit has a message of its own; to wait for that would take longer than a small unit does.
     """
-    device, until = best_device(), time.monotonic() + AT_A_TIME
+    device, until = best_device(), time.monotonic() + min(AT_A_TIME, settings.unit_limit_seconds / 10)
     job = _claim(database, settings, unit_id, device)
     while job is not None:
         with logs.log_context(run=job.run, claim=job.claim):

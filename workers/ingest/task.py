@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from analysis.errors import CheckpointError
@@ -27,23 +28,29 @@ log = logging.getLogger(__name__)
 INGEST = Kind(Checkpoint, (CheckpointError, SourceFault), checkpoints.reject, checkpoints.fail)
 
 
-def ingest_checkpoint(database: Database, storage: Storage, settings: Settings, checkpoint_id: int) -> None:
-    """Ingests the checkpoint, if it is there to be had; it ends ready, rejected, or offered again."""
+def ingest_checkpoint(
+    database: Database, storage: Storage, settings: Settings, checkpoint_id: int, stop: Event | None = None
+) -> None:
+    """Ingests the checkpoint, if it is there to be had; it ends ready, rejected, or offered again.
+
+    Raises SystemExit once `stop` is set; it is offered again then.
+    """
+    stop = stop or Event()
     with database.writing() as session:
         checkpoint = checkpoints.claim(session, settings, checkpoint_id)
     if checkpoint is None:
         return
-    with hold_lease(database, settings, INGEST, checkpoint.id, checkpoint.claim):
-        _take_in(database, storage, settings, fetch(database, storage, settings, checkpoint))
+    with hold_lease(database, settings, INGEST, checkpoint.id, checkpoint.claim, stop):
+        _take_in(database, storage, settings, fetch(database, storage, settings, checkpoint, stop), stop)
         log.info("checkpoint read")
 
 
-def _take_in(database: Database, storage: Storage, settings: Settings, checkpoint: Checkpoint) -> None:
+def _take_in(database: Database, storage: Storage, settings: Settings, checkpoint: Checkpoint, stop: Event) -> None:
     files = [(file.name, file.sha256) for file in checkpoint.files]
     with storage.open_files(files) as paths, storage.folder() as folder:
         target = folder / "model.safetensors"
         room = max(0, storage.free() - settings.disk_reserve)
-        report = ingest(paths, target, room=room, tensors=settings.tensor_limit, part=checkpoint.part)
+        report = ingest(paths, target, room=room, tensors=settings.tensor_limit, part=checkpoint.part, stop=stop)
         _accept(database, storage, checkpoint, report, target)
 
 

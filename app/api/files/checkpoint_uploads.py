@@ -18,8 +18,7 @@ from app.errors import BadUpload
 from app.idempotency import Answer
 from app.uploads import assembly, sources
 from app.uploads.streaming import Upload, file_name, receive_upload
-from app.web.body_length import announced_length
-from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf
+from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf, announced_length
 from app.web.idempotency import KeyHeader, replay
 from app.web.problems import responses
 
