@@ -175,6 +175,13 @@ def to_open(checkpoint: Checkpoint) -> list[tuple[str, str]]:
     return [("model.safetensors", checkpoint.rewritten), *((n, d) for n, d in siblings if _is_config(n))]
 
 
+def is_stored(session: Session, storage: Storage, checkpoint: Checkpoint) -> bool:
+    """Whether all its files are in their places, and what they were rewritten to."""
+    digests = [file.sha256 for file in checkpoint.files] + ([checkpoint.rewritten] if checkpoint.rewritten else [])
+    blobs = [(digest, session.get(Blob, digest)) for digest in digests]
+    return all(blob is not None and storage.is_whole(digest, blob.bytes) for digest, blob in blobs)
+
+
 def _is_config(name: str) -> bool:
     return name.endswith(".json") and not name.endswith(".index.json")
 

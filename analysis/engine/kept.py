@@ -242,13 +242,23 @@ def _checked(entry: bytes) -> bytes | None:
 
 
 def digest_of(
-    tensor: Tensor, infos: Sequence[TensorInfo], grid: Grid | None = None, factors: Factors | None = None
+    tensor: Tensor,
+    infos: Sequence[TensorInfo],
+    grid: Grid | None = None,
+    changes: Sequence[Factors | str | None] = (),
+    merged: bool = False,
 ) -> str:
-    """Of a tensor as it was read, and of how it lies: two with the same digest give the same matrices."""
+    """Of a tensor as it was read, and of how it lies: two with the same digest give the same matrices.
+
+    `changes` are the factors of an update, in whole and of each matrix, or why there are none.
+    """
     hasher = hashlib.blake2b(digest_size=32)
     lies = [(i.transposed, i.layout, i.groups, i.first, i.axes, i.unfit, i.role, tuple(i.shape)) for i in infos]
-    parts = [tensor, *([factors.left, factors.right] if factors else [])]
-    hasher.update(repr((lies, grid, [(tuple(part.shape), str(part.dtype)) for part in parts])).encode())
+    factors = [change for change in changes if isinstance(change, Factors)]
+    others = [None if isinstance(change, Factors) else change or "" for change in changes]
+    parts = [tensor, *(side for each in factors for side in (each.left, each.right))]
+    shapes = [(tuple(part.shape), str(part.dtype)) for part in parts]
+    hasher.update(repr((lies, grid, others, merged, shapes)).encode())
     for part in parts:
         hasher.update(_bytes(part))
     return hasher.hexdigest()

@@ -13,7 +13,9 @@ from analysis.errors import CheckpointError
 from analysis.formats.files import ignored_files
 from analysis.formats.stored import Fact
 from app import checkpoints
+from app.access import quotas
 from app.db import Database
+from app.errors import QuotaExceeded
 from app.models import Checkpoint
 from app.runs.plans import plan_waiting
 from app.settings import Settings
@@ -25,7 +27,7 @@ from workers.ingest.supervisor import IngestReport, ingest
 from workers.job import Kind, hold_lease
 
 log = logging.getLogger(__name__)
-INGEST = Kind(Checkpoint, (CheckpointError, SourceFault), checkpoints.reject, checkpoints.fail)
+INGEST = Kind(Checkpoint, (CheckpointError, SourceFault, QuotaExceeded), checkpoints.reject, checkpoints.fail)
 
 
 def ingest_checkpoint(
@@ -51,16 +53,22 @@ def _take_in(database: Database, storage: Storage, settings: Settings, checkpoin
         target = folder / "model.safetensors"
         room = max(0, storage.free() - settings.disk_reserve)
         report = ingest(paths, target, room=room, tensors=settings.tensor_limit, part=checkpoint.part, stop=stop)
-        _accept(database, storage, checkpoint, report, target)
+        _accept(database, storage, settings, checkpoint, report, target)
 
 
 def _accept(
-    database: Database, storage: Storage, checkpoint: Checkpoint, ingest_report: IngestReport, target: Path
+    database: Database,
+    storage: Storage,
+    settings: Settings,
+    checkpoint: Checkpoint,
+    ingest_report: IngestReport,
+    target: Path,
 ) -> None:
     rewritten = Incoming.adopt(target) if ingest_report.rewritten else None
     with database.writing() as session:
         leases.lock_held(session, Checkpoint, checkpoint.id, checkpoint.claim)  # before the bytes move to their place
-        if rewritten is not None:
+        if rewritten is not None:  # it may be larger than what was sent, by which the upload was let in
+            quotas.check_for(session, settings, checkpoint.project_id, bytes=rewritten.bytes)
             checkpoints.keep(session, storage, rewritten)
         checkpoints.accept(
             session,

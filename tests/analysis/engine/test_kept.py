@@ -195,7 +195,9 @@ TENSOR = torch.arange(24, dtype=torch.float32).reshape(6, 4)
         (TENSOR, replace(INFO, unfit="an embedding"), {}),
         (TENSOR, replace(INFO, role="conv"), {}),
         (TENSOR, INFO, {"grid": Grid(0.1, "4 bits")}),
-        (TENSOR, INFO, {"factors": Factors(torch.ones(6, 1), torch.ones(1, 4))}),
+        (TENSOR, INFO, {"changes": [Factors(torch.ones(6, 1), torch.ones(1, 4))]}),
+        (TENSOR, INFO, {"changes": ["it does not fit"]}),
+        (TENSOR, INFO, {"merged": True}),
     ],
 )
 def test_whatever_decides_a_matrix_is_in_its_digest(tensor: Tensor, info: TensorInfo, more: dict[str, Any]) -> None:
