@@ -178,6 +178,13 @@ def find_optimizer(checkpoint: Checkpoint) -> tuple[str, str] | None:
     return states[0] if len(states) == 1 else None
 
 
+def is_stored(session: Session, storage: Storage, checkpoint: Checkpoint) -> bool:
+    """Whether all its files are in their places, and what they were rewritten to."""
+    digests = [file.sha256 for file in checkpoint.files] + ([checkpoint.rewritten] if checkpoint.rewritten else [])
+    blobs = [(digest, session.get(Blob, digest)) for digest in digests]
+    return all(blob is not None and storage.is_whole(digest, blob.bytes) for digest, blob in blobs)
+
+
 def _is_config(name: str) -> bool:
     return name.endswith(".json") and not name.endswith(".index.json")
 

@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import BaseRoute
 
 from app import logs, pages
 from app.access import kept_token
@@ -31,11 +32,12 @@ from app.storage.data_folder import open_data_folder
 from app.web import openapi as contract
 from app.web import problems
 from app.web.compression import Compression
-from app.web.connections import BoundedProtocol
+from app.web.connections import BoundedProtocol, allow_files
 from app.web.guard import Guard
 from app.web.head_requests import HeadRequests
 from app.web.listeners import Listeners
 from app.web.long_poll import Waiting
+from app.web.recent_answers import RecentAnswers
 from app.web.request_log import RequestLog
 from app.web.request_metrics import RequestMetrics
 from app.web.response_cache import Looks, ResponseCache
@@ -75,35 +77,40 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
     problems.install(app)
     contract.install(app)
     policy = content_security_policy(plotly_style_hashes(plotly_script()))
-    app.add_middleware(Guard, settings=settings, database=database, policy=policy)
     app.add_middleware(Compression)
+    app.add_middleware(RecentAnswers, database=database)
+    app.add_middleware(Guard, settings=settings, database=database, policy=policy)
     app.add_middleware(HeadRequests, owner=app)
     app.add_middleware(RequestLog, owner=app, traffic=traffic)
-    app.include_router(_api())
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    _pages(app)
+    app.router.routes.extend(_routes())
+    pages.install(app)
     return app
 
 
-def _api() -> APIRouter:
-    router = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
+@cache
+def _routes() -> list[BaseRoute]:
+    """Every route: the API's, the pages' and what these load, all from here.
+
+    They know nothing of their application, and FastAPI takes as long to build them as to do all else, so each process
+    builds them once.
+    """
+    router = APIRouter()
+    api = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
     for each in ROUTERS:
+        api.include_router(each)
+    for each in (api, health.router, metrics.router):
         router.include_router(each)
-    return router
-
-
-def _pages(app: FastAPI) -> None:
-    """The pages and what they load, all from here."""
     script, name = plotly_script(), plotly_name()
 
-    @app.get(f"/static/{name}", include_in_schema=False)
+    @router.get(f"/static/{name}", include_in_schema=False)
     def plotly() -> FileResponse:
         headers = {"Cache-Control": f"public, max-age={YEAR}, immutable"}  # its version is in its name
         return FileResponse(script, media_type="text/javascript", headers=headers)
 
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    pages.install(app)
+    router.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for each in pages.ROUTERS:
+        router.include_router(each, include_in_schema=False)
+    return router.routes
 
 
 @cache
@@ -128,6 +135,7 @@ def serve(settings: Settings) -> None:
     """Brings the tables up to date, starts the worker unless a broker is configured, and serves until interrupted."""
     logs.setup(settings.log)
     open_data_folder(settings.data_dir)
+    allow_files()
     with ExitStack() as stack:
         if settings.is_embedded:
             try:
@@ -178,7 +186,7 @@ def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
     print(f"Eigenscope is at {address}", flush=True)  # noqa: T201
     print(_login_line(settings, address), flush=True)  # noqa: T201
     config = uvicorn.Config(
-        app, http=BoundedProtocol, log_level="warning", server_header=False,
+        app, http=BoundedProtocol, ws="none", log_level="warning", server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS, log_config=None,
         proxy_headers=False,  # whom to believe is `app.access.callers`'s to say
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """The service in one process, for tests: what would go through the queue is kept, and done when the test says so."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -66,7 +66,8 @@ class Service:
         path = self.settings.data_dir / DATABASE
         if self.settings.database_url is None and not path.exists():
             path.write_bytes(migrated_database())
-        self.everything.migrate()
+        else:
+            self.everything.migrate()
         self.client = self.caller()
 
     def caller(self, token: str | None = None, **headers: str) -> TestClient:
@@ -92,7 +93,7 @@ class Service:
         def judge(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
             verdicts.make(database, identity)
 
-        tasks = {
+        tasks: dict[str, Callable[..., None]] = {
             "judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mitigate": mitigate_checkpoint,
             "prescribe": compute_prescription,
         }  # fmt: skip

@@ -12,6 +12,7 @@ import time
 from app import checkpoints, idempotency, retention
 from app.access import audit
 from app.db import Database, Session
+from app.errors import Overloaded
 from app.models import Checkpoint, Mitigation, Prescription, Product, Run, Unit
 from app.queue import pings
 from app.settings import Settings
@@ -21,6 +22,9 @@ from app.work import leases, products, units
 from app.work import verdicts as awaited
 
 TIDY_SECONDS = 3600.0
+# Of a lease, which is renewed every third of it. Where a sweep takes longer, or begins that much too late, workers that
+# are well could not renew theirs in time either.
+SLOW = 0.6
 SILENT = "The worker stopped responding"
 log = logging.getLogger(__name__)
 
@@ -83,7 +87,10 @@ def let_go(database: Database, storage: Storage, settings: Settings) -> None:
 
 
 class Sweeper(threading.Thread):
-    """Sweeps every few seconds until it is stopped, and tidies up every hour; what fails is logged, and tried again."""
+    """Sweeps every few seconds until it is stopped, and tidies up every hour; what fails is logged, and tried again.
+
+    Where the database did not answer, or took long, no lease ends for the time of one: nobody could renew any.
+    """
 
     def __init__(self, database: Database, storage: Storage, settings: Settings) -> None:
         super().__init__(name="sweeper", daemon=True)
@@ -91,6 +98,7 @@ class Sweeper(threading.Thread):
         self._stopped = threading.Event()
         self._tidy_at = 0.0
         self._failed_at = -math.inf
+        self._ended_at = math.inf
 
     def run(self) -> None:
         while not self._stopped.is_set():
@@ -99,12 +107,18 @@ class Sweeper(threading.Thread):
             except Exception:  # the database may be away for a while
                 self._failed_at = time.monotonic()
                 log.exception("the sweep failed")
+            self._ended_at = time.monotonic()
             self._stopped.wait(self._settings.sweep_seconds)
 
     def _sweep(self) -> None:
-        expires = time.monotonic() - self._failed_at > self._settings.lease_seconds
+        began, slow = time.monotonic(), SLOW * self._settings.lease_seconds
+        if began - self._ended_at > self._settings.sweep_seconds + slow:  # this process was stopped meanwhile
+            self._failed_at = began
+        expires = began - self._failed_at > self._settings.lease_seconds
         with self._database.writing() as session:
             sweep(session, self._settings, expires)
+            if expires and time.monotonic() - began > slow:
+                raise Overloaded("The database took so long that other workers could not renew their leases.")
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY_SECONDS
             tidy(self._database, self._storage)
