@@ -158,7 +158,7 @@ MERGE = Cause(
     "the weighted sum of the two updates, by the weights that fit best, leaves little of this one",
     "read its directions as those of the two, and test the merge on both tasks",
     "a merge that was meant",
-    "benchmarks/truth/merges.py: the bound set on one half of made merges, its rates on the other; docs/truth.md",
+    "the share of a vector in the plane of two others; the bound is ours, and tried on few merges: docs/truth.md",
 )
 REPEATED_STEP = Cause(
     "repeated-step",

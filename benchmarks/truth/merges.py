@@ -1,7 +1,7 @@
 """Whether merges are told: two fine-tunes of one base, merged in the usual ways, beside what is no merge.
 
-`python -m benchmarks.truth.merges` prints the table of docs/truth.md. MERGED of analysis/diagnostics/overlap/merges.py
-was set on the models that are not held back.
+`python -m benchmarks.truth.merges` prints a table of how often they are. MERGED of
+analysis/diagnostics/overlap/merges.py was chosen before.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,7 +107,7 @@ def told(base: State, *tuned: State) -> tuple[bool, float]:
 
 
 @click.command(help=__doc__)
-@click.option("--seed", "seeds", multiple=True, default=(0, 1, 2), show_default=True, help="Where the bound was set.")
+@click.option("--seed", "seeds", multiple=True, default=(0, 1, 2), show_default=True, help="Of one half.")
 @click.option("--held-back", "fresh_seeds", multiple=True, default=(7, 8), show_default=True, help="Of the other half.")
 def main(seeds: Sequence[int], fresh_seeds: Sequence[int]) -> None:
     torch.set_num_threads(1)

@@ -1,8 +1,8 @@
 """Whether one tuned checkpoint is a merge of two others: its updates lie in the plane of theirs, between them.
 
 A weighted sum ΔW = s ΔW₁ + t ΔW₂ lies in that plane wholly, a SLERP of near weights almost, and a TIES merge mostly,
-for it drops entries. The share that does follows from the three cosines alone. The bound was set on one half of made
-merges, and its rates are of the other half (benchmarks/truth/merges.py).
+for it drops entries. The share that does follows from the three cosines alone. The bound is ours; how often it tells
+merges of trained models is for benchmarks/truth/merges.py to say (docs/truth.md).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
