@@ -64,9 +64,9 @@ def _shares(merged: int, three: tuple[int, ...], cosines: Mapping[tuple[int, ...
 def _merge(table: Table, merged: int, one: int, other: int, shares: Sequence[float]) -> Finding:
     whose = f"{table.name_at(one)} and {table.name_at(other)}"
     share = median(shares)
-    text = f"{table.name_at(merged)} looks like a merge of {whose}"
+    text = f"{table.name_at(merged)} lies between {whose}, as a merge of them does"
     why = (
         f"{percent(share)} of the squared size of its update is a sum of positive parts of theirs, as the median of "
-        f"{quantity(len(shares), 'matrix', 'matrices')}. Its directions and ranks are then mixed from theirs."
+        f"{quantity(len(shares), 'matrix', 'matrices')}. So does one of them, trained on with the other's task."
     )
     return Finding(Severity.NOTE, text, why, (), {"share": share, "matrices": len(shares)}, MERGE)

@@ -40,7 +40,7 @@ def merges(*members: list[Weight]) -> list[Finding]:
 @pytest.mark.parametrize(("s", "t"), [(0.5, 0.5), (0.3, 0.7), (1.0, 1.0), (0.9, 0.4)])
 def test_a_weighted_sum_is_a_merge_of_the_two_and_neither_of_them_is_one(s: float, t: float) -> None:
     (found,) = merges(ONE, OTHER, summed(s, t))
-    assert found.text == "third looks like a merge of one and other"
+    assert found.text == "third lies between one and other, as a merge of them does"
     assert found.evidence["share"] == pytest.approx(1.0)
 
 
@@ -56,7 +56,7 @@ def test_no_other_is_called_a_merge(third: list[Weight]) -> None:
 def test_of_a_difference_its_first_is_between_the_others() -> None:
     """ΔW₃ = (ΔW₁ - ΔW₂)/2 is ΔW₁ = 2 ΔW₃ + ΔW₂: which file came first, the numbers do not say."""
     (found,) = merges(ONE, OTHER, summed(0.5, -0.5))
-    assert found.text == "one looks like a merge of other and third"
+    assert found.text == "one lies between other and third, as a merge of them does"
 
 
 def test_two_matrices_are_too_few() -> None:
