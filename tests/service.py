@@ -88,13 +88,17 @@ class Service:
         from workers.ingest.task import ingest_checkpoint
         from workers.mitigate import mitigate_checkpoint
         from workers.prescribe import compute_prescription
+        from workers.summarise import summarise_run
 
         def judge(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
             verdicts.make(database, identity)
 
+        def summarise(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
+            summarise_run(database, identity)
+
         tasks = {
-            "judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mitigate": mitigate_checkpoint,
-            "prescribe": compute_prescription,
+            "judge": judge, "summarise": summarise, "ingest": ingest_checkpoint, "analyse": analyse_unit,
+            "mitigate": mitigate_checkpoint, "prescribe": compute_prescription,
         }  # fmt: skip
         while self.workers.sent:
             name, identity = self.workers.sent.pop(0)

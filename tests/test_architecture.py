@@ -50,6 +50,7 @@ ROWS = (
     "app/",
     "app.access",
     "app.gate",
+    "app.lists",
     "app.prescriptions",
     "app.runs",
     "app.uploads",
@@ -87,8 +88,8 @@ LAYERS = {  # of each package its folders, the highest first
         "findings", "tensors", "adapters", "linalg", "names",
     ),
     "app": (
-        "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "runs", "webhooks",
-        "access", "storage", "work", "models",
+        "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "lists", "runs",
+        "webhooks", "access", "storage", "work", "models",
     ),
     "workers": ("ingest",),
     "frontend": ("tables", "figures"),

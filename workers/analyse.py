@@ -32,6 +32,7 @@ from app.settings import Settings
 from app.storage.blobs import Storage
 from app.work import units
 from workers.job import Kind, hold_lease, persist
+from workers.summarise import summarise_run
 
 log = logging.getLogger(__name__)
 Rows = list[tuple[str, Row]]
@@ -90,6 +91,7 @@ def _do(database: Database, storage: Storage, settings: Settings, job: Job, devi
         _measure(database, storage, settings, job, device)
         seconds = round(time.perf_counter() - began, 3)
         log.info("unit done", extra=logs.extra(tensors=len(job.tensors), seconds=seconds, device=device))
+    summarise_run(database, job.run)
 
 
 def _claim(database: Database, settings: Settings, unit_id: int, device: str) -> Job | None:

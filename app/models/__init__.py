@@ -7,10 +7,12 @@ from app.models.access import Event, Key, Login, Project, Token
 from app.models.base import Base, CleanText, Product, StateText, Work
 from app.models.files import Blob, Checkpoint, File, Source, Tensor, Transfer
 from app.models.gate import Delivery, Verdict, Webhook
+from app.models.labels import Labelled
 from app.models.runs import (
     Curve,
     Member,
     Mitigation,
+    Overview,
     Ping,
     Prescription,
     PrescriptionFile,
@@ -30,9 +32,11 @@ __all__ = [
     "Event",
     "File",
     "Key",
+    "Labelled",
     "Login",
     "Member",
     "Mitigation",
+    "Overview",
     "Ping",
     "Prescription",
     "PrescriptionFile",

@@ -15,10 +15,18 @@ from app.pages import (
     runs,
     scaling,
 )
+from app.pages.listings import checkpoints as checkpoint_list
+from app.pages.listings import labels
+from app.pages.listings import runs as run_list
+
+PARTS = (
+    home, checkpoint_list, run_list, labels, checkpoints, compare, scaling, runs, reference, login, mitigate, prescribe,
+    access,
+)  # fmt: skip
 
 
 def install(app: FastAPI) -> None:
     """Adds every page to the application. None of them is in the OpenAPI."""
-    for part in (home, checkpoints, compare, scaling, runs, reference, login, mitigate, prescribe, access):
+    for part in PARTS:
         app.include_router(part.router, include_in_schema=False)
     rendering.install(app)

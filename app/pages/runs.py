@@ -14,7 +14,10 @@ from analysis.findings.wording import join_words, lower_first
 from app import etags, models
 from app.db import Database, Session
 from app.errors import NotFound
+from app.lists import labels
+from app.lists.labels import Change
 from app.pages import lists, mitigate
+from app.pages.listings.labels import view_labels
 from app.pages.rendering import PageRoute, page, see, sentence
 from app.pages.views import gate, prescriptions
 from app.pages.views.comparison import ComparisonView, compares
@@ -82,6 +85,7 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     view = run_view(run, runs.progress(session, run), time.time())
     full_report = reports.report(session, identity)
     common: dict[str, Any] = {"run": view, "tabs": tabs(full_report.tables, state), "gates": gate.view(session, run)}
+    common["labels"] = view_labels(request.app.state.settings, run)
     common["todo"] = prescriptions.view(session, run, full_report.tables, full_report.names)
     if scales(full_report.tables, state):
         ids = [member.checkpoint_id for member in run.members]
@@ -288,5 +292,10 @@ def repeat(session: Writing, identity: Identity) -> Response:
 
 @router.post("/{id}/delete")
 def delete(session: Writing, identity: Identity) -> Response:
+    """To the trash; out of the trash, for good."""
+    row = runs.get(session, identity)
+    if row.trashed_at is None:
+        labels.change(session, row, Change(trashed=True))
+        return see(f"/runs?undo={identity}")
     runs.delete(session, identity)
-    return see("/")
+    return see("/runs")

@@ -23,7 +23,7 @@ TOKEN = "a-token-of-some-length"
 OPERATIONS = [
     "add_to_upload", "add_webhook", "begin_upload", "cancel_run", "create_project", "create_token",
     "delete_checkpoint", "delete_mitigation", "delete_prescription", "delete_run", "delete_webhook", "download_file",
-    "download_prescription", "edit_checkpoint",
+    "download_prescription", "edit_checkpoint", "edit_run",
     "end_upload", "follow_run", "get_badge", "get_badge_link", "get_checkpoint", "get_curves", "get_figure",
     "get_health", "get_last_verdict",
     "get_last_verdict_as", "get_metrics", "get_mitigation", "get_policy_schema", "get_prescription",
