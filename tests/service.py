@@ -85,6 +85,7 @@ class Service:
     def work(self) -> None:
         """Does what was sent, and what that sends, as a worker would."""
         from workers.analyse import analyse_unit
+        from workers.check import check_weight
         from workers.ingest.task import ingest_checkpoint
         from workers.mitigate import mitigate_checkpoint
         from workers.prescribe import compute_prescription
@@ -98,7 +99,7 @@ class Service:
 
         tasks = {
             "judge": judge, "summarise": summarise, "ingest": ingest_checkpoint, "analyse": analyse_unit,
-            "mitigate": mitigate_checkpoint, "prescribe": compute_prescription,
+            "mitigate": mitigate_checkpoint, "check": check_weight, "prescribe": compute_prescription,
         }  # fmt: skip
         while self.workers.sent:
             name, identity = self.workers.sent.pop(0)

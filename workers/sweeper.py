@@ -12,7 +12,7 @@ import time
 from app import checkpoints, idempotency, retention, trash
 from app.access import audit
 from app.db import Database, Session
-from app.models import Checkpoint, Mitigation, Prescription, Product, Run, Unit
+from app.models import Check, Checkpoint, Mitigation, Prescription, Product, Run, Unit
 from app.queue import pings
 from app.settings import Settings
 from app.storage.blobs import Storage
@@ -49,7 +49,11 @@ def _expire(session: Session, settings: Settings) -> None:
     for unit in leases.lock_expired(session, Unit):
         log.warning("unit %d: its worker stopped responding, attempt %d", unit.id, unit.attempts)
         units.fail(session, settings, unit, f"{SILENT} over {unit.current or 'this tensor'}")
-    silent: list[Product] = [*leases.lock_expired(session, Mitigation), *leases.lock_expired(session, Prescription)]
+    silent: list[Product] = [
+        *leases.lock_expired(session, Check),
+        *leases.lock_expired(session, Mitigation),
+        *leases.lock_expired(session, Prescription),
+    ]
     for product in silent:
         what = type(product).__name__.lower()
         log.warning("%s %d: its worker stopped responding, attempt %d", what, product.id, product.attempts)

@@ -87,6 +87,14 @@ def judge(verdict_id: int) -> None:
     verdicts.make(database(), verdict_id)
 
 
+@celery.task(name="check")
+def check(check_id: int) -> None:
+    from workers import check as reference
+
+    with logs.log_context(task="check", check=check_id):
+        reference.check_weight(database(), storage(), settings, check_id)
+
+
 @celery.task(name="summarise")
 def summarise(run_id: int) -> None:
     from workers import summarise as summary

@@ -9,6 +9,7 @@ from app.models.files import Blob, Checkpoint, File, Source, Tensor, Transfer
 from app.models.gate import Delivery, Verdict, Webhook
 from app.models.labels import Labelled
 from app.models.runs import (
+    Check,
     Curve,
     Member,
     Mitigation,
@@ -25,6 +26,7 @@ from app.models.runs import (
 __all__ = [
     "Base",
     "Blob",
+    "Check",
     "Checkpoint",
     "CleanText",
     "Curve",

@@ -10,7 +10,7 @@ from app.db import Session, now
 from app.models.base import Base, Product, StateText, Work
 from app.models.files import Checkpoint
 from app.models.labels import Labelled
-from app.states import MitigationState, PrescriptionState, RunState, UnitState
+from app.states import CheckState, MitigationState, PrescriptionState, RunState, UnitState
 from app.tenancy import ProjectScoped
 
 
@@ -105,6 +105,7 @@ class Result(Base):
     __table_args__ = (
         UniqueConstraint("run_id", "diagnostic", "weight_digest", "group", name="uq_results_measurement"),
         Index("ix_results_order", "run_id", "diagnostic", "group", "tensor", "ordinal"),
+        Index("ix_results_weight", "weight_digest", "diagnostic"),
         {"sqlite_autoincrement": True},
     )
 
@@ -188,6 +189,23 @@ class Prescription(ProjectScoped, Product, Base):
     stored: Mapped[list["PrescriptionFile"]] = relationship(
         order_by="PrescriptionFile.position", passive_deletes=True, lazy="selectin"
     )
+
+
+class Check(ProjectScoped, Product, Base):
+    """One weight of a run that WeightWatcher measures too, in a worker: analysis.reference."""
+
+    __tablename__ = "checks"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    WAITING, HELD, TASK = CheckState.QUEUED, CheckState.RUNNING, "check"
+    DONE, FAILED, FAILURE = CheckState.DONE, CheckState.FAILED, "check-failed"
+
+    state: Mapped[CheckState] = mapped_column(StateText(CheckState), index=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]  # of the checkpoint in the run
+    weight: Mapped[str]
+    tensor: Mapped[str]  # that holds it
+    version: Mapped[str | None]  # of WeightWatcher
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # analysis.reference.Compared
 
 
 class PrescriptionFile(Base):

@@ -29,9 +29,11 @@ OPERATIONS = [
     "get_last_verdict_as", "get_metrics", "get_mitigation", "get_policy_schema", "get_prescription",
     "get_prescription_figure", "get_project",
     "get_report", "get_run", "get_scaling", "get_table", "get_table_csv", "get_upload", "get_verdict", "get_verdict_as",
-    "has_blob", "limit_project", "list_checkpoints", "list_deliveries", "list_diagnostics", "list_mitigations",
+    "has_blob", "limit_project", "list_checkpoints", "list_checks", "list_deliveries", "list_diagnostics",
+    "list_mitigations",
     "list_prescriptions", "list_projects", "list_runs", "list_tensors", "list_tokens", "list_verdicts", "list_webhooks",
-    "pin_checkpoint", "put_blob", "put_checkpoint", "read_audit_log", "request_mitigation", "request_prescription",
+    "pin_checkpoint", "put_blob", "put_checkpoint", "read_audit_log", "request_check", "request_mitigation",
+    "request_prescription",
     "request_run", "request_verdict",
     "revoke_token", "send_checkpoint", "tus_options", "unpin_checkpoint", "who_am_i",
 ]  # fmt: skip
