@@ -48,11 +48,16 @@ def glances(session: Session, checkpoint_ids: Sequence[int]) -> Mapping[int, Gla
 
 def worst_of_runs(session: Session, run_ids: Sequence[int]) -> tuple[Mapping[int, Overview], Mapping[int, Overview]]:
     """For each of these runs the overview with the worst finding, and that of its first checkpoint."""
-    query = select(Overview).where(Overview.run_id.in_(run_ids)).order_by(Overview.run_id, Overview.position)
     worst: dict[int, Overview] = {}
     first: dict[int, Overview] = {}
-    for row in session.scalars(query):
+    for row in of_runs(session, run_ids):
         first.setdefault(row.run_id, row)
         if row.run_id not in worst or row.severity > worst[row.run_id].severity:
             worst[row.run_id] = row
     return worst, first
+
+
+def of_runs(session: Session, run_ids: Sequence[int]) -> Sequence[Overview]:
+    """All of these runs, in order."""
+    query = select(Overview).where(Overview.run_id.in_(run_ids))
+    return session.scalars(query.order_by(Overview.run_id, Overview.position)).all()

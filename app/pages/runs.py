@@ -26,7 +26,7 @@ from app.pages.views.pictures import Tab
 from app.pages.views.report import ReportView
 from app.pages.views.state import ShownColumns, State, StateOf
 from app.pages.views.width_scaling.family import FamilyView
-from app.runs import reports, runs
+from app.runs import beside, reports, runs
 from app.states import RunState
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Writing
@@ -86,6 +86,9 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     full_report = reports.report(session, identity)
     common: dict[str, Any] = {"run": view, "tabs": tabs(full_report.tables, state), "gates": gate.view(session, run)}
     common["labels"] = view_labels(request.app.state.settings, run)
+    before = beside.previous(session, run, state.shown.position)
+    here = f"/compare/reports/since/{identity}" + (f"?position={state.shown.position}" if state.shown.position else "")
+    common["before"] = "" if before is None else here
     common["todo"] = prescriptions.view(session, run, full_report.tables, full_report.names)
     if scales(full_report.tables, state):
         ids = [member.checkpoint_id for member in run.members]

@@ -5,10 +5,11 @@ from urllib.parse import urlencode
 
 from app import checkpoints
 from app.errors import BadRequest
-from app.lists import labels
+from app.lists import labels, overviews
 from app.lists.labels import Change
 from app.models import Checkpoint, Run
 from app.runs import runs
+from app.runs.beside import Ref
 from app.web.dependencies import LARGEST_ID, Writing
 
 Fields = Mapping[str, Sequence[str]]
@@ -35,6 +36,8 @@ def change_runs(session: Writing, sent: Fields) -> str:
 def _change(session: Writing, sent: Fields, path: str, get: Callable[[int], Checkpoint | Run]) -> str:
     rows = [get(identity) for identity in chosen(sent)]
     action = _first(sent, "action")
+    if action == "compare":
+        return "/compare/reports?of=" + ",".join(_reports_of(session, rows))
     if action == "tag":
         add_tags(session, rows, _first(sent, "tags"))
     elif action in CHANGES:
@@ -45,6 +48,18 @@ def _change(session: Writing, sent: Fields, path: str, get: Callable[[int], Chec
     undo = urlencode({"undo": ",".join(str(row.id) for row in rows)}) if action == "trash" and rows else ""
     query = "&".join(part for part in (_first(sent, "query").lstrip("?"), undo) if part)
     return path + (f"?{query}" if query else "")
+
+
+def _reports_of(session: Writing, rows: Rows) -> list[str]:
+    """The newest report of each row. Raises BadRequest where one has none."""
+    found = overviews.glances(session, [row.id for row in rows if isinstance(row, Checkpoint)])
+    reports = []
+    for row in rows:
+        newest = None if isinstance(row, Run) else found[row.id].newest
+        if newest is None and not isinstance(row, Run):
+            raise BadRequest(f"Checkpoint {row.id} has no finished report to compare.")
+        reports.append(str(Ref(row.id) if newest is None else Ref(newest.run_id, newest.position)))
+    return reports
 
 
 def add_tags(session: Writing, rows: Rows, text: str) -> None:
