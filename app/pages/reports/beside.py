@@ -71,6 +71,11 @@ def _named(session: Reading, refs: Sequence[Ref]) -> list[tuple[Ref, str]]:
     ]
 
 
+def overviews_of(session: Reading, refs: Sequence[Ref]) -> dict[Ref, models.Overview]:
+    found = overviews.of_runs(session, [ref.run for ref in refs])
+    return {Ref(row.run_id, row.position): row for row in found}
+
+
 def _without(refs: Sequence[Ref], ref: Ref) -> str:
     return ",".join(str(one) for one in refs if one != ref)
 
