@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from app import models
 from app.errors import NotFound
+from app.lists import overviews
 from app.lists import runs as run_list
 from app.lists.selection import Selection
 from app.pages import lists
