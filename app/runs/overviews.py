@@ -3,7 +3,7 @@
 Made once when the run has ended, so that lists of thousands are searched and sorted by rows alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -66,7 +66,7 @@ def _overview(report: Report, run: Run, position: int) -> Overview:
         run_id=run.id,
         position=position,
         checkpoint_id=run.members[position].checkpoint_id,
-        headline=_headline(report, [summary.headline for summary in summaries.values()], position),
+        headline=_headline(report, {name: summary.headline for name, summary in summaries.items()}, position),
         median_alpha=alphas.median,
         healthy=alphas.healthy,
         fitted=alphas.fitted,
@@ -89,12 +89,12 @@ def _coverage_at(coverage: Coverage, position: int) -> Coverage | None:
     return coverage.members[position] if position < len(coverage.members) else None
 
 
-def _headline(report: Report, own: Sequence[str], position: int) -> str:
-    """Of the whole comparison at its base, else of the checkpoint by itself."""
+def _headline(report: Report, own: Mapping[str, str], position: int) -> str:
+    """Of the whole comparison at its base; else of α, or of the first diagnostic, in the checkpoint by itself."""
     comparing = [t for t in report.tables if t.diagnostic.scope is not Scope.ONE and t.rows]
     if position == 0 and comparing:
         return comparing[0].diagnostic.summarise(comparing[0]).headline
-    return next(iter(own), "")
+    return own.get(ALPHA[0], next(iter(own.values()), ""))
 
 
 def _sentence(finding: Finding) -> str:

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
-from pydantic import Field
+from pydantic import BaseModel, Field, model_validator
 
 from app.lists.parameters import CheckpointFilters, RunFilters
 from app.lists.selection import Part
@@ -16,18 +16,25 @@ LARGEST_PAGE = 100_000
 PARTS = {Part.ACTIVE: "Active", Part.ARCHIVED: "Archive", Part.TRASH: "Trash"}
 
 
-class CheckpointQuery(CheckpointFilters):
-    """What the page of checkpoints is asked for. `undo` lists what was just moved to the trash."""
+class PageQuery(BaseModel):
+    """Which page; `undo` lists what was just moved to the trash."""
 
     page: int = Field(1, ge=1, le=LARGEST_PAGE)
     undo: str = Field("", max_length=2000)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """A form sends what nobody chose as empty text."""
+        return {name: value for name, value in values.items() if value != ""}
 
-class RunQuery(RunFilters):
-    """The same for runs."""
 
-    page: int = Field(1, ge=1, le=LARGEST_PAGE)
-    undo: str = Field("", max_length=2000)
+class CheckpointQuery(PageQuery, CheckpointFilters):
+    """What the page of checkpoints is asked for."""
+
+
+class RunQuery(PageQuery, RunFilters):
+    """What the page of runs is asked for."""
 
 
 Query = CheckpointQuery | RunQuery

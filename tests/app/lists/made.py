@@ -8,9 +8,8 @@ from app.states import CheckpointState, RunState
 
 
 def checkpoint(session: Session, name: str, **values: Any) -> Checkpoint:
-    row = Checkpoint(
-        state=CheckpointState.READY, name=name, kind="model", bytes=100, **{"facts": {}, "stated": {}, **values}
-    )
+    usual: dict[str, Any] = {"state": CheckpointState.READY, "kind": "model", "bytes": 100, "facts": {}, "stated": {}}
+    row = Checkpoint(name=name, **usual | values)
     session.add(row)
     session.flush()
     return row
