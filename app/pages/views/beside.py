@@ -15,7 +15,7 @@ from app.pages.lists import Worst, facts_in_short, worst
 from app.pages.views.state import LONGEST
 from app.runs.beside import Beside, Ref
 from frontend import numbers
-from frontend.compared import Compared, style_of
+from frontend.compared import Compared, brief, style_of
 from frontend.numbers import minus, plural, short
 from frontend.rows import number, rows_at
 from frontend.tables.beside import BesideRow, Changes, beside, changes
@@ -66,6 +66,11 @@ class BesideView:
         self.found, self.query, self._overviews, self._now = found, query, overviews, now
         self.looks = [style_of(name, place) for place, name in enumerate(found.tables[0].names)]
         self.count = len(found.refs)
+
+    @cached_property
+    def short_names(self) -> list[str]:
+        """The reports' names where there is little room, each told from the others."""
+        return brief([look.name for look in self.looks])
 
     def link(self, **changed: Any) -> str:
         return address(self.query, **changed)

@@ -17,6 +17,7 @@ from frontend.rows import number
 from frontend.tables.columns import Place, pick_columns
 from frontend.tables.trend import Point, Trend, trend
 
+FEW = 4  # columns of neighbours and other reports
 MARKS = {"low": "▼", "high": "▲", "": ""}
 
 
@@ -123,7 +124,7 @@ class LayerPage:
     @cached_property
     def columns(self) -> list[Place]:
         """The few columns that neighbours and other reports are compared in."""
-        return pick_columns(self.tables, self.state.shown.columns)
+        return pick_columns(self.tables, self.state.shown.columns)[:FEW]
 
     @cached_property
     def neighbours(self) -> list[Neighbour]:

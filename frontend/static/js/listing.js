@@ -6,11 +6,11 @@ import { roving } from "./roving.js";
 
 const boxes = () => /** @type {HTMLInputElement[]} */ ($$('.listing [name="id"]'));
 
-/** Says how many rows are chosen, and lets only then do something to them. */
+/** Says how many rows are chosen, and shows only then what can be done to them. */
 function count() {
   const chosen = boxes().filter((box) => box.checked).length;
   for (const node of $$("[data-chosen]")) node.textContent = chosen ? `${chosen} chosen` : "None chosen";
-  for (const button of $$("#change button")) button.disabled = !chosen;
+  $("#change").hidden = !chosen; // without a script it is always there
 }
 
 /** The finder's address without its empty fields. @param {HTMLFormElement} form */
