@@ -18,11 +18,11 @@ from app.pages import (
 from app.pages.listings import checkpoints as checkpoint_list
 from app.pages.listings import labels
 from app.pages.listings import runs as run_list
-from app.pages.reports import beside, layers
+from app.pages.reports import beside, layers, rows
 
 PARTS = (
     home, checkpoint_list, run_list, labels, checkpoints, compare, scaling, runs, reference, login, mitigate, prescribe,
-    access, layers, beside,
+    access, layers, beside, rows,
 )  # fmt: skip
 
 

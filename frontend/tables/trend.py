@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.diagnostic import Column
-from frontend.numbers import short
+from frontend.numbers import setting, short
 
 WIDTH, HEIGHT = 560.0, 150.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 12.0, 10.0, 24.0
@@ -64,9 +64,7 @@ def trend(column: Column, points: Sequence[Point], noun: str) -> Trend | None:
         title=column.title,
         dots=dots,
         path="M" + "L".join(f"{dot.x:.1f} {dot.y:.1f}" for dot in dots),
-        x_ticks=tuple(
-            (_place(x, x_span, LEFT, WIDTH - RIGHT), short(int(x) if x.is_integer() else x)) for x in _ticks(xs)
-        ),
+        x_ticks=tuple((_place(x, x_span, LEFT, WIDTH - RIGHT), setting(x)) for x in _ticks(xs)),
         y_ticks=tuple((_place(y, y_span, HEIGHT - BOTTOM, TOP), short(y)) for y in dict.fromkeys((low, high))),
         usual=_usual(column, y_span),
         words=f"{column.title} of {len(points)} {noun}: from {short(low)} to {short(high)}",
