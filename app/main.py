@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import BaseRoute
 
 from app import logs, pages
 from app.access import kept_token
@@ -79,31 +80,35 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
     app.add_middleware(Compression)
     app.add_middleware(HeadRequests, owner=app)
     app.add_middleware(RequestLog, owner=app, traffic=traffic)
-    app.include_router(_api())
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    _pages(app)
+    app.router.routes.extend(_routes())
+    pages.install(app)
     return app
 
 
-def _api() -> APIRouter:
-    router = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
+@cache
+def _routes() -> list[BaseRoute]:
+    """Every route: the API's, the pages' and what these load, all from here.
+
+    They know nothing of their application, and FastAPI takes as long to build them as to do all else, so each process
+    builds them once.
+    """
+    router = APIRouter()
+    api = APIRouter(prefix="/api/v1", responses=problems.EVERYWHERE)
     for each in ROUTERS:
+        api.include_router(each)
+    for each in (api, health.router, metrics.router):
         router.include_router(each)
-    return router
-
-
-def _pages(app: FastAPI) -> None:
-    """The pages and what they load, all from here."""
     script, name = plotly_script(), plotly_name()
 
-    @app.get(f"/static/{name}", include_in_schema=False)
+    @router.get(f"/static/{name}", include_in_schema=False)
     def plotly() -> FileResponse:
         headers = {"Cache-Control": f"public, max-age={YEAR}, immutable"}  # its version is in its name
         return FileResponse(script, media_type="text/javascript", headers=headers)
 
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    pages.install(app)
+    router.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for each in pages.ROUTERS:
+        router.include_router(each, include_in_schema=False)
+    return router.routes
 
 
 @cache

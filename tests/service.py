@@ -66,7 +66,8 @@ class Service:
         path = self.settings.data_dir / DATABASE
         if self.settings.database_url is None and not path.exists():
             path.write_bytes(migrated_database())
-        self.everything.migrate()
+        else:
+            self.everything.migrate()
         self.client = self.caller()
 
     def caller(self, token: str | None = None, **headers: str) -> TestClient:

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -82,10 +83,11 @@ def content_security_policy(style_hashes: Iterable[str]) -> str:
     )
 
 
-def plotly_style_hashes(script: Path) -> list[str]:
+@cache
+def plotly_style_hashes(script: Path) -> tuple[str, ...]:
     """The hashes of the fixed style sheets in a plotly.min.js."""
     text = script.read_text(encoding="utf-8")
-    return [sha256_source(ESCAPE.sub(r"\1", style)) for style in FIXED_STYLE.findall(text)]
+    return tuple(sha256_source(ESCAPE.sub(r"\1", style)) for style in FIXED_STYLE.findall(text))
 
 
 def sha256_source(text: str) -> str:

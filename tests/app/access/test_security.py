@@ -69,4 +69,4 @@ def test_the_hashes_are_those_of_the_installed_plotly(tmp_path: Path) -> None:
     assert len(plotly_style_hashes(plotly_script())) == 1
     (tmp_path / "p.js").write_text(r"""e.textContent='.a{content:"\'x"}';f.textContent=g""")
     expected = base64.b64encode(hashlib.sha256(b""".a{content:"'x"}""").digest()).decode()
-    assert plotly_style_hashes(tmp_path / "p.js") == [f"'sha256-{expected}'"]
+    assert plotly_style_hashes(tmp_path / "p.js") == (f"'sha256-{expected}'",)
