@@ -43,6 +43,7 @@ NUMERICAL = {
     "scipy",
     "threadpoolctl",
     "torch",
+    "weightwatcher",
 }
 ENTRIES = ("app.api", "app.pages", "app.web", "app.main")
 PLAIN = ("app.settings", "app.errors", "app.logs", "app.states")
@@ -75,6 +76,7 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "h5py": ("analysis.formats.hdf5",),
     "peft": ("analysis.adapters",),
     "psutil": ("analysis.engine",),
+    "weightwatcher": ("analysis.diagnostics.reference",),
     "obstore": ("workers.ingest",),
     "huggingface_hub": ("workers.ingest",),
     "yaml": ("app.gate", "analysis.prescriptions"),

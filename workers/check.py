@@ -1,9 +1,9 @@
 """Measures one weight with WeightWatcher too, and keeps the columns of both."""
 
+from analysis.diagnostics.reference import Compared, compare, find_version
 from analysis.engine.batching import cutter
 from analysis.errors import EigenscopeError
 from analysis.formats import open_checkpoint
-from analysis.reference import Compared, compare, find_version
 from app import checkpoints
 from app.db import Database
 from app.errors import NotFound

@@ -192,7 +192,7 @@ class Prescription(ProjectScoped, Product, Base):
 
 
 class Check(ProjectScoped, Product, Base):
-    """One weight of a run that WeightWatcher measures too, in a worker: analysis.reference."""
+    """One weight of a run that WeightWatcher measures too, in a worker: analysis.diagnostics.reference."""
 
     __tablename__ = "checks"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -205,7 +205,7 @@ class Check(ProjectScoped, Product, Base):
     weight: Mapped[str]
     tensor: Mapped[str]  # that holds it
     version: Mapped[str | None]  # of WeightWatcher
-    columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # analysis.reference.Compared
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # analysis.diagnostics.reference.Compared
 
 
 class PrescriptionFile(Base):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis import reference
+from analysis.diagnostics import reference
 from analysis.errors import NoReference
 from app.models import Check
 from app.runs import checks

@@ -14,7 +14,7 @@ from app.lists import runs as run_list
 from app.lists.selection import Selection
 from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
-from app.pages.views.beside import BesideQuery, BesideView, address
+from app.pages.reports.beside_view import BesideQuery, BesideView, address
 from app.runs import beside, runs
 from app.runs.beside import FEWEST, MOST, Ref
 from app.runs.members import names_of

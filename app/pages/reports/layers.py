@@ -7,8 +7,8 @@ from app.pages import lists
 from app.pages import runs as run_pages
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
+from app.pages.reports.layer_view import LayerPage
 from app.pages.views.layer import layer_address
-from app.pages.views.layer_page import LayerPage
 from app.pages.views.report import ReportView
 from app.pages.views.state import State, StateOf
 from app.runs import checks, elsewhere, reports, runs

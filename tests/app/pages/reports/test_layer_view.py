@@ -1,7 +1,7 @@
 """A layer beside those of its role, and beside itself in other reports."""
 
 from app.models import Check, Checkpoint
-from app.pages.views.layer_page import LayerPage, mark, signed
+from app.pages.reports.layer_view import LayerPage, mark, signed
 from app.runs.elsewhere import Seen
 from frontend import states
 from tests.app.pages.views.made import view

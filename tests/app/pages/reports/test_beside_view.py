@@ -1,5 +1,5 @@
 from app.models import Checkpoint, Run
-from app.pages.views.beside import PATH, BesideQuery, BesideView, address, middle, signed
+from app.pages.reports.beside_view import PATH, BesideQuery, BesideView, address, middle, signed
 from app.runs.beside import Beside, Ref
 from tests.frontend.examples import row, table
 

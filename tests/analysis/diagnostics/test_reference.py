@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from analysis import reference
+from analysis.diagnostics import reference
 from analysis.errors import NoReference
 from analysis.tensors.matrices import Header, describe, weights
 from analysis.weight import Weight
