@@ -10,6 +10,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from analysis.facts import check_facts
+from analysis.formats.companions import OPTIMIZER_STATE, training_state
 from analysis.names.checkpoints import guess, is_usual
 from app.access import audit
 from app.db import insert_of, now
@@ -164,6 +165,26 @@ def to_open(checkpoint: Checkpoint) -> list[tuple[str, str]]:
     folder, _, _ = max(checkpoint.files, key=lambda file: file.bytes).name.rpartition("/")
     siblings = [(name.rpartition("/")[2], digest) for name, digest in files if name.rpartition("/")[0] == folder]
     return [("model.safetensors", checkpoint.rewritten), *((n, d) for n, d in siblings if _is_config(n))]
+
+
+def find_optimizer(checkpoint: Checkpoint) -> tuple[str, str] | None:
+    """(name, sha256) of the optimizer's state that was sent beside the weights; None where there is not one such file.
+
+    It has its trainer's name for it, such as optimizer.pt. That it is one, nobody has looked at yet.
+    """
+    states = [
+        (file.name, file.sha256)
+        for file in checkpoint.files
+        if training_state(file.name) == OPTIMIZER_STATE and file.name.endswith((".pt", ".bin", ".pth"))
+    ]
+    return states[0] if len(states) == 1 else None
+
+
+def is_stored(session: Session, storage: Storage, checkpoint: Checkpoint) -> bool:
+    """Whether all its files are in their places, and what they were rewritten to."""
+    digests = [file.sha256 for file in checkpoint.files] + ([checkpoint.rewritten] if checkpoint.rewritten else [])
+    blobs = [(digest, session.get(Blob, digest)) for digest in digests]
+    return all(blob is not None and storage.is_whole(digest, blob.bytes) for digest, blob in blobs)
 
 
 def _is_config(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -163,6 +163,7 @@ def _split(text: str, between: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(between) if part.strip())
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a server that listens there."""
     if host == "localhost":

@@ -7,9 +7,7 @@ of every request on the same `Weight` objects, so that each decomposition is com
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 
-import torch
 from torch import Tensor
 
 from analysis.adapters import Adapter, open_adapter
@@ -17,6 +15,7 @@ from analysis.checkpoint import OpenCheckpoint, grid_of
 from analysis.coverage import coverage_of_members
 from analysis.diagnostic import Request, Row, Scalar, Scope, Table, groups
 from analysis.engine.device import on_devices
+from analysis.engine.fused_tensors import change_pieces, read_apart
 from analysis.engine.memory import bytes_of_several, too_large
 from analysis.engine.pieces import Group, Held, pieces
 from analysis.engine.scheduling import run_each
@@ -26,8 +25,6 @@ from analysis.findings.wording import join_words, quantity
 from analysis.other_tensors import OtherTensors
 from analysis.report import Report, options_of
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
-from analysis.tensors.matching.partners import Partner
-from analysis.tensors.matrices import weights
 from analysis.tensors.others import compare_others
 from analysis.weight import TensorInfo
 
@@ -49,11 +46,16 @@ def open_comparison(
 ) -> Comparison:
     """Aligns the checkpoints. Raises WrongBase, also where an adapter fits nowhere, and what `open_adapter` raises."""
     adapters = {index: open_adapter(c) for index, c in enumerate(checkpoints) if index and c.kind == "adapter"}
-    members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
+    members = members_of(checkpoints)
     comparison = Comparison(checkpoints, tuple(names), align_for(members, names, requests), adapters)
     for position in adapters:
         check_adapter(comparison, position)
     return comparison
+
+
+def members_of(checkpoints: Sequence[OpenCheckpoint]) -> list[Member]:
+    """What the headers and the files beside them tell of each."""
+    return [Member(checkpoint.kind, checkpoint.tensors, checkpoint.facts) for checkpoint in checkpoints]
 
 
 def check_adapter(comparison: Comparison, position: int) -> None:
@@ -156,7 +158,7 @@ def compare(
     what `open_adapter` raises.
     """
     comparison = open_comparison(checkpoints, distinct(names), requests)
-    members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
+    members = members_of(checkpoints)
     rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
     by_name = {row.base.called: row for row in comparison.alignment.rows}
 
@@ -266,25 +268,13 @@ def read_held(comparison: Comparison, aligned: Aligned, position: int, base: Ten
 def _read_held(comparison: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held:
     partner = aligned.partners[position - 1]
     assert partner is not None, "groups_of asks for what is there"
+    if partner.changes:
+        return change_pieces(comparison.adapters[position], aligned.base, base, partner)
     if not partner.whole:
-        return _read_apart(comparison.checkpoints[position], aligned.base, partner)
+        return read_apart(comparison.checkpoints[position], aligned.base, partner)
     if isinstance(partner.source, TensorInfo):
         tensor = comparison.checkpoints[position].read(partner.source.name)
         grid = grid_of(comparison.checkpoints[position], partner.source)
         return Held(tensor.mT, grid=grid) if partner.turned else Held(tensor, info=partner.source, grid=grid)
     tuned = comparison.adapters[position].tuned(partner.source, aligned.base, base)
-    return Held(tuned.tensor, tuned.factors)
-
-
-def _read_apart(checkpoint: OpenCheckpoint, base: TensorInfo, partner: Partner) -> Held:
-    """A matrix out of a fused tensor, or the matrices of several tensors fused as the base has them."""
-    if partner.stacked:
-        tensors = [checkpoint.read(info.name) for info in partner.stacked]
-        stack = torch.empty(base.shape, dtype=tensors[0].dtype)
-        for weight, info, tensor in zip(weights(base, stack), partner.stacked, tensors, strict=True):
-            weight.slices[0].copy_(next(weights(info, tensor)).slices[0])
-        return Held(stack)
-    assert isinstance(partner.source, TensorInfo), "an adapter's change is whole"
-    part = next(islice(weights(partner.source, checkpoint.read(partner.source.name)), partner.piece, None))
-    matrix = part.slices[0].mT if base.transposed else part.slices[0]
-    return Held(matrix.contiguous())
+    return Held(tuned.tensor, tuned.factors, merged=True)

@@ -11,7 +11,7 @@ from app.errors import BadRequest, QuotaExceeded
 from app.models import Blob, Checkpoint, File, Prescription, PrescriptionFile, Project, Run, Transfer
 from app.settings import Settings
 from app.states import OPEN_RUNS
-from app.tenancy import LIMITS, project_of
+from app.tenancy import LIMITS, PROJECT, project_of
 
 WORDS = {"bytes": "bytes of files", "files": "files", "tensors": "tensors", "runs": "queued or running runs"}
 
@@ -85,6 +85,16 @@ def check(session: Session, **more: int) -> None:
                 f"The project uses {value:,} of the {limit:,} {WORDS[name]} that it may have, so {count:,} more do not "
                 "fit. Delete what is no longer needed, or ask the administrator for more."
             )
+
+
+def check_for(session: Session, settings: Settings, project: int, **more: int) -> None:
+    """The same of a project for which a worker works, whose own sessions have no limits. Raises QuotaExceeded."""
+    before = dict(session.info)
+    session.info |= {PROJECT: project, LIMITS: usual(settings)}
+    try:
+        check(session, **more)
+    finally:
+        session.info |= {PROJECT: before.get(PROJECT), LIMITS: before.get(LIMITS)}
 
 
 def admit(session: Session, size: int, files: int = 1) -> None:
