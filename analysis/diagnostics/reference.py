@@ -81,7 +81,7 @@ def compare(weight: Weight) -> list[Compared]:
 def agree(ours: float | None, theirs: float | None, tolerance: float) -> bool | None:
     """Whether two values are the same up to a relative difference; None where one is absent.
 
-    >>> agree(1.0, 1.0 + 1e-12, 1e-9), agree(3, 4, 0.0), agree(None, 1.0, 0.0)
+    >>> agree(1.0, 1.0 + 1e-12, 1e-9), agree(3.0, 4.0, 0.0), agree(None, 1.0, 0.0)
     (True, False, None)
     """
     if ours is None or theirs is None:

@@ -32,7 +32,7 @@ def test_every_column_agrees(shape: tuple[int, ...]) -> None:
 
 def test_a_difference_is_seen() -> None:
     assert reference.agree(1.0, 1.0 + 2e-6, 1e-6) is False
-    assert reference.agree(2, 2, 0.0) is True
+    assert reference.agree(2.0, 2.0, 0.0) is True
     assert reference.agree(1.0, None, 1.0) is None
 
 

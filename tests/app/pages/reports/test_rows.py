@@ -20,7 +20,7 @@ def test_a_long_table_holds_its_first_rows_and_says_where_all_are(
     assert "2 more. Show every row" in words(page.one("section", id="layers"))
     address = page.one("table", id="rows").attributes["data-rows"]
     assert address == "/runs/1/rows?columns=alpha&columns=stable_rank"
-    found = analysed.get(address)
+    found = analysed.client.get(address).json()
     assert len(found) == 5
     assert [len(row["keys"]) for row in found] == [4] * 5
     first = next(row for row in found if row["key"] == rows[0].attributes["data-key"])
