@@ -15,6 +15,7 @@ from app.db import Database, Session
 from app.errors import Overloaded
 from app.models import Check, Checkpoint, Mitigation, Prescription, Product, Run, Unit
 from app.queue import pings
+from app.runs import kept
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.uploads import resumable as transfers
@@ -82,7 +83,7 @@ def tidy(database: Database, storage: Storage) -> None:
 
 
 def let_go(database: Database, storage: Storage, settings: Settings) -> None:
-    """Deletes the retention of weights, and lines of the audit log that are too old."""
+    """Deletes the retention of weights, and what is too old: lines of the audit log, and results that nobody used."""
     with database.reading() as session:
         ids = retention.due(session, settings)
     for identity in ids:
@@ -93,6 +94,7 @@ def let_go(database: Database, storage: Storage, settings: Settings) -> None:
     empty_trash(database, storage, settings)
     with database.writing() as session:
         audit.forget(session)
+        kept.forget(session, settings)
 
 
 def empty_trash(database: Database, storage: Storage, settings: Settings) -> None:

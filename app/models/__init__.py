@@ -11,6 +11,7 @@ from app.models.labels import Labelled
 from app.models.runs import (
     Check,
     Curve,
+    KeptResult,
     Member,
     Mitigation,
     Overview,
@@ -33,6 +34,7 @@ __all__ = [
     "Delivery",
     "Event",
     "File",
+    "KeptResult",
     "Key",
     "Labelled",
     "Login",
