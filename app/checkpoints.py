@@ -21,6 +21,7 @@ from app.storage.blobs import Incoming, Storage
 from app.work import leases, units
 
 LONGEST_NAME = 255
+TENSORS_AT_ONCE = 1000  # below every database's limit of parameters in a statement
 
 
 def receive(
@@ -140,6 +141,16 @@ def tensors(session: Session, identity: int) -> list[dict[str, Any]]:
     get(session, identity)
     query = select(Tensor.info).where(Tensor.checkpoint_id == identity).order_by(Tensor.position)
     return list(session.scalars(query))
+
+
+def tensors_at(session: Session, identity: int, positions: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Those at these positions, as JSON."""
+    found: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(positions), TENSORS_AT_ONCE):
+        some = positions[start : start + TENSORS_AT_ONCE]
+        query = select(Tensor.position, Tensor.info).where(Tensor.checkpoint_id == identity)
+        found |= {row.position: row.info for row in session.execute(query.where(Tensor.position.in_(some)))}
+    return found
 
 
 def tensors_after(
