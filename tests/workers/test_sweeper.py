@@ -7,7 +7,6 @@ from sqlalchemy import update
 
 from app import checkpoints
 from app.db import Session
-from app.errors import Overloaded
 from app.models import Checkpoint, Ping, Unit
 from app.work import leases, units
 from tests.service import Service, model
@@ -35,7 +34,7 @@ def test_three_deaths_over_one_tensor_cost_that_tensor_only(service: Service) ->
         with service.database.writing() as session:
             unit = units.claim(session, service.settings, 1, "cpu")
             assert unit is not None
-            units.announce(session, 1, unit.claim, "Word embedding")
+            unit.current = "Word embedding"
         _expire(service)
         _sweep(service)
     service.work()
@@ -166,10 +165,36 @@ def test_a_lease_that_ran_out_while_the_database_hung_stays(service: Service, mo
 
     with monkeypatch.context() as changed:
         changed.setattr(leases, "bound", hang)
-        with pytest.raises(Overloaded):
-            sweeper._sweep()
+        sweeper._sweep()
     assert service.get("/api/v1/checkpoints/1")["state"] == "ingesting"
     sweeper._sweep()
+    assert service.get("/api/v1/checkpoints/1")["state"] == "ingesting", "workers have the time of a lease to renew it"
+    clock.now += 1.1 * service.settings.lease_seconds
+    sweeper._ended_at = clock.now
+    sweeper._sweep()
+    assert service.get("/api/v1/checkpoints/1")["state"] == "received"
+
+
+def test_where_the_database_is_always_slow_messages_are_sent_and_leases_end_after_a_while(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.upload(model())
+    service.upload(model())
+    with service.database.writing() as session:
+        assert checkpoints.claim(session, service.settings, 1) is not None
+        session.execute(update(Checkpoint).where(Checkpoint.id == 2).values(sent_at=0.0, resend_at=0.0))
+    _expire(service)
+    service.workers.sent.clear()
+    clock = Clock()
+    monkeypatch.setattr("workers.sweeper.time", clock)
+    monkeypatch.setattr(leases, "bound", lambda *_: setattr(clock, "now", clock.now + 1000.0))
+    sweeper = Sweeper(service.everything, service.storage, service.settings)
+    for number in range(4):
+        assert service.get("/api/v1/checkpoints/1")["state"] == "ingesting"
+        sweeper._sweep()
+        assert (number > 0) or service.workers.sent == [("ingest", 2)]
+        clock.now += 1.1 * service.settings.lease_seconds
+        sweeper._ended_at = clock.now
     assert service.get("/api/v1/checkpoints/1")["state"] == "received"
 
 
