@@ -26,6 +26,7 @@ from app.db import Database, migrate_or_exit
 from app.queue import supervisor as embedded
 from app.queue.broker import Sender, worker_command
 from app.queue.pings import HealthCheck
+from app.runs.ends import Ends
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.storage.data_folder import open_data_folder
@@ -69,7 +70,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
     )  # fmt: skip
     app.state.settings, app.state.database, app.state.pulse = settings, database, HealthCheck(database, sender)
-    app.state.waiting = Waiting(settings.waiting_limit)
+    app.state.waiting, app.state.ends = Waiting(settings.waiting_limit), Ends(database)
     app.state.listeners = Listeners(settings.stream_limit)
     app.state.storage = Storage(settings.data_dir)
     app.state.cache, app.state.looks, traffic = ResponseCache(), Looks(), RequestMetrics()

@@ -15,6 +15,7 @@ from app.db import Database, Session
 from app.errors import Overloaded
 from app.models import Checkpoint, Mitigation, Prescription, Product, Run, Unit
 from app.queue import pings
+from app.runs import kept
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.uploads import resumable as transfers
@@ -77,7 +78,7 @@ def tidy(database: Database, storage: Storage) -> None:
 
 
 def let_go(database: Database, storage: Storage, settings: Settings) -> None:
-    """Deletes the retention of weights, and lines of the audit log that are too old."""
+    """Deletes the retention of weights, and what is too old: lines of the audit log, and results that nobody used."""
     with database.reading() as session:
         ids = retention.due(session, settings)
     for identity in ids:
@@ -87,6 +88,7 @@ def let_go(database: Database, storage: Storage, settings: Settings) -> None:
             retention.collect(session, storage, digests)
     with database.writing() as session:
         audit.forget(session)
+        kept.forget(session, settings)
 
 
 class Sweeper(threading.Thread):

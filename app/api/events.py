@@ -1,6 +1,7 @@
 """A run as it happens, over server-sent events, read from its rows."""
 
 import json
+import math
 from collections.abc import AsyncIterator, Container
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from app.runs.members import names_of
 from app.states import ENDED
 from app.web.dependencies import CallerOf, DatabaseOf, Identity, Reading
 from app.web.listeners import LOOK_SECONDS, PORTION, Listeners
+from app.web.long_poll import bell
 from app.web.problems import responses
 
 router = APIRouter(prefix="/runs/{id}/events", tags=["runs"])
@@ -78,18 +80,18 @@ def check_run(session: Reading, listeners: ListenersOf, identity: Identity) -> N
     operation_id="follow_run",
 )
 async def follow(
-    database: DatabaseOf, caller: CallerOf, listeners: ListenersOf, identity: Identity
+    request: Request, database: DatabaseOf, caller: CallerOf, listeners: ListenersOf, identity: Identity
 ) -> AsyncIterator[ServerSentEvent]:
     """Streams events: `progress` (the run), `row` (a row with its diagnostic), and `end` (the run) when it has ended.
 
     Existing rows come first; a listener that keys rows by diagnostic, group and weight can reconnect
     at any time. Comments keep the connection open.
     """
-    offset, last_payload = 0, ""
+    offset, last_payload, ended_at = 0, "", -math.inf
     look = partial(may_listen, database, caller)
-    with listeners.place(identity) as broadcast:
+    with listeners.place(identity) as broadcast, bell(request, identity) as rung:
         while caller.token is None or await listeners.is_good(caller.token, look):
-            await broadcast.refresh(partial(look_at, database, identity))
+            await broadcast.refresh(partial(look_at, database, identity), ended_at)
             state, rows = broadcast.state, broadcast.rows[offset : offset + PORTION]
             for row in rows:
                 yield ServerSentEvent(event="row", raw_data=row)
@@ -105,4 +107,7 @@ async def follow(
             if state.ended and not rows:
                 yield ServerSentEvent(event="end", raw_data=state.payload)
                 return
-            await anyio.sleep(0 if rows else LOOK_SECONDS)
+            with anyio.move_on_after(0 if rows else LOOK_SECONDS):
+                await rung.wait()
+                rung.clear()
+                ended_at = anyio.current_time()

@@ -1,5 +1,6 @@
 """Listeners to runs: counted, and all of one run served by one look at its rows."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,15 +28,18 @@ class Broadcast:
     looked_at: float = -1e9
     turn: anyio.Lock = field(default_factory=anyio.Lock)
 
-    async def refresh(self, look: Callable[[set[int]], tuple[State, dict[int, Any]]]) -> None:
-        """Looks at the rows where the last look is older than LOOK_SECONDS, or did not see all that is there."""
+    async def refresh(self, look: Callable[[set[int]], tuple[State, dict[int, Any]]], since: float = -math.inf) -> None:
+        """Looks at the rows where the last look is older than LOOK_SECONDS, or began before `since`, or did not see all
+        that is there.
+        """
         async with self.turn:
-            if anyio.current_time() - self.looked_at < LOOK_SECONDS:
+            if anyio.current_time() - self.looked_at < LOOK_SECONDS and self.looked_at > since:
                 return
+            began = anyio.current_time()
             self.state, new = await run_sync(look, self.heard)
             self.heard.update(new)
             self.rows += new.values()
-            self.looked_at = -1e9 if new else anyio.current_time()
+            self.looked_at = -1e9 if new else began
 
 
 class Listeners:

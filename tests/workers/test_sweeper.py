@@ -34,7 +34,7 @@ def test_three_deaths_over_one_tensor_cost_that_tensor_only(service: Service) ->
         with service.database.writing() as session:
             unit = units.claim(session, service.settings, 1, "cpu")
             assert unit is not None
-            units.announce(session, 1, unit.claim, "Word embedding")
+            unit.current = "Word embedding"
         _expire(service)
         _sweep(service)
     service.work()

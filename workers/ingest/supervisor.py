@@ -174,10 +174,10 @@ def _report(names: str, answer: bytes) -> IngestReport:
     try:
         report = json.loads(answer)
         if "error" in report:
-            raise _error(report["error"])
-        facts = {_text(key): _fact(value) for key, value in report["facts"].items()}
+            raise error_of(report["error"])
+        facts = {text_of(key): _fact(value) for key, value in report["facts"].items()}
         return IngestReport(
-            format=_text(report["format"]),
+            format=text_of(report["format"]),
             kind="adapter" if report["kind"] == "adapter" else "model",
             facts=facts,
             tensors=_tensors(report["tensors"], report["beyond"], facts),
@@ -188,10 +188,10 @@ def _report(names: str, answer: bytes) -> IngestReport:
         raise UnsafeFile(text, "reader-crashed") from None
 
 
-def _error(said: Mapping[str, Any]) -> CheckpointError | OSError:
+def error_of(said: Mapping[str, Any]) -> CheckpointError | OSError:
     if "errno" in said:
-        return OSError(int(said["errno"]), _text(said["message"]))
-    return CLASSES[said["class"]](_text(said["message"]), _text(said["code"]))
+        return OSError(int(said["errno"]), text_of(said["message"]))
+    return CLASSES[said["class"]](text_of(said["message"]), text_of(said["code"]))
 
 
 def _tensors(said: Sequence[Any], beyond: Mapping[str, Any], facts: Mapping[str, Fact]) -> "tuple[TensorInfo, ...]":
@@ -201,23 +201,23 @@ def _tensors(said: Sequence[Any], beyond: Mapping[str, Any], facts: Mapping[str,
     headers: dict[str, Header] = {}
     omissions: dict[str, TensorInfo] = {}
     for name, shape, dtype, nbytes, reason in said:
-        header = Header(tuple(_count(extent) for extent in shape), _text(dtype), _count(nbytes))
+        header = Header(tuple(count_of(extent) for extent in shape), text_of(dtype), count_of(nbytes))
         if reason is not None:
-            omissions[_text(name)] = left_out(name, header, _text(reason))
+            omissions[text_of(name)] = left_out(name, header, text_of(reason))
         elif dtype not in DTYPES:
             raise ValueError(f"dtype {dtype}")
         else:
-            headers[_text(name)] = header
+            headers[text_of(name)] = header
     return (*describe_all(headers, beyond_of(beyond), facts), *omissions.values())
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{type(value).__name__} in place of text")
     return value
 
 
-def _count(value: object) -> int:
+def count_of(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise TypeError(f"{type(value).__name__} in place of a count")
     return value
