@@ -3,8 +3,8 @@
 A server and a worker run beside PostgreSQL and Redis, both behind a relay that can cut, refuse or hold their
 connections. Each time a run over the same small checkpoint is asked for, the fault happens in the middle of it, and
 what came of the runs is counted: lost (a run that did not end as done, or without some rows), doubled (more rows than
-without the fault), stuck (no end within three minutes), and answers to people with status 500. `--times 5` tries each five
-times.
+without the fault), stuck (no end within three minutes), and answers to people with status 500. `--times 5` tries each
+five times.
 """
 
 import argparse
