@@ -5,7 +5,7 @@ lie in it (its `Layout`), or why it holds none. `matrices` plans the weights of 
 `weights` cuts them out of it, with the same names in the same order. m rows are outputs, n columns are inputs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -35,6 +35,8 @@ GATES = {
     Layout.GRU_UPDATE_FIRST: ("update", "reset", "new"),
     Layout.STACK_LSTM: ("input", "output", "forget", "cell"),  # of ONNX (onnx/docs/Operators.md, LSTM and GRU)
     Layout.STACK_GRU: ("update", "reset", "new"),
+    Layout.KERNEL_LSTM: ("input", "forget", "output", "cell"),
+    Layout.KERNEL_LAST_LSTM: ("input", "forget", "cell", "output"),
 }
 HALVES = {
     Layout.HALVES: ("gate", "up"),
@@ -171,6 +173,8 @@ def _extents(info: TensorInfo) -> tuple[int, int, int]:
         return _kernel_matrices(*kernel_extents(shape, info.layout), info.groups)
     if info.layout == Layout.AXES:
         return *axes.extents(shape, info.axes), 1
+    if info.layout == Layout.FOLDED:
+        shape = (shape[0] // info.groups, shape[1])
     rows, columns = reversed(shape[-2:]) if info.transposed else shape[-2:]
     return rows, columns, 1
 
@@ -183,9 +187,11 @@ def _kernel_matrices(rows: int, columns: int, positions: int, groups: int) -> tu
 
 def _view(info: TensorInfo, tensor: Shaped[Tensor, "..."], cut: _Cut) -> Float[Tensor, "s m n"]:
     if info.layout in KERNELS:
-        return _split_groups(_kernel(info, tensor), info.groups)
+        return _split_groups(_kernel(info, tensor), info.groups)[:, cut.outputs]
     if info.layout == Layout.AXES:
         return axes.matrix_at(tensor, info.axes, cut.place).unsqueeze(0)
+    if info.layout == Layout.FOLDED:
+        tensor = tensor.reshape(info.groups, -1, info.shape[1])
     matrix = tensor.reshape(info.shape[-2:]) if cut.member is None else tensor[cut.member]
     weight = matrix.T if info.transposed else matrix  # (m, n)
     return weight[cut.outputs].unsqueeze(0)
@@ -196,7 +202,7 @@ def _kernel(info: TensorInfo, tensor: Shaped[Tensor, "..."]) -> Float[Tensor, "s
     match info.layout:
         case Layout.KERNEL_TRANSPOSED:
             return tensor.flatten(2).permute(2, 1, 0)
-        case Layout.KERNEL_LAST:
+        case Layout.KERNEL_LAST | Layout.KERNEL_LAST_LSTM:
             return tensor.flatten(0, -3).permute(0, 2, 1)
         case Layout.KERNEL_LAST_TRANSPOSED:
             return tensor.flatten(0, -3)
@@ -221,10 +227,16 @@ def _cuts(info: TensorInfo) -> Iterator[_Cut]:
     if info.layout == Layout.AXES:
         yield from _axes_cuts(info)
         return
-    members = range(info.shape[0]) if info.layout in STACKS else [None]
-    for member in members:
+    for member in _members(info):
         name = info.called if member is None else _member_name(info.called, member)
         yield from _split(name, info, member)
+
+
+def _members(info: TensorInfo) -> Iterable[int | None]:
+    """The members of a stack; of any other tensor itself."""
+    if info.layout == Layout.FOLDED:
+        return range(info.groups)
+    return range(info.shape[0]) if info.layout in STACKS else [None]
 
 
 def _axes_cuts(info: TensorInfo) -> Iterator[_Cut]:
