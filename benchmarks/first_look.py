@@ -34,7 +34,9 @@ def planted(rows: int, columns: int, kind: str, strength: float, noise: torch.Ge
     """Noise; noise whose columns differ in size; or singular values i^-strength with random vectors."""
     if kind == "power":
         left, right = (torch.linalg.qr(torch.randn(n, columns, generator=noise)).Q for n in (rows, columns))
-        return (left * torch.arange(1, columns + 1).float() ** -strength) @ right.T
+        spectrum = torch.arange(1, columns + 1).float() ** -strength
+        product: Tensor = (left * spectrum) @ right.T
+        return product
     sizes = torch.rand(columns, generator=noise).clamp_(min=1e-3) ** -strength
     return torch.randn(rows, columns, generator=noise) * sizes
 
