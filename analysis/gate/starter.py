@@ -37,7 +37,7 @@ rules:
     summary: coverage.parameters
     min: 0.9
 
-  - name: most matrices are no random initialisation
+  - name: most matrices are not random
     # What stands above noise, and not α, says whether a layer was trained.
     column: entries.state
     aggregate: share

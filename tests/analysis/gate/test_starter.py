@@ -42,7 +42,7 @@ def test_the_same_model_before_training_fails(minilm: Path, tmp_path: Path, seed
     found = verdict(tmp_path / "fresh.safetensors")
     assert not found.passed
     failed = {each.rule.name for each in found.rules if each.outcome == "fail"}
-    assert failed == {"most matrices are no random initialisation", "the typical α is usual"}
+    assert failed == {"most matrices are not random", "the typical α is usual"}
 
 
 def test_what_is_commented_out_is_right_too() -> None:
