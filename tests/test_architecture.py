@@ -35,6 +35,7 @@ NUMERICAL = {
     "gguf",
     "h5py",
     "jaxtyping",
+    "ml_dtypes",
     "numpy",
     "peft",
     "psutil",

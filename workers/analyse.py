@@ -13,11 +13,10 @@ from functools import partial
 
 from analysis.diagnostic import Request, Row
 from analysis.engine.batching import cutter
-from analysis.engine.comparison import Comparison, measure_aligned, open_comparison
+from analysis.engine.comparison import Comparison, bytes_of_row, measure_aligned, open_comparison
 from analysis.engine.device import best_device
-from analysis.engine.memory import copies
 from analysis.engine.scheduling import run_each
-from analysis.engine.single import measure_tensor
+from analysis.engine.single import measure_tensor, need_of
 from analysis.errors import CheckpointError, EigenscopeError
 from analysis.formats import open_checkpoint
 from analysis.names import label_of
@@ -36,7 +35,9 @@ from workers.job import Kind, hold_lease, persist
 log = logging.getLogger(__name__)
 Rows = list[tuple[str, Row]]
 Work = Generator[tuple[TensorInfo, Rows], None, None]
-Measured = tuple[Callable[[TensorInfo], Rows], Callable[[TensorInfo], TensorInfo]]  # how, and what counts as its size
+Measured = tuple[  # how, what counts as its size, and the bytes that it takes
+    Callable[[TensorInfo], Rows], Callable[[TensorInfo], TensorInfo], Callable[[TensorInfo], int]
+]
 Files = tuple[tuple[str, str], ...]  # (name, sha256)
 
 
@@ -117,10 +118,12 @@ def _claim(database: Database, settings: Settings, unit_id: int, device: str) ->
 
 def _measure(database: Database, storage: Storage, settings: Settings, job: Job, device: str) -> None:
     with ExitStack() as folders:
-        work, size = (_joint if job.joint else _measure_single)(storage, job, device, folders, settings.memory_limit)
+        work, size, need = (_joint if job.joint else _measure_single)(
+            storage, job, device, folders, settings.memory_limit
+        )
         is_batched = job.attempt == 1
         several: Work = (
-            run_each(job.tensors, work, device, size, copies(job.requests))
+            run_each(job.tensors, work, device, size, need, settings.memory_limit)
             if is_batched
             else _one_by_one(job.tensors, work)
         )
@@ -148,6 +151,7 @@ def _measure_single(storage: Storage, job: Job, device: str, folders: ExitStack,
     return (
         lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut, memory)),
         lambda info: info,
+        need_of(job.requests),
     )
 
 
@@ -168,6 +172,7 @@ def _joint(storage: Storage, job: Job, device: str, folders: ExitStack, memory: 
             for found in measure_aligned(comparison, row, job.requests, device, memory)
         ],
         lambda info: rows_by_name[info.name][0].largest,
+        lambda info: max(bytes_of_row(row, job.requests) for row in rows_by_name[info.name]),
     )
 
 

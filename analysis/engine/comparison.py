@@ -9,9 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
-import torch
-from torch import Tensor
-
 from analysis.adapters import Adapter, open_adapter
 from analysis.checkpoint import OpenCheckpoint, grid_of
 from analysis.coverage import coverage_of_members
@@ -24,6 +21,7 @@ from analysis.engine.single import Progress, measure_tensor, refused_rows
 from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, escape
 from analysis.findings.wording import join_words, quantity
 from analysis.other_tensors import OtherTensors
+from analysis.pytorch import Tensor, torch
 from analysis.report import Report, options_of
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
 from analysis.tensors.matching.partners import Partner
@@ -163,8 +161,16 @@ def compare(
     def work(info: TensorInfo) -> Found:
         return measure_aligned(comparison, by_name[info.called], requests, device, memory)
 
+    def need(info: TensorInfo) -> int:
+        return bytes_of_row(by_name[info.called], requests)
+
     for info, results in run_each(
-        [row.base for row in comparison.alignment.rows], work, device, lambda i: by_name[i.called].largest
+        [row.base for row in comparison.alignment.rows],
+        work,
+        device,
+        lambda info: by_name[info.called].largest,
+        need,
+        memory,
     ):
         for name, row in results:
             rows[name].append(row)
@@ -248,6 +254,13 @@ def measure_aligned(
     for piece in pieces(aligned.base, tensors, comparison.names):
         rows += on_devices(device, piece.weights, partial(piece.measure, tasks))
     return rows
+
+
+def bytes_of_row(aligned: Aligned, requests: Sequence[Request]) -> int:
+    """The bytes that measuring a tensor with its partners takes, as these requests do."""
+    tasks = [(request, group) for request in requests for group in groups_of(aligned, request)]
+    infos = [aligned.at(position) for position in sorted({0, *(position for _, group in tasks for position in group)})]
+    return bytes_of_several(infos, {request.diagnostic.scope for request, _ in tasks} or {Scope.ONE})
 
 
 def _too_large(aligned: Aligned, wanted: Collection[int], scopes: Collection[Scope], memory: int | None) -> str | None:

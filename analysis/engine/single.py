@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from analysis.checkpoint import OpenCheckpoint
 from analysis.coverage import coverage, failures
@@ -43,6 +44,11 @@ def measure_tensor(
         return
     for weight in (cut or cutter(checkpoint, (), "cpu"))(info):
         yield from _rows(weight, own_requests, position, device, reasons)
+
+
+def need_of(requests: Sequence[Request]) -> Callable[[TensorInfo], int]:
+    """The bytes that measuring one tensor by itself takes."""
+    return partial(needed_alone, copies=copies(requests))
 
 
 def refused_rows(
@@ -87,7 +93,7 @@ def analyze(
             return []
         return list(measure_tensor(checkpoint, info, requests, device=device, cut=cut, memory=memory))
 
-    for info, measured in run_each(checkpoint.tensors, work, device, copies=copies(requests)):
+    for info, measured in run_each(checkpoint.tensors, work, device, need=need_of(requests), memory=memory):
         for name, row in measured:
             rows[name].append(row)
         if progress is not None:
