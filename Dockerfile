@@ -1,8 +1,8 @@
 # One image for the app and the workers. By default it holds the build of PyTorch that runs on CUDA and on the CPU. For a
 # smaller image without CUDA give the index of PyTorch's CPU builds:  --build-arg TORCH_INDEX=…
 # That index is then trusted for torch alone; every other file is checked against its digest in requirements.txt.
-# PYTHON_IMAGE may be given by digest, python@sha256:…, so that a build is the same tomorrow: docs/security.md says how.
-ARG PYTHON_IMAGE=python:3.13-slim
+# PYTHON_IMAGE is given by digest, so that a build is the same tomorrow: docs/security.md says how to renew it.
+ARG PYTHON_IMAGE=python:3.13.15-slim@sha256:881d80734ee05dca6f7f42dcb080975652a53c7eda9ba1f03bb8da31aa6a6ec2
 FROM ${PYTHON_IMAGE} AS build
 ARG TORCH_INDEX=""
 WORKDIR /src

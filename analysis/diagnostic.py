@@ -159,6 +159,7 @@ class Diagnostic:
     copies: int = 0  # of a whole weight that it holds at a time, beside the weight
     whole: bool = False  # decomposes all that it looks at, so that others, measured after it, find that done
     tail: bool = False  # says something of the tail of a spectrum only, so nothing of a weight that has none
+    named: bool = False  # draws at random by the weight's name: another name, other numbers
     summary_curves: tuple[str, ...] = ()  # the curves that `summarise` looks at: short ones
 
     def __post_init__(self) -> None:

@@ -120,8 +120,9 @@ class Weight:
     """A weight with its numbers, one matrix or one for each kernel position of a convolution: `array` or `slices`.
 
     A tuned weight knows its `base`, the same weight before training, and the `factors` of the update where an adapter
-    gave them. A dequantised one knows the `grid` that its values lie on. Whatever is derived is found once and kept, so
-    that all diagnostics and all groups share it.
+    gave them. `merged` says that it is that base plus an adapter's change, so that it cannot be of another base. A
+    dequantised one knows the `grid` that its values lie on. Whatever is derived is found once and kept, so that all
+    diagnostics and all groups share it.
     """
 
     info: WeightInfo
@@ -129,6 +130,7 @@ class Weight:
     base: "Weight | None" = None
     factors: Factors | None = None
     grid: Grid | None = None
+    merged: bool = False
 
     @once
     def array(self) -> Float[np.ndarray, "s m n"]:
@@ -145,6 +147,11 @@ class Weight:
         """Its singular values, found once. Raises TensorError, naming the weight."""
         with self.name_errors():
             return decompose(self.numbers)
+
+    @property
+    def of_adapter(self) -> bool:
+        """Whether it is its base plus an adapter's change, whose factors may be known."""
+        return self.merged or self.factors is not None
 
     @property
     def matrix(self) -> Float[Tensor, "m sn"]:

@@ -10,6 +10,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from analysis.facts import check_facts
+from analysis.formats.companions import OPTIMIZER_STATE, training_state
 from app.access import audit
 from app.db import insert_of, now
 from app.errors import NotFound
@@ -20,6 +21,7 @@ from app.storage.blobs import Incoming, Storage
 from app.work import leases, units
 
 LONGEST_NAME = 255
+TENSORS_AT_ONCE = 1000  # below every database's limit of parameters in a statement
 
 
 def receive(
@@ -141,6 +143,16 @@ def tensors(session: Session, identity: int) -> list[dict[str, Any]]:
     return list(session.scalars(query))
 
 
+def tensors_at(session: Session, identity: int, positions: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Those at these positions, as JSON."""
+    found: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(positions), TENSORS_AT_ONCE):
+        some = positions[start : start + TENSORS_AT_ONCE]
+        query = select(Tensor.position, Tensor.info).where(Tensor.checkpoint_id == identity)
+        found |= {row.position: row.info for row in session.execute(query.where(Tensor.position.in_(some)))}
+    return found
+
+
 def tensors_after(
     session: Session, identity: int, position: int | None, limit: int
 ) -> list[tuple[int, dict[str, Any]]]:
@@ -162,6 +174,26 @@ def to_open(checkpoint: Checkpoint) -> list[tuple[str, str]]:
     folder, _, _ = max(checkpoint.files, key=lambda file: file.bytes).name.rpartition("/")
     siblings = [(name.rpartition("/")[2], digest) for name, digest in files if name.rpartition("/")[0] == folder]
     return [("model.safetensors", checkpoint.rewritten), *((n, d) for n, d in siblings if _is_config(n))]
+
+
+def find_optimizer(checkpoint: Checkpoint) -> tuple[str, str] | None:
+    """(name, sha256) of the optimizer's state that was sent beside the weights; None where there is not one such file.
+
+    It has its trainer's name for it, such as optimizer.pt. That it is one, nobody has looked at yet.
+    """
+    states = [
+        (file.name, file.sha256)
+        for file in checkpoint.files
+        if training_state(file.name) == OPTIMIZER_STATE and file.name.endswith((".pt", ".bin", ".pth"))
+    ]
+    return states[0] if len(states) == 1 else None
+
+
+def is_stored(session: Session, storage: Storage, checkpoint: Checkpoint) -> bool:
+    """Whether all its files are in their places, and what they were rewritten to."""
+    digests = [file.sha256 for file in checkpoint.files] + ([checkpoint.rewritten] if checkpoint.rewritten else [])
+    blobs = [(digest, session.get(Blob, digest)) for digest in digests]
+    return all(blob is not None and storage.is_whole(digest, blob.bytes) for digest, blob in blobs)
 
 
 def _is_config(name: str) -> bool:

@@ -38,6 +38,8 @@ PATIENCE = {
     "tcp_user_timeout": 15_000,
 }  # fmt: skip
 
+ENDS = "eigenscope_ends"  # PostgreSQL's channel on which `tell` speaks
+
 Send = Callable[[str, int], None]
 log = logging.getLogger(__name__)
 
@@ -165,6 +167,12 @@ def clock(session: Session) -> float:
 def wake(session: Session, name: str, identity: int) -> None:
     """Asks for the task to be sent once the session's transaction is committed."""
     session.info.setdefault("wakes", []).append((name, identity))
+
+
+def tell(session: Session) -> None:
+    """Tells the servers after the commit that a run ended. Those of SQLite see its file change."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"NOTIFY {ENDS}"))
 
 
 def insert_of(session: Session) -> Any:

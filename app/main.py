@@ -26,17 +26,19 @@ from app.db import Database, migrate_or_exit
 from app.queue import supervisor as embedded
 from app.queue.broker import Sender, worker_command
 from app.queue.pings import HealthCheck
+from app.runs.ends import Ends
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.storage.data_folder import open_data_folder
 from app.web import openapi as contract
 from app.web import problems
 from app.web.compression import Compression
-from app.web.connections import BoundedProtocol
+from app.web.connections import BoundedProtocol, allow_files
 from app.web.guard import Guard
 from app.web.head_requests import HeadRequests
 from app.web.listeners import Listeners
 from app.web.long_poll import Waiting
+from app.web.recent_answers import RecentAnswers
 from app.web.request_log import RequestLog
 from app.web.request_metrics import RequestMetrics
 from app.web.response_cache import Looks, ResponseCache
@@ -68,7 +70,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
     )  # fmt: skip
     app.state.settings, app.state.database, app.state.pulse = settings, database, HealthCheck(database, sender)
-    app.state.waiting = Waiting(settings.waiting_limit)
+    app.state.waiting, app.state.ends = Waiting(settings.waiting_limit), Ends(database)
     app.state.listeners = Listeners(settings.stream_limit)
     app.state.storage = Storage(settings.data_dir)
     app.state.cache, app.state.looks, traffic = ResponseCache(), Looks(), RequestMetrics()
@@ -76,8 +78,9 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
     problems.install(app)
     contract.install(app)
     policy = content_security_policy(plotly_style_hashes(plotly_script()))
-    app.add_middleware(Guard, settings=settings, database=database, policy=policy)
     app.add_middleware(Compression)
+    app.add_middleware(RecentAnswers, database=database)
+    app.add_middleware(Guard, settings=settings, database=database, policy=policy)
     app.add_middleware(HeadRequests, owner=app)
     app.add_middleware(RequestLog, owner=app, traffic=traffic)
     app.router.routes.extend(_routes())
@@ -133,6 +136,7 @@ def serve(settings: Settings) -> None:
     """Brings the tables up to date, starts the worker unless a broker is configured, and serves until interrupted."""
     logs.setup(settings.log)
     open_data_folder(settings.data_dir)
+    allow_files()
     with ExitStack() as stack:
         if settings.is_embedded:
             try:
@@ -183,7 +187,7 @@ def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
     print(f"Eigenscope is at {address}", flush=True)  # noqa: T201
     print(_login_line(settings, address), flush=True)  # noqa: T201
     config = uvicorn.Config(
-        app, http=BoundedProtocol, log_level="warning", server_header=False,
+        app, http=BoundedProtocol, ws="none", log_level="warning", server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS, log_config=None,
         proxy_headers=False,  # whom to believe is `app.access.callers`'s to say
     )  # fmt: skip

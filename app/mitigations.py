@@ -20,6 +20,7 @@ from app.errors import Conflict, NotFound
 from app.models import Checkpoint, Mitigation, Run, newest
 from app.runs import runs
 from app.runs.members import tensor_info
+from app.settings import Settings
 from app.states import OPEN_MITIGATIONS
 from app.storage.blobs import Incoming, Storage
 from app.tenancy import confine
@@ -70,7 +71,7 @@ def _check(session: Session, base: Checkpoint, tuned: Checkpoint, recipe: Mitiga
 
 def _side(session: Session, checkpoint: Checkpoint) -> Side:
     tensors = [tensor_info(record) for record in checkpoints.tensors(session, checkpoint.id)]
-    return Side("adapter" if checkpoint.kind == "adapter" else "model", tensors)
+    return Side("adapter" if checkpoint.kind == "adapter" else "model", tensors, checkpoint.facts)
 
 
 def listing(session: Session, limit: int = 100, before: int | None = None) -> Sequence[Mitigation]:
@@ -103,6 +104,7 @@ def delete(session: Session, identity: int) -> None:
 def finish(
     session: Session,
     storage: Storage,
+    settings: Settings,
     identity: int,
     claim: int,
     files: Sequence[tuple[str, Incoming]],
@@ -110,9 +112,11 @@ def finish(
 ) -> Mitigation:
     """The mitigated files become a checkpoint, and a run begins that compares it with both it came from.
 
-    Raises LeaseLost, and SourceGone.
+    Raises LeaseLost, SourceGone, and QuotaExceeded: others may have been made since it was requested.
     """
     current = products.current(session, Mitigation, identity)
+    size = sum(incoming.bytes for _, incoming in files)
+    quotas.check_for(session, settings, current.project_id, bytes=size, files=len(files), tensors=1)
     confine(session, current.project_id)  # what is made is of the same project
     base, tuned = mitigation_work.sources(session, current)
     for source in sorted((base.id, tuned.id)):

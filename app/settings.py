@@ -2,7 +2,7 @@
 
 import os
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     quota_tensors: int = Field(2_000_000, ge=0)
     tensor_limit: int = Field(100_000, ge=1)  # of one checkpoint
     quota_runs: int = Field(100, ge=0)  # waiting or running at once
+    quota_results: int = Field(GIB, ge=0)  # bytes of results kept for later runs; what is least used goes first
     keep_days: float = Field(7.0, ge=0)  # weights go so long after their last analysis; reports stay. 0: never
+    keep_results_days: float = Field(30.0, ge=0)  # results that later runs find again go so long after their last use
 
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names and networks; none: webhooks are off
     waiting_limit: int = Field(200, ge=0)  # requests that may wait for a run's end at the same time
@@ -162,6 +164,7 @@ def _split(text: str, between: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(between) if part.strip())
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a server that listens there."""
     if host == "localhost":

@@ -3,11 +3,14 @@
 A server and a worker run beside PostgreSQL and Redis, both behind a relay that can cut, refuse or hold their
 connections. Each time a run over the same small checkpoint is asked for, the fault happens in the middle of it, and
 what came of the runs is counted: lost (a run that did not end as done, or without some rows), doubled (more rows than
-without the fault), stuck (no end within a minute), and answers to people with status 500. Kills of workers are tried by
-tests/integration/test_kills.py.
+without the fault), stuck (no end within a minute), and answers to people with status 500. `--times 5` tries each five
+times.
 """
 
+import argparse
+import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
@@ -27,7 +30,7 @@ from safetensors.torch import save
 from sqlalchemy.engine import make_url
 
 from benchmarks.timing import markdown
-from tests.integration.conftest import REDIS, Deployment, a_database, redis
+from tests.integration.conftest import REDIS, Deployment, a_database, redis, until
 
 TIMES = 20
 PATIENCE = 60.0  # seconds until a run counts as stuck
@@ -112,9 +115,12 @@ class Place:
                 raise TimeoutError(path)
             time.sleep(0.1)
 
-    def rows(self, run: int) -> int:
+    def rows(self, run: int | None = None) -> int:
+        """Of a run, or of all."""
         with psycopg.connect(self.url) as connection:
-            found = connection.execute("SELECT count(*) FROM results WHERE run_id = %s", (run,)).fetchone()
+            found = connection.execute(
+                "SELECT count(*) FROM results WHERE run_id = coalesce(%s, run_id)", (run,)
+            ).fetchone()
             return int(found[0]) if found else 0
 
 
@@ -148,6 +154,18 @@ def leave(place: Place) -> None:
             next(answer.iter_raw())
 
 
+def kill(place: Place, whole: bool) -> None:
+    """Kills the worker, which is started again, or its pool process, once a tensor is done since the last kill."""
+    before = place.rows()
+    until(lambda: place.rows() > before, "the runs go on after a kill", PATIENCE)
+    processes = place.deployment.worker_processes()
+    is_alone = len(processes) == 1
+    os.kill(processes[0 if whole or is_alone else -1], signal.SIGKILL)
+    if (whole or is_alone) and place.deployment.worker is not None:
+        place.deployment.worker.wait()
+        place.deployment.start_worker()
+
+
 FAULTS: dict[str, Callable[[Place], None]] = {
     "connections to the database are cut": lambda place: place.database.cut(),
     "the database is away for 2 s": lambda place: away(place.database, "refuse"),
@@ -158,6 +176,8 @@ FAULTS: dict[str, Callable[[Place], None]] = {
     "the broker loses all messages": lose_messages,
     "every message comes four times": double_messages,
     "listeners leave": leave,
+    "the worker is killed": lambda place: kill(place, whole=True),
+    "its pool process is killed": lambda place: kill(place, whole=False),
 }
 
 
@@ -171,10 +191,10 @@ class Count:
     longest: float = 0.0
 
 
-def try_out(place: Place, fault: Callable[[Place], None], expected: int) -> Count:
-    """One fault in the middle of each of TIMES runs, one after the other; then what became of them."""
+def try_out(place: Place, fault: Callable[[Place], None], expected: int, times: int) -> Count:
+    """One fault in the middle of each of so many runs, one after the other; then what became of them."""
     found, runs = Count(), dict[int, float]()
-    for number in range(TIMES):
+    for number in range(times):
         began = time.monotonic()
         runs[int(place.ask("POST", "runs", json={"checkpoints": [place.checkpoint]}).json()["id"])] = began
         time.sleep(PAUSE + 0.05 * (number % 8))  # at the start, in the middle, near the end
@@ -221,7 +241,7 @@ def deployed() -> Iterator[Place]:
         yield place
 
 
-def main(names: list[str]) -> None:
+def main(names: list[str], times: int) -> None:
     chosen = {name: fault for name, fault in FAULTS.items() if not names or any(part in name for part in names)}
     with deployed() as place:
         first = int(place.ask("POST", "runs", json={"checkpoints": [place.checkpoint]}).json()["id"])
@@ -231,13 +251,17 @@ def main(names: list[str]) -> None:
         lines = []
         for name, fault in chosen.items():
             place.answers.clear()
-            found = try_out(place, fault, expected)
+            found = try_out(place, fault, expected, times)
             told = place.answers
-            counts = (TIMES, found.lost, found.doubled, found.stuck, told[503], told[500], f"{found.longest:.1f}")
+            counts = (times, found.lost, found.doubled, found.stuck, told[503], told[500], f"{found.longest:.1f}")
             lines.append((name, *map(str, counts)))
             print(lines[-1], file=sys.stderr, flush=True)
         print(markdown(HEAD, lines))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", help="parts of the faults' names; default: all")
+    parser.add_argument("--times", type=int, default=TIMES)
+    options = parser.parse_args()
+    main(options.names, options.times)

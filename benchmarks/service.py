@@ -138,12 +138,12 @@ def weights(folder: Path, layers: int, side: int) -> Path:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[str, int]]:
-    """Its address, and its process id."""
+def served(folder: Path, **more: str) -> Iterator[tuple[str, int]]:
+    """Its address, and its process id; with these variables in its environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("EIGENSCOPE_")}
     log = (folder / "log").open("w")
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE], env=kept | {"EIGENSCOPE_DATA_DIR": str(folder / "data")}, cwd=ROOT,
+        [sys.executable, "-c", SERVE], env=kept | {"EIGENSCOPE_DATA_DIR": str(folder / "data")} | more, cwd=ROOT,
         stdout=subprocess.PIPE, stderr=log, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -237,7 +237,7 @@ def in_process(base: str, path: str, headers: dict[str, str], pause: float) -> R
 def main(only: str = "") -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with served(folder) as (base, process):
+        with served(folder, EIGENSCOPE_KEEP_RESULTS_DAYS="0") as (base, process):
             small = analysed(base, weights(folder, 10, 96), wait=True)
             run = fill(Settings(data_dir=folder / "data"), small)
             busy = analysed(base, weights(folder, 1000, 640), wait=False)

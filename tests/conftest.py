@@ -12,6 +12,9 @@ import torch  # noqa: F401  # before analysis.pytorch: annotations that name a t
 # A busy machine is no fault of the code; in CI, the same examples each time, so that only a change can turn it red.
 hypothesis.settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("project")
+os.environ["EIGENSCOPE_NO_CACHE"] = (
+    "1"  # commands measure everything: tests/app/storage/test_kept_results.py has a folder of its own
+)
 
 
 def pytest_collection_finish() -> None:

@@ -1,6 +1,6 @@
 """The service in one process, for tests: what would go through the queue is kept, and done when the test says so."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -93,7 +93,7 @@ class Service:
         def judge(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
             verdicts.make(database, identity)
 
-        tasks = {
+        tasks: dict[str, Callable[..., None]] = {
             "judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mitigate": mitigate_checkpoint,
             "prescribe": compute_prescription,
         }  # fmt: skip

@@ -13,6 +13,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 IMAGE = frozenset({"server", "peft", "formats"})
+BY_DIGEST = r"[a-z]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}"
 PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -105,8 +106,18 @@ def test_the_image_installs_by_digest(tmp_path: Path, index: str) -> None:
 def test_the_dockerfile_takes_its_image_and_its_packages_so() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${PYTHON_IMAGE}"] * 2
+    assert re.search(rf"^ARG PYTHON_IMAGE={BY_DIGEST}$", text, re.MULTILINE)
     assert ".ci/install /opt/eigenscope/bin/python" in text
     installs = re.findall(r"pip install[^&\n]*", text)
     assert all("--no-deps" in line for line in installs)
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {"!requirements.txt", "!.ci/install"} <= set(ignored)
+
+
+def test_every_image_is_named_by_its_digest() -> None:
+    """And the Dockerfile's is the one that Compose builds with."""
+    compose, dockerfile = (ROOT / "docker-compose.yml").read_text(), (ROOT / "Dockerfile").read_text()
+    images = dict(re.findall(r"\$\{(\w+_IMAGE):-([^}]+)\}", compose))
+    assert set(images) == {"PYTHON_IMAGE", "POSTGRES_IMAGE", "REDIS_IMAGE"}
+    assert [image for image in images.values() if not re.fullmatch(BY_DIGEST, image)] == []
+    assert f"ARG PYTHON_IMAGE={images['PYTHON_IMAGE']}\n" in dockerfile

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Event, Timer
 from typing import Any, Generic, TypeVar
 
 from analysis.errors import EigenscopeError, escape
@@ -74,13 +75,24 @@ class _Job(Generic[W]):
 
 
 @contextmanager
-def hold_lease(database: Database, settings: Settings, kind: Kind[W], identity: int, claim: int) -> Iterator[None]:
-    """Holds the claimed job while the block works on it, and ends it by how the block ends."""
+def hold_lease(
+    database: Database, settings: Settings, kind: Kind[W], identity: int, claim: int, stop: Event | None = None
+) -> Iterator[None]:
+    """Holds the claimed job while the block works on it, and ends it by how the block ends.
+
+    `stop` is set where the block has to end, by SystemExit, as the lease is lost or the time is up; without it this
+    process ends.
+    """
     job = _Job(database, settings, kind, identity, claim)
     began = time.monotonic()
     final: tuple[type[Exception], ...] = (*kind.final, DiskFull, BlobDamaged)
+    end = leave if stop is None else stop.set
     try:
-        with _unless_lost(), Heartbeat(job.renew, settings.lease_seconds, job.is_held, leave):
+        with (
+            _unless_lost(),
+            _stop_in_time(stop, settings),
+            Heartbeat(job.renew, settings.lease_seconds, job.is_held, end),
+        ):
             yield
     except SystemExit:  # this worker was told to stop, by a person or because the job took too long
         if time.monotonic() - began < settings.unit_limit_seconds:
@@ -94,6 +106,19 @@ def hold_lease(database: Database, settings: Settings, kind: Kind[W], identity: 
         job.reject(error)
     except Exception as error:  # through no fault of the files that we know of
         job.fail(error)
+
+
+@contextmanager
+def _stop_in_time(stop: Event | None, settings: Settings) -> Iterator[None]:
+    """Sets `stop` once the time of one unit of work is up; where there is none, Celery ends the process."""
+    timer = Timer(settings.unit_limit_seconds, stop.set if stop is not None else lambda: None)
+    timer.daemon = True
+    if stop is not None:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def persist(database: Database, settings: Settings, write: Callable[[Session], T]) -> T:

@@ -15,6 +15,7 @@ from analysis.names import label_of
 from analysis.weight import TensorInfo
 from app import checkpoints, mitigations
 from app.db import Database
+from app.errors import QuotaExceeded
 from app.models import Mitigation
 from app.settings import Settings
 from app.storage.blobs import Incoming, Storage
@@ -23,7 +24,7 @@ from app.work import products
 from app.work.mitigations import SourceGone
 from workers.job import Kind, hold_lease
 
-MITIGATION = Kind(Mitigation, (EigenscopeError, SourceGone), mitigation_work.reject, products.fail)
+MITIGATION = Kind(Mitigation, (EigenscopeError, SourceGone, QuotaExceeded), mitigation_work.reject, products.fail)
 Files = tuple[tuple[str, str], ...]  # (name, sha256)
 
 
@@ -88,7 +89,7 @@ def _make(database: Database, storage: Storage, settings: Settings, job: Job) ->
             _announcer(database, job),
             memory,
         )
-        _keep(database, storage, job, folder, report)
+        _keep(database, storage, settings, job, folder, report)
 
 
 def _announcer(database: Database, job: Job) -> Callable[[TensorInfo], None]:
@@ -99,7 +100,9 @@ def _announcer(database: Database, job: Job) -> Callable[[TensorInfo], None]:
     return announce
 
 
-def _keep(database: Database, storage: Storage, job: Job, folder: Path, report: MitigationReport) -> None:
+def _keep(
+    database: Database, storage: Storage, settings: Settings, job: Job, folder: Path, report: MitigationReport
+) -> None:
     files = [(name, Incoming.adopt(folder / name)) for name in report.files]
     with database.writing() as session:
-        mitigations.finish(session, storage, job.mitigation, job.claim, files, report.to_json())
+        mitigations.finish(session, storage, settings, job.mitigation, job.claim, files, report.to_json())

@@ -12,8 +12,10 @@ import time
 from app import checkpoints, idempotency, retention
 from app.access import audit
 from app.db import Database, Session
+from app.errors import Overloaded
 from app.models import Checkpoint, Mitigation, Prescription, Product, Run, Unit
 from app.queue import pings
+from app.runs import kept
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.uploads import resumable as transfers
@@ -21,18 +23,22 @@ from app.work import leases, products, units
 from app.work import verdicts as awaited
 
 TIDY_SECONDS = 3600.0
+# Of a lease, which is renewed every third of it. Where a sweep takes longer, or begins that much too late, workers that
+# are well could not renew theirs in time either.
+SLOW = 0.6
+SLOW_SWEEPS = 3  # in a row, after which it is no hang: everything is that slow here, and leases end all the same
 SILENT = "The worker stopped responding"
 log = logging.getLogger(__name__)
 
 
-def sweep(session: Session, settings: Settings, expires: bool = True) -> None:
-    """Offers again what a silent worker held, sends again what no worker took, ends what has nothing left to do.
+def sweep(session: Session, settings: Settings) -> None:
+    """Offers again what a silent worker held, sends again what no worker took, ends what has nothing left to do."""
+    expire(session, settings)
+    resend(session)
 
-    Without `expires` no lease ends: after the database was away, workers that are well could not renew theirs.
-    """
-    leases.bound(session, settings.lease_seconds)
-    if expires:
-        _expire(session, settings)
+
+def resend(session: Session) -> None:
+    """Sends again what no worker took, ends what has nothing left to do."""
     leases.resend(session)
     for run_id in units.runs_without_units(session):
         units.settle(session, session.get_one(Run, run_id, with_for_update=True))
@@ -41,7 +47,9 @@ def sweep(session: Session, settings: Settings, expires: bool = True) -> None:
     idempotency.forget(session)
 
 
-def _expire(session: Session, settings: Settings) -> None:
+def expire(session: Session, settings: Settings) -> None:
+    """Offers again what a silent worker held."""
+    leases.bound(session, settings.lease_seconds)
     for checkpoint in leases.lock_expired(session, Checkpoint):
         log.warning("checkpoint %d: its worker stopped responding, attempt %d", checkpoint.id, checkpoint.attempts)
         checkpoints.fail(session, settings, checkpoint, f"{SILENT} while it read this checkpoint")
@@ -70,7 +78,7 @@ def tidy(database: Database, storage: Storage) -> None:
 
 
 def let_go(database: Database, storage: Storage, settings: Settings) -> None:
-    """Deletes the retention of weights, and lines of the audit log that are too old."""
+    """Deletes the retention of weights, and what is too old: lines of the audit log, and results that nobody used."""
     with database.reading() as session:
         ids = retention.due(session, settings)
     for identity in ids:
@@ -80,10 +88,14 @@ def let_go(database: Database, storage: Storage, settings: Settings) -> None:
             retention.collect(session, storage, digests)
     with database.writing() as session:
         audit.forget(session)
+        kept.forget(session, settings)
 
 
 class Sweeper(threading.Thread):
-    """Sweeps every few seconds until it is stopped, and tidies up every hour; what fails is logged, and tried again."""
+    """Sweeps every few seconds until it is stopped, and tidies up every hour; what fails is logged, and tried again.
+
+    Where the database did not answer, or took long, no lease ends for the time of one: nobody could renew any.
+    """
 
     def __init__(self, database: Database, storage: Storage, settings: Settings) -> None:
         super().__init__(name="sweeper", daemon=True)
@@ -91,6 +103,8 @@ class Sweeper(threading.Thread):
         self._stopped = threading.Event()
         self._tidy_at = 0.0
         self._failed_at = -math.inf
+        self._ended_at = math.inf
+        self._slow_sweeps = 0
 
     def run(self) -> None:
         while not self._stopped.is_set():
@@ -99,16 +113,36 @@ class Sweeper(threading.Thread):
             except Exception:  # the database may be away for a while
                 self._failed_at = time.monotonic()
                 log.exception("the sweep failed")
+            self._ended_at = time.monotonic()
             self._stopped.wait(self._settings.sweep_seconds)
 
     def _sweep(self) -> None:
-        expires = time.monotonic() - self._failed_at > self._settings.lease_seconds
+        began = time.monotonic()
+        if began - self._ended_at > self._settings.sweep_seconds + SLOW * self._settings.lease_seconds:
+            self._failed_at = began  # this process was stopped meanwhile
+        if began - self._failed_at > self._settings.lease_seconds:
+            self._expire()
         with self._database.writing() as session:
-            sweep(session, self._settings, expires)
+            resend(session)
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY_SECONDS
             tidy(self._database, self._storage)
             let_go(self._database, self._storage, self._settings)
+
+    def _expire(self) -> None:
+        """Ends leases, unless that took so long that the database must have hung."""
+        began = time.monotonic()
+        try:
+            with self._database.writing() as session:
+                expire(session, self._settings)
+                seconds = time.monotonic() - began
+                if seconds > SLOW * self._settings.lease_seconds and self._slow_sweeps < SLOW_SWEEPS:
+                    raise Overloaded(f"The database took {seconds:.1f} s.")
+        except Overloaded as error:
+            self._failed_at, self._slow_sweeps = time.monotonic(), self._slow_sweeps + 1
+            log.warning("no lease ends for %g s: %s", self._settings.lease_seconds, error)
+        else:
+            self._slow_sweeps = 0
 
     def stop(self) -> None:
         self._stopped.set()

@@ -13,7 +13,7 @@ from functools import cache, partial
 from typing import Any
 
 from billiard import active_children  # type: ignore[import-untyped]  # it has no types
-from celery import Celery, bootsteps
+from celery import Celery, bootsteps, signals
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready, worker_shutting_down
 from kombu.messaging import Consumer
 
@@ -25,6 +25,7 @@ from app.settings import Settings
 from app.storage.blobs import Storage
 from app.storage.data_folder import open_data_folder
 from app.work.leases import release
+from workers.ingest.threads import IngestThreads
 from workers.sweeper import Sweeper
 from workers.webhook_sender import WebhookSender
 
@@ -45,12 +46,17 @@ def storage() -> Storage:
     return Storage(settings.data_dir)
 
 
+@cache
+def ingests() -> IngestThreads:
+    return IngestThreads()
+
+
 @celery.task(name="ingest")
 def ingest(checkpoint_id: int) -> None:
     from workers.ingest import task as intake
 
     with logs.log_context(task="ingest", checkpoint=checkpoint_id):
-        intake.ingest_checkpoint(database(), storage(), settings, checkpoint_id)
+        ingests().run(partial(intake.ingest_checkpoint, database(), storage(), settings, checkpoint_id))
 
 
 @celery.task(name="analyse")
@@ -141,7 +147,19 @@ def warm_up(**_: object) -> None:
     from workers import job
     from workers.ingest import task as intake  # noqa: F401
 
-    job.leave = partial(os._exit, 0)  # a decomposition hears no signal; another pool process takes the next message
+    job.leave = leave  # a decomposition hears no signal; another pool process takes the next message
+
+
+def leave() -> None:
+    """Ends this process now, but for the ingests beside: they give back what they hold."""
+    ingests().stop()
+    os._exit(0)
+
+
+@signals.worker_process_shutdown.connect
+def stop_ingests(**_: object) -> None:
+    """In the pool process, before it ends in an orderly way."""
+    ingests().stop()
 
 
 @worker_shutting_down.connect

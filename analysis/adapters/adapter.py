@@ -9,7 +9,7 @@ from analysis.adapters.config import AdapterConfig
 from analysis.adapters.makes import part_of
 from analysis.adapters.names import AdaptedModule, factor, modules, shared_tensors
 from analysis.checkpoint import OpenCheckpoint
-from analysis.errors import AdapterError, EigenscopeError, MissingShard, NotFinite, escape
+from analysis.errors import AdapterError, EigenscopeError, MissingShard, NotFinite, SettingsError, escape
 
 if TYPE_CHECKING:
     import torch
@@ -136,7 +136,7 @@ def _parts(module: AdaptedModule, state: "dict[str, torch.Tensor]") -> "dict[str
         if place is None or words[place] not in MULTIPLIED or words[-1] == "bias":
             continue
         if words[place] in parts:
-            raise AdapterError(f"{escape(module.module)}: {words[place]} appears twice, from two adapters in one file")
+            raise SettingsError(f"{escape(module.module)}: {words[place]} appears twice, from two adapters in one file")
         parts[words[place]] = state[name]
     return parts
 
@@ -147,7 +147,7 @@ def _foreign_parts(module: AdaptedModule, state: "dict[str, torch.Tensor]") -> "
     for name in module.tensors:
         part = part_of(name)
         if part is not None and part.what in parts:
-            raise AdapterError(f"{escape(module.module)}: {part.what} appears twice, from two adapters in one file")
+            raise SettingsError(f"{escape(module.module)}: {part.what} appears twice, from two adapters in one file")
         if part is not None:
             parts[part.what] = state[name]
     return parts

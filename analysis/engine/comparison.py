@@ -4,16 +4,17 @@
 of every request on the same `Weight` objects, so that each decomposition is computed once.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 
 from analysis.adapters import Adapter, open_adapter
 from analysis.checkpoint import OpenCheckpoint, grid_of
 from analysis.coverage import coverage_of_members
 from analysis.diagnostic import Request, Row, Scalar, Scope, Table, groups
 from analysis.engine.device import on_devices
+from analysis.engine.fused_tensors import change_pieces, read_apart
+from analysis.engine.kept import AT_ONCE, Kept, Task, digest_of
 from analysis.engine.memory import bytes_of_several, too_large
 from analysis.engine.pieces import Group, Held, pieces
 from analysis.engine.scheduling import run_each
@@ -21,11 +22,10 @@ from analysis.engine.single import Progress, measure_tensor, refused_rows
 from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, escape
 from analysis.findings.wording import join_words, quantity
 from analysis.other_tensors import OtherTensors
-from analysis.pytorch import Tensor, torch
+from analysis.pytorch import Tensor
 from analysis.report import Report, options_of
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
-from analysis.tensors.matching.partners import Partner
-from analysis.tensors.matrices import weights
+from analysis.tensors.matrices import matrices
 from analysis.tensors.others import compare_others
 from analysis.weight import TensorInfo
 
@@ -47,11 +47,16 @@ def open_comparison(
 ) -> Comparison:
     """Aligns the checkpoints. Raises WrongBase, also where an adapter fits nowhere, and what `open_adapter` raises."""
     adapters = {index: open_adapter(c) for index, c in enumerate(checkpoints) if index and c.kind == "adapter"}
-    members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
+    members = members_of(checkpoints)
     comparison = Comparison(checkpoints, tuple(names), align_for(members, names, requests), adapters)
     for position in adapters:
         check_adapter(comparison, position)
     return comparison
+
+
+def members_of(checkpoints: Sequence[OpenCheckpoint]) -> list[Member]:
+    """What the headers and the files beside them tell of each."""
+    return [Member(checkpoint.kind, checkpoint.tensors, checkpoint.facts) for checkpoint in checkpoints]
 
 
 def check_adapter(comparison: Comparison, position: int) -> None:
@@ -146,40 +151,46 @@ def compare(
     progress: Progress | None = None,
     facts: Sequence[Mapping[str, Scalar]] = (),
     memory: int | None = None,
+    kept: Kept | None = None,
 ) -> Report:
     """The report of a base and what was trained from it, the first of them the base; or of a family of models.
 
     `facts` about each win over those that came with it. `progress` hears of each tensor of the base when it is done.
-    What needs more than `memory`, in bytes, is left out with the reason; None is what there is. Raises WrongBase, and
-    what `open_adapter` raises.
+    What needs more than `memory`, in bytes, is left out with the reason; None is what there is. What is `kept` is not
+    measured again. Raises WrongBase, and what `open_adapter` raises.
     """
     comparison = open_comparison(checkpoints, distinct(names), requests)
-    members = [Member(checkpoint.kind, checkpoint.tensors) for checkpoint in checkpoints]
+    members = members_of(checkpoints)
     rows: dict[str, list[Row]] = {request.diagnostic.name: [] for request in requests}
     by_name = {row.base.called: row for row in comparison.alignment.rows}
 
     def work(info: TensorInfo) -> Found:
-        return measure_aligned(comparison, by_name[info.called], requests, device, memory)
+        return measure_aligned(comparison, by_name[info.called], requests, device, memory, kept)
 
-    def need(info: TensorInfo) -> int:
-        return bytes_of_row(by_name[info.called], requests)
-
+    if kept is not None:
+        kept.expect_beside(comparison.alignment.rows, lambda row: tasks_of(row, requests))
     for info, results in run_each(
         [row.base for row in comparison.alignment.rows],
         work,
         device,
         lambda info: by_name[info.called].largest,
-        need,
+        lambda info: bytes_of_row(by_name[info.called], requests),
         memory,
     ):
         for name, row in results:
             rows[name].append(row)
         if progress is not None:
             progress(info)
+        if kept is not None:
+            kept.put(AT_ONCE)
     for position, index in unpaired_tensors(members, comparison.alignment, requests):
         info = members[position].tensors[index]
-        for name, row in measure_tensor(checkpoints[position], info, requests, position, device, memory=memory):
+        for name, row in measure_tensor(
+            checkpoints[position], info, requests, position, device, memory=memory, kept=kept
+        ):
             rows[name].append(row)
+    if kept is not None:
+        kept.put()
     all_facts = [*facts, *({} for _ in checkpoints[len(facts) :])]
     known_facts = tuple({**c.facts, **own_facts} for c, own_facts in zip(checkpoints, all_facts, strict=True))
     files = tuple(c.facts for c in checkpoints)
@@ -227,20 +238,73 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(labels)
 
 
+def tasks_of(aligned: Aligned, requests: Sequence[Request]) -> list[Task]:
+    """What is to be measured on a tensor of the base, first what decomposes it whole."""
+    request_order = sorted(requests, key=lambda request: not request.diagnostic.whole)
+    return [(request, group) for request in request_order for group in groups_of(aligned, request)]
+
+
 def measure_aligned(
     comparison: Comparison,
     aligned: Aligned,
     requests: Sequence[Request],
     device: str = "cpu",
     memory: int | None = None,
+    kept: Kept | None = None,
 ) -> Found:
     """Every group of every request on one tensor of the base and its partners: (diagnostic name, row) for each.
 
     What one partner cannot give is a row with a note in each group that needs it; the other groups go on. Where all of
-    them together need more than `memory`, in bytes (None: what there is), each row says so.
+    them together need more than `memory`, in bytes (None: what there is), each row says so. What is `kept` of the same
+    tensors is not measured again.
     """
-    request_order = sorted(requests, key=lambda request: not request.diagnostic.whole)
-    tasks = [(request, group) for request in request_order for group in groups_of(aligned, request)]
+    tasks = tasks_of(aligned, requests)
+    if kept is not None:
+        return _recall(comparison, aligned, tasks, device, memory, kept)
+    return _measure_tasks(comparison, aligned, tasks, device, memory)
+
+
+def _recall(
+    comparison: Comparison, aligned: Aligned, tasks: Sequence[Task], device: str, memory: int | None, kept: Kept
+) -> Found:
+    """The rows that are kept, and those of the other tasks measured now; in the same order as without."""
+    plans = list(matrices(aligned.base))
+    digests = kept.digests_beside(aligned, {position for _, group in tasks for position in group})
+    found = kept.find(tasks, plans, digests)
+    missing = [task for task in tasks if (task[0].diagnostic.name, task[1]) not in found]
+
+    def recall(tensors: Mapping[int, Held | str]) -> Sequence[Task]:
+        """Of what is missing, what is not kept either under what was read."""
+        for position, held in tensors.items():
+            if isinstance(held, Held) and digests.get(position) is None:
+                digests[position] = _digest(aligned.base, held)
+                kept.remember(kept.place_beside(position, aligned), digests[position] or "")
+        found.update(kept.find(missing, plans, digests))
+        return [task for task in missing if (task[0].diagnostic.name, task[1]) not in found]
+
+    rows = _measure_tasks(comparison, aligned, missing, device, memory, recall)
+    kept.keep([task for task in missing if (task[0].diagnostic.name, task[1]) not in found], plans, digests, rows)
+    for name, row in rows:
+        found.setdefault((name, row.group), []).append(row)
+    names = [(request.diagnostic.name, group) for request, group in tasks]
+    return [(name, found[name, group][at]) for at in range(len(plans)) for name, group in names]
+
+
+def _digest(base: TensorInfo, held: Held) -> str:
+    info = held.info if held.info is not None and tuple(held.tensor.shape) != base.shape else None
+    changes = (held.factors, *held.parts) if held.factors or held.parts else ()
+    return digest_of(held.tensor, [base, info] if info else [base], held.grid, changes, held.merged)
+
+
+def _measure_tasks(
+    comparison: Comparison,
+    aligned: Aligned,
+    tasks: Sequence[Task],
+    device: str,
+    memory: int | None,
+    recall: Callable[[Mapping[int, Held | str]], Sequence[Task]] | None = None,
+) -> Found:
+    """`recall` says which of the tasks are left once the tensors are read."""
     if not tasks:
         return []
     positions = {position for _, group in tasks for position in group} - {0}
@@ -250,6 +314,8 @@ def measure_aligned(
     tensors: dict[int, Held | str] = {0: Held(base, grid=grid_of(comparison.checkpoints[0], aligned.base))}
     for position in sorted(positions):
         tensors[position] = read_held(comparison, aligned, position, base)
+    if recall is not None and not (tasks := recall(tensors)):
+        return []
     rows: Found = []
     for piece in pieces(aligned.base, tensors, comparison.names):
         rows += on_devices(device, piece.weights, partial(piece.measure, tasks))
@@ -279,25 +345,13 @@ def read_held(comparison: Comparison, aligned: Aligned, position: int, base: Ten
 def _read_held(comparison: Comparison, aligned: Aligned, position: int, base: Tensor) -> Held:
     partner = aligned.partners[position - 1]
     assert partner is not None, "groups_of asks for what is there"
+    if partner.changes:
+        return change_pieces(comparison.adapters[position], aligned.base, base, partner)
     if not partner.whole:
-        return _read_apart(comparison.checkpoints[position], aligned.base, partner)
+        return read_apart(comparison.checkpoints[position], aligned.base, partner)
     if isinstance(partner.source, TensorInfo):
         tensor = comparison.checkpoints[position].read(partner.source.name)
         grid = grid_of(comparison.checkpoints[position], partner.source)
         return Held(tensor.mT, grid=grid) if partner.turned else Held(tensor, info=partner.source, grid=grid)
     tuned = comparison.adapters[position].tuned(partner.source, aligned.base, base)
-    return Held(tuned.tensor, tuned.factors)
-
-
-def _read_apart(checkpoint: OpenCheckpoint, base: TensorInfo, partner: Partner) -> Held:
-    """A matrix out of a fused tensor, or the matrices of several tensors fused as the base has them."""
-    if partner.stacked:
-        tensors = [checkpoint.read(info.name) for info in partner.stacked]
-        stack = torch.empty(base.shape, dtype=tensors[0].dtype)
-        for weight, info, tensor in zip(weights(base, stack), partner.stacked, tensors, strict=True):
-            weight.slices[0].copy_(next(weights(info, tensor)).slices[0])
-        return Held(stack)
-    assert isinstance(partner.source, TensorInfo), "an adapter's change is whole"
-    part = next(islice(weights(partner.source, checkpoint.read(partner.source.name)), partner.piece, None))
-    matrix = part.slices[0].mT if base.transposed else part.slices[0]
-    return Held(matrix.contiguous())
+    return Held(tuned.tensor, tuned.factors, merged=True)

@@ -25,6 +25,9 @@ class Held:
     factors: Factors | None = None  # of the update in whole, where it is a product
     info: TensorInfo | None = None  # the checkpoint's own
     grid: Grid | None = None  # of a dequantised tensor
+    merged: bool = False  # the base plus an adapter's change
+    # of each of its matrices the factors of the update, or why it cannot be had, where they are known one by one
+    parts: tuple[Factors | str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ class Family:
         if (position, rows) not in self._cut:
             factors = weight.factors and Factors(weight.factors.left[:rows], weight.factors.right)
             info = replace(weight.info, rows=rows)
-            self._cut[position, rows] = Weight(info, weight.slices[:, :rows], base, factors, weight.grid)
+            slices = weight.slices[:, :rows]
+            self._cut[position, rows] = replace(weight, info=info, slices=slices, base=base, factors=factors)
         return self._cut[position, rows]
 
 
@@ -126,8 +130,9 @@ def _cut(base: TensorInfo, held: Held) -> Iterator[Weight | str]:
         first=lies.first,
         axes=lies.axes,
     )
-    for weight, part in zip(weights(info, held.tensor, held.grid), outputs(info), strict=True):
-        yield replace(weight, factors=_factors(weight, held.factors, part))
+    for place, (weight, part) in enumerate(zip(weights(info, held.tensor, held.grid), outputs(info), strict=True)):
+        factors = held.parts[place] if held.parts else _factors(weight, held.factors, part)
+        yield factors if isinstance(factors, str) else replace(weight, factors=factors, merged=held.merged)
 
 
 def _factors(weight: Weight, whole: Factors | None, part: slice | Int[np.ndarray, " r"] | None) -> Factors | None:

@@ -49,14 +49,15 @@ KINDS = (  # the first of which a folder has files is its checkpoint
 )
 WEIGHTS = tuple(ending for kind in KINDS for ending in kind.endings)
 COMPANIONS = (f"*{INDEX}", "config.json", "params.json", NAME, STATE, *ARGUMENTS)
+OPTIMIZER_STATE = "state of the optimizer"
 # What trainers save next to the weights, and never weights of the model: the Trainer (transformers/trainer.py),
 # Accelerate (accelerate/utils/constants.py) and DeepSpeed (deepspeed/runtime/engine.py).
 TRAINING_STATE: Mapping[str, str] = MappingProxyType(
     {
         "training_args.bin": "arguments of the training, as a pickle that is never loaded",
-        "optimizer*": "state of the optimizer",
-        "expp_rank_*_optim_states.pt": "state of the optimizer",
-        "distrib_optim.pt": "state of the optimizer",
+        "optimizer*": OPTIMIZER_STATE,
+        "expp_rank_*_optim_states.pt": OPTIMIZER_STATE,
+        "distrib_optim.pt": OPTIMIZER_STATE,
         "scheduler*": "state of the learning rate's schedule",
         "scaler.pt": "state of the loss scaling",
         "sampler*.bin": "state of the data sampler",

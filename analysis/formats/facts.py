@@ -9,7 +9,7 @@ from analysis.adapters.config import NAME, AdapterConfig, check_config
 from analysis.adapters.foreign_config import metadata_config, mlx_config
 from analysis.adapters.makes import is_foreign, make_of, says_its_scale
 from analysis.adapters.names import is_adapter, may_be_adapter
-from analysis.attention import attention_facts
+from analysis.attention import CONFIGS, attention_facts
 from analysis.errors import DamagedFile, MissingShard, UnknownFormat
 from analysis.formats.hostile_json import parse_file, plain, printable, read_if_small
 from analysis.formats.stored import Fact
@@ -18,6 +18,7 @@ from analysis.formats.training import training_facts
 LARGEST_CONFIG = 2**20  # bytes
 LARGEST_ADAPTER_CONFIG = 2**23  # bytes: AdaLoRA's lists every direction of every module
 
+TEXT_CONFIGS = CONFIGS["text"]
 # fact -> where Hugging Face configurations keep it, the most frequent name first
 KEYS = MappingProxyType(
     {
@@ -45,14 +46,20 @@ def config_facts(folder: Path) -> dict[str, Fact]:
     """What the files in the folder say; nothing where they are absent or make no sense."""
     config = read_if_small(folder / "config.json", LARGEST_CONFIG)
     facts = _pick(config, KEYS)
-    text = config.get("text_config")  # the language model inside a multimodal one
-    if isinstance(text, dict):
-        facts = _pick(text, KEYS) | facts
+    facts = _pick(_text_config(config), KEYS) | facts
     architectures = config.get("architectures")
     if isinstance(architectures, list) and architectures and isinstance(architectures[0], str):
         facts["architecture"] = printable(architectures[0])
     facts |= attention_facts(config)
     return facts | _adapter_facts(read_if_small(folder / NAME, LARGEST_ADAPTER_CONFIG)) | training_facts(folder)
+
+
+def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of the language model inside a multimodal one; nothing without."""
+    thinker = config.get("thinker_config")  # of Qwen's Omni models, beside that of the part that speaks
+    around = [config, *([thinker] if isinstance(thinker, dict) else [])]
+    found = (outer[key] for outer in around for key in TEXT_CONFIGS if isinstance(outer.get(key), dict))
+    return next(found, {})
 
 
 def quantisation(folder: Path) -> Mapping[str, Any]:

@@ -33,6 +33,8 @@ def _check(report: Mapping[str, Any]) -> None:
         for key in (*SHARES, "analysed", "analysed_parameters"):
             _demand(isinstance(part[key], int) and part[key] >= 0, key)
         _demand(isinstance(part.get("weights", 0), int) and part.get("weights", 0) >= 0, "weights")
+        for entry in part.get("skipped", ()):
+            _demand(isinstance(entry["tensor"], str) and isinstance(entry["reason"], str), "skipped")
     for summary in report["summary"].values():
         _check_scalars({k: v for k, v in summary.items() if k != "groups"})
         for group in summary.get("groups", ()):
@@ -48,6 +50,8 @@ def _check_row(row: Mapping[str, Any]) -> None:
     _demand(isinstance(row["weight"], str) and isinstance(row["label"], str), "weight")
     _demand(isinstance(row["role"], str), "role")
     _demand(row["depth"] is None or isinstance(row["depth"], int), "depth")
+    shape = row.get("shape", [])
+    _demand(isinstance(shape, list) and all(isinstance(extent, int) for extent in shape), "shape")
     _check_scalars({key: value for key, value in row.items() if key not in ("group", "shape", "checkpoints")})
 
 

@@ -10,7 +10,7 @@ WEAK = "low_confidence"  # the column in which a diagnostic flags a fit that is 
 COVERAGE = {
     "parameters": "Share of the parameters that were analysed, 0 to 1.",
     "tensors": "Share of the tensors that were analysed, 0 to 1: biases and norms are not.",
-    "unmeasured": "Weights without any value: they hold NaN or infinity, or no worker came to them.",
+    "unmeasured": "Weights, norms and biases that hold NaN or infinity, and weights that no worker came to.",
 }
 SHARES = ("parameters", "tensors")
 

@@ -1,20 +1,33 @@
-"""Weights that a report gives no value of: they hold NaN or infinity, or no worker came to them."""
+"""What a report gives no value of, as a gate counts it: weights and vectors that hold NaN or infinity, and weights that
+no worker came to.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from analysis.tensors.listing import BROKEN, OF_VECTOR
+
 
 def find_unmeasured(report: Mapping[str, Any], place: int) -> dict[str, str]:
-    """The tensors of the checkpoint at this place of the run that no row has a value of, each with the reason."""
-    notes: dict[str, str] = {}
-    measured_names: set[str] = set()
+    """The weights of the checkpoint at this place of the run that no row has a value of, each with the reason.
+
+    One of several weights of a tensor counts where it holds NaN. So do norms and biases, which have no rows.
+    """
+    notes: dict[str, tuple[str, str]] = {}
+    measured_weights: set[str] = set()
+    measured_tensors: set[str] = set()
     for row in _rows_of(report, place):
         tensor = row.get("tensor") or row["weight"]
         if any(value is not None for key, value in row.items() if key not in NO_VALUES):
-            measured_names.add(tensor)
+            measured_weights.add(row["weight"])
+            measured_tensors.add(tensor)
         else:
-            notes.setdefault(tensor, row.get("note") or "no value could be computed")
-    return {tensor: note for tensor, note in notes.items() if tensor not in measured_names}
+            notes.setdefault(row["weight"], (tensor, row.get("note") or "no value could be computed"))
+    return {
+        weight: note
+        for weight, (tensor, note) in notes.items()
+        if weight not in measured_weights and (tensor not in measured_tensors or BROKEN in note)
+    } | _broken_vectors(report, place)
 
 
 NO_VALUES = ("weight", "tensor", "label", "role", "depth", "shape", "slices", "group", "checkpoints", "note")
@@ -22,6 +35,14 @@ NO_VALUES = ("weight", "tensor", "label", "role", "depth", "shape", "slices", "g
 
 def _rows_of(report: Mapping[str, Any], place: int) -> Iterator[Mapping[str, Any]]:
     yield from (row for table in report["tables"].values() for row in table if place in row["group"])
+
+
+def _broken_vectors(report: Mapping[str, Any], place: int) -> dict[str, str]:
+    """Norms and biases that hold NaN or infinity."""
+    coverage = report["coverage"]
+    part = coverage["checkpoints"][place] if coverage.get("checkpoints") else coverage
+    broken = (entry for entry in part.get("skipped", ()) if entry["reason"].endswith(BROKEN))
+    return {entry["tensor"]: entry["reason"] for entry in broken if OF_VECTOR in entry["reason"]}
 
 
 def count_unmeasured(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Members:
     device: str = "cpu"
     progress: Callable[[TensorInfo], None] | None = None
     optimizer: OptimizerState | None = None
+    no_optimizer: str = ""  # why one that lies beside the checkpoint is not read
 
     @once
     def digest(self) -> str:

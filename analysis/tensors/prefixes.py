@@ -33,20 +33,26 @@ class Pairing:
 
 
 def pair_names(
-    here: Iterable[str], there: Iterable[str], fits: Callable[[str, str], bool], text_first: bool = False
+    here: Iterable[str],
+    there: Iterable[str],
+    fits: Callable[[str, str], bool],
+    text_first: bool = False,
+    text_blocks: int = 0,
 ) -> Pairing:
     """Pairs names one to one. `fits(here, there)` says whether two may be the same tensor, by their shapes.
 
     The same names pair first, whatever their shapes. Exchanging here and there gives the inverse.
     With `text_first` a name that says nothing of images or sound is one of the text model beside their encoders, as an
-    adapter's is, which has no vocabulary to tell by.
+    adapter's is, which has no vocabulary to tell by. Where names do not tell the encoders, the text model is the one of
+    `text_blocks` blocks, if the configuration says how many it has.
     """
     ours, theirs = _name_parts(here), _name_parts(there)
     same = {name: match for parts, name in ours.items() if (match := theirs.get(parts)) is not None}
     rest = {parts: name for parts, name in ours.items() if parts not in theirs}
     open_ = {parts: name for parts, name in theirs.items() if parts not in ours}
     smaller = min(len(ours), len(theirs))
-    pairs, doubts = _choose(_changes(rest, open_), lambda a, b: fits(rest[a], open_[b]), smaller, text_first)
+    strange = [_leaves_sense, _leads_elsewhere(theirs, text_blocks)] if text_first else []
+    pairs, doubts = _choose(_changes(rest, open_), lambda a, b: fits(rest[a], open_[b]), smaller, strange)
     return Pairing(
         same | {rest[a]: open_[b] for a, b in pairs.items()},
         {rest[a]: tuple(sorted(open_[b] for b in could)) for a, could in doubts.items()},
@@ -114,7 +120,10 @@ def _tells(length: int, a: Parts, b: Parts) -> bool:
 
 
 def _choose(
-    changes: Mapping[Change, Sequence[Pair]], fits: Callable[[Parts, Parts], bool], smaller: int, text_first: bool
+    changes: Mapping[Change, Sequence[Pair]],
+    fits: Callable[[Parts, Parts], bool],
+    smaller: int,
+    strange: Sequence[Callable[[Sequence[Pair]], bool]],
 ) -> tuple[dict[Parts, Parts], dict[Parts, set[Parts]]]:
     """The pairs of the changes that explain most, and what several changes explain equally well."""
     result: dict[Parts, Parts] = {}
@@ -127,7 +136,8 @@ def _choose(
         equal = {change: pairs for change, pairs in top.items() if _score(pairs, fits) == top_score}
         waiting |= {change: (_score(pairs, fits), pairs) for change, pairs in top.items() if change not in equal}
         equal = {change: pairs for change, pairs in equal.items() if _carries(change, len(pairs), smaller)}
-        equal = _without_other_senses(equal) if text_first else equal
+        for is_strange in strange:
+            equal = _without_strange(equal, is_strange)
         rivals = _rivals(equal)
         for change, pairs in equal.items():
             for a, b in pairs:
@@ -140,16 +150,37 @@ def _choose(
     return result, doubts
 
 
-def _without_other_senses(equal: Mapping[Change, list[Pair]]) -> dict[Change, list[Pair]]:
-    """Without the changes that lead from text into an encoder of images or sound, or back, where a rival does not."""
+def _without_strange(
+    equal: Mapping[Change, list[Pair]], is_strange: Callable[[Sequence[Pair]], bool]
+) -> dict[Change, list[Pair]]:
+    """Without the changes that lead where they should not, where a rival does not."""
     rivals = _rivals(equal)
-    strange = {change for change in rivals if any(_has_sense(a) != _has_sense(b) for a, b in equal[change])}
+    strange = {change for change in rivals if is_strange(equal[change])}
     at_home = {a for change in rivals - strange for a, _ in equal[change]}
     return {
         change: pairs
         for change, pairs in equal.items()
         if change not in strange or any(a not in at_home for a, _ in pairs)
     }
+
+
+def _leaves_sense(pairs: Sequence[Pair]) -> bool:
+    """Whether they lead from text into an encoder of images or sound, or back."""
+    return any(_has_sense(a) != _has_sense(b) for a, b in pairs)
+
+
+def _leads_elsewhere(names: Iterable[Parts], blocks: int) -> Callable[[Sequence[Pair]], bool]:
+    """Whether pairs lead into no stack of so many blocks; False of all where the number is not known."""
+    numbers: dict[Parts, set[str]] = defaultdict(set)
+    for parts in names:
+        stack = _stack(parts)
+        numbers[stack].update(parts[len(stack) : len(stack) + 1])
+    return lambda pairs: bool(blocks) and all(len(numbers[_stack(there)]) != blocks for _, there in pairs)
+
+
+def _stack(parts: Parts) -> Parts:
+    """The name up to the number of its block; all of it where it has none."""
+    return parts[: next((place for place, part in enumerate(parts) if part.isdecimal()), len(parts))]
 
 
 def _has_sense(parts: Parts) -> bool:

@@ -117,6 +117,8 @@ def is_local(settings: Settings, credentials: Credentials) -> bool:
 
 def is_proxy(settings: Settings, peer: str) -> bool:
     """Whether the peer is a proxy whose word counts."""
+    if not settings.proxy_addresses:
+        return False
     try:
         address = ip_address(peer)
     except ValueError:

@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from app.access import audit
 from app.errors import BadRequest, QuotaExceeded
-from app.models import Blob, Checkpoint, File, Prescription, PrescriptionFile, Project, Run, Transfer
+from app.models import Blob, Checkpoint, File, KeptResult, Prescription, PrescriptionFile, Project, Run, Transfer
 from app.settings import Settings
 from app.states import OPEN_RUNS
-from app.tenancy import LIMITS, project_of
+from app.tenancy import LIMITS, PROJECT, project_of
 
 WORDS = {"bytes": "bytes of files", "files": "files", "tensors": "tensors", "runs": "queued or running runs"}
+EVICTED = {"results": "bytes of kept results"}  # never a reason to refuse: what is least used goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Amounts:
     files: int = 0
     tensors: int = 0
     runs: int = 0  # that wait or are under way
+    results: int = 0  # bytes kept for later runs on the same tensors
 
     def to_json(self) -> dict[str, int]:
         return asdict(self)
@@ -31,7 +33,9 @@ class Amounts:
 
 def usual(settings: Settings) -> Amounts:
     """What a project may have that has no limits of its own."""
-    return Amounts(settings.quota_bytes, settings.quota_files, settings.quota_tensors, settings.quota_runs)
+    return Amounts(
+        settings.quota_bytes, settings.quota_files, settings.quota_tensors, settings.quota_runs, settings.quota_results
+    )
 
 
 def limits(session: Session) -> Amounts | None:
@@ -39,6 +43,12 @@ def limits(session: Session) -> Amounts | None:
     defaults: Amounts | None = session.info.get(LIMITS)
     project = session.get(Project, project_of(session) or 0)
     return None if defaults is None or project is None else replace(defaults, **project.limits)
+
+
+def limit_of(session: Session, settings: Settings, project: int) -> Amounts:
+    """What a project may have, whoever asks."""
+    found = session.get(Project, project)
+    return replace(usual(settings), **(found.limits if found else {}))
 
 
 def usage(session: Session) -> Amounts:
@@ -52,8 +62,10 @@ def usage(session: Session) -> Amounts:
     made_bytes, made = session.execute(_prescription_files()).one()
     tensors = session.scalar(select(func.coalesce(func.sum(Checkpoint.tensors), 0)))
     pending = session.scalar(select(func.count(Run.id)).where(Run.state.in_(OPEN_RUNS)))
+    results = session.scalar(select(func.coalesce(func.sum(KeptResult.bytes), 0)))
     files += coming + made
-    return Amounts(int(size + coming_bytes + made_bytes), int(files), int(tensors or 0), int(pending or 0))
+    size += coming_bytes + made_bytes
+    return Amounts(int(size), int(files), int(tensors or 0), int(pending or 0), int(results or 0))
 
 
 def _coming() -> Select[int, int]:
@@ -87,6 +99,16 @@ def check(session: Session, **more: int) -> None:
             )
 
 
+def check_for(session: Session, settings: Settings, project: int, **more: int) -> None:
+    """The same of a project for which a worker works, whose own sessions have no limits. Raises QuotaExceeded."""
+    before = dict(session.info)
+    session.info |= {PROJECT: project, LIMITS: usual(settings)}
+    try:
+        check(session, **more)
+    finally:
+        session.info |= {PROJECT: before.get(PROJECT), LIMITS: before.get(LIMITS)}
+
+
 def admit(session: Session, size: int, files: int = 1) -> None:
     """Whether an upload may begin. Raises QuotaExceeded."""
     check(session, bytes=size, files=files, tensors=1)
@@ -95,7 +117,7 @@ def admit(session: Session, size: int, files: int = 1) -> None:
 def set_limits(session: Session, project: Project, own: dict[str, Any]) -> None:
     """The project's own limits from now on. Raises BadRequest."""
     for name, value in own.items():
-        if name not in WORDS or isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise BadRequest(f"A limit is a whole number of {', '.join(WORDS)}, not {name}={value!r}.")
+        if name not in (*WORDS, *EVICTED) or isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise BadRequest(f"A limit is a whole number of {', '.join((*WORDS, *EVICTED))}, not {name}={value!r}.")
     audit.note(session, "project.limit", project.name, {"before": project.limits, "now": own})
     project.limits = dict(own)

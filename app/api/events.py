@@ -1,33 +1,44 @@
 """A run as it happens, over server-sent events, read from its rows."""
 
+import json
+import math
 from collections.abc import AsyncIterator, Container
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from analysis.report import record
 from app.access.callers import Caller, still_good
 from app.api import examples
-from app.api.schemas import Run, run_json
+from app.api.schemas import run_json
 from app.db import Database
 from app.runs import reports, runs
 from app.runs.members import names_of
 from app.states import ENDED
 from app.web.dependencies import CallerOf, DatabaseOf, Identity, Reading
-from app.web.listeners import LOOK_SECONDS, Listeners
+from app.web.listeners import LOOK_SECONDS, PORTION, Listeners
+from app.web.long_poll import bell
 from app.web.problems import responses
 
 router = APIRouter(prefix="/runs/{id}/events", tags=["runs"])
 
 
-Rows = dict[int, dict[str, Any]]
+Rows = dict[int, str]
 
 
-def look_at(database: Database, run_id: int, heard: Container[int]) -> tuple[Run | None, Rows]:
+@dataclass(frozen=True, slots=True)
+class State:
+    """A run as it is told: the same text for all its listeners."""
+
+    ended: bool
+    payload: str
+
+
+def look_at(database: Database, run_id: int, heard: Container[int]) -> tuple[State | None, Rows]:
     """The run and the rows that were not heard of yet; None where it was deleted. Rows are read after the state."""
     with database.reading() as session:
         run = runs.find(session, run_id)
@@ -35,7 +46,10 @@ def look_at(database: Database, run_id: int, heard: Container[int]) -> tuple[Run
         names = () if run is None else names_of(run)
     with database.reading() as session:
         new = reports.rows_since(session, run_id, heard)
-    return shape, {identity: {"diagnostic": name, **record(row, names)} for identity, (name, row) in new.items()}
+    state = None if shape is None else State(shape.state in ENDED, shape.model_dump_json())
+    return state, {
+        identity: json.dumps({"diagnostic": name, **record(row, names)}) for identity, (name, row) in new.items()
+    }
 
 
 def may_listen(database: Database, caller: Caller) -> bool:
@@ -66,28 +80,34 @@ def check_run(session: Reading, listeners: ListenersOf, identity: Identity) -> N
     operation_id="follow_run",
 )
 async def follow(
-    database: DatabaseOf, caller: CallerOf, listeners: ListenersOf, identity: Identity
+    request: Request, database: DatabaseOf, caller: CallerOf, listeners: ListenersOf, identity: Identity
 ) -> AsyncIterator[ServerSentEvent]:
     """Streams events: `progress` (the run), `row` (a row with its diagnostic), and `end` (the run) when it has ended.
 
     Existing rows come first; a listener that keys rows by diagnostic, group and weight can reconnect
     at any time. Comments keep the connection open.
     """
-    offset, last_payload = 0, ""
-    with listeners.place(identity) as broadcast:
-        while await run_sync(may_listen, database, caller):
-            await broadcast.refresh(partial(look_at, database, identity))
-            run, new_rows = broadcast.state, broadcast.rows[offset:]
-            for row in new_rows:
-                yield ServerSentEvent(event="row", data=row)
-            offset += len(new_rows)
-            if run is None:
+    offset, last_payload, ended_at = 0, "", -math.inf
+    look = partial(may_listen, database, caller)
+    with listeners.place(identity) as broadcast, bell(request, identity) as rung:
+        while caller.token is None or await listeners.is_good(caller.token, look):
+            await broadcast.refresh(partial(look_at, database, identity), ended_at)
+            state, rows = broadcast.state, broadcast.rows[offset : offset + PORTION]
+            for row in rows:
+                yield ServerSentEvent(event="row", raw_data=row)
+            offset += len(rows)
+            if state is None:
                 return
-            payload = run.model_dump_json()
-            if payload != last_payload:
-                yield ServerSentEvent(event="progress", raw_data=payload)
-                last_payload = payload
-            if run.state in ENDED and not new_rows:
-                yield ServerSentEvent(event="end", raw_data=payload)
+            if offset < len(broadcast.rows):
+                await listeners.pause()
+                continue
+            if state.payload != last_payload:
+                yield ServerSentEvent(event="progress", raw_data=state.payload)
+                last_payload = state.payload
+            if state.ended and not rows:
+                yield ServerSentEvent(event="end", raw_data=state.payload)
                 return
-            await anyio.sleep(0 if new_rows else LOOK_SECONDS)
+            with anyio.move_on_after(0 if rows else LOOK_SECONDS):
+                await rung.wait()
+                rung.clear()
+                ended_at = anyio.current_time()

@@ -21,12 +21,13 @@ Name = Annotated[str, Path(max_length=64, examples=["default"])]
 
 
 class Usage(BaseModel):
-    """Bytes and files that its checkpoints hold, their tensors, and queued or running runs."""
+    """Bytes and files that its checkpoints hold, their tensors, queued or running runs, and bytes of kept results."""
 
     bytes: int = Field(examples=[90864192])
     files: int = Field(examples=[1])
     tensors: int = Field(examples=[101])
     runs: int = Field(examples=[0])
+    results: int = Field(examples=[95744])
 
 
 class Project(BaseModel):
@@ -55,6 +56,7 @@ class Limits(BaseModel):
     files: Count | None = None
     tensors: Count | None = None
     runs: Count | None = None
+    results: Count | None = None
 
 
 class Me(BaseModel):

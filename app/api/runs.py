@@ -83,7 +83,7 @@ async def show(
         with database.reading() as session:
             return run_json(session, runs.get(session, identity))
 
-    return await wait_until(incoming, waiting, wait, look, lambda run: run.state in ENDED)
+    return await wait_until(incoming, waiting, wait, look, lambda run: run.state in ENDED, identity)
 
 
 @router.post("/{id}/cancel", responses=responses(404), operation_id="cancel_run")

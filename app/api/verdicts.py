@@ -202,6 +202,7 @@ async def _wait_for_verdict(
         seconds,
         lambda: look_at_verdict(database, run_id, number),
         lambda found: found.state == VerdictState.DONE.value,
+        run_id,
     )
 
 

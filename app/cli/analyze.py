@@ -22,6 +22,7 @@ from app.cli.listing.order import Choice, check_sort, sortable_columns
 from app.cli.listing.tables import write_comparison, write_table
 from app.cli.options import device_option
 from app.cli.output import end, errors, write_csv, write_json
+from app.storage.kept_results import kept_results
 
 NOT_ANALYSED = 3
 ALONE = [known for known in DIAGNOSTICS if known.scope is Scope.ONE]
@@ -47,6 +48,8 @@ def reporting(command: Command) -> Command:
         device_option,
         click.option("--memory-limit", "memory", type=click.IntRange(min=1), envvar="EIGENSCOPE_MEMORY_LIMIT",
                      metavar="BYTES", help="Memory limit for one tensor. Default: the available memory."),
+        click.option("--no-cache", "fresh", is_flag=True, envvar="EIGENSCOPE_NO_CACHE",
+                     help="Measure everything, also what an earlier command measured on the same tensors."),
         click.option("--json", "as_json", is_flag=True,
                      help="Print the report as JSON, the same object as the API returns."),
         click.option("--csv", "as_csv", is_flag=True, help="Print the first diagnostic's table as CSV."),
@@ -74,6 +77,7 @@ def analyze_command(
     settings: tuple[str, ...],
     device: str,
     memory: int | None,
+    fresh: bool,
     as_json: bool,
     as_csv: bool,
     full: bool,
@@ -89,8 +93,9 @@ def analyze_command(
         if checkpoint.kind == "adapter":
             message = "this is an adapter: compare it with its base: eigenscope compare BASE ADAPTER"
             raise WrongBase(message, "adapter-alone")
+        kept = None if fresh else kept_results([(checkpoint, part)], device)
         with progress([checkpoint]) as callback:
-            report = analyze(checkpoint, requests, device, callback, memory)
+            report = analyze(checkpoint, requests, device, callback, memory, kept)
     write(report)
 
 
@@ -107,6 +112,7 @@ def compare_command(
     settings: tuple[str, ...],
     device: str,
     memory: int | None,
+    fresh: bool,
     as_json: bool,
     as_csv: bool,
     full: bool,
@@ -118,8 +124,9 @@ def compare_command(
     write = writer(as_json, as_csv, write_comparison, Choice(full, sort), requests)
     with refusals():
         checkpoints = [open_path(path) for path in paths]
+        kept = None if fresh else kept_results([(checkpoint, None) for checkpoint in checkpoints], device)
         with progress(checkpoints[:1]) as callback:
-            report = compare(checkpoints, requests, name_paths(paths), device, callback, memory=memory)
+            report = compare(checkpoints, requests, name_paths(paths), device, callback, memory=memory, kept=kept)
     write(report)
 
 

@@ -1,12 +1,13 @@
 """A service somewhere else, as `eigenscope check --server` asks it: upload, run, verdict, within a time.
 
-Every request that creates something carries an Idempotency-Key, so that one whose answer was lost is sent again.
+Files go by their digests, so that no bytes are sent twice. Every request that creates something carries an
+Idempotency-Key, so that one whose answer was lost is sent again.
 """
 
+import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -55,26 +56,34 @@ class Remote:
         self._client.close()
 
     def upload(self, files: Sequence[tuple[str, Path]], name: str) -> int:
-        """The id of a checkpoint of these files, streamed."""
-        key = str(uuid.uuid4())
-        if len(files) == 1 and "/" not in files[0][0]:
-            return self._id(lambda: self._send_one(*files[0], name, key))
-        return self._id(lambda: self._send_form(files, name, key))
+        """The id of a checkpoint of these files. Those that the service has are not sent."""
+        listed = [{"name": file_name, "sha256": self._store(file_name, path)} for file_name, path in files]
+        headers, body = {"Idempotency-Key": str(uuid.uuid4())}, {"name": name, "files": listed}
+        return self._id(lambda: self._client.post("/checkpoints", json=body, headers=headers, timeout=self._timeout()))
 
-    def _send_one(self, filename: str, path: Path, name: str, key: str) -> httpx.Response:
-        query = {"filename": filename, "name": name}
-        headers = {"Idempotency-Key": key, "Content-Length": str(path.stat().st_size)}
-        return self._client.post(
-            "/checkpoints", params=query, content=_blocks(path), headers=headers, timeout=self._timeout()
-        )
+    def _store(self, name: str, path: Path) -> str:
+        """The file's SHA-256; its bytes are streamed to the service where it does not have them."""
+        state = hashlib.sha256()
+        for block in _blocks(path):
+            self._seconds_left()
+            state.update(block)
+        digest = state.hexdigest()
+        if not self._has(digest):
+            headers = {"Content-Length": str(path.stat().st_size)}
+            query = {"filename": name.rpartition("/")[2]}
+            self._json(
+                lambda: self._client.put(
+                    f"/blobs/{digest}", params=query, content=_blocks(path), headers=headers, timeout=self._timeout()
+                )
+            )
+        return digest
 
-    def _send_form(self, files: Sequence[tuple[str, Path]], name: str, key: str) -> httpx.Response:
-        with ExitStack() as stack:
-            parts = [("files", (file_name, stack.enter_context(path.open("rb")))) for file_name, path in files]
-            return self._client.post(
-                "/checkpoints", data={"name": name}, files=parts, headers={"Idempotency-Key": key},
-                timeout=self._timeout(),
-            )  # fmt: skip
+    def _has(self, digest: str) -> bool:
+        """Whether the service has these bytes. What goes wrong here is told by the request that sends them."""
+        try:
+            return self._client.head(f"/blobs/{digest}", timeout=self._timeout()).is_success
+        except (httpx.TransportError, httpx.InvalidURL, UnicodeError):
+            return False
 
     def run(self, asked: Mapping[str, Any]) -> int:
         """The id of a run, with its verdict to come."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis.findings.wording import format_value
 from analysis.outcome import Outcome
-from app.escaping import for_markdown
+from app.escaping import for_html, for_markdown
 
 LISTED = 10  # layers that a rule names
 SENTENCE = 600  # characters
@@ -52,7 +52,7 @@ def _details(rule: Mapping[str, Any]) -> list[str]:
     extra = rule["offending"] - len(offenders)
     return [
         "",
-        f"<details><summary>{for_markdown(rule['rule'])}: {rule['offending']}</summary>",
+        f"<details><summary>{for_html(rule['rule'])}: {rule['offending']}</summary>",
         "",
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",

@@ -9,6 +9,7 @@ from app.models.files import Blob, Checkpoint, File, Source, Tensor, Transfer
 from app.models.gate import Delivery, Verdict, Webhook
 from app.models.runs import (
     Curve,
+    KeptResult,
     Member,
     Mitigation,
     Ping,
@@ -29,6 +30,7 @@ __all__ = [
     "Delivery",
     "Event",
     "File",
+    "KeptResult",
     "Key",
     "Login",
     "Member",

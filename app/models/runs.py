@@ -120,6 +120,21 @@ class Curve(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class KeptResult(ProjectScoped, Base):
+    """What was measured on a tensor, for later runs of the project on the same one: an entry of analysis.engine.kept.
+
+    It may go at any time: the rows of runs are copies of it, and the truth.
+    """
+
+    __tablename__ = "kept_results"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the project's, a digest of all that decides it
+    project_id: Mapped[int] = mapped_column(primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    bytes: Mapped[int]
+    used_at: Mapped[float] = mapped_column(default=now(), index=True)
+
+
 class Ping(Base):
     """A round trip through the queue: the service writes the row, a worker answers it."""
 

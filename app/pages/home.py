@@ -13,8 +13,7 @@ from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
 from app.runs import runs
 from app.uploads.streaming import Upload, receive_upload
-from app.web.body_length import announced_length
-from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
+from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf, announced_length
 
 router = APIRouter(route_class=PageRoute)
 LISTED = 200

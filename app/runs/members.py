@@ -27,6 +27,7 @@ def members_of(session: Session, run: Run) -> list[Member]:
         Member(
             "adapter" if member.checkpoint.kind == "adapter" else "model",
             [tensor_info(record) for record in checkpoints.tensors(session, member.checkpoint_id)],
+            member.checkpoint.facts,
         )
         for member in run.members
     ]

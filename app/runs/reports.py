@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -34,42 +34,59 @@ def record(
     session: Session,
     identity: int,
     claim: int,
-    rows: Iterable[tuple[str, Row]],
+    portions: Sequence[Iterable[tuple[str, Row]]],
     behind: int = 0,
     done: int | None = None,
-) -> None:
-    """The rows of the current tensor, and that it is done. Rows that are there already stay as they are.
+) -> Unit:
+    """The rows of the unit's next tensors, and that these are done. Rows that are there already stay as they are.
 
-    `behind` counts the tensors that come before this checkpoint's own in a table. Where `done` tensors of the unit are
-    not all that is recorded, these rows are there too: the answer to their commit was lost. Raises LeaseLost where the
-    unit is not this worker's any more.
+    `behind` counts the tensors that come before this checkpoint's own in a table. `done` is how many tensors of the
+    unit had their rows before: where more have, these were recorded and the answer to their commit was lost. Raises
+    LeaseLost where the unit is not this worker's any more.
     """
     unit = leases.lock_held(session, Unit, identity, claim)
-    if done is not None and unit.done > done:
-        return
+    if portions and (done is None or unit.done <= done):
+        rows: dict[tuple[str, str, str], tuple[dict[str, Any], Row]] = {}
+        for tensor, portion in zip(unit.tensors[unit.done :], portions, strict=False):
+            for values, row in _values_of(unit.run_id, behind + tensor, portion):
+                rows.setdefault((values["diagnostic"], values["weight_digest"], values["group"]), (values, row))
+        _insert(session, rows)
+        units.advance(session, unit, len(portions))
+    return unit
+
+
+def _values_of(run: int, tensor: int, rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[dict[str, Any], Row]]:
     counts: dict[str, int] = defaultdict(int)
     for name, row in rows:
-        _insert(session, unit, name, row, behind, counts[name])
+        values = {
+            "run_id": run,
+            "diagnostic": name,
+            "weight_digest": weight_digest(row.weight),
+            "group": group_text(row.group),
+            "tensor": tensor,
+            "ordinal": counts[name],
+            "info": asdict(row.weight),
+            "values": dict(row.measurement.values),
+            "note": row.measurement.note,
+        }
         counts[name] += 1
-    units.advance(session, unit)
+        yield values, row
 
 
-def _insert(session: Session, unit: Unit, name: str, row: Row, behind: int, ordinal: int) -> None:
-    values = {
-        "run_id": unit.run_id,
-        "diagnostic": name,
-        "weight_digest": weight_digest(row.weight),
-        "group": group_text(row.group),
-        "tensor": behind + unit.tensors[unit.done],
-        "ordinal": ordinal,
-        "info": asdict(row.weight),
-        "values": dict(row.measurement.values),
-        "note": row.measurement.note,
-    }
-    result_id = session.scalar(insert_of(session)(Result).values(values).on_conflict_do_nothing().returning(Result.id))
-    if result_id is not None:
-        curves = row.measurement.curves.items()
-        session.add_all(Curve(result_id=result_id, name=k, data=v.astype(CURVE).tobytes()) for k, v in curves)
+def _insert(session: Session, rows: Mapping[tuple[str, str, str], tuple[dict[str, Any], Row]]) -> None:
+    """Rows that are there already stay, with their curves."""
+    key = (Result.diagnostic, Result.weight_digest, Result.group)
+    insert = insert_of(session)(Result).on_conflict_do_nothing().returning(Result.id, *key)
+    if not rows:
+        return
+    new = session.execute(insert, [values for values, _ in rows.values()]).all()
+    curves = [
+        {"result_id": identity, "name": name, "data": curve.astype(CURVE).tobytes()}
+        for identity, *place in new
+        for name, curve in rows[place[0], place[1], place[2]][1].measurement.curves.items()
+    ]
+    if curves:
+        session.execute(insert_of(session)(Curve), curves)
 
 
 def weight_digest(info: WeightInfo) -> str:

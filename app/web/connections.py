@@ -1,52 +1,99 @@
-"""What one connection may cost: the size of its headers, the time until they are complete, and how many there are.
+"""What one connection may cost: the size of its headers, how long it may keep us waiting, and how many there are.
 
-uvicorn's protocol sets no bound to any of the three: before a request is complete nothing else sees it.
+uvicorn's protocol sets no bound to any of the three: before a request is complete nothing else sees it, and an answer
+that nobody reads waits without end.
 """
 
+import resource
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEADERS = 64 << 10  # bytes, the request line with them
+LARGEST_EXTRA = 512 << 10  # bytes that are no body, after the headers; the server reads 256 KiB at once
 HEADER_SECONDS = 15.0  # from the first byte, or the opening of the connection, to the end of the headers
-MOST_CONNECTIONS = 900  # at once: below the 1,024 files that a process may open on most systems
+UNREAD_SECONDS = 30.0  # in which a reader takes nothing of an answer that is ready
+MOST_CONNECTIONS = 900  # at once
+FILES = 4096  # that the process may have open: connections, and three for each of the database's
+MOST_REQUESTS = 20  # on one connection before the first of them is answered
+
+
+def allow_files() -> None:
+    """Raises this process's limit of open files, on most systems 1,024, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with these bounds: 431 for larger headers, an end to slower ones.
+    """uvicorn's HTTP protocol with these bounds: 431 for larger headers, an end to slower senders and readers.
 
-    Where there are too many connections, the one that has waited longest without a request makes room; where none
-    waits, the new one is closed.
+    Where there are too many connections, the one that has kept us waiting longest makes room; where none does, the new
+    one is closed.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._header_bytes, self._awaited = 0, True
+        self._extra_bytes = 0  # of chunks' extensions and trailers, since the last of the body
         self._deadline: Any = None
+        self._unread: Any = None
+        self.moved_at = 0.0  # when the other side last sent or took something
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
-            waiting = [each for each in self.connections if isinstance(each, BoundedProtocol) and each.is_idle()]
-            min(waiting, key=lambda each: each.opened_at, default=self).transport.abort()
-        self.opened_at = self.loop.time()
+            others = [each for each in self.connections if isinstance(each, BoundedProtocol) and each is not self]
+            waiting = [each for each in others if each.keeps_waiting()]
+            min(waiting, key=lambda each: each.moved_at, default=self).transport.abort()
+        self.moved_at = self.loop.time()
         self._start_clock()
 
     def is_idle(self) -> bool:
-        """Whether no request is under way on this connection that has been open for a while."""
-        return hasattr(self, "opened_at") and self._awaited and (self.cycle is None or self.cycle.response_complete)
+        """Whether no request is under way."""
+        return self._awaited and (self.cycle is None or self.cycle.response_complete)
+
+    def keeps_waiting(self) -> bool:
+        """Whether it is the other side's turn: to send headers or the rest of a body, or to take an answer."""
+        if self.cycle is None or self.cycle.response_complete or self.flow.write_paused:
+            return True
+        return not self._awaited and not self.flow.read_paused
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()
         super().connection_lost(exc)
+        self._stop_watch()
 
     def data_received(self, data: bytes) -> None:
+        self.moved_at = self.loop.time()
         if self._awaited:
             self._start_clock()
             self._header_bytes += len(data)
+        self._extra_bytes += len(data)
+        timer = self._take_timer() if self._is_answered() else None
         super().data_received(data)
+        if timer is not None and self._is_answered():
+            self.timeout_keep_alive_task = timer
+        elif timer is not None:
+            timer.cancel()
+            self._start_clock() if self.is_idle() else None
         if self._awaited and self._header_bytes > LARGEST_HEADERS:
             self._refuse()
+        elif not self._awaited and self._extra_bytes > LARGEST_EXTRA:
+            self.transport.abort()
+
+    def _is_answered(self) -> bool:
+        """Whether the rest of a body comes after its answer: that does not prolong the time until the next request."""
+        return not self._awaited and self.cycle is not None and self.cycle.response_complete
+
+    def _take_timer(self) -> Any:
+        timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
+        return timer
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._awaited:  # not a trailer: nobody reads those
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._stop_clock()
@@ -54,17 +101,52 @@ class BoundedProtocol(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > LARGEST_HEADERS:
             self._refuse()
+        elif len(self.pipeline) >= MOST_REQUESTS:
+            self.transport.abort()
         elif not self.transport.is_closing():
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._extra_bytes = 0
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._awaited, self._header_bytes = True, 0
+        self._awaited, self._header_bytes, self._extra_bytes = True, 0, 0
         if not self.transport.is_closing():
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        self.moved_at = self.loop.time()
+        super().resume_writing()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Looks later whether the other side takes what is ready for it."""
+        self._stop_watch()
+        if size := self.transport.get_write_buffer_size():
+            self._unread = self.loop.call_later(UNREAD_SECONDS, self._check_reader, size)
+
+    def _check_reader(self, before: int) -> None:
+        """Ends the connection where nothing was taken since the last look."""
+        if self.transport.get_write_buffer_size() >= before:
+            self.transport.abort()
+        else:
+            self.moved_at = self.loop.time()
+            self._watch()
+
+    def _stop_watch(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _start_clock(self) -> None:
         if self._deadline is None:

@@ -1,4 +1,4 @@
-"""What routes ask for: a transaction, the storage, the settings, a page of a list.
+"""What routes ask for: a transaction, the storage, the settings, the length of a body.
 
 Those that only look something up are coroutines: FastAPI sends plain functions to a thread each.
 """
@@ -86,3 +86,9 @@ Changing = Annotated[Session, Depends(_all_writing, scope="function")]
 Identity = Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, examples=[1])]
 Number = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items on one page.", examples=[100])]
+
+
+def announced_length(request: Request) -> int | None:
+    """The body's length, where the header Content-Length states it as a whole number of bytes."""
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else None

@@ -4,11 +4,12 @@ Nothing behind it has to remember to ask: what is not known to be open is closed
 """
 
 import re
+from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
 from anyio import current_time, move_on_after
 from anyio.to_thread import run_sync
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,7 +28,7 @@ LARGEST_REPORT = 16 << 20  # bytes where a report may come along: one of 1,000 l
 REPORTS = re.compile(r"/api/v1/runs(/[^/]*/verdicts)?")  # a baseline to compare with
 UPLOADS = re.compile(r"(/api/v1)?/checkpoints|/api/v1/(blobs|uploads)(/[^/]*)?")  # they bound their bodies themselves
 TUS = "/api/v1/uploads"
-TUS_HEADERS = {"Tus-Resumable": "1.0.0", "Tus-Version": "1.0.0"}  # on every answer there, also on a refusal
+TUS_HEADERS = [(b"tus-resumable", b"1.0.0"), (b"tus-version", b"1.0.0")]  # on every answer there, also on a refusal
 OPEN_PATHS = ("/health", "/login", "/api/v1/badge.svg")  # for everybody; so is what lies under STATIC
 STATIC = "/static/"
 PROJECT_HEADER = "eigenscope-project"
@@ -53,7 +54,7 @@ class Guard:
         self._app, self._settings, self._database = app, settings, database
         self._rates, self._strangers = Rates(settings.rate_limit), Rates(ANONYMOUS_PER_MINUTE)
         self._sign_ins = Rates(SIGN_INS_PER_MINUTE)
-        self._headers = {**PLAIN_HEADERS, "Content-Security-Policy": policy}
+        self._headers = _raw({**PLAIN_HEADERS, "Content-Security-Policy": policy})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,7 +69,7 @@ class Guard:
                 return
             if message["type"] == "http.response.start":
                 begun = True
-                self._dress(MutableHeaders(scope=message), scope["path"])
+                self._dress(message, scope["path"])
             await send(message)
 
         try:
@@ -116,13 +117,21 @@ class Guard:
             self._strangers.take(whence)
             raise
 
-    def _dress(self, headers: MutableHeaders, path: str) -> None:
-        extra = TUS_HEADERS if path.startswith(TUS) else {}
-        for name, value in (self._headers | extra).items():
-            headers.setdefault(name, value)
-        headers.setdefault(
-            "Cache-Control", "no-store" if "text/html" in headers.get("content-type", "") else "no-cache"
-        )
+    def _dress(self, message: Message, path: str) -> None:
+        """Adds what every answer has, where it has none of its own."""
+        headers = message["headers"] = list(message.get("headers", ()))
+        present = dict(headers)
+        headers += [pair for pair in self._headers if pair[0] not in present]
+        if path.startswith(TUS):
+            headers += [pair for pair in TUS_HEADERS if pair[0] not in present]
+        if b"cache-control" not in present:
+            is_page = b"text/html" in present.get(b"content-type", b"")
+            headers.append((b"cache-control", b"no-store" if is_page else b"no-cache"))
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """As they go out."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def read_credentials(headers: Headers, peer: str, settings: Settings) -> Credentials:

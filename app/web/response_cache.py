@@ -35,6 +35,7 @@ KEPT = 0.1  # seconds for which a look serves everyone, where this process write
 LOOKS = 4096  # addresses whose looks are kept
 REVALIDATE = "private, no-cache"  # a browser may keep it, and asks each time whether it is still so
 ROOM = 64 << 20  # bytes
+LOOK = "eigenscope.look"  # in a request's scope: the look that its answer follows
 UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Not Modified: `If-None-Match` matches the current version."}
 }
@@ -123,6 +124,7 @@ class Looks:
                 lambda done: done.cancelled() or done.exception()
             )  # if nobody waits for it any more
             look = self._last[key] = Look(writes, loop, found, time.monotonic())
+        request.scope[LOOK] = look
         return await asyncio.shield(look.found)
 
 

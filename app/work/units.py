@@ -3,7 +3,7 @@
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from app.db import clock, now
+from app.db import clock, now, tell
 from app.models import Member, Run, Unit
 from app.settings import Settings
 from app.states import OPEN_UNITS, RunState, UnitState
@@ -20,14 +20,15 @@ def claim(session: Session, settings: Settings, identity: int, device: str) -> U
     return unit
 
 
-def announce(session: Session, identity: int, claim: int, label: str) -> None:
-    """Says which tensor is being worked on. Raises LeaseLost."""
-    leases.lock_held(session, Unit, identity, claim).current = label
+def next_of(session: Session, run_id: int) -> int | None:
+    """A unit of the run that nobody has tried yet, to be claimed at once; None where there is none."""
+    query = select(Unit.id).where(Unit.run_id == run_id, Unit.state == UnitState.QUEUED, Unit.attempts == 0)
+    return session.scalar(query.order_by(Unit.id).limit(1).with_for_update(skip_locked=True))
 
 
-def advance(session: Session, unit: Unit) -> None:
-    """One more tensor has its rows: that is progress, so the attempts start anew."""
-    unit.done += 1
+def advance(session: Session, unit: Unit, count: int = 1) -> None:
+    """So many more tensors have their rows: that is progress, so the attempts start anew."""
+    unit.done += count
     unit.attempts = 1
     unit.current = None
 
@@ -92,6 +93,7 @@ def settle(session: Session, run: Run) -> None:
     if run.state != RunState.RUNNING or states.intersection(OPEN_UNITS):
         return
     run.state, run.finished_at = RunState.DONE, clock(session)
+    tell(session)
     if UnitState.FAILED in states:
         _note_lost(session, run)
     if states == {UnitState.FAILED} and not session.scalar(
@@ -113,6 +115,7 @@ def _note_lost(session: Session, run: Run) -> None:
 def close(session: Session, run: Run, state: RunState, code: str, reason: str) -> None:
     """Ends a run before its time; units in hand are lost to their workers from now on."""
     run.state, run.reason_code, run.reason, run.finished_at = state, code, reason, clock(session)
+    tell(session)
     session.execute(
         update(Unit)
         .where(Unit.run_id == run.id, Unit.state.in_(OPEN_UNITS))

@@ -144,7 +144,7 @@ def test_an_ingest_that_nobody_wants_any_more_leaves_no_bytes(service: Service) 
     target.write_bytes(b"numbers")
     found = IngestReport("torch-zip", "model", {}, (), True)
     with pytest.raises(LeaseLost):
-        intake._accept(service.database, service.storage, claimed, found, target)
+        intake._accept(service.database, service.storage, service.settings, claimed, found, target)
     assert stored(service) == []
 
 

@@ -2,10 +2,15 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
+from html import unescape
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from app.escaping import for_csv, for_database, for_log, for_markdown, for_terminal, for_xml
 
@@ -28,10 +33,33 @@ def test_what_xml_has_no_character_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("a|b", "a&#124;b"), ("<b>", "&#60;b&#62;"), ("a\nb", "a\ufffdb"), ("α → β", "α → β")]
+    ("text", "said"),
+    [
+        ("a|b", "a\\|b"),
+        ("<b>", "\\<b\\>"),
+        ("a\nb", "a\ufffdb"),
+        ("α → β", "α → β"),
+        ("model@main", "model@main"),
+        ("@team model@v1.0 #12", "@\u200bteam model@\u200bv1.0 #\u200b12"),
+        ("layers.0.q_proj __init__", "layers.0.q_proj \\_\\_init\\_\\_"),
+        ("www.evil.example https://evil", "www\\.evil.example https\\://evil"),
+    ],
 )
 def test_markdown_is_nothing_but_text(text: str, said: str) -> None:
     assert for_markdown(text) == said
+
+
+@given(st.text(st.sampled_from("a0 _*`\\\\|<>&[]()!#@:/.-+~$\"'{}=é→\u0661"), max_size=30))
+def test_markdown_shows_any_text_as_it_is(text: str) -> None:
+    """In a cell of a table and in a heading, as a reader of CommonMark with tables sees it."""
+    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    told = for_markdown(text)
+    html = reader.render(f"### x {told} x\n\n| x {told} x | y |\n|---|---|\n")
+    heading, cell = (re.search(rf"<{tag}>(.*?)</{tag}>", html) for tag in ("h3", "th"))
+    for found in (heading, cell):
+        assert found is not None
+        assert unescape(found[1]).replace("\u200b", "") == f"x {text} x"
+    assert html.count("<th>") == 2
 
 
 def test_long_names_are_cut_in_the_middle() -> None:

@@ -15,7 +15,7 @@ def test_whoever_lost_the_lease_changes_nothing(service: Service) -> None:
     found = claim(service)
     silence(service)
     with pytest.raises(leases.LeaseLost), service.database.writing() as session:
-        mitigations.finish(session, service.storage, 1, found.claim, [], {})
+        mitigations.finish(session, service.storage, service.settings, 1, found.claim, [], {})
     assert len(service.get("/api/v1/checkpoints")) == 2
 
 

@@ -3,8 +3,10 @@
 import hashlib
 import shutil
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from sqlalchemy import JSON, Boolean, Connection, Float, Integer, MetaData, Tabl
 from app.db import MIGRATIONS, Database, upgrade
 from app.models import Base, Checkpoint, Run
 from app.settings import Settings
-from tests.integration.conftest import Deployment, until
+from tests.conftest import missing
+from tests.integration.conftest import REDIS, Deployment, a_database, until
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
 
@@ -72,9 +75,12 @@ def content(number: int) -> bytes:
     return save({"layer.weight": torch.full((64, 64), float(number))})
 
 
-def test_a_backup_under_uploads_is_restored_whole(deploy: Callable[[str], Deployment], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["embedded", "redis"])
+def test_a_backup_under_uploads_is_restored_whole(
+    deploy: Callable[[str], Deployment], kind: str, tmp_path: Path
+) -> None:
     """As docs/operations.md has it: the database first, then the files, while 24 checkpoints arrive."""
-    deployment, target = deploy("embedded"), tmp_path / "restored"
+    deployment, target, dump = deploy(kind), tmp_path / "restored", tmp_path / "dump"
     target.mkdir(mode=0o700)
     stopped = threading.Event()
     sent: list[int] = []
@@ -86,22 +92,53 @@ def test_a_backup_under_uploads_is_restored_whole(deploy: Callable[[str], Deploy
     thread = threading.Thread(target=send)
     thread.start()
     until(lambda: len(sent) >= 4, "some uploads arrived", 60)
-    with (
-        sqlite3.connect(deployment.folder / "eigenscope.db") as source,
-        sqlite3.connect(target / "eigenscope.db") as copy,
-    ):
-        source.backup(copy)
+    dump_database(deployment, dump)
     shutil.copytree(deployment.folder / "blobs", target / "blobs")
     was_busy = not stopped.is_set()
     thread.join()
     assert was_busy, "the uploads had ended before the backup did"
-    restored = Database(Settings(data_dir=target).database, lambda name, identity: None)
-    restored.migrate()
-    with restored.reading() as session:
-        found = session.scalars(select(Checkpoint)).unique().all()
-        digests = [file.sha256 for checkpoint in found for file in checkpoint.files]
-    restored.close()
-    assert 4 <= len(found) <= 24
-    for digest in digests:
-        (path,) = (path for path in (target / "blobs").rglob(digest) if path.is_file())
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    with restored(kind, dump, target) as copy:
+        found = copy.get("checkpoints?limit=100")
+        assert 4 <= len(found) <= 24
+        addresses = [f"checkpoints/{each['id']}" for each in found]
+        until(lambda: all(copy.get(address)["state"] == "ready" for address in addresses), "they are read", 60)
+        for digest in digests(copy):
+            (path,) = (path for path in (target / "blobs").rglob(digest) if path.is_file())
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+        assert copy.finished(copy.run(found[0]["id"]))["state"] == "done"  # the newest
+
+
+def dump_database(deployment: Deployment, dump: Path) -> None:
+    if deployment.is_embedded:
+        with sqlite3.connect(deployment.folder / "eigenscope.db") as source, sqlite3.connect(dump) as copy:
+            source.backup(copy)
+    else:
+        if shutil.which("pg_dump") is None:
+            missing("pg_dump is not installed")
+        url = deployment.environment["EIGENSCOPE_DATABASE_URL"]
+        subprocess.run(["pg_dump", "--format=custom", f"--file={dump}", url], check=True)
+
+
+@contextmanager
+def restored(kind: str, dump: Path, target: Path) -> Iterator[Deployment]:
+    """A deployment of its own on what was backed up."""
+    with ExitStack() as stack:
+        environment: dict[str, str] = {}
+        if kind == "embedded":
+            shutil.copy(dump, target / "eigenscope.db")
+        else:
+            url = stack.enter_context(a_database())
+            subprocess.run(["pg_restore", "--no-owner", f"--dbname={url}", dump], check=True)
+            environment = {"DATABASE_URL": url, "BROKER_URL": REDIS, "QUEUE_PREFIX": "restored"}
+        yield Deployment(target, environment, kind == "embedded", stack)
+
+
+def digests(deployment: Deployment) -> list[str]:
+    database = Database(Settings(data_dir=deployment.folder).database, lambda name, identity: None)
+    if not deployment.is_embedded:
+        url = deployment.environment["EIGENSCOPE_DATABASE_URL"]
+        database = Database(url.replace("postgresql://", "postgresql+psycopg://"), lambda name, identity: None)
+    with database.reading() as session:
+        found = [file.sha256 for each in session.scalars(select(Checkpoint)).unique() for file in each.files]
+    database.close()
+    return found

@@ -11,6 +11,7 @@ from analysis.diagnostic import Row
 from analysis.engine.single import measure_tensor
 from analysis.errors import UnknownFormat
 from app.models import Result, Unit
+from app.work import leases
 from tests import comparisons as made
 from tests.service import Service, model
 from workers import analyse as analyst
@@ -59,8 +60,9 @@ def measuring(monkeypatch: pytest.MonkeyPatch, before: Any) -> None:
 
 @pytest.fixture
 def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where tensors are measured one by one."""
+    """Where tensors are measured one by one, and recorded so."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(analyst, "SOON", 0.0)
 
 
 @pytest.mark.usefixtures("one_core")
@@ -99,6 +101,56 @@ def test_a_failure_is_tried_again_from_where_it_was(planned: Service, monkeypatc
     assert planned.workers.sent == []  # the sweeper sends it, after a pause
     analyse(planned)
     assert results(planned) == TABLES * WEIGHTS
+    assert planned.get("/api/v1/runs/1")["state"] == "done"
+
+
+@pytest.mark.usefixtures("one_core")
+def test_rows_of_small_tensors_are_recorded_together(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analyst, "SOON", 3600.0)
+    seen = []
+    measuring(monkeypatch, lambda number: seen.append((results(planned), unit(planned).done)))
+    analyse(planned)
+    assert seen == [(0, 0)] * WEIGHTS
+    assert (results(planned), unit(planned).done) == (TABLES * WEIGHTS, WEIGHTS)
+
+
+@pytest.mark.usefixtures("one_core")
+def test_what_was_measured_before_a_failure_is_recorded(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analyst, "SOON", 3600.0)
+
+    def fail(number: int) -> None:
+        if number == 3:
+            raise OSError("the disk hiccups")
+
+    measuring(monkeypatch, fail)
+    analyse(planned)
+    assert (results(planned), unit(planned).done, unit(planned).state) == (2 * TABLES, 2, "queued")
+    assert unit(planned).current == "Block 0 · query"
+
+
+def test_a_run_s_units_are_taken_one_after_the_other(planned: Service) -> None:
+    with planned.database.writing() as session:
+        first = session.get_one(Unit, 1)
+        rest = Unit(run_id=1, member=0, tensors=first.tensors[2:], costs=first.costs[2:], done=0)
+        first.tensors, first.costs = first.tensors[:2], first.costs[:2]
+        leases.offer(session, rest)
+    analyse(planned)
+    assert planned.get("/api/v1/runs/1")["state"] == "done"
+    assert results(planned) == TABLES * WEIGHTS
+    planned.work()  # the message of the second finds nothing to do
+    assert results(planned) == TABLES * WEIGHTS
+
+
+def test_after_a_while_others_in_the_queue_have_their_turn(planned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analyst, "AT_A_TIME", 0.0)
+    with planned.database.writing() as session:
+        first = session.get_one(Unit, 1)
+        rest = Unit(run_id=1, member=0, tensors=first.tensors[2:], costs=first.costs[2:], done=0)
+        first.tensors, first.costs = first.tensors[:2], first.costs[:2]
+        leases.offer(session, rest)
+    analyse(planned)
+    assert results(planned) == 2 * TABLES
+    planned.work()
     assert planned.get("/api/v1/runs/1")["state"] == "done"
 
 

@@ -3,6 +3,7 @@
 import errno
 import logging
 from collections.abc import Callable
+from threading import Event
 from typing import Any, NamedTuple
 
 import pytest
@@ -37,10 +38,10 @@ class Given(NamedTuple):
         with self.service.everything.reading() as session:
             return session.get_one(self.kind.table, 1)
 
-    def live(self, end: Callable[[], None], limit: int = 7200) -> None:
+    def live(self, end: Callable[[], None], limit: int = 7200, stop: Event | None = None) -> None:
         """A life of the job that ends so."""
         settings = self.service.settings.model_copy(update={"attempts": 2, "unit_limit_seconds": limit})
-        with hold_lease(self.service.everything, settings, self.kind, 1, self.claim()):
+        with hold_lease(self.service.everything, settings, self.kind, 1, self.claim(), stop):
             end()
 
 
@@ -169,3 +170,29 @@ def test_a_write_is_tried_again_while_the_database_is_away(service: Service, mon
     settings = service.settings.model_copy(update={"unit_limit_seconds": 0})
     with pytest.raises(Overloaded):
         persist(service.everything, settings, lambda _: raising(Overloaded("away for good"))())
+
+
+def test_a_job_in_a_thread_is_told_when_its_time_is_up_and_uses_up_an_attempt(given: Given) -> None:
+    stop = Event()
+
+    def end() -> None:
+        assert stop.wait(30)
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        given.live(end, limit=1, stop=stop)
+    assert (given.row().state, given.row().attempts) == (given.kind.table.WAITING, 1)
+
+
+def test_a_job_in_a_thread_is_told_when_its_lease_is_lost(given: Given) -> None:
+    stop = Event()
+
+    def end() -> None:
+        with given.service.everything.writing() as session:
+            session.get_one(given.kind.table, 1).claim += 1
+        assert stop.wait(30)
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        given.live(end, stop=stop)
+    assert (given.row().state, given.row().claim) == (given.kind.table.HELD, 2)

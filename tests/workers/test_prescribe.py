@@ -1,5 +1,6 @@
 """The task of a prescription: its files are stored, it says what it cannot compute, and tries again what fails."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, PeftModel
-from safetensors.torch import load
+from safetensors.torch import load, save
 
 from analysis.prescriptions import prescription as records
 from app import prescriptions
@@ -131,3 +132,45 @@ def test_peft_loads_the_adapter_that_was_made(service: Service, tmp_path: Path) 
     loaded = PeftModel.from_pretrained(outer, str(tmp_path / "adapter"))
     found = {name for name, _ in loaded.named_parameters() if "lora_A" in name}
     assert any("layers.0.mlp.up_proj" in name for name in found)
+
+
+def optimizer_beside(service: Service, state: Any) -> dict[str, Any]:
+    """What `monitor` says of a run over one checkpoint that was sent with this beside it."""
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    weights = {f"layers.{n}.q_proj.weight": torch.randn(24 + 8 * n, 24, generator=torch.Generator().manual_seed(n))
+               for n in range(2)}  # fmt: skip
+    sent = service.send("step 10", {"model.safetensors": save(weights), "optimizer.pt": stream.getvalue()})
+    service.work()
+    service.run(sent["id"], diagnostics={"norms": {}})
+    service.work()
+    ask(service, "monitor")
+    return make(service)
+
+
+def adam(*shapes: tuple[int, int]) -> dict[str, Any]:
+    random = torch.Generator().manual_seed(7)
+    moments = {n: {"exp_avg": torch.randn(s, generator=random), "exp_avg_sq": torch.rand(s, generator=random)}
+               for n, s in enumerate(shapes)}  # fmt: skip
+    names = [f"layers.{n}.q_proj.weight" for n in range(len(shapes))]
+    return {"state": moments, "param_groups": [{"params": list(moments), "param_names": names, "lr": 1e-3}]}
+
+
+def test_the_moments_of_an_optimizer_beside_the_weights_are_measured(service: Service) -> None:
+    told = optimizer_beside(service, adam((24, 24), (32, 24)))
+    assert told["state"] == "done", told["reason"]
+    assert set(told["record"]["moments"]) == {"layers.0.q_proj.weight", "layers.1.q_proj.weight"}
+    assert set(told["record"]["moments"]["layers.1.q_proj.weight"]) == {"exp_avg", "update"}
+    assert b"exp_avg.stable_rank" in service.client.get(f"{URL}/1/files/monitor.csv").content
+
+
+def test_an_optimizer_that_cannot_be_read_or_belongs_elsewhere_is_left_out(service: Service) -> None:
+    state = adam((24, 24), (48, 24))
+    del state["param_groups"][0]["param_names"]
+    told = optimizer_beside(service, state)
+    assert told["state"] == "done", told["reason"]
+    assert "moments" not in told["record"]
+    assert any(
+        "optimizer's state was left out: optimizer.pt does not belong" in note for note in told["record"]["notes"]
+    )
+    assert set(told["record"]["entries"]) == {"layers.0.q_proj.weight", "layers.1.q_proj.weight"}

@@ -2,9 +2,11 @@
 
 import time
 
+import pytest
 from sqlalchemy import update
 
 from app import checkpoints
+from app.db import Session
 from app.models import Checkpoint, Ping, Unit
 from app.work import leases, units
 from tests.service import Service, model
@@ -32,7 +34,7 @@ def test_three_deaths_over_one_tensor_cost_that_tensor_only(service: Service) ->
         with service.database.writing() as session:
             unit = units.claim(session, service.settings, 1, "cpu")
             assert unit is not None
-            units.announce(session, 1, unit.claim, "Word embedding")
+            unit.current = "Word embedding"
         _expire(service)
         _sweep(service)
     service.work()
@@ -136,3 +138,72 @@ def test_after_the_database_was_away_no_lease_ends_at_once(service: Service) -> 
     sweeper._failed_at = time.monotonic() - service.settings.lease_seconds - 1
     sweeper._sweep()
     assert service.get("/api/v1/checkpoints/1")["state"] == "received"
+
+
+class Clock:
+    """In place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_lease_that_ran_out_while_the_database_hung_stays(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep waited for the database too, so it knows that nobody could renew a lease."""
+    service.upload(model())
+    with service.database.writing() as session:
+        assert checkpoints.claim(session, service.settings, 1) is not None
+    _expire(service)
+    clock = Clock()
+    monkeypatch.setattr("workers.sweeper.time", clock)
+    sweeper = Sweeper(service.everything, service.storage, service.settings)
+
+    def hang(session: Session, seconds: float) -> None:
+        clock.now += 0.7 * service.settings.lease_seconds
+
+    with monkeypatch.context() as changed:
+        changed.setattr(leases, "bound", hang)
+        sweeper._sweep()
+    assert service.get("/api/v1/checkpoints/1")["state"] == "ingesting"
+    sweeper._sweep()
+    assert service.get("/api/v1/checkpoints/1")["state"] == "ingesting", "workers have the time of a lease to renew it"
+    clock.now += 1.1 * service.settings.lease_seconds
+    sweeper._ended_at = clock.now
+    sweeper._sweep()
+    assert service.get("/api/v1/checkpoints/1")["state"] == "received"
+
+
+def test_where_the_database_is_always_slow_messages_are_sent_and_leases_end_after_a_while(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.upload(model())
+    service.upload(model())
+    with service.database.writing() as session:
+        assert checkpoints.claim(session, service.settings, 1) is not None
+        session.execute(update(Checkpoint).where(Checkpoint.id == 2).values(sent_at=0.0, resend_at=0.0))
+    _expire(service)
+    service.workers.sent.clear()
+    clock = Clock()
+    monkeypatch.setattr("workers.sweeper.time", clock)
+    monkeypatch.setattr(leases, "bound", lambda *_: setattr(clock, "now", clock.now + 1000.0))
+    sweeper = Sweeper(service.everything, service.storage, service.settings)
+    for number in range(4):
+        assert service.get("/api/v1/checkpoints/1")["state"] == "ingesting"
+        sweeper._sweep()
+        assert (number > 0) or service.workers.sent == [("ingest", 2)]
+        clock.now += 1.1 * service.settings.lease_seconds
+        sweeper._ended_at = clock.now
+    assert service.get("/api/v1/checkpoints/1")["state"] == "received"
+
+
+def test_a_sweeper_that_was_stopped_for_a_while_ends_no_lease_at_once(service: Service) -> None:
+    service.upload(model())
+    with service.database.writing() as session:
+        assert checkpoints.claim(session, service.settings, 1) is not None
+    _expire(service)
+    sweeper = Sweeper(service.everything, service.storage, service.settings)
+    sweeper._ended_at = time.monotonic() - service.settings.sweep_seconds - service.settings.lease_seconds
+    sweeper._sweep()
+    assert service.get("/api/v1/checkpoints/1")["state"] == "ingesting"

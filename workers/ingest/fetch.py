@@ -6,6 +6,7 @@ next byte. The files that are there already have their rows.
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from threading import Event
 
 from app import checkpoints
 from app import tenancy as owned
@@ -24,12 +25,17 @@ from workers.ingest.sources import Place, place
 PROGRESS_EVERY = 64 << 20  # bytes between two records of the progress
 
 
-def fetch(database: Database, storage: Storage, settings: Settings, checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint with all of its files here. Raises SourceFault, DiskFull and LeaseLost."""
+def fetch(
+    database: Database, storage: Storage, settings: Settings, checkpoint: Checkpoint, stop: Event | None = None
+) -> Checkpoint:
+    """The checkpoint with all of its files here.
+
+    Raises SourceFault, DiskFull and LeaseLost, and SystemExit once `stop` is set.
+    """
     source = checkpoint.source
     if source is None:
         return checkpoint
-    fetching = Fetching(database, storage, settings, checkpoint)
+    fetching = Fetching(database, storage, settings, checkpoint, stop or Event())
     try:
         origin = place(sources.parse(source.url, settings), settings)  # what is allowed may have changed since
         plan = fetching.plan(origin, source)
@@ -46,9 +52,11 @@ def fetch(database: Database, storage: Storage, settings: Settings, checkpoint: 
 class Fetching:
     """One attempt of one worker at one checkpoint."""
 
-    def __init__(self, database: Database, storage: Storage, settings: Settings, checkpoint: Checkpoint) -> None:
+    def __init__(
+        self, database: Database, storage: Storage, settings: Settings, checkpoint: Checkpoint, stop: Event
+    ) -> None:
         self._database, self._storage, self._settings = database, storage, settings
-        self._checkpoint = checkpoint
+        self._checkpoint, self._stop = checkpoint, stop
 
     def plan(self, place: Place, source: Source) -> list[Found]:
         """The files to fetch: as an earlier attempt found them, or as they are there now."""
@@ -95,6 +103,8 @@ class Fetching:
     def _pour(self, place: Place, file: Found, growing: Growing) -> None:
         last_offset = growing.offset
         for block in place.read(file, growing.offset):
+            if self._stop.is_set():
+                raise SystemExit
             self._storage.require(len(block), self._settings.disk_reserve)
             growing.write(block)
             if growing.offset - last_offset >= PROGRESS_EVERY:

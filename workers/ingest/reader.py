@@ -87,11 +87,11 @@ def main() -> None:
         answer = json.dumps(read(paths, target, limits.room, limits.tensors, request.get("part")), allow_nan=False)
     except Exception as error:  # whatever it is, the parent hears of it
         names = ", ".join(escape(Path(path).name) for path in request["paths"][:3])
-        answer = json.dumps({"error": _error_json(error, names)})
+        answer = json.dumps({"error": error_json(error, names)})
     sys.stdout.write(answer)
 
 
-def _error_json(error: Exception, names: str) -> dict[str, Any]:
+def error_json(error: Exception, names: str) -> dict[str, Any]:
     """An error as JSON."""
     if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EFBIG:
         return {"errno": error.errno, "message": f"{error.strerror}: {error.filename}"}

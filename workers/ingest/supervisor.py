@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 COMMAND = (sys.executable, "-m", "workers.ingest.reader")
 HOME = Path(__file__).parents[2]  # where the packages lie, and the child finds them
+LOOK_SECONDS = 0.2  # between two looks at whether to stop
 BASE_SECONDS = 30  # of computing, whatever the size
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # NumPy would start a thread and reserve memory for every core
 CLASSES = {kind.__name__: kind for kind in (CheckpointError, UnknownFormat, DamagedFile, UnsafeFile, MissingShard)}
@@ -53,12 +55,13 @@ def ingest(
     room: int = 2**62,
     tensors: int = 100_000,
     part: str | None = None,
+    stop: Event | None = None,
 ) -> IngestReport:
     """Opens the files (or one folder) in a limited child, and rewrites them to `target` unless they are safetensors.
 
     `part` asks for a copy of the weights in them (ema, teacher) instead. `room` is what the disk has for what is
-    rewritten, `tensors` how many one checkpoint may have. Raises CheckpointError where the files are at fault, and
-    OSError where the disk is.
+    rewritten, `tensors` how many one checkpoint may have. Raises CheckpointError where the files are at fault, OSError
+    where the disk is, and SystemExit soon after `stop` is set.
     """
     limits = limits or limits_for(_size(paths), room, tensors)
     request = {
@@ -69,7 +72,7 @@ def ingest(
     }
     names = ", ".join(escape(path.name) for path in paths[:3])
     try:
-        return _report(names, supervise(names, COMMAND, json.dumps(request).encode(), limits))
+        return _report(names, supervise(names, COMMAND, json.dumps(request).encode(), limits, stop))
     finally:
         target.with_name(target.name + ".part").unlink(missing_ok=True)  # of a child that was killed
 
@@ -98,8 +101,11 @@ def _size(paths: Sequence[Path]) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def supervise(names: str, command: Sequence[str], request: bytes, limits: Limits) -> bytes:
-    """Runs the command on the request and returns what it says; CheckpointError where it breaks a limit or dies."""
+def supervise(names: str, command: Sequence[str], request: bytes, limits: Limits, stop: Event | None = None) -> bytes:
+    """Runs the command on the request and returns what it says; CheckpointError where it breaks a limit or dies.
+
+    Raises SystemExit once `stop` is set.
+    """
     deadline = monotonic() + limits.wall
     process = subprocess.Popen(
         command,
@@ -112,7 +118,7 @@ def supervise(names: str, command: Sequence[str], request: bytes, limits: Limits
     )
     with process:
         try:
-            answer = _converse(process, request, limits.said, deadline)
+            answer = _converse(process, request, limits.said, deadline, stop or Event())
             process.wait(max(0.0, deadline - monotonic()))
         except (TimeoutError, subprocess.TimeoutExpired):
             raise _over_time(names, limits) from None
@@ -123,8 +129,8 @@ def supervise(names: str, command: Sequence[str], request: bytes, limits: Limits
     return answer
 
 
-def _converse(process: "subprocess.Popen[bytes]", request: bytes, most: int, deadline: float) -> bytes:
-    """Sends the request and gathers the answer to its end; TimeoutError at the deadline."""
+def _converse(process: "subprocess.Popen[bytes]", request: bytes, most: int, deadline: float, stop: Event) -> bytes:
+    """Sends the request and gathers the answer to its end; TimeoutError at the deadline, SystemExit where stopped."""
     if process.stdin is None or process.stdout is None:
         raise ValueError("the process was started without pipes")
     with suppress(BrokenPipeError):
@@ -134,8 +140,13 @@ def _converse(process: "subprocess.Popen[bytes]", request: bytes, most: int, dea
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while len(answer) <= most:
-            if not selector.select(max(0.0, deadline - monotonic())):
-                raise TimeoutError
+            is_said = selector.select(min(LOOK_SECONDS, max(0.0, deadline - monotonic())))
+            if stop.is_set():
+                raise SystemExit
+            if not is_said:
+                if monotonic() >= deadline:
+                    raise TimeoutError
+                continue
             piece = os.read(process.stdout.fileno(), MEBIBYTE)
             if not piece:
                 return bytes(answer)
@@ -163,10 +174,10 @@ def _report(names: str, answer: bytes) -> IngestReport:
     try:
         report = json.loads(answer)
         if "error" in report:
-            raise _error(report["error"])
-        facts = {_text(key): _fact(value) for key, value in report["facts"].items()}
+            raise error_of(report["error"])
+        facts = {text_of(key): _fact(value) for key, value in report["facts"].items()}
         return IngestReport(
-            format=_text(report["format"]),
+            format=text_of(report["format"]),
             kind="adapter" if report["kind"] == "adapter" else "model",
             facts=facts,
             tensors=_tensors(report["tensors"], report["beyond"], facts),
@@ -177,10 +188,10 @@ def _report(names: str, answer: bytes) -> IngestReport:
         raise UnsafeFile(text, "reader-crashed") from None
 
 
-def _error(said: Mapping[str, Any]) -> CheckpointError | OSError:
+def error_of(said: Mapping[str, Any]) -> CheckpointError | OSError:
     if "errno" in said:
-        return OSError(int(said["errno"]), _text(said["message"]))
-    return CLASSES[said["class"]](_text(said["message"]), _text(said["code"]))
+        return OSError(int(said["errno"]), text_of(said["message"]))
+    return CLASSES[said["class"]](text_of(said["message"]), text_of(said["code"]))
 
 
 def _tensors(said: Sequence[Any], beyond: Mapping[str, Any], facts: Mapping[str, Fact]) -> "tuple[TensorInfo, ...]":
@@ -190,23 +201,23 @@ def _tensors(said: Sequence[Any], beyond: Mapping[str, Any], facts: Mapping[str,
     headers: dict[str, Header] = {}
     omissions: dict[str, TensorInfo] = {}
     for name, shape, dtype, nbytes, reason in said:
-        header = Header(tuple(_count(extent) for extent in shape), _text(dtype), _count(nbytes))
+        header = Header(tuple(count_of(extent) for extent in shape), text_of(dtype), count_of(nbytes))
         if reason is not None:
-            omissions[_text(name)] = left_out(name, header, _text(reason))
+            omissions[text_of(name)] = left_out(name, header, text_of(reason))
         elif dtype not in DTYPES:
             raise ValueError(f"dtype {dtype}")
         else:
-            headers[_text(name)] = header
+            headers[text_of(name)] = header
     return (*describe_all(headers, beyond_of(beyond), facts), *omissions.values())
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{type(value).__name__} in place of text")
     return value
 
 
-def _count(value: object) -> int:
+def count_of(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise TypeError(f"{type(value).__name__} in place of a count")
     return value

@@ -128,6 +128,14 @@ COLUMNS = (
         absent=NONE,
     ),
     Column(
+        "of_adapter",
+        "Of an adapter",
+        "Whether the fine-tuned weight is the base plus an adapter's change. Then it is of this base, however many of "
+        "its directions are new.",
+        kind="flag",
+        absent=NONE,
+    ),
+    Column(
         "similarity",
         "Similarity",
         "|cos| of the leading directions, row by row: a row per base direction, a column per tuned one. High on the "
@@ -171,7 +179,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     if not all(ranks):
         return Measurement({"k": 0, "epsilon": epsilon}, note=ZERO_TUNED if ranks[0] else ZERO_BASE)
     axes, matches, values = _compare(base, directions, k, epsilon, side)
-    values["change"] = kind_of_change(base, tuned)
+    values |= {"change": kind_of_change(base, tuned), "of_adapter": tuned.of_adapter}
     return Measurement(values, _curves(matches, k, count), _note(axes, matches, k, epsilon, values))
 
 

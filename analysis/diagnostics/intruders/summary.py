@@ -16,6 +16,10 @@ LOWER = 0.1  # below ε: an intruder that is gone there was one by a little
 BARELY = 0.5  # of the intruders gone there: the count hangs on ε
 ENOUGH = 3  # matrices below which a count over a model says little
 NOTHING = 0.9  # of all directions new, in a median matrix: nothing of the base leads any more
+OUTWEIGHED = (
+    "All but all leading directions are new: the adapter's change outweighs the base. That is no proof of another "
+    "base. Check its scaling, alpha / r, and how it was trained."
+)
 FORGETTING = (
     "Runs with more of them forgot more in one experiment of the source (Spearman 0.97) and less clearly in another "
     "(0.59, LLaMA-2 7B); with accuracy on the task there was no significant link. The size of the update explains as "
@@ -122,11 +126,14 @@ def _strange(rows: Sequence[Row]) -> bool:
 
 def _no_match_finding(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     text = f"{tuned} leads in none of the directions of {base}: {_amount(rows)}"
+    new = names(_rows_with_intruders(rows))
+    if all(row.value("of_adapter") is True for row in rows):
+        return Finding(Severity.WARN, text, OUTWEIGHED, new, _numbers(rows), INTRUDERS)
     why = (
         "All but all leading directions are new, as between unrelated models. Either this is not the base that it was "
         "tuned from, or next to nothing of it is left; the count is no count of intruders then."
     )
-    return Finding(Severity.BAD, text, why, names(_rows_with_intruders(rows)), _numbers(rows), WRONG_BASE)
+    return Finding(Severity.BAD, text, why, new, _numbers(rows), WRONG_BASE)
 
 
 def _some(rows: Sequence[Row], tuned: str) -> Finding:

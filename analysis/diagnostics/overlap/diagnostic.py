@@ -152,7 +152,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     with calm(base):
         measurement = _compare(first.update, second.update, options.integer("directions"), options.number("share"))
         foreign = [
-            tuned.factors is None and is_unrelated(cosine(base.matrix, tuned.matrix), base.matrix.numel())
+            not tuned.of_adapter and is_unrelated(cosine(base.matrix, tuned.matrix), base.matrix.numel())
             for tuned in weights[1:]
         ]
     return Measurement({**measurement.values, "foreign": any(foreign)}, measurement.curves, measurement.note)

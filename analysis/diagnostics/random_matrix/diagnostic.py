@@ -259,6 +259,7 @@ RANDOM_MATRIX = Diagnostic(
     name="random_matrix",
     title="Against noise",
     scope=Scope.ONE,
+    named=True,
     reference="Martin and Mahoney, JMLR 22, 2021, sections 3 to 5; Marchenko and Pastur 1967; Tracy and Widom 1996",
     description="How much of each weight's spectrum noise explains: its bulk, the spikes beyond, and shuffled copies.",
     columns=COLUMNS,

@@ -6,7 +6,7 @@ from analysis.diagnostics.update.numbers import WINDOW
 ZERO = "the base or the update is zero"
 ZERO_BASE = "the base is zero"
 NO_FIT = "one of the two has fewer than eight eigenvalues, or all are equal up to rounding"
-FACTORS = "the update comes from an adapter's factors, and was not rounded to the type of the weights"
+FACTORS = "the update comes from an adapter, and was not rounded to the type of the weights"
 NO_TURNS = "the option turns is no"
 
 COLUMNS = (
@@ -198,8 +198,8 @@ COLUMNS = (
     Column(
         "stored_as",
         "Stored as",
-        "Where the update comes from: factors (an adapter's, exact) or the type in which the fine-tuned weight is "
-        "stored.",
+        "Where the update comes from: factors (an adapter's, exact), adapter (one whose change is no product of two), "
+        "or the type in which the fine-tuned weight is stored.",
         kind="text",
     ),
     Column(

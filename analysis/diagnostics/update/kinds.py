@@ -29,12 +29,14 @@ STEPS, PROBES = 12, 8  # of the power iteration
 
 
 def kind_of_change(base: Weight, tuned: Weight) -> str:
-    """One of KINDS. The update of an adapter's factors is always trained, or none."""
+    """One of KINDS. The update of an adapter is always trained, or none."""
     before, after = base.matrix, tuned.matrix
     if tuned.factors is not None:
         return TRAINED if tuned.factors.left.any() and tuned.factors.right.any() else NONE
     if torch.equal(before.double(), after.double()):
         return NONE
+    if tuned.of_adapter:
+        return TRAINED
     if not after.any():
         return ZEROED
     if _is_cast(before, after):

@@ -9,7 +9,7 @@ from analysis.arrays import dtype_name
 from analysis.diagnostic import Scalar
 from analysis.diagnostics.update.directions import amplification, measure_inside
 from analysis.diagnostics.update.drift import directions_drift, values_distance, values_drift
-from analysis.diagnostics.update.origin import cosine
+from analysis.diagnostics.update.origin import ADAPTER, FACTORS, cosine
 from analysis.linalg import rounding
 from analysis.linalg.subspaces import above_rounding, extent
 from analysis.linalg.triplets import Triplets
@@ -117,7 +117,6 @@ def significant(weight: Weight) -> Float64[Tensor, " p"]:
 def entries(base: Weight, tuned: Weight) -> dict[str, Scalar]:
     """What the entries say, one by one."""
     same = base.slices.to(tuned.slices.dtype) == tuned.slices
-    from_factors = tuned.factors is not None
     base_norm = _norm(base.axes.values)
     errors = [one.grid.step for one in (base, tuned) if one.grid is not None]
     if errors:  # each entry was rounded to its grid, half a step either way: step² / 12 on average
@@ -129,6 +128,6 @@ def entries(base: Weight, tuned: Weight) -> dict[str, Scalar]:
     return {
         "cosine": cosine(base.matrix, tuned.matrix),
         "unchanged": float(same.double().mean()),
-        "rounding": None if from_factors else share,
-        "stored_as": "factors" if from_factors else dtype,
+        "rounding": None if tuned.of_adapter else share,
+        "stored_as": dtype if not tuned.of_adapter else ADAPTER if tuned.factors is None else FACTORS,
     }

@@ -19,6 +19,7 @@ from analysis.linalg.spectrum import BLOCK
 from analysis.pytorch import Tensor, torch
 
 PERMUTED, TRANSPOSED = "permuted", "transposed"  # kinds of change of a weight that is the base in another order
+FACTORS, ADAPTER = "factors", "adapter"  # where an update comes from that is no difference of stored weights
 UNRELATED = 0.1  # cosine below which two matrices have nothing in common; ours: fine-tunes stay above 0.9
 DEVIATIONS = 3.0  # of a random cosine, where a matrix is so small that chance alone passes UNRELATED
 MOST = 0.5  # share of the matrices from which on it is the base that is wrong, and not a few layers that are new
@@ -47,7 +48,7 @@ def is_unrelated_row(row: Row) -> bool:
 
     Nor is an adapter's: W₀ + ΔW is of this base by construction, and a large ΔW says only that it is large.
     """
-    if row.value("change") in (PERMUTED, TRANSPOSED) or row.value("available_rank") is not None:
+    if row.value("change") in (PERMUTED, TRANSPOSED) or row.value("stored_as") in (FACTORS, ADAPTER):
         return False
     return is_unrelated(number(row, "cosine"), row.weight.rows * row.weight.columns * row.weight.slices)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Table
+from analysis.diagnostics.update.origin import ADAPTER, FACTORS
 from analysis.errors import escape
 from analysis.findings.changes import REPEATED_STEP, SAME, VECTORS_ONLY
 from analysis.findings.grouping import having
@@ -23,7 +24,7 @@ def others_of(table: Table, position: int) -> OtherTensors | None:
 def same_in_short(rows: Sequence[Row], tuned: str, base: str, others: OtherTensors | None) -> str:
     """Of rows of which none that could be compared changed."""
     zero = having(rows, "norm")
-    if all(row.value("stored_as") == "factors" for row in zero):
+    if all(row.value("stored_as") in (FACTORS, ADAPTER) for row in zero):
         return f"{tuned} changes nothing: its update is zero"
     if len(zero) < len(rows):
         return f"{tuned} has the same values as {base} in {len(zero)} of {len(rows)} matrices"
@@ -39,9 +40,9 @@ def same_finding(rows: Sequence[Row], tuned: str, base: str, others: OtherTensor
     zero = having(rows, "norm")
     matrices = quantity(len(zero), "matrix", "matrices")
     facts: dict[str, Scalar] = {"zero": len(zero)}
-    if all(row.value("stored_as") == "factors" for row in zero):
+    if all(row.value("stored_as") in (FACTORS, ADAPTER) for row in zero):
         text = f"{tuned} changes nothing: its update is zero in {matrices}"
-        why = "One of the two factors is zero, as before the first step: not trained, or saved without what it learned."
+        why = "One of its factors is zero, as before the first step: not trained, or saved without what it learned."
         return Finding(Severity.WARN, text, why, names(zero), facts, SAME)
     if len(zero) < len(rows):
         text = f"{tuned} has the same values as {base} in {len(zero)} of {len(rows)} matrices"

@@ -17,7 +17,7 @@ from analysis.errors import UnknownFormat, escape
 from analysis.formats.parts import is_optimizer
 from analysis.formats.pytorch.archive import is_zip, read_archive
 from analysis.formats.pytorch.objects import Foreign, View
-from analysis.formats.pytorch.state import locate_tensor
+from analysis.formats.pytorch.state import check_growth, locate_tensor
 from analysis.formats.stored import HEAD, Stored
 
 if TYPE_CHECKING:
@@ -78,7 +78,10 @@ def _is_state(found: Mapping[Any, Any]) -> bool:
 
 
 def read_optimizer(path: Path) -> OptimizerState:
-    """The state in a file of torch.save. Raises UnknownFormat: "flat-optimizer" for shards of DeepSpeed and FSDP."""
+    """The state in a file of torch.save. Raises UnknownFormat: "flat-optimizer" for shards of DeepSpeed and FSDP.
+
+    UnsafeFile where the moments would take far more memory than the file has bytes.
+    """
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not is_zip(head):
@@ -104,6 +107,7 @@ def read_optimizer(path: Path) -> OptimizerState:
         }
         for number, views in _entries(state["state"])
     }
+    check_growth(path, {f"{n}.{name}": array for n, own in moments.items() for name, array in own.items()})
     return OptimizerState(path, groups, moments, names | fsdp_names, tuple(sorted(machine.foreign)))
 
 

@@ -80,7 +80,7 @@ def contents(source: Source, machine: Machine) -> Contents:
             exclusions[name] = _set_aside(array, entry.reason)
         else:
             tensors[name] = array
-    _check_growth(source.path, tensors)
+    check_growth(source.path, tensors)
     return Contents(tensors, _facts(root, entries) | _foreign(machine), exclusions, shares=shares)
 
 
@@ -216,7 +216,7 @@ def _bad(name: str, reason: str) -> DamagedFile:
     )
 
 
-def _check_growth(path: Path, tensors: Mapping[str, Array]) -> None:
+def check_growth(path: Path, tensors: Mapping[str, Array]) -> None:
     size, total = path.stat().st_size, sum(tensor.nbytes for tensor in tensors.values())
     if total > MOST_GROWTH * size + FREE_GROWTH:
         raise UnsafeFile(

@@ -5,9 +5,11 @@ Layers whose ratios to the base agree to three digits share a group: hundreds of
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from analysis.prescriptions.layerwise.own_names import names_in_fairseq2, names_in_torchtitan
 from analysis.prescriptions.writing import to_bytes, to_yaml
+
+Groups = Sequence[tuple[float, Sequence[str]]]  # a value, and the parameters that have it
 
 LOADER = '''"""Parameter groups for torch.optim: what optimizer_groups.json names, and the others with the defaults."""
 import json
@@ -20,6 +22,21 @@ def parameter_groups(model, path="optimizer_groups.json"):
     for group in groups:
         group["params"] = [named.pop(name) for name in group["params"] if name in named]
     return [*(group for group in groups if group["params"]), {"params": list(named.values())}]
+'''
+
+TORCHTITAN_LOADER = '''"""Groups for torchtitan 0.3: OptimizersContainer.Config(param_groups=param_groups(eps=1e-8))."""
+import json
+
+from torchtitan.components.optimizer import ParamGroupConfig
+
+
+def param_groups(path="torchtitan.json", **settings):
+    """The settings are those that all groups share: torchtitan has no defaults of its own."""
+    with open(path) as file:
+        groups = json.load(file)
+    for group in groups:
+        group["optimizer_kwargs"] = {**settings, **group["optimizer_kwargs"]}
+    return [ParamGroupConfig(**group) for group in groups]
 '''
 
 
@@ -44,36 +61,55 @@ def pattern(names: Sequence[str]) -> str:
     return f"^(?:{'|'.join(map(re.escape, names))})$"
 
 
-def learning_rate_files(values: Mapping[str, float], base: float) -> dict[str, bytes]:
-    """Absolute rates for PyTorch, axolotl and fairseq2, multipliers for torchtitan and NeMo."""
+def learning_rate_files(values: Mapping[str, float], base: float, embeddings: Sequence[str] = ()) -> dict[str, bytes]:
+    """Absolute rates for PyTorch, axolotl, fairseq2 and torchtitan, multipliers for NeMo.
+
+    `embeddings`: names whose rate axolotl takes from `embedding_lr`, whatever its groups say.
+    """
     groups = grouped(values, base)
-    axolotl = [{"name": f"group_{index}", "modules": names, "lr": lr} for index, (lr, names) in enumerate(groups)]
+    fairseq2 = [{"params": [pattern(names_in_fairseq2(names))], "lr": lr} for lr, names in groups]
     return {
         "optimizer_groups.json": to_bytes([{"params": names, "lr": lr} for lr, names in groups]),
         "optimizer_groups.py": LOADER.encode(),
-        "axolotl.yaml": to_yaml({"learning_rate": base, "lr_groups": axolotl}, "Not together with loraplus_lr_ratio."),
-        "fairseq2.yaml": to_yaml({"groups": [{"params": [pattern(names)], "lr": lr} for lr, names in groups]}),
-        **_multipliers(groups, base, "lr_multiplier", "lr_mult"),
+        "axolotl.yaml": _axolotl(values, base, embeddings),
+        "fairseq2.yaml": to_yaml({"groups": fairseq2}),
+        "nemo_automodel.yaml": _nemo(groups, base, "lr_mult"),
+        **_torchtitan(groups, base, "lr"),
     }
 
 
 def weight_decay_files(values: Mapping[str, float], base: float) -> dict[str, bytes]:
-    """Absolute decays for PyTorch, multipliers for torchtitan and NeMo; axolotl's groups take no decay."""
+    """Absolute decays for PyTorch and torchtitan, multipliers for NeMo; axolotl's groups take no decay."""
     groups = grouped(values, base)
     return {
         "optimizer_groups.json": to_bytes([{"params": names, "weight_decay": decay} for decay, names in groups]),
         "optimizer_groups.py": LOADER.encode(),
-        **_multipliers(groups, base, "weight_decay_multiplier", "wd_mult"),
+        "nemo_automodel.yaml": _nemo(groups, base, "wd_mult"),
+        **_torchtitan(groups, base, "weight_decay"),
     }
 
 
-def _multipliers(
-    groups: Sequence[tuple[float, Sequence[str]]], base: float, torchtitan: str, nemo: str
-) -> dict[str, bytes]:
-    def rows(key: str) -> list[dict[str, Any]]:
-        return [{"pattern": pattern(names), key: round(value / base, 3)} for value, names in groups]
+def _axolotl(values: Mapping[str, float], base: float, embeddings: Sequence[str]) -> bytes:
+    """Groups of full names. Embeddings and heads are never in one: axolotl has one rate for both."""
+    inner = {name: value for name, value in values.items() if name not in embeddings}
+    groups = [
+        {"name": f"group_{index}", "modules": names, "lr": lr} for index, (lr, names) in enumerate(grouped(inner, base))
+    ]
+    outer = next((values[name] for name in embeddings if name in values), None)
+    settings = {"learning_rate": base, **({} if outer is None else {"embedding_lr": outer}), "lr_groups": groups}
+    return to_yaml(settings, "Not together with loraplus_lr_ratio.")
 
-    return {
-        "torchtitan.json": to_bytes(rows(torchtitan)),
-        "nemo_automodel.yaml": to_yaml({"param_group_overrides": rows(nemo)}),
-    }
+
+def _nemo(groups: Groups, base: float, key: str) -> bytes:
+    rows = [{"pattern": pattern(names), key: round(value / base, 3)} for value, names in groups]
+    return to_yaml({"param_group_overrides": rows})
+
+
+def _torchtitan(groups: Groups, base: float, key: str) -> dict[str, bytes]:
+    """Fields of ParamGroupConfig as of 0.3: each pattern has to fit a parameter, and the last one takes the others."""
+    rows = [(pattern(names_in_torchtitan(names)), value) for value, names in groups]
+    told = [
+        {"pattern": text, "optimizer_name": "AdamW", "optimizer_kwargs": {key: value}}
+        for text, value in (*rows, (".*", base))
+    ]
+    return {"torchtitan.json": to_bytes(told), "torchtitan_groups.py": TORCHTITAN_LOADER.encode()}

@@ -21,7 +21,12 @@ HIGH = Option("high", 0.0, "Largest ratio to the base; 0: the map's own.", minim
 ENDS = {"llr": (1.0, 5.0)}
 TOOLS = (
     Output("optimizer_groups.json", "PyTorch", "parameter groups by parameter names; optimizer_groups.py reads them"),
-    Output("torchtitan.json", "torchtitan", "fields of ParamGroupConfig, patterns over the checkpoint's names"),
+    Output(
+        "torchtitan.json",
+        "torchtitan 0.3",
+        "fields of ParamGroupConfig, patterns over the checkpoint's names and a LLaMA's there; torchtitan_groups.py "
+        "reads them",
+    ),
     Output("nemo_automodel.yaml", "NeMo Automodel", "`param_group_overrides`, patterns over the checkpoint's names"),
 )
 
@@ -44,7 +49,7 @@ def prescribe(members: Members, options: Options) -> Answer:
         extra={"base": base},
         notes=choice.notes,
         doubt=None if reason is None else Doubt(reason, base),
-        files=learning_rate_files(values, base),
+        files=learning_rate_files(values, base, choice.ends if form == "llr" else ()),
     )
 
 
@@ -61,7 +66,7 @@ LEARNING_RATE = Rule(
     options=(MAP, BASE, estimator_option("alpha_hill_median"), LOW, HIGH),
     outputs=(
         *TOOLS,
-        Output("axolotl.yaml", "axolotl", "`lr_groups`; excludes loraplus_lr_ratio"),
-        Output("fairseq2.yaml", "fairseq2", "`groups` of an optimizer"),
+        Output("axolotl.yaml", "axolotl", "`lr_groups`, with llr `embedding_lr`; excludes loraplus_lr_ratio"),
+        Output("fairseq2.yaml", "fairseq2", "`groups` of an optimizer, patterns as for torchtitan"),
     ),
 )

@@ -1,18 +1,21 @@
 """A model against one candidate for its base: every matrix, every other tensor, and every digest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.checkpoint import OpenCheckpoint
 from analysis.engine.comparison import Comparison, open_comparison
 from analysis.engine.reading import read_matrices
 from analysis.errors import TensorError, WrongBase
 from analysis.prescriptions.lineage.digests import compare_digests, digest_tensor
+from analysis.prescriptions.lineage.invariants import Invariants, compare_invariants
 from analysis.prescriptions.lineage.likeness import Likeness, measure_likeness
 from analysis.prescriptions.lineage.verdict import Verdict, judge
 from analysis.prescriptions.members import Members
 from analysis.tensors.matching import check_base
 from analysis.tensors.others import compare_others
+
+UNSURE = ("unrelated", "part")  # relations that another basis of the heads would give too
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Compared:
     verdict: Verdict
     likenesses: Mapping[str, Likeness]
     left: tuple[str, ...] = ()  # matrices that could not be compared, with the reason
+    invariants: Invariants | None = None  # of the attentions, where their matrices do not say enough
 
 
 def compare_candidate(members: Members, position: int, digests: Mapping[str, str]) -> Compared:
@@ -41,11 +45,14 @@ def compare_candidate(members: Members, position: int, digests: Mapping[str, str
         return Compared(Verdict(name, "fits", None, None, modules, 0.0, {}), {})
     likenesses, reasons, is_quantised = _likenesses(run)
     overlap = compare_digests(digests_of(candidate), digests, sizes_of(model), _partners(run))
-    return Compared(
-        judge(name, list(likenesses.values()), overlap, compare_others(candidate, model), is_quantised),
-        likenesses,
-        reasons,
-    )
+    verdict = judge(name, list(likenesses.values()), overlap, compare_others(candidate, model), is_quantised)
+    invariants = None
+    if verdict.relation in UNSURE:
+        far = [matrix for matrix, like in likenesses.items() if not like.is_near]
+        invariants = compare_invariants(candidate, model, far)
+        if invariants is not None and invariants.are_equal:
+            verdict = replace(verdict, relation="reparametrised")
+    return Compared(verdict, likenesses, reasons, invariants)
 
 
 def _likenesses(run: Comparison) -> tuple[dict[str, Likeness], tuple[str, ...], bool]:

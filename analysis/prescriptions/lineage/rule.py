@@ -1,6 +1,7 @@
 """The rule `lineage`: which of several candidates a model's weights agree with, and up to what."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from analysis.diagnostic import Options, Scalar
@@ -52,11 +53,13 @@ def _candidate(each: Compared, model: str) -> dict[str, Any]:
         "sentence": verdict.sentence(model), "median_cosine": verdict.cosine, "median_distance": verdict.distance,
         "matrices": verdict.compared, "identical_parameters": verdict.identical, "kinds": dict(verdict.kinds),
         "other_tensors_changed": list(verdict.others_changed), "not_compared": list(each.left),
+        **({"invariants": asdict(each.invariants)} if each.invariants else {}),
     }  # fmt: skip
 
 
 def _notes(compared: Sequence[Compared], shown: Compared, model: str) -> list[str]:
     notes = [entry.verdict.sentence(model) for entry in compared]
+    notes += [entry.invariants.sentence(entry.verdict.candidate) for entry in compared if entry.invariants]
     share = shown.verdict.identical
     if 0.0 < share < 1.0:
         notes.append(

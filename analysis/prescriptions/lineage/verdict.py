@@ -28,6 +28,8 @@ SENTENCES: Mapping[str, str] = {
     "scaled": "the matrices agree up to a factor",
     "permuted": "the matrices agree up to the order of their rows or columns",
     "rotated": "the singular values agree: rows or columns in another order, or rotated",
+    "reparametrised": "the maps of attention have the same singular values, W_qᵀW_k and W_oW_v of each head, and its "
+    "matrices do not: heads written in another basis",
     "noise": "the weights agree up to noise: no direction of ΔW lies above that of independent numbers",
     "quantised": "the weights agree up to the rounding of a quantisation (median distance {distance})",
     "near": "the weights agree up to a median distance of {distance} (median cosine {cosine})",
@@ -163,12 +165,13 @@ ORDER = (
     "scaled",
     "permuted",
     "rotated",
+    "reparametrised",
     "quantised",
     "noise",
     "near",
     "part",
 )
-EXACT = ORDER[:7]  # relations without a distance of their own
+EXACT = ORDER[:8]  # relations without a distance of their own
 
 
 def choose_base(verdicts: Sequence[Verdict], model: str) -> Choice:

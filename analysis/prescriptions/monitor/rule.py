@@ -11,7 +11,7 @@ from analysis.prescriptions.monitor.initial import all_look_initial
 from analysis.prescriptions.monitor.moments import Moment, read_moments
 from analysis.prescriptions.monitor.parameters import match_parameters
 from analysis.prescriptions.monitor.run import Run, follow, repeated_checkpoints
-from analysis.prescriptions.monitor.series import Reading, as_csv, as_jsonl
+from analysis.prescriptions.monitor.series import Reading, as_csv, as_jsonl, as_parquet, check_parquet
 from analysis.prescriptions.naming import type_of
 from analysis.prescriptions.prescription import Answer, Output, Rule
 
@@ -22,9 +22,13 @@ CONTENT = Option(
     choices=("weights", "gradients"),
 )
 NAME = Option("run", "run", "The run's name in the table.")
+TABLE = Option("table", "csv", "The table's format. parquet needs pyarrow, `pip install 'eigenscope[tables]'`.",
+               choices=("csv", "parquet"))  # fmt: skip
 
 
 def prescribe(members: Members, options: Options) -> Answer:
+    if options.text("table") == "parquet":
+        check_parquet()
     run = follow(members, options.text("content") == "gradients")
     steps = steps_of(members)
     readings = [
@@ -53,8 +57,15 @@ def prescribe(members: Members, options: Options) -> Answer:
             **({"moments": _listed(moments)} if moments else {}),
         },
         notes=(*_notes(members, run), *notes),
-        files={"monitor.csv": as_csv(options.text("run"), readings), "wandb.jsonl": as_jsonl(readings)},
+        files=_files(readings, options.text("run"), options.text("table")),
     )
+
+
+def _files(readings: Sequence[Reading], run: str, form: str) -> dict[str, bytes]:
+    lines = {"wandb.jsonl": as_jsonl(readings)}
+    if form == "parquet":
+        return {"monitor.parquet": as_parquet(run, readings), **lines}
+    return {"monitor.csv": as_csv(run, readings), **lines}
 
 
 def steps_of(members: Members) -> tuple[int, ...]:
@@ -80,7 +91,7 @@ def _moments(members: Members) -> tuple[list[Moment], list[str]]:
     """The optimizer's matrices, with the names of the last checkpoint's parameters. Raises WrongBase."""
     state = members.optimizer
     if state is None:
-        return [], []
+        return [], [f"The optimizer's state was left out: {members.no_optimizer}"] if members.no_optimizer else []
     names = dict(state.names)
     if not names:
         shapes = {number: state.shape(number) for number in state.order}
@@ -130,9 +141,9 @@ MONITOR = Rule(
     validated_on="Closed forms in our own tests: random and orthogonal weights, and Muon's steps; bounds for a run "
     "were not derived.",
     compute=prescribe,
-    options=(CONTENT, NAME),
+    options=(CONTENT, NAME, TABLE),
     outputs=(
-        Output("monitor.csv", "pandas and others", "run, step, tensor, type, layer, metric, value"),
+        Output("monitor.csv or monitor.parquet", "pandas and others", "run, step, tensor, type, layer, metric, value"),
         Output("wandb.jsonl", "Weights & Biases", "a line for each step, the argument of wandb.log"),
     ),
     most=None,

@@ -70,7 +70,17 @@ def read_heads(checkpoint: OpenCheckpoint, left: list[str]) -> Iterator[Slice]:
             left.append(error.message)
 
 
-def _heads_of_attention(checkpoint: OpenCheckpoint, path: str, infos: list[TensorInfo]) -> Iterator[Slice]:
+@dataclass(frozen=True)
+class Projections:
+    """An attention's matrices by role, whole and cut into heads: none where their number is not known."""
+
+    whole: Mapping[str, tuple[WeightInfo, Matrix]]
+    heads: Mapping[str, list[Matrix]]
+    attention: Attention | None
+
+
+def read_projections(checkpoint: OpenCheckpoint, infos: list[TensorInfo]) -> Projections:
+    """Raises TensorError where a matrix cannot be read or is not finite."""
     by_role: dict[str, tuple[WeightInfo, Matrix]] = {}
     for info in infos:
         for weight in weights(info, checkpoint.read(info.name), grid_of(checkpoint, info)):
@@ -80,7 +90,13 @@ def _heads_of_attention(checkpoint: OpenCheckpoint, path: str, infos: list[Tenso
                 by_role[weight.info.role] = weight.info, weight.matrix.double().cpu().numpy()
     attention = attention_of(checkpoint.facts, infos[0].name)
     parts = {role: _cut(plan, matrix, attention) for role, (plan, matrix) in by_role.items()}
-    maps = _maps(parts, attention, _gain(checkpoint, path, by_role))
+    return Projections(by_role, parts, attention)
+
+
+def _heads_of_attention(checkpoint: OpenCheckpoint, path: str, infos: list[TensorInfo]) -> Iterator[Slice]:
+    found = read_projections(checkpoint, infos)
+    by_role, parts = found.whole, found.heads
+    maps = _maps(parts, found.attention, _gain(checkpoint, path, by_role))
     for role, slices in parts.items():
         for index, share in enumerate(energy_shares(slices)):
             numbers = maps.get(index, {}) if role == ("o" if "o" in parts else "q") else {}

@@ -25,7 +25,7 @@ def align(members: Sequence[Member], same_shape: bool = True) -> Alignment:
     if base.kind == "adapter":
         text = "is an adapter: the first checkpoint must be the whole model that the others come from"
         raise WrongBase(f"the first of {len(members)} checkpoints {text}", "base-is-adapter")
-    matches = [match(base.tensors, member, same_shape) for member in tuned]
+    matches = [match(base, member, same_shape) for member in tuned]
     rows = tuple(
         Aligned(info, tuple(match.partners.get(info.called) for match in matches))
         for info in base.tensors

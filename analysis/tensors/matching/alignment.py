@@ -1,9 +1,10 @@
 """The checkpoints of a run and how they lie on each other, as records."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from analysis.attention import Facts
 from analysis.tensors.matching.partners import Partner
 from analysis.weight import TensorInfo
 
@@ -14,6 +15,7 @@ class Member:
 
     kind: Literal["model", "adapter"]
     tensors: Sequence[TensorInfo]
+    facts: Facts = field(default_factory=dict)  # that its files state
 
 
 @dataclass(frozen=True, slots=True)

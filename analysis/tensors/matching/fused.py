@@ -1,7 +1,9 @@
 """Experts, and gate and up, that one checkpoint stores in one tensor and another apart: who belongs to whom."""
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 
+from analysis.adapters.names import AdaptedModule, update_sides
 from analysis.layout import Layout
 from analysis.tensors.matching.partners import Partner
 from analysis.tensors.matrices import matrices
@@ -52,6 +54,27 @@ def _pair_fused_base(ours: Mapping[str, TensorInfo], theirs: Mapping[str, Tensor
         for target, members in by_fused.items()
         if len(members) == len(matrices(theirs[target]))
     }
+
+
+def fused_changes(
+    ours: Mapping[str, AdaptedModule], theirs: Mapping[str, TensorInfo], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Partner]:
+    """Partners of the base's fused tensors, `theirs`: an adapter's changes of single experts, or of gate or up."""
+    pieces = pieces_of(theirs.values())
+    pairing = pair_names(ours, pieces, lambda a, b: _may_change(ours[a], pieces[b], shapes), text_first=True)
+    by_fused: dict[str, dict[int, AdaptedModule]] = {}
+    for name, target in pairing.partners.items():
+        info, place = pieces[target]
+        by_fused.setdefault(info.called, {})[place] = ours[name]
+    return {
+        target: Partner(next(iter(changes.values())), changes=tuple(sorted(changes.items(), key=itemgetter(0))))
+        for target, changes in by_fused.items()
+    }
+
+
+def _may_change(module: AdaptedModule, piece: Piece, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    plan = matrices(piece[0])[piece[1]]
+    return update_sides(module, shapes) in (None, (plan.rows, plan.columns))
 
 
 def _fits(piece: Piece, info: TensorInfo) -> bool:

@@ -1,6 +1,6 @@
 """One tuned checkpoint against its base: what is paired, and why the rest is not."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.adapters.makes import flattened, unflattened
@@ -15,7 +15,7 @@ from analysis.tensors.matching.differences import (
     may_change,
 )
 from analysis.tensors.matching.expert_adapters import change_of_stack, expert_partners, is_of_experts
-from analysis.tensors.matching.fused import fused_partners
+from analysis.tensors.matching.fused import fused_changes, fused_partners
 from analysis.tensors.matching.partners import Partner, Source
 from analysis.tensors.matching.reasons import unmatched_sources, unmatched_targets
 from analysis.tensors.matching.tied import find_head, left_as_it_is
@@ -34,7 +34,8 @@ class Match:
     head: tuple[str, Partner] | None = None  # a head of its own, where the base's is tied to its embedding
 
 
-def match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> Match:
+def match(base_member: Member, member: Member, same_shape: bool) -> Match:
+    base, blocks = base_member.tensors, base_member.facts.get("depth")
     targets = {info.called: info for info in base}
     sources, unclear = _sources(member, targets)
     shapes = {info.name: info.shape for info in member.tensors}
@@ -49,6 +50,7 @@ def match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> Match
             difference(sources[a], targets[b], same_shape) is None and may_change(sources[a], targets[b], shapes)
         ),
         text_first=member.kind == "adapter",
+        text_blocks=blocks if isinstance(blocks, int) else 0,
     )
     head = _own_head(base, member, sources, targets, pairing.partners)
     tied_pairs = {} if head else tie(sources, targets, pairing.partners)
@@ -70,8 +72,9 @@ def match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> Match
             partners[to] = Partner(changed, is_turned and differs_in_orientation(source, target))
     if member.kind == "model" and same_shape:
         free = {name: s for name, s in sources.items() if isinstance(s, TensorInfo) and _is_free(s, partners.values())}
-        rest = {to: info for to, info in targets.items() if info.skip is None and to not in partners}
-        partners |= fused_partners(free, rest)
+        partners |= fused_partners(free, _unpaired(targets, partners))
+    elif member.kind == "adapter":
+        partners |= fused_changes(_free_modules(sources, partners.values()), _unpaired(targets, partners), shapes)
     embedding = find_tied_embedding(base)
     if head is not None and embedding is not None and member.kind == "adapter":
         partners.setdefault(embedding.called, left_as_it_is(embedding))
@@ -81,6 +84,18 @@ def match(base: Sequence[TensorInfo], member: Member, same_shape: bool) -> Match
 
 def _is_free(info: TensorInfo, partners: Iterable[Partner]) -> bool:
     return info.skip is None and all(partner.source is not info for partner in partners)
+
+
+def _free_modules(sources: Mapping[str, Source], found: Iterable[Partner]) -> dict[str, AdaptedModule]:
+    """The changes of an adapter that found no partner."""
+    taken = {name for partner in found for name in partner.tensors}
+    modules = {name: source for name, source in sources.items() if isinstance(source, AdaptedModule)}
+    return {name: module for name, module in modules.items() if not module.whole and taken.isdisjoint(module.tensors)}
+
+
+def _unpaired(targets: Mapping[str, TensorInfo], found: Collection[str]) -> dict[str, TensorInfo]:
+    """The base's tensors without a partner."""
+    return {name: info for name, info in targets.items() if info.skip is None and name not in found}
 
 
 def _own_head(

@@ -15,8 +15,7 @@ from app.errors import DigestMismatch, NotFound
 from app.storage.blobs import Incoming, Storage
 from app.uploads import resumable as transfers
 from app.uploads.streaming import receive_upload
-from app.web.body_length import announced_length
-from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf
+from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf, announced_length
 from app.web.problems import responses
 
 router = APIRouter(prefix="/blobs", tags=["uploads"])

@@ -18,8 +18,7 @@ from app.errors import BadUpload
 from app.idempotency import Answer
 from app.uploads import assembly, sources
 from app.uploads.streaming import Upload, file_name, receive_upload
-from app.web.body_length import announced_length
-from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf
+from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf, announced_length
 from app.web.idempotency import KeyHeader, replay
 from app.web.problems import responses
 
@@ -202,6 +201,8 @@ async def put(
             with database.writing() as session:
                 check_good(session, request.state.caller)
                 match = assembly.same(session, checkpoints.clean_name(part_name), incoming.sha256, name, stated_facts)
+                if match is not None and not checkpoints.is_stored(session, storage, match):
+                    match = None  # its files are gone: what is received now restores them
                 if match is None:
                     quotas.admit(session, upload.bytes)
                 row = match or checkpoints.receive(session, storage, name, upload.files, stated_facts)

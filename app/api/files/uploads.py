@@ -41,8 +41,7 @@ from app.storage.partial_files import Growing
 from app.uploads import metadata as promises
 from app.uploads import resumable as transfers
 from app.uploads.streaming import Blocks, check_limit, limit_stream, lively
-from app.web.body_length import announced_length
-from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf
+from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf, announced_length
 from app.web.problems import responses
 
 if TYPE_CHECKING:

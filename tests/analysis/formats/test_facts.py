@@ -41,6 +41,15 @@ def test_the_language_model_inside_a_multimodal_one(tmp_path: Path) -> None:
     assert config_facts(written(tmp_path, config)) == {"model_type": "llava", "width": 4096}
 
 
+def test_the_language_model_under_other_keys(tmp_path: Path) -> None:
+    text = {"hidden_size": 64, "num_hidden_layers": 3}
+    for place, config in enumerate(
+        ({"llm_config": text}, {"thinker_config": {"text_config": text, "audio_config": {}}})
+    ):
+        (tmp_path / str(place)).mkdir()
+        assert config_facts(written(tmp_path / str(place), config)) == {"width": 64, "depth": 3}
+
+
 def test_how_many_heads_it_has(tmp_path: Path) -> None:
     config = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2}
     assert config_facts(written(tmp_path, config)) == {"width": 64, "heads": 4, "kv_heads": 2, "head_size": 16}

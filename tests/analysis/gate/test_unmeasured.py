@@ -15,3 +15,21 @@ def test_each_checkpoint_has_its_own() -> None:
     found = report({"esd": [row("a", group=[0], alpha=3.0), row("a", group=[1], note="it holds NaN")]},
                    names=["base", "tuned"])  # fmt: skip
     assert [part["unmeasured"] for part in count_unmeasured(found)["checkpoints"]] == [0, 1]
+
+
+def test_one_expert_of_a_tensor_counts_where_it_holds_nan() -> None:
+    """A value that its column declares absent is none that is missing."""
+    rows = [row("e.0", tensor="e", alpha=3.0), row("e.1", tensor="e", note="3 of 64 values are NaN or infinite"),
+            row("e.2", tensor="e", note="it has two eigenvalues")]  # fmt: skip
+    assert find_unmeasured(report({"esd": rows}), 0) == {"e.1": "3 of 64 values are NaN or infinite"}
+
+
+def test_norms_and_biases_count_too() -> None:
+    found = report({"esd": alphas(3.0)})
+    reason = "a vector; 1 of its 64 values are NaN or infinite"
+    other = {"tensor": "mask", "shape": [9], "reason": "no weight: a mask"}
+    found["coverage"]["skipped"] = [{"tensor": "norm.weight", "shape": [64], "reason": reason}, other]
+    assert find_unmeasured(found, 0) == {"norm.weight": reason}
+    two = report({"esd": alphas(3.0)}, names=["base", "tuned"])
+    two["coverage"]["checkpoints"][1]["skipped"] = found["coverage"]["skipped"]
+    assert [part["unmeasured"] for part in count_unmeasured(two)["checkpoints"]] == [0, 1]

@@ -147,3 +147,20 @@ def test_a_text_model_beside_a_vision_tower_of_the_same_shapes(text: str) -> Non
     assert not found.ambiguous
     seen = pair_names(layers("vision_model.encoder"), base, always, text_first=True)
     assert set(seen.partners.values()) == set(layers("vision_tower.vision_model.encoder"))
+
+
+def test_a_text_model_beside_a_tower_whose_name_says_nothing() -> None:
+    """The configuration says how many blocks the text model has; without it none of the two is guessed."""
+
+    def layers(prefix: str, count: int) -> list[str]:
+        return [f"{prefix}.layers.{depth}.self_attn.{leaf}_proj.weight" for depth in range(count) for leaf in "qv"]
+
+    base = [*layers("model.llm", 4), *layers("model.resampler", 2)]
+    adapter = layers("model", 2)  # of two of the four blocks
+    assert not pair_names(adapter, base, always, text_first=True).partners
+    found = pair_names(adapter, base, always, text_first=True, text_blocks=4)
+    assert found.partners == dict(zip(adapter, layers("model.llm", 2), strict=True))
+    assert not found.ambiguous
+    none = pair_names(adapter, base, always, text_first=True, text_blocks=7)
+    assert not none.partners
+    assert none.ambiguous

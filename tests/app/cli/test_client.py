@@ -1,5 +1,6 @@
 """The client of a service: what is sent, what is sent again, and when it gives up."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -33,25 +34,45 @@ def answering(*bodies: object) -> Receiver:
     return Receiver(answer)
 
 
-def test_one_file_is_streamed_as_it_is(tmp_path: Path) -> None:
+def storing(known: bytes = b"") -> Receiver:
+    """A service that has the bytes `known`, and makes checkpoint 7 of whatever files."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        absent = handler.command == "HEAD" and hashlib.sha256(known).hexdigest() not in handler.path
+        body = b"" if handler.command == "HEAD" else b'{"id": 7}'
+        handler.send_response(404 if absent else 201)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return Receiver(answer)
+
+
+def test_a_file_is_streamed_under_its_digest(tmp_path: Path) -> None:
     path = tmp_path / "a b.safetensors"
     path.write_bytes(b"x" * 3_000_000)
-    with receiving(answering({"id": 7})) as there, Remote(there.url, "secret", 30) as remote:
+    with receiving(storing()) as there, Remote(there.url, "secret", 30) as remote:
         assert remote.upload([("a b.safetensors", path)], "model@main") == 7
-    (heard,) = there.heard
-    assert heard.path == "/api/v1/checkpoints?filename=a+b.safetensors&name=model%40main"
-    assert (len(heard.body), heard.headers["Authorization"]) == (3_000_000, "Bearer secret")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    asked, sent, made = there.heard
+    assert (asked.method, asked.path) == ("HEAD", f"/api/v1/blobs/{digest}")
+    assert (sent.method, sent.path) == ("PUT", f"/api/v1/blobs/{digest}?filename=a+b.safetensors")
+    assert (len(sent.body), sent.headers["Authorization"]) == (3_000_000, "Bearer secret")
+    assert json.loads(made.body) == {"name": "model@main", "files": [{"name": "a b.safetensors", "sha256": digest}]}
 
 
-def test_several_files_are_a_form(tmp_path: Path) -> None:
+def test_of_several_files_only_what_the_service_lacks_is_sent(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_bytes(name.encode())
-    with receiving(answering({"id": 7})) as there, Remote(there.url + "/api/v1/", None, 30) as remote:
+    with receiving(storing(b"a")) as there, Remote(there.url + "/api/v1/", None, 30) as remote:
         assert remote.upload([("m/a", tmp_path / "a"), ("m/b", tmp_path / "b")], "m") == 7
-    (heard,) = there.heard
-    assert heard.path == "/api/v1/checkpoints"
-    assert heard.body.count(b'name="files"') == 2
-    assert "Authorization" not in heard.headers
+    assert [heard.body for heard in there.heard if heard.method == "PUT"] == [b"b"]
+    made = there.heard[-1]
+    assert (made.path, [file["name"] for file in json.loads(made.body)["files"]]) == (
+        "/api/v1/checkpoints",
+        ["m/a", "m/b"],
+    )
+    assert "Authorization" not in made.headers
 
 
 def test_what_was_lost_is_sent_again_with_the_same_key() -> None:

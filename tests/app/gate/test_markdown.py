@@ -2,6 +2,8 @@
 
 import re
 
+from markdown_it import MarkdownIt
+
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.reading import policy_of
@@ -18,7 +20,7 @@ def test_a_table_of_rules_and_the_layers_behind_them() -> None:
         judge(policy, Evidence(report({"esd": alphas(3.0, 9.0)})), report({"esd": alphas(3.0, 7.0)})).to_json()
     )
     lines = text.splitlines()
-    assert lines[0] == "### ❌ The gate is closed&#58; 3 of 4 rules hold, 1 failed&#46;"
+    assert lines[0] == "### ❌ The gate is closed: 3 of 4 rules hold, 1 failed."
     assert lines[4].startswith("| ❌ | tails | ")
     assert lines[5].startswith("| ✅ | few | ")
     assert "<details><summary>tails: 1</summary>" in lines
@@ -32,16 +34,27 @@ def test_hostile_names_are_nothing_but_text() -> None:
     policy = policy_of({"rules": [{"name": HOSTILE, "column": "esd.alpha", "max": 4}]})
     text = write(judge(policy, Evidence(found)).to_json())
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert {row.count("|") for row in rows[:3]} == {4}
-    body = re.sub(r"&#\d+;", "", text.replace("<details>", "").replace("</details>", ""))
-    body = body.replace("<summary>", "").replace("</summary>", "")
-    assert not re.search(r"[<>`@\[\]*_~]", body)
+    assert {row.replace("\\|", "").count("|") for row in rows[:3]} == {4}
     assert "\u202e" not in text
+    html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
+    tags = set(re.findall(r"<(/?\w+)", html))
+    assert {tag.lstrip("/") for tag in tags} == {
+        "h3",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "details",
+        "summary",
+    }
+    assert not re.search(r"(?<!\w)@\w|#\d", html)
 
 
 def test_it_says_of_which_model_and_run() -> None:
     policy = policy_of({"rules": [{"column": "esd.alpha", "min": 1}]})
     told = judge(policy, Evidence(report({"esd": alphas(3.0)}))).to_json()
     text = write({**told, "checkpoint": "a|b", "run": 12, "link": "https://eigenscope.example/runs/12"})
-    assert text.startswith("### ✅ a&#124;b: The gate is open")
+    assert text.startswith("### ✅ a\\|b: The gate is open")
     assert text.splitlines()[2] == "Run 12: <https://eigenscope.example/runs/12>"

@@ -119,7 +119,7 @@ def test_a_commit_whose_answer_was_lost_is_not_counted_twice(service: Service) -
         claimed = unit.claim
     for _ in range(2):
         with service.database.writing() as session:
-            reports.record(session, 1, claimed, [], done=0)
+            reports.record(session, 1, claimed, [[]], done=0)
     with service.database.reading() as session:
         assert session.get_one(Unit, 1).done == 1
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -17,21 +20,26 @@ REQUEST = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def answer(scope: Any, receive: Any, send: Any) -> None:
-    await receive()
+    if scope["path"] != "/early":
+        while (await receive()).get("more_body"):
+            pass
     if scope["path"] == "/slow":
         await asyncio.sleep(0.8)
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
+    body = bytes(16 << 20) if scope["path"] == "/large" else b"ok"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.4)
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 20)
+    monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.3)
     number = free_port()
     server = uvicorn.Server(
-        uvicorn.Config(answer, host="127.0.0.1", port=number, http=BoundedProtocol, log_config=None, lifespan="off")
-    )
+        uvicorn.Config(answer, host="127.0.0.1", port=number, http=BoundedProtocol, log_config=None, lifespan="off",
+                       timeout_keep_alive=1)
+    )  # fmt: skip
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -115,3 +123,107 @@ def _is_closed(sock: socket.socket) -> bool:
         return False
     except ConnectionError:
         return True
+
+
+BODY = b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+
+
+def test_half_bodies_make_room_too(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many requests whose bodies do not come that there are no connections left: the next reader is answered."""
+    half = [connect(port) for _ in range(20)]
+    for each in half:
+        each.sendall(BODY % b"quick")
+    threading.Event().wait(0.1)
+    with connect(port) as sock:
+        sock.sendall(REQUEST % b"quick")
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+    assert sum(_is_closed(each) for each in half) == 1
+    for each in half:
+        each.close()
+
+
+def test_requests_under_way_are_not_given_up_for_new_ones(port: int) -> None:
+    busy = [connect(port) for _ in range(20)]
+    for each in busy:
+        each.sendall(REQUEST % b"slow")
+    threading.Event().wait(0.1)
+    assert read_all(connect(port)) == b""
+    assert all(each.recv(1000).startswith(b"HTTP/1.1 200 ") for each in busy)
+    for each in busy:
+        each.close()
+
+
+def test_a_body_that_comes_after_its_answer_does_not_hold_the_connection(port: int) -> None:
+    with connect(port) as sock:
+        sock.sendall(BODY % b"early")
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+        with pytest.raises((ConnectionError, BrokenPipeError)):
+            trickle(sock)
+
+
+def test_a_body_that_ends_after_its_answer_leaves_the_connection_usable(port: int) -> None:
+    with connect(port) as sock:
+        sock.sendall(BODY % b"early")
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+        sock.sendall(bytes(100_000))
+        sock.sendall(REQUEST % b"slow")
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_answer_that_nobody_reads_is_given_up(port: int) -> None:
+    with connect(port) as sock:
+        sock.sendall(REQUEST % b"large")
+        threading.Event().wait(1.5)
+        with suppress(ConnectionError):
+            assert len(read_all(sock)) < 16 << 20
+
+
+def test_an_answer_that_is_read_slowly_comes_whole(port: int) -> None:
+    with connect(port) as sock:
+        sock.sendall(REQUEST % b"large")
+        size = 0
+        while size < 16 << 20:
+            size += len(sock.recv(1 << 20))
+            threading.Event().wait(0.05)
+
+
+def test_requests_far_ahead_of_their_answers_end_the_connection(port: int) -> None:
+    with connect(port) as sock:
+        sock.sendall(REQUEST % b"slow" * 15)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+    with connect(port) as sock, suppress(ConnectionError):
+        sock.sendall(REQUEST % b"slow" * 5000)
+        while block := sock.recv(1000):
+            pytest.fail(f"it is answered: {block[:20]!r}")
+
+
+def test_a_service_may_open_more_files_than_most_systems_allow_at_first() -> None:
+    code = (
+        "import resource\nfrom app.web.connections import allow_files\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2000))\nallow_files()\n"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout == "(2000, 2000)\n"
+
+
+CHUNKED = b"POST /quick HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+
+
+@pytest.mark.parametrize(
+    "endless", [b"0\r\n" + b"a: b\r\n" * 400_000, b"0\r\na: " + b"x" * 2_000_000, b"3;" + b"x" * 2_000_000]
+)
+def test_trailers_and_extensions_without_end_are_cut_off(port: int, endless: bytes) -> None:
+    with connect(port) as sock:
+        answer = b""
+        with suppress(ConnectionError):
+            sock.sendall(CHUNKED + endless)
+            answer = sock.recv(1000)
+    assert answer == b""
+
+
+def test_a_body_in_chunks_with_a_trailer_is_read(port: int) -> None:
+    with connect(port) as sock:
+        for _ in range(2):
+            sock.sendall(CHUNKED + b"3;why=not\r\nabc\r\n0\r\nDigest: x\r\n\r\n")
+            assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")

@@ -1,9 +1,10 @@
 """What routes get: a transaction that is over before the answer goes out."""
 
-from fastapi import APIRouter
+import pytest
+from fastapi import APIRouter, Request
 
 from app.models import Ping
-from app.web.dependencies import LARGEST_ID, Identity, Writing
+from app.web.dependencies import LARGEST_ID, Identity, Writing, announced_length
 from tests.service import Service
 
 
@@ -45,3 +46,21 @@ def test_ids_are_those_that_a_database_can_hold(service: Service) -> None:
     assert service.get(f"/id/{LARGEST_ID}") == LARGEST_ID
     for wrong in (0, -1, LARGEST_ID + 1, 10**30):
         assert service.get(f"/id/{wrong}", 422)["code"] == "invalid-request"
+
+
+@pytest.mark.parametrize(
+    ("header", "length"),
+    [
+        (None, None),
+        (b"0", 0),
+        (b"12", 12),
+        (b"", None),
+        (b"-1", None),
+        (b"1e3", None),
+        (b"\xb2", None),
+        (b"1, 1", None),
+    ],
+)
+def test_only_a_whole_number_is_a_length(header: bytes | None, length: int | None) -> None:
+    headers = [] if header is None else [(b"content-length", header)]
+    assert announced_length(Request({"type": "http", "headers": headers})) == length

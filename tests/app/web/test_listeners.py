@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from app.errors import TooManyWaiting
+from app.web import listeners as module
 from app.web.listeners import Listeners
 
 
@@ -46,3 +47,50 @@ def test_one_look_serves_all_listeners_of_a_run() -> None:
 
     anyio.run(all_of_them)
     assert len(looks) < 20  # one with the row, one without, and again only where all had gone in between
+
+
+def test_a_token_is_looked_at_once_for_all_who_listen_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    def look() -> bool:
+        looks.append(1)
+        return len(looks) == 1
+
+    async def ask_all() -> list[bool]:
+        listeners, found = Listeners(400), list[bool]()
+
+        async def one() -> None:
+            found.append(await listeners.is_good(7, look))
+
+        with listeners.place(1):
+            for _ in range(2):
+                async with anyio.create_task_group() as group:
+                    for _ in range(50):
+                        group.start_soon(one)
+                monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+            found.append(await listeners.is_good(7, look))
+        assert listeners._good == {}
+        return found
+
+    found = anyio.run(ask_all)
+    assert found[:50] == [True] * 50
+    assert not any(found[50:])
+    assert len(looks) == 52
+
+
+def test_many_listeners_have_their_rows_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def pause() -> None:
+        listeners = Listeners(400)
+        with listeners.place(1):
+            await listeners.pause()
+            with listeners.place(1), listeners.place(2):
+                await listeners.pause()
+
+    monkeypatch.setattr(anyio, "sleep", sleep)
+    anyio.run(pause)
+    assert waits == [module.PAUSE, 3 * module.PAUSE]

@@ -36,10 +36,10 @@ def test_the_first_claim_starts_the_run(session: Session, service: Service) -> N
 
 def test_a_finished_unit_ends_the_run(session: Session, service: Service) -> None:
     unit = claimed(session, service)
-    units.announce(session, 1, 1, "Block 1 · query")
-    assert unit.current == "Block 1 · query"
-    for _ in range(3):
-        units.advance(session, unit)
+    unit.current = "Block 1 · query"
+    units.advance(session, unit)
+    units.advance(session, unit, 2)
+    assert unit.done == 3
     units.finish(session, 1, 1)
     assert session.get_one(Run, 1).state == "done"
     assert unit.current is None

@@ -105,4 +105,4 @@ def test_an_answer_is_json_whatever_happens(tmp_path: Path) -> None:
     ],
 )
 def test_an_error_keeps_its_kind(error: Exception, told: dict[str, Any]) -> None:
-    assert told.items() <= reader._error_json(error, "m.bin").items()
+    assert told.items() <= reader.error_json(error, "m.bin").items()

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -108,6 +109,17 @@ def test_computing_for_ever(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def test_sleeping_for_ever(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert told("time.sleep(1000)", monkeypatch, tmp_path, wall=1.0).code == "over-time"
+
+
+def test_a_reader_that_hangs_ends_soon_after_it_is_told_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "COMMAND", child("time.sleep(1000)"))
+    (tmp_path / "file").write_bytes(b"anything")
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    began = time.monotonic()
+    with pytest.raises(SystemExit):
+        ingest([tmp_path / "file"], tmp_path / "target", LIMITS, stop=stop)
+    assert time.monotonic() - began < 10
 
 
 def test_taking_all_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

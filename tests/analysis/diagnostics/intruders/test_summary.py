@@ -19,6 +19,7 @@ def row(
     group: tuple[int, int] = (0, 1),
     turned: int = 0,
     low: int | None = None,
+    of_adapter: bool = False,
 ) -> Row:
     """A matrix with so many intruders among ten, of which some only rotated and `low` are left at ε = 0.4."""
     name = f"layers.{block}.mlp.{role}_proj.weight"
@@ -26,6 +27,7 @@ def row(
     if count is None:
         return Row(info, group, Measurement({"count": None}, {}, "the base is zero and has no directions"))
     values = {"count": count, "count_guarded": count - turned, "k": 10, "epsilon": 0.5, "lowest_match": 0.2}
+    values["of_adapter"] = of_adapter
     epsilon = (np.arange(1, 20) / 20).astype(np.float32)
     left = count if low is None else low
     curve = np.where(epsilon < 0.425, left, count).astype(np.float32)
@@ -112,6 +114,12 @@ def test_where_nothing_of_the_base_is_left_it_is_no_count_of_intruders() -> None
     assert finding.severity is Severity.BAD
     assert finding.text.startswith("LoRA r=8 leads in none of the directions of MiniLM")
     assert "not the base" in finding.why
+
+
+def test_an_adapter_that_outweighs_its_base_is_of_that_base() -> None:
+    (finding,) = said([row(i, 10, of_adapter=True) for i in range(5)]).findings
+    assert (finding.severity, finding.cause) == (Severity.WARN, INTRUDERS_CAUSE)
+    assert "no proof of another base" in finding.why
 
 
 def test_each_pair_has_its_numbers_and_its_finding() -> None:

@@ -1,5 +1,7 @@
 """Whether a base can be the origin: two models drawn apart, fine-tunes light and heavy, the same model twice."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,20 @@ def test_unrelated_hangs_on_size_where_that_is_tiny() -> None:
     assert not is_unrelated(0.6, 4)
     assert not is_unrelated(None, 100)
     assert not is_foreign([])
+
+
+def test_an_adapter_is_of_its_base_however_large() -> None:
+    """DoRA, LoKr and others have no factors: the sum is of this base all the same."""
+    tuned = [
+        replace(changed(weight, weight.slices[0] + 20.0 * other), merged=True)
+        for weight, other in zip(BASE, APART, strict=True)
+    ]
+    table, summary = comparison(UPDATE, [tuned], "MiniLM", "DoRA")
+    assert {row.value("stored_as") for row in table.rows} == {"adapter"}
+    assert {row.value("change") for row in table.rows} == {"trained"}
+    assert {row.value("rounding") for row in table.rows} == {None}
+    assert not [finding for finding in summary.findings if "fine-tune of" in finding.text or "new" in finding.text]
+    assert "is larger than 10 %" in summary.findings[0].text
 
 
 def test_cosines_alone_tell_it_where_they_are_enough() -> None:

@@ -43,8 +43,10 @@ def test_nemo_searches_and_the_first_pattern_wins() -> None:
 
 
 def test_torchtitan_and_fairseq2_match_the_same() -> None:
-    titan = rates(json.loads(FILES["torchtitan.json"]), "lr_multiplier", lambda g, n: re.match(g["pattern"], n))
-    assert near(titan, {name: value / 1e-3 for name, value in VALUES.items()})
+    *titan, rest = json.loads(FILES["torchtitan.json"])
+    assert rest == {"pattern": ".*", "optimizer_name": "AdamW", "optimizer_kwargs": {"lr": 1e-3}}
+    flat = [{**group, **group["optimizer_kwargs"]} for group in titan]
+    assert near(rates(flat, "lr", lambda g, n: re.search(g["pattern"], n)), VALUES)
     groups = yaml.safe_load(FILES["fairseq2.yaml"])["groups"]
     assert near(rates(groups, "lr", lambda g, n: any(re.match(p, n) for p in g["params"])), VALUES)
 
@@ -54,6 +56,15 @@ def test_axolotl_tests_for_substrings() -> None:
     found = rates(groups, "lr", lambda group, name: any(module in name for module in group["modules"]))
     assert near({name: rate for name, rate in found.items() if name in VALUES}, VALUES)
     assert "model.norm.weight" not in found
+
+
+def test_axolotl_has_one_rate_for_embeddings_and_heads() -> None:
+    values = VALUES | {"model.embed_tokens.weight": 5e-3, "lm_head.weight": 5e-3}
+    files = learning_rate_files(values, 1e-3, ["model.embed_tokens.weight", "lm_head.weight"])
+    told = yaml.safe_load(files["axolotl.yaml"])
+    assert told["embedding_lr"] == 5e-3
+    assert not any("embed" in name or "head" in name for group in told["lr_groups"] for name in group["modules"])
+    assert "embedding_lr" not in yaml.safe_load(FILES["axolotl.yaml"])
 
 
 def test_the_loader_gives_pytorch_every_parameter_once(tmp_path: Path) -> None:

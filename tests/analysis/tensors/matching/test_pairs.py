@@ -1,5 +1,7 @@
 """Matching by headers alone, case by case."""
 
+from dataclasses import replace
+
 import pytest
 
 from analysis.adapters import AdaptedModule
@@ -51,3 +53,18 @@ def test_what_two_tensors_could_be_is_listed_with_both() -> None:
     base = {f"{tower}.{name}": shape for tower in ("text", "vision") for name, shape in bert().items()}
     ours, _ = reasons(align([member(base), member(bert())]))
     assert ours[QUERY] == f"could be any of text.{QUERY}, vision.{QUERY}"
+
+
+def test_the_configuration_says_which_of_two_stacks_is_the_text_model() -> None:
+    """Both towers have the shapes of the adapter, and neither has a name that tells it."""
+    names = [
+        f"{place}.encoder.layer.{layer}" for place, count in (("llm", 3), ("resampler", 2)) for layer in range(count)
+    ]
+    base = member({f"{name}.attention.self.query.weight": (8, 8) for name in names})
+    adapter = member(lora(*(f"encoder.layer.{layer}.attention.self.query" for layer in range(2))), "adapter")
+    assert not pairs(align([base, adapter]))
+    assert set(pairs(align([replace(base, facts={"depth": 3}), adapter]))) == {
+        f"llm.{QUERY}",
+        f"llm.{QUERY}".replace("0", "1"),
+    }
+    assert not pairs(align([replace(base, facts={"depth": 5}), adapter]))

@@ -1,11 +1,14 @@
 """How checkpoints come in: what holds of bytes, forms and JSON alike. Uploads and sources have tests of their own."""
 
 import hashlib
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
+from app import checkpoints
 from tests.service import Service, model
 
 DIGEST = hashlib.sha256(model()).hexdigest()
@@ -82,6 +85,26 @@ def test_the_same_bytes_under_another_name_or_with_other_facts_are_another_check
     assert put(name="model@pr-1") == (200, 2)
     assert put() == (200, 3)
     assert service.get("/api/v1/checkpoints/2")["name"] == "model@pr-1"
+
+
+@pytest.mark.parametrize("rewritten", [True, False])
+def test_a_put_restores_what_was_lost(service: Service, rewritten: bool) -> None:
+    """What the file was rewritten to is no file of the sender's: it is made again, and earlier checkpoints have it."""
+    file = io.BytesIO()
+    torch.save({"w.weight": torch.randn(24, 16)}, file)
+    service.client.put("/api/v1/checkpoints", params={"filename": "m.pt"}, content=file.getvalue()).raise_for_status()
+    service.work()
+    with service.database.reading() as session:
+        checkpoint = checkpoints.get(session, 1)
+        digest = checkpoint.rewritten if rewritten else checkpoint.files[0].sha256
+    assert digest is not None
+    service.storage.path(digest).unlink()
+    answer = service.client.put("/api/v1/checkpoints", params={"filename": "m.pt"}, content=file.getvalue())
+    assert answer.status_code == 201
+    service.work()
+    assert service.storage.path(digest).exists()
+    again = service.client.put("/api/v1/checkpoints", params={"filename": "m.pt"}, content=file.getvalue())
+    assert again.status_code == 200
 
 
 def test_a_request_without_a_body_is_no_checkpoint(service: Service) -> None:

@@ -1,0 +1,77 @@
+"""Answers that went out a moment ago: they go out again as they are, without routing, without a thread.
+
+Only those of `app.web.response_cache`, for the same caller, the same address and the same headers that such an answer
+goes by, and only as long as the look at the rows that it follows serves everyone.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from cachetools import LRUCache
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.db import Database
+from app.web.response_cache import LOOK, Look
+
+ROOM = 32 << 20  # bytes
+EACH = 2000  # bytes beside the body
+HEADERS = frozenset({b"accept-encoding", b"host", b"if-none-match"})  # what an answer goes by, beside its caller
+AGAIN = (200, 304)
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """An answer in two messages, and the look that it follows."""
+
+    look: Look
+    endpoint: Any
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+class RecentAnswers:
+    """Middleware behind the Guard, which knows the caller, and before all that makes answers."""
+
+    def __init__(self, app: ASGIApp, database: Database) -> None:
+        self._app, self._database = app, database
+        self._kept: LRUCache[Key, Recent] = LRUCache(ROOM, getsizeof=lambda recent: EACH + len(recent.body))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        key = _key_of(scope)
+        recent = self._kept.get(key)
+        if recent is not None and recent.look.serves(self._database):
+            scope["endpoint"] = recent.endpoint  # the log names the route by it
+            await send({"type": "http.response.start", "status": recent.status, "headers": list(recent.headers)})
+            await send({"type": "http.response.body", "body": recent.body})
+            return
+        await self._app(scope, receive, Recorder(self._kept, key, scope, send))
+
+
+class Recorder:
+    """Passes an answer on, and keeps it where it may go out again."""
+
+    def __init__(self, kept: "LRUCache[Key, Recent]", key: Key, scope: Scope, send: Send) -> None:
+        self._kept, self._key, self._scope, self._send = kept, key, scope, send
+        self._start: tuple[int, tuple[tuple[bytes, bytes], ...]] | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            is_plain = message["status"] in AGAIN and all(name != b"set-cookie" for name, _ in message["headers"])
+            self._start = (message["status"], tuple(message["headers"])) if is_plain else None
+        elif self._start is not None and LOOK in self._scope:
+            if not message.get("more_body", False) and len(message.get("body", b"")) < ROOM // 4:
+                endpoint, body = self._scope.get("endpoint"), bytes(message.get("body", b""))
+                self._kept[self._key] = Recent(self._scope[LOOK], endpoint, *self._start, body)
+            self._start = None
+        await self._send(message)
+
+
+def _key_of(scope: Scope) -> Key:
+    """What such an answer depends on. Of a header that comes twice, both."""
+    shown = tuple(pair for pair in scope["headers"] if pair[0] in HEADERS)
+    return scope["scheme"], scope["path"], scope["query_string"], scope.get("state", {}).get("caller"), shown
