@@ -102,7 +102,7 @@ class Family:
             factors = weight.factors and Factors(weight.factors.left[:rows], weight.factors.right)
             info = replace(weight.info, rows=rows)
             slices = weight.slices[:, :rows]
-            self._cut[position, rows] = replace(weight, info=info, slices=slices, base=base, factors=factors)
+            self._cut[position, rows] = replace(weight, info=info, numbers=slices, base=base, factors=factors)
         return self._cut[position, rows]
 
 
