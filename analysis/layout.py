@@ -24,6 +24,9 @@ class Layout(StrEnum):
     KERNEL_LAST_TRANSPOSED = "kernel-last-transposed"  # (*positions, m, n)
     KERNEL_MIDDLE = "kernel-middle"  # (m, *positions, n): MLX
     KERNEL_DEPTHWISE = "kernel-depthwise"  # (*positions, channels, multiplier): Keras
+    KERNEL_LSTM = "kernel-lstm"  # KERNEL with four gates on the outputs
+    KERNEL_LAST_LSTM = "kernel-last-lstm"  # KERNEL_LAST with four gates on the outputs: ConvLSTM of Keras
+    FOLDED = "folded"  # (members · m, n): experts below each other
     STACK = "stack"  # (members, ., .)
     STACK_HALVES = "stack-halves"
     STACK_PAIRS = "stack-pairs"  # gate and up alternate on the outputs
@@ -34,5 +37,5 @@ STACKS = frozenset({
 })  # fmt: skip
 KERNELS = frozenset({
     Layout.KERNEL, Layout.KERNEL_TRANSPOSED, Layout.KERNEL_LAST, Layout.KERNEL_LAST_TRANSPOSED, Layout.KERNEL_MIDDLE,
-    Layout.KERNEL_DEPTHWISE,
+    Layout.KERNEL_DEPTHWISE, Layout.KERNEL_LSTM, Layout.KERNEL_LAST_LSTM,
 })  # fmt: skip

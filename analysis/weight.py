@@ -39,7 +39,7 @@ class TensorInfo:
     skip: str | None
     transposed: bool = False  # its matrices are stored (in, out)
     layout: str = Layout.MATRIX  # a Layout
-    groups: int = 1  # of a convolution: each mixes its own channels only
+    groups: int = 1  # of a convolution: each mixes its own channels only; of Layout.FOLDED its members
     first: int = 0  # of a fused projection: how many outputs are queries
     unfit: str = ""  # why the tail of its spectrum says nothing, "" where it does
     where: str | None = None  # its block in words, "Decoder block 3"; "" outside the blocks, None: the name says it

@@ -24,6 +24,8 @@ WORDS: Mapping[str, str] = {
        for end in ("", ".weight")},
 }  # fmt: skip
 PROCESSOR = re.compile(r"(?P<module>.+)\.processor\.(?P<leaf>to_(?:q|k|v|out))_lora\.(?P<side>down|up)\.weight")
+LAST = frozenset(key.rpartition(".")[2] for key in WORDS)
+BEFORE_WEIGHT = frozenset(key.split(".")[-2] for key in WORDS if key.endswith(".weight"))
 FACTORS = frozenset(WORDS.values()) - {
     "alpha",
     "dora_scale",
@@ -55,10 +57,12 @@ def part_of(name: str) -> Part | None:
     >>> part_of("unet.mid_block.attn1.to_q.lora.down.weight")
     Part(module='unet.mid_block.attn1.to_q', what='lora_A', flat=False)
     """
-    if (match := PROCESSOR.fullmatch(name)) is not None:
+    if ".processor." in name and (match := PROCESSOR.fullmatch(name)) is not None:
         leaf = "to_out.0" if match["leaf"] == "to_out" else match["leaf"]
         return Part(f"{match['module']}.{leaf}", "lora_A" if match["side"] == "down" else "lora_B", False)
     words = name.split(".")
+    if words[-1] not in LAST or (words[-1] == "weight" and "".join(words[-2:-1]) not in BEFORE_WEIGHT):
+        return None
     for count in (3, 2, 1):
         what = WORDS.get(".".join(words[-count:])) if len(words) > count else None
         if what is not None:

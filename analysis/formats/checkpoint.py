@@ -51,7 +51,7 @@ class Checkpoint:
         """The weights that several of its tensors make up, and the tensors that only serve them."""
         return recognise(self.stored, self.quantisation) if self.adapter is None else Recognised()
 
-    @property
+    @once
     def beyond(self) -> dict[str, Any]:
         """What the headers do not tell of the tensors, as JSON: `analysis.tensors.listing.beyond_of` reads it."""
         made_weights = {

@@ -7,6 +7,7 @@ of the same names. Both are told by their names, copies by their counterparts to
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -122,6 +123,7 @@ def _candidates(shapes: Shapes) -> Iterator[tuple[str, str]]:
     yield from list(prefixes.items())[:MOST_PREFIXES]
 
 
+@lru_cache(maxsize=4096)
 def _word(component: str) -> str | None:
     words = set(tokens(component))
     for word in (*AVERAGES, *FOLLOWERS):

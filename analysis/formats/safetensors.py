@@ -18,6 +18,8 @@ LONGEST_HEADER = 100_000_000  # bytes; the format's own limit, MAX_HEADER_SIZE i
 METADATA = "__metadata__"
 ADAPTER = "lora_adapter_metadata"  # of diffusers: the configs of the adapters in the file, as JSON
 LIBRARY = "format"  # "pt", "np" …: the library that wrote the file, no fact about the model
+NO_FACTS = (ADAPTER, LIBRARY, "tensor_names")
+OF_TENSOR = '{"_type": '  # how torchao begins what it says of each tensor, under the tensor's name
 LARGEST_SIZE = 2**62  # elements in a tensor
 
 
@@ -55,7 +57,7 @@ def _contents(path: Path) -> Contents:
     _check_places(entries, 8 + length, size)
     tensors = {name: stored for name, stored in entries.items() if len(stored.shape) <= MOST_DIMENSIONS}
     aside = {name: too_many_dimensions(stored) for name, stored in entries.items() if name not in tensors}
-    facts = {key: value for key, value in metadata.items() if key not in (ADAPTER, LIBRARY)}
+    facts = {key: value for key, value in metadata.items() if key not in NO_FACTS and not value.startswith(OF_TENSOR)}
     return Contents(tensors, text_facts(facts), aside, adapter=metadata.get(ADAPTER, ""))
 
 

@@ -25,6 +25,7 @@ Words = NDArray[Any]  # the elements as plain words of the same width, see dtype
 MOST_DIMENSIONS = 32  # of a tensor that is read
 MOST_LISTED = 256  # dimensions of one that is listed as left out; more are damage or an attack
 CHUNK = 16 * 2**20  # bytes that a rewrite holds at a time
+UNMAPPED = 2**18  # bytes that are read at once: mapping a file takes longer than reading so few
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +102,28 @@ class Stored(Sized):
         if self.nbytes == 0:
             return np.empty(self.shape, word)
         shape = self.shape if dtype.bits >= 8 else (self.nbytes,)
-        if self.path.stat().st_size < self.start + self._extent(word.itemsize):
-            raise self._shorter()
-        flat = np.memmap(self.path, word, "r", self.start, (self._extent(word.itemsize) // word.itemsize,))
+        flat = self._flat(word)
         if self.strides is None:
             return flat.reshape(shape)
         strides = tuple(stride * word.itemsize for stride in self.strides)
         return as_strided(flat, shape, strides, writeable=False)
+
+    def _flat(self, word: np.dtype[Any]) -> Words:
+        """The words from its first element to behind its last one: read where they are few, else mapped."""
+        nbytes = self._extent(word.itemsize)
+        if nbytes <= UNMAPPED:
+            return np.frombuffer(self._read(nbytes), word)
+        if self.path.stat().st_size < self.start + nbytes:
+            raise self._shorter()
+        return np.memmap(self.path, word, "r", self.start, (nbytes // word.itemsize,))
+
+    def _read(self, nbytes: int) -> bytes:
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.start)
+            data = file.read(nbytes)
+        if len(data) < nbytes:
+            raise self._shorter()
+        return data
 
     def _extent(self, itemsize: int) -> int:
         """Bytes from its first element to behind its last one."""

@@ -7,12 +7,15 @@ CONSIDERED = 512  # characters; the longest name in the models that the tests kn
 ENDINGS = frozenset({"weight", "kernel", "w", "parametrizations", "original", "default"})
 
 
+MOST_KEPT = 2**17  # names whose words are kept while a file is described, which asks for each some ten times
+FEW = 4096  # names that are kept for good
+
 # Transformer Engine's grouped layers have a parameter for each expert: "experts.linear_fc1.weight3"
 GROUPED = re.compile(r"weight(\d{1,9})")
 GROUPED_LAYERS = ("linear_fc1", "linear_fc2")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=MOST_KEPT)
 def _split(name: str) -> tuple[str, ...]:
     words = name.removesuffix(":0").replace("/", ".").split(".")
     for at in (len(words) - 2, len(words) - 3):  # behind it, the half of a matrix of two
@@ -23,7 +26,7 @@ def _split(name: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=MOST_KEPT)
 def _lower_words(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _split(name))
 
@@ -46,6 +49,13 @@ def parts(name: str) -> list[str]:
     ['mlp', 'experts', '3', 'linear_fc1']
     """
     return list(_lower_words(name[-CONSIDERED:]))
+
+
+def forget() -> None:
+    """Frees what is kept of the names of a large file."""
+    for function in (_split, _lower_words):
+        if function.cache_info().currsize > FEW:
+            function.cache_clear()
 
 
 def is_index(word: str) -> bool:

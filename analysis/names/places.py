@@ -6,7 +6,7 @@ stage (ResNet, Swin) follow each other in one stack, and so do the ways down, th
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from analysis.names.parts import components, is_index
@@ -177,20 +177,24 @@ def _sides(stacks: Mapping[Stack, int]) -> Mapping[Stack, str]:
     Of several that would be called alike, the one that has by far the most blocks keeps that name.
     """
     sides = {stack: side(stack[0]) if stack[1] is None else WAYS[stack[1]] for stack in stacks}
-    labels: dict[Stack, str] = {}
+    twins: dict[str, list[Stack]] = {}
     for stack, label in sides.items():
-        twins = [other for other, words in sides.items() if words == label]
-        sizes = sorted((stacks[other] for other in twins), reverse=True)
-        main = len(twins) > 1 and stacks[stack] == sizes[0] >= MAIN * sizes[1]
-        if len(twins) > 1 and not main:
-            common = set[str]().intersection(*()) if not twins else set.intersection(*(set(s[0]) for s in twins))
-            own = [word for word in stack[0] if word not in common]
-            way = "" if stack[1] is None else WAYS[stack[1]]
-            label = f"{' '.join(own[-3:])} {way}".strip() or label
-        elif label in PLAIN and not (label == "Encoder" and "Decoder" in sides.values()):
-            label = ""
-        labels[stack] = label
+        twins.setdefault(label, []).append(stack)
+    labels: dict[Stack, str] = {}
+    for label, others in twins.items():
+        sizes = sorted((stacks[stack] for stack in others), reverse=True)
+        common = set.intersection(*(set(stack[0]) for stack in others))
+        is_plain = label in PLAIN and not (label == "Encoder" and "Decoder" in twins)
+        for stack in others:
+            is_main = len(others) == 1 or stacks[stack] == sizes[0] >= MAIN * sizes[1]
+            labels[stack] = ("" if is_plain else label) if is_main else _own_words(stack, common) or label
     return labels
+
+
+def _own_words(stack: Stack, common: Collection[str]) -> str:
+    """The words of a stack that others of the same side do not have."""
+    own = [word for word in stack[0] if word not in common]
+    return f"{' '.join(own[-3:])} {'' if stack[1] is None else WAYS[stack[1]]}".strip()
 
 
 def side(words: Iterable[str]) -> str:

@@ -118,6 +118,11 @@ FAMILIES = (
         Rule("gate_up", "input_linear", within="@mlp @experts"),
         Rule("down", "output_linear", within="@mlp @experts"),
         Rule("other", "fc1 fc2 out_proj gate_proj up_proj down_proj", within="router router_mlp"),
+        Rule("up", "v1", within="@experts", beside="w2"),  # DBRX
+        Rule("router", "router_de", within="@mlp"),  # Llama 4 of Meta: silu(x · w_in) · (x · w_swiglu), then w_out
+        Rule("gate", "moe_w_in_ed_f w_in_shared_fd", within="@mlp"),
+        Rule("up", "moe_w_swiglu_ed_f w_swiglu_fd", within="@mlp"),
+        Rule("down", "moe_w_out_ef_d w_out_shared_df", within="@mlp"),
     )),
     Family("GPT-2, GPT-J, GPT-NeoX, BLOOM, Falcon, MPT, StarCoder", (
         Rule("qkv", "c_attn query_key_value", within="@attention"),

@@ -1,8 +1,9 @@
 """What a file says about a tensor before its numbers are read, and what the headers around it say about it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from analysis import names
 from analysis.attention import Attention, Facts, attention_of
@@ -10,6 +11,7 @@ from analysis.cached import once
 from analysis.layout import Layout
 from analysis.names.parts import components, is_index
 
+Found = TypeVar("Found")
 WIDEST = 31  # side of a 2-D kernel by which the order of its dimensions is told
 
 
@@ -68,6 +70,24 @@ class Headers:
     def block(self, name: str) -> list[str]:
         """The names in the same block, itself among them."""
         return self.blocks[self._block(name)]
+
+    def of_block(self, name: str, find: "Callable[[Headers, list[str]], Found]") -> Found:
+        """What `find` says of the names in the same block. It is asked once for each: a block may hold all tensors."""
+        return self._ask(find, self._block(name), self.block(name))
+
+    def of_all(self, find: "Callable[[Headers, list[str]], Found]") -> Found:
+        """What `find` says of all names; it is asked once."""
+        return self._ask(find, None, list(self.of))
+
+    def _ask(self, find: "Callable[[Headers, list[str]], Found]", of: object, all_names: list[str]) -> Found:
+        if (find, of) not in self._answers:
+            self._answers[find, of] = find(self, all_names)
+        answer: Found = self._answers[find, of]
+        return answer
+
+    @once
+    def _answers(self) -> dict[object, Any]:
+        return {}
 
     @once
     def votes(self) -> "Counter[Layout]":

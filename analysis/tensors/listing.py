@@ -14,6 +14,7 @@ from typing import Any
 from analysis.attention import Facts
 from analysis.errors import escape
 from analysis.layout import Layout
+from analysis.names.parts import forget
 from analysis.tensors.constants import REASONS
 from analysis.tensors.matrices import Header, describe
 from analysis.weight import TensorInfo
@@ -65,6 +66,13 @@ def beyond_of(said: Mapping[str, Any]) -> Beyond:
 
 def describe_all(headers: Mapping[str, Header], beyond: Beyond, facts: Facts | None = None) -> tuple[TensorInfo, ...]:
     """Every tensor of the file, in its order. `facts` are the model's, which say how many heads it has."""
+    try:
+        return _describe_all(headers, beyond, facts)
+    finally:
+        forget()
+
+
+def _describe_all(headers: Mapping[str, Header], beyond: Beyond, facts: Facts | None) -> tuple[TensorInfo, ...]:
     headers = {
         name: replace(header, constant=kind) if (kind := beyond.constants.get(name)) else header
         for name, header in headers.items()

@@ -6,7 +6,7 @@ lie in it (its `Layout`), or why it holds none. `matrices` plans the weights of 
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -37,6 +37,8 @@ GATES = {
     Layout.GRU_UPDATE_FIRST: ("update", "reset", "new"),
     Layout.STACK_LSTM: ("input", "output", "forget", "cell"),  # of ONNX (onnx/docs/Operators.md, LSTM and GRU)
     Layout.STACK_GRU: ("update", "reset", "new"),
+    Layout.KERNEL_LSTM: ("input", "forget", "output", "cell"),
+    Layout.KERNEL_LAST_LSTM: ("input", "forget", "cell", "output"),
 }
 HALVES = {
     Layout.HALVES: ("gate", "up"),
@@ -174,6 +176,8 @@ def _extents(info: TensorInfo) -> tuple[int, int, int]:
         return _kernel_matrices(*kernel_extents(shape, info.layout), info.groups)
     if info.layout == Layout.AXES:
         return *axes.extents(shape, info.axes), 1
+    if info.layout == Layout.FOLDED:
+        shape = (shape[0] // info.groups, shape[1])
     rows, columns = reversed(shape[-2:]) if info.transposed else shape[-2:]
     return rows, columns, 1
 
@@ -186,9 +190,11 @@ def _kernel_matrices(rows: int, columns: int, positions: int, groups: int) -> tu
 
 def _view(info: TensorInfo, array: Shaped[np.ndarray, "..."], cut: _Cut) -> Float[np.ndarray, "s m n"]:
     if info.layout in KERNELS:
-        return _split_groups(_kernel(info, array), info.groups)
+        return _split_groups(_kernel(info, array), info.groups)[:, cut.outputs]
     if info.layout == Layout.AXES:
         return axes.matrix_at(array, info.axes, cut.place)[None]
+    if info.layout == Layout.FOLDED:
+        array = array.reshape(info.groups, -1, info.shape[1])
     matrix = array.reshape(info.shape[-2:]) if cut.member is None else array[cut.member]
     weight = matrix.T if info.transposed else matrix  # (m, n)
     cut_out: Float[np.ndarray, "s m n"] = weight[cut.outputs][None]
@@ -201,7 +207,7 @@ def _kernel(info: TensorInfo, array: Shaped[np.ndarray, "..."]) -> Float[np.ndar
     match info.layout:
         case Layout.KERNEL_TRANSPOSED:
             return array.reshape(first, array.shape[1], -1).transpose(2, 1, 0)
-        case Layout.KERNEL_LAST:
+        case Layout.KERNEL_LAST | Layout.KERNEL_LAST_LSTM:
             return array.reshape(-1, *array.shape[-2:]).transpose(0, 2, 1)
         case Layout.KERNEL_LAST_TRANSPOSED:
             return array.reshape(-1, *array.shape[-2:])
@@ -226,10 +232,16 @@ def _cuts(info: TensorInfo) -> Iterator[_Cut]:
     if info.layout == Layout.AXES:
         yield from _axes_cuts(info)
         return
-    members = range(info.shape[0]) if info.layout in STACKS else [None]
-    for member in members:
+    for member in _members(info):
         name = info.called if member is None else _member_name(info.called, member)
         yield from _split(name, info, member)
+
+
+def _members(info: TensorInfo) -> Iterable[int | None]:
+    """The members of a stack; of any other tensor itself."""
+    if info.layout == Layout.FOLDED:
+        return range(info.groups)
+    return range(info.shape[0]) if info.layout in STACKS else [None]
 
 
 def _axes_cuts(info: TensorInfo) -> Iterator[_Cut]:

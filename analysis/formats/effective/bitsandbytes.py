@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import escape
+from analysis.formats.effective.numbers import each
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Settings, Tensors
 
 STATES = ("bitsandbytes__nf4", "bitsandbytes__fp4")
@@ -104,7 +105,7 @@ def _largest(made: Effective, read: Parts) -> Array:
     if "nested" not in made.parts:
         return largest.astype(np.float32)
     offset = float(_state(read("state").tobytes())["nested_offset"])
-    scale = np.repeat(read("nested").astype(np.float32).reshape(-1), made.numbers["nested_block"])[: len(largest)]
+    scale = each(read("nested").astype(np.float32).reshape(-1), made.numbers["nested_block"], len(largest))
     return np.asarray(read("nested_table").astype(np.float32).reshape(-1)[largest] * scale + np.float32(offset))
 
 
@@ -112,7 +113,7 @@ def _blocks(made: Effective, read: Parts) -> Array:
     codes = read("codes").reshape(-1)
     size = math.prod(made.shape)
     q = np.stack([codes >> 4, codes & 15], axis=-1).reshape(-1)[:size]
-    scale = np.repeat(_largest(made, read), made.numbers["block"])[:size]
+    scale = each(_largest(made, read), made.numbers["block"], size)
     return np.asarray(read("table").astype(np.float32).reshape(-1)[q] * scale).reshape(made.shape)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from analysis.errors import escape
 from analysis.formats.effective.numbers import FP4, codes, decode_e4m3
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Settings, Tensors
+from analysis.tensors.constants import FLOATS
 
 # of each of MLX's modes: bits of a code, entries of a block, what a scale is
 MLX = {"mxfp4": (4, 32, "exponent"), "nvfp4": (4, 16, "e4m3"), "mxfp8": (8, 32, "exponent")}
@@ -53,13 +54,19 @@ def _modelopt(name: str, tensors: Tensors) -> Effective | None:
         return None
     if f"{stem}comfy_quant" in tensors or tensors[scales].dtype != "float8_e4m3fn":
         return None
-    return _make(name, name, {"scales": scales, "factor": whole}, tensors, 16, "float")
+    own_parts, inputs = {"scales": scales, "factor": whole}, f"{stem}pre_quant_scale"
+    if inputs in tensors:  # of AWQ: the layer multiplies its inputs with it
+        own_parts["inputs"] = inputs
+    return _make(name, name, own_parts, tensors, 16, "float")
 
 
 def _make(name: str, weight: str, parts: dict[str, str], tensors: Tensors, group: int, kind: str) -> Effective | None:
     *stack, rows, half = tensors[name].shape if len(tensors[name].shape) > 1 else (0, 0)
     scales = tensors[parts["scales"]]
-    whole = [tensors[part] for key, part in parts.items() if key != "scales"]
+    whole = [tensors[part] for key, part in parts.items() if key not in ("scales", "inputs")]
+    inputs = tensors[parts["inputs"]] if "inputs" in parts else None
+    if inputs is not None and (inputs.shape != (2 * half,) or inputs.dtype not in FLOATS):
+        return None
     if (2 * half) % group or scales.shape != (*stack, rows, 2 * half // group):
         return None
     if any(math.prod(each.shape) != 1 for each in whole) or (kind == "exponent") != (scales.dtype in EXPONENTS):
@@ -141,7 +148,8 @@ def _power(exponents: Array) -> Array:
 def _values(made: Effective, read: Parts) -> Array:
     q, inputs = codes(read("codes"), made.numbers["bits"], made.shape[-1]), made.shape[-1]
     found = FP4[q] if made.numbers["bits"] == 4 else decode_e4m3(q)
-    return np.asarray(found * np.repeat(_scales(made, read), made.numbers["group"], -1)[..., :inputs])
+    values = found * np.repeat(_scales(made, read), made.numbers["group"], -1)[..., :inputs]
+    return np.asarray(values * read("inputs").astype(np.float32) if "inputs" in made.parts else values)
 
 
 def _experts_scales(made: Effective, read: Parts) -> Array:

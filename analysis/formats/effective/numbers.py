@@ -80,8 +80,11 @@ def codes(packed: Array, bits: int, count: int) -> NDArray[np.uint8]:
 
 
 def each(groups: Array, size: int, count: int, axis: int = -1) -> Array:
-    """A value for each of `count` entries along the axis, from one for each group of `size` of them."""
-    values = np.repeat(groups, size, axis)
+    """A value for each of `count` entries along the axis, from one for each group of `size` of them.
+
+    A file may state any size: no group is longer than there are entries.
+    """
+    values = np.repeat(groups, min(size, count), axis)
     return np.take(values, range(count), axis) if values.shape[axis] != count else values
 
 

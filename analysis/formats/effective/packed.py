@@ -41,8 +41,10 @@ def _find_parts(tensors: Tensors, stem: str, **leaves: str) -> dict[str, str]:
 def find_gptq_and_awq(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
     for name in tensors:
         stem, _, leaf = name.rpartition(".")
+        if leaf != "qweight" or f"{stem}.weight" in tensors:
+            continue
         parts = _find_parts(tensors, stem, codes="qweight", zeros="qzeros", scales="scales", order="g_idx")
-        if leaf != "qweight" or f"{stem}.weight" in tensors or not {"zeros", "scales"} <= set(parts):
+        if not {"zeros", "scales"} <= set(parts):
             continue
         if (weight := _gptq(tensors, settings, stem, parts) or _awq(tensors, stem, parts)) is not None:
             yield weight
@@ -143,11 +145,11 @@ def _awq_values(made: Effective, read: Parts) -> Array:
 def find_mlx(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
     for name in tensors:
         stem, _, leaf = name.rpartition(".")
+        if leaf != "weight" or tensors[name].dtype != "uint32":
+            continue
         parts = {"codes": name, **_find_parts(tensors, stem, scales="scales", biases="biases")}
-        if leaf == "weight" and tensors[name].dtype == "uint32" and len(parts) == 3:
-            weight = _mlx(tensors, settings, stem, parts)
-            if weight is not None:
-                yield weight
+        if len(parts) == 3 and (weight := _mlx(tensors, settings, stem, parts)) is not None:
+            yield weight
 
 
 def _mlx(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:
@@ -182,14 +184,14 @@ def _mlx_values(made: Effective, read: Parts) -> Array:
 def find_compressed(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
     for name in tensors:
         stem, _, leaf = name.rpartition(".")
+        if leaf != "weight_packed" or f"{stem}.weight" in tensors:
+            continue
         parts = _find_parts(
             tensors, stem, codes="weight_packed", scales="weight_scale", zeros="weight_zero_point",
             order="weight_g_idx", shape="weight_shape",
         )  # fmt: skip
-        if leaf == "weight_packed" and {"scales", "shape"} <= set(parts) and f"{stem}.weight" not in tensors:
-            weight = _decompress(tensors, settings, stem, parts)
-            if weight is not None:
-                yield weight
+        if {"scales", "shape"} <= set(parts) and (weight := _decompress(tensors, settings, stem, parts)) is not None:
+            yield weight
 
 
 def _decompress(tensors: Tensors, settings: Settings, stem: str, parts: dict[str, str]) -> Effective | None:

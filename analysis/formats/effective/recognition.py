@@ -5,13 +5,23 @@ from itertools import chain
 
 import numpy as np
 
-from analysis.formats.effective import bitsandbytes, left, microscaled, packed, reparametrised, scaled, sparse
+from analysis.formats.effective import (
+    bitsandbytes,
+    grouped,
+    integers,
+    left,
+    microscaled,
+    packed,
+    reparametrised,
+    scaled,
+    sparse,
+)
 from analysis.formats.effective.numbers import numbers
 from analysis.formats.effective.records import Array, Effective, Formula, Recognised, Settings, Tensors
 
 FORMULAS: Mapping[str, Formula] = {
     **reparametrised.FORMULAS, **packed.FORMULAS, **bitsandbytes.FORMULAS, **scaled.FORMULAS,
-    **microscaled.FORMULAS, **sparse.FORMULAS,
+    **microscaled.FORMULAS, **sparse.FORMULAS, **grouped.FORMULAS, **integers.FORMULAS,
 }  # fmt: skip
 
 
@@ -28,6 +38,8 @@ def recognise(tensors: Tensors, settings: Settings) -> Recognised:
         bitsandbytes.find(tensors, settings),
         microscaled.find(tensors, settings),
         sparse.find(tensors),
+        grouped.find(tensors),
+        integers.find(tensors),
         scaled.find(tensors, settings),
     ):
         parts = {entry.tensor, *entry.parts.values(), *entry.reasons}

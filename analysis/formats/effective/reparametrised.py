@@ -27,12 +27,16 @@ def find(tensors: Tensors) -> Iterator[Effective]:
 
 def unknown(tensors: Tensors) -> Mapping[str, str]:
     """Tensors under parametrizations that are of none of these kinds, with the reason."""
-    return {name: UNKNOWN for name in tensors if PARAMETRISED.fullmatch(name)}
+    return {name: UNKNOWN for name in tensors if _match(name)}
+
+
+def _match(name: str) -> re.Match[str] | None:
+    return PARAMETRISED.fullmatch(name) if "parametrizations." in name else None
 
 
 def _weight_norm(name: str, tensors: Tensors) -> Effective | None:
     """`name` is the direction v: W = g · v / ‖v‖, the norm over all dimensions but g's (Salimans and Kingma 2016)."""
-    match = PARAMETRISED.fullmatch(name)
+    match = _match(name)
     if match and match["which"] == "1":
         weight, length = match["stem"] + match["leaf"], name[:-1] + "0"
     elif name.endswith("_v"):
@@ -77,7 +81,7 @@ def _apply_mask(name: str, tensors: Tensors) -> Effective | None:
 
 def _spectral_norm(name: str, tensors: Tensors) -> Effective | None:
     """W = W₀ / σ with σ = uᵀ W₀ v of the vectors in the file (Miyato et al. 2018)."""
-    match = PARAMETRISED.fullmatch(name)
+    match = _match(name)
     if match and match["which"] == "":
         base = name.removesuffix("original")
         weight, u, v = match["stem"] + match["leaf"], f"{base}0._u", f"{base}0._v"

@@ -1,6 +1,7 @@
 """One number for each entry and scales beside it: fp8 of DeepSeek, compressed-tensors and ComfyUI, int8 with scales.
 
-Also torchao's (`_weight_qdata`), and fp8 without scales, whose values are the weight's.
+Also fp8 of torchao (`_weight_qdata`, `weight.qdata`), quanto's 8 bits (`weight._data`), and fp8 without scales, whose
+values are the weight's.
 """
 
 import math
@@ -11,10 +12,13 @@ import numpy as np
 from analysis.errors import escape
 from analysis.formats.effective.numbers import SMALL, over
 from analysis.formats.effective.records import Array, Effective, Formula, Parts, Settings, Tensors
+from analysis.tensors.constants import FLOATS
 
 # the names of a weight's scales; the value is multiplied by them, "inv" or not
 # (DeepSeek-V3: weight_scale_inv; compressed-tensors, FBGEMM: weight_scale; ComfyUI: scale_weight; TensorRT-LLM)
 SCALES = ("weight_scale_inv", "weight_scale", "scale_weight", "weights_scaling_factor", "scale")
+NAMED_CODES = ("_weight_qdata", "qdata", "_data")
+KERAS = ("/kernel", "/embeddings")  # which it divides by their scales
 BLOCKS = (1, 16, 32, 64, 128, 256)  # sides of the blocks that are in use
 ACTIVATIONS = ("input_scale", "input_scale_ub", "scale_input", "output_scale", "k_scale", "v_scale")
 
@@ -36,8 +40,10 @@ def find(tensors: Tensors, settings: Settings) -> Iterator[Effective]:
 def _parts(name: str, tensors: Tensors) -> dict[str, str] | None:
     """The weight, its scales and its zero points."""
     stem, dot, leaf = name.rpartition(".")
-    if leaf == "_weight_qdata":
-        return _torchao_parts(name, f"{stem}{dot}", tensors)
+    if leaf in NAMED_CODES:
+        return _named_parts(name, tensors)
+    if name.endswith(KERAS):
+        return None
     own_names = [f"{name}_scale_inv", f"{name}_scale"]  # of parameters without a module: experts.gate_up_proj
     candidates = ([f"{stem}{dot}{scale}" for scale in SCALES] if leaf == "weight" else []) + own_names
     scales = next((other for other in candidates if other in tensors), None)
@@ -47,11 +53,13 @@ def _parts(name: str, tensors: Tensors) -> dict[str, str] | None:
     return {"codes": name, "scales": scales, **({"zeros": zeros} if zeros in tensors else {})}
 
 
-def _torchao_parts(name: str, prefix: str, tensors: Tensors) -> dict[str, str] | None:
-    """Of torchao without zero points; with them its grids are of several kinds, which are listed."""
-    scales = f"{prefix}_weight_scale"
-    known = scales in tensors and f"{prefix}_weight_zero_point" not in tensors
-    return {"codes": name, "scales": scales} if known else None
+def _named_parts(name: str, tensors: Tensors) -> dict[str, str] | None:
+    """Of torchao and quanto. torchao's MX has powers of two as scales, in an order that the tensors do not tell."""
+    ending = next((ending for ending in ("qdata", "data") if name.endswith(ending)), "")
+    stem = name.removesuffix(ending)
+    scales, others = f"{stem}scale", (f"{stem}zero_point", f"{stem}shift", f"{stem}per_tensor_scale")
+    known = scales in tensors and not any(other in tensors for other in others)
+    return {"codes": name, "scales": scales} if known and tensors[scales].dtype in FLOATS else None
 
 
 def _more_scales(prefix: str, tensors: Tensors) -> bool:
@@ -63,7 +71,13 @@ def _has_other_scales(name: str, tensors: Tensors) -> bool:
     stem, dot, _ = name.rpartition(".")
     return any(
         other in tensors
-        for other in (f"{stem}{dot}scales", f"{stem}{dot}weight_scale_2", f"{stem}{dot}_weight_scale", f"{name}_scales")
+        for other in (
+            f"{stem}{dot}scales",
+            f"{stem}{dot}weight_scale_2",
+            f"{stem}{dot}_weight_scale",
+            f"{name}_scales",
+            *(f"{stem}{dot}{scale}" for scale in ("scale", "_scale") if name.endswith(NAMED_CODES)),
+        )
     )
 
 
@@ -107,7 +121,8 @@ def _make(name: str, tensors: Tensors, parts: dict[str, str], block: tuple[int, 
         size = f"a scale for each {block[0]} × {block[1]} block"
     how = f"dequantised from {dtype}: {size}"
     numbers = {"rows": block[0], "columns": block[1], "relative": int(dtype in SMALL)}
-    weight = name.removesuffix("_weight_qdata") + "weight" * name.endswith("_weight_qdata")
+    weight = f"{name.removesuffix('_weight_qdata')}weight" if name.endswith("_weight_qdata") else name
+    weight = weight.removesuffix(".qdata").removesuffix("._data")
     return Effective(name, weight, shape, parts, "scaled", how, numbers, reasons, quantised=True)
 
 

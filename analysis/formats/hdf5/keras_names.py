@@ -156,11 +156,18 @@ def _leaves(kind: str, shapes: Sequence[Shape]) -> tuple[str, ...]:
         return _normalisation(len(ranks)) if kind == "batch_normalization" else OTHERS[kind]
     if "embed" in kind and ranks == [2]:
         return ("embeddings",)
-    if kind.endswith("_cell") and ranks[:2] == [2, 2] and shapes[0][1:] == shapes[1][1:]:
+    if kind.endswith("_cell") and len(ranks) > 1 and min(ranks[:2]) > 1 and _fits_states(*shapes[:2]):
         return RECURRENT
+    if kind == "dense" and ranks == [2, 1, 1] and shapes[0][1:] == shapes[1] == shapes[2]:
+        return ("kernel", "bias", "kernel_scale")  # quantised
     if ranks and ranks[0] > 1 and len(ranks) < 3 and (len(ranks) < 2 or _is_bias(shapes[1], shapes[0])):
         return ("kernel", "bias")
     return ()
+
+
+def _fits_states(kernel: Shape, states: Shape) -> bool:
+    """Whether a recurrent kernel has the positions and the gates of the kernel beside it."""
+    return len(kernel) == len(states) and (kernel[:-2], kernel[-1]) == (states[:-2], states[-1])
 
 
 def _normalisation(count: int) -> tuple[str, ...]:

@@ -5,7 +5,9 @@ of these makes a placeholder (`Foreign`), which holds what came with it; the nam
 """
 
 import math
+import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -39,6 +41,8 @@ STORAGES = MappingProxyType(
     }
 )
 
+QUANTISED = MappingProxyType({"qint8": "int8", "quint8": "uint8"})
+
 
 def _view(storage: Any, offset: Any, shape: Any, strides: Any, dtype: Any) -> View:
     """The view, if these are of the types they should be: they come out of the file as they please."""
@@ -51,8 +55,34 @@ def _view(storage: Any, offset: Any, shape: Any, strides: Any, dtype: Any) -> Vi
 
 
 def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_: object) -> View:
-    """torch._utils._rebuild_tensor, _rebuild_tensor_v2 and _rebuild_qtensor: the dtype is the storage's."""
+    """torch._utils._rebuild_tensor and _rebuild_tensor_v2: the dtype is the storage's."""
     return _view(storage, offset, shape, strides, storage.dtype if isinstance(storage, Storage) else None)
+
+
+def _rebuild_quantised(
+    storage: Any, offset: Any, shape: Any, strides: Any, grid: Any = None, *_: object
+) -> View | dict[str, Any]:
+    """torch._utils._rebuild_qtensor: its codes, scale and zero point, under the names that torchao gives them.
+
+    A grid is (per_tensor_affine, scale, zero point) or (per_channel_affine, scales, zero points, 0).
+    """
+    view = _rebuild(storage, offset, shape, strides)
+    if view.dtype not in QUANTISED or not isinstance(grid, tuple):
+        return view
+    codes = replace(view, dtype=QUANTISED[view.dtype])
+    match grid:
+        case ("torch.per_tensor_affine", float() as scale, int() as zero) if -(2**31) <= zero < 2**31:
+            return {"qdata": codes, "scale": _number(scale, "f8"), "zero_point": _number(zero, "i8")}
+        case ("torch.per_channel_affine", View() as scales, View() as zeros, 0):
+            return {"qdata": codes, "scale": scales, "zero_point": zeros}
+    return view
+
+
+def _number(value: float | int, code: str) -> Ndarray:
+    """One number as an array of NumPy."""
+    array = Ndarray()
+    array.take(((), Dtype(code), False, struct.pack("<d" if code == "f8" else "<q", value)))
+    return array
 
 
 def _rebuild_v3(
@@ -149,7 +179,7 @@ CALLS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "torch._utils._rebuild_tensor": _rebuild,
         "torch._utils._rebuild_tensor_v2": _rebuild,
-        "torch._utils._rebuild_qtensor": _rebuild,
+        "torch._utils._rebuild_qtensor": _rebuild_quantised,
         "torch._utils._rebuild_tensor_v3": _rebuild_v3,
         "torch._utils._rebuild_sparse_tensor": _rebuild_sparse,
         "torch._utils._rebuild_parameter": _first,

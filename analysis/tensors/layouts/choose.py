@@ -7,12 +7,12 @@ taken as the file has it.
 from analysis.layout import KERNELS, Layout
 from analysis.tensors.axes import PART, count
 from analysis.tensors.header import Headers
-from analysis.tensors.layouts.gates import describe_directions, describe_gates
+from analysis.tensors.layouts.gates import convolved_gates, describe_directions, describe_gates
 from analysis.tensors.layouts.kernels import describe_kernel, is_kernel, kernel_extents
 from analysis.tensors.layouts.lay import Lay
 from analysis.tensors.layouts.matrices import inputs_first, matrix_layout
 from analysis.tensors.layouts.projections import join_heads
-from analysis.tensors.layouts.stacks import is_stack, stack_layout
+from analysis.tensors.layouts.stacks import folded_experts, is_stack, stack_layout, stored_inputs_first
 
 CHEAP = 16  # channels of a depthwise convolution, each a vector, that count as one matrix
 
@@ -22,8 +22,12 @@ def lay_of(name: str, role: str, headers: Headers, conv1d: bool) -> Lay:
     shape = headers.of[name].shape
     if (lay := join_heads(name, headers)) is not None:
         return lay
+    if len(shape) > 2 and (layout := convolved_gates(name, headers)) is not None:
+        return Lay(layout, role="recurrent")
     if role == "recurrent" and len(shape) == 3:
         return describe_directions(name, headers)
+    if len(shape) == 2 and (members := folded_experts(name, role, headers)):
+        return Lay(Layout.FOLDED, stored_inputs_first(name, role), groups=members)
     if is_stack(name, role, headers):
         return Lay(*stack_layout(name, role, headers))
     if role == "position" or (len(shape) == 3 and shape[0] == 1 and not is_kernel(name, role, headers)):

@@ -51,7 +51,7 @@ def kernel_extents(shape: tuple[int, ...], layout: str) -> tuple[int, int, int]:
     match layout:
         case Layout.KERNEL_TRANSPOSED:
             return shape[1], shape[0], math.prod(shape[2:])
-        case Layout.KERNEL_LAST:
+        case Layout.KERNEL_LAST | Layout.KERNEL_LAST_LSTM:
             return shape[-1], shape[-2], math.prod(shape[:-2])
         case Layout.KERNEL_LAST_TRANSPOSED:
             return shape[-2], shape[-1], math.prod(shape[:-2])

@@ -6,6 +6,8 @@ the output projection of one attention share, and that the norms of its block ar
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
 from analysis import names
 from analysis.layout import Layout
@@ -103,9 +105,14 @@ def _by_siblings(name: str, shape: tuple[int, ...], headers: Headers) -> str:
 
 def _by_vectors(name: str, shape: tuple[int, ...], headers: Headers) -> str:
     """The gains and biases of the same block: most of them are d long."""
-    lengths = [headers.of[other].shape[0] for other in headers.block(name) if len(headers.of[other].shape) == 1]
-    first, second = lengths.count(shape[0]), lengths.count(shape[1])
+    lengths = headers.of_block(name, _count_lengths)
+    first, second = lengths[shape[0]], lengths[shape[1]]
     return "" if bool(first) == bool(second) else INPUTS_FIRST if first else HEADS_FIRST
+
+
+def _count_lengths(headers: Headers, block: Iterable[str]) -> "Counter[int]":
+    """How many vectors are so long."""
+    return Counter(headers.of[name].shape[0] for name in block if len(headers.of[name].shape) == 1)
 
 
 def _rename(name: str, leaf: str) -> str:

@@ -39,6 +39,13 @@ def test_metadata_becomes_facts(tmp_path: Path) -> None:
     assert open_checkpoint([path]).facts == {"step": "300", "lr": "1e-4"}
 
 
+def test_what_torchao_says_of_each_tensor_is_no_fact_of_the_model(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    said = {"q.weight": '{"_type": "Int8Tensor", "_data": {}}', "tensor_names": '["q.weight"]', "step": "300"}
+    safetensors.torch.save_file({"q.bias": torch.zeros(1)}, path, said)
+    assert open_checkpoint([path]).facts == {"step": "300"}
+
+
 def test_no_metadata_are_none(tmp_path: Path) -> None:
     header = json.dumps({"__metadata__": None, "a": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}}).encode()
     (tmp_path / "model").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))

@@ -59,6 +59,19 @@ def test_halves_of_bytes_come_packed(tmp_path: Path) -> None:
     assert packed.load().tolist() == list(range(8))
 
 
+def test_words_that_are_mapped_and_words_that_are_read_are_the_same(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = (at(file, (2, 3), (1, 2)), at(file, (30, 3), first=5), at(file, ()), at(file, (0, 3)))
+    read = [tensor.words() for tensor in tensors]
+    monkeypatch.setattr(module, "UNMAPPED", 0)
+    for tensor, words in zip(tensors, read, strict=True):
+        mapped = tensor.words()
+        assert not words.flags.writeable or not words.size
+        assert (mapped.dtype, mapped.shape) == (words.dtype, words.shape)
+        assert np.array_equal(mapped, words)
+
+
 def test_a_file_that_has_shrunk_is_an_error_and_no_crash(file: Path) -> None:
     for tensor in (at(file, (1000,)), at(file, (500,), (2,))):
         for left in (3, 1000):

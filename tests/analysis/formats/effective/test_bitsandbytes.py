@@ -92,3 +92,10 @@ def test_a_state_that_lies_is_not_followed(changed: dict[str, Any], tmp_path: Pa
         tensors["q.weight.nested_absmax"] = torch.rand(3)
     found = opened(tmp_path, tensors)
     assert analysed(found) == {}
+
+
+@pytest.mark.parametrize("block", [64, 2**39])
+def test_a_block_longer_than_the_weight_takes_no_more_memory(block: int, tmp_path: Path) -> None:
+    tensors, wanted = four_bits([8, 8], blocksize=block)
+    found = opened(tmp_path, tensors)
+    np.testing.assert_allclose(found.read("q.weight"), wanted, rtol=1e-6)

@@ -1,5 +1,6 @@
 """Each tool's own layout of a quantised layer: its exact values, or every part listed and none analysed."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +50,35 @@ def test_parts_of_another_shape_are_never_multiplied(tool: str, side: int, tmp_p
             if info.skip is None:
                 assert tuple(found.read(info.name).shape) == info.shape != layer.values.shape
                 assert "scale" not in name
+
+
+LIES = (
+    {"bits": 4, "group_size": 2**31}, {"bits": 8, "group_size": 2**40}, {"weight_block_size": [2**40, 2**40]},
+    {"mode": "mxfp4", "bits": 4, "group_size": 2**62},
+    {"config_groups": {"g": {"weights": {"num_bits": 8, "group_size": 2**40}}}},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", VALUES)
+def test_no_count_that_a_config_states_is_made(tool: str, tmp_path: Path) -> None:
+    """Whatever is said of groups and blocks, no more memory is taken than the tensors need."""
+    layer = VALUES[tool]()
+    for place, lie in enumerate(LIES):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        found = opened(folder, layer.tensors, {"quantization_config": lie})
+        tracemalloc.start()
+        for info in found.tensors:
+            if info.skip is None:
+                found.read(info.name)
+                found.step(info.name)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 2**22
+
+
+def test_a_kernel_of_keras_is_not_multiplied_by_what_keras_divides_by(tmp_path: Path) -> None:
+    tensors = {"dense/kernel": torch.ones(8, 8, dtype=torch.int8), "dense/kernel_scale": torch.rand(8)}
+    found = opened(tmp_path, tensors)
+    assert analysed(found) == {}
+    assert skipped(found)["dense/kernel"].startswith("packed quantised weight (Keras)")

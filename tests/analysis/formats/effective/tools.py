@@ -127,6 +127,80 @@ def torchao_float8() -> Layer:
     return Layer(tensors, float_of(weight) * float_of(scale))
 
 
+def text(value: str) -> Tensor:
+    """How HQQ keeps text: a byte for each character."""
+    return torch.tensor([ord(letter) for letter in value], dtype=torch.uint8)
+
+
+def hqq(bits: int, axis: int) -> Layer:
+    """hqq/core/quantize.py and bitpack.py: groups of 32 along an axis of a table, rows of it packed highest first."""
+    slots, kind = {8: (1, "8bit_u8"), 4: (2, "4bit_u8"), 3: (10, "3bit_32"), 2: (4, "2bit_u8"), 1: (8, "1bit_u8")}[bits]
+    table = draw(*((OUT * IN // 32, 32) if axis == 1 else (32, OUT * IN // 32)), most=2**bits)
+    padded = np.concatenate([table, np.zeros((-len(table) % slots, table.shape[1]), np.int64)])
+    packed = np.zeros((len(padded) // slots, table.shape[1]), np.int64)
+    for place, rows in enumerate(np.split(padded, slots)):
+        packed |= rows << (bits * (slots - 1 - place))
+    words = packed.astype(np.uint32).view(np.int32) if bits == 3 else packed.astype(np.uint8)
+    sides = (len(table), 1) if axis == 1 else (1, table.shape[1])
+    scale, zero = real(*sides), 4 * real(*sides)
+    tensors = {
+        "q.W_q": torch.from_numpy(words), "q.scale": scale, "q.zero": zero, "q.shape": torch.tensor([OUT, IN]),
+        "q.nbits": torch.tensor(bits, dtype=torch.int32), "q.axis": torch.tensor(axis, dtype=torch.int32),
+        "q.packing": text(kind), "q.view_as_float": torch.tensor(0, dtype=torch.uint8),
+        "q.group_size": torch.tensor(32, dtype=torch.int32),
+    }  # fmt: skip
+    return Layer(tensors, ((table - float_of(zero)) * float_of(scale)).reshape(OUT, IN))
+
+
+def quanto(bits: int, whole: bool = False) -> Layer:
+    """optimum/quanto/tensor/qbits.py and packed.py: rows without groups, packed lowest first."""
+    table, slots = draw(OUT, IN, most=2**bits), 8 // bits
+    packed = np.zeros((OUT // slots, IN), np.int64)
+    for place, rows in enumerate(np.split(table, slots)):
+        packed |= rows << (bits * place)
+    scale, shift = real(OUT, 1), (torch.ones(OUT, 1).to(torch.int8) if whole else real(OUT, 1))
+    values = float_of(scale) * (table - float_of(shift)) if whole else float_of(scale) * table - float_of(shift)
+    tensors = {"q.weight._data._data": torch.from_numpy(packed.astype(np.uint8)), "q.weight._scale": scale,
+               "q.weight._shift": shift, "q.input_scale": torch.ones(()), "q.output_scale": torch.ones(())}  # fmt: skip
+    return Layer(tensors, values)
+
+
+def quanto_int8() -> Layer:
+    codes, scale = draw(OUT, IN, most=256) - 128, real(OUT, 1)
+    tensors = {"q.weight._data": torch.from_numpy(codes.astype(np.int8)), "q.weight._scale": scale,
+               "q.input_scale": torch.ones(()), "q.output_scale": torch.ones(())}  # fmt: skip
+    return Layer(tensors, codes * float_of(scale))
+
+
+def torchao_int8(dotted: bool) -> Layer:
+    """IntxUnpackedToInt8Tensor and Int8Tensor of torchao: (q - zero_point) · scale, (out, groups)."""
+    stem = "q.weight." if dotted else "q._weight_"
+    codes, scale = draw(OUT, IN, most=256) - 128, real(OUT, 2)
+    zero = torch.from_numpy(draw(OUT, 2).astype(np.int8))
+    tensors = {
+        f"{stem}qdata": torch.from_numpy(codes.astype(np.int8)),
+        f"{stem}scale": scale,
+        f"{stem}zero_point": zero,
+    }
+    return Layer(tensors, (codes - grouped(zero, 32)) * grouped(scale, 32))
+
+
+def torchao_int4() -> Layer:
+    """int4_row_quantize_zp and pack_int4 of FBGEMM, in torchao's Int4Tensor: q · scale + zero, (groups, out)."""
+    codes, scale, zero = draw(OUT, IN) - 8, real(2, OUT), real(2, OUT)
+    tensors = {"q._weight_qdata": halves(codes & 15).view(torch.int8), "q._weight_scale": scale,
+               "q._weight_zero_point": zero}  # fmt: skip
+    return Layer(tensors, codes * grouped(scale.T, 32) + grouped(zero.T, 32))
+
+
+def modelopt_int4() -> Layer:
+    """modelopt/torch/export/quant_utils.py, pack_int4_in_uint8: two outputs in a byte, the even one lower."""
+    codes, scale, inputs = draw(OUT, IN) - 8, real(OUT, 4), real(IN)
+    packed = torch.from_numpy(((codes[::2] & 15) | (codes[1::2] & 15) << 4).astype(np.uint8))
+    tensors = {"q.weight": packed, "q.weight_scale": scale, "q.pre_quant_scale": inputs}
+    return Layer(tensors, codes * grouped(scale, 16) * float_of(inputs))
+
+
 def integers(kind: Any, *shape: int) -> Tensor:
     return torch.from_numpy(draw(*shape)).to(kind)
 
@@ -142,6 +216,21 @@ VALUES: Mapping[str, Callable[[], Layer]] = {
     "MLX mxfp8": lambda: mlx("mxfp8"),
     "gpt-oss, its own": gpt_oss,
     "torchao Float8Tensor": torchao_float8,
+    "torchao int8": lambda: torchao_int8(dotted=False),
+    "torchao int8, pickled": lambda: torchao_int8(dotted=True),
+    "torchao Int4Tensor": torchao_int4,
+    "ModelOpt int4": modelopt_int4,
+    "HQQ, 8 bits": lambda: hqq(8, 1),
+    "HQQ, 4 bits": lambda: hqq(4, 1),
+    "HQQ, 4 bits, columns": lambda: hqq(4, 0),
+    "HQQ, 3 bits": lambda: hqq(3, 1),
+    "HQQ, 3 bits, columns": lambda: hqq(3, 0),
+    "HQQ, 2 bits": lambda: hqq(2, 1),
+    "HQQ, 1 bit": lambda: hqq(1, 1),
+    "quanto, 8 bits": quanto_int8,
+    "quanto, 4 bits": lambda: quanto(4),
+    "quanto, 2 bits": lambda: quanto(2),
+    "quanto, 4 bits, whole": lambda: quanto(4, whole=True),
 }
 # what stays packed: none of these tensors may be analysed, and each reason names the tool
 LISTED: Mapping[str, Mapping[str, Tensor]] = {
@@ -160,8 +249,7 @@ LISTED: Mapping[str, Mapping[str, Tensor]] = {
     "EXL3": {"q.trellis": integers(torch.int16, 4, 4, 64), "q.suh": real(64), "q.svh": real(8)},
     "HIGGS": {"q.weight": integers(torch.int16, 8, 16), "q.scales": real(8, 4), "q.tables": real(16, 2),
               "q.tables2": real(16, 16, 2), "q.workspace": integers(torch.uint8, 16)},
-    "torchao": {"q._weight_qdata": integers(torch.int8, 8, 64), "q._weight_scale": real(2, 8),
-                "q._weight_zero_point": real(2, 8)},
+    "torchao": {"q._weight_qdata": integers(torch.int32, 1, 4, 32, 4), "q._weight_scale_and_zero": real(2, 8, 2)},
     "sparse bitmask": {"q.compressed": real(100), "q.bitmask": integers(torch.uint8, 8, 8),
                        "q.row_offsets": integers(torch.int64, 8, 1), "q.shape": torch.tensor([OUT, IN])},
     "ModelOpt": {"q.weight": integers(torch.uint8, 8, 32), "q.weight_scale": real(8, 4),  # int4 AWQ

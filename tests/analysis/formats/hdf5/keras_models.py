@@ -40,7 +40,9 @@ def recurrent() -> Any:
     given = keras.Input((5, 8))
     x = layers.LSTM(7, return_sequences=True)(given)
     x = layers.Conv1D(6, 3)(x)
-    return keras.Model(given, layers.Dense(3, dtype="bfloat16")(x))
+    pictures = keras.Input((3, 5, 5, 2))
+    y = layers.ConvLSTM2D(4, 3)(pictures)
+    return keras.Model([given, pictures], [layers.Dense(3, dtype="bfloat16")(x), y])
 
 
 class Blocks(keras.Model):  # type: ignore[misc]  # of a package without types

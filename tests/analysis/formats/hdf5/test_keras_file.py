@@ -89,6 +89,8 @@ def test_kernels_lie_as_keras_has_them(ending: str, folder: Path) -> None:
     assert found["lstm/lstm_cell/recurrent_kernel"] == (7, 7, 1)  # one of four gates
     assert found["lstm/lstm_cell/kernel"] == (7, 8, 1)
     assert found["conv1d/kernel"] == (6, 7, 3)
+    assert found["conv_lstm2d/conv_lstm_cell/kernel"] == (4, 2, 9)  # one of four gates
+    assert found["conv_lstm2d/conv_lstm_cell/recurrent_kernel"] == (4, 4, 9)
 
 
 @pytest.mark.parametrize("ending", [".keras", ".h5"])

@@ -24,6 +24,8 @@ def names(*places: tuple[str, tuple[int, ...]], **own: str) -> list[str]:
         ("token_and_position_embedding", [(30, 4)], ["embeddings"]),
         ("depthwise_conv2d_1", [(3, 3, 8, 2), (16,)], ["depthwise_kernel", "bias"]),
         ("lstm_cell", [(5, 16), (4, 16), (16,)], ["kernel", "recurrent_kernel", "bias"]),
+        ("conv_lstm_cell", [(3, 3, 5, 16), (3, 3, 4, 16), (16,)], ["kernel", "recurrent_kernel", "bias"]),
+        ("dense", [(3, 4), (4,), (4,)], ["kernel", "bias", "kernel_scale"]),  # quantised
         ("batch_normalization", [(4,), (4,)], ["0", "1"]),  # two of four: which, the file does not say
         ("my_layer", [(3, 4), (3, 4), (4,)], ["0", "1", "2"]),
     ],

@@ -38,6 +38,32 @@ def test_a_kernel_beside_no_recurrent_one_is_whole() -> None:
     assert (weight.info.rows, weight.info.columns) == (20, 6)
 
 
+def test_gates_of_a_convolution_of_keras() -> None:
+    """keras/src/layers/rnn/conv_lstm.py: i, f, c, o on the last side."""
+    for sides in ((3,), (3, 3)):
+        state = {"cell/kernel": torch.randn(*sides, 6, 20), "cell/recurrent_kernel": torch.randn(*sides, 5, 20)}
+        found = cut(state)
+        assert len(found) == 8
+        weight = found["cell/recurrent_kernel.cell_gate"]
+        wanted = state["cell/recurrent_kernel"][..., 10:15].flatten(0, -3).mT
+        assert torch.equal(weight.slices, wanted)
+        assert weight.info.role == "recurrent"
+        assert len({each.info.label for each in found.values()}) == 8
+
+
+def test_gates_of_a_convolution_of_pytorch() -> None:
+    """ndrplz/ConvLSTM_pytorch: cc_i, cc_f, cc_o, cc_g = torch.split(conv(input and state), hidden)."""
+    state = {f"encoder.cell_list.{layer}.conv.weight": torch.randn(20, inputs + 5, 3, 3)
+             for layer, inputs in enumerate((1, 5))}  # fmt: skip
+    found = cut(state)
+    assert len(found) == 8
+    weight = found["encoder.cell_list.1.conv.weight.cell_gate"]
+    assert torch.equal(weight.slices, state["encoder.cell_list.1.conv.weight"][15:].flatten(2).permute(2, 0, 1))
+    assert weight.info.label == "Block 1 · cell gate"
+    (plain,) = cut({"stem.conv.weight": torch.randn(20, 10, 3, 3)}).values()
+    assert plain.info.rows == 20
+
+
 # for each gate of torch.nn, in its order, the place at which ONNX has it (onnx/docs/Operators.md, LSTM and GRU)
 ONNX = {"LSTM": (nn.LSTM, ("input", "forget", "cell", "output"), (0, 2, 3, 1)),
         "GRU": (nn.GRU, ("reset", "update", "new"), (1, 0, 2))}  # fmt: skip

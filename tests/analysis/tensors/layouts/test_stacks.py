@@ -43,6 +43,54 @@ def test_grouped_experts_of_transformer_engine_hold_gate_and_up() -> None:
                       for expert in (0, 1) for part in ("gate", "up", "down")}  # fmt: skip
 
 
+def test_experts_of_dbrx_lie_below_each_other() -> None:
+    """modeling_dbrx.py: silu(x · w1ᵀ) · (x · v1ᵀ), then · w2, of each expert's part of the rows."""
+    ffn = "transformer.blocks.1.ffn"
+    shapes = {
+        "router.layer.weight": (4, 24),
+        **dict.fromkeys(("experts.mlp.w1", "experts.mlp.v1", "experts.mlp.w2"), (40, 24)),
+    }
+    state = {f"{ffn}.{name}": torch.randn(shape) for name, shape in shapes.items()}
+    found = cut(state)
+    assert len(found) == 13
+    for leaf, role in (("w1", "gate"), ("v1", "up")):
+        weight = found[f"{ffn}.experts.2.mlp.{leaf}"]
+        assert torch.equal(weight.slices[0], state[f"{ffn}.experts.mlp.{leaf}"][20:30])
+        assert (weight.info.role, weight.info.label) == (role, f"Block 1 · expert 2 {role}")
+    down = found[f"{ffn}.experts.3.mlp.w2"]
+    assert torch.equal(down.slices[0], state[f"{ffn}.experts.mlp.w2"][30:].T)
+
+
+def test_experts_of_llama_4_as_meta_has_them() -> None:
+    """llama_models/llama4/moe.py: .view(experts, in, out) of each."""
+    ffn = "layers.1.feed_forward"
+    shapes = {"router_DE": (24, 4), "experts.moe_w_in_eD_F": (96, 10), "experts.moe_w_swiglu_eD_F": (96, 10),
+              "experts.moe_w_out_eF_D": (40, 24), "w_in_shared_FD.weight": (10, 24)}  # fmt: skip
+    state = {f"{ffn}.{name}": torch.randn(shape) for name, shape in shapes.items()}
+    found = cut(state)
+    assert len(found) == 14
+    up, down = found[f"{ffn}.experts.1.moe_w_swiglu_eD_F"], found[f"{ffn}.experts.1.moe_w_out_eF_D"]
+    assert torch.equal(up.slices[0], state[f"{ffn}.experts.moe_w_swiglu_eD_F"][24:48].T)
+    assert torch.equal(down.slices[0], state[f"{ffn}.experts.moe_w_out_eF_D"][10:20].T)
+    assert (up.info.role, down.info.role) == ("up", "down")
+
+
+def test_a_matrix_beside_no_router_is_one() -> None:
+    (weight,) = cut({"blocks.1.ffn.experts.mlp.w1": torch.randn(40, 24)}).values()
+    assert (weight.info.rows, weight.info.columns) == (40, 24)
+
+
+def test_the_router_says_which_side_of_an_expert_is_its_input() -> None:
+    """Of the same names torchtitan has (experts, hidden, dim), llama-models (experts, dim, hidden)."""
+    for turned in (False, True):
+        shapes = {"w1": (3, 10, 8), "w3": (3, 10, 8), "w2": (3, 8, 10)}
+        state = {f"layers.0.moe.experts.{leaf}": torch.randn(shape).mT if turned else torch.randn(shape)
+                 for leaf, shape in shapes.items()}  # fmt: skip
+        found = cut({**state, "layers.0.moe.router.gate.weight": torch.randn(3, 8)})
+        sizes = {leaf: found[f"layers.0.moe.experts.2.{leaf}"].slices.shape for leaf in shapes}
+        assert sizes == {"w1": (1, 10, 8), "w3": (1, 10, 8), "w2": (1, 8, 10)}
+
+
 def test_one_expert_alone_is_cut_as_several_are() -> None:
     """A shard that holds one expert."""
     found = cut(
