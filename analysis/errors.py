@@ -15,6 +15,7 @@ EigenscopeError                 something the user can understand and fix
 ├── PolicyError                 a policy is not valid
 ├── BaselineError               the baseline is not a valid report, or has other settings
 ├── FactError                   a fact about a checkpoint is not valid
+├── NoReference                 WeightWatcher cannot check a weight
 ├── MitigationError             a tuned checkpoint cannot be mitigated as requested
 │   ├── NoIntruders             it has no intruder to shrink
 │   └── NoAdapterForm           what it changes cannot be written as a LoRA adapter
@@ -109,6 +110,12 @@ class PolicyError(EigenscopeError):
 
 class BaselineError(EigenscopeError):
     code = "bad-baseline"
+
+
+class NoReference(EigenscopeError):
+    """WeightWatcher cannot check a weight: it is not installed, or leaves it out."""
+
+    code = "reference-unavailable"
 
 
 class FactError(EigenscopeError):

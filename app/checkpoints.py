@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from analysis.facts import check_facts
 from analysis.formats.companions import OPTIMIZER_STATE, training_state
+from analysis.names.checkpoints import guess, is_usual
 from app.access import audit
 from app.db import insert_of, now
 from app.errors import NotFound
@@ -116,8 +117,9 @@ def lock_blob(session: Session, digest: str, size: int) -> None:
 
 
 def listing(session: Session, limit: int = 100, before: int | None = None) -> Sequence[Checkpoint]:
-    """The newest first; where an id is given, those made before it."""
-    return newest(session, Checkpoint, limit, before)
+    """The newest first, without archive and trash; where an id is given, those made before it."""
+    conditions = (Checkpoint.trashed_at.is_(None), Checkpoint.archived_at.is_(None))
+    return newest(session, Checkpoint, limit, before, *conditions)
 
 
 def get(session: Session, identity: int) -> Checkpoint:
@@ -202,10 +204,10 @@ def _is_config(name: str) -> bool:
 
 def latest_runs(session: Session, identities: Sequence[int], measuring: str = "") -> dict[int, int]:
     """The newest run of each checkpoint that has one; where a diagnostic is named, the newest that asked for it."""
-    query = select(Member.checkpoint_id, Member.run_id).where(Member.checkpoint_id.in_(identities))
+    query = select(Member.checkpoint_id, Member.run_id).join(Run, Run.id == Member.run_id)
+    query = query.where(Member.checkpoint_id.in_(identities), Run.trashed_at.is_(None))
     if measuring:
-        condition = Run.diagnostics[measuring].as_string().is_not(None)
-        query = query.join(Run, Run.id == Member.run_id).where(condition)
+        query = query.where(Run.diagnostics[measuring].as_string().is_not(None))
     return {row.checkpoint_id: row.run_id for row in session.execute(query.order_by(Member.run_id))}
 
 
@@ -262,6 +264,8 @@ def accept(
     )
     checkpoint.state, checkpoint.lease_until, checkpoint.rewritten = CheckpointState.READY, None, rewritten
     checkpoint.format, checkpoint.kind, checkpoint.facts = form, kind, _storable(facts)
+    if is_usual(checkpoint.name) and (name := guess(facts)):
+        checkpoint.name = clean_name(name)
     checkpoint.tensors = len(infos)
     checkpoint.parameters = sum(math.prod(info["shape"]) for info in infos if not info.get("same_as"))
     session.flush()

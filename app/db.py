@@ -250,3 +250,12 @@ def _sqlite(url: str) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"))
 
     return engine
+
+
+def for_like(text: str) -> str:
+    r"""The text as a part of a LIKE pattern whose escape is a backslash.
+
+    >>> for_like("50%_a")
+    '50\\%\\_a'
+    """
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -14,7 +14,7 @@ from sqlalchemy import Executable, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
-from app.models import Checkpoint, Member, Mitigation, Prescription, Result, Run, Source, Unit, Verdict
+from app.models import Checkpoint, Member, Mitigation, Overview, Prescription, Result, Run, Source, Unit, Verdict
 from app.states import ENDED, OPEN_CHECKPOINTS
 
 SOURCES = ("analysis", "app", "frontend")  # what makes an answer out of rows
@@ -33,7 +33,7 @@ class Version:
 SEEN = (
     select(
         Run.id, Run.state, Run.reason_code, Run.finished_at, Checkpoint.id, Checkpoint.name, Checkpoint.state,
-        Checkpoint.facts, Checkpoint.stated,
+        Checkpoint.facts, Checkpoint.stated, Run.name, Run.tags, Run.notes, Run.archived_at, Run.trashed_at,
     )
     .join(Member, Member.run_id == Run.id)
     .join(Checkpoint, Checkpoint.id == Member.checkpoint_id)
@@ -79,16 +79,19 @@ def _growth_of(session: Session, identity: int) -> list[Any]:
 def of_checkpoint(session: Session, identity: int) -> Version:
     """Of a checkpoint's own answer, and of its list of tensors. Raises NotFound."""
     states = (Checkpoint.state, Checkpoint.claim, Checkpoint.pinned, Checkpoint.released_at)
-    query = select(Checkpoint.id, Checkpoint.name, Checkpoint.facts, Checkpoint.stated, *states).where(
+    labels = (Checkpoint.tags, Checkpoint.notes, Checkpoint.archived_at, Checkpoint.trashed_at)
+    query = select(Checkpoint.id, Checkpoint.name, Checkpoint.facts, Checkpoint.stated, *states, *labels).where(
         Checkpoint.id == identity
     )
     row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"Checkpoint {identity} does not exist.")
     latest = session.scalar(select(func.max(Member.run_id)).where(Member.checkpoint_id == identity))
+    told = select(Overview.run_id, Run.trashed_at).join(Run).where(Overview.checkpoint_id == identity)
+    overviews = list(map(tuple, session.execute(told.order_by(Overview.run_id))))
     bytes_here = session.scalar(select(Source.fetched).where(Source.checkpoint_id == identity))
     return Version(
-        _name("checkpoint", tuple(row), latest, bytes_here),
+        _name("checkpoint", tuple(row), latest, overviews, bytes_here),
         row.state not in OPEN_CHECKPOINTS,
     )
 

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     quota_runs: int = Field(100, ge=0)  # waiting or running at once
     quota_results: int = Field(GIB, ge=0)  # bytes of results kept for later runs; what is least used goes first
     keep_days: float = Field(7.0, ge=0)  # weights go so long after their last analysis; reports stay. 0: never
+    trash_days: float = Field(7.0, ge=0)  # what was deleted on a page can be restored for so long
     keep_results_days: float = Field(30.0, ge=0)  # results that later runs find again go so long after their last use
 
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names and networks; none: webhooks are off

@@ -40,6 +40,13 @@ class PrescriptionState(StrEnum):
     FAILED = "failed"
 
 
+class CheckState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 class DeliveryState(StrEnum):
     WAITING = "waiting"  # for the end of its run, or for the next attempt
     SENT = "sent"
@@ -57,3 +64,4 @@ ENDED = (RunState.DONE, RunState.CANCELLED, RunState.FAILED)
 OPEN_UNITS = (UnitState.QUEUED, UnitState.LEASED)
 OPEN_MITIGATIONS = (MitigationState.QUEUED, MitigationState.MAKING)
 OPEN_PRESCRIPTIONS = (PrescriptionState.QUEUED, PrescriptionState.RUNNING)
+OPEN_CHECKS = (CheckState.QUEUED, CheckState.RUNNING)

@@ -50,6 +50,7 @@ OUTCOMES = {  # of a gate, and of its rules
     "insufficient": Look("square", "quiet", "not enough evidence"),
     "fail": Look("octagon", "bad", "fail"),
 }
+AGREES, DIFFERS = Look("tick", "good", "agrees"), Look("triangle", "warn", "differs")  # of two programs
 UNKNOWN = Look("ring", "quiet", "unknown")
 
 

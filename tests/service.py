@@ -86,16 +86,21 @@ class Service:
     def work(self) -> None:
         """Does what was sent, and what that sends, as a worker would."""
         from workers.analyse import analyse_unit
+        from workers.check import check_weight
         from workers.ingest.task import ingest_checkpoint
         from workers.mitigate import mitigate_checkpoint
         from workers.prescribe import compute_prescription
+        from workers.summarise import summarise_run
 
         def judge(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
             verdicts.make(database, identity)
 
+        def summarise(database: Database, storage: Storage, settings: Settings, identity: int) -> None:
+            summarise_run(database, identity)
+
         tasks: dict[str, Callable[..., None]] = {
-            "judge": judge, "ingest": ingest_checkpoint, "analyse": analyse_unit, "mitigate": mitigate_checkpoint,
-            "prescribe": compute_prescription,
+            "judge": judge, "summarise": summarise, "ingest": ingest_checkpoint, "analyse": analyse_unit,
+            "mitigate": mitigate_checkpoint, "check": check_weight, "prescribe": compute_prescription,
         }  # fmt: skip
         while self.workers.sent:
             name, identity = self.workers.sent.pop(0)

@@ -45,6 +45,7 @@ NUMERICAL = {
     "scipy",
     "threadpoolctl",
     "torch",
+    "weightwatcher",
 }
 ENTRIES = ("app.api", "app.pages", "app.web", "app.main")
 PLAIN = ("app.settings", "app.errors", "app.logs", "app.states")
@@ -52,6 +53,7 @@ ROWS = (
     "app/",
     "app.access",
     "app.gate",
+    "app.lists",
     "app.prescriptions",
     "app.runs",
     "app.uploads",
@@ -76,6 +78,7 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "h5py": ("analysis.formats.hdf5",),
     "peft": ("analysis.adapters",),
     "psutil": ("analysis.engine",),
+    "weightwatcher": ("analysis.diagnostics.reference",),
     "pyarrow": ("analysis.prescriptions.monitor",),
     "obstore": ("workers.ingest",),
     "huggingface_hub": ("workers.ingest",),
@@ -90,8 +93,8 @@ LAYERS = {  # of each package its folders, the highest first
         "findings", "tensors", "adapters", "linalg", "names",
     ),
     "app": (
-        "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "runs", "webhooks",
-        "access", "storage", "work", "models",
+        "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "lists", "runs",
+        "webhooks", "access", "storage", "work", "models",
     ),
     "workers": ("ingest",),
     "frontend": ("tables", "figures"),

@@ -34,6 +34,7 @@ from app.settings import Settings
 from app.storage.blobs import Storage
 from app.work import units
 from workers.job import Kind, hold_lease, persist
+from workers.summarise import summarise_run
 
 SOON = 0.2  # seconds: rows of small tensors that are measured within so long are recorded together
 AT_A_TIME = 20.0  # seconds of one run's units; then whoever waits in the queue has a turn
@@ -101,6 +102,7 @@ def _do(database: Database, storage: Storage, settings: Settings, job: Job, devi
         _measure(database, storage, settings, job, device)
         seconds = round(time.perf_counter() - began, 3)
         log.info("unit done", extra=logs.extra(tensors=len(job.tensors), seconds=seconds, device=device))
+    summarise_run(database, job.run)
 
 
 def _claim_next(database: Database, settings: Settings, run: int, device: str) -> Job | None:

@@ -9,17 +9,17 @@ import math
 import threading
 import time
 
-from app import checkpoints, idempotency, retention
+from app import checkpoints, idempotency, retention, trash
 from app.access import audit
 from app.db import Database, Session
 from app.errors import Overloaded
-from app.models import Checkpoint, Mitigation, Prescription, Product, Run, Unit
+from app.models import Check, Checkpoint, Mitigation, Prescription, Product, Run, Unit
 from app.queue import pings
 from app.runs import kept
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.uploads import resumable as transfers
-from app.work import leases, products, units
+from app.work import leases, overviews, products, units
 from app.work import verdicts as awaited
 
 TIDY_SECONDS = 3600.0
@@ -43,6 +43,7 @@ def resend(session: Session) -> None:
     for run_id in units.runs_without_units(session):
         units.settle(session, session.get_one(Run, run_id, with_for_update=True))
     awaited.ask(session)
+    overviews.ask(session)
     pings.forget(session)
     idempotency.forget(session)
 
@@ -56,7 +57,11 @@ def expire(session: Session, settings: Settings) -> None:
     for unit in leases.lock_expired(session, Unit):
         log.warning("unit %d: its worker stopped responding, attempt %d", unit.id, unit.attempts)
         units.fail(session, settings, unit, f"{SILENT} over {unit.current or 'this tensor'}")
-    silent: list[Product] = [*leases.lock_expired(session, Mitigation), *leases.lock_expired(session, Prescription)]
+    silent: list[Product] = [
+        *leases.lock_expired(session, Check),
+        *leases.lock_expired(session, Mitigation),
+        *leases.lock_expired(session, Prescription),
+    ]
     for product in silent:
         what = type(product).__name__.lower()
         log.warning("%s %d: its worker stopped responding, attempt %d", what, product.id, product.attempts)
@@ -86,9 +91,24 @@ def let_go(database: Database, storage: Storage, settings: Settings) -> None:
             digests = retention.release(session, settings, identity)
         with database.writing() as session:
             retention.collect(session, storage, digests)
+    empty_trash(database, storage, settings)
     with database.writing() as session:
         audit.forget(session)
         kept.forget(session, settings)
+
+
+def empty_trash(database: Database, storage: Storage, settings: Settings) -> None:
+    """Deletes for good what has been in the trash for long enough."""
+    with database.reading() as session:
+        run_ids, checkpoint_ids = trash.due(session, settings, Run), trash.due(session, settings, Checkpoint)
+    for identity in run_ids:
+        with database.writing() as session:
+            trash.delete_run(session, identity)
+    for identity in checkpoint_ids:
+        with database.writing() as session:
+            digests = checkpoints.delete(session, identity)
+        with database.writing() as session:
+            retention.collect(session, storage, digests)
 
 
 class Sweeper(threading.Thread):

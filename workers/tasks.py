@@ -93,6 +93,22 @@ def judge(verdict_id: int) -> None:
     verdicts.make(database(), verdict_id)
 
 
+@celery.task(name="check")
+def check(check_id: int) -> None:
+    from workers import check as reference
+
+    with logs.log_context(task="check", check=check_id):
+        reference.check_weight(database(), storage(), settings, check_id)
+
+
+@celery.task(name="summarise")
+def summarise(run_id: int) -> None:
+    from workers import summarise as summary
+
+    with logs.log_context(task="summarise", run=run_id):
+        summary.summarise_run(database(), run_id)
+
+
 def pong(body: Any, message: Any) -> None:
     """Answers a ping out of the main process, so that a worker in the middle of a unit answers as well."""
     message.ack()

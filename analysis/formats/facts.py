@@ -26,6 +26,7 @@ KEYS = MappingProxyType(
         "width": ("hidden_size", "n_embd", "d_model", "dim", "hidden_dim", "embed_dim"),
         "depth": ("num_hidden_layers", "n_layer", "num_layers", "n_layers", "depth"),
         "torch_dtype": ("torch_dtype", "dtype"),
+        "name_or_path": ("_name_or_path", "name_or_path"),
     }
 )
 # adapter_config.json of PEFT

@@ -150,7 +150,12 @@ TRAINABLE = Rule(
     description="Trains the layers of each type with the highest signal-to-noise ratio and freezes the others.",
     inputs="one checkpoint",
     value="SNR",
-    validated_on="The authors fine-tuned two models of 7 and 8 billion parameters; it was not compared here.",
+    validated_on=(
+        "The authors fine-tuned two models of 7 and 8 billion parameters; a short training of Spectrum's "
+        "quarter of the layers against a random quarter, measured here with 3 seeds and 95 % intervals: "
+        "LLaMA, 25% of each type: no clear difference, 0.001 (0.000 to 0.003) in nats a byte; MiniLM, 25% of "
+        "each type: no clear difference, 0.027 (−0.019 to 0.073) in nats a text."
+    ),
     compute=prescribe,
     options=(FRACTION, MODEL),
     outputs=(

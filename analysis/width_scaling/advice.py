@@ -24,6 +24,8 @@ def recipe_of(family: Family, target: int | None) -> Recipe | str:
         )
     if family.asks_decay:
         return "No recipe yet: say first which form of weight decay the numbers are"
+    if family.guessed_widths:
+        return "No recipe yet: say first how wide the models are, whose shapes do not tell it"
     settings = sorted(family.settings, key=lambda setting: setting.width)
     new_width = target or round(2.0 * settings[-1].width)
     for setting in settings:

@@ -94,6 +94,11 @@ class Family:
         agree = np.isclose(np.concatenate(curves), np.array(self.shapes)).mean(axis=0)
         return [at for at, share in enumerate(agree) if share < MOST or not self.shapes[at].is_integer()]
 
+    @property
+    def guessed_widths(self) -> list[int]:
+        """Those of them whose width nobody states either."""
+        return [at for at in self.unsure_widths if self.stated[at] is None]
+
     def missing(self, fact: str) -> list[int]:
         """The models of which the fact is not known."""
         return [index for index, setting in enumerate(self.settings) if getattr(setting, fact) is None]

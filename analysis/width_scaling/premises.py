@@ -165,7 +165,7 @@ def _is_read_elsewhere(found: Mapping[str, Scalar], facts: Mapping[str, Scalar])
 
 def _guess_findings(family: Family) -> Iterator[Finding]:
     """Widths that nobody states and on which the matrices do not agree."""
-    unsure = [at for at in family.unsure_widths if family.stated[at] is None]
+    unsure = family.guessed_widths
     if unsure:
         text = f"The width of {list_models(family, unsure)} is a guess from the shapes"
         told = "; ".join(f"{escape(family.names[at])}: {family.settings[at].width:g}" for at in unsure[:6])

@@ -18,11 +18,12 @@ from app.api import (
     webhooks,
 )
 from app.api.files import blobs, checkpoint_uploads, downloads, uploads
+from app.api.reports import checks, side_by_side
 
 # in the order of the reference
 ROUTERS = (
     checkpoint_uploads.router, checkpoints.router, runs.router, tables.router, curves.router, figures.router,
     events.router, diagnostics.router, downloads.router, mitigations.router, blobs.router, uploads.router,
     projects.router, tokens.router, audit.router, verdicts.router, webhooks.router, verdicts.schemas,
-    badges.router, prescriptions.router,
+    badges.router, prescriptions.router, checks.router, side_by_side.router,
 )  # fmt: skip

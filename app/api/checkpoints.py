@@ -1,25 +1,42 @@
 """Checkpoints: listed, looked at, described, pinned, deleted. `app.api.files` has how they come in."""
 
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app import checkpoints, etags, retention
 from app.api.schemas import Checkpoint, CheckpointUpdate, Tensor, checkpoints_json, tensor_json
 from app.db import Session
+from app.lists import checkpoints as checkpoint_list
+from app.lists import labels
+from app.lists.parameters import CheckpointFilters
+from app.lists.selection import parse_place
 from app.web import response_cache as kept
-from app.web.dependencies import DatabaseOf, Identity, Reading, StorageOf, Writing
-from app.web.pagination import PAGED, PageOf
+from app.web.dependencies import DatabaseOf, Identity, Limit, Reading, StorageOf, Writing
+from app.web.pagination import COUNTED, PAGED, Answering, Cursor, PageOf
 from app.web.problems import responses
 
 router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 
 
-@router.get("", responses=PAGED | responses(400), operation_id="list_checkpoints")
-def listing(session: Reading, page: PageOf) -> list[Checkpoint]:
-    """Lists them, newest first."""
-    rows = checkpoints.listing(session, page.limit + 1, page.number)
-    return checkpoints_json(session, page.page_of(rows, lambda row: row.id))
+class CheckpointPage(CheckpointFilters):
+    """Filters, and which page."""
+
+    limit: Limit = 100
+    cursor: Cursor = None
+
+
+@router.get("", responses=COUNTED | responses(400), operation_id="list_checkpoints")
+def listing(
+    request: Request, response: Response, session: Reading, asked: Annotated[CheckpointPage, Query()]
+) -> list[Checkpoint]:
+    """Lists them, newest first: searched, filtered and sorted. Archive and trash are parts of their own."""
+    page = Answering(request, response, asked.limit, asked.cursor)
+    selection = asked.selection()
+    found = checkpoint_list.find(session, selection, page.limit + 1, parse_place(page.name))
+    response.headers["X-Total-Count"] = str(checkpoint_list.count(session, selection))
+    return checkpoints_json(session, [row for row, _ in page.page_of(found, lambda one: one[1].to_text())])
 
 
 @router.get(
@@ -37,10 +54,15 @@ async def show(request: Request, database: DatabaseOf, identity: Identity) -> Re
     return await kept.answer(request, database, partial(etags.of_checkpoint, identity=identity), make)
 
 
-@router.patch("/{id}", responses=responses(400, 404), operation_id="edit_checkpoint")
+@router.patch("/{id}", responses=responses(400, 404, 409), operation_id="edit_checkpoint")
 def edit(session: Writing, identity: Identity, asked: CheckpointUpdate) -> Checkpoint:
-    """Renames it, or states facts about it. Its reports use them from now on; no run is repeated."""
-    return checkpoints_json(session, [checkpoints.edit(session, identity, asked.name, asked.facts)])[0]
+    """Renames it, states facts about it, or changes its tags, notes, archive or trash.
+
+    Its reports use the facts from now on; no run is repeated.
+    """
+    row = checkpoints.edit(session, identity, asked.name, asked.facts)
+    labels.change(session, row, asked.change())
+    return checkpoints_json(session, [row])[0]
 
 
 @router.get("/{id}/tensors", responses=PAGED | responses(400, 404), operation_id="list_tensors")

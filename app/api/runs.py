@@ -10,16 +10,20 @@ from analysis.width_scaling.advice import advice
 from app import etags
 from app.api import examples
 from app.api.run_requests import CreatedRun, RunRequest, requested_json
-from app.api.schemas import Run, run_json
+from app.api.schemas import Run, RunUpdate, run_json
 from app.db import Session
 from app.gate import verdicts
+from app.lists import labels
+from app.lists import runs as run_list
+from app.lists.parameters import RunFilters
+from app.lists.selection import parse_place
 from app.runs import reports, runs
 from app.states import ENDED
 from app.web import response_cache as kept
-from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, Writing
+from app.web.dependencies import DatabaseOf, Identity, Limit, Reading, SettingsOf, Writing
 from app.web.idempotency import Once, OnceRoute
 from app.web.long_poll import Seconds, WaitingOf, wait_until
-from app.web.pagination import PAGED, PageOf
+from app.web.pagination import COUNTED, Answering, Cursor
 from app.web.problems import responses
 from app.webhooks import deliveries
 from app.webhooks import sending as webhooks
@@ -66,11 +70,29 @@ def request(
     return requested_json(session, run, hook)
 
 
-@router.get("", responses=PAGED | responses(400), operation_id="list_runs")
-def listing(session: Reading, page: PageOf) -> list[Run]:
-    """Lists them, newest first."""
-    rows = page.page_of(runs.listing(session, page.limit + 1, page.number), lambda row: row.id)
-    return [run_json(session, run) for run in rows]
+class RunPage(RunFilters):
+    """Filters, and which page."""
+
+    limit: Limit = 100
+    cursor: Cursor = None
+
+
+@router.get("", responses=COUNTED | responses(400), operation_id="list_runs")
+def listing(incoming: Request, response: Response, session: Reading, asked: Annotated[RunPage, Query()]) -> list[Run]:
+    """Lists them, newest first: searched, filtered and sorted. Archive and trash are parts of their own."""
+    page = Answering(incoming, response, asked.limit, asked.cursor)
+    selection = asked.selection()
+    found = run_list.find(session, selection, page.limit + 1, parse_place(page.name))
+    response.headers["X-Total-Count"] = str(run_list.count(session, selection))
+    return [run_json(session, run) for run, _ in page.page_of(found, lambda one: one[1].to_text())]
+
+
+@router.patch("/{id}", responses=responses(400, 404, 409), operation_id="edit_run")
+def edit(session: Writing, identity: Identity, asked: RunUpdate) -> Run:
+    """Names it, or changes its tags, notes, archive or trash."""
+    row = labels.rename(session, identity, asked.name)
+    labels.change(session, row, asked.change())
+    return run_json(session, row)
 
 
 @router.get("/{id}", responses=responses(404, 503), operation_id="get_run")

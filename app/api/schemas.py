@@ -12,6 +12,8 @@ from analysis.facts import FACTS, LARGEST, LONGEST, VISIBLE, Fact, find_contradi
 from analysis.gate.policy import option_schema as option_schema
 from app import checkpoints, models
 from app.db import Session
+from app.lists import overviews
+from app.lists.parameters import SEVERITIES, Labels
 from app.runs import runs
 
 Scalar = float | int | str | bool | None
@@ -55,6 +57,19 @@ class Source(BaseModel):
     fetched: int = Field(description="Bytes received so far.", examples=[67108864])
 
 
+class Glance(BaseModel):
+    """What the list tells of a checkpoint: the worst finding of its newest ended run, and key numbers."""
+
+    severity: Literal["note", "warn", "bad"] | None = Field(
+        description="Of the worst finding of the newest ended run.", examples=["warn"]
+    )
+    finding: str | None = Field(description="The worst finding.", examples=["Query of block 3 holds NaN."])
+    median_alpha: float | None = Field(description="Of the newest run with `esd`.", examples=[3.4])
+    healthy: int | None = Field(description="Weights with an α between 2 and 6.", examples=[36])
+    fitted: int | None = Field(description="Weights with an α.", examples=[39])
+    intruders: int | None = Field(description="Of the newest run with `intruders`.", examples=[None])
+
+
 class Checkpoint(BaseModel):
     """A stored model."""
 
@@ -82,6 +97,11 @@ class Checkpoint(BaseModel):
     )
     created_at: datetime
     latest_run: int | None = Field(examples=[1])
+    overview: Glance
+    tags: list[str] = Field(examples=[["best"]])
+    notes: str = Field(examples=[""])
+    archived_at: datetime | None = Field(description="Since when it is in the archive.", examples=[None])
+    trashed_at: datetime | None = Field(description="Since when it is in the trash.", examples=[None])
 
 
 def fact_schema(fact: Fact) -> dict[str, Any]:
@@ -101,14 +121,23 @@ FACTS_SCHEMA = {
 }
 
 
-class CheckpointUpdate(BaseModel):
+class CheckpointUpdate(Labels):
     """What to change about a checkpoint. Fields that are left out stay."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(None, min_length=1, max_length=checkpoints.LONGEST_NAME, examples=["run 7"])
     facts: Annotated[dict[str, Any], WithJsonSchema(FACTS_SCHEMA)] = Field(
         {}, description="Facts to state. Null removes a stated fact, so that the value from its files applies again."
+    )
+
+
+class RunUpdate(Labels):
+    """What to change about a run. Fields that are left out stay."""
+
+    name: str | None = Field(
+        None,
+        max_length=checkpoints.LONGEST_NAME,
+        description="A name of its own. Empty: again that of its checkpoints.",
+        examples=["sweep 7"],
     )
 
 
@@ -153,6 +182,11 @@ class Run(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     device: str | None = Field(description="Where it is computed.", examples=["cpu"])
+    name: str | None = Field(description="Its own name, if it was given one.", examples=[None])
+    tags: list[str] = Field(examples=[["best"]])
+    notes: str = Field(examples=[""])
+    archived_at: datetime | None = Field(description="Since when it is in the archive.", examples=[None])
+    trashed_at: datetime | None = Field(description="Since when it is in the trash.", examples=[None])
 
 
 def diagnostics_schema() -> dict[str, Any]:
@@ -209,7 +243,7 @@ def reason(code: str | None, message: str | None) -> Reason | None:
     return None if code is None else Reason(code=code, message=message or code)
 
 
-def checkpoint_json(row: models.Checkpoint, latest: Mapping[int, int]) -> Checkpoint:
+def checkpoint_json(row: models.Checkpoint, latest: Mapping[int, int], glance: overviews.Glance) -> Checkpoint:
     return Checkpoint(
         id=row.id,
         name=row.name,
@@ -230,6 +264,23 @@ def checkpoint_json(row: models.Checkpoint, latest: Mapping[int, int]) -> Checkp
         released_at=moment(row.released_at),
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         latest_run=latest.get(row.id),
+        overview=glance_json(glance),
+        tags=row.tags,
+        notes=row.notes,
+        archived_at=moment(row.archived_at),
+        trashed_at=moment(row.trashed_at),
+    )
+
+
+def glance_json(glance: overviews.Glance) -> Glance:
+    alphas, newest = glance.alphas, glance.newest
+    return Glance(
+        severity=None if newest is None else SEVERITIES[newest.severity],
+        finding=None if newest is None else newest.finding,
+        median_alpha=None if alphas is None else alphas.median_alpha,
+        healthy=None if alphas is None else alphas.healthy,
+        fitted=None if alphas is None else alphas.fitted,
+        intruders=None if glance.intruders is None else glance.intruders.intruders,
     )
 
 
@@ -239,8 +290,9 @@ def source_json(row: models.Source) -> Source:
 
 
 def checkpoints_json(session: Session, rows: Sequence[models.Checkpoint]) -> list[Checkpoint]:
-    latest = checkpoints.latest_runs(session, [row.id for row in rows])
-    return [checkpoint_json(row, latest) for row in rows]
+    ids = [row.id for row in rows]
+    latest, glances = checkpoints.latest_runs(session, ids), overviews.glances(session, ids)
+    return [checkpoint_json(row, latest, glances[row.id]) for row in rows]
 
 
 def tensor_json(info: Mapping[str, Any]) -> Tensor:
@@ -262,4 +314,9 @@ def run_json(session: Session, row: models.Run) -> Run:
         started_at=moment(row.started_at),
         finished_at=moment(row.finished_at),
         device=row.device,
+        name=row.name,
+        tags=row.tags,
+        notes=row.notes,
+        archived_at=moment(row.archived_at),
+        trashed_at=moment(row.trashed_at),
     )

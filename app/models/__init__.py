@@ -7,11 +7,14 @@ from app.models.access import Event, Key, Login, Project, Token
 from app.models.base import Base, CleanText, Product, StateText, Work
 from app.models.files import Blob, Checkpoint, File, Source, Tensor, Transfer
 from app.models.gate import Delivery, Verdict, Webhook
+from app.models.labels import Labelled
 from app.models.runs import (
+    Check,
     Curve,
     KeptResult,
     Member,
     Mitigation,
+    Overview,
     Ping,
     Prescription,
     PrescriptionFile,
@@ -24,6 +27,7 @@ from app.models.runs import (
 __all__ = [
     "Base",
     "Blob",
+    "Check",
     "Checkpoint",
     "CleanText",
     "Curve",
@@ -32,9 +36,11 @@ __all__ = [
     "File",
     "KeptResult",
     "Key",
+    "Labelled",
     "Login",
     "Member",
     "Mitigation",
+    "Overview",
     "Ping",
     "Prescription",
     "PrescriptionFile",

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from analysis.facts import effective
 from app.db import now
 from app.models.base import Base, StateText, Work
+from app.models.labels import Labelled, fact_lines
 from app.states import CheckpointState
 from app.tenancy import ProjectScoped
 
@@ -54,7 +55,7 @@ class Source(Base):
     fetched: Mapped[int] = mapped_column(BigInteger, default=0)  # bytes that are here
 
 
-class Checkpoint(ProjectScoped, Work, Base):
+class Checkpoint(ProjectScoped, Labelled, Work, Base):
     """A stored model."""
 
     __tablename__ = "checkpoints"
@@ -85,6 +86,11 @@ class Checkpoint(ProjectScoped, Work, Base):
     def known(self) -> dict[str, Any]:
         """What is known about it: what people say goes before what its files say."""
         return effective(self.facts, self.stated)
+
+    @property
+    def searched(self) -> list[str]:
+        words = (self.name, self.kind, self.format)
+        return [*filter(None, words), *fact_lines(effective(self.facts or {}, self.stated or {}))]
 
 
 class File(Base):

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, LargeBinary, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Session, now
 from app.models.base import Base, Product, StateText, Work
 from app.models.files import Checkpoint
-from app.states import MitigationState, PrescriptionState, RunState, UnitState
+from app.models.labels import Labelled
+from app.states import CheckState, MitigationState, PrescriptionState, RunState, UnitState
 from app.tenancy import ProjectScoped
 
 
@@ -36,8 +37,11 @@ class Mitigation(ProjectScoped, Product, Base):
     )  # analysis.mitigation.MitigationReport
 
 
-class Run(ProjectScoped, Base):
-    """Diagnostics asked of an ordered list of checkpoints."""
+class Run(ProjectScoped, Labelled, Base):
+    """Diagnostics asked of an ordered list of checkpoints.
+
+    `summarise_at` is when a worker is asked for its overviews; None once they are made.
+    """
 
     __tablename__ = "runs"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -46,13 +50,19 @@ class Run(ProjectScoped, Base):
     state: Mapped[RunState] = mapped_column(StateText(RunState), index=True)
     reason_code: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[str | None]
+    name: Mapped[str | None]  # where people gave it one; else it goes by its checkpoints' names
     diagnostics: Mapped[dict[str, Any]]  # name -> option -> value
     device: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[float] = mapped_column(default=now())
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
+    summarise_at: Mapped[float | None] = mapped_column(default=0.0, server_default="0", index=True)
 
     members: Mapped[list["Member"]] = relationship(order_by="Member.position", passive_deletes=True, lazy="selectin")
+
+    @property
+    def searched(self) -> list[str]:
+        return [*filter(None, (self.name,)), *(self.diagnostics or {})]
 
 
 class Member(Base):
@@ -95,6 +105,7 @@ class Result(Base):
     __table_args__ = (
         UniqueConstraint("run_id", "diagnostic", "weight_digest", "group", name="uq_results_measurement"),
         Index("ix_results_order", "run_id", "diagnostic", "group", "tensor", "ordinal"),
+        Index("ix_results_weight", "weight_digest", "diagnostic"),
         {"sqlite_autoincrement": True},
     )
 
@@ -118,6 +129,28 @@ class Curve(Base):
     result_id: Mapped[int] = mapped_column(ForeignKey("results.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Overview(Base):
+    """What a list tells of one checkpoint in an ended run: app.runs.overviews.
+
+    `cells` are [role, block, value] of the main column, for the small picture of the model.
+    """
+
+    __tablename__ = "overviews"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoints.id", ondelete="CASCADE"), index=True)
+    headline: Mapped[str]
+    median_alpha: Mapped[float | None]
+    healthy: Mapped[int | None]
+    fitted: Mapped[int | None]
+    intruders: Mapped[int | None]
+    severity: Mapped[int]  # of the worst finding: 0 none, 1 note, 2 warning, 3 problem
+    finding: Mapped[str | None]  # the worst
+    findings: Mapped[int]
+    cells: Mapped[list[Any]] = mapped_column(JSON)
 
 
 class KeptResult(ProjectScoped, Base):
@@ -173,6 +206,23 @@ class Prescription(ProjectScoped, Product, Base):
     )
 
 
+class Check(ProjectScoped, Product, Base):
+    """One weight of a run that WeightWatcher measures too, in a worker: analysis.diagnostics.reference."""
+
+    __tablename__ = "checks"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    WAITING, HELD, TASK = CheckState.QUEUED, CheckState.RUNNING, "check"
+    DONE, FAILED, FAILURE = CheckState.DONE, CheckState.FAILED, "check-failed"
+
+    state: Mapped[CheckState] = mapped_column(StateText(CheckState), index=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]  # of the checkpoint in the run
+    weight: Mapped[str]
+    tensor: Mapped[str]  # that holds it
+    version: Mapped[str | None]  # of WeightWatcher
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # analysis.diagnostics.reference.Compared
+
+
 class PrescriptionFile(Base):
     """A file that a worker made for a prescription."""
 
@@ -188,7 +238,9 @@ class PrescriptionFile(Base):
 Listed = TypeVar("Listed", Checkpoint, Mitigation, Run)
 
 
-def newest(session: Session, kind: type[Listed], limit: int, before: int | None = None) -> Sequence[Listed]:
+def newest(
+    session: Session, kind: type[Listed], limit: int, before: int | None = None, *conditions: ColumnElement[bool]
+) -> Sequence[Listed]:
     """At most so many rows, the newest first, of those made before the one with this id: no new row moves a page."""
-    query = select(kind).order_by(kind.id.desc()).limit(limit)
+    query = select(kind).where(*conditions).order_by(kind.id.desc()).limit(limit)
     return session.scalars(query if before is None else query.where(kind.id < before)).all()

@@ -15,8 +15,15 @@ from app.pages import (
     runs,
     scaling,
 )
+from app.pages.listings import checkpoints as checkpoint_list
+from app.pages.listings import labels
+from app.pages.listings import runs as run_list
+from app.pages.reports import beside, layers, rows
 
-PARTS = (home, checkpoints, compare, scaling, runs, reference, login, mitigate, prescribe, access)
+PARTS = (
+    home, checkpoint_list, run_list, labels, checkpoints, compare, scaling, runs, reference, login, mitigate, prescribe,
+    access, layers, beside, rows,
+)  # fmt: skip
 ROUTERS = tuple(part.router for part in PARTS)  # none of them is in the OpenAPI
 
 

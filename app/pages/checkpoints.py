@@ -13,9 +13,12 @@ from analysis.errors import FactError
 from analysis.formats.parts import copy_of
 from app import checkpoints, models, retention
 from app.errors import NotFound
+from app.lists import labels
+from app.lists.labels import Change
 from app.pages import chooser, facts, lists
 from app.pages.facts import Fields, Sheet
 from app.pages.forms import Sent
+from app.pages.listings.labels import view_labels
 from app.pages.rendering import PageRoute, page, see
 from app.runs import runs
 from app.runs.members import tensor_info
@@ -83,6 +86,7 @@ def show_page(
         "pages/checkpoint.html",
         422 if form.open or fields is not None else 200,
         chooser=form,
+        labels=view_labels(settings, row),
         checkpoint=view(row, retention.deletion_time(session, settings, row), fields, find_copies(tensors)),
         tensors=tensors,
         tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {count} of them to analyse",
@@ -188,8 +192,13 @@ def state(request: Request, session: Writing, settings: SettingsOf, identity: Id
 
 @router.post("/{id}/delete")
 def delete(database: DatabaseOf, storage: StorageOf, identity: Identity) -> Response:
+    """To the trash; out of the trash, for good."""
     with database.writing() as session:
+        row = checkpoints.hold(session, identity)
+        if row.trashed_at is None:
+            labels.change(session, row, Change(trashed=True))
+            return see(f"/checkpoints?undo={identity}")
         digests = checkpoints.delete(session, identity)
     with database.writing() as session:
         retention.collect(session, storage, digests)
-    return see("/")
+    return see("/checkpoints")

@@ -9,6 +9,8 @@ from analysis.formats import companions
 from app import checkpoints
 from app.access import quotas
 from app.api.files.checkpoint_uploads import admit
+from app.lists import checkpoints as checkpoint_list
+from app.lists.selection import Selection
 from app.pages import lists
 from app.pages.rendering import PageRoute, page, see
 from app.runs import runs
@@ -16,22 +18,21 @@ from app.uploads.streaming import Upload, receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf, announced_length
 
 router = APIRouter(route_class=PageRoute)
-LISTED = 200
-RUNS = 20
+LISTED, RUNS = 12, 12  # the newest; the rest has pages of its own
 
 
 @router.get("/")
 def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
     now = time.time()
-    latest_rows = checkpoints.listing(session, LISTED)
-    rows = lists.checkpoint_rows(session, latest_rows, now)
+    rows = lists.checkpoint_rows(session, checkpoints.listing(session, LISTED), now)
     recent = lists.run_rows(session, runs.listing(session, RUNS), now)
     return page(
         request,
         "pages/home.html",
         page="home",
         checkpoints=rows,
-        stored=sum(row.bytes for row in latest_rows),
+        total=checkpoint_list.count(session, Selection()),
+        stored=checkpoint_list.size(session, Selection()),
         runs=recent,
         runs_words=lists.summary(recent),
         moving=any(row.look.moving for row in rows) or any(run.look.moving for run in recent),

@@ -1,35 +1,33 @@
-"""The lists of checkpoints and runs, as both pages show them."""
+"""The rows of checkpoints and runs, as every list of the pages shows them."""
 
-import json
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
-from statistics import median
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from analysis.diagnostic import Table
-from app import checkpoints, models
-from app.runs import reports, runs
-from app.states import ENDED, CheckpointState, RunState
+from analysis.diagnostics import diagnostic
+from app import models
+from app.lists import overviews
+from app.lists.overviews import Glance
+from app.lists.parameters import SEVERITIES
+from app.runs import runs
+from app.runs.overviews import ALPHA
+from app.states import OPEN_RUNS, CheckpointState, RunState
 from app.web.dependencies import Reading
 from frontend import numbers, states
-from frontend.rows import number, rows_at
 from frontend.tables import grid
 
-MAIN = ("esd", "alpha")  # the diagnostic and the column whose grid stands for a model
-REMEMBERED = 256  # glances at ended runs
+FACTS = (("step", "step"), ("width", "width"), ("learning_rate", "η"), ("weight_decay", "λ"), ("rank", "rank"))
+FEW = 3  # facts in a row
+ENDED_RUN = runs.Progress(RunState.DONE, 0, 0, None, None)  # of one whose line tells no progress
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
-    """What a list tells of a report."""
+class Worst:
+    """The worst finding of a report, and how many there are."""
 
-    finger: grid.Fingerprint | None
-    alpha: str
-    healthy: str
-    headline: str
-
-
-NOTHING = Glance(None, numbers.ABSENT, numbers.ABSENT, "")
+    look: states.Look
+    text: str
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +40,17 @@ class CheckpointRow:
     status: str
     kind: str
     parameters: str
+    size: str
     added: str
     finger: grid.Fingerprint | None
     alpha: str
     healthy: str
+    intruders: str
+    worst: Worst | None
+    report: str  # the address of the newest report, or ""
+    facts: str
+    tags: Sequence[str]
+    notes: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,91 +63,78 @@ class RunRow:
     line: str
     done: int
     total: int
-
-
-class Glances:
-    """Glances at ended runs, kept: their rows do not change any more, only what is stated of their checkpoints."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, Glance] = OrderedDict()
-
-    def at(self, session: Reading, run: models.Run, position: int) -> Glance:
-        facts = json.dumps([member.checkpoint.stated for member in run.members], sort_keys=True)
-        key = (str(session.get_bind().engine.url), run.id, run.finished_at, position, facts)
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        entry = glance(session, run, position)
-        if run.state in ENDED:
-            self._kept[key] = entry
-            while len(self._kept) > REMEMBERED:
-                self._kept.popitem(last=False)
-        return entry
-
-
-GLANCES = Glances()
-
-
-def glance(session: Reading, run: models.Run, position: int) -> Glance:
-    diagnostic, column = MAIN
-    if diagnostic not in run.diagnostics:
-        table = reports.table(session, run.id, next(iter(run.diagnostics)))
-        return replace(NOTHING, headline=table.diagnostic.summarise(table).headline if table.rows else "")
-    return glance_of(reports.table(session, run.id, diagnostic), column, position)
-
-
-def glance_of(table: Table, column: str, position: int) -> Glance:
-    own = Table(table.diagnostic, tuple(rows_at(table, position)))
-    values = [value for row in own.rows if (value := number(row, column)) is not None]
-    if not values:
-        return NOTHING
-    low, high = own.diagnostic.column(column).healthy or (float("-inf"), float("inf"))
-    healthy_count = sum(low <= value <= high for value in values)
-    return Glance(
-        grid.fingerprint(own, column, position),
-        numbers.short(median(values)),
-        f"{healthy_count} of {len(values)}",
-        own.diagnostic.summarise(own).headline,
-    )
+    worst: Worst | None
+    asked: str
+    tags: Sequence[str]
+    notes: str
 
 
 def checkpoint_rows(session: Reading, rows: Sequence[models.Checkpoint], now: float) -> list[CheckpointRow]:
-    ids = [row.id for row in rows]
-    latest = checkpoints.latest_runs(session, ids) | checkpoints.latest_runs(session, ids, MAIN[0])
-    return [_checkpoint(session, row, latest.get(row.id), now) for row in rows]
+    found = overviews.glances(session, [row.id for row in rows])
+    open_runs = runs.open_over(session, [row.id for row in rows])
+    return [_checkpoint(row, found[row.id], open_runs.get(row.id), now) for row in rows]
 
 
-def _checkpoint(session: Reading, row: models.Checkpoint, latest: int | None, now: float) -> CheckpointRow:
-    run = None if latest is None else runs.get(session, latest)
-    overview = NOTHING if run is None else GLANCES.at(session, run, place(run, row.id))
+def _checkpoint(row: models.Checkpoint, glance: Glance, open_run: RunState | None, now: float) -> CheckpointRow:
     look = states.checkpoint(row.state)
-    status = look.word if look.moving else "not analysed" if run is None else states.run(run.state).word
+    if open_run is not None and not look.moving:
+        look = states.run(open_run)
+    alphas, newest = glance.alphas, glance.newest
     return CheckpointRow(
         id=row.id,
         url=f"/checkpoints/{row.id}",
         name=row.name,
         look=look,
         reason=row.reason or row.reason_code if row.state == CheckpointState.REJECTED else None,
-        status=status if status != RunState.DONE else numbers.ABSENT,
+        status=look.word if look.moving else "not analysed" if newest is None else "",
         kind=row.kind or numbers.ABSENT,
         parameters=numbers.ABSENT if row.parameters is None else numbers.parameters(row.parameters),
+        size=numbers.size(row.bytes),
         added=numbers.describe_age(row.created_at, now),
-        finger=overview.finger,
-        alpha=overview.alpha,
-        healthy=overview.healthy,
+        finger=None if alphas is None else picture(alphas.cells),
+        alpha=numbers.ABSENT if alphas is None else numbers.short(alphas.median_alpha),
+        healthy=numbers.ABSENT if alphas is None else f"{alphas.healthy} of {alphas.fitted}",
+        intruders=numbers.ABSENT if glance.intruders is None else numbers.short(glance.intruders.intruders),
+        worst=worst(newest),
+        report="" if newest is None else f"/runs/{newest.run_id}",
+        facts=facts_in_short(row.known),
+        tags=row.tags,
+        notes=row.notes,
     )
 
 
-def place(run: models.Run, checkpoint: int) -> int:
-    return next((member.position for member in run.members if member.checkpoint_id == checkpoint), 0)
+def picture(cells: Sequence[Sequence[Any]]) -> grid.Fingerprint | None:
+    """The small picture of an overview's cells."""
+    name, column = ALPHA
+    return grid.glyph([(role, depth, value) for role, depth, value in cells], diagnostic(name).column(column))
+
+
+def worst(overview: models.Overview | None) -> Worst | None:
+    if overview is None or overview.finding is None:
+        return None
+    severity = SEVERITIES[overview.severity] or ""
+    return Worst(states.severity(severity), overview.finding, overview.findings - 1)
+
+
+def facts_in_short(known: Mapping[str, Any]) -> str:
+    """The first few facts that tell checkpoints of one kind apart.
+
+    >>> facts_in_short({"width": 384, "step": 20000, "learning_rate": 0.001})
+    'step 20,000 · width 384 · η 0.001'
+    """
+    found = [(title, known[name]) for name, title in FACTS if isinstance(known.get(name), int | float)]
+    return " · ".join(f"{title} {numbers.setting(float(value))}" for title, value in found[:FEW])
 
 
 def run_rows(session: Reading, rows: Sequence[models.Run], now: float) -> list[RunRow]:
-    return [_run(session, row, now) for row in rows]
+    worst_by_run, first = overviews.worst_of_runs(session, [row.id for row in rows])
+    return [_run(session, row, now, worst_by_run.get(row.id), first.get(row.id)) for row in rows]
 
 
-def _run(session: Reading, row: models.Run, now: float) -> RunRow:
-    progress = runs.progress(session, row)
+def _run(
+    session: Reading, row: models.Run, now: float, worst_one: models.Overview | None, first: models.Overview | None
+) -> RunRow:
+    progress = runs.progress(session, row) if row.state in OPEN_RUNS or row.state == RunState.CANCELLED else ENDED_RUN
     look = states.run(row.state)
     return RunRow(
         id=row.id,
@@ -150,14 +142,20 @@ def _run(session: Reading, row: models.Run, now: float) -> RunRow:
         name=name_of(row),
         look=look,
         when=eta(progress.eta_seconds) or numbers.describe_age(row.finished_at or row.created_at, now),
-        line=line(row, progress) or GLANCES.at(session, row, 0).headline,
+        line=line(row, progress) or (first.headline if first else ""),
         done=progress.done,
         total=progress.total,
+        worst=worst(worst_one),
+        asked=", ".join(diagnostic(name).title for name in row.diagnostics),
+        tags=row.tags,
+        notes=row.notes,
     )
 
 
 def name_of(run: models.Run) -> str:
-    """The run's checkpoints, as a title."""
+    """Its own name, or its checkpoints as a title."""
+    if run.name:
+        return run.name
     first, *rest = [member.checkpoint.name for member in run.members]
     return first if not rest else f"{first} and {len(rest)} more"
 

@@ -14,7 +14,10 @@ from analysis.findings.wording import join_words, lower_first
 from app import etags, models
 from app.db import Database, Session
 from app.errors import NotFound
+from app.lists import labels
+from app.lists.labels import Change
 from app.pages import lists, mitigate
+from app.pages.listings.labels import view_labels
 from app.pages.rendering import PageRoute, page, see, sentence
 from app.pages.views import gate, prescriptions
 from app.pages.views.comparison import ComparisonView, compares
@@ -23,7 +26,7 @@ from app.pages.views.pictures import Tab
 from app.pages.views.report import ReportView
 from app.pages.views.state import ShownColumns, State, StateOf
 from app.pages.views.width_scaling.family import FamilyView
-from app.runs import reports, runs
+from app.runs import beside, reports, runs
 from app.states import RunState
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Writing
@@ -82,6 +85,10 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     view = run_view(run, runs.progress(session, run), time.time())
     full_report = reports.report(session, identity)
     common: dict[str, Any] = {"run": view, "tabs": tabs(full_report.tables, state), "gates": gate.view(session, run)}
+    common["labels"] = view_labels(request.app.state.settings, run)
+    before = beside.previous(session, run, state.shown.position)
+    here = f"/compare/reports/since/{identity}" + (f"?position={state.shown.position}" if state.shown.position else "")
+    common["before"] = "" if before is None else here
     common["todo"] = prescriptions.view(session, run, full_report.tables, full_report.names)
     if scales(full_report.tables, state):
         ids = [member.checkpoint_id for member in run.members]
@@ -288,5 +295,10 @@ def repeat(session: Writing, identity: Identity) -> Response:
 
 @router.post("/{id}/delete")
 def delete(session: Writing, identity: Identity) -> Response:
+    """To the trash; out of the trash, for good."""
+    row = runs.get(session, identity)
+    if row.trashed_at is None:
+        labels.change(session, row, Change(trashed=True))
+        return see(f"/runs?undo={identity}")
     runs.delete(session, identity)
-    return see("/")
+    return see("/runs")

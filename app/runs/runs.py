@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete as sql_delete
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from analysis.diagnostics import check_scopes
 from analysis.diagnostics import requests as requests_of
-from app import checkpoints, retention
+from app import checkpoints, retention, trash
 from app.access import audit, quotas
 from app.db import clock
 from app.errors import BadRequest, Conflict, NotFound
 from app.models import Member, Run, Unit, newest
 from app.runs.plans import plan
-from app.states import ENDED, OPEN_UNITS, CheckpointState, RunState
+from app.states import ENDED, OPEN_RUNS, OPEN_UNITS, CheckpointState, RunState
 from app.webhooks import deliveries
 from app.work import units
 
@@ -51,6 +50,8 @@ def request(
     for checkpoint in rows:
         if checkpoint.state == CheckpointState.REJECTED:
             raise Conflict(f"Checkpoint {checkpoint.id} was rejected: {checkpoint.reason}")
+        if checkpoint.trashed_at is not None:
+            raise Conflict(f"Checkpoint {checkpoint.id} is in the trash. Restore it first.")
         retention.require_weights(checkpoint)
     quotas.check(session, runs=1)
     members = [Member(position=position, checkpoint=checkpoint) for position, checkpoint in enumerate(rows)]
@@ -68,13 +69,20 @@ def request(
 
 def listing(session: Session, limit: int = 100, before: int | None = None) -> Sequence[Run]:
     """The newest first; where an id is given, those made before it."""
-    return newest(session, Run, limit, before)
+    return newest(session, Run, limit, before, Run.trashed_at.is_(None), Run.archived_at.is_(None))
 
 
 def runs_over(session: Session, checkpoint_id: int) -> Sequence[Run]:
     """The runs over a checkpoint, the newest first."""
-    query = select(Run).where(Run.members.any(Member.checkpoint_id == checkpoint_id))
+    query = select(Run).where(Run.members.any(Member.checkpoint_id == checkpoint_id), Run.trashed_at.is_(None))
     return session.scalars(query.order_by(Run.id.desc())).all()
+
+
+def open_over(session: Session, checkpoint_ids: Sequence[int]) -> dict[int, RunState]:
+    """The state of a run that goes on over each of these checkpoints, where there is one."""
+    query = select(Member.checkpoint_id, Run.state).join(Run, Run.id == Member.run_id)
+    query = query.where(Member.checkpoint_id.in_(checkpoint_ids), Run.state.in_(OPEN_RUNS)).order_by(Run.id)
+    return {row.checkpoint_id: RunState(row.state) for row in session.execute(query)}
 
 
 def find(session: Session, identity: int) -> Run | None:
@@ -127,6 +135,4 @@ def cancel(session: Session, identity: int) -> Run:
 def delete(session: Session, identity: int) -> None:
     """Deletes the run with everything that it found."""
     get(session, identity)
-    units.lock_open(session, identity)
-    session.execute(sql_delete(Run).where(Run.id == identity))
-    audit.note(session, "run.delete", f"run {identity}")
+    trash.delete_run(session, identity)

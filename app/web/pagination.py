@@ -30,6 +30,18 @@ PAGED: dict[int | str, dict[str, Any]] = {
         }
     }
 }
+COUNTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            **PAGED[200]["headers"],
+            "X-Total-Count": {
+                "description": "Items on all pages.",
+                "schema": {"type": "integer"},
+                "example": 1234,
+            },
+        }
+    }
+}
 Cursor = Annotated[
     str | None,
     Query(max_length=400, description="From the `Link` header of the previous page.", examples=[None]),

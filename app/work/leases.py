@@ -10,7 +10,7 @@ from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import clock, now, wake
-from app.models import Checkpoint, Mitigation, Prescription, Unit, Work
+from app.models import Check, Checkpoint, Mitigation, Prescription, Unit, Work
 
 FIRST_RESEND = 5.0  # seconds until a message that nobody took is sent again; doubles each time
 LAST_RESEND = 300.0
@@ -19,7 +19,7 @@ AT_ONCE = 100
 SKEW = 5.0  # seconds
 
 W = TypeVar("W", bound=Work)
-KINDS: tuple[type[Work], ...] = (Checkpoint, Mitigation, Prescription, Unit)
+KINDS: tuple[type[Work], ...] = (Check, Checkpoint, Mitigation, Prescription, Unit)
 
 
 class LeaseLost(Exception):

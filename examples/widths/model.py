@@ -59,10 +59,10 @@ class Block(nn.Module):
 class Inner(nn.Module):
     """All but the head, as LLaMA's files have it under "model."."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, depth: int) -> None:
         super().__init__()
         self.embed_tokens = nn.Embedding(BYTES, width)
-        self.layers = nn.ModuleList(Block(width) for _ in range(DEPTH))
+        self.layers = nn.ModuleList(Block(width) for _ in range(depth))
         self.norm = nn.RMSNorm(width, eps=1e-6)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -76,9 +76,9 @@ class Inner(nn.Module):
 class Decoder(nn.Module):
     """Logits of the next byte after each: (batch, length) to (batch, length, 256)."""
 
-    def __init__(self, width: int, seed: int) -> None:
+    def __init__(self, width: int, seed: int, depth: int = DEPTH) -> None:
         super().__init__()
-        self.model = Inner(width)
+        self.model = Inner(width, depth)
         self.lm_head = nn.Linear(width, BYTES, bias=False)
         start(self, seed)
 

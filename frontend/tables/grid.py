@@ -151,16 +151,27 @@ class Fingerprint:
 
 def fingerprint(table: Table, name: str, position: At = 0) -> Fingerprint | None:
     """The glyph of a column's grid; None where no weight belongs to a block."""
-    picture = grid(table, name, position)
-    if not picture.lines:
+    rows = [row for row in rows_at(table, position) if row.weight.depth is not None]
+    cells = [(row.weight.role, row.weight.depth or 0, number(row, name)) for row in rows]
+    return glyph([(role, depth, v) for role, depth, v in cells if v is not None], table.diagnostic.column(name))
+
+
+def glyph(cells: Sequence[tuple[str, int, float]], column: Column) -> Fingerprint | None:
+    """The small picture of (role, block, value): the median where several share a place; None where there are none."""
+    if not cells:
         return None
-    width, height = GLYPH[0] / len(picture.depths), GLYPH[1] / len(picture.lines)
-    gap = 0.8 if len(picture.depths) <= 24 else 0.0
+    places: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for role, depth, value in cells:
+        places[role, depth].append(value)
+    depths = {depth: x for x, depth in enumerate(sorted({depth for _, depth in places}))}
+    roles = {role: y for y, role in enumerate(sorted({role for role, _ in places}, key=order))}
+    width, height = GLYPH[0] / len(depths), GLYPH[1] / len(roles)
+    gap = 0.8 if len(depths) <= 24 else 0.0
+    colors = scale(column, [value for _, _, value in cells])
     paths: dict[str, list[str]] = defaultdict(list)
-    for y, (_, cells) in enumerate(picture.lines):
-        for x, cell in enumerate(cells):
-            if cell is not None:
-                box = f"M{x * width:.1f} {y * height:.1f}h{width - gap:.1f}v{height - 0.8:.1f}h-{width - gap:.1f}z"
-                paths[cell.css].append(box)
-    count = sum(bool(cell and cell.mark) for _, cells in picture.lines for cell in cells)
+    for (role, depth), values in sorted(places.items()):
+        x, y = depths[depth] * width, roles[role] * height
+        box = f"M{x:.1f} {y:.1f}h{width - gap:.1f}v{height - 0.8:.1f}h-{width - gap:.1f}z"
+        paths[colors.css(median(values))].append(box)
+    count = sum(bool(colors.side(median(values))) for values in places.values())
     return Fingerprint(*GLYPH, [(css, "".join(boxes)) for css, boxes in paths.items()], f"{count} cells out of range")

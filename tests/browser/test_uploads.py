@@ -127,16 +127,22 @@ def test_hostile_names_do_nothing(watched: Watched, tmp_path: Path) -> None:
         expect(page.locator("#panel .density .main-svg").first).to_be_visible()
 
 
-def test_deleting_asks_first(watched: Watched) -> None:
+def test_deleting_can_be_undone_and_asks_before_it_is_for_good(watched: Watched) -> None:
     sent = post(watched, "/api/v1/checkpoints?filename=gone.safetensors", model(layers=1))
     page = watched.open(f"/checkpoints/{sent['id']}")
-    page.once("dialog", lambda dialog: dialog.dismiss())
     page.get_by_role("button", name="Delete checkpoint").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(f"#checkpoint-{sent['id']}")).to_have_count(1)
+    page = watched.open(f"/checkpoints/{sent['id']}")
+    page.get_by_role("button", name="Delete checkpoint").click()
+    expect(page.locator(f"#checkpoint-{sent['id']}")).to_have_count(0)
+    page = watched.open(f"/checkpoints/{sent['id']}")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_role("button", name="Delete for good").click()
     expect(page.locator("h1")).to_have_text("gone.safetensors")
     page.once("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Delete checkpoint").click()
-    page.wait_for_url(watched.base + "/")
-    expect(page.locator(f"#checkpoint-{sent['id']}")).to_have_count(0)
+    page.get_by_role("button", name="Delete for good").click()
+    page.wait_for_url(watched.base + "/checkpoints")
 
 
 def test_a_full_disk_is_said_where_it_happened(watched: Watched, tmp_path: Path) -> None:

@@ -141,7 +141,14 @@ LORA_RANK = Rule(
     description="Gives each module the rank that its measured update needs, and writes the adapter with these ranks.",
     inputs="a LoRA adapter, alone or after its base, or a base and a model that was trained from it",
     value="rank",
-    validated_on="The error in ‖ΔW‖ is exact; no paper shows that a LoRA trained anew at these ranks does as well.",
+    validated_on=(
+        "The error in ‖ΔW‖ is exact, and no paper shows that a LoRA trained anew at these ranks does as well;"
+        " adapters resized by energy against their first directions as stored, at the same ranks, measured "
+        "here with 3 seeds and 95 % intervals: LLaMA, 90% of the energy: better, −0.073 (−0.090 to −0.057) in"
+        " nats a byte; LLaMA, 50% of the energy: better, −0.104 (−0.129 to −0.080) in nats a byte; MiniLM, "
+        "90% of the energy: better, −0.158 (−0.208 to −0.109) in nats a text; MiniLM, 50% of the energy: "
+        "better, −0.286 (−0.448 to −0.125) in nats a text."
+    ),
     compute=prescribe,
     options=(RULE, VALUE, MOST),
     outputs=(

@@ -120,7 +120,12 @@ QUANTISATION = Rule(
     description="Leaves layers unquantised whose rounding error stands out among the layers of their type.",
     inputs="one checkpoint",
     value="error",
-    validated_on="Kurtosis follows the rounding error (SWAN reports ρ ≈ 0.8); for perplexity nobody has shown it.",
+    validated_on=(
+        "Kurtosis follows the rounding error (SWAN reports ρ ≈ 0.8), and for perplexity nobody has shown it; "
+        "the ignore list against random lists of the same size, at int4, measured here with 3 seeds and 95 % "
+        "intervals: LLaMA, 2 of 28 layers: no clear difference, 0.000 (−0.005 to 0.005) in nats a byte; "
+        "MiniLM, 3 of 36 layers: no clear difference, −0.004 (−0.008 to 0.000) in 1 − ρ."
+    ),
     compute=prescribe,
     options=(FORMAT, RATIO, GROUP, TOP),
     outputs=(

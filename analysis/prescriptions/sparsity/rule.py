@@ -144,7 +144,13 @@ SPARSITY = Rule(
     description="Prunes layers with a light tail more and those with a heavy tail less, at the same mean sparsity.",
     inputs="one checkpoint",
     value="sparsity",
-    validated_on="The authors pruned LLaMA, LLaMA-2 and Vicuna models of 7 to 70 billion weights; not compared here.",
+    validated_on=(
+        "The authors pruned LLaMA, LLaMA-2 and Vicuna models of 7 to 70 billion weights; AlphaPruning's "
+        "sparsities against uniform ones, measured here with 3 seeds and 95 % intervals: LLaMA, 50% pruned: "
+        "no clear difference, 0.036 (−0.011 to 0.084) in nats a byte; LLaMA, 70% pruned: no clear difference,"
+        " 0.060 (−0.041 to 0.161) in nats a byte; MiniLM, 50% pruned: worse, 0.033 (0.004 to 0.061) in 1 − ρ;"
+        " MiniLM, 70% pruned: no clear difference, −0.001 (−0.043 to 0.040) in 1 − ρ."
+    ),
     compute=prescribe,
     options=(TARGET, EPSILON, estimator_option("alpha_peak"), PER, CAP),
     outputs=(

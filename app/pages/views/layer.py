@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container, Sequence
 from functools import cached_property
+from urllib.parse import urlencode
 
 from analysis.diagnostic import Diagnostic, Figure, Row, Table
 from app.pages.views.pictures import View, view_row
@@ -9,6 +10,12 @@ from app.pages.views.state import State
 from frontend.tables.panel import Panel, panel
 
 Curves = Callable[[str], Container[tuple[str, str]]]  # of a weight: (diagnostic, name) of each curve there is
+
+
+def layer_address(run: int, weight: str, position: int = 0) -> str:
+    """Where the page of a layer is."""
+    query = {"weight": weight} | ({"position": str(position)} if position else {})
+    return f"/runs/{run}/layers?{urlencode(query, errors='replace')}"
 
 
 class LayerView:
@@ -20,6 +27,11 @@ class LayerView:
     @cached_property
     def panel(self) -> Panel:
         return panel(self.tables, self.weight, self.state.shown.position)
+
+    @property
+    def page(self) -> str:
+        """The address of the layer's own page."""
+        return layer_address(self.state.run, self.weight, self.state.shown.position)
 
     @cached_property
     def _rows(self) -> list[tuple[Table, Row, list[View]]]:

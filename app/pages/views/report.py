@@ -29,7 +29,7 @@ class ReportView(WholeView):
         self, tables: Sequence[Table], coverage: Coverage | None, state: State, moving: bool, curves: Curves
     ) -> None:
         super().__init__(tables, coverage, state, moving)
-        self._curves = curves
+        self.curves = curves
         self.position = state.shown.position
         self._measured = [replace(table, rows=tuple(rows_at(table, self.position))) for table in tables]
         self.tables = [table.in_network_order() for table in self._measured]
@@ -89,7 +89,7 @@ class ReportView(WholeView):
 
     @cached_property
     def layer(self) -> LayerView:
-        return LayerView(self.tables, self.weight, self.state, self._curves)
+        return LayerView(self.tables, self.weight, self.state, self.curves)
 
 
 def _has_both(table: Table, figure: Figure) -> bool:

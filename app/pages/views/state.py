@@ -22,6 +22,7 @@ class ShownColumns(BaseModel):
     color: str = Field("", max_length=80)  # the column that colours the grid
     view: str = Field("", max_length=20)  # the picture beside it: "flow", "distribution", or by depth
     columns: list[Annotated[str, Field(max_length=80)]] = Field([], max_length=40)  # of the table of layers
+    rows: str = Field("", max_length=5)  # "all": every row of a long table in the page itself
     position: int = Field(0, ge=0, le=1000)  # the checkpoint's place in the run
     target: int = Field(0, ge=0, le=10**9)  # of width scaling: the width to write a recipe for
     widths: bool = False  # of a run that compares checkpoints too: width scaling

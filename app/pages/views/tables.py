@@ -11,6 +11,8 @@ from frontend.tables.columns import Place, group_places, pick_columns, places
 from frontend.tables.layers import Layer, Layers, layers
 from frontend.tables.matrices import Matrices, choose_columns, keys, matrices
 
+LONG, FIRST = 150, 60  # rows from which a page holds the first of them only, and how many those are
+
 
 class TableView:
     """What a table of layers and one of matrices have in common."""
@@ -82,6 +84,26 @@ class LayersView(TableView):
     @property
     def rows(self) -> Sequence[Layer]:
         return self.layers.rows
+
+    @cached_property
+    def first_rows(self) -> Sequence[Layer]:
+        """What the page itself holds: every row, or of a long table the first that the filter lets through."""
+        if len(self.rows) < LONG or self.state.shown.rows == "all":
+            return self.rows
+        return [row for row in self.rows if self.filter.visible(row)][:FIRST]
+
+    @property
+    def left_out(self) -> int:
+        """How many more rows the filter lets through."""
+        return sum(map(self.filter.visible, self.rows)) - sum(map(self.filter.visible, self.first_rows))
+
+    @property
+    def rows_address(self) -> str:
+        """Where a page that holds the first rows only gets all of them; "" where it has them."""
+        if self.first_rows is self.rows:
+            return ""
+        path, mark, query = self.state.link(rows="", weight="", sort="", q="", show="").partition("?")
+        return f"{path}/rows{mark}{query}"
 
 
 class MatricesView(TableView):

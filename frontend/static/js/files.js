@@ -1,7 +1,7 @@
 // Which files of a drop belong together: a folder is one checkpoint, shards are one, other files are one each.
 
 /** @typedef {{ file: File, path: string }} Found */
-/** @typedef {{ name: string, files: Found[], left_out: Record<string, string> }} Group */
+/** @typedef {{ name: string, called?: string, files: Found[], left_out: Record<string, string> }} Group called: by its owner */
 
 /**
  * The table of which files are a checkpoint, as the service has it (analysis/formats/companions.py).

@@ -12,8 +12,10 @@ folder.webkitdirectory = true;
 
 /** @param {{ file: File, path: string }[]} files */
 async function take(files) {
-  const found = groups(files, JSON.parse($("#drop").dataset.formats));
+  const found = groups(files, JSON.parse($("#drop").dataset.formats)), name = $("#called").value.trim();
+  if (found.length === 1 && name) found[0].called = name;
   for (const group of found) await send(group, found.length === 1);
+  $("#called").value = "";
   await refresh(["main"]);
 }
 

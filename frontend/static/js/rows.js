@@ -2,6 +2,7 @@
 
 import { $, $$, typing } from "./dom.js";
 import { visible } from "./table.js";
+import * as virtual from "./virtual.js";
 
 export const narrow = () => innerWidth < 1000;
 
@@ -11,6 +12,7 @@ export const narrow = () => innerWidth < 1000;
  * @param {string} [position]
  */
 export function mark(weight, position) {
+  virtual.choose(weight);
   for (const node of $$("#rows [aria-current], .cell[aria-current]")) node.removeAttribute("aria-current");
   for (const node of $$("#rows tbody tr, .cell")) {
     const here = !position || !node.dataset.position || node.dataset.position === position;
@@ -20,6 +22,7 @@ export function mark(weight, position) {
 
 /** Brings a weight's row into view. @param {string} weight */
 export function reveal(weight) {
+  if (virtual.loaded()) return virtual.reach(weight);
   $$("#rows tbody tr").find((row) => row.dataset.key === weight)?.scrollIntoView({ block: "nearest" });
 }
 
@@ -28,6 +31,12 @@ export function reveal(weight) {
  * @param {(weight: string) => void} pick
  */
 function step(by, pick) {
+  if (virtual.loaded()) {
+    const key = virtual.beside(by);
+    if (key === undefined) return;
+    virtual.reach(key);
+    return pick(key);
+  }
   const seen = visible();
   const at = seen.findIndex((row) => row.hasAttribute("aria-current"));
   const row = seen[Math.max(0, Math.min(seen.length - 1, at + by))];

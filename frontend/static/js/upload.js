@@ -19,7 +19,7 @@ export async function send(group, open) {
   const words = make("span", { className: "muted nowrap" }, `0 of ${size(total)}`);
   const stop = make("button", { type: "button", className: "btn bare" }, "Stop");
   const pause = make("button", { type: "button", className: "btn bare", hidden: total <= SMALL }, "Pause");
-  const item = make("div", { className: "upload" }, make("b", {}, group.name), words, pause, stop, progress);
+  const item = make("div", { className: "upload" }, make("b", {}, group.called ?? group.name), words, pause, stop, progress);
   progress.setAttribute("aria-label", `Upload of ${group.name}`);
   const left = Object.entries(group.left_out).map(([path, reason]) => `${path} (${reason})`);
   if (left.length) item.append(make("p", { className: "muted wide" }, `Not sent: ${left.join(", ")}`));
@@ -33,7 +33,7 @@ export async function send(group, open) {
     const checkpoint = total > SMALL ? await inPieces(group, pause, stop, moved) : await transfer(group, stop, moved);
     const run = await ask(checkpoint.id);
     if (open) location.assign(`/runs/${run.id}`);
-    else item.replaceChildren(make("b", {}, group.name), make("a", { href: `/runs/${run.id}` }, "Open its report"));
+    else item.replaceChildren(make("b", {}, group.called ?? group.name), make("a", { href: `/runs/${run.id}` }, "Open its report"));
   } catch (error) {
     words.textContent = "";
     progress.remove();
@@ -55,7 +55,8 @@ function transfer(group, stop, moved) {
   const [only] = group.files;
   const alone = group.files.length === 1 && !only.path.includes("/");
   const request = new XMLHttpRequest(); // fetch cannot tell how far an upload is
-  const address = alone ? `/api/v1/checkpoints?filename=${encodeURIComponent(only.path)}` : "/api/v1/checkpoints";
+  const query = new URLSearchParams({ filename: only.path, ...(group.called ? { name: group.called } : {}) });
+  const address = alone ? `/api/v1/checkpoints?${query}` : "/api/v1/checkpoints";
   request.open("POST", address);
   request.responseType = "json";
   request.upload.addEventListener("progress", (event) => moved(event.loaded));
@@ -85,7 +86,7 @@ async function inPieces(group, pause, stop, moved) {
     if (rests) sending.pause();
     else sending.resume();
   });
-  const checkpoint = await post("/api/v1/checkpoints", { name: group.name, files: await sending.run() });
+  const checkpoint = await post("/api/v1/checkpoints", { name: group.called ?? group.name, files: await sending.run() });
   sending.forget();
   return checkpoint;
 }
@@ -93,7 +94,7 @@ async function inPieces(group, pause, stop, moved) {
 /** @param {import("./files.js").Group} group */
 function form(group) {
   const data = new FormData();
-  data.append("name", group.name);
+  data.append("name", group.called ?? group.name);
   for (const { file, path } of group.files) data.append("files", file, path);
   return data;
 }

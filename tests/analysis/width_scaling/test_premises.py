@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.diagnostic import Severity
+from analysis.width_scaling.advice import recipe_of
 from analysis.width_scaling.family import family, scaling
 from analysis.width_scaling.law import Setting
 from analysis.width_scaling.premises import premises
@@ -100,6 +101,8 @@ def test_a_width_that_half_of_the_matrices_do_not_have_is_a_guess() -> None:
     stated = family(replace(whole, rows=rows, facts=tuple({**facts(s), "width": s.width} for s in given)))
     assert stated is not None
     assert not [f for f in premises(scaling(stated)) if "guess" in f.text]
+    assert str(recipe_of(unsure, 96)).startswith("No recipe yet: say first how wide")
+    assert not isinstance(recipe_of(stated, 96), str)
 
 
 def test_one_and_two_widths() -> None:

@@ -192,3 +192,37 @@ def test_facts_that_make_no_sense_change_nothing(service: Service, facts: dict[s
     assert said in answer.json()["detail"]
     assert service.get("/api/v1/checkpoints/1")["stated"] == {}
     assert service.get("/api/v1/checkpoints/1")["name"] == "model.safetensors"
+
+
+def test_the_list_is_searched_sorted_and_counted_page_by_page(service: Service) -> None:
+    for name in ("beta", "alpha", "gamma"):
+        service.upload(model(), f"{name}.safetensors")
+    service.client.patch("/api/v1/checkpoints/1", json={"tags": ["best"], "notes": "warm start"})
+    service.client.patch("/api/v1/checkpoints/3", json={"archived": True})
+    answer = service.client.get("/api/v1/checkpoints", params={"sort": "name", "limit": 1})
+    assert ([each["name"] for each in answer.json()], answer.headers["x-total-count"]) == (["alpha.safetensors"], "2")
+    second = service.client.get(answer.links["next"]["url"])
+    assert [each["name"] for each in second.json()] == ["beta.safetensors"]
+    assert "next" not in second.links
+    assert [each["id"] for each in service.get("/api/v1/checkpoints", q="WARM")] == [1]
+    assert [each["id"] for each in service.get("/api/v1/checkpoints", tag="best", q="beta")] == [1]
+    assert [each["id"] for each in service.get("/api/v1/checkpoints", show="archived")] == [3]
+    assert service.get("/api/v1/checkpoints", 422, sort="colour")["code"] == "invalid-request"
+
+
+def test_labels_change_the_version_of_a_checkpoint(analysed: Service) -> None:
+    first = analysed.client.get("/api/v1/checkpoints/1")
+    assert first.json()["overview"]["fitted"] is not None
+    analysed.client.patch("/api/v1/checkpoints/1", json={"notes": "seen"})
+    again = analysed.client.get("/api/v1/checkpoints/1", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.json()["notes"]) == (200, "seen")
+
+
+def test_a_name_is_guessed_where_the_files_say_one(service: Service) -> None:
+    config = b'{"_name_or_path": "org/MiniLM-L6"}'
+    for name in ("model.safetensors", "mine.safetensors"):
+        service.client.post(
+            "/api/v1/checkpoints", files=[("files", (name, model())), ("files", ("config.json", config))]
+        )
+    service.work()
+    assert [each["name"] for each in service.get("/api/v1/checkpoints")] == ["mine.safetensors", "MiniLM-L6"]

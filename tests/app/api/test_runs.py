@@ -111,3 +111,17 @@ def test_no_family_is_refused_with_its_reason(service: Service) -> None:
         answer = service.client.post("/api/v1/runs", json={"checkpoints": ids, "diagnostics": family.ASKED})
         assert answer.status_code in (400, 409)
         assert answer.json()["code"] == code
+
+
+def test_runs_are_named_labelled_and_searched(analysed: Service) -> None:
+    analysed.run(1)
+    answer = analysed.client.patch("/api/v1/runs/1", json={"name": "Sweep", "tags": ["v2"], "notes": "why"})
+    assert [answer.json()[name] for name in ("name", "tags", "notes", "trashed_at")] == ["Sweep", ["v2"], "why", None]
+    assert [each["id"] for each in analysed.get("/api/v1/runs", q="sweep")] == [1]
+    assert [each["id"] for each in analysed.get("/api/v1/runs", tag="v2")] == [1]
+    assert [each["id"] for each in analysed.get("/api/v1/runs", state="running")] == [2]
+    first = analysed.client.get("/api/v1/runs", params={"limit": 1, "sort": "-ended"})
+    assert ([each["id"] for each in first.json()], first.headers["x-total-count"]) == ([1], "2")
+    assert [each["id"] for each in analysed.client.get(first.links["next"]["url"]).json()] == [2]
+    analysed.client.patch("/api/v1/runs/1", json={"trashed": True})
+    assert [each["id"] for each in analysed.get("/api/v1/runs", show="trash")] == [1]

@@ -5,7 +5,7 @@ from app.models import Base
 
 
 def test_every_table_is_made_by_a_model() -> None:
-    assert len(Base.metadata.tables) == 24
+    assert len(Base.metadata.tables) == 26
 
 
 def test_every_table_can_be_imported_from_the_package() -> None:

@@ -44,8 +44,11 @@ def test_the_buttons_do_what_they_say(analysed: Service) -> None:
     assert "1 running" in read(analysed.client.get("/checkpoints/1").text).one("section", id="runs").text
     assert stored(analysed)
     answer = analysed.client.post("/checkpoints/1/delete", follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/checkpoints?undo=1")
     assert analysed.get("/api/v1/checkpoints") == []
+    assert stored(analysed)  # it can be restored
+    analysed.client.post("/checkpoints/1/delete")
+    analysed.get("/api/v1/checkpoints/1", status=404)
     assert stored(analysed) == []
 
 

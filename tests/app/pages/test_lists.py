@@ -1,35 +1,39 @@
+from app import checkpoints
 from app.pages import lists
 from app.runs import runs
 from app.runs.runs import Progress
 from app.states import RunState
 from frontend.numbers import ABSENT
-from tests.frontend.examples import blocks, table
 from tests.service import Service, model
 
 
-def test_a_glance_is_the_median_and_the_share_in_range() -> None:
-    found = lists.glance_of(blocks(), "steepness", 0)
-    assert (found.alpha, found.healthy, found.headline) == ("3.50", "5 of 7", "Fine. All of it.")
-    assert found.finger is not None
-    assert lists.glance_of(table([]), "steepness", 0) == lists.NOTHING
-
-
-def test_glances_at_ended_runs_are_kept(analysed: Service) -> None:
-    glances = lists.Glances()
+def test_a_row_tells_what_the_newest_report_found(analysed: Service) -> None:
+    report = analysed.get("/api/v1/runs/1/report")
     with analysed.database.reading() as session:
-        run = runs.get(session, 1)
-        assert glances.at(session, run, 0) is glances.at(session, run, 0)
-        assert glances.at(session, run, 0).alpha != ABSENT
+        (row,) = lists.checkpoint_rows(session, checkpoints.listing(session), 0.0)
+    summary = report["summary"]["esd"]
+    assert row.healthy == f"{summary['healthy']} of {summary['fitted']}"
+    assert row.report == "/runs/1"
+    assert (row.worst is None) == (not report["findings"])
 
 
-def test_a_run_that_grows_is_looked_at_again(service: Service) -> None:
+def test_a_row_says_that_it_is_being_analysed(service: Service) -> None:
     service.upload(model())
+    with service.database.reading() as session:
+        (row,) = lists.checkpoint_rows(session, checkpoints.listing(session), 0.0)
+        assert (row.status, row.look.moving) == ("received", True)
+    service.work()
     service.run(1)
     with service.database.reading() as session:
-        assert lists.GLANCES.at(session, runs.get(session, 1), 0) == lists.NOTHING
-    service.work()
-    with service.database.reading() as session:
-        assert lists.GLANCES.at(session, runs.get(session, 1), 0) != lists.NOTHING
+        (row,) = lists.checkpoint_rows(session, checkpoints.listing(session), 0.0)
+        assert (row.status, row.alpha) == ("running", ABSENT)
+
+
+def test_a_picture_is_made_of_an_overviews_cells() -> None:
+    found = lists.picture([["q", 0, 3.0], ["q", 1, 9.0]])
+    assert found is not None
+    assert found.words == "1 cells out of range"
+    assert lists.picture([]) is None
 
 
 def test_lines_say_what_a_run_does(analysed: Service) -> None:
@@ -57,5 +61,4 @@ def test_a_run_is_called_after_its_checkpoints(analysed: Service) -> None:
     analysed.run(1, 2)
     with analysed.database.reading() as session:
         assert lists.name_of(runs.get(session, 2)) == "model.safetensors and 1 more"
-        assert lists.place(runs.get(session, 2), 2) == 1
         assert lists.summary(lists.run_rows(session, runs.listing(session), 0.0)) == "1 running"

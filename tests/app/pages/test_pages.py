@@ -29,7 +29,8 @@ WIDTHS = ["/scaling", "/scaling?of=1&of=2&run=1", "/runs/3", "/runs/3?view=drift
 def pages(service: Service) -> list[str]:
     alone = ["/", "/checkpoints/1", "/runs/1", "/runs/1/panel", "/runs/1/health", "/api", "/login", "/runs/99"]
     cells = ["/runs/2/cells", "/runs/2/cells?color=relative_norm", "/runs/2/cells?view=flow"]
-    return [*alone, "/compare", "/compare?base=1&tuned=2", "/runs/2", "/runs/2/matrix", *cells, *WIDTHS]
+    lists = ["/checkpoints", "/runs", "/runs/1/layers", "/compare/reports?of=1", "/compare/reports?of=1,2"]
+    return [*alone, *lists, "/compare", "/compare?base=1&tuned=2", "/runs/2", "/runs/2/matrix", *cells, *WIDTHS]
 
 
 @pytest.fixture

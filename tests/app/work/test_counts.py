@@ -15,7 +15,7 @@ def taken(service: Service) -> counts.Counts:
 def test_nothing_is_counted_where_nothing_is(service: Service) -> None:
     found = taken(service)
     assert (dict(found.runs), dict(found.work), found.results, found.tensors, found.stored_bytes) == ({}, {}, 0, 0, 0)
-    assert found.oldest == {"ingest": 0.0, "mitigate": 0.0, "prescribe": 0.0, "analyse": 0.0}
+    assert found.oldest == {"check": 0.0, "ingest": 0.0, "mitigate": 0.0, "prescribe": 0.0, "analyse": 0.0}
 
 
 def test_what_was_done_is_counted(analysed: Service) -> None:
@@ -49,5 +49,5 @@ def test_leases_that_ran_out_and_second_claims_are_told(analysed: Service) -> No
         assert unit is not None
         unit.state, unit.claim, unit.lease_until = UnitState.LEASED, 3, 0.0
     found = taken(analysed)
-    assert found.expired == {"ingest": 0, "mitigate": 0, "prescribe": 0, "analyse": 1}
-    assert found.reclaims == {"ingest": 0, "mitigate": 0, "prescribe": 0, "analyse": 2}
+    assert found.expired == {"check": 0, "ingest": 0, "mitigate": 0, "prescribe": 0, "analyse": 1}
+    assert found.reclaims == {"check": 0, "ingest": 0, "mitigate": 0, "prescribe": 0, "analyse": 2}

@@ -1,0 +1,64 @@
+"""The page of one layer of a report, and the check of it with WeightWatcher."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.errors import NotFound
+from app.pages import lists
+from app.pages import runs as run_pages
+from app.pages.forms import Sent
+from app.pages.rendering import PageRoute, page, see
+from app.pages.reports.layer_view import LayerPage
+from app.pages.views.layer import layer_address
+from app.pages.views.report import ReportView
+from app.pages.views.state import State, StateOf
+from app.runs import checks, elsewhere, reports, runs
+from app.web.dependencies import Identity, Reading, Writing
+from frontend import states
+
+router = APIRouter(prefix="/runs", route_class=PageRoute)
+
+
+@router.get("/{id}/layers")
+def show(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+    """Every diagnostic of one layer, its figures, its neighbours, and the same layer in other reports."""
+    run = runs.get(session, identity)
+    if state.shown.position >= len(run.members):
+        raise NotFound(f"Run {identity} has no checkpoint at position {state.shown.position}.")
+    view = make_page(session, identity, state)
+    member = run.members[state.shown.position].checkpoint
+    return page(
+        request,
+        "pages/layer.html",
+        layer=view,
+        run=run,
+        title=lists.name_of(run),
+        checkpoint=member,
+        moving=view.check is not None and view.check_look.moving,
+    )
+
+
+def make_page(session: Reading, identity: int, state: State) -> LayerPage:
+    run = runs.get(session, identity)
+    tables = run_pages.single_tables(run_pages.tables(session, run))
+    report = ReportView(
+        tables, reports.report(session, identity).coverage, state, states.run(run.state).moving,
+        run_pages.curves(session, state),
+    )  # fmt: skip
+    names = {row.weight.name: row.weight for table in report.tables for row in table.rows}
+    if not names:
+        raise NotFound(f"Run {identity} has no row yet.")
+    weight = state.shown.weight or next(iter(names))
+    if weight not in names:
+        raise NotFound(f"Run {identity} has no layer of that name there.")
+    seen = elsewhere.find(session, names[weight], [table.diagnostic.name for table in tables])
+    return LayerPage(report, weight, seen, checks.latest(session, identity, weight, state.shown.position))
+
+
+@router.post("/{id}/layers/check")
+def check(session: Writing, identity: Identity, sent: Sent) -> Response:
+    """Asks a worker to measure the layer with WeightWatcher too."""
+    weight = next(iter(sent.get("weight", ())), "")
+    text = next(iter(sent.get("position", ())), "0")
+    position = int(text) if text.isascii() and text.isdecimal() and len(text) < 5 else 0
+    checks.request(session, identity, weight, position)
+    return see(layer_address(identity, weight, position) + "#check")

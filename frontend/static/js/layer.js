@@ -1,0 +1,7 @@
+// The page of a layer: its figures, and the check that a worker makes.
+
+import { figures } from "./figure.js";
+import { poll } from "./poll.js";
+
+figures();
+poll();

@@ -1,0 +1,80 @@
+"""Reports side by side: chosen in the address, with differences, and a picker that searches."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.app.pages.reader import read, words
+from tests.service import Service, model, settings
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Three checkpoints of one name with a report each."""
+    service = Service(settings(tmp_path_factory.mktemp("three")))
+    for layers in (1, 2, 3):
+        service.upload(model(layers), "net.safetensors")
+        service.client.patch(f"/api/v1/checkpoints/{layers}", json={"facts": {"step": 100 * layers}})
+        service.run(layers)
+    service.work()
+    yield service
+    service.close()
+
+
+def test_reports_stand_in_rows_and_layers_show_differences(three: Service) -> None:
+    page = read(three.client.get("/compare/reports?of=1,2,3").text)
+    reports = page.one("section", id="reports")
+    assert words(reports).count("net.safetensors") >= 3
+    layers = page.one("table", id="rows")
+    assert words(layers).count("Difference") == 2
+    assert len([row for row in page.all("tr") if row.attributes.get("data-key")]) == 7
+    assert "of 3 layers" in words(page.one("section", id="changed"))
+    figure = page.one("div", class_="plot spectra").attributes["data-figure"] or ""
+    assert three.client.get(figure).status_code == 200
+    assert page.all("svg", class_="trend")
+
+
+def test_the_address_holds_column_filter_and_order(three: Service) -> None:
+    page = read(three.client.get("/compare/reports?of=1,2&column=stable_rank&q=embedding&sort=layer").text)
+    rows = [row for row in page.all("tr") if row.attributes.get("data-key")]
+    assert len(rows) == 1
+    assert "Stable rank of every layer" in words(page.one("section", id="layers"))
+    assert page.all("input", type="hidden", name="of", value="1,2")
+
+
+def test_a_name_is_followed_over_time_and_since_the_last(three: Service) -> None:
+    page = read(three.client.get("/compare/reports?name=net.safetensors").text)
+    assert page.one("h1").text == "net.safetensors over time"
+    assert len([row for row in page.all("tr") if "data-member" in row.attributes]) == 3
+    answer = three.client.get("/compare/reports/since/3", follow_redirects=False)
+    assert answer.headers["location"] == "/compare/reports?of=2,3"
+    assert three.client.get("/compare/reports/since/1", follow_redirects=False).headers["location"].endswith("of=1")
+    link = read(three.client.get("/runs/3").text).one("a", href="/compare/reports/since/3")
+    assert words(link) == "What changed since the last one"
+    assert not read(three.client.get("/runs/1").text).all("a", href="/compare/reports/since/1")
+
+
+def test_the_picker_searches_and_adds(three: Service) -> None:
+    page = read(three.client.get("/compare/reports").text)
+    assert page.all("a", href="/compare/reports?of=1")
+    page = read(three.client.get("/compare/reports?of=1&find=step%3D200").text)
+    assert words(page.one("div", id="few")).startswith("Choose at least one more report")
+    assert [link.attributes["href"] for link in page.all("a", class_="btn")] == [
+        "/compare/reports?of=1,2&find=step%3D200"
+    ]
+    assert "No finished report matches" in three.client.get("/compare/reports?find=nothing-such").text
+
+
+def test_rows_of_the_lists_are_compared(three: Service) -> None:
+    sent = {"id": ["1", "3"], "action": "compare"}
+    answer = three.client.post("/checkpoints/change", data=sent, follow_redirects=False)
+    assert answer.headers["location"] == "/compare/reports?of=1,3"
+    answer = three.client.post("/runs/change", data=sent, follow_redirects=False)
+    assert answer.headers["location"] == "/compare/reports?of=1,3"
+
+
+@pytest.mark.parametrize("query", ["of=1,99", "of=x", "of=1,2,3,4,5,6,7,8,9", "of=1,1.4"])
+def test_what_is_not_there_is_told_in_a_page(three: Service, query: str) -> None:
+    answer = three.client.get(f"/compare/reports?{query}")
+    assert answer.status_code in (400, 404)
+    assert "text/html" in answer.headers["content-type"]

@@ -1,0 +1,72 @@
+"""The list of checkpoints, the page of a layer and reports side by side in a browser: keys, choices, linked figures."""
+
+import json
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Watched
+from tests.service import model
+
+
+def send(base: str, method: str, path: str, body: bytes, kind: str = "application/json") -> Any:
+    with urlopen(Request(base + path, body, {"content-type": kind}, method=method)) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture(scope="session")
+def pair(served: str) -> tuple[int, int]:
+    """Two finished runs over checkpoints of one name, tagged “pair”."""
+    runs = []
+    for layers in (1, 2):
+        path = "/api/v1/checkpoints?filename=twin.safetensors"
+        sent = send(served, "POST", path, model(layers), "application/octet-stream")
+        send(served, "PATCH", f"/api/v1/checkpoints/{sent['id']}", b'{"tags": ["pair"]}')
+        runs.append(send(served, "POST", "/api/v1/runs", json.dumps({"checkpoints": [sent["id"]]}).encode())["id"])
+    for run in runs:
+        with urlopen(f"{served}/api/v1/runs/{run}?wait=100") as answer:
+            assert json.load(answer)["state"] == "done"
+    return runs[0], runs[1]
+
+
+def test_rows_are_reached_by_arrow_keys_chosen_deleted_and_restored(watched: Watched, pair: tuple[int, int]) -> None:
+    page = watched.open("/checkpoints?tag=pair")
+    rows = page.locator("#checkpoints tbody tr")
+    expect(rows).to_have_count(2)
+    expect(page.locator("#checkpoints tbody [tabindex='0']")).to_have_count(3)  # a box, a link, a tag: of one row
+    expect(page.locator("#change")).to_be_hidden()
+    rows.nth(0).locator("input").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    expect(rows.nth(1).locator("input")).to_be_checked()
+    expect(page.locator("[data-chosen]")).to_have_text("1 chosen")
+    page.get_by_role("button", name="Delete").click()
+    expect(rows).to_have_count(1)
+    page.get_by_role("button", name="Undo").click()
+    expect(rows).to_have_count(2)
+    page.keyboard.press("/")
+    page.keyboard.type("nothing-such")
+    page.keyboard.press("Enter")
+    expect(page.locator("#checkpoints")).to_contain_text("No checkpoint matches.")
+
+
+def test_reports_side_by_side_link_rows_and_lines(watched: Watched, pair: tuple[int, int]) -> None:
+    page = watched.open(f"/compare/reports/since/{pair[1]}")
+    expect(page.locator("#reports tbody tr")).to_have_count(2)
+    expect(page.locator("#overlay .main-svg").first).to_be_visible()
+    page.locator("#reports tbody tr").nth(1).hover()
+    expect(page.locator("#reports tbody tr").nth(0)).to_have_class("dim")
+    row = page.locator("#rows tbody tr").nth(1)
+    row.locator("a").click()
+    expect(page.locator("#o-t")).to_contain_text(row.locator("a").inner_text())
+    assert "weight=" in page.url
+
+
+def test_a_layer_has_a_page_with_its_figures(watched: Watched, pair: tuple[int, int]) -> None:
+    page = watched.open(f"/runs/{pair[1]}/layers?weight=model.layers.0.self_attn.q_proj.weight")
+    expect(page.locator(".density .main-svg").first).to_be_visible()
+    expect(page.locator("#elsewhere tbody tr")).to_have_count(2)
+    page.locator("#neighbours tbody a").nth(1).click()
+    expect(page.locator("h1")).to_contain_text("Block 1 · query")
