@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Float64
 
-from analysis.arrays import Numbers, as_array, as_tensor
 from analysis.cached import once
 from analysis.errors import TensorError, escape
 from analysis.layout import Layout
@@ -20,7 +19,8 @@ from analysis.linalg.reduction import Reduction, reduction
 from analysis.linalg.spectrum import Spectrum, decompose
 from analysis.linalg.triplets import Triplets, finite, product_triplets, triplets
 from analysis.names import label_of
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.arrays import Numbers, as_array, as_tensor
+from analysis.runtime.pytorch import Tensor, torch
 
 
 @dataclass(frozen=True, slots=True)

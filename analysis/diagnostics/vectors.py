@@ -34,7 +34,7 @@ from analysis.findings.wording import quantity
 from analysis.linalg.kernels import mirror
 from analysis.linalg.lanczos import leading
 from analysis.linalg.spectrum import blocks, scaled_gram
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
 FULL = 512  # eigenvalues up to which the whole decomposition is as fast

@@ -10,7 +10,7 @@ from analysis.checkpoint import OpenCheckpoint, grid_of
 from analysis.engine.scheduling import bound
 from analysis.errors import TensorError
 from analysis.linalg.spectrum import GPU_BLOCK, decompose_each
-from analysis.pytorch import torch
+from analysis.runtime.pytorch import torch
 from analysis.tensors.matrices import matrices, weights
 from analysis.weight import TensorInfo, Weight
 

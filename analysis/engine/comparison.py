@@ -22,8 +22,8 @@ from analysis.engine.single import Progress, measure_tensor, refused_rows
 from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase, escape
 from analysis.findings.wording import join_words, quantity
 from analysis.other_tensors import OtherTensors
-from analysis.pytorch import Tensor
 from analysis.report import Report, options_of
+from analysis.runtime.pytorch import Tensor
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
 from analysis.tensors.matrices import matrices
 from analysis.tensors.others import compare_others

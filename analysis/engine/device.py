@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from analysis.errors import OptionError
-from analysis.pytorch import is_loaded, torch
+from analysis.runtime.pytorch import is_loaded, torch
 from analysis.weight import Factors, Weight
 
 Result = TypeVar("Result")

@@ -8,7 +8,7 @@ from analysis.checkpoint import OpenCheckpoint
 from analysis.engine.pieces import Held
 from analysis.errors import TensorError
 from analysis.layout import Layout
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.tensors.matching.partners import Partner
 from analysis.tensors.matrices import matrices, weights
 from analysis.weight import Factors, TensorInfo, Weight

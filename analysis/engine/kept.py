@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.diagnostic import Measurement, Request, Row, Scope
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.tensors.matching import Aligned
 from analysis.tensors.matrices import matrices
 from analysis.weight import Factors, Grid, TensorInfo, WeightInfo

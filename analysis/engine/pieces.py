@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from analysis.diagnostic import Request, Row, Scope, absent, measure
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.tensors.matrices import matrices, outputs, weights
 from analysis.weight import Factors, Grid, TensorInfo, Weight, WeightInfo
 

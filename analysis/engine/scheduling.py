@@ -16,11 +16,11 @@ from statistics import median_low
 from threading import Condition, Lock
 from typing import TypeVar
 
-from analysis.cores import cores
 from analysis.engine.memory import available, bytes_of_one, side
 from analysis.linalg.kernels import SERIAL, threads
 from analysis.linalg.spectrum import BLOCK
-from analysis.pytorch import set_threads, threads_in_use
+from analysis.runtime.cores import cores
+from analysis.runtime.pytorch import set_threads, threads_in_use
 from analysis.weight import TensorInfo
 
 Result = TypeVar("Result")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from analysis.adapters.config import AdapterConfig
-from analysis.arrays import dtype_of
 from analysis.cached import once
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.effective import Recognised, grid_step, recognise, values
@@ -16,6 +15,7 @@ from analysis.formats.effective.buffers import constant_kinds
 from analysis.formats.effective.digests import digests_of
 from analysis.formats.repeated import repeated
 from analysis.formats.stored import Array, Aside, Facts
+from analysis.runtime.arrays import dtype_of
 
 if TYPE_CHECKING:
     import torch

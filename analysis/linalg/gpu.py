@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Float64, Shaped
 
-from analysis.arrays import Numbers
 from analysis.linalg.kernels import add_inner_products, solve_converging
 from analysis.linalg.kernels import eigenvalues as solve
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.arrays import Numbers
+from analysis.runtime.pytorch import Tensor, torch
 
 Scales = Float64[np.ndarray, " s"]  # 2^-exponent of each matrix
 

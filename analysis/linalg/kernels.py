@@ -17,11 +17,11 @@ import numpy as np
 from jaxtyping import Float, Float64
 from threadpoolctl import ThreadpoolController
 
-from analysis.arrays import Numbers, as_array, as_tensor
-from analysis.cores import cores
 from analysis.errors import TensorError
 from analysis.linalg import blas as unlocked
-from analysis.pytorch import Tensor, set_threads, threads_in_use, torch
+from analysis.runtime.arrays import Numbers, as_array, as_tensor
+from analysis.runtime.cores import cores
+from analysis.runtime.pytorch import Tensor, set_threads, threads_in_use, torch
 
 Found = TypeVar("Found")
 Some = TypeVar("Some", np.ndarray, Tensor)  # of a Gram matrix the lower triangle is read

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Float64
 
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 
 Rows = Float64[Tensor, "b n"]
 GROWTH = 1.15  # of the space between two looks at what it holds

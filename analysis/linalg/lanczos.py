@@ -3,7 +3,7 @@
 from jaxtyping import Float64
 
 from analysis.linalg.kernels import eigenvalues, eigenvectors, suit_threads
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 
 Matrix = Float64[Tensor, "k k"]
 

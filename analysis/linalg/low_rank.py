@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Float64
 
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 
 CLEAR = 1e-9  # of the largest eigenvalue: one that is smaller has no certain sign
 

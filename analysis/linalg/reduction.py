@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64
 
-from analysis.arrays import Numbers, as_array, double
 from analysis.cached import once
 from analysis.linalg import tridiagonal
 from analysis.linalg.blas import NotPublished
@@ -20,7 +19,8 @@ from analysis.linalg.kernels import solve_converging, suit_threads
 from analysis.linalg.spectrum import gram_error, gram_of
 from analysis.linalg.tridiagonal import Tridiagonal
 from analysis.linalg.triplets import Triplets
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.arrays import Numbers, as_array, double
+from analysis.runtime.pytorch import Tensor, torch
 
 SAFETY = 4.0  # on the bound of what rounding does to the Gram matrix
 ORTHOGONAL = 1e-9  # a part in which computed vectors may fail to be orthonormal, or to solve T s = λ s

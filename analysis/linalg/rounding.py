@@ -8,8 +8,8 @@ import math
 
 from jaxtyping import Float
 
-from analysis.arrays import SPACING, Numbers, dtype_name
-from analysis.pytorch import Tensor
+from analysis.runtime.arrays import SPACING, Numbers, dtype_name
+from analysis.runtime.pytorch import Tensor
 
 
 def unit(dtype: str) -> float:

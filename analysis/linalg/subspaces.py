@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from analysis.linalg.reduction import Reduction
 from analysis.linalg.spectrum import EPS
 from analysis.linalg.triplets import Triplets
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 
 
 def extent(triplets: Triplets | Reduction) -> int:

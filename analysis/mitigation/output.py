@@ -18,7 +18,6 @@ from torch import Tensor
 from analysis.adapters import AdaptedModule, Adapter
 from analysis.adapters.config import NAME as CONFIG
 from analysis.adapters.names import PREFIX
-from analysis.arrays import as_array
 from analysis.engine.comparison import Comparison, read_held
 from analysis.errors import MitigationError, escape
 from analysis.formats import Checkpoint
@@ -29,6 +28,7 @@ from analysis.mitigation.intruding import Intruding
 from analysis.mitigation.lora import LoraModule, check_form, open_module, with_ranks
 from analysis.mitigation.options import MitigationOptions
 from analysis.mitigation.report import Energy
+from analysis.runtime.arrays import as_array
 from analysis.tensors.matching import Aligned
 from analysis.tensors.matrices import outputs, weights
 from analysis.weight import Factors, TensorInfo

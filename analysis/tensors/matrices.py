@@ -14,12 +14,12 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from analysis import names
-from analysis.arrays import Numbers, as_array
 from analysis.attention import Facts
 from analysis.layout import KERNELS, STACKS, Layout
 from analysis.names.labels import block, distinct, label_of
 from analysis.names.places import WAYS
 from analysis.names.roles import RECURRENT
+from analysis.runtime.arrays import Numbers, as_array
 from analysis.tensors import axes
 from analysis.tensors.header import Header, Headers
 from analysis.tensors.heads import rows_by_group

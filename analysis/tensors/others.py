@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from analysis.checkpoint import OpenCheckpoint
 from analysis.errors import TensorError
 from analysis.other_tensors import OtherTensors
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.tensors.prefixes import pair_names
 from analysis.weight import TensorInfo
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.arrays import as_array
+from analysis.runtime.arrays import as_array
 from analysis.tensors.matrices import Header, describe
 
 

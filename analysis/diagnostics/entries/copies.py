@@ -6,7 +6,7 @@ import math
 import numpy as np
 from jaxtyping import Float, Float32
 
-from analysis.arrays import Numbers, as_array, double, dtype_name
+from analysis.runtime.arrays import Numbers, as_array, double, dtype_name
 
 SAMPLE = 512  # values: two independent ones have a cosine of 0 ± 0.044
 STRIDE = 0.6180339887498949  # of the golden section: positions that keep clear of any period of rows or columns

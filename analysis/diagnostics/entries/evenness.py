@@ -9,9 +9,9 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from analysis.arrays import Numbers, as_array, double
 from analysis.diagnostics.entries.noise import FEWEST
 from analysis.linalg.spectrum import Spectrum
+from analysis.runtime.arrays import Numbers, as_array, double
 
 LINES = 256  # of a kernel, that are looked at
 BLOCK = 1 << 20  # numbers that are turned into float64 together

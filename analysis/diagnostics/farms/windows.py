@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from analysis.linalg.spectrum import decompose
-from analysis.pytorch import Tensor
+from analysis.runtime.pytorch import Tensor
 from analysis.weight import Weight
 
 LARGEST, MOST = 1024, 16  # the side of a window and their number, where neither is asked for: about one full spectrum

@@ -19,7 +19,7 @@ from analysis.figure import ByDepth, Figure, Heatmap, Series, Sweep
 from analysis.linalg.reduction import Reduction
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
 ZERO_BASE = "the base is zero and has no directions"

@@ -21,7 +21,7 @@ from analysis.linalg.reduction import Reduction, largest
 from analysis.linalg.spectrum import gram_error, scaled_gram
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets, finite
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
 WHOLE = 128  # smaller side up to which the whole is decomposed as fast (docs/benchmarks.md)

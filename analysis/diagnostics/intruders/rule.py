@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64
 
 from analysis.linalg.reduction import Reduction
 from analysis.linalg.triplets import Triplets
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 
 Side = Literal["left", "right", "both"]
 NEAR = 0.1  # singular values within a tenth of each other are near-degenerate; docs/intruders.md says why a tenth

@@ -16,7 +16,7 @@ from analysis.figure import ByDepth, Distribution, Figure, Heatmap
 from analysis.linalg import subspaces
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
-from analysis.pytorch import torch
+from analysis.runtime.pytorch import torch
 from analysis.weight import Weight
 
 ZERO = "one of the two updates is zero"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from analysis.diagnostics.update.directions import project_matrix
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
-from analysis.pytorch import torch
+from analysis.runtime.pytorch import torch
 
 
 @dataclass(frozen=True, slots=True)

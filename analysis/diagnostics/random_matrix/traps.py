@@ -12,7 +12,7 @@ from jaxtyping import Float, Float64
 
 from analysis.diagnostic import Scalar
 from analysis.linalg.spectrum import blocks, decompose
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.marchenko_pastur import Law
 from analysis.statistics.shuffling import Entries, entries, jensen_shannon, largest, replicas_for, shuffles

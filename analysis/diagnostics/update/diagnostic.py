@@ -16,7 +16,7 @@ from analysis.diagnostics.update.numbers import drift, entries, shares, signific
 from analysis.diagnostics.update.summary import summarise
 from analysis.figure import ByDepth, Figure, Heatmap, Ranks, Series, Spectra
 from analysis.linalg.subspaces import extent
-from analysis.pytorch import Tensor
+from analysis.runtime.pytorch import Tensor
 from analysis.weight import Weight
 
 DIRECTIONS = Option(

@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from analysis.linalg.kernels import suit_threads
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 
 
 def values_drift(base: Float64[Tensor, " p"], tuned: Float64[Tensor, " p"]) -> float:

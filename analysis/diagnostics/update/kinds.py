@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from analysis.diagnostics.entries import grid
 from analysis.diagnostics.update.origin import PERMUTED, TRANSPOSED, cosine, is_unrelated
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
 NONE, CAST, SCALED, NOISE, NEW, TRAINED = "none", "cast", "scaled", "noise", "new", "trained"

@@ -5,7 +5,6 @@ import math
 import numpy as np
 from jaxtyping import Float64
 
-from analysis.arrays import dtype_name
 from analysis.diagnostic import Scalar
 from analysis.diagnostics.update.directions import amplification, measure_inside
 from analysis.diagnostics.update.drift import directions_drift, values_distance, values_drift
@@ -13,7 +12,8 @@ from analysis.diagnostics.update.origin import ADAPTER, FACTORS, cosine
 from analysis.linalg import rounding
 from analysis.linalg.subspaces import above_rounding, extent
 from analysis.linalg.triplets import Triplets
-from analysis.pytorch import Tensor, torch
+from analysis.runtime.arrays import dtype_name
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.statistics import power_law
 from analysis.statistics.fit_range import usable_eigenvalues
 from analysis.statistics.measures import effective_rank

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.arrays import dtype_name
 from analysis.linalg import rounding
+from analysis.runtime.arrays import dtype_name
 
 HALVES = (torch.bfloat16, torch.float16)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.arrays import as_array
 from analysis.layout import Layout
+from analysis.runtime.arrays import as_array
 from analysis.tensors.matrices import Header, describe, matrices, weights
 from analysis.weight import TensorInfo, Weight
 

@@ -10,7 +10,7 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from analysis.cores import cores
+from analysis.runtime.cores import cores
 
 if TYPE_CHECKING or "torch" in sys.modules:
     import torch as torch

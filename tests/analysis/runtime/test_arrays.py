@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.arrays import SPACING, WORDS, as_array, as_tensor, double, dtype_name, dtype_of
+from analysis.runtime.arrays import SPACING, WORDS, as_array, as_tensor, double, dtype_name, dtype_of
 
 FLOATS = ["float64", "float32", "float16", *WORDS]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis import cores as module
-from analysis.cores import cores, cpu_quota
+from analysis.runtime import cores as module
+from analysis.runtime.cores import cores, cpu_quota
 
 
 @pytest.fixture(autouse=True)

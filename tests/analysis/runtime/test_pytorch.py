@@ -3,10 +3,9 @@
 import subprocess
 import sys
 
-import pytest
 import torch
 
-from analysis import pytorch
+from analysis.runtime import pytorch
 
 
 def run(code: str) -> str:
@@ -23,7 +22,7 @@ def test_a_process_that_has_it_gets_it_itself() -> None:
 def test_it_is_imported_when_something_is_asked_of_it() -> None:
     code = """
 import sys, threading
-from analysis.pytorch import Tensor, is_loaded, set_threads, threads_in_use, torch
+from analysis.runtime.pytorch import Tensor, is_loaded, set_threads, threads_in_use, torch
 print(is_loaded(), isinstance(3, Tensor), threads_in_use(7))
 set_threads(1)
 other = []
@@ -45,9 +44,13 @@ print(other)
     assert run(code).splitlines() == ["False False 7", "1 False", "True False 1", "[(1, 3)]"]
 
 
-def test_where_nobody_said_it_uses_the_cores_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nobody_said_it_uses_the_cores_there_are() -> None:
     """Not those of the machine: a container may have fewer."""
-    code = "import analysis.pytorch as p; p.cores = lambda: 1; p.load(); import torch; print(torch.get_num_threads())"
+    code = """
+import analysis.runtime.pytorch as module
+module.cores = lambda: 1
+print(module.load().get_num_threads())
+"""
     assert run(code) == "1"
 
 
