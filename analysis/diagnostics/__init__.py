@@ -7,6 +7,7 @@ from analysis.diagnostics.entries.diagnostic import ENTRIES
 from analysis.diagnostics.erg import ERG
 from analysis.diagnostics.esd.diagnostic import ESD
 from analysis.diagnostics.farms.diagnostic import FARMS
+from analysis.diagnostics.first_look.diagnostic import FIRST_LOOK
 from analysis.diagnostics.intruders.diagnostic import INTRUDERS
 from analysis.diagnostics.norms import NORMS
 from analysis.diagnostics.overlap.diagnostic import OVERLAP
@@ -38,6 +39,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     UPDATE,
     OVERLAP,
     TOP_SINGULAR_VALUE,
+    FIRST_LOOK,
 )
 
 

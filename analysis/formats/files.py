@@ -7,7 +7,16 @@ from pathlib import Path
 from analysis.errors import CheckpointError, MissingShard, UnknownFormat, escape
 from analysis.facts import FILE_NOTES
 from analysis.formats.checkpoint import Checkpoint
-from analysis.formats.companions import INDEX, KINDS, WEIGHTS, files_in, inner_checkpoints, kind_of, training_state
+from analysis.formats.companions import (
+    DISTRIBUTED,
+    INDEX,
+    KINDS,
+    WEIGHTS,
+    files_in,
+    inner_checkpoints,
+    kind_of,
+    training_state,
+)
 from analysis.formats.facts import config_facts, find_adapter_config, quantisation
 from analysis.formats.hostile_json import printable
 from analysis.formats.parallel.joining import join_contents
@@ -112,7 +121,7 @@ def _reasons_left_out(files: Sequence[Path], chosen: Chosen, tensors: Mapping[st
     return {
         name: training_state(name) or (NOT_PART if kind in (None, kind_of(name)) else kind.instead)
         for name in looks
-        if name not in read
+        if name not in read and not (name == DISTRIBUTED and kind == kind_of(DISTRIBUTED))
     }
 
 

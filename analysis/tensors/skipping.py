@@ -25,6 +25,7 @@ BUFFERS = tuple(
         (r"(?:forward|inverse)_basis(?:_buffer)?|w?(?:cos|sin)|kernel_(?:cos|sin)|.*stft_(?:kernel|basis)|dft_matrix"
          r"|(?:hann_?|hamming_?|stft_)?window", "a Fourier basis or window, no weight"),
         (r"(?:.*_)?queue\d*", "a queue of earlier outputs, no weight"),
+        (r"(?:.*_)?replay(?:_(?:buffer|memory))?", "what a training has seen (a replay buffer), no weight"),
         (r"embed_avg|embed_sum|ema_embed.*|ema_w|.*cluster_size|(?:cluster|codebook|code)_usage|ema_(?:dw|count)",
          "statistics of a code book, no weight"),
         (r"anchors?|anchor_(?:grid|points|boxes)|priors?(?:_boxes)?|stride_tensor", "anchors of a detector, no weight"),

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from analysis.checkpoint import OpenCheckpoint
 from analysis.diagnostic import Request, Scope
 from analysis.diagnostics import DIAGNOSTICS, check_scopes, requests
+from analysis.diagnostics.first_look.cost import Prediction, predict
+from analysis.diagnostics.first_look.diagnostic import FIRST_LOOK
 from analysis.engine.comparison import compare, distinct
 from analysis.engine.single import analyze
 from analysis.errors import CheckpointError, OptionError, WrongBase
@@ -67,12 +69,19 @@ def reporting(command: Command) -> Command:
 @click.option("--diagnostic", "names", multiple=True, type=click.Choice([d.name for d in ALONE]),
               help=f"What to measure; repeat it for several. Default: {' and '.join(DEFAULT)}.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Use every diagnostic. Takes several times as long.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="A first look: exact norms, bounds on the largest singular values, estimates of the tails. "
+    "Large models take a tenth of the time or less.",
+)
 @click.option("--part", help="Analyse the tensors under this prefix instead: a copy that is left out, such as ema.")
 @reporting
 def analyze_command(
     files: tuple[Path, ...],
     names: tuple[str, ...],
     everything: bool,
+    quick: bool,
     part: str | None,
     settings: tuple[str, ...],
     device: str,
@@ -84,15 +93,15 @@ def analyze_command(
     sort: str,
 ) -> None:
     """Analyse one checkpoint: a file, all its shards, or their folder. Needs no service."""
-    if everything and names:
-        raise click.UsageError("--all already means every diagnostic: remove --diagnostic")
-    requests = choose_requests([d.name for d in ALONE] if everything else names, settings)
+    requests = choose_requests(choose_names(names, everything, quick), settings)
     write = writer(as_json, as_csv, write_table, Choice(full, sort), requests)
     with refusals():
         checkpoint = open_checkpoint(files, part)
         if checkpoint.kind == "adapter":
             message = "this is an adapter: compare it with its base: eigenscope compare BASE ADAPTER"
             raise WrongBase(message, "adapter-alone")
+        if quick:
+            write_prediction(predict(checkpoint.tensors))
         kept = None if fresh else kept_results([(checkpoint, part)], device)
         with progress([checkpoint]) as callback:
             report = analyze(checkpoint, requests, device, callback, memory, kept)
@@ -128,6 +137,32 @@ def compare_command(
         with progress(checkpoints[:1]) as callback:
             report = compare(checkpoints, requests, name_paths(paths), device, callback, memory=memory, kept=kept)
     write(report)
+
+
+def choose_names(names: Sequence[str], everything: bool, quick: bool) -> Sequence[str]:
+    """The diagnostics that these options mean; none for the default ones. Raises click.UsageError."""
+    if everything + quick + bool(names) > 1:
+        raise click.UsageError("--all, --quick and --diagnostic each say what to measure: choose one")
+    return [d.name for d in ALONE] if everything else [FIRST_LOOK.name] if quick else names
+
+
+def write_prediction(seconds: Prediction) -> None:
+    """How long it will take, before it begins."""
+    exact, first = (describe_time(each) for each in (seconds.exact, seconds.first_look))
+    errors.print(f"Predicted: first look {first}, exact {exact}.", highlight=False)
+
+
+def describe_time(seconds: float) -> str:
+    """A predicted time, no more exact than it is.
+
+    >>> [describe_time(seconds) for seconds in (0.4, 42.0, 831.0, 20000.0)]
+    ['under 1 s', '42 s', '14 min', '5.6 h']
+    """
+    if seconds < 1.0:
+        return "under 1 s"
+    if seconds < 90.0:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60.0:.0f} min" if seconds < 5400.0 else f"{seconds / 3600.0:.1f} h"
 
 
 def writer(as_json: bool, as_csv: bool, for_people: WriteForPeople, choice: Choice, asked: Sequence[Request]) -> Write:

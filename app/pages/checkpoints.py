@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from analysis.diagnostics.first_look.cost import measure_slowness, predict
 from analysis.errors import FactError
 from analysis.formats.parts import copy_of
+from analysis.weight import TensorInfo
 from app import checkpoints, models, retention
 from app.errors import NotFound
 from app.lists import labels
@@ -29,6 +32,7 @@ from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, Stor
 from frontend import numbers, palette, states
 
 router = APIRouter(prefix="/checkpoints", route_class=PageRoute)
+WORTH_A_CHOICE = 20.0  # seconds from which on a first look is offered beside the analysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,14 @@ class TensorRow:
     size: str
     skip: str | None
     search: str
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Predicted, in words."""
+
+    exact: str
+    first_look: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +90,8 @@ def show_page(
     fields: Fields | None = None,
 ) -> Response:
     row = checkpoints.get(session, identity)
-    tensors = [tensor_row(info) for info in checkpoints.tensors(session, identity)]
+    stored = checkpoints.tensors(session, identity)
+    tensors = [tensor_row(info) for info in stored]
     run_rows = lists.run_rows(session, runs.runs_over(session, identity), time.time())
     count = sum(tensor.skip is None for tensor in tensors)
     return page(
@@ -88,12 +101,32 @@ def show_page(
         chooser=form,
         labels=view_labels(settings, row),
         checkpoint=view(row, retention.deletion_time(session, settings, row), fields, find_copies(tensors)),
+        times=predict_times([tensor_info(info) for info in stored]),
         tensors=tensors,
         tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {count} of them to analyse",
         runs=run_rows,
         runs_words=lists.summary(run_rows),
         moving=any(run.look.moving for run in run_rows),
     )
+
+
+def predict_times(tensors: Sequence[TensorInfo]) -> Times | None:
+    """What is said of the time before an analysis begins; None where it is too short to choose, or all are small."""
+    seconds = predict(tensors, slowness())
+    if seconds.exact < WORTH_A_CHOICE or seconds.first_look > seconds.exact / 2.0:
+        return None
+    return Times(about(seconds.exact), about(seconds.first_look))
+
+
+def about(seconds: float) -> str:
+    """A predicted time, no more exact than it is."""
+    return numbers.duration(round(seconds / 60.0) * 60.0 if seconds > 90.0 else seconds)
+
+
+@cache
+def slowness() -> float:
+    """Of this machine, measured once. A worker on another may be faster."""
+    return measure_slowness()
 
 
 def find_copies(tensors: Sequence[TensorRow]) -> list[tuple[str, str]]:

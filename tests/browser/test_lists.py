@@ -26,7 +26,7 @@ def pair(served: str) -> tuple[int, int]:
         send(served, "PATCH", f"/api/v1/checkpoints/{sent['id']}", b'{"tags": ["pair"]}')
         runs.append(send(served, "POST", "/api/v1/runs", json.dumps({"checkpoints": [sent["id"]]}).encode())["id"])
     for run in runs:
-        with urlopen(f"{served}/api/v1/runs/{run}?wait=100") as answer:
+        with urlopen(f"{served}/api/v1/runs/{run}?wait=60") as answer:
             assert json.load(answer)["state"] == "done"
     return runs[0], runs[1]
 

@@ -52,7 +52,7 @@ class Deployment:
         self.client = self.stack.enter_context(httpx.Client(base_url=address, timeout=30))
         if not self.is_embedded:
             self.start_worker()
-        until(lambda: self.client.get("/health").status_code == 200, "a worker answers", 60)
+        until(lambda: self.client.get("/health").status_code == 200, "a worker answers", 120)
 
     def _start(self, command: list[str], stdout: int | None = None) -> "subprocess.Popen[str]":
         with (self.folder.parent / "log").open("a") as log:

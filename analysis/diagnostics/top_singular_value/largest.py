@@ -74,11 +74,16 @@ def by_krylov(tall: Float[Tensor, "n k"]) -> TopValue | None:
     squared_norm = math.fsum(float((part.double() * scale).square().sum()) for part in parts)
     if squared_norm == 0.0:
         return TopValue(0.0, 0.0, 0.0, "krylov")
+    return search(tall, scale, squared_norm, GOAL, FIRST)
+
+
+def search(tall: Float[Tensor, "n k"], scale: float, squared_norm: float, goal: float, first: int) -> TopValue | None:
+    """σ₁ to a relative `goal`, looked for from `first` directions on. `squared_norm` is of the scaled matrix, not 0."""
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(1, tall.shape[1], generator=generator, dtype=torch.float64).to(tall.device)
-    for space in spaces(_operator(tall, scale), start, FIRST, min(ROOM, tall.shape[1] - 1)):
+    for space in spaces(_operator(tall, scale), start, first, min(ROOM, tall.shape[1] - 1)):
         value, error = bound_largest(space, len(tall), squared_norm)
-        if error <= GOAL:
+        if error <= goal:
             return TopValue(value / scale, error, squared_norm / scale**2, "krylov")
     return None
 

@@ -14,6 +14,9 @@ from analysis.formats.effective.records import Array, Effective, Formula, Parts,
 from analysis.tensors.constants import FLOATS
 
 PARAMETRISED = re.compile(r"(?P<stem>(?:.*\.)?)parametrizations\.(?P<leaf>[^.]+)\.original(?P<which>[01]?)")
+INSIDE = "parametrizations."
+BUFFER = re.compile(r"parametrizations\.[^.]+\.\d+\.")
+PART = "what a parametrization keeps to form a weight, no weight by itself"
 UNKNOWN = "the tensor under a parametrization whose formula the file does not tell: the weight cannot be formed from it"
 
 
@@ -27,11 +30,12 @@ def find(tensors: Tensors) -> Iterator[Effective]:
 
 def unknown(tensors: Tensors) -> Mapping[str, str]:
     """Tensors under parametrizations that are of none of these kinds, with the reason."""
-    return {name: UNKNOWN for name in tensors if _match(name)}
+    parts = {name: PART for name in tensors if INSIDE in name and BUFFER.search(name)}
+    return parts | {name: UNKNOWN for name in tensors if _match(name)}
 
 
 def _match(name: str) -> re.Match[str] | None:
-    return PARAMETRISED.fullmatch(name) if "parametrizations." in name else None
+    return PARAMETRISED.fullmatch(name) if INSIDE in name else None
 
 
 def _weight_norm(name: str, tensors: Tensors) -> Effective | None:

@@ -28,6 +28,7 @@ def reason(
         ("stft.forward_basis_buffer", (258, 1, 256), "Fourier"),
         ("spectrogram_extractor.stft.conv_real.weight", (513, 1, 1024), "Fourier"),
         ("module.queue", (128, 65536), "a queue"),
+        ("replay", (200, 32), "a replay buffer"),
         ("quantizer.layers.0.codebook.embed_avg", (1024, 128), "code book"),
         ("head.anchors", (9, 4), "anchors"),
         ("conv1.att_src", (1, 8, 16), "graph attention"),  # PyTorch Geometric

@@ -205,3 +205,17 @@ def test_checkpoints_are_called_by_what_tells_them_apart(folders: Mapping[str, P
     files = [path / "model.safetensors" for path in (folders["base"], folders["full"])]
     assert name_paths([*files, folders["lora"], folders["lora"]]) == ("base", "full", "lora", "lora (2)")
     assert name_paths([Path("/x/step-100.safetensors"), Path("/y/step-100.bin")]) == ("step-100", "step-100 (2)")
+
+
+def test_a_first_look_says_how_long_it_takes_and_has_a_table_of_its_own(small: Path) -> None:
+    result = run("analyze", str(small), "--json", "--quick")
+    assert result.exit_code == 0, result.output
+    assert list(json.loads(result.stdout)["tables"]) == ["first_look"]
+    assert "Predicted: first look under 1 s, exact under 1 s." in result.stderr
+
+
+@pytest.mark.parametrize("other", [["--all"], ["--diagnostic", "norms"]])
+def test_a_first_look_is_one_choice_of_what_to_measure(small: Path, other: list[str]) -> None:
+    result = run("analyze", str(small), "--quick", *other)
+    assert result.exit_code == 2
+    assert "choose one" in result.stderr

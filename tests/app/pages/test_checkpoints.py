@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from safetensors.torch import save
 
-from app.pages.checkpoints import tensor_row
+from analysis.diagnostics.first_look.cost import Prediction
+from analysis.weight import TensorInfo
+from app.pages.checkpoints import predict_times, tensor_row
 from tests.app.pages.reader import read, words
 from tests.service import Service, model, tensors
 
@@ -125,3 +129,25 @@ def test_a_copy_that_the_file_does_not_hold_is_not_added(service: Service) -> No
     answer = service.client.post("/checkpoints/1/copies", data={"part": "ema"}, follow_redirects=False)
     assert answer.status_code == 404
     assert len(service.get("/api/v1/checkpoints")) == 1
+
+
+def test_a_first_look_is_offered_where_the_analysis_takes_long(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.upload(model())
+    service.work()
+    assert "First look" not in read(service.client.get("/checkpoints/1").text).one("div", id="head").text
+    monkeypatch.setattr("app.pages.checkpoints.predict", lambda *_: Prediction(840.0, 61.0))
+    head = read(service.client.get("/checkpoints/1").text).one("div", id="head")
+    assert "Analyse, about 14 min" in words(head)
+    assert "First look, about 1 min 1 s" in words(head)
+    service.client.post("/checkpoints/1/analyse", data={"diagnostic": "first_look"})
+    service.work()
+    assert list(service.get("/api/v1/runs/1/report")["tables"]) == ["first_look"]
+
+
+def test_times_are_said_only_where_there_is_something_to_choose() -> None:
+    large = TensorInfo("w", (16384, 16384), "float32", 4 * 16384**2, "q", 0, None)
+    assert predict_times([large]) is not None
+    assert predict_times([]) is None
+    assert predict_times([replace(large, shape=(512, 512))] * 10_000) is None, "all small: a first look takes as long"

@@ -101,3 +101,11 @@ def test_a_parametrization_whose_formula_is_not_in_the_file_is_listed(tmp_path: 
 )
 def test_what_does_not_fit_is_not_put_together(tensors: dict[str, torch.Tensor], tmp_path: Path) -> None:
     assert not opened(tmp_path, tensors).effective.weights
+
+
+def test_what_a_parametrization_keeps_is_no_weight(tmp_path: Path) -> None:
+    """torch.nn.utils.parametrizations.orthogonal has a base beside the tensor that it turns."""
+    layer = parametrizations.orthogonal(nn.Linear(8, 8))
+    found = opened(tmp_path, dict(layer.state_dict()))
+    assert analysed(found) == {}
+    assert "no weight by itself" in skipped(found)["parametrizations.weight.0.base"]

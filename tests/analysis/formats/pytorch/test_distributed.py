@@ -29,6 +29,7 @@ def test_every_tensor_by_its_name(folder: Path) -> None:
     assert set(checkpoint.stored) == set(WEIGHTS)
     assert all(torch.equal(checkpoint.read(name), tensor) for name, tensor in WEIGHTS.items())
     assert {each.reason for each in checkpoint.aside.values()} == {"state of the optimizer, no weight"}
+    assert "ignored_files" not in checkpoint.facts  # .metadata was read
 
 
 def test_a_file_of_it_alone_is_named_for_what_it_is(folder: Path) -> None:
