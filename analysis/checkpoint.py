@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from analysis.diagnostic import Scalar
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class OpenCheckpoint(Protocol):
-    """A checkpoint whose headers have been read and checked. `read` gives a tensor on the CPU in its stored dtype."""
+    """A checkpoint whose headers have been read and checked. `read` gives a tensor on the CPU in its stored dtype.
+
+    `load` gives the same as an array of NumPy.
+    """
 
     @property
     def format(self) -> str: ...
@@ -23,6 +27,7 @@ class OpenCheckpoint(Protocol):
     @property
     def facts(self) -> "Mapping[str, Scalar]": ...
     def read(self, name: str) -> "torch.Tensor": ...
+    def load(self, name: str) -> "np.ndarray": ...
 
 
 def grid_of(checkpoint: OpenCheckpoint, info: "TensorInfo") -> "Grid | None":

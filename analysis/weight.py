@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import torch
+import numpy as np
 from jaxtyping import Float, Float64
-from torch import Tensor
 
 from analysis.cached import once
 from analysis.errors import TensorError, escape
 from analysis.layout import Layout
+from analysis.linalg.reduction import Reduction, reduction
 from analysis.linalg.spectrum import Spectrum, decompose
 from analysis.linalg.triplets import Triplets, finite, product_triplets, triplets
 from analysis.names import label_of
+from analysis.runtime.arrays import Numbers, as_array, as_tensor
+from analysis.runtime.pytorch import Tensor, torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Weight:
-    """A weight with its numbers. `slices` holds one matrix, or one for each kernel position of a convolution.
+    """A weight with its numbers, one matrix or one for each kernel position of a convolution: `array` or `slices`.
 
     A tuned weight knows its `base`, the same weight before training, and the `factors` of the update where an adapter
     gave them. `merged` says that it is that base plus an adapter's change, so that it cannot be of another base. A
@@ -124,17 +126,27 @@ class Weight:
     """
 
     info: WeightInfo
-    slices: Float[Tensor, "s m n"]
+    numbers: Float[Numbers, "s m n"]  # as they were read
     base: "Weight | None" = None
     factors: Factors | None = None
     grid: Grid | None = None
     merged: bool = False
 
     @once
+    def array(self) -> Float[np.ndarray, "s m n"]:
+        """The numbers as NumPy has them, on the CPU."""
+        return as_array(self.numbers)
+
+    @once
+    def slices(self) -> Float[Tensor, "s m n"]:
+        """The numbers as PyTorch has them, on the device where they are."""
+        return as_tensor(self.numbers)
+
+    @once
     def spectrum(self) -> Spectrum:
         """Its singular values, found once. Raises TensorError, naming the weight."""
         with self.name_errors():
-            return decompose(self.slices)
+            return decompose(self.numbers)
 
     @property
     def of_adapter(self) -> bool:
@@ -151,6 +163,37 @@ class Weight:
         """All its singular values with their vectors, in float64, found once. Raises TensorError, naming the weight."""
         with self.name_errors():
             return triplets(self.matrix)
+
+    @once
+    def reduction(self) -> Reduction | None:
+        """Its singular values, and what lies along its vectors, without these: several times as fast, found once.
+
+        None on a GPU, and where its rank cannot be told so. Raises TensorError, naming the weight.
+        """
+        if self.matrix.is_cuda:
+            return None
+        with self.name_errors():
+            return reduction(self.matrix)
+
+    @once
+    def _update_reduction(self) -> Reduction | None:
+        assert self.base is not None, "only a tuned weight has an update"
+        if self.matrix.is_cuda:
+            return None
+        with self.name_errors():
+            return reduction(self.matrix.double() - self.base.matrix.double())
+
+    @property
+    def update_axes(self) -> Triplets | Reduction:
+        """ΔW as `axes` has it: decomposed where it was, is known by factors, or must be. Needs `base`."""
+        if self.factors is not None or "update" in vars(self):
+            return self.update
+        return self._update_reduction or self.update
+
+    @property
+    def axes(self) -> Triplets | Reduction:
+        """What tells how a vector lies among its singular vectors: its triplets where they were found, or must be."""
+        return self.triplets if self.is_decomposed else self.reduction or self.triplets
 
     @property
     def is_decomposed(self) -> bool:

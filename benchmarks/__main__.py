@@ -3,6 +3,7 @@
 from benchmarks import (
     concurrency,
     farms,
+    gpu,
     intruders,
     overhead,
     power_law,
@@ -30,6 +31,7 @@ EVERY = (
     weightwatcher,
     widths,
     service,
+    gpu,
 )
 
 if __name__ == "__main__":

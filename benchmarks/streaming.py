@@ -1,9 +1,10 @@
-"""Peak memory of `analyze` over a checkpoint far larger than its bound: `python -m benchmarks.streaming`.
+"""Peak memory of `analyze` over a checkpoint far larger than what it is allowed: `python -m benchmarks.streaming`.
 
 Writes 4.0 GB of sharded safetensors into a temporary folder and analyses them in a process of its own with esd and
 norms; then so with fewer tensors, all of one shape; then fewer with every diagnostic, as glibc manages memory by itself
-and with MALLOC_MMAP_THRESHOLD_. What counts is the highest resident memory of that process above the one after its
-imports and one 64 × 64 matrix, at which the libraries page in their own code (Linux: VmHWM and VmRSS).
+and with MALLOC_MMAP_THRESHOLD_. Allowed is the bound of one tensor (`analysis.engine.scheduling.bound`). What counts is
+the highest resident memory of that process above the one after its imports and one 64 × 64 matrix, at which the
+libraries page in their own code (Linux: VmHWM and VmRSS).
 """
 
 import json
@@ -85,11 +86,12 @@ def child(folder: Path, names: Sequence[str]) -> None:
     decompose(torch.eye(64)[None])
     before, began = memory("VmRSS"), time.perf_counter()
     checkpoint = open_checkpoint([folder])
-    report = analyze(checkpoint, requests({name: {} for name in names}))
+    allowed = bound(checkpoint.tensors)
+    report = analyze(checkpoint, requests({name: {} for name in names}), memory=allowed)
     measured = {
         "tensors": report.coverage.analysed,
         "stored": sum(t.nbytes for t in checkpoint.tensors),
-        "bound": bound(checkpoint.tensors),
+        "bound": allowed,
         "peak": memory("VmHWM") - before,
         "seconds": time.perf_counter() - began,
     }

@@ -35,6 +35,7 @@ NUMERICAL = {
     "gguf",
     "h5py",
     "jaxtyping",
+    "ml_dtypes",
     "numpy",
     "peft",
     "psutil",
@@ -89,7 +90,7 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
 LAYERS = {  # of each package its folders, the highest first
     "analysis": (
         "gate", "prescriptions", "mitigation", "diagnostics", "engine", "formats", "width_scaling", "statistics",
-        "findings", "tensors", "adapters", "linalg", "names",
+        "findings", "tensors", "adapters", "linalg", "names", "runtime",
     ),
     "app": (
         "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "lists", "runs",

@@ -14,12 +14,11 @@ from functools import partial
 
 from analysis.diagnostic import Request, Row
 from analysis.engine.batching import cutter
-from analysis.engine.comparison import Comparison, measure_aligned, open_comparison, tasks_of
+from analysis.engine.comparison import Comparison, bytes_of_row, measure_aligned, open_comparison, tasks_of
 from analysis.engine.device import best_device
 from analysis.engine.kept import Kept, digest_of_texts
-from analysis.engine.memory import copies
 from analysis.engine.scheduling import run_each
-from analysis.engine.single import measure_tensor
+from analysis.engine.single import measure_tensor, need_of
 from analysis.errors import CheckpointError, EigenscopeError
 from analysis.formats import open_checkpoint
 from analysis.names import label_of
@@ -42,7 +41,9 @@ AT_A_TIME = 20.0  # seconds of one run's units; then whoever waits in the queue 
 log = logging.getLogger(__name__)
 Rows = list[tuple[str, Row]]
 Work = Generator[tuple[TensorInfo, Rows], None, None]
-Measured = tuple[Callable[[TensorInfo], Rows], Callable[[TensorInfo], TensorInfo]]  # how, and what counts as its size
+Measured = tuple[  # how, what counts as its size, and the bytes that it takes
+    Callable[[TensorInfo], Rows], Callable[[TensorInfo], TensorInfo], Callable[[TensorInfo], int]
+]
 Files = tuple[tuple[str, str], ...]  # (name, sha256)
 
 
@@ -144,10 +145,12 @@ def _measure(database: Database, storage: Storage, settings: Settings, job: Job,
     with ExitStack() as folders:
         kept = _kept(database, settings, job, device)
         measured = _joint if job.joint else _measure_single
-        work, size = measured(storage, job, device, folders, settings.memory_limit, kept)
+        work, size, need = measured(storage, job, device, folders, settings.memory_limit, kept)
         alone = job.attempt > 1
         several: Work = (
-            _one_by_one(job.tensors, work) if alone else run_each(job.tensors, work, device, size, copies(job.requests))
+            _one_by_one(job.tensors, work)
+            if alone
+            else run_each(job.tensors, work, device, size, need, settings.memory_limit)
         )
         book = Book(database, settings, job, kept, 0.0 if alone else SOON)
         with closing(several) as results:
@@ -233,6 +236,7 @@ def _measure_single(
     return (
         lambda info: list(measure_tensor(checkpoint, info, job.requests, job.member, device, cut, memory, kept)),
         lambda info: info,
+        need_of(job.requests),
     )
 
 
@@ -258,4 +262,5 @@ def _joint(
             for found in measure_aligned(comparison, row, job.requests, device, memory, kept)
         ],
         lambda info: rows_by_name[info.name][0].largest,
+        lambda info: max(bytes_of_row(row, job.requests) for row in rows_by_name[info.name]),
     )

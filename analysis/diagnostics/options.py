@@ -50,7 +50,7 @@ def conv_factor(weight: Weight, options: Options) -> float:
 
 def flatness(weight: Weight, options: Options) -> float:
     """Below what difference in ln λ eigenvalues are equal: by the rounding of their type; WeightWatcher knows none."""
-    return FLAT if options.text("compat") == "weightwatcher" else rounding.flat(weight.slices)
+    return FLAT if options.text("compat") == "weightwatcher" else rounding.flat(weight.numbers)
 
 
 def single(curve: Float64[np.ndarray, " p"]) -> Float32[np.ndarray, " p"]:

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float64
-from torch import Tensor
 
 from analysis.diagnostic import (
     Column,
@@ -36,6 +34,7 @@ from analysis.findings.wording import quantity
 from analysis.linalg.kernels import mirror
 from analysis.linalg.lanczos import leading
 from analysis.linalg.spectrum import blocks, scaled_gram
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
 FULL = 512  # eigenvalues up to which the whole decomposition is as fast

@@ -6,12 +6,11 @@ those that are alike at once and leaves each weight its own; everything after th
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import torch
-
 from analysis.checkpoint import OpenCheckpoint, grid_of
 from analysis.engine.scheduling import bound
 from analysis.errors import TensorError
 from analysis.linalg.spectrum import GPU_BLOCK, decompose_each
+from analysis.runtime.pytorch import torch
 from analysis.tensors.matrices import matrices, weights
 from analysis.weight import TensorInfo, Weight
 
@@ -23,7 +22,7 @@ Cut = Callable[[TensorInfo], Iterable[Weight]]
 def cutter(checkpoint: OpenCheckpoint, tensors: Sequence[TensorInfo], device: str) -> Cut:
     """What reads a tensor and cuts it into weights; on a GPU, asked in the order of the tensors, it reads ahead."""
     if device == "cpu":
-        return lambda info: weights(info, checkpoint.read(info.name), grid_of(checkpoint, info))
+        return lambda info: weights(info, checkpoint.load(info.name), grid_of(checkpoint, info))
     return Ahead(checkpoint, tensors, device)
 
 
@@ -40,7 +39,7 @@ class Ahead:
             batch = self._batches.get(info.name, [info])
             self._ready = {
                 member.name: list(
-                    weights(member, self._checkpoint.read(member.name), grid_of(self._checkpoint, member))
+                    weights(member, self._checkpoint.load(member.name), grid_of(self._checkpoint, member))
                 )
                 for member in batch
             }

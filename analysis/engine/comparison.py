@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from torch import Tensor
-
 from analysis.adapters import Adapter, open_adapter
 from analysis.checkpoint import OpenCheckpoint, grid_of
 from analysis.coverage import coverage_of_members
@@ -25,6 +23,7 @@ from analysis.errors import AdapterError, SettingsError, TensorError, WrongBase,
 from analysis.findings.wording import join_words, quantity
 from analysis.other_tensors import OtherTensors
 from analysis.report import Report, options_of
+from analysis.runtime.pytorch import Tensor
 from analysis.tensors.matching import Aligned, Alignment, Member, align, check_base
 from analysis.tensors.matrices import matrices
 from analysis.tensors.others import compare_others
@@ -171,7 +170,12 @@ def compare(
     if kept is not None:
         kept.expect_beside(comparison.alignment.rows, lambda row: tasks_of(row, requests))
     for info, results in run_each(
-        [row.base for row in comparison.alignment.rows], work, device, lambda i: by_name[i.called].largest
+        [row.base for row in comparison.alignment.rows],
+        work,
+        device,
+        lambda info: by_name[info.called].largest,
+        lambda info: bytes_of_row(by_name[info.called], requests),
+        memory,
     ):
         for name, row in results:
             rows[name].append(row)
@@ -316,6 +320,13 @@ def _measure_tasks(
     for piece in pieces(aligned.base, tensors, comparison.names):
         rows += on_devices(device, piece.weights, partial(piece.measure, tasks))
     return rows
+
+
+def bytes_of_row(aligned: Aligned, requests: Sequence[Request]) -> int:
+    """The bytes that measuring a tensor with its partners takes, as these requests do."""
+    tasks = [(request, group) for request in requests for group in groups_of(aligned, request)]
+    infos = [aligned.at(position) for position in sorted({0, *(position for _, group in tasks for position in group)})]
+    return bytes_of_several(infos, {request.diagnostic.scope for request, _ in tasks} or {Scope.ONE})
 
 
 def _too_large(aligned: Aligned, wanted: Collection[int], scopes: Collection[Scope], memory: int | None) -> str | None:

@@ -1,24 +1,38 @@
 """Where the numbers are computed: CUDA when there is one, the CPU when there is none or its memory runs out."""
 
+import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-import torch
-
 from analysis.errors import OptionError
+from analysis.runtime.pytorch import is_loaded, torch
 from analysis.weight import Factors, Weight
 
 Result = TypeVar("Result")
 
 
+DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA's on Linux, Windows's for Linux, AMD's
+
+
 def best_device() -> str:
-    """CUDA ("cuda") where PyTorch sees a usable GPU, else "cpu"; Apple's has no float64 and is no candidate."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """CUDA ("cuda") where PyTorch sees a usable GPU, else "cpu"; Apple's has no float64 and is no candidate.
+
+    Without a driver PyTorch is not imported to say so.
+    """
+    return "cuda" if may_have_gpu() and torch.cuda.is_available() else "cpu"
+
+
+def may_have_gpu() -> bool:
+    """Whether there is a driver of a GPU, or PyTorch is there already and may be asked."""
+    return is_loaded() or sys.platform == "win32" or any(map(os.path.exists, DRIVERS))
 
 
 def check_device(name: str) -> str:
     """The device's name if there is one: "cpu", or "cuda" with or without a number. Raises OptionError."""
+    if name == "cpu":
+        return name
     try:
         kind, number = torch.device(name).type, torch.device(name).index or 0
     except RuntimeError:
@@ -35,7 +49,8 @@ def on_device(device: str, weight: Weight, run: Callable[[Weight], Result]) -> R
     if device == "cpu":
         return run(weight)
     try:
-        device_weight = replace(weight, slices=weight.slices.to(device))
+        device_weight = replace(weight, numbers=weight.slices.to(device))
+        vars(device_weight)["array"] = weight.array  # which needs not come back
         if "spectrum" in vars(weight):  # found already, with others of its shape
             vars(device_weight)["spectrum"] = weight.spectrum
         return run(device_weight)
@@ -67,6 +82,6 @@ def _move_weights(device: str, weights: Mapping[int, Weight | str]) -> dict[int,
         factors = weight.factors and Factors(weight.factors.left.to(device), weight.factors.right.to(device))
         slices = weight.slices.to(device)
         copies[number] = replace(
-            weight, slices=slices, base=base if isinstance(base, Weight) else None, factors=factors
+            weight, numbers=slices, base=base if isinstance(base, Weight) else None, factors=factors
         )
     return copies

@@ -3,14 +3,12 @@
 from dataclasses import replace
 from itertools import islice
 
-import torch
-from torch import Tensor
-
 from analysis.adapters import AdaptedModule, Adapter
 from analysis.checkpoint import OpenCheckpoint
 from analysis.engine.pieces import Held
 from analysis.errors import TensorError
 from analysis.layout import Layout
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.tensors.matching.partners import Partner
 from analysis.tensors.matrices import matrices, weights
 from analysis.weight import Factors, TensorInfo, Weight

@@ -20,11 +20,10 @@ from threading import Lock
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from analysis.diagnostic import Measurement, Request, Row, Scope
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.tensors.matching import Aligned
 from analysis.tensors.matrices import matrices
 from analysis.weight import Factors, Grid, TensorInfo, WeightInfo

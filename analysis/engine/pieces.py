@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import torch
+import numpy as np
 from jaxtyping import Int
-from torch import Tensor
 
 from analysis.diagnostic import Request, Row, Scope, absent, measure
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.tensors.matrices import matrices, outputs, weights
 from analysis.weight import Factors, Grid, TensorInfo, Weight, WeightInfo
 
@@ -102,7 +102,7 @@ class Family:
             factors = weight.factors and Factors(weight.factors.left[:rows], weight.factors.right)
             info = replace(weight.info, rows=rows)
             slices = weight.slices[:, :rows]
-            self._cut[position, rows] = replace(weight, info=info, slices=slices, base=base, factors=factors)
+            self._cut[position, rows] = replace(weight, info=info, numbers=slices, base=base, factors=factors)
         return self._cut[position, rows]
 
 
@@ -135,12 +135,12 @@ def _cut(base: TensorInfo, held: Held) -> Iterator[Weight | str]:
         yield factors if isinstance(factors, str) else replace(weight, factors=factors, merged=held.merged)
 
 
-def _factors(weight: Weight, whole: Factors | None, part: slice | Int[Tensor, " r"] | None) -> Factors | None:
+def _factors(weight: Weight, whole: Factors | None, part: slice | Int[np.ndarray, " r"] | None) -> Factors | None:
     """The factors of one matrix: its outputs of the left one. None where it is a member of a stack."""
     if whole is None or part is None:
         return None
     count, rows, columns = weight.slices.shape
-    left = whole.left[part]
+    left = whole.left[part if isinstance(part, slice) else torch.from_numpy(part)]
     fits = len(left) == rows and whole.right.shape[1] == count * columns
     return Factors(left, whole.right) if fits else None
 

@@ -1,33 +1,63 @@
-"""Small tensors several at once, each on one thread; large ones alone, on all threads.
+"""Which tensors are measured at once, and with how many threads each: so that all cores have work.
 
 A solver gains little from a second thread on a small matrix and waits for it on a busy machine, but two matrices on two
-threads are done in half the time (docs/benchmarks.md). The tensors that are measured at one time take at most `bound`
-bytes, or LITTLE where that is more. One that takes most of this waits until it is free, and runs with those that fit.
+threads are done in half the time (docs/benchmarks.md). So small tensors run side by side, one thread each, as many as
+there are cores; large ones too where there are enough of them, and else share the cores among as many as there are. The
+tensors that are measured at one time take at most half of the memory that is available, or what is allowed. One that
+takes more than is left waits for it, and one that takes more than all of it runs alone, on all threads.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from statistics import median_low
 from threading import Condition, Lock
 from typing import TypeVar
 
-import torch
-
-from analysis.engine.memory import LITTLE, bytes_of_one, side
+from analysis.engine.memory import available, bytes_of_one, side
 from analysis.linalg.kernels import SERIAL, threads
 from analysis.linalg.spectrum import BLOCK
+from analysis.runtime.cores import cores
+from analysis.runtime.pytorch import set_threads, threads_in_use
 from analysis.weight import TensorInfo
 
 Result = TypeVar("Result")
-MOST_THREADS = 4  # tensors at once
-HELD = 40 * BLOCK  # bytes: five blocks; two threads kept 34 MiB each (docs/benchmarks.md)
+HELD = 40 * BLOCK  # bytes that a thread's libraries keep: two threads kept 34 MiB each (docs/benchmarks.md)
+SHARE = 2  # one part in so many of the available memory is taken: others need some, and what is predicted is the least
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How tensors are measured: so many at once, each on so many threads."""
+
+    tensors: int
+    threads: int
 
 
 def bound(tensors: Sequence[TensorInfo]) -> int:
-    """Bytes that measuring may take: twice the largest tensor in float32 and four of its float64 Gram matrices."""
+    """Bytes that one of these takes at most: twice the largest in float32, and four of its float64 Gram matrices."""
     return max((8 * tensor.size + 32 * side(tensor) ** 2 for tensor in tensors if tensor.skip is None), default=0)
+
+
+def lanes(sizes: Sequence[TensorInfo], needs: Sequence[int], cores: int, room: int) -> list[Lane]:
+    """The lane of each tensor, by how large it is and how many bytes it needs, on so many cores with so much room.
+
+    Small ones, which a second thread helps not, run one to a core. So do large ones, where as many as there are cores
+    are there and fit; else the cores are shared among those that do.
+    """
+    is_large = [side(size) > SERIAL for size in sizes]
+    fitting = [(large, need) for large, need in zip(is_large, needs, strict=True) if 0 < need <= room]
+    large_needs, small_needs = ([need for large, need in fitting if large is which] for which in (True, False))
+    at_once = min(cores, len(large_needs), room // max(large_needs)) if large_needs else 1
+    of_large = Lane(at_once, max(1, cores // at_once))
+    typical = room // median_low(small_needs) if small_needs else cores
+    alone, of_small = Lane(1, cores), Lane(cores, 1) if typical > 1 else Lane(1, cores)
+    return [
+        alone if need > room else of_large if large and of_large.threads > 1 else of_small
+        for large, need in zip(is_large, needs, strict=True)
+    ]
 
 
 def _itself(tensor: TensorInfo) -> TensorInfo:
@@ -39,38 +69,47 @@ def run_each(
     work: Callable[[TensorInfo], Result],
     device: str = "cpu",
     largest: Callable[[TensorInfo], TensorInfo] = _itself,
-    copies: int = 1,
+    need: Callable[[TensorInfo], int] = bytes_of_one,
+    memory: int | None = None,
 ) -> Generator[tuple[TensorInfo, Result], None, None]:
     """`work` on each tensor, in their order. Closed early, it ends what it has begun and begins nothing more.
 
-    `largest` is what counts as its size where the work reads its partners in other checkpoints too. With n checkpoints
-    the memory is up to n times the bound: each holds one like it. `copies` of a whole tensor are made by the work.
+    `largest` is what counts as its size where the work reads its partners in other checkpoints too, `need` the bytes
+    that the work takes with all of them. `memory` is what all may take together; None: a half of what is available.
     """
-    all_threads = torch.get_num_threads()
-    sizes = {tensor.name: largest(tensor) for tensor in tensors}
-    needs = {name: bytes_of_one(size, copies) + HELD for name, size in sizes.items() if size.skip is None}
-    room = _Room(max(LITTLE, bound(list(sizes.values()))))  # less would leave cores idle to save what libraries take
-    count = min(MOST_THREADS, all_threads, room.holds(list(needs.values()))) if device == "cpu" else 1
-
-    def small(tensor: TensorInfo) -> bool:
-        return count > 1 and side(sizes[tensor.name]) <= SERIAL and needs.get(tensor.name, 0) <= room.size
+    all_threads = threads_in_use(cores())
+    sizes = [largest(tensor) for tensor in tensors]
+    needs = [0 if tensor.skip is not None else need(tensor) + HELD for tensor in tensors]
+    room = _Room(available() // SHARE if memory is None else memory)
+    count = all_threads if device == "cpu" else 1
+    places = {
+        id(tensor): (lane, need)
+        for tensor, lane, need in zip(tensors, lanes(sizes, needs, count, room.size), needs, strict=True)
+    }
 
     def run_one(tensor: TensorInfo) -> Result:
-        with room.take(needs.get(tensor.name, 0)):
+        with room.take(places[id(tensor)][1]):
             return work(tensor)
 
-    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
-    with threads(all_threads), pool:  # restored behind the pool: MKL has one number for all threads
-        for several, some in groupby(tensors, small):
+    with threads(all_threads):  # restored behind the pools: MKL has one number for all threads
+        for lane, some in groupby(tensors, lambda tensor: places[id(tensor)][0]):
             run = list(some)
-            if several:
-                with threads(1):  # OpenBLAS has one number for all threads, and with more than 1 takes turns
-                    yield from zip(run, pool.map(run_one, run), strict=True)
+            if lane.tensors == 1:
+                yield from _in_turn(run, work, all_threads)
                 continue
-            for tensor in run:
-                with threads(all_threads):
-                    result = work(tensor)
-                yield tensor, result
+            pool = ThreadPoolExecutor(lane.tensors, initializer=set_threads, initargs=(lane.threads,))
+            with threads(1), pool:  # OpenBLAS has one number for all threads, and with more than 1 takes turns
+                yield from zip(run, pool.map(run_one, run), strict=True)
+
+
+def _in_turn(
+    tensors: Sequence[TensorInfo], work: Callable[[TensorInfo], Result], count: int
+) -> Iterator[tuple[TensorInfo, Result]]:
+    """One after the other, each on all threads."""
+    for tensor in tensors:
+        with threads(count):
+            result = work(tensor)
+        yield tensor, result
 
 
 class _Room:
@@ -79,10 +118,6 @@ class _Room:
     def __init__(self, size: int) -> None:
         self.size = self._left = size
         self._turn, self._changed = Lock(), Condition()
-
-    def holds(self, needs: Sequence[int]) -> int:
-        """How many typical ones fit; at least 1."""
-        return max(1, self.size // median_low(needs)) if needs else 1
 
     @contextmanager
     def take(self, need: int) -> Iterator[None]:

@@ -50,6 +50,11 @@ def measure_tensor(
         yield from _rows(weight, own_requests, position, device, reasons)
 
 
+def need_of(requests: Sequence[Request]) -> Callable[[TensorInfo], int]:
+    """The bytes that measuring one tensor by itself takes."""
+    return partial(needed_alone, copies=copies(requests))
+
+
 def _recall(
     checkpoint: OpenCheckpoint,
     info: TensorInfo,
@@ -133,7 +138,7 @@ def analyze(
 
     if kept is not None:
         kept.expect(0, [info for info in checkpoint.tensors if info.skip is None], requests)
-    for info, measured in run_each(checkpoint.tensors, work, device, copies=copies(requests)):
+    for info, measured in run_each(checkpoint.tensors, work, device, need=need_of(requests), memory=memory):
         for name, row in measured:
             rows[name].append(row)
         if progress is not None:

@@ -15,6 +15,7 @@ from analysis.formats.effective.buffers import constant_kinds
 from analysis.formats.effective.digests import digests_of
 from analysis.formats.repeated import repeated
 from analysis.formats.stored import Array, Aside, Facts
+from analysis.runtime.arrays import dtype_of
 
 if TYPE_CHECKING:
     import torch
@@ -91,6 +92,17 @@ class Checkpoint:
     def kind(self) -> Literal["model", "adapter"]:
         """Whether it states how another checkpoint changes ("adapter"), or is one by itself ("model")."""
         return "model" if self.adapter is None else "adapter"
+
+    def load(self, name: str) -> np.ndarray:
+        """The same as `read`, as an array of NumPy; bfloat16 and float8 in ml_dtypes' types.
+
+        Raises TypeError for a type that NumPy does not have.
+        """
+        if (weight := self.effective.weights.get(name)) is not None:
+            return values(weight, self.stored)
+        array = self.stored[name]
+        words = array.load()
+        return words if DTYPES[array.dtype].bits < 8 else words.view(dtype_of(array.dtype))
 
     def read(self, name: str) -> "torch.Tensor":
         """One tensor on the CPU, contiguous, in its stored dtype, and nothing else of the file.

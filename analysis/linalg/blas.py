@@ -10,13 +10,14 @@ import ctypes
 import re
 from collections.abc import Callable
 from functools import cache
-from types import ModuleType
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Float64
-from scipy import LowLevelCallable
-from scipy.linalg import cython_blas, cython_lapack
+
+if TYPE_CHECKING:
+    from scipy import LowLevelCallable
 
 Routine = Callable[..., None]
 
@@ -41,7 +42,7 @@ def add_product(gram: Float[np.ndarray, "k k"], block: Float[np.ndarray, "b k"])
         block = np.ascontiguousarray(block)
     name, real = SYRK_OF[gram.dtype.name]
     try:
-        add = routine(cython_blas, name, SYRK)
+        add = routine("cython_blas", name, SYRK)
     except NotPublished:
         gram += np.tril(block.T @ block)
         return
@@ -95,7 +96,7 @@ def _solve(
     size = len(gram)
     if gram.shape != (size, size):
         raise ValueError(f"a square matrix is needed, not {gram.shape}")
-    solve, info = routine(cython_lapack, "dsyevd", SYEVD), ctypes.c_int(0)
+    solve, info = routine("cython_lapack", "dsyevd", SYEVD), ctypes.c_int(0)
     matrix, values = np.array(gram, dtype=np.float64, order="C"), np.empty(size)
     work, places = np.empty(1), np.empty(1, dtype=np.intc)
     solve(job, b"U", size, matrix, size, values, work, -1, places, -1, info)  # how much room it wants
@@ -107,9 +108,14 @@ def _solve(
 
 
 @cache
-def routine(module: ModuleType, name: str, signature: str) -> Routine:
-    """Called with numbers, bytes, arrays and ctypes' own, all of which it gets by address. Raises NotPublished."""
-    symbol = LowLevelCallable.from_cython(module, name)
+def routine(library: str, name: str, signature: str) -> Routine:
+    """Called with numbers, bytes, arrays and ctypes' own, all of which it gets by address. Raises NotPublished.
+
+    `library` is "cython_blas" or "cython_lapack", of scipy.linalg: a program should not wait for SciPy to start.
+    """
+    from scipy import LowLevelCallable
+
+    symbol = LowLevelCallable.from_cython(import_module(f"scipy.linalg.{library}"), name)
     match = re.fullmatch(signature, symbol.signature)
     if match is None:
         raise NotPublished(f"{name} of this SciPy takes {symbol.signature}")
@@ -122,7 +128,7 @@ def without_lock(address: int, arguments: int) -> Routine:
     return lambda *given: call(*map(_by_address, given))
 
 
-def _address(published: LowLevelCallable) -> int:
+def _address(published: "LowLevelCallable") -> int:
     find = ctypes.pythonapi.PyCapsule_GetPointer
     find.restype, find.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     address: int = find(published.function, published.signature.encode())

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float64
-from torch import Tensor
+
+from analysis.runtime.pytorch import Tensor, torch
 
 Rows = Float64[Tensor, "b n"]
 GROWTH = 1.15  # of the space between two looks at what it holds

@@ -1,10 +1,9 @@
 """The outermost eigenvalues of a symmetric matrix, and their vectors, without the others."""
 
-import torch
 from jaxtyping import Float64
-from torch import Tensor
 
 from analysis.linalg.kernels import eigenvalues, eigenvectors, suit_threads
+from analysis.runtime.pytorch import Tensor, torch
 
 Matrix = Float64[Tensor, "k k"]
 

@@ -6,18 +6,19 @@ as that, its directions and its rank are those of noise, and many of its entries
 
 import math
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
+
+from analysis.runtime.arrays import SPACING, Numbers, dtype_name
+from analysis.runtime.pytorch import Tensor
 
 
-def unit(dtype: torch.dtype) -> float:
+def unit(dtype: str) -> float:
     """‖error‖ / ‖W‖ that rounding W to a type makes, about: a quarter of the type's spacing at 1, 2^-9 for bfloat16.
 
     The largest relative error of one entry is twice as large, 2^-8 for bfloat16. The norm of all errors is 0.85 of this
     unit, for Gaussian entries and for those of MiniLM (tests/analysis/linalg/test_rounding.py).
     """
-    return torch.finfo(dtype).eps / 4.0
+    return SPACING[dtype] / 4.0
 
 
 def floor(stored: Float[Tensor, "m n"]) -> float:
@@ -29,10 +30,10 @@ def floor(stored: Float[Tensor, "m n"]) -> float:
     """
     squares = stored.double().square()
     longest = squares.sum(dim=1).max().sqrt() + squares.sum(dim=0).max().sqrt()
-    return 2.0 * unit(stored.dtype) * float(longest)
+    return 2.0 * unit(dtype_name(stored)) * float(longest)
 
 
-def flat(stored: Float[Tensor, "s m n"]) -> float:
+def flat(stored: Float[Numbers, "s m n"]) -> float:
     """What rounding alone makes the ends of a tail of equal eigenvalues differ by, at most, in ln λ: 4 (ε + √k ε₃₂).
 
     ε is the spacing at 1 of the type. No row or column is longer than σ₁, so that `floor` is at most ε σ₁; by Weyl each
@@ -41,10 +42,10 @@ def flat(stored: Float[Tensor, "s m n"]) -> float:
     matrices reach 0.6 of the bound (tests/analysis/linalg/test_rounding.py). A tail so short would have an α above
     1 + 1 / bound: 32 in bfloat16, 250 in float16, and 1e4 in float32 or more.
     """
-    single = torch.finfo(torch.float32).eps
-    return 4.0 * (max(torch.finfo(stored.dtype).eps, single) + math.sqrt(min(stored.shape[1:])) * single)
+    single = SPACING["float32"]
+    return 4.0 * (max(SPACING[dtype_name(stored)], single) + math.sqrt(min(stored.shape[1:])) * single)
 
 
-def ratio(dtype: torch.dtype, update: float, base: float) -> float | None:
+def ratio(dtype: str, update: float, base: float) -> float | None:
     """‖ΔW‖ / (u ‖W₀‖): below about 3 an update is hardly more than rounding. None for a base of norm 0."""
     return update / (unit(dtype) * base) if base > 0.0 else None

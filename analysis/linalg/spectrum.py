@@ -15,17 +15,20 @@ loses nothing, so that squares neither over- nor underflow.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float64
-from torch import Tensor
 
 from analysis.cached import once
 from analysis.errors import NotFinite, TensorError
-from analysis.linalg.kernels import add_inner_products, eigenvalues, solve_converging
+from analysis.linalg import gpu
+from analysis.linalg.kernels import add_inner_products, eigenvalues, singular_values, suit_threads, triangle
+from analysis.runtime.arrays import Numbers, as_array, as_tensor
+from analysis.runtime.pytorch import Tensor
 
-Scales = Float64[Tensor, "s 1 1"]  # 2^-exponent of each matrix
+Some = TypeVar("Some", np.ndarray, Tensor)
+Scales = Float64[np.ndarray, " s"]  # 2^-exponent of each matrix
 
 EPS = float(np.finfo(np.float64).eps)
 BLOCK = 1 << 20  # numbers in float64 at a time on the CPU: 8 MiB, as fast as 32 MiB (docs/benchmarks.md)
@@ -65,21 +68,26 @@ class Spectrum:
         return float(self.values[-1])
 
 
-def decompose(slices: Float[Tensor, "s m n"]) -> Spectrum:
+def decompose(slices: Float[Numbers, "s m n"]) -> Spectrum:
     """The spectrum of the matrices, on the device where they are. Raises NotFinite where one holds NaN or infinity."""
     (spectrum,) = decompose_each(slices[None])
     return spectrum
 
 
-def decompose_each(weights: Float[Tensor, "w s m n"]) -> list[Spectrum]:
+def decompose_each(weights: Float[Numbers, "w s m n"]) -> list[Spectrum]:
     """The spectrum of each of several weights of one shape, found together. Raises NotFinite where any is not."""
-    count, rows, columns = weights.shape[1:]
-    exponents = [_exponent(slices) for slices in weights]
-    matrices, scales = weights.flatten(0, 1), _scales(exponents, weights).repeat_interleave(count, 0)  # (ws, …)
+    numbers = weights if gpu.is_on_gpu(weights) else as_array(weights)
+    count, rows, columns = numbers.shape[1:]
+    exponents = [_exponent(slices) for slices in numbers]
+    scales = np.repeat([math.ldexp(1.0, -exponent) for exponent in exponents], count)
+    matrices = numbers.reshape(-1, rows, columns)
     tall = matrices if rows >= columns else matrices.mT  # (ws, N, K), N ≥ K
-    group_size = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
-    parts = zip(torch.split(tall, group_size), torch.split(scales, group_size), strict=True)
-    spectra = [one for group, scale in parts for one in _solve(group, scale)]
+    size = max(1, block_size(tall) // tall.shape[2] ** 2)  # Gram matrices that fit in a block
+    spectra = [
+        one
+        for start in range(0, len(tall), size)
+        for one in _solve(tall[start : start + size], scales[start : start + size])
+    ]
     return [_pool(spectra[i * count : (i + 1) * count], e, rows, columns) for i, e in enumerate(exponents)]
 
 
@@ -104,7 +112,7 @@ class _Slice:
     floor: float
 
 
-def _solve(group: Float[Tensor, "s n k"], scales: Scales) -> Iterator[_Slice]:
+def _solve(group: Float[Numbers, "s n k"], scales: Scales) -> Iterator[_Slice]:
     """Each by its Gram matrix where that can tell the smallest eigenvalue from zero, else by the SVD."""
     for matrix, scale, squares, squared_norm in zip(group, scales, *_gram(group, scales), strict=True):
         largest = float(squares[-1])
@@ -112,7 +120,7 @@ def _solve(group: Float[Tensor, "s n k"], scales: Scales) -> Iterator[_Slice]:
         if squares[0] >= 2.0 * error * largest:  # then the true one is above error · λ₁
             yield _Slice(np.sqrt(squares), squared_norm, "gram", math.sqrt(error))
         else:
-            yield _Slice(_svd(matrix, scale[None]), squared_norm, "svd", max(matrix.shape) * EPS)
+            yield _Slice(_svd(matrix, float(scale)), squared_norm, "svd", max(matrix.shape) * EPS)
 
 
 def gram_error(rows: int, columns: int, stable_rank: float) -> float:
@@ -124,14 +132,38 @@ def gram_error(rows: int, columns: int, stable_rank: float) -> float:
     return (math.sqrt(rows) * stable_rank + columns) * EPS
 
 
-def _exponent(slices: Float[Tensor, "s m n"]) -> int:
+def _exponent(slices: Float[Numbers, "s m n"]) -> int:
     """The power of two just above the largest entry; 0 for a zero matrix."""
-    ends = torch.stack([torch.stack(torch.aminmax(block)) for block in blocks(slices)])  # NaN spreads to both
-    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
+    low, high = _ends(slices)
     if not math.isfinite(low) or not math.isfinite(high):
-        wrong = sum(int((~torch.isfinite(block)).sum()) for block in blocks(slices))
-        raise NotFinite(f"{wrong} of {slices.numel()} values are NaN or infinite")
+        wrong, total = count_not_finite(slices), math.prod(slices.shape)
+        raise NotFinite(f"{wrong} of {total} values are NaN or infinite")
     return _bound_exponent(math.frexp(max(-low, high))[1])
+
+
+def _ends(slices: Float[Numbers, "s m n"]) -> tuple[float, float]:
+    """The smallest and the largest entry; NaN where one is."""
+    if isinstance(slices, np.ndarray):
+        ends = [(block.min(), block.max()) for block in map(_single, blocks(slices))]  # NaN spreads to both
+    else:
+        ends = [gpu.ends(block) for block in blocks(slices)]
+    low, high = (float(end) for end in (np.min([low for low, _ in ends]), np.max([high for _, high in ends])))
+    return low, high
+
+
+def _single(block: Float[np.ndarray, "s b k"]) -> Float[np.ndarray, "s b k"]:
+    """Types narrower than float32 brought to it: NumPy is slow in them."""
+    if block.dtype.itemsize >= 4:
+        return block
+    with np.errstate(invalid="ignore"):  # NaN of bfloat16 is one of float32
+        return block.astype(np.float32)
+
+
+def count_not_finite(slices: Float[Numbers, "s m n"]) -> int:
+    """How many entries are NaN or infinite."""
+    if isinstance(slices, np.ndarray):
+        return sum(block.size - int(np.isfinite(_single(block)).sum()) for block in blocks(slices))
+    return sum(map(gpu.count_not_finite, blocks(slices)))
 
 
 def _bound_exponent(exponent: int) -> int:
@@ -140,66 +172,74 @@ def _bound_exponent(exponent: int) -> int:
     return exponent
 
 
-def block_size(slices: Float[Tensor, "s n k"]) -> int:
+def block_size(slices: Float[Numbers, "s n k"]) -> int:
     """Numbers that are held in float64 at a time, where the slices are."""
-    return GPU_BLOCK if slices.is_cuda else BLOCK
+    return GPU_BLOCK if gpu.is_on_gpu(slices) else BLOCK
 
 
-def blocks(slices: Float[Tensor, "s n k"]) -> Iterator[Float[Tensor, "s b k"]]:
+def blocks(slices: Some) -> Iterator[Some]:
     """Some rows of all slices at a time; a quarter of a square matrix at least, for the sake of the arithmetic."""
-    columns = slices.shape[2]
-    height = max(1, columns // 4, block_size(slices) // (len(slices) * columns))
-    yield from torch.split(slices, height, dim=1)
+    count, rows, columns = slices.shape
+    height = max(1, columns // 4, block_size(slices) // (count * columns))
+    for start in range(0, rows, height):
+        yield slices[:, start : start + height]
 
 
-def _scales(exponents: Sequence[int], beside: Tensor) -> Float64[Tensor, "s 1 1"]:
-    """2^-exponent of each, where the weights are."""
-    scales = torch.tensor([math.ldexp(1.0, -exponent) for exponent in exponents], dtype=torch.float64)
-    return scales.to(beside.device)[:, None, None]
+def _double(block: Float[np.ndarray, "s b k"], scales: Scales) -> Float64[np.ndarray, "s b k"]:
+    """A scaled copy in float64, which lies as the block does."""
+    copy: Float64[np.ndarray, "s b k"] = block.astype(np.float64, order="K")
+    copy *= scales[:, None, None]
+    return copy
 
 
-def _double(block: Float[Tensor, "s b k"], scales: Scales) -> Float64[Tensor, "s b k"]:
-    """A copy in float64, scaled, that BLAS takes as it lies."""
-    lies = torch.preserve_format if 1 in block.stride()[-2:] else torch.contiguous_format
-    return block.to(torch.float64, copy=True, memory_format=lies).mul_(scales)
-
-
-def _gram(group: Float[Tensor, "s n k"], scales: Scales) -> tuple[Float64[np.ndarray, "s k"], list[float]]:
+def _gram(group: Float[Numbers, "s n k"], scales: Scales) -> tuple[Float64[np.ndarray, "s k"], list[float]]:
     """Ascending eigenvalues of each WᵀW, and its trace: the sum of the squares of all entries."""
-    gram = _inner_products(group, scales)
-    squared_norms: list[float] = gram.diagonal(dim1=1, dim2=2).sum(dim=1).tolist()
-    values: Float64[np.ndarray, "s k"] = eigenvalues(gram).clamp_(min=0.0).cpu().numpy()
-    return values, squared_norms
+    if not isinstance(group, np.ndarray):
+        return gpu.eigenvalues(blocks(group), scales, group.shape[2])
+    grams = _inner_products(group, scales)
+    squared_norms: list[float] = np.trace(grams, axis1=1, axis2=2).tolist()
+    return np.maximum(eigenvalues(grams), 0.0), squared_norms
 
 
 def scaled_gram(tall: Float[Tensor, "n k"]) -> tuple[Float64[Tensor, "k k"], int]:
     """WᵀW / 4ᵉ, of which the lower triangle is good, and the exponent e that `_exponent` finds. Raises NotFinite."""
+    if not gpu.is_on_gpu(tall):
+        gram, exponent = gram_of(as_array(tall))
+        return as_tensor(gram), exponent
     exponent = _exponent(tall[None])
-    (lower,) = _inner_products(tall[None], _scales([exponent], tall))
+    (lower,) = gpu.inner_products(blocks(tall[None]), np.array([math.ldexp(1.0, -exponent)]), tall.shape[1])
     return lower, exponent
 
 
-def _inner_products(group: Float[Tensor, "s n k"], scales: Scales) -> Float64[Tensor, "s k k"]:
+def gram_of(tall: Float[np.ndarray, "n k"]) -> tuple[Float64[np.ndarray, "k k"], int]:
+    """The same of an array."""
+    exponent = _exponent(tall[None])
+    (lower,) = _inner_products(tall[None], np.array([math.ldexp(1.0, -exponent)]))
+    return lower, exponent
+
+
+def _inner_products(group: Float[np.ndarray, "s n k"], scales: Scales) -> Float64[np.ndarray, "s k k"]:
     """The lower triangle of WᵀW of each, which is what `eigenvalues` reads."""
     size, _, columns = group.shape
-    gram = torch.zeros(size, columns, columns, dtype=torch.float64, device=group.device)
-    for block in blocks(group):
-        add_inner_products(gram, _double(block, scales))  # no name here keeps a block while the next is made
-    return gram
+    grams = np.zeros((size, columns, columns))
+    with suit_threads(columns):
+        for block in blocks(group):
+            add_inner_products(grams, _double(block, scales))  # no name here keeps a block while the next is made
+    return grams
 
 
-def _svd(matrix: Float[Tensor, "n k"], scale: Scales) -> Float64[np.ndarray, " k"]:
+def _svd(matrix: Float[Numbers, "n k"], scale: float) -> Float64[np.ndarray, " k"]:
     """Ascending singular values of a tall matrix: those of its triangle."""
-    triangle = _triangle(matrix, scale)
-    values: Float64[np.ndarray, " k"] = solve_converging(torch.linalg.svdvals, triangle).flip(0).cpu().numpy()
-    return values
+    if not isinstance(matrix, np.ndarray):
+        return gpu.singular_values(blocks(matrix[None]), scale, matrix.shape[1])
+    return singular_values(_triangle(matrix, scale))[::-1]
 
 
-def _triangle(matrix: Float[Tensor, "n k"], scale: Scales) -> Float64[Tensor, "p k"]:
+def _triangle(matrix: Float[np.ndarray, "n k"], scale: float) -> Float64[np.ndarray, "p k"]:
     """R of its QR, block by block (backward stable): a matrix of min(n, k) rows with the same Gram matrix."""
-    factor = torch.zeros(0, matrix.shape[1], dtype=torch.float64, device=matrix.device)
+    factor = np.zeros((0, matrix.shape[1]))
     for block in blocks(matrix[None]):
-        factor = torch.cat([factor, _double(block, scale)[0]])
+        factor = np.concatenate([factor, _double(block, np.array([scale]))[0]])
         if len(factor) > matrix.shape[1]:
-            factor = solve_converging(lambda stacked: torch.linalg.qr(stacked, mode="r").R, factor)
+            factor = triangle(factor)
     return factor

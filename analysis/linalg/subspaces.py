@@ -6,16 +6,18 @@ A subspace of R^m is a matrix with orthonormal columns, (m, i). LoRA (Hu et al.,
 
 import math
 
-import torch
 from jaxtyping import Float64
-from torch import Tensor
 
+from analysis.linalg.reduction import Reduction
 from analysis.linalg.spectrum import EPS
 from analysis.linalg.triplets import Triplets
+from analysis.runtime.pytorch import Tensor, torch
 
 
-def extent(triplets: Triplets) -> int:
+def extent(triplets: Triplets | Reduction) -> int:
     """How many singular values are no rounding: above σ₁ max(m, n) ε, as numpy.linalg.matrix_rank has it."""
+    if isinstance(triplets, Reduction):
+        return len(triplets.values)  # of full rank, or there would be none
     return above_rounding(triplets.values, max(len(triplets.left), len(triplets.right)))
 
 

@@ -11,13 +11,12 @@ matrices, and those with more weak directions than strong ones even so, go by on
 import math
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float, Float64
-from torch import Tensor
 
 from analysis.errors import NotFinite, TensorError
 from analysis.linalg.kernels import eigenvectors, suit_threads
 from analysis.linalg.spectrum import EPS, scaled_gram
+from analysis.runtime.pytorch import Tensor, torch
 
 SMALL = 256  # largest smaller side for which one SVD is as fast (docs/benchmarks.md)
 WEAK = 0.01  # of σ₁: above it W v / σ is orthogonal to the others to ε / WEAK², ten thousand roundings
@@ -36,6 +35,22 @@ class Triplets:
     def first(self, count: int) -> "Triplets":
         """The `count` largest."""
         return Triplets(self.left[:, :count], self.values[:count], self.right[:, :count])
+
+    def leading(self, count: int) -> "Triplets":
+        """The same, by the name that it has where the others were not found."""
+        return self.first(count)
+
+    def along_left(self, vectors: Float64[Tensor, "m d"]) -> Float64[Tensor, "k d"]:
+        """uᵢᵀ x of every left singular vector uᵢ and every column x."""
+        return self.left.mT @ vectors
+
+    def along_right(self, vectors: Float64[Tensor, "n d"]) -> Float64[Tensor, "k d"]:
+        """vᵢᵀ x of every right singular vector vᵢ and every column x."""
+        return self.right.mT @ vectors
+
+    def combine(self, parts: Float64[Tensor, "k d"], left: bool) -> Float64[Tensor, "p d"]:
+        """Σ cᵢ uᵢ, or Σ cᵢ vᵢ, of every column c."""
+        return (self.left if left else self.right) @ parts
 
     @property
     def turned(self) -> "Triplets":

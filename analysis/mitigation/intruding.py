@@ -58,7 +58,7 @@ def _of_pair(base: Weight, tuned: Weight, recipe: MitigationOptions) -> Intrudin
     """By the rule of the `intruders` diagnostic (analysis.diagnostics.intruders.rule), strongest first."""
     likeness = cosine(base.matrix, tuned.matrix)
     first = leading(tuned, recipe.k).triplets
-    matches = match(base.triplets, first, "left")
+    matches = match(base.axes, first, "left")
     intruders = _places(matches.intruders(recipe.k, recipe.epsilon))
     selection = _places(matches.guarded_intruders(recipe.k, recipe.epsilon)) if recipe.only == "guarded" else intruders
     selection = selection[:1] if recipe.only == "strongest" else selection

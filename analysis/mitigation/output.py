@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,6 +28,7 @@ from analysis.mitigation.intruding import Intruding
 from analysis.mitigation.lora import LoraModule, check_form, open_module, with_ranks
 from analysis.mitigation.options import MitigationOptions
 from analysis.mitigation.report import Energy
+from analysis.runtime.arrays import as_array
 from analysis.tensors.matching import Aligned
 from analysis.tensors.matrices import outputs, weights
 from analysis.weight import Factors, TensorInfo
@@ -240,12 +242,12 @@ def apply_changes(info: TensorInfo, tensor: Tensor, changes: Sequence[Factors | 
     for weight, rows, change in zip(weights(lies, new), outputs(lies), changes, strict=True):
         if change is None:
             continue
-        if isinstance(rows, Tensor):  # its rows lie apart from each other, so that the weight is a copy of them
+        if isinstance(rows, np.ndarray):  # its rows lie apart from each other, so that the weight is a copy of them
             matrix = new.T if info.transposed else new
-            matrix[rows] += (change.left @ change.right).to(new.dtype)
+            matrix[torch.from_numpy(rows)] += (change.left @ change.right).to(new.dtype)
             continue
         count, _, columns = weight.slices.shape
-        if weight.slices.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
+        if not np.may_share_memory(weight.array, as_array(new)):
             what = (
                 "its matrices do not lie in it as they are (a convolution of several groups, or heads with a side of "
             )
@@ -260,7 +262,8 @@ def join_changes(info: TensorInfo, changes: Sequence[tuple[int, Factors | None]]
     lefts = [change.left if change else torch.zeros(rows, 0, dtype=torch.float64) for rows, change in changes]
     left: Tensor = torch.block_diag(*lefts)  # type: ignore[no-untyped-call]  # has no types
     if info.layout == Layout.QKV_GROUPS:  # in any other tensor the matrices lie below each other
-        left = left[torch.argsort(torch.cat([part for part in outputs(info) if isinstance(part, Tensor)]))]
+        rows = np.concatenate([part for part in outputs(info) if isinstance(part, np.ndarray)])
+        left = left[torch.from_numpy(np.argsort(rows))]
     return Factors(left, torch.cat([change.right for _, change in changes if change]))
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from analysis.diagnostic import Scope
 from analysis.engine.comparison import Comparison
+from analysis.engine.memory import bytes_of_several
 from analysis.engine.scheduling import run_each
 from analysis.mitigation.intruding import Intruding, intruding
 from analysis.mitigation.options import MitigationOptions
@@ -42,10 +44,14 @@ class Search:
                 self.memory.keep(stage, info.called, new_result)
             return new_result
 
+        def need(info: TensorInfo) -> int:
+            row = by_name[info.called]
+            return bytes_of_several([row.base, row.at(1)], [Scope.PAIR])
+
         tensors = [row.base for row in rows]
         one_by_one = ((info, work(info)) for info in tensors)
         is_resumed = self.memory is not None and self.memory.again
-        with closing(one_by_one if is_resumed else run_each(tensors, work, self.device)) as several:
+        with closing(one_by_one if is_resumed else run_each(tensors, work, self.device, need=need)) as several:
             for info in tensors:
                 if self.progress is not None:
                     self.progress(info)

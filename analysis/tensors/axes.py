@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
 from jaxtyping import Shaped
-from torch import Tensor
 
 OUTPUT, INPUT, PART, LAYER = "o", "i", "p", "l"
 PARTS = {("qkv", 3): ("q", "k", "v"), ("qkv", 2): ("k", "v"), ("gate_up", 2): ("gate", "up")}
@@ -45,12 +45,12 @@ def places(shape: tuple[int, ...], axes: str) -> Iterator[Place]:
         yield Place(layer, part)
 
 
-def matrix_at(tensor: Shaped[Tensor, "..."], axes: str, place: Place) -> Shaped[Tensor, "m n"]:
+def matrix_at(tensor: Shaped[np.ndarray, "..."], axes: str, place: Place) -> Shaped[np.ndarray, "m n"]:
     """One matrix, outputs × inputs: a view where its outputs, and its inputs, lie on sides next to each other."""
     for kind, at in ((LAYER, place.layer), (PART, place.part)):
         if at is not None:
             side = axes.index(kind)
-            tensor, axes = tensor.select(side, at), axes[:side] + axes[side + 1 :]
-    rows, columns = extents(tuple(tensor.shape), axes)
+            tensor, axes = np.moveaxis(tensor, side, 0)[at], axes[:side] + axes[side + 1 :]
+    rows, columns = extents(tensor.shape, axes)
     sides = [side for kind in (OUTPUT, INPUT) for side, letter in enumerate(axes) if letter == kind]
-    return tensor.permute(sides).reshape(rows, columns)
+    return tensor.transpose(sides).reshape(rows, columns)

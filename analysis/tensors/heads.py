@@ -8,9 +8,8 @@ et al. 2023, arXiv 2305.13245). Matrices are m outputs × n inputs, whatever the
 
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from jaxtyping import Int
-from torch import Tensor
 
 from analysis.attention import Attention
 from analysis.weight import WeightInfo
@@ -56,13 +55,13 @@ def group_of(head: int, attention: Attention) -> int:
     return head // (attention.heads // attention.groups)
 
 
-def rows_by_group(rows: int, queries: int, groups: int) -> dict[str, Int[Tensor, " r"]]:
+def rows_by_group(rows: int, queries: int, groups: int) -> dict[str, Int[np.ndarray, " r"]]:
     """The outputs that are q, k and v of a fused projection of so many rows that holds group after group.
 
     Each group has its share of the queries, then one key and one value: GPT-NeoX, BLOOM, Falcon, Megatron, InternLM2.
     """
     size = (rows - queries) // 2 // groups  # of a group's key, and of its value
-    by_group = torch.arange(rows).reshape(groups, rows // groups)  # (g, queries / g + 2 d)
+    by_group = np.arange(rows).reshape(groups, rows // groups)  # (g, queries / g + 2 d)
     first = queries // groups
     return {
         "q": by_group[:, :first].flatten(),

@@ -5,12 +5,13 @@ lie in it (its `Layout`), or why it holds none. `matrices` plans the weights of 
 `weights` cuts them out of it, with the same names in the same order. m rows are outputs, n columns are inputs.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
+import numpy as np
 from jaxtyping import Float, Int, Shaped
-from torch import Tensor
 
 from analysis import names
 from analysis.attention import Facts
@@ -18,6 +19,7 @@ from analysis.layout import KERNELS, STACKS, Layout
 from analysis.names.labels import block, distinct, label_of
 from analysis.names.places import WAYS
 from analysis.names.roles import RECURRENT
+from analysis.runtime.arrays import Numbers, as_array
 from analysis.tensors import axes
 from analysis.tensors.header import Header, Headers
 from analysis.tensors.heads import rows_by_group
@@ -108,7 +110,7 @@ def _role(name: str, headers: Headers) -> str:
     return "conv" if rank in (4, 5) and role == "other" else role
 
 
-Outputs = slice | Int[Tensor, " r"]  # a part of a tensor's outputs, or these of them in their order
+Outputs = slice | Int[np.ndarray, " r"]  # a part of a tensor's outputs, or these of them in their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +141,14 @@ def matrices(info: TensorInfo) -> tuple[WeightInfo, ...]:
     )  # fmt: skip
 
 
-def weights(info: TensorInfo, tensor: Shaped[Tensor, "..."], grid: Grid | None = None) -> Iterator[Weight]:
+def weights(info: TensorInfo, tensor: Shaped[Numbers, "..."], grid: Grid | None = None) -> Iterator[Weight]:
     """The weights of a tensor with their numbers, in the order of `matrices`.
 
     They are views of it, but for convolutions of several groups and what lies in it head by head.
     """
+    array = as_array(tensor)
     for plan, cut in zip(matrices(info), _cuts(info), strict=True):
-        yield Weight(plan, _view(info, tensor, cut), grid=grid)
+        yield Weight(plan, _view(info, array, cut), grid=grid)
 
 
 def _block_of(info: TensorInfo, cut: _Cut) -> tuple[int | None, str | None]:
@@ -185,42 +188,44 @@ def _kernel_matrices(rows: int, columns: int, positions: int, groups: int) -> tu
     return (rows, columns * positions, groups) if min(rows, columns) == 1 else (rows, columns, groups * positions)
 
 
-def _view(info: TensorInfo, tensor: Shaped[Tensor, "..."], cut: _Cut) -> Float[Tensor, "s m n"]:
+def _view(info: TensorInfo, array: Shaped[np.ndarray, "..."], cut: _Cut) -> Float[np.ndarray, "s m n"]:
     if info.layout in KERNELS:
-        return _split_groups(_kernel(info, tensor), info.groups)[:, cut.outputs]
+        return _split_groups(_kernel(info, array), info.groups)[:, cut.outputs]
     if info.layout == Layout.AXES:
-        return axes.matrix_at(tensor, info.axes, cut.place).unsqueeze(0)
+        return axes.matrix_at(array, info.axes, cut.place)[None]
     if info.layout == Layout.FOLDED:
-        tensor = tensor.reshape(info.groups, -1, info.shape[1])
-    matrix = tensor.reshape(info.shape[-2:]) if cut.member is None else tensor[cut.member]
+        array = array.reshape(info.groups, -1, info.shape[1])
+    matrix = array.reshape(info.shape[-2:]) if cut.member is None else array[cut.member]
     weight = matrix.T if info.transposed else matrix  # (m, n)
-    return weight[cut.outputs].unsqueeze(0)
+    cut_out: Float[np.ndarray, "s m n"] = weight[cut.outputs][None]
+    return cut_out
 
 
-def _kernel(info: TensorInfo, tensor: Shaped[Tensor, "..."]) -> Float[Tensor, "s m n"]:
+def _kernel(info: TensorInfo, array: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "s m n"]:
     """A kernel with its positions first, outputs, then the inputs of one group."""
+    first, last = array.shape[0], array.shape[-1]
     match info.layout:
         case Layout.KERNEL_TRANSPOSED:
-            return tensor.flatten(2).permute(2, 1, 0)
+            return array.reshape(first, array.shape[1], -1).transpose(2, 1, 0)
         case Layout.KERNEL_LAST | Layout.KERNEL_LAST_LSTM:
-            return tensor.flatten(0, -3).permute(0, 2, 1)
+            return array.reshape(-1, *array.shape[-2:]).transpose(0, 2, 1)
         case Layout.KERNEL_LAST_TRANSPOSED:
-            return tensor.flatten(0, -3)
+            return array.reshape(-1, *array.shape[-2:])
         case Layout.KERNEL_MIDDLE:
-            return tensor.flatten(1, -2).permute(1, 0, 2)
+            return array.reshape(first, -1, last).transpose(1, 0, 2)
         case Layout.KERNEL_DEPTHWISE:
-            return tensor.flatten(0, -3).flatten(1).unsqueeze(2)
+            return array.reshape(math.prod(array.shape[:-2]), -1)[:, :, None]
         case _:
-            return tensor.flatten(2).permute(2, 0, 1)
+            return array.reshape(first, array.shape[1], -1).transpose(2, 0, 1)
 
 
-def _split_groups(kernel: Float[Tensor, "p m n"], groups: int) -> Float[Tensor, "s mg k"]:
+def _split_groups(kernel: Float[np.ndarray, "p m n"], groups: int) -> Float[np.ndarray, "s mg k"]:
     """Each group by itself: (positions) m/g × n, or one matrix of filters × taps where there is only one channel."""
     positions, rows, columns = kernel.shape
-    parts = kernel.unsqueeze(1).reshape(positions, groups, rows // groups, columns).movedim(0, -1)  # (g, m/g, n, p)
+    parts = np.moveaxis(kernel.reshape(positions, groups, rows // groups, columns), 0, -1)  # (g, m/g, n, p)
     if min(parts.shape[1:3]) == 1:
-        return parts.flatten(2)
-    return kernel if groups == 1 else parts.movedim(-1, 1).flatten(0, 1)
+        return parts.reshape(*parts.shape[:2], -1)
+    return kernel if groups == 1 else np.moveaxis(parts, -1, 1).reshape(-1, rows // groups, columns)
 
 
 def _cuts(info: TensorInfo) -> Iterator[_Cut]:

@@ -3,12 +3,10 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-import torch
-from torch import Tensor
-
 from analysis.checkpoint import OpenCheckpoint
 from analysis.errors import TensorError
 from analysis.other_tensors import OtherTensors
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.tensors.prefixes import pair_names
 from analysis.weight import TensorInfo
 

@@ -12,7 +12,6 @@ from functools import cache
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy import special
 
 from analysis.outcome import Outcome
 
@@ -89,7 +88,9 @@ class Estimate:
             return None
         if self.error == 0.0:
             return float(self.value == value)
-        return 2.0 * float(special.stdtr(self.free, -abs(self.value - value) / self.error))
+        from scipy.special import stdtr  # a program should not wait for it to start
+
+        return 2.0 * float(stdtr(self.free, -abs(self.value - value) / self.error))
 
     @property
     def is_undecided(self) -> bool:
@@ -203,6 +204,8 @@ def slopes(axes: Sequence[Series], logs: Sizes, blocks: Places) -> list[Estimate
     resamples those.
     """
     design = np.column_stack([np.ones_like(axes[0]), *axes])  # (members, p)
+    from scipy.special import stdtrit
+
     inverse = np.linalg.pinv(design)  # (p, members)
     by_layer = logs @ inverse.T  # (layers, p)
     mean = logs.mean(axis=0)
@@ -213,7 +216,7 @@ def slopes(axes: Sequence[Series], logs: Sizes, blocks: Places) -> list[Estimate
     for column in range(1, design.shape[1]):
         value, ends = float(by_layer[:, column].mean()), bootstrap_mean(by_layer[:, column], blocks)
         error = math.sqrt(scatter / free * float(variances[column])) if free > 0 else None
-        margin = float(special.stdtrit(free, 0.5 + LEVEL / 2.0)) * error if error is not None else None
+        margin = float(stdtrit(free, 0.5 + LEVEL / 2.0)) * error if error is not None else None
         spread = None if margin is None else (value - margin, value + margin)
         low, high = ends or (None, None)
         estimates.append(Estimate(value, low, high, error, spread, max(free, 0)))
@@ -252,6 +255,8 @@ def bootstrap_mean(values: Float64[np.ndarray, " layers"], blocks: Places) -> tu
     Percentiles of a few values are too close together: theirs are widened as the t distribution is against the normal
     one (Hesterberg, The American Statistician 69, 2015, the expanded percentile interval).
     """
+    from scipy.special import ndtr, stdtrit
+
     names, places = np.unique(blocks, return_inverse=True)
     count = len(names)
     if count < 2:
@@ -260,8 +265,8 @@ def bootstrap_mean(values: Float64[np.ndarray, " layers"], blocks: Places) -> tu
     sizes = np.bincount(places, minlength=count).astype(float)
     draws = _draws(count)
     means = sums[draws].sum(axis=1) / sizes[draws].sum(axis=1)
-    t_value = math.sqrt(count / (count - 1)) * float(special.stdtrit(count - 1, 0.5 - LEVEL / 2.0))
-    tail = float(special.ndtr(t_value))
+    t_value = math.sqrt(count / (count - 1)) * float(stdtrit(count - 1, 0.5 - LEVEL / 2.0))
+    tail = float(ndtr(t_value))
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)
 

@@ -4,9 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from analysis.runtime.arrays import as_array
 from analysis.tensors.matrices import Header, describe
 
 
@@ -26,6 +28,9 @@ class InMemory:
     def read(self, name: str) -> Tensor:
         self.read_names.append(name)
         return self.state[name]
+
+    def load(self, name: str) -> np.ndarray:
+        return as_array(self.read(name))
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:

@@ -4,32 +4,33 @@ import hashlib
 import math
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32
-from torch import Tensor
+
+from analysis.runtime.arrays import Numbers, as_array, double, dtype_name
 
 SAMPLE = 512  # values: two independent ones have a cosine of 0 ± 0.044
 STRIDE = 0.6180339887498949  # of the golden section: positions that keep clear of any period of rows or columns
 
 
-def digest(slices: Float[Tensor, "s m n"]) -> str:
+def digest(slices: Float[Numbers, "s m n"]) -> str:
     """Sixteen hexadecimal digits of the bytes and the type, in blocks of rows."""
-    hasher = hashlib.blake2b(str(slices.dtype).encode(), digest_size=8)
-    for matrix in slices:
-        for block in matrix.split(max(1, (1 << 20) // max(1, matrix.shape[1]))):
-            hasher.update(block.contiguous().view(torch.uint8).cpu().numpy().data)
+    hasher = hashlib.blake2b(f"torch.{dtype_name(slices)}".encode(), digest_size=8)
+    for matrix in as_array(slices):
+        height = max(1, (1 << 20) // max(1, matrix.shape[1]))
+        for start in range(0, len(matrix), height):
+            hasher.update(np.ascontiguousarray(matrix[start : start + height]).view(np.uint8).data)
     return hasher.hexdigest()
 
 
-def sample(slices: Float[Tensor, "s m n"]) -> Float32[np.ndarray, " p"]:
+def sample(slices: Float[Numbers, "s m n"]) -> Float32[np.ndarray, " p"]:
     """Values at places that hang on the shape alone, over their largest: cosines of whole tensors come from these."""
-    count = slices.numel()
+    array = as_array(slices)
+    count = array.size
     size = min(SAMPLE, count)
     places = (
         np.unique((np.arange(size) * STRIDE % 1.0 * count).astype(np.int64)) if count > SAMPLE else np.arange(count)
     )
-    indices = np.unravel_index(places, tuple(slices.shape))
-    values = slices[tuple(torch.from_numpy(np.ascontiguousarray(axis)) for axis in indices)].double().cpu().numpy()
+    values = double(array[np.unravel_index(places, array.shape)])
     largest = float(np.abs(values).max())
     shares: Float32[np.ndarray, " p"] = (values / largest if largest > 0.0 else values).astype(np.float32)
     return shares

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from analysis.diagnostic import Curve, Diagnostic, Measurement, Options, Scalar, Scope
 from analysis.diagnostics.entries import copies, evenness, grid, lines, noise
@@ -16,6 +16,7 @@ from analysis.diagnostics.entries.columns import COLUMNS
 from analysis.diagnostics.entries.rank import stored_rank
 from analysis.diagnostics.entries.summary import summarise
 from analysis.figure import ByDepth, Figure, Heatmap
+from analysis.runtime.arrays import double, dtype_name
 from analysis.weight import Weight
 
 SAMPLED = 65536  # entries whose distribution is looked at
@@ -24,30 +25,29 @@ SAMPLED = 65536  # entries whose distribution is looked at
 def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     (weight,) = weights
     largest = weight.spectrum.largest  # raises where the weight is not finite
-    dtype = str(weight.slices.dtype).removeprefix("torch.")
-    curves: dict[str, Curve] = {"sample": copies.sample(weight.slices)}
-    values: dict[str, Scalar] = {"digest": copies.digest(weight.slices), "dtype": dtype}
+    curves: dict[str, Curve] = {"sample": copies.sample(weight.array)}
+    values: dict[str, Scalar] = {"digest": copies.digest(weight.array), "dtype": dtype_name(weight.array)}
     if largest == 0.0:
         return Measurement(values | {"zeros": 1.0, "state": "zero", "rms": 0.0}, curves, "the matrix is zero")
     unit = math.ldexp(1.0, math.frexp(largest)[1])
-    sums = lines.sums(weight.slices, unit)
+    sums = lines.sums(weight.array, unit)
     values |= sizes(weight, sums, unit) | repeats(weight, sums) | against_noise(weight, sums, unit)
     return Measurement(values, curves)
 
 
 def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
     """Scale, shape and largest entry."""
-    count = weight.slices.numel()
+    count = weight.array.size
     rms = math.sqrt(added.squares / count)
     peak, row, column = added.largest
-    dtype = grid.stored_type(weight.slices)
+    dtype = grid.stored_type(weight.array)
     return {
         "rms": rms * unit,
         "kurtosis": noise.peakedness(added, count),
         "largest": peak / rms,
         "largest_row": row,
         "largest_column": column,
-        "isolation": lines.isolation(weight.slices, row, column),
+        "isolation": lines.isolation(weight.array, row, column),
         "stored_as": dtype,
         "rank": stored_rank(weight.spectrum, rms * unit, grid.ROUNDOFF[dtype]),
         "num_evals": weight.spectrum.values.size,
@@ -57,36 +57,35 @@ def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
 
 def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
     """What repeats: zeros, equal rows and columns, levels and grids."""
-    matrix = weight.matrix  # (m, sn)
-    transpose = weight.slices[0].T if len(weight.slices) == 1 else weight.slices.permute(2, 0, 1).flatten(1)  # (n, sm)
-    file_order = weight.slices.permute(1, 2, 0).flatten(1)  # (m, ns), as files hold kernels
-    rows = grid.sample(file_order)
-    value_grid = grid.grid(file_order, grid.ROUNDOFF[grid.stored_type(weight.slices)])
+    slices = weight.array
+    matrix, transpose = in_file_order(slices), by_inputs(slices)
+    rows = grid.sample(matrix)
+    value_grid = grid.grid(matrix, grid.ROUNDOFF[grid.stored_type(slices)])
     values: dict[str, Scalar] = {
         "zero_rows": int((added.rows == 0.0).sum()),
         "zero_columns": int((added.columns == 0.0).sum()),
         "equal_rows": lines.equal(matrix),
         "equal_columns": lines.equal(transpose),
         "row_cosine": lines.cosine(matrix),
-        "zeros": added.zeros / weight.slices.numel(),
+        "zeros": added.zeros / slices.size,
         "commonest": grid.commonest(rows),
         "levels": int(grid.levels(rows.reshape(1, -1))[0]),
         "levels_row": float(grid.levels(rows).mean()),
         "grid": value_grid.of if value_grid else "",
         "grid_steps": value_grid.steps if value_grid else None,
-        "excess_zeros": grid.has_excess_zeros(file_order, value_grid) if value_grid else None,
+        "excess_zeros": grid.has_excess_zeros(matrix, value_grid) if value_grid else None,
     }
     for size in grid.GROUPS:
-        groups = grid.blocks(file_order, size)
+        groups = grid.blocks(matrix, size)
         values[f"levels_{size}"] = float(grid.levels(groups).mean()) if len(groups) else None
     return values
 
 
 def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
     """How far the weight is from independent entries, and the state that this says it is in."""
-    sample = weight.slices.flatten()[:: max(1, weight.slices.numel() // SAMPLED)].double().cpu().numpy()
+    sample = double(weight.array.reshape(-1)[:: max(1, weight.array.size // SAMPLED)])
     comparison = noise.compare(weight.spectrum, added, unit, _likeness(weight))
-    shape = evenness.evenness(weight.slices, weight.spectrum, weight.matrix)
+    shape = evenness.evenness(weight.array, weight.spectrum)
     values: dict[str, Scalar] = {"entries_law": noise.law_of(sample), "state": shape}
     if comparison is None:
         return values
@@ -106,8 +105,18 @@ def _condition(values: Float64[np.ndarray, " k"]) -> float | None:
 
 def _likeness(weight: Weight) -> float:
     """How much more, or less, rows, columns and kernel positions resemble each other than independent ones do."""
-    slices = weight.slices
-    return max(map(lines.likeness, (weight.matrix, slices.permute(2, 0, 1).flatten(1), slices.flatten(1))))
+    slices = weight.array
+    return max(map(lines.likeness, (in_file_order(slices), by_inputs(slices), slices.reshape(len(slices), -1))))
+
+
+def in_file_order(slices: Float[np.ndarray, "s m n"]) -> Float[np.ndarray, "m ns"]:
+    """A row for each output, as files hold kernels: positions side by side."""
+    return slices[0] if len(slices) == 1 else slices.transpose(1, 2, 0).reshape(slices.shape[1], -1)
+
+
+def by_inputs(slices: Float[np.ndarray, "s m n"]) -> Float[np.ndarray, "n sm"]:
+    """A row for each input, position after position."""
+    return slices[0].T if len(slices) == 1 else slices.transpose(2, 0, 1).reshape(slices.shape[2], -1)
 
 
 ENTRIES = Diagnostic(

@@ -6,12 +6,12 @@ by some parametrisations, and optimisers that even out their steps, such as Muon
 
 import math
 
-import torch
+import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
 from analysis.diagnostics.entries.noise import FEWEST
 from analysis.linalg.spectrum import Spectrum
+from analysis.runtime.arrays import Numbers, as_array, double
 
 LINES = 256  # of a kernel, that are looked at
 BLOCK = 1 << 20  # numbers that are turned into float64 together
@@ -20,26 +20,27 @@ NEARLY = 2.0  # the same of a flat one; that of noise has more, but for long mat
 ALMOST = 0.05  # of the norm, by which a weight may differ from a multiple of the identity
 
 
-def evenness(slices: Float[Tensor, "s m n"], spectrum: Spectrum, matrix: Float[Tensor, "m sn"]) -> str:
+def evenness(slices: Float[Numbers, "s m n"], spectrum: Spectrum) -> str:
     """Of a weight that is finite and not zero: "identity", "orthogonal", "flat" or ""."""
-    enough = min(spectrum.rows, spectrum.columns) >= FEWEST
-    if enough and off_identity(slices) <= ALMOST:
+    enough, array = min(spectrum.rows, spectrum.columns) >= FEWEST, as_array(slices)
+    if enough and off_identity(array) <= ALMOST:
         return "identity"
-    if orthogonal(spectrum, matrix):
+    if orthogonal(spectrum, array):
         return "orthogonal"
     return "flat" if enough and is_flat(spectrum) else ""
 
 
-def off_identity(slices: Float[Tensor, "s m n"]) -> float:
+def off_identity(slices: Float[Numbers, "s m n"]) -> float:
     """‖W - cI‖ / ‖cI‖ with the best c, of a kernel with I at its best position and zeros elsewhere; ∞ where c is 0."""
-    low, high = torch.aminmax(slices)
-    largest, side = max(-float(low), float(high)), min(slices.shape[1:])
-    means = (torch.diagonal(slices, dim1=1, dim2=2).double() / largest).sum(-1) / side
-    own = float(means.abs().max()) ** 2 * side  # ‖cI‖²
+    array = as_array(slices)
+    lines = max(1, BLOCK // array.shape[2])  # a copy of the whole in float64 would take twice its memory
+    parts = [one[start : start + lines] for one in array for start in range(0, len(one), lines)]
+    largest, side = max(float(np.abs(double(part)).max()) for part in parts), min(array.shape[1:])
+    means = (double(np.diagonal(array, axis1=1, axis2=2)) / largest).sum(axis=-1) / side
+    own = float(np.abs(means).max()) ** 2 * side  # ‖cI‖²
     if own == 0.0:
         return math.inf
-    lines = max(1, BLOCK // slices.shape[2])  # a copy of the whole in float64 would take twice its memory
-    squares = sum(float((part.double() / largest).square().sum()) for one in slices for part in one.split(lines))
+    squares = sum(float(np.square(double(part) / largest).sum()) for part in parts)
     return math.sqrt(max(0.0, squares / own - 1.0))
 
 
@@ -52,9 +53,9 @@ def is_flat(spectrum: Spectrum) -> bool:
     return bool((largest <= math.exp(min(math.log(NEARLY), noise / 2.0)) * smallest).all())
 
 
-def orthogonal(spectrum: Spectrum, matrix: Float[Tensor, "m sn"]) -> bool:
+def orthogonal(spectrum: Spectrum, slices: Float[np.ndarray, "s m n"]) -> bool:
     """Whether all singular values of each slice are equal, or those of a kernel with its positions side by side."""
-    if spectrum.slices.shape[0] > 1 and _is_orthogonal(matrix):
+    if len(slices) > 1 and _is_orthogonal(slices.transpose(1, 2, 0).reshape(slices.shape[1], -1)):
         return True
     smallest, largest = spectrum.slices[:, 0], spectrum.slices[:, -1]
     enough = min(spectrum.rows, spectrum.columns) >= FEWEST
@@ -62,12 +63,12 @@ def orthogonal(spectrum: Spectrum, matrix: Float[Tensor, "m sn"]) -> bool:
     return bool(enough and filled.any() and (largest[filled] <= EQUAL * smallest[filled]).all())
 
 
-def _is_orthogonal(matrix: Float[Tensor, "m sn"]) -> bool:
+def _is_orthogonal(matrix: Float[np.ndarray, "m sn"]) -> bool:
     """By the cosines of the lines of the smaller side, and their norms."""
-    short = (matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T)[:LINES].double()
+    short = double((matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T)[:LINES])
     gram = short @ short.T
     sizes = gram.diagonal()
     if len(short) < FEWEST or float(sizes.min()) <= 0.0:
         return False
-    off = gram - torch.diag(sizes)
-    return bool(sizes.max() <= EQUAL**2 * sizes.min() and off.abs().max() <= (EQUAL - 1.0) * sizes.min())
+    off = gram - np.diag(sizes)
+    return bool(sizes.max() <= EQUAL**2 * sizes.min() and np.abs(off).max() <= (EQUAL - 1.0) * sizes.min())

@@ -9,14 +9,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float64
-from torch import Tensor
+from jaxtyping import Bool, Float, Float64
+
+from analysis.runtime.arrays import Numbers, as_array, double, dtype_name
 
 GROUPS = (128, 64, 32)  # inputs that share a scale in the usual formats
 MOST_STEPS = 255  # eight bits
 SEEN_LINES, SEEN = 32, 4096  # lines that are looked at, and entries of each
 LEAST = 16  # values below which a grid proves nothing
+TOGETHER, TRIED = 64, 8  # lines that are tried at once, and values of each that come first
 SHARE = 0.9  # of the lines that must lie on a grid
 TIES_OF_HALVES, LEVELS_OF_HALVES = 0.25, 16  # halves repeat by themselves: 64 of a normal law hold 50 different ones
 FEWEST_STEPS, COARSE = 10, 15  # of a grid whose zeros can be judged; of 4 bits
@@ -36,18 +37,17 @@ class Grid:
         return max(1, math.ceil(math.log2(self.steps + 1)))
 
 
-def sample(matrix: Float[Tensor, "m n"]) -> Float64[np.ndarray, "r c"]:
+def sample(matrix: Float[Numbers, "m n"]) -> Float64[np.ndarray, "r c"]:
     """Some rows, evenly spread, and the first entries of each."""
-    block = matrix[:: max(1, len(matrix) // SEEN_LINES)][:SEEN_LINES, :SEEN]
-    values: Float64[np.ndarray, "r c"] = block.double().cpu().numpy()
-    return values
+    return double(as_array(matrix)[:: max(1, len(matrix) // SEEN_LINES)][:SEEN_LINES, :SEEN])
 
 
 def levels(lines: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, " r"]:
     """How many different values that are not 0 each line holds."""
     sorted_lines = np.sort(lines, axis=1)
-    fresh = np.diff(sorted_lines, axis=1, prepend=np.nan) != 0.0
-    counts: Float64[np.ndarray, " r"] = (fresh & (sorted_lines != 0.0)).sum(axis=1).astype(float)
+    fresh = sorted_lines != 0.0
+    fresh[:, 1:] &= sorted_lines[:, 1:] != sorted_lines[:, :-1]
+    counts: Float64[np.ndarray, " r"] = np.count_nonzero(fresh, axis=1).astype(float)
     return counts
 
 
@@ -57,13 +57,11 @@ def cut_groups(lines: Float64[np.ndarray, "r c"], size: int) -> Float64[np.ndarr
     return lines[:, :end].reshape(-1, size)
 
 
-def blocks(matrix: Float[Tensor, "m n"], size: int) -> Float64[np.ndarray, "g size"]:
+def blocks(matrix: Float[Numbers, "m n"], size: int) -> Float64[np.ndarray, "g size"]:
     """Some blocks of so many neighbours in the order in which the values are stored, past the ends of rows."""
-    flat = matrix.flatten()
+    flat = as_array(matrix).reshape(-1)
     groups = flat[: len(flat) // size * size].reshape(-1, size)
-    subset = groups[:: max(1, len(groups) * size // (SEEN_LINES * SEEN))]
-    values: Float64[np.ndarray, "g size"] = subset.double().cpu().numpy()
-    return values
+    return double(groups[:: max(1, len(groups) * size // (SEEN_LINES * SEEN))])
 
 
 def commonest(lines: Float64[np.ndarray, "r c"]) -> float:
@@ -96,17 +94,38 @@ def steps(values: Float64[np.ndarray, " c"], roundoff: float) -> int | None:
 
 def even(lines: Float64[np.ndarray, "r c"], roundoff: float) -> int | None:
     """The steps of the finest grid among the lines, where nine tenths of those that vary lie on one."""
-    vary = [line for line in lines if np.count_nonzero(line) >= LEAST and line.min() < line.max()]
-    step_counts = [steps(line, roundoff) for line in vary]
-    counts = [count for count in step_counts if count is not None]
-    return max(counts) if vary and len(counts) >= SHARE * len(vary) else None
+    vary = lines[(np.count_nonzero(lines, axis=1) >= LEAST) & (lines.min(axis=1) < lines.max(axis=1))]
+    finest, misses = 0, 0
+    for start in range(0, len(vary), TOGETHER):
+        some = vary[start : start + TOGETHER]
+        for line, possible in zip(some, _may_fit(some, roundoff), strict=True):
+            count = steps(line, roundoff) if possible else None
+            misses += count is None
+            finest = max(finest, count or 0)
+        if len(vary) - misses < SHARE * len(vary):
+            return None
+    return finest or None
 
 
-def grid(matrix: Float[Tensor, "m n"], roundoff: float) -> Grid | None:
+def _may_fit(lines: Float64[np.ndarray, "r c"], roundoff: float) -> Bool[np.ndarray, " r"]:
+    """Whether a few values of each line, of which all vary, lie on some grid: most lines fail here already."""
+    low, high = lines.min(axis=1)[:, None, None], lines.max(axis=1)[:, None, None]
+    few = lines[:, :: max(1, lines.shape[1] // TRIED)][:, :TRIED, None]  # (r, values, 1)
+    counts = np.arange(1.0, MOST_STEPS + 1)
+    tolerance = 4.0 * roundoff * np.maximum(np.abs(low), np.abs(high)) / (high - low)
+    places = (few - low) / (high - low) * counts  # (r, values, q)
+    off = np.abs(places - np.rint(places)).max(axis=1)
+    allowed = tolerance[:, 0] * counts
+    found: Bool[np.ndarray, " r"] = ((off <= allowed + 1e-6) & (allowed < 0.1)).any(axis=1)
+    return found
+
+
+def grid(numbers: Float[Numbers, "m n"], roundoff: float) -> Grid | None:
     """The widest even grid on which the values lie; else the codebook that they come from; None where neither.
 
     Of values in the order in which they are stored, since quantisers group neighbours.
     """
+    matrix = as_array(numbers)
     rows, columns = sample(matrix), sample(matrix.T)
     for unit, lines in (
         ("tensor", rows.reshape(1, -1)),
@@ -121,7 +140,7 @@ def grid(matrix: Float[Tensor, "m n"], roundoff: float) -> Grid | None:
     return _codebook(matrix, rows, roundoff)
 
 
-def _codebook(matrix: Float[Tensor, "m n"], rows: Float64[np.ndarray, "r c"], roundoff: float) -> Grid | None:
+def _codebook(matrix: Float[np.ndarray, "m n"], rows: Float64[np.ndarray, "r c"], roundoff: float) -> Grid | None:
     """Few different values that lie on no even grid, or on one that rounding to halves has blurred."""
     nonzeros = np.count_nonzero(rows)
     level_count = float(levels(rows.reshape(1, -1))[0])
@@ -137,7 +156,7 @@ def _codebook(matrix: Float[Tensor, "m n"], rows: Float64[np.ndarray, "r c"], ro
     return None
 
 
-def has_excess_zeros(matrix: Float[Tensor, "m n"], found: Grid) -> bool:
+def has_excess_zeros(matrix: Float[Numbers, "m n"], found: Grid) -> bool:
     """Whether values on a grid hold more zeros than rounding leaves: of each second line, or more.
 
     Of values of one hump the zeros are hardly more than the next level, and those not much more than the one after it.
@@ -158,20 +177,28 @@ def _outnumber(line: Float64[np.ndarray, " c"], count: int) -> bool:
     return bool(gap > GAP or counts[0] / first > EXCESS * max(1.0, first / second))
 
 
-def stored_type(slices: Float[Tensor, "s m n"]) -> str:
+def stored_type(slices: Float[Numbers, "s m n"]) -> str:
     """The narrowest type that holds every value: "bfloat16", "float16", or that of the file."""
-    own = str(slices.dtype).removeprefix("torch.")
-    if slices.dtype not in (torch.float32, torch.float64):
+    array, own = as_array(slices), dtype_name(slices)
+    if own not in ("float32", "float64"):
         return own
-    candidates = {torch.float32, torch.bfloat16, torch.float16} if slices.dtype == torch.float64 else {
-        torch.bfloat16, torch.float16,
-    }  # fmt: skip
-    for block in torch.split(slices.flatten(0, 1), max(1, (1 << 20) // slices.shape[2])):
-        candidates = {kind for kind in candidates if torch.equal(block.to(kind).to(block.dtype), block)}
+    candidates = [kind for kind in NARROWER if kind != own]
+    height = max(1, (1 << 20) // array.shape[2])
+    for block in (one[start : start + height] for one in array for start in range(0, len(one), height)):
+        candidates = [kind for kind in candidates if _holds(kind, block)]
         if not candidates:
             return own
-    narrowest = min(candidates, key=lambda kind: (kind.itemsize, kind != torch.bfloat16))
-    return str(narrowest).removeprefix("torch.")
+    return candidates[0]
 
 
+def _holds(kind: str, block: Float[np.ndarray, "b n"]) -> bool:
+    """Whether every value is one of that type."""
+    with np.errstate(over="ignore"):
+        narrow = block.astype(np.float32 if kind == "bfloat16" else kind)
+    if not np.array_equal(narrow, block):
+        return False
+    return kind != "bfloat16" or not (narrow.view(np.uint32) & 0xFFFF).any()  # the upper half of a float32
+
+
+NARROWER = ("bfloat16", "float16", "float32")  # the one to name first
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-9}

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.special import ndtr
 
 from analysis.diagnostics.entries.lines import Sums, drift, spread
 from analysis.linalg.spectrum import Spectrum
@@ -107,6 +106,8 @@ def peakedness(sums: Sums, count: int) -> float | None:
 
 def law_of(values: Float64[np.ndarray, " p"]) -> str:
     """The law about 0 that the values, a sample, could be drawn from: "normal", "uniform", or "" for neither."""
+    from scipy.special import ndtr  # a program should not wait for it to start
+
     size = len(values)
     sorted_values = np.sort(values)
     limit, spread_of = float(np.abs(sorted_values).max()), math.sqrt(float(np.square(sorted_values).mean()))

@@ -149,7 +149,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     preset = settings(options)
     cut = layout(weight, preset)
     spectra = windows.spectra(weight, cut)  # (s, w, k)
-    fit = fit_of(preset.fit, rounding.flat(weight.slices))
+    fit = fit_of(preset.fit, rounding.flat(weight.numbers))
     farms = exponent(spectra, fit, preset.blocks and weight.info.slices > 1)
     raw = fit(eigenvalues)
     values = {

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float64
-from torch import Tensor
 
 from analysis.linalg.spectrum import decompose
+from analysis.runtime.pytorch import Tensor
 from analysis.weight import Weight
 
 LARGEST, MOST = 1024, 16  # the side of a window and their number, where neither is asked for: about one full spectrum

@@ -6,23 +6,26 @@ al., NeurIPS 2025). What they are and how the count and its guard are made: docs
 
 from collections.abc import Sequence
 
-import torch
+from jaxtyping import Float64
 
 from analysis import figure as plots
 from analysis.diagnostic import Column, Curve, Diagnostic, Measurement, Option, Options, Scalar, Scope
-from analysis.diagnostics.intruders.leading import Leading, leading, rounding
+from analysis.diagnostics.intruders.leading import Leading, errors_of, leading
 from analysis.diagnostics.intruders.rule import Match, Side, ambiguity, chance, match, sweep
 from analysis.diagnostics.intruders.summary import summarise
 from analysis.diagnostics.options import single
 from analysis.diagnostics.update.kinds import kind_of_change
 from analysis.figure import ByDepth, Figure, Heatmap, Series, Sweep
+from analysis.linalg.reduction import Reduction
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
 ZERO_BASE = "the base is zero and has no directions"
 ZERO_TUNED = "the fine-tuned weight is zero and has no directions"
 NONE = "no direction can be compared"
+CERTAIN = 1e-4  # error of a cosine up to which it says the same as the exact one, to what the authors' float32 gives
 
 OPTIONS = (
     Option("k", 10, "How many of the fine-tuned weight's leading directions are looked at.", minimum=1.0, maximum=64.0),
@@ -172,13 +175,30 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     k, epsilon = options.integer("k"), options.number("epsilon")
     count = max(k, options.integer("directions"))  # else a count over the figures would be another than the row's
     directions = leading(tuned, count)
-    ranks = extent(base.triplets), extent(directions.triplets)
+    ranks = extent(base.axes), extent(directions.triplets)
     if not all(ranks):
         return Measurement({"k": 0, "epsilon": epsilon}, note=ZERO_TUNED if ranks[0] else ZERO_BASE)
-    matches = match(base.triplets, directions.triplets, side)
-    values = {**_counts(matches, k, epsilon), **_certainty(base.triplets, matches, directions, k, side)}
+    axes, matches, values = _compare(base, directions, k, epsilon, side)
     values |= {"change": kind_of_change(base, tuned), "of_adapter": tuned.of_adapter}
-    return Measurement(values, _curves(matches, k, count), _note(base.triplets, matches, k, epsilon, values))
+    return Measurement(values, _curves(matches, k, count), _note(axes, matches, k, epsilon, values))
+
+
+def _compare(
+    base: Weight, directions: Leading, k: int, epsilon: float, side: Side
+) -> tuple[Triplets | Reduction, Match, dict[str, Scalar]]:
+    """How the directions lie among the base's: by its reduction where that decides all, else by its vectors."""
+    for axes in (base.axes, None):
+        known = base.triplets if axes is None else axes
+        matches = match(known, directions.triplets, side)
+        values = {**_counts(matches, k, epsilon), **_certainty(known, matches, directions, k, side)}
+        if isinstance(known, Triplets) or is_decided(matches.best[:k], epsilon, float(values["error"] or 0.0)):
+            break
+    return known, matches, values
+
+
+def is_decided(best: Float64[Tensor, " k"], epsilon: float, error: float) -> bool:
+    """Whether no cosine is so near to ε that an error of this size could change its verdict, and the error is small."""
+    return error <= CERTAIN and bool(((best - epsilon).abs() > error).all())
 
 
 def _counts(matched: Match, k: int, epsilon: float) -> dict[str, Scalar]:
@@ -195,14 +215,15 @@ def _counts(matched: Match, k: int, epsilon: float) -> dict[str, Scalar]:
     }
 
 
-def _certainty(base: Triplets, matched: Match, found: Leading, k: int, side: Side) -> dict[str, Scalar]:
-    by_side = {"left": (base.left, found.left_errors), "right": (base.right, found.right_errors)}
-    sides = list(by_side.values()) if side == "both" else [by_side[side]]
-    error = torch.stack([errors for _, errors in sides]).amax(dim=0)
+def _certainty(base: Triplets | Reduction, matched: Match, found: Leading, k: int, side: Side) -> dict[str, Scalar]:
+    both = {"left": (found.triplets.left, found.left_errors), "right": (found.triplets.right, found.right_errors)}
+    sides = list(both) if side == "both" else [side]
+    error = torch.stack([both[name][1] for name in sides]).amax(dim=0)
     if found.method != "same":
-        error = error + ambiguity(matched.similarity, rounding(base))
+        loose = torch.stack([errors_of(base, left=name == "left") for name in sides]).amax(dim=0)
+        error = error + ambiguity(matched.similarity, loose)
     return {
-        "chance": chance(*[(vectors.shape[0], vectors.shape[1]) for vectors, _ in sides]),
+        "chance": chance(*[(len(both[name][0]), len(base.values)) for name in sides]),
         "method": found.method,
         "error": min(1.0, float(error[:k].max())),
     }
@@ -220,13 +241,13 @@ def _curves(matched: Match, k: int, kept: int) -> dict[str, Curve]:
     }
 
 
-def _note(base: Triplets, matched: Match, k: int, epsilon: float, values: dict[str, Scalar]) -> str | None:
+def _note(base: Triplets | Reduction, matched: Match, k: int, epsilon: float, values: dict[str, Scalar]) -> str | None:
     """What a reader should know before the count is believed."""
     rank, chance_level = extent(base), float(values["chance"] or 0.0)
     parts = []
     if rank < len(base.values):
         parts.append(f"the base has rank {rank} of {len(base.values)}: its other directions are arbitrary")
-    if float(values["error"] or 0.0) > 1e-4:
+    if float(values["error"] or 0.0) > CERTAIN:
         parts.append("some singular values are equal: which vectors stand for them is arbitrary")
     if bool((matched.crowded[:k] & matched.intruders(k, epsilon)).any()):
         parts.append("too many of the base's singular values are nearly equal for the guard to be sure")

@@ -1,29 +1,31 @@
 """The leading singular triplets of a tuned weight, from all of its base's: without the others, and with a proof.
 
-They are eigenvectors of WᵀW or W Wᵀ, found in a Krylov space that begins near those of the base. Residuals bound how
-far each is from a true one, where its neighbours are at a distance; but no residual says that a larger singular value
-was not missed. So the next one is bounded too: of a stored matrix by a Cholesky factorisation, which exists only where
-μ - (WᵀW less what was found) is positive; of a base plus an adapter's factors by inertia
-(analysis.linalg.low_rank). Where the proof fails, the whole is decomposed.
+They are eigenvectors of WᵀW or W Wᵀ. Of a matrix at hand that is made tridiagonal, and its largest eigenvalues are
+counted (analysis.linalg.reduction). Of a large base plus an adapter's factors, and on a GPU, they are found in a
+Krylov space that begins near those of the base. Residuals bound how far each is from a true one, where its neighbours
+are at a distance; but no residual says that a larger singular value was not missed. So the next one is bounded too: of
+a base plus factors by inertia (analysis.linalg.low_rank), of a matrix by a Cholesky factorisation, which exists only
+where μ - (WᵀW less what was found) is positive. Where the proof fails, the whole is decomposed.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float64
-from torch import Tensor
+from jaxtyping import Float, Float64
 
 from analysis.linalg.kernels import mirror, suit_threads
 from analysis.linalg.krylov import Ritz, krylov
 from analysis.linalg.low_rank import low_rank
+from analysis.linalg.reduction import Reduction, largest
 from analysis.linalg.spectrum import gram_error, scaled_gram
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets, finite
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
-WHOLE = 512  # smaller side up to which the whole is decomposed as fast (docs/benchmarks.md)
+WHOLE = 128  # smaller side up to which the whole is decomposed as fast (docs/benchmarks.md)
+FACTORS = 1024  # smaller side from which on factors are used: below, the matrix is made tridiagonal as fast
 SPARE = 8  # directions beyond those asked for, among which the widest gap is where the proof is made
 BLOCK = 4  # vectors at a time: of 4, 8, 16 and 32 the fastest; more equal singular values than that fail the proof
 ROOM = 1024  # dimensions of the Krylov space, and at most half of the matrix: farther, the whole is as fast
@@ -63,24 +65,38 @@ def leading(tuned: Weight, count: int) -> Leading:
     """At most `count`, fewer where the others are rounding. Raises TensorError, naming the weight."""
     base = tuned.base
     assert base is not None, "only a tuned weight has a base to begin from"
-    if bool((tuned.slices == base.slices).all()):
-        return same(base.triplets, count)
+    if is_same(tuned, base):
+        return same(base, count)
     with tuned.name_errors():
         finite(tuned.matrix)
     side = min(tuned.matrix.shape)
-    if side <= WHOLE or tuned.is_decomposed:
+    if side <= WHOLE or tuned.is_decomposed or count >= side:
         return full(tuned.triplets, count)
     with suit_threads(side):
-        if tuned.factors is not None and LOW * tuned.factors.left.shape[1] <= side:
-            result = by_factors(base.triplets, tuned.update, count)
-        else:
+        if tuned.factors is not None and side >= FACTORS and LOW * tuned.factors.left.shape[1] <= side:
+            result = by_factors(base, tuned.update, count)
+        elif tuned.matrix.is_cuda:
             result = by_gram(base.triplets, tuned, count)
+        else:
+            result = by_reduction(exact_matrix(tuned), count)
     return result or full(tuned.triplets, count)
 
 
-def same(found: Triplets, count: int) -> Leading:
+def is_same(tuned: Weight, base: Weight) -> bool:
+    """Whether every value of the fine-tuned weight is the base's."""
+    return bool((tuned.slices == base.slices).all())
+
+
+def exact_matrix(tuned: Weight) -> Float[Tensor, "m n"]:
+    """The stored matrix; of an adapter W₀ + BA in float64, and not its sum as it was rounded."""
+    if tuned.factors is None or tuned.base is None:
+        return tuned.matrix
+    return tuned.base.matrix.double() + tuned.factors.left.double() @ tuned.factors.right.double()
+
+
+def same(base: Weight, count: int) -> Leading:
     """The base's own, without error: wherever its vectors are arbitrary, these are the same."""
-    first = found.first(min(count, extent(found)))
+    first = base.axes.leading(min(count, extent(base.axes)))
     none = torch.zeros_like(first.values)
     return Leading(first, none, none, "same")
 
@@ -90,6 +106,11 @@ def full(found: Triplets, count: int) -> Leading:
     size = min(count, extent(found))
     errors = rounding(found)[:size]
     return Leading(found.first(size), errors, errors, "full")
+
+
+def errors_of(axes: Triplets | Reduction, left: bool) -> Float64[Tensor, " p"]:
+    """What float64 may do to each left, or right, singular vector of the base, at most √2."""
+    return rounding(axes) if isinstance(axes, Triplets) else axes.errors(left)
 
 
 def rounding(found: Triplets) -> Float64[Tensor, " p"]:
@@ -147,27 +168,53 @@ def by_gram(base: Triplets, tuned: Weight, count: int) -> Leading | None:
     return one.turned if wide else one
 
 
-def by_factors(base: Triplets, update: Triplets, count: int) -> Leading | None:
+def by_reduction(matrix: Float[Tensor, "m n"], count: int) -> Leading | None:
+    """Of a matrix at hand, by the tridiagonal form of its smaller Gram matrix; None where vectors are not certain.
+
+    That form is the Gram matrix up to `noise`, and its largest eigenvalues are counted, so that none is missed. A
+    perturbation of that norm turns a vector by a sine of `noise` over the distance to the next eigenvalue at most
+    (Davis and Kahan, SIAM J. Numer. Anal. 7, 1970).
+    """
+    found = largest(matrix, count)
+    if found is None:
+        return None
+    distances = gaps(found.squares, found.following) - found.noise
+    short = bound_distances(found.noise / distances)
+    long = bound_other_side(short, found.triplets.values)
+    if float(long.max()) > 2.0 * GOAL:
+        return None
+    left, right = (short, long) if matrix.shape[0] < matrix.shape[1] else (long, short)
+    return Leading(found.triplets, left, right, "leading")
+
+
+def by_factors(base: Weight, update: Triplets, count: int) -> Leading | None:
     """Of a base plus an update of low rank, by products in the base's coordinates; None where the proof fails."""
-    matrix = low_rank(base, update.first(extent(update)))
-    norm = float(torch.linalg.vector_norm(base.values) + torch.linalg.vector_norm(update.values))
-    operator = Operator(
-        apply=lambda rows: matrix.apply(matrix.apply_transposed(rows)),
-        sides=(max(len(matrix.p), len(matrix.q)), len(matrix.p)),
-        squared_norm=norm**2,
-        proves=lambda found, bound: matrix.above(math.sqrt(bound)) == len(found.values),
+    axes, rank = base.axes, extent(update)
+    matrix, wide = base.matrix.double(), base.matrix.shape[0] < base.matrix.shape[1]
+    roots = update.values[:rank].sqrt()
+    left, right = update.left[:, :rank] * roots, update.right[:, :rank] * roots
+    tall, outer, inner, along = (
+        (matrix.mT, right, left, axes.along_left) if wide else (matrix, left, right, axes.along_right)
     )
-    axes = torch.eye(count + SPARE, len(matrix.p), dtype=torch.float64, device=matrix.p.device)
-    found = certify(operator, torch.cat([axes, matrix.p.mT]), count, len(matrix.p))
+    squares = axes.values.square()
+    coordinates = low_rank(squares, along(inner), along(tall.mT @ outer), outer)
+    norm = float(torch.linalg.vector_norm(axes.values) + torch.linalg.vector_norm(update.values))
+    operator = Operator(
+        apply=coordinates.apply,
+        sides=(len(tall), len(squares)),
+        squared_norm=norm**2,
+        proves=lambda found, bound: coordinates.above(bound) == len(found.values),
+    )
+    start = torch.eye(count + SPARE, len(squares), dtype=torch.float64, device=squares.device)
+    found = certify(operator, torch.cat([start, coordinates.axes.mT]), count, len(squares))
     if found is None:
         return None
     ritz, errors = found
-    values = ritz.values.sqrt()
-    left, right = (
-        matrix.left @ ritz.vectors.mT,
-        matrix.right @ (matrix.apply_transposed(ritz.vectors) / values[:, None]).mT,
-    )
-    return Leading(Triplets(left, values, right), errors, bound_other_side(errors, values), "leading")
+    short = axes.combine(ritz.vectors.mT, left=wide)
+    images = tall @ short + outer @ (inner.mT @ short)
+    values = images.norm(dim=0)
+    one = Leading(Triplets(images / values, values, short), bound_other_side(errors, values), errors, "leading")
+    return one.turned if wide else one
 
 
 def bound_other_side(errors: Float64[Tensor, " k"], values: Float64[Tensor, " k"]) -> Float64[Tensor, " k"]:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float64
-from scipy.special import erf, gammaln
-from torch import Tensor
 
+from analysis.linalg.reduction import Reduction
 from analysis.linalg.triplets import Triplets
+from analysis.runtime.pytorch import Tensor, torch
 
 Side = Literal["left", "right", "both"]
 NEAR = 0.1  # singular values within a tenth of each other are near-degenerate; docs/intruders.md says why a tenth
@@ -49,7 +48,7 @@ class Match:
         return self.intruders(k, epsilon) & (self.captured[:k] < max(HELD, epsilon))
 
 
-def match(base: Triplets, tuned: Triplets, side: Side) -> Match:
+def match(base: Triplets | Reduction, tuned: Triplets, side: Side) -> Match:
     """On the left, the right, or both: then a direction is as near to a base's as its nearer side is.
 
     So an intruder on both sides is new among the outputs and among the inputs.
@@ -61,9 +60,10 @@ def match(base: Triplets, tuned: Triplets, side: Side) -> Match:
             torch.maximum(one.captured, other.captured),
             one.crowded | other.crowded,
         )
-    ours, theirs = (base.left, tuned.left) if side == "left" else (base.right, tuned.right)
-    similarity = (ours.mT @ theirs).abs().clamp(max=1.0)
-    window, is_crowded = windows(base.values, similarity, len(ours))
+    theirs = tuned.left if side == "left" else tuned.right
+    parts = base.along_left(theirs) if side == "left" else base.along_right(theirs)
+    similarity = parts.abs().clamp(max=1.0)
+    window, is_crowded = windows(base.values, similarity, len(theirs))
     return Match(similarity, captured_lengths(similarity, window), is_crowded)
 
 
@@ -125,7 +125,7 @@ def chance(*sides: tuple[int, int]) -> float:
     from scipy.integrate import quad  # half a second that no start of a program should wait for
 
     def density_below(t: float) -> float:
-        return math.prod(float(erf(t * mean_length(m) / math.sqrt(2.0))) ** p for m, p in sides)
+        return math.prod(math.erf(t * mean_length(m) / math.sqrt(2.0)) ** p for m, p in sides)
 
     ends = [math.sqrt(2.0 * math.log(2.0 * p) + 80.0) / mean_length(m) for m, p in sides]
     middle = max(math.sqrt(2.0 * math.log(2.0 * p)) / mean_length(m) for m, p in sides)
@@ -135,7 +135,7 @@ def chance(*sides: tuple[int, int]) -> float:
 
 def mean_length(m: int) -> float:
     """E ‖g‖ of m independent standard normal numbers: √2 Γ((m + 1)/2) / Γ(m/2)."""
-    return math.sqrt(2.0) * math.exp(float(gammaln((m + 1) / 2.0) - gammaln(m / 2.0)))
+    return math.sqrt(2.0) * math.exp(math.lgamma((m + 1) / 2.0) - math.lgamma(m / 2.0))
 
 
 def sweep(best: Float64[Tensor, " k"]) -> tuple[Float64[np.ndarray, " e"], Float64[np.ndarray, " e"]]:

@@ -6,8 +6,6 @@ al., ICLR 2022, section 7.2), here a low-rank update with a full one, or task wi
 
 from collections.abc import Sequence
 
-import torch
-
 from analysis.diagnostic import Column, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.options import single
 from analysis.diagnostics.overlap.interference import interference
@@ -18,6 +16,7 @@ from analysis.figure import ByDepth, Distribution, Figure, Heatmap
 from analysis.linalg import subspaces
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
+from analysis.runtime.pytorch import torch
 from analysis.weight import Weight
 
 ZERO = "one of the two updates is zero"

@@ -7,11 +7,10 @@ directions of those before it; Robust Weight Signatures take out of one update w
 import math
 from dataclasses import dataclass
 
-import torch
-
 from analysis.diagnostics.update.directions import project_matrix
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
+from analysis.runtime.pytorch import torch
 
 
 @dataclass(frozen=True, slots=True)

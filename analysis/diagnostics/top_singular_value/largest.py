@@ -13,16 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float64
-from scipy.linalg import eigh_tridiagonal
-from scipy.special import betaincinv
-from torch import Tensor
 
 from analysis.linalg.kernels import suit_threads
 from analysis.linalg.krylov import Space, spaces
 from analysis.linalg.spectrum import BLOCK, EPS, decompose
 from analysis.linalg.triplets import finite
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
 WHOLE = 512  # smaller side up to which all singular values take no longer (docs/benchmarks.md)
@@ -116,6 +113,8 @@ def bound_largest(space: Space, rows: int, squared_norm: float) -> tuple[float, 
 
 def find_reach(space: Space, rows: int, squared_norm: float) -> tuple[float, "Reach"]:
     """The largest eigenvalue of the space, 0 where it has none above 0, and how far it reaches."""
+    from scipy.linalg import eigh_tridiagonal  # a program should not wait for it to start
+
     off_diagonal = space.inner.diagonal(-1)
     tridiagonal = torch.diag(space.inner.diagonal()) + torch.diag(off_diagonal, 1) + torch.diag(off_diagonal, -1)
     residuals = space.images - tridiagonal @ space.basis  # 0 in all rows but the last, had float64 all digits
@@ -140,6 +139,8 @@ def least_part(side: int) -> float:
 
     Its square is Beta(1/2, (side - 1)/2).
     """
+    from scipy.special import betaincinv
+
     return math.sqrt(float(betaincinv(0.5, (side - 1) / 2.0, RISK)))
 
 

@@ -35,10 +35,12 @@ def outputs_over_chance(base: Weight, tuned: Weight) -> dict[str, Scalar]:
     Nothing of updates that are not known by factors, that are zero, or that fill too much of the space.
     """
     rows, columns = base.matrix.shape
-    k, r = min(leading(rows, columns), extent(base.triplets)), extent(tuned.update)
-    if tuned.factors is None or not r or k < LEAST or r > MOST * rows:
+    if tuned.factors is None:
         return {}
-    shared = overlap(tuned.update.left[:, :r], base.triplets.left[:, :k])  # over the smaller of the two
+    k, r = min(leading(rows, columns), extent(base.axes)), extent(tuned.update)
+    if not r or k < LEAST or r > MOST * rows:
+        return {}
+    shared = overlap(tuned.update.left[:, :r], base.axes.leading(k).left)  # over the smaller of the two
     return {"outputs_over_chance": shared / chance(k, r, rows), "output_directions": r}
 
 

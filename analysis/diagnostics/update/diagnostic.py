@@ -6,8 +6,6 @@ Shuttleworth et al., NeurIPS 2025). Lengths and angles are of the whole matrix, 
 
 from collections.abc import Sequence
 
-from torch import Tensor
-
 from analysis.diagnostic import Curve, Diagnostic, Measurement, Option, Options, Scope
 from analysis.diagnostics.options import single
 from analysis.diagnostics.update.adapter_base import outputs_over_chance
@@ -18,6 +16,7 @@ from analysis.diagnostics.update.numbers import drift, entries, shares, signific
 from analysis.diagnostics.update.summary import summarise
 from analysis.figure import ByDepth, Figure, Heatmap, Ranks, Series, Spectra
 from analysis.linalg.subspaces import extent
+from analysis.runtime.pytorch import Tensor
 from analysis.weight import Weight
 
 DIRECTIONS = Option(
@@ -48,7 +47,7 @@ def _compute(base: Weight, tuned: Weight, directions: int, turning: bool) -> Mea
     values = {
         **(turns(base.triplets, tuned.triplets) if turning else {}),  # first: the values come with the vectors
         **sizes(base, tuned),
-        **shares(tuned.update, base.triplets, directions),
+        **shares(base, tuned, directions),
         **outputs_over_chance(base, tuned),
         **tails(base, tuned),
         **drift(base, tuned),
@@ -56,8 +55,8 @@ def _compute(base: Weight, tuned: Weight, directions: int, turning: bool) -> Mea
         "change": kind_of_change(base, tuned),
     }
     curves = {
-        "update_singular_values": _curve(tuned.update.values[: extent(tuned.update)]),
-        "base_singular_values": _curve(base.triplets.values[: extent(base.triplets)]),
+        "update_singular_values": _curve(tuned.update_axes.values[: extent(tuned.update_axes)]),
+        "base_singular_values": _curve(base.axes.values[: extent(base.axes)]),
         "tuned_singular_values": _curve(significant(tuned)),
     }
     return Measurement(values, curves, _note(base, tuned))
@@ -68,9 +67,9 @@ def _curve(values: Tensor) -> Curve:
 
 
 def _note(base: Weight, tuned: Weight) -> str | None:
-    if not extent(base.triplets):
+    if not extent(base.axes):
         return "the base is zero" if len(significant(tuned)) else "the base and the fine-tuned weight are zero"
-    return None if extent(tuned.update) else "the update is zero: the fine-tuned weight is the base"
+    return None if extent(tuned.update_axes) else "the update is zero: the fine-tuned weight is the base"
 
 
 UPDATE = Diagnostic(

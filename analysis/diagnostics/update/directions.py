@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float64
-from torch import Tensor
 
 from analysis.linalg.kernels import suit_threads
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
 
@@ -35,31 +34,41 @@ class Inside:
     chance: float  # the mean of k / m and k / n
 
 
-def measure_inside(update: Triplets, base: Triplets, directions: int) -> Inside | None:
-    """How much of an update the base's leading directions hold; None where either of the two is zero."""
-    k = min(directions, extent(base))
-    norm = float(update.values.square().sum())
+def measure_inside(base: Weight, tuned: Weight, first: Triplets) -> Inside | None:
+    """How much of an update the base's leading directions hold; None where either of the two is zero.
+
+    By products with ΔW, or with its factors: none of its own directions is needed.
+    """
+    k = len(first.values)
+    norm = float(tuned.update_axes.values.square().sum())
     if not k or norm == 0.0:
         return None
-    left = base.left[:, :k].mT @ (update.left * update.values)  # (k, r): Uₖᵀ ΔW in the update's own inputs
-    right = (update.values[:, None] * update.right.mT) @ base.right[:, :k]  # (r, k)
-    core = left @ (update.right.mT @ base.right[:, :k])  # (k, k)
-    chance = (k / len(base.left) + k / len(base.right)) / 2.0
+    if tuned.factors is not None:
+        update = tuned.update
+        left = first.left.mT @ (update.left * update.values)  # (k, r): Uₖᵀ ΔW in the update's own inputs
+        right = (update.values[:, None] * update.right.mT) @ first.right  # (r, k)
+        core = left @ (update.right.mT @ first.right)  # (k, k)
+    else:
+        change = tuned.matrix.double() - base.matrix.double()
+        left, right = first.left.mT @ change, change @ first.right  # (k, n), (m, k)
+        core = left @ first.right
+    chance = (k / len(first.left) + k / len(first.right)) / 2.0
     share = [min(1.0, float(part.square().sum()) / norm) for part in (left, right, core)]
     return Inside(share[0], share[1], share[2], chance)
 
 
-def amplification(update: Triplets, base: Triplets, directions: int) -> float | None:
+def amplification(base: Weight, tuned: Weight, directions: int) -> float | None:
     """‖ΔWᵣ‖ / ‖Uᵣᵀ W₀ Vᵣ‖ with the r leading vectors of ΔW: how much stronger it is there than the base was.
 
     LoRA's amplification factor (Hu et al. 2022, section 7.3), where r is the rank of ΔW; of an update of higher rank
     the leading directions are taken, above and below the line. None where the update is zero or the base is zero there.
     """
-    r = min(directions, extent(update))
+    r = min(directions, extent(tuned.update_axes))
     if not r:
         return None
-    base_part = project_matrix(base, update.left[:, :r], update.right[:, :r])
-    strength = float(torch.linalg.vector_norm(update.values[:r]))
+    update = tuned.update_axes.leading(r)
+    base_part = update.left.mT @ base.matrix.double() @ update.right
+    strength = float(torch.linalg.vector_norm(update.values))
     base_strength = float(torch.linalg.matrix_norm(base_part))
     return strength / base_strength if base_strength > 1e-12 * strength else None
 

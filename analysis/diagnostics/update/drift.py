@@ -6,12 +6,11 @@ cross exchange places, and such a comparison calls that a full turn; so the best
 too.
 """
 
-import torch
 from jaxtyping import Float64
-from torch import Tensor
 
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
+from analysis.runtime.pytorch import Tensor, torch
 
 
 def values_drift(base: Float64[Tensor, " p"], tuned: Float64[Tensor, " p"]) -> float:

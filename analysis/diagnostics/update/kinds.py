@@ -7,19 +7,18 @@ The bounds are ours: noise of 32 × 32 to 1536 × 384 gave 0.88 to 1.02 where ED
 
 import math
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from analysis.diagnostics.entries import grid
 from analysis.diagnostics.update.origin import PERMUTED, TRANSPOSED, cosine, is_unrelated
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Weight
 
 NONE, CAST, SCALED, NOISE, NEW, TRAINED = "none", "cast", "scaled", "noise", "new", "trained"
 ZEROED, PRUNED, QUANTISED = "zeroed", "pruned", "quantised"
 UNTRAINED = (CAST, QUANTISED, PRUNED, ZEROED, SCALED, PERMUTED, TRANSPOSED, NOISE, NEW)  # what says nothing of training
 KINDS = (NONE, *UNTRAINED, TRAINED)
-HALVES = (torch.bfloat16, torch.float16)
+HALVES = ("bfloat16", "float16")
 PARALLEL = 0.99  # |cosine| of ΔW and W₀ from which it is a factor: a factor of 2 % stored in bfloat16 has 0.998
 AGREE = 0.99  # of the entries, once the order is undone
 CLOSE = 1e-6  # of the largest sum of squares: two rows or columns with such sums may be the same ones
@@ -63,7 +62,7 @@ def _kind_of_update(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -
 
 def _is_cast(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
     """Whether the fine-tuned weight is the base, rounded to a half-precision type, whatever it is stored in."""
-    return any(torch.equal(before.to(half).double(), after.double()) for half in HALVES)
+    return any(torch.equal(before.to(getattr(torch, half)).double(), after.double()) for half in HALVES)
 
 
 def _is_pruned(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:

@@ -8,9 +8,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from analysis.diagnostic import Finding, Row, Severity
 from analysis.findings.changes import NEW, WRONG_BASE
@@ -18,6 +16,7 @@ from analysis.findings.grouping import having, middle
 from analysis.findings.subjects import names, number, places
 from analysis.findings.wording import quantity, two_places
 from analysis.linalg.spectrum import BLOCK
+from analysis.runtime.pytorch import Tensor, torch
 
 PERMUTED, TRANSPOSED = "permuted", "transposed"  # kinds of change of a weight that is the base in another order
 FACTORS, ADAPTER = "factors", "adapter"  # where an update comes from that is no difference of stored weights

@@ -106,7 +106,7 @@ def test_when_its_memory_runs_out_all_of_them_go_on_on_the_cpu(weight: Weight) -
 def test_cuda_gives_what_the_cpu_gives(shape: tuple[int, ...], dtype: torch.dtype, weight: Weight) -> None:
     slices = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(dtype)
     here = decompose(slices)
-    there = on_device("cuda", replace(weight, slices=slices), lambda moved: moved.spectrum)
+    there = on_device("cuda", replace(weight, numbers=slices), lambda moved: moved.spectrum)
     assert there.kernel == here.kernel
     assert there.values == pytest.approx(here.values, rel=1e-9)
     assert there.squared_norm == pytest.approx(here.squared_norm, rel=1e-13)
@@ -117,7 +117,7 @@ def test_cuda_gives_what_the_cpu_gives(shape: tuple[int, ...], dtype: torch.dtyp
 def test_cuda_in_one_batch_gives_what_the_cpu_gives(shape: tuple[int, ...], weight: Weight) -> None:
     noise = torch.Generator().manual_seed(0)
     stacked = shape if len(shape) == 3 else (1, *shape)
-    alike = [replace(weight, slices=torch.randn(stacked, generator=noise)) for _ in range(8)]
+    alike = [replace(weight, numbers=torch.randn(stacked, generator=noise)) for _ in range(8)]
     share(alike, "cuda")
     for given in alike:
         here = decompose(given.slices)

@@ -8,7 +8,7 @@ import torch
 
 from analysis.engine import scheduling as concurrency
 from analysis.engine.memory import bytes_of_one
-from analysis.engine.scheduling import HELD, _Room, bound, run_each
+from analysis.engine.scheduling import HELD, Lane, _Room, bound, lanes, run_each
 from analysis.tensors.matrices import Header, describe
 from analysis.weight import TensorInfo
 
@@ -18,7 +18,8 @@ def tensors(*shapes: tuple[int, ...]) -> tuple[TensorInfo, ...]:
 
 
 @pytest.fixture(autouse=True)
-def two_threads() -> Iterator[None]:
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(concurrency, "available", lambda: 1 << 34)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -58,14 +59,12 @@ def test_small_ones_share_the_threads_and_large_ones_have_them_all() -> None:
             meet.wait()  # only two at once get past
         return torch.get_num_threads()
 
-    assert [found for _, found in run_each(asked, work)] == [2, 1, 1, 2, 1, 1]
+    assert [found for _, found in run_each(asked, work)] == [1, 1, 1, 2, 1, 1]
     assert torch.get_num_threads() == 2
 
 
 def test_what_is_in_memory_at_once_stays_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency, "MOST_THREADS", 2)
-    monkeypatch.setattr(concurrency, "LITTLE", 0)
-    monkeypatch.setattr(concurrency, "HELD", 0)  # else only one fits
+    monkeypatch.setattr(concurrency, "HELD", 0)
     asked = tensors((4096, 768), (1024, 1024), (4096, 768), *[(768, 768)] * 8, (30_522, 384))
     lock, held, peak = threading.Lock(), 0, 0
     meet = threading.Barrier(2, timeout=60)
@@ -81,9 +80,10 @@ def test_what_is_in_memory_at_once_stays_within_the_bound(monkeypatch: pytest.Mo
         with lock:
             held -= need
 
-    list(run_each(asked, work))
     needs = [2 * t.nbytes + 16 * min(t.shape) ** 2 for t in asked]
-    assert max(*needs, 2 * needs[3]) <= peak <= bound(asked)
+    allowed = max(needs)
+    list(run_each(asked, work, need=lambda t: 2 * t.nbytes + 16 * min(t.shape) ** 2, memory=allowed))
+    assert max(*needs, 2 * needs[3]) <= peak <= allowed
 
 
 def test_partners_in_other_checkpoints_decide_what_is_small() -> None:
@@ -92,26 +92,64 @@ def test_partners_in_other_checkpoints_decide_what_is_small() -> None:
     wide = tensors(LARGE, EMBEDDING, *[SMALL] * 2)
     sizes = {own.name: one for own, one in zip(asked, wide, strict=True)}
     found = run_each(asked, lambda _: torch.get_num_threads(), largest=lambda tensor: sizes[tensor.name])
-    assert [(tensor, threads) for tensor, threads in found] == list(zip(asked, [2, 2, 1, 1], strict=True))
+    assert [(tensor, threads) for tensor, threads in found] == list(zip(asked, [2, 1, 1, 1], strict=True))
 
 
-def test_where_two_do_not_fit_each_has_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a checkpoint of equal matrices the bound leaves room for one and what libraries hold; but there is LITTLE."""
+def test_where_two_do_not_fit_each_has_all_threads() -> None:
+    asked = tensors(*[SMALL] * 3)
+    need = bytes_of_one(asked[0]) + HELD
 
-    def threads() -> list[int]:
-        return [found for _, found in run_each(tensors(*[SMALL] * 3), lambda _: torch.get_num_threads())]
+    def threads(memory: int) -> list[int]:
+        return [found for _, found in run_each(asked, lambda _: torch.get_num_threads(), memory=memory)]
 
-    assert threads() == [1, 1, 1]
-    monkeypatch.setattr(concurrency, "LITTLE", 0)
-    assert threads() == [2, 2, 2]
+    assert threads(2 * need) == [1, 1, 1]
+    assert threads(2 * need - 1) == [2, 2, 2]
+    assert threads(1) == [2, 2, 2]
 
 
-def test_one_that_takes_most_of_the_room_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_is_half_of_what_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = tensors(*[SMALL] * 2)
+    need = bytes_of_one(asked[0]) + HELD
+    for available, expected in ((4 * need, [1, 1]), (4 * need - 2, [2, 2])):
+        monkeypatch.setattr(concurrency, "available", lambda some=available: some)
+        assert [found for _, found in run_each(asked, lambda _: torch.get_num_threads())] == expected
+
+
+ROOM = 1 << 34
+
+
+@pytest.mark.parametrize(
+    ("cores", "shapes", "expected"),
+    [
+        (2, [(2048, 2048)] * 4, [Lane(2, 1)] * 4),  # four of a comparison: two at once, on one thread each
+        (16, [(2048, 2048)] * 4, [Lane(16, 1)] * 4),  # as small as one thread is fast for
+        (64, [(512, 512)] * 3, [Lane(64, 1)] * 3),
+        (2, [(4096, 4096)] * 4, [Lane(2, 1)] * 4),  # enough large ones: a core each
+        (16, [(4096, 4096)] * 4, [Lane(4, 4)] * 4),  # few: they share the cores
+        (64, [(4096, 4096)] * 3, [Lane(3, 21)] * 3),
+        (16, [(4096, 4096)], [Lane(1, 16)]),
+        (1, [(4096, 4096), (64, 64)], [Lane(1, 1)] * 2),
+        (4, [(64, 64), (4096, 4096), (4096, 4096), (64, 64)], [Lane(4, 1), Lane(2, 2), Lane(2, 2), Lane(4, 1)]),
+        (2, [(64, 64), (4096, 4096), (64, 64), (4096, 4096)], [Lane(2, 1)] * 4),  # a mix fills the machine
+    ],
+)
+def test_the_lanes_fill_the_cores(cores: int, shapes: list[tuple[int, int]], expected: list[Lane]) -> None:
+    asked = tensors(*shapes)
+    assert lanes(asked, [bytes_of_one(tensor) for tensor in asked], cores, ROOM) == expected
+
+
+def test_memory_limits_how_many_large_ones_run() -> None:
+    """Of four that need a gigabyte each three fit: they share sixteen cores. What fits not at all has them all."""
+    asked, giga = tensors(*[(4096, 4096)] * 4), 1 << 30
+    assert lanes(asked, [giga] * 4, 16, 3 * giga + 1) == [Lane(3, 5)] * 4
+    assert lanes(asked, [giga, 9 * giga, giga, giga], 16, 3 * giga + 1)[1] == Lane(1, 16)
+
+
+def test_one_that_takes_most_of_the_room_is_alone() -> None:
     """Two of the first kind fit, none beside the second."""
     asked = tensors(SMALL, SMALL, (40_000, 512), SMALL, SMALL)
     needs = [bytes_of_one(tensor) + HELD for tensor in asked]
     room = needs[2] + needs[0] // 2
-    monkeypatch.setattr(concurrency, "LITTLE", room)
     lock, inside, meet = threading.Lock(), set[str](), threading.Barrier(2, timeout=60)
 
     def work(tensor: TensorInfo) -> set[str]:
@@ -125,7 +163,7 @@ def test_one_that_takes_most_of_the_room_is_alone(monkeypatch: pytest.MonkeyPatc
         return found
 
     assert 2 * needs[0] < room < needs[2] + needs[0]
-    found = dict(run_each(asked, work, copies=0))
+    found = dict(run_each(asked, work, memory=room))
     assert found[asked[2]] == {asked[2].name}
     assert asked[1].name in found[asked[0]] | found[asked[1]]
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from analysis.linalg import rounding
+from analysis.runtime.arrays import dtype_name
 
 HALVES = (torch.bfloat16, torch.float16)
 
@@ -15,14 +16,16 @@ def randn(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def test_units() -> None:
     units = {torch.bfloat16: 2**-9, torch.float16: 2**-12, torch.float32: 2**-25, torch.float64: 2**-54}
-    assert {dtype: rounding.unit(dtype) for dtype in units} == units
+    assert {dtype: rounding.unit(dtype_name(torch.empty(0, dtype=dtype))) for dtype in units} == units
 
 
 @pytest.mark.parametrize("dtype", [*HALVES, torch.float32])
 def test_the_unit_is_about_the_norm_of_the_errors(dtype: torch.dtype) -> None:
     matrix = randn(300, 200)
     error = matrix - matrix.to(dtype).double()
-    assert float(error.norm() / matrix.norm()) == pytest.approx(0.85 * rounding.unit(dtype), rel=0.02)
+    assert float(error.norm() / matrix.norm()) == pytest.approx(
+        0.85 * rounding.unit(dtype_name(torch.empty(0, dtype=dtype))), rel=0.02
+    )
 
 
 def test_even_entries_have_twice_the_edge_of_marchenko_and_pastur() -> None:
@@ -61,5 +64,5 @@ def test_float64_may_hold_what_was_found_in_float32() -> None:
 
 
 def test_ratio() -> None:
-    assert rounding.ratio(torch.bfloat16, 0.01, 2.0) == pytest.approx(0.01 / (2**-9 * 2.0))
-    assert rounding.ratio(torch.float32, 0.01, 0.0) is None
+    assert rounding.ratio("bfloat16", 0.01, 2.0) == pytest.approx(0.01 / (2**-9 * 2.0))
+    assert rounding.ratio("float32", 0.01, 0.0) is None

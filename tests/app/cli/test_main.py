@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner, Result
+from safetensors.torch import save_file
 
 from app.cli.main import COMMANDS, Entry, LazyGroup, main
 
@@ -83,6 +85,46 @@ def test_the_doctor_imports_no_heavy_library() -> None:
     code = "import sys, app.cli.doctor; print(*sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {name.partition(".")[0] for name in ended.stdout.split()} & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", [("analyze", "--help"), ("compare", "--help"), ("doctor",)])
+def test_light_commands_import_neither_torch_nor_scipy(command: tuple[str, ...], tmp_path: Path) -> None:
+    code = """
+import sys
+from app.cli.main import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(*sys.modules)
+"""
+    around = {
+        **os.environ,
+        "EIGENSCOPE_DATA_DIR": str(tmp_path),
+        "EIGENSCOPE_DATABASE_URL": "",
+        "EIGENSCOPE_BROKER_URL": "",
+    }
+    around = {name: value for name, value in around.items() if value}
+    ended = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, env=around)
+    names = {name.partition(".")[0] for name in ended.stdout.splitlines()[-1].split()}
+    assert "click" in names
+    assert not names & {"torch", "scipy"}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_a_report_on_safetensors_needs_no_torch(dtype: torch.dtype, tmp_path: Path) -> None:
+    """Matrices of full rank and without, a convolution, a fused projection and vectors; all default diagnostics."""
+    noise = torch.Generator().manual_seed(0)
+    state = {
+        "layers.0.mlp.up_proj.weight": torch.randn(60, 40, generator=noise),
+        "layers.0.mlp.down_proj.weight": torch.randn(40, 3, generator=noise) @ torch.randn(3, 60, generator=noise),
+        "layers.0.attn.c_attn.weight": torch.randn(96, 32, generator=noise),
+        "conv.weight": torch.randn(24, 20, 3, 3, generator=noise),
+        "layers.0.norm.weight": torch.ones(40),
+    }
+    save_file({name: tensor.to(dtype).contiguous() for name, tensor in state.items()}, tmp_path / "model.safetensors")
+    names = imported("analyze", str(tmp_path / "model.safetensors"))
+    assert "numpy" in names
+    assert "torch" not in names
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -24,7 +24,7 @@ def spread(low: float, high: float, rows: int = 64, columns: int = 64) -> Tensor
 
 def state(slices: Tensor) -> str:
     stacked = slices if slices.ndim == 3 else slices[None]
-    return evenness(stacked, decompose(stacked), stacked.permute(1, 2, 0).flatten(1))
+    return evenness(stacked, decompose(stacked))
 
 
 @pytest.mark.parametrize("scale", [1.0, -3.0, 1e-20])

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,60 @@ def test_a_straight_reading_of_the_rule(shape: tuple[int, int], scale: float) ->
             best = straight(base.matrix, tuned.matrix, dtype)
             assert found.curves["best_match"][: len(best)] == pytest.approx(best.numpy(), abs=error)
             assert found.values["count"] == int((best < 0.5).sum())
+
+
+def planted(values: Tensor, rows: int, columns: int) -> Tensor:
+    left, right = (torch.linalg.qr(randn(n, len(values), seed=i)).Q for i, n in enumerate((rows, columns), 3))
+    matrix: Tensor = (left * values) @ right.mT
+    return matrix
+
+
+HARD = {
+    "near-degenerate": planted(torch.linspace(1.0, 0.999, 200), 200, 200),
+    "pairs of equal ones": planted(torch.arange(100.0, 0.0, -1.0).repeat_interleave(2), 260, 200),
+    "a cluster among others": planted(torch.cat([torch.full((20,), 2.0), torch.linspace(1.9, 0.1, 180)]), 200, 230),
+    "steep": planted(torch.logspace(0, -6, 200), 240, 200),
+    "low rank": planted(torch.linspace(2.0, 1.0, 30), 200, 210),
+    "without some columns": torch.cat([randn(210, 190), torch.zeros(210, 10)], dim=1),
+    "tall": randn(500, 150),
+    "wide": randn(150, 500),
+}
+
+
+@pytest.mark.parametrize("side", ["left", "right", "both"])
+@pytest.mark.parametrize("kind", HARD)
+def test_the_verdicts_are_those_of_all_vectors(kind: str, side: str) -> None:
+    """Whether the base's vectors were found or only what lies along them; where that cannot decide, they are found."""
+    matrix = HARD[kind].double()  # so that an adapter's sum is what is stored, too
+    strength = float(torch.linalg.matrix_norm(matrix, 2))
+    left, right = randn(len(matrix), 3, seed=1) / len(matrix) ** 0.5, randn(3, matrix.shape[1], seed=2)
+    update = 1.3 * strength * left @ (right / matrix.shape[1] ** 0.5)
+    for tuned in (
+        low_rank(weight(matrix), 1.3 * strength * left, right / matrix.shape[1] ** 0.5),
+        changed(weight(matrix), matrix + update),
+        changed(weight(matrix), matrix + 0.02 * strength / len(matrix) ** 0.5 * randn(*matrix.shape, seed=4)),
+    ):
+        assert tuned.base is not None
+        found = compared(INTRUDERS, tuned, side=side, epsilon=0.6)
+        known = replace(tuned, base=replace(tuned.base))
+        assert known.base is not None
+        _ = known.base.triplets, known.triplets
+        whole = compared(INTRUDERS, known, side=side, epsilon=0.6)
+        assert {name: found.values[name] for name in ("count", "count_guarded", "first_rank", "k")} == {
+            name: whole.values[name] for name in ("count", "count_guarded", "first_rank", "k")
+        }
+        certain = float(found.values["error"] or 0.0) < 1e-4
+        assert found.note == whole.note
+        if certain:
+            assert found.curves["best_match"][:10] == pytest.approx(whole.curves["best_match"][:10], abs=2e-4)
+
+
+def test_a_base_of_full_rank_is_not_decomposed_for_its_vectors() -> None:
+    for shape in ((200, 200), (300, 150), (150, 300)):
+        base = weight(randn(*shape))
+        found = compared(INTRUDERS, changed(base, base.matrix + 0.05 * randn(*shape, seed=1)))
+        assert found.values["method"] == "leading"
+        assert not base.is_decomposed
 
 
 def test_a_fine_tune_of_a_real_model(minilm: Path) -> None:

@@ -32,6 +32,7 @@ SHAPES = [(180, 180), (300, 170), (170, 300), (171, 170)]
 @pytest.fixture(autouse=True)
 def _small_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WHOLE", 40)
+    monkeypatch.setattr(module, "FACTORS", 40)
 
 
 def decaying(rows: int, columns: int, seed: int = 0) -> Tensor:
@@ -89,6 +90,29 @@ def test_the_bounds_hold_on_the_edge_of_noise(seed: int) -> None:
     check(tuned, found)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_way_finds_them(shape: tuple[int, int]) -> None:
+    """The tridiagonal form, the Krylov space of the Gram matrix, and that of a base and factors; none needs another."""
+    base, tuned = decaying(*shape), adapter(decaying(*shape))
+    assert tuned.base is not None
+    ways = (
+        module.by_reduction(module.exact_matrix(tuned), COUNT),
+        module.by_gram(tuned.base.triplets, Weight(tuned.info, module.exact_matrix(tuned)[None]), COUNT),
+        module.by_factors(weight(base), tuned.update, COUNT),
+        module.by_factors(tuned.base, tuned.update, COUNT),  # whose triplets are known by now
+    )
+    for found in ways:
+        assert found is not None
+        check(tuned, found)
+
+
+def test_the_base_is_not_decomposed_for_its_vectors() -> None:
+    tuned = adapter(decaying(180, 170))
+    leading(tuned, COUNT)
+    assert tuned.base is not None
+    assert not tuned.base.is_decomposed
+
+
 def test_small_ones_are_decomposed_whole() -> None:
     tuned = adapter(decaying(40, 60))
     found = leading(tuned, COUNT)
@@ -100,7 +124,8 @@ def test_the_tuned_that_is_the_base_has_the_bases_own() -> None:
     base = weight(torch.eye(60))
     found = leading(changed(base, base.slices.clone()), COUNT)
     assert found.method == "same"
-    assert torch.equal(found.triplets.left, base.triplets.left[:, :COUNT])
+    along = base.axes.along_left(found.triplets.left)
+    torch.testing.assert_close(along, torch.eye(60, COUNT, dtype=torch.float64), atol=1e-12, rtol=0.0)
     assert float(found.left_errors.max()) == 0.0
 
 
@@ -114,7 +139,7 @@ def test_a_rank_smaller_than_the_count_ends_it() -> None:
 def test_more_equal_singular_values_than_a_block_finds_are_no_false_bound() -> None:
     """Eight times the same: a Krylov space from four vectors sees four of them, and the proof must fail."""
     values = torch.cat([torch.full((8,), 3.0), torch.linspace(1.0, 0.1, 92)])
-    left, right = torch.linalg.qr(randn(100, 100)).Q, torch.linalg.qr(randn(100, 100, seed=1)).Q
+    left, right = (torch.linalg.qr(randn(100, 100, seed=seed).double()).Q for seed in (0, 1))
     base = weight(left * values @ right.mT)
     for tuned in (changed(base, base.slices * 1.25), low_rank(base, 1e-30 * randn(100, 1), randn(1, 100, seed=2))):
         found = leading(tuned, 10)

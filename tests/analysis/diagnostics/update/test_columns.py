@@ -12,7 +12,7 @@ def test_numbers_and_columns_are_the_same() -> None:
     tuned = changed(base, base.slices + 0.1 * randn(30, 20, seed=1))
     found = {
         **sizes(base, tuned),
-        **shares(tuned.update, base.triplets, 2),
+        **shares(base, tuned, 2),
         **tails(base, tuned),
         **drift(base, tuned),
         **turns(base.triplets, tuned.triplets),

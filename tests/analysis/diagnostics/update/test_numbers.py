@@ -28,7 +28,7 @@ def test_sizes() -> None:
 def test_shares() -> None:
     """ΔW = diag(2, 0, 0, 1) beside the base's two leading directions; its own amplify 2/4 and 1/1 of them."""
     tuned = changed(BASE, BASE.slices + torch.diag(torch.tensor([2.0, 0.0, 0.0, 1.0])))
-    assert shares(tuned.update, BASE.triplets, 2) == pytest.approx(
+    assert shares(BASE, tuned, 2) == pytest.approx(
         {
             "share_in_base": 0.8,
             "share_chance": 0.5,
@@ -38,7 +38,7 @@ def test_shares() -> None:
             "amplification": (5.0 / 17.0) ** 0.5,
         }
     )
-    assert shares(changed(BASE, BASE.slices).update, BASE.triplets, 2) == {}
+    assert shares(BASE, changed(BASE, BASE.slices), 2) == {}
 
 
 def test_entries() -> None:
