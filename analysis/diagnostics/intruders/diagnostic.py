@@ -130,7 +130,7 @@ COLUMNS = (
     Column(
         "of_adapter",
         "Of an adapter",
-        "Whether the fine-tuned weight is the base plus an adapter's change. Then it is of this base, however many of "
+        "True where the fine-tuned weight is the base plus an adapter's change: it is of this base, however many of "
         "its directions are new.",
         kind="flag",
         absent=NONE,
