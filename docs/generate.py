@@ -177,7 +177,20 @@ def help_page(name: str) -> str:
     source = PAGES[f"{name}.md"]() if f"{name}.md" in PAGES else (HERE / f"{name}.md").read_text()
     html = MarkdownIt("commonmark").enable("table").render(source)
     html = re.sub(r"<h2>([^<]*)</h2>", lambda found: f'<h2 id="{anchor(found[1])}">{found[1]}</h2>', html)
-    return re.sub(r'<a href="([^"]*)">(.*?)</a>', _shown_link, html, flags=re.DOTALL)
+    html = re.sub(r'<a href="([^"]*)">(.*?)</a>', _shown_link, html, flags=re.DOTALL)
+    return _caption_tables(html)
+
+
+def _caption_tables(html: str) -> str:
+    """Each table has the heading above it as its caption, for those who hear the page."""
+    parts = re.split(r"(<h[123][^>]*>.*?</h[123]>|<table>)", html)
+    heading = ""
+    for index, part in enumerate(parts):
+        if part == "<table>":
+            parts[index] = f'<table>\n<caption class="vh">{heading}</caption>'
+        elif part.startswith("<h"):
+            heading = re.sub(r"<[^>]*>", "", part)
+    return "".join(parts)
 
 
 def anchor(heading: str) -> str:

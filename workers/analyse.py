@@ -158,7 +158,7 @@ def _measure(database: Database, storage: Storage, settings: Settings, job: Job,
                 book.announce(info)
                 try:
                     _, rows = next(results)
-                except Exception:
+                except (Exception, SystemExit):
                     book.write()  # what was measured before is not lost with it
                     raise
                 book.add(rows)

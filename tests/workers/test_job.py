@@ -17,6 +17,7 @@ from app.work.leases import LeaseLost
 from tests.mitigations import ask, sent
 from tests.service import Service, model
 from workers.analyse import UNIT
+from workers.check import CHECK
 from workers.ingest.task import INGEST, ingest_checkpoint
 from workers.job import Kind, hold_lease, persist, reason_of
 from workers.mitigate import MITIGATION
@@ -128,7 +129,7 @@ def test_what_another_has_is_left_alone_and_logged_alike(
 
 
 def test_the_kinds_are_all_there_are() -> None:
-    kinds: tuple[Kind[Any], ...] = (INGEST, UNIT, MITIGATION, PRESCRIPTION)
+    kinds: tuple[Kind[Any], ...] = (INGEST, UNIT, MITIGATION, PRESCRIPTION, CHECK)
     assert {kind.table for kind in kinds} == set(leases.KINDS)
 
 

@@ -9,7 +9,10 @@ from workers.summarise import summarise_run
 def test_an_analysis_ends_with_its_overview(analysed: Service) -> None:
     with analysed.database.reading() as session:
         assert session.get_one(Run, 1).summarise_at is None
-        assert session.get_one(Overview, (1, 0)).median_alpha is not None
+        overview = session.get_one(Overview, (1, 0))
+        assert overview.headline
+        assert overview.median_alpha is None  # no fit of so small a model is firm
+        assert overview.cells
 
 
 def test_a_run_that_is_gone_is_let_be(service: Service) -> None:

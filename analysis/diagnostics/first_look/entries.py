@@ -3,12 +3,11 @@
 import math
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from analysis.linalg.spectrum import BLOCK
 from analysis.linalg.triplets import finite
+from analysis.runtime.pytorch import Tensor, torch
 
 
 @dataclass(frozen=True, slots=True)

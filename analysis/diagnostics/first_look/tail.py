@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
 from analysis.linalg import rounding
 from analysis.linalg.spectrum import decompose
+from analysis.runtime.pytorch import Tensor
 from analysis.statistics import power_law
 
 SHARE, NARROWEST, WIDEST = 8, 96, 256  # a window's side: that part of the smaller side, within these

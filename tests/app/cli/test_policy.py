@@ -22,7 +22,7 @@ def policy(*words: str) -> Result:
 
 def test_init_writes_a_policy_once(folder: Path) -> None:
     assert policy("init").exit_code == 0
-    assert len(policy_of(yaml.safe_load(Path("eigenscope.yml").read_text())).rules) == 6
+    assert len(policy_of(yaml.safe_load(Path("eigenscope.yml").read_text())).rules) == 7
     assert policy("init").exit_code == 2
     assert policy("init", "--force").exit_code == 0
     assert policy("init", "other.yml").exit_code == 0
@@ -33,7 +33,8 @@ def test_init_writes_a_policy_once(folder: Path) -> None:
 def test_check_says_what_it_asks_for_or_what_is_wrong(folder: Path) -> None:
     policy("init")
     found = policy("check", "eigenscope.yml")
-    assert (found.exit_code, found.stdout) == (0, "eigenscope.yml: 6 rules over esd, norms; some ask for a baseline\n")
+    said = "eigenscope.yml: 7 rules over entries, esd, norms; some ask for a baseline\n"
+    assert (found.exit_code, found.stdout) == (0, said)
     Path("wrong.yml").write_text("rules: [{column: esd.alfa, min: 2}]")
     wrong = policy("check", "wrong.yml")
     assert wrong.exit_code == 2

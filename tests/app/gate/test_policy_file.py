@@ -25,7 +25,7 @@ def test_yaml_and_json_say_the_same() -> None:
 def test_the_starter_is_a_policy(tmp_path: Path) -> None:
     path = tmp_path / "eigenscope.yml"
     path.write_text(starter(), encoding="utf-8")
-    assert len(read(text_of(path)).rules) == 6
+    assert len(read(text_of(path)).rules) == 7
 
 
 def test_anchors_and_aliases_are_refused() -> None:

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from safetensors.torch import save_file
 
 from analysis.diagnostics import requests
+from analysis.diagnostics.first_look.diagnostic import FIRST_LOOK
 from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
 from app.cli.analyze import ALONE
@@ -49,6 +50,7 @@ def test_columns_of_one_name_keep_their_diagnostic(small: Path) -> None:
     assert [(name, column.name) for name, column in shown] == [
         ("esd", "alpha"), ("esd", "D"), ("esd", "num_pl_spikes"),
         ("norms", "sv_max"), ("norms", "stable_rank"), ("entries", "state"),
+        *(("first_look", column.name) for column in FIRST_LOOK.columns if column.shown),
     ]  # fmt: skip
     rows = by_weight(report.tables)[(0,), "model.layers.0.mlp.up_proj.weight"]
     assert rows["esd"].value("D") != rows["farms"].value("D")
@@ -124,5 +126,6 @@ def test_a_pipe_has_no_line_breaks(deep: Path, monkeypatch: pytest.MonkeyPatch) 
     printed = CliRunner().invoke(main, ["analyze", str(deep)]).stdout
     assert len(layers(printed)) == 15
     assert max(map(len, printed.splitlines())) > 80
-    sentences = [line for line in printed.splitlines() if line.lstrip().startswith(("bad:", "check:", "do:", "note:"))]
+    starts = ("bad:", "check:", "do:", "see:", "note:")
+    sentences = [line for line in printed.splitlines() if line.lstrip().startswith(starts)]
     assert len(sentences) == len([line for line in printed.splitlines() if line.startswith("  ") and ":" in line])
