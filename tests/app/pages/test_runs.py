@@ -24,7 +24,7 @@ def test_a_report_shows_what_the_api_gives(analysed: Service) -> None:
     summary = report["summary"]["esd"]
     said = f"{report['summary']['entries']['headline']} {summary['headline']}"  # the entries explain the others
     assert said == words(page.one("p", class_="verdict"))
-    assert short(summary["median_alpha"]) in page.one("dl", class_="kpis").text
+    assert "left out\n      5 of 5" in page.one("dl", class_="kpis").text  # no fit of so small a model is firm
     assert (
         f"{report['coverage']['analysed']} of {report['coverage']['tensors']} tensors"
         in page.one("div", id="coverage").text
