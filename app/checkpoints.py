@@ -19,7 +19,7 @@ from app.models import Blob, Checkpoint, File, Member, PrescriptionFile, Run, Te
 from app.settings import Settings
 from app.states import CheckpointState, RunState
 from app.storage.blobs import Incoming, Storage
-from app.work import leases, units
+from app.work import leases, overviews, units
 
 LONGEST_NAME = 255
 TENSORS_AT_ONCE = 1000  # below every database's limit of parameters in a statement
@@ -86,6 +86,8 @@ def edit(session: Session, identity: int, name: str | None, fields: Mapping[str,
     facts = {**checkpoint.stated, **changes}
     checkpoint.stated = {fact: value for fact, value in facts.items() if value is not None}
     session.flush()
+    if changes:
+        overviews.ask_anew(session, identity)
     return checkpoint
 
 

@@ -309,7 +309,7 @@ def test_a_copied_link_shows_another_reader_the_same(watched: Watched, compared:
     page.locator('[name="q"]').fill("query")
     expect(page.locator("#rows tbody tr:visible")).to_have_count(2)
     expect(page.locator("#epsilon-o")).to_have_text("0.85")
-    page.locator("#head .menu summary").click()
+    page.locator("#head .menu summary", has_text="Export").click()
     link = copied(page, "[data-copy-link]")
     settled(page)
 
@@ -332,7 +332,7 @@ def test_a_copied_link_shows_another_reader_the_same(watched: Watched, compared:
 def test_what_is_exported_is_what_the_run_kept(watched: Watched, compared: Compared) -> None:
     """Moved sliders change no export: it holds what was measured."""
     page = watched.open(f"{compared.path}?k=3&epsilon=0.9")
-    page.locator("#head .menu summary").click()
+    page.locator("#head .menu summary", has_text="Export").click()
     for title, name in (("Intruder dimensions", "intruders"), ("Updates", "update"), ("Update overlap", "overlap")):
         with page.expect_download() as download:
             page.locator(".menu a", has_text=f"{title}, CSV").click()

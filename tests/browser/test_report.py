@@ -172,7 +172,7 @@ def test_light_and_dark(watched: Watched, report: str) -> None:
 
 def test_exports(watched: Watched, report: str) -> None:
     page = watched.open(report)
-    page.locator("#head .menu summary").click()
+    page.locator("#head .menu summary", has_text="Export").click()
     with page.expect_download() as download:
         page.locator(".menu a", has_text="CSV").first.click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
@@ -180,7 +180,7 @@ def test_exports(watched: Watched, report: str) -> None:
     assert float(rows[-1]["alpha"]) == api(watched, f"/api/v1{report}/tables/esd")["rows"][-1]["alpha"]
     page.locator(ROWS, has_text="Block 2 · key").click()
     expect(page.locator("#p-t")).to_have_text("Block 2 · key")
-    page.locator("#head .menu summary").click()
+    page.locator("#head .menu summary", has_text="Export").click()
     assert copied(page, "[data-copy-link]") == page.url
 
 

@@ -212,7 +212,7 @@ def test_the_list_is_searched_sorted_and_counted_page_by_page(service: Service) 
 
 def test_labels_change_the_version_of_a_checkpoint(analysed: Service) -> None:
     first = analysed.client.get("/api/v1/checkpoints/1")
-    assert first.json()["overview"]["headline"]
+    assert first.json()["overview"]["finding"]
     analysed.client.patch("/api/v1/checkpoints/1", json={"notes": "seen"})
     again = analysed.client.get("/api/v1/checkpoints/1", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.json()["notes"]) == (200, "seen")

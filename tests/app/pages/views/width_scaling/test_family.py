@@ -78,6 +78,7 @@ def test_without_facts_it_says_what_it_can_and_asks_for_them(service: Service) -
     assert words(edit) == "Edit facts"
     family.state(service, ids)
     assert "σ₁ / √(η/λ) grows as d^0.75" in words(page(service).one("p", class_="verdict"))
+    service.work()
     assert "grows as d^0.75" in words(page(service, "/").one("section", id="runs"))  # in lists too
 
 
