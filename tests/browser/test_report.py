@@ -45,7 +45,7 @@ def test_the_report_shows_the_numbers_of_the_api(watched: Watched, report: str) 
         assert shown[row["weight"]] == (short(row["alpha"]) if row["alpha"] is not None else row["note"])
     pooler = next(row for row in found["tables"]["esd"] if row["weight"] == "pooler.dense.weight")
     assert pooler["alpha"] == pytest.approx(12.35, abs=0.01)
-    expect(page.locator(".verdict")).to_contain_text("34 of 39 matrices have an α (KS) between 2 and 6")
+    expect(page.locator(".verdict")).to_contain_text("29 of 29 firm fits have an α (KS) between 2 and 6")
     expect(page.locator("#coverage")).to_contain_text("40 of 104 tensors analysed")
     drawn(page, 3)
 
