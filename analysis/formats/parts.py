@@ -41,7 +41,10 @@ TRAINING_STATES = {
 
 # words of a component that say that what it holds follows the weights
 AVERAGES = {"ema", "emas", "averaged", "swa", "shadow", "polyak", "lookahead", "avgmodel"}
-FOLLOWERS = {"teacher": "student", "target": "online", "momentum": "online", "moving": "", "slow": ""}
+FOLLOWERS = {
+    "teacher": "student", "target": "online", "momentum": "online", "moving": "", "slow": "",
+    "ref": "policy", "reference": "policy",  # what DPO and PPO compare their policy with
+}  # fmt: skip
 PAIRS = MappingProxyType({"_k": "_q", "_m": "", "_t": "_s"})  # MoCo's encoders, ALBEF's towers
 FEWEST = 3  # matrices of a module that such an ending may mean: "to_k" beside "to_q" is one layer of an attention
 TRAINED = "current_model_state"  # where Lightning's WeightAveraging keeps the weights that its average follows

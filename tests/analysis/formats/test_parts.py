@@ -47,6 +47,7 @@ def test_moments_by_the_names_that_optimizers_give_them() -> None:
         ("", "averaged_model.module."), ("critic.", "critic_target."),
         ("encoder.", "momentum_encoder."), ("text_encoder.", "text_encoder_m."),
         ("params.", "params_ema."), ("net.", "swa.net."), ("", "_ema."),
+        ("policy.", "ref_model."), ("model.", "reference_model."), ("policy_model.", "ref_policy."),
     ],
 )  # fmt: skip
 def test_a_copy_of_the_weights(weights: str, copy: str) -> None:
@@ -61,6 +62,7 @@ def test_a_copy_of_the_weights(weights: str, copy: str) -> None:
         ("blocks.0.attn.to_q", "blocks.0.attn.to_k", "blocks.0.attn.to_v"),  # diffusers
         ("layers.0.self_attn.linear_q", "layers.0.self_attn.linear_k"),  # ESPnet
         ("proj_s", "proj_t"),
+        ("bbox_embed", "class_embed", "reference_points"),  # Deformable DETR
         ("fc", "target_proj"),
         ("fc", "moving_head", "slow_fast"),
     ],
