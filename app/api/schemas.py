@@ -65,8 +65,8 @@ class Glance(BaseModel):
     )
     finding: str | None = Field(description="The worst finding.", examples=["Query of block 3 holds NaN."])
     median_alpha: float | None = Field(description="Of the newest run with `esd`.", examples=[3.4])
-    healthy: int | None = Field(description="Weights with an α between 2 and 6.", examples=[36])
-    fitted: int | None = Field(description="Weights with an α.", examples=[39])
+    usual: int | None = Field(description="Weights with a firm fit and an α of 2 to 6.", examples=[36])
+    fitted: int | None = Field(description="Weights with a firm fit of α.", examples=[39])
     intruders: int | None = Field(description="Of the newest run with `intruders`.", examples=[None])
 
 
@@ -278,7 +278,7 @@ def glance_json(glance: overviews.Glance) -> Glance:
         severity=None if newest is None else SEVERITIES[newest.severity],
         finding=None if newest is None else newest.finding,
         median_alpha=None if alphas is None else alphas.median_alpha,
-        healthy=None if alphas is None else alphas.healthy,
+        usual=None if alphas is None else alphas.usual,
         fitted=None if alphas is None else alphas.fitted,
         intruders=None if glance.intruders is None else glance.intruders.intruders,
     )

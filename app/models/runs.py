@@ -144,7 +144,7 @@ class Overview(Base):
     checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoints.id", ondelete="CASCADE"), index=True)
     headline: Mapped[str]
     median_alpha: Mapped[float | None]
-    healthy: Mapped[int | None]
+    usual: Mapped[int | None]
     fitted: Mapped[int | None]
     intruders: Mapped[int | None]
     severity: Mapped[int]  # of the worst finding: 0 none, 1 note, 2 warning, 3 problem

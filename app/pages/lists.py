@@ -44,7 +44,7 @@ class CheckpointRow:
     added: str
     finger: grid.Fingerprint | None
     alpha: str
-    healthy: str
+    usual: str
     intruders: str
     worst: Worst | None
     report: str  # the address of the newest report, or ""
@@ -93,7 +93,7 @@ def _checkpoint(row: models.Checkpoint, glance: Glance, open_run: RunState | Non
         added=numbers.describe_age(row.created_at, now),
         finger=None if alphas is None else picture(alphas.cells),
         alpha=numbers.ABSENT if alphas is None else numbers.short(alphas.median_alpha),
-        healthy=f"{alphas.healthy} of {alphas.fitted}" if alphas is not None and alphas.fitted else numbers.ABSENT,
+        usual=f"{alphas.usual} of {alphas.fitted}" if alphas is not None and alphas.fitted else numbers.ABSENT,
         intruders=numbers.ABSENT if glance.intruders is None else numbers.short(glance.intruders.intruders),
         worst=worst(newest),
         report="" if newest is None else f"/runs/{newest.run_id}",

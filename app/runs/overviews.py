@@ -29,7 +29,7 @@ class Alphas:
     """The fits of α in one checkpoint; None where there are none."""
 
     median: float | None
-    healthy: int | None
+    usual: int | None
     fitted: int | None
     cells: list[list[Any]]  # [role, block, value]
 
@@ -68,7 +68,7 @@ def _overview(report: Report, run: Run, position: int) -> Overview:
         checkpoint_id=run.members[position].checkpoint_id,
         headline=_headline(report, {name: summary.headline for name, summary in summaries.items()}, position),
         median_alpha=alphas.median,
-        healthy=alphas.healthy,
+        usual=alphas.usual,
         fitted=alphas.fitted,
         intruders=next((count for count in counts if isinstance(count, int)), None),
         severity=0 if worst is None else RANKS[worst.severity],

@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("checkpoint_id", sa.Integer(), sa.ForeignKey("checkpoints.id", ondelete="CASCADE"), nullable=False),
         sa.Column("headline", sa.Text(), nullable=False),
         sa.Column("median_alpha", sa.Double(), nullable=True),
-        sa.Column("healthy", sa.Integer(), nullable=True),
+        sa.Column("usual", sa.Integer(), nullable=True),
         sa.Column("fitted", sa.Integer(), nullable=True),
         sa.Column("intruders", sa.Integer(), nullable=True),
         sa.Column("severity", sa.Integer(), nullable=False),

@@ -12,7 +12,7 @@ def test_a_row_tells_what_the_newest_report_found(analysed: Service) -> None:
     with analysed.database.reading() as session:
         (row,) = lists.checkpoint_rows(session, checkpoints.listing(session), 0.0)
     summary = report["summary"]["esd"]
-    assert (summary["readable"], row.healthy) == (0, "–")  # so small that no α is read
+    assert (summary["readable"], row.usual) == (0, "–")  # so small that no α is read
     assert row.report == "/runs/1"
     assert (row.worst is None) == (not report["findings"])
 

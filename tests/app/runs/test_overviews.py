@@ -10,7 +10,7 @@ def test_an_overview_agrees_with_the_report(analysed: Service) -> None:
     with analysed.database.reading() as session:
         row = session.get_one(Overview, (1, 0))
         summary = report["summary"]["esd"]
-        assert (row.median_alpha, row.healthy or 0, row.fitted or 0) == (
+        assert (row.median_alpha, row.usual or 0, row.fitted or 0) == (
             summary["median_readable"], summary["usual"], summary["readable"]
         )  # fmt: skip
         assert row.findings == len(report["findings"])

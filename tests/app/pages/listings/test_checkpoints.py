@@ -18,7 +18,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         for number in range(120):
             row = made.checkpoint(session, f"model-{number:03}", stated={"step": 1000.0 * number}, tags=["sweep"])
         made.run(
-            session, row, severity=3, finding="<b>NaN</b> in q.", findings=3, median_alpha=3.25, healthy=2, fitted=4,
+            session, row, severity=3, finding="<b>NaN</b> in q.", findings=3, median_alpha=3.25, usual=2, fitted=4,
             intruders=6, cells=[["q", 0, 3.0], ["q", 1, 9.0]],
         )  # fmt: skip
     yield service
