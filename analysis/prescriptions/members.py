@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.cached import once
-from analysis.checkpoint import OpenCheckpoint
+from analysis.checkpoint import OpenCheckpoint, grid_of
 from analysis.diagnostic import Row, Scope, Table
 from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
@@ -64,6 +64,13 @@ class Members:
         if self.checkpoints and self.checkpoints[0].kind == "adapter":
             text = "this is an adapter, which says how a model changes: give its base first, or the merged model"
             raise WrongBase(text, "adapter-alone")
+
+    def dequantised(self) -> list[str]:
+        """Names of the first checkpoint's tensors whose values lie on the grid of a quantisation."""
+        if not self.checkpoints:
+            return []
+        first = self.checkpoints[0]
+        return [info.name for info in first.tensors if info.skip is None and grid_of(first, info) is not None]
 
     def checkpoint(self, position: int = 0) -> OpenCheckpoint:
         """Raises WrongMembers where only a report was given."""

@@ -4,8 +4,8 @@ A `Rule` declares its options, its source and the files that it writes, and comp
 one, write a module or a folder in `analysis/prescriptions/` and name its rule in `PRESCRIPTIONS` there.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,8 @@ class Rule:
         """What the rule says of these checkpoints. Raises PrescriptionError, CheckpointError and TensorError."""
         self.check_members(members)
         answer = self.compute(members, options)
+        if not self.weights:  # rules on weights know their grids, and say what they do to the rule
+            answer = replace(answer, notes=(*answer.notes, *_grid_note(answer.entries, members.dequantised())))
         return Prescription(self.name, dict(options), members.digest, self.validated_on, answer)
 
     def check_members(self, members: Members) -> None:
@@ -119,3 +121,10 @@ class Rule:
             return
         if count < self.fewest or (self.most is not None and count > self.most):
             raise WrongMembers(f"{self.name} takes {self.inputs}, not {quantity(count, 'checkpoint')}")
+
+
+def _grid_note(entries: Mapping[str, Scalar], dequantised: Sequence[str]) -> list[str]:
+    """What is said where tensors that the rule decides on are dequantised."""
+    names = [name for name in dequantised if name in entries]
+    count = quantity(len(names), "tensor")
+    return [f"{count} dequantised: the rounding of the grid is in their spectra, as in {names[0]}."] if names else []

@@ -18,6 +18,7 @@ from tests.analysis.prescriptions.golden import llama, members, prescribe, save
 BAD = "model.layers.1.mlp.up_proj.weight"
 CONFIG = {"model_type": "llama", "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 64}
 COUNTS = {"lora-rank": 2, "interference": 3}  # a base and what was trained from it
+ON_SPECTRA = {"sparsity", "trainable", "learning-rate", "weight-decay", "ranks", "traps"}
 OPTIONS: dict[str, dict[str, object]] = {"quantisation": {"top": 0}, "lora-rank": {"value": 0.9}}
 
 
@@ -85,6 +86,20 @@ def test_codes_of_a_quantised_layer_are_not_taken_for_weights(known: Rule, tmp_p
     tensors[BAD] = (tensors[BAD] * 40).to(torch.int8)
     found = answer(known, tensors, tmp_path)
     assert isinstance(found, EigenscopeError) or BAD not in found.entries
+
+
+@EACH
+def test_a_dequantised_layer_is_noted_or_refused(known: Rule, tmp_path: Path) -> None:
+    """As bitsandbytes keeps 8 bits: codes beside the largest value of each row."""
+    tensors = llama()
+    scale = tensors[BAD].abs().amax(dim=1)
+    codes = torch.round(tensors[BAD] / scale[:, None] * 127).to(torch.int8)
+    stem = BAD.removesuffix("weight")
+    quantised = {BAD: codes, f"{stem}SCB": scale, f"{BAD}_format": torch.tensor(0, dtype=torch.uint8)}
+    found = answer(known, tensors | quantised, tmp_path)
+    if known.name in ON_SPECTRA:
+        assert isinstance(found, Prescription)
+        assert any("dequantised" in note for note in found.answer.notes), found.answer.notes
 
 
 @EACH
