@@ -160,6 +160,9 @@ def begin(**_: object) -> None:
 @worker_process_init.connect
 def warm_up(**_: object) -> None:
     """In the pool process: loads torch before the first message, not after it, and ends where its work is cancelled."""
+    import torch  # noqa: F401
+
+    from workers import analyse as analyst  # noqa: F401
     from workers import job
     from workers.ingest import task as intake  # noqa: F401
 

@@ -46,7 +46,9 @@ def test_rows_are_reached_by_arrow_keys_chosen_deleted_and_restored(watched: Wat
     expect(rows).to_have_count(1)
     page.get_by_role("button", name="Undo").click()
     expect(rows).to_have_count(2)
+    expect(page.locator("#checkpoints tbody [tabindex='0']")).to_have_count(3)  # the new page's script has run
     page.keyboard.press("/")
+    expect(page.locator("[data-finder] input[type=search]")).to_be_focused()
     page.keyboard.type("nothing-such")
     page.keyboard.press("Enter")
     expect(page.locator("#checkpoints")).to_contain_text("No checkpoint matches.")
