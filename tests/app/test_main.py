@@ -78,6 +78,15 @@ def test_a_data_folder_in_use_stops_it(tmp_path: Path) -> None:
         main.serve(Settings(data_dir=tmp_path, port=0))
 
 
+def test_the_collector_does_not_look_through_what_was_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look through all of it holds every reader up."""
+    steps: list[str] = []
+    monkeypatch.setattr("gc.freeze", lambda: steps.append("frozen"))
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: steps.append("served"))
+    main.serve(Settings(data_dir=tmp_path, port=0, broker_url="redis://127.0.0.1:1"))
+    assert steps == ["frozen", "served"]
+
+
 def test_who_may_use_it_is_said_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.access.kept_token.other_accounts", lambda: ["ann"])
     line = _login_line(Settings(data_dir=tmp_path), "http://127.0.0.1:8000/")
