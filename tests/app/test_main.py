@@ -1,6 +1,8 @@
 """The application: its routes, its headers, its files; and `serve`, which refuses what cannot work."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,11 @@ def test_every_answer_has_the_careful_headers(service: Service) -> None:
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"]
+
+
+def test_the_server_starts_without_what_only_workers_need() -> None:
+    code = "import sys, app.main; sys.exit(not {'torch', 'scipy.stats', 'jaxtyping'}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_plotly_comes_from_the_installed_package_for_good(service: Service) -> None:
