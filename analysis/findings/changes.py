@@ -155,10 +155,11 @@ OPPOSED = Cause(
 MERGE = Cause(
     "merge",
     "how the file was made, and which of the files came first",
-    "the weighted sum of the two updates, by the weights that fit best, leaves little of this one",
+    "the same two merged again by the recipe that is suspected give this file",
     "read its directions as those of the two, and test the merge on both tasks",
     "a merge that was meant",
-    "the share of a vector in the plane of two others; the bound is ours, and tried on few merges: docs/truth.md",
+    "the share of a vector in the plane of two others; bounds set on one half of made merges, rates of the other: "
+    "benchmarks/truth/merges.py; docs/truth.md",
 )
 REPEATED_STEP = Cause(
     "repeated-step",
