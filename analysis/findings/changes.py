@@ -56,6 +56,14 @@ SCALED = Cause(
     "a layer before a norm, where its scale cancels",
     MEASURED,
 )
+LINES = Cause(
+    "rescaled-lines",
+    "whether gains of norms were folded into layers, or scales moved between them, as before quantising",
+    "the norm or the layer beside it has the inverse factors",
+    "compare with the base treated in the same way",
+    "a conversion that folds or moves scales leaves the function as it is",
+    MEASURED,
+)
 PERMUTED = Cause(
     "permuted",
     "whether units were reordered: a conversion, a pruning tool or a merge by matching",
@@ -171,6 +179,6 @@ REPEATED_STEP = Cause(
 )
 
 CHANGES = (
-    SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, PERMUTED, NOISE, NEW, WRONG_BASE, ADAPTER_BASE,
+    SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, LINES, PERMUTED, NOISE, NEW, WRONG_BASE, ADAPTER_BASE,
     LARGE_UPDATE, UNUSED_RANK, TAIL_SHIFT, PLACE, INTRUDERS, SHARED, OPPOSED, MERGE, REPEATED_STEP,
 )  # fmt: skip
