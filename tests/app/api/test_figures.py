@@ -1,6 +1,7 @@
 """Figures over HTTP: every declared one draws."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_every_declared_figure_is_plotly_json(three: Service, diagnostic: Diagno
     several = range(1, 2) if diagnostic.scope is Scope.ONE else range(1, 4)
     run = three.run(*several, diagnostics={diagnostic.name: {}})["id"]
     three.work()
-    places = {Scope.PAIR: {"position": 1}, Scope.UPDATES: {"group": "0,1,2"}}
+    places: dict[Scope, dict[str, Any]] = {Scope.PAIR: {"position": 1}, Scope.UPDATES: {"group": "0,1,2"}}
     place = places.get(diagnostic.scope, {})
     for figure in diagnostic.figures:
         drawn = three.get(f"/api/v1/runs/{run}/figures/{diagnostic.name}/{figure.name}", weight=WEIGHT, **place)
