@@ -12,10 +12,9 @@ from analysis.diagnostics import diagnostic
 from analysis.findings.wording import format_value, quantity
 from analysis.gate.bounds import Bound, Regression
 from analysis.gate.evidence import Evidence, Item, Report, items, names_in
-from analysis.gate.policy import Policy
+from analysis.gate.policy import Policy, only_warns, why_constant
 from analysis.gate.regressions import with_baseline
 from analysis.gate.rule import PER_LAYER, Missing, Rule, RuleSeverity
-from analysis.gate.toothless import only_warns, why_constant
 from analysis.gate.verdict import RuleVerdict, Verdict
 from analysis.outcome import Outcome
 

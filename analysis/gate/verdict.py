@@ -8,9 +8,8 @@ from analysis.diagnostic import Scalar
 from analysis.errors import LONGEST_NAME
 from analysis.findings.wording import join_words, quantity
 from analysis.gate.evidence import Item
-from analysis.gate.policy import Policy
+from analysis.gate.policy import ALL_WARN, Policy
 from analysis.gate.rule import Missing, Rule
-from analysis.gate.toothless import ALL_WARN
 from analysis.outcome import Outcome
 
 VERSION = 1

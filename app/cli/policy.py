@@ -6,9 +6,8 @@ from pathlib import Path
 import click
 
 from analysis.errors import PolicyError
-from analysis.gate.policy import Policy
+from analysis.gate.policy import Policy, notes
 from analysis.gate.starter import starter
-from analysis.gate.toothless import notes
 from app.cli.output import end
 from app.gate import policy_file as policies
 
