@@ -101,7 +101,7 @@ class Remote:
             time.sleep(min(PAUSE, self._seconds_left()))
         return verdict
 
-    def finished(self, run: int) -> dict[str, Any]:
+    def end_of(self, run: int) -> dict[str, Any]:
         """The run, once it has ended."""
         while (found := self._json(lambda: self._wait_for(f"/runs/{run}"))).get("state") in ("waiting", "running"):
             time.sleep(min(PAUSE, self._seconds_left()))

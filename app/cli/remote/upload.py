@@ -59,7 +59,7 @@ def upload_command(
             run = remote.run({"checkpoints": ids})
             told["run"] = {"id": run, "url": f"{remote.address}/runs/{run}"}
             if wait:
-                _check_end(remote.finished(run), told)
+                _check_end(remote.end_of(run), told)
     _say(told, as_json)
 
 
