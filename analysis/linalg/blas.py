@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Float64
 
+from analysis.linalg.libraries import joined
+
 if TYPE_CHECKING:
     from scipy import LowLevelCallable
 
@@ -116,6 +118,7 @@ def routine(library: str, name: str, signature: str) -> Routine:
     from scipy import LowLevelCallable
 
     symbol = LowLevelCallable.from_cython(import_module(f"scipy.linalg.{library}"), name)
+    joined()
     match = re.fullmatch(signature, symbol.signature)
     if match is None:
         raise NotPublished(f"{name} of this SciPy takes {symbol.signature}")
