@@ -8,12 +8,12 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.cached import once
 from analysis.linalg.kernels import add_inner_products
 from analysis.linalg.spectrum import BLOCK, LINES, Products
 from analysis.runtime.arrays import Numbers, as_array, double
+from analysis.runtime.shapes import Float, Float64
 
 SHRUNK = 0.5  # of the square of a line, that is left about the mean: below, the digits are worth a second product
 

@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.cached import once
 from analysis.diagnostic import Curve, Diagnostic, Measurement, Options, Scalar, Scope
@@ -20,6 +19,7 @@ from analysis.diagnostics.entries.samples import Samples, exact
 from analysis.diagnostics.entries.summary import summarise
 from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.runtime.arrays import dtype_name
+from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Weight
 
 SAMPLED = 65536  # entries whose distribution is looked at

@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
 
 from analysis.diagnostics.entries.samples import Lines, Samples
 from analysis.runtime.arrays import Numbers, double
+from analysis.runtime.shapes import Bool, Float, Float64
 
 MOST_STEPS = 255  # eight bits
 LEAST = 16  # values below which a grid proves nothing

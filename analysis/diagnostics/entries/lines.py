@@ -8,10 +8,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int, UInt, UInt64
 
 from analysis.linalg.spectrum import BLOCK
 from analysis.runtime.arrays import Numbers, as_array, double
+from analysis.runtime.shapes import Float, Float64, Int, Shaped
 
 COMPARED = 16  # entries of a line that are looked at first: lines that differ in them need no further look
 CACHED = 1 << 15  # numbers in float64 that stay in the nearest caches
@@ -97,7 +97,7 @@ def equal(matrix: Float[Numbers, "m n"]) -> int:
     return _repeats(rows, candidates)
 
 
-def _mixed(bits: UInt[np.ndarray, "m n"], chosen: Int[np.ndarray, " c"], width: int) -> UInt64[np.ndarray, " c"]:
+def _mixed(bits: Shaped[np.ndarray, "m n"], chosen: Int[np.ndarray, " c"], width: int) -> Shaped[np.ndarray, " c"]:
     """A sum modulo 2⁶⁴ of the first entries of each chosen row, each times its own number: equal for equal rows."""
     width = min(width, bits.shape[1])
     factors = np.random.default_rng(0).integers(0, 1 << 63, width, dtype=np.uint64) * np.uint64(2) + np.uint64(1)

@@ -1,9 +1,9 @@
 """The precision of the values of a weight: the narrowest type that holds all of them."""
 
 import numpy as np
-from jaxtyping import Float
 
 from analysis.runtime.arrays import Numbers, as_array, dtype_name
+from analysis.runtime.shapes import Float
 
 NARROWER = ("bfloat16", "float16", "float32")  # the one to name first
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-9}

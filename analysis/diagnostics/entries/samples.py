@@ -7,10 +7,10 @@ that float64 takes, and types of eight and sixteen bits are in float32 exactly.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
 
 from analysis.cached import once
 from analysis.runtime.arrays import Numbers, as_array
+from analysis.runtime.shapes import Float, Float64, Int
 
 GROUPS = (128, 64, 32)  # inputs that share a scale in the usual formats
 SEEN_LINES, SEEN = 32, 4096  # lines that are looked at, and entries of each
