@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis.errors import TensorError
 from analysis.linalg import blas as unlocked
-from analysis.linalg.libraries import limited
+from analysis.linalg.libraries import limit
 from analysis.runtime.arrays import Numbers, as_array, as_tensor
 from analysis.runtime.cores import cores
 from analysis.runtime.pytorch import Tensor, set_threads, threads_in_use, torch
@@ -135,7 +135,7 @@ def threads(count: int) -> Iterator[None]:
     old_count = threads_in_use(cores())
     set_threads(count)
     try:
-        with limited(count):
+        with limit(count):
             yield
     finally:
         set_threads(old_count)

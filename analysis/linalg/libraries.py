@@ -30,7 +30,7 @@ def libraries() -> list[LibController]:
     return found
 
 
-def joined() -> None:
+def tell_new_ones() -> None:
     """A library may have been loaded just now: it is told the number that those before it have."""
     with _lock:
         numbers = _numbers()
@@ -39,7 +39,7 @@ def joined() -> None:
 
 
 @contextmanager
-def limited(count: int) -> Iterator[None]:
+def limit(count: int) -> Iterator[None]:
     """Within it all of them use that many threads, and as many as before from then on."""
     before, known = controller(), set(_numbers())
     try:

@@ -54,7 +54,7 @@ class Resemblance:
         """
         if len(self.lines) < 2 or self.length < 2:
             return 0.0
-        count, squares = _squares(self._centred())
+        count, squares = _squares(self._products_about_mean())
         if count < 2:
             return 0.0
         pairs = count * (count - 1) / 2.0
@@ -73,7 +73,7 @@ class Resemblance:
         found: Float64[np.ndarray, " k"] = np.sum([part.sum(axis=1) for part in self._parts()], axis=0)
         return found
 
-    def _centred(self) -> Float64[np.ndarray, "k k"]:
+    def _products_about_mean(self) -> Float64[np.ndarray, "k k"]:
         """The products about the mean."""
         mean = math.fsum(self._sums) / self.lines.size
         squares = self._products.diagonal()

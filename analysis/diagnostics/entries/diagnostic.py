@@ -48,12 +48,12 @@ class Looked:
         return lines.sums(self.slices, self.unit)
 
     @once
-    def stored_as(self) -> str:
+    def storage_type(self) -> str:
         return precision.stored_type(self.slices)
 
     @property
     def roundoff(self) -> float:
-        return precision.ROUNDOFF[self.stored_as]
+        return precision.ROUNDOFF[self.storage_type]
 
     @once
     def by_outputs(self) -> Resemblance:
@@ -83,7 +83,7 @@ def sizes(looked: Looked) -> dict[str, Scalar]:
         "largest_row": row,
         "largest_column": column,
         "isolation": lines.isolation(looked.slices, row, column),
-        "stored_as": looked.stored_as,
+        "stored_as": looked.storage_type,
         "rank": stored_rank(spectrum, rms * looked.unit, looked.roundoff),
         "num_evals": spectrum.values.size,
         "condition": _condition(spectrum.values),
@@ -102,8 +102,8 @@ def repeats(looked: Looked) -> dict[str, Scalar]:
         "equal_columns": lines.equal(by_inputs(looked.slices)),
         "row_cosine": looked.by_outputs.cosine(),
         "zeros": added.zeros / looked.slices.size,
-        "commonest": samples.whole.commonest,
-        "levels": int(samples.whole.levels[0]),
+        "commonest": samples.all_rows.commonest,
+        "levels": int(samples.all_rows.levels[0]),
         "levels_row": float(samples.rows.levels.mean()),
         "grid": value_grid.of if value_grid else "",
         "grid_steps": value_grid.steps if value_grid else None,

@@ -68,7 +68,7 @@ def even(lines: Lines, roundoff: float) -> int | None:
         return None
     together = max(TOGETHER, math.ceil((1.0 - SHARE) * count) + 1)
     for start in range(0, count, together):
-        some = _varying(double(lines.values[start : start + together]))
+        some = _select_varying(double(lines.values[start : start + together]))
         varying += len(some)
         for line, possible in zip(some, _may_fit(some, roundoff), strict=True):
             step_count = steps(line, roundoff) if possible else None
@@ -79,7 +79,7 @@ def even(lines: Lines, roundoff: float) -> int | None:
     return finest or None if varying - misses >= SHARE * varying else None
 
 
-def _varying(lines: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, "v c"]:
+def _select_varying(lines: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, "v c"]:
     """Those that hold two values or more, and enough that are not 0."""
     varies = ((lines != 0.0).sum(axis=1) >= LEAST) & (lines.min(axis=1) < lines.max(axis=1))
     return lines if varies.all() else lines[varies]
@@ -122,7 +122,7 @@ def grid(numbers: Float[Numbers, "m n"], roundoff: float) -> Grid | None:
 def grid_of(samples: Samples, roundoff: float) -> Grid | None:
     """The same of what is looked at."""
     for unit, lines in (
-        ("tensor", samples.whole),
+        ("tensor", samples.all_rows),
         ("row", samples.rows),
         ("column", samples.columns),
         *((f"group of {size}", lines) for size, lines in samples.blocks.items()),
@@ -136,7 +136,7 @@ def grid_of(samples: Samples, roundoff: float) -> Grid | None:
 
 def _codebook(samples: Samples, roundoff: float) -> Grid | None:
     """Few different values that lie on no even grid, or on one that rounding to halves has blurred."""
-    nonzeros, level_count = int(samples.whole.nonzeros[0]), float(samples.whole.levels[0])
+    nonzeros, level_count = int(samples.all_rows.nonzeros[0]), float(samples.all_rows.levels[0])
     if nonzeros >= 4096 and level_count <= MOST_STEPS + 1:
         return Grid("tensor", max(1, int(level_count)))
     ties, max_levels = (TIES, MOST_STEPS) if roundoff < 2.0**-20 else (TIES_OF_HALVES, LEVELS_OF_HALVES)
@@ -144,7 +144,7 @@ def _codebook(samples: Samples, roundoff: float) -> Grid | None:
         full = lines.nonzeros >= 2 * LEAST
         middle = float(np.median(lines.levels[full])) if full.any() else math.inf
         if middle <= max_levels and float(np.median(lines.levels[full] / lines.nonzeros[full])) < ties:
-            return Grid(unit, int(middle) - int(nonzeros == samples.whole.values.size))  # 0 is a value too
+            return Grid(unit, int(middle) - int(nonzeros == samples.all_rows.values.size))  # 0 is a value too
     return None
 
 
@@ -155,7 +155,9 @@ def has_excess_zeros(samples: Samples, found: Grid) -> bool:
     Zeros that were set leave a gap below the next level, or outnumber it by far more than it outnumbers the third.
     """
     by_columns = found.of.startswith("column") or found.of.endswith("outputs")
-    lines = double((samples.whole if found.of == "tensor" else samples.columns if by_columns else samples.rows).values)
+    lines = double(
+        (samples.all_rows if found.of == "tensor" else samples.columns if by_columns else samples.rows).values
+    )
     told = [_outnumber(line, found.steps) for line in lines if np.count_nonzero(line) >= LEAST]
     return bool(told) and sum(told) > len(told) / 2
 

@@ -88,7 +88,7 @@ def equal(matrix: Float[Numbers, "m n"]) -> int:
     bits = rows.view(f"uint{8 * rows.itemsize}")
     candidates = np.arange(len(bits))
     for width in (COMPARED, bits.shape[1]):
-        sums_of_bits = _mixed(bits, candidates, width)
+        sums_of_bits = _mix(bits, candidates, width)
         ranked = np.sort(sums_of_bits)
         again = ranked[1:][ranked[1:] == ranked[:-1]]
         if not len(again):
@@ -97,7 +97,7 @@ def equal(matrix: Float[Numbers, "m n"]) -> int:
     return _repeats(rows, candidates)
 
 
-def _mixed(bits: Shaped[np.ndarray, "m n"], chosen: Int[np.ndarray, " c"], width: int) -> Shaped[np.ndarray, " c"]:
+def _mix(bits: Shaped[np.ndarray, "m n"], chosen: Int[np.ndarray, " c"], width: int) -> Shaped[np.ndarray, " c"]:
     """A sum modulo 2⁶⁴ of the first entries of each chosen row, each times its own number: equal for equal rows."""
     width = min(width, bits.shape[1])
     factors = np.random.default_rng(0).integers(0, 1 << 63, width, dtype=np.uint64) * np.uint64(2) + np.uint64(1)

@@ -30,7 +30,7 @@ class Lines:
     values: Float[np.ndarray, "r c"]
 
     @once
-    def ranked(self) -> Float[np.ndarray, "r c"]:
+    def sorted_values(self) -> Float[np.ndarray, "r c"]:
         """Each line in ascending order."""
         return np.sort(self.values, axis=1)
 
@@ -48,14 +48,14 @@ class Lines:
     @once
     def levels(self) -> Float64[np.ndarray, " r"]:
         """How many different values that are not 0 each line holds: repeats stand side by side once it is sorted."""
-        repeats = _count(self.ranked[:, 1:] == self.ranked[:, :-1])
+        repeats = _count(self.sorted_values[:, 1:] == self.sorted_values[:, :-1])
         found: Float64[np.ndarray, " r"] = (self.values.shape[1] - repeats - (self.zeros > 0)).astype(np.float64)
         return found
 
     @once
     def commonest(self) -> float:
         """The share of the commonest value, of all lines together; two or more are expected."""
-        ranked = self.ranked.reshape(-1) if len(self.values) == 1 else np.sort(self.values, axis=None)
+        ranked = self.sorted_values.reshape(-1) if len(self.values) == 1 else np.sort(self.values, axis=None)
         places = np.flatnonzero(ranked[1:] == ranked[:-1])  # of a run of k equal values k - 1, one after the other
         starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
         longest = int(np.diff(starts, append=len(places)).max()) if len(places) else 0
@@ -88,7 +88,7 @@ class Samples:
         return Lines(np.ascontiguousarray(_some(self.matrix.T)))
 
     @once
-    def whole(self) -> Lines:
+    def all_rows(self) -> Lines:
         """The rows in one."""
         return Lines(self.rows.values.reshape(1, -1))
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from analysis.linalg import libraries
-from analysis.linalg.libraries import joined, limited
+from analysis.linalg.libraries import limit, tell_new_ones
 
 LATE = """
 import sys
@@ -40,10 +40,10 @@ def test_a_library_loaded_within_a_limit_keeps_it() -> None:
 
 def test_all_is_as_it_was_also_after_an_error() -> None:
     before = counts()
-    with contextlib.suppress(KeyError), limited(3):
+    with contextlib.suppress(KeyError), limit(3):
         assert set(counts()) == {3}
-        with limited(1):
-            joined()
+        with limit(1):
+            tell_new_ones()
             assert set(counts()) == {1}
         assert set(counts()) == {3}
         raise KeyError

@@ -35,6 +35,6 @@ def test_any_lines(kind: str, step: float | None) -> None:
     for lines, expected in ((samples.rows, rows), (samples.blocks[64], groups), (samples.columns, exact.T[::5][:32])):
         assert np.array_equal(lines.values, expected)
         assert lines.levels.tolist() == [slowly(line) for line in expected]
-    assert samples.whole.commonest == np.unique(rows, return_counts=True)[1].max() / rows.size
-    assert samples.whole.levels.tolist() == [slowly(rows)]
+    assert samples.all_rows.commonest == np.unique(rows, return_counts=True)[1].max() / rows.size
+    assert samples.all_rows.levels.tolist() == [slowly(rows)]
     assert [len(lines) for lines in samples.blocks_of_columns.values()] == [0, 32, 64]
