@@ -86,10 +86,10 @@ def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     distance = middle(strange, "spectrum_distance")
     if distance is not None and distance < ROTATED:
         text = f"{tuned} has the singular values of {base} in other directions"
+        count = quantity(len(compared_rows), "matrix", "matrices")
         why = [
-            f"In {len(strange)} of {quantity(len(compared_rows), 'matrix', 'matrices')} base and tuned have nothing in "
-            "common but all singular values: the base was rotated, as before quantising. What other diagnostics say of this pair "
-            "means nothing."
+            f"In {len(strange)} of {count} they share all singular values and nothing else: the base was rotated, as "
+            "before quantising. What other diagnostics say of this pair means nothing."
         ]
         sure = False
     evidence = {"unrelated": len(strange), "compared": len(compared_rows), "relative_norm": size, "cosine": likeness}
