@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from anyio import CapacityLimiter
-from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
 from cachetools import LRUCache
 from fastapi import Request, Response
@@ -27,10 +25,10 @@ from pydantic import BaseModel
 from app.db import Database, Session
 from app.etags import Version
 from app.web.compression import LEVEL
+from app.web.lanes import run_in_lane
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
-LANE = 2  # threads
 KEPT = 0.1  # seconds for which a look serves everyone, where this process writes nothing meanwhile
 LOOKS = 4096  # addresses whose looks are kept
 REVALIDATE = "private, no-cache"  # a browser may keep it, and asks each time whether it is still so
@@ -39,8 +37,6 @@ LOOK = "eigenscope.look"  # in a request's scope: the look that its answer follo
 UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Not Modified: `If-None-Match` matches the current version."}
 }
-
-_lane: RunVar[CapacityLimiter] = RunVar("lane")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +118,7 @@ class Looks:
         look = self._last.get(key)
         if look is None or not look.serves(database):
             loop, writes = asyncio.get_running_loop(), database.writes
-            found = asyncio.ensure_future(_look_soon(partial(_read, database, version_of)))
+            found = asyncio.ensure_future(run_in_lane("look", partial(_read, database, version_of)))
             found.add_done_callback(
                 lambda done: done.cancelled() or done.exception()
             )  # if nobody waits for it any more
@@ -132,6 +128,7 @@ class Looks:
 
 
 def _read(database: Database, version_of: VersionOf) -> Version:
+    """It waits for nothing: readers wait for no writer, and there are more connections to the database than threads."""
     with database.reading() as session:
         return version_of(session)
 
@@ -202,19 +199,6 @@ class Tag:
     key: str
     final: bool
     headers: Mapping[str, str]
-
-
-async def _look_soon(look: Callable[[], Version]) -> Version:
-    """A short look in a thread, few at a time: forty at once cost a third more in changing from one to the other.
-
-    It waits for nothing: readers wait for no writer, and there are more connections to the database than threads.
-    """
-    try:
-        limiter = _lane.get()
-    except LookupError:
-        limiter = CapacityLimiter(LANE)
-        _lane.set(limiter)
-    return await run_sync(look, limiter=limiter)
 
 
 def _from_cache(request: Request, tag: Tag, media_type: str) -> Response | None:
