@@ -17,7 +17,7 @@ from app.pages.rendering import PageRoute, page, see
 from app.runs import runs
 from app.uploads.streaming import Upload, receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf, announced_length
-from app.web.lanes import run_in_lane
+from app.web.response_cache import run_in_lane
 
 router = APIRouter(route_class=PageRoute)
 LISTED, RUNS = 12, 12  # the newest; the rest has pages of its own

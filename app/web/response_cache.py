@@ -15,8 +15,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
 from cachetools import LRUCache
 from fastapi import Request, Response
@@ -25,10 +27,10 @@ from pydantic import BaseModel
 from app.db import Database, Session
 from app.etags import Version
 from app.web.compression import LEVEL
-from app.web.lanes import run_in_lane
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
+LANE = 2  # threads
 KEPT = 0.1  # seconds for which a look serves everyone, where this process writes nothing meanwhile
 LOOKS = 4096  # addresses whose looks are kept
 REVALIDATE = "private, no-cache"  # a browser may keep it, and asks each time whether it is still so
@@ -37,6 +39,10 @@ LOOK = "eigenscope.look"  # in a request's scope: the look that its answer follo
 UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Not Modified: `If-None-Match` matches the current version."}
 }
+
+
+T = TypeVar("T")
+_lanes: RunVar[dict[str, CapacityLimiter]] = RunVar("lanes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,7 @@ class Looks:
 
 
 def _read(database: Database, version_of: VersionOf) -> Version:
-    """It waits for nothing: readers wait for no writer, and there are more connections to the database than threads."""
+    """Waits for nothing: readers wait for no writer, and there are more connections to the database than threads."""
     with database.reading() as session:
         return version_of(session)
 
@@ -199,6 +205,19 @@ class Tag:
     key: str
     final: bool
     headers: Mapping[str, str]
+
+
+async def run_in_lane(kind: str, call: Callable[[], T]) -> T:
+    """What the call returns, made in one of the few threads of its kind. It is short, and waits for no lock held long.
+
+    Forty threads that compute at once take turns with the event loop, which answers everyone.
+    """
+    try:
+        lanes = _lanes.get()
+    except LookupError:
+        lanes = {}
+        _lanes.set(lanes)
+    return await run_sync(call, limiter=lanes.setdefault(kind, CapacityLimiter(LANE)))
 
 
 def _from_cache(request: Request, tag: Tag, media_type: str) -> Response | None:

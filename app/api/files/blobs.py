@@ -17,8 +17,8 @@ from app.storage.blobs import Incoming, Storage
 from app.uploads import resumable as transfers
 from app.uploads.streaming import receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf, announced_length
-from app.web.lanes import run_in_lane
 from app.web.problems import responses
+from app.web.response_cache import run_in_lane
 
 router = APIRouter(prefix="/blobs", tags=["uploads"])
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.", examples=[DIGEST])]

@@ -21,8 +21,8 @@ from app.uploads import assembly, sources
 from app.uploads.streaming import Upload, file_name, receive_upload
 from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf, announced_length
 from app.web.idempotency import KeyHeader, replay
-from app.web.lanes import run_in_lane
 from app.web.problems import responses
+from app.web.response_cache import run_in_lane
 
 router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 Filename = Annotated[str | None, Query(max_length=1000, examples=["model.safetensors"])]
