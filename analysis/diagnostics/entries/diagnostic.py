@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from analysis.diagnostic import Curve, Diagnostic, Measurement, Options, Scalar, Scope
-from analysis.diagnostics.entries import copies, evenness, grid, lines, noise
+from analysis.diagnostics.entries import copies, evenness, extremes, grid, lines, noise
 from analysis.diagnostics.entries.columns import COLUMNS
 from analysis.diagnostics.entries.rank import stored_rank
 from analysis.diagnostics.entries.summary import summarise
@@ -32,6 +32,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     unit = math.ldexp(1.0, math.frexp(largest)[1])
     sums = lines.sums(weight.array, unit)
     values |= sizes(weight, sums, unit) | repeats(weight, sums) | against_noise(weight, sums, unit)
+    values |= apart(weight, sums)
     return Measurement(values, curves)
 
 
@@ -73,7 +74,7 @@ def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
         "levels_row": float(grid.levels(rows).mean()),
         "grid": value_grid.of if value_grid else "",
         "grid_steps": value_grid.steps if value_grid else None,
-        "excess_zeros": grid.has_excess_zeros(matrix, value_grid) if value_grid else None,
+        "excess_zeros": grid.has_excess_zeros(matrix, value_grid) if value_grid and value_grid.is_even else None,
     }
     for size in grid.GROUPS:
         groups = grid.blocks(matrix, size)
@@ -89,13 +90,28 @@ def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, S
     values: dict[str, Scalar] = {"entries_law": noise.law_of(sample), "state": shape}
     if comparison is None:
         return values
-    state = shape or ("random" if comparison.random else "")
+    beside = extremes.neighbours(weight.array) if comparison.random else 0.0
+    state = shape or ("random" if comparison.random and beside <= noise.CHANCE else "")
     return values | {
         "num_above_random": comparison.above,
         "random_edge": comparison.edge,
         "random_D": comparison.distance,
-        "line_spread": comparison.lines,
+        "line_spread": max(comparison.lines, beside),
         "state": state,
+    }
+
+
+def apart(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
+    """What stands apart within the weight: a line, a few directions, a size that no entry passes."""
+    roundoff = grid.ROUNDOFF[grid.stored_type(weight.array)]
+    rms = math.sqrt(float(np.square(weight.spectrum.slices).sum()) / weight.array.size)
+    line, gap = extremes.longest_line(added.rows, added.columns), extremes.widest_gap(weight.spectrum, rms, roundoff)
+    return {
+        "at_limit": extremes.at_limit(grid.sample(in_file_order(weight.array))),
+        "line": line.place if line else "",
+        "line_excess": line.excess if line else None,
+        "gap": gap.ratio if gap else None,
+        "gap_after": gap.after if gap else None,
     }
 
 

@@ -21,7 +21,9 @@ TOGETHER, TRIED = 64, 8  # lines that are tried at once, and values of each that
 SHARE = 0.9  # of the lines that must lie on a grid
 TIES_OF_HALVES, LEVELS_OF_HALVES = 0.25, 16  # halves repeat by themselves: 64 of a normal law hold 50 different ones
 FEWEST_STEPS, COARSE = 10, 15  # of a grid whose zeros can be judged; of 4 bits
+EXACT = 2.0**-24  # roundoff of values that were stored as they are
 GAP, EXCESS = 1.9, 4.0  # steps from 0 to the next level, and how far zeros outnumber it: from there on they were set
+SURE, REPEATED = 1024, 4  # entries, and how often each value comes on average, from which on few values are a codebook
 TIES = 0.5  # share of different values among those that are not 0, below which they repeat; noise has nearly 1
 
 
@@ -31,6 +33,7 @@ class Grid:
 
     of: str
     steps: int
+    is_even: bool = True  # else a codebook
 
     @property
     def bits(self) -> int:
@@ -127,6 +130,8 @@ def grid(numbers: Float[Numbers, "m n"], roundoff: float) -> Grid | None:
     """
     matrix = as_array(numbers)
     rows, columns = sample(matrix), sample(matrix.T)
+    if roundoff > EXACT and (whole := _whole_numbers(rows)) is not None:
+        return whole
     for unit, lines in (
         ("tensor", rows.reshape(1, -1)),
         ("row", rows),
@@ -140,19 +145,37 @@ def grid(numbers: Float[Numbers, "m n"], roundoff: float) -> Grid | None:
     return _codebook(matrix, rows, roundoff)
 
 
+def _whole_numbers(rows: Float64[np.ndarray, "r c"]) -> Grid | None:
+    """The grid of values that halves hold without rounding, such as codes; None where most of its levels are empty."""
+    exact = even(rows.reshape(1, -1), EXACT)
+    is_filled = exact is not None and 2.0 * levels(rows.reshape(1, -1))[0] >= exact
+    return Grid("tensor", exact) if exact is not None and is_filled else None
+
+
 def _codebook(matrix: Float[np.ndarray, "m n"], rows: Float64[np.ndarray, "r c"], roundoff: float) -> Grid | None:
-    """Few different values that lie on no even grid, or on one that rounding to halves has blurred."""
+    """Few different values that lie on no even grid, or on one that rounding to halves has blurred.
+
+    Of the whole tensor; but of a group where that takes four bits or fewer, since scales of groups are few as well.
+    """
     nonzeros = np.count_nonzero(rows)
     level_count = float(levels(rows.reshape(1, -1))[0])
-    if nonzeros >= 4096 and level_count <= MOST_STEPS + 1:
-        return Grid("tensor", max(1, int(level_count)))
+    group = _codebook_of_groups(matrix, rows, roundoff)
+    is_small = group is not None and group.steps <= COARSE < level_count
+    if not is_small and level_count <= MOST_STEPS + 1 and nonzeros >= max(SURE, REPEATED * level_count):
+        return Grid("tensor", max(1, int(level_count)), is_even=False)
+    return group
+
+
+def _codebook_of_groups(
+    matrix: Float[np.ndarray, "m n"], rows: Float64[np.ndarray, "r c"], roundoff: float
+) -> Grid | None:
     ties, max_levels = (TIES, MOST_STEPS) if roundoff < 2.0**-20 else (TIES_OF_HALVES, LEVELS_OF_HALVES)
     for unit, lines in (*((f"group of {size}", blocks(matrix, size)) for size in (64, 128, 32)), ("row", rows)):
         counts = np.count_nonzero(lines, axis=1) if lines.size else np.zeros(0)
         full = counts >= 2 * LEAST
         middle = float(np.median(levels(lines[full]))) if full.any() else math.inf
         if middle <= max_levels and float(np.median(levels(lines[full]) / counts[full])) < ties:
-            return Grid(unit, int(middle) - int(nonzeros == rows.size))  # 0 is a value too
+            return Grid(unit, int(middle) - int(np.all(rows != 0.0)), is_even=False)  # 0 is a value too
     return None
 
 
@@ -160,7 +183,8 @@ def has_excess_zeros(matrix: Float[Numbers, "m n"], found: Grid) -> bool:
     """Whether values on a grid hold more zeros than rounding leaves: of each second line, or more.
 
     Of values of one hump the zeros are hardly more than the next level, and those not much more than the one after it.
-    Zeros that were set leave a gap below the next level, or outnumber it by far more than it outnumbers the third.
+    Zeros that were set leave a gap below the next level, or outnumber it by far more than it outnumbers the third. Of a
+    codebook, whose levels are no such steps, it cannot be asked.
     """
     lines = sample(matrix.T if found.of.startswith("column") or found.of.endswith("outputs") else matrix)
     lines = lines.reshape(1, -1) if found.of == "tensor" else lines
