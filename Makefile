@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # Tools that read what `eigenscope prescribe` writes: tests execute single modules of them, which need nothing else.
 CONSUMERS := axolotl==0.19.0 compressed-tensors==0.20.1 torchtitan==0.3.0 nemo-automodel==0.7.0 fairseq2==0.8.1 mergekit==0.1.5
 
+# A test starts some processes, a run of them thousands: each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup serve test check bench example widths prescriptions docs clean
 
 setup: .venv/.dev  ## everything, for working on Eigenscope itself

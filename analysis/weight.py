@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.cached import once
 from analysis.errors import TensorError, escape
@@ -21,6 +20,7 @@ from analysis.linalg.triplets import Triplets, finite, product_triplets, triplet
 from analysis.names import label_of
 from analysis.runtime.arrays import Numbers, as_array, as_tensor
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float64
 
 
 @dataclass(frozen=True, slots=True)

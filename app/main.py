@@ -1,5 +1,6 @@
 """The service: the application with the API and the pages, and `serve`, which runs it."""
 
+import gc
 import importlib.util
 import os
 import socket
@@ -191,4 +192,5 @@ def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS, log_config=None,
         proxy_headers=False,  # whom to believe is `app.access.callers`'s to say
     )  # fmt: skip
+    gc.freeze()  # what is imported stays: the collector need not look through it while readers wait
     uvicorn.Server(config).run([listener])

@@ -10,13 +10,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
 from analysis.adapters.config import AdapterConfig
 from analysis.adapters.names import AdaptedModule
 from analysis.errors import AdapterError, SettingsError, escape
+from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float
 from analysis.weight import Factors, TensorInfo
 
 
@@ -74,7 +72,7 @@ def scaling(config: AdapterConfig, module: str, rank: int) -> float:
 
 
 def _product(
-    config: AdapterConfig, module: AdaptedModule, info: TensorInfo, shape: torch.Size, parts: Mapping[str, Tensor]
+    config: AdapterConfig, module: AdaptedModule, info: TensorInfo, shape: "torch.Size", parts: Mapping[str, Tensor]
 ) -> Product:
     """s·B·A as the two matrices that make it up, embeddings already turned to (rows, width)."""
     embedding = "lora_embedding_A" in parts
@@ -113,7 +111,7 @@ def _checked_rank(config: AdapterConfig, module: AdaptedModule, A: Tensor, B: Te
     return rank
 
 
-def _common_rows(product: Product, info: TensorInfo, shape: torch.Size) -> Product:
+def _common_rows(product: Product, info: TensorInfo, shape: "torch.Size") -> Product:
     """The update of the rows that the base has, where tokens were added before the training."""
     rows = shape[0]
     if info.role in ("embedding", "head") and len(product.left) > rows:

@@ -9,13 +9,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-import torch
-from torch import Tensor
-
 from analysis.adapters import lora
 from analysis.adapters.config import AdapterConfig
 from analysis.adapters.names import AdaptedModule
 from analysis.errors import AdapterError, escape
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Factors, TensorInfo
 
 Parts = Mapping[str, Tensor]

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from analysis.adapters.config import AdapterConfig
@@ -19,6 +18,7 @@ from analysis.adapters.lora import stored_inputs_first
 from analysis.adapters.methods import DELEGATED
 from analysis.adapters.names import SHARED, AdaptedModule, factor
 from analysis.errors import AdapterError, SettingsError, UnknownFormat, escape
+from analysis.runtime.pytorch import torch
 from analysis.weight import TensorInfo
 
 LAYER = "layer"

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
-
 from analysis.adapters.config import AdapterConfig
 from analysis.adapters.names import AdaptedModule
 from analysis.errors import AdapterError, escape
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Factors
 
 

@@ -10,7 +10,6 @@ from statistics import median
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.diagnostic import (
     Column,
@@ -30,6 +29,7 @@ from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.causes import EXPONENT
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import join_words, quantity, short
+from analysis.runtime.shapes import Float64
 from analysis.statistics import power_law
 from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, usable_eigenvalues
 from analysis.weight import Weight

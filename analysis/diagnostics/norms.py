@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.diagnostic import (
     Column,
@@ -26,6 +25,7 @@ from analysis.findings.causes import ZERO as CAUSE_ZERO
 from analysis.findings.subjects import is_not_finite
 from analysis.findings.wording import quantity, short
 from analysis.linalg.spectrum import EPS, Spectrum
+from analysis.runtime.shapes import Float64
 from analysis.statistics.measures import effective_rank, energy_rank, log10, normalised_entropy, participation_ratio
 from analysis.weight import Weight
 

@@ -1,10 +1,10 @@
 """Options and columns that several diagnostics share, and what all of them do with their values and curves."""
 
 import numpy as np
-from jaxtyping import Float32, Float64
 
 from analysis.diagnostic import Column, Option, Options
 from analysis.linalg import rounding
+from analysis.runtime.shapes import Float32, Float64
 from analysis.statistics.fit_range import NO_FIT
 from analysis.statistics.power_law import FLAT
 from analysis.weight import Weight

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.diagnostic import (
     Column,
@@ -30,6 +29,7 @@ from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.causes import RANDOM, READING
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import percent, quantity
+from analysis.runtime.shapes import Float64
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.shuffling import entries
 from analysis.weight import Weight

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.diagnostic import (
     Column,
@@ -35,6 +34,7 @@ from analysis.linalg.kernels import mirror
 from analysis.linalg.lanczos import leading
 from analysis.linalg.spectrum import blocks, scaled_gram
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Weight
 
 FULL = 512  # eigenvalues up to which the whole decomposition is as fast

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int
 
 from analysis.diagnostic import Request, Row, Scope, absent, measure
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Int
 from analysis.tensors.matrices import matrices, outputs, weights
 from analysis.weight import Factors, Grid, TensorInfo, Weight, WeightInfo
 

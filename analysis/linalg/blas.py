@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Float64
+
+from analysis.runtime.shapes import Float, Float64
 
 if TYPE_CHECKING:
     from scipy import LowLevelCallable

@@ -6,12 +6,12 @@ On the CPU the same is done by NumPy and SciPy (`analysis.linalg.kernels`), one 
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Float64, Shaped
 
 from analysis.linalg.kernels import add_inner_products, solve_converging
 from analysis.linalg.kernels import eigenvalues as solve
 from analysis.runtime.arrays import Numbers
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float64, Shaped
 
 Scales = Float64[np.ndarray, " s"]  # 2^-exponent of each matrix
 

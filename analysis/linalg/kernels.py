@@ -14,7 +14,6 @@ from functools import cache
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, Float64
 from threadpoolctl import ThreadpoolController
 
 from analysis.errors import TensorError
@@ -22,6 +21,7 @@ from analysis.linalg import blas as unlocked
 from analysis.runtime.arrays import Numbers, as_array, as_tensor
 from analysis.runtime.cores import cores
 from analysis.runtime.pytorch import Tensor, set_threads, threads_in_use, torch
+from analysis.runtime.shapes import Float, Float64
 
 Found = TypeVar("Found")
 Some = TypeVar("Some", np.ndarray, Tensor)  # of a Gram matrix the lower triangle is read

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from jaxtyping import Float64
-
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float64
 
 Rows = Float64[Tensor, "b n"]
 GROWTH = 1.15  # of the space between two looks at what it holds

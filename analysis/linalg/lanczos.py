@@ -1,9 +1,8 @@
 """The outermost eigenvalues of a symmetric matrix, and their vectors, without the others."""
 
-from jaxtyping import Float64
-
 from analysis.linalg.kernels import eigenvalues, eigenvectors, suit_threads
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float64
 
 Matrix = Float64[Tensor, "k k"]
 

@@ -8,9 +8,8 @@ rounding, is used: vectors of the other side, W₀ v / σ, are not where σ is w
 
 from dataclasses import dataclass
 
-from jaxtyping import Float64
-
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float64
 
 CLEAR = 1e-9  # of the largest eigenvalue: one that is smaller has no certain sign
 

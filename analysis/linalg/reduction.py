@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.cached import once
 from analysis.linalg import tridiagonal
@@ -21,6 +20,7 @@ from analysis.linalg.tridiagonal import Tridiagonal
 from analysis.linalg.triplets import Triplets
 from analysis.runtime.arrays import Numbers, as_array, double
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float64
 
 SAFETY = 4.0  # on the bound of what rounding does to the Gram matrix
 ORTHOGONAL = 1e-9  # a part in which computed vectors may fail to be orthonormal, or to solve T s = λ s

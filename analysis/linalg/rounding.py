@@ -6,10 +6,9 @@ as that, its directions and its rank are those of noise, and many of its entries
 
 import math
 
-from jaxtyping import Float
-
 from analysis.runtime.arrays import SPACING, Numbers, dtype_name
 from analysis.runtime.pytorch import Tensor
+from analysis.runtime.shapes import Float
 
 
 def unit(dtype: str) -> float:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.cached import once
 from analysis.errors import NotFinite, TensorError
@@ -26,6 +25,7 @@ from analysis.linalg import gpu
 from analysis.linalg.kernels import add_inner_products, eigenvalues, singular_values, suit_threads, triangle
 from analysis.runtime.arrays import Numbers, as_array, as_tensor
 from analysis.runtime.pytorch import Tensor
+from analysis.runtime.shapes import Float, Float64
 
 Some = TypeVar("Some", np.ndarray, Tensor)
 Scales = Float64[np.ndarray, " s"]  # 2^-exponent of each matrix

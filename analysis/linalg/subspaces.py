@@ -6,12 +6,11 @@ A subspace of R^m is a matrix with orthonormal columns, (m, i). LoRA (Hu et al.,
 
 import math
 
-from jaxtyping import Float64
-
 from analysis.linalg.reduction import Reduction
 from analysis.linalg.spectrum import EPS
 from analysis.linalg.triplets import Triplets
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float64
 
 
 def extent(triplets: Triplets | Reduction) -> int:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.linalg.blas import routine
+from analysis.runtime.shapes import Float64
 
 # uplo, n, a, lda, d, e, tau, work, lwork, info
 SYTRD = r"void \(char \*, int \*, (\S+) \*, int \*, \1 \*, \1 \*, \1 \*, \1 \*, int \*, int \*\)"

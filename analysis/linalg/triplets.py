@@ -11,12 +11,11 @@ matrices, and those with more weak directions than strong ones even so, go by on
 import math
 from dataclasses import dataclass
 
-from jaxtyping import Float, Float64
-
 from analysis.errors import NotFinite, TensorError
 from analysis.linalg.kernels import eigenvectors, suit_threads
 from analysis.linalg.spectrum import EPS, scaled_gram
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float64
 
 SMALL = 256  # largest smaller side for which one SVD is as fast (docs/benchmarks.md)
 WEAK = 0.01  # of σ₁: above it W v / σ is orthogonal to the others to ε / WEAK², ten thousand roundings

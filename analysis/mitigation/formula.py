@@ -7,11 +7,9 @@ intruders.
 
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float, Float64
-from torch import Tensor
-
 from analysis.linalg.triplets import product_triplets
+from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Factors
 
 

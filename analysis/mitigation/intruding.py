@@ -4,10 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import torch
-from jaxtyping import Bool, Int64
-from torch import Tensor
-
 from analysis.diagnostic import Scope
 from analysis.diagnostics.intruders.leading import leading
 from analysis.diagnostics.intruders.rule import match
@@ -18,6 +14,8 @@ from analysis.engine.pieces import Family, Held, Piece, pieces
 from analysis.errors import TensorError
 from analysis.mitigation.formula import change
 from analysis.mitigation.options import MitigationOptions
+from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Bool, Int64
 from analysis.tensors.matching import Aligned
 from analysis.weight import Factors, Weight, WeightInfo
 

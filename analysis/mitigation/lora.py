@@ -11,15 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from analysis.adapters import AdaptedModule, Adapter, AdapterConfig
 from analysis.adapters.lora import scaling, stored_inputs_first
 from analysis.adapters.names import factor
 from analysis.checkpoint import OpenCheckpoint
 from analysis.errors import AdapterError, NoAdapterForm, escape
 from analysis.mitigation.formula import Truncated, distance, total, truncate
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.weight import Factors, TensorInfo
 
 FACTORS = frozenset({"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B"})

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from analysis.adapters import AdaptedModule, Adapter
 from analysis.adapters.config import NAME as CONFIG
@@ -29,6 +27,7 @@ from analysis.mitigation.lora import LoraModule, check_form, open_module, with_r
 from analysis.mitigation.options import MitigationOptions
 from analysis.mitigation.report import Energy
 from analysis.runtime.arrays import as_array
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.tensors.matching import Aligned
 from analysis.tensors.matrices import outputs, weights
 from analysis.weight import Factors, TensorInfo

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from analysis.mitigation.intruding import Intruding
+from analysis.runtime.pytorch import Tensor
 from analysis.weight import Factors, WeightInfo
 
 FOUND = "found"  # the key of the metadata that holds all but the factors
@@ -48,6 +47,8 @@ class Memory:
 
     def keep(self, stage: str, tensor: str, intruders: Sequence[Intruding]) -> None:
         """Keeps it: on the disk when this returns, or not at all. Raises OSError."""
+        from safetensors.torch import save_file  # imports torch
+
         path = self._path(stage, tensor)
         partial = path.with_suffix(f".{os.getpid()}.part")
         names = ("count", "note", "cosine")

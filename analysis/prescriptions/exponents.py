@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from analysis.diagnostic import Option, Row, Scalar
 from analysis.errors import IncompleteReport, UnmeasuredLayer, escape
@@ -117,7 +117,7 @@ def why_not_apart(alphas: Sequence[float], errors: Sequence[float]) -> str | Non
     if len(values) < 2:
         return "only one exponent was measured, so that nothing differs."
     mean = float((values * weights).sum() / weights.sum())
-    q, limit = float((np.square(values - mean) * weights).sum()), float(chi2.ppf(1.0 - LEVEL, len(values) - 1))
+    q, limit = float((np.square(values - mean) * weights).sum()), float(chdtri(len(values) - 1, LEVEL))
     if q > limit:
         return None
     return (

@@ -4,9 +4,9 @@ NumPy knows neither bfloat16 nor float8; ml_dtypes gives it types of these names
 """
 
 import numpy as np
-from jaxtyping import Shaped
 
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Shaped
 
 Numbers = Tensor | np.ndarray
 # types that are ml_dtypes' in NumPy, with the integer that has their width

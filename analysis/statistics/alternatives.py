@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
+from analysis.runtime.shapes import Float64
 from analysis.statistics import power_law
 
 Values = Float64[np.ndarray, " n"]

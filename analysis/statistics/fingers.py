@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
 
+from analysis.runtime.shapes import Float64
 from analysis.statistics import power_law
 from analysis.statistics.power_law import FLAT, PowerLaw
 

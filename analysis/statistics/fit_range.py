@@ -1,9 +1,9 @@
 """Which eigenvalues a fit may see, when there are too few for a firm one, and why there is none."""
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.findings.wording import quantity
+from analysis.runtime.shapes import Float64
 from analysis.statistics import power_law
 from analysis.statistics.power_law import RELATIVE_CUT
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float64
+
+from analysis.runtime.shapes import Float64
 
 Values = Float64[np.ndarray, " k"]
 

@@ -7,7 +7,8 @@ stable rank ≤ participation ratio ≤ effective rank of λ ≤ effective rank 
 import math
 
 import numpy as np
-from jaxtyping import Float64
+
+from analysis.runtime.shapes import Float64
 
 SMOOTHING = 1e-10  # WeightWatcher adds it to every share of its entropy, and to the rank
 

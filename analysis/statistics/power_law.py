@@ -14,7 +14,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int
+
+from analysis.runtime.shapes import Bool, Float64, Int
 
 SMALLEST = 8  # eigenvalues below which nothing is fitted (WeightWatcher's min_evals)
 SMALLEST_COMPATIBLE = 2  # of those above its cut, that WeightWatcher fits where the matrix has SMALLEST in all

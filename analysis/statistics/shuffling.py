@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, UInt8
 
 from analysis.linalg.kernels import add_inner_products, eigenvalues, mirror
 from analysis.linalg.lanczos import ritz_values
 from analysis.linalg.spectrum import block_size, blocks
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float32, Float64, UInt8
 from analysis.weight import Weight
 
 SHUFFLED = 1 << 25  # entries in all replicas of a weight, beyond the two that a spread needs

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from jaxtyping import Shaped
+
+from analysis.runtime.shapes import Shaped
 
 OUTPUT, INPUT, PART, LAYER = "o", "i", "p", "l"
 PARTS = {("qkv", 3): ("q", "k", "v"), ("qkv", 2): ("k", "v"), ("gate_up", 2): ("gate", "up")}

@@ -9,9 +9,9 @@ et al. 2023, arXiv 2305.13245). Matrices are m outputs × n inputs, whatever the
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
 
 from analysis.attention import Attention
+from analysis.runtime.shapes import Int
 from analysis.weight import WeightInfo
 
 PROJECTIONS = ("q", "k", "v", "o")

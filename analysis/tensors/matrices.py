@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
 
 from analysis import names
 from analysis.attention import Facts
@@ -20,6 +19,7 @@ from analysis.names.labels import block, distinct, label_of
 from analysis.names.places import WAYS
 from analysis.names.roles import RECURRENT
 from analysis.runtime.arrays import Numbers, as_array
+from analysis.runtime.shapes import Float, Int, Shaped
 from analysis.tensors import axes
 from analysis.tensors.header import Header, Headers
 from analysis.tensors.heads import rows_by_group

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from analysis.outcome import Outcome
+from analysis.runtime.shapes import Float64, Int64
 
 WIDTH_EXPONENT = 0.75  # of d: empirical (the paper's abstract)
 RATIO_EXPONENT = 0.5  # of η/λ

@@ -97,14 +97,17 @@ class Look:
     found: "asyncio.Future[Version]"
     began: float
 
-    def serves(self, database: Database) -> bool:
-        """Whether it is as good as one that begins now: what this process wrote it has seen, and it is not old."""
+    def serves(self, database: Database, asked: float | None = None) -> bool:
+        """Whether it is as good as one that begins now, or that began when it was asked for (of `time.monotonic`).
+
+        What this process wrote it has seen, and it is not old.
+        """
         if self.writes != database.writes or self.loop is not asyncio.get_running_loop():
             return False
         if not self.found.done():
             return True
         fine = not self.found.cancelled() and self.found.exception() is None and self.found.result().final
-        return fine and time.monotonic() - self.began < KEPT
+        return fine and (time.monotonic() if asked is None else asked) - self.began < KEPT
 
 
 class Looks:

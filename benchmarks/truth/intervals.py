@@ -8,8 +8,8 @@ from statistics import NormalDist
 
 import click
 import numpy as np
-from jaxtyping import Float64
 
+from analysis.runtime.shapes import Float64
 from analysis.statistics import alternatives, power_law
 
 Values = Float64[np.ndarray, " k"]

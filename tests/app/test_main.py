@@ -1,6 +1,8 @@
 """The application: its routes, its headers, its files; and `serve`, which refuses what cannot work."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,11 @@ def test_every_answer_has_the_careful_headers(service: Service) -> None:
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"]
+
+
+def test_the_server_starts_without_what_only_workers_need() -> None:
+    code = "import sys, app.main; sys.exit(not {'torch', 'scipy.stats', 'jaxtyping'}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_plotly_comes_from_the_installed_package_for_good(service: Service) -> None:
@@ -76,6 +83,15 @@ def test_a_port_that_is_taken_stops_it_before_anything_starts(tmp_path: Path) ->
 def test_a_data_folder_in_use_stops_it(tmp_path: Path) -> None:
     with embedded.lock(tmp_path), pytest.raises(SystemExit, match="`eigenscope serve` already uses"):
         main.serve(Settings(data_dir=tmp_path, port=0))
+
+
+def test_the_collector_does_not_look_through_what_was_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look through all of it holds every reader up."""
+    steps: list[str] = []
+    monkeypatch.setattr("gc.freeze", lambda: steps.append("frozen"))
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: steps.append("served"))
+    main.serve(Settings(data_dir=tmp_path, port=0, broker_url="redis://127.0.0.1:1"))
+    assert steps == ["frozen", "served"]
 
 
 def test_who_may_use_it_is_said_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,9 @@ import hashlib
 import math
 
 import numpy as np
-from jaxtyping import Float, Float32
 
 from analysis.runtime.arrays import Numbers, as_array, double, dtype_name
+from analysis.runtime.shapes import Float, Float32
 
 SAMPLE = 512  # values: two independent ones have a cosine of 0 ± 0.044
 STRIDE = 0.6180339887498949  # of the golden section: positions that keep clear of any period of rows or columns

@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.diagnostic import Curve, Diagnostic, Measurement, Options, Scalar, Scope
 from analysis.diagnostics.entries import copies, evenness, extremes, grid, lines, noise
@@ -17,6 +16,7 @@ from analysis.diagnostics.entries.rank import stored_rank
 from analysis.diagnostics.entries.summary import summarise
 from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.runtime.arrays import double, dtype_name
+from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Weight
 
 SAMPLED = 65536  # entries whose distribution is looked at

@@ -7,11 +7,11 @@ by some parametrisations, and optimisers that even out their steps, such as Muon
 import math
 
 import numpy as np
-from jaxtyping import Float
 
 from analysis.diagnostics.entries.noise import FEWEST
 from analysis.linalg.spectrum import Spectrum
 from analysis.runtime.arrays import Numbers, as_array, double
+from analysis.runtime.shapes import Float
 
 LINES = 256  # of a kernel, that are looked at
 BLOCK = 1 << 20  # numbers that are turned into float64 together

@@ -9,9 +9,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
 
 from analysis.runtime.arrays import Numbers, as_array, double, dtype_name
+from analysis.runtime.shapes import Bool, Float, Float64
 
 GROUPS = (128, 64, 32)  # inputs that share a scale in the usual formats
 MOST_STEPS = 255  # eight bits

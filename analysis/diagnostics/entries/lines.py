@@ -7,11 +7,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.linalg.kernels import add_inner_products
 from analysis.linalg.spectrum import BLOCK
 from analysis.runtime.arrays import Numbers, as_array, double
+from analysis.runtime.shapes import Float, Float64
 
 COMPARED = 16  # entries of a line that are looked at first: lines that differ in them need no further look
 FEW = 256  # rows whose cosines are found

@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.diagnostics.entries.lines import Sums, drift, spread
 from analysis.linalg.spectrum import Spectrum
+from analysis.runtime.shapes import Float64
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.marchenko_pastur import Law
 

@@ -7,12 +7,12 @@ What that does and does not say of a layer is on docs/evidence.md.
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.diagnostic import Column, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.esd.summary import OVER, UNDER, is_readable, summarise, verdict
 from analysis.diagnostics.options import ALPHA_ERROR, COMPAT, CONV_NORM, SIGMA, conv_factor, flatness, single
 from analysis.figure import ByDepth, Density, Figure, Heatmap, Line
+from analysis.runtime.shapes import Float64
 from analysis.statistics import fingers, power_law
 from analysis.statistics.fit_range import FEW, NO_FIT, THIN, no_fit, reason_not_to_fit, usable_eigenvalues
 from analysis.statistics.measures import log10, log_power_sum

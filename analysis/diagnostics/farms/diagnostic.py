@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.diagnostic import Column, Curve, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.farms import windows
@@ -20,6 +19,7 @@ from analysis.diagnostics.farms.windows import Windows
 from analysis.diagnostics.options import single
 from analysis.figure import ByDepth, Figure, Heatmap, Line, Scatter
 from analysis.linalg import rounding
+from analysis.runtime.shapes import Float64
 from analysis.statistics import power_law
 from analysis.weight import Weight
 

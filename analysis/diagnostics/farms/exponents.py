@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float64
 
+from analysis.runtime.shapes import Float64
 from analysis.statistics import fingers, power_law
 from analysis.statistics.power_law import FLAT, RELATIVE_CUT, PowerLaw
 

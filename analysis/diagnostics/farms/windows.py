@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.linalg.spectrum import decompose
 from analysis.runtime.pytorch import Tensor
+from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Weight
 
 LARGEST, MOST = 1024, 16  # the side of a window and their number, where neither is asked for: about one full spectrum

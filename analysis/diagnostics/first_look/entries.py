@@ -3,11 +3,10 @@
 import math
 from dataclasses import dataclass
 
-from jaxtyping import Float
-
 from analysis.linalg.spectrum import BLOCK
 from analysis.linalg.triplets import finite
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float
 
 
 @dataclass(frozen=True, slots=True)

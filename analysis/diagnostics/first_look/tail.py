@@ -8,11 +8,11 @@ them does not show: the ends of the interval are factors that were measured (doc
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from analysis.linalg import rounding
 from analysis.linalg.spectrum import decompose
 from analysis.runtime.pytorch import Tensor
+from analysis.runtime.shapes import Float
 from analysis.statistics import power_law
 
 SHARE, NARROWEST, WIDEST = 8, 96, 256  # a window's side: that part of the smaller side, within these

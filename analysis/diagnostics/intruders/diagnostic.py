@@ -6,8 +6,6 @@ al., NeurIPS 2025). What they are and how the count and its guard are made: docs
 
 from collections.abc import Sequence
 
-from jaxtyping import Float64
-
 from analysis import figure as plots
 from analysis.diagnostic import Column, Curve, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.intruders.leading import Leading, errors_of, leading
@@ -20,6 +18,7 @@ from analysis.linalg.reduction import Reduction
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float64
 from analysis.weight import Weight
 
 ZERO_BASE = "the base is zero and has no directions"

@@ -12,8 +12,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jaxtyping import Float, Float64
-
 from analysis.linalg.kernels import mirror, suit_threads
 from analysis.linalg.krylov import Ritz, krylov
 from analysis.linalg.low_rank import low_rank
@@ -22,6 +20,7 @@ from analysis.linalg.spectrum import gram_error, scaled_gram
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets, finite
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Weight
 
 WHOLE = 128  # smaller side up to which the whole is decomposed as fast (docs/benchmarks.md)

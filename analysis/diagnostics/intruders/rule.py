@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
 from analysis.linalg.reduction import Reduction
 from analysis.linalg.triplets import Triplets
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Bool, Float64
 
 Side = Literal["left", "right", "both"]
 NEAR = 0.1  # singular values within a tenth of each other are near-degenerate; docs/intruders.md says why a tenth

@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.diagnostic import Column, Curve, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.options import CONV_NORM, conv_factor, single
@@ -17,6 +16,7 @@ from analysis.diagnostics.random_matrix.summary import summarise, why_no_bulk
 from analysis.diagnostics.random_matrix.traps import against_noise
 from analysis.figure import ByDepth, Density, Figure, Heatmap
 from analysis.findings.wording import quantity
+from analysis.runtime.shapes import Float64
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.marchenko_pastur import Bulk
 from analysis.weight import Weight

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.diagnostic import Scalar
 from analysis.linalg.spectrum import blocks, decompose
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float64
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.marchenko_pastur import Law
 from analysis.statistics.shuffling import Entries, entries, jensen_shannon, largest, replicas_for, shuffles

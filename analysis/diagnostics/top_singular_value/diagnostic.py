@@ -9,13 +9,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.diagnostic import Column, Diagnostic, Measurement, Option, Options, Scalar, Scope
 from analysis.diagnostics.options import single
 from analysis.diagnostics.top_singular_value.largest import TopValue, top_value
 from analysis.figure import ByDepth, Figure, Growth, Heatmap, Widths
 from analysis.linalg.spectrum import Spectrum, decompose
+from analysis.runtime.shapes import Float64
 from analysis.weight import Weight
 from analysis.width_scaling.family import HEAD, MATRIX, VECTOR
 from analysis.width_scaling.summary import summarise

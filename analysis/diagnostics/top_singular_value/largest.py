@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.linalg.kernels import suit_threads
 from analysis.linalg.krylov import Space, spaces
 from analysis.linalg.spectrum import BLOCK, EPS, decompose
 from analysis.linalg.triplets import finite
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Weight
 
 WHOLE = 512  # smaller side up to which all singular values take no longer (docs/benchmarks.md)

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from jaxtyping import Float64
-
 from analysis.linalg.kernels import suit_threads
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float64
 from analysis.weight import Weight
 
 

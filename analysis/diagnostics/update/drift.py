@@ -6,11 +6,10 @@ cross exchange places, and such a comparison calls that a full turn; so the best
 too.
 """
 
-from jaxtyping import Float64
-
 from analysis.linalg.subspaces import extent
 from analysis.linalg.triplets import Triplets
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float64
 
 
 def values_drift(base: Float64[Tensor, " p"], tuned: Float64[Tensor, " p"]) -> float:

@@ -7,11 +7,10 @@ The bounds are ours: noise of 32 × 32 to 1536 × 384 gave 0.88 to 1.02 where ED
 
 import math
 
-from jaxtyping import Float
-
 from analysis.diagnostics.entries import grid
 from analysis.diagnostics.update.origin import PERMUTED, TRANSPOSED, cosine, is_unrelated
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float
 from analysis.weight import Weight
 
 NONE, CAST, SCALED, NOISE, NEW, TRAINED = "none", "cast", "scaled", "noise", "new", "trained"

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.diagnostic import Scalar
 from analysis.diagnostics.update.directions import amplification, measure_inside
@@ -14,6 +13,7 @@ from analysis.linalg.subspaces import above_rounding, extent
 from analysis.linalg.triplets import Triplets
 from analysis.runtime.arrays import dtype_name
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float64
 from analysis.statistics import power_law
 from analysis.statistics.fit_range import usable_eigenvalues
 from analysis.statistics.measures import effective_rank

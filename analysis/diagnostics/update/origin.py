@@ -8,8 +8,6 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from jaxtyping import Float
-
 from analysis.diagnostic import Finding, Row, Severity
 from analysis.findings.changes import NEW, WRONG_BASE
 from analysis.findings.grouping import having, middle
@@ -17,6 +15,7 @@ from analysis.findings.subjects import names, number, places
 from analysis.findings.wording import quantity, two_places
 from analysis.linalg.spectrum import BLOCK
 from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float
 
 PERMUTED, TRANSPOSED = "permuted", "transposed"  # kinds of change of a weight that is the base in another order
 FACTORS, ADAPTER = "factors", "adapter"  # where an update comes from that is no difference of stored weights

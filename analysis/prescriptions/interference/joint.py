@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.linalg.spectrum import EPS
+from analysis.runtime.shapes import Float64
 
 Matrix = Float64[np.ndarray, "m n"]
 Values = Float64[np.ndarray, " _"]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.prescriptions.interference.joint import Directions
+from analysis.runtime.shapes import Float64
 
 Matrix = Float64[np.ndarray, "m n"]
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
+
+from analysis.runtime.shapes import Float, Float64
 
 Matrix = Float64[np.ndarray, "m n"]
 

@@ -6,7 +6,6 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.diagnostic import Option, Options, Scalar
 from analysis.errors import UnmeasuredLayer
@@ -25,6 +24,7 @@ from analysis.prescriptions.interference.updates import Together, are_adapters, 
 from analysis.prescriptions.members import Members
 from analysis.prescriptions.prescription import Answer, Output, Rule
 from analysis.prescriptions.writing import to_bytes, to_yaml
+from analysis.runtime.shapes import Float64
 
 MOST = 0.9  # of ‖[Δ₁ … Δ_T]‖² that the joint directions hold
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.adapters import open_adapter
 from analysis.engine.comparison import Comparison, open_comparison
@@ -18,6 +17,7 @@ from analysis.linalg.triplets import Triplets
 from analysis.prescriptions.interference.joint import compress
 from analysis.prescriptions.lora_rank.updates import Update, of_adapter, why_not_plain
 from analysis.prescriptions.members import Members
+from analysis.runtime.shapes import Float64
 from analysis.tensors.matching import check_base
 from analysis.weight import Weight
 

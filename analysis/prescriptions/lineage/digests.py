@@ -5,8 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+from analysis.runtime.pytorch import Tensor, torch
 
 CHUNK = 1 << 20  # numbers at a time
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.checkpoint import OpenCheckpoint
 from analysis.errors import TensorError
@@ -18,6 +17,7 @@ from analysis.findings.wording import quantity
 from analysis.prescriptions.lineage.likeness import SAME_SPECTRUM
 from analysis.prescriptions.slices.attention import Projections, attentions, read_projections
 from analysis.prescriptions.slices.maps import product_values
+from analysis.runtime.shapes import Float64
 from analysis.tensors.heads import group_of
 
 Matrix = Float64[np.ndarray, "_ _"]

@@ -8,13 +8,11 @@ columns lie in another order, or were rotated.
 import math
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float, Float64
-from torch import Tensor
-
 from analysis.diagnostics.update.kinds import CAST, NEW, NONE, kind_of_change
 from analysis.diagnostics.update.origin import PERMUTED, cosine
 from analysis.linalg.spectrum import BLOCK
+from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Weight
 
 ROTATED, ROUNDED = "rotated", "rounded"

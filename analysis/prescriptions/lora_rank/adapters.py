@@ -7,15 +7,12 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import torch
-from safetensors.torch import save_file
-from torch import Tensor
-
 from analysis.adapters.config import NAME as CONFIG
 from analysis.adapters.names import PREFIX
 from analysis.linalg.triplets import Triplets
 from analysis.prescriptions.lora_rank.patterns import ranks_as_settings
 from analysis.prescriptions.lora_rank.updates import Update, Updates, settings_of
+from analysis.runtime.pytorch import Tensor, torch
 
 PEFT_FILE = "adapter_model.safetensors"
 FOREIGN_FILE = "lora.safetensors"
@@ -23,6 +20,8 @@ FOREIGN_FILE = "lora.safetensors"
 
 def write_adapter(updates: Updates, ranks: Mapping[str, int], folder: Path) -> None:
     """Writes the folder `adapter` with its config, or for an adapter that PEFT did not save, one file."""
+    from safetensors.torch import save_file  # imports torch
+
     target = folder / "adapter"
     target.mkdir(parents=True, exist_ok=True)
     tensors = dict(_tensors(updates, ranks))

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.errors import UnreachableTarget
 from analysis.findings.wording import quantity
+from analysis.runtime.shapes import Float64
 
 Values = Float64[np.ndarray, " k"]
 DEFAULTS = {"energy": 0.9, "frobenius": 0.9, "nuclear": 0.9, "ratio": 10.0}

@@ -8,9 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from analysis.adapters import AdaptedModule, Adapter, makes, open_adapter
 from analysis.adapters.lora import scaling
 from analysis.adapters.names import factor
@@ -21,6 +18,7 @@ from analysis.linalg import rounding
 from analysis.linalg.triplets import Triplets, finite, product_triplets, triplets
 from analysis.prescriptions.members import Members
 from analysis.prescriptions.naming import module_of
+from analysis.runtime.pytorch import Tensor, torch
 from analysis.tensors.matching import Aligned, check_base
 from analysis.weight import TensorInfo
 

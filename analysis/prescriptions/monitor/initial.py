@@ -8,8 +8,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float64
-from scipy.stats import kurtosis
+
+from analysis.runtime.shapes import Float64
 
 EDGE = 0.02  # relative difference of σ₁ from σ(√m + √n)
 FINITE = 1.2  # times K^(-2/3) more for small matrices: some four Tracy-Widom deviations
@@ -21,6 +21,8 @@ ENOUGH = 3  # matrices
 
 def looks_initial(matrix: Float64[np.ndarray, "m n"], largest: float) -> bool | None:
     """Whether kurtosis and σ₁, the largest singular value, are those of independent numbers; None of small matrices."""
+    from scipy.stats import kurtosis  # takes longer to import than the rule does
+
     rows, columns = matrix.shape
     if min(rows, columns) < SMALL:
         return None

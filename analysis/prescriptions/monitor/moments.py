@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.formats.pytorch.optimizer import OptimizerState
 from analysis.linalg.spectrum import EPS
 from analysis.prescriptions.ranks.energy import energy_rank
+from analysis.runtime.shapes import Float64
 from analysis.statistics.power_law import hill
 
 MOMENTUM = ("exp_avg", "momentum_buffer")

@@ -8,7 +8,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+
+from analysis.runtime.shapes import Float64
 
 Values = Float64[np.ndarray, " k"]
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.engine.comparison import open_comparison
 from analysis.engine.reading import read_matrices, read_weights
@@ -14,6 +13,7 @@ from analysis.prescriptions.members import Members
 from analysis.prescriptions.monitor.initial import looks_initial
 from analysis.prescriptions.monitor.norms import norms_of
 from analysis.prescriptions.monitor.steps import Step, measure_step
+from analysis.runtime.shapes import Float64
 from analysis.tensors.matching import check_base
 from analysis.tensors.others import compare_others
 from analysis.weight import Weight, WeightInfo

@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.prescriptions.monitor.norms import norms_of
+from analysis.runtime.shapes import Float64
 
 Matrix = Float64[np.ndarray, "m n"]
 Values = Float64[np.ndarray, " k"]

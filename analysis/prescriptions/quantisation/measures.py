@@ -1,14 +1,14 @@
 """What a matrix's entries say of how it will take rounding: peaks, tails, and the errors of common formats."""
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
 from analysis.diagnostic import Scalar
 from analysis.linalg.spectrum import decompose
 from analysis.linalg.triplets import finite
 from analysis.prescriptions.quantisation.rounding import fp8, int4, int8, nf4, relative_error
 from analysis.prescriptions.quantisation.windows import windowed_exponent
+from analysis.runtime.pytorch import Tensor
+from analysis.runtime.shapes import Float
 
 FAR = 6.0  # standard deviations
 FORMATS = {"int4": "int4_group", "int8": "int8_channel", "fp8": "fp8_e4m3_tensor", "nf4": "nf4_block64"}

@@ -6,9 +6,8 @@ m rows of outputs, n columns of inputs, float32. A Gaussian matrix has about 0.0
 
 from collections.abc import Callable
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float
 
 Matrix = Float[Tensor, "m n"]
 # the 16 levels of NF4: quantiles of the normal law (Dettmers et al., QLoRA, arXiv 2305.14314, appendix E)

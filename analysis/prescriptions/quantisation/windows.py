@@ -5,11 +5,10 @@ with experts the exponents spread by 0.11 %, which decides nothing: look at thei
 """
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from analysis.linalg.spectrum import decompose
+from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Float
 
 SIDE = 128  # rows and columns of a window
 MOST = 256  # windows of a matrix, drawn with a fixed seed

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+
+from analysis.runtime.shapes import Float64
 
 Values = Float64[np.ndarray, " k"]
 

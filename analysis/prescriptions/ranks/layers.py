@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.engine.reading import read_weights
 from analysis.errors import TensorError, UnmeasuredLayer
 from analysis.prescriptions.members import Members
+from analysis.runtime.shapes import Float64
 from analysis.weight import WeightInfo
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.errors import OptionError
+from analysis.runtime.shapes import Float64
 
 Values = Float64[np.ndarray, " _"]  # as long as the smaller side of its layer
 

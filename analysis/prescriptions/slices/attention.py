@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from jaxtyping import Float64
 
 from analysis.attention import Attention, attention_of
 from analysis.checkpoint import OpenCheckpoint, grid_of
@@ -17,6 +15,8 @@ from analysis.linalg.triplets import finite
 from analysis.prescriptions.members import Members
 from analysis.prescriptions.naming import module_of
 from analysis.prescriptions.slices.maps import energy_shares, logit_bound, product_values, safe_bound, top_share
+from analysis.runtime.pytorch import torch
+from analysis.runtime.shapes import Float64
 from analysis.tensors.heads import group_of, heads_of
 from analysis.tensors.matching import check_base
 from analysis.tensors.matrices import matrices, weights

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
-from scipy.optimize import linear_sum_assignment
+
+from analysis.runtime.shapes import Float64
 
 Matrix = Float64[np.ndarray, "_ _"]
 
@@ -49,6 +49,8 @@ def best_cosine(one: Matrix, other: Matrix) -> float:
 
     1 for an expert and its copy with permuted hidden units, which are the same function.
     """
+    from scipy.optimize import linear_sum_assignment  # takes longer to import than it is used for, but for experts
+
     products = one @ other.T
     rows, columns = linear_sum_assignment(-products)
     norms = float(np.linalg.norm(one)) * float(np.linalg.norm(other))

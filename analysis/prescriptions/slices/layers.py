@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from analysis.checkpoint import OpenCheckpoint
 from analysis.engine.reading import read_weights
@@ -15,6 +14,7 @@ from analysis.linalg.triplets import finite
 from analysis.prescriptions.naming import type_of
 from analysis.prescriptions.slices.experts import cosines, expert_likeness, subspace_overlap
 from analysis.prescriptions.slices.sharing import measure_sharing, sample_rows
+from analysis.runtime.shapes import Float64
 from analysis.tensors.matrices import matrices, weights
 from analysis.weight import Weight
 

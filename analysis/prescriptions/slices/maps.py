@@ -6,7 +6,8 @@ Both are n × n matrices of rank d, the size of a head. Their singular values co
 import math
 
 import numpy as np
-from jaxtyping import Float64
+
+from analysis.runtime.shapes import Float64
 
 Matrix = Float64[np.ndarray, "_ _"]
 Values = Float64[np.ndarray, " _"]

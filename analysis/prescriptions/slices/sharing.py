@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+
+from analysis.runtime.shapes import Float64
 
 Matrix = Float64[np.ndarray, "_ _"]
 

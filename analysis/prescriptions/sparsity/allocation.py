@@ -8,10 +8,10 @@ than all of a layer at a high target; here what would be above the cap is at the
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float64
 from numpy.typing import NDArray
 
 from analysis.errors import UnreachableTarget
+from analysis.runtime.shapes import Bool, Float64
 
 Values = Float64[np.ndarray, " l"]
 

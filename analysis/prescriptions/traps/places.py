@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from jaxtyping import Float64, Int64
 
 from analysis.linalg.triplets import triplets
+from analysis.runtime.pytorch import torch
+from analysis.runtime.shapes import Float64, Int64
 from analysis.statistics.marchenko_pastur import Law, noise
 
 Matrix = Float64[np.ndarray, "m n"]

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.mitigation import resume as module
 from analysis.mitigation import write_mitigated
 from analysis.mitigation.intruding import Intruding
 from analysis.mitigation.options import MitigationOptions
@@ -66,7 +65,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "save_file", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     kept = Memory(tmp_path)
     with pytest.raises(OSError, match="No space"):
         kept.keep("before", "a", found())

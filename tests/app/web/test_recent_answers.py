@@ -1,14 +1,20 @@
 """Answers that go out again: the same bytes and headers, for the same caller, and only while nothing has changed."""
 
+import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from app.etags import Version
 from app.models import Checkpoint
 from app.web import response_cache
 from app.web.compression import Compression
+from app.web.recent_answers import RecentAnswers
+from app.web.response_cache import LOOK, Look
 from tests.service import Service, model, settings
 
 REPORT = "/api/v1/runs/1/report"
@@ -113,3 +119,78 @@ def test_nobody_gets_anothers(tmp_path: Path, lasting: None) -> None:
             assert stranger.get(path).status_code == 404
             assert service.caller().get(path).status_code == 401
     service.close()
+
+
+class Route:
+    """An application whose answers wait until they may go; each begins with a look as old as told."""
+
+    def __init__(self) -> None:
+        self.database, self.count, self.age, self.breaks = SimpleNamespace(writes=0), 0, 60.0, False
+        self.may_go = asyncio.Event()
+        self.answers = RecentAnswers(self, self.database)  # type: ignore[arg-type]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.count += 1
+        loop, breaks = asyncio.get_running_loop(), self.breaks
+        found = loop.create_future()
+        found.set_result(Version("1", final=True))
+        look = Look(0, loop, found, time.monotonic() - self.age)
+        await self.may_go.wait()
+        if breaks:
+            raise ConnectionError
+        scope[LOOK] = look
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"report"})
+
+    async def ask(self, pause: float = 0.0) -> bytes:
+        """The body, read after a pause."""
+        bodies = [b""]
+
+        async def take(message: Any) -> None:
+            await asyncio.sleep(pause if message["type"] == "http.response.body" else 0.0)
+            bodies.append(message.get("body", b""))
+
+        scope = {"type": "http", "method": "GET", "scheme": "http", "path": "/", "query_string": b"", "headers": []}
+        await self.answers(scope, lambda: None, take)  # type: ignore[arg-type, return-value]
+        return b"".join(bodies)
+
+    async def settle(self, *pauses: float) -> "list[asyncio.Task[bytes]]":
+        """Requests that are as far as they get before an answer may go."""
+        self.may_go.clear()
+        tasks = [asyncio.ensure_future(self.ask(pause)) for pause in pauses]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        self.may_go.set()
+        return tasks
+
+
+def test_one_looks_anew_and_the_others_wait_for_its_answer() -> None:
+    async def readers() -> None:
+        route = Route()
+        for task in await route.settle(0.0):
+            await task  # what is kept now is too old
+        route.age = 0.0
+        tasks = await route.settle(*[0.0] * 20)
+        assert await asyncio.gather(*tasks) == [b"report"] * 20
+        assert route.count == 2
+
+    asyncio.run(readers())
+
+
+def test_nobody_waits_for_one_that_fails_or_reads_slowly() -> None:
+    async def readers() -> None:
+        route = Route()
+        for task in await route.settle(0.0):
+            await task
+        route.age, route.breaks = 0.0, True
+        first, *others = await route.settle(0.0, 0.0, 0.0)
+        route.breaks = False
+        with pytest.raises(ConnectionError):
+            await first
+        assert await asyncio.gather(*others) == [b"report"] * 2
+        route.database.writes, route.age = 1, 60.0  # all that is kept is too old
+        slow, quick = await route.settle(60.0, 0.0)
+        assert await quick == b"report"
+        slow.cancel()
+
+    asyncio.run(asyncio.wait_for(readers(), 10))
