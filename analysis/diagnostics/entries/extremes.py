@@ -7,11 +7,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
 
 from analysis.diagnostics.entries.rank import rounding_edge
 from analysis.linalg.spectrum import Spectrum
 from analysis.runtime.arrays import Numbers, as_array, double
+from analysis.runtime.shapes import Float, Float64
 
 FEWEST = 16  # lines, or singular values, below which one of them is no exception
 ROWS_AT_ONCE = 1 << 20  # numbers turned into float64 together
@@ -43,7 +43,7 @@ def _longest(kind: str, energies: Float64[np.ndarray, " k"]) -> Line | None:
 def at_limit(rows: Float64[np.ndarray, "r c"]) -> float:
     """The share of some rows' entries that have exactly the size of the largest of them."""
     sizes = np.abs(rows)
-    return float(np.count_nonzero(sizes == sizes.max())) / sizes.size
+    return float(np.count_nonzero(sizes == sizes.max()) / rows.size)
 
 
 @dataclass(frozen=True, slots=True)
