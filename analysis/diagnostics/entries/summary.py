@@ -144,7 +144,8 @@ def _name_untrained(measured: Sequence[Row]) -> str:
     """Of all matrices, or of those that tell; equal singular values may be kept by design."""
     told = [row for row in measured if row.value("state") in ("random", "orthogonal")]
     which = "all matrices" if len(told) == len(measured) else f"all {len(told)} of the matrices that can be told"
-    which = which if len(told) > 1 or len(told) == len(measured) else "the one matrix that can be told"
+    if len(told) == 1:
+        which = "the one matrix" if len(measured) == 1 else "the one matrix that can be told"
     if all(row.value("state") == "orthogonal" for row in told):
         verb = "is" if which.startswith("the one") else "are"
         return f"Untrained, or orthogonal by design: {which} {verb} orthogonal."
