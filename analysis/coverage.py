@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.diagnostic import Scope, Table
 from analysis.tensors.constants import REASONS
-from analysis.tensors.listing import BROKEN, NO_WEIGHT, OF_VECTOR
+from analysis.tensors.listing import BROKEN, NO_WEIGHT, OF_OTHER
 from analysis.tensors.matching import Alignment, Member
 from analysis.weight import TensorInfo
 
@@ -58,8 +58,8 @@ class Coverage:
 
     @property
     def not_finite(self) -> tuple[str, ...]:
-        """The vectors, biases and gains among them, that hold NaN or infinity. Matrices have rows that say so."""
-        broken = [entry for entry in self.skipped if entry.reason.endswith(BROKEN) and OF_VECTOR in entry.reason]
+        """What holds NaN or infinity and is no matrix: biases, gains, tokens, tables. A matrix has rows that say so."""
+        broken = [entry for entry in self.skipped if entry.reason.endswith(BROKEN) and OF_OTHER in entry.reason]
         return tuple(dict.fromkeys(entry.tensor for entry in broken))
 
     @property

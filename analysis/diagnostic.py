@@ -76,6 +76,7 @@ class Column:
     kind: Literal["number", "integer", "text", "flag", "curve"] = "number"
     unit: str = ""  # "" where it is a pure number or a count
     absent: str = ""
+    choices: tuple[str, ...] = ()  # of a text: all that it can be, where the list is closed
     usual: tuple[float, float] | None = None  # the usual range, ends included, outside which a reader should look
     usual_in: str = ""  # where values lie in that range: "in published well-trained models (KS)"
     judges: "Callable[[Row], bool]" = _always  # whether a row's value may be compared with that range at all

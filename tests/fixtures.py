@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service import Service, model, settings
+from tests.service import Service, model, prepare, settings
 
 
 @pytest.fixture
@@ -19,7 +19,11 @@ def service(tmp_path: Path) -> Iterator[Service]:
 @pytest.fixture
 def analysed(service: Service) -> Service:
     """A service with checkpoint 1, a little transformer, and its finished run 1."""
+    prepare(service, analyse)
+    return service
+
+
+def analyse(service: Service) -> None:
     service.upload(model())
     service.run(1)
     service.work()
-    return service

@@ -1,11 +1,13 @@
 """The service in one process, for tests: what would go through the queue is kept, and done when the test says so."""
 
+import atexit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from shutil import copytree, rmtree
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any, TypeVar, cast
 
 import torch
 from fastapi.testclient import TestClient
@@ -21,6 +23,7 @@ from app.storage.blobs import Storage
 
 ADDRESS = "http://127.0.0.1:8000"
 DATABASE = "eigenscope.db"
+T = TypeVar("T")
 
 
 @cache
@@ -32,6 +35,29 @@ def migrated_database() -> bytes:
         database.migrate()
         database.close()
         return (settings.data_dir / DATABASE).read_bytes()
+
+
+@cache
+def _prepared(make: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Path, Any]:
+    """The data folder that a function makes of an empty service, for as long as the tests run, and its result."""
+    folder = Path(mkdtemp())
+    atexit.register(rmtree, folder, ignore_errors=True)
+    service = Service(settings(folder))
+    result = make(service, *arguments)
+    service.close()
+    return folder, result
+
+
+def prepare(service: "Service", make: Callable[..., T], *arguments: Any) -> T:
+    """As if `make` had been called with this service, which is empty: made once, and copied for each who asks."""
+    if service.settings.database_url is not None:
+        return make(service, *arguments)
+    folder, result = _prepared(make, arguments)
+    service.everything.close()
+    for file in service.settings.data_dir.glob(f"{DATABASE}*"):
+        file.unlink()
+    copytree(folder, service.settings.data_dir, dirs_exist_ok=True)
+    return cast(T, result)
 
 
 class Workers(Sender):

@@ -56,7 +56,8 @@ def ingest(checkpoint_id: int) -> None:
     from workers.ingest import task as intake
 
     with logs.log_context(task="ingest", checkpoint=checkpoint_id):
-        ingests().run(partial(intake.ingest_checkpoint, database(), storage(), settings, checkpoint_id))
+        task = partial(intake.ingest_checkpoint, database(), storage(), settings, checkpoint_id)
+        ingests().run(checkpoint_id, task)
 
 
 @celery.task(name="analyse")

@@ -202,7 +202,7 @@ def merge_expert(
         raise AdapterError(f"{escape(module.module)}: its factors are not those of {module.experts} experts")
     rank = len(A) // module.experts
     right = A.reshape(module.experts, rank, -1)  # (e, r, in)
-    left = scaling(config, module.module, rank) * B.reshape(len(B), rank, module.experts).permute(2, 0, 1)
+    left = scaling(config, module.pattern_name, rank) * B.reshape(len(B), rank, module.experts).permute(2, 0, 1)
     if module.half:
         outputs = left.shape[1] // 2
         left = left[:, :outputs] if module.half == "gate" else left[:, outputs:]

@@ -85,11 +85,22 @@ class AdaptedModule:
     experts: int = 0  # whose factors lie in its tensors together; 0 where they are of one matrix
     expert: int | None = None  # which of them it is; None for all
     half: str = ""  # "gate" or "up", where it is that half of the outputs
+    parameter: str = ""  # of experts: what PEFT calls the parameter in their layer, "gate_up_proj"
 
     @property
     def module(self) -> str:
         """The module that owns the parameter: the name without its last word."""
         return self.name.rpartition(".")[0]
+
+    @property
+    def layer(self) -> str:
+        """The module without the layers that PEFT put around it."""
+        return self.module.removesuffix(".base_layer" * self.level)
+
+    @property
+    def pattern_name(self) -> str:
+        """What `rank_pattern` and `alpha_pattern` know it by: the module, or of experts their parameter."""
+        return f"{self.layer}.{self.parameter}" if self.parameter else self.module
 
 
 def modules(names: Iterable[str]) -> tuple[AdaptedModule, ...]:

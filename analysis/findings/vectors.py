@@ -1,4 +1,4 @@
-"""What no diagnostic reads: vectors, such as biases and gains, that hold NaN or infinity, and identity matrices."""
+"""What no diagnostic reads: biases, gains and other small tensors that hold NaN or infinity, and identity matrices."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,11 +9,11 @@ from analysis.findings.causes import FLAT, NOT_FINITE
 from analysis.findings.subjects import NAMED
 from analysis.findings.wording import join_words, quantity
 
-LISTED = 3  # vectors that a sentence names
+LISTED = 3  # tensors that a sentence names
 
 
 def add_vectors(found: Mapping[str, Summary], broken: Iterable[str], whose: str = "") -> dict[str, Summary]:
-    """The summaries by diagnostic, the first of them with what the broken vectors say, and that at its head.
+    """The summaries by diagnostic, the first of them with what the broken tensors say, and that at its head.
 
     `whose`: the checkpoint that holds them, where there are several.
     """
@@ -22,7 +22,7 @@ def add_vectors(found: Mapping[str, Summary], broken: Iterable[str], whose: str 
         return dict(found)
     first = next(iter(found))
     summary = found[first]
-    noun = quantity(len(names), "bias or norm holds", "biases or norms hold")
+    noun = quantity(len(names), "bias, norm or other parameter holds", "biases, norms or other parameters hold")
     headline = f"{_prefix(whose)}{noun} NaN or infinity"
     result = replace(
         summary, headline=f"{headline}. {summary.headline}", findings=(finding_of(names, whose), *summary.findings)
@@ -48,7 +48,7 @@ def _list_names(names: tuple[str, ...]) -> str:
 
 def finding_of(names: tuple[str, ...], whose: str = "") -> Finding:
     text = f"{_prefix(whose)}{_list_names(names)} hold{'s' * (len(names) == 1)} values that are NaN or infinite"
-    why = "A bias, a gain or another vector reaches every output of its layer."
+    why = "It spreads to all that such a tensor is added to or multiplied with."
     return Finding(Severity.BAD, text, why, names[:NAMED], {"broken": len(names)}, NOT_FINITE)
 
 

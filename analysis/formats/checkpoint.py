@@ -72,7 +72,7 @@ class Checkpoint:
 
     @once
     def not_finite(self) -> dict[str, int]:
-        """The vectors that hold values which are NaN or infinite, with how many."""
+        """The small tensors that hold values which are NaN or infinite, with how many."""
         return count_not_finite(self.stored)
 
     @once

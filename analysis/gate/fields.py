@@ -1,7 +1,9 @@
 """What a policy's fields are made of: a model that names the wrong key, and types that say what to write instead."""
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import (
@@ -21,6 +23,7 @@ from analysis.errors import escape
 from analysis.names import ROLES
 
 MOST_GLOBS = 50
+NEAR = 0.6  # likeness of two words, 0 to 1, from which one may be the other with a slip
 LONGEST = 200  # characters of a name or a glob
 LARGEST_DEPTH = 100_000
 LARGEST = 1e300
@@ -31,6 +34,28 @@ PERCENT = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*%\s*", re.ASCII)
 def text_of(value: object) -> str:
     """A value as a message may show it."""
     return escape(repr(value))
+
+
+def closest(word: object, names: Iterable[str]) -> str:
+    """The name that was probably meant; empty where none is near. "alpha" is near "esd.alpha".
+
+    >>> closest("mim", ["max", "min"])
+    'min'
+    """
+    if not isinstance(word, str) or not 0 < len(word) <= LONGEST:
+        return ""
+    all_names = list(names)
+    ending = next((name for name in all_names if name.endswith(f".{word}")), "")
+    return ending or next(iter(get_close_matches(word, all_names, 1, NEAR)), "")
+
+
+def propose(near: str, rest: str) -> str:
+    """The words of an error behind the name that was probably meant; as they are where there is none.
+
+    >>> propose("min", "it takes: min, max")
+    'did you mean min? It takes: min, max'
+    """
+    return f"did you mean {near}? {rest[:1].upper()}{rest[1:]}" if near else rest
 
 
 def refuse(do: str, *keys: str) -> PydanticCustomError:
@@ -78,7 +103,8 @@ def mapping_of(asked: object, keys: list[str], keep_empty: bool = False) -> dict
         raise fault(f": {text_of(asked)} is not a mapping; it has keys such as {', '.join(keys[:4])}")
     for key in asked:
         if key not in keys:
-            raise fault(f" has no key {text_of(key)}; it takes: {', '.join(keys)}")
+            rest = propose(closest(key, keys), f"it takes: {', '.join(keys)}")
+            raise fault(f" has no key {text_of(key)}; {rest}")
     return {key: value for key, value in asked.items() if keep_empty or value is not None}
 
 
@@ -112,6 +138,20 @@ def _role(name: str) -> str:
     return name
 
 
+WORDS_OF_ROLES = {"query": "q", "key": "k", "value": "v", "output": "o", "lm_head": "head", "embed_tokens": "embedding"}
+
+
+def _known_roles(value: Any, validate: Callable[[Any], Any]) -> Any:
+    try:
+        return validate(value)
+    except ValidationError:
+        words = value if isinstance(value, list | tuple) else [value]
+        wrong = next((word for word in words if word not in ROLES), None)
+        near = WORDS_OF_ROLES.get(str(wrong).lower()) or WORDS_OF_ROLES.get(closest(wrong, WORDS_OF_ROLES))
+        near = near or closest(str(wrong).removesuffix("_proj"), ROLES)
+        raise refuse(propose(near, f"there are: {', '.join(ROLES)}")) from None
+
+
 def _scalar(value: object) -> object:
     if isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < LARGEST) or value == "":
         return value
@@ -141,7 +181,26 @@ ONE_NAME = Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST)]
 ONE_ROLE = Annotated[ONE_NAME, AfterValidator(_role), WithJsonSchema({"enum": list(ROLES)})]
 TEXTS = f"write a text, or a list of at most {MOST_GLOBS}, each of at most {LONGEST} characters"
 
-Number = Annotated[ONE_NUMBER, hint("write a number")]
+
+def _plain_number(value: Any, validate: Callable[[Any], Any]) -> Any:
+    """A number; of a text that YAML did not take for one the error says how to write it."""
+    try:
+        return validate(value)
+    except ValidationError:
+        raise refuse(f"write a number{_as_number(value)}") from None
+
+
+def _as_number(value: object) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    share = PERCENT.fullmatch(text)
+    try:
+        number = float(share[1]) / 100.0 if share else float(text) if len(text) <= LONGEST else math.nan
+    except ValueError:
+        return ""
+    return f": {number:.12g}" if math.isfinite(number) else ""
+
+
+Number = Annotated[ONE_NUMBER, WrapValidator(_plain_number)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1), hint("write a number from 0 to 1")]
 Rows = Annotated[
     int,
@@ -164,7 +223,7 @@ Roles = Annotated[
     BeforeValidator(
         _as_list, json_schema_input_type=ONE_ROLE | Annotated[list[ONE_ROLE], Field(max_length=MOST_GLOBS)]
     ),
-    hint(f"there are: {', '.join(ROLES)}"),
+    WrapValidator(_known_roles),
 ]
 Blocks = Annotated[
     tuple[ONE_DEPTH, ONE_DEPTH],

@@ -12,7 +12,7 @@ from analysis.diagnostics import diagnostic
 from analysis.findings.wording import format_value, quantity
 from analysis.gate.bounds import Bound, Regression
 from analysis.gate.evidence import Evidence, Item, Report, items, names_in
-from analysis.gate.policy import Policy
+from analysis.gate.policy import Policy, only_warns, why_constant
 from analysis.gate.regressions import with_baseline
 from analysis.gate.rule import PER_LAYER, Missing, Rule, RuleSeverity
 from analysis.gate.verdict import RuleVerdict, Verdict
@@ -67,7 +67,8 @@ def judge(policy: Policy, evidence: Evidence, baseline: Report | None = None) ->
     """
     rules = (*policy.rules, *(() if evidence.ended else policy.standing))
     verdicts = tuple(_rule(rule, policy, evidence, baseline) for rule in rules)
-    return Verdict(policy, verdicts, evidence.ended, compared=baseline is not None or not policy.needs_baseline)
+    compared = baseline is not None or not policy.needs_baseline
+    return Verdict(policy, verdicts, evidence.ended, compared, only_warns(policy))
 
 
 def _rule(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> RuleVerdict:
@@ -84,7 +85,9 @@ def _rule(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | Non
     if gap and not (verdict and _certain(rule, verdict.outcome)):
         verdict = _insufficient(rule, gap, verdict)
     assert verdict is not None
-    return replace(verdict, items=len(all_items), judged=len(usable_items), without=rest)
+    note = why_constant(rule)
+    sentence = f"{verdict.sentence} {note}" if note else verdict.sentence
+    return replace(verdict, sentence=sentence, items=len(all_items), judged=len(usable_items), without=rest)
 
 
 def _gap_before(rule: Rule, policy: Policy, evidence: Evidence, baseline: Report | None) -> Gap | None:

@@ -1,5 +1,6 @@
 """A policy: rules over what a report says of a model's layers. Reading, JSON Schema and writing come from one model."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -8,7 +9,9 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from analysis.diagnostic import Option, Scalar, Scope, groups
 from analysis.diagnostics import DIAGNOSTICS, diagnostic, requests
 from analysis.errors import OptionError, escape
-from analysis.gate.fields import Model, fault, hint, mapping_of, refuse, text_of
+from analysis.gate.bounds import Bound
+from analysis.gate.fields import Model, closest, fault, hint, mapping_of, refuse, text_of
+from analysis.gate.metrics import SHARES, Metric
 from analysis.gate.rule import IfMissing, Missing, Rule, RuleSeverity, one_of
 
 MOST_RULES = 200
@@ -143,6 +146,7 @@ STANDING = (
         {"name": "every weight was measured", "summary": "coverage.unmeasured", "max": 0, "missing": "fail"}
     ),
 )
+ALL_WARN = "every rule of the policy only warns, so that nothing but the coverage can close the gate"
 RULES = f"give a list of 1 to {MOST_RULES} rules"
 
 
@@ -165,3 +169,67 @@ def _settings(name: str, options: object) -> dict[str, Scalar]:
 def names_of(rules: Sequence[Rule]) -> list[str]:
     """The diagnostics that these rules are about, in their order."""
     return list(dict.fromkeys(rule.metric.diagnostic for rule in rules if rule.metric.diagnostic != "coverage"))
+
+
+# --- rules that no report can break, which look like a gate that is shut ---------------------------------------------
+
+
+def why_constant(rule: Rule) -> str:
+    """Why the rule says the same of every model, as a sentence; empty where it does not.
+
+    >>> why_constant(Rule.model_validate({"summary": "esd.share_usual", "min": 0}))
+    'No value can break this rule: it is always from 0 to 1.'
+    """
+    span = _span(rule)
+    if rule.bound is not None and span is not None and _holds_all(rule.bound, *span):
+        low, high = span
+        return f"No value can break this rule: it is always {Bound.model_validate(_ends(low, high)).words()}."
+    wanted = rule.where.equals if rule.where is not None else None
+    choices = () if rule.metric.column is None else rule.metric.column.choices
+    if isinstance(wanted, str) and choices and wanted not in choices:
+        words = ", ".join(word for word in choices if word)
+        return f"{rule.metric.key} is never “{wanted}”{_proposal(wanted, choices)}: it is one of {words}."
+    return ""
+
+
+def notes(policy: Policy) -> list[str]:
+    """What people should know of a policy before they rely on it, a sentence each."""
+    found = [f"{rule.name}: {why}" for rule in policy.rules if (why := why_constant(rule))]
+    return [*found, *([f"{ALL_WARN[0].upper()}{ALL_WARN[1:]}."] if only_warns(policy) else [])]
+
+
+def only_warns(policy: Policy) -> bool:
+    return all(rule.severity is RuleSeverity.WARN for rule in policy.rules)
+
+
+def _span(rule: Rule) -> tuple[float, float] | None:
+    """Between which values the rule's number lies whatever the report; None where that is not known."""
+    if rule.aggregate == "share" or _is_share(rule.metric):
+        return 0.0, 1.0
+    if rule.aggregate == "count" or rule.metric.key == "coverage.unmeasured":
+        return 0.0, math.inf
+    return None
+
+
+def _is_share(metric: Metric) -> bool:
+    owner, name = metric.diagnostic, metric.name
+    return metric.column is None and (name.startswith("share_") or (owner == "coverage" and name in SHARES))
+
+
+def _holds_all(bound: Bound, low: float, high: float) -> bool:
+    """Whether the bound holds for both ends, and so for all between; of no upper end a bound above says nothing."""
+    open_end = high if math.isfinite(high) else low
+    return bound.holds(low) and bound.holds(open_end) and (math.isfinite(high) or _has_no_upper_end(bound))
+
+
+def _has_no_upper_end(bound: Bound) -> bool:
+    return bound.maximum is None and bound.below is None and bound.equals is None
+
+
+def _ends(low: float, high: float) -> dict[str, float]:
+    return {"min": low} if math.isinf(high) else {"min": low, "max": high}
+
+
+def _proposal(word: str, choices: Sequence[str]) -> str:
+    near = closest(word, choices)
+    return f" (did you mean “{near}”?)" if near else ""

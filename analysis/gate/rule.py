@@ -2,12 +2,13 @@
 
 import math
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from fnmatch import translate
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, WrapValidator, field_validator, model_validator
 
 from analysis.gate.bounds import BOUNDS, Better, Bound, Ends, Regression, check_ends
 from analysis.gate.conditions import bound_conditions, rule_conditions
@@ -22,8 +23,10 @@ from analysis.gate.fields import (
     Rows,
     Share,
     Texts,
+    closest,
     fault,
     hint,
+    propose,
     refuse,
 )  # fmt: skip
 from analysis.gate.metrics import RENAMED, WEAK, Metric, columns, summaries, weak_flagged
@@ -50,7 +53,13 @@ class Missing(StrEnum):
 
 
 def one_of(words: tuple[str, ...] | type[StrEnum]) -> Any:
-    return hint(f"write one of {', '.join(words)}")
+    def check(value: Any, validate: Callable[[Any], Any]) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            raise refuse(propose(closest(value, map(str, words)), f"write one of {', '.join(words)}")) from None
+
+    return WrapValidator(check)
 
 
 IfMissing = Annotated[Missing, one_of(Missing)]
@@ -163,9 +172,12 @@ class Rule(Ends):
         if isinstance(name, str) and name in metrics:
             return name
         owner, _, _ = name.partition(".") if isinstance(name, str) else ("", "", "")
+        others, kind = (summaries(), "summary") if info.field_name == "column" else (columns(), "column")
+        if isinstance(name, str) and name in others:
+            raise refuse(f"write {kind}: {name} instead of {info.field_name}: {name}")
         options = [key for key in metrics if key.startswith(f"{owner}.")]
         choices = ", ".join(options) or ", ".join(dict.fromkeys(key.partition(".")[0] + ".…" for key in metrics))
-        raise refuse(f"there are: {choices}")
+        raise refuse(propose(closest(name, options or metrics), f"there are: {choices}"))
 
     @model_validator(mode="after")
     def _consistent(self) -> "Rule":

@@ -1,17 +1,17 @@
-"""What a report gives no value of, as a gate counts it: weights and vectors that hold NaN or infinity, and weights that
-no worker came to.
+"""What a report gives no value of, as a gate counts it: weights and other parameters that hold NaN or
+infinity, and weights that no worker came to.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from analysis.tensors.listing import BROKEN, OF_VECTOR
+from analysis.tensors.listing import BROKEN, OF_OTHER
 
 
 def find_unmeasured(report: Mapping[str, Any], place: int) -> dict[str, str]:
     """The weights of the checkpoint at this place of the run that no row has a value of, each with the reason.
 
-    One of several weights of a tensor counts where it holds NaN. So do norms and biases, which have no rows.
+    One of several weights of a tensor counts where it holds NaN. So do norms, biases and others, which have no rows.
     """
     notes: dict[str, tuple[str, str]] = {}
     measured_weights: set[str] = set()
@@ -27,7 +27,7 @@ def find_unmeasured(report: Mapping[str, Any], place: int) -> dict[str, str]:
         weight: note
         for weight, (tensor, note) in notes.items()
         if weight not in measured_weights and (tensor not in measured_tensors or BROKEN in note)
-    } | _broken_vectors(report, place)
+    } | _broken_others(report, place)
 
 
 NO_VALUES = ("weight", "tensor", "label", "role", "depth", "shape", "slices", "group", "checkpoints", "note")
@@ -37,12 +37,12 @@ def _rows_of(report: Mapping[str, Any], place: int) -> Iterator[Mapping[str, Any
     yield from (row for table in report["tables"].values() for row in table if place in row["group"])
 
 
-def _broken_vectors(report: Mapping[str, Any], place: int) -> dict[str, str]:
-    """Norms and biases that hold NaN or infinity."""
+def _broken_others(report: Mapping[str, Any], place: int) -> dict[str, str]:
+    """Norms, biases, tokens and tables that hold NaN or infinity."""
     coverage = report["coverage"]
     part = coverage["checkpoints"][place] if coverage.get("checkpoints") else coverage
     broken = (entry for entry in part.get("skipped", ()) if entry["reason"].endswith(BROKEN))
-    return {entry["tensor"]: entry["reason"] for entry in broken if OF_VECTOR in entry["reason"]}
+    return {entry["tensor"]: entry["reason"] for entry in broken if OF_OTHER in entry["reason"]}
 
 
 def count_unmeasured(report: Mapping[str, Any]) -> dict[str, Any]:

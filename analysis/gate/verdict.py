@@ -8,7 +8,7 @@ from analysis.diagnostic import Scalar
 from analysis.errors import LONGEST_NAME
 from analysis.findings.wording import join_words, quantity
 from analysis.gate.evidence import Item
-from analysis.gate.policy import Policy
+from analysis.gate.policy import ALL_WARN, Policy
 from analysis.gate.rule import Missing, Rule
 from analysis.outcome import Outcome
 
@@ -72,6 +72,7 @@ class Verdict:
     rules: tuple[RuleVerdict, ...]
     ended: str = ""  # why the run ended before its time, in a sentence
     compared: bool = True  # whether there was a baseline, where rules ask for one
+    only_warns: bool = False  # whether no rule of the policy can close the gate
 
     @property
     def outcome(self) -> Outcome:
@@ -92,12 +93,17 @@ class Verdict:
             return self.policy.insufficient is Missing.PASS
         return self.outcome is not Outcome.FAIL
 
+    @property
+    def headline(self) -> str:
+        text = headline([str(rule.outcome) for rule in self.rules], self.passed, self.ended, self.compared)
+        return f"{text.rstrip('.')}; {ALL_WARN}." if self.only_warns and self.passed else text
+
     def to_json(self) -> dict[str, Any]:
         return {
             "version": VERSION,
             "verdict": str(self.outcome),
             "passed": self.passed,
-            "headline": headline([str(rule.outcome) for rule in self.rules], self.passed, self.ended, self.compared),
+            "headline": self.headline,
             "ended": self.ended or None,
             "rules": [rule.to_json() for rule in self.rules],
         }

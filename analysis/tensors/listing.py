@@ -21,8 +21,11 @@ from analysis.weight import TensorInfo
 
 NO_WEIGHT = "no weight"  # in the reason of what is none: an optimizer's state, a copy, a mask, which may be infinite
 BROKEN = "are NaN or infinite"
-OF_VECTOR = " of its "  # in the reason of a broken vector; that of a broken matrix is the note of its rows
-VECTORS, LEAVES = ("bias", "norm"), ("weight", "running_mean", "running_var")  # masks and observers start at infinity
+OF_OTHER = " of its "  # in the reason of a broken tensor without rows; that of a broken matrix is the note of its rows
+# the names of masks, and of what observers of a range have seen so far: infinity is their start
+ENDLESS = re.compile(
+    r"(?:.*[._])?(?:mask|masked_bias|causal_mask\w*|tril|triu|(?:min|max)_vals?)(?:\.(?:bias|weight))?"
+)
 DIGEST = re.compile("[0-9a-f]{32}")
 WIDTHS = {"float32": 4, "float64": 8}  # bytes of the values that are formed
 
@@ -44,7 +47,7 @@ class Beyond:
     left: Mapping[str, str] = field(default_factory=dict)  # tensors that are no weight by themselves → the reason
     same: Mapping[str, str] = field(default_factory=dict)  # tensors that repeat another one → that one
     constants: Mapping[str, str] = field(default_factory=dict)  # tensors that no training made → a kind of constants.py
-    broken: Mapping[str, int] = field(default_factory=dict)  # vectors → how many values are NaN or infinite
+    broken: Mapping[str, int] = field(default_factory=dict)  # small tensors → how many values are NaN or infinite
     digests: Mapping[str, str] = field(default_factory=dict)  # tensors that are small or no matrices → of their values
 
 
@@ -113,12 +116,10 @@ def _mark_copy(info: TensorInfo, beyond: Beyond) -> TensorInfo:
 
 
 def _note_not_finite(info: TensorInfo, count: int) -> TensorInfo:
-    """The same, with what is wrong with a vector of the model beside the reason why it is not analysed."""
-    leaf = info.name.rpartition(".")[2]
-    is_vector = (info.role in VECTORS or leaf in LEAVES) and "mask" not in leaf
-    if not count or not is_vector or info.skip is None or NO_WEIGHT in info.skip:
+    """The same, with what is wrong with a tensor of the model beside the reason why it is not analysed."""
+    if not count or info.skip is None or NO_WEIGHT in info.skip or ENDLESS.fullmatch(info.name.lower()):
         return info
-    return replace(info, skip=f"{info.skip}; {count:,}{OF_VECTOR}{info.size:,} values {BROKEN}")
+    return replace(info, skip=f"{info.skip}; {count:,}{OF_OTHER}{info.size:,} values {BROKEN}")
 
 
 def _skip(info: TensorInfo, reason: str) -> TensorInfo:

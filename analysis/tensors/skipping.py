@@ -105,7 +105,7 @@ def _buffer(name: str, shape: tuple[int, ...]) -> str | None:
     if LAYERS.fullmatch(".".join(words)):
         return "a Fourier basis or window, no weight"
     if any(table in words[-2:] for table in BIAS_TABLES):
-        return "a table of attention biases by relative position, no weight"
+        return "a table of attention biases by relative position, no matrix"
     if not name.lower().endswith(words[-1]):
         return None  # a layer's ".weight"
     if len(shape) == 3 and shape[0] == 1 and HEAD_VECTORS.fullmatch(words[-1]):

@@ -37,7 +37,9 @@ def line_json(row: models.Event) -> AuditEntry:
 def listing(
     session: Admin,
     page: PageOf,
-    action: Annotated[str | None, Query(max_length=64, examples=["token"], description="All of one kind.")] = None,
+    action: Annotated[
+        str | None, Query(pattern="^[^\\u0000]*$", max_length=64, examples=["token"], description="All of one kind.")
+    ] = None,
 ) -> list[AuditEntry]:
     """Lists recorded actions, newest first: tokens, sign-ins, uploads, requests, deletions and verdicts."""
     events = audit.listing(session, page.limit + 1, page.number, action)

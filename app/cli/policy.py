@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from analysis.errors import PolicyError
-from analysis.gate.policy import Policy
+from analysis.gate.policy import Policy, notes
 from analysis.gate.starter import starter
 from app.cli.output import end
 from app.gate import policy_file as policies
@@ -41,6 +41,8 @@ def policy_check_command(file: Path) -> None:
         end(error.code, f"{file}: {error}", USAGE)
     needs = [*(["a base"] if policy.needs_base else []), *(["a baseline"] if policy.needs_baseline else [])]
     asks = f"; some ask for {' and '.join(needs)}" if needs else ""
+    for note in notes(policy):
+        click.echo(f"{file}: note: {note}", err=True)
     click.echo(f"{file}: {len(policy.rules)} rules over {', '.join(policy.measure) or 'the coverage'}{asks}")
 
 

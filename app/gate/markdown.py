@@ -1,14 +1,15 @@
 """A verdict as Markdown, for a step summary or a comment on a pull request. Names come from untrusted files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.findings.wording import format_value
+from analysis.findings.wording import format_value, quantity
 from analysis.outcome import Outcome
 from app.escaping import for_html, for_markdown
 
 LISTED = 10  # layers that a rule names
 SENTENCE = 600  # characters
+LARGEST = 900_000  # bytes: GitHub drops a step summary of more than 1 MiB as a whole
 
 
 def write(verdict: Mapping[str, Any]) -> str:
@@ -23,10 +24,25 @@ def write(verdict: Mapping[str, Any]) -> str:
     for rule in verdict["rules"]:
         sentence = for_markdown(rule["sentence"], SENTENCE)
         lines.append(f"| {Outcome(rule['outcome']).emoji} | {for_markdown(rule['rule'])} | {sentence} |")
-    for rule in verdict["rules"]:
-        if rule["offenders"]:
-            lines += _details(rule)
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *_all_details(verdict["rules"], LARGEST - _size(lines)), ""])
+
+
+def _all_details(rules: Sequence[Mapping[str, Any]], room: int) -> list[str]:
+    """The layers behind each rule that does not hold, of as many rules as there is room for, in bytes."""
+    lines: list[str] = []
+    left_out = 0
+    for rule in (rule for rule in rules if rule["offenders"]):
+        details = _details(rule)
+        if _size(lines) + _size(details) > room:
+            left_out += 1
+        else:
+            lines += details
+    rest = f"The layers of {quantity(left_out, 'more rule')} are in the verdict as JSON."
+    return [*lines, "", rest] if left_out else lines
+
+
+def _size(lines: Sequence[str]) -> int:
+    return sum(len(line.encode()) + 1 for line in lines)
 
 
 def _subject(verdict: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ ask() {
     left=$((deadline - SECONDS)) status=0
     [ $left -gt 0 ] || late
     : > "$body"
-    code=$(curl --silent --show-error --connect-timeout 20 -m $left -o "$body" -w '%{http_code}' \
+    code=$(curl --silent --show-error --globoff --connect-timeout 20 -m $left -o "$body" -w '%{http_code}' \
       ${EIGENSCOPE_TOKEN:+-H "Authorization: Bearer $EIGENSCOPE_TOKEN"} "$@") || status=$?
     [ $status -ne 28 ] || [ $SECONDS -lt $deadline ] || late
     case "$status:$code" in
@@ -49,6 +49,7 @@ files_of() {
   local IFS= found=()
   if [ -d "$1" ]; then
     found=("${1%/}"/*.safetensors)
+    [ ${#found[@]} -gt 0 ] || [ ! -f "${1%/}/.metadata" ] || found=("${1%/}"/*.distcp "${1%/}/.metadata")
     [ ${#found[@]} -gt 0 ] || found=("${1%/}"/*.bin "${1%/}"/*.pt "${1%/}"/*.pth "${1%/}"/*.ckpt)
     [ ${#found[@]} -eq 0 ] || found+=("${1%/}"/*.index.json "${1%/}"/{,adapter_}config.json)
   elif [ -e "$1" ]; then

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from safetensors.torch import save
 
 from tests import families
-from tests.service import Service
+from tests.service import Service, prepare
 
 ASKED: Mapping[str, Mapping[str, object]] = {"top_singular_value": {}}
 
@@ -29,6 +29,10 @@ def state(service: Service, ids: Sequence[int], rule: str = "λ constant") -> No
 
 def analysed(service: Service, rule: str = "λ constant") -> list[int]:
     """Their checkpoints with facts, and run 1 over them."""
+    return prepare(service, _analyse, rule)
+
+
+def _analyse(service: Service, rule: str) -> list[int]:
     ids = upload(service, rule)
     state(service, ids, rule)
     service.run(*ids, diagnostics=ASKED)

@@ -108,7 +108,7 @@ def until(condition: Callable[[], object], what: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def children(pid: int) -> list[int]:

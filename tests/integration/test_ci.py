@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import torch
@@ -209,9 +210,11 @@ def answering(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"") -
         handler.wfile.write(body)
 
 
-def check_sh(repository: Path, there: Receiver, **environment: str) -> "subprocess.CompletedProcess[str]":
+def check_sh(
+    repository: Path, there: Receiver, file: str = "model.safetensors", **environment: str
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        ["bash", "docs/ci/check.sh", "model.safetensors"], cwd=repository, check=False, capture_output=True, text=True,
+        ["bash", "docs/ci/check.sh", file], cwd=repository, check=False, capture_output=True, text=True,
         env={"PATH": os.environ["PATH"], "EIGENSCOPE_URL": there.url, **environment}, timeout=60,
     )  # fmt: skip
 
@@ -238,6 +241,30 @@ def test_an_answer_after_a_busy_one_is_the_answer(repository: Path) -> None:
     assert [each.path for each in posts] == ["/api/v1/checkpoints"] * 3 + ["/api/v1/runs"]
     assert posts[0].body == posts[2].body
     assert json.loads(posts[3].body)["checkpoints"] == [7]
+
+
+@pytest.mark.parametrize(
+    ("file", "sent"),
+    [("out [1]/model{a,b}.safetensors", ["model{a,b}.safetensors"]), ("step-8", ["__0_0.distcp", ".metadata"])],
+)
+def test_which_files_are_sent(file: str, sent: list[str], repository: Path) -> None:
+    """Names that curl would take for a range or a list, and the folder of torch.distributed.checkpoint."""
+    folder = (repository / file).parent if len(sent) == 1 else repository / file
+    folder.mkdir()
+    for name in (*sent, "notes.txt"):
+        (folder / name).write_text("x")
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.command == "GET":
+            answering(handler, 200, b'{"state": "done", "passed": true, "headline": "open"}')
+        else:
+            answering(handler, 404 if handler.command == "HEAD" else 201, b'{"id": 7}')
+
+    with receiving(Receiver(answer)) as there:
+        done = check_sh(repository, there, file)
+    assert done.returncode == 0, done.stderr
+    names = [unquote(each.path.partition("filename=")[2]) for each in there.heard if each.method == "PUT"]
+    assert names == sent
 
 
 def test_what_answers_is_no_service(repository: Path) -> None:

@@ -15,6 +15,7 @@ COLUMNS = (
         "columns differ and resemble each other no more than chance lets them. Empty where there is more structure.",
         kind="text",
         absent=BAD,
+        choices=("zero", "identity", "orthogonal", "flat", "random", ""),
         shown=True,
     ),
     Column(

@@ -35,12 +35,7 @@ class _Place:
 
 def is_of_experts(module: AdaptedModule) -> bool:
     """Whether a module of an adapter is a layer of experts, whose parameter its name does not tell."""
-    return not module.whole and layer_of(module).rpartition(".")[2] in LAYERS
-
-
-def layer_of(module: AdaptedModule) -> str:
-    """The layer of experts, without what PEFT put around it."""
-    return module.module.removesuffix(".base_layer" * module.level)
+    return not module.whole and module.layer.rpartition(".")[2] in LAYERS
 
 
 def expert_partners(
@@ -49,10 +44,10 @@ def expert_partners(
     """The partners of the base's expert tensors among these modules."""
     ordered = sorted(modules, key=lambda module: -module.level)
     held = _places(targets)
-    layers = _pair_layers({layer_of(module) for module in ordered}, held)
+    layers = _pair_layers({module.layer for module in ordered}, held)
     partners: dict[str, Partner] = {}
     for module in ordered:
-        places, sides = held.get(layers.get(layer_of(module), ""), []), update_sides(module, shapes)
+        places, sides = held.get(layers.get(module.layer, ""), []), update_sides(module, shapes)
         experts = max((place.expert + 1 for place in places if place.expert is not None), default=0)
         if sides is None:
             continue
@@ -117,6 +112,7 @@ def _fits(place: _Place, sides: tuple[int, int]) -> bool:
 
 
 def _partner(module: AdaptedModule, place: _Place, experts: int) -> Partner:
+    module = replace(module, parameter="down_proj" if place.leaf in LEAVES[-1] else "gate_up_proj")
     if place.expert is None:
         return Partner(replace(module, experts=place.info.shape[0]))
     return Partner(replace(module, experts=experts, expert=place.expert, half=HALVES.get(place.leaf, "")))

@@ -150,7 +150,7 @@ SINGLE: dict[str, tuple[State, tuple[str, ...], tuple[str, ...]]] = {
     ),
     "NaN in a bias": (
         model() | {UP.replace("weight", "bias"): torch.full((128,), math.nan)},
-        ("1 bias or norm holds NaN or infinity",),
+        ("1 bias, norm or other parameter holds NaN or infinity",),
         ("1 matrix holds",),
     ),
     "pruned and quantised": (

@@ -7,7 +7,7 @@ from analysis.findings.vectors import add_identities, add_vectors, finding_of
 def test_a_broken_bias_is_said_first() -> None:
     note = Finding(Severity.NOTE, "t", "w")
     found = add_vectors({"entries": Summary("No fault found.", {}, (note,)), "esd": Summary("E.", {})}, ["a.bias"])
-    assert found["entries"].headline == "1 bias or norm holds NaN or infinity. No fault found."
+    assert found["entries"].headline == "1 bias, norm or other parameter holds NaN or infinity. No fault found."
     assert [finding.severity for finding in found["entries"].findings] == [Severity.BAD, Severity.NOTE]
     assert found["entries"].findings[0].text == "a.bias holds values that are NaN or infinite"
     assert found["esd"].headline == "E."
@@ -17,7 +17,7 @@ def test_several_are_counted_and_three_are_named() -> None:
     finding = finding_of(("a", "b", "c", "d", "e"))
     assert finding.text == "a, b, c and 2 more hold values that are NaN or infinite"
     found = add_vectors({"esd": Summary("E.", {})}, "abcde")
-    assert found["esd"].headline == "5 biases or norms hold NaN or infinity. E."
+    assert found["esd"].headline == "5 biases, norms or other parameters hold NaN or infinity. E."
 
 
 def test_nothing_broken_changes_nothing() -> None:
@@ -28,7 +28,7 @@ def test_nothing_broken_changes_nothing() -> None:
 
 def test_of_several_checkpoints_it_says_whose() -> None:
     found = add_vectors({"update": Summary("U.", {})}, ["a.bias"], "tuned")
-    assert found["update"].headline == "tuned: 1 bias or norm holds NaN or infinity. U."
+    assert found["update"].headline == "tuned: 1 bias, norm or other parameter holds NaN or infinity. U."
     assert found["update"].findings[0].text == "tuned: a.bias holds values that are NaN or infinite"
 
 

@@ -44,7 +44,7 @@ def test_what_is_taken(kind: Any, value: object, taken: object) -> None:
         (fields.Name, "a\ud800", "without lone surrogates"),
         (fields.Texts, {"q"}, "a list of at most 50"),
         (fields.Texts, ["q"] * 51, "a list of at most 50"),
-        (fields.Roles, "queen", "there are: q, k, v"),
+        (fields.Roles, "queen", "did you mean q? There are: q, k, v"),
         (fields.Blocks, [5, 0], "the first and the last"),
         (fields.Blocks, True, "the first and the last"),
         (fields.Span, [6, 2], "the smaller first"),

@@ -58,11 +58,11 @@ WRONG: list[tuple[object, str]] = [
     ({}, "the policy, rules: it is missing; give a list of 1 to 200 rules"),
     ({"rules": []}, "the policy, rules: [] is not valid"),
     ({"rules": [ALPHA] * (MOST_RULES + 1)}, "give a list of 1 to 200 rules"),
-    ({"rules": [ALPHA], "rulez": 1}, "the policy has no key 'rulez'; it takes: version, missing"),
+    ({"rules": [ALPHA], "rulez": 1}, "the policy has no key 'rulez'; did you mean rules? It takes: version, missing"),
     ({"rules": [ALPHA], "version": 2}, "the policy, version: 2 is not valid; write version: 1"),
     ({"rules": ["x"]}, "rule 1: 'x' is not a mapping"),
     ({"rules": [{**ALPHA, "name": "a"}, {**ALPHA, "name": "a"}]}, "two rules have the name 'a'"),
-    (with_(colour="red"), "rule 1 has no key 'colour'; it takes: name, column"),
+    (with_(colour="red"), "rule 1 has no key 'colour'; did you mean column? It takes: name, column"),
     (with_(name=""), "rule 1 '', name: '' is not valid"),
     (with_(name="low", min="six"), "rule 1 'low', min: 'six' is not valid; write a number"),
     (with_(min=True), "min: True is not valid"),
@@ -77,7 +77,13 @@ WRONG: list[tuple[object, str]] = [
     (with_(better="lower"), "better: 'lower' is not valid; it belongs to max_regression"),
     (with_(column=None), "rule 1: say what it is about"),
     (with_(summary="esd.fitted"), "rule 1: say what it is about"),
-    (with_(column="esd.alfa"), "rule 1, column: 'esd.alfa' is not valid; there are: esd.alpha"),
+    (with_(column="esd.alfa"), "rule 1, column: 'esd.alfa' is not valid; did you mean esd.alpha? There are: esd.alpha"),
+    (with_(column="alpha"), "rule 1, column: 'alpha' is not valid; did you mean esd.alpha? There are: esd.…"),
+    (with_(column="esd.share_usual"), "write summary: esd.share_usual instead of column: esd.share_usual"),
+    (with_(summary="esd.alpha", column=None), "write column: esd.alpha instead of summary: esd.alpha"),
+    (with_(min="1e1"), "rule 1, min: '1e1' is not valid; write a number: 10"),
+    (with_(min="80%"), "rule 1, min: '80%' is not valid; write a number: 0.8"),
+    (with_(layers={"role": ["query"]}), "['query'] is not valid; did you mean q? There are: q, k, v"),
     (with_(column="astrology.sign"), "there are: esd.…, norms.…"),
     (with_(column=7), "rule 1, column: 7 is not valid"),
     (with_(column="esd.eigenvalues"), "rule 1, column: 'esd.eigenvalues' is not valid"),
@@ -99,7 +105,7 @@ WRONG: list[tuple[object, str]] = [
     (with_(aggregate="share"), "where: say what is counted"),
     (with_(no_baseline="pass"), "no_baseline: 'pass' is not valid; it belongs to max_regression"),
     (with_(layers={"rolle": "q"}), "rule 1, layers has no key 'rolle'"),
-    (with_(layers={"role": "queen"}), "rule 1, layers, role: 'queen' is not valid; there are: q, k, v"),
+    (with_(layers={"role": "queen"}), "rule 1, layers, role: 'queen' is not valid; did you mean q? There are: q, k, v"),
     (with_(layers={"name": 7}), "rule 1, layers, name: 7 is not valid"),
     (with_(layers={"name": "x" * 201}), "each of at most 200 characters"),
     (with_(layers={"depth": [5, 1]}), "rule 1, layers, depth: [5, 1] is not valid"),
@@ -138,7 +144,12 @@ def test_several_faults_are_named_at_once() -> None:
     with pytest.raises(PolicyError) as refused:
         policy_of({"rules": [{**ALPHA, "rows": 0, "weak": 1}, {**ALPHA, "colour": "red"}], "missing": "maybe"})
     places = [line.partition(":")[0] for line in str(refused.value).splitlines()]
-    assert places == ["the policy, missing", "rule 1, rows", "rule 1, weak", "rule 2 has no key 'colour'; it takes"]
+    assert places == [
+        "the policy, missing",
+        "rule 1, rows",
+        "rule 1, weak",
+        "rule 2 has no key 'colour'; did you mean column? It takes",
+    ]
 
 
 def test_a_diagnostic_without_options_is_measured() -> None:

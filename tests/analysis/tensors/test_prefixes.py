@@ -164,3 +164,9 @@ def test_a_text_model_beside_a_tower_whose_name_says_nothing() -> None:
     none = pair_names(adapter, base, always, text_first=True, text_blocks=7)
     assert not none.partners
     assert none.ambiguous
+
+
+def test_what_transformers_5_renames_inside_a_block() -> None:
+    """Mixtral's router, in its files and in an adapter that was trained with transformers 5."""
+    names = ["model.layers.0.mlp.gate.weight"], ["model.layers.0.block_sparse_moe.gate.weight", "lm_head.weight"]
+    assert pair_names(*names, lambda a, b: True).partners == {names[0][0]: names[1][0]}

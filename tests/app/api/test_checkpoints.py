@@ -2,13 +2,14 @@
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.storage.blobs import Incoming
 from tests.hostile import HOSTILE, Hostile, marker
-from tests.service import Service, model
+from tests.service import Service, model, settings
 
 
 def test_a_raw_body_becomes_a_checkpoint(service: Service) -> None:
@@ -118,9 +119,20 @@ def is_sent(hostile: Hostile) -> bool:
     return hostile.code != "missing-file" and hostile.name != "onnx: data by a link"
 
 
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service to which all hostile files are sent, one after the other, and at the end a good one."""
+    service = Service(settings(tmp_path_factory.mktemp("attacked")))
+    yield service
+    good = service.upload(model())["id"]
+    service.work()
+    assert service.get(f"/api/v1/checkpoints/{good}")["state"] == "ready"
+    service.close()
+
+
 @pytest.mark.parametrize("hostile", [each for each in HOSTILE if is_sent(each)], ids=lambda hostile: hostile.name)
 def test_hostile_files_are_rejected_with_a_reason_and_the_service_stays_up(
-    service: Service, tmp_path: Path, hostile: Hostile
+    attacked: Service, tmp_path: Path, hostile: Hostile
 ) -> None:
     folder = tmp_path / "hostile"
     folder.mkdir()
@@ -128,17 +140,15 @@ def test_hostile_files_are_rejected_with_a_reason_and_the_service_stays_up(
     beside = folder.rglob("*.bin") if built[0].suffix == ".onnx" else []  # its numbers, which an upload has to bring
     paths = [path for given in (*built, *beside) for path in (sorted(given.rglob("*")) if given.is_dir() else [given])]
     files = [("files", (str(path.relative_to(folder)), path.read_bytes())) for path in paths if path.is_file()]
-    assert service.client.post("/api/v1/checkpoints", files=files).status_code == 201
-    service.run(1)
-    service.work()
-    found = service.get("/api/v1/checkpoints/1")
+    sent = attacked.client.post("/api/v1/checkpoints", files=files)
+    assert sent.status_code == 201
+    run = attacked.run(sent.json()["id"])["id"]
+    attacked.work()
+    found = attacked.get(f"/api/v1/checkpoints/{sent.json()['id']}")
     assert (found["state"], found["reason"]["code"]) == ("rejected", hostile.code)
     assert len(found["reason"]["message"]) > 20
-    assert service.get("/api/v1/runs/1")["state"] == "failed"
+    assert attacked.get(f"/api/v1/runs/{run}")["state"] == "failed"
     assert not marker(folder).exists()
-    service.upload(model())
-    service.work()
-    assert service.get("/api/v1/checkpoints/2")["state"] == "ready"
 
 
 def test_facts_come_along_with_an_upload(service: Service) -> None:

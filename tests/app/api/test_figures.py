@@ -1,27 +1,38 @@
 """Figures over HTTP: every declared one draws."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
-from analysis.diagnostic import Scope
+from analysis.diagnostic import Diagnostic, Scope
 from analysis.diagnostics import DIAGNOSTICS
-from analysis.diagnostics import diagnostic as diagnostic_named
-from tests.service import Service, model
+from tests.service import Service, model, settings
 
 WEIGHT = "model.layers.0.mlp.up_proj.weight"
-DECLARED = [(diagnostic.name, figure.name) for diagnostic in DIAGNOSTICS for figure in diagnostic.figures]
 
 
-@pytest.mark.parametrize(("diagnostic", "figure"), DECLARED)
-def test_every_declared_figure_is_plotly_json(service: Service, diagnostic: str, figure: str) -> None:
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with a base and two others, of which each diagnostic has a run of its own."""
+    service = Service(settings(tmp_path_factory.mktemp("three")))
     for layers, name in enumerate(("base", "one", "other"), 1):
         service.upload(model(layers), filename=f"{name}.safetensors")
-    scope = diagnostic_named(diagnostic).scope
-    service.run(*(range(1, 2) if scope is Scope.ONE else range(1, 4)), diagnostics={diagnostic: {}})
-    service.work()
-    place = {"position": 1} if scope is Scope.PAIR else {"group": "0,1,2"} if scope is Scope.UPDATES else {}
-    drawn = service.get(f"/api/v1/runs/1/figures/{diagnostic}/{figure}", weight=WEIGHT, **place)
-    assert set(drawn) == {"data", "layout"}
-    assert drawn["data"] or drawn["layout"]["meta"]["note"]
+    yield service
+    service.close()
+
+
+@pytest.mark.parametrize("diagnostic", [each for each in DIAGNOSTICS if each.figures], ids=lambda each: each.name)
+def test_every_declared_figure_is_plotly_json(three: Service, diagnostic: Diagnostic) -> None:
+    several = range(1, 2) if diagnostic.scope is Scope.ONE else range(1, 4)
+    run = three.run(*several, diagnostics={diagnostic.name: {}})["id"]
+    three.work()
+    places: dict[Scope, dict[str, Any]] = {Scope.PAIR: {"position": 1}, Scope.UPDATES: {"group": "0,1,2"}}
+    place = places.get(diagnostic.scope, {})
+    for figure in diagnostic.figures:
+        drawn = three.get(f"/api/v1/runs/{run}/figures/{diagnostic.name}/{figure.name}", weight=WEIGHT, **place)
+        assert set(drawn) == {"data", "layout"}
+        assert drawn["data"] or drawn["layout"]["meta"]["note"]
 
 
 @pytest.mark.parametrize("kind", ["depth", "flow", "distribution", "heatmap"])

@@ -40,3 +40,13 @@ def test_check_says_what_it_asks_for_or_what_is_wrong(folder: Path) -> None:
     assert wrong.exit_code == 2
     assert "bad-policy wrong.yml: rule 1, column: 'esd.alfa' is not valid" in wrong.stderr
     assert policy("check", "nothing.yml").exit_code == 2
+
+
+def test_check_tells_what_cannot_fail(folder: Path) -> None:
+    Path("weak.yml").write_text("rules: [{summary: esd.share_usual, min: 0, severity: warn}]")
+    found = policy("check", "weak.yml")
+    assert found.exit_code == 0
+    assert found.stderr.splitlines() == [
+        "weak.yml: note: 1: esd.share_usual: No value can break this rule: it is always from 0 to 1.",
+        "weak.yml: note: Every rule of the policy only warns, so that nothing but the coverage can close the gate.",
+    ]

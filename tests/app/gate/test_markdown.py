@@ -58,3 +58,12 @@ def test_it_says_of_which_model_and_run() -> None:
     text = write({**told, "checkpoint": "a|b", "run": 12, "link": "https://eigenscope.example/runs/12"})
     assert text.startswith("### ✅ a\\|b: The gate is open")
     assert text.splitlines()[2] == "Run 12: <https://eigenscope.example/runs/12>"
+
+
+def test_it_stays_below_what_github_takes() -> None:
+    """A step summary of more than 1 MiB is dropped as a whole."""
+    layer = {"label": "层" * 200, "checkpoints": ["检" * 200] * 2, "value": 9.0, "baseline": 7.0, "why": None}
+    rule = {"rule": "规" * 200, "outcome": "fail", "sentence": "句" * 300, "offenders": [layer] * 10, "offending": 10}
+    text = write({"verdict": "fail", "headline": "The gate is closed.", "rules": [rule] * 100})
+    assert 800_000 < len(text.encode()) < 1 << 20
+    assert re.search(r"^The layers of \d+ more rules are in the verdict as JSON\.$", text, re.MULTILINE)

@@ -14,7 +14,7 @@ from analysis.adapters.names import modules
 from analysis.diagnostics import requests
 from analysis.engine.comparison import compare
 from analysis.formats import open_checkpoint
-from analysis.tensors.matching.expert_adapters import expert_partners, is_of_experts, layer_of
+from analysis.tensors.matching.expert_adapters import expert_partners, is_of_experts
 from tests.analysis.tensors.matching.examples import Shapes, member
 
 E, FF, D = 3, 10, 6
@@ -44,14 +44,22 @@ def split(held: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+# as PEFT writes it where target_modules="all-linear" meets the fused experts of transformers 5
+PATTERNS = {"alpha_pattern": {r".*\.gate_up_proj": 12}, "rank_pattern": {r".*\.gate_up_proj": 4}}
+
+
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("targets", [["gate_up_proj", "down_proj"], ["down_proj"], ["gate_up_proj"]])
-def test_the_weights_are_those_that_peft_merges(fused: bool, targets: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("patterns", [{}, PATTERNS])
+@pytest.mark.filterwarnings("ignore:The following rank_pattern keys", "ignore:The following alpha_pattern keys")
+def test_the_weights_are_those_that_peft_merges(
+    fused: bool, targets: list[str], patterns: dict[str, Any], tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     model = Model()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     names = [f"mlp.experts.{target}" for target in targets]
-    settings: dict[str, Any] = {"r": 2, "lora_alpha": 6, "target_parameters": names}
+    settings: dict[str, Any] = {"r": 2, "lora_alpha": 6, "target_parameters": names, **patterns}
     tuned: Any = peft.get_peft_model(model, peft.LoraConfig(target_modules=[], **settings))
     for name, parameter in tuned.named_parameters():
         if "lora_" in name:
@@ -121,6 +129,6 @@ def test_which_modules_are_of_experts() -> None:
         f"base_model.model.mlp.experts.{inner}lora_{side}.weight" for inner in ("", "base_layer.") for side in "AB"
     ]
     found = modules([*names, "base_model.model.q.lora_A.weight", "base_model.model.q.lora_B.weight"])
-    assert [(layer_of(module), module.level, is_of_experts(module)) for module in found] == [
+    assert [(module.layer, module.level, is_of_experts(module)) for module in found] == [
         ("mlp.experts", 0, True), ("mlp.experts", 1, True), ("q", 0, False),
     ]  # fmt: skip
