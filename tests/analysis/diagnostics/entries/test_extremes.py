@@ -68,7 +68,8 @@ def one_row(matrix: Tensor) -> Tensor:
 def thin(matrix: Tensor) -> Tensor:
     u, s, v = torch.linalg.svd(matrix)
     kept = (u[:, :8] * s[:8]) @ v[:8]
-    return kept + 0.005 * kept.std() * randn(*matrix.shape, seed=9)
+    made: Tensor = kept + 0.005 * kept.std() * randn(*matrix.shape, seed=9)
+    return made
 
 
 @pytest.mark.parametrize(
