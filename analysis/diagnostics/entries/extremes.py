@@ -40,7 +40,7 @@ def _longest(kind: str, energies: Float64[np.ndarray, " k"]) -> Line | None:
     return Line(f"{kind} {first}", math.sqrt(float(energies[first] / energies[second])))
 
 
-def at_limit(rows: Float64[np.ndarray, "r c"]) -> float:
+def at_limit(rows: Float[np.ndarray, "r c"]) -> float:
     """The share of some rows' entries that have exactly the size of the largest of them."""
     sizes = np.abs(rows)
     return float(np.count_nonzero(sizes == sizes.max()) / rows.size)

@@ -7,9 +7,11 @@ from torch import Tensor
 
 from analysis.diagnostics.entries import grid
 from analysis.diagnostics.entries.grid import Grid
+from analysis.diagnostics.entries.precision import ROUNDOFF, stored_type
+from analysis.diagnostics.entries.samples import Lines
 from tests.analysis.diagnostics.battery import randn
 
-FLOAT32 = grid.ROUNDOFF["float32"]
+FLOAT32 = ROUNDOFF["float32"]
 
 
 def symmetric(values: Tensor, steps: int, dim: int | None) -> Tensor:
@@ -67,7 +69,7 @@ def test_blocks_that_reach_past_the_ends_of_rows() -> None:
 
 def test_a_coarse_grid_that_was_rounded_to_halves() -> None:
     made = symmetric(randn(48, 256), 7, 1).bfloat16()
-    found = grid.grid(made, grid.ROUNDOFF["bfloat16"])
+    found = grid.grid(made, ROUNDOFF["bfloat16"])
     assert found is not None
     assert found.bits == 4
 
@@ -79,7 +81,7 @@ def test_pruned_values_lie_on_no_grid(seed: int, share: float) -> None:
     bound = values.abs().flatten().kthvalue(int(share * values.numel())).values
     for kind in ("float32", "bfloat16", "float16"):
         stored = (values * (values.abs() > bound)).to(getattr(torch, kind))
-        assert grid.grid(stored, grid.ROUNDOFF[kind]) is None
+        assert grid.grid(stored, ROUNDOFF[kind]) is None
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -87,23 +89,8 @@ def test_pruned_values_lie_on_no_grid(seed: int, share: float) -> None:
 def test_values_of_chance_lie_on_no_grid(shape: tuple[int, int], seed: int) -> None:
     values = randn(*shape, seed=seed)
     for given, kind in ((values, "float32"), (values.bfloat16(), "bfloat16"), (values.half(), "float16")):
-        assert grid.grid(given, grid.ROUNDOFF[kind]) is None
+        assert grid.grid(given, ROUNDOFF[kind]) is None
     assert grid.grid(values * (values.abs() > 1.0), FLOAT32) is None  # pruned
-
-
-def test_levels_are_numpys_without_zero() -> None:
-    lines = np.array([[0.0, 1.0, 1.0, 2.0], [3.0, 4.0, 5.0, 6.0], [0.0, 0.0, 0.0, 0.0]])
-    assert grid.levels(lines).tolist() == [2.0, 4.0, 0.0]
-    assert grid.commonest(lines) == 5 / 12
-    assert grid.cut_groups(lines, 2).tolist() == [
-        [0.0, 1.0],
-        [1.0, 2.0],
-        [3.0, 4.0],
-        [5.0, 6.0],
-        [0.0, 0.0],
-        [0.0, 0.0],
-    ]
-    assert not len(grid.cut_groups(lines, 8))
 
 
 def test_steps_need_enough_values() -> None:
@@ -113,27 +100,11 @@ def test_steps_need_enough_values() -> None:
     assert Grid("row", 255).bits == 8
 
 
-@pytest.mark.parametrize(
-    ("values", "kind"),
-    [
-        (randn(1, 20, 30), "float32"),
-        (randn(1, 20, 30).bfloat16().float(), "bfloat16"),
-        (randn(1, 20, 30).half().float(), "float16"),
-        (randn(1, 20, 30).double() * (1.0 + 2.0**-40), "float64"),
-        (randn(1, 20, 30).double(), "float32"),
-        (randn(1, 20, 30).bfloat16(), "bfloat16"),
-        (1e-30 * randn(1, 20, 30), "float32"),
-    ],
-)
-def test_the_narrowest_type(values: Tensor, kind: str) -> None:
-    assert grid.stored_type(values) == kind
-
-
 def test_floats_of_eight_bits_show_in_few_entries() -> None:
     values = randn(40, 64)
     scaled = (values / values.abs().max() * 448.0).to(torch.float8_e4m3fn).float() / 448.0
     for made in (0.3 * scaled, values.to(torch.float8_e5m2).float()):
-        found = grid.grid(made, grid.ROUNDOFF[grid.stored_type(made[None])])
+        found = grid.grid(made, ROUNDOFF[stored_type(made[None])])
         assert found is not None
         assert found.of == "tensor"
         assert found.bits in (7, 8)
@@ -145,7 +116,7 @@ def test_floats_of_four_bits_are_four_bits_and_not_pruned() -> None:
     groups = (randn(64, 96) * torch.linspace(0.1, 2.0, 64)[:, None]).reshape(-1, 32)
     size = torch.exp2(torch.floor(torch.log2(groups.abs().amax(1, keepdim=True))) - 2.0)
     made = (codes[((groups / size).abs()[..., None] - codes).abs().argmin(-1)] * groups.sign() * size).reshape(64, 96)
-    found = grid.grid(made, grid.ROUNDOFF[grid.stored_type(made[None])])
+    found = grid.grid(made, ROUNDOFF[stored_type(made[None])])
     assert found is not None
     assert found.of.startswith("group")
     assert found.bits == 4
@@ -154,7 +125,18 @@ def test_floats_of_four_bits_are_four_bits_and_not_pruned() -> None:
 
 def test_whole_numbers_are_codes_though_halves_hold_them() -> None:
     codes = (randn(64, 64) / 3.5 * 127.0).round().clamp(-127, 127)
-    assert grid.stored_type(codes[None]) == "bfloat16"
-    found = grid.grid(codes, grid.ROUNDOFF["bfloat16"])
+    assert stored_type(codes[None]) == "bfloat16"
+    found = grid.grid(codes, ROUNDOFF["bfloat16"])
     assert found is not None
     assert (found.of, found.bits) == ("tensor", 8)
+
+
+def test_most_lines_on_a_grid_are_enough_and_nine_tenths_are_needed() -> None:
+    """Where the lines that lie on none stand last, first, or among the others."""
+    on, off = symmetric(randn(200, 64), 7, 1).numpy(), randn(200, 64, seed=1).numpy()
+    for misses, found in ((18, 14), (25, None)):
+        for places in (slice(0, misses), slice(200 - misses, 200), slice(0, 200, 200 // misses)):
+            lines = on.copy()
+            lines[places] = off[places]
+            assert grid.even(Lines(lines), FLOAT32) == found
+    assert grid.even(Lines(np.zeros((30, 64), np.float32)), FLOAT32) is None  # none of them varies
