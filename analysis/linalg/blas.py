@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.linalg.libraries import tell_new_ones
 from analysis.runtime.shapes import Float, Float64
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def routine(library: str, name: str, signature: str) -> Routine:
     from scipy import LowLevelCallable
 
     symbol = LowLevelCallable.from_cython(import_module(f"scipy.linalg.{library}"), name)
+    tell_new_ones()
     match = re.fullmatch(signature, symbol.signature)
     if match is None:
         raise NotPublished(f"{name} of this SciPy takes {symbol.signature}")

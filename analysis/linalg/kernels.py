@@ -10,14 +10,13 @@ many threads to use, in `threads`.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from typing import TypeVar
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from analysis.errors import TensorError
 from analysis.linalg import blas as unlocked
+from analysis.linalg.libraries import limit
 from analysis.runtime.arrays import Numbers, as_array, as_tensor
 from analysis.runtime.cores import cores
 from analysis.runtime.pytorch import Tensor, set_threads, threads_in_use, torch
@@ -136,13 +135,7 @@ def threads(count: int) -> Iterator[None]:
     old_count = threads_in_use(cores())
     set_threads(count)
     try:
-        with libraries().limit(limits=count, user_api="blas"):
+        with limit(count):
             yield
     finally:
         set_threads(old_count)
-
-
-@cache
-def libraries() -> ThreadpoolController:
-    """What NumPy and SciPy bring along. Kept, for looking through the loaded libraries takes milliseconds."""
-    return ThreadpoolController()

@@ -15,7 +15,7 @@ loses nothing, so that squares neither over- nor underflow.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,7 @@ Scales = Float64[np.ndarray, " s"]  # 2^-exponent of each matrix
 EPS = float(np.finfo(np.float64).eps)
 BLOCK = 1 << 20  # numbers in float64 at a time on the CPU: 8 MiB, as fast as 32 MiB (docs/benchmarks.md)
 GPU_BLOCK = 1 << 26  # and on a GPU, 512 MiB: few launches
+LINES = 256  # of the smaller side, whose inner products are kept
 LARGEST_EXPONENT = 480  # of two: squares of singular values up to 2^30 times larger stay inside float64's 2^±1022
 
 
@@ -49,6 +50,7 @@ class Spectrum:
     squared_norm: float  # sum of the squares of all entries, not of the eigenvalues
     kernel: str  # "gram" or "svd"
     floor: float  # relative to the largest singular value: below it a singular value is rounding, not weight
+    products: "Products | None" = None  # of some lines of the smaller side, where they were formed on the CPU
 
     @once
     def values(self) -> Float64[np.ndarray, " p"]:
@@ -66,6 +68,14 @@ class Spectrum:
     def largest(self) -> float:
         """σ₁; 0 for a zero matrix."""
         return float(self.values[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """The inner products of up to 256 lines of the smaller side, evenly spread, over all slices; a by-product."""
+
+    lower: Float64[np.ndarray, "l l"]  # those below the diagonal and on it, over 4ᵉ
+    exponent: int  # e
 
 
 def decompose(slices: Float[Numbers, "s m n"]) -> Spectrum:
@@ -99,7 +109,13 @@ def _pool(found: Sequence["_Slice"], exponent: int, rows: int, columns: int) -> 
         squared_norm=math.ldexp(math.fsum(one.squared_norm for one in found), 2 * exponent),
         kernel="svd" if any(one.kernel == "svd" for one in found) else "gram",
         floor=max(one.floor for one in found),
+        products=_pool_products([one.products for one in found], exponent),
     )
+
+
+def _pool_products(found: Sequence[Float64[np.ndarray, "l l"] | None], exponent: int) -> Products | None:
+    there = [one for one in found if one is not None]
+    return Products(there[0] if len(there) == 1 else np.sum(there, axis=0), exponent) if there else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +126,18 @@ class _Slice:
     squared_norm: float
     kernel: str
     floor: float
+    products: Float64[np.ndarray, "l l"] | None
 
 
 def _solve(group: Float[Numbers, "s n k"], scales: Scales) -> Iterator[_Slice]:
     """Each by its Gram matrix where that can tell the smallest eigenvalue from zero, else by the SVD."""
-    for matrix, scale, squares, squared_norm in zip(group, scales, *_gram(group, scales), strict=True):
+    for matrix, scale, squares, squared_norm, products in zip(group, scales, *_gram(group, scales), strict=True):
         largest = float(squares[-1])
         error = gram_error(len(matrix), len(squares), squared_norm / largest) if largest > 0.0 else 0.0
         if squares[0] >= 2.0 * error * largest:  # then the true one is above error · λ₁
-            yield _Slice(np.sqrt(squares), squared_norm, "gram", math.sqrt(error))
+            yield _Slice(np.sqrt(squares), squared_norm, "gram", math.sqrt(error), products)
         else:
-            yield _Slice(_svd(matrix, float(scale)), squared_norm, "svd", max(matrix.shape) * EPS)
+            yield _Slice(_svd(matrix, float(scale)), squared_norm, "svd", max(matrix.shape) * EPS, products)
 
 
 def gram_error(rows: int, columns: int, stable_rank: float) -> float:
@@ -192,13 +209,17 @@ def _double(block: Float[np.ndarray, "s b k"], scales: Scales) -> Float64[np.nda
     return copy
 
 
-def _gram(group: Float[Numbers, "s n k"], scales: Scales) -> tuple[Float64[np.ndarray, "s k"], list[float]]:
-    """Ascending eigenvalues of each WᵀW, and its trace: the sum of the squares of all entries."""
+def _gram(
+    group: Float[Numbers, "s n k"], scales: Scales
+) -> tuple[Float64[np.ndarray, "s k"], list[float], Sequence[Any]]:
+    """Ascending eigenvalues of each WᵀW, its trace: the sum of the squares of all entries, and a part of it."""
     if not isinstance(group, np.ndarray):
-        return gpu.eigenvalues(blocks(group), scales, group.shape[2])
+        return *gpu.eigenvalues(blocks(group), scales, group.shape[2]), [None] * len(group)
     grams = _inner_products(group, scales)
     squared_norms: list[float] = np.trace(grams, axis1=1, axis2=2).tolist()
-    return np.maximum(eigenvalues(grams), 0.0), squared_norms
+    step = max(1, grams.shape[1] // LINES)
+    products = [gram[::step, ::step][:LINES, :LINES].copy() for gram in grams]
+    return np.maximum(eigenvalues(grams), 0.0), squared_norms, products
 
 
 def scaled_gram(tall: Float[Tensor, "n k"]) -> tuple[Float64[Tensor, "k k"], int]:

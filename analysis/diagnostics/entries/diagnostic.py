@@ -9,13 +9,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.cached import once
 from analysis.diagnostic import Curve, Diagnostic, Measurement, Options, Scalar, Scope
-from analysis.diagnostics.entries import copies, evenness, grid, lines, noise
+from analysis.diagnostics.entries import copies, evenness, grid, lines, noise, precision
 from analysis.diagnostics.entries.columns import COLUMNS
+from analysis.diagnostics.entries.cosines import Resemblance
 from analysis.diagnostics.entries.rank import stored_rank
+from analysis.diagnostics.entries.samples import Samples, exact
 from analysis.diagnostics.entries.summary import summarise
 from analysis.figure import ByDepth, Figure, Heatmap
-from analysis.runtime.arrays import double, dtype_name
+from analysis.runtime.arrays import dtype_name
 from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Weight
 
@@ -29,63 +32,94 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     values: dict[str, Scalar] = {"digest": copies.digest(weight.array), "dtype": dtype_name(weight.array)}
     if largest == 0.0:
         return Measurement(values | {"zeros": 1.0, "state": "zero", "rms": 0.0}, curves, "the matrix is zero")
-    unit = math.ldexp(1.0, math.frexp(largest)[1])
-    sums = lines.sums(weight.array, unit)
-    values |= sizes(weight, sums, unit) | repeats(weight, sums) | against_noise(weight, sums, unit)
-    return Measurement(values, curves)
+    looked = Looked(weight)
+    return Measurement(values | sizes(looked) | repeats(looked) | against_noise(looked), curves)
 
 
-def sizes(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
+class Looked:
+    """A finite weight that is not zero, with what several columns come from, each found once."""
+
+    def __init__(self, weight: Weight) -> None:
+        self.slices, self.spectrum = weight.array, weight.spectrum
+        self.unit = math.ldexp(1.0, math.frexp(self.spectrum.largest)[1])
+
+    @once
+    def sums(self) -> lines.Sums:
+        return lines.sums(self.slices, self.unit)
+
+    @once
+    def storage_type(self) -> str:
+        return precision.stored_type(self.slices)
+
+    @property
+    def roundoff(self) -> float:
+        return precision.ROUNDOFF[self.storage_type]
+
+    @once
+    def by_outputs(self) -> Resemblance:
+        known = self.spectrum.products if self.spectrum.rows < self.spectrum.columns else None
+        return Resemblance(in_file_order(self.slices), self.sums.row_sums, self.unit, known)
+
+    @once
+    def by_inputs(self) -> Resemblance:
+        known = self.spectrum.products if self.spectrum.rows >= self.spectrum.columns else None
+        return Resemblance(by_inputs(self.slices), self.sums.column_sums, self.unit, known)
+
+    def likeness(self) -> float:
+        """How much more, or less, rows, columns and kernel positions resemble each other than independent ones do."""
+        positions = [Resemblance(self.slices.reshape(len(self.slices), -1))] if len(self.slices) > 1 else []
+        return max(one.likeness() for one in (self.by_outputs, self.by_inputs, *positions))
+
+
+def sizes(looked: Looked) -> dict[str, Scalar]:
     """Scale, shape and largest entry."""
-    count = weight.array.size
+    count, added, spectrum = looked.slices.size, looked.sums, looked.spectrum
     rms = math.sqrt(added.squares / count)
     peak, row, column = added.largest
-    dtype = grid.stored_type(weight.array)
     return {
-        "rms": rms * unit,
+        "rms": rms * looked.unit,
         "kurtosis": noise.peakedness(added, count),
         "largest": peak / rms,
         "largest_row": row,
         "largest_column": column,
-        "isolation": lines.isolation(weight.array, row, column),
-        "stored_as": dtype,
-        "rank": stored_rank(weight.spectrum, rms * unit, grid.ROUNDOFF[dtype]),
-        "num_evals": weight.spectrum.values.size,
-        "condition": _condition(weight.spectrum.values),
+        "isolation": lines.isolation(looked.slices, row, column),
+        "stored_as": looked.storage_type,
+        "rank": stored_rank(spectrum, rms * looked.unit, looked.roundoff),
+        "num_evals": spectrum.values.size,
+        "condition": _condition(spectrum.values),
     }
 
 
-def repeats(weight: Weight, added: lines.Sums) -> dict[str, Scalar]:
+def repeats(looked: Looked) -> dict[str, Scalar]:
     """What repeats: zeros, equal rows and columns, levels and grids."""
-    slices = weight.array
-    matrix, transpose = in_file_order(slices), by_inputs(slices)
-    rows = grid.sample(matrix)
-    value_grid = grid.grid(matrix, grid.ROUNDOFF[grid.stored_type(slices)])
+    matrix, added = in_file_order(looked.slices), looked.sums
+    samples = Samples(matrix)
+    value_grid = grid.grid_of(samples, looked.roundoff)
     values: dict[str, Scalar] = {
         "zero_rows": int((added.rows == 0.0).sum()),
         "zero_columns": int((added.columns == 0.0).sum()),
         "equal_rows": lines.equal(matrix),
-        "equal_columns": lines.equal(transpose),
-        "row_cosine": lines.cosine(matrix),
-        "zeros": added.zeros / slices.size,
-        "commonest": grid.commonest(rows),
-        "levels": int(grid.levels(rows.reshape(1, -1))[0]),
-        "levels_row": float(grid.levels(rows).mean()),
+        "equal_columns": lines.equal(by_inputs(looked.slices)),
+        "row_cosine": looked.by_outputs.cosine(),
+        "zeros": added.zeros / looked.slices.size,
+        "commonest": samples.all_rows.commonest,
+        "levels": int(samples.all_rows.levels[0]),
+        "levels_row": float(samples.rows.levels.mean()),
         "grid": value_grid.of if value_grid else "",
         "grid_steps": value_grid.steps if value_grid else None,
-        "excess_zeros": grid.has_excess_zeros(matrix, value_grid) if value_grid else None,
+        "excess_zeros": grid.has_excess_zeros(samples, value_grid) if value_grid else None,
     }
-    for size in grid.GROUPS:
-        groups = grid.blocks(matrix, size)
-        values[f"levels_{size}"] = float(grid.levels(groups).mean()) if len(groups) else None
+    for size, groups in samples.blocks.items():
+        values[f"levels_{size}"] = float(groups.levels.mean()) if len(groups) else None
     return values
 
 
-def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, Scalar]:
+def against_noise(looked: Looked) -> dict[str, Scalar]:
     """How far the weight is from independent entries, and the state that this says it is in."""
-    sample = double(weight.array.reshape(-1)[:: max(1, weight.array.size // SAMPLED)])
-    comparison = noise.compare(weight.spectrum, added, unit, _likeness(weight))
-    shape = evenness.evenness(weight.array, weight.spectrum)
+    slices = looked.slices
+    comparison = noise.compare(looked.spectrum, looked.sums, looked.unit, looked.likeness())
+    shape = evenness.evenness(slices, looked.spectrum)
+    sample = exact(slices.reshape(-1)[:: max(1, slices.size // SAMPLED)])
     values: dict[str, Scalar] = {"entries_law": noise.law_of(sample), "state": shape}
     if comparison is None:
         return values
@@ -101,12 +135,6 @@ def against_noise(weight: Weight, added: lines.Sums, unit: float) -> dict[str, S
 
 def _condition(values: Float64[np.ndarray, " k"]) -> float | None:
     return float(values.max() / values.min()) if values.min() > 0.0 else None
-
-
-def _likeness(weight: Weight) -> float:
-    """How much more, or less, rows, columns and kernel positions resemble each other than independent ones do."""
-    slices = weight.array
-    return max(map(lines.likeness, (in_file_order(slices), by_inputs(slices), slices.reshape(len(slices), -1))))
 
 
 def in_file_order(slices: Float[np.ndarray, "s m n"]) -> Float[np.ndarray, "m ns"]:

@@ -14,7 +14,6 @@ from analysis.runtime.arrays import Numbers, as_array, double
 from analysis.runtime.shapes import Float
 
 LINES = 256  # of a kernel, that are looked at
-BLOCK = 1 << 20  # numbers that are turned into float64 together
 EQUAL = 1.05  # σ₁ over the smallest singular value, up to which a spectrum is that of an orthogonal matrix
 NEARLY = 2.0  # the same of a flat one; that of noise has more, but for long matrices: half of its logarithm there
 ALMOST = 0.05  # of the norm, by which a weight may differ from a multiple of the identity
@@ -23,25 +22,21 @@ ALMOST = 0.05  # of the norm, by which a weight may differ from a multiple of th
 def evenness(slices: Float[Numbers, "s m n"], spectrum: Spectrum) -> str:
     """Of a weight that is finite and not zero: "identity", "orthogonal", "flat" or ""."""
     enough, array = min(spectrum.rows, spectrum.columns) >= FEWEST, as_array(slices)
-    if enough and off_identity(array) <= ALMOST:
+    if enough and off_identity(array, spectrum.squared_norm) <= ALMOST:
         return "identity"
     if orthogonal(spectrum, array):
         return "orthogonal"
     return "flat" if enough and is_flat(spectrum) else ""
 
 
-def off_identity(slices: Float[Numbers, "s m n"]) -> float:
+def off_identity(slices: Float[Numbers, "s m n"], squared_norm: float) -> float:
     """‖W - cI‖ / ‖cI‖ with the best c, of a kernel with I at its best position and zeros elsewhere; ∞ where c is 0."""
     array = as_array(slices)
-    lines = max(1, BLOCK // array.shape[2])  # a copy of the whole in float64 would take twice its memory
-    parts = [one[start : start + lines] for one in array for start in range(0, len(one), lines)]
-    largest, side = max(float(np.abs(double(part)).max()) for part in parts), min(array.shape[1:])
-    means = (double(np.diagonal(array, axis1=1, axis2=2)) / largest).sum(axis=-1) / side
-    own = float(np.abs(means).max()) ** 2 * side  # ‖cI‖²
-    if own == 0.0:
-        return math.inf
-    squares = sum(float(np.square(double(part) / largest).sum()) for part in parts)
-    return math.sqrt(max(0.0, squares / own - 1.0))
+    diagonals = double(np.diagonal(array, axis1=1, axis2=2))
+    largest, side = float(np.abs(diagonals).max()) or 1.0, min(array.shape[1:])
+    means = (diagonals / largest).sum(axis=-1) / side
+    own = float(np.abs(means).max()) ** 2 * side  # ‖cI‖² over the square of the largest
+    return math.sqrt(max(0.0, squared_norm / largest / largest / own - 1.0)) if own > 0.0 else math.inf
 
 
 def is_flat(spectrum: Spectrum) -> bool:

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.runtime.arrays import Numbers, as_array, double, dtype_name
+from analysis.diagnostics.entries.samples import Lines, Samples
+from analysis.runtime.arrays import Numbers, double
 from analysis.runtime.shapes import Bool, Float, Float64
 
-GROUPS = (128, 64, 32)  # inputs that share a scale in the usual formats
 MOST_STEPS = 255  # eight bits
-SEEN_LINES, SEEN = 32, 4096  # lines that are looked at, and entries of each
 LEAST = 16  # values below which a grid proves nothing
 TOGETHER, TRIED = 64, 8  # lines that are tried at once, and values of each that come first
 SHARE = 0.9  # of the lines that must lie on a grid
@@ -35,39 +34,6 @@ class Grid:
     @property
     def bits(self) -> int:
         return max(1, math.ceil(math.log2(self.steps + 1)))
-
-
-def sample(matrix: Float[Numbers, "m n"]) -> Float64[np.ndarray, "r c"]:
-    """Some rows, evenly spread, and the first entries of each."""
-    return double(as_array(matrix)[:: max(1, len(matrix) // SEEN_LINES)][:SEEN_LINES, :SEEN])
-
-
-def levels(lines: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, " r"]:
-    """How many different values that are not 0 each line holds."""
-    sorted_lines = np.sort(lines, axis=1)
-    fresh = sorted_lines != 0.0
-    fresh[:, 1:] &= sorted_lines[:, 1:] != sorted_lines[:, :-1]
-    counts: Float64[np.ndarray, " r"] = np.count_nonzero(fresh, axis=1).astype(float)
-    return counts
-
-
-def cut_groups(lines: Float64[np.ndarray, "r c"], size: int) -> Float64[np.ndarray, "g size"]:
-    """The lines cut into groups; none where they are shorter."""
-    end = lines.shape[1] // size * size
-    return lines[:, :end].reshape(-1, size)
-
-
-def blocks(matrix: Float[Numbers, "m n"], size: int) -> Float64[np.ndarray, "g size"]:
-    """Some blocks of so many neighbours in the order in which the values are stored, past the ends of rows."""
-    flat = as_array(matrix).reshape(-1)
-    groups = flat[: len(flat) // size * size].reshape(-1, size)
-    return double(groups[:: max(1, len(groups) * size // (SEEN_LINES * SEEN))])
-
-
-def commonest(lines: Float64[np.ndarray, "r c"]) -> float:
-    """The share of the commonest value among those looked at."""
-    _, counts = np.unique(lines, return_counts=True)
-    return float(counts.max()) / lines.size
 
 
 def steps(values: Float64[np.ndarray, " c"], roundoff: float) -> int | None:
@@ -92,30 +58,55 @@ def steps(values: Float64[np.ndarray, " c"], roundoff: float) -> int | None:
     return count if chance < 1e-6 or nonzeros >= 8 * len(uniques) else None
 
 
-def even(lines: Float64[np.ndarray, "r c"], roundoff: float) -> int | None:
-    """The steps of the finest grid among the lines, where nine tenths of those that vary lie on one."""
-    vary = lines[(np.count_nonzero(lines, axis=1) >= LEAST) & (lines.min(axis=1) < lines.max(axis=1))]
-    finest, misses = 0, 0
-    for start in range(0, len(vary), TOGETHER):
-        some = vary[start : start + TOGETHER]
+def even(lines: Lines, roundoff: float) -> int | None:
+    """The steps of the finest grid among the lines, where nine tenths of those that vary lie on one.
+
+    So many lines at a time as may be on none: of ordinary weights no more are looked at.
+    """
+    finest, misses, varying, count = 0, 0, 0, len(lines)
+    if count - int((lines.levels > MOST_STEPS + 1).sum()) < SHARE * count:  # more values than a grid has places
+        return None
+    together = max(TOGETHER, math.ceil((1.0 - SHARE) * count) + 1)
+    for start in range(0, count, together):
+        some = _select_varying(double(lines.values[start : start + together]))
+        varying += len(some)
         for line, possible in zip(some, _may_fit(some, roundoff), strict=True):
-            count = steps(line, roundoff) if possible else None
-            misses += count is None
-            finest = max(finest, count or 0)
-        if len(vary) - misses < SHARE * len(vary):
+            step_count = steps(line, roundoff) if possible else None
+            misses += step_count is None
+            finest = max(finest, step_count or 0)
+        if count - misses < SHARE * count:  # then misses are too many of the varying ones too, which are no more
             return None
-    return finest or None
+    return finest or None if varying - misses >= SHARE * varying else None
+
+
+def _select_varying(lines: Float64[np.ndarray, "r c"]) -> Float64[np.ndarray, "v c"]:
+    """Those that hold two values or more, and enough that are not 0."""
+    varies = ((lines != 0.0).sum(axis=1) >= LEAST) & (lines.min(axis=1) < lines.max(axis=1))
+    return lines if varies.all() else lines[varies]
 
 
 def _may_fit(lines: Float64[np.ndarray, "r c"], roundoff: float) -> Bool[np.ndarray, " r"]:
-    """Whether a few values of each line, of which all vary, lie on some grid: most lines fail here already."""
-    low, high = lines.min(axis=1)[:, None, None], lines.max(axis=1)[:, None, None]
-    few = lines[:, :: max(1, lines.shape[1] // TRIED)][:, :TRIED, None]  # (r, values, 1)
-    counts = np.arange(1.0, MOST_STEPS + 1)
+    """Whether a few values of each line, of which all vary, lie on some grid: most lines fail with the first."""
+    few = lines[:, :: max(1, lines.shape[1] // TRIED)][:, :TRIED]  # (r, values)
+    low, high = lines.min(axis=1)[:, None], lines.max(axis=1)[:, None]
     tolerance = 4.0 * roundoff * np.maximum(np.abs(low), np.abs(high)) / (high - low)
-    places = (few - low) / (high - low) * counts  # (r, values, q)
+    found = _fits(few[:, :1], low, high, tolerance)
+    rest = np.flatnonzero(found)
+    found[rest] = _fits(few[rest], low[rest], high[rest], tolerance[rest])
+    return found
+
+
+def _fits(
+    few: Float64[np.ndarray, "r v"],
+    low: Float64[np.ndarray, "r 1"],
+    high: Float64[np.ndarray, "r 1"],
+    tolerance: Float64[np.ndarray, "r 1"],
+) -> Bool[np.ndarray, " r"]:
+    """Whether there is a number of steps with which all of these values of a line are whole."""
+    counts = np.arange(1.0, MOST_STEPS + 1)
+    places = ((few - low) / (high - low))[:, :, None] * counts  # (r, values, q)
     off = np.abs(places - np.rint(places)).max(axis=1)
-    allowed = tolerance[:, 0] * counts
+    allowed = tolerance * counts
     found: Bool[np.ndarray, " r"] = ((off <= allowed + 1e-6) & (allowed < 0.1)).any(axis=1)
     return found
 
@@ -125,45 +116,48 @@ def grid(numbers: Float[Numbers, "m n"], roundoff: float) -> Grid | None:
 
     Of values in the order in which they are stored, since quantisers group neighbours.
     """
-    matrix = as_array(numbers)
-    rows, columns = sample(matrix), sample(matrix.T)
+    return grid_of(Samples(numbers), roundoff)
+
+
+def grid_of(samples: Samples, roundoff: float) -> Grid | None:
+    """The same of what is looked at."""
     for unit, lines in (
-        ("tensor", rows.reshape(1, -1)),
-        ("row", rows),
-        ("column", columns),
-        *((f"group of {size}", blocks(matrix, size)) for size in GROUPS),
-        *((f"group of {size} outputs", cut_groups(columns, size)) for size in GROUPS),
+        ("tensor", samples.all_rows),
+        ("row", samples.rows),
+        ("column", samples.columns),
+        *((f"group of {size}", lines) for size, lines in samples.blocks.items()),
+        *((f"group of {size} outputs", lines) for size, lines in samples.blocks_of_columns.items()),
     ):
-        step_count = even(lines, roundoff) if lines.size else None
+        step_count = even(lines, roundoff) if len(lines) else None
         if step_count is not None:
             return Grid(unit, step_count)
-    return _codebook(matrix, rows, roundoff)
+    return _codebook(samples, roundoff)
 
 
-def _codebook(matrix: Float[np.ndarray, "m n"], rows: Float64[np.ndarray, "r c"], roundoff: float) -> Grid | None:
+def _codebook(samples: Samples, roundoff: float) -> Grid | None:
     """Few different values that lie on no even grid, or on one that rounding to halves has blurred."""
-    nonzeros = np.count_nonzero(rows)
-    level_count = float(levels(rows.reshape(1, -1))[0])
+    nonzeros, level_count = int(samples.all_rows.nonzeros[0]), float(samples.all_rows.levels[0])
     if nonzeros >= 4096 and level_count <= MOST_STEPS + 1:
         return Grid("tensor", max(1, int(level_count)))
     ties, max_levels = (TIES, MOST_STEPS) if roundoff < 2.0**-20 else (TIES_OF_HALVES, LEVELS_OF_HALVES)
-    for unit, lines in (*((f"group of {size}", blocks(matrix, size)) for size in (64, 128, 32)), ("row", rows)):
-        counts = np.count_nonzero(lines, axis=1) if lines.size else np.zeros(0)
-        full = counts >= 2 * LEAST
-        middle = float(np.median(levels(lines[full]))) if full.any() else math.inf
-        if middle <= max_levels and float(np.median(levels(lines[full]) / counts[full])) < ties:
-            return Grid(unit, int(middle) - int(nonzeros == rows.size))  # 0 is a value too
+    for unit, lines in (*((f"group of {size}", samples.blocks[size]) for size in (64, 128, 32)), ("row", samples.rows)):
+        full = lines.nonzeros >= 2 * LEAST
+        middle = float(np.median(lines.levels[full])) if full.any() else math.inf
+        if middle <= max_levels and float(np.median(lines.levels[full] / lines.nonzeros[full])) < ties:
+            return Grid(unit, int(middle) - int(nonzeros == samples.all_rows.values.size))  # 0 is a value too
     return None
 
 
-def has_excess_zeros(matrix: Float[Numbers, "m n"], found: Grid) -> bool:
+def has_excess_zeros(samples: Samples, found: Grid) -> bool:
     """Whether values on a grid hold more zeros than rounding leaves: of each second line, or more.
 
     Of values of one hump the zeros are hardly more than the next level, and those not much more than the one after it.
     Zeros that were set leave a gap below the next level, or outnumber it by far more than it outnumbers the third.
     """
-    lines = sample(matrix.T if found.of.startswith("column") or found.of.endswith("outputs") else matrix)
-    lines = lines.reshape(1, -1) if found.of == "tensor" else lines
+    by_columns = found.of.startswith("column") or found.of.endswith("outputs")
+    lines = double(
+        (samples.all_rows if found.of == "tensor" else samples.columns if by_columns else samples.rows).values
+    )
     told = [_outnumber(line, found.steps) for line in lines if np.count_nonzero(line) >= LEAST]
     return bool(told) and sum(told) > len(told) / 2
 
@@ -175,30 +169,3 @@ def _outnumber(line: Float64[np.ndarray, " c"], count: int) -> bool:
     gap = sizes[1] / np.diff(sizes[1:]).min() if count <= COARSE else 0.0  # fine grids have empty levels anyhow
     first, second = counts[1] / 2.0, counts[2] / 2.0
     return bool(gap > GAP or counts[0] / first > EXCESS * max(1.0, first / second))
-
-
-def stored_type(slices: Float[Numbers, "s m n"]) -> str:
-    """The narrowest type that holds every value: "bfloat16", "float16", or that of the file."""
-    array, own = as_array(slices), dtype_name(slices)
-    if own not in ("float32", "float64"):
-        return own
-    candidates = [kind for kind in NARROWER if kind != own]
-    height = max(1, (1 << 20) // array.shape[2])
-    for block in (one[start : start + height] for one in array for start in range(0, len(one), height)):
-        candidates = [kind for kind in candidates if _holds(kind, block)]
-        if not candidates:
-            return own
-    return candidates[0]
-
-
-def _holds(kind: str, block: Float[np.ndarray, "b n"]) -> bool:
-    """Whether every value is one of that type."""
-    with np.errstate(over="ignore"):
-        narrow = block.astype(np.float32 if kind == "bfloat16" else kind)
-    if not np.array_equal(narrow, block):
-        return False
-    return kind != "bfloat16" or not (narrow.view(np.uint32) & 0xFFFF).any()  # the upper half of a float32
-
-
-NARROWER = ("bfloat16", "float16", "float32")  # the one to name first
-ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-9}

@@ -3,18 +3,18 @@
 A row is an output with all its kernel positions, a column an input with all of them.
 """
 
+import hashlib
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.linalg.kernels import add_inner_products
 from analysis.linalg.spectrum import BLOCK
 from analysis.runtime.arrays import Numbers, as_array, double
-from analysis.runtime.shapes import Float, Float64
+from analysis.runtime.shapes import Float, Float64, Int, Shaped
 
 COMPARED = 16  # entries of a line that are looked at first: lines that differ in them need no further look
-FEW = 256  # rows whose cosines are found
+CACHED = 1 << 15  # numbers in float64 that stay in the nearest caches
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,46 +39,85 @@ class Sums:
 def sums(slices: Float[Numbers, "s m n"], unit: float) -> Sums:
     """Of the entries over `unit`, a power of two near the largest, so that no fourth power leaves float64."""
     array = as_array(slices)
-    _, m, n = array.shape
-    rows, row_sums, columns, column_sums = (np.zeros(size) for size in (m, m, n, n))
-    slice_sums, cubes, fourths, zeros, largest = [], 0.0, 0.0, 0, (0.0, 0, 0)
-    for matrix in array:
-        totals = np.zeros(2)
-        for start in range(0, m, max(1, BLOCK // n)):
-            block = double(matrix[start : start + max(1, BLOCK // n)]) / unit
-            square = np.square(block)
-            rows[start : start + len(block)] += square.sum(axis=1)
-            columns += square.sum(axis=0)
-            row_sums[start : start + len(block)] += block.sum(axis=1)
-            column_sums += block.sum(axis=0)
-            totals += (block.sum(), square.sum())
-            zeros += block.size - int(np.count_nonzero(block))
-            index = int(square.argmax())
-            largest = max(largest, (math.sqrt(square.flat[index]), start + index // n, index % n))
-            cubes += float((square * block).sum())  # not by BLAS, whose sums hang on threads
-            fourths += float(np.square(square).sum())
-        slice_sums.append(totals)
-    return Sums(rows, columns, row_sums, column_sums, np.array(slice_sums), cubes, fourths, zeros, largest)
+    count, m, n = array.shape
+    parts = np.zeros((count, 2, m))  # of each row of each slice
+    columns, further, largest, height = np.zeros((2, n)), np.zeros(3), (0.0, 0, 0), max(1, BLOCK // n)
+    for matrix, own in zip(array, parts, strict=True):
+        for start in range(0, m, height):
+            there = slice(start, start + height)
+            peak, place = _add(matrix[there], 1.0 / unit, own[:, there], columns, further)
+            largest = max(largest, (peak, start + place // n, place % n))
+    rows, totals = parts.sum(axis=0), parts.sum(axis=2)
+    cubes, fourths, zeros = further.tolist()
+    return Sums(rows[1], columns[1], rows[0], columns[0], totals, cubes, fourths, int(zeros), largest)
+
+
+def _add(
+    matrix: Float[np.ndarray, "b n"],
+    scale: float,
+    rows: Float64[np.ndarray, "2 b"],
+    columns: Float64[np.ndarray, "2 n"],
+    further: Float64[np.ndarray, " 3"],
+) -> tuple[float, int]:
+    """Adds to the sums and sums of squares of rows and columns, and to the cubes, fourth powers and zeros.
+
+    A few rows at a time, that stay in the cache. Gives the largest |w| and the first place in the block that has it.
+    """
+    peak, place, height = 0.0, 0, max(1, CACHED // matrix.shape[1])
+    for start in range(0, len(matrix), height):
+        block = double(matrix[start : start + height]) * scale
+        square = np.square(block)
+        for i, values in enumerate((block, square)):
+            rows[i, start : start + height] = values.sum(axis=1)
+            columns[i] += values.sum(axis=0)
+        is_zero = np.count_nonzero(block == 0.0)
+        further += (np.einsum("ij,ij->i", square, block).sum(), np.einsum("ij,ij->i", square, square).sum(), is_zero)
+        top = max(float(block.max()), -float(block.min()))
+        if top > peak:
+            peak, place = top, start * matrix.shape[1] + int(np.abs(block).argmax())
+    return peak, place
 
 
 def equal(matrix: Float[Numbers, "m n"]) -> int:
-    """How many rows that are not zero repeat an earlier row, bit by bit."""
+    """How many rows that are not zero repeat an earlier row, bit by bit.
+
+    Rows whose first entries have sums of their own need no further look, nor do those whose entries have; what is left
+    is compared.
+    """
     rows = as_array(matrix)
-    if len(rows) < 2:
-        return 0
-    head = double(rows[:, :COMPARED])
-    _, first, counts = np.unique(head, axis=0, return_inverse=True, return_counts=True)
-    first = first.reshape(-1)
-    candidates = np.flatnonzero(counts[first] > 1)
-    keys: set[tuple[int, bytes]] = set()
+    bits = rows.view(f"uint{8 * rows.itemsize}")
+    candidates = np.arange(len(bits))
+    for width in (COMPARED, bits.shape[1]):
+        sums_of_bits = _mix(bits, candidates, width)
+        ranked = np.sort(sums_of_bits)
+        again = ranked[1:][ranked[1:] == ranked[:-1]]
+        if not len(again):
+            return 0
+        candidates = candidates[np.isin(sums_of_bits, again)]
+    return _repeats(rows, candidates)
+
+
+def _mix(bits: Shaped[np.ndarray, "m n"], chosen: Int[np.ndarray, " c"], width: int) -> Shaped[np.ndarray, " c"]:
+    """A sum modulo 2⁶⁴ of the first entries of each chosen row, each times its own number: equal for equal rows."""
+    width = min(width, bits.shape[1])
+    factors = np.random.default_rng(0).integers(0, 1 << 63, width, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    height, found = max(1, CACHED // width), np.empty(len(chosen), dtype=np.uint64)
+    for start in range(0, len(chosen), height):
+        some = bits[chosen[start : start + height], :width].astype(np.uint64)
+        some ^= some >> np.uint64(31)
+        found[start : start + height] = (some * factors).sum(axis=1)
+    return found
+
+
+def _repeats(rows: Float[np.ndarray, "m n"], candidates: Int[np.ndarray, " c"]) -> int:
+    seen: set[bytes] = set()
     repeats = 0
     for index in candidates.tolist():
-        line = double(rows[index])
-        if not line.any():
+        if not double(rows[index]).any():
             continue
-        key = (int(first[index]), line.tobytes())
-        repeats += key in keys
-        keys.add(key)
+        key = hashlib.blake2b(rows[index].tobytes()).digest()  # short, however long the rows are
+        repeats += key in seen
+        seen.add(key)
     return repeats
 
 
@@ -94,52 +133,6 @@ def isolation(slices: Float[Numbers, "s m n"], row: int, column: int) -> float:
 def _second(values: Float64[np.ndarray, " p"], top: float) -> float:
     rest = values[values < top]
     return float(rest.max()) if rest.size else 0.0
-
-
-def cosine(matrix: Float[Numbers, "m n"]) -> float | None:
-    """Root mean square cosine of two rows, times √n: 1 in noise. Of up to 256 rows; None with less than two."""
-    gram = _cosines(as_array(matrix)[:: max(1, len(matrix) // FEW)][:FEW], centred=False)
-    if len(gram) < 2:
-        return None
-    count = len(gram) * (len(gram) - 1)
-    return math.sqrt(float(np.square(gram).sum()) / count * matrix.shape[1])
-
-
-def likeness(lines: Float[Numbers, "m n"]) -> float:
-    """By how many standard errors the cosines of lines are larger, or smaller, than those of independent entries.
-
-    Of two independent lines of n entries, n cos² has mean 1 and variance 2 (n - 1) / (n + 2), and those of all pairs of
-    m lines are uncorrelated (Muirhead 1982, theorem 1.5.7), so that their mean is known to √(2 / pairs).
-    Of up to 256 lines, about the mean of all their entries.
-    """
-    gram = _cosines(as_array(lines)[:: max(1, len(lines) // FEW)][:FEW], centred=True)
-    count, length = len(gram), lines.shape[1]
-    if count < 2 or length < 2:
-        return 0.0
-    pairs = count * (count - 1) / 2.0
-    mean = float(np.square(gram).sum()) / 2.0 / pairs * length
-    return abs(mean - 1.0) / math.sqrt(2.0 * (length - 1) / (length + 2) / pairs)
-
-
-def _cosines(lines: Float[np.ndarray, "m n"], centred: bool) -> Float64[np.ndarray, "k k"]:
-    """Of each two lines that are not zero, 0 on the diagonal; of the entries less their mean where centred.
-
-    Some entries at a time: the lines of a long matrix in float64 would be further copies of it.
-    """
-    width = max(1, BLOCK // len(lines))
-    parts = [lines[:, start : start + width] for start in range(0, lines.shape[1], width)]
-    largest = max(float(np.abs(double(part)).max()) for part in parts) or 1.0
-    mean = math.fsum(float((double(part) / largest).sum()) for part in parts) / lines.size if centred else 0.0
-    lower = np.zeros((1, len(lines), len(lines)))
-    for part in parts:
-        add_inner_products(lower, (double(part) / largest - mean).T[None])
-    gram = np.tril(lower[0]) + np.tril(lower[0], -1).T
-    sizes = np.sqrt(gram.diagonal())
-    is_nonzero = sizes > 0.0
-    sizes, gram = sizes[is_nonzero], gram[is_nonzero][:, is_nonzero]
-    cosines: Float64[np.ndarray, "k k"] = gram / sizes[:, None] / sizes
-    np.fill_diagonal(cosines, 0.0)
-    return cosines
 
 
 def spread(energies: Float64[np.ndarray, " m"], each: int, variance: float, fourth: float) -> float:

@@ -8,13 +8,14 @@ least one of these.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.diagnostics.entries.lines import Sums, drift, spread
 from analysis.linalg.spectrum import Spectrum
-from analysis.runtime.shapes import Float64
+from analysis.runtime.shapes import Float, Float64
 from analysis.statistics import marchenko_pastur
 from analysis.statistics.marchenko_pastur import Law
 
@@ -24,7 +25,12 @@ CHANCE = 4.0  # standard errors that chance gives one of the tests of lines once
 # distance to the law that random matrices keep below: (GAP / √slices + GAPS) / smaller side. Largest of 60 each, normal
 # and uniform, one slice of 16 to 384 and 3 to 49 of 16 to 384: 3.6 / √slices for few slices, 0.36 more for many
 GAP, GAPS = 3.6, 0.5
+KOLMOGOROV = 1.63  # 1 % of his law: √p times the gap of p values from the law that they were drawn from
+POINTS = (-0.5, 0.5, -1.0, 1.0, -1.5, 1.5, 2.5, -2.5)  # standard deviations, up to which shares are counted first
 SHIFT = 0.6  # of a mean over the edge: from about 0.75 on it makes an eigenvalue above by itself
+
+
+Shares = Callable[[Float64[np.ndarray, " p"]], Float64[np.ndarray, " p"]]  # of a law, up to each of some points
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +110,39 @@ def peakedness(sums: Sums, count: int) -> float | None:
     return fourth / variance**2
 
 
-def law_of(values: Float64[np.ndarray, " p"]) -> str:
+def law_of(values: Float[np.ndarray, " p"]) -> str:
     """The law about 0 that the values, a sample, could be drawn from: "normal", "uniform", or "" for neither."""
     from scipy.special import ndtr  # a program should not wait for it to start
 
-    size = len(values)
-    sorted_values = np.sort(values)
-    limit, spread_of = float(np.abs(sorted_values).max()), math.sqrt(float(np.square(sorted_values).mean()))
-    if size < 256 or spread_of == 0.0:
+    squares = values.astype(np.float64)
+    np.square(squares, out=squares)
+    limit, spread_of = max(float(values.max()), -float(values.min())), math.sqrt(float(squares.mean()))
+    if len(values) < 256 or spread_of == 0.0:
         return ""
+    laws: dict[str, Shares] = {
+        "uniform": lambda points: (points / limit + 1.0) / 2.0,
+        "normal": lambda points: ndtr(points / spread_of),
+    }
+    possible = {name: law for name, law in laws.items() if not _is_other(values, law, spread_of)}
+    if not possible:
+        return ""
+    sorted_values = np.sort(values).astype(np.float64)
+    return next((name for name, law in possible.items() if _gap(sorted_values, law) < KOLMOGOROV), "")
+
+
+def _is_other(values: Float[np.ndarray, " p"], law: Shares, spread_of: float) -> bool:
+    """Whether the shares of values up to some points alone, each a lower bound on the gap, tell them from the law."""
+    points = (spread_of * np.array(POINTS)).astype(values.dtype)
+    expected = np.clip(law(points.astype(np.float64)), 0.0, 1.0)
+    limit = KOLMOGOROV * (1.0 + 1e-9) * math.sqrt(len(values))
+    return any(
+        abs(np.count_nonzero(values <= point) - share * len(values)) > limit
+        for point, share in zip(points, expected.tolist(), strict=True)
+    )
+
+
+def _gap(sorted_values: Float64[np.ndarray, " p"], law: Shares) -> float:
+    """√p times the largest gap between the shares of the values and of the law: Kolmogorov's statistic."""
+    size, shares = len(sorted_values), law(sorted_values)
     steps = np.arange(1, size + 1) / size
-    laws = {"uniform": (sorted_values / limit + 1.0) / 2.0, "normal": ndtr(sorted_values / spread_of)}
-    for name, shares in laws.items():
-        gap = max(float((steps - shares).max()), float((shares - steps).max()) + 1.0 / size)
-        if gap * math.sqrt(size) < 1.63:  # 1 % of Kolmogorov's law
-            return name
-    return ""
+    return max(float((steps - shares).max()), float((shares - steps).max()) + 1.0 / size) * math.sqrt(size)

@@ -7,7 +7,7 @@ The bounds are ours: noise of 32 × 32 to 1536 × 384 gave 0.88 to 1.02 where ED
 
 import math
 
-from analysis.diagnostics.entries import grid
+from analysis.diagnostics.entries import grid, precision
 from analysis.diagnostics.update.origin import PERMUTED, TRANSPOSED, cosine, is_unrelated
 from analysis.runtime.pytorch import Tensor, torch
 from analysis.runtime.shapes import Float
@@ -74,7 +74,7 @@ def is_on_grid_of(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> 
 
     Half a step and no more between the two, but for one entry in a hundred, which formats may clip.
     """
-    roundoff = grid.ROUNDOFF.get(str(after.dtype).removeprefix("torch."), 2.0**-24)
+    roundoff = precision.ROUNDOFF.get(str(after.dtype).removeprefix("torch."), 2.0**-24)
     found = grid.grid(after, roundoff)
     if found is None or grid.grid(before, roundoff) is not None:
         return False

@@ -18,6 +18,7 @@ from analysis.linalg.kernels import (
     suit_threads,
     threads,
 )
+from analysis.linalg.libraries import libraries
 
 Add = Callable[[Tensor, Tensor], None]
 
@@ -28,7 +29,7 @@ def randn(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 def openblas() -> list[int]:
-    return [library.num_threads for library in kernels.libraries().select(user_api="blas").lib_controllers]
+    return [library.num_threads for library in libraries()]
 
 
 @pytest.mark.parametrize("add", [add_inner_products, kernels._add_strips])
@@ -111,4 +112,4 @@ def test_the_last_bits_hang_on_no_number_of_threads() -> None:
 def test_numpy_and_scipy_are_told() -> None:
     """Their wheels bring OpenBLAS, each its own; a build with another library has none to tell."""
     built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
-    assert len(kernels.libraries().select(user_api="blas").lib_controllers) >= (1 if "openblas" in built else 0)
+    assert len(libraries()) >= (1 if "openblas" in built else 0)

@@ -37,8 +37,9 @@ def test_multiples_of_the_identity(scale: float) -> None:
 def test_how_far_from_the_identity() -> None:
     noise = 0.01 * randn(32, 32).fill_diagonal_(0.0)
     expected = float(torch.linalg.norm(noise)) / math.sqrt(32)
-    assert off_identity((2.0 * (torch.eye(32) + noise))[None]) == pytest.approx(expected, rel=1e-5)
-    assert off_identity(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])) == math.inf
+    near = (2.0 * (torch.eye(32) + noise))[None]
+    assert off_identity(near, float(near.double().square().sum())) == pytest.approx(expected, rel=1e-5)
+    assert off_identity(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), 2.0) == math.inf
 
 
 def test_orthogonal_ones() -> None:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from analysis.diagnostic import Finding, Severity
 from analysis.diagnostics.entries import faults, grid
+from analysis.diagnostics.entries.precision import ROUNDOFF
+from analysis.diagnostics.entries.samples import Samples
 from analysis.findings.causes import COPY
 from tests.analysis.diagnostics.battery import blocks, randn, weight
 from tests.analysis.diagnostics.entries.models import measured, model, planted, said, trained, warned
@@ -153,8 +155,8 @@ def test_zeros_of_a_grid_are_no_pruning(steps: int, power: int) -> None:
     matrix = randn(64, 256, seed=1) ** power
     for scale in (matrix.abs().amax(1, keepdim=True) / steps, matrix.abs().max() / steps):
         values = (matrix / scale).round() * scale
-        found = grid.grid(values, grid.ROUNDOFF["float32"])
-        assert found is None or not grid.has_excess_zeros(values, found)
+        found = grid.grid(values, ROUNDOFF["float32"])
+        assert found is None or not grid.has_excess_zeros(Samples(values), found)
 
 
 def test_zeros_in_every_matrix_are_one_finding() -> None:

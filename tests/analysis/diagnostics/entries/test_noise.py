@@ -83,3 +83,16 @@ def test_the_law_of_the_entries() -> None:
     assert noise.law_of(generator.laplace(size=5000)) == ""
     assert noise.law_of(generator.normal(1.0, 1.0, 5000)) == ""
     assert noise.law_of(generator.normal(size=100)) == ""
+
+
+def test_a_few_shares_tell_no_other_law_than_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples near each law and between them, of either type: what is decided early is what all values decide."""
+    generator = np.random.default_rng(2)
+    normal, uniform = generator.normal(size=2000), generator.uniform(-1.0, 1.0, 2000)
+    given = [np.concatenate([normal[:kept], uniform[kept:]]) for kept in range(0, 2001, 250)]
+    given += [normal + shift for shift in (0.02, 0.05, 0.1)] + [normal.round(1), np.abs(normal), -np.abs(uniform)]
+    given += [one.astype(np.float32) for one in given]
+    found = [noise.law_of(one) for one in given]
+    assert set(found) == {"normal", "uniform", ""}
+    monkeypatch.setattr(noise, "POINTS", ())
+    assert found == [noise.law_of(one) for one in given]

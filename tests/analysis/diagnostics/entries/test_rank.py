@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from analysis.diagnostics.entries.grid import ROUNDOFF
+from analysis.diagnostics.entries.precision import ROUNDOFF
 from analysis.diagnostics.entries.rank import stored_rank
 from analysis.linalg.spectrum import decompose
 from tests.analysis.diagnostics.battery import randn
