@@ -233,7 +233,7 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     if not count:
         return "No matrix could be measured."
     one = count == 1
-    ranks = f"{'It has' if one else 'All have'} full rank."
+    ranks = f"{'It has' if one else 'All have'} full rank in float64."
     if loss_count:
         ranks = "It loses rank." if one else f"{loss_count} of them {'loses' if loss_count == 1 else 'lose'} rank."
     return f"{quantity(count, 'matrix', 'matrices')} measured. {ranks}{_middle(numbers, count)}"

@@ -111,6 +111,22 @@ OUTLIER = Cause(
     "models with known massive weights, where it belongs to a large row or column",
     "Martin and Mahoney, correlation traps (arXiv 2602.02859 has small networks only); " + MEASURED,
 )
+LINE = Cause(
+    "line",
+    "the row's output or the column's input, and the step at which it grew",
+    "scale it to the length of the others: what the model does hardly changes, or improves",
+    "restore it, lower the learning rate, or clip gradients; keep it out of quantisation",
+    "an input that is a constant or of another unit, and models with known massive activations",
+    MEASURED,
+)
+CLIPPED = Cause(
+    "clipped",
+    "whether weights were clipped on purpose, or overflowed a narrow type that saturates",
+    "the largest entries in the checkpoint before",
+    "take the layer from the checkpoint before, or widen the limit",
+    "training that clips weights, as the critic of a Wasserstein GAN",
+    MEASURED,
+)
 SCALE = Cause(
     "scale",
     "whether the layer was rescaled, merged twice, or decayed at another rate",
@@ -178,5 +194,5 @@ READING = Cause(
 
 CAUSES = (
     NOT_FINITE, ZERO, RANDOM, ORTHOGONAL, FLAT, LOW_RANK, COPY, DEAD_LINES, EQUAL_LINES, PRUNED, QUANTISED, PRECISION,
-    OUTLIER, SCALE, NOISE_ADDED, EXPONENT, SIBLINGS, RANK, UNMEASURED, FILE, READING,
+    CLIPPED, OUTLIER, LINE, SCALE, NOISE_ADDED, EXPONENT, SIBLINGS, RANK, UNMEASURED, FILE, READING,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from analysis.gate.evidence import Evidence, Item, Report, items
+from analysis.gate.evidence import WEAK_FIT, Evidence, Item, Report, items
 from analysis.gate.rule import Rule
 from analysis.tensors.prefixes import pair_names
 
@@ -60,6 +60,9 @@ def _with_value(item: Item, other: Item | None) -> Item:
     if other.value is None:
         why = f"the baseline has no value: {other.why}"
         return replace(item, matched=False, failed=item.failed or other.failed, why=item.why or why)
+    if item.value is None and item.weight and item.why != WEAK_FIT:  # as of a matrix that is zero now
+        why = f"the baseline has a value and the checkpoint does not: {item.why}"
+        return replace(item, baseline=other.number, matched=False, failed=True, why=why)
     return replace(item, baseline=other.number)
 
 

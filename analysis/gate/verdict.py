@@ -96,7 +96,15 @@ class Verdict:
     @property
     def headline(self) -> str:
         text = headline([str(rule.outcome) for rule in self.rules], self.passed, self.ended, self.compared)
-        return f"{text.rstrip('.')}; {ALL_WARN}." if self.only_warns and self.passed else text
+        idle = [IDLE.format(quantity(self._idle, "rule"))] if self._idle else []
+        notes = [*idle, *([ALL_WARN] if self.only_warns else [])]
+        return f"{'; '.join([text.rstrip('.'), *notes])}." if notes and self.passed else text
+
+    @property
+    def _idle(self) -> int:
+        """How many rules pass for want of evidence; of a first run those that have a bound."""
+        idle = [rule for rule in self.rules if rule.insufficient and rule.outcome is Outcome.PASS and not rule.judged]
+        return sum(self.compared or rule.rule.regression is None for rule in idle)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -109,6 +117,7 @@ class Verdict:
         }
 
 
+IDLE = "{} had nothing to judge by and let that pass"
 WORDS: Mapping[str, str] = {"fail": "failed", "insufficient": "without enough evidence", "warn": "with a warning"}
 
 

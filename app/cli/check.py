@@ -6,12 +6,10 @@ Exit codes: 0 the gate is open; 1 it is closed; 2 wrong usage, policy or baselin
 
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from rich.console import Console
@@ -20,23 +18,24 @@ from rich.text import Text
 from analysis.diagnostics import check_scopes, requests
 from analysis.engine.comparison import compare
 from analysis.engine.single import analyze
-from analysis.errors import CheckpointError, EigenscopeError, OptionError, PolicyError, WrongBase
+from analysis.errors import OptionError, PolicyError, WrongBase
 from analysis.formats import open_checkpoint
-from analysis.formats.companions import choose, files_in
 from analysis.gate.baseline import check_baseline
 from analysis.gate.evidence import Evidence
 from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
 from analysis.outcome import Outcome
 from app.cli.analyze import name_paths, open_path, progress
-from app.cli.client import Late, Refused, Remote, RemoteError
 from app.cli.options import device_option
-from app.cli.output import end, errors, write_object
-from app.cli.policy import OUT, USAGE, put, read_policy, writable
+from app.cli.output import end, write_object
+from app.cli.policy import OUT, put, read_policy, writable
+from app.cli.remote.client import Remote
+from app.cli.remote.files import to_send
+from app.cli.remote.outcomes import BROKEN, outcomes
 from app.escaping import for_terminal
 from app.gate import junit, markdown
 
-CLOSED, BROKEN, LATE = 1, 3, 4
+CLOSED = 1
 FILE = click.Path(exists=True, path_type=Path)
 
 
@@ -105,30 +104,6 @@ def check_command(
     sys.exit(0 if verdict["passed"] else CLOSED)
 
 
-@contextmanager
-def outcomes(seconds: float) -> Iterator[None]:
-    """What goes wrong ends the command with a code, and so does the end of the time."""
-
-    def raise_late(number: int, frame: object) -> NoReturn:
-        raise Late
-
-    old_handler = signal.signal(signal.SIGALRM, raise_late)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        yield
-    except Late:
-        end("time-out", f"no verdict within {seconds:g} s", LATE)
-    except (CheckpointError, RemoteError) as error:
-        end(error.code, str(error), USAGE if isinstance(error, Refused) else BROKEN)
-    except EigenscopeError as error:
-        end(error.code, error.message, USAGE)
-    except OSError as error:
-        end("unreadable-file", f"{error.filename or 'a file'} cannot be read: {error.strerror or error}", BROKEN)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, old_handler)
-
-
 def _baseline(asked: str | None, server: str | None) -> Any:
     """The report in a file, or what the server knows: a run's id, a checkpoint's name."""
     if asked is None:
@@ -178,27 +153,6 @@ def check_remotely(
         body = {"checkpoints": ids, "policy": policy, **({} if baseline is None else {"baseline": baseline})}
         run = remote.run(body)
         return {**remote.verdict(run), "link": f"{remote.address}/runs/{run}"}
-
-
-def to_send(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """The files with what to call them; of a folder those that a checkpoint is made of."""
-    files: list[tuple[str, Path]] = []
-    for path in paths:
-        if path.is_dir():
-            files += [(f"{path.absolute().name}/{name}", path / name) for name in _names_to_send(path)]
-        else:
-            files.append((path.name, path))
-    if not files:
-        raise CheckpointError(f"{paths[0]} contains no checkpoint file", "missing-file")
-    return files
-
-
-def _names_to_send(folder: Path) -> list[str]:
-    """The names of the folder's files that make a checkpoint; says which ones are not sent, and why."""
-    choice = choose(file.relative_to(folder).as_posix() for file in files_in(folder))
-    for name, reason in choice.left_out.items():
-        errors.print(Text(for_terminal(f"not sent: {name} ({reason})")), style="dim", soft_wrap=True)
-    return [*choice.weights, *choice.companions] if choice.weights else []
 
 
 def say(verdict: dict[str, Any], as_json: bool) -> None:

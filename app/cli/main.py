@@ -60,6 +60,7 @@ COMMANDS = {
     "compare": Entry("app.cli.analyze:compare_command", "Compare fine-tunes and adapters with their base."),
     "check": Entry("app.cli.check:check_command", "Check a checkpoint against a policy, for CI."),
     "policy": Entry("app.cli.policy:policy_group", "Create a policy, or check one."),
+    "upload": Entry("app.cli.remote.upload:upload_command", "Send a checkpoint to a service, which analyses it."),
     "mitigate": Entry("app.cli.mitigate:mitigate_command", "Shrink the intruder dimensions of a fine-tune."),
     "prescribe": Entry(
         "app.cli.prescribe:prescribe_command", "What to train, prune or quantise, as files of other tools."

@@ -50,18 +50,18 @@ def report_of(state: State) -> Report:
     """What the default analysis says of these weights."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.safetensors"
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, file)
+        save_file({name: tensor.clone().contiguous() for name, tensor in state.items()}, file)
         return analyze(open_checkpoint([file]), requests())
 
 
-def report_with(before: Report, state: State, changed: str) -> Report:
-    """The same where one tensor differs from those of a report: that one alone is measured again."""
+def report_with(before: Report, state: State, *changed: str) -> Report:
+    """The same where some tensors differ from those of a report: they alone are measured again."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.safetensors"
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, file)
+        save_file({name: tensor.clone().contiguous() for name, tensor in state.items()}, file)
         checkpoint = open_checkpoint([file])
-        (info,) = [tensor for tensor in checkpoint.tensors if tensor.name == changed]
-        fresh = list(measure_tensor(checkpoint, info, requests()))
+        infos = [tensor for tensor in checkpoint.tensors if tensor.name in changed]
+        fresh = [found for info in infos for found in measure_tensor(checkpoint, info, requests())]
     tables = tuple(
         _replace_rows(table, [row for name, row in fresh if name == table.diagnostic.name]) for table in before.tables
     )

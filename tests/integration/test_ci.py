@@ -460,6 +460,11 @@ def test_the_command_line_by_a_service(live: Deployment, repository: Path, tmp_p
     report = tmp_path / "main.json"
     report.write_text(json.dumps(live.get("runs/1/report")))
     assert check("--baseline", str(report)).returncode == 1
+    sent = subprocess.run(
+        [*command[:3], "upload", "model.safetensors", "--server", server, "--wait", "--json"], cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(DOCS.parent)}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert json.loads(sent.stdout)["run"]["state"] == "done", sent.stderr
     (repository / "model.safetensors").write_bytes(b"no checkpoint")
     assert check().returncode == 3  # read by nobody
 

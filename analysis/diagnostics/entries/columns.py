@@ -142,7 +142,7 @@ COLUMNS = (
         "Whether a grid holds more zeros than its next values let one expect: then entries were set to 0 besides. "
         "Yes: pruned too, and more of it; no: as rounding leaves them, however low.",
         kind="flag",
-        absent=f"{ZERO}, or there is no grid",
+        absent=f"{ZERO}, or there is no even grid",
     ),
     Column(
         "stored_as",
@@ -169,6 +169,40 @@ COLUMNS = (
         absent=ZERO,
     ),
     Column(
+        "at_limit",
+        "At the limit",
+        "Share of the entries that have exactly the size of the largest, of up to 32 rows. Near 0 in trained weights; "
+        "high: clipped there.",
+        absent=ZERO,
+    ),
+    Column(
+        "line",
+        "Longest line",
+        "The row or the column that is furthest from the others of its kind; a place, neither high nor low.",
+        kind="text",
+        absent=ZERO,
+    ),
+    Column(
+        "line_excess",
+        "Its length",
+        "Over that of the next longest of its kind. Near 1: one of many; high: it stands alone.",
+        absent=f"{ZERO}, or there are fewer than 16 rows and columns, or no other is left",
+    ),
+    Column(
+        "gap",
+        "Widest gap",
+        "The largest ratio of two singular values that follow each other, from the second to the middle one. Near 1 in "
+        "trained weights; high: few directions, and a remainder that is far smaller.",
+        absent=f"{ZERO}, or there are fewer than 16 singular values above rounding",
+    ),
+    Column(
+        "gap_after",
+        "Before the gap",
+        "How many singular values lie before it; where it is wide, low means few directions, and high many.",
+        kind="integer",
+        absent=f"{ZERO}, or there is no gap",
+    ),
+    Column(
         "condition",
         "Condition",
         "Largest over smallest singular value, of all kernel positions together. 1: orthogonal; near 1: a flat "
@@ -192,7 +226,8 @@ COLUMNS = (
         "line_spread",
         "Spread of lines",
         "By how many standard errors rows, columns or kernel positions differ in size or mean, or resemble each other, "
-        "more than independent entries let them. Below 4: as chance; high: structure.",
+        "or entries side by side go together, more than independent entries let them. Below 4: as chance; high: "
+        "structure.",
         absent=ALIKE,
     ),
     Column(

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.cached import once
 from analysis.diagnostic import Curve, Diagnostic, Measurement, Options, Scalar, Scope
-from analysis.diagnostics.entries import copies, evenness, grid, lines, noise, precision
+from analysis.diagnostics.entries import copies, evenness, extremes, grid, lines, noise, precision
 from analysis.diagnostics.entries.columns import COLUMNS
 from analysis.diagnostics.entries.cosines import Resemblance
 from analysis.diagnostics.entries.rank import stored_rank
@@ -33,7 +33,7 @@ def compute(weights: Sequence[Weight], options: Options) -> Measurement:
     if largest == 0.0:
         return Measurement(values | {"zeros": 1.0, "state": "zero", "rms": 0.0}, curves, "the matrix is zero")
     looked = Looked(weight)
-    return Measurement(values | sizes(looked) | repeats(looked) | against_noise(looked), curves)
+    return Measurement(values | sizes(looked) | repeats(looked) | against_noise(looked) | apart(looked), curves)
 
 
 class Looked:
@@ -107,7 +107,8 @@ def repeats(looked: Looked) -> dict[str, Scalar]:
         "levels_row": float(samples.rows.levels.mean()),
         "grid": value_grid.of if value_grid else "",
         "grid_steps": value_grid.steps if value_grid else None,
-        "excess_zeros": grid.has_excess_zeros(samples, value_grid) if value_grid else None,
+        "excess_zeros": grid.has_excess_zeros(samples, value_grid) if value_grid and value_grid.is_even else None,
+        "at_limit": extremes.at_limit(samples.rows.values),
     }
     for size, groups in samples.blocks.items():
         values[f"levels_{size}"] = float(groups.levels.mean()) if len(groups) else None
@@ -123,13 +124,27 @@ def against_noise(looked: Looked) -> dict[str, Scalar]:
     values: dict[str, Scalar] = {"entries_law": noise.law_of(sample), "state": shape}
     if comparison is None:
         return values
-    state = shape or ("random" if comparison.random else "")
+    beside = extremes.neighbours(slices) if comparison.random else 0.0
+    state = shape or ("random" if comparison.random and beside <= noise.CHANCE else "")
     return values | {
         "num_above_random": comparison.above,
         "random_edge": comparison.edge,
         "random_D": comparison.distance,
-        "line_spread": comparison.lines,
+        "line_spread": max(comparison.lines, beside),
         "state": state,
+    }
+
+
+def apart(looked: Looked) -> dict[str, Scalar]:
+    """What stands apart within the weight: a line, and a few directions."""
+    rms = math.sqrt(looked.sums.squares / looked.slices.size) * looked.unit
+    line = extremes.longest_line(looked.sums.rows, looked.sums.columns)
+    gap = extremes.widest_gap(looked.spectrum, rms, looked.roundoff)
+    return {
+        "line": line.place if line else "",
+        "line_excess": line.excess if line else None,
+        "gap": gap.ratio if gap else None,
+        "gap_after": gap.after if gap else None,
     }
 
 

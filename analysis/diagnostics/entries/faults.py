@@ -15,7 +15,11 @@ from analysis.names import parts as components
 MOST = 0.5  # share of the layers from which on something is how the model was made
 ZEROS = 0.05  # share of zeros outside dead lines: trained layers had none in benchmarks/truth
 RANK = 0.9  # of the rows and columns that are not dead: real low ranks are far below, trained layers above 0.98
+GAP = 8.0  # ratio of singular values that makes what is behind it a remainder: trained layers had up to 2.5
+LIMIT = 0.02  # share of entries at the largest size: trained layers have one such entry, bfloat16 lets some be equal
+LINE = 8.0  # length of a line over the next: trained layers had up to 4.1
 STANDALONE, OUTLIER = 3.0, 10.0  # the largest entry over the next of its lines, and over the root mean square
+FEW_LEVELS = 16  # values up to which a weight was rounded rather than clipped
 TABLES = ("embedding", "position")  # whose lines are tokens and places: unused ones are zero or equal by design
 NAMED_TABLES = {"embed", "embeds", "embedding", "embeddings", "emb"}  # where a bare name is all that says so
 EVEN = ("orthogonal", "identity", "flat")  # states that a grid does not tell from its own
@@ -66,6 +70,16 @@ def low_rank(rows: Sequence[Row]) -> Iterator[Finding]:
             )
             severity = Severity.NOTE if row.weight.role == "position" else Severity.WARN
             yield Finding(severity, text, why, names([row]), evidence([row], "rank", "num_evals"), causes.LOW_RANK)
+        elif number(row, "gap") >= GAP:
+            yield _thin(row)
+
+
+def _thin(row: Row) -> Finding:
+    after, gap = number(row, "gap_after"), number(row, "gap")
+    text = f"{subject([row])} is of rank {after:.0f} but for a small remainder"
+    why = f"Singular value {after:.0f} is {short(gap)} times the next; in trained layers they fall off gradually."
+    severity = Severity.NOTE if row.weight.role == "position" else Severity.WARN
+    return Finding(severity, text, why, names([row]), evidence([row], "gap", "gap_after"), causes.LOW_RANK)
 
 
 def _possible_rank(row: Row) -> float:
@@ -149,6 +163,37 @@ def precision(rows: Sequence[Row]) -> Iterator[Finding]:
         return row.value("stored_as") != row.value("dtype") and not row.value("state") and not row.value("grid")
 
     yield from _few_or_most(rows, is_narrower, words, ("stored_as",), causes.PRECISION)
+
+
+def clipping(rows: Sequence[Row]) -> Iterator[Finding]:
+    def words(chosen: Sequence[Row]) -> tuple[str, str]:
+        share = percent(max(number(row, "at_limit") for row in chosen))
+        return f"is clipped: {share} of its entries have the size of the largest", "Trained values seldom tie there."
+
+    def is_clipped(row: Row) -> bool:
+        return number(row, "at_limit") >= LIMIT and not row.value("grid") and number(row, "levels") > FEW_LEVELS
+
+    yield from _few_or_most(rows, is_clipped, words, ("at_limit",), causes.CLIPPED)
+
+
+def long_lines(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Rows and columns that alone are far longer than all others: notes where tables or other layers have them too."""
+    chosen = [row for row in rows if number(row, "line_excess") >= LINE]
+    for row in chosen:
+        line = str(row.value("line"))
+        text = (
+            f"{subject([row])} has one {line.split()[0]} {short(number(row, 'line_excess'))} times as long as the next"
+        )
+        why = f"It is {line}. Outputs and inputs of trained layers differ by far less."
+        is_shared = any(other is not row and _line(other) == _line(row) for other in chosen)
+        severity = Severity.NOTE if is_table(row) or is_shared else Severity.WARN
+        yield Finding(severity, text, why, names([row]), evidence([row], "line", "line_excess"), causes.LINE)
+
+
+def _line(row: Row) -> tuple[int, str]:
+    """The place of the longest line, with how many there are of its kind: a feature that layers may share."""
+    kind, _, place = str(row.value("line")).partition(" ")
+    return row.weight.rows if kind == "row" else row.weight.columns, place
 
 
 def outliers(rows: Sequence[Row]) -> Iterator[Finding]:

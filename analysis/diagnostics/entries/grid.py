@@ -20,7 +20,9 @@ TOGETHER, TRIED = 64, 8  # lines that are tried at once, and values of each that
 SHARE = 0.9  # of the lines that must lie on a grid
 TIES_OF_HALVES, LEVELS_OF_HALVES = 0.25, 16  # halves repeat by themselves: 64 of a normal law hold 50 different ones
 FEWEST_STEPS, COARSE = 10, 15  # of a grid whose zeros can be judged; of 4 bits
+EXACT = 2.0**-24  # roundoff of values that were stored as they are
 GAP, EXCESS = 1.9, 4.0  # steps from 0 to the next level, and how far zeros outnumber it: from there on they were set
+SURE, REPEATED = 1024, 4  # entries, and how often each value comes on average, from which on few values are a codebook
 TIES = 0.5  # share of different values among those that are not 0, below which they repeat; noise has nearly 1
 
 
@@ -30,6 +32,7 @@ class Grid:
 
     of: str
     steps: int
+    is_even: bool = True  # else a codebook
 
     @property
     def bits(self) -> int:
@@ -121,6 +124,8 @@ def grid(numbers: Float[Numbers, "m n"], roundoff: float) -> Grid | None:
 
 def grid_of(samples: Samples, roundoff: float) -> Grid | None:
     """The same of what is looked at."""
+    if roundoff > EXACT and (whole := _whole_numbers(samples)) is not None:
+        return whole
     for unit, lines in (
         ("tensor", samples.all_rows),
         ("row", samples.rows),
@@ -134,17 +139,34 @@ def grid_of(samples: Samples, roundoff: float) -> Grid | None:
     return _codebook(samples, roundoff)
 
 
+def _whole_numbers(samples: Samples) -> Grid | None:
+    """The grid of values that halves hold without rounding, such as codes; None where most of its levels are empty."""
+    exact = even(samples.all_rows, EXACT)
+    is_filled = exact is not None and 2.0 * samples.all_rows.levels[0] >= exact
+    return Grid("tensor", exact) if exact is not None and is_filled else None
+
+
 def _codebook(samples: Samples, roundoff: float) -> Grid | None:
-    """Few different values that lie on no even grid, or on one that rounding to halves has blurred."""
+    """Few different values that lie on no even grid, or on one that rounding to halves has blurred.
+
+    Of the whole tensor; but of a group where that takes four bits or fewer, since scales of groups are few as well.
+    """
     nonzeros, level_count = int(samples.all_rows.nonzeros[0]), float(samples.all_rows.levels[0])
-    if nonzeros >= 4096 and level_count <= MOST_STEPS + 1:
-        return Grid("tensor", max(1, int(level_count)))
+    group = _codebook_of_groups(samples, roundoff)
+    is_small = group is not None and group.steps <= COARSE < level_count
+    if not is_small and level_count <= MOST_STEPS + 1 and nonzeros >= max(SURE, REPEATED * level_count):
+        return Grid("tensor", max(1, int(level_count)), is_even=False)
+    return group
+
+
+def _codebook_of_groups(samples: Samples, roundoff: float) -> Grid | None:
     ties, max_levels = (TIES, MOST_STEPS) if roundoff < 2.0**-20 else (TIES_OF_HALVES, LEVELS_OF_HALVES)
     for unit, lines in (*((f"group of {size}", samples.blocks[size]) for size in (64, 128, 32)), ("row", samples.rows)):
         full = lines.nonzeros >= 2 * LEAST
         middle = float(np.median(lines.levels[full])) if full.any() else math.inf
         if middle <= max_levels and float(np.median(lines.levels[full] / lines.nonzeros[full])) < ties:
-            return Grid(unit, int(middle) - int(nonzeros == samples.all_rows.values.size))  # 0 is a value too
+            has_no_zeros = int(samples.all_rows.zeros[0]) == 0
+            return Grid(unit, int(middle) - int(has_no_zeros), is_even=False)  # 0 is a value too
     return None
 
 
@@ -152,7 +174,8 @@ def has_excess_zeros(samples: Samples, found: Grid) -> bool:
     """Whether values on a grid hold more zeros than rounding leaves: of each second line, or more.
 
     Of values of one hump the zeros are hardly more than the next level, and those not much more than the one after it.
-    Zeros that were set leave a gap below the next level, or outnumber it by far more than it outnumbers the third.
+    Zeros that were set leave a gap below the next level, or outnumber it by far more than it outnumbers the third. Of a
+    codebook, whose levels are no such steps, it cannot be asked.
     """
     by_columns = found.of.startswith("column") or found.of.endswith("outputs")
     lines = double(

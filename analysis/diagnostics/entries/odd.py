@@ -17,6 +17,7 @@ WIDTH, RATIO = 5.0, 2.0  # robust spreads, and the factor on the scale, from whi
 # standard errors of the line tests of siblings from which on a layer as random is a fault: their least, their median,
 # and their least where a third of them are as random. A clean layer of benchmarks/truth had siblings of 5 to 9
 LEAST_LEARNED, LEARNED, MANY_LEARNED = 8.0, 12.0, 20.0
+LIKELY = 3.0  # of its own line tests, up to which being as random is a fault: those drawn anew are above once in 100
 PEAKED, RESCALED = 0.2, 0.25  # logarithms of kurtosis and scale by which a layer drawn anew differs from its siblings
 LARGER, LESS = 1.1, 0.6  # of scale and of the line tests of all siblings: from, and up to, which noise was added
 
@@ -49,10 +50,13 @@ def random(rows: Sequence[Row]) -> Iterator[Finding]:
 def _is_of_its_kind(row: Row, rows: Sequence[Row]) -> bool:
     """Whether layers like it are as random, or hardly less: frozen, or moved too little to show; no fault of its own.
 
-    Lightly trained layers pass the tests of randomness now and then. Entries that are uniform to their ends are no such
-    layer, nor are those of another law or scale than their siblings', nor those whose siblings are far from random.
-    Where many are random, the others have to be farther still.
+    Lightly trained layers pass the tests of randomness now and then, but seldom by far. Entries that are uniform to
+    their ends are no such layer, nor are those of another law or scale than their siblings', nor those whose siblings
+    are far from random. Where many are random, or the entries follow no law of initialisations, the others have to be
+    farther still.
     """
+    if number(row, "line_spread") > LIKELY:
+        return True
     peers = [one for one in siblings_of(row, rows) if one is not row]
     rest = [one for one in peers if one.value("state") != "random"]
     if len(peers) - len(rest) > FEW * len(peers):
@@ -61,7 +65,8 @@ def _is_of_its_kind(row: Row, rows: Sequence[Row]) -> bool:
     if row.value("entries_law") == "uniform" or not peers:
         return False
     spreads = [number(one, "line_spread") for one in peers]
-    has_structure = median(spreads) >= LEARNED and (not rest or min(spreads) >= LEAST_LEARNED)
+    least = LEAST_LEARNED if row.value("entries_law") else MANY_LEARNED
+    has_structure = median(spreads) >= LEARNED and (not rest or min(spreads) >= least)
     is_unlike = bool(rest) and (_differs(row, rest, "kurtosis", PEAKED) or _differs(row, rest, "rms", RESCALED))
     return not (has_structure or is_unlike)
 
@@ -72,18 +77,23 @@ def _differs(row: Row, others: Sequence[Row], column: str, far: float) -> bool:
     return own - max(theirs) > far or min(theirs) - own > far
 
 
-WHY = (
+NOISE = (
     "Nothing stands above what independent entries of the same variance give, and rows and columns differ and resemble "
-    "each other no more than chance lets them: never trained, drawn anew, or shuffled."
+    "each other no more than chance lets them"
 )
+WHY = f"{NOISE}: never trained, drawn anew, or shuffled."
+USUAL = f"{NOISE}. That is usual here: training may have moved it too little to show, or left it as it was."
 
 
 def _as_random(rows: Sequence[Row], severity: Severity) -> Finding:
-    laws = {str(row.value("entries_law")) for row in rows} - {""}
-    law_note = f" The entries follow a {laws.pop()} law, as initialisations do." if len(laws) == 1 else ""
+    laws = {str(row.value("entries_law")) for row in rows}
+    law_note = (
+        f" The entries follow a {laws.pop()} law, as initialisations do." if len(laws) == 1 and "" not in laws else ""
+    )
     text = f"{subject(rows)} look{'s' if len(rows) == 1 else ''} like a random initialisation"
     columns = ("num_above_random", "random_D", "line_spread", "entries_law")
-    return Finding(severity, text, WHY + law_note, names(rows), evidence(rows, *columns), causes.RANDOM)
+    why = USUAL if severity is Severity.NOTE else WHY
+    return Finding(severity, text, why + law_note, names(rows), evidence(rows, *columns), causes.RANDOM)
 
 
 def orthogonal(rows: Sequence[Row]) -> Iterator[Finding]:

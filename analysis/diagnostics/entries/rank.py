@@ -17,7 +17,12 @@ MARGIN, MARGIN_OF_HALVES = 8.0, 2.0
 
 def stored_rank(spectrum: Spectrum, rms: float, roundoff: float) -> int:
     """Singular values, of all slices, that rounding to the stored type cannot have made."""
-    margin = MARGIN if roundoff < 2.0**-20 else MARGIN_OF_HALVES
-    edge = margin * roundoff * rms * (math.sqrt(spectrum.rows) + math.sqrt(spectrum.columns))
+    edge = rounding_edge(spectrum, rms, roundoff)
     exact = spectrum.slices[:, -1:] * max(spectrum.rows, spectrum.columns) * 2.0**-52
     return int(np.count_nonzero(spectrum.slices > np.maximum(edge, exact)))
+
+
+def rounding_edge(spectrum: Spectrum, rms: float, roundoff: float) -> float:
+    """The largest singular value that rounding to the stored type can make, with a margin."""
+    margin = MARGIN if roundoff < 2.0**-20 else MARGIN_OF_HALVES
+    return margin * roundoff * rms * (math.sqrt(spectrum.rows) + math.sqrt(spectrum.columns))

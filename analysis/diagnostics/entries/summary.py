@@ -21,8 +21,8 @@ KIN = 0.5  # cosine of a third layer with one of them from which on all started 
 Check = Callable[[Sequence[Row]], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     faults.constant, faults.quantisation, faults.pruning, faults.dead_lines, faults.equal_lines, faults.low_rank,
-    faults.precision, odd.orthogonal, odd.random, faults.outliers, odd.scale, odd.noise_added,
-    odd.structure,
+    faults.clipping, faults.precision, odd.orthogonal, odd.random, faults.outliers, faults.long_lines, odd.scale,
+    odd.noise_added, odd.structure,
 )  # fmt: skip
 
 
@@ -76,12 +76,13 @@ def checkpoint(rows: Sequence[Row]) -> list[Finding]:
 def _explains(finding: Finding, check: Check) -> bool:
     """Whether a finding says enough of its weights for a check.
 
-    A warning does, but for a grid, which says nothing of zeros that it does not hold; and a note does for what is only
-    told beside siblings: an outlier has its kurtosis.
+    A warning does, but for a grid, which says nothing of zeros that it does not hold, nor of a scale that was lost; and
+    a note does for what is only told beside siblings: an outlier has its kurtosis.
     """
     if check is odd.structure:
         return True
-    return finding.severity is not Severity.NOTE and not (finding.cause is QUANTISED and check is faults.pruning)
+    is_other = finding.cause is QUANTISED and check in (faults.pruning, odd.scale)
+    return finding.severity is not Severity.NOTE and not is_other
 
 
 def _copies(rows: Sequence[Row]) -> list[tuple[Row, Row, float]]:
@@ -143,7 +144,8 @@ def _name_untrained(measured: Sequence[Row]) -> str:
     """Of all matrices, or of those that tell; equal singular values may be kept by design."""
     told = [row for row in measured if row.value("state") in ("random", "orthogonal")]
     which = "all matrices" if len(told) == len(measured) else f"all {len(told)} of the matrices that can be told"
-    which = which if len(told) > 1 or len(told) == len(measured) else "the one matrix that can be told"
+    if len(told) == 1:
+        which = "the one matrix" if len(measured) == 1 else "the one matrix that can be told"
     if all(row.value("state") == "orthogonal" for row in told):
         verb = "is" if which.startswith("the one") else "are"
         return f"Untrained, or orthogonal by design: {which} {verb} orthogonal."

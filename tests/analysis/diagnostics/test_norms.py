@@ -121,7 +121,7 @@ def test_findings_name_what_is_dead() -> None:
 def test_a_sound_model_has_no_finding() -> None:
     summary = NORMS.summarise(table(good=randn(5, 5)))
     assert summary.findings == ()
-    assert summary.headline.startswith("1 matrix measured. It has full rank. Its stable rank is ")
+    assert summary.headline.startswith("1 matrix measured. It has full rank in float64. Its stable rank is ")
 
 
 def test_the_headline_holds_with_ties() -> None:

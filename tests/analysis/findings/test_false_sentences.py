@@ -69,13 +69,22 @@ ALWAYS_FALSE = (
 SINGLE: dict[str, tuple[State, tuple[str, ...], tuple[str, ...]]] = {
     "one matrix": (
         {"weight": trained(64, 64, 0)},
-        ("No fault found in the entries of 1 matrix.", "The one tail fit is not firm enough", "It has full rank"),
+        (
+            "No fault found in the entries of 1 matrix.",
+            "The one tail fit is not firm enough",
+            "It has full rank in float64",
+        ),
         ("of 1 matrix has", "All have", "sibling"),
     ),
     "one random matrix": (
         {"weight": noise(64, 64, 0)},
-        ("Untrained: all matrices look like their random initialisation",),
+        ("Untrained: the one matrix looks like its random initialisation",),
         ("1 of 1 fit",),
+    ),
+    "one matrix of rank 1": (
+        {"weight": randn(64, 1) @ randn(1, 64, seed=1)},
+        ("has rank 1 of 64", "It has full rank in float64"),
+        ("full rank.", "remainder"),
     ),
     "unnamed layers, one redrawn": (
         sequential() | {"4.weight": 0.1 * randn(64, 64)},

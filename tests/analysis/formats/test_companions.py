@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from analysis.formats import companions, open_checkpoint
 from analysis.formats.companions import choose, kind_of, training_state
-from app.cli.check import to_send
+from app.cli.remote.files import to_send
 from app.uploads import sources
 from app.uploads.sources import Found
 from tests.conftest import missing

@@ -47,3 +47,16 @@ def test_a_value_that_the_baseline_lacks_by_its_nature_is_no_fault() -> None:
     assert (soft.usable, soft.failed) == (False, False)
     assert (hard.usable, hard.failed) == (False, True)
     assert hard.why == "the baseline has no value: it holds NaN"
+
+
+def test_a_value_that_only_the_baseline_has_is_one() -> None:
+    """A matrix that was set to zero has no α any more; a fit that became weak is no such loss."""
+    gone = rows("a")
+    gone["tables"]["esd"][0] |= {"alpha": None, "note": "the matrix is zero"}
+    (item,) = compared(gone, rows("a"))
+    assert (item.usable, item.failed) == (False, True)
+    assert item.why == "the baseline has a value and the checkpoint does not: the matrix is zero"
+    (rule,) = policy_of({"rules": [{"column": "esd.alpha", "max_regression": 1, "weak": "drop"}]}).rules
+    weak = rows("a", low_confidence=True)
+    (item,) = with_baseline(items(rule, Evidence(weak)), rule, rows("a"))
+    assert (item.usable, item.failed) == (False, False)

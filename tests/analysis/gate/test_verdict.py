@@ -67,3 +67,9 @@ def test_the_headline(outcomes: list[str], passed: bool, said: str) -> None:
 def test_the_headline_of_a_first_run() -> None:
     said = "The gate is open: every rule holds; there is no baseline yet, so nothing was compared."
     assert headline(["pass", "pass"], True, compared=False) == said
+
+
+def test_a_rule_without_anything_to_judge_by_is_in_the_headline() -> None:
+    rules = [{"column": "esd.alpha", "max": 9, "missing": "pass", "layers": {"name": glob}} for glob in (".*a.*", "*")]
+    found = judge(policy_of({"rules": rules}), Evidence(report({"esd": alphas(3.0)}))).headline
+    assert found == "The gate is open: every rule holds; 1 rule had nothing to judge by and let that pass."

@@ -9,9 +9,8 @@ import yaml
 from click.testing import CliRunner, Result
 from safetensors.torch import save_file
 
-from app.cli.check import to_send
-from app.cli.client import ATTEMPTS
 from app.cli.main import main
+from app.cli.remote.client import ATTEMPTS
 from tests import comparisons as made
 from tests.receiver import Receiver, receiving
 from tests.service import model, tensors
@@ -149,7 +148,7 @@ def test_a_fine_tune_with_its_base(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.cli.client.PAUSE", 0.01)
+    monkeypatch.setattr("app.cli.remote.client.PAUSE", 0.01)
 
 
 def by(server: str, *more: str) -> Result:
@@ -215,11 +214,3 @@ def test_the_token_comes_from_the_environment(folder: Path, monkeypatch: pytest.
     with receiving(Receiver(401)) as there:
         by(there.url, "--token-from-env", "MINE")
     assert there.heard[0].headers["Authorization"] == "Bearer esc_1_secret"
-
-
-def test_a_folder_is_sent_with_what_a_checkpoint_is_made_of(tmp_path: Path) -> None:
-    for name in ("a.safetensors", "b.safetensors", "config.json", "README.md"):
-        (tmp_path / name).write_bytes(b"x")
-    assert [name for name, _ in to_send([tmp_path])] == [
-        f"{tmp_path.name}/{name}" for name in ("a.safetensors", "b.safetensors", "config.json")
-    ]

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from analysis.formats import open_checkpoint
-from app.cli.check import to_send
+from app.cli.remote.files import to_send
 from app.models import Checkpoint, Tensor
 from tests.analysis.formats.parallel import llamas, megatrons, zero_checkpoints
 from tests.service import Service

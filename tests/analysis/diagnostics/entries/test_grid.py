@@ -7,7 +7,7 @@ from torch import Tensor
 
 from analysis.diagnostics.entries import grid
 from analysis.diagnostics.entries.grid import Grid
-from analysis.diagnostics.entries.precision import ROUNDOFF
+from analysis.diagnostics.entries.precision import ROUNDOFF, stored_type
 from analysis.diagnostics.entries.samples import Lines
 from tests.analysis.diagnostics.battery import randn
 
@@ -98,6 +98,37 @@ def test_steps_need_enough_values() -> None:
     assert grid.steps(np.full(40, 3.0), FLOAT32) is None
     assert grid.steps(np.tile([0.0, 1.0, 3.0], 20), FLOAT32) == 3
     assert Grid("row", 255).bits == 8
+
+
+def test_floats_of_eight_bits_show_in_few_entries() -> None:
+    values = randn(40, 64)
+    scaled = (values / values.abs().max() * 448.0).to(torch.float8_e4m3fn).float() / 448.0
+    for made in (0.3 * scaled, values.to(torch.float8_e5m2).float()):
+        found = grid.grid(made, ROUNDOFF[stored_type(made[None])])
+        assert found is not None
+        assert found.of == "tensor"
+        assert found.bits in (7, 8)
+
+
+def test_floats_of_four_bits_are_four_bits_and_not_pruned() -> None:
+    """Their groups' scales are powers of two, so that the whole tensor has few values as well."""
+    codes = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
+    groups = (randn(64, 96) * torch.linspace(0.1, 2.0, 64)[:, None]).reshape(-1, 32)
+    size = torch.exp2(torch.floor(torch.log2(groups.abs().amax(1, keepdim=True))) - 2.0)
+    made = (codes[((groups / size).abs()[..., None] - codes).abs().argmin(-1)] * groups.sign() * size).reshape(64, 96)
+    found = grid.grid(made, ROUNDOFF[stored_type(made[None])])
+    assert found is not None
+    assert found.of.startswith("group")
+    assert found.bits == 4
+    assert not found.is_even  # and so nothing is said of its zeros
+
+
+def test_whole_numbers_are_codes_though_halves_hold_them() -> None:
+    codes = (randn(64, 64) / 3.5 * 127.0).round().clamp(-127, 127)
+    assert stored_type(codes[None]) == "bfloat16"
+    found = grid.grid(codes, ROUNDOFF["bfloat16"])
+    assert found is not None
+    assert (found.of, found.bits) == ("tensor", 8)
 
 
 def test_most_lines_on_a_grid_are_enough_and_nine_tenths_are_needed() -> None:

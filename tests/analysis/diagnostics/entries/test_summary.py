@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.analysis.diagnostics.battery import blocks, randn, weight
-from tests.analysis.diagnostics.entries.models import planted, said, trained
+from tests.analysis.diagnostics.entries.models import planted, said, trained, warned
 
 
 def test_a_model_at_its_initialisation_is_untrained_and_nothing_else_is_said() -> None:
@@ -62,3 +62,8 @@ def test_an_unnamed_layer_is_called_by_its_name_and_shape() -> None:
     layers[1] = weight(0.1 * randn(64, 64), "2.weight", "other", None)
     (found,) = said(layers).findings
     assert found.text == "Layer 2.weight (64 × 64) looks like a random initialisation"
+
+
+def test_codes_whose_scale_was_lost_are_quantised_and_too_large() -> None:
+    codes = (trained(2) / trained(2).abs().max() * 127.0).round()
+    assert [finding.cause.name for finding in warned(planted(codes)) if finding.cause] == ["quantised", "scale"]

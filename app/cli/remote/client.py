@@ -1,4 +1,4 @@
-"""A service somewhere else, as `eigenscope check --server` asks it: upload, run, verdict, within a time.
+"""A service somewhere else, as `eigenscope check --server` and `upload` ask it: upload, run, verdict, within a time.
 
 Files go by their digests, so that no bytes are sent twice. Every request that creates something carries an
 Idempotency-Key, so that one whose answer was lost is sent again.
@@ -97,13 +97,19 @@ class Remote:
 
     def verdict(self, run: int) -> dict[str, Any]:
         """The run's verdict, once there is one."""
-        while (verdict := self._json(lambda: self._look(run))).get("state") != "done":
+        while (verdict := self._json(lambda: self._wait_for(f"/runs/{run}/verdict"))).get("state") != "done":
             time.sleep(min(PAUSE, self._seconds_left()))
         return verdict
 
-    def _look(self, run: int) -> httpx.Response:
+    def end_of(self, run: int) -> dict[str, Any]:
+        """The run, once it has ended."""
+        while (found := self._json(lambda: self._wait_for(f"/runs/{run}"))).get("state") in ("waiting", "running"):
+            time.sleep(min(PAUSE, self._seconds_left()))
+        return found
+
+    def _wait_for(self, path: str) -> httpx.Response:
         wait = max(0.0, min(POLL, self._seconds_left() - 1.0))
-        return self._client.get(f"/runs/{run}/verdict", params={"wait": wait}, timeout=self._timeout())
+        return self._client.get(path, params={"wait": wait}, timeout=self._timeout())
 
     def _id(self, send: Callable[[], httpx.Response]) -> int:
         identity = self._json(send).get("id")
