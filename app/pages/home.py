@@ -1,6 +1,7 @@
 """The first page: the drop zone, what is stored, what runs."""
 
 import time
+from functools import partial
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
@@ -16,6 +17,7 @@ from app.pages.rendering import PageRoute, page, see
 from app.runs import runs
 from app.uploads.streaming import Upload, receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf, announced_length
+from app.web.response_cache import run_in_lane
 
 router = APIRouter(route_class=PageRoute)
 LISTED, RUNS = 12, 12  # the newest; the rest has pages of its own
@@ -44,7 +46,7 @@ def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
 @router.post("/checkpoints")
 async def upload(request: Request, database: DatabaseOf, storage: StorageOf, settings: SettingsOf) -> Response:
     """The form of the drop zone, for browsers without a script: stores the files, asks for a run, shows it."""
-    await run_sync(admit, database, announced_length(request) or 0)
+    await run_in_lane("admit", partial(admit, database, announced_length(request) or 0))
     kind = request.headers.get("content-type", "")
     async with receive_upload(
         request.stream(), storage, settings, content_type=kind, length=announced_length(request), filename=None

@@ -48,7 +48,13 @@ class HealthCheck:
         self._running: asyncio.Future[RoundTrip] | None = None
 
     async def share(self) -> RoundTrip:
-        """As `probe`, on the event loop: all who ask while one round trip is under way wait for it, in one thread."""
+        """As `probe`, on the event loop: all who ask while one round trip is under way wait for it, in one thread.
+
+        Those who ask within a moment after it need none.
+        """
+        last = self._last
+        if last is not None and time.monotonic() - last[0] <= KEPT:
+            return last[1]
         loop = asyncio.get_running_loop()
         if self._running is None or self._running.done() or self._running.get_loop() is not loop:
             self._running = asyncio.ensure_future(run_sync(self.probe))

@@ -5,9 +5,12 @@ that nobody reads waits without end.
 """
 
 import resource
+from heapq import nsmallest
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 LARGEST_HEADERS = 64 << 10  # bytes, the request line with them
 LARGEST_EXTRA = 512 << 10  # bytes that are no body, after the headers; the server reads 256 KiB at once
@@ -15,7 +18,10 @@ HEADER_SECONDS = 15.0  # from the first byte, or the opening of the connection, 
 UNREAD_SECONDS = 30.0  # in which a reader takes nothing of an answer that is ready
 MOST_CONNECTIONS = 900  # at once
 FILES = 4096  # that the process may have open: connections, and three for each of the database's
+FOUND_AT_ONCE = 50  # connections that have kept us waiting longest
 MOST_REQUESTS = 20  # on one connection before the first of them is answered
+
+_oldest: WeakKeyDictionary[ServerState, list[tuple["BoundedProtocol", float]]] = WeakKeyDictionary()
 
 
 def allow_files() -> None:
@@ -24,6 +30,25 @@ def allow_files() -> None:
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _make_room(state: ServerState, new: "BoundedProtocol") -> None:
+    """Ends the connection that has kept us waiting longest, or the new one.
+
+    A look at all of them finds several, in their order: where many come again and again, not each costs a look.
+    """
+    oldest = _oldest.setdefault(state, [])
+    for _ in range(2):
+        while oldest:
+            each, moved_at = oldest.pop()
+            if each.moved_at == moved_at and not each.transport.is_closing() and each.keeps_waiting():
+                each.transport.abort()
+                return
+        others = [each for each in state.connections if isinstance(each, BoundedProtocol) and each is not new]
+        waiting = [each for each in others if not each.transport.is_closing() and each.keeps_waiting()]
+        found = nsmallest(FOUND_AT_ONCE, waiting, key=lambda each: each.moved_at)
+        oldest += [(each, each.moved_at) for each in reversed(found)]
+    new.transport.abort()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -44,9 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
-            others = [each for each in self.connections if isinstance(each, BoundedProtocol) and each is not self]
-            waiting = [each for each in others if each.keeps_waiting()]
-            min(waiting, key=lambda each: each.moved_at, default=self).transport.abort()
+            _make_room(self.server_state, self)
         self.moved_at = self.loop.time()
         self._start_clock()
 

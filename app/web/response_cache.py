@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
@@ -40,7 +40,9 @@ UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Not Modified: `If-None-Match` matches the current version."}
 }
 
-_lane: RunVar[CapacityLimiter] = RunVar("lane")
+
+T = TypeVar("T")
+_lanes: RunVar[dict[str, CapacityLimiter]] = RunVar("lanes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Looks:
         look = self._last.get(key)
         if look is None or not look.serves(database):
             loop, writes = asyncio.get_running_loop(), database.writes
-            found = asyncio.ensure_future(_look_soon(partial(_read, database, version_of)))
+            found = asyncio.ensure_future(run_in_lane("look", partial(_read, database, version_of)))
             found.add_done_callback(
                 lambda done: done.cancelled() or done.exception()
             )  # if nobody waits for it any more
@@ -132,6 +134,7 @@ class Looks:
 
 
 def _read(database: Database, version_of: VersionOf) -> Version:
+    """Waits for nothing: readers wait for no writer, and there are more connections to the database than threads."""
     with database.reading() as session:
         return version_of(session)
 
@@ -204,17 +207,17 @@ class Tag:
     headers: Mapping[str, str]
 
 
-async def _look_soon(look: Callable[[], Version]) -> Version:
-    """A short look in a thread, few at a time: forty at once cost a third more in changing from one to the other.
+async def run_in_lane(kind: str, call: Callable[[], T]) -> T:
+    """What the call returns, made in one of the few threads of its kind. It is short, and waits for no lock held long.
 
-    It waits for nothing: readers wait for no writer, and there are more connections to the database than threads.
+    Forty threads that compute at once take turns with the event loop, which answers everyone.
     """
     try:
-        limiter = _lane.get()
+        lanes = _lanes.get()
     except LookupError:
-        limiter = CapacityLimiter(LANE)
-        _lane.set(limiter)
-    return await run_sync(look, limiter=limiter)
+        lanes = {}
+        _lanes.set(lanes)
+    return await run_sync(call, limiter=lanes.setdefault(kind, CapacityLimiter(LANE)))
 
 
 def _from_cache(request: Request, tag: Tag, media_type: str) -> Response | None:

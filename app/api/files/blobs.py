@@ -1,5 +1,6 @@
 """Blobs: files by their digests, so that what is here already need not be sent again."""
 
+from functools import partial
 from typing import Annotated
 
 from anyio.to_thread import run_sync
@@ -17,6 +18,7 @@ from app.uploads import resumable as transfers
 from app.uploads.streaming import receive_upload
 from app.web.dependencies import DatabaseOf, Reading, SettingsOf, StorageOf, announced_length
 from app.web.problems import responses
+from app.web.response_cache import run_in_lane
 
 router = APIRouter(prefix="/blobs", tags=["uploads"])
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.", examples=[DIGEST])]
@@ -71,7 +73,7 @@ async def put(
         await _pass_by(request)
         response.status_code = 200
         return Blob(sha256=sha256, bytes=size)
-    await run_sync(admit, database, announced_length(request) or 0)
+    await run_in_lane("admit", partial(admit, database, announced_length(request) or 0))
     async with receive_upload(
         request.stream(), storage, settings, content_type="", length=announced_length(request), filename=filename
     ) as upload:

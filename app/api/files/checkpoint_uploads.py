@@ -1,6 +1,7 @@
 """Checkpoints on their way in: as bytes, as a form of several files, or as JSON that names what is elsewhere."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
@@ -21,6 +22,7 @@ from app.uploads.streaming import Upload, file_name, receive_upload
 from app.web.dependencies import DatabaseOf, SettingsOf, StorageOf, announced_length
 from app.web.idempotency import KeyHeader, replay
 from app.web.problems import responses
+from app.web.response_cache import run_in_lane
 
 router = APIRouter(prefix="/checkpoints", tags=["checkpoints"])
 Filename = Annotated[str | None, Query(max_length=1000, examples=["model.safetensors"])]
@@ -116,7 +118,7 @@ async def send(
             return answer_once(request, database, key, digest_of(request, reference.model_dump_json()), make)
 
         return await run_sync(refer)
-    await run_sync(admit, database, announced_length(request) or 0)
+    await run_in_lane("admit", partial(admit, database, announced_length(request) or 0))
     upload_name = file_name(filename, request.headers.get("content-disposition"))
     async with receive_upload(
         request.stream(), storage, settings, content_type=kind, length=announced_length(request), filename=upload_name
@@ -191,7 +193,7 @@ async def put(
     bytes are stored once.
     """
     stated_facts = parse_facts(facts or "")
-    await run_sync(admit, database, announced_length(request) or 0)
+    await run_in_lane("admit", partial(admit, database, announced_length(request) or 0))
     async with receive_upload(
         request.stream(), storage, settings, content_type="", length=announced_length(request), filename=filename
     ) as upload:

@@ -79,6 +79,14 @@ def test_a_hundred_who_ask_at_once_share_one_thread(service: Service, monkeypatc
     assert borrowed == 1
 
 
+def test_who_asks_a_moment_later_needs_no_thread(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pings, "KEPT", 60.0)
+    pulse = HealthCheck(service.database, service.workers)
+    first = pulse.probe(0.0)
+    monkeypatch.setattr(pings, "run_sync", lambda call: pytest.fail("a thread"))
+    assert anyio.run(pulse.share) is first
+
+
 def test_old_pings_are_forgotten_and_need_no_answer(service: Service) -> None:
     with service.database.writing() as session:
         session.add_all([Ping(id=1, sent_at=0.0), Ping(id=2)])

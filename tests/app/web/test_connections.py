@@ -1,6 +1,7 @@
 """Connections over a real socket: their headers are bounded in size and time, and there are only so many."""
 
 import asyncio
+import itertools
 import socket
 import subprocess
 import sys
@@ -111,6 +112,19 @@ def test_those_that_only_wait_make_room(port: int, monkeypatch: pytest.MonkeyPat
         sock.sendall(REQUEST % b"quick")
         assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
     assert sum(_is_closed(each) for each in silent) >= 40
+    for each in silent:
+        each.close()
+
+
+def test_making_room_does_not_look_at_all_each_time(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six hundred that are turned away and come again would keep the server busy with nothing else."""
+    count, ask = itertools.count(), BoundedProtocol.keeps_waiting
+    monkeypatch.setattr(BoundedProtocol, "keeps_waiting", lambda self: bool(next(count) + 1) and ask(self))
+    silent = [connect(port) for _ in range(80)]
+    with connect(port) as sock:
+        sock.sendall(REQUEST % b"quick")
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+    assert 60 <= next(count) <= 300  # 1,200 and more with a look for each
     for each in silent:
         each.close()
 

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 
@@ -16,7 +17,7 @@ from app.models import Checkpoint, Run
 from app.runs import reports
 from app.states import RunState
 from app.web import response_cache as kept
-from app.web.response_cache import Made, ResponseCache
+from app.web.response_cache import LANE, Made, ResponseCache, run_in_lane
 from tests.service import Service, model, settings
 
 REPORT = "/api/v1/runs/1/report"
@@ -233,3 +234,36 @@ def test_what_is_larger_than_the_cache_is_answered_and_displaces_nothing() -> No
     for _ in range(2):
         assert gzip.decompress(cache.take("large", lambda: Made(large)).body) == large
     assert list(cache._kept) == ["small"]
+
+
+def test_a_kind_has_a_few_threads_and_holds_up_no_other() -> None:
+    running, most, free = 0, 0, threading.Event()
+
+    def work() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        free.wait(10)
+        running -= 1
+
+    async def ask() -> int:
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(run_in_lane, "uploads", work)
+            other = await run_in_lane("looks", lambda: 7)
+            free.set()
+        return other
+
+    assert anyio.run(ask) == 7
+    assert most <= LANE
+
+
+def test_what_the_call_raises_is_raised() -> None:
+    async def ask() -> None:
+        try:
+            await run_in_lane("looks", lambda: [][0])
+        except IndexError:
+            return
+        raise AssertionError
+
+    anyio.run(ask)

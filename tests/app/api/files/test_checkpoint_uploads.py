@@ -111,3 +111,16 @@ def test_a_request_without_a_body_is_no_checkpoint(service: Service) -> None:
     answer = service.client.post("/api/v1/checkpoints", params={"name": "run 7"})
     assert (answer.status_code, answer.json()["code"]) == (400, "bad-upload")
     assert service.get("/api/v1/checkpoints") == []
+
+
+def test_whether_it_fits_is_asked_in_few_threads(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of uploads that begin at once would otherwise take every thread, and the time of all readers."""
+    kinds: list[str] = []
+
+    async def lane(kind: str, call: Callable[[], None]) -> None:
+        kinds.append(kind)
+        call()
+
+    monkeypatch.setattr("app.api.files.checkpoint_uploads.run_in_lane", lane)
+    service.upload(model())
+    assert kinds == ["admit"]
