@@ -65,6 +65,12 @@ def is_foreign(rows: Sequence[Row]) -> bool:
     return bool(compared_rows) and sum(map(is_unrelated_row, compared_rows)) >= MOST * len(compared_rows)
 
 
+def is_rotated(rows: Sequence[Row]) -> bool:
+    """Whether what is foreign in the rows of one pair has the base's singular values all the same."""
+    distance = middle([row for row in rows if is_unrelated_row(row)], "spectrum_distance")
+    return distance is not None and distance < ROTATED
+
+
 def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     """The finding on a pair that is_foreign."""
     compared_rows = having(rows, "cosine")
@@ -84,7 +90,7 @@ def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     if not sure:
         why.append(f"Only {quantity(len(compared_rows), 'matrix', 'matrices')} could be compared: a suspicion.")
     distance = middle(strange, "spectrum_distance")
-    if distance is not None and distance < ROTATED:
+    if is_rotated(rows):
         text = f"{tuned} has the singular values of {base} in other directions"
         count = quantity(len(compared_rows), "matrix", "matrices")
         why = [

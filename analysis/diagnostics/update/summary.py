@@ -10,7 +10,13 @@ from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.update.adapter_base import adapter_base_findings
 from analysis.diagnostics.update.kind_findings import SAID, is_untrained, kind_findings
 from analysis.diagnostics.update.kinds import CAST
-from analysis.diagnostics.update.origin import is_foreign, is_unrelated_row, replacement_findings, wrong_base
+from analysis.diagnostics.update.origin import (
+    is_foreign,
+    is_rotated,
+    is_unrelated_row,
+    replacement_findings,
+    wrong_base,
+)
 from analysis.diagnostics.update.profile import place_findings, profile
 from analysis.diagnostics.update.sameness import others_of, repeated_findings, same_finding, same_in_short
 from analysis.findings import changes
@@ -97,7 +103,8 @@ def _size_of_change(rows: Sequence[Row]) -> float:
 def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
     tuned, measured_rows = table.name_at(group[-1]), having(rows, "norm")
     if is_foreign(rows):
-        return f"{tuned} shares nothing with {table.name_at(0)}"
+        base = table.name_at(0)
+        return f"{tuned} is {base} rotated" if is_rotated(rows) else f"{tuned} shares nothing with {base}"
     if len(_zero(rows)) == len(measured_rows):
         return same_in_short(rows, tuned, table.name_at(0), others_of(table, group[-1]))
     changed_rows = _select_changes(rows)

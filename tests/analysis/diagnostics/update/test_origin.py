@@ -114,3 +114,12 @@ def test_cosines_alone_tell_it_where_they_are_enough() -> None:
     assert is_foreign_by([(0.01, size)] * 3 + [(0.99, size)] * 3 + [(None, size)])
     assert not is_foreign_by([(0.01, size)] * 2)
     assert not is_foreign_by([(0.01, size)] * 3 + [(0.99, size)] * 4)
+
+
+def test_a_rotated_base_is_called_so() -> None:
+    base = blocks([randn(48, 40, seed=depth) for depth in range(4)])
+    turn = torch.linalg.qr(randn(48, 48, seed=9)).Q
+    summary = comparison(UPDATE, [[changed(one, turn @ one.matrix) for one in base]], "base", "tuned")[1]
+    assert summary.headline == "tuned is base rotated."
+    (found,) = summary.findings
+    assert found.text == "tuned has the singular values of base in other directions"
