@@ -3,10 +3,12 @@
 from benchmarks import (
     concurrency,
     farms,
+    first_look,
     gpu,
     intruders,
     overhead,
     power_law,
+    round_trip,
     scaling,
     service,
     spectrum,
@@ -15,6 +17,7 @@ from benchmarks import (
     weightwatcher,
     whole_process,
     widths,
+    workers,
 )
 
 EVERY = (
@@ -22,6 +25,7 @@ EVERY = (
     spectrum,
     scaling,
     farms,
+    first_look,
     overhead,
     concurrency,
     streaming,
@@ -31,6 +35,8 @@ EVERY = (
     weightwatcher,
     widths,
     service,
+    round_trip,
+    workers,
     gpu,
 )
 

@@ -88,9 +88,18 @@ def findings_page() -> str:
     ]
     for cause in (*CAUSES, *CHANGES, *WIDTHS):
         lines += [f"## {cause.name}", "", f"- **Check** {cause.check}."]
-        lines += [f"- **Confirmed by** {cause.confirm}.", f"- **Then** {cause.action}."]
-        lines += [f"- **Harmless**: {cause.harmless}.", f"- **Source**: {cause.source}.", ""]
+        lines += [f"- **Confirmed by** {_linked(cause.confirm)}.", f"- **Then** {cause.action}."]
+        lines += [f"- **Harmless**: {cause.harmless}.", f"- **Source**: {_linked(cause.source)}.", ""]
     return "\n".join(lines)
+
+
+def _linked(text: str) -> str:
+    """The path of a page as a link to it.
+
+    >>> _linked("measured; docs/truth.md")
+    'measured; [docs/truth.md](truth.md)'
+    """
+    return re.sub(r"docs/([\w-]+\.md)", r"[docs/\1](\1)", text)
 
 
 def prescriptions_page() -> str:

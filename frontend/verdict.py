@@ -27,7 +27,7 @@ class Verdict:
 CHOSEN: Mapping[str, tuple[tuple[str, str, str, str], ...]] = {
     "esd": (
         ("median α (KS)", "median_readable", "", "α is the slope of the power-law tail of the eigenvalues: a number to "
-         "compare within one role, shape and recipe, and no measure of quality (docs/evidence.md)."),
+         "compare within one role, shape and recipe, and no measure of quality."),
         ("firm fits in 2–6", "usual", "readable", "Where the KS fits of most trained matrices lie."),
         ("left out", "left_out", "fitted", "Fits on small matrices, few eigenvalues or a tail that is most of the "
          "spectrum, or no power law: no α is read from them."),

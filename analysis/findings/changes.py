@@ -56,6 +56,14 @@ SCALED = Cause(
     "a layer before a norm, where its scale cancels",
     MEASURED,
 )
+LINES = Cause(
+    "rescaled-lines",
+    "whether gains of norms were folded into layers, or scales moved between them, as before quantising",
+    "the norm or the layer beside it has the inverse factors",
+    "compare with the base treated in the same way",
+    "a conversion that folds or moves scales leaves the function as it is",
+    MEASURED,
+)
 PERMUTED = Cause(
     "permuted",
     "whether units were reordered: a conversion, a pruning tool or a merge by matching",
@@ -155,10 +163,11 @@ OPPOSED = Cause(
 MERGE = Cause(
     "merge",
     "how the file was made, and which of the files came first",
-    "the weighted sum of the two updates, by the weights that fit best, leaves little of this one",
+    "the same two merged again by the recipe that is suspected give this file",
     "read its directions as those of the two, and test the merge on both tasks",
     "a merge that was meant",
-    "the share of a vector in the plane of two others; the bound is ours, and tried on few merges: docs/truth.md",
+    "the share of a vector in the plane of two others; bounds set on one half of made merges, rates of the other: "
+    "benchmarks/truth/merges.py; docs/truth.md",
 )
 REPEATED_STEP = Cause(
     "repeated-step",
@@ -170,6 +179,6 @@ REPEATED_STEP = Cause(
 )
 
 CHANGES = (
-    SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, PERMUTED, NOISE, NEW, WRONG_BASE, ADAPTER_BASE,
+    SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, LINES, PERMUTED, NOISE, NEW, WRONG_BASE, ADAPTER_BASE,
     LARGE_UPDATE, UNUSED_RANK, TAIL_SHIFT, PLACE, INTRUDERS, SHARED, OPPOSED, MERGE, REPEATED_STEP,
 )  # fmt: skip

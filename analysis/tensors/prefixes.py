@@ -18,7 +18,8 @@ Score = tuple[int, int]
 # what PyTorch's and PEFT's wrappers put inside a name: no part of where the tensor lies
 SENSES = re.compile(r"vis(ion|ual)|image|img|audio|speech|video|siglip|clip", re.IGNORECASE)
 WRAPPERS = frozenset({"base_layer", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
-RENAMED = {"block_sparse_moe": "mlp"}  # of Mixtral's files, and what transformers 5 and adapters trained with it say
+# in the files of Mixtral and of GPT-NeoX, and what transformers 5 and adapters that were trained with it say
+RENAMED = {"block_sparse_moe": "mlp", "embed_out": "lm_head"}
 CHOSEN = "modules_to_save"  # PEFT: followed by the adapter's name
 MOST_PARTS = 32  # of a name; a longer one is compared as a whole only (public models have under 16)
 MOST_ALIKE = 16  # names that end alike; an ending of more says nothing

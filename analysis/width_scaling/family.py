@@ -286,5 +286,6 @@ def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
 
 
 def _pair(one: Pair) -> dict[str, Any]:
-    names = ("base", "target", "measured", "low", "high", "predicted", "log_ratio", "law", "transfer")
-    return {name: getattr(one, name) for name in names}
+    names = ("base", "target", "measured", "predicted", "log_ratio", "law", "transfer")
+    over_blocks = None if one.low is None else [one.low, one.high]
+    return {**{name: getattr(one, name) for name in names}, "over_blocks": over_blocks}

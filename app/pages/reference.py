@@ -14,10 +14,9 @@ from fastapi import APIRouter, Request, Response
 
 from analysis.errors import escape
 from app.errors import NotFound
-from app.pages.rendering import PageRoute, page
+from app.pages.rendering import HELP, PageRoute, page
 from app.web.dependencies import SettingsOf
 
-TEXTS = {"evidence": "What is known about α", "findings": "Findings", "truth": "Is what it says true?"}
 router = APIRouter(route_class=PageRoute)
 COLORS = {
     "get": "good", "head": "good", "options": "good", "post": "note", "put": "note", "patch": "note", "delete": "bad",
@@ -54,9 +53,9 @@ class Group:
 
 @router.get("/help/{name}")
 def text(request: Request, name: str) -> Response:
-    if name not in TEXTS:
-        raise NotFound(f"there is no page {escape(name)}: there are {', '.join(TEXTS)}")
-    return page(request, "pages/help.html", name=name, title=TEXTS[name])
+    if name not in HELP:
+        raise NotFound(f"there is no page {escape(name)}: there are {', '.join(HELP)}")
+    return page(request, "pages/help.html", name=name, title=HELP[name])
 
 
 @router.get("/api")

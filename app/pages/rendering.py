@@ -1,6 +1,7 @@
 """Templates to answers: one Jinja environment that escapes everything, and pages that say what went wrong in words."""
 
 import json
+import re
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +20,8 @@ from app.errors import ServiceError
 from frontend import numbers, states
 
 TEMPLATES = Path(__file__).parents[2] / "frontend" / "templates"
+HELP = {"evidence": "What is known about α", "findings": "Findings", "truth": "Is what it says true?"}  # at /help/
+PATH = re.compile(rf"docs/({'|'.join(HELP)})\.md")
 
 
 def environment() -> Environment:
@@ -37,6 +40,7 @@ def environment() -> Environment:
         "keys": lambda keys: json.dumps(list(keys)),
         "sentence": sentence,
         "ticks": ticks,
+        "linked": linked,
     }
     return templates
 
@@ -59,6 +63,19 @@ def ticks(text: str) -> Markup:
     parts = text.split("`")
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
+
+
+def linked(text: str) -> Markup:
+    """A sentence in which the path of a page that the service shows is a link to that page, called by its title.
+
+    >>> linked("Noise has one too (docs/evidence.md).")
+    Markup('Noise has one too (<a href="/help/evidence">What is known about α</a>).')
+    """
+    link = Markup('<a href="/help/{}">{}</a>')
+    parts = PATH.split(text)  # every second one is a name
+    return Markup("").join(
+        link.format(part, HELP[part]) if place % 2 else escape(part) for place, part in enumerate(parts)
     )
 
 

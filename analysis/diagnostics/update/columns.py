@@ -220,9 +220,9 @@ COLUMNS = (
         "change",
         "Kind of change",
         "none, trained, or what says nothing of training: cast (the base rounded to half precision), quantised (to a "
-        "grid), pruned (entries set to 0), zeroed (all), scaled (the base times a factor), permuted (its rows or "
-        "columns in another order), transposed, noise (no direction above that of independent numbers), new (nothing "
-        "in common).",
+        "grid), pruned (entries set to 0), zeroed (all), scaled (the base times a factor), lines (each row or column "
+        "times its own), permuted (its rows or columns in another order), transposed, noise (no direction above that "
+        "of independent numbers), new (nothing in common).",
         kind="text",
     ),
     Column("update_singular_values", "σ of ΔW", "Singular values of the update, high to low.", kind="curve"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.diagnostics.update import kinds
-from analysis.diagnostics.update.origin import PERMUTED, TRANSPOSED
+from analysis.diagnostics.update.origin import LINES, PERMUTED, TRANSPOSED
 from analysis.findings import causes, changes
 from analysis.findings.grouping import middle
 from analysis.findings.subjects import names, places
@@ -35,6 +35,13 @@ SAID: dict[str, tuple[Severity, Cause, str, str]] = {
         changes.SCALED,
         "the base times a factor",
         "The update points along the base itself: no direction is new, only the size changed.",
+    ),
+    LINES: (
+        Severity.NOTE,
+        changes.LINES,
+        "the base with each row or column times a factor",
+        "So it is where the gain of a norm is folded into the next layer, and where units change their sign. Where the "
+        "layer or norm beside it has the inverse, the function is the same.",
     ),
     PERMUTED: (
         Severity.WARN,

@@ -8,17 +8,30 @@ The bounds are ours: noise of 32 × 32 to 1536 × 384 gave 0.88 to 1.02 where ED
 import math
 
 from analysis.diagnostics.entries import grid, precision
-from analysis.diagnostics.update.origin import PERMUTED, TRANSPOSED, cosine, is_unrelated
+from analysis.diagnostics.update.origin import LINES, PERMUTED, TRANSPOSED, cosine, is_unrelated
 from analysis.runtime.pytorch import Tensor, torch
 from analysis.runtime.shapes import Float
 from analysis.weight import Weight
 
 NONE, CAST, SCALED, NOISE, NEW, TRAINED = "none", "cast", "scaled", "noise", "new", "trained"
 ZEROED, PRUNED, QUANTISED = "zeroed", "pruned", "quantised"
-UNTRAINED = (CAST, QUANTISED, PRUNED, ZEROED, SCALED, PERMUTED, TRANSPOSED, NOISE, NEW)  # what says nothing of training
+UNTRAINED = (
+    CAST,
+    QUANTISED,
+    PRUNED,
+    ZEROED,
+    SCALED,
+    LINES,
+    PERMUTED,
+    TRANSPOSED,
+    NOISE,
+    NEW,
+)  # what says nothing of training
 KINDS = (NONE, *UNTRAINED, TRAINED)
 HALVES = ("bfloat16", "float16")
 PARALLEL = 0.99  # |cosine| of ΔW and W₀ from which it is a factor: a factor of 2 % stored in bfloat16 has 0.998
+LEFT = 0.1  # of the size of ΔW: what factors of rows or columns leave of it where it is they; 0.14 is a cosine of 0.99
+SPARSE = 0.01  # of the entries set to 0: what was pruned and trained on looks like noise, and is none
 AGREE = 0.99  # of the entries, once the order is undone
 CLOSE = 1e-6  # of the largest sum of squares: two rows or columns with such sums may be the same ones
 HALF_STEP = 0.51  # of a grid: the farthest that rounding to the nearest moves an entry, and some rounding of its own
@@ -44,6 +57,8 @@ def kind_of_change(base: Weight, tuned: Weight) -> str:
         return PERMUTED
     if len(base.slices) == 1 and torch.equal(before.mT.double(), after.double()):
         return TRANSPOSED
+    if not _is_pruned(before, after) and is_scaled_by_lines(before.double(), after.double()):
+        return LINES
     return NEW if is_unrelated(cosine(before, after), before.numel()) else _kind_of_update(before, after)
 
 
@@ -56,12 +71,29 @@ def _kind_of_update(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -
         return PRUNED
     if is_on_grid_of(before, after):
         return QUANTISED
-    return NOISE if is_noise(update) else TRAINED
+    zeroed = float(((after == 0.0) & (before != 0.0)).double().mean())
+    return NOISE if zeroed < SPARSE and is_noise(update) else TRAINED
 
 
 def _is_cast(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
     """Whether the fine-tuned weight is the base, rounded to a half-precision type, whatever it is stored in."""
     return any(torch.equal(before.to(getattr(torch, half)).double(), after.double()) for half in HALVES)
+
+
+def is_scaled_by_lines(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
+    """Whether each row, or each column, is the base's times a factor of its own: a norm's gain, or a sign.
+
+    One factor for all is another kind. Nothing of matrices that are so small that factors fit anything.
+    """
+    if min(before.shape) < SMALL or abs(cosine(after - before, before) or 0.0) > PARALLEL:
+        return False
+    size = float(torch.linalg.matrix_norm(after - before))
+    for axis in (0, 1):
+        squares = before.square().sum(axis, keepdim=True)
+        factors = (before * after).sum(axis, keepdim=True) / squares.clamp(min=torch.finfo(squares.dtype).tiny)
+        if float(torch.linalg.matrix_norm(after - factors * before)) <= LEFT * size:
+            return True
+    return False
 
 
 def _is_pruned(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:

@@ -17,12 +17,13 @@ from analysis.linalg.spectrum import BLOCK
 from analysis.runtime.pytorch import Tensor, torch
 from analysis.runtime.shapes import Float
 
-PERMUTED, TRANSPOSED = "permuted", "transposed"  # kinds of change of a weight that is the base in another order
+PERMUTED, TRANSPOSED, LINES = "permuted", "transposed", "lines"  # kinds of change that leave no cosine, or another one
 FACTORS, ADAPTER = "factors", "adapter"  # where an update comes from that is no difference of stored weights
 UNRELATED = 0.1  # cosine below which two matrices have nothing in common; ours: fine-tunes stay above 0.9
 DEVIATIONS = 3.0  # of a random cosine, where a matrix is so small that chance alone passes UNRELATED
 MOST = 0.5  # share of the matrices from which on it is the base that is wrong, and not a few layers that are new
 ENOUGH = 3  # matrices below which that is a suspicion
+ROTATED = 1e-3  # distance of spectra up to which they are the same: bfloat16 moves them by less
 
 
 def cosine(one: Float[Tensor, "m n"], other: Float[Tensor, "m n"]) -> float | None:
@@ -47,7 +48,7 @@ def is_unrelated_row(row: Row) -> bool:
 
     Nor is an adapter's: W₀ + ΔW is of this base by construction, and a large ΔW says only that it is large.
     """
-    if row.value("change") in (PERMUTED, TRANSPOSED) or row.value("stored_as") in (FACTORS, ADAPTER):
+    if row.value("change") in (PERMUTED, TRANSPOSED, LINES) or row.value("stored_as") in (FACTORS, ADAPTER):
         return False
     return is_unrelated(number(row, "cosine"), row.weight.rows * row.weight.columns * row.weight.slices)
 
@@ -77,11 +78,20 @@ def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     why = [
         f"In {len(strange)} of {quantity(len(compared_rows), 'matrix', 'matrices')} base and tuned are as different as "
         "unrelated weights are: relative size about 1.41 where both are equally large, cosine 0. Choose another base; "
-        "what the other diagnostics say of this pair means nothing."
+        "what the other diagnostics say of this pair means nothing. Weights that were rotated or reordered, "
+        "and then trained look the same."
     ]
     if not sure:
         why.append(f"Only {quantity(len(compared_rows), 'matrix', 'matrices')} could be compared: a suspicion.")
     distance = middle(strange, "spectrum_distance")
+    if distance is not None and distance < ROTATED:
+        text = f"{tuned} has the singular values of {base} in other directions"
+        count = quantity(len(compared_rows), "matrix", "matrices")
+        why = [
+            f"In {len(strange)} of {count} they share all singular values and nothing else: the base was rotated, as "
+            "before quantising. What other diagnostics say of this pair means nothing."
+        ]
+        sure = False
     evidence = {"unrelated": len(strange), "compared": len(compared_rows), "relative_norm": size, "cosine": likeness}
     severity = Severity.BAD if sure else Severity.WARN
     return Finding(
@@ -96,6 +106,9 @@ def replacement_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
         return []
     text = f"{tuned}: {places(new)} {'is' if len(new) == 1 else 'are'} new"
     likeness = median(number(row, "cosine") for row in new)
-    why = f"Cosine {two_places(likeness)} with the base: replaced or drawn anew, as heads for a new task are."
+    why = (
+        f"Cosine {two_places(likeness)} with the base: replaced or drawn anew, as heads for a new task are, or another "
+        "block's, where blocks moved."
+    )
     severity = Severity.WARN if any(row.weight.depth is not None for row in new) else Severity.NOTE
     return [Finding(severity, text, why, names(new), {"new": len(new), "cosine": likeness}, NEW)]

@@ -166,7 +166,14 @@ def test_a_text_model_beside_a_tower_whose_name_says_nothing() -> None:
     assert none.ambiguous
 
 
-def test_what_transformers_5_renames_inside_a_block() -> None:
-    """Mixtral's router, in its files and in an adapter that was trained with transformers 5."""
-    names = ["model.layers.0.mlp.gate.weight"], ["model.layers.0.block_sparse_moe.gate.weight", "lm_head.weight"]
+@pytest.mark.parametrize(
+    ("adapter", "file"),
+    [
+        ("model.layers.0.mlp.gate.weight", "model.layers.0.block_sparse_moe.gate.weight"),  # Mixtral's router
+        ("lm_head.base_layer.weight", "embed_out.weight"),  # GPT-NeoX
+    ],
+)
+def test_what_transformers_5_renames(adapter: str, file: str) -> None:
+    """In an adapter that was trained with it, over the files as they are published."""
+    names = [adapter], [file, "model.norm.weight"]
     assert pair_names(*names, lambda a, b: True).partners == {names[0][0]: names[1][0]}

@@ -6,7 +6,7 @@ import pytest
 from analysis.findings.causes import CAUSES
 from analysis.findings.changes import CHANGES
 from analysis.findings.widths import WIDTHS
-from app.pages import reference
+from app.pages import reference, rendering
 from tests.app.pages.reader import read, words
 from tests.service import Service
 
@@ -54,7 +54,7 @@ def test_what_every_operation_may_answer_is_said_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", reference.TEXTS)
+@pytest.mark.parametrize("name", rendering.HELP)
 def test_each_is_shown_and_its_links_lead_somewhere(service: Service, name: str) -> None:
     page = read(service.client.get(f"/help/{name}").text)
     assert page.one("h1").text
@@ -82,5 +82,7 @@ def test_another_name_is_no_page(service: Service) -> None:
 
 def test_the_verdict_leads_to_what_is_known_of_alpha(analysed: Service) -> None:
     page = read(analysed.client.get("/runs/1").text)
-    (link,) = [a for a in page.all("a") if a.attributes["href"] == "/help/evidence"]
-    assert link.text == "What α says, and what it does not"
+    (verdict,) = page.all("section", id="verdict")
+    assert "docs/" not in verdict.text
+    assert verdict.text.count("What is known about α") == 1
+    assert page.all("a", href="/help/evidence")[0].text == "What is known about α"

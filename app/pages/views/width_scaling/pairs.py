@@ -64,7 +64,5 @@ class PairsView:
 
 
 def _describe(pair: Pair) -> str:
-    low, high = (None if end is None else two_places(end) for end in (pair.low, pair.high))
-    ends = "" if low is None else f", {low} to {high} over blocks"
     prediction = "" if pair.predicted is None else f"; the law predicts {two_places(pair.predicted)}"
-    return f"measured {two_places(pair.measured)}{ends}{prediction}"
+    return f"measured {two_places(pair.measured)}{prediction}"

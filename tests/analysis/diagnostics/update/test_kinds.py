@@ -112,3 +112,15 @@ def test_the_base_times_minus_one_is_scaled_and_not_new() -> None:
 def test_a_square_matrix_transposed() -> None:
     square = weight(randn(64, 64))
     assert kind_of_change(square, changed(square, square.slices[0].T.contiguous())) == "transposed"
+
+
+@pytest.mark.parametrize("line", [(96, 1), (1, 64)])
+def test_a_factor_or_a_sign_of_each_row_or_column(line: tuple[int, int]) -> None:
+    gains, signs = torch.exp(0.3 * randn(*line, seed=3)), torch.sign(randn(*line, seed=4))
+    assert kind(gains * MATRIX) == kind(signs * MATRIX) == kind((gains * MATRIX).bfloat16()) == "lines"
+    assert kind(gains * MATRIX + 0.3 * randn(96, 1, seed=5) @ randn(1, 64, seed=6)) == "trained"
+
+
+def test_what_was_pruned_and_then_changed_is_no_noise() -> None:
+    kept = MATRIX.abs() > MATRIX.abs().median()
+    assert kind(kept * (MATRIX + 0.01 * randn(96, 64, seed=7))) == "trained"
