@@ -166,7 +166,7 @@ MERGE = Cause(
     "the same two merged again by the recipe that is suspected give this file",
     "read its directions as those of the two, and test the merge on both tasks",
     "a merge that was meant",
-    "the share of a vector in the plane of two others; bounds set on one half of made merges, rates of the other: "
+    "the share of a vector in the plane of two others; bounds chosen on few made merges, some seen before: "
     "benchmarks/truth/merges.py; docs/truth.md",
 )
 REPEATED_STEP = Cause(

@@ -1,7 +1,7 @@
 """Whether merges are told: two fine-tunes of one base, merged in the usual ways, beside what is no merge.
 
 `python -m benchmarks.truth.merges` prints a table of how often they are. The bounds of
-analysis/diagnostics/overlap/merges.py were set on models that are not held back.
+analysis/diagnostics/overlap/merges.py were chosen with some of the models held back in sight (docs/truth.md).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 A weighted sum ΔW = s ΔW₁ + t ΔW₂ lies in that plane wholly, a SLERP of near weights almost, and merges that drop
 entries (TIES, DARE) in part; so does one of the two, trained on with the other's task. The share that does follows from
-the three cosines alone. The bounds were set on one half of made merges (benchmarks/truth/merges.py, docs/truth.md).
+the three cosines alone. The bounds were chosen on few made merges (benchmarks/truth/merges.py, docs/truth.md).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
