@@ -17,7 +17,7 @@ from app.lists import labels
 from app.lists import runs as run_list
 from app.lists.parameters import RunFilters
 from app.lists.selection import parse_place
-from app.runs import reports, runs
+from app.runs import markdown, reports, runs
 from app.states import ENDED
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Limit, Reading, SettingsOf, Writing
@@ -133,6 +133,27 @@ async def report(request: Request, database: DatabaseOf, identity: Identity) -> 
         return kept.make_entry(reports.report(session, identity).to_json())
 
     return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
+
+
+@router.get(
+    "/{id}/report.md",
+    responses={200: {"content": {"text/markdown": {"schema": {"type": "string"}, "example": examples.MARKDOWN}}}}
+    | kept.UNCHANGED
+    | responses(404),
+    response_class=Response,
+    operation_id="get_report_as_markdown",
+)
+async def report_as_markdown(request: Request, database: DatabaseOf, identity: Identity) -> Response:
+    """Returns headlines, findings with what to do, coverage and the first rows as Markdown."""
+
+    def make(session: Session) -> kept.Made:
+        found = reports.report(session, identity)
+        text = markdown.write(found, runs.get(session, identity).name or ", ".join(found.names))
+        headers = {"Content-Disposition": f'attachment; filename="run-{identity}.md"'}
+        return kept.Made(text.encode("utf-8", "replace"), headers)
+
+    version = partial(etags.of_run, identity=identity)
+    return await kept.answer(request, database, version, make, "text/markdown; charset=utf-8")
 
 
 @router.get("/{id}/scaling", responses=responses(400, 404), operation_id="get_scaling")

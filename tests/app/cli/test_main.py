@@ -77,6 +77,14 @@ def test_the_help_imports_no_library_but_click() -> None:
     assert "click" in names
 
 
+@pytest.mark.parametrize(("words", "found"), [("eigenscope upl", "upload"), ("eigenscope analyze --dev", "--device")])
+def test_a_shell_completes_commands_and_options(words: str, found: str) -> None:
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_EIGENSCOPE_COMPLETE": "bash_complete"}
+    code = "from app.cli.main import main; main(prog_name='eigenscope')"
+    told = subprocess.run([sys.executable, "-c", code], env={**os.environ, **asked}, capture_output=True, text=True)
+    assert told.stdout.splitlines() == [f"plain,{found}"]
+
+
 def test_the_version_imports_no_heavy_library() -> None:
     assert not imported("--version") & set(HEAVY)
 
