@@ -37,10 +37,10 @@ def _findings(report: Report) -> Iterator[str]:
     if findings:
         worst_first = list(Severity)
         yield "## Findings"
-        yield "\n".join(_finding(each) for each in sorted(findings, key=lambda one: worst_first.index(one.severity)))
+        yield "\n".join(_item(each) for each in sorted(findings, key=lambda one: worst_first.index(one.severity)))
 
 
-def _finding(finding: Finding) -> str:
+def _item(finding: Finding) -> str:
     lines = [f"- **{finding.severity}: {_text(finding.text)}.** {_text(finding.why)}"]
     if finding.cause is not None:
         lines += [f"  - Check: {_text(finding.cause.check)}", f"  - Do: {_text(finding.cause.action)}"]
@@ -64,7 +64,7 @@ def _numbers(report: Report) -> Iterator[str]:
     """A table for each scope, for a row of one compares other checkpoints than a row of another."""
     for scope in Scope:
         tables = [table for table in report.tables if table.diagnostic.scope is scope]
-        columns = [(t.diagnostic.name, column) for t in tables for column in _shown(t)][:MOST_COLUMNS]
+        columns = [(t.diagnostic.name, column) for t in tables for column in _columns(t)][:MOST_COLUMNS]
         rows = _by_weight(tables)
         if columns and rows:
             yield "## Layers" if scope is Scope.ONE else "## What changed"
@@ -73,7 +73,7 @@ def _numbers(report: Report) -> Iterator[str]:
                 yield f"and {len(rows) - MOST_ROWS} more: the tables as CSV have all."
 
 
-def _shown(table: Table) -> list[Column]:
+def _columns(table: Table) -> list[Column]:
     return [column for column in table.diagnostic.columns if column.shown and column.kind != "curve"]
 
 
