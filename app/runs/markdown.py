@@ -35,14 +35,16 @@ def _text(text: str) -> str:
 def _findings(report: Report) -> Iterator[str]:
     findings = [finding for summary in report.summaries().values() for finding in summary.findings]
     if findings:
-        worst_first = list(Severity)
+        worst_first, told = list(Severity), set[str]()
         yield "## Findings"
-        yield "\n".join(_item(each) for each in sorted(findings, key=lambda one: worst_first.index(one.severity)))
+        yield "\n".join(_item(each, told) for each in sorted(findings, key=lambda one: worst_first.index(one.severity)))
 
 
-def _item(finding: Finding) -> str:
+def _item(finding: Finding, told: set[str]) -> str:
+    """The sentence and why; what to do once for each cause, with the worst finding of it."""
     lines = [f"- **{finding.severity}: {_text(finding.text)}.** {_text(finding.why)}"]
-    if finding.cause is not None:
+    if finding.cause is not None and finding.cause.name not in told:
+        told.add(finding.cause.name)
         lines += [f"  - Check: {_text(finding.cause.check)}", f"  - Do: {_text(finding.cause.action)}"]
         lines += [f"  - Harmless: {_text(finding.cause.harmless)}"] if finding.cause.harmless else []
     return "\n".join(lines)
