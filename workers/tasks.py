@@ -161,6 +161,8 @@ def begin(**_: object) -> None:
 @worker_process_init.connect
 def warm_up(**_: object) -> None:
     """In the pool process: loads torch before the first message, not after it, and ends where its work is cancelled."""
+    begun = threading.Event()
+    threading.Thread(target=end_without, args=(os.getppid(), begun), name="parent", daemon=True).start()
     import torch  # noqa: F401
 
     from workers import analyse as analyst  # noqa: F401
@@ -168,6 +170,14 @@ def warm_up(**_: object) -> None:
     from workers.ingest import task as intake  # noqa: F401
 
     job.leave = leave  # a decomposition hears no signal; another pool process takes the next message
+    begun.set()
+
+
+def end_without(parent: int, begun: threading.Event) -> None:
+    """Ends this process, which has nothing in hand yet, if its main process goes while it begins."""
+    while not begun.wait(0.5):
+        if os.getppid() != parent:
+            os._exit(0)
 
 
 def leave() -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,21 @@ def test_the_pool_process_has_it_before_the_first_message(tmp_path: Path) -> Non
     code = "import sys, workers.tasks as tasks; tasks.warm_up(); sys.exit('torch' not in sys.modules)"
     environment = {**os.environ, "EIGENSCOPE_DATA_DIR": str(tmp_path)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+def test_a_pool_process_whose_worker_goes_ends_while_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+    left: list[int] = []
+
+    def leave(status: int) -> None:
+        left.append(status)
+        begun.set()
+
+    monkeypatch.setattr("workers.tasks.os._exit", leave)
+    tasks.end_without(os.getppid() + 1, begun)
+    assert left == [0]
+    tasks.end_without(os.getppid() + 1, begun)  # it has begun: what is in hand comes to its end
+    assert left == [0]
 
 
 def test_preparing_takes_over_what_a_dead_worker_held(wired: Service) -> None:
