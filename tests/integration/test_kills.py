@@ -1,6 +1,6 @@
 """kill -9 of the worker in mid-run: nothing lost, nothing twice, and done within a minute of its restart.
 
-20 kills over the embedded mode and Redis: of the main process, with which the pool process goes, and of the pool
+24 kills over the embedded mode and Redis: of the main process, with which the pool process goes, and of the pool
 process alone. The worker may also die in the middle of an ingest, 8 times in the middle of a mitigation, and twice in
 the middle of a prescription.
 """
@@ -25,7 +25,7 @@ from analysis.prescriptions import rule
 from analysis.prescriptions.members import Members
 from tests.integration.conftest import Deployment, until
 
-KILLS = 10
+KILLS = 12
 KILLS_OF_MITIGATION = 4  # more than the attempts that one tensor has
 SEED = 20260710
 Deploy = Callable[[str], Deployment]

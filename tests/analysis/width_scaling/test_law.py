@@ -179,13 +179,13 @@ def test_inflation() -> None:
 
 @pytest.mark.parametrize("models", [3, 4, 6])
 def test_the_interval_shown_covers_and_corrected_tests_keep_their_level(models: int) -> None:
-    """280 intervals and 40 families that keep the law: three standard errors of the binomial law are allowed."""
-    rates = measure(SIZES[models], families=40, seed=1)
-    assert abs(rates.shown - 0.95) < 3.0 * math.sqrt(0.95 * 0.05 / 280)
+    """700 intervals and 100 families that keep the law: three standard errors of the binomial law are allowed."""
+    rates = measure(SIZES[models], families=100, seed=1)
+    assert abs(rates.shown - 0.95) < 3.0 * math.sqrt(0.95 * 0.05 / 700)
     assert max(rates.blocks, rates.of_pairs) < 0.6  # why what is over blocks alone is not shown
-    assert rates.corrected < 0.05 + 3.0 * math.sqrt(0.05 * 0.95 / 40)
+    assert rates.corrected < 0.05 + 3.0 * math.sqrt(0.05 * 0.95 / 100)
     assert rates.corrected < rates.uncorrected
-    assert rates.warned < min(rates.uncorrected, 0.10 + 3.0 * math.sqrt(0.10 * 0.90 / 40))
+    assert rates.warned < min(rates.uncorrected, 0.10 + 3.0 * math.sqrt(0.10 * 0.90 / 100))
 
 
 def test_the_p_value_is_scipys() -> None:

@@ -113,7 +113,7 @@ def test_answers_are_as_the_schema_says(schema: OpenApiSchema, identity: str, mo
     operation = schema.find_operation_by_id(identity)
 
     @settings(
-        max_examples=25,
+        max_examples=40,
         derandomize=True,
         deadline=None,
         phases=[Phase.generate],

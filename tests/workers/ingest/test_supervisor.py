@@ -104,7 +104,7 @@ def test_computing_for_ever(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     started = time.monotonic()
     error = told("while True: pass", monkeypatch, tmp_path, cpu=1)
     assert (type(error), error.code) == (UnsafeFile, "over-time")
-    assert time.monotonic() - started < 60  # 1 s of processor time, on a machine that may be busy
+    assert time.monotonic() - started < 10
 
 
 def test_sleeping_for_ever(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
