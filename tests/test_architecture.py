@@ -89,8 +89,8 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
 }
 LAYERS = {  # of each package its folders, the highest first
     "analysis": (
-        "gate", "prescriptions", "mitigation", "diagnostics", "engine", "formats", "width_scaling", "statistics",
-        "findings", "tensors", "adapters", "linalg", "names", "runtime",
+        "gate", "prescriptions", "mitigation", "glossary", "diagnostics", "engine", "formats", "width_scaling",
+        "statistics", "findings", "tensors", "adapters", "linalg", "names", "runtime",
     ),
     "app": (
         "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "lists", "runs",
