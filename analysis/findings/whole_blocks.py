@@ -95,12 +95,12 @@ def _times(finding: Finding) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _copied(findings: Iterable[Finding]) -> str:
+def _compare_copies(findings: Iterable[Finding]) -> str:
     are_exact = all(finding.evidence.get("cosine") == 1.0 for finding in findings)
     return "are copies of each other" if are_exact else "are copies of each other, or nearly"
 
 
-def _scaled(findings: Iterable[Finding]) -> str:
+def _compare_scales(findings: Iterable[Finding]) -> str:
     found = [_times(finding) for finding in findings]
     ratios = sorted(ratio if ratio > 1.0 else 1.0 / ratio for ratio in found)
     span = short(ratios[0]) if short(ratios[0]) == short(ratios[-1]) else f"{short(ratios[0])} to {short(ratios[-1])}"
@@ -115,6 +115,6 @@ PREDICATES: Mapping[str, Callable[[Iterable[Finding]], str]] = {
     causes.PRUNED.name: lambda _: "are pruned",
     causes.QUANTISED.name: lambda _: "are quantised",
     causes.CLIPPED.name: lambda _: "are clipped",
-    causes.COPY.name: _copied,
-    causes.SCALE.name: _scaled,
+    causes.COPY.name: _compare_copies,
+    causes.SCALE.name: _compare_scales,
 }
