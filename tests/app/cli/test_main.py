@@ -151,6 +151,12 @@ def test_an_entry_that_is_no_command_is_refused() -> None:
         Entry("app.cli.main:Entry", "").load()
 
 
+def test_the_help_shows_its_examples_a_line_each() -> None:
+    shown = [line.strip() for line in CliRunner().invoke(main, ["--help"]).stdout.splitlines()]
+    assert "eigenscope analyze model.safetensors" in shown
+    assert "eigenscope compare base.safetensors adapter/ tuned.safetensors" in shown
+
+
 def test_the_help_shows_the_entries_and_imports_none() -> None:
     group = LazyGroup(
         name="tool", entries={"second": Entry("no.such.module:x", "Does b."), "first": Entry("y:z", "A.")}
