@@ -203,7 +203,7 @@ def test_only_what_lies_in_repeated_directions_is_unsettled() -> None:
 
 @pytest.mark.parametrize("angle", [1e-8, 1e-5, 1e-3, 0.3, 1.5])
 def test_ambiguity_bounds_what_a_turn_of_base_vectors_does(angle: float) -> None:
-    """Neighbours 5 and 6 and neighbours 30 to 33 turn into each other; the bound is none of a whole cluster's length."""
+    """Neighbours 5 and 6 and neighbours 30 to 33 turn into each other: the bound is no larger than that turn."""
     base, directions = orthogonal(200, 1), orthogonal(200, 3)[:, :40]
     sure = torch.zeros(200, dtype=torch.float64)
     turned = base.clone()
