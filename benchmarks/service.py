@@ -29,9 +29,11 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from analysis.weight import WeightInfo
 from app import models
 from app.access import projects
 from app.db import Database
+from app.runs.reports import weight_digest
 from app.settings import Settings
 from benchmarks.timing import markdown
 
@@ -41,7 +43,7 @@ SECONDS = 8.0  # of each measurement
 PATIENCE = 60.0  # seconds after which an answer counts as none
 SERVE = "from app.cli.main import main; main(['serve', '--port', '0'])"
 ROOT = Path(__file__).parents[1]
-ROLES = ("q", "k", "v", "o", "up", "down", "gate", "up", "down", "o")
+ROLES = ("q", "k", "v", "o", "up", "down", "gate", "up", "down", "gate")
 PART = {"q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj", "o": "self_attn.o_proj"}
 TIMES = ("created_at", "started_at", "finished_at")
 COPIED = ("state", "diagnostics", "device", *TIMES)
@@ -120,9 +122,10 @@ def tensors(checkpoint: int) -> Iterator[models.Tensor]:
 
 def copy_of(row: models.Result, run: int, place: int) -> models.Result:
     name, role, depth = layer(place)
+    info = {**row.info, "name": name, "tensor": name, "role": role, "depth": depth}
     return models.Result(
-        run_id=run, diagnostic=row.diagnostic, weight_digest=f"{place:032x}", group="0", tensor=place, ordinal=0,
-        info={**row.info, "name": name, "tensor": name, "role": role, "depth": depth}, values=row.values, note=row.note,
+        run_id=run, diagnostic=row.diagnostic, weight_digest=weight_digest(WeightInfo(**info)), group="0", tensor=place,
+        ordinal=0, info=info, values=row.values, note=row.note,
     )  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from analysis.errors import escape
-from analysis.names.parts import components, is_index, parts
+from analysis.names.parts import CONSIDERED, components, is_index, parts
 from analysis.names.places import PLAIN, side
 from analysis.names.roles import RECURRENT
 from analysis.names.table import CLASSES, WORDS
@@ -13,6 +14,7 @@ from analysis.names.table import CLASSES, WORDS
 SOURCES = {"ih": "from the input", "hh": "from the state", "hr": "projection"}
 CROSS = ("encdecattention", "crossattention", "encoder_attn", "cross_attn", "cross_attention")
 LONGEST = 120  # characters of the words that tell a weight from others
+MOST_KEPT = 2**14  # a page asks for each some times
 
 
 def label_of(name: str, role: str, depth: int | None, where: str | None = None, more: str = "") -> str:
@@ -23,7 +25,7 @@ def label_of(name: str, role: str, depth: int | None, where: str | None = None, 
     >>> label_of("encoder.layer.4.attention.self.value.weight", "v", 4)
     'Block 4 · value'
     """
-    plain = _what(parts(name), role)
+    plain = _what_of(name[-CONSIDERED:], role)
     what = f"{more} {f'layer {plain}' if plain.isdigit() else plain}".strip()
     if where is None:
         where = block(_side(name, depth), depth)
@@ -45,6 +47,11 @@ def block(side: str, number: int | None) -> str:
         return ""
     text = " ".join([*([side] if side else []), "block", *([] if number is None else [str(number)])])
     return text[:1].upper() + text[1:]
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _what_of(name: str, role: str) -> str:
+    return _what(parts(name), role)
 
 
 def _what(found: list[str], role: str) -> str:

@@ -28,6 +28,7 @@ NOT_YET = "not analysed yet"
 STOPPED = "the run was cancelled before this tensor"
 ROWS_AT_ONCE = 500  # below every database's limit of parameters in a statement
 CURVE = np.dtype("<f4")
+FIELDS = frozenset(field.name for field in fields(WeightInfo))
 
 
 def record(
@@ -148,12 +149,12 @@ def _curves(session: Session, wanted: ColumnElement[bool]) -> dict[int, dict[str
     return curves
 
 
-def curve_names(session: Session, run_id: int, weight: str, position: int) -> frozenset[tuple[str, str]]:
+def curve_names(session: Session, run_id: int, weight: WeightInfo, position: int) -> frozenset[tuple[str, str]]:
     """(diagnostic, name) of each curve that was measured on a weight of the checkpoint at this place."""
-    query = select(Result).where(Result.run_id == run_id, Result.group == group_text((position,)))
-    diagnostics = {result.id: result.diagnostic for result in session.scalars(query) if result.info["name"] == weight}
-    names = session.execute(select(Curve.result_id, Curve.name).where(Curve.result_id.in_(diagnostics)))
-    return frozenset((diagnostics[identity], name) for identity, name in names)
+    query = select(Result.diagnostic, Curve.name).join(Curve, Curve.result_id == Result.id)
+    is_asked = (Result.weight_digest == weight_digest(weight), Result.group == group_text((position,)))
+    found = session.execute(query.where(Result.run_id == run_id, *is_asked))
+    return frozenset((diagnostic, name) for diagnostic, name in found)
 
 
 def rows_since(session: Session, run_id: int, heard: Container[int]) -> dict[int, tuple[str, Row]]:
@@ -165,8 +166,7 @@ def rows_since(session: Session, run_id: int, heard: Container[int]) -> dict[int
 
 
 def row_of(result: Result, curves: Mapping[str, Any] | None = None) -> Row:
-    names = {field.name for field in fields(WeightInfo)}
-    info = WeightInfo(**{name: value for name, value in result.info.items() if name in names})
+    info = WeightInfo(**{name: value for name, value in result.info.items() if name in FIELDS})
     return Row(info, group_of(result.group), Measurement(result.values, curves or {}, result.note))
 
 

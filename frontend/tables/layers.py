@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 from analysis.diagnostic import Column, Row, Table
@@ -38,16 +39,20 @@ class Cell:
     out: bool = False  # outside the usual range, where no band shows that
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layer:
     name: str  # raw, as in the file
     label: str
     look: Look
     shape: str
-    cells: tuple[Cell, ...]
+    make_cells: Callable[[], tuple[Cell, ...]]  # asked where the row is drawn: a long table draws its first rows
     keys: tuple[float | None, ...]  # what each column sorts by; the name and the shape come first
     flagged: bool
     search: str  # lower case: label, role and raw name
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        return self.make_cells()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ def _layer(
         label=info.label,
         look=look(info.role),
         shape=shape((info.rows, info.columns)) + (f" × {info.slices} slices" if info.slices > 1 else ""),
-        cells=tuple(cell for row, part in by_table for cell in _cells(row, part, tallest)),
+        make_cells=lambda: tuple(cell for row, part in by_table for cell in _cells(row, part, tallest)),
         keys=(float(place), float(info.rows * info.columns), *keys),
         flagged=info.name in noted,
         search=f"{info.label} {look(info.role).title} {info.role} {info.name}".lower(),

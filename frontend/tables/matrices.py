@@ -81,7 +81,7 @@ def _row(at: int, found: dict[tuple[str, tuple[int, ...]], Row], spans: Sequence
         label=info.label,
         look=look(info.role),
         shape=shape((info.rows, info.columns)) + (f" × {info.slices} slices" if info.slices > 1 else ""),
-        cells=tuple(_cell(place, row) for place, row in places),
+        make_cells=lambda: tuple(_cell(place, row) for place, row in places),
         keys=(float(at), *(_key(place, row) for place, row in places)),
         flagged=info.name in noted,
         search=f"{info.label} {look(info.role).title} {info.role} {info.name}".lower(),

@@ -5,11 +5,12 @@ from functools import cached_property
 from urllib.parse import urlencode
 
 from analysis.diagnostic import Diagnostic, Figure, Row, Table
+from analysis.weight import WeightInfo
 from app.pages.views.pictures import View, view_row
 from app.pages.views.state import State
 from frontend.tables.panel import Panel, panel
 
-Curves = Callable[[str], Container[tuple[str, str]]]  # of a weight: (diagnostic, name) of each curve there is
+Curves = Callable[[WeightInfo], Container[tuple[str, str]]]  # of a weight: (diagnostic, name) of each curve there is
 
 
 def layer_address(run: int, weight: str, position: int = 0) -> str:
@@ -36,8 +37,8 @@ class LayerView:
     @cached_property
     def _rows(self) -> list[tuple[Table, Row, list[View]]]:
         """The weight's row in each table, with its figures that can be drawn."""
-        curves = self._curves(self.weight)
         rows = [(table, row) for table in self.tables for row in table.rows if row.weight.name == self.weight]
+        curves = self._curves(rows[0][1].weight) if rows else ()
         return [
             (table, row, [
                 view_row(self.state, table, figure, row)

@@ -1,6 +1,7 @@
 """Reports: what the service shows of a finished run is what the analysis finds in the same file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -248,10 +249,13 @@ def _skipped(service: Service) -> dict[str, str]:
 
 def test_the_curves_of_a_weight_are_known_by_name(analysed: Service) -> None:
     with analysed.database.reading() as session:
-        found = reports.curve_names(session, 1, "model.layers.1.mlp.up_proj.weight", 0)
+        name = "model.layers.1.mlp.up_proj.weight"
+        weight = next(r.weight for r in reports.table(session, 1, "esd").rows if r.weight.name == name)
+        found = reports.curve_names(session, 1, weight, 0)
         assert {("esd", "eigenvalues"), ("esd", "candidate_D")} <= found
-        assert reports.curve_names(session, 1, "model.layers.1.mlp.up_proj.weight", 1) == frozenset()
-        assert reports.curve_names(session, 1, "nobody", 0) == frozenset()
+        assert {diagnostic for diagnostic, _ in found} <= {"esd", "norms", "entries"}
+        assert reports.curve_names(session, 1, weight, 1) == frozenset()
+        assert reports.curve_names(session, 1, replace(weight, name="nobody"), 0) == frozenset()
 
 
 def test_only_the_columns_that_are_given_flag() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from analysis.coverage import Coverage, Skipped
 from analysis.diagnostic import Table
+from analysis.weight import WeightInfo
 from app.pages.views.report import ReportView
 from app.pages.views.state import ShownColumns, State
 from tests.frontend.examples import DIAGNOSTIC, blocks
@@ -11,7 +12,7 @@ from tests.frontend.examples import DIAGNOSTIC, blocks
 COVERED = Coverage(3, 2, 1000, 999, (Skipped("b", (4,), "one-dimensional"),))
 
 
-def all_curves(weight: str) -> frozenset[tuple[str, str]]:
+def all_curves(weight: WeightInfo) -> frozenset[tuple[str, str]]:
     return frozenset((DIAGNOSTIC.name, column.name) for column in DIAGNOSTIC.columns if column.kind == "curve")
 
 
