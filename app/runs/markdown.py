@@ -3,6 +3,7 @@
 Names come from untrusted files, and are nothing but text here.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.diagnostic import Column, Finding, Row, Scope, Severity, Table
@@ -13,6 +14,7 @@ from app.escaping import for_markdown
 MOST_ROWS = 50
 MOST_COLUMNS = 8
 SENTENCE = 1000  # characters
+PAGE = re.compile(r" \(docs/[\w-]+\.md\)")  # where a sentence names a page of ours: a path that leads nowhere in a wiki
 Key = tuple[tuple[int, ...], str]  # the positions that a row compares, and its weight's name
 
 
@@ -29,7 +31,7 @@ def write(report: Report, title: str) -> str:
 
 
 def _text(text: str) -> str:
-    return for_markdown(text, SENTENCE)
+    return for_markdown(PAGE.sub("", text), SENTENCE)
 
 
 def _findings(report: Report) -> Iterator[str]:

@@ -47,7 +47,10 @@ def test_lists_show_names_numbers_and_reasons(analysed: Service) -> None:
     assert "––" in words(ready)
     assert "Rejected" in rejected.text
     assert analysed.get("/api/v1/checkpoints/2")["reason"]["message"] in words(rejected)
-    assert report["summary"]["esd"]["headline"] in words(page.one("li", id="run-1"))
+    line = page.one("li", id="run-1")
+    said = report["summary"]["esd"]["headline"].replace("docs/evidence.md", "What is known about α")
+    assert said in words(line)
+    assert page.one("a", href="/help/evidence").text == "What is known about α"  # the path is a link, no plain text
     assert not page.all("section", data_moving="")
 
 

@@ -20,6 +20,9 @@ def test_a_report_says_what_to_do(analysed: Service) -> None:
     rows = [line for line in lines if line.startswith("| ")]
     assert len(rows) == 1 + len(report["tables"]["esd"])
     assert "Findings" in answer.text
+    headline = report["summary"]["esd"]["headline"]
+    assert " (docs/evidence.md)" in headline
+    assert f"**{headline.replace(' (docs/evidence.md)', '')}**" in lines  # the path leads nowhere
 
 
 def test_what_changed_has_rows_with_the_tuned_checkpoint(compared: Service) -> None:
