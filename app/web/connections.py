@@ -100,7 +100,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _ask_for_room(self) -> None:
         state = self.server_state
         if len(self.connections) > _ceiling():
-            _end_oldest(state) or self.transport.abort()
+            if not _end_oldest(state):
+                self.transport.abort()
         elif state not in _due:
             _due.add(state)
             self.loop.call_later(ROOM_SECONDS, _make_room, state)
@@ -190,7 +191,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif len(self.pipeline) >= MOST_REQUESTS:
             self.transport.abort()
         elif not self.transport.is_closing():
-            self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
+            self.scope[CONNECTION] = self  # type: ignore[literal-required]
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
