@@ -71,7 +71,7 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "celery": ("app.queue", "workers"),
     "kombu": ("app.queue", "workers"),
     "plotly": ("frontend", "app.main", "app.pages"),
-    "jinja2": ("app.pages",),
+    "jinja2": ("app.pages", "frontend.document"),
     "prometheus_client": ("app.web", "app.api"),
     "pickle": ("analysis.formats",),
     "gguf": ("analysis.formats.readers",),
@@ -97,7 +97,7 @@ LAYERS = {  # of each package its folders, the highest first
         "webhooks", "access", "storage", "work", "models",
     ),
     "workers": ("ingest",),
-    "frontend": ("tables", "figures"),
+    "frontend": ("document", "tables", "figures"),
 }  # fmt: skip
 MOST_MODULES = {"app.api": 20}
 MOST_PARTICIPLES = 3.0  # percent

@@ -92,8 +92,9 @@ class LayerPage:
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """Those that name the layer, worst first."""
-        return [finding for finding in self.report.verdict.findings if self.weight in finding.weights]
+        """Those that name the layer, worst first; of those on its whole block, the part that is its own."""
+        own = [finding for finding in self.report.verdict.findings if self.weight in finding.weights]
+        return [part for each in own for part in each.parts or (each,) if self.weight in part.weights]
 
     # --- its numbers ---
 
