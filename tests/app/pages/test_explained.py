@@ -11,7 +11,7 @@ from tests.app.pages.compared import compared
 from tests.app.pages.reader import Page, read
 from tests.service import Service, settings
 
-ALL = {known.name: {} for known in DIAGNOSTICS if known.scope is Scope.ONE}
+ALL: dict[str, dict[str, object]] = {known.name: {} for known in DIAGNOSTICS if known.scope is Scope.ONE}
 WEIGHT = "model.layers.0.self_attn.q_proj.weight"
 PATHS = (
     "/", "/checkpoints", "/checkpoints/1", "/runs/1", "/runs/2", f"/runs/2/layers?weight={WEIGHT}",
