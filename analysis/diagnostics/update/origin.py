@@ -72,13 +72,13 @@ def is_rotated(rows: Sequence[Row]) -> bool:
     return distance is not None and distance < ROTATED
 
 
-def _near(rows: Sequence[Row]) -> list[Row]:
+def _find_near(rows: Sequence[Row]) -> list[Row]:
     return [row for row in having(rows, "cosine") if number(row, "cosine") >= NEAR]
 
 
-def where_nothing(rows: Sequence[Row]) -> str:
+def describe_nothing(rows: Sequence[Row]) -> str:
     """What of a pair that is_foreign shares nothing: "its weights share", or "4 of 6 matrices share"."""
-    if not _near(rows):
+    if not _find_near(rows):
         return "its weights share"
     compared_rows = having(rows, "cosine")
     count = sum(map(is_unrelated_row, compared_rows))
@@ -91,9 +91,9 @@ def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     strange = [row for row in compared_rows if is_unrelated_row(row)]
     size, likeness = middle(strange, "relative_norm") or 0.0, middle(strange, "cosine") or 0.0
     sure = len(compared_rows) >= ENOUGH
-    near = _near(rows)
+    near = _find_near(rows)
     sure = sure and not near
-    nothing = f"{where_nothing(rows)} nothing with the base"
+    nothing = f"{describe_nothing(rows)} nothing with the base"
     text = (
         f"{tuned} does not look like a fine-tune of {base}: {nothing}: "
         f"relative size {size:.2f}, cosine {two_places(likeness)}"

@@ -11,11 +11,11 @@ from analysis.diagnostics.update.adapter_base import adapter_base_findings
 from analysis.diagnostics.update.kind_findings import SAID, is_untrained, kind_findings
 from analysis.diagnostics.update.kinds import CAST
 from analysis.diagnostics.update.origin import (
+    describe_nothing,
     is_foreign,
     is_rotated,
     is_unrelated_row,
     replacement_findings,
-    where_nothing,
     wrong_base,
 )
 from analysis.diagnostics.update.profile import place_findings, profile
@@ -107,7 +107,7 @@ def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
         base = table.name_at(0)
         if is_rotated(rows):
             return f"{tuned} is {base} rotated"
-        where = where_nothing(rows)
+        where = describe_nothing(rows)
         return (
             f"{tuned} shares nothing with {base}"
             if where.startswith("its")
