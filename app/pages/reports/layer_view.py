@@ -26,6 +26,7 @@ class Quantity:
     """A column of the layer: its value, its usual range, and where it stands among the layers of its role."""
 
     column: Column
+    term: str  # its name in the glossary
     value: str
     exact: str
     mark: str
@@ -58,6 +59,7 @@ class Other:
 @dataclass(frozen=True, slots=True)
 class CheckLine:
     column: Column
+    term: str  # its name in the glossary
     run: str  # as the run measured it
     ours: str  # under WeightWatcher's settings
     theirs: str
@@ -109,7 +111,8 @@ class LayerPage:
     def _quantity(self, table: Table, row: Row, column: Column) -> Quantity:
         value = row.value(column.name)
         usual = "" if column.usual is None else "{:g} to {:g}".format(*column.usual)
-        return Quantity(column, short(value, 4), str(value), mark(column, row), usual, self._among(table, row, column))
+        term, among = f"{table.diagnostic.name}.{column.name}", self._among(table, row, column)
+        return Quantity(column, term, short(value, 4), str(value), mark(column, row), usual, among)
 
     def _among(self, table: Table, row: Row, column: Column) -> str:
         """Its rank among the layers of its role, the largest first."""
@@ -248,6 +251,7 @@ class LayerPage:
             lines.append(
                 CheckLine(
                     table.diagnostic.column(found["column"]),
+                    f"{found['diagnostic']}.{found['column']}",
                     short(row.value(found["column"]), 6),
                     short(found["ours"], 6),
                     short(found["theirs"], 6),
