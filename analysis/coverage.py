@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.diagnostic import Scope, Table
 from analysis.tensors.constants import REASONS
+from analysis.tensors.gains import ALL_ZERO, OF_SIBLINGS
 from analysis.tensors.listing import BROKEN, NO_WEIGHT, OF_OTHER
 from analysis.tensors.matching import Alignment, Member
 from analysis.weight import TensorInfo
@@ -66,6 +67,12 @@ class Coverage:
     def identities(self) -> tuple[str, ...]:
         """The tensors that are left out because they are a multiple of the identity."""
         return tuple(left.tensor for left in self.skipped if left.reason == REASONS["identity"])
+
+    @property
+    def odd_gains(self) -> dict[str, str]:
+        """The gains of norms that are apart from their siblings, with how: of zeros alone, or of another size."""
+        reasons = {left.tensor: left.reason.rpartition("; ")[2] for left in self.skipped}
+        return {name: text for name, text in reasons.items() if text == ALL_ZERO or text.endswith(OF_SIBLINGS)}
 
     def reasons(self) -> list[tuple[str, int]]:
         """Each reason for leaving tensors out with how many it applies to, most frequent first."""

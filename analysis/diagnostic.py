@@ -83,6 +83,9 @@ class Column:
     error: str | None = None  # the column that holds its standard error
     scaled: bool = False  # depends on the scale: not the same for a matrix and for a multiple of it
     shown: bool = False  # among the few that a table shows where nobody chooses
+    usual_words: str = ""  # the usual values in words, where `usual` draws no range
+    caveat: str = ""  # when not to trust it; "" where the diagnostic's caveat says it all
+    source: str = ""  # "" where it is the diagnostic's reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ class Diagnostic:
     tail: bool = False  # says something of the tail of a spectrum only, so nothing of a weight that has none
     named: bool = False  # draws at random by the weight's name: another name, other numbers
     summary_curves: tuple[str, ...] = ()  # the curves that `summarise` looks at: short ones
+    caveat: str = ""  # when not to trust its columns
 
     def __post_init__(self) -> None:
         """Refuses, with ValueError, what names a column that is not declared, or one of the wrong kind."""

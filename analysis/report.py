@@ -11,7 +11,7 @@ from analysis.coverage import Coverage
 from analysis.diagnostic import Cause, Finding, Request, Row, Scalar, Severity, Summary, Table
 from analysis.findings.files import add_files
 from analysis.findings.repeats import without_repeats
-from analysis.findings.vectors import add_identities, add_vectors
+from analysis.findings.vectors import add_gains, add_identities, add_vectors
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def summaries_of(tables: Sequence[Table], coverage: Coverage | None) -> dict[str
         summaries = {name: replace(summary, headline=coverage.unread) for name, summary in summaries.items()}
     for position, part in enumerate(coverage.members or (coverage,)):
         whose = _name_at(tables, position) if coverage.members else ""
-        summaries = add_vectors(add_identities(summaries, part.identities, whose), part.not_finite, whose)
+        summaries = add_gains(add_identities(summaries, part.identities, whose), part.odd_gains, whose)
+        summaries = add_vectors(summaries, part.not_finite, whose)
     return summaries
 
 

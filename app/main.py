@@ -1,7 +1,6 @@
 """The service: the application with the API and the pages, and `serve`, which runs it."""
 
 import gc
-import importlib.util
 import os
 import socket
 import sys
@@ -43,6 +42,7 @@ from app.web.recent_answers import RecentAnswers
 from app.web.request_log import RequestLog
 from app.web.request_metrics import RequestMetrics
 from app.web.response_cache import Looks, ResponseCache
+from frontend.document.assets import plotly_script
 
 VERSION = metadata.version("eigenscope")
 STATIC = Path(__file__).parents[1] / "frontend" / "static"
@@ -113,15 +113,6 @@ def _routes() -> list[BaseRoute]:
     for each in pages.ROUTERS:
         router.include_router(each, include_in_schema=False)
     return router.routes
-
-
-@cache
-def plotly_script() -> Path:
-    """The script that comes with the installed plotly package, found without importing it."""
-    spec = importlib.util.find_spec("plotly")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
 
 @cache

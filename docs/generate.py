@@ -1,6 +1,7 @@
 """The pages that come out of the code: docs/diagnostics.md from the registry, docs/findings.md from the causes,
-docs/prescriptions.md from the rules, docs/errors.md from the error trees, docs/eigenscope.schema.json from both; and
-as HTML those pages that the service shows.
+docs/glossary.md from the glossary,
+docs/prescriptions.md from the rules, docs/errors.md from the error trees, docs/eigenscope.schema.json from both; and as
+HTML those pages that the service shows.
 
 `python -m docs.generate` writes them, `--check` fails where a page is not what the code says.
 """
@@ -10,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +25,8 @@ from analysis.findings.causes import CAUSES
 from analysis.findings.changes import CHANGES
 from analysis.findings.widths import WIDTHS
 from analysis.gate.schema import schema
+from analysis.glossary.term import Term
+from analysis.glossary.terms import GROUPS, Group
 from analysis.prescriptions import PRESCRIPTIONS, Rule
 from app import errors as service_errors
 from app.errors import ServiceError
@@ -30,6 +34,7 @@ from app.errors import ServiceError
 HERE = Path(__file__).parent
 HELP = HERE.parent / "frontend" / "templates" / "help"
 SHOWN = ("evidence", "findings", "truth")  # pages that the service shows too, which has no Markdown
+LINKED = (*SHOWN, "glossary")  # and one that it renders itself
 
 Coded = EigenscopeError | ServiceError
 
@@ -91,6 +96,37 @@ def findings_page() -> str:
         lines += [f"- **Confirmed by** {_linked(cause.confirm)}.", f"- **Then** {cause.action}."]
         lines += [f"- **Harmless**: {cause.harmless}.", f"- **Source**: {_linked(cause.source)}.", ""]
     return "\n".join(lines)
+
+
+def glossary_page() -> str:
+    lines = [
+        "# Glossary",
+        "",
+        "Generated from the registry by `make docs`; do not edit. Every column and word of the pages: what it means,",
+        "its usual values, when not to trust it, and its source. The service shows the same at `/help/glossary`. A",
+        "caveat and a source below the title of a group are those of each entry that names no other.",
+        "",
+    ]
+    for group in GROUPS:
+        lines += [f"## {group.title}", "", *term_parts(Term("", "", "", caveat=group.caveat, source=group.source))]
+        for term in group.terms:
+            lines += term_lines(term, group)
+    return "\n".join(lines)
+
+
+def term_lines(term: Term, group: Group) -> list[str]:
+    """A term without what its group has said already."""
+    unit = f" ({term.unit})" if term.unit else ""
+    caveat = "" if term.caveat == group.caveat else term.caveat
+    source = "" if term.source == group.source else term.source
+    own = term_parts(replace(term, caveat=caveat, source=source))
+    return [f"### `{term.name}`: {term.title}{unit}", "", _linked(term.meaning), "", *own]
+
+
+def term_parts(term: Term) -> list[str]:
+    parts = (("Usual", term.usual), ("Caveat", term.caveat), ("No value", term.absent), ("Source", term.source))
+    lines = [f"- **{part}** {_linked(text)}" for part, text in parts if text]
+    return [*lines, ""] if lines else []
 
 
 def _linked(text: str) -> str:
@@ -215,12 +251,13 @@ def _shown_link(link: re.Match[str]) -> str:
     name, _, place = link[1].partition(".md")
     if link[1].startswith("https://"):
         return link[0]
-    return f'<a href="/help/{name}{place}">{link[2]}</a>' if name in SHOWN else link[2]
+    return f'<a href="/help/{name}{place}">{link[2]}</a>' if name in LINKED else link[2]
 
 
 PAGES: dict[str, Callable[[], str]] = {
     "diagnostics.md": diagnostics_page,
     "findings.md": findings_page,
+    "glossary.md": glossary_page,
     "prescriptions.md": prescriptions_page,
     "errors.md": errors_page,
     "eigenscope.schema.json": schema_page,

@@ -71,7 +71,7 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "celery": ("app.queue", "workers"),
     "kombu": ("app.queue", "workers"),
     "plotly": ("frontend", "app.main", "app.pages"),
-    "jinja2": ("app.pages",),
+    "jinja2": ("app.pages", "frontend.document"),
     "prometheus_client": ("app.web", "app.api"),
     "pickle": ("analysis.formats",),
     "gguf": ("analysis.formats.readers",),
@@ -89,15 +89,15 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
 }
 LAYERS = {  # of each package its folders, the highest first
     "analysis": (
-        "gate", "prescriptions", "mitigation", "diagnostics", "engine", "formats", "width_scaling", "statistics",
-        "findings", "tensors", "adapters", "linalg", "names", "runtime",
+        "gate", "prescriptions", "mitigation", "glossary", "diagnostics", "engine", "formats", "width_scaling",
+        "statistics", "findings", "tensors", "adapters", "linalg", "names", "runtime",
     ),
     "app": (
         "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "lists", "runs",
         "webhooks", "access", "storage", "work", "models",
     ),
     "workers": ("ingest",),
-    "frontend": ("tables", "figures"),
+    "frontend": ("document", "tables", "figures"),
 }  # fmt: skip
 MOST_MODULES = {"app.api": 20}
 MOST_PARTICIPLES = 3.0  # percent

@@ -77,6 +77,7 @@ COLUMNS = (
         "Eigenvalues in the power-law tail. Few make α a hint, more make it firm.",
         kind="integer",
         absent=NO_FIT,
+        usual_words="20 or more, for a firm fit.",
     ),
     Column(
         "ERG_gap",
@@ -110,6 +111,7 @@ COLUMNS = (
         "is a hint.",
         kind="flag",
         absent=NO_FIT,
+        usual_words="False.",
     ),
 )
 
@@ -258,4 +260,5 @@ ERG = Diagnostic(
             Heatmap(color="ERG_gap_share"),
         ),
     ),
+    caveat="No independent replication of the ERG condition was found (docs/evidence.md).",
 )

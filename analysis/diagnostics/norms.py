@@ -95,6 +95,7 @@ COLUMNS = (
         "exp of the entropy of the shares σ/Σσ, 1 to the rank (Roy and Vetterli 2007). Low means that the matrix could "
         "be stored with fewer numbers; high means that all directions count.",
         absent=ZERO,
+        source="Roy and Vetterli, EUSIPCO 2007",
     ),
     Column(
         "matrix_rank",
@@ -102,6 +103,7 @@ COLUMNS = (
         "Singular values above σ₁ · max(m, n) · 2.2e-16, as numpy.linalg.matrix_rank counts them; those of all slices "
         "of a convolution. Below the smaller side the matrix is exactly degenerate.",
         kind="integer",
+        usual_words="The smaller side, times the slices of a convolution.",
     ),
     Column(
         "rank_loss",
@@ -117,6 +119,7 @@ COLUMNS = (
         "small, whatever their rank.",
         kind="integer",
         scaled=True,
+        source="WeightWatcher 0.7.7 (docs/weightwatcher.md)",
     ),
     Column(
         "rank_90",
@@ -124,6 +127,7 @@ COLUMNS = (
         "Fewest directions that hold 90 % of the sum of the eigenvalues. Low means that a low-rank copy is close.",
         kind="integer",
         absent=ZERO,
+        caveat="Small singular values matter, more so after fine-tuning: do not truncate blindly (docs/evidence.md).",
     ),
     Column(
         "rank_99",
@@ -131,6 +135,7 @@ COLUMNS = (
         "Fewest directions that hold 99 % of the sum of the eigenvalues. Low means that a low-rank copy is close.",
         kind="integer",
         absent=ZERO,
+        caveat="Small singular values matter, more so after fine-tuning: do not truncate blindly (docs/evidence.md).",
     ),
     Column(
         "entropy",
@@ -290,4 +295,6 @@ NORMS = Diagnostic(
             Heatmap(color="stable_rank"),
         ),
     ),
+    caveat="Metrics of scale change their signs between and within architectures: compare only within one depth, "
+    "width and recipe (docs/evidence.md).",
 )

@@ -31,6 +31,8 @@ SIGMA = Column(
     "Standard error of α for a given start of the tail, (α - 1)/√tail (Clauset et al. 2009, 3.2), as WeightWatcher "
     "gives it. High: weak. It leaves the search for the start out: alpha_error does not.",
     absent=NO_FIT,
+    caveat="α ± σ covers 59 to 61 % of Pareto samples instead of 68: read ± α instead (docs/evidence.md).",
+    source="Clauset, Shalizi and Newman, SIAM Review 51, 2009, section 3.2",
 )
 ALPHA_ERROR = Column(
     "alpha_error",
@@ -40,6 +42,7 @@ ALPHA_ERROR = Column(
     "High: read α as a direction, not as a number. Noise has no exponent, and errs by up to 3.9 σ. The option "
     "bootstrap of tail_models repeats the search.",
     absent=NO_FIT,
+    source="measured with benchmarks/truth (docs/truth.md)",
 )
 
 

@@ -49,6 +49,7 @@ COLUMNS = (
         "a high one are trained first; it falls as the weight grows, so compare layers of one kind only.",
         absent="the matrix is zero",
         scaled=True,
+        caveat="It falls as the weight grows: compare layers of one kind only.",
     ),
     Column(
         "tau",
@@ -62,6 +63,7 @@ COLUMNS = (
         "Above τ",
         "Singular values above Spectrum's threshold. Nearly all in long matrices, where it is too low.",
         kind="integer",
+        caveat="In long matrices the threshold is too low, and nearly all values are above it.",
     ),
     Column(
         "snr_mp",
@@ -84,6 +86,7 @@ COLUMNS = (
         "Singular values above the edge of noise. 0: nothing but noise; more: signal.",
         kind="integer",
         absent="fewer than eight singular values, or all entries are equal",
+        usual_words="1 or more, once trained.",
     ),
     Column(
         "signal_energy",
@@ -244,4 +247,6 @@ SNR = Diagnostic(
             Heatmap(color="snr_spectrum"),
         ),
     ),
+    caveat="A published rule for choosing the layers to train, and no measure of quality. Its edge of noise is "
+    "about independent entries.",
 )

@@ -96,6 +96,7 @@ COLUMNS = (
         "Eigenvalues in the tail that the laws are fitted to. Below 20 nothing is decided; more decide more.",
         kind="integer",
         absent=NO_FIT,
+        usual_words="20 or more: below, nothing is decided.",
     ),
     Column(
         "best",
@@ -251,4 +252,6 @@ TAIL_MODELS = Diagnostic(
             ByDepth(y="p_truncated"),
         ),
     ),
+    caveat="Above a body that is no power law the intervals cover less than they say: at worst 54 % instead of 68 "
+    "% (docs/evidence.md).",
 )

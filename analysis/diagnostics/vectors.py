@@ -242,4 +242,6 @@ VECTORS = Diagnostic(
             Line(x="order", y="left_spread", x0="left_least_at", y0="left_least"),
         ),
     ),
+    caveat="Compared with noise, whose vectors spread. A vector on few outputs or inputs is a place to look at, "
+    "and no fault by itself.",
 )

@@ -23,6 +23,14 @@ ZERO = Cause(
     "an output projection or an adapter's factor that starts at zero, before training",
     "a zero matrix has no outputs",
 )
+GAIN = Cause(
+    "gain",
+    "whether this norm was loaded, and whether the block is meant to start as the identity",
+    "the same gain in an earlier checkpoint, and its gradient in one step of training",
+    "restore it from a checkpoint that has it; if its branch does nothing by design, cut the branch out",
+    "blocks added as the identity; gains pruned on purpose; norms that multiply by 1 + w, as in Gemma, before training",
+    "a norm puts out its gain times what it normalised: of a gain of zero, its bias alone",
+)
 DEAD_LINES = Cause(
     "dead-lines",
     "whether these outputs or inputs were pruned, masked, or never reached by a gradient",
@@ -193,6 +201,6 @@ READING = Cause(
 )
 
 CAUSES = (
-    NOT_FINITE, ZERO, RANDOM, ORTHOGONAL, FLAT, LOW_RANK, COPY, DEAD_LINES, EQUAL_LINES, PRUNED, QUANTISED, PRECISION,
-    CLIPPED, OUTLIER, LINE, SCALE, NOISE_ADDED, EXPONENT, SIBLINGS, RANK, UNMEASURED, FILE, READING,
+    NOT_FINITE, ZERO, GAIN, RANDOM, ORTHOGONAL, FLAT, LOW_RANK, COPY, DEAD_LINES, EQUAL_LINES, PRUNED, QUANTISED,
+    PRECISION, CLIPPED, OUTLIER, LINE, SCALE, NOISE_ADDED, EXPONENT, SIBLINGS, RANK, UNMEASURED, FILE, READING,
 )  # fmt: skip

@@ -10,12 +10,13 @@ from analysis.adapters.config import AdapterConfig
 from analysis.cached import once
 from analysis.formats.dtypes import DTYPES
 from analysis.formats.effective import Recognised, grid_step, recognise, values
-from analysis.formats.effective.broken import count_not_finite
+from analysis.formats.effective.broken import count_not_finite, gain_sizes
 from analysis.formats.effective.buffers import constant_kinds
 from analysis.formats.effective.digests import digests_of
 from analysis.formats.repeated import repeated
 from analysis.formats.stored import Array, Aside, Facts
 from analysis.runtime.arrays import dtype_of
+from analysis.tensors.gains import odd_gains
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +68,7 @@ class Checkpoint:
             "same": same,
             "constants": constants,
             "broken": self.not_finite,
+            "gains": odd_gains(gain_sizes(self.stored)) if self.adapter is None else {},
             "digests": digests_of(self.stored, constants) if self.adapter is None else {},
         }
 

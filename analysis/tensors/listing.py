@@ -16,6 +16,7 @@ from analysis.errors import escape
 from analysis.layout import Layout
 from analysis.names.parts import forget
 from analysis.tensors.constants import REASONS
+from analysis.tensors.gains import describe_ratio
 from analysis.tensors.matrices import Header, describe
 from analysis.weight import TensorInfo
 
@@ -48,6 +49,7 @@ class Beyond:
     same: Mapping[str, str] = field(default_factory=dict)  # tensors that repeat another one → that one
     constants: Mapping[str, str] = field(default_factory=dict)  # tensors that no training made → a kind of constants.py
     broken: Mapping[str, int] = field(default_factory=dict)  # small tensors → how many values are NaN or infinite
+    gains: Mapping[str, float] = field(default_factory=dict)  # norms' gains apart from their siblings → the ratio
     digests: Mapping[str, str] = field(default_factory=dict)  # tensors that are small or no matrices → of their values
 
 
@@ -64,7 +66,8 @@ def beyond_of(said: Mapping[str, Any]) -> Beyond:
     constants = {str(name): str(kind) for name, kind in said.get("constants", {}).items() if kind in REASONS}
     counts = {str(name): int(count) for name, count in said.get("broken", {}).items()}
     digests = {str(name): str(text) for name, text in said.get("digests", {}).items() if DIGEST.fullmatch(str(text))}
-    return Beyond(weights, reasons, same, constants, counts, digests)
+    gains = {str(name): float(ratio) for name, ratio in said.get("gains", {}).items()}
+    return Beyond(weights, reasons, same, constants, counts, gains, digests)
 
 
 def describe_all(headers: Mapping[str, Header], beyond: Beyond, facts: Facts | None = None) -> tuple[TensorInfo, ...]:
@@ -111,7 +114,7 @@ def _mark(info: TensorInfo, beyond: Beyond) -> TensorInfo:
 def _mark_copy(info: TensorInfo, beyond: Beyond) -> TensorInfo:
     other = beyond.same.get(info.name)
     if other is None:
-        return _note_not_finite(info, beyond.broken.get(info.name, 0))
+        return _note_gain(_note_not_finite(info, beyond.broken.get(info.name, 0)), beyond.gains.get(info.name))
     return replace(_skip(info, info.skip or f"the same tensor as {escape(other)}"), same_as=other)
 
 
@@ -120,6 +123,13 @@ def _note_not_finite(info: TensorInfo, count: int) -> TensorInfo:
     if not count or info.skip is None or NO_WEIGHT in info.skip or ENDLESS.fullmatch(info.name.lower()):
         return info
     return replace(info, skip=f"{info.skip}; {count:,}{OF_OTHER}{info.size:,} values {BROKEN}")
+
+
+def _note_gain(info: TensorInfo, ratio: float | None) -> TensorInfo:
+    """The same, with what is odd about a norm's gain beside the reason why it is not analysed."""
+    if ratio is None or info.skip is None or NO_WEIGHT in info.skip:
+        return info
+    return replace(info, skip=f"{info.skip}; {describe_ratio(ratio)}")
 
 
 def _skip(info: TensorInfo, reason: str) -> TensorInfo:

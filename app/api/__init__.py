@@ -18,7 +18,7 @@ from app.api import (
     webhooks,
 )
 from app.api.files import blobs, checkpoint_uploads, downloads, uploads
-from app.api.reports import checks, side_by_side
+from app.api.reports import checks, documents, side_by_side
 
 # in the order of the reference
 ROUTERS = (
@@ -26,4 +26,5 @@ ROUTERS = (
     events.router, diagnostics.router, downloads.router, mitigations.router, blobs.router, uploads.router,
     projects.router, tokens.router, audit.router, verdicts.router, webhooks.router, verdicts.schemas,
     badges.router, prescriptions.router, checks.router, side_by_side.router,
+    documents.router,
 )  # fmt: skip

@@ -73,7 +73,9 @@ def draw_figure(
 ) -> dict[str, Any]:
     spec = _find_figure(session, identity, diagnostic, figure)
     of_all = tuple(spec.parts.values()) if spec.kind is FigureKind.SWEEP else ()
-    table = reports.table(session, identity, diagnostic, curves_of=weight, curves_named=of_all)
+    table = reports.table(
+        session, identity, diagnostic, curves_of=() if weight is None else (weight,), curves_named=of_all
+    )
     if spec.per_weight:
         if weight is None:
             raise BadRequest(f"{figure} shows one weight: name it in `weight`.")

@@ -1,7 +1,7 @@
 """Pages to look things up: the API, rendered from our OpenAPI, and what the sentences of a report rest on.
 
 FastAPI's own page of the API would load scripts from elsewhere. The texts are docs/evidence.md, docs/findings.md and
-docs/truth.md, which `python -m docs.generate` writes as HTML.
+docs/truth.md, which `python -m docs.generate` writes as HTML. The glossary is rendered from analysis.glossary.
 """
 
 import json
@@ -13,8 +13,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from analysis.errors import escape
+from analysis.glossary.terms import GROUPS, TERMS
 from app.errors import NotFound
-from app.pages.rendering import HELP, PageRoute, page
+from app.pages.rendering import HELP, PageRoute, page, see
 from app.web.dependencies import SettingsOf
 
 router = APIRouter(route_class=PageRoute)
@@ -52,10 +53,21 @@ class Group:
 
 
 @router.get("/help/{name}")
-def text(request: Request, name: str) -> Response:
+def text(request: Request, name: str, term: str = "") -> Response:
+    """A page of text. `term` is where a page without scripts leads from a heading: its place in the glossary."""
     if name not in HELP:
         raise NotFound(f"there is no page {escape(name)}: there are {', '.join(HELP)}")
-    return page(request, "pages/help.html", name=name, title=HELP[name])
+    if name == "glossary" and term in TERMS:
+        return see(f"/help/glossary#{term}")
+    return page(request, "pages/help.html", name=name, title=HELP[name], groups=GROUPS)
+
+
+@router.get("/help/terms/{name}")
+def explain(request: Request, name: str) -> Response:
+    """What the glossary says of one term, to be shown in place."""
+    if name not in TERMS:
+        raise NotFound(f"there is no term {escape(name)}")
+    return page(request, "parts/term_only.html", term=TERMS[name])
 
 
 @router.get("/api")

@@ -20,7 +20,12 @@ from app.errors import ServiceError
 from frontend import numbers, states
 
 TEMPLATES = Path(__file__).parents[2] / "frontend" / "templates"
-HELP = {"evidence": "What is known about α", "findings": "Findings", "truth": "Is what it says true?"}  # at /help/
+HELP = {  # at /help/
+    "evidence": "What is known about α",
+    "findings": "Findings",
+    "truth": "Is what it says true?",
+    "glossary": "Glossary",
+}
 PATH = re.compile(rf"docs/({'|'.join(HELP)})\.md")
 
 

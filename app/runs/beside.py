@@ -98,7 +98,7 @@ def overlay(session: Session, refs: Sequence[Ref], weight: str) -> tuple[Table, 
         rows: list[Row] = []
         for place, (ref, run) in enumerate(zip(refs, found, strict=True)):
             if name in run.diagnostics and ref.position < len(run.members):
-                table = reports.table(session, ref.run, name, curves_of=weight)
+                table = reports.table(session, ref.run, name, curves_of=(weight,))
                 own = [row for row in table.rows if row.group == (ref.position,) and row.weight.name == weight]
                 rows += [replace(row, group=(place,)) for row in own]
         if rows:

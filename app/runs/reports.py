@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -115,11 +115,11 @@ def requests(run: Run) -> tuple[Request, ...]:
 
 
 def table(
-    session: Session, run_id: int, diagnostic: str, curves_of: str | None = None, curves_named: Sequence[str] = ()
+    session: Session, run_id: int, diagnostic: str, curves_of: Collection[str] = (), curves_named: Sequence[str] = ()
 ) -> Table:
     """The measurements so far of one diagnostic, in the tensors' order.
 
-    With all curves of one weight, or with the curves of these names of every weight, if asked.
+    With all curves of some weights, or with the curves of these names of every weight, if asked.
     """
     run = session.get(Run, run_id)
     if run is None:
@@ -130,8 +130,8 @@ def table(
     result_rows = session.scalars(query.order_by(Result.tensor, Result.ordinal)).all()
     results = sorted(result_rows, key=lambda result: group_of(result.group))
     names = {*curves_named, *diagnostic_named(diagnostic).summary_curves}
-    of_one = [result.id for result in results if curves_of is not None and result.info["name"] == curves_of]
-    condition: ColumnElement[bool] = Curve.result_id.in_(of_one)
+    of_some = [result.id for result in results if result.info["name"] in curves_of]
+    condition: ColumnElement[bool] = Curve.result_id.in_(of_some)
     if names:
         of_all = select(Result.id).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
         condition = condition | Curve.result_id.in_(of_all) & Curve.name.in_(names)

@@ -1,7 +1,10 @@
 """Coverage of one and of several checkpoints: each tensor counted once, and whatever is left out has its reason."""
 
+from dataclasses import replace
+
 from analysis.coverage import ALONE, Coverage, coverage, coverage_of_members, failures, merge_coverages
 from analysis.diagnostic import Column, Diagnostic, Measurement, Row, Scope, Summary, Table
+from analysis.tensors.gains import describe_ratio
 from analysis.tensors.matching import Member, align
 from analysis.tensors.matrices import Header, describe, matrices
 from analysis.weight import TensorInfo
@@ -105,3 +108,15 @@ def test_a_verdict_needs_half_of_the_weights_parameters() -> None:
     assert less.unread is not None
     assert less.unread.startswith("400 of 1,000 parameters of the weights were read: no verdict. Most are")
     assert coverage([_info("a", 1)]).unread is None
+
+
+def test_gains_apart_from_their_siblings_are_read_from_the_reasons() -> None:
+    reason = "one-dimensional: a bias or a norm gain"
+    infos = [
+        replace(info, skip=skip)
+        for info, skip in zip(
+            BASE.tensors, (f"{reason}; {describe_ratio(0.0)}", f"{reason}; {describe_ratio(30.0)}", reason), strict=True
+        )
+    ]
+    found = coverage(infos).odd_gains
+    assert found == {"q.weight": describe_ratio(0.0), "k.weight": describe_ratio(30.0)}

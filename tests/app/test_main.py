@@ -11,9 +11,10 @@ from pydantic import SecretStr
 
 from app import main
 from app.access import kept_token
-from app.main import _login_line, plotly_name, plotly_script
+from app.main import _login_line, plotly_name
 from app.queue import supervisor as embedded
 from app.settings import Settings
+from frontend.document.assets import plotly_script
 from tests.service import ADDRESS, Service, settings
 
 

@@ -25,6 +25,7 @@ COLUMNS = (
         "thousand (Tracy and Widom 1996). 0: as noise; more: structure.",
         kind="integer",
         absent=ALIKE,
+        usual_words="1 or more, once trained.",
     ),
     Column(
         "rms",
@@ -66,9 +67,15 @@ COLUMNS = (
         "The largest |w| over the next largest of its row and column. Near 1: it belongs to a large row or column, as "
         "training makes them; high: it stands alone.",
         absent=f"{ZERO}, or its row and column hold nothing else",
+        usual_words="Near 1.",
     ),
     Column(
-        "zero_rows", "Zero rows", "Outputs whose weights are all 0. More than 0: dead.", kind="integer", absent=ZERO
+        "zero_rows",
+        "Zero rows",
+        "Outputs whose weights are all 0. More than 0: dead.",
+        kind="integer",
+        absent=ZERO,
+        usual_words="0.",
     ),
     Column(
         "zero_columns",
@@ -76,6 +83,7 @@ COLUMNS = (
         "Inputs whose weights are all 0. More than 0: dead.",
         kind="integer",
         absent=ZERO,
+        usual_words="0.",
     ),
     Column(
         "equal_rows",
@@ -83,6 +91,7 @@ COLUMNS = (
         "Outputs that repeat an earlier one bit by bit. More than 0: never told apart by training, or copied.",
         kind="integer",
         absent=ZERO,
+        usual_words="0.",
     ),
     Column(
         "equal_columns",
@@ -90,12 +99,14 @@ COLUMNS = (
         "Inputs that repeat an earlier one bit by bit. More than 0: never told apart by training, or copied.",
         kind="integer",
         absent=ZERO,
+        usual_words="0.",
     ),
     Column(
         "row_cosine",
         "Likeness of rows",
         "Root mean square cosine of two rows, times √n, of up to 256 rows. Near 1 as in noise; high: alike.",
         absent=f"{ZERO}, or there are less than two rows",
+        usual_words="Near 1.",
     ),
     Column("zeros", "Zeros", "Share of the entries that are 0. High: pruned.", absent=BAD),
     Column(
@@ -118,6 +129,7 @@ COLUMNS = (
             f"Values in {size}",
             f"The same within {size} entries of a row, on average. Near {size} in trained weights; low: quantised.",
             absent=f"{ZERO}, or rows are shorter",
+            usual_words=f"Near {size}.",
         )
         for size in (128, 64, 32)
     ),
@@ -143,6 +155,7 @@ COLUMNS = (
         "Yes: pruned too, and more of it; no: as rounding leaves them, however low.",
         kind="flag",
         absent=f"{ZERO}, or there is no even grid",
+        usual_words="False.",
     ),
     Column(
         "stored_as",
@@ -174,6 +187,7 @@ COLUMNS = (
         "Share of the entries that have exactly the size of the largest, of up to 32 rows. Near 0 in trained weights; "
         "high: clipped there.",
         absent=ZERO,
+        usual_words="Near 0.",
     ),
     Column(
         "line",
@@ -187,6 +201,7 @@ COLUMNS = (
         "Its length",
         "Over that of the next longest of its kind. Near 1: one of many; high: it stands alone.",
         absent=f"{ZERO}, or there are fewer than 16 rows and columns, or no other is left",
+        usual_words="Near 1.",
     ),
     Column(
         "gap",
@@ -194,6 +209,7 @@ COLUMNS = (
         "The largest ratio of two singular values that follow each other, from the second to the middle one. Near 1 in "
         "trained weights; high: few directions, and a remainder that is far smaller.",
         absent=f"{ZERO}, or there are fewer than 16 singular values above rounding",
+        usual_words="Near 1.",
     ),
     Column(
         "gap_after",

@@ -187,4 +187,6 @@ ENTRIES = Diagnostic(
             Heatmap(color="rms"),
         ),
     ),
+    caveat="Weights that were pruned, quantised or left untrained by design look the same as faulty ones. How "
+    "often the findings are right was measured (docs/truth.md).",
 )

@@ -136,6 +136,7 @@ COLUMNS = (
         "Eigenvalues of all windows together. Below 100 the exponent is weak; windows overlap, so more are not as firm "
         "as their number.",
         kind="integer",
+        usual_words="100 or more.",
     ),
     Column("fit", "Fit", "How the exponents were fitted: hill, ks, peak or peak-coded.", kind="text"),
     Column("sweep_aspect", "Aspect of windows", "Aspects of the windows of the sweep, low to high.", kind="curve"),
@@ -280,4 +281,6 @@ FARMS = Diagnostic(
             Line(x="sweep_aspect", y="sweep_alpha", x0="window_aspect", y0="alpha_farms"),
         ),
     ),
+    caveat="The estimators called alpha differ in level: the range 2 to 6 is not that of this one. Compare values "
+    "of equal settings (docs/evidence.md).",
 )

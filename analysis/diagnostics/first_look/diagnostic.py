@@ -215,4 +215,6 @@ FIRST_LOOK = Diagnostic(
             Heatmap(color="stable_rank_high"),
         ),
     ),
+    caveat="Bounds and estimates: the interval of the exponent tells heavy tails from noise, and does not rank "
+    "layers (docs/first-look.md).",
 )

@@ -51,6 +51,7 @@ COLUMNS = (
         "of the noise (Martin and Mahoney 2021, section 5).",
         kind="integer",
         absent=NO_BULK,
+        usual_words="1 or more, once trained.",
     ),
     Column(
         "sigma_mp",
@@ -117,6 +118,7 @@ COLUMNS = (
         "noise; more: structure. It needs no bulk, and no shuffling either.",
         kind="integer",
         absent=NO_SHUFFLE,
+        usual_words="1 or more, once trained.",
     ),
     Column(
         "rand_bulk_max",
@@ -134,6 +136,7 @@ COLUMNS = (
         absent=f"{NO_SHUFFLE}, or shuffling is left out",
         usual=(0.0, 0.5),
         error="num_traps_sd",
+        caveat="The papers on traps are about small MLPs; there is no evidence on language models (docs/evidence.md).",
     ),
     Column(
         "num_traps_sd",
@@ -288,4 +291,6 @@ RANDOM_MATRIX = Diagnostic(
             Heatmap(color="rand_distance"),
         ),
     ),
+    caveat="The law is about independent entries. An orthogonal initialisation has no bulk of noise, and so looks "
+    "like structure (docs/evidence.md).",
 )

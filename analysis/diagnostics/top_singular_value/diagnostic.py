@@ -50,6 +50,7 @@ COLUMNS = (
         "σ₁ in the last model over that in the first: near 1 where settings transfer, above where σ₁ grows.",
         absent=ZERO,
         shown=True,
+        usual_words="Near 1.",
     ),
     Column(
         "rms_ratio",
@@ -77,6 +78,7 @@ COLUMNS = (
         "error",
         "Error bound",
         "Bound on the relative error of every σ₁ here: above 1e-6 never. 0 where all singular values were computed.",
+        usual_words="1e-6 at most.",
     ),
     Column("widths", "Width", "Width of each model as this weight's shape tells it: high is wide.", kind="curve"),
     Column("sigma", "σ₁", "Largest singular value in each model: high means strong amplification.", kind="curve"),
@@ -237,4 +239,6 @@ TOP_SINGULAR_VALUE = Diagnostic(
             Heatmap(color="measured_ratio"),
         ),
     ),
+    caveat="The exponent 0.75 is empirical, and of AdamW in its steady state, steps · η · λ of 2 or more. Other "
+    "optimizers are not compared with it (docs/scaling.md).",
 )

@@ -56,6 +56,8 @@ COLUMNS = (
         "Low for LoRA, high (hundreds) for full fine-tuning; rounding to half precision makes it higher (Roy and "
         "Vetterli 2007). 0 for an update of zero.",
         shown=True,
+        caveat="Rounding to half precision makes it higher: read ΔW / rounding first.",
+        source="Roy and Vetterli, EUSIPCO 2007",
     ),
     Column(
         "stable_rank",
@@ -136,6 +138,7 @@ COLUMNS = (
         absent=NO_FIT,
         error="alpha_shift_error",
         shown=True,
+        caveat="A shift below its error may be another choice of xmin.",
     ),
     Column(
         "alpha_shift_error",
@@ -151,6 +154,7 @@ COLUMNS = (
         "directions, above 0 on "
         "more.",
         absent=ZERO_BASE,
+        caveat="Rounding to half precision raises the effective rank.",
     ),
     Column(
         "delta_sigma",
@@ -165,6 +169,7 @@ COLUMNS = (
         "1 - mean of (|uᵢ·uᵢ⁰| + |vᵢ·vᵢ⁰|)/2 over all directions of singular value above 0, the i-th with the i-th. 0: "
         "none turned; near 1 all did. High also where two singular values only changed places.",
         absent=f"{ZERO_BASE}, or {NO_TURNS}",
+        caveat="Also high where two singular values only changed places: read ΔD, matched.",
     ),
     Column(
         "delta_direction_matched",
@@ -179,6 +184,7 @@ COLUMNS = (
         "Cosine of base and tuned as long vectors, -1 to 1. Near 1 for any fine-tune, near 0 (± 1/√(mn)) for unrelated "
         "weights; low means that this base is not where the fine-tuned weight began.",
         absent="the base or the fine-tuned weight is zero",
+        usual_words="Near 1, for a fine-tune of this base.",
     ),
     Column(
         "unchanged",
@@ -194,6 +200,7 @@ COLUMNS = (
         "float32. Below "
         "about 3 the update is hardly more than rounding, and so are the numbers on its directions; high is safe.",
         absent=f"{ZERO_BASE}, or {FACTORS}",
+        usual_words="3 or more: below, the update is hardly more than rounding.",
     ),
     Column(
         "stored_as",

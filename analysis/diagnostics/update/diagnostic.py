@@ -123,4 +123,6 @@ UPDATE = Diagnostic(
             Series(y="effective_rank"),
         ),
     ),
+    caveat="Says how far and where weights moved, not whether the model became better. It needs the right base: "
+    "see cos(W₀, W).",
 )

@@ -1,12 +1,10 @@
 // Figures: fetched as Plotly JSON when they come into view, drawn in the page's own fonts and colours.
 
 import { $, $$, make } from "./dom.js";
+import { CONFIG, resolve, template } from "./paint.js";
 
-const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
 const FAINT = 0.2; // opacity of lines that are not pointed at
-const TOKEN = /^var\((--[\w-]+)\)(?: \/ (\d+)%)?$/;
 
-const probe = document.body.appendChild(make("i", { hidden: true }));
 /** @type {Map<string, Promise<any>>} */
 const fetched = new Map();
 /** @type {Map<string, (figure: any) => any>} */
@@ -21,52 +19,6 @@ let library = null;
  */
 export function adjust(kind, change) {
   adjusted.set(kind, change);
-}
-
-/**
- * A colour token as the rgb that Plotly understands; "--role-q" at 35 percent becomes rgba.
- * @param {string} name
- * @param {string} [percent]
- */
-export function color(name, percent) {
-  probe.style.color = `var(${name})`;
-  const rgb = getComputedStyle(probe).color;
-  return percent ? rgb.replace(/^rgba?\(([^,]+),([^,]+),([^,)]+).*$/, `rgba($1,$2,$3,${Number(percent) / 100})`) : rgb;
-}
-
-/**
- * The same JSON with every colour token resolved.
- * @param {any} value
- * @returns {any}
- */
-export function resolve(value) {
-  if (typeof value === "string") {
-    const token = TOKEN.exec(value);
-    return token ? color(token[1], token[2]) : value;
-  }
-  if (Array.isArray(value)) return typeof value[0] === "number" && typeof value[1] !== "string" ? value : value.map(resolve);
-  if (value && typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, resolve(inner)]));
-  }
-  return value;
-}
-
-function template() {
-  const axis = {
-    gridcolor: color("--line"), linecolor: color("--line-2"), tickcolor: color("--line-2"), zeroline: false,
-    showline: true, ticks: "outside", ticklen: 4, automargin: true, fixedrange: true,
-    tickfont: { color: color("--ink-3"), size: 11 },
-    title: { font: { color: color("--ink-2"), size: 12 }, standoff: 8 },
-  };
-  return { layout: {
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: color("--ink-2") },
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 52, r: 12, t: 10, b: 40 },
-    showlegend: false, hovermode: "closest", dragmode: false, xaxis: axis, yaxis: axis,
-    hoverlabel: {
-      bgcolor: color("--surface"), bordercolor: color("--line-2"), align: "left",
-      font: { color: color("--ink"), size: 12 },
-    },
-  } };
 }
 
 /** @returns {any} Plotly, once its file is loaded */

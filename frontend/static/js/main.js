@@ -1,6 +1,7 @@
 // What every page has: copy buttons, confirmations, menus that close, the help on keys.
 
 import { $, $$, say, typing } from "./dom.js";
+import { explain } from "./explain.js";
 
 /**
  * Copies, and says so on the button for a moment. Without a clipboard (plain http from another machine has none) the
@@ -58,3 +59,5 @@ document.addEventListener("keydown", (event) => {
   if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "?") $("#keys").showModal();
 });
+
+explain();

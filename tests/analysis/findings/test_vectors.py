@@ -1,7 +1,8 @@
 """NaN in biases and norms stands at the head of a report."""
 
 from analysis.diagnostic import Finding, Severity, Summary
-from analysis.findings.vectors import add_identities, add_vectors, finding_of
+from analysis.findings.vectors import add_gains, add_identities, add_vectors, finding_of
+from analysis.tensors.gains import describe_ratio
 
 
 def test_a_broken_bias_is_said_first() -> None:
@@ -37,3 +38,23 @@ def test_identities_are_a_note_and_nothing_of_training() -> None:
     (note,) = found["entries"].findings
     assert (note.severity, note.text) == (Severity.NOTE, "a and b are multiples of the identity")
     assert add_identities({"entries": Summary("E.", {})}, ()) == {"entries": Summary("E.", {})}
+
+
+def test_a_gain_of_zeros_is_a_warning_and_another_size_a_note() -> None:
+    note = Finding(Severity.NOTE, "t", "w")
+    odd = {"a.norm.weight": describe_ratio(0.0), "b.norm.weight": describe_ratio(40.0)}
+    found = add_gains({"entries": Summary("No fault found.", {}, (note,)), "esd": Summary("E.", {})}, odd)
+    assert found["entries"].headline == "1 norm has a gain of zero. No fault found."
+    first, _, last = found["entries"].findings
+    assert first.severity is Severity.WARN
+    assert first.text == "a.norm.weight is all zeros, unlike that norm in other blocks"
+    assert (last.severity, last.weights) == (Severity.NOTE, ("b.norm.weight",))
+    assert last.text == "b.norm.weight is 40 times the largest gain of the same norm in other blocks"
+    assert found["esd"].findings == ()
+
+
+def test_a_gain_of_another_size_alone_leaves_the_headline() -> None:
+    found = add_gains({"entries": Summary("E.", {})}, {"b.norm.weight": describe_ratio(0.01)}, "tuned")
+    assert found["entries"].headline == "E."
+    assert found["entries"].findings[0].text.startswith("tuned: b.norm.weight is 0.01 times the least gain of ")
+    assert add_gains({"entries": Summary("E.", {})}, {}) == {"entries": Summary("E.", {})}

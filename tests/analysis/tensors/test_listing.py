@@ -41,3 +41,14 @@ def test_without_more_the_headers_say_all() -> None:
 def test_what_makes_no_sense_is_refused(made: list[object]) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
         beyond_of({"made": {"a": made}, "left": {}, "same": {}})
+
+
+def test_an_odd_gain_has_its_reason() -> None:
+    names = [f"layers.{at}.norm.weight" for at in range(4)]
+    headers = {name: Header((64,), "float16", 128) for name in names}
+    found = describe_all(headers, beyond_of({"made": {}, "left": {}, "same": {}, "gains": {names[2]: 0, names[3]: 30}}))
+    plain = "one-dimensional: a bias or a norm gain"
+    assert [info.skip for info in found] == [
+        plain, plain, f"{plain}; all of its values are 0, those of its siblings are not",
+        f"{plain}; 30 times the largest of its siblings' sizes",
+    ]  # fmt: skip

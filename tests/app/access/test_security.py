@@ -8,8 +8,8 @@ import pytest
 
 from app.access.security import check_host, check_origin, content_security_policy, plotly_style_hashes, sha256_source
 from app.errors import HostNotAllowed, OriginNotAllowed
-from app.main import plotly_script
 from app.settings import Settings
+from frontend.document.assets import plotly_script
 
 OPEN = Settings(allowed_hosts=("lab.example",))
 

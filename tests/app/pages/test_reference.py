@@ -6,6 +6,7 @@ import pytest
 from analysis.findings.causes import CAUSES
 from analysis.findings.changes import CHANGES
 from analysis.findings.widths import WIDTHS
+from analysis.glossary.terms import TERMS
 from app.pages import reference, rendering
 from tests.app.pages.reader import read, words
 from tests.service import Service
@@ -63,7 +64,7 @@ def test_each_is_shown_and_its_links_lead_somewhere(service: Service, name: str)
         if address.startswith("/help/"):
             target, _, place = address.partition("#")
             found = read(service.client.get(target).text)
-            assert not place or found.all("h2", id=place), address
+            assert not place or [each for each in found.elements if each.attributes.get("id") == place], address
         assert ".md" not in address
 
 
@@ -74,10 +75,35 @@ def test_every_cause_has_its_place(service: Service) -> None:
     }
 
 
+def test_the_glossary_has_every_term(service: Service) -> None:
+    page = read(service.client.get("/help/glossary").text)
+    sections = {section.attributes["id"]: words(section) for section in page.all("section", class_="term")}
+    assert set(sections) == set(TERMS)
+    assert sections["esd.alpha"].startswith("α esd.alpha Exponent of the power law")
+    for part in ("Usual2 to 6, in published well-trained models (KS).", "Caveatα does not predict quality", "Source"):
+        assert part in sections["esd.alpha"]
+
+
+def test_a_term_is_explained_in_place(service: Service) -> None:
+    answer = service.client.get("/help/terms/esd.xmin")
+    page = read(answer.text)
+    assert words(page.one("h2")) == "xmin"
+    assert [words(part) for part in page.all("dt")] == ["Usual", "Caveat", "No value", "Source"]
+    assert page.all("a", href="/help/glossary#esd.xmin")
+    assert len(answer.content) < 2000
+    assert service.client.get("/help/terms/esd.nosuch").status_code == 404
+
+
+def test_without_scripts_a_term_leads_to_its_place_in_the_glossary(service: Service) -> None:
+    answer = service.client.get("/help/glossary?term=esd.alpha", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/help/glossary#esd.alpha")
+    assert service.client.get("/help/glossary?term=nosuch").status_code == 200
+
+
 def test_another_name_is_no_page(service: Service) -> None:
     answer = service.client.get("/help/elsewhere", headers={"accept": "text/html"})
     assert answer.status_code == 404
-    assert "evidence, findings, truth" in answer.text
+    assert "evidence, findings, truth, glossary" in answer.text
 
 
 def test_the_verdict_leads_to_what_is_known_of_alpha(analysed: Service) -> None:

@@ -44,7 +44,7 @@ def test_a_diagnostic_that_was_not_asked_for_has_no_table(service: Service) -> N
 def test_only_the_weight_that_is_looked_at_brings_its_curves(analysed: Service) -> None:
     name = "model.layers.1.mlp.up_proj.weight"
     with analysed.database.reading() as session:
-        rows = {row.weight.name: row for row in reports.table(session, 1, "esd", curves_of=name).rows}
+        rows = {row.weight.name: row for row in reports.table(session, 1, "esd", curves_of=(name,)).rows}
     eigenvalues = rows[name].measurement.curves["eigenvalues"]
     assert eigenvalues.dtype == np.float32
     assert len(eigenvalues) == 24

@@ -1,4 +1,7 @@
-"""Small tensors with NaN or infinity are counted, whatever their type; whole numbers and large ones are not read."""
+"""Small tensors with NaN or infinity are counted, whatever their type; whole numbers and large ones are not read.
+
+Gains of norms have their root mean square.
+"""
 
 import math
 from pathlib import Path
@@ -9,6 +12,7 @@ from safetensors.torch import save_file
 
 from analysis.formats import open_checkpoint
 from analysis.formats.effective import broken
+from analysis.formats.effective.broken import gain_sizes
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
@@ -62,3 +66,20 @@ def test_infinity_in_a_mask_or_an_observer_is_none_of_its_faults(name: str, tmp_
     (info,) = open_checkpoint([tmp_path / "a.safetensors"]).tensors
     assert info.skip is not None
     assert "NaN" not in info.skip
+
+
+def test_gains_have_a_root_mean_square(tmp_path: Path) -> None:
+    tensors = {
+        "a.norm.weight": torch.tensor([3.0, 4.0] * 4),
+        "b.norm.weight": torch.zeros(8),
+        "c.norm.weight": torch.tensor([1e-200, math.inf], dtype=torch.float64),
+        "d.norm.weight": torch.tensor([3e-200, 4e-200], dtype=torch.float64),
+        "e.norm.weight": torch.ones(8, 8),  # no vector
+        "e.norm.bias": torch.ones(8),
+    }
+    save_file(tensors, tmp_path / "a.safetensors")
+    sizes = gain_sizes(open_checkpoint([tmp_path / "a.safetensors"]).stored)
+    mean = math.sqrt(12.5)
+    assert sizes == pytest.approx(
+        {"a.norm.weight": mean, "b.norm.weight": 0.0, "d.norm.weight": 1e-200 * mean}, abs=0.0
+    )
