@@ -12,6 +12,7 @@ from tests.app.pages.reader import Page, read
 from tests.service import Service, settings
 
 ALL: dict[str, dict[str, object]] = {known.name: {} for known in DIAGNOSTICS if known.scope is Scope.ONE}
+TASKS = ("well-trained", "broken-lora", "transfer", "what-to-prune")
 WEIGHT = "model.layers.0.self_attn.q_proj.weight"
 PATHS = (
     "/", "/checkpoints", "/checkpoints/1", "/runs/1", "/runs/2", f"/runs/2/layers?weight={WEIGHT}",
@@ -73,6 +74,15 @@ def test_every_heading_of_the_layers_is_explained(filled: Service) -> None:
     assert keys == ["layer", "shape", "alpha", "rank", "tau"]
     titles = ("Layer", "Shape", "α, ± one standard error", "Rank as stored", "τ Spectrum")
     assert {f"About {title}" for title in titles} <= said
+
+
+@pytest.mark.parametrize(("path", "names"), [
+    ("/runs/1", {"broken-lora", "what-to-prune"}),
+    ("/runs/2", {"well-trained", "what-to-prune"}),
+])  # fmt: skip
+def test_a_report_leads_to_the_pages_of_its_tasks(filled: Service, path: str, names: set[str]) -> None:
+    page = read(filled.client.get(path).text)
+    assert {name for name in TASKS if page.all("a", href=f"/help/{name}")} == names
 
 
 def test_a_field_of_a_fact_is_named_by_its_own_label(filled: Service) -> None:
