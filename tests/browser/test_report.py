@@ -113,6 +113,27 @@ def test_keys(watched: Watched, report: str) -> None:
     expect(page.locator("#keys")).to_be_hidden()
 
 
+def test_layers_and_cells_are_one_tab_stop_each(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    stops = [page.locator(f"{place} a[tabindex='0']") for place in ("#rows tbody", "#health .heat", "#health .chips")]
+    for stop in stops:
+        expect(stop).to_have_count(1)
+    expect(page.locator("#rows tbody a:not([tabindex]), #health .cell:not([tabindex])")).to_have_count(0)
+    stops[0].focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#rows tbody a").nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#p-t")).to_have_text("Block 4 · value")
+    page.locator("[data-filter] input[type=search]").fill("query")
+    expect(page.locator("#rows tbody tr:not([hidden]) a[tabindex='0']")).to_have_count(1)
+    page.locator("#health .heat a").first.focus()  # block 0, query
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"):
+        page.keyboard.press(key)
+    page.keyboard.press("Enter")
+    expect(page.locator("#p-t")).to_have_text("Block 1 · key")
+    expect(stops[1]).to_have_count(1)
+
+
 def test_another_colour(watched: Watched, report: str) -> None:
     page = watched.open(report)
     page.locator("[data-color] select").select_option("stable_rank")

@@ -5,6 +5,7 @@ import { adjust, figures, redraw, spotlight } from "./figure.js";
 import { live } from "./live.js";
 import { count, matched, sentence, swept } from "./match.js";
 import { refresh } from "./morph.js";
+import { roving } from "./roving.js";
 import { mark, narrow, reveal, rows } from "./rows.js";
 import { table } from "./table.js";
 
@@ -187,6 +188,7 @@ document.addEventListener("pointerover", point);
 document.addEventListener("lit", (event) => shine(String(/** @type {CustomEvent} */ (event).detail ?? "")));
 
 rows(pick);
+roving();
 table();
 figures();
 live();

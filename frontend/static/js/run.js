@@ -4,6 +4,7 @@ import { $, remember, say } from "./dom.js";
 import { figures } from "./figure.js";
 import { live } from "./live.js";
 import { refresh } from "./morph.js";
+import { roving } from "./roving.js";
 import { mark, narrow, reveal, rows } from "./rows.js";
 import { table } from "./table.js";
 
@@ -54,6 +55,7 @@ document.addEventListener("change", (event) => {
 });
 
 rows(pick);
+roving();
 table();
 figures();
 live();

@@ -34,6 +34,7 @@ function filter() {
   }
   const count = all.filter((row) => !row.hidden).length;
   tell(count, all.length);
+  document.dispatchEvent(new Event("arranged"));
   return { query, only, count };
 }
 

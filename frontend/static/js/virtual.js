@@ -69,7 +69,10 @@ function draw() {
     if (row.key === current) node.setAttribute("aria-current", "true");
     return node;
   });
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement?.closest("#rows tbody tr"))?.dataset.key;
   tbody().replaceChildren(gap(first), ...rows, gap(shown.length - last));
+  if (focused) rows.find((row) => row.dataset.key === focused)?.querySelector("a").focus({ preventScroll: true });
+  document.dispatchEvent(new Event("arranged"));
 }
 
 /** Marks a layer's row, now and when it comes into view. @param {string} key */
