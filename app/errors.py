@@ -33,6 +33,7 @@ ServiceError                  an error response: an HTTP status, a stable code, 
 ├── TooManyWaiting      503   the limit of requests that wait for a run is reached
 ├── Overloaded          503   the database is busy; `Retry-After` says how long to wait
 ├── BlobDamaged         500   a stored file is missing, or differs from its digest
+├── NotInstalled        501   the package that writes this format is not installed; the message names it
 ├── QueueStalled        503   no worker answers
 └── DiskFull            507   the upload does not fit on the disk
 
@@ -179,6 +180,10 @@ class TooMany(ServiceError):
 class Overloaded(ServiceError):
     status, code, title = 503, "overloaded", "The service is overloaded"
     seconds = 1.0  # until it is worth another try
+
+
+class NotInstalled(ServiceError):
+    status, code, title = 501, "not-installed", "A package is not installed"
 
 
 class QueueStalled(ServiceError):

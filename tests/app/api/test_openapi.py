@@ -28,7 +28,7 @@ OPERATIONS = [
     "get_health", "get_last_verdict",
     "get_last_verdict_as", "get_metrics", "get_mitigation", "get_policy_schema", "get_prescription",
     "get_prescription_figure", "get_project",
-    "get_report", "get_report_as_markdown", "get_run", "get_scaling", "get_side_by_side", "get_spectra_side_by_side",
+    "get_report", "get_report_as_html", "get_report_as_markdown", "get_rows_as_parquet", "get_run", "get_scaling", "get_side_by_side", "get_spectra_side_by_side",
     "get_table", "get_table_csv", "get_upload", "get_verdict", "get_verdict_as",
     "has_blob", "limit_project", "list_checkpoints", "list_checks", "list_deliveries", "list_diagnostics",
     "list_mitigations",
