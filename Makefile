@@ -21,6 +21,10 @@ PYTEST := $(BIN)/python -m pytest
 NUMBERS := tests/analysis tests/frontend tests/examples tests/app/cli
 WAITING := tests/workers tests/integration
 
+# Threads that have nothing to do sleep: three parts on two cores would wait for each other's in a loop, an eighth of the CPU.
+test: export OMP_WAIT_POLICY = PASSIVE
+test: export OPENBLAS_THREAD_TIMEOUT = 4
+
 test: .venv/.dev  ## every test that this machine can run
 	@logs=$$(mktemp -d); $(PYTEST) $(NUMBERS) > $$logs/numbers 2>&1 & numbers=$$!; \
 	$(PYTEST) $(WAITING) > $$logs/waiting 2>&1 & waiting=$$!; \

@@ -46,3 +46,4 @@ class Finding:
     weights: tuple[str, ...] = ()
     evidence: Mapping[str, float | int | str | bool | None] = field(default_factory=dict)
     cause: Cause | None = None
+    parts: tuple["Finding", ...] = ()  # of a finding on a whole block: those on its matrices

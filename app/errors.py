@@ -32,6 +32,7 @@ ServiceError                  an error response: an HTTP status, a stable code, 
 ├── TooMany             429   too many requests in a minute; `Retry-After` says how long to wait
 ├── TooManyWaiting      503   the limit of requests that wait for a run is reached
 ├── Overloaded          503   the database is busy; `Retry-After` says how long to wait
+│   └── TooManyUploads  503   more uploads are under way than a server takes at the same time
 ├── BlobDamaged         500   a stored file is missing, or differs from its digest
 ├── NotInstalled        501   the package that writes this format is not installed; the message names it
 ├── QueueStalled        503   no worker answers
@@ -180,6 +181,11 @@ class TooMany(ServiceError):
 class Overloaded(ServiceError):
     status, code, title = 503, "overloaded", "The service is overloaded"
     seconds = 1.0  # until it is worth another try
+
+
+class TooManyUploads(Overloaded):
+    code, title = "too-many-uploads", "Too many uploads at the same time"
+    seconds = 5.0
 
 
 class NotInstalled(ServiceError):

@@ -33,7 +33,8 @@ from app.errors import ServiceError
 
 HERE = Path(__file__).parent
 HELP = HERE.parent / "frontend" / "templates" / "help"
-SHOWN = ("evidence", "findings", "truth")  # pages that the service shows too, which has no Markdown
+TASKS = ("well-trained", "broken-lora", "transfer", "what-to-prune")
+SHOWN = ("evidence", "findings", "truth", *TASKS)  # pages that the service shows too, which has no Markdown
 LINKED = (*SHOWN, "glossary")  # and one that it renders itself
 
 Coded = EigenscopeError | ServiceError

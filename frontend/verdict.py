@@ -12,7 +12,7 @@ class Kpi:
     title: str
     value: str
     small: str = ""
-    meaning: str = ""
+    term: str = ""  # its name in the glossary
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +23,15 @@ class Verdict:
     findings: tuple[Finding, ...]
 
 
-# title, the summary's number, the number that it is part of, meaning
+# title, the summary's number, the number that it is part of, the name in the glossary
 CHOSEN: Mapping[str, tuple[tuple[str, str, str, str], ...]] = {
     "esd": (
-        ("median α (KS)", "median_readable", "", "α is the slope of the power-law tail of the eigenvalues: a number to "
-         "compare within one role, shape and recipe, and no measure of quality."),
-        ("firm fits in 2–6", "usual", "readable", "Where the KS fits of most trained matrices lie."),
-        ("left out", "left_out", "fitted", "Fits on small matrices, few eigenvalues or a tail that is most of the "
-         "spectrum, or no power law: no α is read from them."),
+        ("median α (KS)", "median_readable", "", "median_alpha"),
+        ("firm fits in 2–6", "usual", "readable", "firm_fit"),
+        ("left out", "left_out", "fitted", "left_out"),
     ),
     "norms": (
-        ("median stable rank", "median_stable_rank", "",
-         "Sum of the squared singular values over the largest one squared: how many directions carry the weight."),
+        ("median stable rank", "median_stable_rank", "", "median_stable_rank"),
     ),
 }  # fmt: skip
 FEW = 3  # numbers of a diagnostic that is not named above
@@ -70,6 +67,6 @@ def kpis(summaries: Mapping[str, Summary]) -> tuple[Kpi, ...]:
         first = next(iter(summaries.values())).numbers
         pairs = [(first, (name.replace("_", " "), name, "", "")) for name in list(first)[:FEW]]
     return tuple(
-        Kpi(title, short(numbers.get(name)), f"of {short(numbers.get(total))}" if total else "", meaning)
-        for numbers, (title, name, total, meaning) in pairs
+        Kpi(title, short(numbers.get(name)), f"of {short(numbers.get(total))}" if total else "", term)
+        for numbers, (title, name, total, term) in pairs
     )

@@ -11,11 +11,12 @@ import time
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
-
-import regex
+from typing import TYPE_CHECKING, Any
 
 from analysis.errors import DamagedFile, escape
+
+if TYPE_CHECKING:
+    import regex
 
 LONGEST_KEY = 300  # characters of a pattern
 LONGEST_NAME = 500  # characters of a module's name; the longest in public models has under 120
@@ -74,6 +75,8 @@ def fits(key: str, name: str, deadline: float | None = None) -> bool:
 @lru_cache(maxsize=4096)
 def _compile(key: str) -> "regex.Pattern[str]":
     """The key as PEFT completes it. Raises _Unknown."""
+    import regex  # a tenth of the start of the process that reads a file, and few files have patterns
+
     if len(key) > LONGEST_KEY:
         raise _Unknown(f"{len(key):,} characters; at most {LONGEST_KEY} are read")
     for counts in COUNT.finditer(key):

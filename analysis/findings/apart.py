@@ -28,7 +28,7 @@ class Compared:
 def apart_findings(rows: Sequence[Row], compared: Compared) -> Iterator[Finding]:
     """A note on each row that is far from the median of its siblings, of three or more with itself."""
     scale, far = (_root, COUNTS) if compared.is_count else (_log, SIZES)
-    for outlier in find_apart(rows, _scaled(compared.column, scale), WIDTH, far):
+    for outlier in find_apart(rows, _read_on_scale(compared.column, scale), WIDTH, far):
         words = compared.more if outlier.value > outlier.middle else compared.less
         middle = outlier.middle**2 if compared.is_count else math.exp(outlier.middle)
         text = f"{subject([outlier.row])} {words} than its siblings"
@@ -41,7 +41,7 @@ def apart_findings(rows: Sequence[Row], compared: Compared) -> Iterator[Finding]
         yield Finding(Severity.NOTE, text, why, names(some), evidence(some, compared.column), SIBLINGS)
 
 
-def _scaled(column: str, scale: Callable[[float], float | None]) -> Callable[[Row], float | None]:
+def _read_on_scale(column: str, scale: Callable[[float], float | None]) -> Callable[[Row], float | None]:
     def value(row: Row) -> float | None:
         found = number(row, column)
         return None if math.isnan(found) else scale(found)

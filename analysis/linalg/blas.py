@@ -10,16 +10,13 @@ import ctypes
 import re
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from analysis.linalg import addresses
 from analysis.linalg.libraries import tell_new_ones
 from analysis.runtime.shapes import Float, Float64
-
-if TYPE_CHECKING:
-    from scipy import LowLevelCallable
 
 Routine = Callable[..., None]
 
@@ -115,27 +112,20 @@ def routine(library: str, name: str, signature: str) -> Routine:
 
     `library` is "cython_blas" or "cython_lapack", of scipy.linalg: a program should not wait for SciPy to start.
     """
-    from scipy import LowLevelCallable
-
-    symbol = LowLevelCallable.from_cython(import_module(f"scipy.linalg.{library}"), name)
+    try:
+        address, declared = addresses.find(library, name)
+    except KeyError:
+        raise NotPublished(f"this SciPy has no {name}") from None
     tell_new_ones()
-    match = re.fullmatch(signature, symbol.signature)
-    if match is None:
-        raise NotPublished(f"{name} of this SciPy takes {symbol.signature}")
-    return without_lock(_address(symbol), symbol.signature.count(",") + 1)
+    if re.fullmatch(signature, declared) is None:
+        raise NotPublished(f"{name} of this SciPy takes {declared}")
+    return without_lock(address, declared.count(",") + 1)
 
 
 def without_lock(address: int, arguments: int) -> Routine:
     """The function at an address, called without the interpreter's lock; every argument goes by address."""
     call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(address)
     return lambda *given: call(*map(_by_address, given))
-
-
-def _address(published: "LowLevelCallable") -> int:
-    find = ctypes.pythonapi.PyCapsule_GetPointer
-    find.restype, find.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    address: int = find(published.function, published.signature.encode())
-    return address
 
 
 def _by_address(given: Any) -> Any:

@@ -39,10 +39,10 @@ def odd_gains(sizes: Mapping[str, float]) -> dict[str, float]:
     families: dict[str, list[str]] = defaultdict(list)
     for name in sizes:
         families[_place(name)].append(name)
-    return {name: ratio for family in families.values() for name, ratio in _odd(family, sizes)}
+    return {name: ratio for family in families.values() for name, ratio in _compare(family, sizes)}
 
 
-def _odd(family: Sequence[str], sizes: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+def _compare(family: Sequence[str], sizes: Mapping[str, float]) -> Iterator[tuple[str, float]]:
     zeros = [name for name in family if sizes[name] == 0.0]
     others = [name for name in family if sizes[name] > 0.0]
     if len(family) >= FEWEST and len(zeros) <= FEW * len(family):

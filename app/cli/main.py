@@ -75,12 +75,16 @@ COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, entries=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+# A backspace of its own keeps the lines of a paragraph apart: click's convention.
+HELP = """What the spectra of your network's weights say.
+
+\b
+eigenscope analyze model.safetensors
+eigenscope compare base.safetensors adapter/ tuned.safetensors
+"""
+
+
+@click.group(cls=LazyGroup, entries=COMMANDS, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="eigenscope")
 def main() -> None:
-    r"""What the spectra of your network's weights say.
-
-    \b
-    eigenscope analyze model.safetensors
-    eigenscope compare base.safetensors adapter/ tuned.safetensors
-    """
+    """Run one of the commands."""

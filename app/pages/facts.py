@@ -19,8 +19,8 @@ class Field:
     """A fact of one checkpoint. Left empty, what the files say counts."""
 
     name: str
+    fact: str  # its name among the facts
     title: str
-    meaning: str
     value: str
     found: str  # what the files say
     against: bool  # whether that is something else
@@ -67,7 +67,7 @@ def _field(fact: Fact, row: models.Checkpoint, fields: Fields | None, prefix: st
         except FactError as wrong:
             error = sentence(wrong.message)
     file_text = "" if file_value is None else _format_typed(file_value)
-    return Field(name, fact.title, fact.meaning, value, file_text, fact.name in against, fact.words, error)
+    return Field(name, fact.name, fact.title, value, file_text, fact.name in against, fact.words, error)
 
 
 def _format_typed(value: object) -> str:

@@ -1,7 +1,8 @@
 """Pages to look things up: the API, rendered from our OpenAPI, and what the sentences of a report rest on.
 
-FastAPI's own page of the API would load scripts from elsewhere. The texts are docs/evidence.md, docs/findings.md and
-docs/truth.md, which `python -m docs.generate` writes as HTML. The glossary is rendered from analysis.glossary.
+FastAPI's own page of the API would load scripts from elsewhere. The texts are docs/evidence.md, docs/findings.md,
+docs/truth.md and a page for each of four tasks, which `python -m docs.generate` writes as HTML. The glossary is
+rendered from analysis.glossary.
 """
 
 import json

@@ -25,6 +25,10 @@ HELP = {  # at /help/
     "findings": "Findings",
     "truth": "Is what it says true?",
     "glossary": "Glossary",
+    "well-trained": "Is my model well trained?",
+    "broken-lora": "Did LoRA break it?",
+    "transfer": "Will my recipe transfer?",
+    "what-to-prune": "What may I prune, freeze, quantise?",
 }
 PATH = re.compile(rf"docs/({'|'.join(HELP)})\.md")
 

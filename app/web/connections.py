@@ -4,11 +4,15 @@ uvicorn's protocol sets no bound to any of the three: before a request is comple
 that nobody reads waits without end.
 """
 
+import fcntl
 import resource
+import struct
+import termios
 from heapq import nsmallest
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
+from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -16,12 +20,18 @@ LARGEST_HEADERS = 64 << 10  # bytes, the request line with them
 LARGEST_EXTRA = 512 << 10  # bytes that are no body, after the headers; the server reads 256 KiB at once
 HEADER_SECONDS = 15.0  # from the first byte, or the opening of the connection, to the end of the headers
 UNREAD_SECONDS = 30.0  # in which a reader takes nothing of an answer that is ready
-MOST_CONNECTIONS = 900  # at once
+MOST_CONNECTIONS = 900  # at once; for a moment, twice as many
+ROOM_SECONDS = 0.25  # that moment: what has come is read first, and whoever comes again and again costs less
+MOST_BODIES = 100  # uploads under way at once
+SILENT_SECONDS = 5.0  # after which an upload makes room for another
+CONNECTION = "eigenscope.connection"  # in a request's scope: its BoundedProtocol
 FILES = 4096  # that the process may have open: connections, and three for each of the database's
-FOUND_AT_ONCE = 50  # connections that have kept us waiting longest
+FOUND_AT_ONCE = 200  # connections that have kept us waiting longest
 MOST_REQUESTS = 20  # on one connection before the first of them is answered
 
 _oldest: WeakKeyDictionary[ServerState, list[tuple["BoundedProtocol", float]]] = WeakKeyDictionary()
+_due: WeakSet[ServerState] = WeakSet()  # where `_make_room` is due in a moment
+_bodies: WeakKeyDictionary[ServerState, set["BoundedProtocol"]] = WeakKeyDictionary()  # uploads under way
 
 
 def allow_files() -> None:
@@ -32,8 +42,14 @@ def allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _make_room(state: ServerState, new: "BoundedProtocol") -> None:
-    """Ends the connection that has kept us waiting longest, or the new one.
+def _ceiling() -> int:
+    """How many connections there may be for a moment: fewer where the process may open few files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(MOST_CONNECTIONS, min(2 * MOST_CONNECTIONS, files // 2))
+
+
+def _end_oldest(state: ServerState) -> bool:
+    """Ends the connection that has kept us waiting longest, if one has.
 
     A look at all of them finds several, in their order: where many come again and again, not each costs a look.
     """
@@ -41,21 +57,29 @@ def _make_room(state: ServerState, new: "BoundedProtocol") -> None:
     for _ in range(2):
         while oldest:
             each, moved_at = oldest.pop()
-            if each.moved_at == moved_at and not each.transport.is_closing() and each.keeps_waiting():
+            if each.moved_at == moved_at and each.keeps_waiting() and not each.has_unread():
                 each.transport.abort()
-                return
-        others = [each for each in state.connections if isinstance(each, BoundedProtocol) and each is not new]
-        waiting = [each for each in others if not each.transport.is_closing() and each.keeps_waiting()]
+                return True
+        others = [each for each in state.connections if isinstance(each, BoundedProtocol)]
+        waiting = [each for each in others if each.keeps_waiting()]
         found = nsmallest(FOUND_AT_ONCE, waiting, key=lambda each: each.moved_at)
         oldest += [(each, each.moved_at) for each in reversed(found)]
-    new.transport.abort()
+    return False
+
+
+def _make_room(state: ServerState) -> None:
+    """Ends those that have kept us waiting longest, as many as there are too many."""
+    _due.discard(state)
+    for _ in range(len(state.connections) - MOST_CONNECTIONS):
+        if not _end_oldest(state):
+            break
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol with these bounds: 431 for larger headers, an end to slower senders and readers.
 
-    Where there are too many connections, the one that has kept us waiting longest makes room; where none does, the new
-    one is closed.
+    Where there are too many connections, those that have kept us waiting longest make room; at twice as many, a new one
+    is closed where none does.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -67,11 +91,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self.moved_at = 0.0  # when the other side last sent or took something
 
     def connection_made(self, transport: Any) -> None:
+        self.moved_at = self.loop.time()
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
-            _make_room(self.server_state, self)
-        self.moved_at = self.loop.time()
+            self._ask_for_room()
         self._start_clock()
+
+    def _ask_for_room(self) -> None:
+        state = self.server_state
+        if len(self.connections) > _ceiling():
+            if not _end_oldest(state):
+                self.transport.abort()
+        elif state not in _due:
+            _due.add(state)
+            self.loop.call_later(ROOM_SECONDS, _make_room, state)
 
     def is_idle(self) -> bool:
         """Whether no request is under way."""
@@ -79,9 +112,40 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def keeps_waiting(self) -> bool:
         """Whether it is the other side's turn: to send headers or the rest of a body, or to take an answer."""
+        if self.transport.is_closing():
+            return False
         if self.cycle is None or self.cycle.response_complete or self.flow.write_paused:
             return True
         return not self._awaited and not self.flow.read_paused
+
+    def has_unread(self) -> bool:
+        """Whether something has come that we did not read yet: then it does not keep us waiting after all."""
+        sock = self.transport.get_extra_info("socket")
+        return bool(struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.FIONREAD, b"\0" * 4))[0])
+
+    def takes_body(self) -> bool:
+        """Whether there is room for the body of the request under way, beside other uploads; until `end_body`.
+
+        It needs none where all of it is here. One that has sent nothing for SILENT_SECONDS is ended, so that there is
+        room a little later. Raises ClientDisconnect where the connection has ended.
+        """
+        if self.transport.is_closing():
+            raise ClientDisconnect
+        bodies = _bodies.setdefault(self.server_state, set())
+        if self._awaited or self in bodies:
+            return True
+        if len(bodies) >= MOST_BODIES:
+            oldest = min(bodies, key=lambda each: each.moved_at)
+            is_silent = oldest.keeps_waiting() and self.loop.time() - oldest.moved_at > SILENT_SECONDS
+            if is_silent and not oldest.has_unread():
+                oldest.transport.abort()
+            return False
+        bodies.add(self)
+        return True
+
+    def end_body(self) -> None:
+        """The upload is here, or who was busy with it is no longer: there is room for another."""
+        _bodies.get(self.server_state, set()).discard(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()
@@ -127,6 +191,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif len(self.pipeline) >= MOST_REQUESTS:
             self.transport.abort()
         elif not self.transport.is_closing():
+            self.scope[CONNECTION] = self  # type: ignore[literal-required]
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -136,6 +201,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._awaited, self._header_bytes, self._extra_bytes = True, 0, 0
+        self.end_body()
         if not self.transport.is_closing():
             super().on_message_complete()
 

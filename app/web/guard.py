@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
-from anyio import current_time, move_on_after
+from anyio import current_time, move_on_after, sleep
 from anyio.to_thread import run_sync
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, cookie_parser
@@ -18,9 +18,10 @@ from app.access.callers import Caller, Credentials, address, caller, check_scope
 from app.access.rate_limit import Rates
 from app.access.security import COOKIE, PLAIN_HEADERS, PROJECT_COOKIE, check_host, check_origin
 from app.db import Database
-from app.errors import BadAddress, ServiceError, TokenRequired, TooLarge, UploadStalled
+from app.errors import BadAddress, ServiceError, TokenRequired, TooLarge, TooManyUploads, UploadStalled
 from app.faults import answer_of
 from app.settings import Settings
+from app.web.connections import CONNECTION, MOST_BODIES, BoundedProtocol
 from app.web.problems import of_service, unexpected_problem
 
 LARGEST_BODY = 1 << 20  # bytes of a JSON body or a form
@@ -44,6 +45,7 @@ WRITTEN_BY_PROXIES = re.compile(
     r"|traefik|istio|haproxy|jupyterhub|tor|edge|cdn|iinfo|backend|request-start|queue-start|wap)(-.*)?"
 )
 ANONYMOUS_PER_MINUTE = 60  # requests of one address with a wrong token or none
+WAITS = (1.0, 1.0)  # seconds that an upload waits for others to end, before it is refused
 SIGN_INS_PER_MINUTE = 60  # of one address, by themselves: strangers beside them keep nobody from signing in
 
 
@@ -74,6 +76,7 @@ class Guard:
 
         try:
             await self._check(scope, Headers(scope=scope))
+            await wait_for_room(scope)
             await self._app(scope, body.receive, guard)
             if body.fault and not begun:
                 raise body.fault
@@ -90,6 +93,8 @@ class Guard:
             if begun:  # too late for an answer: the connection breaks off
                 raise
             await answer(scope, receive, guard)
+        finally:
+            end_upload(scope)
 
     async def _check(self, scope: Scope, headers: Headers) -> None:
         host, path, peer = headers.get("host"), scope["path"], (scope.get("client") or ("",))[0]
@@ -166,6 +171,25 @@ def check_address(scope: Scope) -> None:
     """Raises BadAddress for the one character that PostgreSQL cannot hold in text."""
     if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
         raise BadAddress("The address contains a NUL character (%00). Remove it.")
+
+
+async def wait_for_room(scope: Scope) -> None:
+    """Returns where the upload, if it is one, may send its body. Raises TooManyUploads, before it costs more."""
+    connection: BoundedProtocol | None = scope.get(CONNECTION)
+    if connection is None or not UPLOADS.fullmatch(scope["path"]):
+        return
+    for seconds in WAITS:
+        if connection.takes_body():
+            return
+        await sleep(seconds)
+    if not connection.takes_body():
+        raise TooManyUploads(f"{MOST_BODIES} uploads are under way. Try again in {TooManyUploads.seconds:g} seconds.")
+
+
+def end_upload(scope: Scope) -> None:
+    """There is room for another: only now, for a request whose sender has gone may still have much to do."""
+    if (connection := scope.get(CONNECTION)) is not None:
+        connection.end_body()
 
 
 class Bounded:

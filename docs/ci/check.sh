@@ -44,14 +44,36 @@ post() {
 }
 number() { jq -er '.id | numbers' "$body" 2>/dev/null || lost "this is no answer of Eigenscope: $(head -c 300 "$body")"; }
 
+# Whether a training left the file next to the weights.
+is_state() {
+  case $(basename "$1" | tr '[:upper:]' '[:lower:]') in
+    training_args.bin | optimizer* | expp_rank_*_optim_states.pt | distrib_optim.pt | scheduler*) ;;
+    scaler.pt | sampler*.bin | rng_state* | random_states*) ;;
+    *) return 1 ;;
+  esac
+}
+
+# weights INDEXES -- FILES: those of the files that are weights. Where an index names some of them, only these.
+weights() {
+  local each named=() others=() indexes=()
+  while [ "$1" != -- ]; do indexes+=("$1") && shift; done
+  local listed=$(jq -r '.weight_map | objects[]' ${indexes[@]+"${indexes[@]}"} < /dev/null 2> /dev/null)
+  shift
+  for each in "$@"; do
+    is_state "$each" && continue
+    if printf '%s\n' "$listed" | grep -qxF -e "$(basename "$each")"; then named+=("$each"); else others+=("$each"); fi
+  done
+  if [ ${#named[@]} -gt 0 ]; then found=("${indexes[@]}" "${named[@]}"); else found=(${others[@]+"${others[@]}"}); fi
+}
+
 # The files of a checkpoint, one a line, each behind its digest: of a folder its weights with what describes them.
 files_of() {
-  local IFS= found=()
+  local IFS= found=() folder=${1%/}
   if [ -d "$1" ]; then
-    found=("${1%/}"/*.safetensors)
-    [ ${#found[@]} -gt 0 ] || [ ! -f "${1%/}/.metadata" ] || found=("${1%/}"/*.distcp "${1%/}/.metadata")
-    [ ${#found[@]} -gt 0 ] || found=("${1%/}"/*.bin "${1%/}"/*.pt "${1%/}"/*.pth "${1%/}"/*.ckpt)
-    [ ${#found[@]} -eq 0 ] || found+=("${1%/}"/*.index.json "${1%/}"/{,adapter_}config.json)
+    weights "$folder"/*.safetensors.index.json -- "$folder"/*.safetensors
+    [ ${#found[@]} -gt 0 ] || [ ! -f "$folder/.metadata" ] || found=("$folder"/*.distcp "$folder/.metadata")
+    [ ${#found[@]} -gt 0 ] || weights "$folder"/*.bin.index.json -- "$folder"/*.{bin,pt,pth,ckpt}
+    [ ${#found[@]} -eq 0 ] || found+=("$folder"/{,adapter_}config.json)
   elif [ -e "$1" ]; then
     found=("$1")
   else

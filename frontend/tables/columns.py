@@ -17,6 +17,11 @@ class Place:
     column: Column
 
     @property
+    def term(self) -> str:
+        """The column's name in the glossary."""
+        return f"{self.table.diagnostic.name}.{self.column.name}"
+
+    @property
     def numeric(self) -> bool:
         return self.column.kind in ("number", "integer")
 

@@ -19,13 +19,15 @@ class Quantity:
     style: str = "number"  # "share" of one as percent, "signed", or "number"
     bars: bool = True
     strong: bool = False
+    term: str = ""  # its name in the glossary, where it is no column's
 
 
 # The numbers that stand beside each other, by diagnostic; of others, the first few.
 CHOSEN: Mapping[str, tuple[Quantity, ...]] = {
     "intruders": (
-        Quantity("intruders", "Intruder dimensions", "among the {k} strongest directions of each matrix", strong=True),
-        Quantity("matrices_with", "Matrices with an intruder", "of {matrices}"),
+        Quantity("intruders", "Intruder dimensions", "among the {k} strongest directions of each matrix", strong=True,
+                 term="intruders.count"),
+        Quantity("matrices_with", "Matrices with an intruder", "of {matrices}", term="intruder"),
     ),
     "update": (
         Quantity("relative_norm", "Size of the update", "its norm over the norm of the base, median", "share"),
@@ -53,6 +55,7 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Line:
     title: str
+    term: str  # its name in the glossary
     words: str  # where they are the same for all groups
     strong: bool
     entries: tuple[Entry, ...]
@@ -111,7 +114,14 @@ def _line(quantity: Quantity, table: Table, summary: Summary, groups: Sequence[t
         )
         for group, value, text in zip(groups, values, words, strict=True)
     ]
-    return Line(quantity.title, words[0] if same else "", quantity.strong, tuple(entries))
+    term = quantity.term or _term(quantity, table)
+    return Line(quantity.title, term, words[0] if same else "", quantity.strong, tuple(entries))
+
+
+def _term(quantity: Quantity, table: Table) -> str:
+    """The column's name in the glossary; "" where the number is of no column."""
+    names = {column.name for column in table.diagnostic.columns}
+    return f"{table.diagnostic.name}.{quantity.name}" if quantity.name in names else ""
 
 
 def _value(value: Scalar) -> float | None:

@@ -54,7 +54,7 @@ class Layer:
 class Heading:
     name: str
     title: str
-    meaning: str
+    term: str  # its name in the glossary
     number: bool = True
 
 
@@ -77,9 +77,9 @@ def layers(
     """
     places = pick_columns(tables, columns)
     headings = (
-        Heading("layer", "Layer", "", number=False),
-        Heading("shape", "Shape", "Rows × columns: outputs × inputs"),
-        *(Heading(p.key, _title(p.column), p.column.meaning, p.column.kind in NUMBERS) for p in places),
+        Heading("layer", "Layer", "layer", number=False),
+        Heading("shape", "Shape", "shape"),
+        *(Heading(p.key, _title(p.column), p.term, p.column.kind in NUMBERS) for p in places),
     )
     by_weight: dict[str, dict[str, Row]] = {}
     for table in tables:

@@ -22,7 +22,7 @@ class Fact:
     title: str
     value: str
     small: str = ""
-    meaning: str = ""
+    term: str = ""  # its name in the glossary
     exact: str = ""
 
 
@@ -50,9 +50,9 @@ def panel(tables: Sequence[Table], weight: str, position: int = 0) -> Panel:
     facts = [fact for table, row in by_name.values() for fact in _facts(table, row)]
     if not facts:  # none of the diagnostics that FACTS knows: the first numbers of the first
         first, row = next(iter(by_name.values()))
-        facts = [_fact(c, row) for c in first.diagnostic.columns if c.kind in ("number", "integer")][:FEW]
+        facts = [_fact(first, c, row) for c in first.diagnostic.columns if c.kind in ("number", "integer")][:FEW]
     size = shape((info.rows, info.columns)) + (f" × {info.slices} slices" if info.slices > 1 else "")
-    facts.insert(min(3, len(facts)), Fact("Shape", size, meaning="Rows × columns: outputs × inputs"))
+    facts.insert(min(3, len(facts)), Fact("Shape", size, term="shape"))
     values: dict[str, object] = {}
     for _, row in by_name.values():  # of two tables with a column of one name, the first is meant
         values = {**row.measurement.values, **values}
@@ -68,22 +68,27 @@ def panel(tables: Sequence[Table], weight: str, position: int = 0) -> Panel:
 
 def _facts(table: Table, row: Row) -> list[Fact]:
     columns = {column.name: column for column in table.diagnostic.columns}
-    return [_fact(columns[name], row) for name in FACTS.get(table.diagnostic.name, ()) if name in columns]
+    return [_fact(table, columns[name], row) for name in FACTS.get(table.diagnostic.name, ()) if name in columns]
 
 
-def _fact(column: Column, row: Row) -> Fact:
+def _fact(table: Table, column: Column, row: Row) -> Fact:
     error, total = number(row, column.error), number(row, TOTALS.get(column.name))
     small = f"± {short(error)}" if error is not None else f"of {total:.0f}" if total is not None else column.unit
     value = row.value(column.name)
-    return Fact(column.title, short(value), small if value is not None else "", column.meaning)
+    return Fact(column.title, short(value), small if value is not None else "", _term(table, column))
 
 
 def _all_facts(table: Table, row: Row) -> tuple[Fact, ...]:
     """Every scalar column, with its exact value beside the short one."""
     columns = [column for column in table.diagnostic.columns if column.kind != "curve"]
     return tuple(
-        Fact(c.title, short(row.value(c.name), 4), c.unit, c.meaning, exact=str(row.value(c.name))) for c in columns
+        Fact(c.title, short(row.value(c.name), 4), c.unit, _term(table, c), exact=str(row.value(c.name)))
+        for c in columns
     )
+
+
+def _term(table: Table, column: Column) -> str:
+    return f"{table.diagnostic.name}.{column.name}"
 
 
 def tag(values: Mapping[str, object]) -> tuple[str, str]:

@@ -37,6 +37,9 @@ class Deployment:
     environment: dict[str, str]
     is_embedded: bool
     stack: ExitStack
+    serve: list[str] = field(default_factory=lambda: SERVE)
+    work: list[str] = field(default_factory=worker_command)
+    place: Path = ROOT  # where both are started
     client: httpx.Client = field(init=False)
     server: "subprocess.Popen[str]" = field(init=False)
     worker: "subprocess.Popen[str] | None" = field(init=False, default=None)
@@ -46,7 +49,7 @@ class Deployment:
         ours = {"DATA_DIR": str(self.folder), "PORT": "0", **short, **self.environment}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("EIGENSCOPE_")}
         self.environment = inherited | {f"EIGENSCOPE_{name}": value for name, value in ours.items()}
-        self.server = self._start(SERVE, subprocess.PIPE)
+        self.server = self._start(self.serve, subprocess.PIPE)
         assert self.server.stdout is not None
         address = self.server.stdout.readline().split()[-1]
         self.client = self.stack.enter_context(httpx.Client(base_url=address, timeout=30))
@@ -57,13 +60,13 @@ class Deployment:
     def _start(self, command: list[str], stdout: int | None = None) -> "subprocess.Popen[str]":
         with (self.folder.parent / "log").open("a") as log:
             process = subprocess.Popen(
-                command, env=self.environment, cwd=ROOT, text=True, stdout=stdout or log, stderr=log
+                command, env=self.environment, cwd=self.place, text=True, stdout=stdout or log, stderr=log
             )
         self.stack.callback(stop, process)
         return process
 
     def start_worker(self) -> None:
-        self.worker = self._start(worker_command())
+        self.worker = self._start(self.work)
 
     def worker_processes(self) -> list[int]:
         """The worker's main process and its pool process, where they are there."""

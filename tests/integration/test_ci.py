@@ -19,6 +19,7 @@ import yaml
 from junitparser import JUnitXml
 from safetensors.torch import save_file
 
+from analysis.formats.companions import TRAINING_STATE
 from tests.integration.conftest import Deployment
 from tests.receiver import Receiver, receiving
 from tests.service import model, tensors
@@ -243,16 +244,29 @@ def test_an_answer_after_a_busy_one_is_the_answer(repository: Path) -> None:
     assert json.loads(posts[3].body)["checkpoints"] == [7]
 
 
+TRAINED = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state_0.pth", "scaler.pt", "random_states_0.pkl")
+INDEX = json.dumps({"weight_map": {"a": "m-1-of-2.safetensors", "b": "m-2-of-2.safetensors"}})
+SHARDS = ["m-1-of-2.safetensors", "m-2-of-2.safetensors"]
+
+
 @pytest.mark.parametrize(
-    ("file", "sent"),
-    [("out [1]/model{a,b}.safetensors", ["model{a,b}.safetensors"]), ("step-8", ["__0_0.distcp", ".metadata"])],
+    ("file", "sent", "left"),
+    [
+        ("out [1]/model{a,b}.safetensors", ["model{a,b}.safetensors"], ["notes.txt"]),
+        ("step-8", ["__0_0.distcp", ".metadata"], ["notes.txt"]),
+        ("torch", ["pytorch_model.bin", "config.json"], TRAINED),
+        ("adapter", ["adapter_model.bin", "adapter_config.json"], TRAINED),
+        ("shards", ["m.safetensors.index.json", *SHARDS, "config.json"], ["consolidated.safetensors", *TRAINED]),
+        ("old index", ["other.safetensors"], ["m.safetensors.index.json", "optimizer.safetensors"]),
+        ("no index", ["a.safetensors", "b.safetensors"], ["pytorch_model.bin", "pytorch_model.bin.index.json"]),
+    ],
 )
-def test_which_files_are_sent(file: str, sent: list[str], repository: Path) -> None:
-    """Names that curl would take for a range or a list, and the folder of torch.distributed.checkpoint."""
-    folder = (repository / file).parent if len(sent) == 1 else repository / file
+def test_which_files_are_sent(file: str, sent: list[str], left: list[str], repository: Path) -> None:
+    """Of a folder its weights and what describes them, once; and names that curl would take for a range or a list."""
+    folder = (repository / file).parent if file.endswith(".safetensors") else repository / file
     folder.mkdir()
-    for name in (*sent, "notes.txt"):
-        (folder / name).write_text("x")
+    for name in (*sent, *left):
+        (folder / name).write_text(INDEX if name.endswith(".index.json") else "x")
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         if handler.command == "GET":
@@ -265,6 +279,13 @@ def test_which_files_are_sent(file: str, sent: list[str], repository: Path) -> N
     assert done.returncode == 0, done.stderr
     names = [unquote(each.path.partition("filename=")[2]) for each in there.heard if each.method == "PUT"]
     assert names == sent
+
+
+def test_the_shell_script_knows_what_a_training_leaves() -> None:
+    """The same files as the page, the sources and the command line leave out."""
+    script = (DOCS / "ci" / "check.sh").read_text()
+    listed = script[script.index("is_state() {") :].partition("esac")[0]
+    assert set(re.findall(r"(?<= )[a-z_*.]+(?= \||\))", listed)) == {*TRAINING_STATE, "*"}
 
 
 def test_what_answers_is_no_service(repository: Path) -> None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from analysis.diagnostic import Cause, Finding, Row, Severity
+from analysis.diagnostic import Finding, Row, Severity
 from analysis.diagnostics.entries.faults import is_table
 from analysis.findings import causes
 from analysis.findings.apart import Compared, apart_findings
@@ -184,8 +184,5 @@ def _scale_finding(found: Apart) -> Finding:
     times = f"{short(ratio)} times as large as" if ratio > 1.0 else f"{short(1.0 / ratio)} times smaller than"
     text = f"{subject([found.row])} is {times} its siblings"
     why = f"Against the median of {found.siblings} others of its role and shape, far beyond their spread."
-    return Finding(Severity.WARN, text, why, names([found.row]), evidence([found.row], "rms"), _cause(found))
-
-
-def _cause(found: Apart) -> Cause:
-    return causes.SCALE
+    numbers = {**evidence([found.row], "rms"), "times": ratio}
+    return Finding(Severity.WARN, text, why, names([found.row]), numbers, causes.SCALE)

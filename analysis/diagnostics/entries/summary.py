@@ -13,6 +13,7 @@ from analysis.findings.causes import QUANTISED
 from analysis.findings.grouping import group_rows
 from analysis.findings.siblings import siblings_of
 from analysis.findings.subjects import is_not_finite, not_finite_findings, unmeasured_findings, worst_first
+from analysis.findings.whole_blocks import join_blocks
 from analysis.findings.wording import quantity
 
 SMALLEST = 8  # smaller side below which a matrix is a bundle of vectors, such as a fixed basis, and only NaN is a fault
@@ -70,7 +71,7 @@ def checkpoint(rows: Sequence[Row]) -> list[Finding]:
     for check in CHECKS:
         bad_names = {name for finding in findings if _explains(finding, check) for name in finding.weights}
         findings += check([row for row in nonzero_rows if row.weight.name not in bad_names])
-    return findings
+    return join_blocks(findings, rows)
 
 
 def _explains(finding: Finding, check: Check) -> bool:

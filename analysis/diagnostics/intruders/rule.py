@@ -105,19 +105,21 @@ def widest(dimensions: int) -> int:
 def ambiguity(similarity: Float64[Tensor, "p d"], errors: Float64[Tensor, " p"]) -> Float64[Tensor, " d"]:
     """How far the best match of each direction would move with another choice among base vectors that are arbitrary.
 
-    `errors` bounds what rounding does to each base vector, in the order of their singular values. Neighbours that
-    rounding may turn into each other form a cluster of s vectors: the best match in it has 1/√s to all of a direction's
-    length there.
+    `errors` bounds what rounding does to each base vector, in the order of their singular values: no cosine with it
+    moves by more. Neighbours that rounding may turn into each other form a cluster of s vectors: the best match in it
+    has 1/√s to all of a direction's length there, which is the closer bound where they are equal.
     """
     loose = errors > SETTLED
     follows = torch.cat([loose.new_zeros(1), loose[1:] & loose[:-1]])
     cluster = (~follows).cumsum(dim=0) - 1
-    lengths = torch.zeros_like(similarity).index_add(0, cluster, similarity.square()).sqrt()
-    members = torch.zeros_like(errors).index_add(0, cluster, torch.ones_like(errors)).clamp(min=1.0)
-    best_match = similarity.amax(dim=0)
-    floor = (lengths / members.sqrt()[:, None]).amax(dim=0)
+    squares = torch.zeros_like(similarity).index_add(0, cluster, similarity.square())
+    members = torch.zeros_like(errors).index_add(0, cluster, torch.ones_like(errors))[cluster, None]
+    lengths = squares.sqrt()[cluster]
     noise = torch.where(loose, 0.0, errors).max()
-    return torch.maximum(lengths.amax(dim=0) - best_match, best_match - floor).clamp(min=0.0, max=1.0) + noise
+    above = torch.minimum(similarity + errors[:, None], lengths + noise)
+    below = torch.maximum(similarity - errors[:, None], lengths / members.sqrt() - noise)
+    best_match = similarity.amax(dim=0)
+    return torch.maximum(above.amax(dim=0) - best_match, best_match - below.amax(dim=0)).clamp(min=0.0, max=1.0)
 
 
 def chance(*sides: tuple[int, int]) -> float:

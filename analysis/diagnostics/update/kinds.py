@@ -10,7 +10,7 @@ import math
 from analysis.diagnostics.entries import grid, precision
 from analysis.diagnostics.update.origin import LINES, PERMUTED, TRANSPOSED, cosine, is_unrelated
 from analysis.runtime.pytorch import Tensor, torch
-from analysis.runtime.shapes import Float
+from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Weight
 
 NONE, CAST, SCALED, NOISE, NEW, TRAINED = "none", "cast", "scaled", "noise", "new", "trained"
@@ -42,52 +42,58 @@ STEPS, PROBES = 12, 8  # of the power iteration
 
 def kind_of_change(base: Weight, tuned: Weight) -> str:
     """One of KINDS. The update of an adapter is always trained, or none."""
-    before, after = base.matrix, tuned.matrix
     if tuned.factors is not None:
         return TRAINED if tuned.factors.left.any() and tuned.factors.right.any() else NONE
-    if torch.equal(before.double(), after.double()):
+    before, after = base.matrix.double(), tuned.matrix.double()
+    if torch.equal(before, after):
         return NONE
     if tuned.of_adapter:
         return TRAINED
+    return _kind_of_values(base, before, after) or _kind_of_update(base, tuned, before, after)
+
+
+def _kind_of_values(base: Weight, before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> str | None:
+    """The kind where every entry is 0 or one of the base's, elsewhere or rounded; else None."""
     if not after.any():
         return ZEROED
-    if _is_cast(before, after):
+    if _is_cast(base.matrix, after):
         return CAST
-    if _is_permuted(before.double(), after.double()):
+    if _is_permuted(before, after):
         return PERMUTED
-    if len(base.slices) == 1 and torch.equal(before.mT.double(), after.double()):
-        return TRANSPOSED
-    if not _is_pruned(before, after) and is_scaled_by_lines(before.double(), after.double()):
+    return TRANSPOSED if len(base.slices) == 1 and torch.equal(before.mT, after) else None
+
+
+def _kind_of_update(base: Weight, tuned: Weight, before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> str:
+    """The kind of a change that left no entry, or some, as it was."""
+    is_pruned = _is_pruned(before, after)
+    if not is_pruned and is_scaled_by_lines(before, after):
         return LINES
-    return NEW if is_unrelated(cosine(before, after), before.numel()) else _kind_of_update(before, after)
-
-
-def _kind_of_update(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> str:
-    """The kind where the entries have something in common, place by place."""
-    update = after.double() - before.double()
-    if abs(cosine(update, before) or 0.0) > PARALLEL:
+    if is_unrelated(cosine(before, after), before.numel()):
+        return NEW
+    if abs(cosine(after - before, before) or 0.0) > PARALLEL:
         return SCALED
-    if _is_pruned(before, after):
+    if is_pruned:
         return PRUNED
-    if is_on_grid_of(before, after):
+    if is_on_grid_of(base.matrix, tuned.matrix):
         return QUANTISED
     zeroed = float(((after == 0.0) & (before != 0.0)).double().mean())
-    return NOISE if zeroed < SPARSE and is_noise(update) else TRAINED
+    return NOISE if zeroed < SPARSE and is_noise(after - before) else TRAINED
 
 
-def _is_cast(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
+def _is_cast(before: Float[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:
     """Whether the fine-tuned weight is the base, rounded to a half-precision type, whatever it is stored in."""
-    return any(torch.equal(before.to(getattr(torch, half)).double(), after.double()) for half in HALVES)
+    return any(torch.equal(before.to(getattr(torch, half)).double(), after) for half in HALVES)
 
 
-def is_scaled_by_lines(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
+def is_scaled_by_lines(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:
     """Whether each row, or each column, is the base's times a factor of its own: a norm's gain, or a sign.
 
     One factor for all is another kind. Nothing of matrices that are so small that factors fit anything.
     """
-    if min(before.shape) < SMALL or abs(cosine(after - before, before) or 0.0) > PARALLEL:
+    update = after - before
+    if min(before.shape) < SMALL or abs(cosine(update, before) or 0.0) > PARALLEL:
         return False
-    size = float(torch.linalg.matrix_norm(after - before))
+    size = float(torch.linalg.matrix_norm(update))
     for axis in (0, 1):
         squares = before.square().sum(axis, keepdim=True)
         factors = (before * after).sum(axis, keepdim=True) / squares.clamp(min=torch.finfo(squares.dtype).tiny)
@@ -96,9 +102,9 @@ def is_scaled_by_lines(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]
     return False
 
 
-def _is_pruned(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
+def _is_pruned(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:
     """Whether every entry is the base's or 0."""
-    return bool(((before.double() == after.double()) | (after == 0.0)).all())
+    return bool(((before == after) | (after == 0.0)).all())
 
 
 def is_on_grid_of(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
@@ -133,18 +139,19 @@ def _step(line: Tensor) -> float:
     return float(apart.min()) if len(apart) else 0.0
 
 
-def _is_permuted(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
+def _is_permuted(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:
     """Whether the same rows and columns stand in another order.
 
     Sums of squares of rows do not hang on the order of the columns, nor those of columns on that of the rows. Sorted by
     them, both matrices are one, but for equal rows, which are equal anyhow.
     """
-    sums = [[one.square().sum(dim=axis) for axis in (1, 0)] for one in (before, after)]
-    for one, other in zip(*sums, strict=True):
-        first, second = one.sort().values, other.sort().values
-        if not torch.allclose(first, second, rtol=CLOSE, atol=CLOSE * float(first[-1])):
+    orders = []
+    for axis in (1, 0):  # most updates differ in the first already
+        one, other = (torch.sort(matrix.square().sum(dim=axis), stable=True) for matrix in (before, after))
+        if not torch.allclose(one.values, other.values, rtol=CLOSE, atol=CLOSE * float(one.values[-1])):
             return False
-    (rows, columns), (ours, theirs) = ([values.argsort(stable=True) for values in pair] for pair in sums)
+        orders.append((one.indices, other.indices))
+    (rows, ours), (columns, theirs) = orders
     agreement = float((before[rows][:, columns] == after[ours][:, theirs]).double().mean())
     return agreement >= AGREE and agreement > float((before == after).double().mean())
 
@@ -158,14 +165,22 @@ def is_noise(update: Float[Tensor, "m n"]) -> bool:
     norm = float(torch.linalg.matrix_norm(update))
     if min(rows, columns) < SMALL or norm == 0.0:
         return False
-    edge = norm / math.sqrt(rows * columns) * (math.sqrt(rows) + math.sqrt(columns))
-    return EDGE[0] <= largest_by_power(update) / edge <= EDGE[1]
+    edge = (math.sqrt(rows) + math.sqrt(columns)) / math.sqrt(rows * columns)
+    return EDGE[0] * edge <= largest_by_power(update / norm, EDGE[1] * edge) <= EDGE[1] * edge
 
 
-def largest_by_power(matrix: Float[Tensor, "m n"]) -> float:
-    """A lower bound on σ₁: exact where it stands alone, some percent low at the dense edge of noise."""
+def largest_by_power(matrix: Float[Tensor, "m n"], enough: float = math.inf) -> float:
+    """A lower bound on σ₁: exact where it stands alone, some percent low at the dense edge of noise.
+
+    In float32, whose rounding is far below that. Ends where the bound is above `enough`.
+    """
     random = torch.Generator().manual_seed(0)
-    block = torch.randn(matrix.shape[1], PROBES, generator=random, dtype=matrix.dtype).to(matrix.device)
-    for _ in range(STEPS):
-        block = matrix.mT @ (matrix @ torch.linalg.qr(block).Q)
-    return float(torch.linalg.matrix_norm(matrix @ torch.linalg.qr(block).Q, 2))
+    values = matrix.float()
+    block = torch.randn(PROBES, matrix.shape[1], generator=random).to(matrix.device)
+    for _ in range(STEPS + 1):
+        images = values @ torch.linalg.qr(block.mT).Q
+        bound = float(torch.linalg.matrix_norm(images, 2))
+        if bound > enough:
+            break
+        block = images.mT @ values  # as rows: by columns this product takes seven times as long
+    return bound

@@ -26,6 +26,7 @@ class Quantity:
     """A column of the layer: its value, its usual range, and where it stands among the layers of its role."""
 
     column: Column
+    term: str  # its name in the glossary
     value: str
     exact: str
     mark: str
@@ -58,6 +59,7 @@ class Other:
 @dataclass(frozen=True, slots=True)
 class CheckLine:
     column: Column
+    term: str  # its name in the glossary
     run: str  # as the run measured it
     ours: str  # under WeightWatcher's settings
     theirs: str
@@ -90,8 +92,9 @@ class LayerPage:
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """Those that name the layer, worst first."""
-        return [finding for finding in self.report.verdict.findings if self.weight in finding.weights]
+        """Those that name the layer, worst first; of those on its whole block, the part that is its own."""
+        own = [finding for finding in self.report.verdict.findings if self.weight in finding.weights]
+        return [part for each in own for part in each.parts or (each,) if self.weight in part.weights]
 
     # --- its numbers ---
 
@@ -108,7 +111,8 @@ class LayerPage:
     def _quantity(self, table: Table, row: Row, column: Column) -> Quantity:
         value = row.value(column.name)
         usual = "" if column.usual is None else "{:g} to {:g}".format(*column.usual)
-        return Quantity(column, short(value, 4), str(value), mark(column, row), usual, self._among(table, row, column))
+        term, among = f"{table.diagnostic.name}.{column.name}", self._among(table, row, column)
+        return Quantity(column, term, short(value, 4), str(value), mark(column, row), usual, among)
 
     def _among(self, table: Table, row: Row, column: Column) -> str:
         """Its rank among the layers of its role, the largest first."""
@@ -247,6 +251,7 @@ class LayerPage:
             lines.append(
                 CheckLine(
                     table.diagnostic.column(found["column"]),
+                    f"{found['diagnostic']}.{found['column']}",
                     short(row.value(found["column"]), 6),
                     short(found["ours"], 6),
                     short(found["theirs"], 6),

@@ -44,7 +44,7 @@ class Numbers:
 
     title: str
     headings: list[Heading]
-    lines: list[tuple[Column, list[str]]]
+    lines: list[tuple[Column, str, list[str]]]  # column, its name in the glossary, values
 
 
 class MatrixView:
@@ -173,7 +173,10 @@ class MatrixView:
     def _numbers(self, table: Table) -> Numbers:
         rows = [row for row in table.rows if row.weight.name == self.weight]
         columns = [column for column in table.diagnostic.columns if column.kind != "curve"]
-        lines = [(column, [numbers.short(row.value(column.name), 4) for row in rows]) for column in columns]
+        lines = [
+            (c, f"{table.diagnostic.name}.{c.name}", [numbers.short(row.value(c.name), 4) for row in rows])
+            for c in columns
+        ]
         return Numbers(table.diagnostic.title, [heading(table, row.group) for row in rows], lines)
 
     def _view(self, table: Table, figure: Figure, **query: str) -> View:

@@ -2,6 +2,7 @@
 
 import { copy } from "./clipboard.js";
 import { $, $$, typing } from "./dom.js";
+import { explain } from "./explain.js";
 
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element)) return;
@@ -25,3 +26,5 @@ document.addEventListener("keydown", (event) => {
   if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "?") $("#keys").showModal();
 });
+
+explain();

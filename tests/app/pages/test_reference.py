@@ -103,7 +103,7 @@ def test_without_scripts_a_term_leads_to_its_place_in_the_glossary(service: Serv
 def test_another_name_is_no_page(service: Service) -> None:
     answer = service.client.get("/help/elsewhere", headers={"accept": "text/html"})
     assert answer.status_code == 404
-    assert "evidence, findings, truth, glossary" in answer.text
+    assert "evidence, findings, truth, glossary, well-trained, broken-lora" in answer.text
 
 
 def test_the_verdict_leads_to_what_is_known_of_alpha(analysed: Service) -> None:

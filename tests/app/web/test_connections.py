@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -14,18 +15,25 @@ import pytest
 import uvicorn
 
 from app.web import connections
-from app.web.connections import LARGEST_HEADERS, BoundedProtocol
+from app.web.connections import CONNECTION, LARGEST_HEADERS, BoundedProtocol
 from tests.ports import free_port
 
 REQUEST = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def answer(scope: Any, receive: Any, send: Any) -> None:
+    if scope["path"] == "/upload" and not scope[CONNECTION].takes_body():
+        await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+        return
     if scope["path"] != "/early":
         while (await receive()).get("more_body"):
             pass
+    scope[CONNECTION].end_body()
     if scope["path"] == "/slow":
         await asyncio.sleep(0.8)
+    if scope["path"] == "/blocked":
+        time.sleep(0.8)  # nothing else of the server goes on
     body = bytes(16 << 20) if scope["path"] == "/large" else b"ok"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
@@ -36,10 +44,13 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.4)
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 20)
     monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "ROOM_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "MOST_BODIES", 3)
+    monkeypatch.setattr(connections, "SILENT_SECONDS", 0.6)
     number = free_port()
     server = uvicorn.Server(
         uvicorn.Config(answer, host="127.0.0.1", port=number, http=BoundedProtocol, log_config=None, lifespan="off",
-                       timeout_keep_alive=1)
+                       timeout_keep_alive=1, timeout_graceful_shutdown=1)
     )  # fmt: skip
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -111,7 +122,8 @@ def test_those_that_only_wait_make_room(port: int, monkeypatch: pytest.MonkeyPat
     with connect(port) as sock:
         sock.sendall(REQUEST % b"quick")
         assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
-    assert sum(_is_closed(each) for each in silent) >= 40
+        threading.Event().wait(0.4)
+        assert sum(_is_closed(each) for each in silent) == 41
     for each in silent:
         each.close()
 
@@ -151,7 +163,62 @@ def test_half_bodies_make_room_too(port: int, monkeypatch: pytest.MonkeyPatch) -
     with connect(port) as sock:
         sock.sendall(REQUEST % b"quick")
         assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
-    assert sum(_is_closed(each) for each in half) == 1
+        threading.Event().wait(0.4)
+        assert sum(_is_closed(each) for each in half) == 1
+    for each in half:
+        each.close()
+
+
+def test_who_came_with_a_request_makes_no_room_for_others_before_it_is_read(port: int) -> None:
+    """While nothing is read, a flood of connections comes behind it: all look as if they kept the server waiting."""
+    with connect(port) as first, connect(port) as sock:
+        first.sendall(REQUEST % b"blocked")
+        threading.Event().wait(0.2)
+        sock.sendall(REQUEST % b"quick")
+        silent = [connect(port) for _ in range(60)]
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+    for each in silent:
+        each.close()
+
+
+START, REST = b"abc", bytes(100_000 - 3)
+
+
+def send_half(port: int) -> socket.socket:
+    sock = connect(port)
+    sock.sendall(BODY % b"upload" + START)
+    threading.Event().wait(0.05)
+    return sock
+
+
+def test_only_so_many_uploads_are_under_way(port: int) -> None:
+    half = [send_half(port) for _ in range(3)]
+    with connect(port) as sock:
+        sock.sendall(BODY % b"upload" + START)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 503 ")
+    with connect(port) as sock:  # one that is here as a whole needs no room
+        sock.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+    half[0].sendall(REST)
+    assert half[0].recv(1000).startswith(b"HTTP/1.1 200 ")
+    with send_half(port) as sock:  # in the place of the one that has ended
+        sock.sendall(REST)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+    for each in half:
+        each.close()
+
+
+def test_a_silent_upload_makes_room_for_another(port: int) -> None:
+    half = [send_half(port) for _ in range(3)]
+    threading.Event().wait(0.7)
+    half[0].sendall(b"abc")
+    threading.Event().wait(0.1)
+    with send_half(port) as sock:
+        assert sock.recv(1000).startswith(b"HTTP/1.1 503 ")
+    with send_half(port) as sock:
+        sock.sendall(REST)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+    assert [_is_closed(each) for each in half] == [False, True, False]
     for each in half:
         each.close()
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import pytest
@@ -14,6 +15,7 @@ from starlette.types import Message
 from app.db import Database
 from app.errors import TooLarge, UploadStalled
 from app.settings import Settings
+from app.web.connections import CONNECTION
 from app.web.guard import Bounded, Guard, read_credentials
 from tests.service import Service
 
@@ -21,7 +23,7 @@ HEADERS = [(b"host", b"127.0.0.1")]
 
 
 def call(
-    app: Any, headers: list[tuple[bytes, bytes]] = HEADERS, kind: str = "http", path: str = "/"
+    app: Any, headers: list[tuple[bytes, bytes]] = HEADERS, kind: str = "http", path: str = "/", more: Any = None
 ) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
 
@@ -32,6 +34,7 @@ def call(
         return {"type": "http.request", "body": b"x" * 100_000, "more_body": True}
 
     scope = {"type": kind, "method": "GET", "path": path, "headers": headers, "client": ("127.0.0.1", 50_000)}
+    scope.update(more or {})
     database = Database("sqlite:///nowhere.db", lambda name, identity: None)  # not asked: the caller is this machine
     asyncio.run(Guard(app, Settings(), database, "the policy")(scope, receive, send))
     return sent
@@ -86,6 +89,19 @@ def test_only_uploads_are_large(path: str, status: int) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     assert call(reading, path=path)[0]["status"] == status
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/v1/checkpoints", 503), ("/api/v1/runs", 200)])
+@pytest.mark.parametrize("tries", [1, 9])
+def test_an_upload_waits_a_moment_for_room(path: str, status: int, tries: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Mock(takes_body=Mock(side_effect=[False] * tries + [True] * 9))
+    monkeypatch.setattr("app.web.guard.WAITS", (0.01, 0.01))
+    start, *rest = call(answering([]), path=path, more={CONNECTION: connection})
+    connection.end_body.assert_called_once_with()
+    assert start["status"] == (200 if tries == 1 else status)
+    if start["status"] == 503:
+        assert dict(start["headers"])[b"retry-after"] == b"5"
+        assert json.loads(rest[0]["body"])["code"] == "too-many-uploads"
 
 
 @pytest.mark.parametrize(

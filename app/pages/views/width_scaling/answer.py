@@ -56,14 +56,17 @@ class AnswerView:
         exponents = [kind.fit.exponent for kind in self.fits.matrices if kind.fit.exponent]
         agree = sum(one.agrees(WIDTH_EXPONENT) is not False for one in exponents)
         steps = [one for setting in self.fits.family.settings if (one := setting.steps_eta_lambda) is not None]
+        exponent, drift = (fit.exponent, fit.drift) if fit else (None, None)
+        gap = "largest gap between spectra, should be below 0.05"
+        steady = f"lowest steps · η · λ, should be {STEADY:g}"
         return [
-            *_kpi("exponent of d, law says 0.75", fit.exponent.value if fit and fit.exponent else None),
-            *_kpi("drift of σ₁, rule says 0", fit.drift.value if fit and fit.drift else None, sign=True),
+            *_kpi("exponent of d, law says 0.75", exponent.value if exponent else None, "width_exponent"),
+            *_kpi("drift of σ₁, rule says 0", drift.value if drift else None, "width_drift", True),
             *([Kpi("kinds of matrix agree", str(agree), f"of {len(exponents)}")] if exponents else []),
-            *_kpi("largest gap between spectra, should be below 0.05", self.fits.shape_gap),
-            *([Kpi(f"lowest steps · η · λ, should be {STEADY:g}", numbers.short(min(steps)))] if steps else []),
+            *_kpi(gap, self.fits.shape_gap, "top_singular_value.shape_gap"),
+            *([Kpi(steady, numbers.short(min(steps)), term="steady")] if steps else []),
         ]
 
 
-def _kpi(title: str, value: float | None, sign: bool = False) -> list[Kpi]:
-    return [] if value is None else [Kpi(title, two_places(value, sign))]
+def _kpi(title: str, value: float | None, term: str = "", sign: bool = False) -> list[Kpi]:
+    return [] if value is None else [Kpi(title, two_places(value, sign), term=term)]

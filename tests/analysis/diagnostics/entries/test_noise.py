@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.special import ndtr
 from torch import Tensor
 
 from analysis.diagnostics.entries import lines, noise
-from analysis.diagnostics.entries.noise import Noise
+from analysis.diagnostics.entries.noise import Noise, normal
 from analysis.linalg.spectrum import decompose
 from tests.analysis.diagnostics.battery import randn
 
@@ -96,3 +97,8 @@ def test_a_few_shares_tell_no_other_law_than_all(monkeypatch: pytest.MonkeyPatch
     assert set(found) == {"normal", "uniform", ""}
     monkeypatch.setattr(noise, "POINTS", ())
     assert found == [noise.law_of(one) for one in given]
+
+
+def test_the_normal_distribution_is_scipys() -> None:
+    points = np.linspace(-9.0, 9.0, 181)
+    assert np.allclose(normal(points), ndtr(points), rtol=1e-13, atol=0.0)

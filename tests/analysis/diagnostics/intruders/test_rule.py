@@ -199,3 +199,24 @@ def test_only_what_lies_in_repeated_directions_is_unsettled() -> None:
     assert moved[0] < 1e-6
     assert float(moved[1]) == pytest.approx(1.0 - math.sqrt(0.5), abs=1e-6)
     assert float(moved[2]) == pytest.approx(math.sqrt(0.72) - 0.6, abs=1e-6)
+
+
+@pytest.mark.parametrize("angle", [1e-8, 1e-5, 1e-3, 0.3, 1.5])
+def test_ambiguity_bounds_what_a_turn_of_base_vectors_does(angle: float) -> None:
+    """Neighbours 5 and 6 and neighbours 30 to 33 turn into each other: the bound is no larger than that turn."""
+    base, directions = orthogonal(200, 1), orthogonal(200, 3)[:, :40]
+    sure = torch.zeros(200, dtype=torch.float64)
+    turned = base.clone()
+    for first in (5, 30, 32):
+        sine, cosine = math.sin(angle), math.cos(angle)
+        pair = turned[:, [first, first + 1]].clone()
+        turned[:, first], turned[:, first + 1] = (
+            pair @ torch.tensor([cosine, sine]).double(),
+            pair @ (torch.tensor([-sine, cosine]).double()),
+        )
+        sure[first : first + 2] = 2.0 * math.sin(angle / 2.0)
+    before, after = (directions.mT @ axes for axes in (base, turned))
+    bound = ambiguity(before.abs().mT, sure)
+    moved = (before.abs().amax(dim=1) - after.abs().amax(dim=1)).abs()
+    assert bool((moved <= bound + 1e-14).all())
+    assert float(bound.max()) <= 2.0 * math.sin(angle / 2.0) + 1e-14

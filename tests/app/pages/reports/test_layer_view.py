@@ -1,5 +1,11 @@
 """A layer beside those of its role, and beside itself in other reports."""
 
+from dataclasses import replace
+
+import pytest
+
+from analysis.diagnostic import Finding, Severity
+from analysis.findings.causes import RANDOM
 from app.models import Check, Checkpoint
 from app.pages.reports.layer_view import LayerPage, mark, signed
 from app.runs.elsewhere import Seen
@@ -20,6 +26,15 @@ def test_neighbours_are_those_of_the_same_role() -> None:
     before, after = found_page.before_and_after
     assert before is None
     assert after is not None
+
+
+def test_of_a_finding_on_its_block_a_layer_shows_its_own_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    found_page = page()
+    own = Finding(Severity.BAD, "own", "", (found_page.weight,), {}, RANDOM)
+    other = Finding(Severity.BAD, "other", "", ("other.weight",), {}, RANDOM)
+    block = Finding(Severity.BAD, "block", "", (*own.weights, *other.weights), {}, RANDOM, (own, other))
+    monkeypatch.setitem(vars(found_page.report), "verdict", replace(found_page.report.verdict, findings=(block, other)))
+    assert found_page.findings == [own]
 
 
 def test_another_report_shows_its_difference() -> None:

@@ -52,6 +52,6 @@ def test_its_figures_and_all_its_numbers() -> None:
     assert [one.kind for one in found.overlaid] == ["ranks", "spectra"]
     (part,) = found.everything
     assert [heading.name for heading in part.headings] == ["LoRA r = 1", "full"]
-    lines = {column.name: values for column, values in part.lines}
+    lines = {column.name: values for column, _, values in part.lines}
     assert lines["change"] == ["0.1000", "0.2000"]
     assert "likeness" not in lines
