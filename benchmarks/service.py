@@ -266,15 +266,27 @@ def measured(base: str, run: int, process: int, busy: int, only: str = "") -> It
 
 @contextmanager
 def analysing(base: str, busy: int) -> Iterator[None]:
-    """Within it the worker measures the same checkpoint as that run did; says so where it ended before."""
+    """Within it the worker measures the same checkpoint as that run did. Raises where it did not go on meanwhile."""
     ask(f"{base}/api/v1/runs/{busy}/cancel", b"")
     again = {"checkpoints": [each["id"] for each in state(base, busy)["checkpoints"]]}
     fresh = ask(f"{base}/api/v1/runs", json.dumps(again).encode())["id"]
+    before, end = done(base, fresh), time.monotonic() + PATIENCE
+    while before == 0 and time.monotonic() < end:
+        time.sleep(0.2)
+        before = done(base, fresh)
     yield
     after = state(base, fresh)
-    print(f"The analysis meanwhile: {after['state']}, {after['progress']['done']} tensors", file=sys.stderr)
-    if after["state"] == "running":
+    measured_meanwhile = after["progress"]["done"] - before
+    print(f"The analysis meanwhile: {after['state']}, {measured_meanwhile} tensors", file=sys.stderr)
+    if after["state"] in ("waiting", "running"):
         ask(f"{base}/api/v1/runs/{fresh}/cancel", b"")
+    if after["state"] != "running" or not before or not measured_meanwhile:
+        raise RuntimeError("The analysis did not go on while the readers read: the row would be of an idle worker.")
+
+
+def done(base: str, run: int) -> int:
+    """How many tensors of a run are measured."""
+    return int(state(base, run)["progress"]["done"])
 
 
 def row(title: str, base: str, path: str, headers: dict[str, str], pause: float, process: int) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from analysis.findings.siblings import find_apart
 from analysis.findings.subjects import evidence, names, number, subject
 from analysis.findings.wording import short
 
+# how often such a note is right on models held back: benchmarks/truth/apart.py, docs/truth.md
 WIDTH = 5.0  # robust spreads of the siblings
 # differences that matter: of the roots of counts (9 and 25, 0 and 4), and of logarithms
 COUNTS, SIZES = 2.0, math.log(2.0)

@@ -165,7 +165,7 @@ SIBLINGS = Cause(
     "the same in another seed or an earlier checkpoint",
     "look at what the layer does before acting",
     "first and last blocks differ from the others in most models",
-    "docs/evidence.md",
+    "benchmarks/truth/apart.py; its table is docs/truth.md",
 )
 UNMEASURED = Cause(
     "unmeasured",

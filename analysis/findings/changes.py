@@ -146,11 +146,11 @@ INTRUDERS = Cause(
 )
 SHARED = Cause(
     "shared-directions",
-    "the overlap beside 27 to 32 %, what unrelated tasks share, and beside the cosine",
-    "the same for two seeds of one task, which share 72 %",
+    "the overlap beside that of two tasks of yours that have nothing in common, and beside the cosine",
+    "the same for two seeds of one task",
     "before merging, test the merge: an overlap alone tells neither that it works nor that it fails",
     "updates of one base always share more than chance",
-    "measured between tasks and seeds of one base; docs/evidence.md",
+    "what chance gives is exact; what tasks share was measured in one trial: docs/evidence.md",
 )
 OPPOSED = Cause(
     "opposed",

@@ -1,6 +1,7 @@
 """The layers of a rule beside those of a baseline: paired by the name matching of comparisons, one group at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from analysis.gate.evidence import WEAK_FIT, Evidence, Item, Report, items
@@ -9,6 +10,11 @@ from analysis.tensors.prefixes import pair_names
 
 NOT_THERE = "the baseline has no such layer"
 GONE = "the baseline has this layer and the checkpoint does not"
+# What differs where one of them stores the queries, keys and values of attention as one matrix, whose rows are measured
+# as `….qkv_proj.weight.q`. Their shapes and values may be the same: what to do is to save both in one way.
+STORED = "{} stores q, k and v as one matrix and {} each by itself; compare two that are stored alike"
+PART_OF_FUSED = re.compile(r".+\.[qkv]")
+PROJECTION = re.compile(r".*(^|[._])(q|k|v|query|key|value)(_proj|_lin)?(\.weight)?")
 Group = tuple[int, ...] | None
 
 
@@ -24,8 +30,9 @@ def with_baseline(found: Sequence[Item], rule: Rule, baseline: Report) -> list[I
     lost_items: list[Item] = []
     for ours, counterparts in _groups_of(found, theirs, is_single):
         partners = _partners(ours, counterparts)
-        pairs += [_with_value(item, counterparts.get(partners.get(name, ""))) for name, item in ours.items()]
         lost_names = counterparts.keys() - set(partners.values())
+        absent = _absence(ours.keys() - partners.keys(), lost_names)
+        pairs += [_with_value(item, counterparts.get(partners.get(name, "")), absent) for name, item in ours.items()]
         lost_items += [
             _lost_layer(item) for name, item in counterparts.items() if name in lost_names and item.value is not None
         ]
@@ -54,9 +61,23 @@ def _partners(ours: Mapping[str, Item], others: Mapping[str, Item]) -> Mapping[s
     return pair_names(ours, others, lambda a, b: ours[a].shape == others[b].shape).partners
 
 
-def _with_value(item: Item, other: Item | None) -> Item:
+def _absence(ours: Iterable[str], others: Iterable[str]) -> str:
+    """Why these layers have no counterpart among those that are left of the baseline."""
+    fused, split = ([_is_stored(pattern, names) for names in (ours, others)] for pattern in (PART_OF_FUSED, PROJECTION))
+    if fused[0] and split[1] and not fused[1]:
+        return f"{NOT_THERE}: {STORED.format('the checkpoint', 'the baseline')}"
+    if fused[1] and split[0] and not fused[0]:
+        return f"{NOT_THERE}: {STORED.format('the baseline', 'the checkpoint')}"
+    return NOT_THERE
+
+
+def _is_stored(pattern: re.Pattern[str], names: Iterable[str]) -> bool:
+    return any(pattern.fullmatch(name) for name in names)
+
+
+def _with_value(item: Item, other: Item | None, absent: str) -> Item:
     if other is None:
-        return replace(item, matched=False, failed=item.failed or item.value is not None, why=item.why or NOT_THERE)
+        return replace(item, matched=False, failed=item.failed or item.value is not None, why=item.why or absent)
     if other.value is None:
         why = f"the baseline has no value: {other.why}"
         return replace(item, matched=False, failed=item.failed or other.failed, why=item.why or why)

@@ -86,7 +86,8 @@ def _check_origin(done: Done, names: Sequence[str]) -> None:
     ]
     if is_foreign_by(sizes):
         raise WrongBase(
-            f"{escape(names[1])} cannot be a fine-tune of {escape(names[0])}: its weights share nothing with the base. "
+            f"{escape(names[1])} does not look like a fine-tune of {escape(names[0])}: its weights share "
+            "nothing with it. "
             "Choose another base; no file was written"
         )
 

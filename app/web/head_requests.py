@@ -28,5 +28,10 @@ class HeadRequests:
             await self._app({**scope, "method": "GET"}, receive, head)
 
     def _takes_head(self, scope: Scope) -> bool:
-        """Whether a route takes HEAD itself."""
-        return any(route.matches(scope)[0] is Match.FULL for route in self._owner.routes)
+        """Whether a route takes HEAD itself, and none before it takes GET: files lie below a path of other routes."""
+        for route in self._owner.routes:
+            if route.matches(scope)[0] is Match.FULL:
+                return True
+            if route.matches({**scope, "method": "GET"})[0] is Match.FULL:
+                return False
+        return False

@@ -18,7 +18,7 @@ from analysis.statistics.power_law import SEARCH
 OVER, UNDER = 2.0, 6.0  # WeightWatcher's OVER_TRAINED_THRESH and UNDER_TRAINED_THRESH
 SURE = 2.0 * SEARCH  # σ outside 2 to 6 from which on an exponent is outside by more than chance: 95 % of power laws
 TAIL, SHARE, POOR = 20, 0.5, 0.1  # points of a tail, its share of the spectrum, and D: up to which a fit is firm
-LARGE = 128  # smaller side below which noise alone has exponents above 6 too often (23 % at 64, docs/evidence.md)
+LARGE = 128  # smaller side below which noise alone has exponents above 6 too often (22 % at 64, docs/evidence.md)
 NAMED = 3
 WEAK = "small matrices, few eigenvalues, tails that are most of the spectrum, or no power law"
 

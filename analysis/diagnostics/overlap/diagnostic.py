@@ -216,6 +216,6 @@ OVERLAP = Diagnostic(
             Distribution(x="cosine"),
         ),
     ),
-    caveat="Compare with unrelated tasks, not with chance alone: their updates share 27 to 32 % of their leading "
-    "left directions where chance is 6 % (docs/evidence.md).",
+    caveat="Compare with unrelated tasks, not with chance alone: their updates share more than chance "
+    "(docs/evidence.md).",
 )

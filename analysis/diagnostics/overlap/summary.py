@@ -12,9 +12,12 @@ from analysis.findings.wording import percent, quantity, short
 from analysis.linalg.subspaces import chance_deviation
 
 SURE = 3.0  # standard deviations of chance above it, of the mean over all matrices
-UNRELATED = (0.27, 0.32)  # what updates of unrelated tasks share of one base, measured (docs/evidence.md)
-USUAL = "Updates of unrelated tasks shared 27 to 32 % (chance 6 %), those of the same task from another seed 72 %."
-MOSTLY = 0.5  # half way between them: from there on two updates share most of their directions
+UNRELATED = 0.32  # the most that unrelated tasks shared in one trial (docs/evidence.md)
+USUAL = (
+    "In one trial, whose runs are not in the repository, unrelated tasks shared 27 to 32 % (chance 6 %), the same "
+    "task from another seed 72 %."
+)
+MOSTLY = 0.5  # half: from there on two updates share most of their directions
 SAME, AGAINST = 0.999, -0.2  # cosines
 ENOUGH = 3  # matrices below which a comparison rests on little
 BLURRED = 0.5  # chance from which on an overlap can say nothing
@@ -122,15 +125,11 @@ def _verdict(rows: Sequence[Row], share: float, cosine: float, above: float | No
         return "the matrices are too small to tell that from chance"
     if above < SURE:
         return "no more than chance, they changed different things"
-    if share <= UNRELATED[1]:
-        return "above chance, and no more than updates of unrelated tasks share"
+    if share <= UNRELATED:
+        return "above chance, and no more than unrelated tasks shared in one trial"
     if cosine < AGAINST:
         return "they use the same directions against each other"
-    return (
-        "they changed mostly the same"
-        if share >= MOSTLY
-        else "above chance and above what unrelated tasks share, less than half"
-    )
+    return "they changed mostly the same" if share >= MOSTLY else "above chance, and less than half"
 
 
 def _foreign(rows: Sequence[Row]) -> bool:

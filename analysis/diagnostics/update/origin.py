@@ -20,6 +20,7 @@ from analysis.runtime.shapes import Float
 PERMUTED, TRANSPOSED, LINES = "permuted", "transposed", "lines"  # kinds of change that leave no cosine, or another one
 FACTORS, ADAPTER = "factors", "adapter"  # where an update comes from that is no difference of stored weights
 UNRELATED = 0.1  # cosine below which two matrices have nothing in common; ours: fine-tunes stay above 0.9
+NEAR = 0.9  # cosine from which on a matrix stems from the base's; ours, as above
 DEVIATIONS = 3.0  # of a random cosine, where a matrix is so small that chance alone passes UNRELATED
 MOST = 0.5  # share of the matrices from which on it is the base that is wrong, and not a few layers that are new
 ENOUGH = 3  # matrices below which that is a suspicion
@@ -71,23 +72,41 @@ def is_rotated(rows: Sequence[Row]) -> bool:
     return distance is not None and distance < ROTATED
 
 
+def _find_near(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in having(rows, "cosine") if number(row, "cosine") >= NEAR]
+
+
+def describe_nothing(rows: Sequence[Row]) -> str:
+    """What of a pair that is_foreign shares nothing: "its weights share", or "4 of 6 matrices share"."""
+    if not _find_near(rows):
+        return "its weights share"
+    compared_rows = having(rows, "cosine")
+    count = sum(map(is_unrelated_row, compared_rows))
+    return f"{count} of {quantity(len(compared_rows), 'matrix', 'matrices')} {'shares' if count == 1 else 'share'}"
+
+
 def wrong_base(rows: Sequence[Row], tuned: str, base: str) -> Finding:
     """The finding on a pair that is_foreign."""
     compared_rows = having(rows, "cosine")
     strange = [row for row in compared_rows if is_unrelated_row(row)]
     size, likeness = middle(strange, "relative_norm") or 0.0, middle(strange, "cosine") or 0.0
     sure = len(compared_rows) >= ENOUGH
+    near = _find_near(rows)
+    sure = sure and not near
+    nothing = f"{describe_nothing(rows)} nothing with the base"
     text = (
-        f"{tuned} {'cannot be' if sure else 'does not look like'} a fine-tune of {base}: its weights share nothing "
-        f"with the base: relative size {size:.2f}, cosine {two_places(likeness)}"
+        f"{tuned} does not look like a fine-tune of {base}: {nothing}: "
+        f"relative size {size:.2f}, cosine {two_places(likeness)}"
     )
     why = [
         f"In {len(strange)} of {quantity(len(compared_rows), 'matrix', 'matrices')} base and tuned are as different as "
         "unrelated weights are: relative size about 1.41 where both are equally large, cosine 0. Choose another base; "
-        "what the other diagnostics say of this pair means nothing. Weights that were rotated or reordered, "
+        "what the other diagnostics say of them means nothing. Weights that were rotated or reordered, "
         "and then trained look the same."
     ]
-    if not sure:
+    if near:
+        why.append(f"{quantity(len(near), 'other')} kept theirs: heads or hidden units may only have changed places.")
+    elif not sure:
         why.append(f"Only {quantity(len(compared_rows), 'matrix', 'matrices')} could be compared: a suspicion.")
     distance = middle(strange, "spectrum_distance")
     if is_rotated(rows):

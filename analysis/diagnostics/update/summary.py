@@ -11,6 +11,7 @@ from analysis.diagnostics.update.adapter_base import adapter_base_findings
 from analysis.diagnostics.update.kind_findings import SAID, is_untrained, kind_findings
 from analysis.diagnostics.update.kinds import CAST
 from analysis.diagnostics.update.origin import (
+    describe_nothing,
     is_foreign,
     is_rotated,
     is_unrelated_row,
@@ -104,7 +105,14 @@ def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
     tuned, measured_rows = table.name_at(group[-1]), having(rows, "norm")
     if is_foreign(rows):
         base = table.name_at(0)
-        return f"{tuned} is {base} rotated" if is_rotated(rows) else f"{tuned} shares nothing with {base}"
+        if is_rotated(rows):
+            return f"{tuned} is {base} rotated"
+        where = describe_nothing(rows)
+        return (
+            f"{tuned} shares nothing with {base}"
+            if where.startswith("its")
+            else f"{tuned}: {where} nothing with {base}"
+        )
     if len(_zero(rows)) == len(measured_rows):
         return same_in_short(rows, tuned, table.name_at(0), others_of(table, group[-1]))
     changed_rows = _select_changes(rows)

@@ -252,8 +252,8 @@ PAIRS: dict[str, tuple[State, tuple[str, ...], tuple[str, ...]]] = {
     ),
     "unrelated": (
         model(lambda m, n, s: trained(m, n, s + 500)),
-        ("tuned shares nothing with base", "cannot be a fine-tune"),
-        ("intruder dimension", "forgot more"),
+        ("tuned shares nothing with base", "does not look like a fine-tune"),
+        ("intruder dimension", "forgot more", "cannot be a fine-tune"),
     ),
     "trained everywhere alike": (
         changed(BASE, lambda w: low_rank(w, 1.0)),

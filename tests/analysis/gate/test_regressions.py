@@ -39,6 +39,31 @@ def test_what_only_one_of_them_has_is_said() -> None:
     ]
 
 
+FUSED = [f"layers.0.self_attn.qkv_proj.weight.{part}" for part in "qkv"]
+SPLIT = [f"layers.0.self_attn.{part}_proj.weight" for part in "qkv"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "said"),
+    [
+        (FUSED, SPLIT, "the checkpoint stores q, k and v as one matrix and the baseline each by itself"),
+        (SPLIT, FUSED, "the baseline stores q, k and v as one matrix and the checkpoint each by itself"),
+        (["h.0.attn.c_attn.weight.q"], ["encoder.layer.0.attention.query.weight"], "the checkpoint stores q, k and v"),
+    ],
+)
+def test_attention_that_is_stored_in_another_way_is_named(ours: list[str], theirs: list[str], said: str) -> None:
+    whys = {item.weight: item.why for item in compared(rows("a", *ours), rows("a", *theirs))}
+    assert whys["a"] == ""
+    assert all(whys[name].startswith(f"the baseline has no such layer: {said}") for name in ours)
+    assert all(whys[name].endswith("compare two that are stored alike") for name in ours)
+
+
+@pytest.mark.parametrize("theirs", [["a", "b"], ["a", *FUSED], ["a", "layers.0.mlp.up_proj.weight"]])
+def test_layers_that_are_not_there_for_another_reason_are_not_called_so(theirs: list[str]) -> None:
+    found = compared(rows("a", "layers.1.self_attn.qkv_proj.weight.q"), rows(*theirs))
+    assert [item.why for item in found if item.weight.startswith("layers.1")] == ["the baseline has no such layer"]
+
+
 def test_a_value_that_the_baseline_lacks_by_its_nature_is_no_fault() -> None:
     weak, broken = rows("a"), rows("a")
     weak["tables"]["esd"][0] |= {"alpha": None}

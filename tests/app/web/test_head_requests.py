@@ -2,11 +2,13 @@
 
 import http.client
 import logging
+import re
 import threading
 from collections.abc import Iterator
 
 import pytest
 import uvicorn
+from fastapi.routing import iter_route_contexts
 
 from tests.ports import free_port
 from tests.service import Service, model
@@ -61,6 +63,49 @@ def port(analysed: Service) -> Iterator[int]:
     yield number
     server.should_exit = True
     thread.join()
+
+
+def every_get_route(service: Service) -> list[str]:
+    """The path of each, with ids of what is there; what streams without end has a test of its own."""
+    words = {
+        "name": "norms",
+        "diagnostic": "norms",
+        "key": "stable_rank.depth",
+        "sha256": "0" * 64,
+        "path": "js/main.js",
+    }
+    paths = (
+        re.sub(r"\{(\w+)(:\w+)?\}", lambda part: words.get(part[1], "1"), route.path or "")
+        for route in iter_route_contexts(service.app.routes)
+        if "GET" in (route.methods or {"GET"})
+    )
+    return sorted({path for path in paths if not path.endswith("/events")})
+
+
+def test_every_route_answers_on_a_kept_connection(
+    analysed: Service, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """HEAD, and GET after it: a body that HEAD sent by mistake would be taken for the beginning of the next answer."""
+    caplog.set_level(logging.WARNING)
+    paths = every_get_route(analysed)
+    assert len(paths) > 60
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.connect()
+    kept, statuses = connection.sock, []
+    for path in paths:
+        pair = []
+        for method in ("HEAD", "GET"):
+            connection.request(method, path, headers={"Host": "127.0.0.1:8000"})
+            answer = connection.getresponse()
+            body = answer.read()
+            pair.append(answer.status)
+            assert (method == "HEAD") <= (body == b""), path
+            assert connection.sock is kept, f"{method} {path} closed the connection"
+        assert pair[0] == pair[1], (path, pair)
+        statuses.append(pair[1])
+    connection.close()
+    assert statuses.count(200) > 30
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_a_kept_connection_takes_one_after_the_other(port: int, caplog: pytest.LogCaptureFixture) -> None:

@@ -48,7 +48,7 @@ def test_the_same_outputs_are_mostly_the_same() -> None:
 def test_some_of_the_same_outputs_are_more_than_chance() -> None:
     mixed = torch.cat([randn(200, 4, seed=7)[:, :1], randn(200, 3, seed=8)], dim=1)
     (finding,) = said(lora(0, randn(200, 4, seed=7)), lora(100, mixed)).findings
-    assert finding.text.endswith("above chance, and no more than updates of unrelated tasks share")
+    assert finding.text.endswith("above chance, and no more than unrelated tasks shared in one trial")
     assert "partly the same" not in finding.text  # what unrelated tasks share is no sign of the same change
     assert "unrelated tasks shared 27 to 32 %" in finding.why
     assert "The cosine of the two updates is" in finding.why

@@ -46,7 +46,7 @@ def test_a_whole_model_of_it_has_no_intruders_and_forgot_nothing(kind: str) -> N
     update, intruders = said(kind, trained=0)
     words = " ".join(finding.text + finding.why for finding in [*update, *intruders])
     assert not any(
-        false in words for false in ("forgot more", "cannot be a fine-tune", "intruder dimension", "leads in")
+        false in words for false in ("forgot more", "does not look like a fine-tune", "intruder dimension", "leads in")
     )
     assert len(intruders) == 1
     assert Severity.BAD not in {finding.severity for finding in update}

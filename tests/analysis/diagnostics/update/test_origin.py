@@ -26,7 +26,7 @@ def test_two_models_drawn_apart_are_no_pair() -> None:
     (finding,) = told(*APART)
     assert finding.severity is Severity.BAD
     assert finding.text.startswith(
-        "mine cannot be a fine-tune of MiniLM: its weights share nothing with the base: relative size 1.4"
+        "mine does not look like a fine-tune of MiniLM: its weights share nothing with the base: relative size 1.4"
     )
     assert "cosine" in finding.text
     assert finding.evidence["unrelated"] == finding.evidence["compared"] == 6
@@ -34,6 +34,22 @@ def test_two_models_drawn_apart_are_no_pair() -> None:
     assert finding.evidence["cosine"] == pytest.approx(0.0, abs=0.08)
     assert float(finding.evidence["spectrum_distance"] or 1.0) < 0.1  # their spectra alone would not have told
     assert len(finding.weights) == 6
+
+
+def test_heads_in_another_order_and_then_training_are_no_other_model() -> None:
+    """Four of six matrices lose their cosine; the words leave open what happened, and it is no verdict."""
+    heads = torch.randperm(5, generator=torch.Generator().manual_seed(3))
+    moved = [base.slices[0].reshape(5, 8, 30)[heads].reshape(40, 30) for base in BASE[:4]]
+    trained = [matrix + 0.02 * randn(40, 30, seed=50 + at) for at, matrix in enumerate(moved)]
+    kept = [base.slices[0] + 0.02 * randn(40, 30, seed=60) for base in BASE[4:]]
+    tuned = [changed(weight, matrix) for weight, matrix in zip(BASE, (*trained, *kept), strict=True)]
+    summary = comparison(UPDATE, [tuned], "MiniLM", "mine")[1]
+    assert summary.headline == "mine: 4 of 6 matrices share nothing with MiniLM."
+    (finding,) = summary.findings
+    assert finding.severity is Severity.WARN
+    assert "4 of 6 matrices share nothing with the base" in finding.text
+    assert "cannot be" not in finding.text
+    assert "2 others kept theirs: heads or hidden units may only have changed places." in finding.why
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
