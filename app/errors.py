@@ -34,6 +34,7 @@ ServiceError                  an error response: an HTTP status, a stable code, 
 ├── Overloaded          503   the database is busy; `Retry-After` says how long to wait
 │   └── TooManyUploads  503   more uploads are under way than a server takes at the same time
 ├── BlobDamaged         500   a stored file is missing, or differs from its digest
+├── NotInstalled        501   the package that writes this format is not installed; the message names it
 ├── QueueStalled        503   no worker answers
 └── DiskFull            507   the upload does not fit on the disk
 
@@ -185,6 +186,10 @@ class Overloaded(ServiceError):
 class TooManyUploads(Overloaded):
     code, title = "too-many-uploads", "Too many uploads at the same time"
     seconds = 5.0
+
+
+class NotInstalled(ServiceError):
+    status, code, title = 501, "not-installed", "A package is not installed"
 
 
 class QueueStalled(ServiceError):

@@ -79,7 +79,7 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "peft": ("analysis.adapters",),
     "psutil": ("analysis.engine",),
     "weightwatcher": ("analysis.diagnostics.reference",),
-    "pyarrow": ("analysis.prescriptions.monitor",),
+    "pyarrow": ("analysis.prescriptions.monitor", "app.runs"),
     "obstore": ("workers.ingest",),
     "huggingface_hub": ("workers.ingest",),
     "yaml": ("app.gate", "analysis.prescriptions"),

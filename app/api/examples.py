@@ -28,6 +28,7 @@ FIGURE: dict[str, Any] = {
     "layout": {"xaxis": {"title": {"text": "block"}}, "yaxis": {"title": {"text": "alpha"}}},
 }
 CSV = "weight,label,role,depth,alpha,note\r\n" + f"{WEIGHT},Block 0 · query,q,0,3.12,\r\n"
+PARQUET = "(the bytes of run-1.parquet)"
 DOCUMENT = '<!doctype html>\n<html lang="en">…'
 MARKDOWN = "# model@main\n\n**No fault found in the entries of 40 matrices.**\n"
 EVENTS = 'event: progress\ndata: {"id": 1, "state": "running"}\n\nevent: end\ndata: {"id": 1, "state": "done"}\n\n'

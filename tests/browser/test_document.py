@@ -5,15 +5,21 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from analysis.coverage import Coverage
 from analysis.report import Report
 from frontend.document.report import write
 from tests.browser.conftest import PATIENCE, WATCH
+from tests.browser.test_take import COUNT
 from tests.frontend.examples import power_law, row, table
 
 EVIL = "</script><script>window.pwned = 1</script><img src=x onerror=window.pwned=1>%{x}"
+
+
+def leaves(request: Request) -> bool:
+    """Whether it asks for anything but the file itself, or what the page has made (a picture to save)."""
+    return not request.is_navigation_request() and not request.url.startswith(("data:", "blob:"))
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ def offline(browser: Browser) -> Iterator[Page]:
     page.add_init_script(WATCH)
     page.on("console", lambda message: faults.append(message.text))
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda request: faults.append(request.url) if not request.is_navigation_request() else None)
+    page.on("request", lambda request: faults.append(request.url) if leaves(request) else None)
     yield page
     context.close()
     assert faults == []
@@ -71,6 +77,18 @@ def test_a_row_shows_its_layer_and_a_heading_sorts(offline: Page, saved: str) ->
     values = [float(text) for text in cells if text != "–"]
     assert values == sorted(values, reverse=True)
     assert cells[len(values) :] == ["–"] * (len(cells) - len(values))
+
+
+def test_figures_are_saved_and_printed(offline: Page, saved: str) -> None:
+    offline.goto(saved)
+    with offline.expect_download(timeout=PATIENCE) as waiting:  # of a figure that nobody has scrolled to
+        offline.evaluate("document.querySelector('#drawings [data-save=png]').click()")
+    assert waiting.value.suggested_filename.endswith("-pooler.dense.weight-Eigenvalue-spectrum.png")
+    assert waiting.value.path().read_bytes()[:4] == b"\x89PNG"
+    assert offline.locator(".plot .main-svg:first-child").count() < offline.locator(".plot").count()
+    offline.evaluate(COUNT)
+    offline.pdf(format="A4")
+    assert offline.evaluate("window.onPaper") == [True] * offline.locator(".plot").count()
 
 
 def test_the_dark_theme_follows_the_system(offline: Page, saved: str) -> None:

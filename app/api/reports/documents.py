@@ -1,4 +1,4 @@
-"""A report as one HTML file, to be kept or sent: it opens without the service and without a network."""
+"""A report as a file: one of HTML that opens without the service and without a network, and its rows as Parquet."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -11,12 +11,13 @@ from analysis.report import Report
 from app import etags
 from app.api import examples
 from app.db import Session
-from app.runs import reports, runs
+from app.runs import parquet, reports, runs
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity
 from app.web.problems import responses
 from frontend.document import report as document
 
+PARQUET = "application/vnd.apache.parquet"
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 
@@ -40,6 +41,27 @@ async def report_as_html(request: Request, database: DatabaseOf, identity: Ident
         return kept.Made(text.encode("utf-8", "replace"), headers)
 
     return await kept.answer(request, database, partial(etags.of_run, identity=identity), make, kept.HTML)
+
+
+@router.get(
+    "/{id}/rows.parquet",
+    responses={
+        200: {"content": {PARQUET: {"schema": {"type": "string", "format": "binary"}, "example": examples.PARQUET}}}
+    }
+    | kept.UNCHANGED
+    | responses(404, 501),
+    response_class=Response,
+    operation_id="get_rows_as_parquet",
+)
+async def rows_as_parquet(request: Request, database: DatabaseOf, identity: Identity) -> Response:
+    """Returns the rows of all tables as Parquet: a line for each layer, exact, with types. Needs pyarrow here."""
+
+    def make(session: Session) -> kept.Made:
+        found = reports.report(session, identity)
+        headers = {"Content-Disposition": f'attachment; filename="run-{identity}.parquet"'}
+        return kept.Made(parquet.to_parquet(found.tables), headers)
+
+    return await kept.answer(request, database, partial(etags.of_run, identity=identity), make, PARQUET)
 
 
 def with_curves(session: Session, identity: int, found: Report) -> Report:

@@ -1,8 +1,9 @@
 """A figure on the page: its words, where its Plotly JSON is, and the key of roles that it needs."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from analysis.diagnostic import Figure, FigureKind, Row, Table
 from app.pages.views.state import State
@@ -10,6 +11,7 @@ from frontend.palette import Look, look, order
 from frontend.rows import number
 
 VIEWS = {FigureKind.DEPTH: "By depth", FigureKind.FLOW: "In order", FigureKind.DISTRIBUTION: "By role"}
+UNNAMED = re.compile(r"[^\w.-]+")  # what stands in no id
 BY_ROLE = (FigureKind.FLOW, FigureKind.SCATTER)  # figures whose marks need a key of roles
 
 
@@ -24,6 +26,13 @@ class View:
     note: str = ""  # what of it is missing, and why
     tail: bool = False  # whether a fitted tail is drawn
     roles: tuple[Look, ...] = ()  # a key of roles
+
+    @property
+    def id(self) -> str:
+        """What the page calls it, whichever weight it shows: part of addresses that people keep."""
+        path, _, query = self.url.partition("?")
+        places = [value for name, value in parse_qsl(query) if name in ("position", "group", "role")]
+        return UNNAMED.sub("-", "-".join(("figure", *path.split("/")[-2:], *places)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 // The page of a comparison: choosing a matrix and a tuned checkpoint, moving k and ε, and one look for one checkpoint.
 
+import { copyTable } from "./cells.js";
 import { $, $$, remember, say } from "./dom.js";
 import { adjust, figures, redraw, spotlight } from "./figure.js";
 import { live } from "./live.js";
@@ -8,6 +9,7 @@ import { refresh } from "./morph.js";
 import { roving } from "./roving.js";
 import { mark, narrow, reveal, rows } from "./rows.js";
 import { table } from "./table.js";
+import "./take.js";
 
 const FULL = 5; // counts from here on share the strongest colour (frontend/tables/grid.py)
 
@@ -190,6 +192,7 @@ document.addEventListener("lit", (event) => shine(String(/** @type {CustomEvent}
 rows(pick);
 roving();
 table();
+copyTable();
 figures();
 live();
 move().catch(() => say("The counts could not be loaded."));

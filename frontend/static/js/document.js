@@ -1,7 +1,10 @@
 // A report in one file: its figures are drawn out of the file's own data, a layer is chosen, a heading sorts.
 
 import { $, $$, make } from "./dom.js";
-import { CONFIG, resolve, template } from "./paint.js";
+import { fileName, save } from "./image.js";
+import { plain } from "./numerals.js";
+import { CONFIG, fit, resolve, template } from "./paint.js";
+import { paper } from "./paper.js";
 
 /** @typedef {{ title: string, caption: string, kind: string, whose: string, weight: string }} Picture */
 
@@ -9,7 +12,6 @@ import { CONFIG, resolve, template } from "./paint.js";
 const data = JSON.parse($("#data").textContent);
 /** @type {string[]} */
 const names = JSON.parse($("#names").textContent);
-const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
 const plotly = () => /** @type {any} */ (globalThis).Plotly;
 
@@ -17,6 +19,7 @@ const plotly = () => /** @type {any} */ (globalThis).Plotly;
 function draw(node) {
   const { data: traces, layout } = data.drawings[Number(node.dataset.drawing)];
   plotly().react(node, resolve(traces), { template: template(), ...resolve(layout) }, CONFIG);
+  fit(plotly(), node);
   if (!node.drawn) node.on("plotly_click", (/** @type {any} */ event) => pick(event.points[0]?.customdata?.[0], true));
   node.drawn = true;
   node.removeAttribute("aria-busy");
@@ -35,7 +38,13 @@ function figure(picture, place) {
   const plot = make("div", { className: `plot ${picture.kind}`, role: "img", ariaLabel: `${picture.title}. ${picture.caption}` });
   plot.dataset.drawing = String(place);
   const title = make("h3", { textContent: [picture.title, picture.whose].filter(Boolean).join(", ") });
-  return make("figure", {}, title, plot, make("figcaption", { textContent: picture.caption }));
+  const buttons = ["png", "svg"].map((format) => {
+    const button = make("button", { className: "link", textContent: format.toUpperCase(), ariaLabel: `Save as ${format.toUpperCase()}: ${picture.title}` });
+    button.dataset.save = format;
+    return button;
+  });
+  const caption = make("figcaption", { textContent: picture.caption });
+  return make("figure", {}, title, plot, make("p", { className: "take xs" }, ...buttons), caption);
 }
 
 /**
@@ -57,20 +66,14 @@ function pick(key, go = false) {
 }
 
 /** The number that a cell shows; null where it shows none. @param {string} text */
-function value(text) {
-  const plain = text.replaceAll(",", "").replaceAll("−", "-");
-  const found = /^(-?[\d.]+)(?: × 10(⁻?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+))?/.exec(plain);
-  if (!found) return null;
-  const exponent = [...(found[3] ?? "")].map((digit) => SUPERSCRIPTS.indexOf(digit)).join("");
-  return Number(found[1]) * 10 ** (Number(exponent || 0) * (found[2] ? -1 : 1));
-}
+const value = (text) => (plain(text) === "" ? null : Number(plain(text)));
 
 /** @param {HTMLTableCellElement} head */
 function sort(head) {
   const table = /** @type {HTMLTableElement} */ (head.closest("table")), at = head.cellIndex, body = table.tBodies[0];
   const down = head.getAttribute("aria-sort") !== "descending" && (at > 0 || head.hasAttribute("aria-sort"));
   const rows = [...body.rows].map((row) => ({ row, text: row.cells[at].textContent ?? "", number: value(row.cells[at].textContent ?? "") }));
-  const numeric = head.classList.contains("num"), sign = down ? -1 : 1;
+  const numeric = head.classList.contains("num") && !head.hasAttribute("data-natural"), sign = down ? -1 : 1;
   rows.sort((a, b) => numeric && (a.number === null || b.number === null) ? Number(a.number === null) - Number(b.number === null)
     : sign * (numeric ? Number(a.number) - Number(b.number) : a.text.localeCompare(b.text, "en", { numeric: true })));
   $$("th[aria-sort]", table).forEach((other) => other.removeAttribute("aria-sort"));
@@ -78,8 +81,18 @@ function sort(head) {
   body.append(...rows.map(({ row }) => row));
 }
 
+/** @param {HTMLElement} button */
+function keep(button) {
+  const node = $("[data-drawing]", /** @type {Element} */ (button.closest("figure")));
+  const { title, whose, weight } = data.pictures[Number(node.dataset.drawing)];
+  if (!node.drawn) draw(node);
+  save(plotly(), node, button.dataset.save ?? "png", fileName($("h1").textContent, weight && names[Number(weight)], title, whose));
+}
+
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element)) return;
+  const button = event.target.closest("[data-save]");
+  if (button instanceof HTMLElement) keep(button);
   const head = event.target.closest("thead tr:last-child th"), link = event.target.closest("[data-pick]"), row = event.target.closest("tr[data-key]");
   if (head && event.target.closest("button")) sort(/** @type {HTMLTableCellElement} */ (head));
   if (link) event.preventDefault();
@@ -88,13 +101,7 @@ document.addEventListener("click", (event) => {
 });
 $("#choice")?.addEventListener("change", () => pick($("#choice").value));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-addEventListener("beforeprint", () => {
-  document.documentElement.dataset.theme = "light";
-  $$("[data-drawing]").forEach(draw);
-});
-addEventListener("afterprint", () => {
-  delete document.documentElement.dataset.theme;
-  redraw();
-});
+paper(() => $$("[data-drawing]").forEach(draw), redraw);
+document.documentElement.dataset.js = "";
 watch();
 if ($("#choice")) pick($("#choice").value);

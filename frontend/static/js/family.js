@@ -4,6 +4,7 @@ import { $, remember } from "./dom.js";
 import { figures } from "./figure.js";
 import { live } from "./live.js";
 import { refresh } from "./morph.js";
+import "./take.js";
 
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element) || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -1,12 +1,15 @@
 // Figures: fetched as Plotly JSON when they come into view, drawn in the page's own fonts and colours.
 
 import { $, $$, make } from "./dom.js";
-import { CONFIG, resolve, template } from "./paint.js";
+import { CONFIG, fit, resolve, template } from "./paint.js";
+import { paper } from "./paper.js";
 
 const FAINT = 0.2; // opacity of lines that are not pointed at
 
 /** @type {Map<string, Promise<any>>} */
 const fetched = new Map();
+/** @type {Map<string, any>} what has arrived */
+const ready = new Map();
 /** @type {Map<string, (figure: any) => any>} */
 const adjusted = new Map();
 /** @type {Promise<any> | null} */
@@ -40,6 +43,9 @@ function figure(address) {
     fetched.set(address, fetch(address).then((answer) => {
       if (!answer.ok) throw new Error(`figure: ${answer.status}`);
       return answer.json();
+    }).then((found) => {
+      ready.set(address, found);
+      return found;
     }));
   }
   return /** @type {Promise<any>} */ (fetched.get(address));
@@ -52,21 +58,39 @@ async function draw(node) {
   try {
     const [Plotly, found] = await Promise.all([plotly(), figure(address)]);
     if (node.dataset.figure !== address) return; // another layer was chosen meanwhile
-    const change = [...adjusted.keys()].find((kind) => node.classList.contains(kind));
-    const { data, layout } = change && found.data.length ? adjusted.get(change)?.(found) : found;
-    if (!data.length) return tell(node, layout.meta?.note ?? "Nothing to draw.");
-    if (!node.querySelector(".plot-container")) node.replaceChildren();
-    await Plotly.react(node, resolve(data), { template: template(), ...resolve(layout) }, CONFIG);
-    node.removeAllListeners?.("plotly_click");
-    node.on("plotly_click", (/** @type {any} */ event) => picked(node, event.points[0]?.customdata));
-    linked(node);
-    describe(node, layout.meta?.words);
-    node.removeAttribute("aria-busy");
+    await render(Plotly, node, found);
   } catch (error) {
     fetched.delete(address);
     tell(node, "The figure could not be loaded.");
     throw error;
   }
+}
+
+/**
+ * Draws what has arrived; all but the answers to a reader's hand is there when this returns.
+ * @param {any} Plotly
+ * @param {any} node
+ * @param {any} found
+ */
+async function render(Plotly, node, found) {
+  const change = [...adjusted.keys()].find((kind) => node.classList.contains(kind));
+  const { data, layout } = change && found.data.length ? adjusted.get(change)?.(found) : found;
+  if (!data.length) return tell(node, layout.meta?.note ?? "Nothing to draw.");
+  if (!node.querySelector(".plot-container")) node.replaceChildren();
+  const drawing = Plotly.react(node, resolve(data), { template: template(), ...resolve(layout) }, CONFIG);
+  fit(Plotly, node);
+  describe(node, layout.meta?.words);
+  node.removeAttribute("aria-busy");
+  await drawing;
+  node.removeAllListeners?.("plotly_click");
+  node.on("plotly_click", (/** @type {any} */ event) => picked(node, event.points[0]?.customdata));
+  linked(node);
+}
+
+/** Plotly, once this figure is drawn. @param {any} node */
+export async function drawn(node) {
+  if (node.drawn !== node.dataset.figure || node.hasAttribute("aria-busy")) await draw(node);
+  return loadedPlotly();
 }
 
 /**
@@ -133,8 +157,27 @@ const seen = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "300px" });
 
+/** Fetches what no reader has seen yet, one after the other: paper shows it, and printing waits for nothing. */
+async function ahead() {
+  if ($("[data-live]")) return; // they grow
+  for (const node of shown()) await figure(node.dataset.figure).then(plotly).catch(() => undefined);
+}
+
+/** The figures that are not folded away. @returns {any[]} */
+const shown = () => $$("[data-figure]").filter((node) => node.offsetParent);
+
+function drawAll() {
+  for (const node of shown()) {
+    const found = ready.get(node.dataset.figure);
+    if (!found || !loadedPlotly()) continue;
+    node.drawn = node.dataset.figure;
+    render(loadedPlotly(), node, found);
+  }
+}
+
 /** Watches every figure of the page; those whose address changed are drawn anew. */
 export function figures() {
+  requestIdleCallback(ahead);
   for (const node of $$("[data-figure]")) {
     seen.unobserve(node);
     seen.observe(node);
@@ -151,5 +194,8 @@ export function stale() {
   figures();
 }
 
-document.addEventListener("themechange", () => $$("[data-figure]").filter((node) => node.drawn).forEach(draw));
+const again = () => $$("[data-figure]").filter((node) => node.drawn).forEach(draw);
+
+paper(drawAll, again);
+document.addEventListener("themechange", again);
 document.addEventListener("refreshed", figures);

@@ -2,6 +2,7 @@
 
 import { figures } from "./figure.js";
 import { poll } from "./poll.js";
+import "./take.js";
 
 figures();
 poll();

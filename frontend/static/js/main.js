@@ -1,41 +1,8 @@
 // What every page has: copy buttons, confirmations, menus that close, the help on keys.
 
-import { $, $$, say, typing } from "./dom.js";
+import { copy } from "./clipboard.js";
+import { $, $$, typing } from "./dom.js";
 import { explain } from "./explain.js";
-
-/**
- * Copies, and says so on the button for a moment. Without a clipboard (plain http from another machine has none) the
- * text is selected instead, so that the reader's own key copies it.
- * @param {HTMLElement} button
- * @param {string} text
- * @param {Element} [source]
- */
-async function copy(button, text, source) {
-  try {
-    await navigator.clipboard.writeText(text);
-    answer(button, "Copied");
-  } catch {
-    if (source) getSelection()?.selectAllChildren(source);
-    answer(button, source ? "Selected: press Ctrl C" : "Copy it from the address bar");
-  }
-}
-
-/** Those that wait to have their own words again. @type {WeakMap<HTMLElement, number>} */
-const answering = new WeakMap();
-
-/**
- * @param {HTMLElement} button
- * @param {string} words
- */
-function answer(button, words) {
-  const label = button.firstChild;
-  if (!label) return;
-  const before = button.dataset.words ??= label.nodeValue ?? "";
-  label.nodeValue = words;
-  say(words);
-  clearTimeout(answering.get(button));
-  answering.set(button, setTimeout(() => { label.nodeValue = before; }, 1500));
-}
 
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element)) return;

@@ -1,6 +1,6 @@
 // How figures look: colour tokens become colours of the theme, axes and hover labels have the page's own fonts.
 
-import { make } from "./dom.js";
+import { $, make } from "./dom.js";
 
 export const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
 const TOKEN = /^var\((--[\w-]+)\)(?: \/ (\d+)%)?$/;
@@ -52,4 +52,10 @@ export function template() {
       font: { color: color("--ink"), size: 12 },
     },
   } };
+}
+
+/** Gives a drawn figure the width that it has room for: Plotly itself looks at the window's changes only. @param {any} plotly @param {any} node */
+export function fit(plotly, node) {
+  const width = $(".main-svg", node)?.clientWidth ?? node.clientWidth; // both are rounded
+  if (Math.abs(width - node.clientWidth) > 1) plotly.relayout(node, { autosize: true });
 }

@@ -1,5 +1,6 @@
 // The report of a run: choosing a layer, colouring the grid, keys, and growing while the run goes on.
 
+import { copyTable } from "./cells.js";
 import { $, remember, say } from "./dom.js";
 import { figures } from "./figure.js";
 import { live } from "./live.js";
@@ -7,6 +8,7 @@ import { refresh } from "./morph.js";
 import { roving } from "./roving.js";
 import { mark, narrow, reveal, rows } from "./rows.js";
 import { table } from "./table.js";
+import "./take.js";
 
 /**
  * Shows a layer in the panel; the address remembers it.
@@ -57,5 +59,6 @@ document.addEventListener("change", (event) => {
 rows(pick);
 roving();
 table();
+copyTable();
 figures();
 live();

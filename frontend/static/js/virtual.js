@@ -52,6 +52,19 @@ function gap(count) {
   return row;
 }
 
+/** A row as the table has it. @param {Row} row */
+function element(row) {
+  const node = make("tr", { innerHTML: row.html }); // the server has escaped it
+  node.dataset.key = row.key;
+  node.dataset.search = row.search;
+  node.dataset.keys = JSON.stringify(row.keys);
+  if (row.flagged) node.dataset.flagged = "";
+  return node;
+}
+
+/** Every row that the filter leaves, in its order, also those out of view. */
+export const rows = () => shown.map(element);
+
 /** The rows in view, if those are not drawn already. */
 function draw() {
   const room = frame();
@@ -60,11 +73,7 @@ function draw() {
   if (first === from && last === to) return;
   [from, to] = [first, last];
   const rows = shown.slice(first, last).map((row, index) => {
-    const node = make("tr", { innerHTML: row.html }); // the server has escaped it
-    node.dataset.key = row.key;
-    node.dataset.search = row.search;
-    node.dataset.keys = JSON.stringify(row.keys);
-    if (row.flagged) node.dataset.flagged = "";
+    const node = element(row);
     node.setAttribute("aria-rowindex", String(first + index + 2));
     if (row.key === current) node.setAttribute("aria-current", "true");
     return node;

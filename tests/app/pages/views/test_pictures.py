@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from analysis.diagnostic import FigureKind
-from app.pages.views.pictures import figure_url, view_row, view_table
+from app.pages.views.pictures import View, figure_url, view_row, view_table
 from app.pages.views.state import ShownColumns, State
 from tests.frontend.examples import DIAGNOSTIC, blocks, row, table
 
@@ -11,6 +11,15 @@ FIRST = State(5, ShownColumns())
 SECOND = State(5, ShownColumns.model_validate({"position": 1}))
 SCATTER = next(figure for figure in DIAGNOSTIC.figures if figure.kind is FigureKind.SCATTER)
 DENSITY = next(figure for figure in DIAGNOSTIC.figures if figure.kind is FigureKind.DENSITY)
+
+
+def test_a_figure_is_called_the_same_for_every_weight() -> None:
+    def called(url: str) -> str:
+        return View("α", "", "density", url).id
+
+    assert called("/api/v1/runs/7/figures/esd/density?weight=a&position=1") == "figure-esd-density-1"
+    assert called("/api/v1/runs/8/figures/esd/density?weight=b%22+x") == "figure-esd-density"
+    assert called("/api/v1/runs/8/figures/intruders/by-depth?group=0,2") == "figure-intruders-by-depth-0-2"
 
 
 def test_where_its_json_is() -> None:
