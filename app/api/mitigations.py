@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 from analysis.mitigation import OPTIONS, RANK
 from app import mitigations, models
 from app.api.schemas import Reason, Scalar, moment, option_schema, reason
-from app.web.dependencies import LARGEST_ID, Identity, Reading, Writing
+from app.web.dependencies import LARGEST_ID, NUMBER, Identity, Reading, Writing
 from app.web.idempotency import Once, OnceRoute
 from app.web.pagination import PAGED, PageOf
 from app.web.problems import responses
@@ -25,13 +25,16 @@ def _schema(name: str) -> WithJsonSchema:
     return WithJsonSchema(option_schema(NAMED[name]))
 
 
+CheckpointId = Annotated[int, Field(ge=1, le=LARGEST_ID), NUMBER]
+
+
 class MitigationRequest(BaseModel):
     """Which intruders to shrink, and by how much."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
 
-    base: int = Field(ge=1, le=LARGEST_ID, description="The base model of the tuned checkpoint.")
-    tuned: int = Field(ge=1, le=LARGEST_ID, description="A full fine-tune, or an adapter.")
+    base: CheckpointId = Field(description="The base model of the tuned checkpoint.")
+    tuned: CheckpointId = Field(description="A full fine-tune, or an adapter.")
     name: str | None = Field(None, max_length=255, description="Name of the mitigated checkpoint.")
     factor: Annotated[Scalar, _schema("lambda")] = Field(NAMED["lambda"].default, alias="lambda")
     k: Annotated[Scalar, _schema("k")] = NAMED["k"].default

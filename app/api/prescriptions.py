@@ -17,7 +17,7 @@ from app.api import examples
 from app.api.files.downloads import BODY, BYTES, safe_name
 from app.api.schemas import Reason, Scalar, moment, reason
 from app.errors import BadRequest
-from app.web.dependencies import DatabaseOf, Identity, Number, Reading, StorageOf, Writing
+from app.web.dependencies import NUMBER, DatabaseOf, Identity, Number, Reading, StorageOf, Writing
 from app.web.idempotency import Once, OnceRoute
 from app.web.problems import responses
 from frontend.figures.bars import draw_bars
@@ -25,6 +25,9 @@ from frontend.figures.bars import draw_bars
 router = APIRouter(prefix="/runs/{id}/prescriptions", tags=["prescriptions"], route_class=OnceRoute)
 RECORD = {"kind": "sparsity", "estimator": "alpha_peak", "entries": {"model.layers.0.mlp.up_proj.weight": 0.47}}
 Name = Annotated[str, InPath(description="One of its `files`.", examples=["prescription.json"])]
+
+
+Place = Annotated[int, Field(ge=0, le=1000), NUMBER]
 
 
 class PrescriptionRequest(BaseModel):
@@ -36,14 +39,16 @@ class PrescriptionRequest(BaseModel):
 
     kind: str = Field(max_length=64, description="A rule of docs/prescriptions.md.")
     options: dict[str, Scalar] = Field(default_factory=dict, max_length=50, examples=[{"target": 0.5}])
-    position: int | None = Field(
-        None, ge=0, le=1000, description="Place of the checkpoint in the run; a rule on updates takes the base with it."
+    position: Place | None = Field(
+        None, description="Place of the checkpoint in the run; a rule on updates takes the base with it."
     )
-    positions: list[Annotated[int, Field(ge=0, le=1000)]] | None = Field(
+    positions: list[Place] | None = Field(
         None, min_length=1, max_length=16, description="For a rule on several checkpoints: their places, in its order."
     )
     weights: bool = Field(
-        False, description="Let a worker measure the weights, also for a rule that could read the run's tables."
+        False,
+        strict=True,
+        description="Let a worker measure the weights, also for a rule that could read the run's tables.",
     )
 
 

@@ -12,11 +12,11 @@ from app.access.callers import Caller
 from app.api.schemas import moment
 from app.db import Session
 from app.tenancy import confine_for
-from app.web.dependencies import Admin, CallerOf, Changing, Reading
+from app.web.dependencies import NUMBER, Admin, CallerOf, Changing, Reading
 from app.web.problems import responses
 
 router = APIRouter(tags=["access"])
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0), NUMBER]
 Name = Annotated[str, Path(max_length=64, examples=["default"])]
 
 

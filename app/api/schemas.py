@@ -15,6 +15,7 @@ from app.db import Session
 from app.lists import overviews
 from app.lists.parameters import SEVERITIES, Labels
 from app.runs import runs
+from app.web.dependencies import NUMBER
 
 Scalar = float | int | str | bool | None
 GROUP = r"^\d{1,3}(,\d{1,3}){0,99}$"  # places in a run: "0,1"
@@ -226,7 +227,7 @@ class AnalysisRequest(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"checkpoints": [1]}], "anyOf": counts_schema()}
     )
 
-    checkpoints: list[Annotated[int, Field(ge=1, le=2**31 - 1)]] = Field(
+    checkpoints: list[Annotated[int, Field(ge=1, le=2**31 - 1), NUMBER]] = Field(
         min_length=1,
         max_length=runs.MOST_CHECKPOINTS,
         json_schema_extra={"uniqueItems": True},

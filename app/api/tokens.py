@@ -1,7 +1,7 @@
 """API tokens: made, listed, revoked by whoever has the scope admin."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app import models
 from app.access import tokens
 from app.api.schemas import moment
-from app.web.dependencies import Admin, Changing
+from app.web.dependencies import NUMBER, Admin, Changing
 from app.web.pagination import PAGED, PageOf
 from app.web.problems import responses
 
@@ -28,7 +28,9 @@ class TokenRequest(BaseModel):
     name: str = Field(min_length=1, max_length=tokens.LONGEST_NAME, description="What uses it.")
     scope: Literal["read", "write", "admin"] = Field("write", description="Each includes those before it.")
     project: str | None = Field("default", description="The project it has access to; null (admin only): any.")
-    days: float | None = Field(365, gt=0, le=3650, description="Days until it expires; null: never.")
+    days: Annotated[float, Field(gt=0, le=3650), NUMBER] | None = Field(
+        365, description="Days until it expires; null: never."
+    )
 
 
 class Token(BaseModel):

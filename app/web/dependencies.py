@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from app.access.callers import Caller, check_admin
 from app.db import Database, Session
@@ -83,6 +85,17 @@ def _all_writing(request: Request, caller: CallerOf) -> Iterator[Session]:
 Admin = Annotated[Session, Depends(_all_reading, scope="function")]
 Changing = Annotated[Session, Depends(_all_writing, scope="function")]
 
+
+def _refuse_others(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("number_type", "Input should be a number")
+    return value
+
+
+# Of a number in a body: neither true nor a text that reads like one, both of which Pydantic takes and the API's schema
+# forbids; its strict mode would refuse 5.0, which the schema allows. The last annotation of a type, else the schema
+# loses those behind it.
+NUMBER = BeforeValidator(_refuse_others)
 Identity = Annotated[int, Path(alias="id", ge=1, le=LARGEST_ID, examples=[1])]
 Number = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items on one page.", examples=[100])]

@@ -1,7 +1,7 @@
 """Checks of single weights with WeightWatcher, computed by a worker."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +10,7 @@ from app import models
 from app.api import examples
 from app.api.schemas import Reason, moment, reason
 from app.runs import checks
-from app.web.dependencies import Identity, Reading, Writing
+from app.web.dependencies import NUMBER, Identity, Reading, Writing
 from app.web.idempotency import Once, OnceRoute
 from app.web.problems import responses
 
@@ -23,7 +23,9 @@ class CheckRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     weight: str = Field(min_length=1, max_length=200_000, examples=[examples.WEIGHT])
-    position: int = Field(0, ge=0, le=1000, description="The checkpoint's position in the run.", examples=[0])
+    position: Annotated[int, Field(ge=0, le=1000), NUMBER] = Field(
+        0, description="The checkpoint's position in the run.", examples=[0]
+    )
 
 
 class CheckedColumn(BaseModel):

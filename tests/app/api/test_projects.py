@@ -1,5 +1,7 @@
 """The projects' routes."""
 
+import pytest
+
 from tests.service import Service, model
 
 
@@ -25,3 +27,10 @@ def test_limits_are_set_and_taken_back(service: Service) -> None:
 def test_who_am_i(service: Service) -> None:
     me = service.get("/api/v1/me")
     assert (me["name"], me["scope"], me["project"]["name"]) == ("this machine", "admin", "default")
+
+
+@pytest.mark.parametrize("number", [False, "5", 1.5, -1])
+def test_a_limit_is_a_whole_number(service: Service, number: object) -> None:
+    answer = service.client.patch("/api/v1/projects/default", json={"runs": number})
+    assert answer.status_code == 422
+    assert "runs" in str(answer.json()["faults"])

@@ -1,10 +1,14 @@
 """What routes get: a transaction that is over before the answer goes out."""
 
+from typing import Annotated, Any
+
 import pytest
 from fastapi import APIRouter, Request
+from jsonschema import Draft202012Validator
+from pydantic import Field, TypeAdapter, ValidationError
 
 from app.models import Ping
-from app.web.dependencies import LARGEST_ID, Identity, Writing, announced_length
+from app.web.dependencies import LARGEST_ID, NUMBER, Identity, Writing, announced_length
 from tests.service import Service
 
 
@@ -64,3 +68,19 @@ def test_ids_are_those_that_a_database_can_hold(service: Service) -> None:
 def test_only_a_whole_number_is_a_length(header: bytes | None, length: int | None) -> None:
     headers = [] if header is None else [(b"content-length", header)]
     assert announced_length(Request({"type": "http", "headers": headers})) == length
+
+
+VALUES = [0, 5, -1, 5.0, 5.5, True, False, "5", "", None, [5], {}]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("kind", [int, float])
+def test_a_number_of_a_body_is_what_the_schema_takes(kind: Any, value: object) -> None:
+    adapter = TypeAdapter[Any](Annotated[kind, Field(ge=0), NUMBER])
+    schema = adapter.json_schema()
+    assert schema == {"type": "integer" if kind is int else "number", "minimum": 0}
+    if Draft202012Validator(schema).is_valid(value):
+        assert adapter.validate_python(value) == value
+    else:
+        with pytest.raises(ValidationError):
+            adapter.validate_python(value)
