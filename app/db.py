@@ -24,7 +24,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.errors import Overloaded
-from app.faults import OVERLOADED, answer_of
+from app.faults import OVERLOADED, answer_of, heed_stops
 from app.tenancy import speak
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -89,7 +89,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an exception. Raises Overloaded."""
-        with self._session(self.engine) as session:
+        with heed_stops(), self._session(self.engine) as session:
             try:
                 with self._turn(), _translate_errors(), session.begin():
                     yield session
@@ -101,7 +101,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that writes nothing, and so waits for no writer."""
-        with self._session(self._reader) as session, _translate_errors():
+        with heed_stops(), self._session(self._reader) as session, _translate_errors():
             yield session
 
     def acting(self, actor: str) -> Self:

@@ -1,5 +1,9 @@
 """What the database or the disk cannot do now, as the answer of the service: 503 with Retry-After, or 507."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -33,3 +37,28 @@ def answer_of(error: BaseException) -> ServiceError | None:
     lost = error.connection_invalidated or state.startswith(PASSING) or state == READ_ONLY
     operational = isinstance(error, OperationalError | InterfaceError) and not state
     return Overloaded(AWAY) if lost or (operational and not any(part in text for part in OURS)) else None
+
+
+@contextmanager
+def heed_stops() -> Iterator[None]:
+    """Ends in SystemExit where one came inside, though what it interrupted then ended in an error of its own.
+
+    A signal is heard between any two steps, so also in the middle of a driver's call, whose tidying up then fails.
+    """
+    before = _stop_behind(sys.exception())
+    try:
+        yield
+    except Exception as error:
+        stop = _stop_behind(error)
+        if stop is None or stop is before:
+            raise
+        raise stop from None
+
+
+def _stop_behind(error: BaseException | None) -> SystemExit | None:
+    """The SystemExit that was on its way when `error` was raised, or that `error` is."""
+    seen: set[int] = set()
+    while error is not None and not isinstance(error, SystemExit) and id(error) not in seen:
+        seen.add(id(error))
+        error = error.__context__
+    return error if isinstance(error, SystemExit) else None

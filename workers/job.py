@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from analysis.errors import EigenscopeError, escape
 from app.db import Database, Session
 from app.errors import BlobDamaged, DiskFull, Overloaded
+from app.faults import heed_stops
 from app.models import Work
 from app.settings import Settings
 from app.work import leases
@@ -92,6 +93,7 @@ def hold_lease(
             _unless_lost(),
             _stop_in_time(stop, settings),
             Heartbeat(job.renew, settings.lease_seconds, job.is_held, end),
+            heed_stops(),
         ):
             yield
     except SystemExit:  # this worker was told to stop, by a person or because the job took too long

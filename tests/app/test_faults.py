@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.db import Database, Session
 from app.errors import DiskFull, Overloaded
-from app.faults import answer_of
+from app.faults import answer_of, heed_stops
 from app.models import Project
 from tests.service import Service, model
 
@@ -131,3 +131,27 @@ def test_reading_and_writing_translate_alike(tmp_path: Path) -> None:
     with pytest.raises(OperationalError), database.reading() as session:
         session.execute(text("SELECT 1 FROM nowhere"))
     database.close()
+
+
+def test_an_error_after_a_stop_is_the_stop() -> None:
+    stop = SystemExit(3)
+    with pytest.raises(SystemExit) as raised, heed_stops():  # noqa: PT012 - what fails while it is tidied up
+        try:
+            try:
+                raise stop
+            finally:
+                raise KeyError("in use")
+        except KeyError as error:
+            raise ValueError("translated") from error
+    assert raised.value is stop
+
+
+def test_an_error_is_itself_where_no_stop_came_or_one_came_before() -> None:
+    with pytest.raises(ValueError, match="broken"), heed_stops():
+        raise ValueError("broken")
+    with pytest.raises(ValueError, match="while stopping"):  # noqa: PT012 - what is done on the way out
+        try:
+            raise SystemExit
+        except SystemExit:
+            with heed_stops():
+                raise ValueError("while stopping") from None

@@ -7,6 +7,7 @@ from threading import Event
 from typing import Any, NamedTuple
 
 import pytest
+from sqlalchemy.exc import ProgrammingError
 
 from analysis.errors import UnknownFormat
 from app.db import Session
@@ -91,6 +92,20 @@ def test_a_worker_that_is_told_to_stop_gives_it_back_as_if_nobody_had_tried(give
     row = given.row()
     assert (row.state, row.attempts, row.lease_until) == (given.kind.table.WAITING, 0, None)
     assert given.service.workers.sent == [(given.kind.table.TASK, 1)], "another worker is woken at once"
+
+
+@pytest.mark.parametrize("error", [ProgrammingError("SELECT 1", {}, ValueError("in use")), OSError(errno.EIO, "gone")])
+def test_a_stop_is_heard_though_what_it_interrupted_ends_in_an_error(given: Given, error: Exception) -> None:
+    def end() -> None:
+        with given.service.everything.reading():
+            try:
+                raise SystemExit
+            finally:
+                raise error
+
+    with pytest.raises(SystemExit):
+        given.live(end)
+    assert (given.row().state, given.row().attempts) == (given.kind.table.WAITING, 0)
 
 
 def test_a_full_disk_ends_it_with_its_code(given: Given) -> None:
