@@ -96,3 +96,25 @@ def test_tables_and_figures_use_a_wide_screen_and_text_stays_readable(
         ".map((text) => text.getBoundingClientRect().width)"
     )
     assert max(sizes) < 900
+
+
+def test_a_panel_that_sticks_covers_nothing_below_its_table(watched: Watched, report: str) -> None:
+    watched.page.set_viewport_size({"width": 1440, "height": 900})
+    page = watched.open(report)
+    page.locator("#panel [data-figure]").first.scroll_into_view_if_needed()
+    page.locator("#todo").scroll_into_view_if_needed()
+    panel, todo = (page.locator(name).bounding_box() for name in ("#panel", "#todo"))
+    assert panel is not None
+    assert todo is not None
+    assert panel["y"] + panel["height"] <= todo["y"]
+
+
+def test_the_menu_of_a_figure_stays_within_it(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    page.locator("#panel [data-figure]").first.scroll_into_view_if_needed()
+    below = page.evaluate(
+        "[...document.querySelectorAll('#panel details.take')].filter((menu) => menu.checkVisibility())"
+        ".map((menu) => menu.closest('figure').getBoundingClientRect().bottom - menu.getBoundingClientRect().bottom)"
+    )
+    assert len(below) > 0
+    assert min(below) >= 0
