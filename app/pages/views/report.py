@@ -1,20 +1,18 @@
 """A run's report as the page shows it: every part prepared once, in the state that the address asks for."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import cached_property
 
-from analysis.coverage import Coverage
 from analysis.diagnostic import Figure, FigureKind, Summary, Table
-from analysis.report import summaries_of
 from app.pages.views.column import ColumnView
 from app.pages.views.layer import Curves, LayerView
+from app.pages.views.one_checkpoint import OneCheckpoint
 from app.pages.views.pictures import View, view_table
 from app.pages.views.state import State
 from app.pages.views.tables import LayersView
 from app.pages.views.whole import WholeView
-from frontend.rows import number, rows_at
-from frontend.tables.columns import Place, places
+from frontend.rows import number
+from frontend.tables.columns import Place
 from frontend.tables.swarm import Swarm, swarm
 from frontend.verdict import Verdict, verdict
 
@@ -25,17 +23,12 @@ class ReportView(WholeView):
     `column` is the card of one column, `table` the layers, `layer` the panel of one; the rest is of the whole model.
     """
 
-    def __init__(
-        self, tables: Sequence[Table], coverage: Coverage | None, state: State, moving: bool, curves: Curves
-    ) -> None:
-        super().__init__(tables, coverage, state, moving)
-        self.curves = curves
-        self.position = state.shown.position
-        self._measured = [replace(table, rows=tuple(rows_at(table, self.position))) for table in tables]
-        self.tables = [table.in_network_order() for table in self._measured]
-        self.places = places(self.tables)
+    def __init__(self, one: OneCheckpoint, state: State, moving: bool, curves: Curves) -> None:
+        super().__init__(one.whole, one.coverage, state, moving)
+        self.one, self.curves, self.position = one, curves, one.position
+        self.tables, self.places = one.tables, one.places
         self.column = ColumnView(self.tables, self.places, state)
-        self.table = LayersView(self.tables, state, self.lead)
+        self.table = LayersView(self.tables, state, lambda: one.own_summaries, self.lead)
 
     @property
     def empty(self) -> bool:
@@ -48,9 +41,9 @@ class ReportView(WholeView):
     def verdict(self) -> Verdict:
         return verdict(self.summaries)
 
-    @cached_property
-    def summaries(self) -> dict[str, Summary]:
-        return summaries_of(self._measured, self.covered)
+    @property
+    def summaries(self) -> Mapping[str, Summary]:
+        return self.one.summaries
 
     @cached_property
     def sayings(self) -> list[tuple[str, str]]:
