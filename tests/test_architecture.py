@@ -93,8 +93,8 @@ LAYERS = {  # of each package its folders, the highest first
         "statistics", "findings", "tensors", "adapters", "linalg", "names", "runtime",
     ),
     "app": (
-        "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "lists", "runs",
-        "webhooks", "access", "storage", "work", "models",
+        "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "lists", "demo",
+        "runs", "webhooks", "access", "storage", "work", "models",
     ),
     "workers": ("ingest",),
     "frontend": ("document", "tables", "figures"),
