@@ -22,12 +22,12 @@ def test_without_the_package_there_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     def files(name: str) -> None:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(model.metadata, "files", files)
+    monkeypatch.setattr(metadata, "files", files)
     assert model.find() is None
 
 
 def test_a_package_without_the_file_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model.metadata, "files", lambda name: None)
+    monkeypatch.setattr(metadata, "files", lambda name: None)
     assert model.find() is None
 
 
