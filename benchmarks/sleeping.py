@@ -1,4 +1,7 @@
-"""A worker that sleeps in place of measuring: `celery --app=benchmarks.sleeping worker`, for benchmarks.workers."""
+"""A worker that sleeps in place of measuring, for benchmarks.workers: `… worker --include=benchmarks.sleeping`.
+
+The pool process is a fresh interpreter, which imports what Celery is told to include, and not the application's module.
+"""
 
 import os
 import time
@@ -6,8 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from celery.signals import worker_process_init
-
-from workers.tasks import celery as celery
 
 SECONDS = float(os.environ.get("EIGENSCOPE_SLEEP", "1"))
 

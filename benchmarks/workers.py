@@ -142,7 +142,7 @@ def measure(count: int, seconds: float) -> tuple[str, ...]:
         database = everything.within(projects.DEFAULT, "a benchmark")
         units = EACH * count
         identity = checkpoint(database, Storage(settings.data_dir), folder, units)
-        command = [part.replace("workers.tasks", "benchmarks.sleeping") for part in worker_command()]
+        command = [*worker_command(), "--include=benchmarks.sleeping"]
         workers = [
             subprocess.Popen(
                 command,

@@ -95,7 +95,7 @@ LAYERS = {  # of each package its folders, the highest first
     ),
     "app": (
         "cli", "client", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "lists",
-        "runs", "webhooks", "access", "storage", "work", "models",
+        "demo", "runs", "webhooks", "access", "storage", "work", "models",
     ),
     "workers": ("ingest",),
     "frontend": ("document", "tables", "figures"),

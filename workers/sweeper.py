@@ -41,7 +41,7 @@ def resend(session: Session) -> None:
     """Sends again what no worker took, ends what has nothing left to do."""
     leases.resend(session)
     for run_id in units.runs_without_units(session):
-        units.settle(session, session.get_one(Run, run_id, with_for_update=True))
+        units.settle(session, units.lock_run(session, run_id))
     awaited.ask(session)
     overviews.ask(session)
     pings.forget(session)

@@ -75,9 +75,11 @@ def give_up(session: Session, unit: Unit, reason: str) -> None:
 def lock_run(session: Session, run_id: int) -> Run:
     """The run, locked, so that of two units that end at the same time one sees the other.
 
-    Locks are taken in one order everywhere, units before their run, so that nobody waits in a circle.
+    Locks are taken in one order everywhere, units before their run, so that nobody waits in a circle. The lock is the
+    one of an update that leaves the id alone (PostgreSQL's FOR NO KEY UPDATE): every worker whose rows refer to the
+    run holds a weak lock on it until its commit, and with FOR UPDATE two that end units at once wait for each other.
     """
-    return session.get_one(Run, run_id, with_for_update=True, populate_existing=True)
+    return session.get_one(Run, run_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
 def lock_open(session: Session, run_id: int) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 from typing import Any, TypeVar
 
 import pytest
@@ -12,13 +13,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from analysis.diagnostic import Measurement, Row
+from analysis.weight import WeightInfo
 from app import checkpoints
 from app.access import projects
 from app.db import Database, now, upgrade
 from app.errors import NotFound
-from app.models import Base, Checkpoint, Member, Prescription, Run, Unit
-from app.runs import plans, runs
-from app.work import leases
+from app.models import Base, Checkpoint, Member, Prescription, Result, Run, Unit
+from app.runs import plans, reports, runs
+from app.work import leases, units
 from tests.integration.conftest import until
 
 Found = TypeVar("Found")
@@ -191,3 +194,39 @@ def test_two_may_ask_for_runs_over_one_checkpoint_at_once(database: Database, ch
         second = begin(lambda other: runs.request(other, [checkpoint])).result(SECONDS)
         assert second.id != first.id
     assert count(database, Run) == 2
+
+
+def test_workers_that_end_units_of_one_run_at_once_do_not_wait_for_each_other(database: Database) -> None:
+    """Both have rows that refer to the run before either ends its unit: one waits for the other, and no circle is."""
+    database.migrate()
+    with database.writing() as session:
+        session.add(Run(id=1, state="running", diagnostics={"norms": {}}))
+        session.flush()
+        for place in range(2):
+            leases.offer(session, Unit(run_id=1, member=0, tensors=[place], costs=[1.0], done=0))
+    with database.writing() as session:
+        for identity in (1, 2):
+            assert leases.claim(session, Unit, identity, 30) is not None
+    with two(database) as (session, begin):
+        reports.record(session, 1, 1, [[row("a")]])
+        both = Event()
+
+        def end_second(other: Session) -> None:
+            reports.record(other, 2, 1, [[row("b")]])
+            both.set()
+            units.finish(other, 2, 1)
+
+        second = begin(end_second)
+        assert both.wait(SECONDS)
+        session.execute(text("SET LOCAL lock_timeout = '10s'"))
+        units.finish(session, 1, 1)
+        session.commit()
+        second.result(SECONDS)
+    with database.reading() as session:
+        assert session.scalars(select(Run.state)).one() == "done"
+    assert count(database, Result) == 2
+
+
+def row(name: str) -> tuple[str, Row]:
+    weight = WeightInfo(name, name, rows=2, columns=2, slices=1, role="up", depth=0)
+    return "norms", Row(weight, (0,), Measurement({"frob_norm": 1.0}, {}, None))
