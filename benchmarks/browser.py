@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from app.settings import Settings
 from benchmarks.service import analysed, fill, served, weights
@@ -23,7 +23,7 @@ from benchmarks.timing import markdown, spoken
 ROUNDS = 5
 ROWS = '[...document.querySelectorAll("#rows tbody tr[data-key]")]'
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-SIZE = {"width": 1440, "height": 900}
+SIZE: ViewportSize = {"width": 1440, "height": 900}
 WATCH = """
 window.tasks = []; window.shift = 0;
 new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.startTime + one.duration)))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from app.cli.demo import MANIFEST
+from app.demo.lists import MANIFEST
 from examples.claims import Run, sentences
 from examples.data import Split, task, unrelated
 from examples.figures import draw

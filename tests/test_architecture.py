@@ -83,9 +83,10 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "obstore": ("workers.ingest",),
     "huggingface_hub": ("workers.ingest",),
     "yaml": ("app.gate", "analysis.prescriptions"),
-    "httpx": ("app.webhooks", "app.cli"),
+    "httpx": ("app.webhooks", "app.client"),
+    "pandas": ("app.client",),
     "standardwebhooks": ("app.webhooks",),
-    "cachetools": ("app.web",),
+    "cachetools": ("app.web", "app.runs"),
 }
 LAYERS = {  # of each package its folders, the highest first
     "analysis": (
@@ -93,8 +94,8 @@ LAYERS = {  # of each package its folders, the highest first
         "statistics", "findings", "tensors", "adapters", "linalg", "names", "runtime",
     ),
     "app": (
-        "cli", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "lists", "runs",
-        "webhooks", "access", "storage", "work", "models",
+        "cli", "client", "migrations", "pages", "api", "gate", "uploads", "web", "queue", "prescriptions", "lists",
+        "demo", "runs", "webhooks", "access", "storage", "work", "models",
     ),
     "workers": ("ingest",),
     "frontend": ("document", "tables", "figures"),

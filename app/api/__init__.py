@@ -17,7 +17,7 @@ from app.api import (
     verdicts,
     webhooks,
 )
-from app.api.files import blobs, checkpoint_uploads, downloads, uploads
+from app.api.files import blobs, checkpoint_uploads, demo, downloads, uploads
 from app.api.reports import checks, documents, side_by_side
 
 # in the order of the reference
@@ -26,5 +26,5 @@ ROUTERS = (
     events.router, diagnostics.router, downloads.router, mitigations.router, blobs.router, uploads.router,
     projects.router, tokens.router, audit.router, verdicts.router, webhooks.router, verdicts.schemas,
     badges.router, prescriptions.router, checks.router, side_by_side.router,
-    documents.router,
+    documents.router, demo.router,
 )  # fmt: skip

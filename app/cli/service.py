@@ -80,7 +80,7 @@ def worker_command() -> None:
 @click.argument("experiment", required=False, type=click.Path(exists=True, path_type=Path, file_okay=False))
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="As in `serve`.")
 def demo_command(experiment: Path | None, data_dir: Path | None) -> None:
-    """Add demo checkpoints and reports: synthetic ones, or those of `make example` (EXPERIMENT)."""
+    """Add demo checkpoints and reports: our own, or those of `make example` (EXPERIMENT)."""
     from app.cli.demo import command  # imports the database; `analyze` should not wait for that
     from app.storage.data_folder import open_data_folder
 

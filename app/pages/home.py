@@ -10,6 +10,8 @@ from analysis.formats import companions
 from app import checkpoints
 from app.access import quotas
 from app.api.files.checkpoint_uploads import admit
+from app.demo import minilm
+from app.demo.register import load
 from app.lists import checkpoints as checkpoint_list
 from app.lists.selection import Selection
 from app.pages import lists
@@ -40,6 +42,7 @@ def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
         moving=any(row.look.moving for row in rows) or any(run.look.moving for run in recent),
         token=settings.token is not None,
         formats=companions.to_json(),
+        real=not rows and minilm.find() is not None,
     )
 
 
@@ -60,3 +63,9 @@ async def upload(request: Request, database: DatabaseOf, storage: StorageOf, set
 
         run = await run_sync(store, form)
     return see(f"/runs/{run}")
+
+
+@router.post("/demo")
+def load_demo(database: DatabaseOf, storage: StorageOf, settings: SettingsOf) -> Response:
+    """The button of the empty page: loads what is not there yet, and shows the report of the base."""
+    return see(f"/runs/{load(database, storage, settings).runs[0]}")

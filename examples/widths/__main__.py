@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from app.cli.demo import MANIFEST
+from app.demo.lists import MANIFEST
 from examples.widths.data import Text, text
 from examples.widths.figures import draw
 from examples.widths.measure import by_rule, ended, measure

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -86,10 +87,9 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running service."""
-    folder: Path = tmp_path_factory.mktemp("served")
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """The address of a service that runs in the folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("EIGENSCOPE_")}
     log = (folder / "log").open("w")
     process = subprocess.Popen(
@@ -104,6 +104,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.wait(PATIENCE / 1000)
     process.stdout.close()
     log.close()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running service."""
+    with serve(tmp_path_factory.mktemp("served")) as address:
+        yield address
 
 
 @pytest.fixture

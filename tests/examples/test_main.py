@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.cli.demo import MANIFEST, list_experiment
+from app.demo.lists import MANIFEST, list_experiment
 from examples import __main__ as main
 from examples import data
 from examples.measure import files

@@ -34,8 +34,8 @@ OPERATIONS = [
     "has_blob", "limit_project", "list_checkpoints", "list_checks", "list_deliveries", "list_diagnostics",
     "list_mitigations",
     "list_prescriptions", "list_projects", "list_runs", "list_tensors", "list_tokens", "list_verdicts", "list_webhooks",
-    "pin_checkpoint", "put_blob", "put_checkpoint", "read_audit_log", "request_check", "request_mitigation",
-    "request_prescription",
+    "load_demo", "pin_checkpoint", "put_blob", "put_checkpoint", "read_audit_log", "request_check",
+    "request_mitigation", "request_prescription",
     "request_run", "request_verdict",
     "revoke_token", "send_checkpoint", "tus_options", "unpin_checkpoint", "who_am_i",
 ]  # fmt: skip
@@ -72,7 +72,7 @@ def test_every_operation_is_tried(schema: OpenApiSchema) -> None:
 
 NOTHING = (
     "get_health", "get_metrics", "get_policy_schema", "list_diagnostics", "list_projects", "list_webhooks",
-    "tus_options", "who_am_i",
+    "load_demo", "tus_options", "who_am_i",
 )  # fmt: skip
 TRIED = [
     (identity, mode)

@@ -1,6 +1,11 @@
 import json
+from dataclasses import replace
+
+import pytest
 
 from analysis.formats import companions
+from app.access.quotas import usual
+from app.demo import minilm
 from tests.app.pages.reader import read, words
 from tests.service import Service, model
 
@@ -60,3 +65,42 @@ def test_what_moves_is_marked(service: Service) -> None:
     page = read(service.client.get("/").text)
     assert "data-moving" in page.one("section", id="checkpoints").attributes
     assert "1 waiting" in page.one("section", id="runs").text
+
+
+@pytest.fixture
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minilm, "find", lambda: None)
+
+
+def test_an_empty_service_offers_a_demo_and_says_what_it_shows(service: Service, no_model: None) -> None:
+    demo = read(service.client.get("/").text).one("section", id="demo")
+    assert "All of it is made up" in words(demo)
+    service.upload(model())
+    assert not read(service.client.get("/").text).all("section", id="demo")
+
+
+def test_the_demo_is_loaded_once_however_often_it_is_asked_for(service: Service, no_model: None) -> None:
+    for _ in range(2):
+        answer = service.client.post("/demo", follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/runs/1")
+    assert len(service.get("/api/v1/checkpoints")) == 7
+    assert len(service.get("/api/v1/runs")) == 3
+    assert "Synthetic base" in service.client.get("/").text
+
+
+def test_other_sites_and_readers_load_no_demo(service: Service, no_model: None) -> None:
+    assert service.client.post("/demo", headers={"Origin": "https://example.org"}).status_code == 403
+    asked = {"name": "reads", "scope": "read", "project": "default"}
+    token = service.client.post("/api/v1/tokens", json=asked).json()["token"]
+    answer = service.caller(token).post("/demo")
+    assert answer.status_code == 403
+    assert "scope write" in answer.text
+    assert service.get("/api/v1/checkpoints") == []
+
+
+def test_a_quota_refuses_the_demo_in_words(service: Service, no_model: None) -> None:
+    service.everything.limits = replace(usual(service.settings), bytes=1000)
+    answer = service.client.post("/demo", headers={"Accept": "text/html"})
+    assert answer.status_code == 403
+    assert "more do not fit" in answer.text
+    assert service.get("/api/v1/checkpoints") == []

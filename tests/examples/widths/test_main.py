@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.demo import MANIFEST, list_experiment
+from app.demo.lists import MANIFEST, list_experiment
 from examples.widths import __main__ as main
 from examples.widths.recipes import Recipe
 from tests.examples.widths.made import write

@@ -1,0 +1,1 @@
+"""Demo data: checkpoints to look around in, and the runs over them."""
