@@ -23,9 +23,8 @@ from app.pages.rendering import PageRoute, page, see, sentence
 from app.pages.views import gate, prescriptions
 from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.layer import Curves
-from app.pages.views.one_checkpoint import OneCheckpoint
 from app.pages.views.pictures import Tab
-from app.pages.views.report import ReportView
+from app.pages.views.report import OneCheckpoint, ReportView
 from app.pages.views.state import ShownColumns, State, StateOf
 from app.pages.views.width_scaling.family import FamilyView
 from app.runs import beside, reports, runs

@@ -1,20 +1,48 @@
 """A run's report as the page shows it: every part prepared once, in the state that the address asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
+from analysis.coverage import Coverage
 from analysis.diagnostic import Figure, FigureKind, Summary, Table
+from analysis.report import own_summaries, summaries_of
 from app.pages.views.column import ColumnView
 from app.pages.views.layer import Curves, LayerView
-from app.pages.views.one_checkpoint import OneCheckpoint
 from app.pages.views.pictures import View, view_table
 from app.pages.views.state import State
 from app.pages.views.tables import LayersView
 from app.pages.views.whole import WholeView
-from frontend.rows import number
-from frontend.tables.columns import Place
+from frontend.rows import number, rows_at
+from frontend.tables.columns import Place, places
 from frontend.tables.swarm import Swarm, swarm
 from frontend.verdict import Verdict, verdict
+
+
+class OneCheckpoint:
+    """The tables of the checkpoint at this place of the run, as every address of its page shows them.
+
+    `whole` are those of all checkpoints; `tables` its own, in the network's order.
+    """
+
+    def __init__(self, whole: Sequence[Table], coverage: Coverage | None, position: int) -> None:
+        self.whole, self.coverage, self.position = whole, coverage, position
+        self._measured = [replace(table, rows=tuple(rows_at(table, position))) for table in whole]
+        self.tables = [table.in_network_order() for table in self._measured]
+
+    @cached_property
+    def places(self) -> dict[str, Place]:
+        return places(self.tables)
+
+    @cached_property
+    def own_summaries(self) -> Mapping[str, Summary]:
+        """What each table says by itself."""
+        return own_summaries(self._measured)
+
+    @cached_property
+    def summaries(self) -> Mapping[str, Summary]:
+        """The same beside each other, with what was found about the files."""
+        return summaries_of(self._measured, self.coverage, self.own_summaries)
 
 
 class ReportView(WholeView):

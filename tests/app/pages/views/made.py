@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from analysis.coverage import Coverage, Skipped
 from analysis.diagnostic import Table
 from analysis.weight import WeightInfo
-from app.pages.views.one_checkpoint import OneCheckpoint
-from app.pages.views.report import ReportView
+from app.pages.views.report import OneCheckpoint, ReportView
 from app.pages.views.state import ShownColumns, State
 from tests.frontend.examples import DIAGNOSTIC, blocks
 

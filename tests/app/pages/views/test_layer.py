@@ -1,7 +1,6 @@
 """The panel of a report."""
 
-from app.pages.views.one_checkpoint import OneCheckpoint
-from app.pages.views.report import ReportView
+from app.pages.views.report import OneCheckpoint, ReportView
 from app.pages.views.state import ShownColumns, State
 from tests.app.pages.views.made import view, view_of
 from tests.frontend.examples import blocks, row, table
