@@ -5,6 +5,7 @@ import io
 import re
 import struct
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_a_link_keeps_the_axes_that_were_switched(watched: Watched, browser: Bro
     assert "axes=" not in page.url
 
 
-def switched_json(page: Page, trace: dict[str, object], layout: dict[str, object]) -> Any:
+def switched_json(page: Page, trace: Mapping[str, object], layout: Mapping[str, object]) -> Any:
     """The layout of a figure of one trace with its axes switched; None where that is not possible."""
     module = "async (figure) => (await import('/static/js/axes.js')).switchAxes(figure)?.layout ?? null"
     return page.evaluate(module, {"data": [trace], "layout": layout})
@@ -146,8 +147,8 @@ def test_what_is_drawn_over_a_figure_goes_with_its_axes(watched: Watched, report
         100,
         False,
     )
-    for trace in ({"y": [0, 1]}, {"y": ["a"]}, {"type": "heatmap", "y": [1, 2]}, {"y": []}):
-        assert switched_json(page, trace, {}) is None
+    traces: list[dict[str, object]] = [{"y": [0, 1]}, {"y": ["a"]}, {"type": "heatmap", "y": [1, 2]}, {"y": []}]
+    assert [switched_json(page, trace, {}) for trace in traces] == [None] * len(traces)
 
 
 def copied_table(page: Page, form: str) -> str:
