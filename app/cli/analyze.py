@@ -23,7 +23,7 @@ from analysis.weight import TensorInfo
 from app.cli.listing.order import Choice, check_sort, sortable_columns
 from app.cli.listing.tables import write_comparison, write_table
 from app.cli.options import device_option
-from app.cli.output import end, errors, write_csv, write_json
+from app.cli.output import OUT, end, errors, writable, write_csv, write_json
 from app.storage.kept_results import kept_results
 
 NOT_ANALYSED = 3
@@ -55,6 +55,8 @@ def reporting(command: Command) -> Command:
         click.option("--json", "as_json", is_flag=True,
                      help="Print the report as JSON, the same object as the API returns."),
         click.option("--csv", "as_csv", is_flag=True, help="Print the first diagnostic's table as CSV."),
+        click.option("--html", "html_file", type=OUT,
+                     help="Also write the report as one HTML file that opens offline, with its figures."),
         click.option("--full", is_flag=True, help="List every matrix and every finding, not only the first 15."),
         click.option("--sort", default="", metavar="COLUMN", shell_complete=complete_column,
                      help="List the matrices with the largest value of a column first, such as alpha; "
@@ -89,12 +91,14 @@ def analyze_command(
     fresh: bool,
     as_json: bool,
     as_csv: bool,
+    html_file: Path | None,
     full: bool,
     sort: str,
 ) -> None:
     """Analyse one checkpoint: a file, all its shards, or their folder. Needs no service."""
     requests = choose_requests(choose_names(names, everything, quick), settings)
     write = writer(as_json, as_csv, write_table, Choice(full, sort), requests)
+    check_writable(html_file)
     with refusals():
         checkpoint = open_checkpoint(files, part)
         if checkpoint.kind == "adapter":
@@ -105,6 +109,7 @@ def analyze_command(
         kept = None if fresh else kept_results([(checkpoint, part)], device)
         with progress([checkpoint]) as callback:
             report = analyze(checkpoint, requests, device, callback, memory, kept)
+    write_html(html_file, report, name_paths(files[:1]), [checkpoint])
     write(report)
 
 
@@ -124,6 +129,7 @@ def compare_command(
     fresh: bool,
     as_json: bool,
     as_csv: bool,
+    html_file: Path | None,
     full: bool,
     sort: str,
 ) -> None:
@@ -131,11 +137,13 @@ def compare_command(
     paths = [base, *tuned]
     requests = choose_requests(names, settings, len(paths))
     write = writer(as_json, as_csv, write_comparison, Choice(full, sort), requests)
+    check_writable(html_file)
     with refusals():
         checkpoints = [open_path(path) for path in paths]
         kept = None if fresh else kept_results([(checkpoint, None) for checkpoint in checkpoints], device)
         with progress(checkpoints[:1]) as callback:
             report = compare(checkpoints, requests, name_paths(paths), device, callback, memory=memory, kept=kept)
+    write_html(html_file, report, report.names, checkpoints)
     write(report)
 
 
@@ -173,6 +181,20 @@ def writer(as_json: bool, as_csv: bool, for_people: WriteForPeople, choice: Choi
         return write_json if as_json else write_csv
     check_sort(choice.sort, [request.diagnostic for request in asked])
     return lambda report: for_people(report, choice)
+
+
+def check_writable(path: Path | None) -> None:
+    """Raises click.UsageError for a file that cannot be written, before there is anything to write."""
+    if path is not None:
+        writable(path)
+
+
+def write_html(path: Path | None, report: Report, names: Sequence[str], checkpoints: Sequence[Checkpoint]) -> None:
+    """The report as one file, where it is asked for."""
+    if path is not None:
+        from app.cli.document import write_document  # templates and figures, which no other form needs
+
+        write_document(path, report, names, checkpoints)
 
 
 def choose_requests(names: Sequence[str], settings: Sequence[str], checkpoints: int = 1) -> tuple[Request, ...]:

@@ -27,11 +27,11 @@ from analysis.gate.policy import Policy
 from analysis.outcome import Outcome
 from app.cli.analyze import name_paths, open_path, progress
 from app.cli.options import device_option
-from app.cli.output import end, write_object
-from app.cli.policy import OUT, put, read_policy, writable
-from app.cli.remote.client import Remote
+from app.cli.output import OUT, end, put, writable, write_object
+from app.cli.policy import read_policy
 from app.cli.remote.files import to_send
 from app.cli.remote.outcomes import BROKEN, outcomes
+from app.client.remote import Remote
 from app.escaping import for_terminal
 from app.gate import junit, markdown
 

@@ -1,14 +1,18 @@
-"""What every command prints: JSON, CSV, and the error that ends it."""
+"""What every command prints: JSON, CSV, and the error that ends it; and the files that it writes."""
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
+import click
 from rich.console import Console
 
 from analysis.report import Report
 
 errors = Console(stderr=True)
+OUT = click.Path(path_type=Path, dir_okay=False)
 
 
 def write_json(report: Report) -> None:
@@ -33,3 +37,27 @@ def end(code: str, text: str, status: int) -> NoReturn:
     errors.print(f"[bold red]{code}[/]", end=" ")
     errors.print(text, markup=False, highlight=False)
     sys.exit(status)
+
+
+def writable(path: Path) -> None:
+    """Refuses a place that a file cannot be written to, before there is anything to write; leaves it as it is."""
+    is_present = os.path.lexists(path)
+    if is_present and not path.is_file():
+        return  # a pipe, which is opened once
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if not is_present:
+        path.unlink(missing_ok=True)
+
+
+def put(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> click.UsageError:
+    return click.UsageError(f"{path} cannot be written: {error.strerror or error}")

@@ -1,6 +1,5 @@
-"""`eigenscope policy`: writes a policy and checks one; and the files that it and `check` read and write."""
+"""`eigenscope policy`: writes a policy and checks one; `check` reads it here too."""
 
-import os
 from pathlib import Path
 
 import click
@@ -8,11 +7,10 @@ import click
 from analysis.errors import PolicyError
 from analysis.gate.policy import Policy, notes
 from analysis.gate.starter import starter
-from app.cli.output import end
+from app.cli.output import OUT, end, put
 from app.gate import policy_file as policies
 
 USAGE = 2
-OUT = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group("policy")
@@ -53,27 +51,3 @@ def read_policy(path: Path) -> tuple[str, Policy]:
     except OSError as error:
         raise PolicyError(f"{path} cannot be read: {error.strerror or error}") from error
     return text, policies.read(text)
-
-
-def writable(path: Path) -> None:
-    """Refuses a place that a file cannot be written to, before there is anything to write; leaves it as it is."""
-    is_present = os.path.lexists(path)
-    if is_present and not path.is_file():
-        return  # a pipe, which is opened once
-    try:
-        path.open("a").close()
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    if not is_present:
-        path.unlink(missing_ok=True)
-
-
-def put(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> click.UsageError:
-    return click.UsageError(f"{path} cannot be written: {error.strerror or error}")

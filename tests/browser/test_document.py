@@ -5,10 +5,12 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, Request, expect
 
 from analysis.coverage import Coverage
 from analysis.report import Report
+from app.cli.main import main
 from frontend.document.report import write
 from tests.browser.conftest import PATIENCE, WATCH
 from tests.browser.test_take import COUNT
@@ -62,6 +64,18 @@ def test_figures_are_alive_without_a_network(offline: Page, saved: str) -> None:
     offline.mouse.click(*middle)
     expect(offline.locator("#raw")).to_contain_text("encoder.layer.0.")
     expect(offline.locator("#drawings .density .main-svg").first).to_be_visible()
+
+
+def test_the_file_of_the_command_line_is_alive_too(offline: Page, minilm: Path, tmp_path: Path) -> None:
+    file = tmp_path / "minilm.html"
+    result = CliRunner().invoke(main, ["analyze", str(minilm), "--html", str(file)])
+    assert result.exit_code == 0, result.output
+    offline.goto(file.as_uri())
+    expect(offline.locator("h1")).to_have_text(minilm.parent.name)
+    expect(offline.locator(".plot .main-svg").first).to_be_visible()
+    offline.locator("tr[data-key]", has_text="Block 0 · MLP up").click()
+    expect(offline.locator("#raw")).to_have_text("encoder.layer.0.intermediate.dense.weight")
+    expect(offline.locator("#drawings .density text", has_text="slope −2.48")).to_be_visible()
 
 
 def test_a_row_shows_its_layer_and_a_heading_sorts(offline: Page, saved: str) -> None:

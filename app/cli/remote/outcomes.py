@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from analysis.errors import CheckpointError, EigenscopeError
 from app.cli.output import end
-from app.cli.remote.client import Late, Refused, RemoteError
+from app.client.errors import Late, Refused, RemoteError
 
 USAGE, BROKEN, LATE = 2, 3, 4
 

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from app.cli.output import write_object
-from app.cli.remote.client import Remote, RemoteError
 from app.cli.remote.files import to_send
 from app.cli.remote.outcomes import outcomes
+from app.client.errors import RunEnded
+from app.client.remote import Remote
 from app.escaping import for_terminal
 
 FILE = click.Path(exists=True, path_type=Path)
@@ -68,12 +69,12 @@ def _name(paths: list[Path], name: str | None) -> str:
 
 
 def _check_end(run: dict[str, Any], told: dict[str, Any]) -> None:
-    """Adds the state. Raises RemoteError where the run has ended otherwise than done."""
+    """Adds the state. Raises RunEnded where the run has ended otherwise than done."""
     told["run"]["state"] = run.get("state")
     if run.get("state") != "done":
         reason = (run.get("reason") or {}).get("message") or "see its page"
         text = f"run {told['run']['id']} is {run.get('state')}: {for_terminal(reason)} ({told['run']['url']})"
-        raise RemoteError("run-ended", text)
+        raise RunEnded("run-ended", text)
 
 
 def _say(told: dict[str, Any], as_json: bool) -> None:

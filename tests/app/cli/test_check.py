@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from safetensors.torch import save_file
 
 from app.cli.main import main
-from app.cli.remote.client import ATTEMPTS
+from app.client.remote import ATTEMPTS
 from tests import comparisons as made
 from tests.receiver import Receiver, receiving
 from tests.service import model, tensors
@@ -148,7 +148,7 @@ def test_a_fine_tune_with_its_base(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.cli.remote.client.PAUSE", 0.01)
+    monkeypatch.setattr("app.client.remote.PAUSE", 0.01)
 
 
 def by(server: str, *more: str) -> Result:

@@ -3,14 +3,12 @@
 import http.client
 import logging
 import re
-import threading
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from fastapi.routing import iter_route_contexts
 
-from tests.ports import free_port
+from tests.listening import listening
 from tests.service import Service, model
 
 PATHS = [
@@ -53,16 +51,8 @@ def test_a_change_needs_its_own_method(analysed: Service) -> None:
 @pytest.fixture
 def port(analysed: Service) -> Iterator[int]:
     """A real server over the application."""
-    number = free_port()
-    config = uvicorn.Config(analysed.app, host="127.0.0.1", port=number, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        threading.Event().wait(0.02)
-    yield number
-    server.should_exit = True
-    thread.join()
+    with listening(analysed.app) as number:
+        yield number
 
 
 def every_get_route(service: Service) -> list[str]:

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from analysis.errors import CheckpointError, SettingsError
-from app.cli.remote.client import Refused, RemoteError
 from app.cli.remote.outcomes import outcomes
+from app.client.errors import Refused, RemoteError
 
 
 @pytest.mark.parametrize(

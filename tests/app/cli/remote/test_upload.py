@@ -84,6 +84,6 @@ def test_a_run_that_fails_is_said_with_its_reason(file: Path) -> None:
 
 
 def test_a_server_that_is_not_there(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.cli.remote.client.PAUSE", 0.001)
+    monkeypatch.setattr("app.client.remote.PAUSE", 0.001)
     found = CliRunner().invoke(main, ["upload", str(file), "--server", "http://127.0.0.1:1"])
     assert (found.exit_code, "server-unreachable" in found.stderr) == (3, True)

@@ -1,4 +1,4 @@
-"""A service somewhere else, as `eigenscope check --server` and `upload` ask it: upload, run, verdict, within a time.
+"""A service somewhere else, as the client and `eigenscope check --server` and `upload` ask it, within a time.
 
 Files go by their digests, so that no bytes are sent twice. Every request that creates something carries an
 Idempotency-Key, so that one whose answer was lost is sent again.
@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 
 from analysis.errors import escape
+from app.client.errors import BY_STATUS, Late, Refused, RemoteError, Unreachable
 
 ATTEMPTS = 6
 PAUSE = 0.3  # seconds before the second attempt; doubles: some nine in all, as long as a server takes to start again
@@ -24,27 +25,11 @@ POLL = 60
 BLOCK = 1 << 20
 
 
-class RemoteError(Exception):
-    """The service did not do what it was asked. `code` is its own where it gave one."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Refused(RemoteError):
-    """It did not like the request: the policy or the baseline, for one."""
-
-
-class Late(Exception):
-    """The time is up."""
-
-
 class Remote:
     """Talks to one service until the deadline."""
 
     def __init__(self, url: str, token: str | None, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
+        self.allow(seconds)
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self.address = url.rstrip("/").removesuffix("/api/v1")
         self._client = httpx.Client(base_url=f"{self.address}/api/v1", headers=headers, follow_redirects=False)
@@ -53,6 +38,13 @@ class Remote:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def allow(self, seconds: float) -> None:
+        """From now on, this many seconds."""
+        self._deadline = time.monotonic() + seconds
+
+    def close(self) -> None:
         self._client.close()
 
     def upload(self, files: Sequence[tuple[str, Path]], name: str) -> int:
@@ -85,6 +77,13 @@ class Remote:
         except (httpx.TransportError, httpx.InvalidURL, UnicodeError):
             return False
 
+    def get(self, path: str) -> dict[str, Any]:
+        """The JSON at that place below /api/v1."""
+        return self._json(lambda: self._client.get(path, timeout=self._timeout()))
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._json(lambda: self._client.patch(path, json=body, timeout=self._timeout()))
+
     def run(self, asked: Mapping[str, Any]) -> int:
         """The id of a run, with its verdict to come."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
@@ -95,9 +94,16 @@ class Remote:
                 raise Refused(error.code, str(error)) from None
             raise
 
-    def verdict(self, run: int) -> dict[str, Any]:
-        """The run's verdict, once there is one."""
-        while (verdict := self._json(lambda: self._wait_for(f"/runs/{run}/verdict"))).get("state") != "done":
+    def judge(self, run: int, asked: Mapping[str, Any]) -> int:
+        """The id of a verdict on a run."""
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        place = f"/runs/{run}/verdicts"
+        return self._id(lambda: self._client.post(place, json=asked, headers=headers, timeout=self._timeout()))
+
+    def verdict(self, run: int, number: int | None = None) -> dict[str, Any]:
+        """A verdict on the run, the newest without a number, once it is made."""
+        place = f"/runs/{run}/verdict" if number is None else f"/runs/{run}/verdicts/{number}"
+        while (verdict := self._json(lambda: self._wait_for(place))).get("state") != "done":
             time.sleep(min(PAUSE, self._seconds_left()))
         return verdict
 
@@ -128,7 +134,7 @@ class Remote:
             return fields
         code = str(fields.get("code", "strange-answer"))
         message = f"the server answered {answer.status_code}: {escape(fields.get('detail') or answer.reason_phrase)}"
-        raise (Refused if answer.status_code in (400, 422) else RemoteError)(code, message)
+        raise BY_STATUS.get(answer.status_code, RemoteError)(code, message)
 
     def _answer(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         """The answer to a request, which is tried again where the connection or the server gave way, or was busy."""
@@ -141,11 +147,10 @@ class Remote:
                 self._seconds_left()
                 if attempt == ATTEMPTS:
                     message = escape(error) or type(error).__name__
-                    raise RemoteError("server-unreachable", f"{self._client.base_url.host}: {message}") from error
+                    raise Unreachable("server-unreachable", f"{self._client.base_url.host}: {message}") from error
             except (httpx.InvalidURL, UnicodeError) as error:
-                raise RemoteError(
-                    "server-unreachable", f"the server's address is not valid: {escape(error)}"
-                ) from error
+                text = f"the server's address is not valid: {escape(error)}"
+                raise Unreachable("server-unreachable", text) from error
             else:
                 if (answer.status_code < 500 and answer.status_code != BUSY) or attempt == ATTEMPTS:
                     return answer

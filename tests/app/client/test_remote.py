@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.remote.client import Late, Refused, Remote, RemoteError
+from app.client.errors import Late, Refused, RemoteError
+from app.client.remote import Remote
 from tests.receiver import Receiver, receiving
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.cli.remote.client.PAUSE", 0.01)
+    monkeypatch.setattr("app.client.remote.PAUSE", 0.01)
 
 
 def answering(*bodies: object) -> Receiver:
@@ -120,8 +121,8 @@ def test_a_baseline_that_is_not_there_is_a_wrong_one() -> None:
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_server_is_asked_again_when_it_says(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("app.cli.remote.client.time.sleep", lambda seconds: slept.append(seconds))
-    monkeypatch.setattr("app.cli.remote.client.PAUSE", 0.5)
+    monkeypatch.setattr("app.client.remote.time.sleep", lambda seconds: slept.append(seconds))
+    monkeypatch.setattr("app.client.remote.PAUSE", 0.5)
     busy = Receiver(status, {"Retry-After": "7"}, b'{"code": "busy", "detail": "later"}')
     with receiving(busy) as there, Remote(there.url, None, 30) as remote, pytest.raises(RemoteError):
         remote.run({})
