@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import httpx
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from docs.browser import FLAGS, chromium, serve
 
@@ -73,7 +73,7 @@ def load(address: str) -> list[int]:
 
 def take(browser: Browser, address: str, picture: Picture, path: Path) -> None:
     """One picture of one page, once all figures on it are drawn."""
-    size = {"width": picture.width, "height": picture.height}
+    size: ViewportSize = {"width": picture.width, "height": picture.height}
     context = browser.new_context(viewport=size, color_scheme=picture.theme, reduced_motion="reduce", locale="en-GB")
     page = context.new_page()
     page.set_default_timeout(PATIENCE)

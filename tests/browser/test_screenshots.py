@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from docs import screenshots
+from docs.browser import serve
 
 BLANK, LARGEST = 50_000, 300_000  # bytes; a page without content has some 10,000
 
@@ -19,7 +20,7 @@ def check(path: Path, picture: screenshots.Picture) -> None:
 
 
 def test_the_script_makes_every_picture(browser: Browser, tmp_path: Path) -> None:
-    with screenshots.serve(tmp_path) as address:
+    with serve(tmp_path) as address:
         runs = screenshots.load(address)
         for picture in screenshots.PICTURES:
             path = tmp_path / picture.name
