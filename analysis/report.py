@@ -52,11 +52,13 @@ def options_of(requests: Sequence[Request]) -> dict[str, Mapping[str, Scalar]]:
     return {request.diagnostic.name: request.options for request in requests}
 
 
-def summaries_of(tables: Sequence[Table], coverage: Coverage | None) -> dict[str, Summary]:
+def summaries_of(
+    tables: Sequence[Table], coverage: Coverage | None, own: Mapping[str, Summary] | None = None
+) -> dict[str, Summary]:
     """By diagnostic, what was said once left out of the rest; vectors with NaN first, what is odd about the files last,
-    and no verdict where too little was read.
+    and no verdict where too little was read. `own` has each table's own summary, where that is known already.
     """
-    summaries = without_repeats({table.diagnostic.name: table.diagnostic.summarise(table) for table in tables})
+    summaries = without_repeats(dict(own) if own is not None else own_summaries(tables))
     if tables:
         summaries = add_files(summaries, tables[0].found, tables[0].names)
     if coverage is None:
@@ -68,6 +70,11 @@ def summaries_of(tables: Sequence[Table], coverage: Coverage | None) -> dict[str
         summaries = add_gains(add_identities(summaries, part.identities, whose), part.odd_gains, whose)
         summaries = add_vectors(summaries, part.not_finite, whose)
     return summaries
+
+
+def own_summaries(tables: Sequence[Table]) -> dict[str, Summary]:
+    """By diagnostic, each table by itself."""
+    return {table.diagnostic.name: table.diagnostic.summarise(table) for table in tables}
 
 
 def _name_at(tables: Sequence[Table], position: int) -> str:

@@ -27,6 +27,7 @@ from app.queue import supervisor as embedded
 from app.queue.broker import Sender, worker_command
 from app.queue.pings import HealthCheck
 from app.runs.ends import Ends
+from app.runs.report_cache import ReportCache
 from app.settings import Settings
 from app.storage.blobs import Storage
 from app.storage.data_folder import open_data_folder
@@ -75,6 +76,7 @@ def create_app(settings: Settings, sender: Sender | None = None) -> FastAPI:
     app.state.listeners = Listeners(settings.stream_limit)
     app.state.storage = Storage(settings.data_dir)
     app.state.cache, app.state.looks, traffic = ResponseCache(), Looks(), RequestMetrics()
+    app.state.reports = ReportCache()
     app.state.gauges = Gauges(database, app.state.pulse, traffic)
     problems.install(app)
     contract.install(app)

@@ -86,7 +86,7 @@ HOMES = {  # a folder with all below it; "app/" is the modules directly in app
     "httpx": ("app.webhooks", "app.client"),
     "pandas": ("app.client",),
     "standardwebhooks": ("app.webhooks",),
-    "cachetools": ("app.web",),
+    "cachetools": ("app.web", "app.runs"),
 }
 LAYERS = {  # of each package its folders, the highest first
     "analysis": (

@@ -130,7 +130,7 @@ async def report(request: Request, database: DatabaseOf, identity: Identity) -> 
     """Returns coverage, summary, tables, findings and options: the object that `eigenscope analyze --json` prints."""
 
     def make(session: Session) -> kept.Made:
-        return kept.make_entry(reports.report(session, identity).to_json())
+        return kept.make_entry(request.app.state.reports.find(session, identity).report.to_json())
 
     return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 
@@ -147,7 +147,7 @@ async def report_as_markdown(request: Request, database: DatabaseOf, identity: I
     """Returns headlines, findings with what to do, coverage and the first rows as Markdown."""
 
     def make(session: Session) -> kept.Made:
-        found = reports.report(session, identity)
+        found = request.app.state.reports.find(session, identity).report
         text = markdown.write(found, runs.get(session, identity).name or ", ".join(found.names))
         headers = {"Content-Disposition": f'attachment; filename="run-{identity}.md"'}
         return kept.Made(text.encode("utf-8", "replace"), headers)

@@ -81,7 +81,7 @@ async def as_csv(
     """Returns the table as CSV: one header line of registered names, exact numbers, empty where absent."""
 
     def make(session: Session) -> kept.Made:
-        table = tables.select(reports.table(session, identity, diagnostic), asked.selection())
+        table = tables.select(request.app.state.reports.table(session, identity, diagnostic), asked.selection())
         name = f"run-{identity}-{table.diagnostic.name}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return kept.Made("".join(tables.to_csv(table)).encode("utf-8", "replace"), headers)
@@ -103,7 +103,9 @@ async def show(
     page = Pager(request, asked.limit, asked.cursor)
 
     def make(session: Session) -> kept.Made:
-        return kept.make_entry(*page_of(reports.table(session, identity, diagnostic), asked.selection(), page))
+        return kept.make_entry(
+            *page_of(request.app.state.reports.table(session, identity, diagnostic), asked.selection(), page)
+        )
 
     return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 

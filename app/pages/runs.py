@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from analysis.diagnostic import Scope, Table
 from analysis.findings.wording import join_words, lower_first
+from analysis.report import Report
 from app import etags, models
 from app.db import Database, Session
 from app.errors import NotFound
@@ -23,10 +24,11 @@ from app.pages.views import gate, prescriptions
 from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.layer import Curves
 from app.pages.views.pictures import Tab
-from app.pages.views.report import ReportView
+from app.pages.views.report import OneCheckpoint, ReportView
 from app.pages.views.state import ShownColumns, State, StateOf
 from app.pages.views.width_scaling.family import FamilyView
 from app.runs import beside, reports, runs
+from app.runs.report_cache import KeptReport, ReportCache
 from app.states import RunState
 from app.web import response_cache as kept
 from app.web.dependencies import DatabaseOf, Identity, Writing
@@ -83,7 +85,8 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
     view = run_view(run, runs.progress(session, run), time.time())
-    full_report = reports.report(session, identity)
+    kept_report = find_report(request, session, identity)
+    full_report = kept_report.report
     common: dict[str, Any] = {"run": view, "tabs": tabs(full_report.tables, state), "gates": gate.view(session, run)}
     common["labels"] = view_labels(request.app.state.settings, run)
     before = beside.previous(session, run, state.shown.position)
@@ -106,9 +109,7 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
             add=again_address(run),
             mitigation=mitigate.view(session, run, state, comparison.one.position),
         )
-    report = ReportView(
-        single_tables(full_report.tables), full_report.coverage, state, view.look.moving, curves(session, state)
-    )
+    report = ReportView(one_checkpoint(kept_report, state), state, view.look.moving, curves(session, state))
     return page(request, "pages/run.html", **common, report=report, positions=positions(run, state))
 
 
@@ -116,7 +117,7 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
 async def panel(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The panel of one layer, which the page puts in the place of the one it shows."""
     return await answer_part(
-        request, database, identity, lambda session: ("parts/panel_only.html", part(session, identity, state))
+        request, database, identity, lambda session: ("parts/panel_only.html", part(request, session, identity, state))
     )
 
 
@@ -124,14 +125,14 @@ async def panel(request: Request, database: DatabaseOf, identity: Identity, stat
 async def health(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """The grid by block and role, and the figure by depth, in another column's colours."""
     return await answer_part(
-        request, database, identity, lambda session: ("parts/health_only.html", part(session, identity, state))
+        request, database, identity, lambda session: ("parts/health_only.html", part(request, session, identity, state))
     )
 
 
 @router.get("/{id}/matrix")
 async def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, one matrix in one tuned checkpoint."""
-    make_view = partial(part_of_comparison, identity=identity, state=state)
+    make_view = partial(part_of_comparison, request, identity=identity, state=state)
     return await answer_part(
         request, database, identity, lambda session: ("parts/matrix_only.html", make_view(session))
     )
@@ -140,7 +141,7 @@ async def matrix(request: Request, database: DatabaseOf, identity: Identity, sta
 @router.get("/{id}/cells")
 async def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
     """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
-    make_view = partial(part_of_comparison, identity=identity, state=state)
+    make_view = partial(part_of_comparison, request, identity=identity, state=state)
     return await answer_part(request, database, identity, lambda session: ("parts/cells_only.html", make_view(session)))
 
 
@@ -156,20 +157,19 @@ async def answer_part(
     return await kept.page(request, database, partial(etags.of_run, identity=identity), make_response)
 
 
-def part(session: Session, identity: int, state: State) -> ReportView:
-    """The report for a part of the page that does not tell its coverage."""
+def part(request: Request, session: Session, identity: int, state: State) -> ReportView:
+    """The report for a part of the page."""
     run = runs.get(session, identity)
-    view = ReportView(
-        single_tables(tables(session, run)), None, state, states.run(run.state).moving, curves(session, state)
-    )
+    one = one_checkpoint(find_report(request, session, identity), state)
+    view = ReportView(one, state, states.run(run.state).moving, curves(session, state))
     if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
     return view
 
 
-def part_of_comparison(session: Session, identity: int, state: State) -> ComparisonView:
+def part_of_comparison(request: Request, session: Session, identity: int, state: State) -> ComparisonView:
     run = runs.get(session, identity)
-    run_tables = tables(session, run)
+    run_tables = find_report(request, session, identity).report.tables
     if not compares(run_tables) or state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has no comparison there.")
     view = ComparisonView(run_tables, None, state, states.run(run.state).moving)
@@ -178,8 +178,19 @@ def part_of_comparison(session: Session, identity: int, state: State) -> Compari
     return view
 
 
-def tables(session: Session, run: models.Run) -> list[Table]:
-    return [reports.table(session, run.id, name) for name in run.diagnostics]
+def find_report(request: Request, session: Session, identity: int) -> KeptReport:
+    cache: ReportCache = request.app.state.reports
+    return cache.find(session, identity)
+
+
+def one_checkpoint(kept_report: KeptReport, state: State) -> OneCheckpoint:
+    """The tables of the checkpoint that the address asks for."""
+    position = state.shown.position
+
+    def make(report: Report) -> OneCheckpoint:
+        return OneCheckpoint(single_tables(report.tables), report.coverage, position)
+
+    return kept_report.once(("one checkpoint", position), make)
 
 
 def single_tables(tables: Sequence[Table]) -> list[Table]:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from analysis.coverage import Coverage, coverage, coverage_of_members, failures, merge_coverages
-from analysis.diagnostic import Measurement, Request, Row, Scope, Severity, Table
+from analysis.diagnostic import Measurement, Request, Row, Scope, Severity, Summary, Table
 from analysis.diagnostics import diagnostic as diagnostic_named
 from analysis.diagnostics import requests as requests_of
 from analysis.engine.comparison import alignment_of
@@ -29,6 +29,7 @@ STOPPED = "the run was cancelled before this tensor"
 ROWS_AT_ONCE = 500  # below every database's limit of parameters in a statement
 CURVE = np.dtype("<f4")
 FIELDS = frozenset(field.name for field in fields(WeightInfo))
+MEASURED = (Result.id, Result.group, Result.info, Result.values, Result.note)  # all that a table needs, of a row
 
 
 def record(
@@ -127,8 +128,8 @@ def table(
         raise NotFound(f"Run {run_id} does not exist.")
     if diagnostic not in run.diagnostics:
         raise NotFound(f"Run {run_id} does not have that diagnostic; it has: {', '.join(run.diagnostics)}.")
-    query = select(Result).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
-    result_rows = session.scalars(query.order_by(Result.tensor, Result.ordinal)).all()
+    query = select(*MEASURED).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
+    result_rows = session.execute(query.order_by(Result.tensor, Result.ordinal)).all()
     results = sorted(result_rows, key=lambda result: group_of(result.group))
     names = {*curves_named, *diagnostic_named(diagnostic).summary_curves}
     of_some = [result.id for result in results if result.info["name"] in curves_of]
@@ -165,7 +166,8 @@ def rows_since(session: Session, run_id: int, heard: Container[int]) -> dict[int
     return {result.id: (result.diagnostic, row_of(result)) for result in results}
 
 
-def row_of(result: Result, curves: Mapping[str, Any] | None = None) -> Row:
+def row_of(result: Any, curves: Mapping[str, Any] | None = None) -> Row:
+    """The row of a Result, or of its columns MEASURED."""
     info = WeightInfo(**{name: value for name, value in result.info.items() if name in FIELDS})
     return Row(info, group_of(result.group), Measurement(result.values, curves or {}, result.note))
 
@@ -219,18 +221,18 @@ def reasons_unfinished(session: Session, run: Run, position: int, infos: Sequenc
     return missing
 
 
-def flagged_weights(table: Table, columns: Container[str] | None = None) -> frozenset[str]:
+def flagged_weights(
+    table: Table, columns: Container[str] | None = None, summary: Summary | None = None
+) -> frozenset[str]:
     """The weights that deserve a look: a value outside its usual range, or named in a finding that warns.
 
-    Where columns are given, only their ranges count.
+    Where columns are given, only their ranges count. `summary` is the table's own, where it is known already.
     """
+    own = table.diagnostic.summarise(table) if summary is None else summary
     counting = [c for c in table.diagnostic.columns if columns is None or c.name in columns]
     ranges = [(c, *c.usual) for c in counting if c.usual is not None]
     suspects = {
-        weight
-        for finding in table.diagnostic.summarise(table).findings
-        if finding.severity is not Severity.NOTE
-        for weight in finding.weights
+        weight for finding in own.findings if finding.severity is not Severity.NOTE for weight in finding.weights
     }
     outliers = {
         row.weight.name

@@ -11,7 +11,7 @@ from app.pages.reports.layer_view import LayerPage
 from app.pages.views.layer import layer_address
 from app.pages.views.report import ReportView
 from app.pages.views.state import State, StateOf
-from app.runs import checks, elsewhere, reports, runs
+from app.runs import checks, elsewhere, runs
 from app.web.dependencies import Identity, Reading, Writing
 from frontend import states
 
@@ -24,7 +24,7 @@ def show(request: Request, session: Reading, identity: Identity, state: StateOf)
     run = runs.get(session, identity)
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has no checkpoint at position {state.shown.position}.")
-    view = make_page(session, identity, state)
+    view = make_page(request, session, identity, state)
     member = run.members[state.shown.position].checkpoint
     return page(
         request,
@@ -37,20 +37,17 @@ def show(request: Request, session: Reading, identity: Identity, state: StateOf)
     )
 
 
-def make_page(session: Reading, identity: int, state: State) -> LayerPage:
+def make_page(request: Request, session: Reading, identity: int, state: State) -> LayerPage:
     run = runs.get(session, identity)
-    tables = run_pages.single_tables(run_pages.tables(session, run))
-    report = ReportView(
-        tables, reports.report(session, identity).coverage, state, states.run(run.state).moving,
-        run_pages.curves(session, state),
-    )  # fmt: skip
+    one = run_pages.one_checkpoint(run_pages.find_report(request, session, identity), state)
+    report = ReportView(one, state, states.run(run.state).moving, run_pages.curves(session, state))
     names = {row.weight.name: row.weight for table in report.tables for row in table.rows}
     if not names:
         raise NotFound(f"Run {identity} has no row yet.")
     weight = state.shown.weight or next(iter(names))
     if weight not in names:
         raise NotFound(f"Run {identity} has no layer of that name there.")
-    seen = elsewhere.find(session, names[weight], [table.diagnostic.name for table in tables])
+    seen = elsewhere.find(session, names[weight], [table.diagnostic.name for table in one.tables])
     return LayerPage(report, weight, seen, checks.latest(session, identity, weight, state.shown.position))
 
 

@@ -21,7 +21,7 @@ async def show(request: Request, database: DatabaseOf, identity: Identity, state
     """Name, searched text, sort keys, whether it is flagged, and the cells as HTML, of each row in the file's order."""
 
     def make(session: Session) -> kept.Made:
-        return kept.make_entry(rows_of(run_pages.part(session, identity, state).table))
+        return kept.make_entry(rows_of(run_pages.part(request, session, identity, state).table))
 
     return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 

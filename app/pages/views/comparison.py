@@ -6,6 +6,7 @@ from functools import cached_property
 from analysis.coverage import Coverage
 from analysis.diagnostic import FigureKind, Finding, Scope, Summary, Table
 from analysis.findings.files import add_files
+from analysis.report import own_summaries
 from app.pages.views.cells import CellsView, counted_column
 from app.pages.views.matrix import MatrixView
 from app.pages.views.pictures import View, figure_url
@@ -72,8 +73,12 @@ class ComparisonView(WholeView):
     @cached_property
     def summaries(self) -> dict[str, Summary]:
         filled = [table for table in self._measured if table.rows]
-        found = {table.diagnostic.name: table.diagnostic.summarise(table) for table in filled}
+        found = dict(self.own_summaries)
         return add_files(found, filled[0].found, filled[0].names) if filled else found
+
+    @cached_property
+    def own_summaries(self) -> dict[str, Summary]:
+        return own_summaries([table for table in self._measured if table.rows])
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -143,4 +148,4 @@ class ComparisonView(WholeView):
 
     @cached_property
     def table(self) -> MatricesView:
-        return MatricesView(self._filled_tables, self.state, self.one.position)
+        return MatricesView(self._filled_tables, self.state, lambda: self.own_summaries, self.one.position)

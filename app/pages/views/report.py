@@ -1,12 +1,12 @@
 """A run's report as the page shows it: every part prepared once, in the state that the address asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from analysis.coverage import Coverage
 from analysis.diagnostic import Figure, FigureKind, Summary, Table
-from analysis.report import summaries_of
+from analysis.report import own_summaries, summaries_of
 from app.pages.views.column import ColumnView
 from app.pages.views.layer import Curves, LayerView
 from app.pages.views.pictures import View, view_table
@@ -19,23 +19,44 @@ from frontend.tables.swarm import Swarm, swarm
 from frontend.verdict import Verdict, verdict
 
 
+class OneCheckpoint:
+    """The tables of the checkpoint at this place of the run, as every address of its page shows them.
+
+    `whole` are those of all checkpoints; `tables` its own, in the network's order.
+    """
+
+    def __init__(self, whole: Sequence[Table], coverage: Coverage | None, position: int) -> None:
+        self.whole, self.coverage, self.position = whole, coverage, position
+        self._measured = [replace(table, rows=tuple(rows_at(table, position))) for table in whole]
+        self.tables = [table.in_network_order() for table in self._measured]
+
+    @cached_property
+    def places(self) -> dict[str, Place]:
+        return places(self.tables)
+
+    @cached_property
+    def own_summaries(self) -> Mapping[str, Summary]:
+        """What each table says by itself."""
+        return own_summaries(self._measured)
+
+    @cached_property
+    def summaries(self) -> Mapping[str, Summary]:
+        """The same beside each other, with what was found about the files."""
+        return summaries_of(self._measured, self.coverage, self.own_summaries)
+
+
 class ReportView(WholeView):
     """The parts of a report, each made when a template asks for it. The tables may still be growing.
 
     `column` is the card of one column, `table` the layers, `layer` the panel of one; the rest is of the whole model.
     """
 
-    def __init__(
-        self, tables: Sequence[Table], coverage: Coverage | None, state: State, moving: bool, curves: Curves
-    ) -> None:
-        super().__init__(tables, coverage, state, moving)
-        self.curves = curves
-        self.position = state.shown.position
-        self._measured = [replace(table, rows=tuple(rows_at(table, self.position))) for table in tables]
-        self.tables = [table.in_network_order() for table in self._measured]
-        self.places = places(self.tables)
+    def __init__(self, one: OneCheckpoint, state: State, moving: bool, curves: Curves) -> None:
+        super().__init__(one.whole, one.coverage, state, moving)
+        self.one, self.curves, self.position = one, curves, one.position
+        self.tables, self.places = one.tables, one.places
         self.column = ColumnView(self.tables, self.places, state)
-        self.table = LayersView(self.tables, state, self.lead)
+        self.table = LayersView(self.tables, state, lambda: one.own_summaries, self.lead)
 
     @property
     def empty(self) -> bool:
@@ -48,9 +69,9 @@ class ReportView(WholeView):
     def verdict(self) -> Verdict:
         return verdict(self.summaries)
 
-    @cached_property
-    def summaries(self) -> dict[str, Summary]:
-        return summaries_of(self._measured, self.covered)
+    @property
+    def summaries(self) -> Mapping[str, Summary]:
+        return self.one.summaries
 
     @cached_property
     def sayings(self) -> list[tuple[str, str]]:

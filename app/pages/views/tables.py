@@ -1,9 +1,9 @@
 """The long table of a report: its rows, which of them are visible, its order and the columns to choose from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
-from analysis.diagnostic import Table
+from analysis.diagnostic import Summary, Table
 from app.pages.views.filters import Filter
 from app.pages.views.state import State
 from app.runs.reports import flagged_weights
@@ -11,14 +11,15 @@ from frontend.tables.columns import Place, group_places, pick_columns, places
 from frontend.tables.layers import Layer, Layers, layers
 from frontend.tables.matrices import Matrices, choose_columns, keys, matrices
 
+Own = Callable[[], Mapping[str, Summary]]  # each table's own summary, by diagnostic
 LONG, FIRST = 150, 60  # rows from which a page holds the first of them only, and how many those are
 
 
 class TableView:
     """What a table of layers and one of matrices have in common."""
 
-    def __init__(self, tables: Sequence[Table], state: State) -> None:
-        self.tables, self.state = tables, state
+    def __init__(self, tables: Sequence[Table], state: State, own: Own) -> None:
+        self.tables, self.state, self._own = tables, state, own
 
     @property
     def sort(self) -> str:
@@ -55,7 +56,8 @@ class TableView:
         """The weights with a finding in a column of the table."""
         columns = [(place.table.diagnostic.name, place.column.name) for place in self.pick()]
         names = [{name for diagnostic, name in columns if diagnostic == table.diagnostic.name} for table in self.tables]
-        return frozenset[str]().union(*map(flagged_weights, self.tables, names))
+        own = [self._own()[table.diagnostic.name] for table in self.tables]
+        return frozenset[str]().union(*map(flagged_weights, self.tables, names, own))
 
     @cached_property
     def filter(self) -> Filter:
@@ -65,8 +67,8 @@ class TableView:
 class LayersView(TableView):
     """The layers of one checkpoint. `lead` is the column that orders them where no order is asked for."""
 
-    def __init__(self, tables: Sequence[Table], state: State, lead: Place | None) -> None:
-        super().__init__(tables, state)
+    def __init__(self, tables: Sequence[Table], state: State, own: Own, lead: Place | None) -> None:
+        super().__init__(tables, state, own)
         self.lead = lead
 
     def pick(self) -> list[Place]:
@@ -109,8 +111,8 @@ class LayersView(TableView):
 class MatricesView(TableView):
     """The compared matrices. `position` is the tuned checkpoint that orders them where no order is asked for."""
 
-    def __init__(self, tables: Sequence[Table], state: State, position: int) -> None:
-        super().__init__(tables, state)
+    def __init__(self, tables: Sequence[Table], state: State, own: Own, position: int) -> None:
+        super().__init__(tables, state, own)
         self.position = position
 
     def pick(self) -> list[Place]:

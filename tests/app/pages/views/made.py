@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from analysis.coverage import Coverage, Skipped
 from analysis.diagnostic import Table
 from analysis.weight import WeightInfo
-from app.pages.views.report import ReportView
+from app.pages.views.report import OneCheckpoint, ReportView
 from app.pages.views.state import ShownColumns, State
 from tests.frontend.examples import DIAGNOSTIC, blocks
 
@@ -17,7 +17,10 @@ def all_curves(weight: WeightInfo) -> frozenset[tuple[str, str]]:
 
 
 def view_of(tables: Sequence[Table], moving: bool = False, **shown: object) -> ReportView:
-    return ReportView(tables, COVERED, State(5, ShownColumns.model_validate(shown)), moving, all_curves)
+    shown_columns = ShownColumns.model_validate(shown)
+    return ReportView(
+        OneCheckpoint(tables, COVERED, shown_columns.position), State(5, shown_columns), moving, all_curves
+    )
 
 
 def view(moving: bool = False, **shown: object) -> ReportView:

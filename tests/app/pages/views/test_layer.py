@@ -1,6 +1,6 @@
 """The panel of a report."""
 
-from app.pages.views.report import ReportView
+from app.pages.views.report import OneCheckpoint, ReportView
 from app.pages.views.state import ShownColumns, State
 from tests.app.pages.views.made import view, view_of
 from tests.frontend.examples import blocks, row, table
@@ -15,7 +15,9 @@ def test_only_figures_that_can_be_drawn() -> None:
     assert drawn(found) == ["Density"]  # no cut-off to mark
     ((_, (only,)),) = found.layer.views
     assert only.url == "/api/v1/runs/5/figures/steepness/density?weight=layers.0.q"
-    assert drawn(ReportView([blocks()], None, State(5, ShownColumns()), False, lambda weight: ())) == []
+    assert (
+        drawn(ReportView(OneCheckpoint([blocks()], None, 0), State(5, ShownColumns()), False, lambda weight: ())) == []
+    )
     assert drawn(view_of([table([row("a", note="all zeros", steepness=None)])])) == []
 
 

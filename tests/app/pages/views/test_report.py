@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from tests.app.pages.views.made import view, view_of
+from analysis.report import summaries_of
+from app.pages.views.report import OneCheckpoint
+from tests.app.pages.views.made import COVERED, view, view_of
 from tests.frontend.examples import DIAGNOSTIC, blocks, row, table
 
 
@@ -47,3 +49,18 @@ def test_rows_of_the_chosen_checkpoint_only() -> None:
     assert found.column.picture is not None
     assert found.column.picture.url.endswith("/by-depth?position=1")
     assert view_of([both], position=2).empty
+
+
+def test_only_its_own_rows_in_the_networks_order() -> None:
+    names = ["layers.10.q", "layers.2.q", "layers.1.q"]
+    whole = table([row(name, position=position, steepness=3.0) for name in names for position in (0, 1)])
+    one = OneCheckpoint([whole], COVERED, 1)
+    assert [(r.weight.name, r.group) for r in one.tables[0].rows] == [(name, (1,)) for name in reversed(names)]
+    assert one.places["steepness"].table is one.tables[0]
+
+
+def test_the_summaries_are_those_of_the_report() -> None:
+    whole = table([row("layers.0.q", steepness=9.0), row("layers.1.q", steepness=3.0)])
+    one = OneCheckpoint([whole], COVERED, 0)
+    assert one.summaries == summaries_of([whole], COVERED)
+    assert one.own_summaries["steepness"] == whole.diagnostic.summarise(whole)

@@ -1,0 +1,63 @@
+"""Reports of ended runs in memory: another question about one is answered without its rows being read again.
+
+A report is found under its version, which changes with all that it tells (`app.etags`), after the caller's own session
+has seen the run: nobody is given what they may not see.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from cachetools import LRUCache
+from sqlalchemy.orm import Session
+
+from analysis.diagnostic import Table
+from analysis.report import Report
+from app import etags
+from app.runs import reports
+
+ROOM = 15_000  # rows of tables together, about 4 kB each
+T = TypeVar("T")
+
+
+class KeptReport:
+    """A report, and what was made of it."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.rows = sum(len(table.rows) for table in report.tables)
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[Report], T]) -> T:
+        """What `make` makes of the report: always the same under the same key, so made once. Nobody may change it."""
+        if key not in self._made:
+            self._made[key] = make(self.report)
+        found: T = self._made[key]
+        return found
+
+
+class ReportCache:
+    """The reports asked for last, as long as there is room."""
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._kept: LRUCache[str, KeptReport] = LRUCache(room, getsizeof=lambda kept: kept.rows)
+        self._lock = threading.Lock()
+
+    def find(self, session: Session, run_id: int) -> KeptReport:
+        """The run's report: of a run that has not ended as it is now. Raises NotFound."""
+        version = etags.of_run(session, run_id)
+        with self._lock:
+            kept = self._kept.get(version.name) if version.final else None
+        if kept is None:
+            kept = KeptReport(reports.report(session, run_id))
+            if version.final and etags.of_run(session, run_id) == version:  # else a name was changed meanwhile
+                with self._lock, suppress(ValueError):  # larger than all the room: read each time
+                    self._kept[version.name] = kept
+        return kept
+
+    def table(self, session: Session, run_id: int, diagnostic: str) -> Table:
+        """The report's table of one diagnostic. Raises NotFound."""
+        tables = self.find(session, run_id).report.tables
+        found = next((table for table in tables if table.diagnostic.name == diagnostic), None)
+        return reports.table(session, run_id, diagnostic) if found is None else found
