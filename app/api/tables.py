@@ -42,6 +42,9 @@ class Filters(BaseModel):
 
     sort: str | None = Field(None, max_length=100, examples=["-alpha"], description="A column; with “-” descending.")
     q: str = Field("", max_length=1000, description="Text in the weight's name or label.", examples=["query"])
+    weight: str | None = Field(
+        None, max_length=100_000, examples=[examples.WEIGHT], description="Exactly the weight's name."
+    )
     role: str | None = Field(None, max_length=100, examples=["q"])
     depth: int | None = Field(None, ge=0, le=2**31 - 1, examples=[0], description="Index of the block.")
     group: str | None = Field(
@@ -51,7 +54,7 @@ class Filters(BaseModel):
 
     def selection(self) -> tables.Selection:
         group = None if self.group is None else group_of(self.group)
-        return tables.Selection(self.sort, self.q, self.role, self.depth, group, self.flagged)
+        return tables.Selection(self.sort, self.q, self.role, self.depth, group, self.flagged, self.weight)
 
 
 class Page(Filters):
