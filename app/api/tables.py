@@ -14,6 +14,7 @@ from app.api import examples
 from app.api.schemas import GROUP
 from app.db import Session
 from app.errors import BadCursor
+from app.lists.parameters import NO_NUL
 from app.runs import reports, tables
 from app.runs.reports import group_of
 from app.web import response_cache as kept
@@ -41,7 +42,12 @@ class Filters(BaseModel):
     model_config = {"extra": "forbid"}
 
     sort: str | None = Field(None, max_length=100, examples=["-alpha"], description="A column; with “-” descending.")
-    q: str = Field("", max_length=1000, description="Text in the weight's name or label.", examples=["query"])
+    q: str = Field(
+        "", pattern=NO_NUL, max_length=1000, description="Text in the weight's name or label.", examples=["query"]
+    )
+    weight: str | None = Field(
+        None, pattern=NO_NUL, max_length=100_000, examples=[examples.WEIGHT], description="Exactly the weight's name."
+    )
     role: str | None = Field(None, max_length=100, examples=["q"])
     depth: int | None = Field(None, ge=0, le=2**31 - 1, examples=[0], description="Index of the block.")
     group: str | None = Field(
@@ -51,7 +57,7 @@ class Filters(BaseModel):
 
     def selection(self) -> tables.Selection:
         group = None if self.group is None else group_of(self.group)
-        return tables.Selection(self.sort, self.q, self.role, self.depth, group, self.flagged)
+        return tables.Selection(self.sort, self.q, self.role, self.depth, group, self.flagged, self.weight)
 
 
 class Page(Filters):

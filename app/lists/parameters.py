@@ -11,6 +11,7 @@ from app.states import CheckpointState, RunState
 Severity = Literal["note", "warn", "bad"]
 SEVERITIES: tuple[Severity | None, ...] = (None, "note", "warn", "bad")  # by app.models.Overview.severity
 Tag = Annotated[str, Field(pattern=TAG)]
+NO_NUL = "^[^\\u0000]*$"  # an address with NUL is refused
 WORDS = "Words that are all in the name, tags, notes, kind, format or facts (`width=384`), whatever the case."
 
 
@@ -19,8 +20,8 @@ class Filters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    q: str = Field("", max_length=500, description=WORDS, examples=["minilm width=384"])
-    tag: str = Field("", max_length=40, examples=["best"], description="Only what has this tag.")
+    q: str = Field("", pattern=NO_NUL, max_length=500, description=WORDS, examples=["minilm width=384"])
+    tag: str = Field("", pattern=NO_NUL, max_length=40, examples=["best"], description="Only what has this tag.")
     severity: Severity | None = Field(
         None, examples=["warn"], description="Only what has a finding that is at least so severe."
     )
@@ -34,7 +35,9 @@ class Filters(BaseModel):
 class CheckpointFilters(Filters):
     """Which checkpoints, and in which order."""
 
-    fact: str = Field("", max_length=200, examples=["width=384"], description="Only what has exactly this fact.")
+    fact: str = Field(
+        "", pattern=NO_NUL, max_length=200, examples=["width=384"], description="Only what has exactly this fact."
+    )
     kind: Literal["model", "adapter"] | None = Field(None, examples=["model"])
     state: CheckpointState | None = Field(None, examples=["ready"])
     sort: Literal[

@@ -26,6 +26,7 @@ class Selection:
     depth: int | None = None
     group: tuple[int, ...] | None = None
     flagged: bool | None = None
+    weight: str | None = None  # exactly its name
 
 
 def scalars(diagnostic: Diagnostic) -> list[str]:
@@ -45,6 +46,7 @@ def _matches(row: Row, selection: Selection, noted: frozenset[str]) -> bool:
     info, text = row.weight, selection.text.casefold()
     return (
         (not text or text in info.name.casefold() or text in info.label.casefold())
+        and selection.weight in (None, info.name)
         and selection.role in (None, info.role)
         and selection.depth in (None, info.depth)
         and selection.group in (None, row.group)

@@ -1,13 +1,7 @@
 """The real service and a real browser: `eigenscope serve` in a folder of its own, and the system's chromium."""
 
-import os
 import re
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,13 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from docs.browser import FLAGS, chromium, serve
 from tests.conftest import missing
 
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SERVE = "from app.cli.main import main; main(['serve', '--port', '0'])"
 PATIENCE = 120_000  # ms; Playwright's own 5 and 30 s are not enough on a busy machine
 expect.set_options(timeout=PATIENCE)
 WATCH = (
@@ -78,32 +68,13 @@ def copied(page: Page, button: str) -> str:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = os.environ.get("EIGENSCOPE_CHROMIUM") or shutil.which("chromium")
+    path = chromium()
     if path is None:
         missing("no chromium: install it, or name it in EIGENSCOPE_CHROMIUM")
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield found
         found.close()
-
-
-@contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """The address of a service that runs in the folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("EIGENSCOPE_")}
-    log = (folder / "log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE], env=kept | {"EIGENSCOPE_DATA_DIR": str(folder / "data")},
-        stdout=subprocess.PIPE, stderr=log, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    found = re.search(r"http://\S+?(?=/?$)", process.stdout.readline().strip())
-    assert found, (folder / "log").read_text()
-    yield found[0]
-    process.send_signal(signal.SIGINT)
-    process.wait(PATIENCE / 1000)
-    process.stdout.close()
-    log.close()
 
 
 @pytest.fixture(scope="session")

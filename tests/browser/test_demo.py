@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Watched, serve
+from docs.browser import serve
+from tests.browser.conftest import Watched
 
 
 @pytest.fixture

@@ -118,3 +118,23 @@ def test_the_menu_of_a_figure_stays_within_it(watched: Watched, report: str) -> 
     )
     assert len(below) > 0
     assert min(below) >= 0
+
+
+SPACE = """() => {
+  const [card, sentence, picture, numbers] = ['#verdict', '.verdict', '.swarm', '.kpis'].map((name) =>
+    document.querySelector(name)?.getBoundingClientRect());
+  return [picture ? picture.top - sentence.bottom : 0, numbers.top - (picture ?? sentence).bottom,
+    card.bottom - numbers.bottom];
+}"""
+
+
+@pytest.mark.parametrize("width", [1440, 2560])
+def test_a_long_list_of_findings_leaves_no_gap_in_the_verdict(watched: Watched, report: str, width: int) -> None:
+    watched.page.set_viewport_size({"width": width, "height": 900})
+    page = watched.open(report)
+    expect(page.locator("#findings .findings > li")).to_have_count(8)
+    page.locator("#findings .more > summary").click()
+    assert max(page.evaluate(SPACE)) < 100
+    last = page.locator("#findings .findings > li").last
+    last.scroll_into_view_if_needed()
+    expect(last).to_be_in_viewport()

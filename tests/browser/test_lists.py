@@ -1,13 +1,16 @@
 """The list of checkpoints, the page of a layer and reports side by side in a browser: keys, choices, linked figures."""
 
 import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, copied
+from tests.browser.test_take import saved
 from tests.service import model
 
 
@@ -64,6 +67,25 @@ def test_reports_side_by_side_link_rows_and_lines(watched: Watched, pair: tuple[
     row.locator("a").click()
     expect(page.locator("#o-t")).to_contain_text(row.locator("a").inner_text())
     assert "weight=" in page.url
+
+
+def test_spectra_side_by_side_are_saved_and_linked(watched: Watched, pair: tuple[int, int], tmp_path: Path) -> None:
+    page = watched.open(f"/compare/reports/since/{pair[1]}")
+    row = page.locator("#rows tbody tr").nth(1)
+    row.locator("a").click()
+    expect(page.locator("#o-t")).to_contain_text(row.locator("a").inner_text())
+    svg = saved(page, "#overlay", "svg", tmp_path)
+    weight = row.get_attribute("data-key")
+    assert weight is not None
+    assert weight.replace("_", "-") in svg.name
+    lines = [each for each in ET.fromstring(svg.read_text("utf-8")).iter() if each.get("class") == "js-line"]
+    assert len(lines) == page.locator("#overlay .js-line").count() > 0
+    page.locator("#overlay .take summary").click()
+    link = copied(page, "#overlay [data-figure-link]")
+    page.goto("about:blank")
+    found = watched.open(link.removeprefix(watched.base))
+    expect(found.locator("#overlay .plot:target .main-svg").first).to_be_in_viewport()
+    expect(found.locator("#rows [aria-current]")).to_have_attribute("data-key", weight)
 
 
 def test_a_layer_has_a_page_with_its_figures(watched: Watched, pair: tuple[int, int]) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -12,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from frontend.numbers import short
 from tests.browser.conftest import Watched, copied
+from tests.browser.test_take import saved
 
 ROWS = "#rows tbody tr:not([hidden])"
 
@@ -260,7 +262,9 @@ def test_without_a_script_the_report_is_there(watched: Watched, report: str) -> 
     context.close()
 
 
-def test_a_rule_on_the_weights_is_computed_watched_and_downloaded(watched: Watched, report: str) -> None:
+def test_a_rule_on_the_weights_is_computed_watched_and_downloaded(
+    watched: Watched, report: str, tmp_path: Path
+) -> None:
     page = watched.open(report)
     rule = page.locator("#rule-quantisation")
     rule.locator("summary").click()
@@ -272,6 +276,15 @@ def test_a_rule_on_the_weights_is_computed_watched_and_downloaded(watched: Watch
     expect(said.get_by_role("img", name="Done")).to_be_visible()
     said.locator("[data-figure]").scroll_into_view_if_needed()
     expect(said.locator(".plot .main-svg").first).to_be_visible()
+    png = saved(page, "#todo .said", "png", tmp_path)
+    assert png.read_bytes()[:4] == b"\x89PNG"
+    said.locator(".take summary").click()
+    link = copied(page, "#todo .said [data-figure-link]")
+    number = said.get_attribute("id")
+    page.goto("about:blank")
+    watched.open(link.removeprefix(watched.base))
+    expect(said).to_have_attribute("id", number or "")
+    expect(said.locator(".plot:target .main-svg").first).to_be_in_viewport()
     with page.expect_download() as begun:
         said.get_by_role("link", name="prescription.json").click()
     told = json.loads(begun.value.path().read_text())

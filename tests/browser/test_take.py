@@ -5,8 +5,11 @@ import io
 import re
 import struct
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PATIENCE, Watched, copied
@@ -77,6 +80,75 @@ def test_a_link_opens_the_same_figure_elsewhere(watched: Watched, browser: Brows
     expect(found.locator("#panel .density:target .main-svg").first).to_be_in_viewport()
     context.close()
     assert other.unexpected() == []
+
+
+TYPES = "plot => ['xaxis', 'yaxis'].map((name) => plot._fullLayout[name].type)"
+DENSITY, DEPTH = "#panel figure:has(.density)", "#picture"
+
+
+def switched(page: Page, figure: str) -> str:
+    """Switches a figure's axes by its menu; what it says."""
+    page.evaluate("() => { document.querySelector('#say').textContent = '' }")
+    if not page.locator(f"{figure} .take[open]").count():
+        page.locator(f"{figure} .take summary").click()
+    page.locator(f"{figure} [data-axes]").click()
+    expect(page.locator("#say")).not_to_be_empty()
+    return page.locator("#say").inner_text()
+
+
+def types(page: Page, figure: str) -> list[str]:
+    found: list[str] = page.eval_on_selector(f"{figure} .plot", TYPES)
+    return found
+
+
+def test_a_link_keeps_the_axes_that_were_switched(watched: Watched, browser: Browser, report: str) -> None:
+    page = watched.open(report)
+    assert switched(page, DENSITY) == "Linear"
+    assert types(page, DENSITY) == ["linear", "linear"]
+    assert switched(page, DEPTH) == "Logarithmic"
+    assert types(page, DEPTH)[1] == "log"
+    ticks = page.locator(f"{DEPTH} .ytick text")
+    assert ticks.count() > 1
+    assert all(re.fullmatch(r"[\d.]+", text) for text in ticks.all_text_contents())
+    link = copied(page, f"{DEPTH} [data-figure-link]")
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    other = Watched(context.new_page(), watched.base)
+    found = other.open(link.removeprefix(watched.base))
+    expect(found.locator(f"{DEPTH} .plot:target .main-svg").first).to_be_visible()
+    assert types(found, DEPTH)[1] == "log"
+    found.locator(DENSITY).scroll_into_view_if_needed()
+    expect(found.locator(f"{DENSITY} .main-svg").first).to_be_visible()
+    assert types(found, DENSITY) == ["linear", "linear"]
+    context.close()
+    assert other.unexpected() == []
+    assert (switched(page, DEPTH), switched(page, DENSITY)) == ("Linear", "Logarithmic")
+    assert types(page, DENSITY) == ["log", "log"]
+    assert "axes=" not in page.url
+
+
+def switched_json(page: Page, trace: Mapping[str, object], layout: Mapping[str, object]) -> Any:
+    """The layout of a figure of one trace with its axes switched; None where that is not possible."""
+    module = "async (figure) => (await import('/static/js/axes.js')).switchAxes(figure)?.layout ?? null"
+    return page.evaluate(module, {"data": [trace], "layout": layout})
+
+
+def test_what_is_drawn_over_a_figure_goes_with_its_axes(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    over = {"annotations": [{"y": 100}, {"y": 0.5, "yref": "paper"}], "shapes": [{"y0": 0, "y1": 1000}]}
+    found = switched_json(page, {"y": [10, 1000, None]}, over)
+    assert [note["y"] for note in found["annotations"]] == [2, 0.5]
+    assert found["yaxis"]["range"] == pytest.approx([0.92, 3.08])
+    assert found["shapes"] == [{"y0": pytest.approx(10**0.92), "y1": 1000}]
+    assert found["yaxis"]["ticktext"] == ["10", "20", "50", "100", "200", "500", "1000"]
+    logarithmic = {"yaxis": {"type": "log", "tickvals": [1]}, "annotations": [{"y": 2}]}
+    found = switched_json(page, {"y": [0, 10]}, logarithmic)
+    assert (found["yaxis"]["type"], found["annotations"][0]["y"], "tickvals" in found["yaxis"]) == (
+        "linear",
+        100,
+        False,
+    )
+    traces: list[dict[str, object]] = [{"y": [0, 1]}, {"y": ["a"]}, {"type": "heatmap", "y": [1, 2]}, {"y": []}]
+    assert [switched_json(page, trace, {}) for trace in traces] == [None] * len(traces)
 
 
 def copied_table(page: Page, form: str) -> str:

@@ -1,6 +1,8 @@
 """The page of one layer of a report, and the check of it with WeightWatcher."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 
 from app.errors import NotFound
 from app.pages import lists
@@ -10,17 +12,20 @@ from app.pages.rendering import PageRoute, page, see
 from app.pages.reports.layer_view import LayerPage
 from app.pages.views.layer import layer_address
 from app.pages.views.report import ReportView
-from app.pages.views.state import State, StateOf
+from app.pages.views.state import LONGEST, State, StateOf
 from app.runs import checks, elsewhere, runs
 from app.web.dependencies import Identity, Reading, Writing
 from frontend import states
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)
+LayerName = Annotated[str, Query(max_length=LONGEST)]
 
 
 @router.get("/{id}/layers")
-def show(request: Request, session: Reading, identity: Identity, state: StateOf) -> Response:
+def show(request: Request, session: Reading, identity: Identity, state: StateOf, name: LayerName = "") -> Response:
     """Every diagnostic of one layer, its figures, its neighbours, and the same layer in other reports."""
+    if name:
+        return see(layer_address(identity, find_layer(request, session, identity, state, name), state.shown.position))
     run = runs.get(session, identity)
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has no checkpoint at position {state.shown.position}.")
@@ -35,6 +40,17 @@ def show(request: Request, session: Reading, identity: Identity, state: StateOf)
         checkpoint=member,
         moving=view.check is not None and view.check_look.moving,
     )
+
+
+def find_layer(request: Request, session: Reading, identity: int, state: State, name: str) -> str:
+    """The weight with exactly this name or, where none has it, the first of the tensor or with the label."""
+    one = run_pages.one_checkpoint(run_pages.find_report(request, session, identity), state)
+    weights = [row.weight for table in one.tables for row in table.rows]
+    for part in ("name", "tensor", "label"):
+        for weight in weights:
+            if getattr(weight, part) == name:
+                return weight.name
+    raise NotFound(f"Run {identity} has no layer of that name.")
 
 
 def make_page(request: Request, session: Reading, identity: int, state: State) -> LayerPage:

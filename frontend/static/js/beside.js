@@ -4,6 +4,7 @@ import { $, $$, remember, say } from "./dom.js";
 import { figures, spotlight } from "./figure.js";
 import { refresh } from "./morph.js";
 import { roving } from "./roving.js";
+import "./take.js";
 
 /** @param {string} weight */
 async function pick(weight) {

@@ -1,5 +1,6 @@
 // Figures: fetched as Plotly JSON when they come into view, drawn in the page's own fonts and colours.
 
+import { isSwitched, remind, switchAxes } from "./axes.js";
 import { $, $$, make } from "./dom.js";
 import { CONFIG, fit, resolve, template } from "./paint.js";
 import { paper } from "./paper.js";
@@ -74,7 +75,8 @@ async function draw(node) {
  */
 async function render(Plotly, node, found) {
   const change = [...adjusted.keys()].find((kind) => node.classList.contains(kind));
-  const { data, layout } = change && found.data.length ? adjusted.get(change)?.(found) : found;
+  const usual = change && found.data.length ? adjusted.get(change)?.(found) : found;
+  const { data, layout } = isSwitched(node) ? switchAxes(usual) ?? usual : usual;
   if (!data.length) return tell(node, layout.meta?.note ?? "Nothing to draw.");
   if (!node.querySelector(".plot-container")) node.replaceChildren();
   const drawing = Plotly.react(node, resolve(data), { template: template(), ...resolve(layout) }, CONFIG);
@@ -91,6 +93,18 @@ async function render(Plotly, node, found) {
 export async function drawn(node) {
   if (node.drawn !== node.dataset.figure || node.hasAttribute("aria-busy")) await draw(node);
   return loadedPlotly();
+}
+
+/**
+ * Switches the axes of a figure between logarithmic and linear; false where its values have no logarithm.
+ * @param {any} node
+ */
+export async function switchScale(node) {
+  await drawn(node);
+  if (!isSwitched(node) && !switchAxes(node)) return false;
+  remind(node);
+  await draw(node);
+  return true;
 }
 
 /**

@@ -1,8 +1,9 @@
-// Taking a figure along: as PNG or SVG, or as a link that opens the page where it is, in the state that it shows.
+// Taking a figure along: as PNG or SVG, or as a link that opens the page where it is, in the state that it shows, with
+// its axes logarithmic or linear as the reader chose.
 
 import { answer, copy } from "./clipboard.js";
 import { $, $$ } from "./dom.js";
-import { drawn } from "./figure.js";
+import { drawn, switchScale } from "./figure.js";
 import { fileName, save } from "./image.js";
 
 /** The figure that a menu belongs to. @param {Element} button @returns {any} */
@@ -20,6 +21,14 @@ async function keep(button) {
   } catch {
     answer(button, "Not possible");
   }
+}
+
+/** @param {HTMLElement} button */
+async function turn(button) {
+  const node = figureOf(button);
+  if (!await switchScale(node).catch(() => false)) return answer(button, "Not possible: no logarithm");
+  const types = ["xaxis", "yaxis"].map((name) => node._fullLayout[name]?.type);
+  answer(button, types.includes("log") ? "Logarithmic" : "Linear");
 }
 
 /** The address of this page with the figure in it, and the layer and column that it shows. @param {any} node */
@@ -40,9 +49,10 @@ function arrive() {
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target instanceof Element ? event.target.closest("[data-save], [data-figure-link]") : null;
+  const button = event.target instanceof Element ? event.target.closest("[data-save], [data-figure-link], [data-axes]") : null;
   if (!(button instanceof HTMLElement)) return;
   if (button.dataset.save) keep(button);
+  else if (button.hasAttribute("data-axes")) turn(button);
   else copy(button, address(figureOf(button)));
 });
 addEventListener("hashchange", arrive);

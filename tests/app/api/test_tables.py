@@ -18,6 +18,9 @@ def test_rows_are_sorted_filtered_and_paged_by_the_server(analysed: Service) -> 
     assert [row["sv_max"] for row in page["rows"]] == sorted((row["sv_max"] for row in everything), reverse=True)[:2]
     assert {row["role"] for row in analysed.get(TABLE, role="up")["rows"]} == {"up"}
     assert analysed.get(TABLE, q="LAYERS.1")["total"] == 2
+    name = "model.layers.1.mlp.up_proj.weight"
+    assert [row["weight"] for row in analysed.get(TABLE, weight=name)["rows"]] == [name]
+    assert analysed.get(TABLE, weight="LAYERS.1")["total"] == 0
     both = [analysed.get(TABLE, flagged=flag)["total"] for flag in ("true", "false")]
     assert both == [analysed.get(TABLE)["flagged"], 5 - analysed.get(TABLE)["flagged"]]
 

@@ -3,6 +3,7 @@
 import re
 
 from frontend.document.pictures import MOST_LAYERS
+from tests.app.pages.reader import read, words
 from tests.service import Service, model
 
 
@@ -18,6 +19,17 @@ def test_a_report_comes_as_a_file(analysed: Service) -> None:
     again = analysed.client.get("/api/v1/runs/1/report.html", headers={"If-None-Match": answer.headers["etag"]})
     assert again.status_code == 304
     analysed.get("/api/v1/runs/7/report.html", 404)
+
+
+def test_the_meaning_of_each_column_is_text_that_opens(analysed: Service) -> None:
+    page = read(analysed.client.get("/api/v1/runs/1/report.html").text)
+    (meanings,) = page.all("details", class_="meanings")
+    (esd,) = (each for each in analysed.get("/api/v1/diagnostics") if each["name"] == "esd")
+    alpha = next(column for column in esd["columns"] if column["name"] == "alpha")
+    assert alpha["meaning"] in words(meanings)
+    assert not any(
+        "title" in heading.attributes for heading in page.all("th") if "col" in str(heading.attributes.get("scope"))
+    )
 
 
 def test_layers_have_their_spectra(analysed: Service) -> None:

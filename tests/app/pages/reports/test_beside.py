@@ -27,6 +27,8 @@ def test_reports_stand_in_rows_and_layers_show_differences(three: Service) -> No
     assert words(reports).count("net.safetensors") >= 3
     layers = page.one("table", id="rows")
     assert words(layers).count("Difference") == 2
+    assert "only those of more than two" in words(page.one("section", id="layers"))
+    assert not any("title" in cell.attributes for cell in page.all("td"))
     assert len([row for row in page.all("tr") if row.attributes.get("data-key")]) == 7
     assert "of 3 layers" in words(page.one("section", id="changed"))
     figure = page.one("div", class_="plot spectra").attributes["data-figure"] or ""

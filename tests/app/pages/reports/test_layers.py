@@ -1,5 +1,9 @@
 """The page of one layer: all of its numbers, its neighbours, itself elsewhere, and the check."""
 
+import pytest
+import torch
+from safetensors.torch import save
+
 from app.models import Check
 from app.states import CheckState
 from tests.app.pages.reader import Page, read, words
@@ -66,3 +70,32 @@ def test_what_is_not_there_is_told_in_a_page(analysed: Service) -> None:
 def test_the_panel_leads_to_it(analysed: Service) -> None:
     page = read(analysed.client.get("/runs/1", params={"weight": NAME}).text)
     assert page.all("a", href=f"/runs/1/layers?weight={NAME}")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [(NAME, NAME), ("Block 1 · query", NAME.replace("0", "1")), ("model.embed_tokens.weight",) * 2]
+)
+def test_an_exact_name_leads_to_the_layer(analysed: Service, name: str, found: str) -> None:
+    answer = analysed.client.get("/runs/1/layers", params={"name": name}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/runs/1/layers?weight={found}")
+    assert found in words(show(analysed, found).one("div", id="head"))
+
+
+def test_a_tensor_of_several_weights_leads_to_its_first(service: Service) -> None:
+    fused = torch.randn(72, 24, generator=torch.Generator().manual_seed(0))
+    service.upload(save({"transformer.h.0.attn.c_attn.weight": fused.T.contiguous()}))
+    service.run(1)
+    service.work()
+    rows = service.get("/api/v1/runs/1/report")["tables"]["norms"]
+    assert len(rows) == 3
+    params = {"name": rows[0]["tensor"]}
+    answer = service.client.get("/runs/1/layers", params=params)
+    assert answer.status_code == 200
+    assert dict(answer.url.params)["weight"] == rows[0]["weight"] != rows[0]["tensor"]
+
+
+@pytest.mark.parametrize("name", ["q_proj", NAME.upper(), "nothing"])
+def test_what_is_no_exact_name_is_not_found(analysed: Service, name: str) -> None:
+    answer = analysed.client.get("/runs/1/layers", params={"name": name})
+    assert answer.status_code == 404
+    assert "no layer of that name" in answer.text
