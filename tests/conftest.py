@@ -9,6 +9,10 @@ import hypothesis
 import pytest
 import torch  # noqa: F401  # before analysis.runtime.pytorch: annotations that name a tensor are checked then
 
+from tests import type_checks
+
+type_checks.install()
+
 # A busy machine is no fault of the code; in CI, the same examples each time, so that only a change can turn it red.
 hypothesis.settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("project")

@@ -16,7 +16,7 @@ from analysis.formats.dtypes import DTYPES
 from analysis.formats.pytorch.optimizer import MOMENTS, OptimizerState, read_optimizer
 from analysis.formats.pytorch.state import check_growth
 from analysis.formats.stored import MOST_DIMENSIONS, Checksum, Stored
-from workers.ingest.reader import error_json
+from workers.ingest.reader import end_with, error_json
 from workers.ingest.sandbox import Limits, confine
 from workers.ingest.supervisor import count_of, error_of, limits_for, supervise, text_of
 
@@ -96,7 +96,7 @@ def main() -> None:
         answer = json.dumps(tell(read_optimizer(path)), allow_nan=False)
     except Exception as error:  # whatever it is, the parent hears of it
         answer = json.dumps({"error": error_json(error, escape(path.name))})
-    sys.stdout.write(answer)
+    end_with(answer)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ all the rest. Its parent is supervisor.py.
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from analysis.errors import CheckpointError, UnsafeFile, escape
 from analysis.formats import open_checkpoint, rewrite
@@ -80,15 +81,25 @@ def _decoded(stored: Mapping[str, Array], target: Path) -> dict[str, Array]:
 def main() -> None:
     """Answers one request from the standard input."""
     request = json.load(sys.stdin)
-    limits = Limits(**request["limits"])
-    confine(limits)
+    confine(Limits(**request["limits"]))
+    end_with(answer(request))
+
+
+def answer(request: Mapping[str, Any]) -> str:
+    """What the request comes to, as JSON."""
+    limits, paths = request["limits"], [Path(path) for path in request["paths"]]
     try:
-        paths, target = [Path(path) for path in request["paths"]], Path(request["target"])
-        answer = json.dumps(read(paths, target, limits.room, limits.tensors, request.get("part")), allow_nan=False)
+        report = read(paths, Path(request["target"]), limits["room"], limits["tensors"], request.get("part"))
+        return json.dumps(report, allow_nan=False)
     except Exception as error:  # whatever it is, the parent hears of it
-        names = ", ".join(escape(Path(path).name) for path in request["paths"][:3])
-        answer = json.dumps({"error": error_json(error, names)})
+        return json.dumps({"error": error_json(error, ", ".join(escape(path.name) for path in paths[:3]))})
+
+
+def end_with(answer: str) -> NoReturn:
+    """Answers, and ends this process at once: to take its modules apart would be an eighth of its work."""
     sys.stdout.write(answer)
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def error_json(error: Exception, names: str) -> dict[str, Any]:

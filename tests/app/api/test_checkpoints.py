@@ -11,6 +11,8 @@ from app.storage.blobs import Incoming
 from tests.hostile import HOSTILE, Hostile, marker
 from tests.service import Service, model, settings
 
+pytestmark = pytest.mark.child_process  # hostile files among others
+
 
 def test_a_raw_body_becomes_a_checkpoint(service: Service) -> None:
     answer = service.client.post("/api/v1/checkpoints?filename=m.safetensors&name=first", content=model())

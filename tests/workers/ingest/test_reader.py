@@ -94,6 +94,14 @@ def test_an_answer_is_json_whatever_happens(tmp_path: Path) -> None:
     assert set(error) == {"class", "code", "message"}
 
 
+def test_it_ends_at_once_with_its_whole_answer() -> None:
+    body = "import atexit\nfrom workers.ingest import reader\natexit.register(print, 1)\nreader.end_with('x' * 10**6)"
+    done = subprocess.run(
+        [sys.executable, "-c", body], capture_output=True, check=True, cwd=Path(__file__).parents[3], timeout=120
+    )
+    assert done.stdout == b"x" * 10**6
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [
