@@ -11,9 +11,11 @@ from dataclasses import is_dataclass
 from typing import Any, ForwardRef, Literal, get_args, get_origin
 
 import jaxtyping
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 
 with_shapes = jaxtyping.jaxtyped
+# The same error either way: a TypeError, which is what a wrong type is without these checks too.
+by_type = beartype(conf=BeartypeConf(violation_type=jaxtyping.TypeCheckError))
 
 
 def install() -> None:
@@ -30,7 +32,7 @@ def checked(made: Any = None, *, typechecker: Any) -> Any:
             made.__init__ = checked(made.__init__, typechecker=typechecker)  # type: ignore[method-assign]
         return made
     if inspect.isfunction(made) and not _may_have_shapes(made):
-        return beartype(made)
+        return by_type(made)
     return with_shapes(made, typechecker=typechecker)
 
 
