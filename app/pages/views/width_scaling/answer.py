@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-from analysis.diagnostic import Finding, Summary
+from analysis.diagnostic import Finding, Severity, Summary
 from analysis.findings.wording import two_places
 from analysis.outcome import Outcome
 from analysis.width_scaling.family import Scaling
@@ -13,6 +13,7 @@ from frontend import numbers
 from frontend.verdict import Kpi
 
 ANSWERS = {Outcome.PASS: "Yes.", Outcome.WARN: "Nearly.", Outcome.FAIL: "No."}
+IN_PARTS = "Not for every matrix."
 
 
 class AnswerView:
@@ -27,9 +28,10 @@ class AnswerView:
 
     @cached_property
     def words(self) -> tuple[str, str]:
-        """Whether settings transfer in one word, and how σ₁ changes from the narrowest model to the widest.
+        """Whether settings transfer in a word or a few, and how σ₁ changes from the narrowest model to the widest.
 
-        No word where another optimizer than AdamW trained it: that σ₁ has to stay the same is of its rule.
+        A kind of matrix that fails is not outweighed by the others. No word where another optimizer than AdamW trained
+        it: that σ₁ has to stay the same is of its rule.
         """
         pairs = self.fits.overall.pairs if self.fits.overall else ()
         widths = [setting.width for setting in self.fits.family.settings]
@@ -37,7 +39,9 @@ class AnswerView:
             return "", self.summary.headline
         pair = pairs[-1]
         change = f"From width {min(widths):g} to {max(widths):g} σ₁ of the matrices changes by a factor of"
-        return ANSWERS[pair.transfer], f"{change} {two_places(pair.measured)}. {self.summary.headline}"
+        fails = pair.transfer is not Outcome.FAIL and any(one.severity is Severity.BAD for one in self.findings)
+        word = IN_PARTS if fails else ANSWERS[pair.transfer]
+        return word, f"{change} {two_places(pair.measured)}. {self.summary.headline}"
 
     @cached_property
     def kpis(self) -> list[Kpi]:

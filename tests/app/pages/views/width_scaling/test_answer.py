@@ -1,8 +1,10 @@
 """The answer on a family, at known laws."""
 
+from dataclasses import replace
+
 import pytest
 
-from analysis.diagnostic import Summary
+from analysis.diagnostic import Finding, Severity, Summary
 from analysis.width_scaling.family import family, scaling
 from analysis.width_scaling.trajectory import trajectory
 from app.pages.views.width_scaling.answer import AnswerView
@@ -23,6 +25,20 @@ def test_a_word_and_the_change(rule: str, word: str, factor: str) -> None:
         word,
         f"From width 16 to 48 σ₁ of the matrices changes by a factor of {factor}. The law holds.",
     )
+
+
+@pytest.mark.parametrize(
+    ("rule", "severity", "word"),
+    [
+        ("λ ∝ √d", Severity.BAD, "Not for every matrix."),
+        ("λ ∝ √d", Severity.WARN, "Yes."),
+        ("both constant", Severity.BAD, "No."),
+    ],
+)
+def test_a_kind_of_matrix_that_fails_is_not_outweighed(rule: str, severity: Severity, word: str) -> None:
+    found = answer(rule)
+    found.summary = replace(SUMMARY, findings=(Finding(severity, "σ₁ drifts", ""),))
+    assert found.words[0] == word
 
 
 def test_key_numbers() -> None:
