@@ -61,7 +61,7 @@ def panel(tables: Sequence[Table], weight: str, position: int = 0) -> Panel:
         label=info.label,
         facts=tuple(facts),
         everything=tuple((table.diagnostic.title, _all_facts(table, row)) for table, row in by_name.values()),
-        tag=tag(values),
+        tag=tag(values, all(_is_firm(table, row) for table, row in by_name.values())),
         reading=reading(values),
     )
 
@@ -91,13 +91,20 @@ def _term(table: Table, column: Column) -> str:
     return f"{table.diagnostic.name}.{column.name}"
 
 
-def tag(values: Mapping[str, object]) -> tuple[str, str]:
-    """The state of a weight, as a css class and words with their own sign."""
+def _is_firm(table: Table, row: Row) -> bool:
+    """Whether α may be held against its usual range, where the table has one."""
+    return all(column.judges(row) for column in table.diagnostic.columns if column.name == "alpha")
+
+
+def tag(values: Mapping[str, object], firm: bool) -> tuple[str, str]:
+    """The state of a weight, as a css class and words with their own sign; of a fit that is not firm no more."""
     alpha, warning = values.get("alpha"), values.get("warning")
     if "alpha" not in values:
         return "", ""
     if not isinstance(alpha, float):
         return "", "no fit"
+    if not firm:
+        return "", "weak fit"
     if warning == "under-trained":
         return "note", "▲ α above 6"
     if warning == "over-trained":

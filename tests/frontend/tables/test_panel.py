@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.diagnostic import Table
+from analysis.diagnostics.esd.diagnostic import ESD as DIAGNOSTIC_OF_ESD
 from frontend.tables.panel import panel, reading, tag
 from tests.frontend.examples import blocks, row, table
 
@@ -46,7 +47,14 @@ def test_a_weight_that_is_not_there() -> None:
     ],
 )
 def test_a_tag_is_a_colour_a_sign_and_a_word(values: dict[str, object], css: str, words: str) -> None:
-    assert tag(values) == (css, words)
+    assert tag(values, firm=True) == (css, words)
+
+
+@pytest.mark.parametrize(("tail", "words"), [(120, "✓ α in 2–6"), (384, "weak fit"), (9, "weak fit")])
+def test_a_fit_that_the_headline_leaves_out_gets_no_check_mark(tail: int, words: str) -> None:
+    small = row("layers.0.q", alpha=3.0, warning="", num_pl_spikes=tail, num_evals=384, D=0.02)
+    large = replace(small, weight=replace(small.weight, rows=384, columns=384))
+    assert panel([Table(DIAGNOSTIC_OF_ESD, (large,))], "layers.0.q").tag[1] == words
 
 
 @pytest.mark.parametrize(
