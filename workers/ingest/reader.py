@@ -96,7 +96,7 @@ def answer(request: Mapping[str, Any]) -> str:
 
 
 def end_with(answer: str) -> NoReturn:
-    """Answers, and ends this process at once: to take its modules apart would be an eighth of its work."""
+    """Answers, and ends this process at once: to take its modules apart takes a twelfth of its CPU."""
     sys.stdout.write(answer)
     sys.stdout.flush()
     os._exit(0)
