@@ -6,8 +6,6 @@ loading. A click or a key counts until the page shows what it asks for and has b
 is the sum that browsers report (web.dev/cls), while the page of a running analysis fills.
 """
 
-import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,12 +15,12 @@ from statistics import median
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from app.settings import Settings
-from benchmarks.service import analysed, fill, served, weights
+from benchmarks.service import analysed, fill, weights
 from benchmarks.timing import markdown, spoken
+from docs.browser import FLAGS, chromium, serve
 
 ROUNDS = 5
 ROWS = '[...document.querySelectorAll("#rows tbody tr[data-key]")]'
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 SIZE: ViewportSize = {"width": 1440, "height": 900}
 WATCH = """
 window.tasks = []; window.shift = 0;
@@ -63,10 +61,6 @@ ACTS = {
         f'!document.querySelector("#panel").hasAttribute("aria-busy") && {DRAWN}',
     ),
 }  # fmt: skip
-
-
-def chromium() -> str:
-    return os.environ.get("EIGENSCOPE_CHROMIUM") or shutil.which("chromium") or sys.exit("No chromium.")
 
 
 def visit(page: Page, address: str) -> float:
@@ -124,9 +118,10 @@ def row(title: str, asked: str, found: list[float]) -> tuple[str, ...]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
-        with served(folder) as (base, _):
+        with serve(folder) as (base, _):
             run = fill(Settings(data_dir=folder / "data"), analysed(base, weights(folder, 10, 96), wait=True))
-            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+            path = chromium() or sys.exit("There is no chromium.")
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
             address = f"{base}/runs/{run}"
             both = [visits(browser, address) for _ in range(ROUNDS)]
             each = [acts(browser, address) for _ in range(ROUNDS)]

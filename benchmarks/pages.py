@@ -12,8 +12,9 @@ from pathlib import Path
 from statistics import median
 
 from app.settings import Settings
-from benchmarks.service import GZIP, analysed, burnt, fill, served, weights
+from benchmarks.service import GZIP, analysed, burnt, fill, weights
 from benchmarks.timing import markdown, spoken
+from docs.browser import serve
 
 HEAD = ("1,000 layers", "requests", "median", "slowest", "CPU of the server", "gzip")
 COLUMNS = ("alpha", "D", "stable_rank", "log_norm", "spectral_norm", "alpha_weighted", "xmin", "num_evals")
@@ -51,7 +52,7 @@ def row(title: str, base: str, paths: Sequence[str], process: int) -> tuple[str,
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with served(folder, EIGENSCOPE_KEEP_RESULTS_DAYS="0") as (base, process):
+        with serve(folder, EIGENSCOPE_KEEP_RESULTS_DAYS="0") as (base, process):
             run = fill(Settings(data_dir=folder / "data"), analysed(base, weights(folder, 10, 96), wait=True))
             get(f"{base}/")  # templates are read once
             rows = [row("page, the first of all", base, [f"/runs/{run}"], process)]

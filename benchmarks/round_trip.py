@@ -24,8 +24,9 @@ from analysis.diagnostics import requests
 from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
 from benchmarks.examples import minilm
-from benchmarks.service import ask, served
+from benchmarks.service import ask
 from benchmarks.timing import markdown
+from docs.browser import serve
 
 ROUNDS = 5
 HEAD = ("checkpoint", "library", "work", "ratio", "POST to report", "noticed", "CPU, library", "CPU, worker", "ratio")
@@ -91,7 +92,7 @@ def rows(which: str, folder: Path, base: str, process: int) -> Iterator[tuple[st
 def main(which: str = "") -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with served(folder, EIGENSCOPE_KEEP_RESULTS_DAYS="0") as (base, process):
+        with serve(folder, EIGENSCOPE_KEEP_RESULTS_DAYS="0") as (base, process):
             print(markdown(HEAD, list(rows(which, folder, base, process))))
 
 

@@ -13,7 +13,6 @@ import json
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -36,12 +35,12 @@ from app.db import Database
 from app.runs.reports import weight_digest
 from app.settings import Settings
 from benchmarks.timing import markdown
+from docs.browser import serve
 
 LAYERS, SIDE = 1000, 384
 READERS = 200
 SECONDS = 8.0  # of each measurement
 PATIENCE = 60.0  # seconds after which an answer counts as none
-SERVE = "from app.cli.main import main; main(['serve', '--port', '0'])"
 ROOT = Path(__file__).parents[1]
 ROLES = ("q", "k", "v", "o", "up", "down", "gate", "up", "down", "gate")
 PART = {"q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj", "o": "self_attn.o_proj"}
@@ -140,30 +139,6 @@ def weights(folder: Path, layers: int, side: int) -> Path:
 # --- the service ---
 
 
-@contextmanager
-def served(folder: Path, **more: str) -> Iterator[tuple[str, int]]:
-    """Its address, and its process id; with these variables in its environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("EIGENSCOPE_")}
-    log = (folder / "log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE], env=kept | {"EIGENSCOPE_DATA_DIR": str(folder / "data")} | more, cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=log, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    found = re.search(r"http://\S+?(?=/?$)", process.stdout.readline().strip())
-    assert found, (folder / "log").read_text()
-    try:
-        yield found[0], process.pid
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
-
-
 def burnt(process: int) -> float:
     """Seconds of CPU that a process took so far (Linux)."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
@@ -240,7 +215,7 @@ def in_process(base: str, path: str, headers: dict[str, str], pause: float) -> R
 def main(only: str = "") -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with served(folder, EIGENSCOPE_KEEP_RESULTS_DAYS="0") as (base, process):
+        with serve(folder, EIGENSCOPE_KEEP_RESULTS_DAYS="0") as (base, process):
             small = analysed(base, weights(folder, 10, 96), wait=True)
             run = fill(Settings(data_dir=folder / "data"), small)
             busy = analysed(base, weights(folder, 1000, 640), wait=False)

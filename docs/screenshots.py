@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path = chromium()
     if path is None:
         sys.exit("There is no chromium: install it, or name it in EIGENSCOPE_CHROMIUM.")
-    with tempfile.TemporaryDirectory() as folder, serve(Path(folder)) as address, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, serve(Path(folder)) as (address, _), sync_playwright() as playwright:
         runs = load(address)
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         for picture in PICTURES:

@@ -3,18 +3,19 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 from tests.ports import free_port
 
 
 @contextmanager
-def listening(app: FastAPI) -> Iterator[int]:
-    """The port of 127.0.0.1 at which it answers."""
+def listening(app: Any, **options: Any) -> Iterator[int]:
+    """The port of 127.0.0.1 at which it answers. The options are those of uvicorn.Config."""
     number = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=number, log_config=None, lifespan="off"))
+    config = uvicorn.Config(app, host="127.0.0.1", port=number, log_config=None, lifespan="off", **options)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -20,7 +20,7 @@ from app.lists.selection import parse_place
 from app.runs import markdown, reports, runs
 from app.states import ENDED
 from app.web import response_cache as kept
-from app.web.dependencies import DatabaseOf, Identity, Limit, Reading, SettingsOf, Writing
+from app.web.dependencies import DatabaseOf, Identity, Limit, Reading, ReportsOf, SettingsOf, Writing
 from app.web.idempotency import Once, OnceRoute
 from app.web.long_poll import Seconds, WaitingOf, wait_until
 from app.web.pagination import COUNTED, Answering, Cursor
@@ -126,11 +126,11 @@ def delete(session: Writing, identity: Identity) -> None:
     response_model=dict[str, Any],
     operation_id="get_report",
 )
-async def report(request: Request, database: DatabaseOf, identity: Identity) -> Response:
+async def report(request: Request, database: DatabaseOf, report_cache: ReportsOf, identity: Identity) -> Response:
     """Returns coverage, summary, tables, findings and options: the object that `eigenscope analyze --json` prints."""
 
     def make(session: Session) -> kept.Made:
-        return kept.make_entry(request.app.state.reports.find(session, identity).report.to_json())
+        return kept.make_entry(report_cache.find(session, identity).report.to_json())
 
     return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 
@@ -143,11 +143,13 @@ async def report(request: Request, database: DatabaseOf, identity: Identity) -> 
     response_class=Response,
     operation_id="get_report_as_markdown",
 )
-async def report_as_markdown(request: Request, database: DatabaseOf, identity: Identity) -> Response:
+async def report_as_markdown(
+    request: Request, database: DatabaseOf, report_cache: ReportsOf, identity: Identity
+) -> Response:
     """Returns headlines, findings with what to do, coverage and the first rows as Markdown."""
 
     def make(session: Session) -> kept.Made:
-        found = request.app.state.reports.find(session, identity).report
+        found = report_cache.find(session, identity).report
         text = markdown.write(found, runs.get(session, identity).name or ", ".join(found.names))
         headers = {"Content-Disposition": f'attachment; filename="run-{identity}.md"'}
         return kept.Made(text.encode("utf-8", "replace"), headers)

@@ -18,7 +18,7 @@ from app.lists.parameters import NO_NUL
 from app.runs import reports, tables
 from app.runs.reports import group_of
 from app.web import response_cache as kept
-from app.web.dependencies import DatabaseOf, Identity, Limit
+from app.web.dependencies import DatabaseOf, Identity, Limit, ReportsOf
 from app.web.pagination import PAGED, UNKNOWN, Cursor, Pager
 from app.web.problems import responses
 
@@ -82,12 +82,13 @@ CSV: dict[int | str, dict[str, Any]] = {
     operation_id="get_table_csv",
 )
 async def as_csv(
-    request: Request, database: DatabaseOf, identity: Identity, diagnostic: Name, asked: Annotated[Filters, Query()]
-) -> Response:
+    request: Request, database: DatabaseOf, report_cache: ReportsOf, identity: Identity, diagnostic: Name,
+    asked: Annotated[Filters, Query()],
+) -> Response:  # fmt: skip
     """Returns the table as CSV: one header line of registered names, exact numbers, empty where absent."""
 
     def make(session: Session) -> kept.Made:
-        table = tables.select(request.app.state.reports.table(session, identity, diagnostic), asked.selection())
+        table = tables.select(report_cache.table(session, identity, diagnostic), asked.selection())
         name = f"run-{identity}-{table.diagnostic.name}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return kept.Made("".join(tables.to_csv(table)).encode("utf-8", "replace"), headers)
@@ -103,15 +104,14 @@ async def as_csv(
     operation_id="get_table",
 )
 async def show(
-    request: Request, database: DatabaseOf, identity: Identity, diagnostic: Name, asked: Annotated[Page, Query()]
-) -> Response:
+    request: Request, database: DatabaseOf, report_cache: ReportsOf, identity: Identity, diagnostic: Name,
+    asked: Annotated[Page, Query()],
+) -> Response:  # fmt: skip
     """Returns the rows; for a running run, the rows so far. Pages follow the requested order."""
     page = Pager(request, asked.limit, asked.cursor)
 
     def make(session: Session) -> kept.Made:
-        return kept.make_entry(
-            *page_of(request.app.state.reports.table(session, identity, diagnostic), asked.selection(), page)
-        )
+        return kept.make_entry(*page_of(report_cache.table(session, identity, diagnostic), asked.selection(), page))
 
     return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 

@@ -42,7 +42,7 @@ def show(request: Request, session: Reading, settings: SettingsOf) -> Response:
         moving=any(row.look.moving for row in rows) or any(run.look.moving for run in recent),
         token=settings.token is not None,
         formats=companions.to_json(),
-        real=not rows and minilm.find() is not None,
+        base_is_real=not rows and minilm.find() is not None,
     )
 
 

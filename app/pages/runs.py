@@ -10,16 +10,16 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from analysis.diagnostic import Scope, Table
-from analysis.findings.wording import join_words, lower_first
 from analysis.report import Report
 from app import etags, models
 from app.db import Database, Session
 from app.errors import NotFound
 from app.lists import labels
 from app.lists.labels import Change
-from app.pages import lists, mitigate
+from app.pages import mitigate
 from app.pages.listings.labels import view_labels
-from app.pages.rendering import PageRoute, page, see, sentence
+from app.pages.rendering import PageRoute, page, see
+from app.pages.reports.run_head import run_view
 from app.pages.views import gate, prescriptions
 from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.layer import Curves
@@ -29,20 +29,11 @@ from app.pages.views.state import ShownColumns, State, StateOf
 from app.pages.views.width_scaling.family import FamilyView
 from app.runs import beside, reports, runs
 from app.runs.report_cache import KeptReport, ReportCache
-from app.states import RunState
 from app.web import response_cache as kept
-from app.web.dependencies import DatabaseOf, Identity, Writing
+from app.web.dependencies import DatabaseOf, Identity, ReportsOf, Writing
 from frontend import numbers, states
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)
-NAMED = 3  # diagnostics named above a report
-
-
-@dataclass(frozen=True, slots=True)
-class Callout:
-    css: str
-    title: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +43,25 @@ class Position:
     current: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
-    id: int
-    name: str
-    checkpoints: list[models.Checkpoint]
-    look: states.Look
-    subtitle: str
-    line: str
-    eta: str
-    done: int
-    total: int
-    events: str
-    soon: str
-    callout: Callout | None
-    adapter: int | None  # the id of an adapter that is analysed by itself
-
-
 @router.get("/{id}")
-async def show(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def show(
+    request: Request, database: DatabaseOf, report_cache: ReportsOf, identity: Identity, state: StateOf
+) -> Response:
     """The report of each checkpoint by itself; of a run that compares checkpoints, the comparison."""
 
     def changes_since(version: etags.Version) -> str:
         return "" if version.ended_at is None else numbers.describe_age(version.ended_at, time.time())
 
-    make = partial(show_page, request, identity=identity, state=state)
+    make = partial(show_page, request, report_cache, identity=identity, state=state)
     return await kept.page(request, database, partial(etags.of_page, identity=identity), make, changes_since)
 
 
-def show_page(request: Request, session: Session, identity: int, state: State) -> Response:
+def show_page(request: Request, report_cache: ReportCache, session: Session, identity: int, state: State) -> Response:
     run = runs.get(session, identity)
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
     view = run_view(run, runs.progress(session, run), time.time())
-    kept_report = find_report(request, session, identity)
+    kept_report = report_cache.find(session, identity)
     full_report = kept_report.report
     common: dict[str, Any] = {"run": view, "tabs": tabs(full_report.tables, state), "gates": gate.view(session, run)}
     common["labels"] = view_labels(request.app.state.settings, run)
@@ -114,73 +90,71 @@ def show_page(request: Request, session: Session, identity: int, state: State) -
 
 
 @router.get("/{id}/panel")
-async def panel(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def panel(
+    request: Request, database: DatabaseOf, report_cache: ReportsOf, identity: Identity, state: StateOf
+) -> Response:
     """The panel of one layer, which the page puts in the place of the one it shows."""
-    return await answer_part(
-        request, database, identity, lambda session: ("parts/panel_only.html", part(request, session, identity, state))
-    )
+    make_view = partial(part, report_cache, identity=identity, state=state)
+    return await answer_part(request, database, identity, "parts/panel_only.html", make_view)
 
 
 @router.get("/{id}/health")
-async def health(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def health(
+    request: Request, database: DatabaseOf, report_cache: ReportsOf, identity: Identity, state: StateOf
+) -> Response:
     """The grid by block and role, and the figure by depth, in another column's colours."""
-    return await answer_part(
-        request, database, identity, lambda session: ("parts/health_only.html", part(request, session, identity, state))
-    )
+    make_view = partial(part, report_cache, identity=identity, state=state)
+    return await answer_part(request, database, identity, "parts/health_only.html", make_view)
 
 
 @router.get("/{id}/matrix")
-async def matrix(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def matrix(
+    request: Request, database: DatabaseOf, report_cache: ReportsOf, identity: Identity, state: StateOf
+) -> Response:
     """Of a comparison, one matrix in one tuned checkpoint."""
-    make_view = partial(part_of_comparison, request, identity=identity, state=state)
-    return await answer_part(
-        request, database, identity, lambda session: ("parts/matrix_only.html", make_view(session))
-    )
+    make_view = partial(part_of_comparison, report_cache, identity=identity, state=state)
+    return await answer_part(request, database, identity, "parts/matrix_only.html", make_view)
 
 
 @router.get("/{id}/cells")
-async def cells(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def cells(
+    request: Request, database: DatabaseOf, report_cache: ReportsOf, identity: Identity, state: StateOf
+) -> Response:
     """Of a comparison, the cells by block and role in another column's colours, or another picture of it."""
-    make_view = partial(part_of_comparison, request, identity=identity, state=state)
-    return await answer_part(request, database, identity, lambda session: ("parts/cells_only.html", make_view(session)))
+    make_view = partial(part_of_comparison, report_cache, identity=identity, state=state)
+    return await answer_part(request, database, identity, "parts/cells_only.html", make_view)
 
 
 async def answer_part(
-    request: Request, database: Database, identity: int, make: Callable[[Session], tuple[str, object]]
+    request: Request, database: Database, identity: int, template: str, make_view: Callable[[Session], object]
 ) -> Response:
     """A part of the page, made of its template and what that shows, or kept from before."""
 
     def make_response(session: Session) -> Response:
-        template, report = make(session)
-        return page(request, template, report=report)
+        return page(request, template, report=make_view(session))
 
     return await kept.page(request, database, partial(etags.of_run, identity=identity), make_response)
 
 
-def part(request: Request, session: Session, identity: int, state: State) -> ReportView:
+def part(report_cache: ReportCache, session: Session, identity: int, state: State) -> ReportView:
     """The report for a part of the page."""
     run = runs.get(session, identity)
-    one = one_checkpoint(find_report(request, session, identity), state)
+    one = one_checkpoint(report_cache.find(session, identity), state)
     view = ReportView(one, state, states.run(run.state).moving, curves(session, state))
     if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
     return view
 
 
-def part_of_comparison(request: Request, session: Session, identity: int, state: State) -> ComparisonView:
+def part_of_comparison(report_cache: ReportCache, session: Session, identity: int, state: State) -> ComparisonView:
     run = runs.get(session, identity)
-    run_tables = find_report(request, session, identity).report.tables
+    run_tables = report_cache.find(session, identity).report.tables
     if not compares(run_tables) or state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has no comparison there.")
     view = ComparisonView(run_tables, None, state, states.run(run.state).moving)
     if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
     return view
-
-
-def find_report(request: Request, session: Session, identity: int) -> KeptReport:
-    cache: ReportCache = request.app.state.reports
-    return cache.find(session, identity)
 
 
 def one_checkpoint(kept_report: KeptReport, state: State) -> OneCheckpoint:
@@ -226,61 +200,6 @@ def again_address(run: models.Run) -> str:
 def curves(session: Session, state: State) -> Curves:
     """Which curves a weight has, asked when its figures are wanted."""
     return lambda weight: reports.curve_names(session, state.run, weight, state.shown.position)
-
-
-def run_view(run: models.Run, progress: runs.Progress, now: float) -> RunView:
-    return RunView(
-        id=run.id,
-        name=lists.name_of(run),
-        checkpoints=[member.checkpoint for member in run.members],
-        look=states.run(run.state),
-        subtitle=subtitle(run, now),
-        line=lists.line(run, progress),
-        eta=lists.eta(progress.eta_seconds),
-        done=progress.done,
-        total=progress.total,
-        events=f"/api/v1/runs/{run.id}/events",
-        soon=expectation(run),
-        callout=callout(run, progress),
-        adapter=lone_adapter(run),
-    )
-
-
-def lone_adapter(run: models.Run) -> int | None:
-    checkpoint = run.members[0].checkpoint
-    return checkpoint.id if len(run.members) == 1 and checkpoint.kind == "adapter" else None
-
-
-def subtitle(run: models.Run, now: float) -> str:
-    """What was asked, of how much, and how long it took."""
-    counts = [member.checkpoint.parameters for member in run.members]
-    size = f"{numbers.parameters(sum(c or 0 for c in counts))} parameters. " if all(counts) else ""
-    titles = [request.diagnostic.title for request in reports.requests(run)]
-    rest = [f"{len(titles) - NAMED} more"] if len(titles) > NAMED else []
-    subject = f"{join_words([titles[0], *map(lower_first, titles[1:NAMED]), *rest])}. "
-    if run.finished_at is None or run.started_at is None:
-        return size + subject + f"Asked for {numbers.describe_age(run.created_at, now)}."
-    took = numbers.duration(run.finished_at - run.started_at)
-    device = f" on {run.device}" if run.device else ""
-    verb = "Finished" if run.state == RunState.DONE else "Ended"
-    return size + subject + f"{verb} {numbers.describe_age(run.finished_at, now)} after {took}{device}."
-
-
-def expectation(run: models.Run) -> str:
-    """What to expect while there is no row yet."""
-    if run.state == RunState.WAITING:
-        return "The file is being checked. The analysis starts automatically."
-    return "The first layers appear here shortly."
-
-
-def callout(run: models.Run, progress: runs.Progress) -> Callout | None:
-    if run.state == RunState.CANCELLED:
-        return Callout("quiet", "Cancelled.", lists.line(run, progress))
-    if run.state == RunState.FAILED:
-        return Callout("bad", "Failed.", lists.line(run, progress))
-    if run.state == RunState.DONE and run.reason:
-        return Callout("bad", "Not complete.", sentence(run.reason))
-    return None
 
 
 def positions(run: models.Run, state: State) -> list[Position]:

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from app.access.callers import Caller, check_admin
 from app.db import Database, Session
 from app.queue.pings import HealthCheck
+from app.runs.report_cache import ReportCache
 from app.settings import Settings
 from app.storage.blobs import Storage
 
@@ -43,6 +44,11 @@ async def get_settings(request: Request) -> Settings:
     return settings
 
 
+async def get_reports(request: Request) -> ReportCache:
+    reports: ReportCache = request.app.state.reports
+    return reports
+
+
 async def get_health_check(request: Request) -> HealthCheck:
     health_check: HealthCheck = request.app.state.pulse
     return health_check
@@ -51,6 +57,7 @@ async def get_health_check(request: Request) -> HealthCheck:
 DatabaseOf = Annotated[Database, Depends(get_database)]
 StorageOf = Annotated[Storage, Depends(get_storage)]
 SettingsOf = Annotated[Settings, Depends(get_settings)]
+ReportsOf = Annotated[ReportCache, Depends(get_reports)]
 HealthCheckOf = Annotated[HealthCheck, Depends(get_health_check)]
 
 

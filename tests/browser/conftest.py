@@ -80,7 +80,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running service."""
-    with serve(tmp_path_factory.mktemp("served")) as address:
+    with serve(tmp_path_factory.mktemp("served")) as (address, _):
         yield address
 
 

@@ -14,7 +14,7 @@ from tests.browser.conftest import Watched
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[str]:
     """The address of a service that nobody has used."""
-    with serve(tmp_path) as address:
+    with serve(tmp_path) as (address, _):
         yield address
 
 

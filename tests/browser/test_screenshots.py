@@ -20,7 +20,7 @@ def check(path: Path, picture: screenshots.Picture) -> None:
 
 
 def test_the_script_makes_every_picture(browser: Browser, tmp_path: Path) -> None:
-    with serve(tmp_path) as address:
+    with serve(tmp_path) as (address, _):
         runs = screenshots.load(address)
         for picture in screenshots.PICTURES:
             path = tmp_path / picture.name

@@ -11,10 +11,11 @@ from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see
 from app.pages.reports.layer_view import LayerPage
 from app.pages.views.layer import layer_address
-from app.pages.views.report import ReportView
+from app.pages.views.report import OneCheckpoint, ReportView
 from app.pages.views.state import LONGEST, State, StateOf
 from app.runs import checks, elsewhere, runs
-from app.web.dependencies import Identity, Reading, Writing
+from app.runs.report_cache import ReportCache
+from app.web.dependencies import Identity, Reading, ReportsOf, Writing
 from frontend import states
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)
@@ -22,14 +23,18 @@ LayerName = Annotated[str, Query(max_length=LONGEST)]
 
 
 @router.get("/{id}/layers")
-def show(request: Request, session: Reading, identity: Identity, state: StateOf, name: LayerName = "") -> Response:
+def show(
+    request: Request, session: Reading, report_cache: ReportsOf, identity: Identity, state: StateOf,
+    name: LayerName = "",
+) -> Response:  # fmt: skip
     """Every diagnostic of one layer, its figures, its neighbours, and the same layer in other reports."""
     if name:
-        return see(layer_address(identity, find_layer(request, session, identity, state, name), state.shown.position))
+        one = run_pages.one_checkpoint(report_cache.find(session, identity), state)
+        return see(layer_address(identity, find_layer(one, identity, name), state.shown.position))
     run = runs.get(session, identity)
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has no checkpoint at position {state.shown.position}.")
-    view = make_page(request, session, identity, state)
+    view = make_page(report_cache, session, identity, state)
     member = run.members[state.shown.position].checkpoint
     return page(
         request,
@@ -42,9 +47,8 @@ def show(request: Request, session: Reading, identity: Identity, state: StateOf,
     )
 
 
-def find_layer(request: Request, session: Reading, identity: int, state: State, name: str) -> str:
+def find_layer(one: OneCheckpoint, identity: int, name: str) -> str:
     """The weight with exactly this name or, where none has it, the first of the tensor or with the label."""
-    one = run_pages.one_checkpoint(run_pages.find_report(request, session, identity), state)
     weights = [row.weight for table in one.tables for row in table.rows]
     for part in ("name", "tensor", "label"):
         for weight in weights:
@@ -53,9 +57,9 @@ def find_layer(request: Request, session: Reading, identity: int, state: State, 
     raise NotFound(f"Run {identity} has no layer of that name.")
 
 
-def make_page(request: Request, session: Reading, identity: int, state: State) -> LayerPage:
+def make_page(report_cache: ReportCache, session: Reading, identity: int, state: State) -> LayerPage:
     run = runs.get(session, identity)
-    one = run_pages.one_checkpoint(run_pages.find_report(request, session, identity), state)
+    one = run_pages.one_checkpoint(report_cache.find(session, identity), state)
     report = ReportView(one, state, states.run(run.state).moving, run_pages.curves(session, state))
     names = {row.weight.name: row.weight for table in report.tables for row in table.rows}
     if not names:

@@ -11,17 +11,19 @@ from app.pages.rendering import ENVIRONMENT, PageRoute
 from app.pages.views.state import StateOf
 from app.pages.views.tables import LayersView
 from app.web import response_cache as kept
-from app.web.dependencies import DatabaseOf, Identity
+from app.web.dependencies import DatabaseOf, Identity, ReportsOf
 
 router = APIRouter(prefix="/runs", route_class=PageRoute)
 
 
 @router.get("/{id}/rows")
-async def show(request: Request, database: DatabaseOf, identity: Identity, state: StateOf) -> Response:
+async def show(
+    request: Request, database: DatabaseOf, report_cache: ReportsOf, identity: Identity, state: StateOf
+) -> Response:
     """Name, searched text, sort keys, whether it is flagged, and the cells as HTML, of each row in the file's order."""
 
     def make(session: Session) -> kept.Made:
-        return kept.make_entry(rows_of(run_pages.part(request, session, identity, state).table))
+        return kept.make_entry(rows_of(run_pages.part(report_cache, session, identity, state).table))
 
     return await kept.answer(request, database, partial(etags.of_run, identity=identity), make)
 

@@ -14,8 +14,8 @@ const ids = () => (new URL(location.href).searchParams.get(NAME) ?? "").split(",
 /** Whether the reader has switched the axes of this figure. @param {Element} node */
 export const isSwitched = (node) => ids().includes(node.id);
 
-/** Switches them, or back. @param {Element} node */
-export function remind(node) {
+/** Has the address say that they are switched, or no more. @param {Element} node */
+export function rememberSwitch(node) {
   const others = ids().filter((id) => id !== node.id && document.getElementById(id));
   remember({ [NAME]: (isSwitched(node) ? others : [...others, node.id]).join(",") });
 }
@@ -29,7 +29,7 @@ export function switchAxes(figure) {
   const names = logarithmic.length ? logarithmic : ["yaxis"];
   /** @type {any} */
   let found = figure;
-  for (const name of names) found = found && turn(found, name, !logarithmic.length);
+  for (const name of names) found = found && switchAxis(found, name, !logarithmic.length);
   return found;
 }
 
@@ -38,7 +38,7 @@ export function switchAxes(figure) {
  * @param {string} name of the axis
  * @param {boolean} toLog
  */
-function turn({ data, layout }, name, toLog) {
+function switchAxis({ data, layout }, name, toLog) {
   const letter = name[0], id = name.replace("axis", "");
   const values = data.filter((/** @type {any} */ trace) => (trace[`${letter}axis`] ?? letter) === id)
     .flatMap((/** @type {any} */ trace) => trace[letter] ?? []).filter((/** @type {any} */ value) => value !== null);

@@ -1,6 +1,6 @@
 // Figures: fetched as Plotly JSON when they come into view, drawn in the page's own fonts and colours.
 
-import { isSwitched, remind, switchAxes } from "./axes.js";
+import { isSwitched, rememberSwitch, switchAxes } from "./axes.js";
 import { $, $$, make } from "./dom.js";
 import { CONFIG, fit, resolve, template } from "./paint.js";
 import { paper } from "./paper.js";
@@ -102,7 +102,7 @@ export async function drawn(node) {
 export async function switchScale(node) {
   await drawn(node);
   if (!isSwitched(node) && !switchAxes(node)) return false;
-  remind(node);
+  rememberSwitch(node);
   await draw(node);
   return true;
 }

@@ -1,6 +1,5 @@
 import pytest
 
-from app.models import Run
 from frontend.numbers import short
 from tests.app.pages.reader import Page, read, words
 from tests.comparisons import adapter
@@ -98,35 +97,6 @@ def test_what_is_still_to_come_is_not_left_out(service: Service) -> None:
     assert "not analysed yet" not in coverage
 
 
-def test_a_waiting_run_says_what_it_waits_for(service: Service) -> None:
-    service.upload(model())
-    service.run(1)
-    page = page_of(service)
-    assert page.one("section", id="progress").attributes["data-live"] == "/api/v1/runs/1/events"
-    assert "Waiting" in page.one("section", id="progress").text
-    assert page.all("form", action="/runs/1/cancel")
-    assert not page.all("section", id="layers")
-
-
-def test_a_cancelled_run_keeps_its_rows(service: Service) -> None:
-    service.upload(model())
-    service.run(1)
-    answer = service.client.post("/runs/1/cancel", follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/runs/1")
-    page = page_of(service)
-    assert "Cancelled." in page.one("div", id="outcome").text
-    assert not page.all("section", id="progress")
-
-
-def test_a_run_of_a_rejected_file_failed_with_its_reason(service: Service) -> None:
-    service.upload(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
-    service.run(1)
-    service.work()
-    outcome = page_of(service).one("div", id="outcome")
-    assert "Failed." in outcome.text
-    assert service.get("/api/v1/checkpoints/1")["reason"]["message"] in words(outcome)
-
-
 def test_a_checkpoint_without_a_matrix(service: Service) -> None:
     import torch
     from safetensors.torch import save
@@ -183,12 +153,3 @@ def test_an_adapter_by_itself_says_what_to_do(service: Service) -> None:
     assert not checkpoint.all("form", action="/checkpoints/1/analyse")
     (link,) = page_of(service).all("a", href="/compare?tuned=1")
     assert link.text == "Compare it with its base"
-
-
-def test_a_run_that_lacks_tensors_says_so(analysed: Service) -> None:
-    with analysed.database.writing() as session:
-        run = session.get_one(Run, 1)
-        run.reason_code, run.reason = "incomplete", "1 tensor was not measured. First reason: out of memory"
-    page = analysed.client.get("/runs/1").text
-    assert "Not complete." in page
-    assert "1 tensor was not measured. First reason: out of memory" in page

@@ -12,11 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-import uvicorn
 
 from app.web import connections
 from app.web.connections import CONNECTION, LARGEST_HEADERS, BoundedProtocol
-from tests.ports import free_port
+from tests.listening import listening
 
 REQUEST = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -47,18 +46,8 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(connections, "ROOM_SECONDS", 0.1)
     monkeypatch.setattr(connections, "MOST_BODIES", 3)
     monkeypatch.setattr(connections, "SILENT_SECONDS", 0.6)
-    number = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(answer, host="127.0.0.1", port=number, http=BoundedProtocol, log_config=None, lifespan="off",
-                       timeout_keep_alive=1, timeout_graceful_shutdown=1)
-    )  # fmt: skip
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        threading.Event().wait(0.02)
-    yield number
-    server.should_exit = True
-    thread.join()
+    with listening(answer, http=BoundedProtocol, timeout_keep_alive=1, timeout_graceful_shutdown=1) as number:
+        yield number
 
 
 def connect(port: int) -> socket.socket:
