@@ -32,6 +32,7 @@ def drawn(page: Page, count: int) -> None:
 
 
 def names(page: Page) -> list[str]:
+    page.wait_for_load_state()  # a click before the script is there is answered by a new page
     found: list[str] = page.eval_on_selector_all(ROWS, "rows => rows.map((row) => row.dataset.key)")
     return found
 
