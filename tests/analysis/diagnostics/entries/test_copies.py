@@ -64,7 +64,8 @@ def test_copies_are_those_that_every_pair_tells(monkeypatch: pytest.MonkeyPatch)
     noise = np.random.default_rng(3)
     rows: list[Row] = []
     for place in range(60):
-        values, digest = noise.standard_normal(512), str(place)
+        values: np.ndarray = noise.standard_normal(512)
+        digest = str(place)
         if place and place % 3 == 0:  # nearly an earlier one, some of which are so themselves, or its opposite
             earlier = rows[int(noise.integers(place))].measurement.curves["sample"]
             values = noise.choice([-1, 1]) * earlier + noise.choice([0.01, 0.1, 0.3]) * values

@@ -125,12 +125,12 @@ def test_outliers_in_one_feature_are_a_habit_of_the_model() -> None:
 
 
 def test_layers_that_share_a_feature_are_counted_as_by_asking_each() -> None:
-    rows = measured(blocks([trained(i) for i in range(8)])).rows
+    plain = measured(blocks([trained(i) for i in range(8)])).rows
     places = [(9, 5), (9, 6), (9, 5), (4, 5), (3, 3), (3, 2), (5, 9), (7, 60)]
     values = [{"largest": 20.0, "isolation": 5.0, "largest_row": high, "largest_column": wide} for high, wide in places]
     rows = [
         replace(row, measurement=replace(row.measurement, values={**row.measurement.values, **own}))
-        for row, own in zip(rows, values, strict=True)
+        for row, own in zip(plain, values, strict=True)
     ]
     for row, found in zip(rows, faults.outliers(rows), strict=True):
         shared = sum(bool(faults.places(row) & faults.places(other)) for other in rows if other is not row)
