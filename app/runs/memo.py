@@ -16,7 +16,7 @@ class Memo:
         self._made: LRUCache[Hashable, Any] = LRUCache(size)
         self._lock = threading.Lock()
 
-    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+    def make_once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives: always the same under the same key, so made once as long as there is room."""
         with self._lock:
             if key in self._made:

@@ -31,9 +31,9 @@ class KeptReport:
         self.rows = sum(len(table.rows) for table in report.tables)
         self._memo = Memo(MADE)
 
-    def once(self, key: Hashable, make: Callable[[Report], T]) -> T:
-        """What `make` makes of the report (`Memo.once`)."""
-        return self._memo.once(key, lambda: make(self.report))
+    def make_once(self, key: Hashable, make: Callable[[Report], T]) -> T:
+        """What `make` makes of the report (`Memo.make_once`)."""
+        return self._memo.make_once(key, lambda: make(self.report))
 
 
 class ReportCache:

@@ -62,11 +62,11 @@ class OneCheckpoint:
 
     def grid(self, place: Place) -> Grid:
         """One column by block and role."""
-        return self._memo.once(("grid", place.key), lambda: grid(place.table, place.column.name, self.position))
+        return self._memo.make_once(("grid", place.key), lambda: grid(place.table, place.column.name, self.position))
 
     def layers(self, columns: Sequence[str], noted: Callable[[], Container[str]]) -> Layers:
         """Every layer with these columns, in the network's order; `noted` gives those with a finding in one of them."""
-        return self._memo.once(
+        return self._memo.make_once(
             ("layers", *columns), lambda: layers(self.tables, noted(), self.position, columns=columns)
         )
 
