@@ -25,7 +25,7 @@ from tests.conftest import missing
 ADMIN = os.environ.get("EIGENSCOPE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 REDIS = os.environ.get("EIGENSCOPE_TEST_REDIS", "redis://127.0.0.1:6379/11")
 RABBITMQ = os.environ.get("EIGENSCOPE_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672//")
-SERVE = [sys.executable, "-c", "from app.main import serve; from app.settings import Settings; serve(Settings())"]
+SERVE = [sys.executable, "-c", "from app.cli.main import main; main(['serve'])"]  # as people start it
 ROOT = Path(__file__).parents[2]
 
 
