@@ -102,8 +102,13 @@ class Deployment:
         return answer.json()
 
     def finished(self, run: int, seconds: float = 60) -> dict[str, Any]:
-        until(lambda: self.get(f"runs/{run}")["state"] not in ("waiting", "running"), f"run {run} ends", seconds)
-        found: dict[str, Any] = self.get(f"runs/{run}")
+        found: dict[str, Any] = {}
+
+        def has_ended() -> bool:
+            found.update(self.get(f"runs/{run}?wait={min(5, round(seconds))}"))  # answered once it has
+            return found["state"] not in ("waiting", "running")
+
+        until(has_ended, f"run {run} ends", seconds)
         return found
 
 
