@@ -1,9 +1,9 @@
 """A report of 1,000 layers in a browser: `python -m benchmarks.browser`.
 
-Chromium without a GPU, on the machine that serves too; each visit in a context of its own, so that nothing is cached,
-or a second time in the same. *Interactive* is when the last task of more than 50 ms ends within the two seconds after
-loading. A click or a key counts until the page shows what it asks for and has been drawn twice. Layout shift
-is the sum that browsers report (web.dev/cls), while the page of a running analysis fills.
+Chromium without a GPU, on the machine that serves too. *Interactive* is when the last task of more than 50 ms ends
+within two seconds after loading, without a developer tool (benchmarks/visits.py). A click or a key counts until the
+page shows what it asks for and has been drawn twice. Layout shift is the sum that browsers report (web.dev/cls),
+while the page of a running analysis fills; these are measured through Playwright.
 """
 
 import sys
@@ -17,22 +17,17 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from app.settings import Settings
 from benchmarks.service import analysed, fill, weights
 from benchmarks.timing import markdown, spoken
+from benchmarks.visits import visits
 from docs.browser import FLAGS, chromium, serve
 
 ROUNDS = 5
 ROWS = '[...document.querySelectorAll("#rows tbody tr[data-key]")]'
 SIZE: ViewportSize = {"width": 1440, "height": 900}
 WATCH = """
-window.tasks = []; window.shift = 0;
-new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.startTime + one.duration)))
-  .observe({ type: "longtask", buffered: true });
+window.shift = 0;
 new PerformanceObserver((list) => list.getEntries().forEach((one) => { if (!one.hadRecentInput) shift += one.value; }))
   .observe({ type: "layout-shift", buffered: true });
 """
-INTERACTIVE = """() => {
-  const loaded = performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd;
-  return Math.max(loaded, ...tasks);
-}"""
 TIMED = """async ([act, seen]) => {
   const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   const before = document.querySelector("#rows tbody tr[data-key]").dataset.key;
@@ -63,13 +58,6 @@ ACTS = {
 }  # fmt: skip
 
 
-def visit(page: Page, address: str) -> float:
-    """Milliseconds until the page is interactive."""
-    page.goto(address)
-    page.wait_for_timeout(2000)
-    return float(page.evaluate(INTERACTIVE))
-
-
 def with_page(browser: Browser, use: Callable[[Page], list[float]]) -> list[float]:
     context = browser.new_context(viewport=SIZE, bypass_csp=True)
     context.add_init_script(WATCH)
@@ -79,17 +67,13 @@ def with_page(browser: Browser, use: Callable[[Page], list[float]]) -> list[floa
         context.close()
 
 
-def visits(browser: Browser, address: str) -> list[float]:
-    """A first and a second visit."""
-    return with_page(browser, lambda page: [visit(page, address), visit(page, address)])
-
-
 def acts(browser: Browser, address: str) -> list[float]:
     """Each act on a page of its own."""
 
     def act(name: str) -> list[float]:
         def use(page: Page) -> list[float]:
-            visit(page, address)
+            page.goto(address)
+            page.wait_for_timeout(2000)
             return [float(page.evaluate(TIMED, list(ACTS[name])))]
 
         return with_page(browser, use)
@@ -123,7 +107,7 @@ def main() -> None:
             path = chromium() or sys.exit("There is no chromium.")
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
             address = f"{base}/runs/{run}"
-            both = [visits(browser, address) for _ in range(ROUNDS)]
+            both = [visits(path, address) for _ in range(ROUNDS)]
             each = [acts(browser, address) for _ in range(ROUNDS)]
             rows = [
                 row("first visit, interactive", "2 s", [first for first, _ in both]),

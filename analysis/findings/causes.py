@@ -29,7 +29,8 @@ GAIN = Cause(
     "the same gain in an earlier checkpoint, and its gradient in one step of training",
     "restore it from a checkpoint that has it; if its branch does nothing by design, cut the branch out",
     "blocks added as the identity; gains pruned on purpose; norms that multiply by 1 + w, as in Gemma, before training",
-    "a norm puts out its gain times what it normalised: of a gain of zero, its bias alone",
+    "a norm puts out its gain times what it normalised: of a gain of zero, its bias alone; "
+    "the factor of 20: benchmarks/truth/gains.py; docs/truth.md",
 )
 DEAD_LINES = Cause(
     "dead-lines",
@@ -164,7 +165,7 @@ SIBLINGS = Cause(
     "the layer's other numbers against those of the same role and shape",
     "the same in another seed or an earlier checkpoint",
     "look at what the layer does before acting",
-    "first and last blocks differ from the others in most models",
+    "first and last blocks may differ from the others",
     "benchmarks/truth/apart.py; its table is docs/truth.md",
 )
 UNMEASURED = Cause(

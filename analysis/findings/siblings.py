@@ -5,10 +5,10 @@ median and median deviation, and a layer stands out only where it is far by both
 matters whatever the spread.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from analysis.diagnostic import Row
 
@@ -35,6 +35,11 @@ def families(rows: Iterable[Row]) -> list[list[Row]]:
     return [family for family in members.values() if len(family) >= FEWEST]
 
 
+def families_by_row(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    """The family of each row that has one, by the row's `id`."""
+    return {id(row): family for family in families(rows) for row in family}
+
+
 def siblings_of(row: Row, rows: Iterable[Row]) -> list[Row]:
     """The row's family, itself included; none where it has too few."""
     return next((family for family in families(rows) if any(one is row for one in family)), [])
@@ -47,20 +52,45 @@ def _place(name: str) -> str:
 
 def find_apart(rows: Iterable[Row], value: Callable[[Row], float | None], width: float, far: float) -> list[Apart]:
     """Rows whose value is further from the median of their siblings than `far`, and than `width` robust spreads."""
-    outliers = []
-    for family in families(rows):
-        values = [(row, number) for row in family if (number := value(row)) is not None]
-        for index, (row, number) in enumerate(values):
-            rest = [other for place, (_, other) in enumerate(values) if place != index]
-            if len(rest) + 1 < FEWEST:
-                continue
-            middle = median(rest)
-            if abs(number - middle) > max(far, width * _spread(rest, middle)):
-                outliers.append(Apart(row, number, middle, len(rest)))
-    return outliers
+    return [outlier for family in families(rows) for outlier in _apart_in(family, value, width, far)]
 
 
-def _spread(values: Sequence[float], middle: float) -> float:
-    """The robust spread, and no less than half of the range of few values: two of them say little of a spread."""
-    robust = ROBUST * median(abs(value - middle) for value in values)
-    return max(robust, (max(values) - min(values)) / 2.0) if len(values) < 5 else robust
+def _apart_in(family: Iterable[Row], value: Callable[[Row], float | None], width: float, far: float) -> Iterator[Apart]:
+    """Those of one family. Each is left out in turn: sorted once, as a family may have tens of thousands."""
+    values = [(row, number) for row in family if (number := value(row)) is not None]
+    if len(values) < FEWEST:
+        return
+    ordered = sorted(number for _, number in values)
+    distances: dict[float, list[float]] = {}  # by the median of the rest, of which there are three at most
+    for row, number in values:
+        middle = median_without(ordered, number)
+        if middle not in distances:
+            distances[middle] = sorted(abs(other - middle) for other in ordered)
+        if abs(number - middle) > max(far, width * _spread(ordered, distances[middle], number, middle)):
+            yield Apart(row, number, middle, len(values) - 1)
+
+
+def median_without(ordered: Sequence[float], number: float) -> float:
+    """The median of sorted values but for one that is among them.
+
+    >>> median_without([1.0, 2.0, 4.0, 9.0], 2.0), median_without([1.0, 2.0, 4.0], 1.0)
+    (4.0, 3.0)
+    """
+    place, half = bisect_left(ordered, number), (len(ordered) - 1) // 2
+    upper = ordered[half + (half >= place)]
+    if len(ordered) % 2 == 0:
+        return upper
+    return (ordered[half - 1 + (half - 1 >= place)] + upper) / 2
+
+
+def _spread(ordered: Sequence[float], distances: Sequence[float], number: float, middle: float) -> float:
+    """The robust spread of the others, and no less than half of the range of few values: two say little of a spread.
+
+    `distances` are those of all values to `middle`, sorted.
+    """
+    robust = ROBUST * median_without(distances, abs(number - middle))
+    if len(ordered) > 5:
+        return robust
+    rest = list(ordered)
+    rest.remove(number)
+    return max(robust, (rest[-1] - rest[0]) / 2.0)

@@ -68,7 +68,7 @@ def _of_zeros(names: tuple[str, ...], whose: str) -> Finding:
 
 def _of_size(name: str, how: str, whose: str) -> Finding:
     text = f"{_prefix(whose)}{escape(name)} is {how.removesuffix(OF_SIBLINGS)} gain of the same norm in other blocks"
-    why = "By its root mean square. By itself that is no fault: norms of the first and the last block often differ."
+    why = "By its root mean square. By itself that is no fault."
     return Finding(Severity.NOTE, text, why, (name,), {"gain": how}, GAIN)
 
 

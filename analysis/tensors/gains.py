@@ -15,7 +15,7 @@ from analysis.names.roles import NORM
 LEAVES = ("gamma", "scale", "gain", "g")  # what a gain is called where it is not called weight
 FEWEST = 3  # gains of one norm over the blocks, itself included
 FEW = 1 / 3  # share of them up to which zeros are a fault, and no choice
-RATIO = 20.0  # of a root mean square to the nearest of its siblings: a bound of ours, for a note alone
+RATIO = 20.0  # of a root mean square to the nearest of its siblings, for a note alone: benchmarks/truth/gains.py
 ALL_ZERO = "all of its values are 0, those of its siblings are not"  # in the reason of one that is not analysed
 OF_SIBLINGS = " of its siblings' sizes"
 
@@ -36,6 +36,14 @@ def odd_gains(sizes: Mapping[str, float]) -> dict[str, float]:
 
     `sizes` are root mean squares by name.
     """
+    return {name: ratio for name, ratio in ratios(sizes).items() if not 1.0 / RATIO <= ratio <= RATIO}
+
+
+def ratios(sizes: Mapping[str, float]) -> dict[str, float]:
+    """Of each gain that has siblings the ratio to the nearest of these, 1 where it lies between two of them.
+
+    0 for a zero among others that are not; zeros that may be meant, and what has no siblings, are left out.
+    """
     families: dict[str, list[str]] = defaultdict(list)
     for name in sizes:
         families[_place(name)].append(name)
@@ -50,8 +58,7 @@ def _compare(family: Sequence[str], sizes: Mapping[str, float]) -> Iterator[tupl
     for name in others if len(others) >= FEWEST else ():
         rest = [sizes[one] for one in others if one != name]
         nearest = min(max(sizes[name], min(rest)), max(rest))
-        if not 1.0 / RATIO <= sizes[name] / nearest <= RATIO:
-            yield name, sizes[name] / nearest
+        yield name, sizes[name] / nearest
 
 
 def describe_ratio(ratio: float) -> str:

@@ -20,6 +20,18 @@ SENSES = re.compile(r"vis(ion|ual)|image|img|audio|speech|video|siglip|clip", re
 WRAPPERS = frozenset({"base_layer", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 # in the files of Mixtral and of GPT-NeoX, and what transformers 5 and adapters that were trained with it say
 RENAMED = {"block_sparse_moe": "mlp", "embed_out": "lm_head"}
+# in the files of vision transformers, and what transformers 5 calls the modules: adapters have these names, while the
+# models are still saved under the former ones
+RESPELLED: Mapping[Parts, Parts] = {
+    **{
+        ("attention", inner, word): ("attention", f"{word[0]}_proj")
+        for inner in ("attention", "self")
+        for word in ("query", "key", "value")
+    },
+    ("attention", "output", "dense"): ("attention", "o_proj"),
+    ("intermediate", "dense"): ("mlp", "fc1"),
+    ("output", "dense"): ("mlp", "fc2"),
+}
 CHOSEN = "modules_to_save"  # PEFT: followed by the adapter's name
 MOST_PARTS = 32  # of a name; a longer one is compared as a whole only (public models have under 16)
 MOST_ALIKE = 16  # names that end alike; an ending of more says nothing
@@ -62,10 +74,12 @@ def pair_names(
 
 
 def parts_of(name: str) -> Parts:
-    """Where a tensor lies, without what wrappers put inside its name.
+    """Where a tensor lies, without what wrappers put inside its name, and in one spelling.
 
     >>> parts_of("encoder.query.base_layer.weight")
     ('encoder', 'query', 'weight')
+    >>> parts_of("vit.encoder.layer.0.attention.output.dense.weight")
+    ('vit', 'encoder', 'layer', '0', 'attention', 'o_proj', 'weight')
     """
     words = name.split(".")
     parts, skip = [], False
@@ -73,7 +87,17 @@ def parts_of(name: str) -> Parts:
         if not skip and part not in WRAPPERS and part != CHOSEN:
             parts.append(RENAMED.get(part, part))
         skip = part == CHOSEN
-    return tuple(parts) if len(words) <= MOST_PARTS else (name,)
+    return _respell(tuple(parts)) if len(words) <= MOST_PARTS else (name,)
+
+
+def _respell(parts: Parts) -> Parts:
+    """The parts with the first former spelling in them replaced: no name has two."""
+    for start in range(len(parts)):
+        for length in (3, 2):
+            former = parts[start : start + length]
+            if former in RESPELLED:
+                return parts[:start] + RESPELLED[former] + parts[start + length :]
+    return parts
 
 
 def _name_parts(names: Iterable[str]) -> dict[Parts, str]:

@@ -1,6 +1,7 @@
 """The list of checkpoints, the page of a layer and reports side by side in a browser: keys, choices, linked figures."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Watched, copied
-from tests.browser.test_take import saved
+from tests.browser.test_take import saved, switched, types
 from tests.service import model
 
 
@@ -67,6 +68,16 @@ def test_reports_side_by_side_link_rows_and_lines(watched: Watched, pair: tuple[
     row.locator("a").click()
     expect(page.locator("#o-t")).to_contain_text(row.locator("a").inner_text())
     assert "weight=" in page.url
+
+
+def test_a_form_asks_for_the_axes_that_were_switched(watched: Watched, pair: tuple[int, int]) -> None:
+    page = watched.open(f"/compare/reports/since/{pair[1]}")
+    expect(page.locator("#overlay .main-svg").first).to_be_visible()
+    assert switched(page, "#overlay") == "Linear"
+    page.locator("[data-finder] select[name=sort]").select_option("layer")
+    expect(page).to_have_url(re.compile(r"sort=layer.*axes=figure-overlay"))
+    expect(page.locator("#overlay .main-svg").first).to_be_visible()
+    assert types(page, "#overlay") == ["linear", "linear"]
 
 
 def test_spectra_side_by_side_are_saved_and_linked(watched: Watched, pair: tuple[int, int], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Each function takes the rows of one checkpoint and gives findings. What most lay
 is one note; what a few have is a fault of theirs.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
@@ -179,14 +180,14 @@ def clipping(rows: Sequence[Row]) -> Iterator[Finding]:
 def long_lines(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows and columns that alone are far longer than all others: notes where tables or other layers have them too."""
     chosen = [row for row in rows if number(row, "line_excess") >= LINE]
+    counts = Counter(map(_line, chosen))
     for row in chosen:
         line = str(row.value("line"))
         text = (
             f"{subject([row])} has one {line.split()[0]} {short(number(row, 'line_excess'))} times as long as the next"
         )
         why = f"It is {line}. Outputs and inputs of trained layers differ by far less."
-        is_shared = any(other is not row and _line(other) == _line(row) for other in chosen)
-        severity = Severity.NOTE if is_table(row) or is_shared else Severity.WARN
+        severity = Severity.NOTE if is_table(row) or counts[_line(row)] > 1 else Severity.WARN
         yield Finding(severity, text, why, names([row]), evidence([row], "line", "line_excess"), causes.LINE)
 
 
@@ -197,13 +198,15 @@ def _line(row: Row) -> tuple[int, str]:
 
 
 def outliers(rows: Sequence[Row]) -> Iterator[Finding]:
+    counts = Counter(some for row in rows for some in _subsets(places(row)))
     for row in rows:
         isolation, size = row.value("isolation"), number(row, "largest")
         if isinstance(isolation, float) and isolation >= STANDALONE and size >= OUTLIER:
             place = f"row {number(row, 'largest_row'):.0f}, column {number(row, 'largest_column'):.0f}"
             text = f"{subject([row])} has an entry {short(size)} times the usual size ({place})"
             why = f"It is {short(isolation)} times the next largest of its row and column, so it stands alone."
-            shared_count = sum(bool(places(row) & places(other)) for other in rows if other is not row)
+            own = sorted(places(row))
+            shared_count = sum(counts[place,] for place in own) - counts[tuple(own)] * (len(own) > 1) - 1
             if shared_count:
                 phrase = quantity(shared_count, "other layer has", "other layers have")
                 why += f" {phrase} theirs in the same feature: a habit of the model."
@@ -218,6 +221,13 @@ def places(row: Row) -> set[tuple[int, int]]:
         return set()
     info = row.weight
     return {(info.rows, int(number(row, "largest_row"))), (info.columns, int(number(row, "largest_column")))}
+
+
+def _subsets(places: set[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], ...]]:
+    """Each place by itself, and the two together: rows that share a place with these are counted from them."""
+    yield from ((place,) for place in places)
+    if len(places) > 1:
+        yield tuple(sorted(places))
 
 
 def _few_or_most(

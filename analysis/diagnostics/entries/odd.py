@@ -1,14 +1,15 @@
 """Layers that are as random, orthogonal, or apart from their siblings, and the findings that say so."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from analysis.diagnostic import Finding, Row, Severity
 from analysis.diagnostics.entries.faults import is_table
 from analysis.findings import causes
 from analysis.findings.apart import Compared, apart_findings
-from analysis.findings.siblings import Apart, families, find_apart, siblings_of
+from analysis.findings.siblings import Apart, families, families_by_row, find_apart
 from analysis.findings.subjects import evidence, group_alike, names, number, subject
 from analysis.findings.wording import quantity, short
 
@@ -37,9 +38,11 @@ def random(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows as random in a model that is not."""
     able = [row for row in rows if testable(row)]
     random_rows = [row for row in rows if row.value("state") == "random"]
-    usual = [row for row in random_rows if is_harmless(row) or _is_of_its_kind(row, rows)]
+    peers_of = _find_peers(rows)
+    usual, faulty = list[Row](), list[Row]()
+    for row in random_rows:
+        (usual if is_harmless(row) or _is_of_its_kind(row, peers_of) else faulty).append(row)
     yield from (_as_random(some, Severity.NOTE) for some in group_alike(usual))
-    faulty = [row for row in random_rows if not any(row is one for one in usual)]
     if len(faulty) > max(1.0, FEW * len(able)):
         text = f"{len(faulty)} of {quantity(len(able), 'matrix', 'matrices')} look like a random initialisation"
         yield Finding(Severity.WARN, text, WHY, names(faulty), {"random": len(faulty)}, causes.RANDOM)
@@ -47,7 +50,53 @@ def random(rows: Sequence[Row]) -> Iterator[Finding]:
     yield from (_as_random(some, Severity.BAD) for some in group_alike(faulty))
 
 
-def _is_of_its_kind(row: Row, rows: Sequence[Row]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The layers that a random one is held against: its siblings that are not random, else all that are trained.
+
+    `extremes`: the least and the largest logarithm of kurtosis and scale among the siblings; none without them.
+    """
+
+    few_are_random: bool
+    siblings: int  # that are not random
+    held: int  # layers whose line tests `least` and `middle` are of
+    least: float
+    middle: float
+    extremes: Mapping[str, tuple[float, float]]
+
+
+def _find_peers(rows: Sequence[Row]) -> Callable[[Row], Peers]:
+    """For each row as random those that it is held against: found once for all of a family."""
+    family_of, alone = families_by_row(rows), list[Row]()
+    known: dict[int, Peers] = {}
+
+    def peers_of(row: Row) -> Peers:
+        family = family_of.get(id(row), alone)
+        if id(family) not in known:
+            known[id(family)] = _peers_in(family, rows)
+        return known[id(family)]
+
+    return peers_of
+
+
+def _peers_in(family: Sequence[Row], rows: Sequence[Row]) -> Peers:
+    """Of a family with a random row, which is not its own peer."""
+    rest = [one for one in family if one.value("state") != "random"]
+    others = max(0, len(family) - 1)
+    held = rest or [one for one in rows if testable(one) and one.value("state") == ""]
+    logs = {column: [math.log(number(one, column)) for one in rest] for column in ("kurtosis", "rms")} if rest else {}
+    spreads = [number(one, "line_spread") for one in held] or [math.nan]
+    return Peers(
+        few_are_random=others - len(rest) <= FEW * others,
+        siblings=len(rest),
+        held=len(held),
+        least=min(spreads),
+        middle=median(spreads),
+        extremes={column: (min(found), max(found)) for column, found in logs.items()},
+    )
+
+
+def _is_of_its_kind(row: Row, peers_of: Callable[[Row], Peers]) -> bool:
     """Whether layers like it are as random, or hardly less: frozen, or moved too little to show; no fault of its own.
 
     Lightly trained layers pass the tests of randomness now and then, but seldom by far. Entries that are uniform to
@@ -57,24 +106,23 @@ def _is_of_its_kind(row: Row, rows: Sequence[Row]) -> bool:
     """
     if number(row, "line_spread") > LIKELY:
         return True
-    peers = [one for one in siblings_of(row, rows) if one is not row]
-    rest = [one for one in peers if one.value("state") != "random"]
-    if len(peers) - len(rest) > FEW * len(peers):
-        return not rest or min(number(one, "line_spread") for one in rest) < MANY_LEARNED
-    peers = rest or [one for one in rows if one is not row and testable(one) and one.value("state") == ""]
-    if row.value("entries_law") == "uniform" or not peers:
+    peers = peers_of(row)
+    if not peers.few_are_random:
+        return not peers.siblings or peers.least < MANY_LEARNED
+    if row.value("entries_law") == "uniform" or not peers.held:
         return False
-    spreads = [number(one, "line_spread") for one in peers]
     least = LEAST_LEARNED if row.value("entries_law") else MANY_LEARNED
-    has_structure = median(spreads) >= LEARNED and (not rest or min(spreads) >= least)
-    is_unlike = bool(rest) and (_differs(row, rest, "kurtosis", PEAKED) or _differs(row, rest, "rms", RESCALED))
+    has_structure = peers.middle >= LEARNED and (not peers.siblings or peers.least >= least)
+    is_unlike = bool(peers.siblings) and (
+        _differs(row, peers, "kurtosis", PEAKED) or _differs(row, peers, "rms", RESCALED)
+    )
     return not (has_structure or is_unlike)
 
 
-def _differs(row: Row, others: Sequence[Row], column: str, far: float) -> bool:
-    """Whether the logarithm of a column lies outside those of all others, by more than `far`."""
-    own, theirs = math.log(number(row, column)), [math.log(number(one, column)) for one in others]
-    return own - max(theirs) > far or min(theirs) - own > far
+def _differs(row: Row, peers: Peers, column: str, far: float) -> bool:
+    """Whether the logarithm of a column lies outside those of all siblings, by more than `far`."""
+    own, (least, largest) = math.log(number(row, column)), peers.extremes[column]
+    return own - largest > far or least - own > far
 
 
 NOISE = (
@@ -151,11 +199,11 @@ def structure(rows: Sequence[Row]) -> Iterator[Finding]:
 def noise_added(rows: Sequence[Row]) -> Iterator[Finding]:
     """Rows larger than all their siblings, and of less structure: training makes the larger ones less random."""
     for family in families(rows):
-        for row in family:
-            siblings = [one for one in family if one is not row]
-            ratio = number(row, "rms") / max(number(one, "rms") for one in siblings)
-            if ratio >= LARGER and all(_has_less(row, other) for other in siblings):
-                yield _noise_finding(row, ratio, len(siblings))
+        row = max(family, key=lambda one: number(one, "rms"))
+        siblings = [one for one in family if one is not row]
+        ratio = number(row, "rms") / max(number(one, "rms") for one in siblings)
+        if ratio >= LARGER and all(_has_less(row, other) for other in siblings):
+            yield _noise_finding(row, ratio, len(siblings))
 
 
 def _noise_finding(row: Row, ratio: float, siblings: int) -> Finding:

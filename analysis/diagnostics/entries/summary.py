@@ -5,19 +5,20 @@ and those of a layer that is explained are not asked again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from itertools import islice
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
-from analysis.diagnostics.entries import copies, faults, odd
+from analysis.diagnostics.entries import faults, odd
+from analysis.diagnostics.entries.copies import Pair, find_copies, likeness
 from analysis.findings.causes import QUANTISED
 from analysis.findings.grouping import group_rows
-from analysis.findings.siblings import siblings_of
+from analysis.findings.siblings import families_by_row
 from analysis.findings.subjects import is_not_finite, not_finite_findings, unmeasured_findings, worst_first
 from analysis.findings.whole_blocks import join_blocks
 from analysis.findings.wording import quantity
 
 SMALLEST = 8  # smaller side below which a matrix is a bundle of vectors, such as a fixed basis, and only NaN is a fault
-ALIKE = 0.98  # cosine of two layers from which on one was made from the other; other pairs stay below 0.9
+ASKED = 256  # others of a family that are asked whether they resemble a pair: what started as copies is one family
 KIN = 0.5  # cosine of a third layer with one of them from which on all started as copies; layers drawn apart have none
 Check = Callable[[Sequence[Row]], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
@@ -64,9 +65,8 @@ def checkpoint(rows: Sequence[Row]) -> list[Finding]:
     findings += faults.zero(fine)
     findings += odd.identity([row for row in fine if row.value("state") == "identity"])
     nonzero_rows = [row for row in fine if row.value("state") not in ("zero", "identity")]
-    pairs = _copies(nonzero_rows)
-    kin = [pair for pair in pairs if pair[2] < 1.0 and _are_kin(pair[0], pair[1], nonzero_rows)]
-    findings += faults.copies([pair for pair in pairs if pair not in kin], len(nonzero_rows))
+    kin, others = _part_kin(find_copies(nonzero_rows), nonzero_rows)
+    findings += faults.copies(others, len(nonzero_rows))
     findings += faults.started_alike(kin)
     for check in CHECKS:
         bad_names = {name for finding in findings if _explains(finding, check) for name in finding.weights}
@@ -86,36 +86,21 @@ def _explains(finding: Finding, check: Check) -> bool:
     return finding.severity is not Severity.NOTE and not is_other
 
 
-def _copies(rows: Sequence[Row]) -> list[tuple[Row, Row, float]]:
-    """Each row that repeats an earlier one of its shape, with that one; where several do, with the nearest."""
-    pairs: list[tuple[Row, Row, float]] = []
-    shapes: dict[tuple[int, int, int], list[Row]] = {}
-    for row in rows:
-        info = row.weight
-        shapes.setdefault((info.rows, info.columns, info.slices), []).append(row)
-    for some in shapes.values():
-        nearest: dict[int, tuple[Row, Row, float]] = {}
-        for one, other in combinations(range(len(some)), 2):
-            cosine = _likeness(some[one], some[other])
-            if cosine >= ALIKE and (other not in nearest or cosine > nearest[other][2]):
-                nearest[other] = (some[one], some[other], cosine)
-        pairs += nearest.values()
-    return pairs
+def _part_kin(pairs: Sequence[Pair], rows: Sequence[Row]) -> tuple[list[Pair], list[Pair]]:
+    """The pairs whose blocks started as copies, and the rest."""
+    family_of = families_by_row(rows) if pairs else {}
+    kin, others = list[Pair](), list[Pair]()
+    for pair in pairs:
+        one, other, cosine = pair
+        is_kin = cosine < 1.0 and _are_kin(one, other, family_of.get(id(one), []))
+        (kin if is_kin else others).append(pair)
+    return kin, others
 
 
-def _are_kin(one: Row, other: Row, rows: Sequence[Row]) -> bool:
+def _are_kin(one: Row, other: Row, family: Sequence[Row]) -> bool:
     """Whether others of their role and shape resemble them: blocks made as copies, and trained apart from there."""
-    rest = [row for row in siblings_of(one, rows) if row is not one and row is not other]
-    return any(abs(_likeness(row, one)) >= KIN for row in rest)
-
-
-def _likeness(one: Row, other: Row) -> float:
-    if one.value("digest") == other.value("digest"):
-        return 1.0
-    samples = one.measurement.curves.get("sample"), other.measurement.curves.get("sample")
-    if samples[0] is None or samples[1] is None or len(samples[0]) < 64:
-        return 0.0
-    return min(abs(copies.cosine(samples[0], samples[1])), 0.9999999)
+    rest = islice((row for row in family if row is not one and row is not other), ASKED)
+    return any(abs(likeness(row, one)) >= KIN for row in rest)
 
 
 def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:

@@ -7,10 +7,12 @@ and, where a vocabulary was resized, in their rows.
 
 from collections.abc import Sequence
 
+from analysis.adapters.names import AdaptedModule
 from analysis.errors import WrongBase
-from analysis.tensors.matching.alignment import Aligned, Alignment, Member
+from analysis.tensors.matching.alignment import Aligned, Alignment, Member, Unmatched
 from analysis.tensors.matching.causes import why_nothing_belongs
 from analysis.tensors.matching.pairs import Match, match
+from analysis.tensors.matching.partners import Partner
 from analysis.tensors.matching.tied import head_of
 from analysis.tensors.matching.vocabularies import find_tied_embedding
 from analysis.weight import TensorInfo
@@ -45,7 +47,23 @@ def _head_rows(base: Sequence[TensorInfo], found: "Sequence[Match]") -> tuple[Al
 
 
 def check_base(alignment: Alignment, names: Sequence[str]) -> None:
-    """Raises WrongBase where no tensor of a tuned checkpoint has a partner; `names` are the checkpoints'."""
+    """Raises WrongBase where no tensor of a tuned checkpoint has a partner; `names` are the checkpoints'.
+
+    Nor may all factors of an adapter be without: the head that it trained beside them tells nothing of its layers.
+    """
     for position, reasons in enumerate(alignment.unmatched, 1):
-        if not any(row.partners[position - 1] for row in alignment.rows):
-            raise WrongBase(*why_nothing_belongs(reasons, names[position], names[0]))
+        partners = [partner for row in alignment.rows if (partner := row.partners[position - 1])]
+        strange = [] if any(map(_is_change, partners)) else [pair for pair in reasons if _is_of_factor(pair)]
+        if strange or not partners:
+            theirs = [name for name, _ in alignment.missing[position - 1]]
+            raise WrongBase(*why_nothing_belongs(strange or reasons, names[position], names[0], theirs))
+
+
+def _is_change(partner: Partner) -> bool:
+    """Whether it is a change that an adapter makes, and no new value by itself, such as a head."""
+    return isinstance(partner.source, AdaptedModule) or bool(partner.changes)
+
+
+def _is_of_factor(left: Unmatched) -> bool:
+    """Whether it is a factor of an adapter whose module the base does not have."""
+    return left.reason.startswith("changes ")

@@ -18,8 +18,8 @@ AMBIGUOUS = (
     "model that it was trained on as the first, or a checkpoint with the full names of its layers."
 )
 NAMING = (
-    "{tuned} names its layers otherwise than {base} does: no name of the one is in the other ({why}). Give both in one "
-    "naming, as the same library saves them."
+    "{tuned} names its layers otherwise than {base} does: no name of the one is in the other ({why}{theirs}). Give "
+    "both in one naming, as the same library saves them."
 )
 WRONG = (
     "{tuned} was not trained from {base}: no matrix of the one belongs to the other ({why}). Give the checkpoint that "
@@ -35,11 +35,12 @@ CAUSES: Sequence[tuple[str, Callable[[str], bool], str]] = (
 )
 
 
-def why_nothing_belongs(left: Left, tuned: str, base: str) -> tuple[str, str]:
-    """The sentence and its code, which is one of REJECTIONS."""
+def why_nothing_belongs(left: Left, tuned: str, base: str, theirs: Sequence[str] = ()) -> tuple[str, str]:
+    """The sentence and its code, which is one of REJECTIONS. `theirs` are names in the base."""
     candidates = [(code, text, [pair for pair in left if fits(pair[1])]) for code, fits, text in CAUSES]
     code, text, pairs = max(candidates, key=lambda cause: len(cause[2]))
     if not pairs:
         code, text, pairs = "wrong-base", WRONG, list(left)
     why = "; ".join(f"{escape(tensor)}: {reason}" for tensor, reason in pairs[:2]) or "it holds no matrix"
-    return text.format(tuned=escape(tuned), base=escape(base), why=why), code
+    has = f"; the base has {', '.join(map(escape, theirs[:2]))}" if theirs else ""
+    return text.format(tuned=escape(tuned), base=escape(base), why=why, theirs=has), code

@@ -20,6 +20,13 @@ export function rememberSwitch(node) {
   remember({ [NAME]: (isSwitched(node) ? others : [...others, node.id]).join(",") });
 }
 
+/** A form that asks for this page anew asks for its switched axes too. */
+document.addEventListener("formdata", ({ target, formData }) => {
+  const form = /** @type {HTMLFormElement} */ (target);
+  const here = new URL(form.getAttribute("action") ?? "", location.href).pathname === location.pathname;
+  if (form.method === "get" && here && ids().length) formData.set(NAME, ids().join(","));
+});
+
 /**
  * The same figure with its axes switched; null where that is not possible, as for values of 0 and below.
  * @param {any} figure as Plotly takes it: not changed

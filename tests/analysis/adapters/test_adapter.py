@@ -9,6 +9,8 @@ import safetensors.torch
 import torch
 
 from analysis.adapters import open_adapter
+from analysis.adapters.names import AdaptedModule
+from analysis.engine.comparison import open_comparison
 from analysis.errors import CheckpointError, MissingShard, TensorError
 from analysis.formats import open_checkpoint
 from analysis.tensors.matrices import Header, describe
@@ -57,6 +59,49 @@ def test_the_kind_of_every_method_is_adapter(tmp_path: Path) -> None:
         adapter = train(folder, config).adapter
         assert adapter.checkpoint.kind == "adapter"
         assert adapter.checkpoint.facts["method"] == method == adapter.method
+
+
+def small_vit(name: str) -> Any:
+    """A classifier of images as transformers makes it, of the smallest size, with random weights."""
+    import transformers
+
+    size: dict[str, Any] = {"image_size": 16, "num_labels": 3}
+    if name == "Swin":
+        size |= {"embed_dim": 8, "depths": [2], "num_heads": [2], "window_size": 2, "patch_size": 4}
+    else:
+        size |= {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 8}
+        size |= {"intermediate_size": 32} if name == "ViT" else {"mlp_ratio": 2}
+    config = getattr(transformers, f"{name}Config")(**size)
+    return getattr(transformers, f"{name}ForImageClassification")(config)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+@pytest.mark.parametrize("name", ["ViT", "Dinov2", "Swin"])
+def test_a_vision_model_is_saved_under_former_names_and_its_adapter_under_those_of_now(
+    name: str, tmp_path: Path
+) -> None:
+    library = peft()
+    torch.manual_seed(0)
+    model = small_vit(name)
+    model.save_pretrained(tmp_path / "base")
+    config = library.LoraConfig(r=2, target_modules="all-linear", modules_to_save=["classifier"])
+    tuned = library.get_peft_model(model, config)
+    for parameter in tuned.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.1 * torch.randn_like(parameter)
+    tuned.save_pretrained(tmp_path / "lora")
+    tuned.merge_and_unload().save_pretrained(tmp_path / "merged")
+    checkpoints = [open_checkpoint([tmp_path / folder]) for folder in ("base", "lora", "merged")]
+    found = open_comparison(checkpoints, ["base", "lora", "merged"], [])
+    assert [tensor for tensor, _ in found.alignment.unmatched[0]] == ["base_model.model.classifier.bias"]
+    partners = [(row.base, row.partners[0].source) for row in found.alignment.rows if row.partners[0] is not None]
+    changed = [(info, module) for info, module in partners if isinstance(module, AdaptedModule)]
+    assert len(changed) >= 12
+    for info, module in changed:
+        base, merged = (checkpoints[place].read(info.name) for place in (0, 2))
+        mine = found.adapters[1].tuned(module, info, base).tensor
+        assert (mine - base).abs().max() > 1e-3
+        assert (mine - merged).abs().max() < 1e-6
 
 
 def test_layer_norms_come_whole(tmp_path: Path) -> None:

@@ -1,7 +1,13 @@
 """A layer against those of its role and shape."""
 
+import time
+from statistics import median
+
+import numpy as np
+import pytest
+
 from analysis.diagnostic import Measurement, Row
-from analysis.findings.siblings import families, find_apart, siblings_of
+from analysis.findings.siblings import ROBUST, families, families_by_row, find_apart, siblings_of
 from analysis.weight import WeightInfo
 
 
@@ -47,3 +53,38 @@ def test_of_three_the_one_apart_is_named() -> None:
 def test_unnamed_layers_of_one_shape_are_siblings() -> None:
     rows = [row(i, 1.0, role="other", name="{}.weight") for i in range(4)]
     assert [len(family) for family in families(rows)] == [4]
+
+
+def test_each_row_has_its_family() -> None:
+    rows = [row(i, 1.0) for i in range(3)] + [row(0, 1.0, role="k")]
+    found = families_by_row(rows)
+    assert [found.get(id(one)) for one in rows] == [rows[:3]] * 3 + [None]
+
+
+def apart_slowly(values: list[float], width: float, far: float) -> list[int]:
+    """The rule by itself: the others of each value looked at anew."""
+    outliers = []
+    for place, number in enumerate(values):
+        rest = values[:place] + values[place + 1 :]
+        middle = median(rest)
+        spread = ROBUST * median(abs(other - middle) for other in rest)
+        spread = max(spread, (max(rest) - min(rest)) / 2.0) if len(rest) < 5 else spread
+        if abs(number - middle) > max(far, width * spread):
+            outliers.append(place)
+    return outliers
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_those_apart_are_those_that_stand_out_from_the_others(seed: int) -> None:
+    noise = np.random.default_rng(seed)
+    values = [round(float(one), int(noise.integers(1, 4))) for one in noise.standard_t(1.5, int(noise.integers(3, 30)))]
+    rows = [row(depth, number) for depth, number in enumerate(values)]
+    found = [outlier.row.weight.depth for outlier in find_apart(rows, value, width=2.0, far=0.1)]
+    assert found == apart_slowly(values, 2.0, 0.1)
+
+
+def test_a_family_of_tens_of_thousands_takes_seconds() -> None:
+    rows = [row(depth, float(number)) for depth, number in enumerate(np.random.default_rng(0).standard_normal(30_000))]
+    began = time.process_time()
+    assert len(find_apart(rows, value, width=2.0, far=0.1)) > 100
+    assert time.process_time() - began < 10.0  # looked at anew for each: half an hour

@@ -12,7 +12,7 @@ from analysis.diagnostic import Finding, Severity
 from analysis.diagnostics import requests
 from analysis.engine.single import analyze
 from analysis.formats import open_checkpoint
-from analysis.tensors.gains import is_gain, odd_gains
+from analysis.tensors.gains import is_gain, odd_gains, ratios
 
 BLOCKS, WIDTH = 6, 64
 Tensors = dict[str, Tensor]
@@ -21,7 +21,7 @@ Tensors = dict[str, Tensor]
 def said(tensors: Mapping[str, Tensor], folder: Path) -> list[Finding]:
     save_file(dict(tensors), folder / "a.safetensors")
     report = analyze(open_checkpoint([folder / "a.safetensors"]), requests({"entries": {}}))
-    findings = report.summaries()["entries"].findings
+    findings = report.summaries["entries"].findings
     return [finding for finding in findings if finding.cause is not None and finding.cause.name == "gain"]
 
 
@@ -107,3 +107,10 @@ def test_names_of_gains() -> None:
     gains = ("input_layernorm.weight", "layers.0.ln_1.weight", "h.0.LayerNorm_0.scale", "attn.q_norm.weight")
     assert all(map(is_gain, gains))
     assert not any(map(is_gain, ("ln_1.bias", "up_proj.weight", "blocks.0.gamma", "layer_scale.gamma")))
+
+
+def test_the_ratio_of_each_gain_to_the_nearest_of_its_siblings() -> None:
+    sizes = dict(zip((f"layers.{at}.norm.weight" for at in range(4)), (1.0, 2.0, 4.0, 16.0), strict=True))
+    assert list(ratios(sizes).values()) == [0.5, 1.0, 1.0, 4.0]
+    assert ratios({"layers.0.norm.weight": 1.0, "layers.1.norm.weight": 2.0}) == {}
+    assert odd_gains(sizes | {"layers.3.norm.weight": 81.0}) == {"layers.3.norm.weight": 81.0 / 4.0}

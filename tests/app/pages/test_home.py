@@ -95,6 +95,9 @@ def test_other_sites_and_readers_load_no_demo(service: Service, no_model: None) 
     answer = service.caller(token).post("/demo")
     assert answer.status_code == 403
     assert "scope write" in answer.text
+    page = read(service.caller(token).get("/").text)
+    assert not page.all("form", action="/demo")
+    assert "the token that you signed in with may only read" in words(page.one("section", id="demo"))
     assert service.get("/api/v1/checkpoints") == []
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -121,6 +122,21 @@ def test_outliers_in_one_feature_are_a_habit_of_the_model() -> None:
     rows = measured(blocks(weights)).rows
     assert faults.places(rows[1]) == {(64, 9), (64, 6)}
     assert faults.places(rows[0]) == set()
+
+
+def test_layers_that_share_a_feature_are_counted_as_by_asking_each() -> None:
+    plain = measured(blocks([trained(i) for i in range(8)])).rows
+    places = [(9, 5), (9, 6), (9, 5), (4, 5), (3, 3), (3, 2), (5, 9), (7, 60)]
+    values = [{"largest": 20.0, "isolation": 5.0, "largest_row": high, "largest_column": wide} for high, wide in places]
+    rows = [
+        replace(row, measurement=replace(row.measurement, values={**row.measurement.values, **own}))
+        for row, own in zip(plain, values, strict=True)
+    ]
+    for row, found in zip(rows, faults.outliers(rows), strict=True):
+        shared = sum(bool(faults.places(row) & faults.places(other)) for other in rows if other is not row)
+        words = "other layer has" if shared == 1 else "other layers have"
+        assert (f" {shared} {words} theirs" in found.why) == bool(shared)
+        assert (found.severity is Severity.NOTE) == bool(shared)
 
 
 def test_a_fixed_basis_of_vectors_is_no_fault() -> None:

@@ -29,3 +29,9 @@ def test_without_a_known_cause_it_is_the_base() -> None:
     text, code = why_nothing_belongs([], "a", "b")
     assert code == "wrong-base"
     assert "it holds no matrix" in text
+
+
+def test_names_that_differ_are_told_from_both_sides() -> None:
+    reason = "changes stages.0.q_proj.weight, which the base does not have"
+    text, _ = why_nothing_belongs([("stages.0.q_proj.lora_A.weight", reason)], "lora", "base", ["block.0.query.weight"])
+    assert f"(stages.0.q_proj.lora_A.weight: {reason}; the base has block.0.query.weight)" in text
