@@ -88,6 +88,14 @@ NEW = Cause(
     "a head for a new task",
     MEASURED,
 )
+PARTLY_NEW = Cause(
+    "partly-new",
+    "whether some units or heads were drawn anew, a layer was made wider, or loaded in part",
+    "the cosine of each row and column with the base's: near 0 for these, near 1 for the others",
+    "load these rows or columns from the base if they should have come from there, or train them",
+    "tokens added to an embedding, classes to a head, and units that were reset on purpose",
+    MEASURED,
+)
 WRONG_BASE = Cause(
     "wrong-base",
     OWN_BASE,
@@ -179,6 +187,6 @@ REPEATED_STEP = Cause(
 )
 
 CHANGES = (
-    SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, LINES, PERMUTED, NOISE, NEW, WRONG_BASE, ADAPTER_BASE,
-    LARGE_UPDATE, UNUSED_RANK, TAIL_SHIFT, PLACE, INTRUDERS, SHARED, OPPOSED, MERGE, REPEATED_STEP,
+    SAME, FROZEN, VECTORS_ONLY, CAST, ROUNDED, SCALED, LINES, PERMUTED, NOISE, NEW, PARTLY_NEW, WRONG_BASE,
+    ADAPTER_BASE, LARGE_UPDATE, UNUSED_RANK, TAIL_SHIFT, PLACE, INTRUDERS, SHARED, OPPOSED, MERGE, REPEATED_STEP,
 )  # fmt: skip

@@ -15,7 +15,7 @@ def unit(dtype: str) -> float:
     """‖error‖ / ‖W‖ that rounding W to a type makes, about: a quarter of the type's spacing at 1, 2^-9 for bfloat16.
 
     The largest relative error of one entry is twice as large, 2^-8 for bfloat16. The norm of all errors is 0.85 of this
-    unit, for Gaussian entries and for those of MiniLM (tests/analysis/linalg/test_rounding.py).
+    unit, for Gaussian entries and as the median over MiniLM's matrices (tests/analysis/linalg/test_rounding.py).
     """
     return SPACING[dtype] / 4.0
 

@@ -228,8 +228,9 @@ COLUMNS = (
         "Kind of change",
         "none, trained, or what says nothing of training: cast (the base rounded to half precision), quantised (to a "
         "grid), pruned (entries set to 0), zeroed (all), scaled (the base times a factor), lines (each row or column "
-        "times its own), permuted (its rows or columns in another order), transposed, noise (no direction above that "
-        "of independent numbers), new (nothing in common).",
+        "times its own), permuted (its rows or columns in another order), reordered (so, and changed), transposed, "
+        "noise (no direction above that of independent numbers), new (nothing in common), partly-new (in some rows or "
+        "columns).",
         kind="text",
     ),
     Column("update_singular_values", "σ of ΔW", "Singular values of the update, high to low.", kind="curve"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.diagnostics.update import kinds
-from analysis.diagnostics.update.origin import LINES, PERMUTED, TRANSPOSED
+from analysis.diagnostics.update.origin import LINES, PERMUTED, REORDERED, TRANSPOSED
 from analysis.findings import causes, changes
 from analysis.findings.grouping import middle
 from analysis.findings.subjects import names, places
@@ -50,11 +50,25 @@ SAID: dict[str, tuple[Severity, Cause, str, str]] = {
         "The same rows and columns stand in other places. Where all layers that share the units have the new order, "
         "the function is the same: nothing was forgotten, and intruders and sizes mean nothing here.",
     ),
+    REORDERED: (
+        Severity.WARN,
+        changes.PERMUTED,
+        "the base in another order, and changed",
+        "Its rows or columns, as those of heads or hidden units, stand in other places, each near one of the base's. "
+        "Sizes, ranks and intruders here are those of the order: undo it, then compare.",
+    ),
     TRANSPOSED: (
         Severity.WARN,
         changes.PERMUTED,
         "the base transposed",
         "Rows and columns changed places, as where inputs stand first in one of the two files.",
+    ),
+    kinds.PARTLY_NEW: (
+        Severity.WARN,
+        changes.PARTLY_NEW,
+        "in some rows or columns new, and in the others the base",
+        "These have no more in common with the base's than chance gives, and the others stayed near. Size, rank and "
+        "intruders of such a matrix are those of the new lines, and say nothing of training.",
     ),
     kinds.NOISE: (
         Severity.WARN,
@@ -76,6 +90,8 @@ def kind_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
     for kind, (severity, cause, what, why) in SAID.items():
         some = [row for row in rows if row.value("change") == kind]
         if some:
+            if kind == kinds.PARTLY_NEW and all(row.weight.depth is None for row in some):
+                severity = Severity.NOTE  # added tokens or classes
             text = f"{tuned}: {places(some)} {'is' if len(some) == 1 else 'are'} {what}"
             facts = {kind: len(some), "relative_norm": middle(some, "relative_norm")}
             size = f" Median size of the change: {percent(facts['relative_norm'])}." if facts["relative_norm"] else ""

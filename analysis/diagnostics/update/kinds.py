@@ -8,13 +8,14 @@ The bounds are ours: noise of 32 × 32 to 1536 × 384 gave 0.88 to 1.02 where ED
 import math
 
 from analysis.diagnostics.entries import grid, precision
-from analysis.diagnostics.update.origin import LINES, PERMUTED, TRANSPOSED, cosine, is_unrelated
+from analysis.diagnostics.update.origin import LINES, PERMUTED, REORDERED, TRANSPOSED, cosine, is_unrelated
+from analysis.diagnostics.update.turned_lines import find_order, has_new_rows
 from analysis.runtime.pytorch import Tensor, torch
 from analysis.runtime.shapes import Float, Float64
 from analysis.weight import Weight
 
 NONE, CAST, SCALED, NOISE, NEW, TRAINED = "none", "cast", "scaled", "noise", "new", "trained"
-ZEROED, PRUNED, QUANTISED = "zeroed", "pruned", "quantised"
+ZEROED, PRUNED, QUANTISED, PARTLY_NEW = "zeroed", "pruned", "quantised", "partly-new"
 UNTRAINED = (
     CAST,
     QUANTISED,
@@ -23,9 +24,11 @@ UNTRAINED = (
     SCALED,
     LINES,
     PERMUTED,
+    REORDERED,
     TRANSPOSED,
     NOISE,
     NEW,
+    PARTLY_NEW,
 )  # what says nothing of training
 KINDS = (NONE, *UNTRAINED, TRAINED)
 HALVES = ("bfloat16", "float16")
@@ -68,6 +71,8 @@ def _kind_of_update(base: Weight, tuned: Weight, before: Float64[Tensor, "m n"],
     is_pruned = _is_pruned(before, after)
     if not is_pruned and is_scaled_by_lines(before, after):
         return LINES
+    if not is_pruned and (kind := _kind_of_order(before, after)):
+        return kind
     if is_unrelated(cosine(before, after), before.numel()):
         return NEW
     if abs(cosine(after - before, before) or 0.0) > PARALLEL:
@@ -76,8 +81,19 @@ def _kind_of_update(base: Weight, tuned: Weight, before: Float64[Tensor, "m n"],
         return PRUNED
     if is_on_grid_of(base.matrix, tuned.matrix):
         return QUANTISED
+    if has_new_rows(before, after) or has_new_rows(before.mT, after.mT):
+        return PARTLY_NEW
     zeroed = float(((after == 0.0) & (before != 0.0)).double().mean())
     return NOISE if zeroed < SPARSE and is_noise(after - before) else TRAINED
+
+
+def _kind_of_order(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> str | None:
+    """Whether rows alone, or columns alone, changed places: as they were, or trained."""
+    for one, other in ((before, after), (before.mT, after.mT)):
+        order = find_order(one, other)
+        if order is not None:
+            return PERMUTED if float((one[order] == other).double().mean()) >= AGREE else REORDERED
+    return None
 
 
 def _is_cast(before: Float[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:

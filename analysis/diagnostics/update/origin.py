@@ -17,7 +17,7 @@ from analysis.linalg.spectrum import BLOCK
 from analysis.runtime.pytorch import Tensor, torch
 from analysis.runtime.shapes import Float
 
-PERMUTED, TRANSPOSED, LINES = "permuted", "transposed", "lines"  # kinds of change that leave no cosine, or another one
+PERMUTED, REORDERED, TRANSPOSED, LINES = "permuted", "reordered", "transposed", "lines"  # that leave another cosine
 FACTORS, ADAPTER = "factors", "adapter"  # where an update comes from that is no difference of stored weights
 UNRELATED = 0.1  # cosine below which two matrices have nothing in common; ours: fine-tunes stay above 0.9
 NEAR = 0.9  # cosine from which on a matrix stems from the base's; ours, as above
@@ -49,7 +49,7 @@ def is_unrelated_row(row: Row) -> bool:
 
     Nor is an adapter's: W₀ + ΔW is of this base by construction, and a large ΔW says only that it is large.
     """
-    if row.value("change") in (PERMUTED, TRANSPOSED, LINES) or row.value("stored_as") in (FACTORS, ADAPTER):
+    if row.value("change") in (PERMUTED, REORDERED, TRANSPOSED, LINES) or row.value("stored_as") in (FACTORS, ADAPTER):
         return False
     return is_unrelated(number(row, "cosine"), row.weight.rows * row.weight.columns * row.weight.slices)
 

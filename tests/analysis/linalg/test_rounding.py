@@ -1,8 +1,12 @@
 """The rounding of stored numbers, measured by rounding some."""
 
+from pathlib import Path
+from statistics import median
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from analysis.linalg import rounding
 from analysis.runtime.arrays import dtype_name
@@ -26,6 +30,15 @@ def test_the_unit_is_about_the_norm_of_the_errors(dtype: torch.dtype) -> None:
     assert float(error.norm() / matrix.norm()) == pytest.approx(
         0.85 * rounding.unit(dtype_name(torch.empty(0, dtype=dtype))), rel=0.02
     )
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_so_it_is_in_half_of_the_matrices_of_a_trained_model(minilm: Path, dtype: torch.dtype) -> None:
+    matrices = [
+        matrix.double() for matrix in load_file(minilm).values() if matrix.is_floating_point() and matrix.ndim == 2
+    ]
+    shares = [float((matrix - matrix.to(dtype).double()).norm() / matrix.norm()) for matrix in matrices]
+    assert median(shares) == pytest.approx(0.85 * rounding.unit(dtype_name(torch.empty(0, dtype=dtype))), rel=0.02)
 
 
 def test_even_entries_have_twice_the_edge_of_marchenko_and_pastur() -> None:

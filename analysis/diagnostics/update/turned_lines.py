@@ -1,0 +1,75 @@
+"""Rows of a tuned weight beside those of its base: which stand in other places, and which are new.
+
+Training turns a line, a row or a column, by little: in fine-tunes that moved matrices by a third none came near a right
+angle (docs/truth.md). Heads of attention and hidden units that changed places are lines that match others of the base;
+lines drawn anew match none. For columns give both matrices transposed.
+"""
+
+import math
+
+from analysis.runtime.pytorch import Tensor, torch
+from analysis.runtime.shapes import Bool, Float64, Int
+
+SMALL = 32  # rows and columns below which a cosine of two lines says little
+TURNED = 0.5  # cosine of a line with the base's in its place below which another place is looked for
+MATCH = 0.8  # cosine with another line of the base from which on it is that one, trained
+MOST = 0.8  # of the turned lines, that have a match of their own where the order changed
+TRIED = 64  # turned lines that are looked for first: of new ones next to none has a match
+LONGEST = 1 << 14  # lines among which others are looked for; more would take longer than a decomposition
+AT_ONCE = 1 << 10  # lines that are compared with all others at a time
+NEAR = 0.9  # median cosine of the other lines, where some are new
+UNRELATED, DEVIATIONS = 0.1, 3.0  # cosine of lines with nothing in common; of 1/√n where these are short
+FEWEST, LEAST = 3, 0.02  # new lines, and their share, below which nothing is said
+FAINT = 0.1  # of the root mean square length of all lines: a shorter one has no direction to speak of
+
+
+def find_order(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> Int[Tensor, " m"] | None:
+    """Where in the base each row stood, if rows changed places; None if they did not, or too many to look at."""
+    cosines, sound = _compare_in_place(before, after)
+    turned = torch.nonzero(sound & (cosines < TURNED)).flatten()
+    if len(turned) < 2 or min(before.shape) < SMALL or len(before) > LONGEST:
+        return None
+    candidates = _directions(before)
+    some = turned[:: math.ceil(len(turned) / TRIED)]
+    if not _have_places(*_best_match(after[some], candidates)):
+        return None
+    likeness, places = _best_match(after, candidates)
+    if not _have_places(likeness[turned], places[turned]):
+        return None
+    return torch.where(likeness >= MATCH, places, torch.arange(len(before), device=before.device))
+
+
+def has_new_rows(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:
+    """Whether some rows have no more in common with the base's than chance gives, and most others stayed near."""
+    cosines, sound = _compare_in_place(before, after)
+    bound = min(TURNED, max(UNRELATED, DEVIATIONS / math.sqrt(before.shape[1])))
+    new = sound & (cosines.abs() < bound)
+    others, count = cosines[sound & ~new], int(new.sum())
+    if min(before.shape) < SMALL or count < max(FEWEST, LEAST * len(before)) or not len(others):
+        return False
+    return float(others.median()) >= NEAR
+
+
+def _compare_in_place(
+    before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]
+) -> tuple[Float64[Tensor, " m"], Bool[Tensor, " m"]]:
+    """The cosine of each row with the base's in its place, and whether both are long enough to have a direction."""
+    one, other = (torch.linalg.vector_norm(matrix, dim=1) for matrix in (before, after))
+    sound = torch.stack([length > FAINT * length.square().mean().sqrt() for length in (one, other)]).all(0)
+    return (before * after).sum(1) / (one * other).clamp(min=torch.finfo(one.dtype).tiny), sound
+
+
+def _directions(rows: Float64[Tensor, "m n"]) -> Tensor:
+    return torch.nn.functional.normalize(rows, eps=torch.finfo(rows.dtype).tiny).float()
+
+
+def _best_match(rows: Float64[Tensor, "m n"], candidates: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest cosine of each row with a candidate, and that one's place."""
+    found = [(some @ candidates.mT).max(dim=1) for some in torch.split(_directions(rows), AT_ONCE)]
+    return torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])
+
+
+def _have_places(likeness: Tensor, places: Tensor) -> bool:
+    """Whether most of these rows are another one of the base, no two the same."""
+    matched = places[likeness >= MATCH]
+    return len(torch.unique(matched)) >= MOST * len(places)
