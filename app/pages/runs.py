@@ -19,11 +19,11 @@ from app.lists.labels import Change
 from app.pages import mitigate
 from app.pages.listings.labels import view_labels
 from app.pages.rendering import PageRoute, page, see
+from app.pages.reports.parts import find_part
 from app.pages.reports.run_head import run_view
 from app.pages.views import gate, prescriptions
 from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.layer import Curves
-from app.pages.views.parts import find_part
 from app.pages.views.pictures import Tab
 from app.pages.views.report import OneCheckpoint, ReportView
 from app.pages.views.state import ShownColumns, State, StateOf

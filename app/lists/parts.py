@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
+from app.db import Session
 from app.models import Result, Run
 from app.runs.reports import group_text
 

@@ -3,8 +3,9 @@
 import pytest
 
 from analysis.diagnostic import Row
+from app.lists import parts
 from app.models import Run
-from app.runs import parts, reports
+from app.runs import reports
 from tests.service import Service
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.runs import parts
+from app.lists import parts
 from tests.app.pages.compared import compared
 from tests.app.pages.reader import Page, read, words
 from tests.service import Service

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from app import models
 from app.db import Session
+from app.lists.parts import parts_of, place_of
 from app.pages.views.state import State
-from app.runs.parts import parts_of, place_of
 from frontend import numbers
 
 
