@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from analysis.coverage import Coverage
@@ -26,21 +27,22 @@ class Report:
     names: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
 
-    def summaries(self) -> dict[str, Summary]:
+    @cached_property
+    def summaries(self) -> Mapping[str, Summary]:
+        """What each diagnostic says, by its name, beside the others."""
         return summaries_of(self.tables, self.coverage)
 
     def to_json(self) -> dict[str, Any]:
-        summaries = self.summaries()
         findings = [
             {"diagnostic": name, **finding_json(finding)}
-            for name, summary in summaries.items()
+            for name, summary in self.summaries.items()
             for finding in summary.findings
         ]
         worst_first = list(Severity)
         return {
             **({"checkpoints": list(self.names)} if len(self.names) > 1 else {}),
             "coverage": self.coverage.to_json(self.names),
-            "summary": {name: summary_json(summary, self.names) for name, summary in summaries.items()},
+            "summary": {name: summary_json(summary, self.names) for name, summary in self.summaries.items()},
             "tables": {table.diagnostic.name: records(table) for table in self.tables},
             "findings": sorted(findings, key=lambda finding: worst_first.index(finding["severity"])),
             **({"options": {name: dict(options) for name, options in self.options.items()}} if self.options else {}),

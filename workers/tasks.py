@@ -4,6 +4,7 @@ The worker's main process only listens, sweeps and answers pings; its one pool p
 process never imports torch, and what needs it is imported where it is called.
 """
 
+import gc
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from celery import Celery, bootsteps, signals
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready, worker_shutting_down
 from kombu.messaging import Consumer
 
+from analysis.runtime.collector import at_rest
 from app import logs
 from app.db import Database, migrate_or_exit
 from app.queue.broker import Sender, make_celery, make_folders, ping_queue, process_label
@@ -163,11 +165,13 @@ def warm_up(**_: object) -> None:
     """In the pool process: loads torch before the first message, not after it, and ends where its work is cancelled."""
     begun = threading.Event()
     threading.Thread(target=end_without, args=(os.getppid(), begun), name="parent", daemon=True).start()
-    import torch  # noqa: F401
+    with at_rest():
+        import torch  # noqa: F401
 
-    from workers import analyse as analyst  # noqa: F401
-    from workers import job
-    from workers.ingest import task as intake  # noqa: F401
+        from workers import analyse as analyst  # noqa: F401
+        from workers import job
+        from workers.ingest import task as intake  # noqa: F401
+    gc.freeze()  # it stays, and no collection looks through it
 
     job.leave = leave  # a decomposition hears no signal; another pool process takes the next message
     begun.set()

@@ -164,7 +164,7 @@ def one_checkpoint(kept_report: KeptReport, state: State) -> OneCheckpoint:
     def make(report: Report) -> OneCheckpoint:
         return OneCheckpoint(single_tables(report.tables), report.coverage, position)
 
-    return kept_report.once(("one checkpoint", position), make)
+    return kept_report.make_once(("one checkpoint", position), make)
 
 
 def single_tables(tables: Sequence[Table]) -> list[Table]:

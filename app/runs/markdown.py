@@ -22,7 +22,7 @@ def write(report: Report, title: str) -> str:
     """A heading, the headlines, the findings with what to do, coverage, and the numbers of the first layers."""
     blocks = [
         f"# {for_markdown(title)}",
-        *(f"**{_text(summary.headline)}**" for summary in report.summaries().values() if summary.headline),
+        *(f"**{_text(summary.headline)}**" for summary in report.summaries.values() if summary.headline),
         *_findings(report),
         *_coverage(report),
         *_numbers(report),
@@ -35,7 +35,7 @@ def _text(text: str) -> str:
 
 
 def _findings(report: Report) -> Iterator[str]:
-    findings = [finding for summary in report.summaries().values() for finding in summary.findings]
+    findings = [finding for summary in report.summaries.values() for finding in summary.findings]
     if findings:
         worst_first, told = list(Severity), set[str]()
         yield "## Findings"

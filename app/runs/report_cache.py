@@ -7,7 +7,7 @@ has seen the run: nobody is given what they may not see.
 import threading
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cachetools import LRUCache
 from sqlalchemy.orm import Session
@@ -16,7 +16,9 @@ from analysis.diagnostic import Table
 from analysis.report import Report
 from app import etags
 from app.runs import reports
+from app.runs.memo import Memo
 
+MADE = 8  # things made of each report, as the tables of one checkpoint
 ROOM = 15_000  # rows of tables together, about 4 kB each
 T = TypeVar("T")
 
@@ -27,14 +29,11 @@ class KeptReport:
     def __init__(self, report: Report) -> None:
         self.report = report
         self.rows = sum(len(table.rows) for table in report.tables)
-        self._made: dict[Hashable, Any] = {}
+        self._memo = Memo(MADE)
 
-    def once(self, key: Hashable, make: Callable[[Report], T]) -> T:
-        """What `make` makes of the report: always the same under the same key, so made once. Nobody may change it."""
-        if key not in self._made:
-            self._made[key] = make(self.report)
-        found: T = self._made[key]
-        return found
+    def make_once(self, key: Hashable, make: Callable[[Report], T]) -> T:
+        """What `make` makes of the report (`Memo.make_once`)."""
+        return self._memo.make_once(key, lambda: make(self.report))
 
 
 class ReportCache:

@@ -120,7 +120,7 @@ def _said_of(factors: Factors, base: State) -> tuple[float, bool]:
         save_file(base, Path(folder) / "base.safetensors")
         found = [open_checkpoint([Path(folder) / "base.safetensors"]), open_checkpoint(files)]
         report = compare(found, requests({"update": {"turns": "no"}}, 2), ("base", "adapter"))
-    findings = report.summaries()["update"].findings
+    findings = report.summaries["update"].findings
     said = any(finding.cause is not None and finding.cause.name == "adapter-base" for finding in findings)
     return median(report.tables[0].numbers("outputs_over_chance")), said
 

@@ -149,8 +149,8 @@ def planted(recipe: Recipe, seed: int, kinds: Sequence[str] = ()) -> Iterator[To
         false = {tensor for finding in warned if finding not in true for tensor in tensors_of(finding, report)}
         twins = named - set(changed) if name == "a block twice" else set()
         others = (named - set(changed) - twins) | (false & set(changed))
-        lines = [f"{f.severity}: {f.text}. {f.why}" for s in report.summaries().values() for f in s.findings]
-        known = {f"{f.severity}: {f.text}. {f.why}" for s in clean.summaries().values() for f in s.findings}
+        lines = [f"{f.severity}: {f.text}. {f.why}" for s in report.summaries.values() for f in s.findings]
+        known = {f"{f.severity}: {f.text}. {f.why}" for s in clean.summaries.values() for f in s.findings}
         yield Told(
             name,
             recipe.name,

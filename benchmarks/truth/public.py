@@ -26,7 +26,7 @@ def main(plant: bool, checkpoints: tuple[Path, ...]) -> None:
     for file in checkpoints:
         report = analyze(open_checkpoint([file]), requests())
         warned = warnings_of(report)
-        untrained = any(summary.headline.startswith("Untrained") for summary in report.summaries().values())
+        untrained = any(summary.headline.startswith("Untrained") for summary in report.summaries.values())
         click.echo(f"| {file.name} | {len(report.tables[0].rows)} | {len(warned)} | {'yes' if untrained else 'no'} |")
         said += [f"{file.name}: {finding.severity}: {finding.text}. {finding.why}" for finding in warned]
     click.echo("\n".join(["", *said]))

@@ -80,12 +80,12 @@ def tensors_of(finding: Finding, report: Report) -> set[str]:
 
 
 def warnings_of(report: Report) -> list[Finding]:
-    return [f for s in report.summaries().values() for f in s.findings if f.severity is not Severity.NOTE]
+    return [f for s in report.summaries.values() for f in s.findings if f.severity is not Severity.NOTE]
 
 
 def clean(model: str, state: State) -> Clean:
     report = report_of(state)
-    lines = tuple(summary.headline for summary in report.summaries().values())
+    lines = tuple(summary.headline for summary in report.summaries.values())
     return Clean(model, tuple(finding.text for finding in warnings_of(report)), lines)
 
 

@@ -46,7 +46,8 @@ class Reported(Protocol):
     def tables(self) -> tuple[Table, ...]: ...
     @property
     def names(self) -> tuple[str, ...]: ...
-    def summaries(self) -> dict[str, Summary]: ...
+    @property
+    def summaries(self) -> Mapping[str, Summary]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,12 @@ class Part:
 
 def layers_shown(report: Reported) -> list[str]:
     """The weights whose figures the file carries, where their curves are in the report's tables."""
-    return choose_layers(report.tables, _worst_first(report.summaries()))
+    return choose_layers(report.tables, _worst_first(report.summaries))
 
 
 def write(report: Reported, title: str, version: str, steps: Mapping[int, float] = {}) -> str:
     """The whole file. The figures of layers are those whose curves the tables hold."""
-    summaries = report.summaries()
+    summaries = report.summaries
     findings = _worst_first(summaries)
     names = list(dict.fromkeys(row.weight.name for table in report.tables for row in table.rows))
     keys = {name: str(place) for place, name in enumerate(names)}

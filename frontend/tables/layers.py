@@ -1,7 +1,7 @@
 """The table of layers: for each weight the few columns that matter most, ready to be shown, sorted and filtered."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
@@ -72,13 +72,15 @@ class Layers:
     def flagged(self) -> int:
         return sum(row.flagged for row in self.rows)
 
+    def in_order(self, sort: str) -> "Layers":
+        """Sorted by a heading's name, with "-" in front for the largest first; as they are by another."""
+        return replace(self, rows=tuple(sort_layers(self.rows, self.headings, sort)))
 
-def layers(
-    tables: Sequence[Table], noted: Container[str], position: int = 0, sort: str = "", columns: Sequence[str] = ()
-) -> Layers:
-    """All weights of one checkpoint; `noted` names those that deserve a look, `columns` what is shown of them.
 
-    `sort` is a heading's name, with "-" in front for the largest first.
+def layers(tables: Sequence[Table], noted: Container[str], position: int = 0, columns: Sequence[str] = ()) -> Layers:
+    """All weights of one checkpoint, in the tables' order.
+
+    `noted` names those that deserve a look, `columns` what is shown of them.
     """
     places = pick_columns(tables, columns)
     headings = (
@@ -93,7 +95,7 @@ def layers(
     sorters = {place.key: _sorter(place) for place in places}
     tallest = {place.key: max(place.table.numbers(place.column.name), default=0.0) for place in places}
     rows = [_layer(i, by_table, places, sorters, tallest, noted) for i, by_table in enumerate(by_weight.values())]
-    return Layers(headings, tuple(sort_layers(rows, headings, sort)))
+    return Layers(headings, tuple(rows))
 
 
 def _sorter(place: Place) -> Callable[[Row], float | None]:
@@ -110,7 +112,7 @@ def _title(column: Column) -> str:
     return column.title + error + (f" ({column.unit})" if column.unit else "")
 
 
-def sort_layers(rows: list[Layer], headings: Sequence[Heading], sort: str) -> list[Layer]:
+def sort_layers(rows: Sequence[Layer], headings: Sequence[Heading], sort: str) -> Sequence[Layer]:
     """Sorted by one heading; rows without a value there come last, whichever way the sort goes."""
     names = [heading.name for heading in headings]
     key = sort.removeprefix("-")

@@ -18,7 +18,7 @@ STYLES = {Severity.BAD: "bold red", Severity.WARN: "yellow", Severity.NOTE: ""}
 
 def write_sentences(console: Console, report: Report, full: bool = True) -> None:
     """Headlines, then the findings of all diagnostics, worst first. Without `full`, the first of them."""
-    summaries = report.summaries().values()
+    summaries = report.summaries.values()
     console.print()
     for summary in summaries:
         console.print(Text(for_terminal(summary.headline), "bold"))

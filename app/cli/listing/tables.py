@@ -55,7 +55,7 @@ def with_names(report: Report, names: Sequence[str]) -> Report:
 
 def _write_groups(terminal: Console, report: Report, table: Table, choice: Choice) -> None:
     """The numbers of each group over the model: a line for each group, a column for each number."""
-    groups = report.summaries()[table.diagnostic.name].groups
+    groups = report.summaries[table.diagnostic.name].groups
     numbers = _first_numbers(table, groups.values())
     if not groups:
         return
@@ -102,7 +102,7 @@ def _write_rows(terminal: Console, report: Report, tables: Sequence[Table], choi
 
 def _marks(report: Report, tables: Sequence[Table]) -> dict[str, Severity]:
     """The worst that is said of each weight, by the findings on these tables and by those on the entries."""
-    summaries, names = report.summaries(), {table.diagnostic.name for table in tables}
+    summaries, names = report.summaries, {table.diagnostic.name for table in tables}
     return mark_weights(
         (finding.severity, finding.weights)
         for name, summary in summaries.items()

@@ -1,6 +1,6 @@
 """One column of the whole model: by block and role, and the picture next to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from analysis.diagnostic import FigureKind, Table
@@ -8,14 +8,16 @@ from app.pages.views.pictures import VIEWS, Tab, View, view_table
 from app.pages.views.state import State
 from frontend.figures.views import view
 from frontend.tables.columns import Place, group_places, pick_columns, place_named
-from frontend.tables.grid import Grid, grid
+from frontend.tables.grid import Grid
 
 
 class ColumnView:
     """The chosen column, in the chosen kind of picture."""
 
-    def __init__(self, tables: Sequence[Table], places: Mapping[str, Place], state: State) -> None:
-        self.tables, self.places, self.state = tables, places, state
+    def __init__(
+        self, tables: Sequence[Table], places: Mapping[str, Place], state: State, make_grid: Callable[[Place], Grid]
+    ) -> None:
+        self.tables, self.places, self.state, self._make_grid = tables, places, state, make_grid
 
     @cached_property
     def colors(self) -> list[tuple[str, list[Place]]]:
@@ -29,7 +31,7 @@ class ColumnView:
 
     @cached_property
     def grid(self) -> Grid:
-        return grid(self.color.table, self.color.column.name, self.state.shown.position)
+        return self._make_grid(self.color)
 
     @cached_property
     def kind(self) -> FigureKind:

@@ -1,8 +1,9 @@
 """A run's report as the page shows it: every part prepared once, in the state that the address asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from urllib.parse import quote_plus
 
 from analysis.coverage import Coverage
 from analysis.diagnostic import Figure, FigureKind, Summary, Table
@@ -13,10 +14,15 @@ from app.pages.views.pictures import View, view_table
 from app.pages.views.state import State
 from app.pages.views.tables import LayersView
 from app.pages.views.whole import WholeView
+from app.runs.memo import Memo
 from frontend.rows import number, rows_at
 from frontend.tables.columns import Place, places
+from frontend.tables.grid import Grid, grid
+from frontend.tables.layers import Layers, layers
 from frontend.tables.swarm import Swarm, swarm
 from frontend.verdict import Verdict, verdict
+
+KEPT = 8  # grids and tables of layers, each of about 1 kB a weight
 
 
 class OneCheckpoint:
@@ -29,6 +35,7 @@ class OneCheckpoint:
         self.whole, self.coverage, self.position = whole, coverage, position
         self._measured = [replace(table, rows=tuple(rows_at(table, position))) for table in whole]
         self.tables = [table.in_network_order() for table in self._measured]
+        self._memo = Memo(KEPT)
 
     @cached_property
     def places(self) -> dict[str, Place]:
@@ -44,6 +51,25 @@ class OneCheckpoint:
         """The same beside each other, with what was found about the files."""
         return summaries_of(self._measured, self.coverage, self.own_summaries)
 
+    @cached_property
+    def lead(self) -> Place | None:
+        """The first column that has a usual range: what the swarm shows and the layers are ordered by."""
+        return next((place for place in self.places.values() if place.column.usual), None)
+
+    @cached_property
+    def swarm(self) -> Swarm | None:
+        return None if self.lead is None else swarm(self.lead.table, self.lead.column.name, self.position)
+
+    def grid(self, place: Place) -> Grid:
+        """One column by block and role."""
+        return self._memo.make_once(("grid", place.key), lambda: grid(place.table, place.column.name, self.position))
+
+    def layers(self, columns: Sequence[str], noted: Callable[[], Container[str]]) -> Layers:
+        """Every layer with these columns, in the network's order; `noted` gives those with a finding in one of them."""
+        return self._memo.make_once(
+            ("layers", *columns), lambda: layers(self.tables, noted(), self.position, columns=columns)
+        )
+
 
 class ReportView(WholeView):
     """The parts of a report, each made when a template asks for it. The tables may still be growing.
@@ -55,15 +81,22 @@ class ReportView(WholeView):
         super().__init__(one.whole, one.coverage, state, moving)
         self.one, self.curves, self.position = one, curves, one.position
         self.tables, self.places = one.tables, one.places
-        self.column = ColumnView(self.tables, self.places, state)
-        self.table = LayersView(self.tables, state, lambda: one.own_summaries, self.lead)
+        self.column = ColumnView(self.tables, self.places, state, one.grid)
+        self.table = LayersView(self.tables, state, lambda: one.own_summaries, one.lead, one.layers)
 
     @property
     def empty(self) -> bool:
         return not any(table.rows for table in self.tables)
 
     def at(self, weight: str) -> str:
-        return self.link(weight=weight)
+        """The address of this page with another weight chosen; a grid has one for each."""
+        before, after = self._around_weight
+        return f"{before}{quote_plus(weight, errors='replace')}{after}"
+
+    @cached_property
+    def _around_weight(self) -> tuple[str, str]:
+        before, name, after = self.link(weight="0").partition("weight=0")
+        return before + name[:-1], after
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -80,14 +113,13 @@ class ReportView(WholeView):
         names = [name for name in list(titles)[1:] if name != "entries"]
         return [(titles[name], self.summaries[name].headline) for name in names]
 
-    @cached_property
+    @property
     def lead(self) -> Place | None:
-        """The first column that has a usual range: what the swarm shows and the layers are ordered by."""
-        return next((place for place in self.places.values() if place.column.usual), None)
+        return self.one.lead
 
-    @cached_property
+    @property
     def swarm(self) -> Swarm | None:
-        return None if self.lead is None else swarm(self.lead.table, self.lead.column.name, self.position)
+        return self.one.swarm
 
     @cached_property
     def comparisons(self) -> list[View]:

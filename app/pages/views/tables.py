@@ -1,6 +1,6 @@
 """The long table of a report: its rows, which of them are visible, its order and the columns to choose from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cached_property
 
 from analysis.diagnostic import Summary, Table
@@ -8,10 +8,11 @@ from app.pages.views.filters import Filter
 from app.pages.views.state import State
 from app.runs.reports import flagged_weights
 from frontend.tables.columns import Place, group_places, pick_columns, places
-from frontend.tables.layers import Layer, Layers, layers
+from frontend.tables.layers import Layer, Layers
 from frontend.tables.matrices import Matrices, choose_columns, keys, matrices
 
 Own = Callable[[], Mapping[str, Summary]]  # each table's own summary, by diagnostic
+MakeLayers = Callable[[Sequence[str], Callable[[], Container[str]]], Layers]
 LONG, FIRST = 150, 60  # rows from which a page holds the first of them only, and how many those are
 
 
@@ -65,11 +66,14 @@ class TableView:
 
 
 class LayersView(TableView):
-    """The layers of one checkpoint. `lead` is the column that orders them where no order is asked for."""
+    """The layers of one checkpoint. `lead` is the column that orders them where no order is asked for.
 
-    def __init__(self, tables: Sequence[Table], state: State, own: Own, lead: Place | None) -> None:
+    `make` gives them in the network's order, from the columns and those with a finding.
+    """
+
+    def __init__(self, tables: Sequence[Table], state: State, own: Own, lead: Place | None, make: MakeLayers) -> None:
         super().__init__(tables, state, own)
-        self.lead = lead
+        self.lead, self._make = lead, make
 
     def pick(self) -> list[Place]:
         return pick_columns(self.tables, self.state.shown.columns)
@@ -80,8 +84,7 @@ class LayersView(TableView):
 
     @cached_property
     def layers(self) -> Layers:
-        settings = self.state.shown
-        return layers(self.tables, self.noted, settings.position, self.sort, settings.columns)
+        return self._make(self.state.shown.columns, lambda: self.noted).in_order(self.sort)
 
     @property
     def rows(self) -> Sequence[Layer]:

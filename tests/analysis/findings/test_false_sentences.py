@@ -42,7 +42,7 @@ from tests.analysis.findings.odd_models import (
 
 
 def words(report: Report) -> str:
-    summaries = report.summaries().values()
+    summaries = report.summaries.values()
     headlines = [summary.headline for summary in summaries]
     return "\n".join([*headlines, *(f"{f.severity}: {f.text}. {f.why}" for s in summaries for f in s.findings)])
 

@@ -122,8 +122,8 @@ def test_a_large_adapter_is_no_proof_of_a_wrong_base(tmp_path: Path) -> None:
     made = planted.adapter(lora_alpha=4000)
     base, tuned = planted.base(tmp_path / "base"), planted.adapted(tmp_path / "lora", made)
     report = compare([base, tuned], requests({"update": {}}, 2), ["base", "lora"])
-    assert "shares nothing" not in report.summaries()["update"].headline
-    assert not [f for f in report.summaries()["update"].findings if "does not look like a fine-tune" in f.text]
+    assert "shares nothing" not in report.summaries["update"].headline
+    assert not [f for f in report.summaries["update"].findings if "does not look like a fine-tune" in f.text]
     assert mitigated_model(tmp_path, base, tuned).before > 2
 
 

@@ -21,7 +21,7 @@ Tensors = dict[str, Tensor]
 def said(tensors: Mapping[str, Tensor], folder: Path) -> list[Finding]:
     save_file(dict(tensors), folder / "a.safetensors")
     report = analyze(open_checkpoint([folder / "a.safetensors"]), requests({"entries": {}}))
-    findings = report.summaries()["entries"].findings
+    findings = report.summaries["entries"].findings
     return [finding for finding in findings if finding.cause is not None and finding.cause.name == "gain"]
 
 

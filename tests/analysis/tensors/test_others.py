@@ -30,7 +30,7 @@ def findings(folder: Path, *states: dict[str, Tensor]) -> tuple[str, list[str]]:
         save_file(tensors, path)
     checkpoints = [open_checkpoint([path]) for path in paths]
     names = ["base", *(f"step {at}" for at in range(1, len(states)))]
-    found = compare(checkpoints, [Request(UPDATE, UPDATE.settings({}))], names).summaries()["update"]
+    found = compare(checkpoints, [Request(UPDATE, UPDATE.settings({}))], names).summaries["update"]
     return found.headline, [f"{finding.text}. {finding.why}" for finding in found.findings]
 
 

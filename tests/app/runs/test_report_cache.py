@@ -34,7 +34,7 @@ def test_an_ended_run_is_read_once_and_what_is_made_of_it_made_once(service: Ser
     event.listen(service.database.engine, "before_cursor_execute", note)
     assert find(service, cache, run) is first
     assert not [statement for statement in asked if "FROM results" in statement]
-    assert first.once("rows", lambda report: [len(report.tables)]) is first.once("rows", lambda report: [0])
+    assert first.make_once("rows", lambda report: [len(report.tables)]) is first.make_once("rows", lambda report: [0])
     with service.database.reading() as session:
         name = first.report.tables[0].diagnostic.name
         assert cache.table(session, run, name) is first.report.tables[0]

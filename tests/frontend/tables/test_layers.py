@@ -25,7 +25,7 @@ def test_a_note_stands_in_place_of_values() -> None:
     [("-steepness", "layers.2.q"), ("steepness", "layers.1.k"), ("", "layers.0.q"), ("what", "layers.0.q")],
 )
 def test_sorting_puts_what_is_absent_last(sort: str, first: str) -> None:
-    rows = layers([blocks()], (), sort=sort).rows
+    rows = layers([blocks()], ()).in_order(sort).rows
     assert rows[0].name == first
     assert rows[-1].name == "type"
 
@@ -49,9 +49,9 @@ def test_a_long_note_is_told_on_hover() -> None:
 
 def test_words_and_flags_are_sorted_too() -> None:
     rows = table([row("a", word="zebra", weak=True), row("b", word="ant", weak=False), row("c")])
-    found = layers([rows], (), columns=["word", "weak"], sort="word")
+    found = layers([rows], (), columns=["word", "weak"]).in_order("word")
     assert [layer.name for layer in found.rows] == ["b", "a", "c"]
-    assert [layer.name for layer in layers([rows], (), columns=["weak"], sort="-weak").rows] == ["a", "b", "c"]
+    assert [layer.name for layer in layers([rows], (), columns=["weak"]).in_order("-weak").rows] == ["a", "b", "c"]
     assert [heading.number for heading in found.headings] == [False, True, False, False]
 
 

@@ -58,7 +58,7 @@ def test_a_quantised_model_meets_its_base_by_name_and_within_its_grid(tmp_path: 
     report = compare([open_checkpoint([tmp_path / "base"]), tuned], requests({"update": {}}, 2), ["base", "tuned"])
     (row,) = report.tables[0].rows
     assert row.value("rounding") == pytest.approx(1.0, abs=0.05)  # step² / 12 is the variance of rounding to a grid
-    assert "hardly larger than the rounding" in report.summaries()["update"].findings[0].text
+    assert "hardly larger than the rounding" in report.summaries["update"].findings[0].text
 
 
 def test_the_time_grows_as_the_tensors_do() -> None:

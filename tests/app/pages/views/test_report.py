@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from analysis.report import summaries_of
-from app.pages.views.report import OneCheckpoint
-from tests.app.pages.views.made import COVERED, view, view_of
+from app.pages.views.report import OneCheckpoint, ReportView
+from app.pages.views.state import ShownColumns, State
+from tests.app.pages.views.made import COVERED, all_curves, view, view_of
 from tests.frontend.examples import DIAGNOSTIC, blocks, row, table
 
 
@@ -34,6 +37,25 @@ def test_two_columns_against_each_other_where_both_have_values() -> None:
     (found,) = view().comparisons
     assert (found.kind, found.url) == ("scatter", "/api/v1/runs/5/figures/steepness/pair")
     assert view_of([table([row("a", steepness=3.0)])]).comparisons == []
+
+
+def test_a_grid_and_the_layers_are_made_once_for_each_choice_of_columns() -> None:
+    one = OneCheckpoint([blocks()], COVERED, 0)
+    views = [ReportView(one, State(5, ShownColumns(sort=sort)), False, all_curves) for sort in ("", "layer", "-layer")]
+    assert views[0].column.grid is views[1].column.grid
+    assert len({id(row) for view in views for row in view.table.rows}) == len(blocks().rows)
+    names = [[row.name for row in view.table.rows] for view in views]
+    assert names[1] == names[2][::-1] != names[0]
+    other = ReportView(one, State(5, ShownColumns(color="doubt", columns=["doubt"])), False, all_curves)
+    assert other.column.grid is not views[0].column.grid
+    assert [heading.name for heading in other.table.layers.headings][2:] == ["doubt"]
+
+
+@pytest.mark.parametrize("shown", [{}, {"q": "weight=0", "sort": "-layer"}, {"weight": "a", "color": "doubt"}])
+def test_the_address_of_a_weight_is_this_page_with_it_chosen(shown: dict[str, str]) -> None:
+    found = view_of([blocks()], False, **shown)
+    for name in ("layers.2.q", "odd name&weight=1", "α/β?#", "half \udcff pair", "0"):
+        assert found.at(name) == found.link(weight=name)
 
 
 def test_the_chosen_weight_or_else_the_first() -> None:
