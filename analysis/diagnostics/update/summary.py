@@ -272,7 +272,7 @@ def chance_of_agreement(same: int, count: int) -> float:
     """
     if count > MANY:
         return min(1.0, math.erfc((2.0 * same - 1.0 - count) / math.sqrt(2.0 * count)))
-    return min(1.0, 2 * sum(math.comb(count, k) for k in range(same, count + 1)) / 2**count)
+    return min(1.0, 2 * sum(math.comb(count, k) for k in range(same, count + 1)) / (1 << count))
 
 
 def _format_signed(value: float) -> str:
