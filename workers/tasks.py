@@ -31,6 +31,7 @@ from workers.ingest.threads import IngestThreads
 from workers.sweeper import Sweeper
 from workers.webhook_sender import WebhookSender
 
+LEFT = "WorkerLostError('Worker exited prematurely: signal 15 (SIGTERM)"  # Celery's, of a process that was told to end
 NICE = 5  # of a worker beside its server: a third of its weight in what both want, all of what it leaves
 log = logging.getLogger(__name__)
 settings = Settings()
@@ -199,9 +200,21 @@ def stop_ingests(**_: object) -> None:
 @worker_shutting_down.connect
 def give_back(**_: object) -> None:
     """An orderly stop: the pool process leaves what it has in hand, which it gives back, rather than end it first."""
+    logging.getLogger("celery.worker.request").addFilter(tell_orderly_stop)
     for process in active_children():
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)  # there it raises SystemExit
+
+
+def tell_orderly_stop(record: logging.LogRecord) -> bool:
+    """Once this worker stops: says in words, and not as an error with its traceback, that its pool process was told to.
+
+    Of a process that ended by anything but our signal the line stays as it is.
+    """
+    if LEFT in record.getMessage():
+        record.msg, record.args = "the worker stops; what it had in hand goes on with the next one", ()
+        record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
+    return True
 
 
 def die_with_parent() -> None:
