@@ -212,7 +212,7 @@ def tell_orderly_stop(record: logging.LogRecord) -> bool:
     Of a process that ended by anything but our signal the line stays as it is.
     """
     if LEFT in record.getMessage():
-        record.msg, record.args = "the worker stops; what it had in hand goes on with the next one", ()
+        record.msg, record.args = "the worker stops; another worker continues its task", ()
         record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
     return True
 
