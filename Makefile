@@ -16,9 +16,10 @@ setup: .venv/.dev  ## everything, for working on Eigenscope itself
 serve: .venv/.serve  ## the service at http://127.0.0.1:8000
 	@$(BIN)/eigenscope serve
 
-# Three parts side by side: the numbers and the command line, what waits for other processes most of its time, and the service with its pages.
+# Three parts side by side, which end at about the same time: the numbers with the command line and what shows them,
+# what waits for other processes most of its time, and the rest of the service with the browser.
 PYTEST := $(BIN)/python -m pytest
-NUMBERS := tests/analysis tests/frontend tests/examples tests/app/cli
+NUMBERS := tests/analysis tests/frontend tests/examples $(addprefix tests/app/,cli demo pages runs)
 WAITING := tests/workers tests/integration
 
 # Threads that have nothing to do sleep: three parts on two cores would wait for each other's in a loop, an eighth of the CPU.

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import exists, select
+from sqlalchemy import exists, insert, select
 from sqlalchemy.orm import Session
 
 from analysis.facts import check_facts
@@ -261,9 +261,9 @@ def accept(
     """The checkpoint is ready, with what the ingest found. Raises LeaseLost."""
     checkpoint = leases.lock_held(session, Checkpoint, identity, claim)
     session.execute(sql_delete(Tensor).where(Tensor.checkpoint_id == identity))
-    session.add_all(
-        Tensor(checkpoint_id=identity, position=position, info=dict(info)) for position, info in enumerate(infos)
-    )
+    rows = [{"checkpoint_id": identity, "position": place, "info": dict(info)} for place, info in enumerate(infos)]
+    if rows:  # at once: other writers wait meanwhile, and there may be 100,000
+        session.execute(insert(Tensor), rows)
     checkpoint.state, checkpoint.lease_until, checkpoint.rewritten = CheckpointState.READY, None, rewritten
     checkpoint.format, checkpoint.kind, checkpoint.facts = form, kind, _storable(facts)
     if is_usual(checkpoint.name) and (name := guess(facts)):

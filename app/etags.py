@@ -28,12 +28,14 @@ class Version:
     final: bool
     ended_at: float | None = None
     checkpoints: int = 1
+    tensors: int = 0  # of all checkpoints
 
 
 SEEN = (
     select(
         Run.id, Run.state, Run.reason_code, Run.finished_at, Checkpoint.id, Checkpoint.name, Checkpoint.state,
         Checkpoint.facts, Checkpoint.stated, Run.name, Run.tags, Run.notes, Run.archived_at, Run.trashed_at,
+        Checkpoint.tensors,
     )
     .join(Member, Member.run_id == Run.id)
     .join(Checkpoint, Checkpoint.id == Member.checkpoint_id)
@@ -50,7 +52,8 @@ def of_run(session: Session, identity: int) -> Version:
     _, state, _, finished_at, *_ = rows[0]
     final = state in ENDED
     growth = None if final else _growth_of(session, identity)
-    return Version(_name("run", rows, growth), final, finished_at, len(rows))
+    tensors = sum(row[-1] or 0 for row in rows)
+    return Version(_name("run", rows, growth), final, finished_at, len(rows), tensors)
 
 
 def of_page(session: Session, identity: int) -> Version:

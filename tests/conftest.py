@@ -11,6 +11,7 @@ import torch  # noqa: F401  # before analysis.runtime.pytorch: annotations that 
 
 from tests import type_checks
 
+gc.disable()  # until all is collected
 type_checks.install()
 
 # A busy machine is no fault of the code; in CI, the same examples each time, so that only a change can turn it red.
@@ -22,9 +23,9 @@ os.environ["EIGENSCOPE_NO_CACHE"] = (
 
 
 def pytest_collection_finish() -> None:
-    """Modules and tests stay to the end: the garbage collector need not look at them again and again."""
-    gc.collect()
+    """Modules and tests stay to the end: the garbage collector need not look at them, now or later."""
     gc.freeze()
+    gc.enable()
 
 
 def missing(what: str) -> None:

@@ -4,6 +4,7 @@ The worker's main process only listens, sweeps and answers pings; its one pool p
 process never imports torch, and what needs it is imported where it is called.
 """
 
+import gc
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from celery import Celery, bootsteps, signals
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready, worker_shutting_down
 from kombu.messaging import Consumer
 
+from analysis.runtime.collector import at_rest
 from app import logs
 from app.db import Database, migrate_or_exit
 from app.queue.broker import Sender, make_celery, make_folders, ping_queue, process_label
@@ -29,6 +31,7 @@ from workers.ingest.threads import IngestThreads
 from workers.sweeper import Sweeper
 from workers.webhook_sender import WebhookSender
 
+LEFT = "WorkerLostError('Worker exited prematurely: signal 15 (SIGTERM)"  # Celery's, of a process that was told to end
 NICE = 5  # of a worker beside its server: a third of its weight in what both want, all of what it leaves
 log = logging.getLogger(__name__)
 settings = Settings()
@@ -163,11 +166,13 @@ def warm_up(**_: object) -> None:
     """In the pool process: loads torch before the first message, not after it, and ends where its work is cancelled."""
     begun = threading.Event()
     threading.Thread(target=end_without, args=(os.getppid(), begun), name="parent", daemon=True).start()
-    import torch  # noqa: F401
+    with at_rest():
+        import torch  # noqa: F401
 
-    from workers import analyse as analyst  # noqa: F401
-    from workers import job
-    from workers.ingest import task as intake  # noqa: F401
+        from workers import analyse as analyst  # noqa: F401
+        from workers import job
+        from workers.ingest import task as intake  # noqa: F401
+    gc.freeze()  # it stays, and no collection looks through it
 
     job.leave = leave  # a decomposition hears no signal; another pool process takes the next message
     begun.set()
@@ -195,9 +200,21 @@ def stop_ingests(**_: object) -> None:
 @worker_shutting_down.connect
 def give_back(**_: object) -> None:
     """An orderly stop: the pool process leaves what it has in hand, which it gives back, rather than end it first."""
+    logging.getLogger("celery.worker.request").addFilter(tell_orderly_stop)
     for process in active_children():
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)  # there it raises SystemExit
+
+
+def tell_orderly_stop(record: logging.LogRecord) -> bool:
+    """Once this worker stops: says in words, and not as an error with its traceback, that its pool process was told to.
+
+    Of a process that ended by anything but our signal the line stays as it is.
+    """
+    if LEFT in record.getMessage():
+        record.msg, record.args = "the worker stops; another worker continues its task", ()
+        record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
+    return True
 
 
 def die_with_parent() -> None:

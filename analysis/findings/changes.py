@@ -134,7 +134,7 @@ TAIL_SHIFT = Cause(
     "the same in another seed",
     "nothing by itself: α is no measure of quality",
     "usual between checkpoints of one run",
-    "docs/evidence.md",
+    "two-sided sign test at 5 %, as if matrices were independent; docs/evidence.md",
 )
 PLACE = Cause(
     "place",

@@ -7,9 +7,11 @@ that has imported PyTorch already, as the tests do, gets both themselves.
 
 import sys
 import threading
+from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from analysis.runtime import collector
 from analysis.runtime.cores import cores
 
 if TYPE_CHECKING or "torch" in sys.modules:
@@ -44,7 +46,8 @@ def is_loaded() -> bool:
 def load() -> Any:
     """PyTorch itself, with the threads that this thread has set, and at most as many as there are cores for it."""
     is_new = not is_loaded()
-    library = import_module("torch")
+    with collector.at_rest() if is_new else nullcontext():
+        library = import_module("torch")
     if not getattr(_thread, "told", True):
         _thread.told = True
         library.set_num_threads(_thread.count)

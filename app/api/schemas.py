@@ -18,7 +18,7 @@ from app.runs import runs
 from app.web.dependencies import NUMBER
 
 Scalar = float | int | str | bool | None
-GROUP = r"^\d{1,3}(,\d{1,3}){0,99}$"  # places in a run: "0,1"
+GROUP = r"^[0-9]{1,3}(,[0-9]{1,3}){0,99}$"  # places in a run: "0,1"; \d would take the digits of every script
 DIGEST = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 

@@ -26,7 +26,10 @@ LOOPBACK = "127.0.0.1"  # an address that needs no token
 )
 def serve_command(host: str | None, port: int | None, data_dir: Path | None, new_token: bool) -> None:
     """Serve the pages and the API, and start a worker unless a broker is configured."""
-    from app import main as service  # imports the web; `analyze` should not wait for that
+    from analysis.runtime.collector import at_rest
+
+    with at_rest():
+        from app import main as service  # imports the web; `analyze` should not wait for that
 
     asked = {"host": host, "port": port, "data_dir": data_dir}
     service.serve(settings(**asked, token=_own_token(settings(data_dir=data_dir, host=LOOPBACK), new_token)))

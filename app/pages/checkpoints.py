@@ -32,6 +32,8 @@ from app.web.dependencies import DatabaseOf, Identity, Reading, SettingsOf, Stor
 from frontend import numbers, palette, states
 
 router = APIRouter(prefix="/checkpoints", route_class=PageRoute)
+LISTED = 2_000  # tensors in the page; the API has all
+PREDICTED = 10_000  # tensors up to which the time of an analysis is predicted: of more it takes seconds
 WORTH_A_CHOICE = 20.0  # seconds from which on a first look is offered beside the analysis
 
 
@@ -91,19 +93,20 @@ def show_page(
 ) -> Response:
     row = checkpoints.get(session, identity)
     stored = checkpoints.tensors(session, identity)
-    tensors = [tensor_row(info) for info in stored]
+    tensors = [tensor_row(info) for info in stored[:LISTED]]
     run_rows = lists.run_rows(session, runs.runs_over(session, identity), time.time())
-    count = sum(tensor.skip is None for tensor in tensors)
+    count = sum(info.get("skip") is None for info in stored)
     return page(
         request,
         "pages/checkpoint.html",
         422 if form.open or fields is not None else 200,
         chooser=form,
         labels=view_labels(settings, row),
-        checkpoint=view(row, retention.deletion_time(session, settings, row), fields, find_copies(tensors)),
-        times=predict_times([tensor_info(info) for info in stored]),
+        checkpoint=view(row, retention.deletion_time(session, settings, row), fields, find_copies(stored)),
+        times=predict_times([tensor_info(info) for info in stored]) if len(stored) <= PREDICTED else None,
         tensors=tensors,
-        tensors_words=f"{numbers.plural(len(tensors), 'tensor')}, {count} of them to analyse",
+        tensors_words=f"{numbers.plural(len(stored), 'tensor')}, {count} of them to analyse",
+        more=len(stored) - len(tensors),
         runs=run_rows,
         runs_words=lists.summary(run_rows),
         moving=any(run.look.moving for run in run_rows),
@@ -129,9 +132,9 @@ def slowness() -> float:
     return measure_slowness()
 
 
-def find_copies(tensors: Sequence[TensorRow]) -> list[tuple[str, str]]:
+def find_copies(tensors: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """The copies that were left out, in the order of the file, each with the words for its tensors."""
-    counts = Counter(part for tensor in tensors if tensor.skip and (part := copy_of(tensor.skip)))
+    counts = Counter(part for tensor in tensors if (skip := tensor.get("skip")) and (part := copy_of(skip)))
     return [(part, numbers.plural(count, "tensor")) for part, count in counts.items()]
 
 

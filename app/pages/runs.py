@@ -19,6 +19,7 @@ from app.lists.labels import Change
 from app.pages import mitigate
 from app.pages.listings.labels import view_labels
 from app.pages.rendering import PageRoute, page, see
+from app.pages.reports.parts import find_part
 from app.pages.reports.run_head import run_view
 from app.pages.views import gate, prescriptions
 from app.pages.views.comparison import ComparisonView, compares
@@ -61,9 +62,11 @@ def show_page(request: Request, report_cache: ReportCache, session: Session, ide
     if state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has {numbers.plural(len(run.members), 'checkpoint')}.")
     view = run_view(run, runs.progress(session, run), time.time())
-    kept_report = report_cache.find(session, identity)
+    of_part = find_part(session, run, state)
+    kept_report = report_cache.find(session, identity, of_part.places if of_part else None)
     full_report = kept_report.report
     common: dict[str, Any] = {"run": view, "tabs": tabs(full_report.tables, state), "gates": gate.view(session, run)}
+    common["part"] = of_part
     common["labels"] = view_labels(request.app.state.settings, run)
     before = beside.previous(session, run, state.shown.position)
     here = f"/compare/reports/since/{identity}" + (f"?position={state.shown.position}" if state.shown.position else "")
@@ -139,7 +142,7 @@ async def answer_part(
 def part(report_cache: ReportCache, session: Session, identity: int, state: State) -> ReportView:
     """The report for a part of the page."""
     run = runs.get(session, identity)
-    one = one_checkpoint(report_cache.find(session, identity), state)
+    one = one_checkpoint(find_report(report_cache, session, run, state), state)
     view = ReportView(one, state, states.run(run.state).moving, curves(session, state))
     if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
@@ -148,13 +151,19 @@ def part(report_cache: ReportCache, session: Session, identity: int, state: Stat
 
 def part_of_comparison(report_cache: ReportCache, session: Session, identity: int, state: State) -> ComparisonView:
     run = runs.get(session, identity)
-    run_tables = report_cache.find(session, identity).report.tables
+    run_tables = find_report(report_cache, session, run, state).report.tables
     if not compares(run_tables) or state.shown.position >= len(run.members):
         raise NotFound(f"Run {identity} has no comparison there.")
     view = ComparisonView(run_tables, None, state, states.run(run.state).moving)
     if view.empty:
         raise NotFound(f"Run {identity} has no row yet.")
     return view
+
+
+def find_report(report_cache: ReportCache, session: Session, run: models.Run, state: State) -> KeptReport:
+    """The run's report, or the part of it that the address asks for."""
+    of_part = find_part(session, run, state)
+    return report_cache.find(session, run.id, of_part.places if of_part else None)
 
 
 def one_checkpoint(kept_report: KeptReport, state: State) -> OneCheckpoint:

@@ -16,7 +16,7 @@ from app.runs import reports, runs
 from app.states import RunState
 
 FEWEST, MOST = 2, 8
-REPORT = re.compile(r"([1-9]\d{0,8})(?:\.(\d{1,3}))?")
+REPORT = re.compile(r"([1-9][0-9]{0,8})(?:\.([0-9]{1,3}))?")
 
 
 @dataclass(frozen=True, slots=True)

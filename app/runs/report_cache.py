@@ -43,16 +43,17 @@ class ReportCache:
         self._kept: LRUCache[str, KeptReport] = LRUCache(room, getsizeof=lambda kept: kept.rows)
         self._lock = threading.Lock()
 
-    def find(self, session: Session, run_id: int) -> KeptReport:
-        """The run's report: of a run that has not ended as it is now. Raises NotFound."""
+    def find(self, session: Session, run_id: int, part: range | None = None) -> KeptReport:
+        """The run's report, or a part of it: of a run that has not ended as it is now. Raises NotFound."""
         version = etags.of_run(session, run_id)
+        key = version.name if part is None else f"{version.name} {part.start} {part.stop}"
         with self._lock:
-            kept = self._kept.get(version.name) if version.final else None
+            kept = self._kept.get(key) if version.final else None
         if kept is None:
-            kept = KeptReport(reports.report(session, run_id))
+            kept = KeptReport(reports.report(session, run_id, part))
             if version.final and etags.of_run(session, run_id) == version:  # else a name was changed meanwhile
                 with self._lock, suppress(ValueError):  # larger than all the room: read each time
-                    self._kept[version.name] = kept
+                    self._kept[key] = kept
         return kept
 
     def table(self, session: Session, run_id: int, diagnostic: str) -> Table:

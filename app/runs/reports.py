@@ -17,10 +17,11 @@ from analysis.diagnostics import requests as requests_of
 from analysis.engine.comparison import alignment_of
 from analysis.report import Report, options_of
 from analysis.weight import TensorInfo, WeightInfo
+from app.checkpoints import tensors_at
 from app.db import insert_of
 from app.errors import NotFound
 from app.models import Curve, Result, Run, Unit
-from app.runs.members import facts_of, file_facts_of, members_of, names_of, others_of
+from app.runs.members import facts_of, file_facts_of, members_of, names_of, others_of, tensor_info
 from app.states import RunState, UnitState
 from app.work import leases, units
 
@@ -117,29 +118,40 @@ def requests(run: Run) -> tuple[Request, ...]:
 
 
 def table(
-    session: Session, run_id: int, diagnostic: str, curves_of: Collection[str] = (), curves_named: Sequence[str] = ()
+    session: Session,
+    run_id: int,
+    diagnostic: str,
+    curves_of: Collection[str] = (),
+    curves_named: Sequence[str] = (),
+    part: range | None = None,
 ) -> Table:
     """The measurements so far of one diagnostic, in the tensors' order.
 
-    With all curves of some weights, or with the curves of these names of every weight, if asked.
+    With all curves of some weights, or with the curves of these names of every weight, if asked. Of a part, the rows of
+    tensors at these places alone, and nothing of the tensors that are no matrices.
     """
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound(f"Run {run_id} does not exist.")
     if diagnostic not in run.diagnostics:
         raise NotFound(f"Run {run_id} does not have that diagnostic; it has: {', '.join(run.diagnostics)}.")
-    query = select(*MEASURED).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
+    is_asked = [Result.run_id == run_id, Result.diagnostic == diagnostic]
+    if part is not None:
+        is_asked += [Result.tensor >= part.start, Result.tensor < part.stop]
+        is_asked += [Result.group == group_text((0,))] if len(run.members) == 1 else []  # as the index has them
+    query = select(*MEASURED).where(*is_asked)
     result_rows = session.execute(query.order_by(Result.tensor, Result.ordinal)).all()
     results = sorted(result_rows, key=lambda result: group_of(result.group))
     names = {*curves_named, *diagnostic_named(diagnostic).summary_curves}
     of_some = [result.id for result in results if result.info["name"] in curves_of]
     condition: ColumnElement[bool] = Curve.result_id.in_(of_some)
     if names:
-        of_all = select(Result.id).where(Result.run_id == run_id, Result.diagnostic == diagnostic)
+        of_all = select(Result.id).where(*is_asked)
         condition = condition | Curve.result_id.in_(of_all) & Curve.name.in_(names)
     curves = _curves(session, condition)
     rows = tuple(row_of(result, curves.get(result.id)) for result in results)
-    other_tensors = others_of(session, run) if diagnostic_named(diagnostic).scope is Scope.PAIR else ()
+    compares_others = diagnostic_named(diagnostic).scope is Scope.PAIR and part is None
+    other_tensors = others_of(session, run) if compares_others else ()
     return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), file_facts_of(run), other_tensors)
 
 
@@ -172,16 +184,18 @@ def row_of(result: Any, curves: Mapping[str, Any] | None = None) -> Row:
     return Row(info, group_of(result.group), Measurement(result.values, curves or {}, result.note))
 
 
-def report(session: Session, run_id: int) -> Report:
+def report(session: Session, run_id: int, part: range | None = None) -> Report:
     """The run's report so far: of a finished run, what `analysis.engine.single.analyze` finds in the same files.
 
-    Summaries see every value, and of the curves only those that their diagnostic asks for.
+    Summaries see every value, and of the curves only those that their diagnostic asks for. Of a part, the tensors at
+    these places alone; of several checkpoints then without coverage, which needs all tensors of each.
     """
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound(f"Run {run_id} does not exist.")
-    tables = tuple(table(session, run_id, name) for name in run.diagnostics)
-    return Report(_coverage(session, run, tables), tables, names_of(run), options_of(requests(run)))
+    tables = tuple(table(session, run_id, name, part=part) for name in run.diagnostics)
+    covered = _coverage(session, run, tables) if part is None else _coverage_of_part(session, run, tables, part)
+    return Report(covered, tables, names_of(run), options_of(requests(run)))
 
 
 def _coverage(session: Session, run: Run, tables: Sequence[Table]) -> Coverage:
@@ -198,6 +212,15 @@ def _coverage(session: Session, run: Run, tables: Sequence[Table]) -> Coverage:
     return coverage_of_members(members, alignment_of(members, requests(run)), tables, waiting)
 
 
+def _coverage_of_part(session: Session, run: Run, tables: Sequence[Table], part: range) -> Coverage:
+    if len(run.members) > 1:
+        return merge_coverages([])
+    records = tensors_at(session, run.members[0].checkpoint_id, part)
+    infos = {place: tensor_info(record) for place, record in sorted(records.items())}
+    waiting = _reasons_unfinished(session, run, 0, infos)
+    return coverage(list(infos.values()), waiting | failures(tables))
+
+
 def _was_planned(session: Session, run: Run) -> bool:
     """Whether the run ever had its units; one that was stopped or refused before has none."""
     return run.state in (RunState.RUNNING, RunState.DONE) or bool(
@@ -207,6 +230,11 @@ def _was_planned(session: Session, run: Run) -> bool:
 
 def reasons_unfinished(session: Session, run: Run, position: int, infos: Sequence[TensorInfo]) -> dict[str, str]:
     """Tensors without rows, with the reason."""
+    return _reasons_unfinished(session, run, position, dict(enumerate(infos)))
+
+
+def _reasons_unfinished(session: Session, run: Run, position: int, infos: Mapping[int, TensorInfo]) -> dict[str, str]:
+    """Of these tensors, by their places, those without rows."""
     missing: dict[str, str] = {}
     query = select(Unit).where(Unit.run_id == run.id, Unit.member == position, Unit.state != UnitState.DONE)
     for unit in session.scalars(query):
@@ -217,7 +245,7 @@ def reasons_unfinished(session: Session, run: Run, position: int, infos: Sequenc
                 reason = STOPPED
             case _:
                 reason = NOT_YET
-        missing |= {infos[tensor].name: reason for tensor in unit.tensors[unit.done :]}
+        missing |= {infos[tensor].name: reason for tensor in unit.tensors[unit.done :] if tensor in infos}
     return missing
 
 

@@ -31,6 +31,7 @@ from app.web.compression import LEVEL
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 LANE = 2  # threads
+MANY = 4_000  # tensors of a run's checkpoints from which on its answers are made one after the other
 KEPT = 0.1  # seconds for which a look serves everyone, where this process writes nothing meanwhile
 LOOKS = 4096  # addresses whose looks are kept
 REVALIDATE = "private, no-cache"  # a browser may keep it, and asks each time whether it is still so
@@ -150,7 +151,7 @@ async def answer(
 
     def tag_of(version: Version) -> Tag:
         key = key_of(request, version)
-        return Tag(key, version.final, {"ETag": f'W/"{key}"', "Cache-Control": REVALIDATE})
+        return Tag(key, version.final, {"ETag": f'W/"{key}"', "Cache-Control": REVALIDATE}, version.tensors > MANY)
 
     def build() -> Response:
         with database.reading() as session:
@@ -164,7 +165,7 @@ async def answer(
     if has(request.headers.get("if-none-match"), tag.key):
         return Response(status_code=304, headers=tag.headers)
     response = _from_cache(request, tag, media_type)
-    return await run_sync(build) if response is None else response
+    return await _run_build(tag, build) if response is None else response
 
 
 async def page(
@@ -179,7 +180,7 @@ async def page(
 
     def tag_of(version: Version) -> Tag:
         key = key_of(request, version, *viewer, also(version))
-        return Tag(key, version.final, {"Cache-Control": "no-store"})
+        return Tag(key, version.final, {"Cache-Control": "no-store"}, version.tensors > MANY)
 
     def build() -> Response:
         with database.reading() as session:
@@ -190,7 +191,12 @@ async def page(
 
     tag = tag_of(await _looks(request).version(request, database, version_of))
     response = _from_cache(request, tag, HTML)
-    return await run_sync(build) if response is None else response
+    return await _run_build(tag, build, LANE) if response is None else response
+
+
+async def _run_build(tag: "Tag", build: Callable[[], Response], threads: int = 1) -> Response:
+    """What `build` makes. What is large waits for its turn here, where it holds neither a thread nor memory."""
+    return await (run_in_lane(f"large {threads}", build, threads) if tag.large else run_sync(build))
 
 
 def _looks(request: Request) -> Looks:
@@ -200,14 +206,15 @@ def _looks(request: Request) -> Looks:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What an answer is kept under, whether for good, and the headers that say so."""
+    """What an answer is kept under, whether for good, the headers that say so, and whether it is long to make."""
 
     key: str
     final: bool
     headers: Mapping[str, str]
+    large: bool = False
 
 
-async def run_in_lane(kind: str, call: Callable[[], T]) -> T:
+async def run_in_lane(kind: str, call: Callable[[], T], threads: int = LANE) -> T:
     """What the call returns, made in one of the few threads of its kind. It is short, and waits for no lock held long.
 
     Forty threads that compute at once take turns with the event loop, which answers everyone.
@@ -217,7 +224,7 @@ async def run_in_lane(kind: str, call: Callable[[], T]) -> T:
     except LookupError:
         lanes = {}
         _lanes.set(lanes)
-    return await run_sync(call, limiter=lanes.setdefault(kind, CapacityLimiter(LANE)))
+    return await run_sync(call, limiter=lanes.setdefault(kind, CapacityLimiter(threads)))
 
 
 def _from_cache(request: Request, tag: Tag, media_type: str) -> Response | None:

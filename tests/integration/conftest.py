@@ -25,7 +25,7 @@ from tests.conftest import missing
 ADMIN = os.environ.get("EIGENSCOPE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 REDIS = os.environ.get("EIGENSCOPE_TEST_REDIS", "redis://127.0.0.1:6379/11")
 RABBITMQ = os.environ.get("EIGENSCOPE_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672//")
-SERVE = [sys.executable, "-c", "from app.main import serve; from app.settings import Settings; serve(Settings())"]
+SERVE = [sys.executable, "-c", "from app.cli.main import main; main(['serve'])"]  # as people start it
 ROOT = Path(__file__).parents[2]
 
 
@@ -102,8 +102,13 @@ class Deployment:
         return answer.json()
 
     def finished(self, run: int, seconds: float = 60) -> dict[str, Any]:
-        until(lambda: self.get(f"runs/{run}")["state"] not in ("waiting", "running"), f"run {run} ends", seconds)
-        found: dict[str, Any] = self.get(f"runs/{run}")
+        found: dict[str, Any] = {}
+
+        def has_ended() -> bool:
+            found.update(self.get(f"runs/{run}?wait={min(5, round(seconds))}"))  # answered once it has
+            return found["state"] not in ("waiting", "running")
+
+        until(has_ended, f"run {run} ends", seconds)
         return found
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from billiard.exceptions import WorkerLostError  # type: ignore[import-untyped]  # it has no types
 
 from app import logs
 from app.models import Ping
@@ -147,3 +148,15 @@ def test_preparing_takes_over_what_a_dead_worker_held(wired: Service) -> None:
     tasks.prepare()
     with wired.database.writing() as session:
         assert len(lock_expired(session, Checkpoint)) == 1
+
+
+@pytest.mark.parametrize(("ending", "is_told"), [("signal 15 (SIGTERM) Job: 1.", True), ("signal 9 (SIGKILL)", False)])
+def test_an_orderly_stop_is_told_in_words_and_a_loss_as_it_is(ending: str, is_told: bool) -> None:
+    error = WorkerLostError(f"Worker exited prematurely: {ending}")
+    found = (type(error), error, None)
+    text = "Task handler raised error: %r"
+    record = logging.LogRecord("celery.worker.request", logging.ERROR, __file__, 1, text, (error,), found)
+    assert tasks.tell_orderly_stop(record)
+    words = record.getMessage()
+    assert (record.exc_info is None, record.levelname == "INFO", words.startswith("the worker stops")) == (is_told,) * 3
+    assert (ending in words) != is_told

@@ -65,6 +65,7 @@ def _accept(
     target: Path,
 ) -> None:
     rewritten = Incoming.adopt(target) if ingest_report.rewritten else None
+    infos = _json(ingest_report.tensors)  # before others wait to write
     with database.writing() as session:
         leases.lock_held(session, Checkpoint, checkpoint.id, checkpoint.claim)  # before the bytes move to their place
         if rewritten is not None:  # it may be larger than what was sent, by which the upload was let in
@@ -77,7 +78,7 @@ def _accept(
             form=ingest_report.format,
             kind=ingest_report.kind,
             facts={**ingest_report.facts, **_skipped_files_fact(checkpoint)},
-            infos=_json(ingest_report.tensors),
+            infos=infos,
             rewritten=rewritten.sha256 if rewritten else None,
         )
         plan_waiting(session, checkpoint.id)

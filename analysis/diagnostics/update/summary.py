@@ -38,6 +38,8 @@ LARGE = 0.1  # of the base: full fine-tunes usually stay at a few percent
 ROUNDED = 3.0  # times the rounding of the type
 UNUSED, WIDE = 0.5, 4  # share of an adapter's rank that is in use, and the least rank of which that is said
 SHIFTED, ALIKE, ENOUGH = 0.05, 0.75, 8  # shift of α, share of matrices that shift one way, and how many they must be
+CHANCE = 0.05  # up to which so many may shift one way where each may go either way: 6 of 8 do so in 29 % of cases
+MANY = 1000  # matrices above which the normal law stands for the binomial one
 COLUMNS = (
     "relative_norm",
     "effective_rank",
@@ -244,7 +246,8 @@ def _tails(rows: Sequence[Row], tuned: str) -> list[Finding]:
     if shift is None or abs(shift) < SHIFTED or len(fitted_rows) < ENOUGH:
         return []
     same = [row for row in fitted_rows if number(row, "alpha_shift") * shift > 0.0]
-    if len(same) < ALIKE * len(fitted_rows):
+    chance = chance_of_agreement(len(same), len(fitted_rows))
+    if len(same) < ALIKE * len(fitted_rows) or chance > CHANCE:
         return []
     sure = [row for row in same if abs(number(row, "alpha_shift")) > 2.0 * number(row, "alpha_shift_error")]
     word = "heavier" if shift < 0.0 else "thinner"
@@ -252,10 +255,24 @@ def _tails(rows: Sequence[Row], tuned: str) -> list[Finding]:
     text = f"{tuned}: tails became {word} in {len(same)} of {len(fitted_rows)} matrices (median shift of α {median})"
     why = (
         f"{len(sure) or 'None'} of the shifts {'is' if len(sure) == 1 else 'are'} larger than two standard errors by "
-        f"{'itself' if len(sure) < 2 else 'themselves'}; together they point one way."
+        f"{'itself' if len(sure) < 2 else 'themselves'}; so many of them point one way by chance in "
+        f"{percent(chance) if chance >= 1e-3 else 'less than 0.1 %'} of cases, if they are independent."
     )
     facts = {"median_alpha_shift": shift, "same_way": len(same), "fitted": len(fitted_rows), "sure": len(sure)}
     return [Finding(Severity.NOTE, text, why, names(same), facts, changes.TAIL_SHIFT)]
+
+
+def chance_of_agreement(same: int, count: int) -> float:
+    """The probability that so many or more of a count go one way, or so many the other, where both are as likely.
+
+    The two-sided sign test, for `same` from half of the count on.
+
+    >>> chance_of_agreement(6, 8), chance_of_agreement(8, 8)
+    (0.2890625, 0.0078125)
+    """
+    if count > MANY:
+        return min(1.0, math.erfc((2.0 * same - 1.0 - count) / math.sqrt(2.0 * count)))
+    return min(1.0, 2 * sum(math.comb(count, k) for k in range(same, count + 1)) / (1 << count))
 
 
 def _format_signed(value: float) -> str:

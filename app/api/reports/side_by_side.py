@@ -19,7 +19,7 @@ router = APIRouter(prefix="/side-by-side", tags=["side by side"])
 Of = Annotated[
     str,
     Query(
-        min_length=3, max_length=200, pattern=r"^[1-9]\d{0,8}(\.\d{1,3})?(,[1-9]\d{0,8}(\.\d{1,3})?){1,7}$",
+        min_length=3, max_length=200, pattern=r"^[1-9][0-9]{0,8}(\.[0-9]{1,3})?(,[1-9][0-9]{0,8}(\.[0-9]{1,3})?){1,7}$",
         description="Two to eight reports: runs, or run.position.", examples=["1,2"],
     ),
 ]  # fmt: skip

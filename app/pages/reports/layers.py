@@ -1,5 +1,6 @@
 """The page of one layer of a report, and the check of it with WeightWatcher."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -29,7 +30,9 @@ def show(
 ) -> Response:  # fmt: skip
     """Every diagnostic of one layer, its figures, its neighbours, and the same layer in other reports."""
     if name:
-        one = run_pages.one_checkpoint(report_cache.find(session, identity), state)
+        sought = replace(state, shown=state.shown.model_copy(update={"weight": state.shown.weight or name}))
+        found = run_pages.find_report(report_cache, session, runs.get(session, identity), sought)
+        one = run_pages.one_checkpoint(found, state)
         return see(layer_address(identity, find_layer(one, identity, name), state.shown.position))
     run = runs.get(session, identity)
     if state.shown.position >= len(run.members):
@@ -59,7 +62,7 @@ def find_layer(one: OneCheckpoint, identity: int, name: str) -> str:
 
 def make_page(report_cache: ReportCache, session: Reading, identity: int, state: State) -> LayerPage:
     run = runs.get(session, identity)
-    one = run_pages.one_checkpoint(report_cache.find(session, identity), state)
+    one = run_pages.one_checkpoint(run_pages.find_report(report_cache, session, run, state), state)
     report = ReportView(one, state, states.run(run.state).moving, run_pages.curves(session, state))
     names = {row.weight.name: row.weight for table in report.tables for row in table.rows}
     if not names:

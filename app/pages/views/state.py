@@ -24,6 +24,7 @@ class ShownColumns(BaseModel):
     columns: list[Annotated[str, Field(max_length=80)]] = Field([], max_length=40)  # of the table of layers
     rows: str = Field("", max_length=5)  # "all": every row of a long table in the page itself
     position: int = Field(0, ge=0, le=1000)  # the checkpoint's place in the run
+    part: int = Field(0, ge=0, le=10**6)  # of a report too long for one page: which part, from 1; 0 is the first
     target: int = Field(0, ge=0, le=10**9)  # of width scaling: the width to write a recipe for
     widths: bool = False  # of a run that compares checkpoints too: width scaling
     alone: bool = False  # of a comparison: each checkpoint by itself

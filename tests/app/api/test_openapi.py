@@ -62,7 +62,17 @@ def answer(service: Service, identity: int) -> None:
 @pytest.fixture(scope="module")
 def schema(service: Service) -> OpenApiSchema:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    return schemathesis.openapi.from_asgi("/api/v1/openapi.json", service.client.app, headers=headers)
+    found = schemathesis.openapi.from_asgi("/api/v1/openapi.json", service.client.app, headers=headers)
+    for path in ("/api/v1/runs/{id}/tables/{diagnostic}", "/api/v1/runs/{id}/tables/{diagnostic}.csv"):
+        leave_out_the_length(found.raw_schema["paths"][path]["get"], "weight")
+    return found
+
+
+def leave_out_the_length(operation: dict[str, Any], name: str) -> None:
+    """As a count in the pattern it costs each case a second, and no client sends it. test_tables.py tries it."""
+    [parameter] = [each for each in operation["parameters"] if each["name"] == name]
+    [text] = [each for each in parameter["schema"]["anyOf"] if each["type"] == "string"]
+    del text["maxLength"]
 
 
 def test_every_operation_is_tried(schema: OpenApiSchema) -> None:

@@ -5,6 +5,7 @@ from safetensors.torch import save
 
 from analysis.diagnostics.first_look.cost import Prediction
 from analysis.weight import TensorInfo
+from app.pages import checkpoints
 from app.pages.checkpoints import predict_times, tensor_row
 from tests.app.pages.reader import read, words
 from tests.service import Service, model, tensors
@@ -23,6 +24,18 @@ def test_tensors_are_listed_before_any_analysis(service: Service) -> None:
         assert (tensor["skip"] or "yes") in row.text
     assert "7 tensors, 5 of them to analyse" in page.one("section", id="tensors").text
     assert service.get("/api/v1/checkpoints/1")["files"][0]["sha256"] in page.one("section", id="files").text
+
+
+def test_of_very_many_tensors_the_first_are_listed(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "LISTED", 3)
+    monkeypatch.setattr(checkpoints, "PREDICTED", 6)
+    service.upload(model())
+    service.work()
+    page = read(service.client.get("/checkpoints/1").text)
+    assert len([row for row in page.all("tr") if "data-search" in row.attributes]) == 3
+    section = page.one("section", id="tensors")
+    assert "7 tensors, 5 of them to analyse" in section.text
+    assert "4 more: all of them by the API" in words(section)
 
 
 def test_a_rejected_checkpoint_says_why_and_offers_no_analysis(service: Service) -> None:

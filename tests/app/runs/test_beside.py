@@ -8,7 +8,7 @@ from tests.service import Service, model
 NAME = "model.layers.0.self_attn.q_proj.weight"
 
 
-@pytest.mark.parametrize("text", ["x", "1,x", "0", "1.", "1;2", "-1"])
+@pytest.mark.parametrize("text", ["x", "1,x", "0", "1.", "1;2", "-1", "1٢"])
 def test_what_names_no_reports_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="does not name reports"):
         beside.parse_refs(text)

@@ -93,3 +93,12 @@ def test_another_question_about_a_page_or_table_reads_no_rows(service: Service) 
         assert service.client.get(path).status_code == 200
     rows = [statement for statement in asked if "results.values" in statement.replace('"', "")]
     assert rows == []
+
+
+def test_parts_are_kept_each_by_itself(service: Service) -> None:
+    run, cache = done(service), ReportCache()
+    with service.database.reading() as session:
+        first, rest = (cache.find(session, run, part) for part in (range(0, 2), range(2, 100)))
+        assert first.rows + rest.rows == cache.find(session, run).rows
+        assert cache.find(session, run, range(0, 2)) is first
+        assert cache.find(session, run, range(2, 100)) is rest

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -15,6 +16,7 @@ from app.db import Database
 from app.etags import Version
 from app.models import Checkpoint, Run
 from app.runs import reports
+from app.runs.report_cache import KeptReport, ReportCache
 from app.states import RunState
 from app.web import response_cache as kept
 from app.web.response_cache import LANE, Made, ResponseCache, run_in_lane
@@ -256,6 +258,40 @@ def test_a_kind_has_a_few_threads_and_holds_up_no_other() -> None:
 
     assert anyio.run(ask) == 7
     assert most <= LANE
+
+
+def test_large_answers_are_made_one_after_the_other_and_hold_up_no_other(
+    analysed: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = int(analysed.get("/api/v1/checkpoints/1")["tensors"])
+    running, most, begun, free = 0, 0, threading.Event(), threading.Event()
+    find = ReportCache.find
+
+    def slow(self: ReportCache, *given: Any) -> KeptReport:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        begun.set()
+        free.wait(10)
+        running -= 1
+        return find(self, *given)
+
+    monkeypatch.setattr(ReportCache, "find", slow)
+    monkeypatch.setattr(kept, "MANY", tensors - 1)
+
+    async def ask() -> tuple[list[int], int, int]:
+        transport = httpx.ASGITransport(analysed.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            waiting = [asyncio.create_task(client.get(f"{REPORT}?x={number}")) for number in range(50)]
+            assert await asyncio.to_thread(begun.wait, 10)
+            other = await client.get("/api/v1/checkpoints/1/tensors")
+            meanwhile = most
+            free.set()
+            return [(await each).status_code for each in waiting], other.status_code, meanwhile
+
+    codes, other, meanwhile = asyncio.run(ask())
+    assert set(codes) == {other} == {200}
+    assert meanwhile == most == 1
 
 
 def test_what_the_call_raises_is_raised() -> None:

@@ -1,6 +1,7 @@
 """Sentences that a table of updates gives."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from analysis.diagnostic import Finding, Measurement, Row, Scalar, Severity, Table
 from analysis.diagnostics.update.diagnostic import UPDATE
-from analysis.diagnostics.update.summary import summarise
+from analysis.diagnostics.update.summary import chance_of_agreement, summarise
 from analysis.weight import WeightInfo
 from tests.analysis.diagnostics.battery import blocks, changed, comparison, low_rank, randn
 
@@ -117,10 +118,18 @@ def test_tails_that_shift_one_way(shift: float, word: str, said: str) -> None:
     assert finding.why.startswith("None of the shifts are larger than two standard errors")
 
 
+def test_the_chance_that_signs_agree_is_exact_for_few_and_near_for_many() -> None:
+    assert chance_of_agreement(8, 9) == 20 / 512
+    assert chance_of_agreement(5, 9) == chance_of_agreement(700, 1400) == 1.0
+    exact = 2 * sum(math.comb(1100, k) for k in range(590, 1101)) / 2**1100
+    assert chance_of_agreement(590, 1100) == pytest.approx(exact, rel=0.02)
+
+
 def test_tails_that_do_not() -> None:
     assert told(*(row(d, alpha_shift=-0.4) for d in range(7))) == []  # few
     assert told(*(row(d, alpha_shift=-0.4 if d % 3 else 0.1) for d in range(9))) == []  # this way and that
     assert told(*(row(d, alpha_shift=-0.01) for d in range(9))) == []  # little
+    assert told(*(row(d, alpha_shift=-0.4 if d < 6 else 0.4) for d in range(8))) == []  # as chance often has it
 
 
 def test_what_was_left_as_it_was() -> None:

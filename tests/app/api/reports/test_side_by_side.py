@@ -26,4 +26,5 @@ def test_what_makes_no_sense_is_refused(analysed: Service) -> None:
     analysed.get("/api/v1/side-by-side", 400, of="1,1")
     analysed.get("/api/v1/side-by-side", 404, of="1,9")
     analysed.get("/api/v1/side-by-side", 400, of="1,1.0", column="alpha")
-    analysed.get("/api/v1/side-by-side", 422, of="a,b")
+    for wrong in ("a,b", "1,1٢"):  # a digit of another script is none
+        analysed.get("/api/v1/side-by-side", 422, of=wrong)
