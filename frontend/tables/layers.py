@@ -94,7 +94,8 @@ def layers(tables: Sequence[Table], noted: Container[str], position: int = 0, co
             by_weight.setdefault(row.weight.name, {})[table.diagnostic.name] = row
     sorters = {place.key: _sorter(place) for place in places}
     tallest = {place.key: max(place.table.numbers(place.column.name), default=0.0) for place in places}
-    rows = [_layer(i, by_table, places, sorters, tallest, noted) for i, by_table in enumerate(by_weight.values())]
+    parts = [(name, tuple(part)) for name, part in groupby(places, key=_diagnostic)]
+    rows = [_layer(i, by_table, parts, sorters, tallest, noted) for i, by_table in enumerate(by_weight.values())]
     return Layers(headings, tuple(rows))
 
 
@@ -125,11 +126,11 @@ def sort_layers(rows: Sequence[Layer], headings: Sequence[Heading], sort: str) -
 
 
 def _layer(
-    place: int, found: Mapping[str, Row], places: Sequence[Place],
+    place: int, found: Mapping[str, Row], parts: Sequence[tuple[str, Sequence[Place]]],
     sorters: Mapping[str, Callable[[Row], float | None]], tallest: Mapping[str, float], noted: Container[str],
 ) -> Layer:  # fmt: skip
     info = next(iter(found.values())).weight
-    by_table = [(found.get(name), list(part)) for name, part in groupby(places, key=_diagnostic)]
+    by_table = [(found.get(name), part) for name, part in parts]
     keys = [None if row is None else sorters[place.key](row) for row, part in by_table for place in part]
     return Layer(
         name=info.name,
