@@ -94,6 +94,11 @@ def kind_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:
                 severity = Severity.NOTE  # added tokens or classes
             text = f"{tuned}: {places(some)} {'is' if len(some) == 1 else 'are'} {what}"
             facts = {kind: len(some), "relative_norm": middle(some, "relative_norm")}
-            size = f" Median size of the change: {percent(facts['relative_norm'])}." if facts["relative_norm"] else ""
-            findings.append(Finding(severity, text, why + size, names(some), facts, cause))
+            why += _size(kind, facts["relative_norm"])
+            findings.append(Finding(severity, text, why, names(some), facts, cause))
     return findings
+
+
+def _size(kind: str, relative_norm: float | None) -> str:
+    """How far the rows moved, in a sentence; "" where what moved is the places of lines."""
+    return f" Median size of the change: {percent(relative_norm)}." if relative_norm and kind not in kinds.MOVED else ""

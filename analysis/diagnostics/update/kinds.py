@@ -30,6 +30,7 @@ UNTRAINED = (
     NEW,
     PARTLY_NEW,
 )  # what says nothing of training
+MOVED = (PERMUTED, REORDERED, TRANSPOSED)  # the same lines in other places: ‖ΔW‖ tells nothing
 KINDS = (NONE, *UNTRAINED, TRAINED)
 HALVES = ("bfloat16", "float16")
 PARALLEL = 0.99  # |cosine| of ΔW and W₀ from which it is a factor: a factor of 2 % stored in bfloat16 has 0.998

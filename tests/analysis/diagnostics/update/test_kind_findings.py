@@ -42,6 +42,12 @@ def test_the_changed_layers_and_only_they_are_named(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", PLANTED)
+def test_the_size_of_the_change_is_told_but_of_lines_that_moved(kind: str) -> None:
+    (finding,) = [finding for finding in said(kind, trained=3)[0] if finding.cause is SAID[kind][1]]
+    assert ("Median size of the change: " in finding.why) == (kind != "permuted")
+
+
+@pytest.mark.parametrize("kind", PLANTED)
 def test_a_whole_model_of_it_has_no_intruders_and_forgot_nothing(kind: str) -> None:
     update, intruders = said(kind, trained=0)
     words = " ".join(finding.text + finding.why for finding in [*update, *intruders])
