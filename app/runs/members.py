@@ -13,11 +13,12 @@ from app import checkpoints
 from app.db import Session
 from app.models import Run
 
+NAMES = frozenset(field.name for field in fields(TensorInfo))
+
 
 def tensor_info(stored: Mapping[str, Any]) -> TensorInfo:
     """A TensorInfo out of its JSON."""
-    names = {field.name for field in fields(TensorInfo)}
-    values = {name: value for name, value in stored.items() if name in names}
+    values = {name: value for name, value in stored.items() if name in NAMES}
     return TensorInfo(**{**values, "shape": tuple(stored["shape"])})
 
 
