@@ -36,13 +36,13 @@ PROJECT_HEADER = "eigenscope-project"
 # Headers by which proxies, load balancers, tunnels and content networks tell whom they speak for. One of them is enough
 # to know that the request did not begin on this machine.
 WRITTEN_BY_PROXIES = re.compile(
-    r"forwarded(-.*)?|via|cdn-loop|client-ip|true-client-ip|(wl-)?proxy-client-ip|proxyuser-ip|tailscale-.*"
+    r"forwarded(-.*)?|via|cdn-loop|client-ip|true-client-ip|(wl-)?proxy-client-ip|proxyuser-ip|(tailscale|ngrok)-.*"
     r"|remote-(user|addr|ip|host)|ssl-client-.*|incap-client-ip|front-end-https|surrogate-capability"
     r"|(cf|fastly|fly|ali-cdn|akamai)-.*"
     r"|x-(forwarded|original|real|client|cluster|remote|proxyuser|envoy|azure|arr|appengine|vercel|amz|amzn|nginx|akamai"
     r"|host|scheme|sendfile|zeit|ms-forwarded|appgw|goog|cloud|nf|railway|replit|ngrok|b3"
     r"|proxy|originating|user-ip|lb|varnish|squid|bluecoat|sucuri|coming|auth-request|authentik|pomerium|webauth|ssl|tls"
-    r"|traefik|istio|haproxy|jupyterhub|tor|edge|cdn|iinfo|backend|request-start|queue-start|wap)(-.*)?"
+    r"|traefik|istio|haproxy|jupyterhub|tor|edge|cdn|iinfo|backend|request-start|queue-start|wap|rewrite|tailscale)(-.*)?"
 )
 ANONYMOUS_PER_MINUTE = 60  # requests of one address with a wrong token or none
 WAITS = (1.0, 1.0)  # seconds that an upload waits for others to end, before it is refused
@@ -147,7 +147,7 @@ def read_credentials(headers: Headers, peer: str, settings: Settings) -> Credent
     return Credentials(
         peer=peer,
         host=headers.get("host"),
-        forwarded=any(WRITTEN_BY_PROXIES.fullmatch(name) for name in headers),
+        forwarded=any(WRITTEN_BY_PROXIES.fullmatch(name.replace("_", "-")) for name in headers),
         bearer=bearer.strip() if scheme.lower() == "bearer" else None,
         cookie=cookies.get(COOKIE),
         user=headers.get(settings.proxy_user_header) if settings.proxy_user_header else None,

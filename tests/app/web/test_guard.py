@@ -137,7 +137,8 @@ def test_what_is_no_request_passes() -> None:
 FORWARDING = [
     "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
     "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP",
-    "True-Client-IP", "CF-Connecting-IP", "CF-Ray", "CDN-Loop", "Fastly-Client-IP", "Fly-Client-IP", "X-Original-Host",
+    "True-Client-IP", "X-Rewrite-URL", "X-Tailscale-User", "Ngrok-Trace-Id", "X_Forwarded_For",
+    "CF-Connecting-IP", "CF-Ray", "CDN-Loop", "Fastly-Client-IP", "Fly-Client-IP", "X-Original-Host",
     "X-Original-URL", "X-Original-Forwarded-For", "X-Envoy-External-Address", "X-Azure-ClientIP", "X-Amzn-Trace-Id",
     "X-Scheme", "X-Host", "X-Remote-IP", "X-Remote-Addr", "Client-IP", "Proxy-Client-IP", "WL-Proxy-Client-IP",
     "Tailscale-User-Login", "Forwarded-For", "Remote-User", "X-Remote-User", "X-Proxy-User-IP", "X-Originating-IP",
