@@ -82,7 +82,7 @@ def _first_numbers(table: Table, numbers: Iterable[Mapping[str, object]]) -> lis
 
 def _write_rows(terminal: Console, report: Report, tables: Sequence[Table], choice: Choice) -> None:
     """The rows of these tables that the choice wants, and how many more there are."""
-    shown, rows = shown_columns(tables), by_weight(tables)
+    shown, rows = shown_columns(tables), by_weight([table.in_network_order() for table in tables])
     several = len(report.names) > 1
     marks = _marks(report, tables)
     keys = pick(rows, marks, choice, ".".join((shown[0][0], shown[0][1].name)) if several and shown else "")

@@ -103,6 +103,11 @@ def test_fifteen_rows_are_listed_and_how_many_more_there_are(deep: Path) -> None
     assert len(layers(run("analyze", str(deep), "--full").stdout)) == 20
 
 
+def test_the_whole_list_has_the_blocks_by_number(deep: Path) -> None:
+    listed = layers(run("analyze", str(deep), "--full").stdout)
+    assert [int(line.split("Block ")[1].split(" ")[0]) for line in listed] == list(range(20))
+
+
 def test_layers_with_findings_come_first_and_carry_a_sign(deep: Path) -> None:
     assert layers(run("analyze", str(deep)).stdout)[0].startswith(("✗ Block 17", "! Block 17"))
 
