@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from analysis.coverage import Coverage
-from analysis.diagnostic import FigureKind, Finding, Scope, Summary, Table
+from analysis.diagnostic import FigureKind, Finding, Scope, Severity, Summary, Table
 from analysis.findings.files import add_files
 from analysis.report import own_summaries
 from app.pages.views.cells import CellsView, counted_column
@@ -99,8 +99,9 @@ class ComparisonView(WholeView):
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """Worst first; what the verdict has said already comes last."""
-        return sorted(self.verdict.findings, key=lambda finding: f"{finding.text}." in [*self.sentences, *self.sayings])
+        """Worst first; what the verdict has said already comes last of its severity."""
+        said, ranks = {*self.sentences, *self.sayings}, list(Severity)
+        return sorted(self.verdict.findings, key=lambda each: (ranks.index(each.severity), f"{each.text}." in said))
 
     @cached_property
     def sayings(self) -> list[str]:

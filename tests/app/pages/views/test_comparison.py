@@ -6,6 +6,7 @@ import pytest
 from safetensors.torch import save
 
 from analysis.coverage import Coverage
+from analysis.diagnostic import Severity
 from app.pages.rendering import ENVIRONMENT
 from app.pages.views.comparison import ComparisonView, compares
 from app.pages.views.state import ShownColumns, State
@@ -166,6 +167,17 @@ def test_unmatched_tensors_are_listed_with_their_reasons(done: Service) -> None:
     assert "extra.weight" in coverage
     assert "2 matrices of the base without a partner" in coverage
     assert "not in this checkpoint" in coverage
+
+
+def test_the_findings_of_a_page_are_worst_first(done: Service) -> None:
+    text = page_of(done).one("section", id="findings").text
+    found = done.get("/api/v1/runs/1/report")["findings"]
+    shown = sorted(found, key=lambda finding: text.index(finding["text"]))
+    ranks = [list(Severity).index(finding["severity"]) for finding in shown]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks)) > 1
+    said = page_of(done).one("p", class_="verdict").text
+    assert any(finding["text"] in said for finding in found if finding["severity"] != "note")
 
 
 def test_a_table_made_by_hand() -> None:
