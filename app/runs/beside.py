@@ -55,6 +55,11 @@ def parse_refs(text: str) -> tuple[Ref, ...]:
     return refs
 
 
+def looks_at_each(run: Run) -> bool:
+    """Whether a run measures its checkpoints one by one: the reports of others have nothing to put side by side."""
+    return any(diagnostic(name).scope is Scope.ONE for name in run.diagnostics)
+
+
 def put_beside(session: Session, refs: Sequence[Ref]) -> Beside:
     """Raises NotFound where a report does not exist, BadRequest where none has a table of a single checkpoint."""
     found = [runs.get(session, ref.run) for ref in refs]

@@ -24,6 +24,7 @@ from frontend import numbers
 
 router = APIRouter(prefix="/compare/reports", route_class=PageRoute)
 OFFERED = 30  # reports in the picker
+LOOKED_AT = 4 * OFFERED  # the newest runs that may be offered: those that only compare are not
 Place = Annotated[int, Query(ge=0, le=1000)]
 
 
@@ -93,9 +94,9 @@ def since(session: Reading, run: Annotated[int, Path(ge=1, le=LARGEST_ID)], posi
 
 def offers(session: Reading, query: BesideQuery, refs: Sequence[Ref], now: float) -> list[Offer]:
     """The newest finished reports that the search finds, a line for each checkpoint, with the address that adds it."""
-    found = run_list.find(session, Selection(text=query.find, state=RunState.DONE), OFFERED)
+    found = run_list.find(session, Selection(text=query.find, state=RunState.DONE), LOOKED_AT)
     lines = []
-    for run, _ in found:
+    for run in filter(beside.looks_at_each, (run for run, _ in found)):
         for member, name in zip(run.members, names_of(run), strict=True):
             ref = Ref(run.id, member.position)
             facts = lists.facts_in_short(member.checkpoint.known)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.app.pages.compared import compared
 from tests.app.pages.reader import read, words
 from tests.service import Service, model, settings
 
@@ -65,6 +66,19 @@ def test_the_picker_searches_and_adds(three: Service) -> None:
         "/compare/reports?of=1,2&find=step%3D200"
     ]
     assert "No finished report matches" in three.client.get("/compare/reports?find=nothing-such").text
+
+
+def test_what_can_be_put_beside_another_is_offered_and_nothing_else(service: Service) -> None:
+    compared(service)
+    picker = read(service.client.get("/compare/reports").text).one("section", id="picker")
+    assert "No finished report matches." in words(picker)
+    for checkpoint in (1, 2):
+        service.run(checkpoint)
+    service.work()
+    page = read(service.client.get("/compare/reports").text)
+    added = [a.attributes["href"] for a in page.all("a") if (a.attributes.get("aria-label") or "").startswith("Add ")]
+    assert added == ["/compare/reports?of=3", "/compare/reports?of=2"]
+    assert service.client.get("/compare/reports?of=3,2").status_code == 200
 
 
 def test_rows_of_the_lists_are_compared(three: Service) -> None:
