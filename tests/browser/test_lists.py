@@ -90,7 +90,8 @@ def test_spectra_side_by_side_are_saved_and_linked(watched: Watched, pair: tuple
     assert weight is not None
     assert weight.replace("_", "-") in svg.name
     lines = [each for each in ET.fromstring(svg.read_text("utf-8")).iter() if each.get("class") == "js-line"]
-    assert len(lines) == page.locator("#overlay .js-line").count() > 0
+    assert lines
+    expect(page.locator("#overlay .js-line")).to_have_count(len(lines))  # once the page has drawn them too
     page.locator("#overlay .take summary").click()
     link = copied(page, "#overlay [data-figure-link]")
     page.goto("about:blank")

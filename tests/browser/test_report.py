@@ -257,6 +257,8 @@ def test_without_a_script_the_report_is_there(watched: Watched, report: str) -> 
     page.goto(f"{watched.base}{report}?q=pooler&weight=pooler.dense.weight")
     expect(page.locator(ROWS)).to_have_count(1)
     expect(page.locator("#p-t")).to_have_text("Pooler")
+    heights = page.eval_on_selector_all(".plot", "plots => plots.map((plot) => plot.offsetHeight)")
+    assert 0 < max(heights) < 60  # a sentence, no grey box
     page.locator("[data-sort=D]").click()
     assert "q=pooler" in page.url
     assert "sort=-D" in page.url
