@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.errors import DiskFull, Overloaded, ServiceError
+from app.errors import BadRequest, DiskFull, Overloaded, ServiceError
 from app.storage.disk import FULL
 
 OVERLOADED = "The database is busy. Nothing was changed. Try again."
@@ -18,6 +18,7 @@ OURS = ("no such ", "syntax error", "ambiguous column", "has no column")  # in S
 POSTGRESQL_FULL = "53100"
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: connections, resources, operators, rollbacks, locks
 PASSING = ("08", "53", "57", "58", "40", "55")
+NUL = "The request contains a NUL character. Remove it."  # as PostgreSQL's driver says of any text with one
 READ_ONLY = "25006"  # a server that has just handed over to another
 
 
@@ -32,6 +33,8 @@ def answer_of(error: BaseException) -> ServiceError | None:
     state, text = getattr(error.orig, "sqlstate", None) or "", str(error.orig)
     if state == POSTGRESQL_FULL or text.startswith(SQLITE_FULL):
         return DiskFull(NO_ROOM)
+    if "cannot contain NUL" in text:
+        return BadRequest(NUL)
     if "database is locked" in text:
         return Overloaded(OVERLOADED)
     lost = error.connection_invalidated or state.startswith(PASSING) or state == READ_ONLY

@@ -36,10 +36,10 @@ def name_of(session: Session, identity: int) -> str:
 
 
 def project_named(session: Session, name: str) -> Project:
-    project = session.scalar(select(Project).where(Project.name == name))
-    if project is None:
+    identity = find(session, name)
+    if identity is None:
         raise NotFound("The project does not exist.")
-    return project
+    return session.get_one(Project, identity)
 
 
 def create(session: Session, name: str) -> Project:

@@ -37,11 +37,16 @@ PROJECT_HEADER = "eigenscope-project"
 # to know that the request did not begin on this machine.
 WRITTEN_BY_PROXIES = re.compile(
     r"forwarded(-.*)?|via|cdn-loop|client-ip|true-client-ip|(wl-)?proxy-client-ip|proxyuser-ip|(tailscale|ngrok)-.*"
-    r"|remote-(user|addr|ip|host)|ssl-client-.*|incap-client-ip|front-end-https|surrogate-capability"
+    r"|remote-(user|addr|ip|host|name|email|groups)|ssl-client-.*|incap-client-ip|front-end-https|surrogate-capability"
+    r"|client-cert(-.*)?|ns-client-ip|disguised-host|was-default-hostname|rndr-id|max-forwards"
+    r"|(cloudfront|do|cdn|teleport|zrok|oidc)-.*"
     r"|(cf|fastly|fly|ali-cdn|akamai)-.*"
     r"|x-(forwarded|original|real|client|cluster|remote|proxyuser|envoy|azure|arr|appengine|vercel|amz|amzn|nginx|akamai"
     r"|host|scheme|sendfile|zeit|ms-forwarded|appgw|goog|cloud|nf|railway|replit|ngrok|b3"
     r"|proxy|originating|user-ip|lb|varnish|squid|bluecoat|sucuri|coming|auth-request|authentik|pomerium|webauth|ssl|tls"
+    r""
+    r"|url-scheme|true-client|forward|source|http-host|script|accel|kong|consumer|teleport|zrok|caddy|iap|gateway"
+    r"|cloudfront|tunnel|codespaces|trusted|peer|downstream|nat|citrix|appgateway"
     r"|traefik|istio|haproxy|jupyterhub|tor|edge|cdn|iinfo|backend|request-start|queue-start|wap|rewrite|tailscale)(-.*)?"
 )
 ANONYMOUS_PER_MINUTE = 60  # requests of one address with a wrong token or none
@@ -98,7 +103,8 @@ class Guard:
 
     async def _check(self, scope: Scope, headers: Headers) -> None:
         host, path, peer = headers.get("host"), scope["path"], (scope.get("client") or ("",))[0]
-        check_host(host, self._settings)
+        alone = len(headers.getlist("host")) == 1  # of two, a proxy in front may have taken the other
+        check_host(host if alone else None, self._settings)
         check_address(scope)
         check_origin(scope["method"], host, headers.get("origin"), headers.get("sec-fetch-site"))
         if is_proxy(self._settings, peer) and headers.get("x-forwarded-proto") == "https":

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.db import Database, Session
-from app.errors import DiskFull, Overloaded
+from app.errors import BadRequest, DiskFull, Overloaded
 from app.faults import answer_of, heed_stops
 from app.models import Project
 from tests.service import Service, model
@@ -49,6 +49,12 @@ def fault(message: str, sqlstate: str | None = None, kind: Any = OperationalErro
 )
 def test_what_passes_is_to_be_tried_again(error: Exception) -> None:
     assert isinstance(answer_of(error), Overloaded)
+
+
+def test_a_text_that_postgresql_cannot_hold_is_a_fault_of_the_request() -> None:
+    answer = answer_of(fault("PostgreSQL text fields cannot contain NUL (0x00) bytes", kind=DataError))
+    assert isinstance(answer, BadRequest)
+    assert "NUL" in str(answer)
 
 
 @pytest.mark.parametrize(

@@ -32,3 +32,11 @@ def test_one_that_is_not_there(service: Service) -> None:
         assert projects.find(session, "nowhere") is None
         with pytest.raises(NotFound):
             projects.project_named(session, "nowhere")
+
+
+def test_a_name_that_is_none_is_not_looked_up(service: Service) -> None:
+    """PostgreSQL holds no NUL: a token for such a project was answered with a fault of the server."""
+    with service.database.reading() as session:
+        session.connection().close()  # a look at the database would fail otherwise
+        with pytest.raises(NotFound):
+            projects.project_named(session, "a\x00b")

@@ -145,12 +145,17 @@ FORWARDING = [
     "X-Auth-Request-User", "X-Authentik-Username", "X-Pomerium-Jwt-Assertion", "X-WebAuth-User", "Ssl-Client-Cert",
     "X-SSL-Client-CN", "Incap-Client-IP", "Front-End-Https", "X-Sucuri-ClientIP", "X-Varnish", "X-Edge-Location",
     "X-Traefik-Router", "X-JupyterHub-User", "X-Request-Start", "X-Coming-From", "Surrogate-Capability",
+    "X-URL-Scheme", "CloudFront-Viewer-Address", "CloudFront-Forwarded-Proto", "DO-Connecting-IP", "CDN-RequestId",
+    "Client-Cert", "Remote-Email", "Remote-Groups", "Disguised-Host", "Rndr-Id", "X-Kong-Request-Id", "OIDC-Claim-Sub",
+    "X-Consumer-Username", "X-Script-Name", "X-HTTP-Host-Override", "X-True-Client-IP", "X-Source-IP", "NS-Client-IP",
+    "X-Tunnel-Authorization", "X-Gateway-Host", "Max-Forwards", "Teleport-Jwt-Assertion",
 ]  # fmt: skip
 BY_BROWSERS = [
     "Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection", "Content-Type", "Content-Length",
     "Cookie", "DNT", "Eigenscope-Project", "If-None-Match", "Idempotency-Key", "Origin", "Priority", "Referer", "Range",
     "Sec-Fetch-Site", "Sec-GPC", "Sec-CH-UA", "Tus-Resumable", "Upload-Offset", "Upgrade-Insecure-Requests",
     "User-Agent", "X-Requested-With", "X-Auth-Token", "X-CSRF-Token", "X-Upload-Id", "X-Total", "X-Request-ID",
+    "X-HTTP-Method-Override", "Traceparent", "Proxy-Connection",
 ]  # fmt: skip
 
 
@@ -204,6 +209,11 @@ def test_an_address_with_a_nul_is_refused(service: Service, path: str) -> None:
     assert answer.status_code == 422
     assert answer.json()["code"] == "bad-address"
     assert "NUL" in answer.json()["detail"]
+
+
+def test_of_two_hosts_none_is_believed(service: Service) -> None:
+    answer = service.client.get("/api/v1/me", headers=[("Host", "127.0.0.1"), ("Host", "evil.example")])
+    assert answer.status_code == 421
 
 
 def test_a_listener_that_leaves_is_no_incident(caplog: pytest.LogCaptureFixture) -> None:
