@@ -22,7 +22,8 @@ CUT = """() => {
   const shown = (query) => [...document.querySelectorAll(query)].filter((node) => node.offsetParent);
   const name = (node) => `${node.closest(".card")?.id} ${node.tagName} ${node.className}`;
   const cut = shown(".findings, .scroll").filter((node) => node.scrollHeight > node.clientHeight + 1);
-  const wide = shown("table").filter((node) => node.getBoundingClientRect().right > node.closest(".card").getBoundingClientRect().right + 1);
+  const right = (node) => node.getBoundingClientRect().right;
+  const wide = shown("table").filter((node) => right(node) > right(node.closest(".card")) + 1);
   const off = shown(".plot").filter((node) => {
     const drawing = node.querySelector(".main-svg")?.getBoundingClientRect(), place = node.getBoundingClientRect();
     return !drawing || drawing.bottom > place.bottom + 1 || drawing.right > place.right + 1 || drawing.width < 300;
