@@ -48,6 +48,7 @@ from frontend.document.assets import plotly_script
 VERSION = metadata.version("eigenscope")
 STATIC = Path(__file__).parents[1] / "frontend" / "static"
 SHUTDOWN_SECONDS = 2  # open event streams are cut off after that
+COLLECT_AFTER = (10_000, 10, 100)  # objects, and rounds: by default a page of 1,000 layers waits for a look through all
 YEAR = 31_536_000  # seconds
 DESCRIPTION = """What the spectra of your network's weights say.
 
@@ -186,4 +187,5 @@ def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
         proxy_headers=False,  # whom to believe is `app.access.callers`'s to say
     )  # fmt: skip
     gc.freeze()  # what is imported stays: the collector need not look through it while readers wait
+    gc.set_threshold(*COLLECT_AFTER)
     uvicorn.Server(config).run([listener])

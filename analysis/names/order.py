@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from analysis.names.parts import CONSIDERED
 
@@ -21,11 +22,15 @@ def network_order(names: Iterable[str]) -> list[str]:
     >>> network_order(["h.10.b", "h.10.a", "h.2.a", "head", "h.2.b"])
     ['h.2.b', 'h.2.a', 'h.10.b', 'h.10.a', 'head']
     """
-    unique = list(dict.fromkeys(names))
+    return list(_order(tuple(dict.fromkeys(names))))
+
+
+@lru_cache(maxsize=8)  # a report asks with the same names for each of its tables
+def _order(unique: tuple[str, ...]) -> tuple[str, ...]:
     children: Children = {}
     siblings: dict[int, int] = {}
     keys = {name: _key(name, children, siblings) for name in unique}
-    return sorted(unique, key=lambda name: keys[name])
+    return tuple(sorted(unique, key=lambda name: keys[name]))
 
 
 def _key(name: str, seen: Children, siblings: dict[int, int]) -> list[tuple[int, int]]:

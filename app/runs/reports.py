@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,9 @@ STOPPED = "the run was cancelled before this tensor"
 ROWS_AT_ONCE = 500  # below every database's limit of parameters in a statement
 CURVE = np.dtype("<f4")
 FIELDS = frozenset(field.name for field in fields(WeightInfo))
-MEASURED = (Result.id, Result.group, Result.info, Result.values, Result.note)  # all that a table needs, of a row
+PLACE = (Result.weight_digest, Result.group)  # a weight in a group of checkpoints
+MEASURED = (Result.id, *PLACE, Result.values, Result.note)  # all that a table needs, of a row, but its weight
+WeightsKnown = dict[tuple[str, str], WeightInfo]  # by PLACE: the same in every table of a run
 
 
 def record(
@@ -107,6 +110,7 @@ def group_text(group: Sequence[int]) -> str:
     return ",".join(map(str, group))
 
 
+@lru_cache(maxsize=1024)  # a run has a few, each of them in every row
 def group_of(text: str) -> tuple[int, ...]:
     """The positions that `group_text` wrote."""
     return tuple(map(int, text.split(",")))
@@ -124,11 +128,13 @@ def table(
     curves_of: Collection[str] = (),
     curves_named: Sequence[str] = (),
     part: range | None = None,
+    known: WeightsKnown | None = None,
 ) -> Table:
     """The measurements so far of one diagnostic, in the tensors' order.
 
     With all curves of some weights, or with the curves of these names of every weight, if asked. Of a part, the rows of
-    tensors at these places alone, and nothing of the tensors that are no matrices.
+    tensors at these places alone, and nothing of the tensors that are no matrices. `known` are the weights that another
+    table of the run has; those that this one adds are put there.
     """
     run = session.get(Run, run_id)
     if run is None:
@@ -143,16 +149,27 @@ def table(
     result_rows = session.execute(query.order_by(Result.tensor, Result.ordinal)).all()
     results = sorted(result_rows, key=lambda result: group_of(result.group))
     names = {*curves_named, *diagnostic_named(diagnostic).summary_curves}
-    of_some = [result.id for result in results if result.info["name"] in curves_of]
+    weights = _weights(session, is_asked, {(r.weight_digest, r.group) for r in results}, {} if known is None else known)
+    of_some = [r.id for r in results if weights[r.weight_digest, r.group].name in curves_of]
     condition: ColumnElement[bool] = Curve.result_id.in_(of_some)
     if names:
         of_all = select(Result.id).where(*is_asked)
         condition = condition | Curve.result_id.in_(of_all) & Curve.name.in_(names)
     curves = _curves(session, condition)
-    rows = tuple(row_of(result, curves.get(result.id)) for result in results)
+    rows = tuple(_row(weights[r.weight_digest, r.group], r, curves.get(r.id)) for r in results)
     compares_others = diagnostic_named(diagnostic).scope is Scope.PAIR and part is None
     other_tensors = others_of(session, run) if compares_others else ()
     return Table(diagnostic_named(diagnostic), rows, names_of(run), facts_of(run), file_facts_of(run), other_tensors)
+
+
+def _weights(
+    session: Session, is_asked: Sequence[ColumnElement[bool]], places: Collection[tuple[str, str]], known: WeightsKnown
+) -> WeightsKnown:
+    """`known` with the weights at these places: read where one is missing."""
+    if any(place not in known for place in places):
+        for digest, group, info in session.execute(select(*PLACE, Result.info).where(*is_asked)):
+            known.setdefault((digest, group), _weight(info))
+    return known
 
 
 def _curves(session: Session, wanted: ColumnElement[bool]) -> dict[int, dict[str, Any]]:
@@ -178,10 +195,17 @@ def rows_since(session: Session, run_id: int, heard: Container[int]) -> dict[int
     return {result.id: (result.diagnostic, row_of(result)) for result in results}
 
 
-def row_of(result: Any, curves: Mapping[str, Any] | None = None) -> Row:
-    """The row of a Result, or of its columns MEASURED."""
-    info = WeightInfo(**{name: value for name, value in result.info.items() if name in FIELDS})
-    return Row(info, group_of(result.group), Measurement(result.values, curves or {}, result.note))
+def row_of(result: Result) -> Row:
+    """The row of a Result, without its curves."""
+    return _row(_weight(result.info), result)
+
+
+def _row(weight: WeightInfo, result: Any, curves: Mapping[str, Any] | None = None) -> Row:
+    return Row(weight, group_of(result.group), Measurement(result.values, curves or {}, result.note))
+
+
+def _weight(info: Mapping[str, Any]) -> WeightInfo:
+    return WeightInfo(**{name: value for name, value in info.items() if name in FIELDS})
 
 
 def report(session: Session, run_id: int, part: range | None = None) -> Report:
@@ -193,7 +217,8 @@ def report(session: Session, run_id: int, part: range | None = None) -> Report:
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound(f"Run {run_id} does not exist.")
-    tables = tuple(table(session, run_id, name, part=part) for name in run.diagnostics)
+    known: WeightsKnown = {}
+    tables = tuple(table(session, run_id, name, part=part, known=known) for name in run.diagnostics)
     covered = _coverage(session, run, tables) if part is None else _coverage_of_part(session, run, tables, part)
     return Report(covered, tables, names_of(run), options_of(requests(run)))
 

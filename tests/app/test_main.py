@@ -87,12 +87,13 @@ def test_a_data_folder_in_use_stops_it(tmp_path: Path) -> None:
 
 
 def test_the_collector_does_not_look_through_what_was_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look through all of it holds every reader up."""
+    """A look through all of it holds every reader up; so does one through the reports that are kept."""
     steps: list[str] = []
     monkeypatch.setattr("gc.freeze", lambda: steps.append("frozen"))
+    monkeypatch.setattr("gc.set_threshold", lambda *after: steps.append(f"after {after[0] * after[1] * after[2]}"))
     monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: steps.append("served"))
     main.serve(Settings(data_dir=tmp_path, port=0, broker_url="redis://127.0.0.1:1"))
-    assert steps == ["frozen", "served"]
+    assert steps == ["frozen", "after 10000000", "served"]
 
 
 def test_who_may_use_it_is_said_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,18 @@ def test_only_the_weight_that_is_looked_at_brings_its_curves(analysed: Service) 
     assert all(not row.measurement.curves for other, row in rows.items() if other != name)
 
 
+def test_the_tables_of_a_report_share_their_weights(analysed: Service) -> None:
+    """Each weight is read once, not once for each table."""
+    with analysed.database.reading() as session:
+        first, *others = reports.report(session, 1).tables
+        alone = reports.table(session, 1, first.diagnostic.name)
+    weights = {row.weight.name: row.weight for row in first.rows}
+    assert others
+    assert all(weights.get(row.weight.name, row.weight) is row.weight for table in others for row in table.rows)
+    assert [row.weight for row in alone.rows] == [row.weight for row in first.rows]
+    assert alone.rows[0].weight is not first.rows[0].weight
+
+
 def test_a_second_delivery_changes_nothing(service: Service) -> None:
     service.upload(model())
     service.run(1)
