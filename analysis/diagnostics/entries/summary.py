@@ -109,8 +109,8 @@ def _headline(rows: Sequence[Row], findings: Sequence[Finding], which: str = "")
     measured_rows = [row for row in rows if row.value("state") is not None]
     broken_count = len({row.weight.name for row in rows if is_not_finite(row)})
     if broken_count:
-        others = _headline([row for row in rows if not is_not_finite(row)], findings, "the other ")
-        rest = f" {others.replace('the other 1 ', 'the other ')}" if measured_rows else ""
+        says = _headline([row for row in rows if not is_not_finite(row)], findings, "the other ")
+        rest = f" {says.replace('the other 1 ', 'the other ')}" if measured_rows else ""
         return f"{quantity(broken_count, 'matrix holds', 'matrices hold')} NaN or infinity.{rest}"
     if not measured_rows:
         return "No matrix could be measured."
