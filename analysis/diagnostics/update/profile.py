@@ -13,7 +13,7 @@ from analysis.findings.wording import blocks, lower_first, percent
 
 FEWEST = 3  # blocks that have a first, a middle and a last third
 HALF = 0.5
-NARROW = 0.4  # of the blocks, that hold half of the change where it is concentrated; ours: of even ones, half would
+NARROW = 0.4  # of the blocks, that hold half of the change where it is concentrated: benchmarks/truth/bounds/places.py
 
 Key = TypeVar("Key", bound=Hashable)
 

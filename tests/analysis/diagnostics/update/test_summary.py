@@ -87,6 +87,8 @@ def test_a_large_update_names_its_matrices() -> None:
         == "LoRA: the update is larger than 10 % of the base in MLP up projection (up_proj) of blocks 1 and 2"
     )
     assert finding.why.startswith("Largest in block 2 · MLP up: 30 %.")
+    assert "0.92 over 18 of LoRA, 0.70 with 4 full ones" in finding.why  # all that was found, and not the best of it
+    assert "6 of 8 with a smaller one" in finding.why  # that a smaller one is safe is not said
     assert len(finding.weights) == 2
     (finding,) = told(row(0), row(1, relative_norm=0.12), row(2, role="down", relative_norm=0.3))
     assert finding.text == "LoRA: the update is larger than 10 % of the base in 2 of 3 matrices"
