@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity
@@ -140,9 +140,21 @@ def _not_finite(rows: Sequence[Row]) -> Finding:
     text = (
         f"{f'{whose}: ' if whose else ''}{subject(rows)} {'holds' if one else 'hold'} values that are NaN or infinite"
     )
-    first = "" if one else "The first: "
-    why = f"{first}{rows[0].measurement.note}. Any input that meets one makes every output NaN."
+    count = (rows[0].measurement.note or "").rpartition(": ")[2]  # the sentence has the names before it
+    first = "" if one else f"Of {lower_first(rows[0].weight.label)}, "
+    why = f"{first}{count}. Any input that meets one makes every output NaN."
     return Finding(Severity.BAD, text, why, names(rows), {"broken": len(rows)}, NOT_FINITE)
+
+
+def tell_unjudged(rows: Sequence[Row], column: str) -> str:
+    """How many have no value beside those that a headline counts, and the usual reason: " 9 others could …"; or ""."""
+    notes = [row.measurement.note or "no value" for row in rows if row.value(column) is None and not is_not_finite(row)]
+    if len(notes) in (0, len(rows)):
+        return ""
+    reason, most = Counter(notes).most_common(1)[0]
+    count = "1 other" if len(notes) == 1 else f"{len(notes)} others"
+    which = "" if most == len(notes) else "most: " if 2 * most > len(notes) else "one: "
+    return f" {count} could not be judged ({which}{reason.removesuffix('.')})."
 
 
 def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
