@@ -6,6 +6,7 @@ The bounds are ours: noise of 32 × 32 to 1536 × 384 gave 0.88 to 1.02 where ED
 """
 
 import math
+from functools import partial
 
 from analysis.diagnostics.entries import grid, precision
 from analysis.diagnostics.update.origin import LINES, PERMUTED, REORDERED, TRANSPOSED, is_unrelated
@@ -107,9 +108,11 @@ def _kind_of_order(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"], ro
 
 def _is_cast(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
     """Whether the fine-tuned weight is the base, rounded to a half-precision type, whatever it is stored in."""
-    return any(
-        is_everywhere(before, after, lambda base, tuned, half=half: base.to(half).double() == tuned) for half in HALVES
-    )
+    return any(is_everywhere(before, after, partial(_is_rounded, half)) for half in HALVES)
+
+
+def _is_rounded(half: torch.dtype, base: Tensor, tuned: Tensor) -> Tensor:
+    return base.to(half).double() == tuned
 
 
 def is_scaled_by_lines(rows: Sums, columns: Sums) -> bool:

@@ -95,8 +95,8 @@ def test_the_largest_by_power_is_numpys_where_it_stands_alone() -> None:
 
 def test_a_kind_is_found_once_for_all_diagnostics(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a pair; beside another base the same weight has another kind."""
-    looked: list[str] = []
-    monkeypatch.setattr(kinds, "_kind", lambda base, tuned: looked.append("") or f"kind {len(looked)}")
+    found = iter(["kind 1", "kind 2"])
+    monkeypatch.setattr(kinds, "_kind", lambda base, tuned: next(found))
     tuned = changed(BASE, MATRIX + 1.0)
     assert [kind_of_change(BASE, tuned), kind_of_change(BASE, tuned)] == ["kind 1", "kind 1"]
     assert kind_of_change(weight(MATRIX), tuned) == "kind 2"
