@@ -107,6 +107,9 @@ class Factors:
     right: Float[Tensor, "r n"]
 
 
+STEP_OF_GRID = "the step of its grid is"  # by which a note says that the file stores a weight quantised
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """Where the values of a dequantised weight can lie: multiples of a step, whose root mean square this is."""
@@ -115,7 +118,7 @@ class Grid:
     how: str  # "dequantised from GPTQ: 4 bits, groups of 128"
 
     def note(self) -> str:
-        return f"{self.how}; the step of its grid is {self.step:.3g}"
+        return f"{self.how}; {STEP_OF_GRID} {self.step:.3g}"
 
 
 @dataclass(frozen=True)
