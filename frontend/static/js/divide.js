@@ -1,0 +1,77 @@
+// Tables wider than paper: divided into several below each other, each with the first column and as many as fit.
+
+import { $$ } from "./dom.js";
+
+/** @typedef {{ columns: number[], width: number }} Piece columns that stay together */
+
+/**
+ * The columns of each part, without the first, which all of them have.
+ * @param {Piece[]} pieces
+ * @param {number} room
+ */
+export function parts([first, ...pieces], room) {
+  /** @type {number[][]} */
+  const found = [];
+  let left = 0;
+  for (const { columns, width } of pieces) {
+    if (width > left || !found.length) {
+      found.push([]);
+      left = room - first.width;
+    }
+    found[found.length - 1].push(...columns);
+    left -= width;
+  }
+  return found;
+}
+
+/** A table's columns by their headings; one that is marked stays with the column before. @param {HTMLTableRowElement} titles */
+function pieces(titles) {
+  /** @type {Piece[]} */
+  const found = [];
+  [...titles.cells].forEach((cell, column) => {
+    if (!("withLast" in cell.dataset)) found.push({ columns: [], width: 0 });
+    found[found.length - 1].columns.push(column);
+    found[found.length - 1].width += cell.offsetWidth;
+  });
+  return found;
+}
+
+/**
+ * A copy of the table with some of its columns; a cell over several of them gets narrower, or goes.
+ * @param {HTMLTableElement} table
+ * @param {number[]} columns
+ */
+function part(table, columns) {
+  const kept = new Set([0, ...columns]), copy = /** @type {HTMLTableElement} */ (table.cloneNode(true));
+  copy.dataset.part = "";
+  for (const node of [copy, ...$$("[id]", copy)]) node.removeAttribute("id");
+  for (const row of copy.rows) {
+    let at = 0;
+    for (const cell of [...row.cells]) {
+      const span = Array.from({ length: cell.colSpan }, () => at++).filter((column) => kept.has(column)).length;
+      if (span) cell.colSpan = span;
+      else cell.remove();
+    }
+  }
+  return copy;
+}
+
+/** Divides every table that is wider than its place. */
+export function divide() {
+  for (const table of /** @type {HTMLTableElement[]} */ ($$(".scroll > table"))) {
+    const room = /** @type {HTMLElement} */ (table.parentElement).clientWidth, titles = table.tHead?.rows[table.tHead.rows.length - 1];
+    if (!titles || !room || table.offsetWidth <= room + 1 || table.querySelector("[rowspan]")) continue;
+    const found = parts(pieces(titles), room);
+    if (found.length > 1) table.after(...found.map((columns) => part(table, columns)));
+    table.hidden = found.length > 1;
+  }
+}
+
+/** Puts the tables together again. */
+export function unite() {
+  for (const copy of $$("table[data-part]")) {
+    const before = copy.previousElementSibling;
+    if (before && !("part" in before.dataset)) before.hidden = false;
+    copy.remove();
+  }
+}
