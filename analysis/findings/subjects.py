@@ -18,6 +18,7 @@ PROJECTIONS = (
 )  # fmt: skip
 VAGUE = ("dense", "proj", "projection", "lin", "linear", "fc")  # words of modules that hang on the one before
 EXPERT = re.compile(r"expert (\d+) ", re.IGNORECASE)
+LONGEST = 40  # letters of a tensor's name that a sentence has in full; of a longer one it has the label
 MOST_NAMED = 4  # experts that a sentence names by their numbers
 NAMED = 24  # weights of which a finding carries the numbers
 
@@ -48,7 +49,8 @@ def name_of(row: Row) -> str:
     if info.role in ALONE:
         kernel = f" × {info.slices}" if info.slices > 1 else ""
         kind = "Convolution" if info.role == "conv" else "Layer"
-        return f"{kind} {escape(info.name)} ({info.rows} × {info.columns}{kernel})"
+        called = escape(info.name) if len(info.name) <= LONGEST else lower_first(info.label)
+        return f"{kind} {called} ({info.rows} × {info.columns}{kernel})"
     plain = what[:1].lower() + what[1:] if what[1:2].islower() else what
     if plain not in PROJECTIONS:
         return what[:1].upper() + what[1:]

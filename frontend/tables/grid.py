@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from analysis.diagnostic import Column, Row, Table
+from analysis.diagnostic import Column, Row, Table, cut_shared
 from frontend.numbers import short, tight
 from frontend.palette import Look, look, order
 from frontend.rows import At, number, rows_at, values_on_one_scale
@@ -14,6 +14,7 @@ from frontend.tables import blanks
 from frontend.tables.blanks import Blank, find_blank, has_cell, legend_of
 
 MARKS = {"low": "▼", "high": "▲", "": ""}  # colour is never the only sign
+CHIP = 24  # letters of a name that a cell outside the blocks has room for
 DENSE_FROM = 17  # blocks: from here on a cell shows its number only where it lies outside the usual range
 
 
@@ -39,9 +40,19 @@ class Grid:
     dense: bool
 
     @property
+    def chips(self) -> list[tuple[str, Cell]]:
+        """The weights outside the blocks, each with a short name."""
+        return list(zip(short_labels([cell.label for cell in self.others]), self.others, strict=True))
+
+    @property
     def blanks(self) -> list[tuple[str, str, str]]:
         """The class, the sign and the meaning of each kind of cell without a number."""
         return legend_of(cell.css for cell in (*self.others, *(c for _, line in self.lines for c in line if c)))
+
+
+def short_labels(labels: Sequence[str]) -> list[str]:
+    """Names that have room beside each other: where one is long, all without what they share."""
+    return list(labels) if max(map(len, labels), default=0) <= CHIP else cut_shared(labels)
 
 
 def grid(table: Table, name: str, position: At = 0) -> Grid:
@@ -120,6 +131,10 @@ class Counts:
     lines: list[tuple[Look, list[Count | None]]]
     others: list[Count]
     dense: bool
+
+    @property
+    def chips(self) -> list[tuple[str, Count]]:
+        return list(zip(short_labels([count.label for count in self.others]), self.others, strict=True))
 
     @property
     def blanks(self) -> list[tuple[str, str, str]]:

@@ -58,6 +58,16 @@ def test_counts_tell_where_nothing_could_be_counted() -> None:
     assert [words for _, _, words in found.blanks] == ["NaN or infinity"]
 
 
+def test_names_outside_the_blocks_lose_what_they_share_where_they_are_long() -> None:
+    names = [f"network.backbone_of_all_features_{i}.projection.weight" for i in (1, 2)]
+    found = grid(table([row(name, "other", None, steepness=3.0) for name in names]), "steepness")
+    assert len({label for label, _ in found.chips}) == 2
+    assert max(len(label) for label, _ in found.chips) < 24
+    assert all(cell.label in cell.title for _, cell in found.chips)
+    few = grid(table([row("fc_1.weight", "other", None, steepness=3.0)]), "steepness")
+    assert [label for label, _ in few.chips] == [cell.label for cell in few.others]
+
+
 def test_many_blocks_are_dense() -> None:
     assert grid(table([row(str(i), "q", i, steepness=3.0) for i in range(40)]), "steepness").dense
 
