@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+import torch
+from safetensors.torch import save
+from torch import Tensor
 
+from frontend.numbers import short
 from tests.app.pages.compared import compared
 from tests.app.pages.reader import read, words
 from tests.service import Service, model, settings
@@ -34,7 +38,38 @@ def test_reports_stand_in_rows_and_layers_show_differences(three: Service) -> No
     assert "of 3 layers" in words(page.one("section", id="changed"))
     figure = page.one("div", class_="plot spectra").attributes["data-figure"] or ""
     assert three.client.get(figure).status_code == 200
+    assert not page.all("svg", class_="trend")  # these are too small for firm fits
+    page = read(three.client.get("/compare/reports?of=1,2,3&column=stable_rank").text)
     assert page.all("svg", class_="trend")
+
+
+def of_tail(rows: int, tail: int) -> Tensor:
+    """A matrix whose spectrum is a bulk with a power law on top: with few enough values in it, its fit is firm."""
+    random = torch.Generator().manual_seed(tail)
+    left, right = (torch.linalg.qr(torch.randn(rows, rows, generator=random))[0] for _ in range(2))
+    bulk = 0.5 + 0.5 * torch.rand(rows - tail, generator=random)
+    law = (1 - torch.rand(tail, generator=random)) ** (-1 / 4)
+    return left @ torch.diag(torch.cat([1.2 * law, bulk])) @ right
+
+
+def test_a_median_is_the_one_that_the_report_says(service: Service) -> None:
+    for tails in ((50, 50, 50), (40, 45, 30)):
+        state = {f"model.layers.{at}.mlp.up_proj.weight": of_tail(160, tail) for at, tail in enumerate(tails)}
+        state |= {f"model.layers.{at}.self_attn.q_proj.weight": torch.randn(40, 40) for at in range(3)}
+        service.upload(save(state))
+    for checkpoint in (1, 2):
+        service.run(checkpoint)
+    service.work()
+    page = read(service.client.get("/compare/reports?of=1,2").text)
+    heads = [words(head) for head in page.all("th", scope="col", class_="num")][:5]
+    numbers = [words(cell).split()[0] for cell in page.all("td", class_="num")]
+    for run, told in enumerate((numbers[:5], numbers[5:10]), 1):
+        said = service.get(f"/api/v1/runs/{run}/report")["summary"]
+        by_title = dict(zip(heads, told, strict=True))
+        assert 0 < said["esd"]["left_out"] < said["esd"]["fitted"]
+        assert by_title["α"] == short(said["esd"]["median_readable"])
+        assert by_title["Stable rank"] == short(said["norms"]["median_stable_rank"])
+    assert "of α over firm fits alone" in words(page.one("section", id="reports"))
 
 
 def test_the_address_holds_column_filter_and_order(three: Service) -> None:
