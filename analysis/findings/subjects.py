@@ -120,7 +120,7 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def is_not_finite(row: Row) -> bool:
     """Whether a row has no values because the weight holds NaN or infinity."""
-    return (row.measurement.note or "").endswith("values are NaN or infinite")
+    return row.is_not_finite
 
 
 def not_finite_findings(rows: Iterable[Row]) -> list[Finding]:
@@ -165,7 +165,7 @@ def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Fin
     if not missing:
         return broken
     noun = "matrix has" if len(missing) == 1 else "matrices have"
-    reasons = [f"{row.weight.label}: {(row.measurement.note or 'no value').removesuffix('.')}." for row in missing[:3]]
+    reasons = [f"{row.weight.label}: {(row.reason or 'no value').removesuffix('.')}." for row in missing[:3]]
     rest = [f"{len(missing) - 3} more."] if len(missing) > 3 else []
     text = f"{len(missing)} {noun} no {what}"
     why = " ".join(reasons + rest)

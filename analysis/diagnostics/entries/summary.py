@@ -105,11 +105,12 @@ def _are_kin(one: Row, other: Row, family: Sequence[Row]) -> bool:
     return any(abs(likeness(row, one)) >= KIN for row in rest)
 
 
-def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
+def _headline(rows: Sequence[Row], findings: Sequence[Finding], which: str = "") -> str:
     measured_rows = [row for row in rows if row.value("state") is not None]
     broken_count = len({row.weight.name for row in rows if is_not_finite(row)})
     if broken_count:
-        rest = f" {_headline([row for row in rows if not is_not_finite(row)], findings)}" if measured_rows else ""
+        says = _headline([row for row in rows if not is_not_finite(row)], findings, "the other ")
+        rest = f" {says.replace('the other 1 ', 'the other ')}" if measured_rows else ""
         return f"{quantity(broken_count, 'matrix holds', 'matrices hold')} NaN or infinity.{rest}"
     if not measured_rows:
         return "No matrix could be measured."
@@ -123,7 +124,7 @@ def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
     } & row_names
     if not faulty:
         matrices = quantity(len(measured_rows), "matrix", "matrices")
-        return f"No fault found in the entries of {matrices}{_reserve(measured_rows)}."
+        return f"No fault found in the entries of {which}{matrices}{_reserve(measured_rows)}."
     has = "has a fault in its" if len(faulty) == 1 else "have a fault in their"
     others = [row for row in measured_rows if row.weight.name not in faulty]
     rest = f"; {_say_small(others, 'the other', 'of the others, ')}" if _too_small(others) else ""

@@ -1,9 +1,10 @@
 import pytest
+from safetensors.torch import save
 
 from frontend.numbers import short
 from tests.app.pages.reader import Page, read, words
 from tests.comparisons import adapter
-from tests.service import Service, model
+from tests.service import Service, model, tensors
 
 
 def page_of(service: Service, **parameters: str | list[str]) -> Page:
@@ -87,6 +88,25 @@ def test_columns_are_chosen_in_the_address(analysed: Service) -> None:
     assert link == "/runs/1?sort=alpha&columns=norms.entropy&columns=alpha&columns=kernel"
 
 
+def test_nan_is_the_first_row_and_a_marked_cell_that_is_read_out(service: Service) -> None:
+    weights = tensors()
+    broken = "model.layers.1.mlp.up_proj.weight"
+    weights[broken][3, 5] = float("nan")
+    service.upload(save(weights))
+    service.run(1)
+    service.work()
+    page = page_of(service)
+    assert layers(page)[0] == broken
+    (cell,) = page.all("a", class_="cell a-nan")
+    assert cell.attributes["data-pick"] == broken
+    assert cell.attributes["aria-label"] == cell.attributes["title"]
+    assert cell.attributes["title"] == "Block 1 · MLP up: 1 of 1152 values are NaN or infinite"
+    assert "NaN or infinity" in page.one("ul", class_="blanks").text
+    coverage = words(page.one("div", id="coverage"))
+    assert "1 × values that are NaN or infinite" in coverage
+    assert coverage.count(broken) == 1  # in the list of what was left out
+
+
 def test_what_is_still_to_come_is_not_left_out(service: Service) -> None:
     service.upload(model())
     service.work()
@@ -99,7 +119,6 @@ def test_what_is_still_to_come_is_not_left_out(service: Service) -> None:
 
 def test_a_checkpoint_without_a_matrix(service: Service) -> None:
     import torch
-    from safetensors.torch import save
 
     service.upload(save({"norm.bias": torch.zeros(4)}))
     service.run(1)
