@@ -49,7 +49,8 @@ def of_tail(rows: int, tail: int) -> Tensor:
     left, right = (torch.linalg.qr(torch.randn(rows, rows, generator=random))[0] for _ in range(2))
     bulk = 0.5 + 0.5 * torch.rand(rows - tail, generator=random)
     law = (1 - torch.rand(tail, generator=random)) ** (-1 / 4)
-    return left @ torch.diag(torch.cat([1.2 * law, bulk])) @ right
+    found: Tensor = left @ torch.diag(torch.cat([1.2 * law, bulk])) @ right
+    return found
 
 
 def test_a_median_is_the_one_that_the_report_says(service: Service) -> None:
