@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BeforeValidator, StringConstraints
-from sqlalchemy.orm import Session
 
 from analysis.diagnostic import groups
 from analysis.diagnostics import diagnostic
@@ -95,7 +94,7 @@ def form(request: Request, session: Reading, choice: Choice, asked: chooser.Choo
     )
 
 
-def rows_for(session: Session, choice: Choice) -> list[models.Checkpoint]:
+def rows_for(session: Reading, choice: Choice) -> list[models.Checkpoint]:
     """What is chosen and the newest that the search finds, in the order of their upload; nothing that was rejected."""
     found = {row.id: row for row, _ in checkpoint_list.find(session, Selection(text=choice.text), SHOWN)}
     chosen = [session.get(models.Checkpoint, identity) for identity in (choice.base, *choice.tuned)]
