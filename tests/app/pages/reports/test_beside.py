@@ -125,8 +125,42 @@ def test_rows_of_the_lists_are_compared(three: Service) -> None:
     assert answer.headers["location"] == "/compare/reports?of=1,3"
 
 
-@pytest.mark.parametrize("query", ["of=1,99", "of=x", "of=1,2,3,4,5,6,7,8,9", "of=1,1.4"])
-def test_what_is_not_there_is_told_in_a_page(three: Service, query: str) -> None:
-    answer = three.client.get(f"/compare/reports?{query}")
-    assert answer.status_code in (400, 404)
-    assert "text/html" in answer.headers["content-type"]
+@pytest.mark.parametrize(
+    ("named", "kept", "said"),
+    [
+        ("1,99", "1", "Run 99 does not exist."),
+        ("x", "", "“x” does not name reports"),
+        ("1,1.4", "1", "Run 1 has no checkpoint at position 4: it has one, at position 0."),
+        ("2,x,3", "2,3", "“x” does not name reports"),
+        ("1,2,3,4,5,6,7,8,9", "1,2,3", "Run 9 does not exist."),
+    ],
+)
+def test_what_is_not_there_is_said_and_the_choice_stays(three: Service, named: str, kept: str, said: str) -> None:
+    answer = three.client.get(f"/compare/reports?of={named}")
+    assert answer.status_code == 400
+    page = read(answer.text)
+    assert said in words(page.one("div", id="wrong"))
+    assert len(page.all("form", role="search")) == 1
+    assert [field.attributes["value"] for field in page.all("input", name="of")][:1] == ([kept] if kept else [])
+    assert len([row for row in page.all("tr") if "data-member" in row.attributes]) == (
+        0 if len(kept) < 2 else len(kept.split(","))
+    )
+
+
+def test_more_than_eight_are_cut_to_the_first_eight(service: Service) -> None:
+    service.upload(model(1))
+    service.work()
+    for _ in range(9):
+        service.run(1, diagnostics={"norms": {}})
+    service.work()
+    page = read(service.client.get("/compare/reports?of=1,2,3,4,5,6,7,8,9").text)
+    assert "9 are named, and the first 8 are here" in words(page.one("div", id="wrong"))
+    assert len([row for row in page.all("tr") if "data-member" in row.attributes]) == 8
+
+
+def test_reports_with_nothing_to_put_side_by_side_can_be_taken_away(service: Service) -> None:
+    compared(service)
+    page = read(service.client.get("/compare/reports?of=1,1.1").text)
+    assert "None of these reports has a table" in words(page.one("div", id="wrong"))
+    assert words(page.one("div", id="few")).startswith("Choose others than base")
+    assert page.all("a", href="/compare/reports?of=1.1")
