@@ -2,7 +2,21 @@
 
 import { $$ } from "./dom.js";
 
+const STEP = 8; // pixels by which parts of the same width are tried
+
 /** @typedef {{ columns: number[], width: number }} Piece columns that stay together */
+
+/**
+ * The same number of parts with about the same width each.
+ * @param {Piece[]} pieces
+ * @param {number} room
+ */
+function even(pieces, room) {
+  const count = parts(pieces, room).length, total = pieces.slice(1).reduce((sum, { width }) => sum + width, 0);
+  let least = pieces[0].width + total / count;
+  while (least < room && parts(pieces, least).length > count) least += STEP;
+  return parts(pieces, Math.min(least, room));
+}
 
 /**
  * The columns of each part, without the first, which all of them have.
@@ -61,7 +75,7 @@ export function divide() {
   for (const table of /** @type {HTMLTableElement[]} */ ($$(".scroll > table"))) {
     const room = /** @type {HTMLElement} */ (table.parentElement).clientWidth, titles = table.tHead?.rows[table.tHead.rows.length - 1];
     if (!titles || !room || table.offsetWidth <= room + 1 || table.querySelector("[rowspan]")) continue;
-    const found = parts(pieces(titles), room);
+    const found = even(pieces(titles), room);
     if (found.length > 1) table.after(...found.map((columns) => part(table, columns)));
     table.hidden = found.length > 1;
   }
