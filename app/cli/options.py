@@ -43,8 +43,8 @@ class NamedChoice(click.Choice[str]):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            error.message += suggest(str(value), map(str, self.choices))
-            raise
+            near = suggest(str(value), map(str, self.choices))
+            raise click.BadParameter(f"{error.message}{near}", ctx, param) from None
 
 
 class InputPath(click.Path):
@@ -58,8 +58,8 @@ class InputPath(click.Path):
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
             path = Path(value)
-            error.message += suggest(path.name, (each.name for each in _list_folder(path.parent)), ALIKE)
-            raise
+            near = suggest(path.name, (each.name for each in _list_folder(path.parent)), ALIKE)
+            raise click.BadParameter(f"{error.message}{near}", ctx, param) from None
 
 
 def _list_folder(folder: Path) -> list[Path]:

@@ -34,7 +34,6 @@ UNTRAINED = (
 )  # what says nothing of training
 MOVED = (PERMUTED, REORDERED, TRANSPOSED)  # the same lines in other places: ‖ΔW‖ tells nothing
 KINDS = (NONE, *UNTRAINED, TRAINED)
-HALVES = (torch.bfloat16, torch.float16)
 PARALLEL = 0.99  # |cosine| of ΔW and W₀ from which it is a factor: a factor of 2 % stored in bfloat16 has 0.998
 LEFT = 0.1  # of the size of ΔW: what factors of rows or columns leave of it where it is they; 0.14 is a cosine of 0.99
 SPARSE = 0.01  # of the entries set to 0: what was pruned and trained on looks like noise, and is none
@@ -108,10 +107,10 @@ def _kind_of_order(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"], ro
 
 def _is_cast(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
     """Whether the fine-tuned weight is the base, rounded to a half-precision type, whatever it is stored in."""
-    return any(is_everywhere(before, after, partial(_is_rounded, half)) for half in HALVES)
+    return any(is_everywhere(before, after, partial(_is_rounded, half)) for half in (torch.bfloat16, torch.float16))
 
 
-def _is_rounded(half: torch.dtype, base: Tensor, tuned: Tensor) -> Tensor:
+def _is_rounded(half: "torch.dtype", base: Tensor, tuned: Tensor) -> Tensor:
     return base.to(half).double() == tuned
 
 
