@@ -1,4 +1,5 @@
 import pytest
+import torch
 from safetensors.torch import save
 
 from frontend.numbers import short
@@ -118,8 +119,6 @@ def test_what_is_still_to_come_is_not_left_out(service: Service) -> None:
 
 
 def test_a_checkpoint_without_a_matrix(service: Service) -> None:
-    import torch
-
     service.upload(save({"norm.bias": torch.zeros(4)}))
     service.run(1)
     service.work()
@@ -172,3 +171,19 @@ def test_an_adapter_by_itself_says_what_to_do(service: Service) -> None:
     assert not checkpoint.all("form", action="/checkpoints/1/analyse")
     (link,) = page_of(service).all("a", href="/compare?tuned=1")
     assert link.text == "Compare it with its base"
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_the_worst_ten_findings_are_seen_and_the_rest_behind_more(service: Service, tuned: bool) -> None:
+    noise = torch.Generator().manual_seed(0)
+    weights = {f"part_{letter}.weight": torch.randn(16, 16, generator=noise) for letter in "abcdefghijklm"}
+    service.upload(save(weights))
+    broken = {name: matrix.index_fill(0, torch.tensor(3), float("nan")) for name, matrix in weights.items()}
+    broken["part_a.weight"] = weights["part_a.weight"]
+    service.upload(save(broken))
+    service.work()
+    service.run(*((1, 2) if tuned else (2,)))
+    service.work()
+    first, rest = page_of(service).all("ol", class_="findings")
+    assert first.text.count("holds values that are NaN or infinite") == 10
+    assert rest.text.count("holds values that are NaN or infinite") == 2
