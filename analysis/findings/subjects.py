@@ -18,6 +18,7 @@ PROJECTIONS = (
 )  # fmt: skip
 VAGUE = ("dense", "proj", "projection", "lin", "linear", "fc")  # words of modules that hang on the one before
 EXPERT = re.compile(r"expert (\d+) ", re.IGNORECASE)
+LONGEST = 40  # letters of a tensor's name that a sentence has in full; of a longer one it has the label
 MOST_NAMED = 4  # experts that a sentence names by their numbers
 NAMED = 24  # weights of which a finding carries the numbers
 
@@ -48,7 +49,8 @@ def name_of(row: Row) -> str:
     if info.role in ALONE:
         kernel = f" × {info.slices}" if info.slices > 1 else ""
         kind = "Convolution" if info.role == "conv" else "Layer"
-        return f"{kind} {escape(info.name)} ({info.rows} × {info.columns}{kernel})"
+        called = escape(info.name) if len(info.name) <= LONGEST else lower_first(info.label)
+        return f"{kind} {called} ({info.rows} × {info.columns}{kernel})"
     plain = what[:1].lower() + what[1:] if what[1:2].islower() else what
     if plain not in PROJECTIONS:
         return what[:1].upper() + what[1:]
@@ -120,7 +122,7 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def is_not_finite(row: Row) -> bool:
     """Whether a row has no values because the weight holds NaN or infinity."""
-    return (row.measurement.note or "").endswith("values are NaN or infinite")
+    return row.is_not_finite
 
 
 def not_finite_findings(rows: Iterable[Row]) -> list[Finding]:
@@ -165,7 +167,7 @@ def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Fin
     if not missing:
         return broken
     noun = "matrix has" if len(missing) == 1 else "matrices have"
-    reasons = [f"{row.weight.label}: {(row.measurement.note or 'no value').removesuffix('.')}." for row in missing[:3]]
+    reasons = [f"{row.weight.label}: {(row.reason or 'no value').removesuffix('.')}." for row in missing[:3]]
     rest = [f"{len(missing) - 3} more."] if len(missing) > 3 else []
     text = f"{len(missing)} {noun} no {what}"
     why = " ".join(reasons + rest)

@@ -26,7 +26,7 @@ def name_worst(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
         return ""
     labels = join_words([lower_first(row.weight.label) for row in flagged[:NAMED]])
     if len(flagged) <= NAMED:
-        return f"{'It is' if len(flagged) == 1 else 'They are'} {labels}."
+        return f"Look at {labels}."
     return f"By role: {_count_roles(flagged)}. Worst: {labels}."
 
 

@@ -10,6 +10,7 @@ from safetensors.torch import save
 from tests.app.pages import compared
 from tests.browser.conftest import Watched
 from tests.browser.test_accessibility import LAYER, finish, upload
+from tests.service import model
 
 TUNED = 6
 PAPER = {"width": 703, "height": 1000}  # A4 between its margins, in CSS pixels
@@ -80,6 +81,8 @@ def test_a_wide_table_is_divided_and_put_together_again(watched: Watched, paths:
     first, *others = [heads.nth(at).locator("th").all_inner_texts() for at in range(heads.count())]
     whole = page.locator("#layers #rows thead tr:last-child th").count()
     assert all(each[0] == first[0] for each in others)
+    counts = [len(each) for each in (first, *others)]
+    assert max(counts) - min(counts) <= 2  # none has one column alone
     assert 1 + sum(len(each) - 1 for each in (first, *others)) == whole
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
@@ -92,3 +95,17 @@ def test_a_difference_stays_beside_its_value(watched: Watched, paths: Mapping[st
     heads = page.locator("#layers table:visible thead tr:last-child")
     assert heads.count() > 1
     assert all("Difference" not in heads.nth(at).locator("th").nth(1).inner_text() for at in range(heads.count()))
+
+
+def test_paper_has_every_row_of_a_long_table(watched: Watched, served: str) -> None:
+    run = finish(served, {"checkpoints": [upload(served, "long", model(layers=80))], "diagnostics": {"norms": {}}})
+    page = watched.open(f"/runs/{run}")
+    count = int(page.locator("#rows").get_attribute("aria-rowcount") or 0) - 1
+    drawn = page.locator("#rows tbody tr[data-key]")
+    page.wait_for_function("() => document.querySelector('#rows tbody tr[aria-hidden]')")  # the others are loaded
+    assert 0 < drawn.count() < count
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert drawn.count() == count
+    assert page.locator("#rows tbody tr[aria-hidden]").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert drawn.count() < count

@@ -18,7 +18,7 @@ from analysis.diagnostics.update.origin import (
     replacement_findings,
     wrong_base,
 )
-from analysis.diagnostics.update.profile import place_findings, profile
+from analysis.diagnostics.update.profile import name_far, place_findings, profile
 from analysis.diagnostics.update.sameness import others_of, repeated_findings, same_finding, same_in_short
 from analysis.findings import changes
 from analysis.findings.grouping import group_rows, having, medians, middle
@@ -123,7 +123,7 @@ def _in_short(table: Table, group: tuple[int, ...], rows: Sequence[Row]) -> str:
     if len(kinds) == 1 and (only := next(iter(kinds))) in SAID:
         return f"{tuned}: {matrices} {'is' if len(changed_rows) == 1 else 'are'} {SAID[only][2]}"
     size, rank = middle(changed_rows, "relative_norm"), middle(changed_rows, "effective_rank")
-    amount = f" by {percent(size)} (median)" if size is not None else ""
+    amount = f" by {percent(size)} (median{name_far(changed_rows, size)})" if size is not None else ""
     return f"{tuned} changed {matrices}{amount}, in {short(rank or 0.0).removesuffix('.0')} directions"
 
 

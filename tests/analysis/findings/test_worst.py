@@ -24,9 +24,9 @@ def test_a_small_model_and_a_sound_one_have_none() -> None:
 
 
 def test_few_are_all_named() -> None:
-    assert name_worst(MODEL, [finding(MODEL[7])]) == "It is block 7 · MLP up."
+    assert name_worst(MODEL, [finding(MODEL[7])]) == "Look at block 7 · MLP up."
     assert name_worst(MODEL, [finding(MODEL[7]), finding(MODEL[7], MODEL[2])]) == (
-        "They are block 7 · MLP up and block 2 · MLP up."
+        "Look at block 7 · MLP up and block 2 · MLP up."
     )
 
 

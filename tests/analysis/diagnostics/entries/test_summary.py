@@ -47,7 +47,7 @@ def test_a_large_model_names_its_worst_layers_and_how_many_of_each_role() -> Non
     assert "Worst" not in said(fine).headline
     for place in (3, 9):
         fine[place] = blocks([torch.zeros(64, 64)] * (place + 1), "up")[place]
-    sentence = "2 of 160 matrices have a fault in their entries. They are block 3 · MLP up and block 9 · MLP up."
+    sentence = "2 of 160 matrices have a fault in their entries. Look at block 3 · MLP up and block 9 · MLP up."
     assert said(fine).headline == sentence
     fine[30] = blocks([3.0 * trained(30)] * 31, "up")[30]
     fine[85] = blocks([torch.full((64, 64), math.nan)] * 6, "down")[5]
