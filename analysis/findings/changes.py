@@ -127,7 +127,8 @@ UNUSED_RANK = Cause(
     "train once with a smaller r and compare the loss",
     "try a smaller r; a low rank of the update is no evidence that it would have done as well",
     "where size does not matter",
-    "Hu et al., ICLR 2022, section 7; docs/evidence.md",
+    "Hu et al., ICLR 2022, section 7; docs/evidence.md; half the rank trained: benchmarks/truth/bounds/ranks.py; "
+    "docs/truth.md",
 )
 TAIL_SHIFT = Cause(
     "tail-shift",
@@ -135,7 +136,8 @@ TAIL_SHIFT = Cause(
     "the same in another seed",
     "nothing by itself: α is no measure of quality",
     "usual between checkpoints of one run",
-    "two-sided sign test at 5 %, as if matrices were independent; docs/evidence.md",
+    "two-sided sign test at 5 %, as if matrices were independent; docs/evidence.md; on models without a shift: "
+    "benchmarks/truth/bounds/tails.py; docs/truth.md",
 )
 PLACE = Cause(
     "place",
