@@ -13,6 +13,7 @@ from analysis.tensors.listing import BROKEN, NO_WEIGHT, OF_OTHER
 from analysis.tensors.matching import Alignment, Member
 from analysis.weight import TensorInfo
 
+NOT_FINITE = "values that are NaN or infinite"
 LEAST = 0.5  # of the weights' parameters: a verdict about less would be one about another model
 ALONE = "in no other checkpoint of this run"
 
@@ -75,8 +76,12 @@ class Coverage:
         return {name: text for name, text in reasons.items() if text == ALL_ZERO or text.endswith(OF_SIBLINGS)}
 
     def reasons(self) -> list[tuple[str, int]]:
-        """Each reason for leaving tensors out with how many it applies to, most frequent first."""
-        return Counter(entry.reason for entry in self.skipped).most_common()
+        """Each reason for leaving tensors out with how many it applies to, most frequent first.
+
+        What a matrix holds of NaN is told of each in the list of those left out, and counted here.
+        """
+        texts = (NOT_FINITE if _is_broken_matrix(entry) else entry.reason for entry in self.skipped)
+        return Counter(texts).most_common()
 
     def to_json(self, names: Sequence[str] = ()) -> dict[str, Any]:
         """As JSON; of several checkpoints, named by `names`, with what each of them is covered by."""
@@ -95,6 +100,10 @@ class Coverage:
                 for name, part in parts
             ]
         return fields
+
+
+def _is_broken_matrix(entry: Skipped) -> bool:
+    return entry.reason.endswith(BROKEN) and OF_OTHER not in entry.reason
 
 
 def skipped_json(skipped: Skipped) -> dict[str, Any]:

@@ -62,6 +62,9 @@ def groups(scope: Scope, checkpoints: int) -> list[tuple[int, ...]]:
             return [tuple(everyone)] if checkpoints > 1 else []
 
 
+NOT_FINITE = "values are NaN or infinite"  # the end of a note on such a weight
+
+
 def _always(row: "Row") -> bool:
     return True
 
@@ -107,6 +110,18 @@ class Row:
 
     def value(self, column: str) -> Scalar:
         return self.measurement.values.get(column)
+
+    @property
+    def reason(self) -> str:
+        """The note where the weight's name stands beside it already: without that."""
+        return (
+            (self.measurement.note or "").removeprefix(f"{self.weight.name}: ").removeprefix(f"{self.weight.tensor}: ")
+        )
+
+    @property
+    def is_not_finite(self) -> bool:
+        """Whether it has no values because the weight holds NaN or infinity."""
+        return (self.measurement.note or "").endswith(NOT_FINITE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ Files state facts too (analysis.formats). What people state goes before, and wha
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from analysis.errors import FactError, escape
 
@@ -21,6 +21,11 @@ SAME = 1e-3  # relative difference of two numbers that say the same
 # facts by which the reader says what is odd about the files; only it may state them
 MISSING_INDEX, EXTRA_TENSORS, REPEATED_TENSORS, LINKS = FILE_NOTES = (
     "missing_index", "extra_tensors", "repeated_tensors", "archive_links",
+)  # fmt: skip
+# facts that stay as they are during one training
+SETTINGS = (
+    "width", "depth", "learning_rate", "weight_decay", "decay_form", "optimizer", "schedule", "parametrisation",
+    "method", "rank", "base_model",
 )  # fmt: skip
 Stated = dict[str, float | str]
 Changes = dict[str, float | str | None]  # None takes back what was stated
@@ -111,6 +116,30 @@ def find_contradictions(found: Mapping[str, "Scalar"], stated: Mapping[str, "Sca
             yield name
 
 
+def series_steps(known: "Sequence[Mapping[str, Scalar]]") -> tuple[float, ...] | None:
+    """The steps of checkpoints that may be of one training; None where they are no series.
+
+    They are one where each states a step, no two the same, and no two state different values of a setting.
+
+    >>> series_steps([{"step": 400, "rank": 8}, {"step": 800}]), series_steps([{"step": 400, "rank": 8}, {}])
+    ((400.0, 800.0), None)
+    """
+    steps = [float(step) for facts in known if _is_number(step := facts.get("step"))]
+    if len(known) < 2 or len(set(steps)) < len(known) or any(_differ(known, name) for name in SETTINGS):
+        return None
+    return tuple(steps)
+
+
+def _differ(known: "Sequence[Mapping[str, Scalar]]", name: str) -> bool:
+    """Whether two of them state different values of this fact."""
+    values = [facts[name] for facts in known if facts.get(name) is not None]
+    return any(not _same(values[0], value) for value in values[1:])
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _read(fact: Fact | None, text: str) -> object:
     """A number where one is wanted and can be read; the text itself is refused with the reason later."""
     if not text:
@@ -124,7 +153,7 @@ def _read(fact: Fact | None, text: str) -> object:
 
 
 def _number(fact: Fact, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not _is_number(value):
         raise FactError(f"{fact.name} must be a number, not {escape(value)!r}")
     if isinstance(value, float) and math.isnan(value):
         raise FactError(f"{fact.name} must be a number, not NaN")

@@ -5,9 +5,10 @@ m rows are outputs and n columns are inputs, whatever the file's own orientation
 of them with its numbers, sharing one decomposition among all diagnostics.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from analysis.names import label_of
 from analysis.runtime.arrays import Numbers, as_array, as_tensor
 from analysis.runtime.pytorch import Tensor, torch
 from analysis.runtime.shapes import Float, Float64
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,9 @@ class Factors:
     right: Float[Tensor, "r n"]
 
 
+STEP_OF_GRID = "the step of its grid is"  # by which a note says that the file stores a weight quantised
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """Where the values of a dequantised weight can lie: multiples of a step, whose root mean square this is."""
@@ -112,7 +118,7 @@ class Grid:
     how: str  # "dequantised from GPTQ: 4 bits, groups of 128"
 
     def note(self) -> str:
-        return f"{self.how}; the step of its grid is {self.step:.3g}"
+        return f"{self.how}; {STEP_OF_GRID} {self.step:.3g}"
 
 
 @dataclass(frozen=True)
@@ -219,6 +225,18 @@ class Weight:
                 finite(self.matrix)  # what is no number is found here as by the other route
                 return product_triplets(self.factors.left, self.factors.right)
             return triplets(self.matrix.double() - self.base.matrix.double())
+
+    def find_once(self, what: str, find: Callable[[], Found]) -> Found:
+        """What diagnostics find about it and share: found the first time, and kept under that name."""
+        kept = self._found
+        if what not in kept:
+            kept[what] = find()
+        found: Found = kept[what]
+        return found
+
+    @once
+    def _found(self) -> dict[str, Any]:
+        return {}
 
     @contextmanager
     def name_errors(self) -> Iterator[None]:

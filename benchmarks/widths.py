@@ -44,12 +44,24 @@ class Rates:
     noted: float  # families with a note of that
 
 
-def made(widths: tuple[float, ...], random: np.random.Generator) -> Table:
-    """The measurements of one family that keeps the law but for noise."""
+def made(
+    widths: tuple[float, ...],
+    random: np.random.Generator,
+    exponent: float = 0.0,
+    blocks: int = BLOCKS,
+    common: float = 0.0,
+) -> Table:
+    """The measurements of one family that keeps the law but for noise.
+
+    `exponent`: of d, by which it departs from the law all the same; `common`: scatter that all kinds of a model share.
+    """
     rows = []
+    trend = exponent * np.log(widths)
+    if common > 0.0:
+        trend = trend + common * random.standard_normal(len(widths))
     for role in ROLES:
-        shared = MODELS * random.standard_normal(len(widths))
-        for depth in range(BLOCKS):
+        shared = trend + MODELS * random.standard_normal(len(widths))
+        for depth in range(blocks):
             sigma = np.exp(shared + LAYERS * random.standard_normal(len(widths))).astype(np.float32)
             info = WeightInfo(f"{depth}.{role}", f"{depth}.{role}", 8, 8, 1, role, depth)
             curves = {"sigma": sigma, "widths": np.array(widths, dtype=np.float32)}

@@ -40,7 +40,7 @@ class Picture:
 PICTURES = (
     Picture("run.png", 0, 1200),
     Picture("run-dark.png", 0, 1200, theme="dark"),
-    Picture("compare.png", 1, 1500),
+    Picture("compare.png", 1, 1410),
     Picture("scaling.png", 2, 1600),
 )
 

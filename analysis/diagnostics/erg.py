@@ -27,7 +27,16 @@ from analysis.diagnostic import (
 from analysis.diagnostics.options import ALPHA_ERROR, COMPAT, CONV_NORM, SIGMA, conv_factor, flatness
 from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.causes import EXPONENT
-from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.subjects import (
+    evidence,
+    group_alike,
+    names,
+    number,
+    subject,
+    tell_unjudged,
+    unmeasured_findings,
+    worst_first,
+)
 from analysis.findings.wording import join_words, quantity, short
 from analysis.runtime.shapes import Float64
 from analysis.statistics import power_law
@@ -190,7 +199,8 @@ def summarise(table: Table) -> Summary:
         *_ideal(firm, len(ideal) - len(firm)),
     ]
     missing = unmeasured_findings(table.rows, "reading", "ERG gap")
-    return Summary(_headline(numbers), numbers, worst_first([*findings, *missing]))
+    headline = _headline(numbers) + tell_unjudged(table.rows, "reading")
+    return Summary(headline, numbers, worst_first([*findings, *missing]))
 
 
 def _overfit_finding(rows: Sequence[Row]) -> Finding:

@@ -73,7 +73,8 @@ COLUMNS = (
         "stable_rank",
         "Stable rank",
         "Sum of the eigenvalues over the largest one, 1 to the rank. Low means that a few directions carry the matrix; "
-        "high means that it spreads, as noise does (Rudelson and Vershynin 2007).",
+        "high means that it spreads, as noise does (Rudelson and Vershynin 2007). A convolution has the eigenvalues of "
+        "all its kernel positions, so that this may exceed both of its sides.",
         absent=ZERO,
         shown=True,
     ),
@@ -230,10 +231,11 @@ def summarise(table: Table) -> Summary:
     }
     numbers["measured"] = len(table.numbers("norm"))
     numbers["rank_deficient"] = sum(loss > 0 for loss in table.numbers("rank_loss"))
-    return Summary(_headline(numbers), numbers, tuple(_findings(table)))
+    pooled = any(row.weight.slices > 1 for row in table.rows)
+    return Summary(_headline(numbers, pooled), numbers, tuple(_findings(table)))
 
 
-def _headline(numbers: dict[str, Scalar]) -> str:
+def _headline(numbers: dict[str, Scalar], pooled: bool) -> str:
     count, loss_count = int(numbers["measured"] or 0), int(numbers["rank_deficient"] or 0)
     if not count:
         return "No matrix could be measured."
@@ -241,15 +243,17 @@ def _headline(numbers: dict[str, Scalar]) -> str:
     ranks = f"{'It has' if one else 'All have'} full rank in float64."
     if loss_count:
         ranks = "It loses rank." if one else f"{loss_count} of them {'loses' if loss_count == 1 else 'lose'} rank."
-    return f"{quantity(count, 'matrix', 'matrices')} measured. {ranks}{_middle(numbers, count)}"
+    return f"{quantity(count, 'matrix', 'matrices')} measured. {ranks}{_middle(numbers, count, pooled)}"
 
 
-def _middle(numbers: dict[str, Scalar], measured: int) -> str:
-    """The median of the stable ranks, in words that hold with ties as well."""
+def _middle(numbers: dict[str, Scalar], measured: int, pooled: bool) -> str:
+    """The median of the stable ranks, in words that hold with ties as well; of one `pooled` over kernel positions."""
     if numbers["median_stable_rank"] is None:
         return ""
     rank = short(float(numbers["median_stable_rank"]))
-    return f" Its stable rank is {rank}." if measured == 1 else f" At least half have a stable rank of {rank} or more."
+    if measured == 1:
+        return f" Its stable rank{' over all kernel positions' if pooled else ''} is {rank}."
+    return f" At least half have a stable rank of {rank} or more."
 
 
 def _findings(table: Table) -> list[Finding]:

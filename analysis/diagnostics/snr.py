@@ -27,7 +27,16 @@ from analysis.diagnostic import (
 )
 from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.causes import RANDOM, READING
-from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.subjects import (
+    evidence,
+    group_alike,
+    names,
+    number,
+    subject,
+    tell_unjudged,
+    unmeasured_findings,
+    worst_first,
+)
 from analysis.findings.wording import percent, quantity
 from analysis.runtime.shapes import Float64
 from analysis.statistics import marchenko_pastur
@@ -173,9 +182,8 @@ def summarise(table: Table) -> Summary:
         "median_signal_energy": median(table.numbers("signal_energy")) if rows else None,
     }
     missing = unmeasured_findings(table.rows, "snr_mp", "signal-to-noise ratio")
-    return Summary(
-        _headline(numbers), numbers, worst_first([*map(_silent, group_alike(noise)), *_choice(picks, table), *missing])
-    )
+    findings = worst_first([*map(_silent, group_alike(noise)), *_choice(picks, table), *missing])
+    return Summary(_headline(numbers) + tell_unjudged(table.rows, "snr_mp"), numbers, findings)
 
 
 def trained_rows(rows: Sequence[Row]) -> list[Row]:

@@ -24,7 +24,16 @@ from analysis.diagnostic import (
 from analysis.diagnostics.options import ALPHA_ERROR, COMPAT, CONV_NORM, SIGMA, conv_factor, flatness
 from analysis.figure import ByDepth, Figure, Heatmap
 from analysis.findings.causes import EXPONENT
-from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.subjects import (
+    evidence,
+    group_alike,
+    names,
+    number,
+    subject,
+    tell_unjudged,
+    unmeasured_findings,
+    worst_first,
+)
 from analysis.findings.wording import quantity, short
 from analysis.statistics import alternatives as tails
 from analysis.statistics import power_law
@@ -175,7 +184,7 @@ def summarise(table: Table) -> Summary:
         *_undecided_findings([row for row in rows if row.value("best") == "undecided"], len(rows)),
         *unmeasured_findings(table.rows, "best", "tail to compare"),
     ]
-    return Summary(_headline(numbers), numbers, worst_first(findings))
+    return Summary(_headline(numbers) + tell_unjudged(table.rows, "best"), numbers, worst_first(findings))
 
 
 def _finding(rows: Sequence[Row]) -> Finding:

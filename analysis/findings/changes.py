@@ -117,8 +117,9 @@ LARGE_UPDATE = Cause(
     "learning rate, the scaling of the adapter, and the number of steps",
     "what the base could do, measured before and after",
     "a lower learning rate or scaling makes it smaller",
-    "a new task far from the base, where nothing of the base has to stay",
-    "docs/experiment.md: forgetting against the size of the update, ρ = 0.92 over 18 LoRA, 0.70 with 4 full ones",
+    "training on the base's own data, or a new task where nothing of the base has to stay",
+    "docs/experiment.md: forgetting against the size of the update, ρ = 0.92 over 18 LoRA, 0.70 with 4 full ones; what "
+    "is called large beside what is not: benchmarks/truth/bounds/large.py; docs/truth.md",
 )
 UNUSED_RANK = Cause(
     "unused-rank",
@@ -126,7 +127,8 @@ UNUSED_RANK = Cause(
     "train once with a smaller r and compare the loss",
     "try a smaller r; a low rank of the update is no evidence that it would have done as well",
     "where size does not matter",
-    "Hu et al., ICLR 2022, section 7; docs/evidence.md",
+    "Hu et al., ICLR 2022, section 7; docs/evidence.md; half the rank trained: benchmarks/truth/bounds/ranks.py; "
+    "docs/truth.md",
 )
 TAIL_SHIFT = Cause(
     "tail-shift",
@@ -134,7 +136,8 @@ TAIL_SHIFT = Cause(
     "the same in another seed",
     "nothing by itself: α is no measure of quality",
     "usual between checkpoints of one run",
-    "two-sided sign test at 5 %, as if matrices were independent; docs/evidence.md",
+    "two-sided sign test at 5 %, as if matrices were independent; docs/evidence.md; on models without a shift: "
+    "benchmarks/truth/bounds/tails.py; docs/truth.md",
 )
 PLACE = Cause(
     "place",
@@ -142,7 +145,8 @@ PLACE = Cause(
     "the same in another seed",
     "nothing by itself: it says where the change lies",
     "adapters that target few layers",
-    "share of the squared norm of all updates",
+    "share of the squared norm of all updates; how often few blocks are named: benchmarks/truth/bounds/places.py; "
+    "docs/truth.md",
 )
 INTRUDERS = Cause(
     "intruders",

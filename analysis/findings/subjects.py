@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity
@@ -18,6 +18,7 @@ PROJECTIONS = (
 )  # fmt: skip
 VAGUE = ("dense", "proj", "projection", "lin", "linear", "fc")  # words of modules that hang on the one before
 EXPERT = re.compile(r"expert (\d+) ", re.IGNORECASE)
+LONGEST = 40  # letters of a tensor's name that a sentence has in full; of a longer one it has the label
 MOST_NAMED = 4  # experts that a sentence names by their numbers
 NAMED = 24  # weights of which a finding carries the numbers
 
@@ -48,7 +49,8 @@ def name_of(row: Row) -> str:
     if info.role in ALONE:
         kernel = f" × {info.slices}" if info.slices > 1 else ""
         kind = "Convolution" if info.role == "conv" else "Layer"
-        return f"{kind} {escape(info.name)} ({info.rows} × {info.columns}{kernel})"
+        called = escape(info.name) if len(info.name) <= LONGEST else lower_first(info.label)
+        return f"{kind} {called} ({info.rows} × {info.columns}{kernel})"
     plain = what[:1].lower() + what[1:] if what[1:2].islower() else what
     if plain not in PROJECTIONS:
         return what[:1].upper() + what[1:]
@@ -120,7 +122,7 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def is_not_finite(row: Row) -> bool:
     """Whether a row has no values because the weight holds NaN or infinity."""
-    return (row.measurement.note or "").endswith("values are NaN or infinite")
+    return row.is_not_finite
 
 
 def not_finite_findings(rows: Iterable[Row]) -> list[Finding]:
@@ -140,9 +142,21 @@ def _not_finite(rows: Sequence[Row]) -> Finding:
     text = (
         f"{f'{whose}: ' if whose else ''}{subject(rows)} {'holds' if one else 'hold'} values that are NaN or infinite"
     )
-    first = "" if one else "The first: "
-    why = f"{first}{rows[0].measurement.note}. Any input that meets one makes every output NaN."
+    count = (rows[0].measurement.note or "").rpartition(": ")[2]  # the sentence has the names before it
+    first = "" if one else f"Of {lower_first(rows[0].weight.label)}, "
+    why = f"{first}{count}. Any input that meets one makes every output NaN."
     return Finding(Severity.BAD, text, why, names(rows), {"broken": len(rows)}, NOT_FINITE)
+
+
+def tell_unjudged(rows: Sequence[Row], column: str) -> str:
+    """How many have no value beside those that a headline counts, and the usual reason: " 9 others could …"; or ""."""
+    notes = [row.measurement.note or "no value" for row in rows if row.value(column) is None and not is_not_finite(row)]
+    if len(notes) in (0, len(rows)):
+        return ""
+    reason, most = Counter(notes).most_common(1)[0]
+    count = "1 other" if len(notes) == 1 else f"{len(notes)} others"
+    which = "" if most == len(notes) else "most: " if 2 * most > len(notes) else "one: "
+    return f" {count} could not be judged ({which}{reason.removesuffix('.')})."
 
 
 def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Finding]:
@@ -153,7 +167,7 @@ def unmeasured_findings(rows: Sequence[Row], column: str, what: str) -> list[Fin
     if not missing:
         return broken
     noun = "matrix has" if len(missing) == 1 else "matrices have"
-    reasons = [f"{row.weight.label}: {(row.measurement.note or 'no value').removesuffix('.')}." for row in missing[:3]]
+    reasons = [f"{row.weight.label}: {(row.reason or 'no value').removesuffix('.')}." for row in missing[:3]]
     rest = [f"{len(missing) - 3} more."] if len(missing) > 3 else []
     text = f"{len(missing)} {noun} no {what}"
     why = " ".join(reasons + rest)

@@ -10,6 +10,7 @@ from analysis.errors import escape
 from analysis.findings.causes import FLAT, GAIN, NOT_FINITE
 from analysis.findings.subjects import NAMED, worst_first
 from analysis.findings.wording import join_words, quantity
+from analysis.names.short import end_of
 from analysis.tensors.gains import ALL_ZERO, OF_SIBLINGS
 
 LISTED = 3  # tensors that a sentence names
@@ -67,14 +68,15 @@ def _of_zeros(names: tuple[str, ...], whose: str) -> Finding:
 
 
 def _of_size(name: str, how: str, whose: str) -> Finding:
-    text = f"{_prefix(whose)}{escape(name)} is {how.removesuffix(OF_SIBLINGS)} gain of the same norm in other blocks"
+    who = end_of(escape(name))
+    text = f"{_prefix(whose)}{who} is {how.removesuffix(OF_SIBLINGS)} gain of the same norm in other blocks"
     why = "By its root mean square. By itself that is no fault."
     return Finding(Severity.NOTE, text, why, (name,), {"gain": how}, GAIN)
 
 
 def _list_names(names: tuple[str, ...]) -> str:
     more = [f"{len(names) - LISTED} more"] if len(names) > LISTED else []
-    return join_words([*map(escape, names[:LISTED]), *more])
+    return join_words([*(end_of(escape(name)) for name in names[:LISTED]), *more])
 
 
 def finding_of(names: tuple[str, ...], whose: str = "") -> Finding:

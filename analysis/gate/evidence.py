@@ -13,7 +13,7 @@ from analysis.diagnostic import Scalar, Scope
 from analysis.diagnostics import diagnostic
 from analysis.gate.metrics import SHARES, WEAK, number_in
 from analysis.gate.rule import Rule
-from analysis.gate.unmeasured import find_unmeasured
+from analysis.gate.unmeasured import find_unmeasured, reason_of
 
 Report = Mapping[str, Any]
 WEAK_FIT = "its fit is weak"
@@ -119,7 +119,7 @@ def _item(rule: Rule, row: Mapping[str, Any], names: Sequence[str]) -> Item:
     value = row.get(rule.metric.name)
     has_failed = _has_failed(rule, row)
     weak = rule.drop_weak and value is not None and row.get(WEAK) is True
-    why = WEAK_FIT if weak else "" if value is not None else row.get("note") or _absent(rule)
+    why = WEAK_FIT if weak else "" if value is not None else reason_of(row) or _absent(rule)
     checkpoints = tuple(names[place] for place in row["group"] if place < len(names))
     group = tuple(row["group"])
     shape = tuple(row.get("shape") or ())

@@ -124,7 +124,8 @@ def _gap(rule: Rule, items: Sequence[Item], without: Sequence[Item], evidence: E
 
 def _describe_failure(failed: Sequence[Item]) -> str:
     verb = "measured" if failed[0].matched else "compared"
-    return f"{quantity(len(failed), 'layer')} could not be {verb} ({failed[0].why})"
+    first = f"{failed[0].label}: " if failed[0].label and len(failed) > 1 else ""
+    return f"{quantity(len(failed), 'layer')} could not be {verb} ({first}{failed[0].why})"
 
 
 def _too_few(rule: Rule, items: Sequence[Item], without: Sequence[Item]) -> str:

@@ -22,12 +22,20 @@ def find_unmeasured(report: Mapping[str, Any], place: int) -> dict[str, str]:
             measured_weights.add(row["weight"])
             measured_tensors.add(tensor)
         else:
-            notes.setdefault(row["weight"], (tensor, row.get("note") or "no value could be computed"))
+            notes.setdefault(row["weight"], (tensor, reason_of(row) or "no value could be computed"))
     return {
         weight: note
         for weight, (tensor, note) in notes.items()
         if weight not in measured_weights and (tensor not in measured_tensors or BROKEN in note)
     } | _broken_others(report, place)
+
+
+def reason_of(row: Mapping[str, Any]) -> str:
+    """Why a row has no value; without the tensor's name, which stands beside it wherever a reason is said."""
+    note = row.get("note") or ""
+    for name in (row["weight"], row.get("tensor")):
+        note = note.removeprefix(f"{name}: ")
+    return note
 
 
 NO_VALUES = ("weight", "tensor", "label", "role", "depth", "shape", "slices", "group", "checkpoints", "note")

@@ -41,6 +41,40 @@ def cut_shared(names: Sequence[str], base: str = "") -> list[str]:
     return cut if all(cut) and len(set(cut)) == len(set(names)) else list(names)
 
 
+def cut_labels(labels: Sequence[str], longest: int) -> list[str]:
+    """Each within a width, without its middle: where that makes two alike, both without what they share.
+
+    >>> cut_labels(["Block 3 · mixer_0.in_projection_matrix", "Block 3 · mixer_1.in_projection_matrix"], 30)
+    ['Block 3 · mixer_0', 'Block 3 · mixer_1']
+    """
+    alike: dict[str, list[str]] = {}
+    for label in dict.fromkeys(labels):
+        alike.setdefault(abbreviate(label, longest), []).append(label)
+    new = {label: text for some in alike.values() for label, text in zip(some, _cut_alike(some), strict=True)}
+    return [abbreviate(new[label], longest) for label in labels]
+
+
+def _cut_alike(labels: Sequence[str]) -> list[str]:
+    """Labels of one place without what their words share; one alone as it is."""
+    places, _, _ = zip(*(label.rpartition(" · ") for label in labels), strict=True)
+    if len(labels) == 1 or len(set(places)) > 1:
+        return list(labels)
+    words = cut_shared([label.rpartition(" · ")[2] for label in labels])
+    return [f"{places[0]} · {word}" if places[0] else word for word in words]
+
+
+def end_of(name: str, longest: int = 40) -> str:
+    """The last words of a tensor's name where it is long.
+
+    >>> end_of("network.encoder_stage_of_features.stage_2.mixer_1.normalisation.weight")
+    '…stage_2.mixer_1.normalisation.weight'
+    """
+    if len(name) <= longest:
+        return name
+    kept = name[-longest:]
+    return f"…{kept.partition('.')[2] or kept}"
+
+
 def abbreviate(name: str, longest: int) -> str:
     """The name without its middle where it is longer.
 

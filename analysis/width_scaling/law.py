@@ -17,7 +17,7 @@ from analysis.runtime.shapes import Float64, Int64
 
 WIDTH_EXPONENT = 0.75  # of d: empirical (the paper's abstract)
 RATIO_EXPONENT = 0.5  # of η/λ
-PASS, WARN = 0.15, 0.35  # |ln(measured / predicted)|: ours, as algorithms of this kind have no published bounds
+PASS, WARN = 0.15, 0.35  # |ln(measured / predicted)|: ours; how often right: benchmarks/truth/bounds/widths.py
 STEADY = 2.0  # steps · η · λ from which the decay has forgotten the start: e^-2 of it is left, ours
 WIDE = (0.5, 1.0)  # an interval over both says nothing of 0.75: over four times the width either is 1.41, WARN, away
 WIDTHS = 3  # fewest different widths that make an exponent

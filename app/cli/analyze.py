@@ -20,9 +20,9 @@ from analysis.errors import CheckpointError, OptionError, WrongBase
 from analysis.formats import Checkpoint, open_checkpoint
 from analysis.report import Report
 from analysis.weight import TensorInfo
-from app.cli.listing.order import Choice, check_sort, sortable_columns
+from app.cli.listing.order import LAYER, Choice, check_sort, sortable_columns
 from app.cli.listing.tables import write_comparison, write_table
-from app.cli.options import device_option
+from app.cli.options import INPUT, NamedChoice, device_option
 from app.cli.output import OUT, end, errors, writable, write_csv, write_json
 from app.storage.kept_results import kept_results
 
@@ -39,7 +39,7 @@ WriteForPeople = Callable[[Report, Choice], None]
 
 def complete_column(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
     """The columns of numbers that begin so, for the shell's completion."""
-    return [name for name in sortable_columns(DIAGNOSTICS) if name.startswith(start)]
+    return [name for name in (LAYER, *sortable_columns(DIAGNOSTICS)) if name.startswith(start)]
 
 
 def reporting(command: Command) -> Command:
@@ -60,15 +60,15 @@ def reporting(command: Command) -> Command:
         click.option("--full", is_flag=True, help="List every matrix and every finding, not only the first 15."),
         click.option("--sort", default="", metavar="COLUMN", shell_complete=complete_column,
                      help="List the matrices with the largest value of a column first, such as alpha; "
-                          "the smallest with alpha:asc."),
+                          "the smallest with alpha:asc; in the order of the network with layer."),
     )):  # fmt: skip
         command = option(command)
     return command
 
 
 @click.command("analyze")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--diagnostic", "names", multiple=True, type=click.Choice([d.name for d in ALONE]),
+@click.argument("files", nargs=-1, required=True, type=INPUT)
+@click.option("--diagnostic", "names", multiple=True, type=NamedChoice([d.name for d in ALONE]),
               help=f"What to measure; repeat it for several. Default: {' and '.join(DEFAULT)}.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Use every diagnostic. Takes several times as long.")
 @click.option(
@@ -114,9 +114,9 @@ def analyze_command(
 
 
 @click.command("compare")
-@click.argument("base", type=click.Path(exists=True, path_type=Path))
-@click.argument("tuned", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--diagnostic", "names", multiple=True, type=click.Choice([d.name for d in DIAGNOSTICS]),
+@click.argument("base", type=INPUT)
+@click.argument("tuned", nargs=-1, required=True, type=INPUT)
+@click.option("--diagnostic", "names", multiple=True, type=NamedChoice([d.name for d in DIAGNOSTICS]),
               help="What to measure; repeat it for several. Default: those that compare with the base.")  # fmt: skip
 @reporting
 def compare_command(

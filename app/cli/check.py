@@ -26,7 +26,7 @@ from analysis.gate.judge import judge
 from analysis.gate.policy import Policy
 from analysis.outcome import Outcome
 from app.cli.analyze import name_paths, open_path, progress
-from app.cli.options import device_option
+from app.cli.options import INPUT, device_option
 from app.cli.output import OUT, end, put, writable, write_object
 from app.cli.policy import read_policy
 from app.cli.remote.files import to_send
@@ -36,13 +36,12 @@ from app.escaping import for_terminal
 from app.gate import junit, markdown
 
 CLOSED = 1
-FILE = click.Path(exists=True, path_type=Path)
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.argument("files", nargs=-1, required=True, type=INPUT)
 @click.option("--policy", "policy_file", required=True, type=click.Path(path_type=Path), help="eigenscope.yml.")
-@click.option("--base", type=FILE, help="The base model, for rules about what the training changed.")
+@click.option("--base", type=INPUT, help="The base model, for rules about what the training changed.")
 @click.option(
     "--baseline",
     metavar="REPORT.json|RUN|NAME",

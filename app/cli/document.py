@@ -5,6 +5,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
+from analysis.facts import series_steps
 from analysis.report import Report
 from app.cli.output import put
 from frontend.document import report as document
@@ -24,6 +25,5 @@ def write_document(path: Path, report: Report, names: Sequence[str], checkpoints
 
 
 def steps(checkpoints: Sequence[Known]) -> dict[int, float]:
-    """The training step of each checkpoint that states one, by its place."""
-    values = {place: checkpoint.facts.get("step") for place, checkpoint in enumerate(checkpoints)}
-    return {place: float(step) for place, step in values.items() if isinstance(step, int | float)}
+    """The training step of each tuned checkpoint, by its place; of none where they are no series."""
+    return dict(enumerate(series_steps([checkpoint.facts for checkpoint in checkpoints[1:]]) or (), start=1))

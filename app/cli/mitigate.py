@@ -12,7 +12,7 @@ from analysis.formats import Checkpoint
 from analysis.mitigation import OPTIONS, RANK, MitigationOptions, MitigationReport, write_mitigated
 from app.cli.analyze import fail, name_paths, open_path, progress, refusals
 from app.cli.listing.terminal import plain_grid
-from app.cli.options import device_option
+from app.cli.options import INPUT, device_option
 from app.cli.output import write_object
 from app.escaping import for_terminal
 
@@ -21,8 +21,8 @@ DEFAULT = {option.name: option.default for option in OPTIONS}
 
 
 @click.command("mitigate")
-@click.argument("base", type=click.Path(exists=True, path_type=Path))
-@click.argument("tuned", type=click.Path(exists=True, path_type=Path))
+@click.argument("base", type=INPUT)
+@click.argument("tuned", type=INPUT)
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False),
               help="Output folder; new or empty.")  # fmt: skip
 @click.option("--lambda", "factor", type=float, default=DEFAULT["lambda"], show_default=True, help=HELP["lambda"])

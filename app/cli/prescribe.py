@@ -17,7 +17,7 @@ from analysis.prescriptions.writing import write
 from app.cli.analyze import fail, name_paths, open_path, progress, refusals
 from app.cli.listing.tables import brief
 from app.cli.listing.terminal import console, plain_grid
-from app.cli.options import device_option
+from app.cli.options import INPUT, device_option
 from app.cli.output import write_object
 from app.escaping import for_terminal
 
@@ -26,7 +26,7 @@ MOST = 40  # entries that are printed
 
 @click.command("prescribe")
 @click.argument("kind", metavar="KIND", type=click.Choice([known.name for known in PRESCRIPTIONS]))
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=INPUT)
 @click.option("--option", "settings", multiple=True, metavar="NAME=VALUE", help="Set an option of the rule.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False),
               help="Output folder; new or empty.")  # fmt: skip

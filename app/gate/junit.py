@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from analysis.findings.wording import format_value
 from app.escaping import for_xml
 
 LISTED = 20  # layers that a failure names
@@ -90,6 +91,6 @@ def _more_lines(count: int, what: str) -> list[str]:
 
 def _line(item: Mapping[str, Any]) -> str:
     names = f" ({' → '.join(item['checkpoints'])})" if item["checkpoints"] else ""
-    value = item["why"] or f"{item['value']}" if item["value"] is None else f"{item['value']}"
-    baseline = f", was {item['baseline']}" if item["baseline"] is not None else ""
+    value = item["why"] if item["value"] is None and item["why"] else format_value(item["value"])
+    baseline = f", was {format_value(item['baseline'])}" if item["baseline"] is not None else ""
     return f"{item['weight'] or item['label'] or 'the model'}{names}: {value}{baseline}"

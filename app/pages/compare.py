@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BeforeValidator, StringConstraints
 
 from analysis.diagnostic import groups
 from analysis.diagnostics import diagnostic
 from analysis.errors import EigenscopeError
 from app import checkpoints, models
 from app.errors import ServiceError
+from app.lists import checkpoints as checkpoint_list
+from app.lists.selection import Selection
 from app.pages import chooser
 from app.pages.forms import Sent
 from app.pages.rendering import PageRoute, page, see, sentence
@@ -21,8 +24,12 @@ from app.web.dependencies import LARGEST_ID, Reading, Writing
 from frontend import numbers, states
 
 router = APIRouter(prefix="/compare", route_class=PageRoute)
-LISTED = 500
+LISTED = 500  # of the newest, among which the base of a tuned one is looked for
+SHOWN = 100  # checkpoints to choose from; a search finds the others
 LONGEST = 400  # characters of the list of tuned checkpoints in the address
+SEARCHED = 200  # characters of a search
+NONE_IS_ZERO = BeforeValidator(lambda value: value or 0)  # a form without a base sends an empty field
+Tuned = Annotated[str, StringConstraints(max_length=LONGEST)]
 NO_BASE, NO_TUNED = "Choose a base.", "Choose at least one tuned checkpoint."
 
 
@@ -43,28 +50,34 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is chosen, by ids; 0 stands for no base."""
+    """What is chosen, by ids; 0 stands for no base. And the words that what can be chosen is searched for."""
 
     base: int = 0
     tuned: tuple[int, ...] = ()
+    text: str = ""
 
 
 @router.get("")
 def show(
     request: Request,
     session: Reading,
-    base: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
-    tuned: Annotated[str, Query(max_length=LONGEST)] = "",
+    base: Annotated[int, NONE_IS_ZERO, Query(ge=0, le=LARGEST_ID)] = 0,
+    tuned: Annotated[Sequence[Tuned], Query(max_length=LONGEST)] = (),
+    find: Annotated[str, Query(max_length=SEARCHED)] = "",
 ) -> Response:
-    """The form, filled in as the address says."""
-    choice = Choice(base, tuple(dict.fromkeys(_ids(tuned.split(",")))))
+    """The form, filled in as the address says; where a search without a script sent it, with all that it held."""
+    choice = Choice(base, tuple(dict.fromkeys(_ids(",".join(tuned).split(",")))), find)
+    sent = {name: request.query_params.getlist(name) for name in request.query_params}
+    if chooser.CHOSEN in sent:
+        return form(request, session, choice, chooser.chooser_as_sent(sent, chooser.OF_SEVERAL))
     return form(request, session, choice, chooser.blank_of_several())
 
 
 def form(request: Request, session: Reading, choice: Choice, asked: chooser.Chooser, error: str = "") -> Response:
-    rows = [row for row in reversed(checkpoints.listing(session, LISTED)) if row.state != CheckpointState.REJECTED]
-    full_choice = choice if choice.base or not choice.tuned else replace(choice, base=guess_base(rows, choice.tuned))
-    options = [option(row, full_choice, time.time()) for row in rows]
+    if choice.tuned and not choice.base:
+        choice = replace(choice, base=guess_base(list(reversed(checkpoints.listing(session, LISTED))), choice.tuned))
+    options = [option(row, choice, time.time()) for row in rows_for(session, choice)]
+    matches = checkpoint_list.count(session, Selection(text=choice.text))
     return page(
         request,
         "pages/compare.html",
@@ -72,10 +85,21 @@ def form(request: Request, session: Reading, choice: Choice, asked: chooser.Choo
         page="compare",
         bases=[one for one in options if one.base and one.ready],
         options=options,
+        text=choice.text,
+        matches=matches,
+        shown=SHOWN,
         chooser=asked,
         error=error,
         most=runs.MOST_CHECKPOINTS - 1,
     )
+
+
+def rows_for(session: Reading, choice: Choice) -> list[models.Checkpoint]:
+    """What is chosen and the newest that the search finds, in the order of their upload; nothing that was rejected."""
+    found = {row.id: row for row, _ in checkpoint_list.find(session, Selection(text=choice.text), SHOWN)}
+    chosen = [session.get(models.Checkpoint, identity) for identity in (choice.base, *choice.tuned)]
+    found |= {row.id: row for row in chosen if row is not None and row.trashed_at is None}
+    return [found[identity] for identity in sorted(found) if found[identity].state != CheckpointState.REJECTED]
 
 
 def option(row: models.Checkpoint, choice: Choice, now: float) -> Option:
@@ -116,7 +140,8 @@ def guess_base(checkpoints: Sequence[models.Checkpoint], tuned: Sequence[int]) -
 def compare(request: Request, session: Writing, sent: Sent) -> Response:
     """Starts the run and shows it; or the form again, with what is wrong."""
     base, tuned = (_ids(sent.get(name, ())) for name in ("base", "tuned"))
-    choice = Choice(base[0] if base else 0, tuple(one for one in tuned if one not in base))
+    text = next(iter(sent.get("find", ())), "")[:SEARCHED]
+    choice = Choice(base[0] if base else 0, tuple(one for one in tuned if one not in base), text)
     options = chooser.read(sent, chooser.OF_SEVERAL)
     wrong = NO_BASE if not choice.base else "" if choice.tuned else NO_TUNED
     if isinstance(options, chooser.Chooser):

@@ -77,8 +77,7 @@ def show_page(request: Request, report_cache: ReportCache, session: Session, ide
         of_widths = FamilyView(full_report.tables, full_report.coverage, state, view.look.moving, ids)
         return page(request, "pages/family.html", page="scaling", **common, report=of_widths, add=of_widths.edit)
     if compares(full_report.tables) and not state.shown.alone:
-        steps = runs.steps(run)
-        has_steps = all(member.position in steps for member in run.members[1:])
+        has_steps = bool(runs.steps(run))
         comparison = ComparisonView(full_report.tables, full_report.coverage, state, view.look.moving, has_steps)
         return page(
             request,

@@ -60,12 +60,18 @@ def looks_at_each(run: Run) -> bool:
     return any(diagnostic(name).scope is Scope.ONE for name in run.diagnostics)
 
 
+def check_ref(run: Run, ref: Ref) -> None:
+    """Raises NotFound where the run has no such checkpoint."""
+    if ref.position >= len(run.members):
+        has = f"it has only {len(run.members)}" if len(run.members) > 1 else "it has one, at position 0"
+        raise NotFound(f"Run {ref.run} has no checkpoint at position {ref.position}: {has}.")
+
+
 def put_beside(session: Session, refs: Sequence[Ref]) -> Beside:
     """Raises NotFound where a report does not exist, BadRequest where none has a table of a single checkpoint."""
     found = [runs.get(session, ref.run) for ref in refs]
     for ref, run in zip(refs, found, strict=True):
-        if ref.position >= len(run.members):
-            raise NotFound(f"Run {ref.run} has no checkpoint at position {ref.position}.")
+        check_ref(run, ref)
     checkpoints = tuple(run.members[ref.position].checkpoint for ref, run in zip(refs, found, strict=True))
     names = distinct([checkpoint.name for checkpoint in checkpoints])
     facts = tuple(checkpoint.known for checkpoint in checkpoints)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from analysis.diagnostics import check_scopes
 from analysis.diagnostics import requests as requests_of
+from analysis.facts import series_steps
 from app import checkpoints, retention, trash
 from app.access import audit, quotas
 from app.db import clock
@@ -97,9 +98,10 @@ def get(session: Session, identity: int) -> Run:
 
 
 def steps(run: Run) -> dict[int, float]:
-    """The training step of each checkpoint that states one, by its place in the run."""
-    values = {member.position: member.checkpoint.known.get("step") for member in run.members}
-    return {place: float(step) for place, step in values.items() if isinstance(step, int | float)}
+    """The training step of each tuned checkpoint, by its place in the run; of none where they are no series."""
+    tuned = run.members[1:]
+    found = series_steps([member.checkpoint.known for member in tuned])
+    return {} if found is None else {member.position: step for member, step in zip(tuned, found, strict=True)}
 
 
 def progress(session: Session, run: Run) -> Progress:

@@ -66,7 +66,7 @@ TASKS: dict[bool, tuple[Callable[[], Batches], ...]] = {
 }
 
 
-def adapt(recipe: Recipe, base: State, task: Callable[[], Batches], seed: int) -> Factors:
+def adapt(recipe: Recipe, base: State, task: Callable[[], Batches], seed: int, rank: int = RANK) -> Factors:
     """LoRA on all linear layers: A drawn, B from zero on."""
     torch.manual_seed(100 + seed)
     model = recipe.make()
@@ -74,8 +74,8 @@ def adapt(recipe: Recipe, base: State, task: Callable[[], Batches], seed: int) -
     modules = [name for name, module in model.named_modules() if _is_adapted(module)]
     factors = {
         name: (
-            nn.Parameter(torch.randn(RANK, base[f"{name}.weight"].shape[1]) / base[f"{name}.weight"].shape[1] ** 0.5),
-            nn.Parameter(torch.zeros(base[f"{name}.weight"].shape[0], RANK)),
+            nn.Parameter(torch.randn(rank, base[f"{name}.weight"].shape[1]) / base[f"{name}.weight"].shape[1] ** 0.5),
+            nn.Parameter(torch.zeros(base[f"{name}.weight"].shape[0], rank)),
         )
         for name in modules
     }
@@ -93,9 +93,9 @@ def _is_adapted(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear) and min(module.weight.shape) >= SMALLEST
 
 
-def write(factors: Factors, folder: Path) -> list[Path]:
+def write(factors: Factors, folder: Path, rank: int = RANK) -> list[Path]:
     """As PEFT saves it."""
-    said = {"peft_type": "LORA", "r": RANK, "lora_alpha": SCALE * RANK, "target_modules": sorted(factors)}
+    said = {"peft_type": "LORA", "r": rank, "lora_alpha": SCALE * rank, "target_modules": sorted(factors)}
     (folder / "adapter_config.json").write_text(json.dumps(said))
     pairs = (((f"{name}.lora_A", a), (f"{name}.lora_B", b)) for name, (a, b) in factors.items())
     tensors = {f"base_model.model.{name}.weight": tensor.contiguous() for name, tensor in chain.from_iterable(pairs)}

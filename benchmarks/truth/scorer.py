@@ -133,7 +133,7 @@ def interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, f
     share, width = successes / trials, z * z / trials
     middle = (share + width / 2.0) / (1.0 + width)
     half = z / (1.0 + width) * (share * (1.0 - share) / trials + width / (4.0 * trials)) ** 0.5
-    return middle - half, middle + half
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def by(cases: Iterable[Case], attribute: str) -> Mapping[str, Sequence[Case]]:

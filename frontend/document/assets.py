@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 STATIC = Path(__file__).parents[1] / "static"
-SCRIPTS = ("dom", "paint", "image", "numerals", "paper", "document")  # in this order: each uses those before it
+SCRIPTS = ("dom", "paint", "image", "numerals", "divide", "paper", "document")  # each uses those before it
 STYLES = ("tokens", "base", "layout", "controls", "tables", "report", "document")
 IMPORT, EXPORT = re.compile(r"^import .*;\n", re.MULTILINE), re.compile(r"^export ", re.MULTILINE)
 

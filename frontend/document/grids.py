@@ -68,7 +68,7 @@ def _line(
     first = next(iter(found.values()))
     info = first.weight
     values = [(found.get(owner.diagnostic.name), column) for owner, column in columns]
-    notes = dict.fromkeys(row.measurement.note for row in found.values() if row.measurement.note)
+    notes = dict.fromkeys(row.reason for row in found.values() if row.reason)
     return Line(
         key=keys[info.name],
         label=abbreviate(info.label, LONGEST),

@@ -37,7 +37,7 @@ def line(figure: Figure, table: Table, weight: str | None, position: At) -> Line
     row = row_of(table, weight, position)
     curves, parts = row.measurement.curves, figure.parts
     if parts["x"] not in curves or len(curves[parts["x"]]) < 2:
-        return row.measurement.note or "There is no curve to draw."
+        return row.reason or "There is no curve to draw."
     x, y = (np.asarray(curves[parts[axis]], dtype=np.float64) for axis in "xy")
     logarithmic = bool(x.min() > 0 and x.max() / x.min() > LOG_FROM)
     ends = np.log10([x.min(), x.max()]) if logarithmic else np.array([x.min(), x.max()])
@@ -146,6 +146,7 @@ class Heatmap:
     texts: list[list[str]]
     weights: list[list[str]]  # the first weight behind each value, "" where there is none
     span: tuple[float, float]
+    broken: list[tuple[str, int]]  # role and depth of the weights that hold NaN
 
 
 def heatmap(figure: Figure, table: Table, weight: str | None, position: At) -> Heatmap | str:
@@ -153,9 +154,9 @@ def heatmap(figure: Figure, table: Table, weight: str | None, position: At) -> H
     name = figure.parts["color"]
     cells: dict[tuple[str, int], list[Row]] = defaultdict(list)
     for row in rows_at(table, position):
-        if row.weight.depth is not None and number(row, name) is not None:
+        if row.weight.depth is not None and (number(row, name) is not None or row.is_not_finite):
             cells[row.weight.role, row.weight.depth].append(row)
-    if not cells:
+    if not any(number(row, name) is not None for rows in cells.values() for row in rows):
         return "No weight here belongs to a numbered block."
     roles = sorted({role for role, _ in cells}, key=order)
     depths = sorted({block for _, block in cells})
@@ -168,7 +169,8 @@ def heatmap(figure: Figure, table: Table, weight: str | None, position: At) -> H
     names = [
         [cells[role, block][0].weight.name if (role, block) in cells else "" for block in depths] for role in roles
     ]
-    return Heatmap(roles, depths, values, texts, names, span)
+    broken = [place for place, rows in cells.items() if any(row.is_not_finite for row in rows)]
+    return Heatmap(roles, depths, values, texts, names, span, broken)
 
 
 def _median(rows: Sequence[Row], name: str) -> float | None:

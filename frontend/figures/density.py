@@ -48,7 +48,7 @@ def density(figure: Figure, table: Table, weight: str | None, position: At) -> D
     row = row_of(table, weight, position)
     values = _positive(_curve(row, figure, "values"))
     if len(values) < 2 or values[0] == values[-1]:
-        return row.measurement.note or "There are too few different values for a density."
+        return row.reason or "There are too few different values for a density."
     bins = _bins(values)
     start, alpha = number(row, figure.parts.get("xmin")), number(row, figure.parts.get("alpha"))
     if start is not None and alpha is not None and start < values[-1]:

@@ -167,11 +167,12 @@ def _labels_beyond(info: Depth) -> list[Json]:
 def _draw_heatmap(info: Heatmap, columns: Mapping[str, Column]) -> Json:
     column = columns["color"]
     steps = SEQUENTIAL if column.usual is None else DIVERGING
+    wide = len(info.depths) <= 16  # room for a text in each cell
     scale = [[i / (len(steps) - 1), token(step)] for i, step in enumerate(steps)]
     data = {
         "type": "heatmap", "x": info.depths, "y": [look(role).title for role in info.roles], "z": info.values,
         "zmin": info.span[0], "zmax": info.span[1], "colorscale": scale, "xgap": 2, "ygap": 2,
-        "text": info.texts, "texttemplate": "%{text}" if len(info.depths) <= 16 else "",
+        "text": info.texts, "texttemplate": "%{text}" if wide else "",
         "customdata": info.weights,
         "hovertemplate": f"Block %{{x}}, %{{y}}<br>{column.title} %{{z:.3g}}<extra></extra>",
         "colorbar": {"title": {"text": column.title}, "thickness": 8, "outlinewidth": 0},
@@ -180,6 +181,7 @@ def _draw_heatmap(info: Heatmap, columns: Mapping[str, Column]) -> Json:
         "xaxis": {"title": {"text": "Block"}, "showgrid": False, **_block_ticks((0, max(info.depths, default=0)))},
         "yaxis": {"autorange": "reversed", "showgrid": False},
         "margin": {"l": 96, "r": 12, "t": 10, "b": 42},
+        "annotations": [note(depth, look(role).title, "✕ NaN" if wide else "✕", "bad") for role, depth in info.broken],
     }
     return {"data": [data], "layout": layout}
 

@@ -37,7 +37,7 @@ def match(figure: Figure, table: Table, weight: str | None, position: At) -> Mat
     row = row_of(table, weight, position)
     flat, best = (row.measurement.curves.get(figure.parts[part]) for part in ("z", "best"))
     if flat is None or best is None or len(flat) == 0 or len(best) == 0:
-        return row.measurement.note or "There are no directions to compare."
+        return row.reason or "There are no directions to compare."
     side = isqrt(len(flat))
     square = np.asarray(flat, dtype=np.float64)[: side * side].reshape(side, side)
     k, epsilon = _settings(figure, row)

@@ -23,7 +23,7 @@ def title_of(title: Column | str | None) -> str:
     return title or ""
 
 
-def note(x: float, y: float, text: str, color: str = "ink-2", **more: Any) -> Json:
+def note(x: float, y: float | str, text: str, color: str = "ink-2", **more: Any) -> Json:
     return {"x": x, "y": y, "text": text, "showarrow": False, "font": {"size": CAPTION, "color": token(color)}, **more}
 
 

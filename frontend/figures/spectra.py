@@ -56,7 +56,7 @@ def _find_spectra(figure: Figure, table: Table, weight: str | None, part: str) -
     base = next((values for row in rows if len(values := _values(row, figure.parts.get("base")))), None)
     pairs = [(style_of(table.name_at(0), 0), base)] if base is not None else []
     pairs += [(look, values) for look, values in tuned if len(values)]
-    notes = (row.measurement.note for row in rows if row.measurement.note)
+    notes = (row.reason for row in rows if row.reason)
     return pairs if any(len(values) for _, values in tuned) else next(notes, "There are no values to draw.")
 
 

@@ -16,6 +16,7 @@ from frontend.palette import token
 from frontend.rows import At, number
 
 GAP = 0.08  # between labels at line ends, of the plot's height
+ROW = 18  # letters of a checkpoint's name beside its row
 
 
 # ---------- a curve, summed over the weights ----------
@@ -150,35 +151,51 @@ def _step(table: Table, group: Sequence[int], value: float, steps: Mapping[int, 
 
 
 def draw_series(info: Series, columns: Mapping[str, Column]) -> Json:
+    """Joined by a line over the steps of one training; else a row for each checkpoint, by its name."""
     column = columns["y"]
-    how = "in all matrices" if column.kind == "integer" else "median"
-    room = max(4, 30 // len(info.steps))
-    tick_names = labels([point.look for point in info.steps], room)
-    names = {
-        "tickvals": [p.x for p in info.steps], "ticktext": [plain(name) for name in tick_names],
-        "tickangle": 0 if len(info.steps) < 5 else "auto", "ticklabeloverflow": "allow", "tickfont": {"size": 10},
-    }  # fmt: skip
+    title = f"{column.title}, {'in all matrices' if column.kind == 'integer' else 'median'}"
+    layout = _over_steps(info, title) if info.stepped else _in_rows(info, title)
+    lines = [_joined(info)] if info.stepped else []
+    points = [_point(point, column, info.stepped) for point in info.steps]
+    return {"data": [*lines, *points], "layout": {**layout, "meta": {"words": info.words}}}
+
+
+def _over_steps(info: Series, title: str) -> Json:
     xs = [point.x for point in info.steps]
     pad = 0.06 * (xs[-1] - xs[0]) or 0.5
-    line: Json = {
-        "type": "scatter", "mode": "lines", "x": xs, "y": [p.y for p in info.steps], "hoverinfo": "skip",
-        "line": {"color": token("line-2"), "width": 1.5},
-    }  # fmt: skip
-    layout: Json = {
-        "xaxis": axis("training step" if info.stepped else "", range=[xs[0] - pad, xs[-1] + pad], showgrid=False)
-        | ({} if info.stepped else names),
-        "yaxis": axis(how, range=list(info.y_range), nticks=5),
-        "margin": {"l": 52, "r": 16, "t": 14, "b": 42},
-        "meta": {"words": info.words},
-    }
-    return {"data": [line, *(_point(point, column) for point in info.steps)], "layout": layout}
-
-
-def _point(point: Step, column: Column) -> Json:
-    look = point.look
     return {
-        "type": "scatter", "mode": "markers", "x": [point.x], "y": [point.y], "meta": {"member": look.position},
+        "xaxis": axis("training step", range=[xs[0] - pad, xs[-1] + pad], showgrid=False, nticks=6),
+        "yaxis": axis(title, range=list(info.y_range), nticks=5),
+        "margin": {"l": 52, "r": 16, "t": 14, "b": 42},
+    }
+
+
+def _in_rows(info: Series, title: str) -> Json:
+    places, (low, high) = [point.x for point in info.steps], info.y_range
+    names = {
+        "tickvals": places, "ticktext": [plain(name) for name in labels([point.look for point in info.steps], ROW)],
+        "ticks": "", "tickfont": {"size": 11},
+    }  # fmt: skip
+    return {
+        "xaxis": axis(title, range=[low - 0.04 * (high - low), high], nticks=5),
+        "yaxis": axis("", range=[max(places) + 0.5, min(places) - 0.5], **names),
+        "margin": {"l": 16, "r": 16, "t": 14, "b": 42},
+    }
+
+
+def _joined(info: Series) -> Json:
+    return {
+        "type": "scatter", "mode": "lines", "x": [p.x for p in info.steps], "y": [p.y for p in info.steps],
+        "hoverinfo": "skip", "line": {"color": token("line-2"), "width": 1.5},
+    }  # fmt: skip
+
+
+def _point(point: Step, column: Column, upright: bool) -> Json:
+    look, along = point.look, "y" if upright else "x"
+    x, y = (point.x, point.y) if upright else (point.y, point.x)
+    return {
+        "type": "scatter", "mode": "markers", "x": [x], "y": [y], "meta": {"member": look.position},
         "name": plain(look.name), "marker": {"color": token(look.color), "symbol": look.marker, "size": 9},
         "cliponaxis": False,
-        "hovertemplate": f"{plain(point.words)}<br>{column.title} %{{y:.4g}}<extra></extra>",
+        "hovertemplate": f"{plain(point.words)}<br>{column.title} %{{{along}:.4g}}<extra></extra>",
     }  # fmt: skip

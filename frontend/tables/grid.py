@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from analysis.diagnostic import Column, Row, Table
+from analysis.diagnostic import Column, Row, Table, cut_shared
 from frontend.numbers import short, tight
 from frontend.palette import Look, look, order
 from frontend.rows import At, number, rows_at, values_on_one_scale
 from frontend.scale import Scale, scale
+from frontend.tables import blanks
+from frontend.tables.blanks import Blank, find_blank, has_cell, legend_of
 
 MARKS = {"low": "▼", "high": "▲", "": ""}  # colour is never the only sign
+CHIP = 24  # letters of a name that a cell outside the blocks has room for
 DENSE_FROM = 17  # blocks: from here on a cell shows its number only where it lies outside the usual range
 
 
@@ -36,18 +39,33 @@ class Grid:
     usual: bool  # whether the legend has a usual range in its middle
     dense: bool
 
+    @property
+    def chips(self) -> list[tuple[str, Cell]]:
+        """The weights outside the blocks, each with a short name."""
+        return list(zip(short_labels([cell.label for cell in self.others]), self.others, strict=True))
+
+    @property
+    def blanks(self) -> list[tuple[str, str, str]]:
+        """The class, the sign and the meaning of each kind of cell without a number."""
+        return legend_of(cell.css for cell in (*self.others, *(c for _, line in self.lines for c in line if c)))
+
+
+def short_labels(labels: Sequence[str]) -> list[str]:
+    """Names that have room beside each other: where one is long, all without what they share."""
+    return list(labels) if max(map(len, labels), default=0) <= CHIP else cut_shared(labels)
+
 
 def grid(table: Table, name: str, position: At = 0) -> Grid:
     """The grid of one column. Depths run from the first to the last block, with a gap where nothing was measured."""
     column = table.diagnostic.column(name)
-    rows = [row for row in rows_at(table, position) if number(row, name) is not None]
+    rows = [row for row in rows_at(table, position) if has_cell(row, name)]
     colors = scale(column, values_on_one_scale(table, name, position))
+    roles = sorted({row.weight.role for row in rows if row.weight.depth is not None}, key=order)
     places: dict[tuple[str, int], list[Row]] = defaultdict(list)
-    for row in rows:
-        if row.weight.depth is not None:
+    for row in rows_at(table, position):
+        if row.weight.depth is not None and row.weight.role in roles:
             places[row.weight.role, row.weight.depth].append(row)
     depths = sorted({depth for _, depth in places})
-    roles = sorted({role for role, _ in places}, key=order)
     return Grid(
         depths=depths,
         lines=[
@@ -63,6 +81,10 @@ def grid(table: Table, name: str, position: At = 0) -> Grid:
 def _cell(rows: Sequence[Row], column: Column, colors: Scale) -> Cell | None:
     if not rows:
         return None
+    if blank := find_blank(rows, column.name):
+        info = blank.row.weight
+        return Cell(info.name, info.label, blank.css, blank.text, blanks.MARKS[blank.css], blank.title)
+    rows = [row for row in rows if number(row, column.name) is not None]
     values = [number(row, column.name) or 0.0 for row in rows]
     middle = median(values)
     furthest = max(range(len(rows)), key=lambda i: abs(values[i] - middle))
@@ -87,14 +109,19 @@ class Count:
     weight: str  # the one with the most, to open
     label: str
     number: int
+    blank: Blank | None = None  # why there is nothing to count
 
     @property
     def css(self) -> str:
-        return f"q-{min(self.number, FULL)}"
+        return self.blank.css if self.blank else f"q-{min(self.number, FULL)}"
 
     @property
     def text(self) -> str:
-        return str(self.number) if self.number else "·"
+        return self.blank.text if self.blank else str(self.number) if self.number else "·"
+
+    @property
+    def title(self) -> str:
+        return self.blank.title if self.blank else f"{self.label}: {self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +132,23 @@ class Counts:
     others: list[Count]
     dense: bool
 
+    @property
+    def chips(self) -> list[tuple[str, Count]]:
+        return list(zip(short_labels([count.label for count in self.others]), self.others, strict=True))
+
+    @property
+    def blanks(self) -> list[tuple[str, str, str]]:
+        return legend_of(count.css for count in (*self.others, *(c for _, line in self.lines for c in line if c)))
+
 
 def counts(table: Table, name: str, position: At) -> Counts:
     """The grid of a column that counts; its rows and columns are those of the whole table, so that grids compare."""
-    own = [row for row in rows_at(table, position) if number(row, name) is not None]
+    own = [row for row in rows_at(table, position) if has_cell(row, name)]
     block_rows = [row for row in table.rows if row.weight.depth is not None]
     depths = sorted({row.weight.depth or 0 for row in block_rows})
     roles = sorted({row.weight.role for row in block_rows}, key=order)
     places: dict[str, list[Row]] = defaultdict(list)
-    for row in own:
+    for row in rows_at(table, position):
         places[place(row)].append(row)
     lines = [(look(role), [_count(places.get(f"{role}.{block}", ()), name) for block in depths]) for role in roles]
     other_counts = [count for row in own if row.weight.depth is None and (count := _count((row,), name))]
@@ -129,6 +164,8 @@ def place(row: Row) -> str:
 def _count(rows: Sequence[Row], name: str) -> Count | None:
     if not rows:
         return None
+    if found := find_blank(rows, name):
+        return Count(place(found.row), found.row.weight.name, found.row.weight.label, 0, found)
     top_row = max(rows, key=lambda row: number(row, name) or 0.0)
     label = top_row.weight.label if len(rows) == 1 else f"{len(rows)} weights, most in {top_row.weight.label}"
     return Count(place(top_row), top_row.weight.name, label, sum(int(number(row, name) or 0) for row in rows))

@@ -14,6 +14,7 @@ from frontend.tables.columns import Place, pick_columns
 BARS = frozenset({"stable_rank"})  # columns that also show a bar, relative to the largest value
 NUMBERS = ("number", "integer")
 NOTE = 24  # letters of a note for each column that it stands across
+WORST = 1e308  # sorts a weight that holds NaN; JSON has no infinity
 TRACK = 132.0  # width of a band's drawing
 
 
@@ -108,17 +109,23 @@ def _sorter(place: Place) -> Callable[[Row], float | None]:
     return lambda row: float(texts.index(str(row.value(name)))) if row.value(name) is not None else None
 
 
+def sort_key(row: Row | None, of: Callable[[Row], float | None]) -> float | None:
+    """What a row sorts by: NaN in a weight is worse than any value, so that it leads where the largest come first."""
+    value = None if row is None else of(row)
+    return WORST if value is None and row is not None and row.is_not_finite else value
+
+
 def _title(column: Column) -> str:
     error = ", ± one standard error" if column.error else ""
     return column.title + error + (f" ({column.unit})" if column.unit else "")
 
 
 def sort_layers(rows: Sequence[Layer], headings: Sequence[Heading], sort: str) -> Sequence[Layer]:
-    """Sorted by one heading; rows without a value there come last, whichever way the sort goes."""
+    """Sorted by one heading; rows without a value there come last, whichever way the sort goes. NaN leads by none."""
     names = [heading.name for heading in headings]
     key = sort.removeprefix("-")
     if key not in names:
-        return rows
+        return sorted(rows, key=lambda row: WORST not in row.keys)
     index, down = names.index(key), sort.startswith("-")
     present = [row for row in rows if row.keys[index] is not None]
     present.sort(key=lambda row: row.keys[index] or 0.0, reverse=down)
@@ -131,7 +138,7 @@ def _layer(
 ) -> Layer:  # fmt: skip
     info = next(iter(found.values())).weight
     by_table = [(found.get(name), part) for name, part in parts]
-    keys = [None if row is None else sorters[place.key](row) for row, part in by_table for place in part]
+    keys = [sort_key(row, sorters[place.key]) for row, part in by_table for place in part]
     return Layer(
         name=info.name,
         label=info.label,
@@ -152,7 +159,7 @@ def _cells(row: Row | None, places: Sequence[Place], tallest: Mapping[str, float
     """One table's cells of a row; where the row has a note in place of values, the note across them if it fits."""
     if row is None:
         return [Cell(ABSENT, quiet=True) for _ in places]
-    note = row.measurement.note or ""
+    note = row.reason
     if note and len(note) <= NOTE * len(places) and all(row.value(place.column.name) is None for place in places):
         return [Cell(note, span=len(places), quiet=True)]
     return [_value(row, place, tallest) for place in places]
@@ -163,7 +170,7 @@ def _value(row: Row, place: Place, tallest: Mapping[str, float]) -> Cell:
     value, text = number(row, column.name), short(row.value(column.name))
     if value is None:
         absent = row.value(column.name) is None
-        return Cell(text, quiet=True, title=(row.measurement.note or column.absent) if absent else "")
+        return Cell(text, quiet=True, title=(row.reason or column.absent) if absent else "")
     if column.usual is not None:
         return Cell(text, band=band(column, value, number(row, column.error), column.judges(row)))
     largest = tallest[place.key]

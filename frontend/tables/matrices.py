@@ -3,14 +3,14 @@
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from analysis.diagnostic import Row, Table
+from analysis.diagnostic import Row, Scalar, Table
 from frontend.compared import groups_in
 from frontend.numbers import ABSENT, shape, short
 from frontend.palette import look
 from frontend.rows import number
 from frontend.tables.columns import Place, pick_columns
 from frontend.tables.contrast import Heading, heading
-from frontend.tables.layers import Cell, Layer, sort_layers
+from frontend.tables.layers import Cell, Layer, sort_key, sort_layers
 from frontend.tables.layers import Heading as Name
 
 MOST_PAIRS = 3  # pairs of updates that a table shows where nobody chose its columns
@@ -89,7 +89,10 @@ def _row(at: int, found: dict[tuple[str, tuple[int, ...]], Row], spans: Sequence
 
 
 def _key(place: Place, row: Row | None) -> float | None:
-    value = None if row is None else row.value(place.column.name)
+    return sort_key(row, lambda one: _sorted_value(one.value(place.column.name)))
+
+
+def _sorted_value(value: Scalar) -> float | None:
     return float(value) if isinstance(value, bool | int | float) else None
 
 
@@ -101,7 +104,7 @@ def _cell(place: Place, row: Row | None) -> Cell:
     text = short(row.value(column.name))
     if value is None:
         absent = row.value(column.name) is None
-        return Cell(text, quiet=absent, title=(row.measurement.note or column.absent) if absent else "")
+        return Cell(text, quiet=absent, title=(row.reason or column.absent) if absent else "")
     low, high = column.usual or (float("-inf"), float("inf"))
     return Cell(
         text, quiet=column.kind == "integer" and value == 0, span=1, out=not low <= value <= high and column.judges(row)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from analysis.diagnostic import Column
 from frontend.numbers import setting, short
 
-WIDTH, HEIGHT = 560.0, 150.0
-LEFT, RIGHT, TOP, BOTTOM = 44.0, 12.0, 10.0, 24.0
+WIDTH, HEIGHT = 560.0, 176.0
+LEFT, RIGHT, TOP, BOTTOM = 44.0, 12.0, 22.0, 38.0
 MOST_TICKS = 8
+MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,17 @@ class Dot:
 @dataclass(frozen=True, slots=True)
 class Trend:
     title: str
+    along: str  # what the x axis is of
     dots: tuple[Dot, ...]
-    path: str
+    path: str  # "" where nothing joins the points
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
     usual: tuple[float, float] | None  # top and height of the usual range
     words: str  # for those who do not see it
 
 
-def trend(column: Column, points: Sequence[Point], noun: str) -> Trend | None:
-    """The picture of the points; None of fewer than two."""
+def trend(column: Column, points: Sequence[Point], noun: str, along: str, joined: bool = True) -> Trend | None:
+    """The picture of the points; None of fewer than two. `along` is the title of the x axis."""
     if len(points) < 2:
         return None
     xs, values = [point.x for point in points], [point.value for point in points]
@@ -52,8 +54,8 @@ def trend(column: Column, points: Sequence[Point], noun: str) -> Trend | None:
     y_span, x_span = (low - pad, high + pad), (min(xs), max(xs))
     dots = tuple(
         Dot(
-            _place(point.x, x_span, LEFT, WIDTH - RIGHT),
-            _place(point.value, y_span, HEIGHT - BOTTOM, TOP),
+            place_on(point.x, x_span, LEFT, WIDTH - RIGHT),
+            place_on(point.value, y_span, HEIGHT - BOTTOM, TOP),
             f"{point.label}: {column.title} {short(point.value)}",
             point.url,
             point.current,
@@ -62,19 +64,30 @@ def trend(column: Column, points: Sequence[Point], noun: str) -> Trend | None:
     )
     return Trend(
         title=column.title,
+        along=along,
         dots=dots,
-        path="M" + "L".join(f"{dot.x:.1f} {dot.y:.1f}" for dot in dots),
-        x_ticks=tuple((_place(x, x_span, LEFT, WIDTH - RIGHT), setting(x)) for x in _ticks(xs)),
-        y_ticks=tuple((_place(y, y_span, HEIGHT - BOTTOM, TOP), short(y)) for y in dict.fromkeys((low, high))),
-        usual=_usual(column, y_span),
+        path="M" + "L".join(f"{dot.x:.1f} {dot.y:.1f}" for dot in dots) if joined else "",
+        x_ticks=tuple((place_on(x, x_span, LEFT, WIDTH - RIGHT), setting(x)) for x in _ticks(xs)),
+        y_ticks=tuple((place_on(y, y_span, HEIGHT - BOTTOM, TOP), text) for y, text in ends(low, high).items()),
+        usual=usual_part(column, y_span, HEIGHT - BOTTOM, TOP),
         words=f"{column.title} of {len(points)} {noun}: from {short(low)} to {short(high)}",
     )
 
 
-def _place(value: float, span: tuple[float, float], start: float, end: float) -> float:
+def place_on(value: float, span: tuple[float, float], start: float, end: float) -> float:
     low, high = span
     share = 0.5 if high == low else (value - low) / (high - low)
     return round(start + share * (end - start), 1)
+
+
+def ends(low: float, high: float) -> dict[float, str]:
+    """The two ends of what is shown, with as many digits as tell them apart.
+
+    >>> ends(20.61, 20.64), ends(3.0, 3.0)
+    ({20.61: '20.61', 20.64: '20.64'}, {3.0: '3.00'})
+    """
+    digits = next((digits for digits in range(3, MOST_DIGITS) if short(low, digits) != short(high, digits)), 3)
+    return {value: short(value, digits) for value in (low, high)}
 
 
 def _ticks(xs: Sequence[float]) -> list[float]:
@@ -86,12 +99,12 @@ def _ticks(xs: Sequence[float]) -> list[float]:
     return [places[round(index * step)] for index in range(MOST_TICKS)]
 
 
-def _usual(column: Column, span: tuple[float, float]) -> tuple[float, float] | None:
-    """The part of the usual range that the picture shows; None where it shows none of it."""
+def usual_part(column: Column, span: tuple[float, float], start: float, end: float) -> tuple[float, float] | None:
+    """The part of the usual range that an axis shows, as its least place and its length; None where it shows none."""
     if column.usual is None:
         return None
     low, high = max(column.usual[0], span[0]), min(column.usual[1], span[1])
     if low >= high:
         return None
-    top, bottom = (_place(y, span, HEIGHT - BOTTOM, TOP) for y in (high, low))
-    return top, round(bottom - top, 1)
+    one, other = sorted(place_on(value, span, start, end) for value in (low, high))
+    return one, round(other - one, 1)

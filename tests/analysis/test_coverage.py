@@ -82,6 +82,16 @@ def test_a_failed_tensor_is_left_out_with_its_numbers() -> None:
     assert found.reasons() == [("NaN", 1)]
 
 
+def test_nan_is_counted_by_matrices_and_not_by_their_numbers() -> None:
+    reasons = {
+        "k.weight": "k.weight: 1 of 16 values are NaN or infinite",
+        "q.weight": "q.weight: 2 of 16 values are NaN or infinite",
+    }
+    found = coverage(BASE.tensors, reasons)
+    assert found.reasons() == [("values that are NaN or infinite", 2)]
+    assert {entry.tensor: entry.reason for entry in found.skipped} == reasons
+
+
 def test_several_checkpoints_add_up() -> None:
     parts = (coverage(BASE.tensors), coverage(TUNED.tensors, {"q.weight": "NaN"}))
     found = merge_coverages(parts)

@@ -69,6 +69,14 @@ def test_a_stray_column_is_a_mistake_of_ours() -> None:
         measured(Measurement({"stray": 1.0}))
 
 
+def test_a_reason_leaves_out_the_name_that_stands_beside_it() -> None:
+    info = WeightInfo("stack.0", "stack", 4, 8, 1, "up", 0)
+    notes = ("stack: 1 of 9 values are NaN or infinite", "stack.0: too few", "tuned: too few", None)
+    rows = [Row(info, (0,), Measurement({}, {}, note)) for note in notes]
+    assert [row.reason for row in rows] == ["1 of 9 values are NaN or infinite", "too few", "tuned: too few", ""]
+    assert [row.is_not_finite for row in rows] == [True, False, False, False]
+
+
 @pytest.mark.parametrize("error", [NotFinite("w: 3 of 9 values are NaN or infinite"), np.linalg.LinAlgError("stuck")])
 def test_what_cannot_be_measured_is_a_note(error: Exception) -> None:
     found = measured(error)

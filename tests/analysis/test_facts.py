@@ -6,7 +6,16 @@ import pytest
 
 from analysis.diagnostic import Scalar
 from analysis.errors import FactError
-from analysis.facts import FACTS, LONGEST, check_facts, effective, facts_from_fields, find_contradictions, parse_facts
+from analysis.facts import (
+    FACTS,
+    LONGEST,
+    check_facts,
+    effective,
+    facts_from_fields,
+    find_contradictions,
+    parse_facts,
+    series_steps,
+)
 
 
 def test_as_the_command_line_has_them() -> None:
@@ -91,3 +100,26 @@ def test_every_fact_says_what_it_means() -> None:
 def test_nan_is_said_to_be_no_number() -> None:
     with pytest.raises(FactError, match="learning_rate must be a number, not NaN"):
         parse_facts("lr=nan")
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        [{"step": 100}],
+        [{"step": 100}, {}],
+        [{"step": 100}, {"step": True}],
+        [{"step": 100}, {"step": 100.0}],
+        [{"step": 100, "rank": 8}, {"step": 200, "rank": 16}],
+        [{"step": 100, "learning_rate": 1e-3}, {"step": 200}, {"step": 300, "learning_rate": 1e-4}],
+    ],
+)
+def test_what_cannot_be_of_one_training_is_no_series(known: list[dict[str, Scalar]]) -> None:
+    assert series_steps(known) is None
+
+
+def test_steps_of_one_training_are_a_series() -> None:
+    known: list[dict[str, Scalar]] = [
+        {"step": 200, "optimizer": "AdamW", "learning_rate": 1e-3, "name": "b"},
+        {"step": 100, "optimizer": "adamw"},
+    ]
+    assert series_steps(known) == (200.0, 100.0)

@@ -40,6 +40,17 @@ def test_the_decomposition_is_found_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(calls) == 1
 
 
+def test_what_diagnostics_share_is_found_once() -> None:
+    weight, found = Weight(info(), torch.randn(1, 3, 2)), iter("abc")
+    assert [weight.find_once(what, lambda: next(found)) for what in ("one", "other", "one", "one")] == [
+        "a",
+        "b",
+        "a",
+        "a",
+    ]
+    assert Weight(info(), weight.numbers).find_once("one", lambda: next(found)) == "c"
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_nan_and_infinity_are_refused_by_name_and_count(bad: float) -> None:
     slices = torch.zeros(1, 3, 2)

@@ -105,6 +105,19 @@ def test_figures_are_saved_and_printed(offline: Page, saved: str) -> None:
     assert offline.evaluate("window.onPaper") == [True] * offline.locator(".plot").count()
 
 
+def test_on_paper_every_column_is_there(offline: Page, saved: str) -> None:
+    offline.goto(saved)
+    columns = offline.locator("#main .grid thead tr:last-child th").count()
+    offline.evaluate("dispatchEvent(new Event('beforeprint'))")
+    heads = offline.locator("#main .grid:visible thead tr:last-child")
+    titles = [heads.nth(at).locator("th").all_inner_texts() for at in range(heads.count())]
+    assert len(titles) > 1
+    assert {first for first, *_ in titles} == {"Layer"}
+    assert sum(len(others) for _, *others in titles) == columns - 1
+    wide = "(tables) => tables.filter((table) => table.offsetWidth > table.parentElement.clientWidth + 1).length"
+    assert offline.eval_on_selector_all("#main .grid", wide) == 0
+
+
 def test_the_dark_theme_follows_the_system(offline: Page, saved: str) -> None:
     offline.goto(saved)
     tick = offline.locator(".plot.depth .xtick text").first

@@ -1,5 +1,6 @@
 """A word explains itself in place: by mouse, keyboard and touch, within a narrow screen, and without scripts."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -94,3 +95,20 @@ def test_without_scripts_the_word_leads_to_the_glossary(browser: Browser, served
     page.locator(ALPHA).click()
     page.wait_for_url("**/help/glossary#esd.alpha")
     context.close()
+
+
+def test_the_keyboard_reads_what_a_cell_stands_for(watched: Watched, report: str) -> None:
+    page = watched.open(report)
+    tip = page.locator("#tip")
+    page.locator("#health [data-color] select").focus()
+    page.keyboard.press("Tab")
+    while not page.evaluate("() => document.activeElement.matches('.cell')"):
+        page.keyboard.press("Tab")
+    said = page.evaluate("() => document.activeElement.title")
+    expect(tip).to_be_visible()
+    expect(tip).to_have_text(said)
+    page.keyboard.press("ArrowDown")
+    expect(tip).not_to_have_text(said)
+    expect(tip).to_have_text(re.compile(r"^Block \d+ · .+: α \d+\.\d+$"))
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()

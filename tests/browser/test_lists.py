@@ -106,3 +106,39 @@ def test_a_layer_has_a_page_with_its_figures(watched: Watched, pair: tuple[int, 
     expect(page.locator("#elsewhere tbody tr").nth(1)).to_be_visible()  # other tests have added more
     page.locator("#neighbours tbody a").nth(1).click()
     expect(page.locator("h1")).to_contain_text("Block 1 · query")
+
+
+def test_the_picker_of_a_comparison_searches_as_one_types_and_keeps_the_choice(
+    watched: Watched, pair: tuple[int, int]
+) -> None:
+    watched.page.set_viewport_size({"width": 390, "height": 844})
+    first, second = [
+        send(
+            watched.base,
+            "POST",
+            f"/api/v1/checkpoints?filename={name}.safetensors",
+            model(),
+            "application/octet-stream",
+        )
+        for name in ("needle-base", "needle-tuned")
+    ]
+    page = watched.open("/compare")
+    expect(page.locator("#search")).to_have_count(0)  # with a script letters are enough
+    page.keyboard.press("/")
+    page.keyboard.type("needle-tuned")
+    expect(page.locator("#tuned li")).to_have_count(1)
+    page.locator(f'[name="tuned"][value="{second["id"]}"]').focus()
+    page.keyboard.press("Space")
+    page.locator('[name="find"]').fill("needle-base")
+    expect(page.locator("#tuned li")).to_have_count(2)
+    expect(page.locator(f'[name="tuned"][value="{second["id"]}"]')).to_be_checked()
+    expect(page.locator(f'[name="tuned"][value="{first["id"]}"]')).not_to_be_checked()
+    page.locator('[name="base"]').select_option(str(first["id"]))
+    page.locator('[name="find"]').fill("no-such-thing")
+    page.keyboard.press("Enter")
+    expect(page.locator("#matches")).to_have_text("0 checkpoints match. What is chosen stays.")
+    expect(page.locator('[name="base"]')).to_have_value(str(first["id"]))
+    assert page.url.endswith(f"/compare?base={first['id']}&tuned={second['id']}&find=no-such-thing")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.wait_for_url("**/runs/*")

@@ -194,7 +194,7 @@ def test_paper_has_every_figure(browser: Browser, served: str, report: str) -> N
     assert page.locator(DRAWN).count() < count
     page.pdf(format="A4")
     assert page.evaluate("window.onPaper") == [True] * count
-    assert page.evaluate("window.theme") == "rgb(246, 247, 248)"
+    assert page.evaluate("window.theme") == "rgb(255, 255, 255)"
     expect(page.locator("html")).not_to_have_attribute("data-paper", "")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 18, 22)"
     context.close()

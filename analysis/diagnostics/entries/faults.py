@@ -12,6 +12,7 @@ from analysis.findings import causes
 from analysis.findings.subjects import evidence, group_alike, name_of, names, number, subject
 from analysis.findings.wording import lower_first, percent, quantity, short
 from analysis.names import parts as components
+from analysis.weight import STEP_OF_GRID
 
 MOST = 0.5  # share of the layers from which on something is how the model was made
 ZEROS = 0.05  # share of zeros outside dead lines: trained layers had none in benchmarks/truth
@@ -20,12 +21,18 @@ GAP = 8.0  # ratio of singular values that makes what is behind it a remainder: 
 LIMIT = 0.02  # share of entries at the largest size: trained layers have one such entry, bfloat16 lets some be equal
 LINE = 8.0  # length of a line over the next: trained layers had up to 4.1
 STANDALONE, OUTLIER = 3.0, 10.0  # the largest entry over the next of its lines, and over the root mean square
+TIES = 0.5  # share of different values among those of different lines from which on lines repeat, and not values
 FEW_LEVELS = 16  # values up to which a weight was rounded rather than clipped
 TABLES = ("embedding", "position")  # whose lines are tokens and places: unused ones are zero or equal by design
 NAMED_TABLES = {"embed", "embeds", "embedding", "embeddings", "emb"}  # where a bare name is all that says so
 EVEN = ("orthogonal", "identity", "flat")  # states that a grid does not tell from its own
 
 Test = Callable[[Row], bool]
+
+
+def is_dequantised(row: Row) -> bool:
+    """Whether the file itself says that its values are quantised."""
+    return STEP_OF_GRID in (row.measurement.note or "")
 
 
 def is_table(row: Row) -> bool:
@@ -147,9 +154,25 @@ def quantisation(rows: Sequence[Row]) -> Iterator[Finding]:
         return f"is quantised to about {quantity(bits, 'bit')}", why
 
     def on_grid(row: Row) -> bool:
-        return bool(row.value("grid")) and row.value("state") not in EVEN and row.weight.role != "position"
+        is_grid = bool(row.value("grid")) and row.value("state") not in EVEN and row.weight.role != "position"
+        return is_grid and not _repeats_by_lines(row)
 
-    yield from _few_or_most(rows, on_grid, words, ("grid", "grid_steps", "levels"), causes.QUANTISED)
+    stored = [row for row in rows if on_grid(row) and is_dequantised(row)]
+    if stored:
+        says, text = words(stored)[0], f"{len(stored)} of {quantity(len(rows), 'matrix', 'matrices')}: each"
+        text = f"{subject(stored) if len(stored) == 1 else text} {says}, as the file says"
+        why = "The file stores it so; the values looked at are those that it stands for."
+        yield Finding(Severity.NOTE, text, why, names(stored), {}, causes.QUANTISED)
+    others = [row for row in rows if not is_dequantised(row)]
+    yield from _few_or_most(others, on_grid, words, ("grid", "grid_steps", "levels"), causes.QUANTISED)
+
+
+def _repeats_by_lines(row: Row) -> bool:
+    """Whether values come again because half of the lines or more repeat another, and are different in the rest."""
+    info = row.weight
+    rows, columns = info.rows - number(row, "equal_rows"), info.columns - number(row, "equal_columns")
+    different = rows * columns * info.slices
+    return 2.0 * different <= info.rows * info.columns * info.slices and number(row, "levels") > TIES * different
 
 
 def precision(rows: Sequence[Row]) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ WIDTH, RATIO = 5.0, 2.0  # robust spreads, and the factor on the scale, from whi
 LEAST_LEARNED, LEARNED, MANY_LEARNED = 8.0, 12.0, 20.0
 LIKELY = 3.0  # of its own line tests, up to which being as random is a fault: those drawn anew are above once in 100
 PEAKED, RESCALED = 0.2, 0.25  # logarithms of kurtosis and scale by which a layer drawn anew differs from its siblings
+SMALLEST = 16  # smaller side below which being as random could not be seen
 LARGER, LESS = 1.1, 0.6  # of scale and of the line tests of all siblings: from, and up to, which noise was added
 
 
@@ -31,7 +32,7 @@ def is_harmless(row: Row) -> bool:
 def testable(row: Row) -> bool:
     """Whether being as random could have been seen: large enough, and no table that may rest at a wide start."""
     info = row.weight
-    return row.value("random_D") is not None and min(info.rows, info.columns) >= 16 and not is_harmless(row)
+    return row.value("random_D") is not None and min(info.rows, info.columns) >= SMALLEST and not is_harmless(row)
 
 
 def random(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -44,7 +45,7 @@ def random(rows: Sequence[Row]) -> Iterator[Finding]:
         (usual if is_harmless(row) or _is_of_its_kind(row, peers_of) else faulty).append(row)
     yield from (_as_random(some, Severity.NOTE) for some in group_alike(usual))
     if len(faulty) > max(1.0, FEW * len(able)):
-        text = f"{len(faulty)} of {quantity(len(able), 'matrix', 'matrices')} look like a random initialisation"
+        text = f"{len(faulty)} of the {len(able)} matrices that can be told look like a random initialisation"
         yield Finding(Severity.WARN, text, WHY, names(faulty), {"random": len(faulty)}, causes.RANDOM)
         return
     yield from (_as_random(some, Severity.BAD) for some in group_alike(faulty))

@@ -16,6 +16,7 @@ from analysis.findings.siblings import families_by_row
 from analysis.findings.subjects import is_not_finite, not_finite_findings, unmeasured_findings, worst_first
 from analysis.findings.whole_blocks import join_blocks
 from analysis.findings.wording import quantity
+from analysis.findings.worst import name_worst
 
 SMALLEST = 8  # smaller side below which a matrix is a bundle of vectors, such as a fixed basis, and only NaN is a fault
 ASKED = 256  # others of a family that are asked whether they resemble a pair: what started as copies is one family
@@ -31,7 +32,8 @@ CHECKS: tuple[Check, ...] = (
 def summarise(table: Table) -> Summary:
     findings = [finding for rows in group_rows(table.rows).values() for finding in checkpoint(rows)]
     numbers = _numbers(table)
-    return Summary(_headline(table.rows, findings), numbers, worst_first(findings))
+    headline = " ".join(filter(None, [_headline(table.rows, findings), name_worst(table.rows, findings)]))
+    return Summary(headline, numbers, worst_first(findings))
 
 
 def _numbers(table: Table) -> dict[str, Scalar]:
@@ -103,11 +105,12 @@ def _are_kin(one: Row, other: Row, family: Sequence[Row]) -> bool:
     return any(abs(likeness(row, one)) >= KIN for row in rest)
 
 
-def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
+def _headline(rows: Sequence[Row], findings: Sequence[Finding], which: str = "") -> str:
     measured_rows = [row for row in rows if row.value("state") is not None]
     broken_count = len({row.weight.name for row in rows if is_not_finite(row)})
     if broken_count:
-        rest = f" {_headline([row for row in rows if not is_not_finite(row)], findings)}" if measured_rows else ""
+        says = _headline([row for row in rows if not is_not_finite(row)], findings, "the other ")
+        rest = f" {says.replace('the other 1 ', 'the other ')}" if measured_rows else ""
         return f"{quantity(broken_count, 'matrix holds', 'matrices hold')} NaN or infinity.{rest}"
     if not measured_rows:
         return "No matrix could be measured."
@@ -121,9 +124,11 @@ def _headline(rows: Sequence[Row], findings: Sequence[Finding]) -> str:
     } & row_names
     if not faulty:
         matrices = quantity(len(measured_rows), "matrix", "matrices")
-        return f"No fault found in the entries of {matrices}{_reserve(measured_rows)}."
+        return f"No fault found in the entries of {which}{matrices}{_reserve(measured_rows)}."
     has = "has a fault in its" if len(faulty) == 1 else "have a fault in their"
-    return f"{len(faulty)} of {quantity(len(rows), 'matrix', 'matrices')} {has} entries."
+    others = [row for row in measured_rows if row.weight.name not in faulty]
+    rest = f"; {_say_small(others, 'the other', 'of the others, ')}" if _too_small(others) else ""
+    return f"{len(faulty)} of {quantity(len(rows), 'matrix', 'matrices')} {has} entries{rest}."
 
 
 def _name_untrained(measured: Sequence[Row]) -> str:
@@ -143,11 +148,18 @@ def _reserve(measured: Sequence[Row]) -> str:
     """What the absence of a fault does not say: of matrices that look random by design, or are too small to tell."""
     if all(row.value("state") == "random" for row in measured):
         return ", but all look like a random initialisation" if len(measured) > 1 else ", but it looks random"
-    small = sum(min(row.weight.rows, row.weight.columns) < SMALLEST for row in measured)
-    if not small:
-        return ""
-    return (
-        f"; {'all' if small == len(measured) else small} are too small for most tests"
-        if small > 1
-        else ("; it is too small for most tests" if len(measured) == 1 else "; one is too small for most tests")
-    )
+    return f"; {_say_small(measured, 'it')}" if _too_small(measured) else ""
+
+
+def _too_small(rows: Sequence[Row]) -> int:
+    """How many are too small for most tests, and so neither good nor bad."""
+    return sum(min(row.weight.rows, row.weight.columns) < SMALLEST for row in rows)
+
+
+def _say_small(rows: Sequence[Row], one: str, of: str = "") -> str:
+    """How many of the rows nobody could judge; `one` is what a single row is called."""
+    small = _too_small(rows)
+    if len(rows) == 1:
+        return f"{one} is too small for most tests"
+    count = "all" if small == len(rows) else "one" if small == 1 else str(small)
+    return f"{of}{count} {'is' if count == 'one' else 'are'} too small for most tests"

@@ -14,7 +14,7 @@ from analysis.findings.siblings import find_apart
 from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
 from analysis.findings.wording import lower_first, quantity, short
 
-LARGE_BIAS = 0.25  # share of the raw exponent above 1 from which on a finding speaks of the shape
+LARGE_BIAS = 0.25  # share of the raw exponent above 1 that is said to be shape: benchmarks/truth/bounds/shapes.py
 FAR = 3.0  # robust standard deviations from its siblings
 FEW = 100  # eigenvalues of all windows below which an exponent is a hint
 

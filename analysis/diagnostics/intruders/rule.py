@@ -26,7 +26,8 @@ SETTLED = 1e-6  # error of a base vector, above which its neighbours may have ch
 SHARE = 0.25  # of a random vector's square that a window may hold, half of HELD²
 CAVEAT = (
     "Intruders go with forgetting (Spearman 0.97 and 0.59 in two experiments of the paper), not significantly with the "
-    "accuracy on the task. In our runs the size of the update alone gives 0.92 over 18 of LoRA (docs/evidence.md)."
+    "accuracy on the task. In our runs the size of the update alone gives 0.92 over 18 of LoRA, 0.70 with 4 full "
+    "ones (docs/evidence.md)."
 )
 
 

@@ -6,7 +6,16 @@ from statistics import median
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.findings.apart import Compared, apart_findings
 from analysis.findings.causes import OUTLIER, RANDOM, READING
-from analysis.findings.subjects import evidence, group_alike, names, number, subject, unmeasured_findings, worst_first
+from analysis.findings.subjects import (
+    evidence,
+    group_alike,
+    names,
+    number,
+    subject,
+    tell_unjudged,
+    unmeasured_findings,
+    worst_first,
+)
 from analysis.findings.wording import join_words, quantity, short
 from analysis.statistics.marchenko_pastur import MOST_OUTSIDE, Bulk
 
@@ -44,7 +53,7 @@ def summarise(table: Table) -> Summary:
         *apart_findings(rows, TRAPS),
         *unmeasured_findings(table.rows, "bulk_D", "spectrum to compare with noise"),
     ]
-    return Summary(_headline(numbers), numbers, worst_first(findings))
+    return Summary(_headline(numbers) + tell_unjudged(table.rows, "bulk_D"), numbers, worst_first(findings))
 
 
 def _is_noise(row: Row) -> bool:

@@ -6,12 +6,14 @@ The bounds are ours: noise of 32 × 32 to 1536 × 384 gave 0.88 to 1.02 where ED
 """
 
 import math
+from functools import partial
 
 from analysis.diagnostics.entries import grid, precision
-from analysis.diagnostics.update.origin import LINES, PERMUTED, REORDERED, TRANSPOSED, cosine, is_unrelated
-from analysis.diagnostics.update.turned_lines import find_order, has_new_rows
+from analysis.diagnostics.update.origin import LINES, PERMUTED, REORDERED, TRANSPOSED, is_unrelated
+from analysis.diagnostics.update.sums import Sums, add_lines, blocks, is_everywhere
+from analysis.diagnostics.update.turned_lines import find_order, has_new_lines
 from analysis.runtime.pytorch import Tensor, torch
-from analysis.runtime.shapes import Float, Float64
+from analysis.runtime.shapes import Float
 from analysis.weight import Weight
 
 NONE, CAST, SCALED, NOISE, NEW, TRAINED = "none", "cast", "scaled", "noise", "new", "trained"
@@ -32,7 +34,6 @@ UNTRAINED = (
 )  # what says nothing of training
 MOVED = (PERMUTED, REORDERED, TRANSPOSED)  # the same lines in other places: ‖ΔW‖ tells nothing
 KINDS = (NONE, *UNTRAINED, TRAINED)
-HALVES = ("bfloat16", "float16")
 PARALLEL = 0.99  # |cosine| of ΔW and W₀ from which it is a factor: a factor of 2 % stored in bfloat16 has 0.998
 LEFT = 0.1  # of the size of ΔW: what factors of rows or columns leave of it where it is they; 0.14 is a cosine of 0.99
 SPARSE = 0.01  # of the entries set to 0: what was pruned and trained on looks like noise, and is none
@@ -45,83 +46,82 @@ STEPS, PROBES = 12, 8  # of the power iteration
 
 
 def kind_of_change(base: Weight, tuned: Weight) -> str:
-    """One of KINDS. The update of an adapter is always trained, or none."""
+    """One of KINDS, found once for all diagnostics. The update of an adapter is always trained, or none."""
     if tuned.factors is not None:
         return TRAINED if tuned.factors.left.any() and tuned.factors.right.any() else NONE
-    before, after = base.matrix.double(), tuned.matrix.double()
-    if torch.equal(before, after):
+    return tuned.find_once("kind of change", lambda: _kind(base, tuned)) if tuned.base is base else _kind(base, tuned)
+
+
+def _kind(base: Weight, tuned: Weight) -> str:
+    before, after = base.matrix, tuned.matrix
+    if is_everywhere(before, after, torch.eq):
         return NONE
     if tuned.of_adapter:
         return TRAINED
-    return _kind_of_values(base, before, after) or _kind_of_update(base, tuned, before, after)
+    rows, columns = add_lines(before, after)
+    return _kind_of_values(base, before, after, rows, columns) or _kind_of_update(before, after, rows, columns)
 
 
-def _kind_of_values(base: Weight, before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> str | None:
+def _kind_of_values(
+    base: Weight, before: Float[Tensor, "m n"], after: Float[Tensor, "m n"], rows: Sums, columns: Sums
+) -> str | None:
     """The kind where every entry is 0 or one of the base's, elsewhere or rounded; else None."""
     if not after.any():
         return ZEROED
-    if _is_cast(base.matrix, after):
+    if _is_cast(before, after):
         return CAST
-    if _is_permuted(before, after):
+    if _is_permuted(before, after, rows, columns):
         return PERMUTED
-    return TRANSPOSED if len(base.slices) == 1 and torch.equal(before.mT, after) else None
+    is_square = len(base.slices) == 1 and before.shape[0] == before.shape[1]
+    return TRANSPOSED if is_square and is_everywhere(before.mT, after, torch.eq) else None
 
 
-def _kind_of_update(base: Weight, tuned: Weight, before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> str:
+def _kind_of_update(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"], rows: Sums, columns: Sums) -> str:
     """The kind of a change that left no entry, or some, as it was."""
-    is_pruned = _is_pruned(before, after)
-    if not is_pruned and is_scaled_by_lines(before, after):
+    is_pruned = is_everywhere(before, after, lambda base, tuned: (base == tuned) | (tuned == 0.0))
+    if not is_pruned and is_scaled_by_lines(rows, columns):
         return LINES
-    if not is_pruned and (kind := _kind_of_order(before, after)):
+    if not is_pruned and (kind := _kind_of_order(before, after, rows, columns)):
         return kind
-    if is_unrelated(cosine(before, after), before.numel()):
+    if is_unrelated(rows.cosine, before.numel()):
         return NEW
-    if abs(cosine(after - before, before) or 0.0) > PARALLEL:
+    if abs(rows.update_cosine or 0.0) > PARALLEL:
         return SCALED
     if is_pruned:
         return PRUNED
-    if is_on_grid_of(base.matrix, tuned.matrix):
+    if is_on_grid_of(before, after):
         return QUANTISED
-    if has_new_rows(before, after) or has_new_rows(before.mT, after.mT):
+    if has_new_lines(rows, columns) or has_new_lines(columns, rows):
         return PARTLY_NEW
-    zeroed = float(((after == 0.0) & (before != 0.0)).double().mean())
-    return NOISE if zeroed < SPARSE and is_noise(after - before) else TRAINED
+    return NOISE if _is_noise_added(before, after, rows) else TRAINED
 
 
-def _kind_of_order(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> str | None:
+def _kind_of_order(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"], rows: Sums, columns: Sums) -> str | None:
     """Whether rows alone, or columns alone, changed places: as they were, or trained."""
-    for one, other in ((before, after), (before.mT, after.mT)):
-        order = find_order(one, other)
+    for one, other, lines in ((before, after, rows), (before.mT, after.mT, columns)):
+        order = find_order(one, other, lines)
         if order is not None:
             return PERMUTED if float((one[order] == other).double().mean()) >= AGREE else REORDERED
     return None
 
 
-def _is_cast(before: Float[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:
+def _is_cast(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
     """Whether the fine-tuned weight is the base, rounded to a half-precision type, whatever it is stored in."""
-    return any(torch.equal(before.to(getattr(torch, half)).double(), after) for half in HALVES)
+    return any(is_everywhere(before, after, partial(_is_rounded, half)) for half in (torch.bfloat16, torch.float16))
 
 
-def is_scaled_by_lines(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:
+def _is_rounded(half: "torch.dtype", base: Tensor, tuned: Tensor) -> Tensor:
+    return base.to(half).double() == tuned
+
+
+def is_scaled_by_lines(rows: Sums, columns: Sums) -> bool:
     """Whether each row, or each column, is the base's times a factor of its own: a norm's gain, or a sign.
 
     One factor for all is another kind. Nothing of matrices that are so small that factors fit anything.
     """
-    update = after - before
-    if min(before.shape) < SMALL or abs(cosine(update, before) or 0.0) > PARALLEL:
+    if min(len(rows.squares), len(columns.squares)) < SMALL or abs(rows.update_cosine or 0.0) > PARALLEL:
         return False
-    size = float(torch.linalg.matrix_norm(update))
-    for axis in (0, 1):
-        squares = before.square().sum(axis, keepdim=True)
-        factors = (before * after).sum(axis, keepdim=True) / squares.clamp(min=torch.finfo(squares.dtype).tiny)
-        if float(torch.linalg.matrix_norm(after - factors * before)) <= LEFT * size:
-            return True
-    return False
-
-
-def _is_pruned(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:
-    """Whether every entry is the base's or 0."""
-    return bool(((before == after) | (after == 0.0)).all())
+    return min(rows.residual, columns.residual) <= LEFT
 
 
 def is_on_grid_of(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"]) -> bool:
@@ -156,34 +156,37 @@ def _step(line: Tensor) -> float:
     return float(apart.min()) if len(apart) else 0.0
 
 
-def _is_permuted(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:
+def _is_permuted(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"], rows: Sums, columns: Sums) -> bool:
     """Whether the same rows and columns stand in another order.
 
     Sums of squares of rows do not hang on the order of the columns, nor those of columns on that of the rows. Sorted by
     them, both matrices are one, but for equal rows, which are equal anyhow.
     """
     orders = []
-    for axis in (1, 0):  # most updates differ in the first already
-        one, other = (torch.sort(matrix.square().sum(dim=axis), stable=True) for matrix in (before, after))
+    for lines in (rows, columns):
+        one, other = (torch.sort(squares, stable=True) for squares in (lines.squares, lines.tuned))
         if not torch.allclose(one.values, other.values, rtol=CLOSE, atol=CLOSE * float(one.values[-1])):
             return False
         orders.append((one.indices, other.indices))
-    (rows, ours), (columns, theirs) = orders
-    agreement = float((before[rows][:, columns] == after[ours][:, theirs]).double().mean())
+    (lines_before, ours), (columns_before, theirs) = orders
+    agreement = float((before[lines_before][:, columns_before] == after[ours][:, theirs]).double().mean())
     return agreement >= AGREE and agreement > float((before == after).double().mean())
 
 
-def is_noise(update: Float[Tensor, "m n"]) -> bool:
-    """Whether the largest singular value is that of independent entries: at the edge of Marchenko and Pastur.
+def _is_noise_added(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"], rows: Sums) -> bool:
+    """Whether the largest singular value of the update is that of independent entries: Marchenko and Pastur's edge.
 
     Training leaves directions far above it; equal singular values, as of an orthogonal update, lie far below.
     """
-    rows, columns = update.shape
-    norm = float(torch.linalg.matrix_norm(update))
-    if min(rows, columns) < SMALL or norm == 0.0:
+    norm, sides = math.sqrt(float(rows.update.sum())), before.shape
+    if norm == 0.0 or min(sides) < SMALL:
         return False
-    edge = (math.sqrt(rows) + math.sqrt(columns)) / math.sqrt(rows * columns)
-    return EDGE[0] * edge <= largest_by_power(update / norm, EDGE[1] * edge) <= EDGE[1] * edge
+    edge = sum(map(math.sqrt, sides)) / math.sqrt(math.prod(sides))
+    update = torch.cat([((tuned - base) / norm).float() for base, tuned in blocks(before, after)])
+    if not EDGE[0] * edge <= largest_by_power(update, EDGE[1] * edge) <= EDGE[1] * edge:
+        return False
+    zeroed = sum(int(((tuned == 0.0) & (base != 0.0)).sum()) for base, tuned in blocks(before, after))
+    return zeroed < SPARSE * before.numel()
 
 
 def largest_by_power(matrix: Float[Tensor, "m n"], enough: float = math.inf) -> float:

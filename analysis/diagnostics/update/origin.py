@@ -24,7 +24,7 @@ NEAR = 0.9  # cosine from which on a matrix stems from the base's; ours, as abov
 DEVIATIONS = 3.0  # of a random cosine, where a matrix is so small that chance alone passes UNRELATED
 MOST = 0.5  # share of the matrices from which on it is the base that is wrong, and not a few layers that are new
 ENOUGH = 3  # matrices below which that is a suspicion
-ROTATED = 1e-3  # distance of spectra up to which they are the same: bfloat16 moves them by less
+ROTATED = 1e-3  # distance of spectra up to which they are the same: benchmarks/truth/bounds/lineage.py
 
 
 def cosine(one: Float[Tensor, "m n"], other: Float[Tensor, "m n"]) -> float | None:

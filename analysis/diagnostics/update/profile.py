@@ -13,7 +13,8 @@ from analysis.findings.wording import blocks, lower_first, percent
 
 FEWEST = 3  # blocks that have a first, a middle and a last third
 HALF = 0.5
-NARROW = 0.4  # of the blocks, that hold half of the change where it is concentrated; ours: of even ones, half would
+FAR = 5.0  # times the median change, from which on a matrix changed far; ours
+NARROW = 0.4  # of the blocks, that hold half of the change where it is concentrated: benchmarks/truth/bounds/places.py
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -84,6 +85,16 @@ def find_concentration(found: Profile) -> list[int] | None:
         if sum(found.blocks[d] for d in depths) >= goal:
             break
     return sorted(depths) if len(depths) <= NARROW * len(found.blocks) else None
+
+
+def name_far(rows: Sequence[Row], size: float) -> str:
+    """What a median hides: how many changed FAR times as much or more, and the largest; "" where none did."""
+    far = [row for row in having(rows, "relative_norm") if number(row, "relative_norm") >= FAR * size]
+    if not far or size == 0.0:
+        return ""
+    top = max(far, key=lambda row: number(row, "relative_norm"))
+    largest = f"{lower_first(top.weight.label)} by {percent(number(top, 'relative_norm'))}"
+    return f"; {largest}" if len(far) == 1 else f"; {len(far)} by {FAR:.0f} times that or more, {largest}"
 
 
 def place_findings(rows: Sequence[Row], tuned: str) -> list[Finding]:

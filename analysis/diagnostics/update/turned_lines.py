@@ -2,13 +2,14 @@
 
 Training turns a line, a row or a column, by little: in the fine-tunes of docs/truth.md not 2 % of the lines of any
 matrix came near a right angle. Heads of attention and hidden units that changed places are lines that match others of
-the base; lines drawn anew match none. For columns give both matrices transposed.
+the base; lines drawn anew match none. For columns give both matrices transposed, and the sums of the columns.
 """
 
 import math
 
+from analysis.diagnostics.update.sums import Sums
 from analysis.runtime.pytorch import Tensor, torch
-from analysis.runtime.shapes import Bool, Float64, Int
+from analysis.runtime.shapes import Bool, Float, Int
 
 SMALL = 32  # rows and columns below which a cosine of two lines says little
 TURNED = 0.5  # cosine of a line with the base's in its place below which another place is looked for
@@ -23,10 +24,9 @@ FEWEST, LEAST = 3, 0.02  # new lines, and their share, below which nothing is sa
 FAINT = 0.1  # of the root mean square length of all lines: a shorter one has no direction to speak of
 
 
-def find_order(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> Int[Tensor, " m"] | None:
+def find_order(before: Float[Tensor, "m n"], after: Float[Tensor, "m n"], rows: Sums) -> Int[Tensor, " m"] | None:
     """Where in the base each row stood, if rows changed places; None if they did not, or too many to look at."""
-    cosines, sound = _compare_in_place(before, after)
-    turned = torch.nonzero(sound & (cosines < TURNED)).flatten()
+    turned = torch.nonzero(_have_directions(rows) & (rows.cosines < TURNED)).flatten()
     if len(turned) < 2 or min(before.shape) < SMALL or len(before) > LONGEST:
         return None
     candidates = _directions(before)
@@ -39,31 +39,32 @@ def find_order(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) ->
     return torch.where(likeness >= MATCH, places, torch.arange(len(before), device=before.device))
 
 
-def has_new_rows(before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]) -> bool:
-    """Whether some rows have no more in common with the base's than chance gives, and most others stayed near."""
-    cosines, sound = _compare_in_place(before, after)
-    bound = min(TURNED, max(UNRELATED, DEVIATIONS / math.sqrt(before.shape[1])))
+def has_new_lines(lines: Sums, across: Sums) -> bool:
+    """Whether some lines have no more in common with the base's than chance gives, and most others stayed near.
+
+    `across` are the sums of the lines of the other kind: as many as a line has entries.
+    """
+    cosines, sound = lines.cosines, _have_directions(lines)
+    length = len(across.squares)
+    bound = min(TURNED, max(UNRELATED, DEVIATIONS / math.sqrt(length)))
     new = sound & (cosines.abs() < bound)
     others, count = cosines[sound & ~new], int(new.sum())
-    if min(before.shape) < SMALL or count < max(FEWEST, LEAST * len(before)) or not len(others):
+    if min(len(cosines), length) < SMALL or count < max(FEWEST, LEAST * len(cosines)) or not len(others):
         return False
     return float(others.median()) >= NEAR
 
 
-def _compare_in_place(
-    before: Float64[Tensor, "m n"], after: Float64[Tensor, "m n"]
-) -> tuple[Float64[Tensor, " m"], Bool[Tensor, " m"]]:
-    """The cosine of each row with the base's in its place, and whether both are long enough to have a direction."""
-    one, other = (torch.linalg.vector_norm(matrix, dim=1) for matrix in (before, after))
-    sound = torch.stack([length > FAINT * length.square().mean().sqrt() for length in (one, other)]).all(0)
-    return (before * after).sum(1) / (one * other).clamp(min=torch.finfo(one.dtype).tiny), sound
+def _have_directions(lines: Sums) -> Bool[Tensor, " l"]:
+    """Whether both of each line are long enough to have a direction."""
+    return torch.stack([one > FAINT**2 * one.mean() for one in (lines.squares, lines.tuned)]).all(0)
 
 
-def _directions(rows: Float64[Tensor, "m n"]) -> Tensor:
+def _directions(rows: Float[Tensor, "m n"]) -> Tensor:
+    rows = rows.double()
     return torch.nn.functional.normalize(rows, eps=torch.finfo(rows.dtype).tiny).float()
 
 
-def _best_match(rows: Float64[Tensor, "m n"], candidates: Tensor) -> tuple[Tensor, Tensor]:
+def _best_match(rows: Float[Tensor, "m n"], candidates: Tensor) -> tuple[Tensor, Tensor]:
     """The largest cosine of each row with a candidate, and that one's place."""
     found = [(some @ candidates.mT).max(dim=1) for some in torch.split(_directions(rows), AT_ONCE)]
     return torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])

@@ -43,10 +43,19 @@ def _side_by_side(contents: Mapping[Path, Contents]) -> dict[str, Array]:
     for path, held in contents.items():
         for name in held.tensors:
             if name in tensors:
-                both = f"{escape(tensors[name].path.name)} and {escape(path.name)}"
-                raise DamagedFile(
-                    f"tensor {escape(name)} is in {both}. Give the files of one checkpoint only, or its index too.",
-                    "duplicate-tensor",
-                )
+                raise DamagedFile(_tell_both(name, tensors[name].path, path, list(contents)), "duplicate-tensor")
         tensors.update(held.tensors)
     return tensors
+
+
+def _tell_both(name: str, first: Path, second: Path, paths: list[Path]) -> str:
+    """Which two files hold one tensor, by their places where they are called the same, and what to do."""
+    if first.name != second.name or first not in paths:
+        both = f"{escape(first.name)} and {escape(second.name)}"
+        return f"tensor {escape(name)} is in {both}. Give the files of one checkpoint only, or its index too."
+    same = sum(path.name == second.name for path in paths)
+    return (
+        f"{same} of {len(paths)} files are called {escape(second.name)}, and files {paths.index(first) + 1} and "
+        f"{paths.index(second) + 1} both hold the tensor {escape(name)}: checkpoints of their own, or one file given "
+        "twice. Give one at a time; shards of one checkpoint have names that differ."
+    )

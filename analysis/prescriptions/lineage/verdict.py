@@ -33,7 +33,8 @@ SENTENCES: Mapping[str, str] = {
     "noise": "the weights agree up to noise: no direction of ΔW lies above that of independent numbers",
     "quantised": "the weights agree up to the rounding of a quantisation (median distance {distance})",
     "near": "the weights agree up to a median distance of {distance} (median cosine {cosine})",
-    "part": "{near} of the parameters lie in matrices that are near; {unrelated} in matrices with nothing in common",
+    "part": "{near} of the parameters lie in matrices that are near; {unrelated} in matrices with nothing in common "
+    "(median distance {distance}, median cosine {cosine})",
     "unrelated": "the weights have nothing in common but what chance gives",
     "unlike": "no tensor has the same name and shape, so that nothing could be compared",
     "fits": "the adapter's factors fit these shapes; the factors themselves do not tell what they were trained on",

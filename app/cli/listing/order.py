@@ -8,6 +8,7 @@ import click
 
 from analysis.diagnostic import Diagnostic, Row, Severity
 
+LAYER = "layer"  # sorts by the network's order, in which the rows are
 MOST = 15  # rows of a listing without --full
 Group = tuple[int, ...]
 Key = tuple[Group, str]  # of a row: its checkpoints and its weight
@@ -16,7 +17,10 @@ Rows = Mapping[Key, Mapping[str, Row]]  # of each key the row of each diagnostic
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How a listing is cut and ordered: `sort` is a column ("alpha", "esd.alpha"), the least first with ":asc"."""
+    """How a listing is cut and ordered.
+
+    `sort` is a column ("alpha", "esd.alpha"), the least first with ":asc", or "layer", the network's order.
+    """
 
     full: bool = False
     sort: str = ""
@@ -29,6 +33,8 @@ class Choice:
 def pick(rows: Rows, marks: Mapping[str, Severity], choice: Choice, by: str = "") -> list[Key]:
     """The keys to list, by the choice's column, else those with findings first and then by the column `by`."""
     keys = list(rows)
+    if choice.sort.removesuffix(":asc") == LAYER:
+        return keys[: choice.most]
     if choice.sort:
         name, ascending = choice.sort.removesuffix(":asc"), choice.sort.endswith(":asc")
         values = {key: _number(rows[key], name) for key in keys}
@@ -59,8 +65,8 @@ def check_sort(sort: str, diagnostics: Sequence[Diagnostic]) -> None:
     name = sort.removesuffix(":asc")
     columns = sortable_columns(diagnostics)
     qualified = [f"{each.name}.{column}" for each in diagnostics for column in sortable_columns([each])]
-    if sort and name not in (*columns, *qualified):
-        near = difflib.get_close_matches(name, [*columns, *qualified], 3)
+    if sort and name not in (LAYER, *columns, *qualified):
+        near = difflib.get_close_matches(name, [LAYER, *columns, *qualified], 3)
         text = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(columns)}"
         raise click.BadParameter(f"{name!r} is not a column of numbers here: {text}", param_hint="--sort")
 

@@ -22,13 +22,21 @@ def write_sentences(console: Console, report: Report, full: bool = True) -> None
     console.print()
     for summary in summaries:
         console.print(Text(for_terminal(summary.headline), "bold"))
-    order = list(Severity)
-    findings = sorted((f for summary in summaries for f in summary.findings), key=lambda f: order.index(f.severity))
+    findings = all_findings(report)
     chosen = findings if full else first_findings(findings)
     for finding in chosen:
         _write_finding(console, finding, full)
     if len(chosen) < len(findings):
         console.print(Text(f"and {len(findings) - len(chosen)} more findings: --full has all", "dim"))
+
+
+def all_findings(report: Report) -> list[Finding]:
+    """Worst first; of several checkpoints those of one severity in the order of the tables, as on the page."""
+    order, names = list(Severity), [table.diagnostic.name for table in report.tables]
+    several = len(report.names) > 1
+    found = [(name, finding) for name, summary in report.summaries.items() for finding in summary.findings]
+    found.sort(key=lambda each: (order.index(each[1].severity), names.index(each[0]) if several else 0))
+    return [finding for _, finding in found]
 
 
 def first_findings(findings: Sequence[Finding]) -> list[Finding]:

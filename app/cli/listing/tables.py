@@ -8,7 +8,7 @@ from rich.text import Text
 
 from analysis.diagnostic import Column, Row, Scope, Severity, Table
 from analysis.findings.wording import format_value
-from analysis.names.short import abbreviate, short_names
+from analysis.names.short import cut_labels, short_names
 from analysis.report import Report
 from app.cli.listing.order import Choice, Group, Key, Rows, mark_weights, pick
 from app.cli.listing.sentences import STYLES, write_coverage, write_sentences
@@ -90,7 +90,7 @@ def _write_rows(terminal: Console, report: Report, tables: Sequence[Table], choi
         return
     terminal.print()
     headings = [*(["Checkpoint"] if several else []), "Layer", *(["Shape"] if terminal.width >= NARROW else [])]
-    layers = [_layer(rows, key, marks, LONGEST if terminal.width < NARROW else None) for key in keys]
+    layers = _label_layers(rows, keys, marks, LONGEST if terminal.width < NARROW else None)
     grid = layer_grid(headings, [column for _, column in shown], [layer.plain for layer in layers])
     for key, layer in zip(keys, layers, strict=True):
         grid.add_row(*_cells(rows, key, layer, report.names, headings), *_values(rows[key], shown))
@@ -111,12 +111,20 @@ def _marks(report: Report, tables: Sequence[Table]) -> dict[str, Severity]:
     )
 
 
-def _layer(rows: Rows, key: Key, marks: Mapping[str, Severity], width: int | None) -> Text:
-    mark = marks.get(key[1])
-    label = for_terminal(next(iter(rows[key].values())).weight.label)
+def _label_layers(
+    rows: Rows, keys: Sequence[Key], marks: Mapping[str, Severity], width: int | None
+) -> list[Text]:  # fmt: skip
+    """What each row is of, with the sign of what is said of it, within a width where there is one."""
+    labels = [for_terminal(next(iter(rows[key].values())).weight.label) for key in keys]
+    signed = any(value in SIGNS for value in marks.values())
+    if width is not None:
+        labels = cut_labels(labels, width - 2 if signed else width)
+    return [_sign(label, marks.get(key[1]), signed) for key, label in zip(keys, labels, strict=True)]
+
+
+def _sign(label: str, mark: Severity | None, signed: bool) -> Text:
     sign = SIGNS.get(mark, " ") if mark else " "
-    signed = f"{sign} {label}" if any(value in SIGNS for value in marks.values()) else label
-    return Text(abbreviate(signed, width) if width else signed, STYLES[mark] if mark else "")
+    return Text(f"{sign} {label}" if signed else label, STYLES[mark] if mark else "")
 
 
 def _cells(rows: Rows, key: Key, layer: Text, names: Sequence[str], headings: Sequence[str]) -> list[Text]:

@@ -6,18 +6,17 @@ from typing import Any
 
 import click
 
+from app.cli.options import INPUT
 from app.cli.output import write_object
-from app.cli.remote.files import to_send
+from app.cli.remote.files import name_upload, to_send
 from app.cli.remote.outcomes import outcomes
 from app.client.errors import RunEnded
 from app.client.remote import Remote
 from app.escaping import for_terminal
 
-FILE = click.Path(exists=True, path_type=Path)
-
 
 @click.command("upload")
-@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.argument("files", nargs=-1, required=True, type=INPUT)
 @click.option(
     "--server",
     metavar="URL",
@@ -35,7 +34,7 @@ FILE = click.Path(exists=True, path_type=Path)
     help="The environment variable with the server's token.",
 )
 @click.option("--name", help="Name of the checkpoint on the server, for example model@main.")
-@click.option("--base", type=FILE, help="The base model: both are sent, and compared.")
+@click.option("--base", type=INPUT, help="The base model: both are sent, and compared.")
 @click.option("--no-run", is_flag=True, help="Only send: analyse nothing.")
 @click.option("--wait", is_flag=True, help="End when the analysis has ended: exit code 3 unless it is done.")
 @click.option("--json", "as_json", is_flag=True, help="Print ids and addresses as JSON.")
@@ -54,7 +53,11 @@ def upload_command(
     """
     with outcomes(timeout), Remote(server, os.environ.get(token_name) or None, timeout) as remote:
         paths = ([base] if base else []), list(files)
-        ids = [remote.upload(to_send(each), _name(each, name if each is paths[1] else None)) for each in paths if each]
+        ids = [
+            remote.upload(to_send(each), name_upload(each, name if each is paths[1] else None))
+            for each in paths
+            if each
+        ]
         told: dict[str, Any] = {"checkpoints": [{"id": i, "url": f"{remote.address}/checkpoints/{i}"} for i in ids]}
         if not no_run:
             run = remote.run({"checkpoints": ids})
@@ -62,10 +65,6 @@ def upload_command(
             if wait:
                 _check_end(remote.end_of(run), told)
     _say(told, as_json)
-
-
-def _name(paths: list[Path], name: str | None) -> str:
-    return name or paths[0].absolute().name
 
 
 def _check_end(run: dict[str, Any], told: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from app import models
-from app.errors import NotFound
+from app.errors import BadRequest, NotFound
 from app.lists import overviews
 from app.lists import runs as run_list
 from app.lists.selection import Selection
@@ -40,18 +40,23 @@ class Offer:
 
 @router.get("")
 def show(request: Request, session: Reading, query: Annotated[BesideQuery, Query()]) -> Response:
-    refs = beside.parse_refs(query.of)
-    if not refs and query.name:
+    refs, wrong = read_refs(session, query.of)
+    if not refs and not wrong and query.name:
         refs = tuple(beside.named(session, query.name))
     now = time.time()
     asked = query.model_copy(update={"of": ",".join(map(str, refs))})
     view = None
     if len(refs) >= FEWEST:
-        view = BesideView(beside.put_beside(session, refs), asked, overviews_of(session, refs), now)
+        try:
+            view = BesideView(beside.put_beside(session, refs), asked, overviews_of(session, refs), now)
+        except BadRequest as error:
+            wrong.append(str(error))
     return page(
         request,
         "pages/beside.html",
+        400 if wrong else 200,
         page="compare",
+        wrong=wrong,
         view=view,
         query=asked,
         refs=refs,
@@ -63,6 +68,25 @@ def show(request: Request, session: Reading, query: Annotated[BesideQuery, Query
             for ref, name in _named(session, refs)
         ],
     )
+
+
+def read_refs(session: Reading, text: str) -> tuple[tuple[Ref, ...], list[str]]:
+    """The reports that an address names and that are there, at most MOST, and what is wrong with the others."""
+    refs: dict[Ref, None] = {}
+    wrong = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        try:
+            found = beside.parse_refs(part)
+            for ref in found:
+                beside.check_ref(runs.get(session, ref.run), ref)
+            refs |= dict.fromkeys(found)
+        except (BadRequest, NotFound) as error:
+            wrong.append(str(error))
+    if len(refs) > MOST:
+        wrong.append(
+            f"At most {MOST} reports stand side by side; {len(refs)} are named, and the first {MOST} are here."
+        )
+    return tuple(refs)[:MOST], wrong
 
 
 def _named(session: Reading, refs: Sequence[Ref]) -> list[tuple[Ref, str]]:
@@ -85,10 +109,9 @@ def _without(refs: Sequence[Ref], ref: Ref) -> str:
 @router.get("/since/{run}")
 def since(session: Reading, run: Annotated[int, Path(ge=1, le=LARGEST_ID)], position: Place = 0) -> Response:
     """To what changed since the report before of a checkpoint of the same name; to the picker where there is none."""
-    row = runs.get(session, run)
-    if position >= len(row.members):
-        raise NotFound(f"Run {run} has no checkpoint at position {position}.")
-    before, here = beside.previous(session, row, position), Ref(run, position)
+    row, here = runs.get(session, run), Ref(run, position)
+    beside.check_ref(row, here)
+    before = beside.previous(session, row, position)
     return see(f"/compare/reports?of={here}" if before is None else f"/compare/reports?of={before},{here}")
 
 

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
 
-from analysis.diagnostic import Table
+from analysis.diagnostic import Column, Table
+from analysis.facts import series_steps
 from app.models import Overview
 from app.pages.lists import Worst, facts_in_short, worst
 from app.pages.views.state import LONGEST
@@ -20,6 +21,7 @@ from frontend.numbers import minus, plural, short
 from frontend.rows import number, rows_at
 from frontend.tables.beside import BesideRow, Changes, beside, changes
 from frontend.tables.columns import Place, group_places, pick_columns, place_named, places
+from frontend.tables.lineup import Lineup, lineup
 from frontend.tables.trend import Point, Trend, trend
 
 PATH = "/compare/reports"
@@ -85,6 +87,16 @@ class BesideView:
         return pick_columns(self.found.tables)
 
     @cached_property
+    def of_firm(self) -> str:
+        """Which of the medians are of firm fits alone, in words."""
+        titles = [place.column.title for place in self.columns if leaves_out(place)]
+        return f"; of {', '.join(titles)} over firm fits alone" if titles else ""
+
+    @property
+    def is_of_firm(self) -> bool:
+        return leaves_out(self.place)
+
+    @cached_property
     def choices(self) -> list[tuple[str, list[Place]]]:
         return group_places([place for place in places(self.found.tables).values() if place.numeric])
 
@@ -114,7 +126,7 @@ class BesideView:
         )
 
     def _median(self, column: Place, place: int) -> tuple[str, str]:
-        own, first = (middle(column.table, column.column.name, at) for at in (place, 0))
+        own, first = (middle(column.table, column.column, at) for at in (place, 0))
         if own is None:
             return numbers.ABSENT, ""
         is_same = place == 0 or first is None
@@ -157,18 +169,29 @@ class BesideView:
         return text + (f" {', '.join(told)}." if told else "")
 
     @cached_property
-    def over_time(self) -> Trend | None:
-        """The median of the column over the reports, by step where all state one and they differ."""
-        steps = [checkpoint.known.get("step") for checkpoint in self.found.checkpoints]
-        known = [float(step) for step in steps if isinstance(step, int | float)]
-        has_steps = len(set(known)) == self.count
-        pairs = [(place, middle(self.place.table, self.place.column.name, place)) for place in range(self.count)]
+    def middles(self) -> list[float | None]:
+        """The median of the column in each report."""
+        return [middle(self.place.table, self.place.column, place) for place in range(self.count)]
+
+    @cached_property
+    def steps(self) -> tuple[float, ...] | None:
+        """The training steps of the reports; None where they are no series."""
+        return series_steps([checkpoint.known for checkpoint in self.found.checkpoints])
+
+    @cached_property
+    def over_steps(self) -> Trend | None:
+        """The median of the column over the steps of one training."""
         points = [
-            Point(known[place] if has_steps else float(place + 1), value, self.looks[place].name)
-            for place, value in pairs
+            Point(step, value, look.name)
+            for step, value, look in zip(self.steps or (), self.middles, self.looks, strict=False)
             if value is not None
         ]
-        return trend(self.place.column, sorted(points, key=lambda point: point.x), "reports")
+        return trend(self.place.column, sorted(points, key=lambda point: point.x), "reports", "training step")
+
+    @cached_property
+    def lineup(self) -> Lineup | None:
+        """The median of the column in each of several reports that are no series."""
+        return None if self.steps else lineup(self.place.column, self.looks, self.middles, "reports")
 
     # --- one layer ---
 
@@ -191,10 +214,17 @@ class BesideView:
         return f"/api/v1/side-by-side/spectra?{query}"
 
 
-def middle(table: Table, column: str, place: int) -> float | None:
-    """The median of a column in one report."""
-    values = [value for row in rows_at(table, place) if (value := number(row, column)) is not None]
+def middle(table: Table, column: Column, place: int) -> float | None:
+    """The median of a column in one report: as the report itself says it, without the values that are not judged."""
+    pairs = [(row, number(row, column.name)) for row in rows_at(table, place)]
+    values = [value for row, value in pairs if value is not None and column.judges(row)]
     return median(values) if values else None
+
+
+def leaves_out(place: Place) -> bool:
+    """Whether some values of a column are no part of its medians."""
+    rows = (row for row in place.table.rows if row.value(place.column.name) is not None)
+    return not all(map(place.column.judges, rows))
 
 
 def signed(difference: float) -> str:

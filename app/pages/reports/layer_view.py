@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from analysis.diagnostic import Column, Finding, Row, Table
+from analysis.facts import series_steps
 from analysis.weight import WeightInfo
 from app.models import Check
 from app.pages.views.layer import LayerView, layer_address
@@ -179,7 +180,7 @@ class LayerPage:
             for row, value in pairs
             if value is not None
         ]
-        return trend(place.column, sorted(points, key=lambda point: point.x), "layers of this role")
+        return trend(place.column, sorted(points, key=lambda point: point.x), "layers of this role", "block")
 
     # --- itself elsewhere ---
 
@@ -209,15 +210,20 @@ class LayerPage:
         return short(row.value(place.column.name)), signed(value - here)
 
     @cached_property
+    def steps(self) -> tuple[float, ...] | None:
+        """The training steps of the checkpoints that have this layer; None where they are no series."""
+        return series_steps([seen.checkpoint.known for seen in self._seen])
+
+    @cached_property
     def over_steps(self) -> Trend | None:
-        """The first column over the steps of other checkpoints, where all state one; else in their order."""
+        """The first column over the steps of one training; else of checkpoints in their order, joined by no line."""
         place = self.columns[0]
         name = place.table.diagnostic.name
         pairs = [(seen, number(seen.rows[name], place.column.name)) for seen in self._seen if name in seen.rows]
-        has_steps = len({seen.step for seen, _ in pairs} - {None}) == len(pairs)
+        has_steps = self.steps is not None and len(pairs) == len(self._seen)
         points = [
             Point(
-                (seen.step or 0.0) if has_steps else float(index),
+                (seen.step or 0.0) if has_steps else float(index + 1),
                 value,
                 seen.checkpoint.name,
                 layer_address(seen.run, self.weight, seen.position),
@@ -226,7 +232,8 @@ class LayerPage:
             for index, (seen, value) in enumerate(pairs)
             if value is not None
         ]
-        return trend(place.column, points, "checkpoints")
+        along = "training step" if has_steps else "checkpoint, in the order of the table below"
+        return trend(place.column, points, "checkpoints", along, joined=has_steps)
 
     # --- WeightWatcher ---
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from analysis.coverage import Coverage
 from analysis.diagnostic import FigureKind, Finding, Scope, Severity, Summary, Table
 from analysis.findings.files import add_files
+from analysis.findings.repeats import without_repeats
 from analysis.report import own_summaries
 from app.pages.views.cells import CellsView, counted_column
 from app.pages.views.matrix import MatrixView
@@ -72,8 +73,10 @@ class ComparisonView(WholeView):
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
+        """In the order of the tables, without what one says that another has said of the same weights."""
         filled = [table for table in self._measured if table.rows]
-        found = dict(self.own_summaries)
+        merged = without_repeats(self.own_summaries)
+        found = {name: merged[name] for name in self.own_summaries}
         return add_files(found, filled[0].found, filled[0].names) if filled else found
 
     @cached_property

@@ -56,7 +56,7 @@ class LayerView:
     @cached_property
     def notes(self) -> list[str]:
         """What the weight's rows note, but for what a figure says already."""
-        notes = [row.measurement.note for _, row, views in self._rows if not any(view.note for view in views)]
+        notes = [row.reason for _, row, views in self._rows if not any(view.note for view in views)]
         return list(dict.fromkeys(note for note in notes if note))
 
 

@@ -149,7 +149,7 @@ class MatrixView:
         row = next((r for r in rows if r.weight.name == self.weight and r.group == (0, self.position)), None)
         value = None if row is None else number(row, self._count.column.name)
         if row is None or value is None:
-            return (row.measurement.note if row else None) or "This matrix was not compared"
+            return (row.reason if row else "") or "This matrix was not compared"
         k, rank = number(row, "k") or self.sliders.run_k, number(row, "first_rank")
         label, name = row.weight.label, self.look.name
         return sentence(int(value), int(k), None if rank is None else int(rank), label, name)

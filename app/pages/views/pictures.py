@@ -64,7 +64,7 @@ def view_row(state: State, table: Table, figure: Figure, row: Row) -> View:
     url = figure_url(state.run, table, figure, {"weight": row.weight.name} | _position(state))
     absent = any(name in row.measurement.values and row.value(name) is None for name in figure.parts.values())
     tail = "xmin" in figure.parts and row.value(figure.parts["xmin"]) is not None
-    return View(figure.title, figure.caption, figure.kind, url, (row.measurement.note or "") if absent else "", tail)
+    return View(figure.title, figure.caption, figure.kind, url, row.reason if absent else "", tail)
 
 
 def _position(state: State) -> dict[str, str]:

@@ -175,7 +175,7 @@ function point(event) {
   const weight = /** @type {HTMLElement | null} */ (target?.closest("#where [data-pick]"))?.dataset.pick ?? "";
   for (const node of $$("#where .twin")) node.classList.remove("twin");
   if (weight) for (const node of $$("#where [data-pick]")) node.classList.toggle("twin", node.dataset.pick === weight);
-  shine(target?.closest(".chip, .key, thead, .seg") ? member : "");
+  shine(target?.closest(".chip, .key, thead, .seg, .contrast tbody") ? member : "");
 }
 
 /** @param {string} member */

@@ -17,15 +17,15 @@ const box = () => $("#term");
 /** @param {EventTarget | null} target @returns {HTMLButtonElement | null} */
 const buttonOf = (target) => (target instanceof Element ? target.closest('button[form="terms"]') : null);
 
-/** Below the button, or above where there is more room; never beyond the sides. @param {Element} button */
-function place(button) {
-  const at = button.getBoundingClientRect(), room = document.documentElement;
+/** A box below what it explains, or above where there is more room; never beyond the sides. @param {HTMLElement} box @param {Element} word */
+export function place(box, word) {
+  const at = word.getBoundingClientRect(), room = document.documentElement;
   const below = room.clientHeight - at.bottom, above = at.top;
-  box().style.maxHeight = `${Math.max(below, above) - GAP - EDGE}px`;
-  const { width, height } = box().getBoundingClientRect();
+  box.style.maxHeight = `${Math.max(below, above) - GAP - EDGE}px`;
+  const { width, height } = box.getBoundingClientRect();
   const top = below >= height + GAP + EDGE || below >= above ? at.bottom + GAP : at.top - GAP - height;
-  box().style.left = `${Math.max(EDGE, Math.min(at.left, room.clientWidth - width - EDGE)) + scrollX}px`;
-  box().style.top = `${Math.max(EDGE, top) + scrollY}px`;
+  box.style.left = `${Math.max(EDGE, Math.min(at.left, room.clientWidth - width - EDGE)) + scrollX}px`;
+  box.style.top = `${Math.max(EDGE, top) + scrollY}px`;
 }
 
 /** @param {string} name @returns {Promise<string>} */
@@ -49,7 +49,7 @@ async function open(button) {
   }
   if (opener !== button) return;
   box().showPopover();
-  place(button);
+  place(box(), button);
   box().focus({ preventScroll: true });
 }
 
@@ -76,6 +76,6 @@ export function explain() {
     if (/** @type {ToggleEvent} */ (event).newState === "closed") leave();
   });
   addEventListener("resize", () => {
-    if (opener?.isConnected && box().matches(":popover-open")) place(opener);
+    if (opener?.isConnected && box().matches(":popover-open")) place(box(), opener);
   });
 }

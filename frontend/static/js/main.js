@@ -3,6 +3,7 @@
 import { copy } from "./clipboard.js";
 import { $, $$, typing } from "./dom.js";
 import { explain } from "./explain.js";
+import { tips } from "./tips.js";
 
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element)) return;
@@ -28,3 +29,4 @@ document.addEventListener("keydown", (event) => {
 });
 
 explain();
+tips();

@@ -107,8 +107,19 @@ export function beside(by) {
 /** Whether all rows are here. */
 export const loaded = () => all !== null;
 
+/** Paper has every row, and no gaps for those out of view. */
+function drawAll() {
+  if (loaded()) tbody().replaceChildren(...rows());
+}
+
 /** Follows the reader through the table. */
 export function virtual() {
+  addEventListener("beforeprint", drawAll, true); // before the table is divided for paper
+  addEventListener("afterprint", () => {
+    if (!loaded()) return;
+    from = to = -1;
+    draw();
+  });
   current = $("#rows [aria-current]")?.dataset.key ?? "";
   let waiting = 0;
   frame().addEventListener("scroll", () => {

@@ -77,7 +77,9 @@ def test_what_is_said_of_a_model() -> None:
         "Spectrum would train 1 of 4 matrices",
         "2 matrices have no signal-to-noise ratio",
     ]
-    assert said.headline.endswith("1 has none at all.")
+    assert said.headline.endswith(
+        "1 has none at all. 2 others could not be judged (one: all entries are equal, so none is noise)."
+    )
 
 
 def test_the_headline_holds_with_ties() -> None:

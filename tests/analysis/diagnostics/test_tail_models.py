@@ -92,7 +92,10 @@ def test_what_is_said_of_a_model() -> None:
     said = summary(TAIL_MODELS, blocks([PARETO, CUT, CUT * 2.0, randn(30, 20), randn(3, 4)]))
     assert said.numbers["power_law"] == 1
     assert said.numbers["undecided"] == 1
-    assert said.headline == ("1 of 4 tails are power laws by the data; 2 follow another law better, 1 cannot be told.")
+    assert said.headline == (
+        "1 of 4 tails are power laws by the data; 2 follow another law better, 1 cannot be told. "
+        "1 other could not be judged (3 eigenvalues; a tail needs 8)."
+    )
     texts = [finding.text for finding in said.findings]
     assert texts == [
         "MLP up projection (up_proj) of blocks 1 and 2: the tails are better described as truncated power law",

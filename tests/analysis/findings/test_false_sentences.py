@@ -163,6 +163,32 @@ SINGLE: dict[str, tuple[State, tuple[str, ...], tuple[str, ...]]] = {
         (f"{UP_SAID} is quantised to about 4 bits",),
         ("pruned",),
     ),
+    "rows that are all one": (
+        model() | {UP: randn(1, 64).expand(128, 64)},
+        (f"{UP_SAID} has 127 rows that repeat another",),
+        ("quantised", "steps"),
+    ),
+    "stored in integers": (
+        {
+            "fc.weight": (127 * trained(64, 64, 0) / trained(64, 64, 0).abs().max()).round().to(torch.int8),
+            "fc.weight_scale": torch.tensor([0.01]),
+        },
+        (
+            "note: Output head is quantised to about 8 bits, as the file says",
+            "No fault found in the entries of 1 matrix.",
+        ),
+        ("wide type", "trained values lie anywhere", "warn"),
+    ),
+    "one convolution": (
+        {"conv1.weight": randn(32, 3 * 49).reshape(32, 3, 7, 7)},
+        ("Its stable rank over all kernel positions is",),
+        ("Its stable rank is",),  # 32 × 3 are its sides, and the rank of no matrix of them is that large
+    ),
+    "NaN in one of two": (
+        {"a.weight": trained(64, 64, 0), "b.weight": nan_in(trained(64, 64, 1))},
+        ("1 matrix holds NaN or infinity. No fault found in the entries of the other matrix.",),
+        ("entries of 1 matrix",),
+    ),
     "embeddings alone": (
         {"embeddings.word_embeddings.weight": trained(500, 64, 0)},
         ("No fault found in the entries of 1 matrix.",),

@@ -51,6 +51,11 @@ def test_weights_are_called_what_people_call_them() -> None:
     known = {
         ("encoder.layer.4.output.dense.weight", "down", 4): "MLP down projection (output.dense) of block 4",
         ("h.1.attn.c_attn.weight", "qkv", 1): "Query, key and value projection (c_attn) of block 1",
+        (
+            "network.backbone.encoder_stage_of_features.stage_2.mixer_1.in_projection_matrix.weight",
+            "other",
+            2,
+        ): "Layer block 2 · mixer_1.in_projection_matrix (8 × 8)",
         ("3.weight", "other", None): "Layer 3.weight (8 × 8)",
         ("layer1.0.conv1.weight", "conv", 0): "Convolution layer1.0.conv1.weight (8 × 8)",
         ("lm_head.weight", "head", None): "Output head",

@@ -11,6 +11,13 @@ def test_a_weight_counts_where_no_table_has_a_value_of_it() -> None:
     assert count_unmeasured(found)["unmeasured"] == 1
 
 
+def test_a_reason_does_not_repeat_the_name_beside_it() -> None:
+    found = report(
+        {"esd": [row("x", note="x: 1 of 64 values are NaN or infinite"), row("y.0", tensor="y", note="y: no")]}
+    )
+    assert find_unmeasured(found, 0) == {"x": "1 of 64 values are NaN or infinite", "y.0": "no"}
+
+
 def test_each_checkpoint_has_its_own() -> None:
     found = report({"esd": [row("a", group=[0], alpha=3.0), row("a", group=[1], note="it holds NaN")]},
                    names=["base", "tuned"])  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.names.short import LONGEST, abbreviate, short_names
+from analysis.names.short import LONGEST, abbreviate, cut_labels, end_of, short_names
 
 RUNS = [f"llama-3-8b-instruct-run-2026-{n}-checkpoint-500" for n in range(3)]
 
@@ -43,3 +43,18 @@ def test_a_name_loses_its_middle(width: int) -> None:
     assert short.startswith(name[:4])
     assert short.endswith(name[-4:])
     assert abbreviate("Pooler", 6) == "Pooler"
+
+
+def test_labels_that_fit_stay_different() -> None:
+    long = [f"Block {block} · mixer_{i}.in_projection_matrix" for block in (0, 1) for i in (0, 1)]
+    assert cut_labels([*long, "Pooler"], 30) == [
+        "Block 0 · mixer_0", "Block 0 · mixer_1", "Block 1 · mixer_0", "Block 1 · mixer_1", "Pooler",
+    ]  # fmt: skip
+    assert cut_labels(["Block 3 · query", "Block 3 · query"], 30) == ["Block 3 · query"] * 2
+    one_by_itself = ["Block 0 · an_unusually_long_projection_matrix"]
+    assert cut_labels(one_by_itself, 30) == [abbreviate(one_by_itself[0], 30)]
+
+
+def test_of_a_long_name_the_end_is_kept() -> None:
+    assert end_of("model.layers.12.input_layernorm.weight") == "model.layers.12.input_layernorm.weight"
+    assert end_of("x" * 50) == "…" + "x" * 40

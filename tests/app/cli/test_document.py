@@ -50,8 +50,7 @@ def test_a_place_that_cannot_be_written_is_refused_first(command: str, small: Pa
     assert "Analysed" not in result.output
 
 
-def test_steps_are_by_place() -> None:
-    found = steps(
-        [SimpleNamespace(facts={"step": 100}), SimpleNamespace(facts={}), SimpleNamespace(facts={"step": 3.0})]
-    )
-    assert found == {0: 100.0, 2: 3.0}
+def test_the_steps_of_a_series_are_by_place() -> None:
+    base, *tuned = [SimpleNamespace(facts=facts) for facts in ({}, {"step": 100}, {"step": 3.0})]
+    assert steps([base, *tuned]) == {1: 100.0, 2: 3.0}
+    assert steps([base, *tuned, base]) == {}

@@ -1,4 +1,4 @@
-"""The option --device: one that is not there is refused, not tried."""
+"""What several commands take: what is not there is refused with what is near, and not tried."""
 
 from pathlib import Path
 
@@ -29,3 +29,26 @@ def test_a_device_that_is_not_there_is_refused(
     assert done.exit_code == 2, done.output
     assert f"'{device}'" in done.output.replace("\n", " ")
     assert "cpu" in done.output
+
+
+def refused(*arguments: str) -> str:
+    done = CliRunner().invoke(main, list(arguments))
+    assert done.exit_code == 2, done.output
+    return " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("arguments", [["analyze"], ["compare", "model.safetensors"], ["upload"]])
+def test_a_mistyped_path_is_told_the_name_beside_it(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("model.safetensors", "other.safetensors"):
+        Path(name).touch()
+    said = refused(*arguments, "modle.safetensors")
+    assert said.endswith("Did you mean 'model.safetensors'?")
+    assert "Did you mean" not in refused(*arguments, "no/such/folder")
+
+
+def test_a_mistyped_diagnostic_is_told_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    assert refused("analyze", str(tmp_path / "x"), "--diagnostic", "esdd").endswith("Did you mean 'esd'?")

@@ -104,7 +104,13 @@ def test_a_run_that_ended_before_its_time_is_an_error() -> None:
 def test_failures_name_the_layers() -> None:
     failure = next(ET.fromstring(write(verdict())).iter("failure"))
     assert failure.text is not None
-    assert failure.text.splitlines()[-1].endswith(": 9.0")
+    assert failure.text.splitlines()[-1].endswith(": 9")
+
+
+def test_a_number_has_three_digits() -> None:
+    item = {"weight": "", "label": "", "checkpoints": [], "value": 2 / 3, "baseline": 5 / 6, "why": None}
+    rule = {"offenders": [item], "offending": 1, "without": [], "outcome": "fail"}
+    assert layers(rule) == ["the model: 0.667, was 0.833"]
 
 
 def test_layers_without_a_value_are_listed_where_evidence_is_missing() -> None:

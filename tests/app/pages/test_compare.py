@@ -3,6 +3,7 @@
 import pytest
 from safetensors.torch import save
 
+from app.pages import compare
 from tests.app.pages.compared import NAMES, tensors
 from tests.app.pages.reader import Page, read, words
 from tests.comparisons import adapter
@@ -95,3 +96,39 @@ def test_what_is_wrong_is_said_and_the_choice_stays(stored: Service, sent: dict[
 
 def test_nothing_stored_says_what_to_do(service: Service) -> None:
     assert "Nothing to compare yet." in form_of(service).one("main").text
+
+
+def offered(page: Page) -> list[str | None]:
+    return [box.attributes["value"] for box in page.all("input", name="tuned")]
+
+
+def test_a_search_keeps_what_is_chosen(stored: Service) -> None:
+    page = form_of(stored, "/compare?base=1&tuned=4&find=soft")  # the other two as they are chosen
+    assert offered(page) == ["1", "3", "4"]
+    assert chosen(page) == (["1"], ["4"])
+    assert words(page.one("p", id="matches")) == "1 checkpoint matches. What is chosen stays."
+    page = form_of(stored, "/compare?find=nothing-such")
+    assert (offered(page), page.one("select", name="base").text.strip()) == ([], "No model matches")
+    assert page.one("input", name="find").attributes["value"] == "nothing-such"
+
+
+def test_without_a_script_a_search_sends_the_whole_form(stored: Service) -> None:
+    button = form_of(stored).one("button", id="search").attributes
+    assert (button["formmethod"], button["formaction"]) == ("get", "/compare")
+    page = form_of(stored, "/compare?find=soft&base=&tuned=2&tuned=4&diagnostic=update")
+    assert chosen(page) == (["1"], ["2", "4"])
+    assert [box.attributes["value"] for box in page.all("input", name="diagnostic") if "checked" in box.attributes] == [
+        "update"
+    ]
+
+
+def test_of_many_the_newest_are_shown_and_a_wrong_form_keeps_its_search(
+    stored: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "SHOWN", 3)
+    page = form_of(stored)
+    assert offered(page) == ["3", "4"]  # the fifth was rejected
+    assert words(page.one("p", id="matches")).startswith("The newest 3 of 5 checkpoints: search for others.")
+    answer = stored.client.post("/compare", data={"base": "1", "find": "sharp", "diagnostic": "update"})
+    assert answer.status_code == 422
+    assert offered(read(answer.text)) == ["1", "2"]

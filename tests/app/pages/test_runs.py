@@ -1,9 +1,11 @@
 import pytest
+import torch
+from safetensors.torch import save
 
 from frontend.numbers import short
 from tests.app.pages.reader import Page, read, words
 from tests.comparisons import adapter
-from tests.service import Service, model
+from tests.service import Service, model, tensors
 
 
 def page_of(service: Service, **parameters: str | list[str]) -> Page:
@@ -87,6 +89,25 @@ def test_columns_are_chosen_in_the_address(analysed: Service) -> None:
     assert link == "/runs/1?sort=alpha&columns=norms.entropy&columns=alpha&columns=kernel"
 
 
+def test_nan_is_the_first_row_and_a_marked_cell_that_is_read_out(service: Service) -> None:
+    weights = tensors()
+    broken = "model.layers.1.mlp.up_proj.weight"
+    weights[broken][3, 5] = float("nan")
+    service.upload(save(weights))
+    service.run(1)
+    service.work()
+    page = page_of(service)
+    assert layers(page)[0] == broken
+    (cell,) = page.all("a", class_="cell a-nan")
+    assert cell.attributes["data-pick"] == broken
+    assert cell.attributes["aria-label"] == cell.attributes["title"]
+    assert cell.attributes["title"] == "Block 1 · MLP up: 1 of 1152 values are NaN or infinite"
+    assert "NaN or infinity" in page.one("ul", class_="blanks").text
+    coverage = words(page.one("div", id="coverage"))
+    assert "1 × values that are NaN or infinite" in coverage
+    assert coverage.count(broken) == 1  # in the list of what was left out
+
+
 def test_what_is_still_to_come_is_not_left_out(service: Service) -> None:
     service.upload(model())
     service.work()
@@ -98,9 +119,6 @@ def test_what_is_still_to_come_is_not_left_out(service: Service) -> None:
 
 
 def test_a_checkpoint_without_a_matrix(service: Service) -> None:
-    import torch
-    from safetensors.torch import save
-
     service.upload(save({"norm.bias": torch.zeros(4)}))
     service.run(1)
     service.work()
@@ -153,3 +171,19 @@ def test_an_adapter_by_itself_says_what_to_do(service: Service) -> None:
     assert not checkpoint.all("form", action="/checkpoints/1/analyse")
     (link,) = page_of(service).all("a", href="/compare?tuned=1")
     assert link.text == "Compare it with its base"
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_the_worst_ten_findings_are_seen_and_the_rest_behind_more(service: Service, tuned: bool) -> None:
+    noise = torch.Generator().manual_seed(0)
+    weights = {f"part_{letter}.weight": torch.randn(16, 16, generator=noise) for letter in "abcdefghijklm"}
+    service.upload(save(weights))
+    broken = {name: matrix.index_fill(0, torch.tensor(3), float("nan")) for name, matrix in weights.items()}
+    broken["part_a.weight"] = weights["part_a.weight"]
+    service.upload(save(broken))
+    service.work()
+    service.run(*((1, 2) if tuned else (2,)))
+    service.work()
+    first, rest = page_of(service).all("ol", class_="findings")
+    assert first.text.count("holds values that are NaN or infinite") == 10
+    assert rest.text.count("holds values that are NaN or infinite") == 2

@@ -167,10 +167,14 @@ def test_what_cannot_be_compared_fails_where_it_had_to_wait(service: Service) ->
     assert {each["reason"] for each in report["coverage"]["skipped"]} >= {run["reason"]["message"]}
 
 
-def test_the_steps_of_checkpoints_that_state_one_are_known(three: Service) -> None:
+@pytest.mark.parametrize(("other", "found"), [({"step": 800}, {1: 800.0, 2: 400.0}), ({}, {})])
+def test_the_steps_are_known_where_the_tuned_are_a_series(
+    three: Service, other: dict[str, int], found: dict[int, float]
+) -> None:
     with three.database.writing() as session:
         session.get_one(Checkpoint, 3).facts = {"step": 400}
+        session.get_one(Checkpoint, 2).facts = other
         session.get_one(Checkpoint, 1).facts = {"step": "soon"}
     three.run(1, 2, 3)
     with three.database.reading() as session:
-        assert runs.steps(runs.get(session, 1)) == {2: 400.0}
+        assert runs.steps(runs.get(session, 1)) == found

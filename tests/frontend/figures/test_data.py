@@ -1,6 +1,7 @@
 import pytest
 
 from frontend.figures import data as shapes
+from frontend.figures.draw import draw
 from tests.frontend.examples import FIGURES, blocks, row, table
 
 DEPTH, MAP = FIGURES[2:4]
@@ -38,3 +39,13 @@ def test_a_heat_map_leaves_gaps() -> None:
 def test_blocks_without_numbers() -> None:
     assert isinstance(shapes.depth(DEPTH, table([row("a", depth=None, steepness=3.0)]), None, 0), str)
     assert isinstance(shapes.heatmap(MAP, blocks(), None, 7), str)
+
+
+def test_a_map_tells_where_nan_is() -> None:
+    broken = row("b", "k", 5, note="b: 1 of 32 values are NaN or infinite")
+    found = shapes.heatmap(MAP, table([row("a", "q", 0, steepness=3.0), broken]), None, 0)
+    assert isinstance(found, shapes.Heatmap)
+    assert (found.broken, found.values) == ([("k", 5)], [[3.0, None], [None, None]])
+    assert isinstance(shapes.heatmap(MAP, table([broken]), None, 0), str)
+    (mark,) = draw(MAP, table([row("a", "q", 0, steepness=3.0), broken]))["layout"]["annotations"]
+    assert (mark["x"], mark["y"], mark["text"]) == (5, "key", "✕ NaN")

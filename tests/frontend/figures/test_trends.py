@@ -49,17 +49,23 @@ def test_a_series_sums_counts_over_the_steps_of_training() -> None:
     drawn = draw_series(found, BIG)
     accepted(drawn)
     assert drawn["layout"]["xaxis"]["title"]["text"] == "training step"
+    assert [trace["mode"] for trace in drawn["data"]] == ["lines", "markers", "markers"]
 
 
 @pytest.mark.parametrize("steps", [{}, {1: 100}, {1: 100, 2: 100}])
-def test_without_known_steps_the_order_counts(steps: dict[int, float]) -> None:
+def test_without_known_steps_each_has_a_row_and_no_line_joins_them(steps: dict[int, float]) -> None:
     found = series(SERIES, both(), None, steps)
     assert isinstance(found, Series)
     assert not found.stepped
     assert [(point.x, point.words) for point in found.steps] == [(1, "LoRA r = 1"), (2, "full")]
     drawn = draw_series(found, BIG)
     accepted(drawn)
-    assert drawn["layout"]["xaxis"]["ticktext"] == ["LoRA r = 1", "full"]
+    assert drawn["layout"]["yaxis"]["ticktext"] == ["LoRA r = 1", "full"]
+    assert drawn["layout"]["xaxis"]["title"]["text"].endswith("in all matrices")
+    assert [(trace["mode"], trace["x"], trace["y"]) for trace in drawn["data"]] == [
+        ("markers", [5.0], [1.0]),
+        ("markers", [0.0], [2.0]),
+    ]
 
 
 def test_what_is_no_count_stands_with_its_median() -> None:

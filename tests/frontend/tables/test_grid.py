@@ -29,6 +29,45 @@ def test_a_gap_stays_a_gap() -> None:
     assert [[cell is None for cell in cells] for _, cells in found.lines] == [[False, True], [True, False]]
 
 
+def test_nan_and_what_has_no_value_are_marked_and_told() -> None:
+    nan = "b: 1 of 32 values are NaN or infinite"
+    rows = [row("a", "q", 0, steepness=3.0), row("b", "q", 1, note=nan), row("c", "q", 2, note="too few")]
+    experts = [row("d.0", "up", 0, steepness=3.0), row("d.1", "up", 0, note=nan.replace("b", "d.1"))]
+    found = grid(table([*rows, *experts, row("e", depth=None, note=nan), row("f", depth=None)]), "steepness")
+    shown = [[cell and (cell.weight, cell.css, cell.text, cell.mark) for cell in line] for _, line in found.lines]
+    assert shown[0][1:] == [("b", "a-nan", "NaN", "✕"), ("c", "a-none", "–", "")]
+    assert shown[1] == [("d.1", "a-nan", "NaN", "✕"), None, None]
+    (first, *_), (cell, *_) = (line for _, line in found.lines)
+    assert first is not None
+    assert cell is not None
+    assert cell.title.endswith(": 1 of 32 values are NaN or infinite")
+    assert cell.title.count("d.1") <= 1
+    assert [one.weight for one in found.others] == ["e"]
+    assert found.blanks == [("a-nan", "✕", "NaN or infinity"), ("a-none", "–", "no value")]
+    assert grid(table(rows[:1]), "steepness").blanks == []
+
+
+def test_counts_tell_where_nothing_could_be_counted() -> None:
+    rows = [pair("layers.0.q", 1), pair("layers.1.q", 1, depth=1, note="tuned: 1 of 32 values are NaN or infinite")]
+    found = counts(table_of_pairs(rows), "strangers", 1)
+    ((_, (there, broken)),) = found.lines
+    assert there is not None
+    assert broken is not None
+    assert (there.blank, broken.css, broken.text) == (None, "a-nan", "NaN")
+    assert broken.title.endswith("tuned: 1 of 32 values are NaN or infinite")
+    assert [words for _, _, words in found.blanks] == ["NaN or infinity"]
+
+
+def test_names_outside_the_blocks_lose_what_they_share_where_they_are_long() -> None:
+    names = [f"network.backbone_of_all_features_{i}.projection.weight" for i in (1, 2)]
+    found = grid(table([row(name, "other", None, steepness=3.0) for name in names]), "steepness")
+    assert len({label for label, _ in found.chips}) == 2
+    assert max(len(label) for label, _ in found.chips) < 24
+    assert all(cell.label in cell.title for _, cell in found.chips)
+    few = grid(table([row("fc_1.weight", "other", None, steepness=3.0)]), "steepness")
+    assert [label for label, _ in few.chips] == [cell.label for cell in few.others]
+
+
 def test_many_blocks_are_dense() -> None:
     assert grid(table([row(str(i), "q", i, steepness=3.0) for i in range(40)]), "steepness").dense
 

@@ -30,6 +30,15 @@ def test_sorting_puts_what_is_absent_last(sort: str, first: str) -> None:
     assert rows[-1].name == "type"
 
 
+@pytest.mark.parametrize(("sort", "place"), [("-steepness", 0), ("", 0), ("steepness", 7), ("layer", 2)])
+def test_nan_is_the_worst_of_all_values(sort: str, place: int) -> None:
+    rows = list(blocks().rows)
+    rows.insert(2, row("layers.1.v", "v", 1, note="layers.1.v: 1 of 32 values are NaN or infinite"))
+    found = layers([table(rows)], ()).in_order(sort).rows
+    assert [layer.name for layer in found].index("layers.1.v") == place
+    assert len(found) == 9
+
+
 def test_tables_meet_in_one_row() -> None:
     embed = table([row("embed", "embedding", None, count=7)])
     other = replace(embed, diagnostic=replace(DIAGNOSTIC, name="other"))

@@ -100,7 +100,7 @@ def test_many_random_layers_beside_ones_that_learned_little_are_a_note() -> None
 def test_many_random_layers_are_one_finding() -> None:
     found = said(blocks([trained(i) if i < 3 else 0.02 * randn(64, 64, seed=i) for i in range(6)])).findings
     assert [(f.severity, f.text) for f in found] == [
-        (Severity.WARN, "3 of 6 matrices look like a random initialisation")
+        (Severity.WARN, "3 of the 6 matrices that can be told look like a random initialisation")
     ]
 
 

@@ -31,6 +31,32 @@ def test_a_faulty_layer_is_counted() -> None:
     assert found.numbers["measured"] == 12
 
 
+def test_what_is_too_small_to_be_judged_is_told_beside_a_fault() -> None:
+    small = [weight(randn(6, 5, seed=i), f"head.{i}.weight", "other", None) for i in range(20)]
+    faulty = weight(torch.zeros(64, 64), "big.weight", "other", None)
+    sentence = "1 of 21 matrices has a fault in its entries; of the others, all are too small for most tests."
+    assert said([*small, faulty]).headline == sentence
+    random = [weight(0.02 * randn(64, 64, seed=i), f"big.{i}.weight", "other", None) for i in range(2)]
+    trained_one = weight(trained(1), "big.2.weight", "other", None)
+    (found,) = warned([*small, *random, trained_one])
+    assert found.text == "2 of the 3 matrices that can be told look like a random initialisation"
+
+
+def test_a_large_model_names_its_worst_layers_and_how_many_of_each_role() -> None:
+    fine = [*blocks([trained(i) for i in range(80)], "up"), *blocks([trained(100 + i) for i in range(80)], "down")]
+    assert "Worst" not in said(fine).headline
+    for place in (3, 9):
+        fine[place] = blocks([torch.zeros(64, 64)] * (place + 1), "up")[place]
+    sentence = "2 of 160 matrices have a fault in their entries. Look at block 3 · MLP up and block 9 · MLP up."
+    assert said(fine).headline == sentence
+    fine[30] = blocks([3.0 * trained(30)] * 31, "up")[30]
+    fine[85] = blocks([torch.full((64, 64), math.nan)] * 6, "down")[5]
+    assert said(fine).headline == (
+        "1 matrix holds NaN or infinity. 3 of 159 matrices have a fault in their entries. "
+        "By role: 3 MLP up and 1 MLP down. Worst: block 5 · MLP down, block 3 · MLP up and block 9 · MLP up."
+    )
+
+
 def test_nan_is_said_first_and_does_not_hide_the_rest() -> None:
     broken = trained(2)
     broken[0, 0] = math.nan

@@ -16,7 +16,10 @@ def test_what_is_said_of_a_model() -> None:
     u, v = (torch.linalg.qr(randn(100, 100, seed=seed)).Q for seed in (1, 2))
     trained = u @ torch.diag(torch.arange(1.0, 101.0) ** -0.7) @ v.T
     said = summary(RANDOM_MATRIX, blocks([randn(100, 100), trained, trained.T, trapped, randn(2, 9)]))
-    assert said.headline == "1 of 4 matrices cannot be told from noise. 2 have a noise bulk. 1 has traps."
+    assert said.headline == (
+        "1 of 4 matrices cannot be told from noise. 2 have a noise bulk. 1 has traps. "
+        "1 other could not be judged (2 eigenvalues; a bulk needs 8)."
+    )
     texts = [finding.text for finding in said.findings]
     assert texts == [
         "MLP up projection (up_proj) of block 0 is indistinguishable from noise",

@@ -7,7 +7,7 @@ import torch
 
 from analysis.diagnostics.random_matrix.diagnostic import RANDOM_MATRIX
 from analysis.diagnostics.random_matrix.traps import against_noise
-from tests.analysis.diagnostics.battery import measured, randn, weight
+from tests.analysis.diagnostics.battery import measured, randn, summary, weight
 
 
 def test_large_entries_are_traps() -> None:
@@ -22,6 +22,15 @@ def test_large_entries_are_traps() -> None:
     )  # where noise carries such a spike (Benaych-Georges, Nadakuditi)
     assert values["max_rand_eval"] == pytest.approx(alone, rel=0.06)
     assert values["ww_softrank"] == pytest.approx(1.0, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(9, 16, 16), (9, 64, 32), (49, 64, 3)])
+def test_positions_of_a_kernel_that_differ_in_size_are_no_traps(shape: tuple[int, int, int]) -> None:
+    """Pooled and shuffled together, the largest position would stand above the others."""
+    kernel = randn(*shape) * torch.linspace(1.0, 10.0, shape[0])[:, None, None]
+    said = summary(RANDOM_MATRIX, [weight(kernel, "conv.weight", "conv")])
+    assert said.numbers["trapped"] == 0
+    assert not any("trap" in finding.text for finding in said.findings)
 
 
 def test_the_mean_of_the_entries_is_no_trap() -> None:

@@ -157,7 +157,8 @@ def test_orders_that_always_hold(rows: int, columns: int, rank: int, seed: int) 
     ranks = [number(found[column]) for column in ("stable_rank", "effective_rank", "rank", "available_rank")]
     assert all(low <= high * (1.0 + 1e-9) for low, high in zip([1.0, *ranks], ranks, strict=False))
     assert ranks[-1] == min(rows, columns, rank)
-    assert number(found["spectrum_distance"]) <= number(found["relative_norm"]) * (1.0 + 1e-5)
+    rounding = 1e-6  # the sum is stored in float32
+    assert number(found["spectrum_distance"]) <= number(found["relative_norm"]) + rounding
     assert number(found["share_both"]) <= min(number(found["share_left"]), number(found["share_right"])) + 1e-12
     turned = low_rank(weight(base.slices[0].T), tuned.factors.right.T, tuned.factors.left.T) if tuned.factors else tuned
     other = compared(UPDATE, turned).values

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from analysis.diagnostics.update import kinds
 from analysis.diagnostics.update.kinds import kind_of_change, largest_by_power
 from tests.analysis.diagnostics.battery import changed, low_rank, randn, weight
 
@@ -90,6 +91,15 @@ def test_the_largest_by_power_is_numpys_where_it_stands_alone() -> None:
     noise = randn(80, 50).double()
     exact = np.linalg.norm(noise.numpy(), 2)
     assert 0.9 * exact < largest_by_power(noise) <= exact * (1.0 + 1e-12)
+
+
+def test_a_kind_is_found_once_for_all_diagnostics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a pair; beside another base the same weight has another kind."""
+    found = iter(["kind 1", "kind 2"])
+    monkeypatch.setattr(kinds, "_kind", lambda base, tuned: next(found))
+    tuned = changed(BASE, MATRIX + 1.0)
+    assert [kind_of_change(BASE, tuned), kind_of_change(BASE, tuned)] == ["kind 1", "kind 1"]
+    assert kind_of_change(weight(MATRIX), tuned) == "kind 2"
 
 
 def test_all_zeros_and_entries_set_to_zero() -> None:

@@ -44,6 +44,17 @@ def test_a_usual_fine_tune_needs_no_finding() -> None:
     assert summary.groups[0, 1]["energy_last_third"] == pytest.approx(0.25)
 
 
+def test_a_median_does_not_hide_the_few_that_changed_far() -> None:
+    sizes = [0.002] * 60 + [0.3, 0.25, 0.25, 0.25, 0.25, 0.41]
+    rows = tuple(row(d, relative_norm=size) for d, size in enumerate(sizes))
+    assert summarise(Table(UPDATE, rows, ("MiniLM", "full"))).headline == (
+        "full changed 66 matrices by 0.2 % (median; 6 by 5 times that or more, block 65 · MLP up by 41 %), "
+        "in 200 directions."
+    )
+    one = summarise(Table(UPDATE, rows[:61], ("MiniLM", "full"))).headline
+    assert one == "full changed 61 matrices by 0.2 % (median; block 60 · MLP up by 30 %), in 200 directions."
+
+
 def test_an_adapter_and_its_merge_say_the_same() -> None:
     moved = [(0.02, 3.0), (0.04, 4.0), (0.06, 8.0)]
     trained = [[row(d, at, relative_norm=s, effective_rank=r) for d, (s, r) in enumerate(moved)] for at in (1, 2)]
@@ -87,6 +98,8 @@ def test_a_large_update_names_its_matrices() -> None:
         == "LoRA: the update is larger than 10 % of the base in MLP up projection (up_proj) of blocks 1 and 2"
     )
     assert finding.why.startswith("Largest in block 2 · MLP up: 30 %.")
+    assert "0.92 over 18 of LoRA, 0.70 with 4 full ones" in finding.why  # all that was found, and not the best of it
+    assert "6 of 8 with a smaller one" in finding.why  # that a smaller one is safe is not said
     assert len(finding.weights) == 2
     (finding,) = told(row(0), row(1, relative_norm=0.12), row(2, role="down", relative_norm=0.3))
     assert finding.text == "LoRA: the update is larger than 10 % of the base in 2 of 3 matrices"

@@ -8,7 +8,8 @@ from analysis.diagnostic import Finding, Severity
 from analysis.diagnostics.intruders.diagnostic import INTRUDERS
 from analysis.diagnostics.update.diagnostic import UPDATE
 from analysis.diagnostics.update.kinds import kind_of_change
-from analysis.diagnostics.update.turned_lines import find_order, has_new_rows
+from analysis.diagnostics.update.sums import add_lines
+from analysis.diagnostics.update.turned_lines import find_order, has_new_lines
 from tests.analysis.diagnostics.battery import blocks, changed, comparison, randn, weight
 
 HEADS, SIZE = 8, 12
@@ -23,6 +24,14 @@ def kind(before: Tensor, after: Tensor) -> str:
     return kind_of_change(base, changed(base, after))
 
 
+def order_in(after: Tensor) -> Tensor | None:
+    return find_order(MATRIX, after, add_lines(MATRIX, after)[0])
+
+
+def has_new_rows(before: Tensor, after: Tensor) -> bool:
+    return has_new_lines(*add_lines(before, after))
+
+
 def anew(matrix: Tensor, count: int) -> Tensor:
     changed_matrix = matrix.clone()
     changed_matrix[5 : 5 + count] = matrix.std() * randn(count, matrix.shape[1], seed=9)
@@ -31,11 +40,11 @@ def anew(matrix: Tensor, count: int) -> Tensor:
 
 def test_the_order_is_found_as_it_was_made() -> None:
     for after in (MATRIX[HEAD_ORDER], TRAINED[HEAD_ORDER]):
-        order = find_order(MATRIX.double(), after.double())
+        order = order_in(after)
         assert order is not None
         assert order.tolist() == HEAD_ORDER.tolist()
-    assert find_order(MATRIX.double(), TRAINED.double()) is None
-    assert find_order(MATRIX.double(), randn(ROWS, 80, seed=5).double()) is None
+    assert order_in(TRAINED) is None
+    assert order_in(randn(ROWS, 80, seed=5)) is None
 
 
 @pytest.mark.parametrize("levels", [3, 15, None])
@@ -59,14 +68,14 @@ def test_lines_drawn_anew_beside_trained_ones(count: int) -> None:
 
 
 def test_few_lines_short_ones_and_matrices_that_moved_as_a_whole_are_not_partly_new() -> None:
-    assert not has_new_rows(MATRIX.double(), anew(MATRIX, 2).double())
+    assert not has_new_rows(MATRIX, anew(MATRIX, 2))
     padded = MATRIX.clone()
     padded[:20] *= 1e-3
     again = padded.clone()
     again[:20] = 1e-3 * randn(20, 80, seed=3)
-    assert not has_new_rows(padded.double(), again.double())
-    assert not has_new_rows(MATRIX.double(), (MATRIX + 3.0 * randn(ROWS, 80, seed=4)).double())
-    assert not has_new_rows(MATRIX[:, :20].double(), anew(MATRIX, 40)[:, :20].double())
+    assert not has_new_rows(padded, again)
+    assert not has_new_rows(MATRIX, (MATRIX + 3.0 * randn(ROWS, 80, seed=4)))
+    assert not has_new_rows(MATRIX[:, :20], anew(MATRIX, 40)[:, :20])
 
 
 def said(matrices: list[Tensor]) -> list[Finding]:

@@ -35,6 +35,11 @@ def test_what_has_no_value_comes_last(sort: str, order: str) -> None:
     assert names(pick(rows(1, None, 3), {"w1": Severity.BAD}, Choice(sort=sort))) == order.split()
 
 
+def test_layer_is_the_order_of_the_network() -> None:
+    check_sort("layer", DIAGNOSTICS)
+    assert names(pick(rows(3, None, 1), {"w1": Severity.BAD}, Choice(sort="layer"))) == ["w0", "w1", "w2"]
+
+
 def test_full_keeps_the_order_of_the_model() -> None:
     many = rows(*range(MOST + 3))
     assert len(pick(many, {}, Choice())) == MOST

@@ -1,5 +1,6 @@
 """Sentences of a report on a terminal."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,11 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
 
-from analysis.diagnostic import Finding, Severity
-from app.cli.listing.sentences import MOST_FINDINGS, MOST_NOTES, first_findings
+from analysis.coverage import coverage
+from analysis.diagnostic import Diagnostic, Finding, Severity, Summary, Table
+from analysis.diagnostics.update.diagnostic import UPDATE
+from analysis.report import Report
+from app.cli.listing.sentences import MOST_FINDINGS, MOST_NOTES, all_findings, first_findings
 from app.cli.main import main
 
 
@@ -18,6 +22,19 @@ def test_warnings_go_before_notes_and_both_are_bounded() -> None:
     ]
     chosen = first_findings(findings)
     assert [finding.severity for finding in chosen] == [Severity.WARN] * MOST_FINDINGS + [Severity.NOTE] * MOST_NOTES
+
+
+def test_findings_of_a_comparison_are_in_the_order_of_its_tables_within_a_severity() -> None:
+    said = {"intruders": "adds intruders", "update": "is large"}
+
+    def diagnostic(name: str) -> Diagnostic:
+        findings = (Finding(Severity.WARN, said[name], ""), Finding(Severity.NOTE, f"{name} note", ""))
+        return replace(UPDATE, name=name, columns=(), figures=(), summary_curves=(),
+                       summarise=lambda _: Summary("", {}, findings))  # fmt: skip
+
+    tables = tuple(Table(diagnostic(name), (), ("base", "tuned")) for name in said)
+    found = all_findings(Report(coverage([]), tables, ("base", "tuned")))
+    assert [finding.text for finding in found] == ["adds intruders", "is large", "intruders note", "update note"]
 
 
 @pytest.fixture

@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+import torch
+from safetensors.torch import save
+from torch import Tensor
 
+from frontend.numbers import short
 from tests.app.pages.compared import compared
 from tests.app.pages.reader import read, words
 from tests.service import Service, model, settings
@@ -34,7 +38,39 @@ def test_reports_stand_in_rows_and_layers_show_differences(three: Service) -> No
     assert "of 3 layers" in words(page.one("section", id="changed"))
     figure = page.one("div", class_="plot spectra").attributes["data-figure"] or ""
     assert three.client.get(figure).status_code == 200
+    assert not page.all("svg", class_="trend")  # these are too small for firm fits
+    page = read(three.client.get("/compare/reports?of=1,2,3&column=stable_rank").text)
     assert page.all("svg", class_="trend")
+
+
+def of_tail(rows: int, tail: int) -> Tensor:
+    """A matrix whose spectrum is a bulk with a power law on top: with few enough values in it, its fit is firm."""
+    random = torch.Generator().manual_seed(tail)
+    left, right = (torch.linalg.qr(torch.randn(rows, rows, generator=random))[0] for _ in range(2))
+    bulk = 0.5 + 0.5 * torch.rand(rows - tail, generator=random)
+    law = (1 - torch.rand(tail, generator=random)) ** (-1 / 4)
+    found: Tensor = left @ torch.diag(torch.cat([1.2 * law, bulk])) @ right
+    return found
+
+
+def test_a_median_is_the_one_that_the_report_says(service: Service) -> None:
+    for tails in ((50, 50, 50), (40, 45, 30)):
+        state = {f"model.layers.{at}.mlp.up_proj.weight": of_tail(160, tail) for at, tail in enumerate(tails)}
+        state |= {f"model.layers.{at}.self_attn.q_proj.weight": torch.randn(40, 40) for at in range(3)}
+        service.upload(save(state))
+    for checkpoint in (1, 2):
+        service.run(checkpoint)
+    service.work()
+    page = read(service.client.get("/compare/reports?of=1,2").text)
+    heads = [words(head) for head in page.all("th", scope="col", class_="num")][:5]
+    numbers = [words(cell).split()[0] for cell in page.all("td", class_="num")]
+    for run, told in enumerate((numbers[:5], numbers[5:10]), 1):
+        said = service.get(f"/api/v1/runs/{run}/report")["summary"]
+        by_title = dict(zip(heads, told, strict=True))
+        assert 0 < said["esd"]["left_out"] < said["esd"]["fitted"]
+        assert by_title["α"] == short(said["esd"]["median_readable"])
+        assert by_title["Stable rank"] == short(said["norms"]["median_stable_rank"])
+    assert "of α over firm fits alone" in words(page.one("section", id="reports"))
 
 
 def test_the_address_holds_column_filter_and_order(three: Service) -> None:
@@ -89,8 +125,42 @@ def test_rows_of_the_lists_are_compared(three: Service) -> None:
     assert answer.headers["location"] == "/compare/reports?of=1,3"
 
 
-@pytest.mark.parametrize("query", ["of=1,99", "of=x", "of=1,2,3,4,5,6,7,8,9", "of=1,1.4"])
-def test_what_is_not_there_is_told_in_a_page(three: Service, query: str) -> None:
-    answer = three.client.get(f"/compare/reports?{query}")
-    assert answer.status_code in (400, 404)
-    assert "text/html" in answer.headers["content-type"]
+@pytest.mark.parametrize(
+    ("named", "kept", "said"),
+    [
+        ("1,99", "1", "Run 99 does not exist."),
+        ("x", "", "“x” does not name reports"),
+        ("1,1.4", "1", "Run 1 has no checkpoint at position 4: it has one, at position 0."),
+        ("2,x,3", "2,3", "“x” does not name reports"),
+        ("1,2,3,4,5,6,7,8,9", "1,2,3", "Run 9 does not exist."),
+    ],
+)
+def test_what_is_not_there_is_said_and_the_choice_stays(three: Service, named: str, kept: str, said: str) -> None:
+    answer = three.client.get(f"/compare/reports?of={named}")
+    assert answer.status_code == 400
+    page = read(answer.text)
+    assert said in words(page.one("div", id="wrong"))
+    assert len(page.all("form", role="search")) == 1
+    assert [field.attributes["value"] for field in page.all("input", name="of")][:1] == ([kept] if kept else [])
+    assert len([row for row in page.all("tr") if "data-member" in row.attributes]) == (
+        0 if len(kept) < 2 else len(kept.split(","))
+    )
+
+
+def test_more_than_eight_are_cut_to_the_first_eight(service: Service) -> None:
+    service.upload(model(1))
+    service.work()
+    for _ in range(9):
+        service.run(1, diagnostics={"norms": {}})
+    service.work()
+    page = read(service.client.get("/compare/reports?of=1,2,3,4,5,6,7,8,9").text)
+    assert "9 are named, and the first 8 are here" in words(page.one("div", id="wrong"))
+    assert len([row for row in page.all("tr") if "data-member" in row.attributes]) == 8
+
+
+def test_reports_with_nothing_to_put_side_by_side_can_be_taken_away(service: Service) -> None:
+    compared(service)
+    page = read(service.client.get("/compare/reports?of=1,1.1").text)
+    assert "None of these reports has a table" in words(page.one("div", id="wrong"))
+    assert words(page.one("div", id="few")).startswith("Choose others than base")
+    assert page.all("a", href="/compare/reports?of=1.1")

@@ -1,15 +1,17 @@
+from collections.abc import Sequence
+
 from app.models import Checkpoint, Run
 from app.pages.reports.beside_view import PATH, BesideQuery, BesideView, address, middle, signed
 from app.runs.beside import Beside, Ref
-from tests.frontend.examples import row, table
+from tests.frontend.examples import DIAGNOSTIC, row, table
 
 
-def view(**asked: str) -> BesideView:
+def view(facts: Sequence[dict[str, int]] = ({"step": 1}, {"step": 2}), **asked: str) -> BesideView:
     rows = [row("a", "q", 0, place, steepness=3.0 + place, doubt=0.1) for place in (0, 1)]
     merged = table(rows)
     merged = type(merged)(merged.diagnostic, merged.rows, ("one", "two"))
     runs = tuple(Run(id=number, created_at=0.0, finished_at=None) for number in (4, 7))
-    checkpoints = tuple(Checkpoint(id=number, facts={"step": number}, stated={}) for number in (1, 2))
+    checkpoints = tuple(Checkpoint(id=at, facts=each, stated={}) for at, each in enumerate(facts, 1))
     found = Beside((Ref(4), Ref(7, 1)), runs, checkpoints, (merged,))
     return BesideView(found, BesideQuery(of="4,7.1", **asked), {}, 0.0)
 
@@ -32,10 +34,20 @@ def test_the_layer_with_the_largest_difference_is_drawn() -> None:
     assert view().weight == "a"
     assert view().figure == "/api/v1/side-by-side/spectra?of=4,7.1&weight=a"
     assert view(q="nothing").rows == []
-    assert view().over_time is not None
 
 
 def test_addresses_and_signs() -> None:
     assert address(BesideQuery(of="1,2"), q="a b") == f"{PATH}?of=1,2&q=a+b"
     assert signed(-1.0) == "−1.00"
-    assert middle(table([]), "steepness", 0) is None
+    assert middle(table([]), DIAGNOSTIC.column("steepness"), 0) is None
+
+
+def test_only_steps_of_one_training_are_joined() -> None:
+    over = view().over_steps
+    assert over is not None
+    assert (over.along, [text for _, text in over.x_ticks]) == ("training step", ["1", "2"])
+    assert view().lineup is None
+    apart = view(facts=({"step": 1, "rank": 8}, {"step": 2, "rank": 16}))
+    assert apart.over_steps is None
+    assert apart.lineup is not None
+    assert [entry.name for entry in apart.lineup.entries] == ["one", "two"]

@@ -1,8 +1,10 @@
 """The page of a comparison, held against the API and the numbers that were put in."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
+import torch
 from safetensors.torch import save
 
 from analysis.coverage import Coverage
@@ -73,7 +75,28 @@ def test_cells_and_totals_are_the_counts_of_the_api(done: Service) -> None:
     totals = {e.attributes["data-total"]: int(e.text) for e in page.all("span") if "data-total" in e.attributes}
     assert totals == {"1": 6, "2": 0}
     side = words(page.one("section", id="contrast"))
-    assert "Intruder dimensionsamong the 10 strongest directions of each matrix6 0" in side
+    assert "Intruder dimensionsamong the 10 strongest directions of each matrix" in side
+    assert re.search(r"sharp 6\b.*soft 0\b", side)  # a row for each
+
+
+def test_few_pairs_stand_below_the_tuned_and_many_beside_the_findings(service: Service) -> None:
+    base = compared(service)["base"]
+    few = page_of(service)
+    ids = [element.attributes.get("id") for element in few.elements]
+    assert ids.index("contrast") < ids.index("between") < ids.index("findings")
+    assert few.one("section", id="findings").attributes["class"] == "card stretch"
+    assert len(few.all("div", class_="scroll pin")) >= 2  # names stay in view beside what scrolls
+    for seed in (1, 2):
+        noise = torch.Generator().manual_seed(seed)
+        changed = {name: value + 0.1 * torch.randn(value.shape, generator=noise) for name, value in base.items()}
+        service.send(f"more {seed}", {"model.safetensors": save(changed)})
+    service.work()
+    run = service.run(1, 2, 3, 4, 5)["id"]
+    service.work()
+    many = read(service.client.get(f"/runs/{run}").text)
+    ids = [element.attributes.get("id") for element in many.elements]
+    assert ids.index("contrast") < ids.index("findings") < ids.index("between")
+    assert many.one("section", id="findings").attributes["class"] == "card stretch c7"
 
 
 def test_the_matrix_with_the_most_is_looked_at_first(done: Service) -> None:
