@@ -1,11 +1,15 @@
 """What a report gives no value of, as a gate counts it: weights and other parameters that hold NaN or
-infinity, and weights that no worker came to.
+infinity, empty weights, and weights that no worker came to.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analysis.tensors.listing import BROKEN, OF_OTHER
+from analysis.tensors.skipping import EMPTY
+
+OF_WEIGHTS = re.compile(r"(weight(_[a-z]+_l\d+(_reverse)?)?|proj|kernel|embeddings?)$")  # the end of their names
 
 
 def find_unmeasured(report: Mapping[str, Any], place: int) -> dict[str, str]:
@@ -46,11 +50,17 @@ def _rows_of(report: Mapping[str, Any], place: int) -> Iterator[Mapping[str, Any
 
 
 def _broken_others(report: Mapping[str, Any], place: int) -> dict[str, str]:
-    """Norms, biases, tokens and tables that hold NaN or infinity."""
+    """Norms, biases, tokens and tables that hold NaN or infinity, and weights without a value, as ZeRO-3 leaves them."""
     coverage = report["coverage"]
     part = coverage["checkpoints"][place] if coverage.get("checkpoints") else coverage
-    broken = (entry for entry in part.get("skipped", ()) if entry["reason"].endswith(BROKEN))
-    return {entry["tensor"]: entry["reason"] for entry in broken if OF_OTHER in entry["reason"]}
+    return {entry["tensor"]: entry["reason"] for entry in part.get("skipped", ()) if _is_broken(entry)}
+
+
+def _is_broken(entry: Mapping[str, Any]) -> bool:
+    reason: str = entry["reason"]
+    if reason == EMPTY:  # an empty buffer, or bias of a layer without one, is none
+        return OF_WEIGHTS.search(entry["tensor"]) is not None
+    return reason.endswith(BROKEN) and OF_OTHER in reason
 
 
 def count_unmeasured(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from analysis.tensors.constants import FLOATS, REASONS
 from analysis.tensors.header import Headers
 from analysis.tensors.layouts import counted_matrices
 
+EMPTY = "empty: one of its dimensions is 0"
 MOST_NAMED = 2_000_000  # characters of all their names: a hostile file must not fill the memory with its name
 MOST_PIECES = 4096  # matrices in one tensor; eight times the experts of the largest public models
 # buffers by the last word of their name, where no ".weight" follows: (what they are called, what they are)
@@ -83,7 +84,7 @@ def _is_packed(name: str, headers: Headers) -> bool:
 def _wrong_shape(name: str, role: str, shape: tuple[int, ...]) -> str | None:
     rank = len(shape)
     if 0 in shape:
-        return "empty: one of its dimensions is 0"
+        return EMPTY
     if rank == 0:
         return "a single number"
     if rank == 1:

@@ -1,6 +1,7 @@
 """Weights that a report gives no value of, by checkpoint."""
 
 from analysis.gate.unmeasured import count_unmeasured, find_unmeasured
+from analysis.tensors.skipping import EMPTY
 from tests.reports import alphas, report, row
 
 
@@ -40,3 +41,12 @@ def test_norms_and_biases_count_too() -> None:
     two = report({"esd": alphas(3.0)}, names=["base", "tuned"])
     two["coverage"]["checkpoints"][1]["skipped"] = found["coverage"]["skipped"]
     assert [part["unmeasured"] for part in count_unmeasured(two)["checkpoints"]] == [0, 1]
+
+
+def test_an_empty_weight_counts_and_an_empty_buffer_does_not() -> None:
+    """Of a model gathered in part from ZeRO-3: coverage by parameters cannot tell, for an empty tensor has none."""
+    found = report({"esd": alphas(3.0)})
+    names = ("q_proj.weight", "lstm.weight_ih_l0", "experts.gate_up_proj", "q_proj.g_idx", "q_proj.bias")
+    found["coverage"]["skipped"] = [{"tensor": name, "shape": [0, 96], "reason": EMPTY} for name in names]
+    assert find_unmeasured(found, 0) == dict.fromkeys(names[:3], EMPTY)
+    assert count_unmeasured(found)["unmeasured"] == 3
