@@ -50,7 +50,7 @@ def _rows_of(report: Mapping[str, Any], place: int) -> Iterator[Mapping[str, Any
 
 
 def _broken_others(report: Mapping[str, Any], place: int) -> dict[str, str]:
-    """Norms, biases, tokens and tables that hold NaN or infinity, and weights without a value, as ZeRO-3 leaves them."""
+    """Norms, biases, tokens and tables that hold NaN or infinity, and empty weights, as ZeRO-3 leaves."""
     coverage = report["coverage"]
     part = coverage["checkpoints"][place] if coverage.get("checkpoints") else coverage
     return {entry["tensor"]: entry["reason"] for entry in part.get("skipped", ()) if _is_broken(entry)}
