@@ -12,7 +12,7 @@ WEAK = "low_confidence"  # the column in which a diagnostic flags a fit that is 
 COVERAGE = {
     "parameters": "Share of the parameters that were analysed, 0 to 1.",
     "tensors": "Share of the tensors that were analysed, 0 to 1: biases and norms are not.",
-    "unmeasured": "Weights, norms, biases and others with NaN or infinity; empty weights; weights that no worker came to.",
+    "unmeasured": "Weights, norms, biases and others with NaN or infinity; empty weights; weights no worker came to.",
 }
 SHARES = ("parameters", "tensors")
 RENAMED = {"esd.healthy": "esd.usual", "esd.share_healthy": "esd.share_usual"}  # names of earlier versions
