@@ -69,7 +69,8 @@ def test_a_gain_of_another_size_is_noted(tmp_path: Path) -> None:
     tensors["model.layers.2.post_attention_layernorm.weight"] *= 100.0
     (found,) = said(tensors, tmp_path)
     assert found.severity is Severity.NOTE
-    assert "layers.2.post_attention_layernorm" in found.text
+    assert "2.post_attention_layernorm.weight" in found.text
+    assert found.weights == ("model.layers.2.post_attention_layernorm.weight",)
 
 
 @pytest.mark.parametrize(
