@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from analysis.formats.stored import Array, Stored
-from analysis.runtime.elsewhere import read_at
 
 COMPARED = ("lm_head", "embed_out", "embed_tokens", "wte", "word_embeddings", "tok_embeddings", "shared", "decoder")
 FIRST = 4096  # bytes that are looked at first: all but all tensors differ in them
@@ -57,4 +56,6 @@ def _is_plain(array: Array) -> TypeGuard[Stored]:
 
 
 def _start(stored: Stored) -> bytes:
-    return read_at(stored.path, stored.start, min(FIRST, stored.nbytes))
+    with stored.path.open("rb") as file:
+        file.seek(stored.start)
+        return file.read(min(FIRST, stored.nbytes))

@@ -13,7 +13,6 @@ from analysis.errors import DamagedFile, UnknownFormat, escape
 from analysis.formats.dtypes import SAFETENSORS_DTYPES
 from analysis.formats.hostile_json import check_name, parse, text_facts
 from analysis.formats.stored import MOST_DIMENSIONS, MOST_LISTED, Contents, Format, Stored, too_many_dimensions
-from analysis.runtime.elsewhere import read_at, size_of
 
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit, MAX_HEADER_SIZE in safetensors/src/tensor.rs
 METADATA = "__metadata__"
@@ -43,15 +42,16 @@ def _length(head: bytes) -> int:
 
 
 def _contents(path: Path) -> Contents:
-    size = size_of(path)
-    length = _length(read_at(path, 0, 8))
-    if 8 + length > size:
-        raise DamagedFile(
-            f"the file is cut off: its header takes {length:,} bytes, and it ends after {size:,}. "
-            "Download or copy it again.",
-            "truncated-file",
-        )
-    header = parse(read_at(path, 8, length), "its header")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = _length(file.read(8))
+        if 8 + length > size:
+            raise DamagedFile(
+                f"the file is cut off: its header takes {length:,} bytes, and it ends after {size:,}. "
+                "Download or copy it again.",
+                "truncated-file",
+            )
+        header = parse(file.read(length), "its header")
     metadata = _read_metadata(header.pop(METADATA, None))
     entries = {name: _read_entry(path, name, entry, 8 + length, size) for name, entry in header.items()}
     _check_places(entries, 8 + length, size)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from analysis.errors import DamagedFile, escape
 from analysis.formats.dtypes import DTYPES, Sized
-from analysis.runtime.elsewhere import read_at, source_of
 
 Fact = float | int | str | bool | None
 Facts = Mapping[str, Fact]
@@ -112,23 +111,16 @@ class Stored(Sized):
     def _flat(self, word: np.dtype[Any]) -> Words:
         """The words from its first element to behind its last one: read where they are few, else mapped."""
         nbytes = self._extent(word.itemsize)
-        if source_of(self.path) is not None:
-            return self._fetch(nbytes, word)
         if nbytes <= UNMAPPED:
             return np.frombuffer(self._read(nbytes), word)
         if self.path.stat().st_size < self.start + nbytes:
             raise self._shorter()
         return np.memmap(self.path, word, "r", self.start, (nbytes // word.itemsize,))
 
-    def _fetch(self, nbytes: int, word: np.dtype[Any]) -> Words:
-        """So many bytes from its first element on, of a file that lies elsewhere."""
-        source = source_of(self.path)
-        if source is None or source.nbytes < self.start + nbytes:
-            raise self._shorter()
-        return source.read(self.start, nbytes).view(word)
-
     def _read(self, nbytes: int) -> bytes:
-        data = read_at(self.path, self.start, nbytes)
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.start)
+            data = file.read(nbytes)
         if len(data) < nbytes:
             raise self._shorter()
         return data
@@ -151,11 +143,7 @@ class Stored(Sized):
         if self.strides is not None or self.nbytes == 0:
             return _native(np.array(self.words(), order="C"), self)
         dtype = DTYPES[self.dtype]
-        word = np.dtype(dtype.word)
-        if source_of(self.path) is not None:
-            words = self._fetch(self.nbytes, word)
-        else:
-            words = np.fromfile(self.path, word, self.nbytes // word.itemsize, offset=self.start)
+        words = np.fromfile(self.path, dtype.word, self.nbytes // np.dtype(dtype.word).itemsize, offset=self.start)
         if words.nbytes < self.nbytes:
             raise self._shorter()
         return _native(words if dtype.bits < 8 else words.reshape(self.shape), self)
