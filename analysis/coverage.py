@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.diagnostic import Scope, Table
+from analysis.diagnostic import Scope, Table, without_name
 from analysis.tensors.constants import REASONS
 from analysis.tensors.gains import ALL_ZERO, OF_SIBLINGS
 from analysis.tensors.listing import BROKEN, NO_WEIGHT, OF_OTHER
@@ -25,6 +25,11 @@ class Skipped:
     tensor: str
     shape: tuple[int, ...]
     reason: str
+
+    @property
+    def plain_reason(self) -> str:
+        """The reason where the tensor's name stands beside it already: without that."""
+        return without_name(self.reason, self.tensor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,17 @@ def groups(scope: Scope, checkpoints: int) -> list[tuple[int, ...]]:
 NOT_FINITE = "values are NaN or infinite"  # the end of a note on such a weight
 
 
+def without_name(note: str, *names: str) -> str:
+    """A note on a weight where its name stands beside it already, or that of its tensor: without these in front.
+
+    >>> without_name("h.0.fc: 2 values are NaN or infinite", "h.0.fc")
+    '2 values are NaN or infinite'
+    """
+    for name in names:
+        note = note.removeprefix(f"{name}: ")
+    return note
+
+
 def _always(row: "Row") -> bool:
     return True
 
@@ -114,9 +125,7 @@ class Row:
     @property
     def reason(self) -> str:
         """The note where the weight's name stands beside it already: without that."""
-        return (
-            (self.measurement.note or "").removeprefix(f"{self.weight.name}: ").removeprefix(f"{self.weight.tensor}: ")
-        )
+        return without_name(self.measurement.note or "", self.weight.name, self.weight.tensor)
 
     @property
     def is_not_finite(self) -> bool:

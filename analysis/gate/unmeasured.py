@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from analysis.diagnostic import without_name
 from analysis.tensors.listing import BROKEN, OF_OTHER
 from analysis.tensors.skipping import EMPTY
 
@@ -36,10 +37,7 @@ def find_unmeasured(report: Mapping[str, Any], place: int) -> dict[str, str]:
 
 def reason_of(row: Mapping[str, Any]) -> str:
     """Why a row has no value; without the tensor's name, which stands beside it wherever a reason is said."""
-    note = row.get("note") or ""
-    for name in (row["weight"], row.get("tensor")):
-        note = note.removeprefix(f"{name}: ")
-    return note
+    return without_name(row.get("note") or "", row["weight"], row.get("tensor") or row["weight"])
 
 
 NO_VALUES = ("weight", "tensor", "label", "role", "depth", "shape", "slices", "group", "checkpoints", "note")

@@ -44,7 +44,6 @@ WRITTEN_BY_PROXIES = re.compile(
     r"|x-(forwarded|original|real|client|cluster|remote|proxyuser|envoy|azure|arr|appengine|vercel|amz|amzn|nginx|akamai"
     r"|host|scheme|sendfile|zeit|ms-forwarded|appgw|goog|cloud|nf|railway|replit|ngrok|b3"
     r"|proxy|originating|user-ip|lb|varnish|squid|bluecoat|sucuri|coming|auth-request|authentik|pomerium|webauth|ssl|tls"
-    r""
     r"|url-scheme|true-client|forward|source|http-host|script|accel|kong|consumer|teleport|zrok|caddy|iap|gateway"
     r"|cloudfront|tunnel|codespaces|trusted|peer|downstream|nat|citrix|appgateway"
     r"|traefik|istio|haproxy|jupyterhub|tor|edge|cdn|iinfo|backend|request-start|queue-start|wap|rewrite|tailscale)(-.*)?"

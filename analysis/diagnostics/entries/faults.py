@@ -12,7 +12,6 @@ from analysis.findings import causes
 from analysis.findings.subjects import evidence, group_alike, name_of, names, number, subject
 from analysis.findings.wording import lower_first, percent, quantity, short
 from analysis.names import parts as components
-from analysis.weight import STEP_OF_GRID
 
 MOST = 0.5  # share of the layers from which on something is how the model was made
 ZEROS = 0.05  # share of zeros outside dead lines: trained layers had none in benchmarks/truth
@@ -21,18 +20,11 @@ GAP = 8.0  # ratio of singular values that makes what is behind it a remainder: 
 LIMIT = 0.02  # share of entries at the largest size: trained layers have one such entry, bfloat16 lets some be equal
 LINE = 8.0  # length of a line over the next: trained layers had up to 4.1
 STANDALONE, OUTLIER = 3.0, 10.0  # the largest entry over the next of its lines, and over the root mean square
-TIES = 0.5  # share of different values among those of different lines from which on lines repeat, and not values
 FEW_LEVELS = 16  # values up to which a weight was rounded rather than clipped
 TABLES = ("embedding", "position")  # whose lines are tokens and places: unused ones are zero or equal by design
 NAMED_TABLES = {"embed", "embeds", "embedding", "embeddings", "emb"}  # where a bare name is all that says so
-EVEN = ("orthogonal", "identity", "flat")  # states that a grid does not tell from its own
 
 Test = Callable[[Row], bool]
-
-
-def is_dequantised(row: Row) -> bool:
-    """Whether the file itself says that its values are quantised."""
-    return STEP_OF_GRID in (row.measurement.note or "")
 
 
 def is_table(row: Row) -> bool:
@@ -140,39 +132,7 @@ def pruning(rows: Sequence[Row]) -> Iterator[Finding]:
     def sparse(row: Row) -> bool:
         return _sparse(row) > ZEROS and (not row.value("grid") or row.value("excess_zeros") is True)
 
-    yield from _few_or_most(rows, sparse, words, ("zeros",), causes.PRUNED)
-
-
-def quantisation(rows: Sequence[Row]) -> Iterator[Finding]:
-    def words(chosen: Sequence[Row]) -> tuple[str, str]:
-        finest = max(chosen, key=lambda row: number(row, "grid_steps"))
-        steps = number(finest, "grid_steps")
-        bits = max(1, int(steps).bit_length())
-        unit = str(finest.value("grid"))
-        place = "of the whole tensor" if unit == "tensor" else f"of each {unit}"
-        why = f"The values {place} lie on a grid of {steps:.0f} steps or fewer; trained values lie anywhere."
-        return f"is quantised to about {quantity(bits, 'bit')}", why
-
-    def on_grid(row: Row) -> bool:
-        is_grid = bool(row.value("grid")) and row.value("state") not in EVEN and row.weight.role != "position"
-        return is_grid and not _repeats_by_lines(row)
-
-    stored = [row for row in rows if on_grid(row) and is_dequantised(row)]
-    if stored:
-        says, text = words(stored)[0], f"{len(stored)} of {quantity(len(rows), 'matrix', 'matrices')}: each"
-        text = f"{subject(stored) if len(stored) == 1 else text} {says}, as the file says"
-        why = "The file stores it so; the values looked at are those that it stands for."
-        yield Finding(Severity.NOTE, text, why, names(stored), {}, causes.QUANTISED)
-    others = [row for row in rows if not is_dequantised(row)]
-    yield from _few_or_most(others, on_grid, words, ("grid", "grid_steps", "levels"), causes.QUANTISED)
-
-
-def _repeats_by_lines(row: Row) -> bool:
-    """Whether values come again because half of the lines or more repeat another, and are different in the rest."""
-    info = row.weight
-    rows, columns = info.rows - number(row, "equal_rows"), info.columns - number(row, "equal_columns")
-    different = rows * columns * info.slices
-    return 2.0 * different <= info.rows * info.columns * info.slices and number(row, "levels") > TIES * different
+    yield from few_or_most(rows, sparse, words, ("zeros",), causes.PRUNED)
 
 
 def precision(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -186,7 +146,7 @@ def precision(rows: Sequence[Row]) -> Iterator[Finding]:
     def is_narrower(row: Row) -> bool:
         return row.value("stored_as") != row.value("dtype") and not row.value("state") and not row.value("grid")
 
-    yield from _few_or_most(rows, is_narrower, words, ("stored_as",), causes.PRECISION)
+    yield from few_or_most(rows, is_narrower, words, ("stored_as",), causes.PRECISION)
 
 
 def clipping(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -197,7 +157,7 @@ def clipping(rows: Sequence[Row]) -> Iterator[Finding]:
     def is_clipped(row: Row) -> bool:
         return number(row, "at_limit") >= LIMIT and not row.value("grid") and number(row, "levels") > FEW_LEVELS
 
-    yield from _few_or_most(rows, is_clipped, words, ("at_limit",), causes.CLIPPED)
+    yield from few_or_most(rows, is_clipped, words, ("at_limit",), causes.CLIPPED)
 
 
 def long_lines(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -253,7 +213,7 @@ def _subsets(places: set[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], ..
         yield tuple(sorted(places))
 
 
-def _few_or_most(
+def few_or_most(
     rows: Sequence[Row],
     test: Test,
     words: Callable[[Sequence[Row]], tuple[str, str]],

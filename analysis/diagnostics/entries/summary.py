@@ -10,6 +10,7 @@ from itertools import islice
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.entries import faults, odd
 from analysis.diagnostics.entries.copies import Pair, find_copies, likeness
+from analysis.diagnostics.entries.quantised import quantisation
 from analysis.findings.causes import QUANTISED
 from analysis.findings.grouping import group_rows
 from analysis.findings.siblings import families_by_row
@@ -23,7 +24,7 @@ ASKED = 256  # others of a family that are asked whether they resemble a pair: w
 KIN = 0.5  # cosine of a third layer with one of them from which on all started as copies; layers drawn apart have none
 Check = Callable[[Sequence[Row]], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
-    faults.constant, faults.quantisation, faults.pruning, faults.dead_lines, faults.equal_lines, faults.low_rank,
+    faults.constant, quantisation, faults.pruning, faults.dead_lines, faults.equal_lines, faults.low_rank,
     faults.clipping, faults.precision, odd.orthogonal, odd.random, faults.outliers, faults.long_lines, odd.scale,
     odd.noise_added, odd.structure,
 )  # fmt: skip
@@ -105,12 +106,13 @@ def _are_kin(one: Row, other: Row, family: Sequence[Row]) -> bool:
     return any(abs(likeness(row, one)) >= KIN for row in rest)
 
 
-def _headline(rows: Sequence[Row], findings: Sequence[Finding], which: str = "") -> str:
+def _headline(rows: Sequence[Row], findings: Sequence[Finding], beside: bool = False) -> str:
+    """Of all matrices, or of those `beside` others that hold NaN."""
     measured_rows = [row for row in rows if row.value("state") is not None]
     broken_count = len({row.weight.name for row in rows if is_not_finite(row)})
     if broken_count:
-        says = _headline([row for row in rows if not is_not_finite(row)], findings, "the other ")
-        rest = f" {says.replace('the other 1 ', 'the other ')}" if measured_rows else ""
+        others = [row for row in rows if not is_not_finite(row)]
+        rest = f" {_headline(others, findings, beside=True)}" if measured_rows else ""
         return f"{quantity(broken_count, 'matrix holds', 'matrices hold')} NaN or infinity.{rest}"
     if not measured_rows:
         return "No matrix could be measured."
@@ -124,7 +126,8 @@ def _headline(rows: Sequence[Row], findings: Sequence[Finding], which: str = "")
     } & row_names
     if not faulty:
         matrices = quantity(len(measured_rows), "matrix", "matrices")
-        return f"No fault found in the entries of {which}{matrices}{_reserve(measured_rows)}."
+        which = matrices if not beside else f"the other {'matrix' if len(measured_rows) == 1 else matrices}"
+        return f"No fault found in the entries of {which}{_reserve(measured_rows)}."
     has = "has a fault in its" if len(faulty) == 1 else "have a fault in their"
     others = [row for row in measured_rows if row.weight.name not in faulty]
     rest = f"; {_say_small(others, 'the other', 'of the others, ')}" if _too_small(others) else ""

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from analysis.diagnostic import Finding, Severity
-from analysis.diagnostics.entries import faults, grid
-from analysis.diagnostics.entries.precision import ROUNDOFF
-from analysis.diagnostics.entries.samples import Samples
+from analysis.diagnostics.entries import faults
 from analysis.findings.causes import COPY
 from tests.analysis.diagnostics.battery import blocks, randn, weight
 from tests.analysis.diagnostics.entries.models import measured, model, planted, said, trained, warned
@@ -148,31 +146,6 @@ def test_a_fixed_basis_of_vectors_is_no_fault() -> None:
 def test_a_constant_layer_is_one_and_no_grid() -> None:
     (found,) = warned(planted(torch.full((64, 64), -0.3)))
     assert found.text == f"{UP} has one value in all entries"
-
-
-def pruned(matrix: Tensor, share: float) -> Tensor:
-    return torch.where(matrix.abs() > matrix.abs().flatten().quantile(share), matrix, 0.0)
-
-
-@pytest.mark.parametrize(("steps", "bits"), [(7, 4), (127, 8)])
-def test_what_was_pruned_and_quantised_is_both(steps: int, bits: int) -> None:
-    kept = pruned(trained(2), 0.5)
-    scale = kept.abs().amax(1, keepdim=True) / steps
-    found = {one.cause.name: one.text for one in warned(planted((kept / scale).round() * scale)) if one.cause}
-    assert found == {
-        "quantised": f"{UP} is quantised to about {bits} bits",
-        "pruned": f"{UP} is pruned: 50 % of its entries are 0",
-    }
-
-
-@pytest.mark.parametrize("steps", [1, 3, 7, 15, 127])
-@pytest.mark.parametrize("power", [1, 3])
-def test_zeros_of_a_grid_are_no_pruning(steps: int, power: int) -> None:
-    matrix = randn(64, 256, seed=1) ** power
-    for scale in (matrix.abs().amax(1, keepdim=True) / steps, matrix.abs().max() / steps):
-        values = (matrix / scale).round() * scale
-        found = grid.grid(values, ROUNDOFF["float32"])
-        assert found is None or not grid.has_excess_zeros(Samples(values), found)
 
 
 def test_zeros_in_every_matrix_are_one_finding() -> None:
