@@ -7,11 +7,14 @@ nearest of each is asked again by itself.
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from analysis.diagnostic import Row
+from analysis.diagnostic import Finding, Row, Severity
+from analysis.findings import causes
+from analysis.findings.subjects import name_of, names, subject
+from analysis.findings.wording import lower_first, quantity
 from analysis.runtime.arrays import Numbers, as_array, double, dtype_name
 from analysis.runtime.shapes import Float, Float32
 
@@ -21,6 +24,7 @@ ALIKE = 0.98  # cosine of two layers from which on one was made from the other; 
 SHORTEST = 64  # values in a sample whose cosines say something
 MOST = 0.9999999  # what a cosine is at most where bytes differ
 ROUNDING = 1e-4  # of a product in single precision, with room
+SHARED = 0.5  # of the layers, from which on being copies is how the model was made
 BLOCK = 512  # samples whose cosines with all earlier ones are held at once
 Pair = tuple[Row, Row, float]
 
@@ -113,3 +117,40 @@ def likeness(one: Row, other: Row) -> float:
     if samples[0] is None or samples[1] is None or len(samples[0]) < SHORTEST:
         return 0.0
     return min(abs(cosine(samples[0], samples[1])), MOST)
+
+
+def copy_findings(pairs: Sequence[Pair], measured: int) -> Iterator[Finding]:
+    """Of pairs of rows with the cosine of their values; 1 where all bytes are equal."""
+    if len(pairs) > max(2.0, SHARED * measured / 2.0):
+        weights = tuple(dict.fromkeys(name for one, other, _ in pairs for name in (one.weight.name, other.weight.name)))
+        text = f"{len(weights)} of {quantity(measured, 'matrix', 'matrices')} are copies of each other"
+        why = (
+            "Layers that share their values by design, an average kept next to the weights, or layers not trained yet."
+        )
+        yield Finding(Severity.NOTE, text, why, weights, {"copies": len(pairs)}, causes.COPY)
+        return
+    for one, other, cosine in pairs:
+        is_tied = {one.weight.role, other.weight.role} == {"embedding", "head"}
+        relation = "a copy of" if cosine == 1.0 else "nearly a copy of"
+        text = f"{_name_with_block(other)} is {relation} {lower_first(_name_with_block(one))}"
+        why = "All bytes are equal." if cosine == 1.0 else f"The cosine of their values is {cosine:.4f}."
+        severity = Severity.NOTE if is_tied else Severity.WARN
+        yield Finding(severity, text, why, names([one, other]), {"cosine": cosine}, causes.COPY)
+
+
+def started_alike(pairs: Sequence[Pair]) -> Iterator[Finding]:
+    """One note on layers that still resemble the siblings as whose copies they started."""
+    if not pairs:
+        return
+    rows = list({row.weight.name: row for one, other, _ in pairs for row in (one, other)}.values())
+    cosines = [cosine for *_, cosine in pairs]
+    text = f"{len(rows)} matrices of equal roles are nearly the same: their blocks started as copies"
+    why = (
+        f"Cosines up to {max(cosines):.4f}, and others of their role resemble them too, as where a framework copies "
+        "one block (torch.nn.TransformerEncoder). Training has parted them little."
+    )
+    yield Finding(Severity.NOTE, text, why, names(rows), {"cosine": max(cosines), "pairs": len(pairs)}, causes.COPY)
+
+
+def _name_with_block(row: Row) -> str:
+    return subject([row]) if row.weight.depth is not None else name_of(row)

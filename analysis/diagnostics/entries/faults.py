@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from analysis.diagnostic import Cause, Finding, Row, Severity
 from analysis.findings import causes
-from analysis.findings.subjects import evidence, group_alike, name_of, names, number, subject
-from analysis.findings.wording import lower_first, percent, quantity, short
+from analysis.findings.subjects import evidence, group_alike, names, number, subject
+from analysis.findings.wording import percent, quantity, short
 from analysis.names import parts as components
+from analysis.weight import STEP_OF_GRID
 
 MOST = 0.5  # share of the layers from which on something is how the model was made
 ZEROS = 0.05  # share of zeros outside dead lines: trained layers had none in benchmarks/truth
@@ -20,9 +21,11 @@ GAP = 8.0  # ratio of singular values that makes what is behind it a remainder: 
 LIMIT = 0.02  # share of entries at the largest size: trained layers have one such entry, bfloat16 lets some be equal
 LINE = 8.0  # length of a line over the next: trained layers had up to 4.1
 STANDALONE, OUTLIER = 3.0, 10.0  # the largest entry over the next of its lines, and over the root mean square
+TIES = 0.5  # share of different values among those of different lines from which on lines repeat, and not values
 FEW_LEVELS = 16  # values up to which a weight was rounded rather than clipped
 TABLES = ("embedding", "position")  # whose lines are tokens and places: unused ones are zero or equal by design
 NAMED_TABLES = {"embed", "embeds", "embedding", "embeddings", "emb"}  # where a bare name is all that says so
+EVEN = ("orthogonal", "identity", "flat")  # states that a grid does not tell from its own
 
 Test = Callable[[Row], bool]
 
@@ -132,7 +135,44 @@ def pruning(rows: Sequence[Row]) -> Iterator[Finding]:
     def sparse(row: Row) -> bool:
         return _sparse(row) > ZEROS and (not row.value("grid") or row.value("excess_zeros") is True)
 
-    yield from few_or_most(rows, sparse, words, ("zeros",), causes.PRUNED)
+    yield from _few_or_most(rows, sparse, words, ("zeros",), causes.PRUNED)
+
+
+def quantisation(rows: Sequence[Row]) -> Iterator[Finding]:
+    def words(chosen: Sequence[Row]) -> tuple[str, str]:
+        finest = max(chosen, key=lambda row: number(row, "grid_steps"))
+        steps = number(finest, "grid_steps")
+        bits = max(1, int(steps).bit_length())
+        unit = str(finest.value("grid"))
+        place = "of the whole tensor" if unit == "tensor" else f"of each {unit}"
+        why = f"The values {place} lie on a grid of {steps:.0f} steps or fewer; trained values lie anywhere."
+        return f"is quantised to about {quantity(bits, 'bit')}", why
+
+    def on_grid(row: Row) -> bool:
+        is_grid = bool(row.value("grid")) and row.value("state") not in EVEN and row.weight.role != "position"
+        return is_grid and not _repeats_by_lines(row)
+
+    stored = [row for row in rows if on_grid(row) and is_dequantised(row)]
+    if stored:
+        says, text = words(stored)[0], f"{len(stored)} of {quantity(len(rows), 'matrix', 'matrices')}: each"
+        text = f"{subject(stored) if len(stored) == 1 else text} {says}, as the file says"
+        why = "The file stores it so; the values looked at are those that it stands for."
+        yield Finding(Severity.NOTE, text, why, names(stored), {}, causes.QUANTISED)
+    others = [row for row in rows if not is_dequantised(row)]
+    yield from _few_or_most(others, on_grid, words, ("grid", "grid_steps", "levels"), causes.QUANTISED)
+
+
+def _repeats_by_lines(row: Row) -> bool:
+    """Whether values come again because half of the lines or more repeat another, and are different in the rest."""
+    info = row.weight
+    rows, columns = info.rows - number(row, "equal_rows"), info.columns - number(row, "equal_columns")
+    different = rows * columns * info.slices
+    return 2.0 * different <= info.rows * info.columns * info.slices and number(row, "levels") > TIES * different
+
+
+def is_dequantised(row: Row) -> bool:
+    """Whether the file itself says that its values are quantised."""
+    return STEP_OF_GRID in (row.measurement.note or "")
 
 
 def precision(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -146,7 +186,7 @@ def precision(rows: Sequence[Row]) -> Iterator[Finding]:
     def is_narrower(row: Row) -> bool:
         return row.value("stored_as") != row.value("dtype") and not row.value("state") and not row.value("grid")
 
-    yield from few_or_most(rows, is_narrower, words, ("stored_as",), causes.PRECISION)
+    yield from _few_or_most(rows, is_narrower, words, ("stored_as",), causes.PRECISION)
 
 
 def clipping(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -157,7 +197,7 @@ def clipping(rows: Sequence[Row]) -> Iterator[Finding]:
     def is_clipped(row: Row) -> bool:
         return number(row, "at_limit") >= LIMIT and not row.value("grid") and number(row, "levels") > FEW_LEVELS
 
-    yield from few_or_most(rows, is_clipped, words, ("at_limit",), causes.CLIPPED)
+    yield from _few_or_most(rows, is_clipped, words, ("at_limit",), causes.CLIPPED)
 
 
 def long_lines(rows: Sequence[Row]) -> Iterator[Finding]:
@@ -213,7 +253,7 @@ def _subsets(places: set[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], ..
         yield tuple(sorted(places))
 
 
-def few_or_most(
+def _few_or_most(
     rows: Sequence[Row],
     test: Test,
     words: Callable[[Sequence[Row]], tuple[str, str]],
@@ -231,40 +271,3 @@ def few_or_most(
         says, why = words(some)
         text = f"{subject(some)}: each {says}" if len(some) > 1 else f"{subject(some)} {says}"
         yield Finding(Severity.WARN, text, why, names(some), evidence(some, *columns), cause)
-
-
-def copies(pairs: Sequence[tuple[Row, Row, float]], measured: int) -> Iterator[Finding]:
-    """Of pairs of rows with the cosine of their values; 1 where all bytes are equal."""
-    if len(pairs) > max(2.0, MOST * measured / 2.0):
-        weights = tuple(dict.fromkeys(name for one, other, _ in pairs for name in (one.weight.name, other.weight.name)))
-        text = f"{len(weights)} of {quantity(measured, 'matrix', 'matrices')} are copies of each other"
-        why = (
-            "Layers that share their values by design, an average kept next to the weights, or layers not trained yet."
-        )
-        yield Finding(Severity.NOTE, text, why, weights, {"copies": len(pairs)}, causes.COPY)
-        return
-    for one, other, cosine in pairs:
-        is_tied = {one.weight.role, other.weight.role} == {"embedding", "head"}
-        relation = "a copy of" if cosine == 1.0 else "nearly a copy of"
-        text = f"{name_with_block(other)} is {relation} {lower_first(name_with_block(one))}"
-        why = "All bytes are equal." if cosine == 1.0 else f"The cosine of their values is {cosine:.4f}."
-        severity = Severity.NOTE if is_tied else Severity.WARN
-        yield Finding(severity, text, why, names([one, other]), {"cosine": cosine}, causes.COPY)
-
-
-def started_alike(pairs: Sequence[tuple[Row, Row, float]]) -> Iterator[Finding]:
-    """One note on layers that still resemble the siblings as whose copies they started."""
-    if not pairs:
-        return
-    rows = list({row.weight.name: row for one, other, _ in pairs for row in (one, other)}.values())
-    cosines = [cosine for *_, cosine in pairs]
-    text = f"{len(rows)} matrices of equal roles are nearly the same: their blocks started as copies"
-    why = (
-        f"Cosines up to {max(cosines):.4f}, and others of their role resemble them too, as where a framework copies "
-        "one block (torch.nn.TransformerEncoder). Training has parted them little."
-    )
-    yield Finding(Severity.NOTE, text, why, names(rows), {"cosine": max(cosines), "pairs": len(pairs)}, causes.COPY)
-
-
-def name_with_block(row: Row) -> str:
-    return subject([row]) if row.weight.depth is not None else name_of(row)

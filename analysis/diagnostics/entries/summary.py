@@ -9,8 +9,7 @@ from itertools import islice
 
 from analysis.diagnostic import Finding, Row, Scalar, Severity, Summary, Table
 from analysis.diagnostics.entries import faults, odd
-from analysis.diagnostics.entries.copies import Pair, find_copies, likeness
-from analysis.diagnostics.entries.quantised import quantisation
+from analysis.diagnostics.entries.copies import Pair, copy_findings, find_copies, likeness, started_alike
 from analysis.findings.causes import QUANTISED
 from analysis.findings.grouping import group_rows
 from analysis.findings.siblings import families_by_row
@@ -24,7 +23,7 @@ ASKED = 256  # others of a family that are asked whether they resemble a pair: w
 KIN = 0.5  # cosine of a third layer with one of them from which on all started as copies; layers drawn apart have none
 Check = Callable[[Sequence[Row]], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
-    faults.constant, quantisation, faults.pruning, faults.dead_lines, faults.equal_lines, faults.low_rank,
+    faults.constant, faults.quantisation, faults.pruning, faults.dead_lines, faults.equal_lines, faults.low_rank,
     faults.clipping, faults.precision, odd.orthogonal, odd.random, faults.outliers, faults.long_lines, odd.scale,
     odd.noise_added, odd.structure,
 )  # fmt: skip
@@ -69,8 +68,8 @@ def checkpoint(rows: Sequence[Row]) -> list[Finding]:
     findings += odd.identity([row for row in fine if row.value("state") == "identity"])
     nonzero_rows = [row for row in fine if row.value("state") not in ("zero", "identity")]
     kin, others = _part_kin(find_copies(nonzero_rows), nonzero_rows)
-    findings += faults.copies(others, len(nonzero_rows))
-    findings += faults.started_alike(kin)
+    findings += copy_findings(others, len(nonzero_rows))
+    findings += started_alike(kin)
     for check in CHECKS:
         bad_names = {name for finding in findings if _explains(finding, check) for name in finding.weights}
         findings += check([row for row in nonzero_rows if row.weight.name not in bad_names])
